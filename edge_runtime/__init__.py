@@ -1,0 +1,21 @@
+"""The device: opens a bundle, keeps the history, ranks and explains, offline.
+
+Never imports torch, nor anything of ``train``, ``export`` or ``server``.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_runtime.recommender import Recommendation, Recommender
+
+__all__ = ["Recommendation", "Recommender", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything
+    """Import the recommender on first use, so that reading a bundle stays light."""
+    if name in ("Recommender", "Recommendation"):
+        from edge_runtime import recommender
+
+        return getattr(recommender, name)
+    raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")

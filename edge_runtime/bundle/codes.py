@@ -1,0 +1,105 @@
+"""The item table as product codes of several lengths (SPEC section 4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle.arrays import Array, take
+from edge_runtime.bundle.manifest import Catalogue
+from edge_runtime.errors import BundleError
+
+_FILE = "codes.safetensors"
+_SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class TierCodes:
+    """The codes of the items that share one code length.
+
+    Attributes:
+        rows: catalogue rows, ascending, int64 ``[n]``.
+        codes: uint8 ``[n, m]``.
+        codebook: float32 ``[m, n_codewords, d / m]``, the scale already in it.
+    """
+
+    rows: NDArray[np.int64]
+    codes: NDArray[np.uint8]
+    codebook: NDArray[np.float32]
+
+    def decode(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors ``[len(positions), d]`` of some of this tier's items, by position in ``rows``."""
+        chosen = self.codes[positions]
+        parts = self.codebook[np.arange(chosen.shape[1]), chosen]
+        return parts.reshape(len(positions), -1)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductCodes:
+    """All items as codes.
+
+    Attributes:
+        tiers: one entry a code length; together they hold each row once.
+        tier_of: uint8 ``[n_items]``.
+        position_of: where a row stands within its tier, int64 ``[n_items]``.
+    """
+
+    tiers: tuple[TierCodes, ...]
+    tier_of: NDArray[np.uint8]
+    position_of: NDArray[np.int64]
+
+    def decode(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the item vectors ``[len(rows), d]``."""
+        dim = self.tiers[0].codebook.shape[0] * self.tiers[0].codebook.shape[2]
+        vectors = np.empty((len(rows), dim), dtype=np.float32)
+        tiers = self.tier_of[rows]
+        for index, tier in enumerate(self.tiers):
+            here = np.flatnonzero(tiers == index)
+            if len(here):
+                vectors[here] = tier.decode(self.position_of[rows[here]])
+        return vectors
+
+
+def read_codes(arrays: Mapping[str, Array], sizes: Catalogue) -> ProductCodes:
+    """Return the codes, after checking every count against the manifest.
+
+    Raises:
+        BundleError: the arrays break SPEC section 4.
+    """
+    packed = take(arrays, "tier", "uint8", ((sizes.n_items + 3) // 4,), _FILE)
+    tier_of = unpack_tiers(packed, sizes.n_items)
+    position_of = np.empty(sizes.n_items, dtype=np.int64)
+    tiers = []
+    for index, promised in enumerate(sizes.tiers):
+        rows = np.flatnonzero(tier_of == index)
+        if len(rows) != promised.n_items:
+            raise BundleError(f"{_FILE}: tier {index} holds {len(rows)} items, the manifest says {promised.n_items}")
+        position_of[rows] = np.arange(len(rows))
+        m = promised.n_codes
+        codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), _FILE)
+        if codes.size and int(codes.max()) >= sizes.n_codewords:
+            raise BundleError(f"{_FILE}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
+        book = take(arrays, f"codebook.{index}", "int8", (m, sizes.n_codewords, sizes.dim // m), _FILE)
+        scale = take(arrays, f"scale.{index}", "float32", (m,), _FILE)
+        if not (scale > 0).all():
+            raise BundleError(f"{_FILE}: a scale of tier {index} is not above 0")
+        tiers.append(TierCodes(rows, codes, book.astype(np.float32) * scale[:, None, None]))
+    if int(tier_of.max()) >= len(tiers):
+        raise BundleError(f"{_FILE}: an item is in tier {tier_of.max()}, but there are {len(tiers)} tiers")
+    return ProductCodes(tuple(tiers), tier_of, position_of)
+
+
+def pack_tiers(tier_of: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return two bits a row, four rows a byte, the lowest bits first."""
+    padded = np.zeros(-(-len(tier_of) // 4) * 4, dtype=np.uint8)
+    padded[: len(tier_of)] = tier_of
+    quads = padded.reshape(-1, 4)
+    packed: NDArray[np.uint8] = (quads << _SHIFTS).sum(axis=1, dtype=np.uint8)
+    return packed
+
+
+def unpack_tiers(packed: NDArray[np.uint8], n_items: int) -> NDArray[np.uint8]:
+    """Undo :func:`pack_tiers`."""
+    tiers: NDArray[np.uint8] = (packed[:, None] >> _SHIFTS) & np.uint8(3)
+    return tiers.reshape(-1)[:n_items]

@@ -1,0 +1,166 @@
+"""A bundle's folder: reads files only after their digests match, writes a folder in one step.
+
+The order of checks is SPEC section 1: size before reading, digest before parsing.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge_runtime.bundle.arrays import Array, load_arrays
+from edge_runtime.bundle.manifest import (
+    CHUNK_BYTES,
+    MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
+    File,
+    Manifest,
+    dump_manifest,
+    parse_manifest,
+)
+from edge_runtime.errors import BundleError, BundleIntegrityError
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFolder:
+    """A bundle on disk whose manifest has been checked, and whose files are checked as they are read."""
+
+    path: Path
+    manifest: Manifest
+
+    def read(self, entry: File) -> bytes:
+        """Return the bytes of one file, length and digest checked.
+
+        Raises:
+            BundleIntegrityError: it is missing, shorter, longer or changed.
+        """
+        path = self.path / entry.name
+        try:
+            with path.open("rb") as stream:
+                size = os.fstat(stream.fileno()).st_size
+                if size != entry.bytes:
+                    raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{size} bytes")
+                data = stream.read(entry.bytes + 1)
+        except FileNotFoundError as error:
+            raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found="no such file") from error
+        check_digest(path, data, entry)
+        return data
+
+    def arrays(self, role: str) -> dict[str, Array]:
+        """Return the arrays of the file with this role."""
+        entry = self.manifest.the(role)
+        return load_arrays(self.read(entry), entry.name)
+
+    def checked_path(self, entry: File) -> Path:
+        """Return the path of a file that a library opens by itself, checked just now, read in pieces."""
+        path = self.path / entry.name
+        digest, size = hashlib.sha256(), 0
+        try:
+            with path.open("rb") as stream:
+                while piece := stream.read(CHUNK_BYTES):
+                    digest.update(piece)
+                    size += len(piece)
+                    if size > entry.bytes:
+                        break
+        except FileNotFoundError as error:
+            raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found="no such file") from error
+        if size != entry.bytes:
+            raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{size} bytes")
+        _compare(path, digest.hexdigest(), entry)
+        return path
+
+    def check_all(self) -> None:
+        """Check every file against its digest.
+
+        Raises:
+            BundleIntegrityError: for the first one that does not match.
+        """
+        for entry in self.manifest.files:
+            self.checked_path(entry)
+
+
+def open_folder(path: Path) -> BundleFolder:
+    """Read and check the manifest of the bundle in ``path``; no other file is touched yet.
+
+    Raises:
+        BundleError: there is no bundle, or its manifest breaks the rules.
+    """
+    manifest_path = path / MANIFEST_NAME
+    try:
+        with manifest_path.open("rb") as stream:
+            data = stream.read(MAX_MANIFEST_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise BundleError(
+            f"{path}: found no {MANIFEST_NAME} in it, expected a bundle folder. "
+            "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
+        ) from error
+    return BundleFolder(path, parse_manifest(data))
+
+
+def describe(name: str, role: str, data: bytes) -> File:
+    """Return the manifest entry of a file."""
+    chunks = range(0, len(data), CHUNK_BYTES) if len(data) > CHUNK_BYTES else ()
+    return File(
+        name=name,
+        role=role,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        chunk_sha256=tuple(hashlib.sha256(data[at : at + CHUNK_BYTES]).hexdigest() for at in chunks),
+    )
+
+
+def write_folder(path: Path, manifest: Manifest, contents: Mapping[str, tuple[str, bytes]]) -> Manifest:
+    """Write a bundle folder; an older one at ``path`` is replaced only when the new one is complete on disk.
+
+    Args:
+        path: the folder to make.
+        manifest: complete but for ``files``.
+        contents: file name to role and bytes.
+
+    Returns:
+        The manifest as written.
+    """
+    files = tuple(describe(name, role, data) for name, (role, data) in contents.items())
+    complete = parse_manifest(dump_manifest(msgspec.structs.replace(manifest, files=files)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for name, (_, data) in contents.items():
+        write_durably(fresh / name, data)
+    write_durably(fresh / MANIFEST_NAME, dump_manifest(complete))
+    old = path.with_name(path.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    fresh.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+    return complete
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def check_digest(path: Path, data: bytes, entry: File) -> None:
+    """Compare bytes in memory with the manifest.
+
+    Raises:
+        BundleIntegrityError: length or digest differ.
+    """
+    if len(data) != entry.bytes:
+        raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{len(data)} bytes")
+    _compare(path, hashlib.sha256(data).hexdigest(), entry)
+
+
+def _compare(path: Path, found: str, entry: File) -> None:
+    if found != entry.sha256:
+        raise BundleIntegrityError(path, expected=f"sha256 {entry.sha256[:12]}…", found=f"sha256 {found[:12]}…")

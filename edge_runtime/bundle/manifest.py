@@ -1,0 +1,244 @@
+"""``manifest.json``: what a bundle holds (SPEC sections 1 and 2).
+
+Bytes become a typed value once, here, and are trusted afterwards. Touches no file.
+"""
+
+import math
+import re
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge_runtime import __version__
+from edge_runtime.errors import BundleError, BundleVersionError
+
+SCHEMA: Final = 1
+KNOWN_FEATURES: Final = frozenset({"tiered-product-codes"})
+MANIFEST_NAME: Final = "manifest.json"
+MAX_MANIFEST_BYTES: Final = 1 << 20
+MAX_TOTAL_BYTES: Final = 4 << 30
+CHUNK_BYTES: Final = 4 << 20
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ONE_EACH = ("codes", "prompts", "adapter", "items", "popularity", "golden")
+_AT_MOST_ONE = ("pictures", "language_model")
+
+Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Count = Annotated[int, Meta(ge=0, le=MAX_TOTAL_BYTES)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Version = Annotated[str, Meta(pattern=r"\A\d{1,6}\.\d{1,6}\.\d{1,6}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class File(Struct, frozen=True, omit_defaults=True):
+    """One file of the bundle."""
+
+    name: str
+    role: str
+    bytes: Count
+    sha256: Digest
+    chunk_sha256: tuple[Digest, ...] = ()
+
+
+class Tier(Struct, frozen=True):
+    """Items that share one code length."""
+
+    n_items: Annotated[int, Meta(ge=0, le=1 << 24)]
+    n_codes: Annotated[int, Meta(ge=1, le=1024)]
+
+
+class Catalogue(Struct, frozen=True):
+    """Sizes of the item table."""
+
+    n_items: Annotated[int, Meta(ge=1, le=1 << 24)]
+    dim: Annotated[int, Meta(ge=1, le=1024)]
+    n_codewords: Annotated[int, Meta(ge=2, le=256)]
+    tiers: Annotated[tuple[Tier, ...], Meta(min_length=1, max_length=4)]
+
+
+class Encoder(Struct, frozen=True):
+    """Sizes of the encoder."""
+
+    dim: Annotated[int, Meta(ge=1, le=1024)]
+    max_length: Annotated[int, Meta(ge=1, le=1024)]
+    n_blocks: Annotated[int, Meta(ge=1, le=32)]
+    n_heads: Annotated[int, Meta(ge=1, le=1024)]
+    n_prompts: Annotated[int, Meta(ge=1, le=1024)]
+    adapter_rank: Annotated[int, Meta(ge=1, le=64)]
+    input_scale: Annotated[float, Meta(gt=0.0)]
+
+
+class EngineVariant(Struct, frozen=True):
+    """One rung of the ladder: an engine, its file, and how far it may stray from the golden vectors."""
+
+    engine: Name
+    precision: Name
+    file: str
+    max_state_error: Annotated[float, Meta(gt=0.0)]
+    min_overlap: Share
+
+
+class LanguageModel(Struct, frozen=True):
+    """The model that writes reasons."""
+
+    file: str
+    context: Annotated[int, Meta(ge=32, le=1 << 20)]
+    prompt: Name
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """Everything that a reader must know before it opens a file."""
+
+    schema: int
+    required_features: tuple[str, ...]
+    minimum_runtime: Version
+    name: Name
+    release: Annotated[int, Meta(ge=1)]
+    created: str
+    target: Name
+    files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=256)]
+    catalogue: Catalogue
+    encoder: Encoder
+    engines: Annotated[tuple[EngineVariant, ...], Meta(min_length=1, max_length=16)]
+    language_model: LanguageModel | None = None
+    budgets: dict[str, int] = {}
+    provenance: dict[str, str] = {}
+    licences: tuple[str, ...] = ()
+
+    def file(self, name: str) -> File:
+        """Return the entry called ``name``.
+
+        Raises:
+            BundleError: there is none.
+        """
+        for entry in self.files:
+            if entry.name == name:
+                return entry
+        raise BundleError(f"{MANIFEST_NAME}: no file {name!r}; it lists {[f.name for f in self.files]}")
+
+    def role(self, role: str) -> File | None:
+        """Return the entry with this role, or None."""
+        return next((entry for entry in self.files if entry.role == role), None)
+
+    def the(self, role: str) -> File:
+        """Return the entry with a role that every bundle has."""
+        entry = self.role(role)
+        if entry is None:
+            raise BundleError(f"{MANIFEST_NAME}: no file has the role {role!r}")
+        return entry
+
+    @property
+    def ranking_bytes(self) -> int:
+        """Bytes that ranking needs: the first engine's encoder, codes, codebooks, prompts and adapter."""
+        needed = [self.the(role) for role in ("codes", "prompts", "adapter")]
+        return sum(entry.bytes for entry in (self.file(self.engines[0].file), *needed))
+
+    @property
+    def bundle_bytes(self) -> int:
+        """Bytes of all files, the manifest itself not counted."""
+        return sum(entry.bytes for entry in self.files)
+
+
+class _Preface(Struct):
+    """What decides whether the rest may be read at all."""
+
+    schema: int
+    required_features: list[str]
+    minimum_runtime: Version
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Return the manifest in ``data``, all its rules checked.
+
+    Raises:
+        BundleVersionError: a newer exporter wrote it.
+        BundleError: anything else that SPEC section 2 forbids.
+    """
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise BundleError(f"{MANIFEST_NAME}: {len(data)} bytes, at most {MAX_MANIFEST_BYTES} are allowed")
+    try:
+        _check_version(msgspec.json.decode(data, type=_Preface))
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(
+            f"{MANIFEST_NAME}: {error}. It is not a manifest of schema {SCHEMA}; export or sync the bundle again."
+        ) from error
+    _check_files(manifest)
+    _check_sizes(manifest)
+    return manifest
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as indented JSON; equal manifests give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return ``X.Y.Z`` as numbers that compare."""
+    return tuple(int(part) for part in text.split("."))
+
+
+def _check_version(preface: _Preface) -> None:
+    advice = "Update pocketrec on this device, or export for this runtime."
+    if preface.schema != SCHEMA:
+        raise BundleVersionError(f"{MANIFEST_NAME}: schema {preface.schema}, this runtime reads {SCHEMA}. {advice}")
+    unknown = sorted(set(preface.required_features) - KNOWN_FEATURES)
+    if unknown:
+        raise BundleVersionError(f"{MANIFEST_NAME}: the bundle needs {unknown}, unknown to this runtime. {advice}")
+    if version_of(preface.minimum_runtime) > version_of(__version__):
+        raise BundleVersionError(
+            f"{MANIFEST_NAME}: the bundle needs runtime {preface.minimum_runtime}, this is {__version__}. {advice}"
+        )
+
+
+def _check_files(manifest: Manifest) -> None:
+    _check_names([entry.name for entry in manifest.files])
+    if manifest.bundle_bytes > MAX_TOTAL_BYTES:
+        raise BundleError(f"{MANIFEST_NAME}: {manifest.bundle_bytes} bytes in all, at most {MAX_TOTAL_BYTES}")
+    for entry in manifest.files:
+        n_chunks = math.ceil(entry.bytes / CHUNK_BYTES) if entry.bytes > CHUNK_BYTES else 0
+        if len(entry.chunk_sha256) != n_chunks:
+            raise BundleError(
+                f"{MANIFEST_NAME}: {entry.name} has {len(entry.chunk_sha256)} chunk digests, expected {n_chunks}"
+            )
+    _check_roles(manifest)
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if not _FILE_NAME.fullmatch(name) or name == MANIFEST_NAME:
+            raise BundleError(f"{MANIFEST_NAME}: {name!r} is not a plain file name")
+    if len({name.lower() for name in names}) != len(names):
+        raise BundleError(f"{MANIFEST_NAME}: two files share a name (capitals aside): {sorted(names)}")
+
+
+def _check_roles(manifest: Manifest) -> None:
+    roles = [entry.role for entry in manifest.files]
+    for role in _ONE_EACH:
+        if roles.count(role) != 1:
+            raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, expected 1")
+    for role in _AT_MOST_ONE:
+        if roles.count(role) > 1:
+            raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, at most 1")
+    used = [(variant.file, "encoder") for variant in manifest.engines]
+    if manifest.language_model is not None:
+        used.append((manifest.language_model.file, "language_model"))
+    for name, role in used:
+        if manifest.file(name).role != role:
+            raise BundleError(f"{MANIFEST_NAME}: {name} has the role {manifest.file(name).role!r}, expected {role!r}")
+
+
+def _check_sizes(manifest: Manifest) -> None:
+    catalogue, encoder = manifest.catalogue, manifest.encoder
+    if sum(tier.n_items for tier in catalogue.tiers) != catalogue.n_items:
+        raise BundleError(f"{MANIFEST_NAME}: the tiers do not add up to {catalogue.n_items} items")
+    if any(catalogue.dim % tier.n_codes for tier in catalogue.tiers):
+        raise BundleError(f"{MANIFEST_NAME}: a tier's n_codes does not divide dim {catalogue.dim}")
+    if encoder.dim != catalogue.dim or encoder.dim % encoder.n_heads:
+        raise BundleError(
+            f"{MANIFEST_NAME}: encoder dim {encoder.dim} with {encoder.n_heads} heads does not fit the "
+            f"catalogue's dim {catalogue.dim}"
+        )
+    if not math.isfinite(encoder.input_scale):
+        raise BundleError(f"{MANIFEST_NAME}: input_scale is not finite")

@@ -1,0 +1,1 @@
+"""Engines behind a one-method protocol; each imports its own library and no other."""

@@ -1,0 +1,1 @@
+"""True facts, and the sentences that may be made of them."""

@@ -1,0 +1,1 @@
+"""Fetching releases: verified before use, resumed after a break, switched in one step."""

@@ -1,0 +1,1 @@
+"""From trained models to a verified bundle for one target."""

@@ -1,0 +1,1 @@
+"""The Litestar server: releases and the static files of the web demo."""

@@ -1,0 +1,1 @@
+"""Learning on the server: data, models, distillation, the reason writer."""

@@ -1,0 +1,1 @@
+"""Sequence encoders: embeddings and a mask in, states out."""

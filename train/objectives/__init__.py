@@ -1,0 +1,1 @@
+"""Loss functions, each with its formula and its source."""

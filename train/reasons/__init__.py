@@ -1,0 +1,1 @@
+"""The language model that writes reasons: its corpus and its training."""
