@@ -1,0 +1,94 @@
+# The two commands: `make demo` and `make test`. Everything they need is set up in .venv and web_demo/node_modules.
+#
+#   make demo                              the main job on a made world, then the page on localhost
+#   make demo DATA=../my-shop NO_SERVE=1   the same on a folder of yours, ends after the table
+#   make test                              all tests, the browser's included
+#   make check                             format, lint, types, import contracts
+
+SHELL := /bin/bash
+PYTHON ?= python3.11
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pocketrec
+WHEELS := $(CACHE)/wheels
+OLD_BOARD := $(CACHE)/old-board
+BIN := .venv/bin
+LLAMA := 0.3.36
+
+DATA ?=
+OUT ?= build/demo
+NO_SERVE ?=
+DEMO_FLAGS = $(if $(DATA),--data $(DATA)) --out $(OUT) $(if $(NO_SERVE),--no-serve)
+
+.PHONY: help setup web old-board-env chromium demo test check format bench-beauty clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.ready web ## The virtual environment with everything, and the page
+
+# The llama.cpp binding exists as source only: some minutes of compiling, kept outside the tree for the next checkout.
+# GGML_NATIVE=OFF: a wheel made for this very processor dies on an older one.
+$(WHEELS)/llama_cpp_python-$(LLAMA).done:
+	@mkdir -p $(WHEELS)
+	@if ! ls $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1; then \
+		echo "Compiling llama-cpp-python $(LLAMA), once for this machine (some minutes) ..."; \
+		CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF" \
+			$(BIN)/pip wheel --quiet --no-deps -w $(WHEELS) llama-cpp-python==$(LLAMA); \
+	fi
+	@touch $@
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/.ready: .venv/bin/pip pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory $(WHEELS)/llama_cpp_python-$(LLAMA).done
+	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt torch==2.13.0 llama-cpp-python==$(LLAMA)
+	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt -e '.[train,export,server,llm,tflite,dev]'
+	$(BIN)/pip check
+	@touch $@
+
+web: web_demo/dist/index.html ## Build the page
+
+web_demo/node_modules/.ready: web_demo/package.json web_demo/package-lock.json
+	cd web_demo && npm ci --no-audit --no-fund
+	@touch $@
+
+web_demo/dist/index.html: web_demo/node_modules/.ready $(shell find web_demo/src web_demo/public web_demo/scripts web_demo/*.ts web_demo/*.html web_demo/*.json -type f 2>/dev/null)
+	cd web_demo && npm run --silent build
+	@touch $@
+
+chromium: ## Debian's browser, for the page's tests
+	@command -v chromium >/dev/null || { echo "Installing Chromium for the browser's tests ..."; \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+		else echo "chromium is missing; install it: sudo apt-get install chromium" >&2; exit 1; fi; }
+
+old-board-env: $(OLD_BOARD)/.ready ## The environment of old boards: tflite-runtime 2.14 under numpy 1
+
+$(OLD_BOARD)/.ready:
+	$(PYTHON) -m venv $(OLD_BOARD)
+	$(OLD_BOARD)/bin/pip install --quiet tflite-runtime==2.14.0 numpy==1.26.4
+	@touch $@
+
+demo: setup ## The main job: train, distil, export, verify, serve
+	$(BIN)/pocketrec demo $(DEMO_FLAGS)
+
+test: setup chromium old-board-env ## All tests, the browser's included
+	cd web_demo && npm test --silent
+	$(BIN)/pytest
+
+check: setup ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web_demo && npm run --silent check
+
+format: setup ## Write the code the agreed way
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-beauty: setup ## The README's table on Beauty: make bench-beauty DATA=../shared/data/beauty
+	@test -n "$(DATA)" || { echo "Say where the data lies: make bench-beauty DATA=FOLDER" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.main_job --data $(DATA) --out build/bench
+
+clean: ## Everything that was built here (the cache of wheels stays)
+	rm -rf build web_demo/dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+
+from edge_runtime.bundle.codes import read_codes
+from train.codes import CodedTable, CodePlan, item_counts
+
+
+def coded(n_items: int = 50, dim: int = 16) -> CodedTable:
+    table = torch.randn(n_items, dim, generator=torch.Generator().manual_seed(0))
+    plan = CodePlan(n_codes=(8, 4), shares=(0.2, 0.8), n_codewords=16)
+    return CodedTable(table, plan, plan.tiers_of(np.arange(n_items)), seed=0)
+
+
+def test_the_most_popular_items_get_the_longest_codes() -> None:
+    plan = CodePlan(n_codes=(8, 4), shares=(0.2, 0.8), n_codewords=16)
+
+    tiers = plan.tiers_of(np.array([5, 1, 9, 1, 1, 1, 1, 1, 1, 1]))
+
+    assert tiers.tolist() == [0, 1, 0, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_what_is_written_decodes_on_the_device_to_what_training_sees() -> None:
+    table = coded()
+
+    on_device = read_codes(table.arrays(), table.catalogue()).decode(np.arange(50))
+
+    in_training = table.decoded().detach().numpy()
+    assert np.abs(on_device - in_training).max() < 0.02 * np.abs(in_training).max()
+
+
+def test_reassignment_brings_every_item_nearer_and_then_rests() -> None:
+    table = coded()
+    with torch.no_grad():
+        table.latent.add_(0.5)
+    before = float(table.commitment(table.decoded()).detach())
+
+    changed = table.reassign()
+
+    assert changed > 0
+    assert float(table.commitment(table.decoded()).detach()) < before
+    assert table.reassign() == 0.0
+
+
+def test_gradients_reach_codebooks_and_latents() -> None:
+    table = coded()
+
+    table()[3].sum().backward()
+
+    assert table.latent.grad is not None
+    assert table.latent.grad[3].tolist() == [1.0] * 16
+    assert not table.latent.grad[4].any()
+    assert any(book.grad is not None and book.grad.any() for book in table.codebooks)
+
+
+def test_a_catalogue_smaller_than_its_codebook_still_gets_codes() -> None:
+    plan = CodePlan(n_codes=(4,), shares=(1.0,), n_codewords=64)
+
+    table = CodedTable(torch.randn(5, 8), plan, plan.tiers_of(np.ones(5, dtype=np.int64)), seed=0)
+
+    torch.testing.assert_close(table.decoded(), table.latent.detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shares": (0.5, 0.4), "n_codes": (8, 4)},
+        {"shares": (1.0,), "n_codes": (8, 4)},
+        {"n_codewords": 257},
+        {"n_codewords": 1},
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, tuple[int, ...]]) -> None:
+    with pytest.raises(ValueError, match=r"must|expected"):
+        CodePlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_small_catalogues_get_codebooks_that_pay_for_themselves() -> None:
+    assert CodePlan.for_items(600).n_codewords == 150
+    assert CodePlan.for_items(12_101) == CodePlan()
+
+
+def test_counting_items_of_nobody_gives_zeros() -> None:
+    assert item_counts([], 3).tolist() == [0, 0, 0]

@@ -1,0 +1,75 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.objectives.cross_entropy import CHUNK_ROWS, Teacher, fast_product_dtype, full_cross_entropy
+
+
+def drawn(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
+    values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * scale
+    return values.requires_grad_()
+
+
+def textbook(states: Tensor, table: Tensor, targets: Tensor, teacher: Teacher | None) -> Tensor:
+    """The formula as printed, the whole matrix in memory."""
+    expected = F.one_hot(targets, len(table)).to(states.dtype)
+    if teacher is not None:
+        soft = torch.softmax(teacher.states @ teacher.table.T, dim=-1)
+        expected = (1 - teacher.weight) * expected + teacher.weight * soft
+    return -(expected * torch.log_softmax(states @ table.T, dim=-1)).sum(-1).mean()
+
+
+@pytest.mark.parametrize("n_rows", [1, CHUNK_ROWS - 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
+@pytest.mark.parametrize("weight", [None, 0.0, 0.5, 1.0])
+def test_loss_and_gradients_equal_the_textbook(n_rows: int, weight: float | None) -> None:
+    states, table = drawn(n_rows, 8), drawn(31, 8, seed=1)
+    targets = torch.arange(n_rows) % 31
+    teacher = None
+    if weight is not None:
+        teacher = Teacher(drawn(n_rows, 5, seed=2).detach(), drawn(31, 5, seed=3).detach(), weight)
+
+    ours = full_cross_entropy(states, table, targets, teacher=teacher, product_dtype=torch.float32)
+    theirs = textbook(states, table, targets, teacher)
+
+    torch.testing.assert_close(ours, theirs)
+    mine = torch.autograd.grad(3 * ours, [states, table])
+    yours = torch.autograd.grad(3 * theirs, [states, table])
+    torch.testing.assert_close(mine, yours, atol=1e-6, rtol=1e-4)
+
+
+def test_huge_scores_stay_finite() -> None:
+    states, table = drawn(4, 8, scale=1e3), drawn(9, 8, seed=1, scale=1e3)
+
+    loss = full_cross_entropy(states, table, torch.zeros(4, dtype=torch.int64), product_dtype=torch.float32)
+    loss.backward()
+
+    assert torch.isfinite(loss)
+    assert states.grad is not None
+    assert torch.isfinite(states.grad).all()
+
+
+def test_a_catalogue_of_one_item_costs_nothing() -> None:
+    loss = full_cross_entropy(drawn(3, 4), drawn(1, 4), torch.zeros(3, dtype=torch.int64), product_dtype=torch.float32)
+
+    assert float(loss.detach()) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_no_row_is_an_error_and_not_nan() -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        full_cross_entropy(drawn(0, 4), drawn(3, 4), torch.zeros(0, dtype=torch.int64), product_dtype=torch.float32)
+
+
+def test_narrow_products_stay_close_to_float32() -> None:
+    states, table, targets = drawn(300, 64), drawn(500, 64, seed=1, scale=0.2), torch.arange(300)
+
+    exact = full_cross_entropy(states, table, targets, product_dtype=torch.float32)
+    narrow = full_cross_entropy(states, table, targets, product_dtype=torch.bfloat16)
+
+    assert float(narrow.detach()) == pytest.approx(float(exact.detach()), rel=2e-2)
+
+
+def test_a_processor_without_bfloat16_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
+
+    assert fast_product_dtype(torch.device("cpu")) == torch.float32

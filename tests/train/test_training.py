@@ -1,0 +1,176 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge_runtime.errors import RunError
+from tests.train.tiny_data import tiny_dataset
+from train.backbones.sasrec import EncoderConfig, SASRec
+from train.codes import CodePlan
+from train.data.split import leave_one_out
+from train.distill import DistillConfig, describe_student, distill_model
+from train.evaluation.ranking import ndcg
+from train.fit import FitConfig
+from train.next_item import TrainConfig, describe_run, load_model, rank_split, train_model
+from train.runs import RunFolder
+from train.student import load_student, ranking_model
+
+SMALL = TrainConfig(
+    encoder=EncoderConfig(dim=16, max_length=8),
+    fit=FitConfig(batch_users=16, max_epochs=25, patience=25),
+    dropout=0.1,
+    learning_rate=3e-3,
+)
+
+
+def trained(path: Path, config: TrainConfig = SMALL) -> RunFolder:
+    dataset, run = tiny_dataset(), RunFolder(path)
+    run.claim(describe_run(dataset, config), resume=True)
+    train_model(dataset, config, run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return trained(tmp_path_factory.mktemp("runs") / "teacher")
+
+
+def test_training_learns_the_rule_of_the_data(teacher: RunFolder) -> None:
+    ranked = rank_split(load_model(teacher), leave_one_out(tiny_dataset().sequences).test)
+
+    assert float(np.mean(ndcg(ranked.excluded, 10))) > 0.8
+
+
+def test_the_same_seed_gives_the_same_weights(teacher: RunFolder, tmp_path: Path) -> None:
+    again = trained(tmp_path / "again")
+
+    assert_same_weights(teacher, again)
+
+
+def test_a_run_that_is_cut_off_and_resumed_equals_one_that_was_left_alone(
+    teacher: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, run = tiny_dataset(), RunFolder(tmp_path / "cut")
+    run.claim(describe_run(dataset, SMALL), resume=False)
+    monkeypatch.setattr("train.next_item.validation_score", stop_after(7))
+    with pytest.raises(KeyboardInterrupt):
+        train_model(dataset, SMALL, run)
+    monkeypatch.undo()
+    assert not run.finished
+
+    run.claim(describe_run(dataset, SMALL), resume=True)
+    train_model(dataset, SMALL, run)
+
+    assert_same_weights(teacher, run)
+
+
+def stop_after(n: int) -> Callable[..., float]:
+    """Validate ``n`` times, then behave as Ctrl-C does."""
+    from train import next_item
+
+    real, calls = next_item.validation_score, 0
+
+    def score(*arguments: object) -> float:
+        nonlocal calls
+        calls += 1
+        if calls > n:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type]
+
+    return score
+
+
+def test_other_settings_in_the_same_folder_are_refused(teacher: RunFolder) -> None:
+    other = replace(SMALL, dropout=0.2)
+
+    with pytest.raises(RunError, match="other settings"):
+        teacher.claim(describe_run(tiny_dataset(), other), resume=True)
+
+
+def test_a_finished_run_is_not_overwritten_unasked(teacher: RunFolder) -> None:
+    with pytest.raises(RunError, match="--resume"):
+        teacher.claim(describe_run(tiny_dataset(), SMALL), resume=False)
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos.txt").write_text("mine")
+
+    with pytest.raises(RunError, match="not empty"):
+        RunFolder(tmp_path).claim({}, resume=True)
+
+
+def test_a_student_of_other_data_is_refused(teacher: RunFolder) -> None:
+    with pytest.raises(RunError, match="digest"):
+        describe_student(tiny_dataset(seed=1), teacher, CodePlan.for_items(24), DistillConfig())
+
+
+def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) -> None:
+    dataset, out = tiny_dataset(), RunFolder(tmp_path / "student")
+    plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=16)
+    config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), moving_epochs=4, reassign_every=2)
+    out.claim(describe_student(dataset, teacher, plan, config), resume=False)
+
+    figures = distill_model(dataset, teacher, plan, config, out)
+
+    student = load_student(out.path)
+    ranked = rank_split(ranking_model(student), leave_one_out(dataset.sequences).test)
+    assert float(np.mean(ndcg(ranked.excluded, 10))) == pytest.approx(
+        figures["student"]["history_excluded"]["ndcg@10"], abs=1e-6
+    )
+    assert figures["ndcg@10_ratio"] > 0.9
+    assert [tier.n_codes for tier in student.sizes.tiers] == [8, 4]
+    assert not student.prompts["knowledge"].any()
+    assert not student.adapter["b"].any()
+
+
+def test_a_damaged_student_is_refused_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "student.json").write_text('{"encoder": {}}')
+
+    with pytest.raises(RunError, match="distil it again"):
+        load_student(tmp_path)
+
+
+def test_padding_in_front_changes_no_state() -> None:
+    torch.manual_seed(0)
+    backbone = SASRec(EncoderConfig(dim=16, max_length=10)).eval()
+    events = torch.randn(2, 4, 16)
+    padded = torch.cat([torch.full((2, 6, 16), 9.0), events], dim=1)
+    mask = torch.cat([torch.zeros(2, 6), torch.ones(2, 4)], dim=1)
+
+    with torch.inference_mode():
+        alone, behind = backbone.last(events, torch.ones(2, 4)), backbone.last(padded, mask)
+
+    torch.testing.assert_close(alone, behind)
+
+
+def test_the_last_state_alone_equals_the_last_of_all_states() -> None:
+    torch.manual_seed(0)
+    backbone = SASRec(EncoderConfig(dim=16, max_length=10)).eval()
+    events, mask = torch.randn(3, 7, 16), torch.ones(3, 7)
+
+    with torch.inference_mode():
+        torch.testing.assert_close(backbone.last(events, mask), backbone(events, mask)[:, -1])
+
+
+def test_no_state_sees_a_later_event() -> None:
+    torch.manual_seed(0)
+    backbone = SASRec(EncoderConfig(dim=16, max_length=10)).eval()
+    events, mask = torch.randn(1, 6, 16), torch.ones(1, 6)
+    changed = events.clone()
+    changed[:, 4:] += 1.0
+
+    with torch.inference_mode():
+        before, after = backbone(events, mask), backbone(changed, mask)
+
+    torch.testing.assert_close(before[:, :4], after[:, :4])
+    assert not torch.allclose(before[:, 4:], after[:, 4:])
+
+
+def assert_same_weights(first: RunFolder, second: RunFolder) -> None:
+    one, two = first.load_best(), second.load_best()
+    assert one.keys() == two.keys()
+    for name, weights in one.items():
+        torch.testing.assert_close(weights, two[name], rtol=0, atol=0, msg=name)

@@ -1,0 +1,76 @@
+"""Pre-norm transformer blocks whose parameter names are those of the bundle format (SPEC section 3)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Finite, so that a row that may attend to nothing stays a number; exp(-1e4) is exactly 0 in float32: the mask is exact.
+MASKED = -1e4
+
+
+class Block(nn.Module):
+    """Self-attention, then a feed-forward map of the same width, each behind a layer norm and a residual."""
+
+    def __init__(self, dim: int, n_heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.attention_norm = nn.LayerNorm(dim)
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
+        self.output = nn.Linear(dim, dim)
+        self.feed_norm = nn.LayerNorm(dim)
+        self.feed_in = nn.Linear(dim, dim)
+        self.feed_out = nn.Linear(dim, dim)
+        for linear in (self.query, self.key, self.value, self.output, self.feed_in, self.feed_out):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, hidden: Tensor, bias: Tensor, *, last_only: bool = False) -> Tensor:
+        """Return the new states.
+
+        Args:
+            hidden: ``[batch, length, dim]``.
+            bias: added to the attention scores, 0 or ``MASKED``, ``[batch, 1, length or 1, length]``.
+            last_only: compute the last position alone: all that a user state needs of the last block.
+
+        Returns:
+            ``[batch, length, dim]``, or ``[batch, 1, dim]`` for ``last_only``.
+        """
+        normed = self.attention_norm(hidden)
+        asking = normed[:, -1:] if last_only else normed
+        residual = hidden[:, -1:] if last_only else hidden
+        attended = F.scaled_dot_product_attention(
+            self._heads(self.query(asking)),
+            self._heads(self.key(normed)),
+            self._heads(self.value(normed)),
+            attn_mask=bias[:, :, -1:] if last_only else bias,
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        joined = attended.transpose(1, 2).flatten(2)
+        hidden = residual + self._drop(self.output(joined))
+        inner = F.gelu(self.feed_in(self.feed_norm(hidden)), approximate="tanh")
+        return hidden + self._drop(self.feed_out(self._drop(inner)))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """``[batch, length, dim]`` to ``[batch, heads, length, dim / heads]``."""
+        batch, length, dim = x.shape
+        return x.view(batch, length, self.n_heads, dim // self.n_heads).transpose(1, 2)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+def causal_bias(mask: Tensor) -> Tensor:
+    """Return what is added to attention scores so that only real, earlier events are attended to.
+
+    Args:
+        mask: 1 for an event, 0 for padding, ``[batch, length]``.
+
+    Returns:
+        0 or ``MASKED``, ``[batch, 1, length, length]``.
+    """
+    length = mask.shape[1]
+    earlier = torch.ones(length, length, dtype=mask.dtype, device=mask.device).tril()
+    return ((1.0 - earlier * mask[:, None, :]) * MASKED).unsqueeze(1)

@@ -1,0 +1,175 @@
+"""The item table as product codes that are learnt with the student.
+
+Sources: product quantization, Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011; its
+joint training for recommenders, Petrov and Macdonald, "RecJPQ", WSDM 2024, https://arxiv.org/abs/2312.06165. Where we
+deviate: an item's code length falls with its popularity, and codes keep moving while the student learns. Each item has
+a latent vector, re-assigned to its nearest codewords every few steps, with a straight-through gradient (van den Oord et
+al., "Neural Discrete Representation Learning", 2017, https://arxiv.org/abs/1711.00937).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edge_runtime.bundle.arrays import Array
+from edge_runtime.bundle.codes import pack_tiers
+from edge_runtime.bundle.manifest import Catalogue, Tier
+
+_LLOYD_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodePlan:
+    """How many codes an item gets.
+
+    Attributes:
+        n_codes: codes of each tier, the most popular first.
+        shares: of the items in each tier, summing to 1.
+        n_codewords: rows of each sub-codebook, at most 256: a code is one byte.
+    """
+
+    n_codes: tuple[int, ...] = (32, 16, 8)
+    shares: tuple[float, ...] = (0.08, 0.27, 0.65)
+    n_codewords: int = 256
+
+    def __post_init__(self) -> None:
+        if len(self.n_codes) != len(self.shares) or not 1 <= len(self.n_codes) <= 4:
+            raise ValueError(f"expected 1 to 4 tiers with a share each, got {self.n_codes} and {self.shares}")
+        if abs(sum(self.shares) - 1.0) > 1e-6 or min(self.shares) <= 0.0:
+            raise ValueError(f"shares must be above 0 and sum to 1, got {self.shares}")
+        if not 2 <= self.n_codewords <= 256:
+            raise ValueError(f"n_codewords must be in 2..256, got {self.n_codewords}")
+
+    @classmethod
+    def for_items(cls, n_items: int) -> "CodePlan":
+        """Return a plan whose codebooks pay for themselves: small catalogues get one tier and fewer codewords."""
+        if n_items >= 4_000:
+            return cls()
+        return cls(n_codes=(16,), shares=(1.0,), n_codewords=max(2, min(256, n_items // 4)))
+
+    def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the tier of each item, uint8 ``[n_items]``, from how often each was met in training."""
+        order = np.argsort(-counts, kind="stable")
+        bounds = np.round(np.cumsum(self.shares[:-1]) * len(counts)).astype(np.int64)
+        tiers = np.empty(len(counts), dtype=np.uint8)
+        for tier, rows in enumerate(np.split(order, bounds)):
+            tiers[rows] = tier
+        return tiers
+
+
+class CodedTable(nn.Module):
+    """An item table that exists only as codes and codebooks, and can be trained."""
+
+    rows: Tensor
+
+    def __init__(self, table: Tensor, plan: CodePlan, tier_of: NDArray[np.uint8], seed: int) -> None:
+        """Start from ``table`` ``[n_items, dim]``: codebooks by k-means of each sub-space."""
+        super().__init__()
+        self.plan = plan
+        self.latent = nn.Parameter(table.detach().clone())
+        by_tier = [torch.from_numpy(np.flatnonzero(tier_of == tier)) for tier in range(len(plan.n_codes))]
+        self.sizes = [len(rows) for rows in by_tier]
+        self.register_buffer("rows", torch.cat(by_tier))
+        self.codebooks = nn.ParameterList()
+        generator = torch.Generator().manual_seed(seed)
+        for tier, (n_codes, rows) in enumerate(zip(plan.n_codes, by_tier, strict=True)):
+            parts = _split(self.latent.detach()[rows], n_codes)
+            self.codebooks.append(nn.Parameter(_k_means(parts, plan.n_codewords, generator)))
+            self.register_buffer(f"codes_{tier}", torch.zeros(len(rows), n_codes, dtype=torch.int64))
+        self.reassign()
+
+    def forward(self) -> Tensor:
+        """Return the decoded table ``[n_items, dim]``; gradients reach codebooks and, straight through, latents."""
+        decoded = self.decoded()
+        return decoded + (self.latent - self.latent.detach())
+
+    def decoded(self) -> Tensor:
+        """Return the table as a device decodes it, ``[n_items, dim]``."""
+        in_tiers = torch.cat([self._decode(tier) for tier in range(len(self.sizes))])
+        return torch.empty_like(in_tiers).index_copy(0, self.rows, in_tiers)
+
+    def commitment(self, table: Tensor) -> Tensor:
+        """Return the mean squared distance of the latents from the (fixed) decoded ``table``: it keeps them near."""
+        return F.mse_loss(self.latent, table.detach())
+
+    @torch.no_grad()
+    def reassign(self) -> float:
+        """Move every item to its nearest codewords; return the share of codes that changed."""
+        changed, total = 0, 0
+        for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
+            codes = self.codes(tier)
+            nearest = _nearest(_split(self.latent[rows], codes.shape[1]), self.codebooks[tier]).T
+            changed, total = changed + int((nearest != codes).sum()), total + codes.numel()
+            codes.copy_(nearest)
+        return changed / max(total, 1)
+
+    def codes(self, tier: int) -> Tensor:
+        """Return the codes of one tier, int64 ``[n, n_codes]``."""
+        return self.get_buffer(f"codes_{tier}")
+
+    def catalogue(self) -> Catalogue:
+        """Return the sizes for the manifest."""
+        tiers = tuple(Tier(n, m) for n, m in zip(self.sizes, self.plan.n_codes, strict=True))
+        return Catalogue(len(self.latent), self.latent.shape[1], self.plan.n_codewords, tiers)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of ``codes.safetensors``; codebooks become int8 with one scale a sub-codebook."""
+        tier_of = np.empty(len(self.latent), dtype=np.uint8)
+        arrays: dict[str, Array] = {}
+        for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
+            tier_of[rows.numpy()] = tier
+            book = self.codebooks[tier].detach().numpy()
+            scale = np.maximum(np.abs(book).max(axis=(1, 2)), np.finfo(np.float32).tiny) / 127.0
+            arrays[f"codes.{tier}"] = self.codes(tier).numpy().astype(np.uint8)
+            arrays[f"codebook.{tier}"] = np.round(book / scale[:, None, None]).astype(np.int8)
+            arrays[f"scale.{tier}"] = scale.astype(np.float32)
+        return {"tier": pack_tiers(tier_of), **arrays}
+
+    def _decode(self, tier: int) -> Tensor:
+        book, codes = self.codebooks[tier], self.codes(tier)
+        n_parts, n_codewords, width = book.shape
+        flat = codes + torch.arange(n_parts) * n_codewords
+        return F.embedding(flat, book.reshape(n_parts * n_codewords, width)).flatten(1)
+
+
+def _split(vectors: Tensor, n_parts: int) -> Tensor:
+    """``[n, dim]`` to its sub-vectors ``[n_parts, n, dim / n_parts]``."""
+    return vectors.view(len(vectors), n_parts, -1).transpose(0, 1)
+
+
+def _nearest(parts: Tensor, codebook: Tensor) -> Tensor:
+    """Return the nearest codeword of each sub-vector, ``[n_parts, n]``, in pieces that bound memory."""
+    # |x - c|^2 without |x|^2, which does not change which is nearest.
+    offset = codebook.square().sum(-1)[:, None, :]
+    pieces = [(offset - 2.0 * piece @ codebook.transpose(1, 2)).argmin(-1) for piece in torch.split(parts, 4096, dim=1)]
+    return torch.cat(pieces, dim=1)
+
+
+def _k_means(parts: Tensor, n_codewords: int, generator: torch.Generator) -> Tensor:
+    """Return codebooks ``[n_parts, n_codewords, width]`` by Lloyd's algorithm, all sub-spaces at once."""
+    n_parts, n, width = parts.shape
+    start = torch.randint(n, (n_parts, n_codewords), generator=generator)
+    if n >= n_codewords:
+        start = torch.stack([torch.randperm(n, generator=generator)[:n_codewords] for _ in range(n_parts)])
+    book = parts.gather(1, start[:, :, None].expand(-1, -1, width)).clone()
+    for _ in range(_LLOYD_STEPS):
+        nearest = _nearest(parts, book)
+        index = nearest[:, :, None].expand(-1, -1, width)
+        total = torch.zeros_like(book).scatter_add_(1, index, parts)
+        count = torch.zeros(n_parts, n_codewords).scatter_add_(1, nearest, torch.ones(n_parts, n))[:, :, None]
+        # A codeword that nobody chose restarts at a random sub-vector.
+        spare = torch.randint(n, (n_parts, n_codewords), generator=generator)
+        restart = parts.gather(1, spare[:, :, None].expand(-1, -1, width))
+        book = torch.where(count > 0, total / count.clamp(min=1), restart)
+    return book
+
+
+def item_counts(rows: Sequence[NDArray[np.int32]], n_items: int) -> NDArray[np.int64]:
+    """Return how often each item occurs, int64 ``[n_items]``."""
+    joined = np.concatenate([np.zeros(0, dtype=np.int32), *rows])
+    return np.bincount(joined, minlength=n_items).astype(np.int64)

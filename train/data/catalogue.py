@@ -1,0 +1,194 @@
+"""The items of a data folder: from the rows of a file to a :class:`Catalogue`. Knows no events."""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from train.data.dataset import Catalogue
+from train.data.facts import FACTS, FactError, fact_values, text_list
+from train.data.findings import Findings, quoted
+from train.data.ids import id_fault, id_message
+from train.data.interactions import check_columns
+from train.data.json_lines import Record
+from train.data.pictures import OutsideError, PictureFolder
+from train.data.table_file import Table
+
+REQUIRED = ("item_id", "title")
+MAX_ITEMS = 1 << 24
+_PLAIN = ("item_id", "title", "description", "image", "video")
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    item_id: str
+    title: str
+    facts: dict[str, tuple[str, ...]]
+    description: str | None
+    image: Path | None
+    video: tuple[Path, ...]
+
+
+class _RowError(ValueError):
+    """One row breaks the contract: the kind of problem, and what was found."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads item after item, and counts what a warning will tell."""
+
+    pictures: PictureFolder
+    ignored: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    untitled: dict[str, None] = field(default_factory=dict)
+
+    def item(self, record: Record) -> _Item:
+        """Return one row as an item.
+
+        Raises:
+            _RowError: the row breaks the contract.
+        """
+        item_id = _item_id(record.get("item_id"))
+        return _Item(
+            item_id=item_id,
+            title=self._title(record, item_id),
+            facts=self._facts(record),
+            description=_text(record, "description"),
+            image=self._image(record),
+            video=self._video(record),
+        )
+
+    def _title(self, record: Record, item_id: str) -> str:
+        title = " ".join((_text(record, "title") or "").split())
+        if title:
+            return title
+        self.untitled[item_id] = None
+        return f"Item {item_id}"
+
+    def _facts(self, record: Record) -> dict[str, tuple[str, ...]]:
+        facts: dict[str, tuple[str, ...]] = {}
+        for name, value in record.items():
+            if name in _PLAIN:
+                continue
+            try:
+                values = fact_values(name, value)
+            except FactError as error:
+                if name in FACTS:
+                    raise _RowError(f"{name} of a wrong type", f"{name} is {quoted(value)}; {error}") from error
+                self.ignored[name] += 1
+                continue
+            if values:
+                facts[name] = values
+        return facts
+
+    def _image(self, record: Record) -> Path | None:
+        name = _text(record, "image")
+        if name is None:
+            return None
+        try:
+            found = self.pictures.find(name)
+        except OutsideError as error:
+            raise _outside("image", name) from error
+        self._note("image", name, there=found is not None)
+        return found
+
+    def _video(self, record: Record) -> tuple[Path, ...]:
+        try:
+            names = text_list(record.get("video"))
+        except FactError as error:
+            raise _RowError("video of a wrong type", f"video is {quoted(record['video'])}; {error}") from error
+        frames: list[Path] = []
+        for name in names:
+            try:
+                found = self.pictures.frames(name)
+            except OutsideError as error:
+                raise _outside("video", name) from error
+            self._note("video", name, there=bool(found))
+            frames.extend(found)
+        return tuple(frames)
+
+    def _note(self, kind: str, name: str, *, there: bool) -> None:
+        if not there:
+            self.missing[kind] += 1
+            self.examples.setdefault(kind, name)
+
+
+def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue | None:
+    """Check every item and return the good ones in the order of the file; None if there is none, or no such column."""
+    source = table.source
+    if table.names() and not check_columns(table.names(), REQUIRED, source, findings):
+        return None
+    reader = _Reader(PictureFolder(folder))
+    items: dict[str, _Item] = {}
+    for number, record in table.rows():
+        try:
+            item = reader.item(record)
+            if item.item_id in items:
+                raise _RowError("duplicate item", f"item_id {quoted(item.item_id)} stands in an earlier row. Keep one.")
+        except _RowError as error:
+            findings.bad_rows(source, error.kind, [number], str(error))
+        else:
+            items[item.item_id] = item
+    if not items or len(items) > MAX_ITEMS:
+        found = f"{len(items):,} usable items" if items else "no usable item is left"
+        findings.refuse(source.name, f"{found}; expected 1 to {MAX_ITEMS:,}. Mend the rows named here.")
+        return None
+    if items.keys() <= reader.untitled.keys():
+        findings.refuse(source.name, "no item has a title; expected a few words for people. Write them.")
+    _warn(reader, source.name, findings)
+    return _columns(list(items.values()), table.names())
+
+
+def _columns(items: list[_Item], names: list[str]) -> Catalogue:
+    present = set(itertools.chain.from_iterable(item.facts for item in items))
+    ordered = [name for name in (*FACTS, *names) if name in present]
+    return Catalogue(
+        item_ids=tuple(item.item_id for item in items),
+        titles=tuple(item.title for item in items),
+        fields={name: tuple(item.facts.get(name, ()) for item in items) for name in ordered},
+        descriptions=tuple(item.description for item in items),
+        images=tuple(item.image for item in items),
+        videos=tuple(item.video for item in items),
+    )
+
+
+def _warn(reader: _Reader, file: str, findings: Findings) -> None:
+    if reader.untitled:
+        first = next(iter(reader.untitled))
+        findings.warn(
+            f"{file}: {len(reader.untitled):,} item(s) have an empty title, such as {quoted(first)}: called 'Item {first}'."
+        )
+    for name, count in sorted(reader.ignored.items()):
+        findings.warn(f"{file}: {count:,} value(s) of {quoted(name)} are no text, number or list of them: ignored.")
+    for kind, count in sorted(reader.missing.items()):
+        example = quoted(reader.examples[kind])
+        findings.warn(f"{file}: {count:,} {kind} path(s) lead to no picture, such as {example}: these items have none.")
+
+
+def _item_id(value: object) -> str:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
+        raise _RowError("item_id of a wrong type", f"item_id is {quoted(value)}; expected text or a whole number.")
+    item_id = "" if value is None else str(value)
+    fault = id_fault(item_id)
+    if fault:
+        raise _RowError(f"{fault} item_id", id_message("item_id", item_id))
+    return item_id
+
+
+def _text(record: Record, name: str) -> str | None:
+    value = record.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _RowError(f"{name} of a wrong type", f"{name} is {quoted(value)}; expected text.")
+    return (value or "").strip() or None
+
+
+def _outside(name: str, path: str) -> _RowError:
+    return _RowError(
+        f"{name} outside of the folder",
+        f"{name} {quoted(path)} leaves the folder; expected a path relative to it, with '/', and inside.",
+    )

@@ -1,0 +1,65 @@
+"""What a timestamp may be: whole seconds since 1970, not in the future; or a small number, where there is no clock."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+from train.data.findings import Findings, Source
+
+# Smaller numbers are positions in a history (0, 1, 2, ...), or days; larger ones are seconds since 1970 from 1973 on.
+FIRST_CLOCK_S = 100_000_000
+# Seconds beyond this are no date of this millennium, but milliseconds are: 1973 to 5138.
+_FIRST_MILLISECOND = 100_000_000_000
+_UNITS = ((10**17, "nanoseconds", 10**9), (10**14, "microseconds", 10**6), (_FIRST_MILLISECOND, "milliseconds", 1000))
+_CLOCK_SKEW_S = 86_400
+
+
+def check_clock(frame: pl.DataFrame, number: str, source: Source, findings: Findings, *, now_s: float) -> pl.DataFrame:
+    """Note the rows whose ``timestamp`` cannot be, and return the others.
+
+    Where most are milliseconds or finer, that is one problem of the whole file, and every row is returned.
+    """
+    median = frame["timestamp"].median()
+    if isinstance(median, int | float) and median >= _FIRST_MILLISECOND:
+        unit, factor = _unit(median)
+        findings.refuse(
+            source.name,
+            f"timestamps are {unit} ({source.unit} {frame[number][0]} has {frame['timestamp'][0]}); expected whole "
+            f"seconds since 1970. Divide them by {factor:,}.",
+        )
+        return frame
+    rules = (
+        (pl.col("timestamp") < 0, "negative timestamp", _negative),
+        (pl.col("timestamp") > now_s + _CLOCK_SKEW_S, "timestamp in the future", _future),
+    )
+    for broken, kind, describe in rules:
+        bad = frame.filter(broken)
+        if not bad.is_empty():
+            findings.bad_rows(source, kind, bad[number], describe(int(bad["timestamp"][0])))
+            frame = frame.filter(~broken)
+    return frame
+
+
+def has_clock(newest: int) -> bool:
+    """Return whether timestamps up to ``newest`` are seconds since 1970, not mere positions."""
+    return newest >= FIRST_CLOCK_S
+
+
+def day_of(timestamp: int) -> str:
+    """Return the UTC day of seconds since 1970, such as ``2024-05-31``."""
+    return datetime.fromtimestamp(timestamp, UTC).date().isoformat()
+
+
+def _unit(value: float) -> tuple[str, int]:
+    return next((name, factor) for least, name, factor in _UNITS if value >= least)
+
+
+def _negative(value: int) -> str:
+    return f"timestamp is {value}; expected seconds since 1970, which are not below 0. Correct it."
+
+
+def _future(value: int) -> str:
+    if value < _FIRST_MILLISECOND:
+        return f"timestamp {value} is {day_of(value)}, in the future. Correct it."
+    unit, factor = _unit(value)
+    return f"timestamp {value} seems to be {unit}; expected seconds since 1970. Divide it by {factor:,}."

@@ -1,0 +1,138 @@
+"""The commands of the data: ``world``, ``import``, ``check``. Each parses, makes one call and prints."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from train.data.findings import Findings
+    from train.data.summary import Summary
+
+
+class Layout(StrEnum):
+    """The official layouts that ``import`` knows."""
+
+    MOVIELENS = "movielens"
+    AMAZON = "amazon"
+
+
+def world(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same bytes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make a small shop with customers, where the true reason of every purchase is known.
+
+    Example: pocketrec world --out build/world
+    """
+    from train.data.folder import read_folder
+    from train.data.summary import summarize
+    from train.data.world import write_world
+
+    write_world(out, seed=seed)
+    _show(summarize(read_folder(out)), as_json=as_json)
+
+
+def import_(
+    layout: Annotated[Layout, typer.Argument(help="Which official layout SOURCE has.")],
+    source: Annotated[Path, typer.Argument(help="The unpacked folder, or the official zip.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
+    k_core: Annotated[int, typer.Option("--k-core", min=1, help="Least events a user and an item; 1 keeps all.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Turn MovieLens or Amazon reviews, as downloaded, into a data folder.
+
+    Example: pocketrec import movielens ml-1m --out data/movielens
+    """
+    from train.data.folder import read_folder
+    from train.data.importers import import_amazon, import_movielens
+    from train.data.summary import summarize
+
+    match layout:
+        case Layout.MOVIELENS:
+            imported = import_movielens(source, out, k=k_core)
+        case Layout.AMAZON:
+            imported = import_amazon(source, out, k=k_core)
+    if not as_json:
+        typer.echo(str(imported))
+    _show(summarize(read_folder(out)), as_json=as_json)
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with interactions.* and items.*.")],
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave broken rows out, and count them, instead of refusing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a data folder row by row, and print what is in it.
+
+    Says everything that is wrong at once, and exits with 1, if a row or a file breaks the contract.
+
+    Example: pocketrec check data/shop --skip-bad-rows
+    """
+    from edge_runtime.errors import DataError
+    from train.data.findings import Findings
+    from train.data.folder import read_folder
+    from train.data.summary import summarize
+
+    findings = Findings()
+    try:
+        dataset = read_folder(folder, skip_bad_rows=skip_bad_rows, findings=findings)
+    except DataError as error:
+        if as_json:
+            _print_problems(str(error), findings)
+        raise
+    _show(summarize(dataset), as_json=as_json)
+
+
+def _print_problems(error: str, findings: "Findings") -> None:
+    import msgspec
+
+    problems = [
+        {"file": p.file, "kind": p.kind, "unit": p.unit, "rows": p.rows, "count": p.count, "message": p.message}
+        for p in findings.problems
+    ]
+    answer = {"ok": False, "error": error, "problems": problems, "warnings": findings.warnings}
+    typer.echo(msgspec.json.encode(answer).decode())
+
+
+def _show(summary: "Summary", *, as_json: bool) -> None:
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if as_json:
+        typer.echo(msgspec.json.encode({"ok": True} | msgspec.to_builtins(summary)).decode())
+        return
+    table = Table(title=summary.name, title_justify="left", show_header=False, box=None)
+    for label, value in _lines(summary):
+        table.add_row(label, Text(value))
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table)
+    for kind, count in summary.kept_out.items():
+        console.print(f"left out: {count:,} x {kind}", markup=False)
+    for kind, count in summary.skipped.items():
+        console.print(f"skipped: {count:,} x {kind}", markup=False)
+    for warning in summary.warnings:
+        console.print("[yellow]warning:[/]", end=" ")
+        console.print(warning, markup=False)
+
+
+def _lines(summary: "Summary") -> list[tuple[str, str]]:
+    fewest, median, most = summary.events_per_user
+    clock = f"{summary.first_day} to {summary.last_day}" if summary.first_day else "positions only, no clock"
+    lines = [
+        ("users", f"{summary.users:,}"),
+        ("items", f"{summary.items:,}"),
+        ("events", f"{summary.events:,}"),
+        ("events a user", f"{fewest:,} to {most:,}, median {median:g}"),
+        ("density", f"{summary.density:.3%}"),
+        ("time", clock),
+    ]
+    lines += [(f"with {name}", f"{share:.1%} of items") for name, share in summary.fields.items()]
+    pictures = f"{summary.pictures:,} items with a picture, {summary.videos:,} with a video"
+    return [*lines, ("pictures", pictures)]

@@ -1,0 +1,93 @@
+"""Turns a value of the items file into the values of a fact: short texts that may be said of an item."""
+
+import math
+
+import msgspec
+
+FACTS = ("brand", "categories", "price")
+# Written as one text, "A, B" in these is two values; anywhere else the comma belongs to the value.
+_NAMES = ("cast", "actors", "director", "genres", "tags", "keywords")
+_SUFFIXES = ("Jr.", "Sr.", "II", "III")
+_MOST_CHARACTERS = 1000
+
+
+class FactError(ValueError):
+    """A value that is no text, number or list of them; the message says what was expected."""
+
+
+def fact_values(name: str, value: object) -> tuple[str, ...]:
+    """Return the distinct values in their order; none for null and for blank text.
+
+    Raises:
+        FactError: the value cannot be said.
+    """
+    if name == "price":
+        return _price(value)
+    if isinstance(value, str):
+        parts = _split(name, value)
+    elif isinstance(value, list):
+        parts = [_said(part) for part in value if part is not None]
+    else:
+        parts = [] if value is None else [_said(value)]
+    stripped = (" ".join(part.split()) for part in parts)
+    return tuple(dict.fromkeys(part for part in stripped if part))
+
+
+def text_list(value: object) -> list[str]:
+    """Return a list of texts: of a list, of ``a|b``, of one text, of a JSON array in text, of null.
+
+    Raises:
+        FactError: it is none of these.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [part.strip() for part in _split("", value) if part.strip()]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return [part for part in value if part]
+    raise FactError("expected text or a list of texts.")
+
+
+def _split(name: str, text: str) -> list[str]:
+    if text[:1] == "[" and text[-1:] == "]":
+        try:
+            return msgspec.json.decode(text, type=list[str])
+        except (msgspec.MsgspecError, RecursionError):  # a text in brackets, then, and no list
+            return [text]
+    if "|" in text:
+        return text.split("|")
+    if name not in _NAMES:
+        return [text]
+    parts: list[str] = []
+    for part in text.split(", "):
+        if part in _SUFFIXES and parts:
+            parts[-1] += f", {part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise FactError("expected text, a number or a list of them.")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise FactError("expected a finite number.")
+        value = int(value) if value.is_integer() else value
+    text = str(value)
+    if len(text) > _MOST_CHARACTERS:
+        raise FactError(f"expected at most {_MOST_CHARACTERS:,} characters.")
+    return text
+
+
+def _price(value: object) -> tuple[str, ...]:
+    """Return the price with two decimals, without a currency."""
+    if value is None or value == "":
+        return ()
+    try:
+        price = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        price = math.nan
+    if not 0 <= price < math.inf:
+        raise FactError("expected a number of at least 0, without a currency.")
+    return (f"{price:.2f}",)

@@ -1,0 +1,234 @@
+"""The events of a data folder: from the rows of a file to :class:`Sequences`. Knows no model and no picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from train.data.clock import check_clock
+from train.data.findings import Findings, Source, quoted
+from train.data.ids import check_ids
+from train.data.sequences import Sequences
+from train.data.table_file import Table
+
+REQUIRED = ("user_id", "item_id", "timestamp")
+OPTIONAL = ("event", "weight")
+NAMELESS_EVENT = "interaction"
+DISLIKE = "dislike"
+
+_ROW = "row number"
+_EVENT_NAME = "^[a-z_]{1,32}$"
+_WHOLE_NUMBER = "^[+-]?[0-9]{1,19}$"
+_ADVICE = {
+    "user_id": "text or whole numbers",
+    "item_id": "text or whole numbers",
+    "timestamp": "int64, whole seconds since 1970",
+    "event": "text",
+    "weight": "a number",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """The checked events of a file.
+
+    Attributes:
+        sequences: what the users did, in their order.
+        kept_out: events that are no interest, by kind.
+    """
+
+    sequences: Sequences
+    kept_out: dict[str, int]
+
+
+def check_columns(names: list[str], required: tuple[str, ...], source: Source, findings: Findings) -> bool:
+    """Note the required columns that are missing, and return whether none is."""
+    missing = [name for name in required if name not in names]
+    if not missing:
+        return True
+    found = ", ".join(quoted(name) for name in names[:8])
+    hint = " Is the header line missing?" if len(missing) == len(required) else ""
+    findings.refuse(
+        source.name,
+        f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; found {found}.{hint} "
+        f"Name the columns {', '.join(required)}.",
+    )
+    return False
+
+
+def read_events(table: Table, row_of: dict[str, int] | None, findings: Findings, *, now_s: float) -> Events | None:
+    """Check every row and group the good ones by user.
+
+    Args:
+        table: the interactions file.
+        row_of: the row of every item id; None if the items could not be read, then ids are not looked up.
+        findings: takes the problems.
+        now_s: the time, in seconds since 1970: what lies a day beyond it is refused.
+
+    Returns:
+        The events, or None where a whole column cannot be used, or no row is left.
+    """
+    source = table.source
+    if table.names() and not check_columns(table.names(), REQUIRED, source, findings):
+        return None
+    unused = [name for name in table.names() if name not in REQUIRED + OPTIONAL]
+    if unused:
+        findings.warn(f"{source.name}: not used: {', '.join(map(quoted, unused[:8]))}.")
+    frame, numbers = table.columns(REQUIRED + OPTIONAL, findings)
+    if len(numbers) == 0:
+        findings.refuse(source.name, "no usable row is left. Mend the rows named here.")
+        return None
+    typed = _typed(frame.with_columns(pl.Series(_ROW, numbers)), source, findings)
+    if typed is None:
+        return None
+    for name in ("user_id", "item_id"):
+        typed = check_ids(typed, name, _ROW, source, findings)
+    typed = check_clock(typed, _ROW, source, findings, now_s=now_s)
+    typed = _check_events(_check_weights(typed, source, findings), source, findings)
+    if row_of is not None:
+        typed = _check_known(typed, row_of, source, findings)
+    typed = _check_duplicates(typed, source, findings)
+    if typed.is_empty():
+        findings.refuse(source.name, "no usable row is left. Mend the rows named here.")
+        return None
+    return None if row_of is None else _group(typed, row_of, source, findings)
+
+
+def _typed(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame | None:
+    """Bring every column to its one type; None if a column as a whole has another."""
+    wrong = False
+    for name in frame.columns:
+        if name == _ROW or _is_usable(name, frame.schema[name], is_text=source.unit == "line"):
+            continue
+        wrong = True
+        findings.refuse(
+            source.name, f"column {name} is of type {frame.schema[name]}; expected {_ADVICE[name]}. Convert it."
+        )
+    if wrong:
+        return None
+    frame = frame.with_columns(pl.col("user_id", "item_id").cast(pl.String))
+    frame = _whole_numbers(frame, source, findings)
+    return _add_optional(frame, source, findings)
+
+
+def _is_usable(name: str, dtype: pl.DataType, *, is_text: bool) -> bool:
+    if dtype == pl.Null:
+        return True
+    if name == "timestamp":
+        return is_text or dtype.is_integer()
+    if name == "weight":
+        return is_text or dtype.is_numeric()
+    is_category = isinstance(dtype, pl.Categorical | pl.Enum)
+    return dtype == pl.String or is_category or (name != "event" and dtype.is_integer())
+
+
+def _whole_numbers(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
+    column = pl.col("timestamp")
+    is_text = frame.schema["timestamp"] == pl.String
+    number = column.cast(pl.Int64, strict=False)
+    if is_text:
+        number = pl.when(column.str.contains(_WHOLE_NUMBER)).then(number)
+    bad = frame.filter(number.is_null())
+    if not bad.is_empty():
+        findings.bad_rows(
+            source,
+            "timestamp is no whole number",
+            bad[_ROW],
+            f"timestamp is {quoted(bad['timestamp'][0])}; expected whole seconds since 1970, such as 1700000000.",
+        )
+    return frame.with_columns(number).drop_nulls("timestamp")
+
+
+def _add_optional(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
+    if "event" not in frame.columns:
+        frame = frame.with_columns(event=pl.lit(NAMELESS_EVENT))
+    if "weight" not in frame.columns:
+        return frame.with_columns(event=pl.col("event").cast(pl.String), weight=pl.lit(1.0))
+    number = pl.col("weight").cast(pl.Float64, strict=False)
+    bad = frame.filter(number.is_null() & pl.col("weight").is_not_null())
+    if not bad.is_empty():
+        message = f"weight is {quoted(bad['weight'][0])}; expected a number, or nothing for 1."
+        findings.bad_rows(source, "weight is no number", bad[_ROW], message)
+    good = frame.filter(number.is_not_null() | pl.col("weight").is_null())
+    return good.with_columns(event=pl.col("event").cast(pl.String), weight=number.fill_null(1.0))
+
+
+def _check_weights(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
+    bad = frame.filter(~pl.col("weight").is_finite())
+    if not bad.is_empty():
+        message = f"weight is {bad['weight'][0]}; expected a finite number, or nothing for 1."
+        findings.bad_rows(source, "weight is not finite", bad[_ROW], message)
+    return frame.filter(pl.col("weight").is_finite())
+
+
+def _check_events(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
+    frame = frame.with_columns(pl.col("event").fill_null(NAMELESS_EVENT).replace("", NAMELESS_EVENT))
+    named = pl.col("event").str.contains(_EVENT_NAME)
+    bad = frame.filter(~named)
+    if not bad.is_empty():
+        message = f"event is {quoted(bad['event'][0])}; expected a name of a-z and _, at most 32, such as 'purchase'."
+        findings.bad_rows(source, "event is no name", bad[_ROW], message)
+    return frame.filter(named)
+
+
+def _check_known(frame: pl.DataFrame, row_of: dict[str, int], source: Source, findings: Findings) -> pl.DataFrame:
+    known = pl.col("item_id").is_in(list(row_of))
+    bad = frame.filter(~known)
+    if not bad.is_empty():
+        n_ids = bad["item_id"].n_unique()
+        message = (
+            f"item_id {quoted(bad['item_id'][0])} is not in the items file ({n_ids:,} such id{'s' * (n_ids > 1)}). "
+            "Add the item, or correct the id."
+        )
+        findings.bad_rows(source, "unknown item", bad[_ROW], message)
+    return frame.filter(known)
+
+
+def _check_duplicates(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
+    first = frame.select(pl.struct(REQUIRED).is_first_distinct()).to_series()
+    bad = frame.filter(~first)
+    if not bad.is_empty():
+        user, item, time = bad.select(REQUIRED).row(0)
+        message = (
+            f"user {quoted(user)}, item {quoted(item)}, timestamp {time} stand in an earlier {source.unit} already. "
+            "Keep one."
+        )
+        findings.bad_rows(source, "duplicate event", bad[_ROW], message)
+    return frame.filter(first)
+
+
+def _group(frame: pl.DataFrame, row_of: dict[str, int], source: Source, findings: Findings) -> Events | None:
+    """Leave out what is no interest, and sort the rest by user and time; ties keep the order of the file."""
+    disliked = pl.col("event") == DISLIKE
+    kept_out = {
+        DISLIKE: frame.filter(disliked).height,
+        "weight not above 0": frame.filter(~disliked & (pl.col("weight") <= 0)).height,
+    }
+    kept = frame.filter(~disliked & (pl.col("weight") > 0))
+    if kept.is_empty():
+        findings.refuse(source.name, "every event is a dislike or has no weight above 0, so there is nothing to learn.")
+        return None
+    lost = frame["user_id"].n_unique() - kept["user_id"].n_unique()
+    if lost:
+        findings.warn(f"{source.name}: {lost:,} user(s) have nothing but dislikes or events without weight: left out.")
+    user_ids = kept["user_id"].unique(maintain_order=True)
+    users = kept["user_id"].replace_strict(user_ids, np.arange(len(user_ids)), return_dtype=pl.Int64).to_numpy()
+    rows = kept["item_id"].replace_strict(row_of, return_dtype=pl.Int32).to_numpy()
+    times = kept["timestamp"].to_numpy()
+    by_user = np.argsort(users, kind="stable")
+    _warn_unsorted(users[by_user], times[by_user], kept[_ROW].to_numpy()[by_user], source, findings)
+    order = np.lexsort((times, users))
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(users)))).astype(np.int64)
+    sequences = Sequences(tuple(user_ids), offsets, rows[order], times[order])
+    return Events(sequences, {kind: count for kind, count in kept_out.items() if count})
+
+
+def _warn_unsorted(
+    users: np.ndarray, times: np.ndarray, numbers: np.ndarray, source: Source, findings: Findings
+) -> None:
+    late = np.flatnonzero((users[1:] == users[:-1]) & (times[1:] < times[:-1])) + 1
+    if len(late):
+        findings.warn(
+            f"{source.name}, {source.unit} {numbers[late].min()}: an event is older than the one before it of the same "
+            f"user; so are {len(late):,} in all, of {len(np.unique(users[late])):,} user(s). Sorted by time."
+        )

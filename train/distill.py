@@ -1,0 +1,222 @@
+"""From the full model to the student that a device runs: the same ranking in a fraction of the bytes.
+
+The student starts from the teacher, its item table becomes product codes, and both are trained together on half the
+true next item, half the teacher's whole distribution. Codes move for most epochs, then stand still while the rest
+settles.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.errors import RunError
+from train.backbones.sasrec import SASRec
+from train.batches import Batch, TrainingSequences
+from train.codes import CodedTable, CodePlan, item_counts
+from train.data.dataset import Dataset
+from train.data.split import leave_one_out
+from train.evaluation.ranking import summary
+from train.fit import FitConfig, fit
+from train.next_item import NextItemModel, load_model, rank_split, validation_score
+from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
+from train.runs import RunFolder, replace_tensors, write_json
+from train.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillConfig:
+    """One distillation.
+
+    Attributes:
+        moving_epochs: epochs in which codes are re-assigned; the rest has them fixed.
+        reassign_every: steps between two re-assignments.
+        teacher_weight: share of the teacher in the target, the true next item has the rest.
+        commitment: weight of the pull of latents to their codewords.
+        table_rate: learning rate of latents and codebooks.
+        encoder_rate: learning rate of the encoder.
+    """
+
+    fit: FitConfig = field(default_factory=lambda: FitConfig(max_epochs=10, patience=10))
+    moving_epochs: int = 7
+    reassign_every: int = 8
+    teacher_weight: float = 0.5
+    commitment: float = 1.0
+    dropout: float = 0.1
+    table_rate: float = 1e-3
+    encoder_rate: float = 3e-4
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.teacher_weight <= 1.0:
+            raise ValueError(f"teacher_weight must be in [0, 1], got {self.teacher_weight}")
+        if self.reassign_every < 1:
+            raise ValueError(f"reassign_every must be at least 1, got {self.reassign_every}")
+
+
+class StudentModel(nn.Module):
+    """A backbone over a coded item table, with the teacher at its side while it learns."""
+
+    def __init__(self, teacher: NextItemModel, table: CodedTable, config: DistillConfig) -> None:
+        super().__init__()
+        self.backbone = SASRec(teacher.backbone.config, dropout=config.dropout)
+        self.backbone.load_state_dict(teacher.backbone.state_dict())
+        self.table = table
+        self._config = config
+        # In a tuple, so that the teacher is no part of this module's parameters.
+        self._teacher = (teacher.requires_grad_(False).eval(),)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return half cross-entropy, half divergence from the teacher, and the commitment, a scalar."""
+        teacher, config = self._teacher[0], self._config
+        known = batch.targets >= 0
+        table = self.table()
+        states = self.backbone(F.embedding(batch.rows, table), batch.mask)[known]
+        with torch.no_grad():
+            wise = teacher.backbone(F.embedding(batch.rows, teacher.item), batch.mask)[known]
+        loss = full_cross_entropy(
+            states,
+            table,
+            batch.targets[known],
+            teacher=Teacher(wise, teacher.item, config.teacher_weight),
+            product_dtype=fast_product_dtype(states.device),
+        )
+        return loss + config.commitment * self.table.commitment(table)
+
+    def item_vectors(self) -> Tensor:
+        """Return the item table as a device decodes it, ``[n_items, dim]``."""
+        return self.table.decoded()
+
+
+def distill_model(
+    dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig, out: RunFolder
+) -> dict[str, Any]:
+    """Distil the model of ``run`` into ``out``, or finish a distillation that was cut off; return the figures."""
+    teacher = load_model(run)
+    split = leave_one_out(dataset.sequences)
+    counts = item_counts(list(split.train), len(dataset.catalogue))
+    seed = config.fit.seed
+    torch.manual_seed(seed)
+    student = StudentModel(teacher, CodedTable(teacher.item, plan, plan.tiers_of(counts), seed), config)
+
+    def before_step(epoch: int, step: int) -> None:
+        if epoch < config.moving_epochs and step % config.reassign_every == 0:
+            student.table.reassign()
+
+    fitted = fit(
+        student,
+        _optimizer(student, config),
+        TrainingSequences(list(split.train), teacher.backbone.config.max_length),
+        lambda: validation_score(student, split),
+        out,
+        config.fit,
+        title="student",
+        before_step=before_step,
+    )
+    _snap_codebooks(student.table)
+    figures = _compare(teacher, student, dataset) | {
+        "best_epoch": fitted.best_epoch,
+        "seconds": round(fitted.seconds, 1),
+    }
+    _write_student(out.path, student, dataset, figures, seed)
+    out.finish(figures | {"log": fitted.log})
+    return figures
+
+
+def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig) -> dict[str, Any]:
+    """Return what ``run.json`` says, after checking that the teacher was trained on this very data.
+
+    Raises:
+        RunError: the teacher saw other data, or is not finished.
+    """
+    check_same_data(run, dataset)
+    return {
+        "kind": "student",
+        "data_digest": dataset.digest,
+        "data_name": dataset.name,
+        "teacher": run.about(),
+        "plan": asdict(plan),
+        "config": asdict(config),
+    }
+
+
+def check_same_data(run: RunFolder, dataset: Dataset) -> None:
+    """Refuse a run that was made from other data.
+
+    Raises:
+        RunError: digests differ, or the run is not finished.
+    """
+    found = run.about().get("data_digest")
+    if found != dataset.digest:
+        raise RunError(
+            f"{run.path}: was trained on data with the digest {str(found)[:12]}…, but {dataset.path} has "
+            f"{dataset.digest[:12]}…. Give the folder that it was trained on, or train again."
+        )
+    if not run.finished:
+        raise RunError(
+            f"{run.path}: its training is not finished; go on with `pocketrec train --out {run.path} --resume`."
+        )
+
+
+def _optimizer(student: StudentModel, config: DistillConfig) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        [
+            {"params": list(student.table.parameters()), "lr": config.table_rate, "weight_decay": 0.0},
+            {"params": list(student.backbone.parameters()), "lr": config.encoder_rate, "weight_decay": 0.01},
+        ]
+    )
+
+
+@torch.no_grad()
+def _snap_codebooks(table: CodedTable) -> None:
+    """Put the codebooks on their int8 grid, so that what is measured is what ships."""
+    arrays = table.arrays()
+    for tier, book in enumerate(table.codebooks):
+        grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
+        book.copy_(torch.from_numpy(grid))
+
+
+def _compare(teacher: NextItemModel, student: StudentModel, dataset: Dataset) -> dict[str, Any]:
+    """Return the test figures of both, and the ratio that the student is judged by."""
+    targets = leave_one_out(dataset.sequences).test
+    figures = {
+        name: summary(rank_split(model, targets)) for name, model in (("teacher", teacher), ("student", student))
+    }
+    ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
+    return figures | {"ndcg@10_ratio": ours / theirs if theirs else 0.0}
+
+
+def _write_student(path: Path, student: StudentModel, dataset: Dataset, figures: dict[str, Any], seed: int) -> None:
+    """Write the files that ``train.student.load_student`` reads; ``student.json`` last, which makes them valid."""
+    config = student.backbone.config
+    random = np.random.default_rng(seed)
+    dim = config.dim
+    small = {
+        # Zero knowledge and a zero B change nothing until prompts and adapters are trained.
+        "prompts": {
+            "prompts": random.normal(size=(N_PROMPTS, dim)).astype(np.float32),
+            "knowledge": np.zeros((N_PROMPTS, dim), dtype=np.float32),
+        },
+        "adapter": {
+            "a": random.normal(scale=dim**-0.5, size=(dim, ADAPTER_RANK)).astype(np.float32),
+            "b": np.zeros((ADAPTER_RANK, dim), dtype=np.float32),
+        },
+        "codes": student.table.arrays(),
+    }
+    for name, arrays in small.items():
+        (path / f"{name}.safetensors").write_bytes(dump_arrays(arrays))
+    replace_tensors(path / "encoder.safetensors", student.backbone.state_dict(), {})
+    about = {
+        "encoder": asdict(config) | {"input_scale": config.input_scale},
+        "catalogue": msgspec.to_builtins(student.table.catalogue()),
+        "seed": seed,
+        "data_digest": dataset.digest,
+        "data_name": dataset.name,
+        "figures": figures,
+    }
+    write_json(path / STUDENT_FILE, about)

@@ -1,0 +1,112 @@
+"""Ranking against the whole catalogue, and the metrics made of ranks.
+
+Protocol: one true next item a user, ranked against every item, reported with the user's own history excluded (the
+headline) and not excluded. Ties are broken against us, and counted. A true item that is in the history counts as missed
+when history is excluded: it would not have been shown. "HR@k" of the literature is Recall@k at one target.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCH_USERS = 512
+
+Ranks = NDArray[np.int64]
+Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Ranks of the true items, 0 the best, one a user.
+
+    Attributes:
+        excluded: with the user's history excluded.
+        included: with it among the candidates.
+        tied: how many other candidates had exactly the true item's score (history excluded).
+    """
+
+    excluded: Ranks
+    included: Ranks
+    tied: Ranks
+
+
+def rank_targets(
+    score: Score, histories: Sequence[NDArray[np.int32]], targets: NDArray[np.int32], n_items: int
+) -> Ranked:
+    """Rank each target among all items.
+
+    Args:
+        score: user numbers ``[batch]`` to scores ``[batch, n_items]``, float32; it may be overwritten.
+        histories: what each user has had, catalogue rows.
+        targets: each user's true next item.
+        n_items: size of the catalogue.
+
+    Raises:
+        ValueError: there is nobody to rank for, or the numbers of histories and targets differ.
+    """
+    if len(histories) != len(targets) or len(targets) == 0:
+        raise ValueError(
+            f"expected as many histories as targets, at least one; got {len(histories)} and {len(targets)}"
+        )
+    ranked = Ranked(*(np.empty(len(targets), dtype=np.int64) for _ in range(3)))
+    for users in _batches(len(targets)):
+        scores = score(users)
+        if scores.shape != (len(users), n_items):
+            raise ValueError(f"expected scores of shape {(len(users), n_items)}, got {scores.shape}")
+        rows = np.arange(len(users))
+        wanted = targets[users]
+        ranked.included[users], _ = _rank(scores, rows, wanted)
+        seen_row = np.repeat(rows, [len(histories[user]) for user in users])
+        seen = np.concatenate([histories[user] for user in users])
+        scores[seen_row, seen] = -np.inf
+        ranked.excluded[users], ranked.tied[users] = _rank(scores, rows, wanted)
+    return ranked
+
+
+def metrics(ranks: Ranks) -> dict[str, float]:
+    """Return Recall@{5,10,20}, NDCG@{5,10,20} and MRR, means over users."""
+    found: dict[str, float] = {}
+    for k in (5, 10, 20):
+        found[f"recall@{k}"] = float(np.mean(recall(ranks, k)))
+        found[f"ndcg@{k}"] = float(np.mean(ndcg(ranks, k)))
+    found["mrr"] = float(np.mean(1.0 / (ranks + 1.0)))
+    return found
+
+
+def recall(ranks: Ranks, k: int) -> NDArray[np.float64]:
+    """Return 1 for each user whose true item is among the first ``k``, else 0."""
+    return (ranks < k).astype(np.float64)
+
+
+def ndcg(ranks: Ranks, k: int) -> NDArray[np.float64]:
+    """Return ``1 / log2(rank + 2)`` within the first ``k``, else 0: NDCG with one relevant item, ranks from 0."""
+    return np.where(ranks < k, 1.0 / np.log2(ranks + 2.0), 0.0)
+
+
+def summary(ranked: Ranked) -> dict[str, Any]:
+    """Return the figures of both protocols, the standard error of the headline, and how often ties occur."""
+    gains = ndcg(ranked.excluded, 10)
+    return {
+        "n_users": len(gains),
+        "history_excluded": metrics(ranked.excluded),
+        "history_included": metrics(ranked.included),
+        "ndcg@10_standard_error": float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else 0.0,
+        "share_tied": float(np.mean(ranked.tied > 0)),
+    }
+
+
+def _rank(scores: NDArray[np.float32], rows: NDArray[np.int64], wanted: NDArray[np.int32]) -> tuple[Ranks, Ranks]:
+    """Return ranks with ties against us, and the number of ties. A score of minus infinity ranks last of all."""
+    own = scores[rows, wanted][:, None]
+    better = (scores > own).sum(axis=1)
+    tied = (scores == own).sum(axis=1) - 1
+    shown = np.isfinite(own[:, 0])
+    return np.where(shown, better + tied, scores.shape[1] - 1), np.where(shown, tied, 0)
+
+
+def _batches(n: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, n, BATCH_USERS):
+        yield np.arange(start, min(start + BATCH_USERS, n))

@@ -1,0 +1,206 @@
+"""The training loop: one for every model, on Hugging Face Accelerate, resumable after each epoch.
+
+A run killed at any time and resumed gives the same weights as one that was left alone: each epoch draws its randomness
+from the seed and its own number.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from train.batches import Batch, LengthGroupedBatches, TrainingSequences, training_batch
+from train.progress import EpochProgress
+from train.runs import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitConfig:
+    """How a model is fitted.
+
+    Attributes:
+        batch_users: users a batch, over all processes' share of it.
+        patience: epochs without a better validation NDCG@10 after which it stops.
+        max_gradient_norm: gradients are scaled down to it.
+        seed: of everything that is drawn.
+    """
+
+    batch_users: int = 256
+    max_epochs: int = 100
+    patience: int = 8
+    max_gradient_norm: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.batch_users, self.max_epochs, self.patience) < 1:
+            raise ValueError(f"batch_users, max_epochs and patience must be at least 1, got {asdict(self)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """How the fitting went.
+
+    Attributes:
+        best: validation NDCG@10 of the kept weights.
+        best_epoch: the epoch that gave them, from 1.
+        log: one entry an epoch: loss, validation, seconds.
+    """
+
+    best: float
+    best_epoch: int
+    log: list[dict[str, float]]
+
+    @property
+    def seconds(self) -> float:
+        """Return how long all epochs took together, resumed ones included."""
+        return sum(entry["seconds"] for entry in self.log)
+
+
+@dataclass
+class _Progress:
+    """Where the run stands; goes into the checkpoint as JSON."""
+
+    epoch: int
+    best: float
+    best_epoch: int
+    log: list[dict[str, float]]
+
+
+def fit(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    sequences: TrainingSequences,
+    validate: Callable[[], float],
+    run: RunFolder,
+    config: FitConfig,
+    *,
+    title: str,
+    before_step: Callable[[int, int], None] | None = None,
+) -> Fitted:
+    """Fit ``model`` until validation stops improving; its best weights are in ``run`` and in the model afterwards.
+
+    Args:
+        model: maps a :class:`Batch` to a scalar loss.
+        optimizer: over the model's parameters.
+        sequences: what to learn from.
+        validate: NDCG@10 of the model as it stands, on held-out events.
+        run: takes checkpoints; one that is there is resumed.
+        config: how long, in which batches, from which seed.
+        title: of the progress bar.
+        before_step: called with epoch (from 0) and step (from 0, over all epochs) before each step.
+    """
+    accelerator = Accelerator()
+    sampler = LengthGroupedBatches(sequences.lengths, config.batch_users, config.seed)
+    loader = DataLoader(sequences, batch_sampler=sampler, collate_fn=training_batch)
+    fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
+    progress = _resume(model, optimizer, run)
+    with EpochProgress(title, len(sampler), config.max_epochs, shown=accelerator.is_main_process) as bar:
+        while not _done(progress, config):
+            start = perf_counter()
+            torch.manual_seed(config.seed * 100_003 + progress.epoch)
+            sampler.epoch = progress.epoch
+            bar.start(progress.epoch + 1)
+            first_step = progress.epoch * len(sampler)
+            loss = _epoch(
+                accelerator, fitted, stepper, batches, config, bar, _step_hook(before_step, progress.epoch, first_step)
+            )
+            _judge(
+                model, optimizer, progress, loss, validate(), perf_counter() - start, run, accelerator.is_main_process
+            )
+            bar.finish(progress.log[-1], progress.best, progress.best_epoch)
+    accelerator.wait_for_everyone()
+    model.load_state_dict(run.load_best())
+    model.eval()
+    return Fitted(progress.best, progress.best_epoch, progress.log)
+
+
+def _done(progress: _Progress, config: FitConfig) -> bool:
+    waited = progress.epoch - progress.best_epoch
+    return progress.epoch >= config.max_epochs or (progress.best_epoch > 0 and waited >= config.patience)
+
+
+def _step_hook(before_step: Callable[[int, int], None] | None, epoch: int, first: int) -> Callable[[int], None]:
+    def hook(step: int) -> None:
+        if before_step is not None:
+            before_step(epoch, first + step)
+
+    return hook
+
+
+def _epoch(
+    accelerator: Accelerator,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[Batch],
+    config: FitConfig,
+    bar: EpochProgress,
+    hook: Callable[[int], None],
+) -> float:
+    """Take one step a batch; return the mean loss."""
+    model.train()
+    total, n = 0.0, 0
+    for step, batch in enumerate(batches):
+        hook(step)
+        loss = model(batch)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        total, n = total + float(loss.detach()), n + 1
+        bar.step()
+    return total / n
+
+
+def _judge(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: _Progress,
+    loss: float,
+    score: float,
+    seconds: float,
+    run: RunFolder,
+    is_main: bool,
+) -> None:
+    """Take note of an epoch; keep its weights when they are the best, and a checkpoint in any case."""
+    progress.epoch += 1
+    progress.log.append({"epoch": progress.epoch, "loss": loss, "valid_ndcg@10": score, "seconds": seconds})
+    better = progress.best_epoch == 0 or score > progress.best
+    if better:
+        progress.best, progress.best_epoch = score, progress.epoch
+    if is_main:
+        if better:
+            run.save_best(model.state_dict())
+        run.save_checkpoint(_training_state(model, optimizer), asdict(progress))
+
+
+def _training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+    return tensors
+
+
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, run: RunFolder) -> _Progress:
+    """Load the last checkpoint, if there is one, and say where training stands."""
+    found = run.load_checkpoint()
+    if found is None:
+        return _Progress(0, 0.0, 0, [])
+    tensors, state = found
+    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, slot = name.split(".", 2)
+            slots.setdefault(int(index), {})[slot] = tensor
+    full = optimizer.state_dict()
+    optimizer.load_state_dict({**full, "state": slots})
+    return _Progress(**state)
+
+
+def batch_users_for(n_users: int) -> int:
+    """Return a batch size that leaves a small data set enough steps an epoch: 32 to 256 users, some 40 steps."""
+    return int(min(256, max(32, n_users // 40)))

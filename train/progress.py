@@ -1,0 +1,46 @@
+"""Progress of long work on stderr: a bar for people, one line an epoch for logs."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class EpochProgress:
+    """Shows the steps of the epoch under way, and one line for each that is done."""
+
+    def __init__(self, title: str, n_steps: int, max_epochs: int, *, shown: bool = True) -> None:
+        self._console = Console(stderr=True, quiet=not shown)
+        self._title = title
+        self._max_epochs = max_epochs
+        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task(title, total=n_steps)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def start(self, epoch: int) -> None:
+        """Begin an epoch, counted from 1."""
+        self._bar.reset(self._task, description=f"{self._title}: epoch {epoch} of at most {self._max_epochs}")
+
+    def step(self) -> None:
+        """Take note of one step."""
+        self._bar.advance(self._task)
+
+    def finish(self, entry: Mapping[str, float], best: float, best_epoch: int) -> None:
+        """Print the line of an epoch that is done."""
+        mark = "  *" if entry["epoch"] == best_epoch else ""
+        self._console.print(
+            f"{self._title}: epoch {entry['epoch']:3.0f}  loss {entry['loss']:.4f}  "
+            f"validation NDCG@10 {entry['valid_ndcg@10']:.4f}  best {best:.4f}  {entry['seconds']:.1f} s{mark}",
+            highlight=False,
+        )
