@@ -1,7 +1,12 @@
-"""Sequences as padded tensors: users of a batch have similar lengths, so that little padding is computed."""
+"""Sequences as padded tensors.
+
+Batches are drawn at random: sorting users into batches by length would give short histories a larger say in the mean
+loss, and cost a tenth of NDCG@10 on Beauty. Instead each batch is cut into groups of similar length, so that little
+padding is computed and the batch stays what was drawn.
+"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,13 +17,14 @@ from torch.utils.data import Sampler
 
 Rows = NDArray[np.int32]
 
-# Users are shuffled, then sorted by length within pools of this many batches: order stays random, padding small.
-POOL_BATCHES = 16
+# A batch is cut where lengths pass these: finer cuts save less padding than one more pass through the encoder costs.
+GROUP_LENGTHS = (6, 12, 24)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some users' sequences, oldest event first, padding in front.
+class Group(NamedTuple):
+    """Some users' sequences of similar length, oldest event first, padding in front.
+
+    A named tuple, because Accelerate moves those to another device by itself.
 
     Attributes:
         rows: catalogue rows of the events, 0 where padded, int64 ``[batch, length]``.
@@ -29,6 +35,9 @@ class Batch:
     rows: Tensor
     mask: Tensor
     targets: Tensor
+
+
+Batch = list[Group]
 
 
 class TrainingSequences(TorchDataset[Rows]):
@@ -43,42 +52,36 @@ class TrainingSequences(TorchDataset[Rows]):
     def __getitem__(self, index: int) -> Rows:
         return self._histories[index]
 
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Return how many events each sequence has."""
-        return np.array([len(rows) for rows in self._histories], dtype=np.int64)
 
+class RandomBatches(Sampler[list[int]]):
+    """Users in an order drawn anew for each epoch, from the seed and the epoch's number alone."""
 
-class LengthGroupedBatches(Sampler[list[int]]):
-    """Batches of users of similar length, in an order drawn anew for each epoch from the seed alone."""
-
-    def __init__(self, lengths: NDArray[np.int64], batch_users: int, seed: int) -> None:
-        self._lengths = lengths
+    def __init__(self, n_users: int, batch_users: int, seed: int) -> None:
+        self._n_users = n_users
         self._batch_users = batch_users
         self._seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self._lengths) // self._batch_users)
+        return -(-self._n_users // self._batch_users)
 
     def __iter__(self) -> Iterator[list[int]]:
-        random = np.random.default_rng((self._seed, self.epoch))
-        order = random.permutation(len(self._lengths))
-        pool = self._batch_users * POOL_BATCHES
-        batches = []
-        for start in range(0, len(order), pool):
-            users = order[start : start + pool]
-            users = users[np.argsort(self._lengths[users], kind="stable")]
-            batches += [users[at : at + self._batch_users] for at in range(0, len(users), self._batch_users)]
-        for index in random.permutation(len(batches)):
-            yield [int(user) for user in batches[index]]
+        order = np.random.default_rng((self._seed, self.epoch)).permutation(self._n_users)
+        for start in range(0, self._n_users, self._batch_users):
+            yield [int(user) for user in order[start : start + self._batch_users]]
 
 
 def training_batch(histories: Sequence[Rows]) -> Batch:
-    """Return inputs and the event that followed each of them."""
+    """Return inputs and the event that followed each of them, in groups of similar length."""
+    bounds = np.searchsorted(GROUP_LENGTHS, [len(rows) - 1 for rows in histories])
+    groups = ([rows for rows, bound in zip(histories, bounds, strict=True) if bound == b] for b in np.unique(bounds))
+    return [_group(group) for group in groups]
+
+
+def _group(histories: Sequence[Rows]) -> Group:
     rows, mask = pad([rows[:-1] for rows in histories])
     targets, _ = pad([rows[1:] for rows in histories], filler=-1)
-    return Batch(rows, mask, targets)
+    return Group(rows, mask, targets)
 
 
 def pad(sequences: Sequence[Rows], filler: int = 0) -> tuple[Tensor, Tensor]:

@@ -122,10 +122,10 @@ class CodedTable(nn.Module):
         tier_of = np.empty(len(self.latent), dtype=np.uint8)
         arrays: dict[str, Array] = {}
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
-            tier_of[rows.numpy()] = tier
-            book = self.codebooks[tier].detach().numpy()
+            tier_of[rows.cpu().numpy()] = tier
+            book = self.codebooks[tier].detach().cpu().numpy()
             scale = np.maximum(np.abs(book).max(axis=(1, 2)), np.finfo(np.float32).tiny) / 127.0
-            arrays[f"codes.{tier}"] = self.codes(tier).numpy().astype(np.uint8)
+            arrays[f"codes.{tier}"] = self.codes(tier).cpu().numpy().astype(np.uint8)
             arrays[f"codebook.{tier}"] = np.round(book / scale[:, None, None]).astype(np.int8)
             arrays[f"scale.{tier}"] = scale.astype(np.float32)
         return {"tier": pack_tiers(tier_of), **arrays}
@@ -133,7 +133,7 @@ class CodedTable(nn.Module):
     def _decode(self, tier: int) -> Tensor:
         book, codes = self.codebooks[tier], self.codes(tier)
         n_parts, n_codewords, width = book.shape
-        flat = codes + torch.arange(n_parts) * n_codewords
+        flat = codes + torch.arange(n_parts, device=codes.device) * n_codewords
         return F.embedding(flat, book.reshape(n_parts * n_codewords, width)).flatten(1)
 
 

@@ -86,7 +86,7 @@ def distill(
     teacher, student, plan = RunFolder(run), RunFolder(out), CodePlan.for_items(len(dataset.catalogue))
     finished = student.claim(describe_student(dataset, teacher, plan, config), resume=resume)
     figures = student.figures() if finished else distill_model(dataset, teacher, plan, config, student)
-    figures = {name: value for name, value in figures.items() if name != "log"} | {"student": str(out)}
+    figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
     sentence = (
         f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}.\n"

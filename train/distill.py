@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edge_runtime.bundle.arrays import dump_arrays
@@ -24,7 +23,7 @@ from train.data.dataset import Dataset
 from train.data.split import leave_one_out
 from train.evaluation.ranking import summary
 from train.fit import FitConfig, fit
-from train.next_item import NextItemModel, load_model, rank_split, validation_score
+from train.next_item import NextItemModel, load_model, rank_split, states_and_targets, validation_score
 from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
 from train.runs import RunFolder, replace_tensors, write_json
 from train.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
@@ -74,15 +73,14 @@ class StudentModel(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return half cross-entropy, half divergence from the teacher, and the commitment, a scalar."""
         teacher, config = self._teacher[0], self._config
-        known = batch.targets >= 0
         table = self.table()
-        states = self.backbone(F.embedding(batch.rows, table), batch.mask)[known]
+        states, targets = states_and_targets(self.backbone, table, batch)
         with torch.no_grad():
-            wise = teacher.backbone(F.embedding(batch.rows, teacher.item), batch.mask)[known]
+            wise, _ = states_and_targets(teacher.backbone, teacher.item, batch)
         loss = full_cross_entropy(
             states,
             table,
-            batch.targets[known],
+            targets,
             teacher=Teacher(wise, teacher.item, config.teacher_weight),
             product_dtype=fast_product_dtype(states.device),
         )

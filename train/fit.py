@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from train.batches import Batch, LengthGroupedBatches, TrainingSequences, training_batch
+from train.batches import Batch, RandomBatches, TrainingSequences, training_batch
 from train.progress import EpochProgress
 from train.runs import RunFolder
 
@@ -94,7 +94,7 @@ def fit(
         before_step: called with epoch (from 0) and step (from 0, over all epochs) before each step.
     """
     accelerator = Accelerator()
-    sampler = LengthGroupedBatches(sequences.lengths, config.batch_users, config.seed)
+    sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
     loader = DataLoader(sequences, batch_sampler=sampler, collate_fn=training_batch)
     fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
     progress = _resume(model, optimizer, run)

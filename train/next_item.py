@@ -60,11 +60,15 @@ class NextItemModel(nn.Module):
 
 def next_item_loss(backbone: SASRec, table: Tensor, batch: Batch) -> Tensor:
     """Return the full softmax cross-entropy at every position that has a target."""
-    states = backbone(F.embedding(batch.rows, table), batch.mask)
-    known = batch.targets >= 0
-    return full_cross_entropy(
-        states[known], table, batch.targets[known], product_dtype=fast_product_dtype(states.device)
-    )
+    states, targets = states_and_targets(backbone, table, batch)
+    return full_cross_entropy(states, table, targets, product_dtype=fast_product_dtype(states.device))
+
+
+def states_and_targets(backbone: SASRec, table: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the state before every event to foretell, ``[rows, dim]``, and that event's row, int64 ``[rows]``."""
+    known = [group.targets >= 0 for group in batch]
+    states = [backbone(F.embedding(group.rows, table), group.mask)[k] for group, k in zip(batch, known, strict=True)]
+    return torch.cat(states), torch.cat([group.targets[k] for group, k in zip(batch, known, strict=True)])
 
 
 def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder) -> dict[str, Any]:
@@ -127,8 +131,8 @@ def scorer(backbone: SASRec, table: Tensor, histories: Sequence[Rows]) -> Score:
 
     def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
         rows, mask = pad([histories[user][-longest:] for user in users])
-        states = backbone.last(F.embedding(rows, table), mask)
-        scores: NDArray[np.float32] = (states @ table.T).numpy()
+        states = backbone.last(F.embedding(rows.to(table.device), table), mask.to(table.device))
+        scores: NDArray[np.float32] = (states @ table.T).cpu().numpy()
         return scores
 
     return score

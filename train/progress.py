@@ -43,4 +43,5 @@ class EpochProgress:
             f"{self._title}: epoch {entry['epoch']:3.0f}  loss {entry['loss']:.4f}  "
             f"validation NDCG@10 {entry['valid_ndcg@10']:.4f}  best {best:.4f}  {entry['seconds']:.1f} s{mark}",
             highlight=False,
+            soft_wrap=True,
         )

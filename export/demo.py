@@ -1,0 +1,187 @@
+"""``pocketrec demo``: the main job from an interaction log to a served bundle, as the commands a person would type.
+
+Each step is a process of its own, so that its seconds and peak memory are its own, and so that what the demo does can
+be repeated by hand. Finished steps are found again by a second run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge_runtime.errors import PocketRecError
+
+TARGETS = ("laptop-x86_64", "browser-wasm")
+FIGURES_FILE = "figures.json"
+
+
+def demo(
+    data: Annotated[
+        Path | None, typer.Option(help="A data folder of yours (see `pocketrec check`).  [default: a made world]")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Everything goes here; a second run goes on with what is there.")] = Path(
+        "build/demo"
+    ),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the table.")] = False,
+    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8000,
+    language_model: Annotated[
+        bool, typer.Option(help="Train and ship the language model that words the reasons; templates do otherwise.")
+    ] = True,
+) -> None:
+    """Do the main job: train, distil, export, verify, and serve the page.
+
+    Without --data it makes a small world first. Figures go to OUT/figures.json, bundles to OUT/bundles/TARGET.
+
+    Example: pocketrec demo --data my-shop --no-serve
+    """
+    figures = run_steps(Steps(out), data, language_model=language_model)
+    print_figures(figures, out)
+    if not no_serve:
+        # The server takes over this process, so that Ctrl-C and exit codes are its own.
+        command = ["serve", str(out / "bundles"), "--host", host, "--port", str(port)]
+        sys.stdout.flush()
+        os.execv(sys.executable, _pocketrec(command))  # noqa: S606 - our own command, no shell
+
+
+@dataclass
+class Steps:
+    """Runs commands one after the other and takes note of what each cost."""
+
+    out: Path
+    costs: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, name: str, *arguments: str | Path) -> dict[str, Any]:
+        """Run ``pocketrec ARGUMENTS --json`` and return the object that it printed.
+
+        Raises:
+            PocketRecError: it failed; what it complained of is already on stderr.
+        """
+        words = [str(argument) for argument in arguments]
+        print(f"$ pocketrec {' '.join(words)}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
+        start = time.perf_counter()
+        with subprocess.Popen(_pocketrec([*words, "--json"]), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+            try:
+                printed = process.stdout.read() if process.stdout is not None else ""
+                # wait4 instead of wait: it alone gives this one child's peak memory.
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+            except KeyboardInterrupt:
+                # The child had the same Ctrl-C; it keeps its checkpoint and leaves.
+                process.wait()
+                raise
+        if process.returncode != 0:
+            raise PocketRecError(
+                f"the step `pocketrec {' '.join(words)}` failed (exit code {process.returncode}); the reason stands "
+                "above. What was finished before is kept; run the demo again once it is mended."
+            )
+        per_mib = 1024 if sys.platform != "darwin" else 1024 * 1024
+        seconds, peak_mib = time.perf_counter() - start, usage.ru_maxrss / per_mib
+        self.costs.append({"step": name, "seconds": round(seconds, 1), "peak_memory_mib": round(peak_mib)})
+        result: dict[str, Any] = json.loads(printed.strip().splitlines()[-1]) if printed.strip() else {}
+        return result
+
+
+def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[str, Any]:
+    """Do the main job and return its figures, which are also in ``figures.json``."""
+    out = steps.out
+    out.mkdir(parents=True, exist_ok=True)
+    if data is None:
+        data = out / "world"
+        if not (data / "items.jsonl").exists():
+            steps.run("make the world", "world", "--out", data)
+    checked = steps.run("check the data", "check", data)
+    # Runs are kept by the data they were made from: a demo on other data neither clashes with them nor loses them.
+    runs = out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"
+    teacher, student, bundles = runs / "teacher", runs / "student", out / "bundles"
+    steps.run("train the full model", "train", "--data", data, "--out", teacher, "--resume")
+    distilled = steps.run(
+        "distil the student", "distill", "--run", teacher, "--data", data, "--out", student, "--resume"
+    )
+    targets = [word for target in TARGETS for word in ("--target", target)]
+    no_model = [] if language_model else ["--no-language-model"]
+    steps.run("export the bundles", "export", "--run", student, "--data", data, *targets, *no_model, "--out", bundles)
+    verified = {target: steps.run(f"verify {target}", "verify", bundles / target, "--data", data) for target in TARGETS}
+    figures = _figures(checked, distilled, verified) | {"steps": steps.costs, "data": str(data)}
+    temporary = out / f"{FIGURES_FILE}.new"
+    temporary.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    temporary.replace(out / FIGURES_FILE)
+    return figures
+
+
+def _pocketrec(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "edge_runtime", *arguments]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60] or "data"
+
+
+def _figures(checked: dict[str, Any], distilled: dict[str, Any], verified: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return what the table shows, from what the steps printed."""
+    shipped = {target: _shipped(found) for target, found in verified.items()}
+    return {
+        "data_name": checked["name"],
+        "data_digest": checked["digest"],
+        "teacher": _quality(distilled["teacher"]),
+        "student": _quality(distilled["student"]),
+        "bundles": shipped,
+    }
+
+
+def _quality(figures: dict[str, Any]) -> dict[str, float]:
+    """Return the two headline figures, history excluded, whole catalogue."""
+    headline = figures["history_excluded"]
+    return {"ndcg@10": headline["ndcg@10"], "recall@5": headline["recall@5"]}
+
+
+def _shipped(found: dict[str, Any]) -> dict[str, Any]:
+    """Return quality, bytes and latency of one bundle through the first engine that runs here."""
+    engine = next(one for one in found["engines"] if one["status"] == "ok")
+    return {
+        "engine": f"{engine['engine']} {engine['precision']}",
+        **_quality(engine["figures"]),
+        "ranking_bytes": found["ranking_bytes"],
+        "bundle_bytes": found["bundle_bytes"],
+        "latency_p50_ms": {step: times["p50_ms"] for step, times in engine["latency"].items()},
+    }
+
+
+def print_figures(figures: dict[str, Any], out: Path) -> None:
+    """Print the one table: quality, bytes, latency; then what each step cost."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title=f"{figures['data_name']}: whole catalogue, history excluded")
+    for column in ("", "NDCG@10", "Recall@5", "ranking", "bundle", "recommend p50"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name in ("teacher", "student"):
+        table.add_row(name, f"{figures[name]['ndcg@10']:.4f}", f"{figures[name]['recall@5']:.4f}", "", "", "")
+    for target, one in figures["bundles"].items():
+        table.add_row(
+            target,
+            f"{one['ndcg@10']:.4f}",
+            f"{one['recall@5']:.4f}",
+            f"{one['ranking_bytes'] / 1024:,.0f} KiB",
+            f"{one['bundle_bytes'] / 1024:,.0f} KiB",
+            f"{one['latency_p50_ms']['recommend']:.2f} ms",
+        )
+    console.print(table)
+    costs = Table(title="What it cost")
+    for column in ("step", "seconds", "peak memory"):
+        costs.add_column(column, justify="left" if column == "step" else "right")
+    for cost in figures["steps"]:
+        costs.add_row(cost["step"], f"{cost['seconds']:.1f}", f"{cost['peak_memory_mib']:,} MiB")
+    costs.add_row("all", f"{sum(cost['seconds'] for cost in figures['steps']):.1f}", "", style="bold")
+    console.print(costs)
+    console.print(
+        f"Figures: {out / FIGURES_FILE}\nTry it:  pocketrec run {out / 'bundles' / TARGETS[0]}", soft_wrap=True
+    )

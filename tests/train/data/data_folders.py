@@ -1,0 +1,38 @@
+"""Builds small data folders, good and broken, file by file."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+NOW_S = 1_760_000_000.0
+ITEMS = b'{"item_id": "a", "title": "Tent"}\n{"item_id": "b", "title": "Mat"}\n{"item_id": "c", "title": "Mug"}\n'
+EVENTS = b"user_id,item_id,timestamp\nu,a,1700000000\nu,b,1700000001\nu,c,1700000002\nv,a,1700000003\n"
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files below ``folder``, which is made, and return it."""
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def events(*rows: str, header: str = "user_id,item_id,timestamp") -> bytes:
+    """Return an interactions file in CSV."""
+    return "\n".join((header, *rows, "")).encode()
+
+
+def items(*lines: str) -> bytes:
+    """Return an items file in JSON lines, two good items first."""
+    good = ('{"item_id": "a", "title": "Tent"}', '{"item_id": "b", "title": "Mat"}')
+    return "\n".join((*good, *lines, "")).encode()
+
+
+def parquet(**columns: object) -> bytes:
+    """Return a Parquet file."""
+    out = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(out)
+    return out.getvalue()

@@ -1,0 +1,67 @@
+"""The commands ``check``, ``import`` and ``world`` as a person or a script meets them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.cli import main
+from tests.train.data.data_folders import EVENTS, ITEMS, events, write
+from tests.train.data.test_importers import DAT
+
+
+def run(*arguments: str) -> int:
+    """Run the command and return its exit code."""
+    try:
+        main(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_check_prints_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run("check", str(write(tmp_path / "shop", {"interactions.csv": EVENTS, "items.jsonl": ITEMS})))
+
+    said = capsys.readouterr().out
+    assert code == 0
+    for phrase in ("users", "1 to 3, median 2", "33.3%", "2023-11-14 to 2023-11-14", "fewer than 3 events"):
+        assert phrase in said
+
+
+def test_check_prints_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = write(tmp_path / "shop", {"interactions.csv": EVENTS + b"v,x,1700000009\n", "items.jsonl": ITEMS})
+
+    assert run("check", str(bad), "--skip-bad-rows", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["ok"]
+    assert (summary["users"], summary["events"], summary["skipped"]) == (2, 4, {"unknown item": 1})
+
+    assert run("check", str(bad), "--json") == 1
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    assert not answer["ok"]
+    assert (answer["problems"][0]["file"], answer["problems"][0]["rows"]) == ("interactions.csv", [6])
+    assert "error:" in captured.err
+
+
+def test_check_of_positions_shows_no_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("check", str(write(tmp_path / "shop", {"interactions.csv": events("u,a,0", "u,b,1"), "items.jsonl": ITEMS})))
+
+    assert "no clock" in capsys.readouterr().out
+
+
+def test_import_tells_what_was_left_out_and_what_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path / "ml", DAT)
+
+    assert run("import", "movielens", str(source), "--out", str(tmp_path / "out"), "--k-core", "2") == 0
+    assert "1 events outside of the 2-core" in capsys.readouterr().out
+    assert run("import", "movielens", str(source), "--out", str(tmp_path / "out")) == 1
+    assert "nothing is overwritten" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("import", "netflix", "x", "--out", "y"), ("world", "--out", "x", "--seed", "-1")]
+)
+def test_misuse_exits_with_two(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 2
+    assert capsys.readouterr().err

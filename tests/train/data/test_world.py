@@ -1,0 +1,171 @@
+"""The made world: a good data folder, the same for the same seed, with a truth that its events bear out."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from edge_runtime.errors import DataError
+from train.data.dataset import Dataset
+from train.data.folder import read_folder
+from train.data.split import leave_one_out
+from train.data.world import N_DAYS, N_USERS, FIRST_S, make_world, write_world
+from train.data.world_pictures import ALL_SHAPES, N_FRAMES, SIZE, Look, frames, picture
+from train.data.world_shop import CATEGORIES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a written world."""
+    out = tmp_path_factory.mktemp("made") / "world"
+    write_world(out, seed=0)
+    return out
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> Dataset:
+    """Return the world as training reads it."""
+    return read_folder(folder)
+
+
+@pytest.fixture(scope="module")
+def reasons(folder: Path) -> pl.DataFrame:
+    """Return why each event happened."""
+    return pl.read_parquet(folder / "truth" / "reasons.parquet")
+
+
+def stories(dataset: Dataset, reasons: pl.DataFrame) -> Iterator[tuple[list[str], pl.DataFrame]]:
+    """Yield the item ids of each user, and the reasons beside them."""
+    ids = dataset.catalogue.item_ids
+    by_user = reasons.partition_by("user_id", as_dict=True, maintain_order=True)
+    for user, rows in zip(dataset.sequences.user_ids, dataset.sequences, strict=True):
+        yield [ids[row] for row in rows], by_user[(user,)]
+
+
+def test_it_is_a_data_folder_without_a_complaint(dataset: Dataset) -> None:
+    lengths = dataset.sequences.lengths
+
+    assert (len(dataset.catalogue), len(dataset.sequences)) == (600, N_USERS)
+    assert (lengths.min(), lengths.max()) == (5, 40)
+    assert dataset.sequences.timestamps.min() >= FIRST_S
+    assert dataset.sequences.timestamps.max() < FIRST_S + N_DAYS * 86_400
+    assert not dataset.report.kept_out
+    assert not any("no picture" in warning or "Sorted" in warning for warning in dataset.report.warnings)
+
+
+def test_every_item_can_be_told_from_the_others_and_has_a_picture(dataset: Dataset) -> None:
+    catalogue = dataset.catalogue
+
+    assert len(set(catalogue.titles)) == len(catalogue)
+    assert set(catalogue.fields) == {"brand", "categories", "price", "colour", "material", "use"}
+    assert all(all(values) for values in catalogue.fields.values())
+    assert all(catalogue.descriptions)
+    assert {Image.open(image).size for image in catalogue.images if image} == {(SIZE, SIZE)}
+    n_videos = sum(map(bool, catalogue.videos))
+    assert 80 <= n_videos <= 160
+    assert {len(video) for video in catalogue.videos} == {0, N_FRAMES}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_world(folder: Path, tmp_path: Path) -> None:
+    write_world(tmp_path / "again", seed=0)
+
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    assert all((folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in files)
+    assert make_world(1).items != make_world(0).items
+
+
+def test_the_truth_tells_of_every_event_in_the_order_of_the_log(folder: Path, reasons: pl.DataFrame) -> None:
+    log = pl.read_parquet(folder / "interactions.parquet")
+
+    assert reasons.select("user_id", "item_id", "timestamp").equals(log.select("user_id", "item_id", "timestamp"))
+    kinds = {"taste_category", "taste_brand", "complement", "drift", "popular", "noise"}
+    assert set(reasons["kind"]) == kinds
+
+
+def test_what_a_reason_says_of_its_item_is_true(dataset: Dataset, reasons: pl.DataFrame) -> None:
+    row_of, fields = dataset.catalogue.row_of(), dataset.catalogue.fields
+
+    said = reasons.drop_nulls("field").select("item_id", "field", "value").rows()
+
+    assert said
+    assert all(value in fields[field][row_of[item_id]] for item_id, field, value in said)
+
+
+def test_the_item_a_reason_rests_on_came_before(dataset: Dataset, reasons: pl.DataFrame, folder: Path) -> None:
+    pairs = set(pl.read_parquet(folder / "truth" / "complements.parquet").select("because_item_id", "item_id").rows())
+    row_of, fields = dataset.catalogue.row_of(), dataset.catalogue.fields
+
+    for history, told in stories(dataset, reasons):
+        for place, (kind, because, field, value) in enumerate(
+            told.select("kind", "because_item_id", "field", "value").rows()
+        ):
+            if because is None:
+                assert kind != "complement"
+                continue
+            assert because in history[:place]
+            if kind == "complement":
+                assert (because, history[place]) in pairs
+            else:
+                assert value in fields[field][row_of[because]]
+
+
+def test_tastes_drift_and_the_truth_says_when(folder: Path, reasons: pl.DataFrame) -> None:
+    users = pl.read_parquet(folder / "truth" / "users.parquet")
+
+    drifted = users.filter(pl.col("drift_at").list.len() > 0)
+    steady = users.filter(pl.col("drift_at").list.len() == 0)
+
+    assert len(drifted) > 300
+    assert (drifted["start_categories"] != drifted["end_categories"]).all()
+    assert (steady["start_categories"] == steady["end_categories"]).all()
+    assert set(reasons.filter(kind="drift")["user_id"]) <= set(drifted["user_id"])
+
+
+def test_nothing_is_taken_before_it_is_on_sale(folder: Path) -> None:
+    log = pl.read_parquet(folder / "interactions.parquet")
+    released = pl.read_parquet(folder / "truth" / "items.parquet").select("item_id", "released")
+
+    assert log.join(released, on="item_id").filter(pl.col("timestamp") < pl.col("released")).is_empty()
+
+
+def test_there_is_much_to_learn_and_popularity_does_not_know_it(dataset: Dataset, reasons: pl.DataFrame) -> None:
+    split = leave_one_out(dataset.sequences)
+    popular = set(np.argsort(-np.bincount(split.train.rows, minlength=len(dataset.catalogue)))[:20].tolist())
+
+    last = reasons.group_by("user_id", maintain_order=True).last()
+    oracle = float((last["oracle_rank"] <= 10).mean())  # type: ignore[arg-type]  # a mean of truth values is a float
+    hits = [row in [p for p in popular if p not in split.test.history(i)][:10] for i, row in enumerate(split.test.rows)]
+
+    assert oracle > 0.45
+    assert np.mean(hits) < 0.1
+
+
+def test_every_kind_of_product_has_a_shape_and_its_own_picture() -> None:
+    kinds = [kind.name for of in CATEGORIES.values() for kind in of]
+    pictures = {picture(Look(name, (200, 90, 60), (240, 200, 90), (238, 234, 222))) for name in kinds}
+
+    assert set(kinds) == set(ALL_SHAPES)
+    assert len(pictures) == len(kinds)
+    assert max(map(len, pictures)) < 6000
+
+
+def test_the_frames_of_a_video_move() -> None:
+    look = Look("lantern", (200, 90, 60), (240, 200, 90), (238, 234, 222))
+
+    shown = list(frames(look))
+
+    assert len(shown) == N_FRAMES
+    assert len(set(shown)) >= 4
+    assert Image.open(io.BytesIO(shown[0])).format == "WEBP"
+
+
+def test_a_world_is_not_written_over_something(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_bytes(b"")
+
+    with pytest.raises(DataError, match="not empty"):
+        write_world(tmp_path / "out")

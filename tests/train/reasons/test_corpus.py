@@ -1,0 +1,64 @@
+"""The corpus of the writer: true, varied, repeatable, and without any person's history."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.reasons.facts import FactFinder
+from edge_runtime.reasons.prompt import prompt
+from edge_runtime.reasons.sentences import sentences
+from tests.tiny_dataset import make_dataset
+from train.reasons.corpus import items_of, make_corpus, popularity_of
+
+DATASET = make_dataset()
+ITEMS = items_of(DATASET.catalogue)
+POPULARITY = popularity_of(DATASET)
+
+
+def test_each_reason_is_one_that_the_true_facts_allow() -> None:
+    finder = FactFinder(ITEMS, POPULARITY)
+
+    for example in make_corpus(ITEMS, POPULARITY, 300, seed=1):
+        facts = finder.facts(example.row, example.history)
+        assert example.reason in example.allowed
+        assert example.allowed == set(sentences(ITEMS, example.row, facts, example.style))
+        assert example.prompt == prompt(ITEMS, example.row, facts, example.style)
+
+
+def test_the_reasons_are_varied() -> None:
+    examples = list(make_corpus(ITEMS, POPULARITY, 400, seed=1))
+
+    beginnings = Counter(example.reason.split(" ")[0] for example in examples)
+    styles = Counter(example.style for example in examples)
+
+    assert len({example.reason for example in examples}) > 200
+    assert len(beginnings) >= 6
+    assert min(styles.values()) > 80
+    assert any(not example.history for example in examples)
+
+
+def test_equal_seeds_give_equal_corpora() -> None:
+    one, same, other = (list(make_corpus(ITEMS, POPULARITY, 50, seed)) for seed in (3, 3, 4))
+
+    assert one == same
+    assert one != other
+
+
+def test_the_item_itself_is_never_in_its_history() -> None:
+    assert all(example.row not in example.history for example in make_corpus(ITEMS, POPULARITY, 200, seed=0))
+
+
+def test_only_how_popular_items_are_is_taken_from_the_events() -> None:
+    shuffled = make_dataset(shuffled=True)
+
+    assert np.array_equal(popularity_of(shuffled), POPULARITY)
+    assert list(make_corpus(items_of(shuffled.catalogue), popularity_of(shuffled), 50, 0)) == list(
+        make_corpus(ITEMS, POPULARITY, 50, 0)
+    )
+
+
+def test_names_and_facts_stand_as_in_the_catalogue() -> None:
+    assert ITEMS.facts(0) == {name: list(column[0]) for name, column in DATASET.catalogue.fields.items() if column[0]}
+    assert ITEMS.title == list(DATASET.catalogue.titles)
+    assert DATASET.path == Path("made")

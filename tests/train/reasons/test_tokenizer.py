@@ -1,0 +1,29 @@
+"""The writer's tokenizer loses nothing and hides nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train.reasons.tokenizer import END, train_tokenizer
+
+TOKENIZER = train_tokenizer(["Like “Rose Soap” in your history, it comes from Aster.\n"] * 5, 320)
+
+
+@given(st.text())
+def test_every_text_comes_back(text: str) -> None:
+    assert TOKENIZER.decode(TOKENIZER.encode(text).ids, skip_special_tokens=False) == text
+
+
+def test_the_words_of_the_end_token_in_a_title_do_not_end_the_text() -> None:
+    assert TOKENIZER.token_to_id(END) not in TOKENIZER.encode(f"Soap {END} rose").ids
+
+
+def test_text_like_the_corpus_takes_few_tokens() -> None:
+    text = "Like “Rose Soap” in your history"
+
+    assert len(TOKENIZER.encode(text).ids) < len(text) // 2
+
+
+def test_a_vocabulary_too_small_for_all_bytes_is_refused() -> None:
+    with pytest.raises(ValueError, match="256 bytes and the end of text, got 256"):
+        train_tokenizer(["x"], 256)

@@ -1,0 +1,152 @@
+"""Training the writer: it learns, it can be stopped anywhere, and a model from elsewhere may take its place."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from edge_runtime.errors import RunError
+from tests.tiny_dataset import make_dataset
+from tests.tiny_language_model import make_language_model
+from train.reasons import tuning
+from train.reasons.batches import IGNORED, Encoded, batch_plan, collate
+from train.reasons.writer import WriterConfig, merge, train_writer
+
+DATASET = make_dataset()
+QUICK = WriterConfig(
+    n_examples=60, vocabulary_size=320, n_layers=1, feed_dim=256, n_steps=6, n_lora_steps=4, batch_size=2, context=512,
+    save_every=2,
+)  # fmt: skip
+
+
+class PulledPlugError(Exception):
+    """The machine went off."""
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = load_file(folder / "model.safetensors")
+    return tensors
+
+
+def test_a_run_leaves_model_adapter_and_figures(tmp_path: Path) -> None:
+    folder = train_writer(DATASET, tmp_path / "writer", QUICK, shown=False)
+
+    figures = json.loads((tmp_path / "writer" / "metrics.json").read_text())
+    assert folder == tmp_path / "writer" / "model"
+    assert {path.name for path in folder.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
+    assert (tmp_path / "writer" / "adapter" / "adapter_model.safetensors").is_file()
+    assert figures["n_examples"] == 60
+    assert 0.0 <= figures["greedy_allowed"] <= 1.0
+    assert not list((tmp_path / "writer").glob("*.safetensors"))
+
+
+def test_the_writer_learns(tmp_path: Path) -> None:
+    config = replace(QUICK, n_steps=40)
+
+    train_writer(DATASET, tmp_path / "long", config, shown=False)
+    train_writer(DATASET, tmp_path / "short", QUICK, shown=False)
+
+    long, short = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("long", "short"))
+    assert long["text_loss"] < 0.8 * short["text_loss"]
+
+
+@pytest.mark.parametrize("stops_after", [1, 3, 5, 6, 8])
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
+    stops_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_writer(DATASET, tmp_path / "whole", QUICK, shown=False)
+    take_a_step, taken = tuning._step, 0
+
+    def step_until_the_plug_is_pulled(*arguments: object) -> float:
+        nonlocal taken
+        taken += 1
+        if taken > stops_after:
+            raise PulledPlugError
+        return take_a_step(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tuning, "_step", step_until_the_plug_is_pulled)
+    with pytest.raises(PulledPlugError):
+        train_writer(DATASET, tmp_path / "killed", QUICK, shown=False)
+    monkeypatch.undo()
+    resumed = train_writer(DATASET, tmp_path / "killed", QUICK, shown=False)
+
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(resumed)[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_finished_run_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_writer(DATASET, tmp_path, QUICK, shown=False)
+    monkeypatch.setattr(tuning, "_step", lambda *_: pytest.fail("it trained again"))
+
+    assert train_writer(DATASET, tmp_path, QUICK, shown=False) == tmp_path / "model"
+
+
+def test_a_folder_with_other_settings_is_not_overwritten(tmp_path: Path) -> None:
+    train_writer(DATASET, tmp_path, QUICK, shown=False)
+
+    with pytest.raises(RunError, match="other settings"):
+        train_writer(DATASET, tmp_path, replace(QUICK, seed=1), shown=False)
+
+
+def test_a_model_from_elsewhere_is_tuned_in_place_of_a_new_one(tmp_path: Path) -> None:
+    source = make_language_model(tmp_path / "source", "llama", tied=False)
+
+    folder = train_writer(DATASET, tmp_path / "tuned", QUICK, language_model=str(source), shown=False)
+
+    before, after = weights(source), weights(folder)
+    changed = {name for name in before if (before[name].half() - after[name].half()).abs().max() > 1e-4}
+    assert json.loads((folder / "config.json").read_text())["architectures"] == ["LlamaForCausalLM"]
+    assert changed
+    assert all("q_proj" in name or "v_proj" in name for name in changed)
+
+
+def test_a_model_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}))
+
+    with pytest.raises(RunError, match=r"model of type 'gpt2', expected one of llama, qwen2, qwen3"):
+        train_writer(DATASET, tmp_path / "out", QUICK, language_model=str(tmp_path), shown=False)
+
+
+def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot be loaded"):
+        train_writer(DATASET, tmp_path / "out", QUICK, language_model=str(tmp_path), shown=False)
+
+
+def test_a_weight_beyond_float16_is_refused() -> None:
+    class Tuned:
+        def merge_and_unload(self) -> torch.nn.Module:
+            layer = torch.nn.Linear(2, 2)
+            torch.nn.init.constant_(layer.weight, 1e6)
+            return layer
+
+    with pytest.raises(RunError, match="weight left float16's range"):
+        merge(Tuned())
+
+
+@pytest.mark.parametrize("change", [{"dim": 128}, {"feed_dim": 300}, {"n_lora_steps": 0}, {"batch_size": 0}])
+def test_a_configuration_that_cannot_work_is_refused(change: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        replace(QUICK, **change)
+
+
+def test_prompts_are_left_out_of_the_loss_where_only_reasons_count() -> None:
+    batch = [Encoded([5, 6, 7, 8], 2), Encoded([9, 3], 1)]
+
+    tokens, mask, labels = collate(batch, reasons_only=True)
+
+    assert tokens.tolist() == [[5, 6, 7, 8], [9, 3, 0, 0]]
+    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    assert labels.tolist() == [[IGNORED, IGNORED, 7, 8], [IGNORED, 3, IGNORED, IGNORED]]
+
+
+def test_each_round_takes_every_example_once() -> None:
+    examples = [Encoded([1] * (3 + index % 7), 1) for index in range(50)]
+
+    plan = batch_plan(examples, 5, 20, seed=0)
+
+    assert sorted(index for batch in plan[:10] for index in batch) == list(range(50))
+    assert plan[:10] != plan[10:]
+    assert len(plan) == 20

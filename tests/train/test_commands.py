@@ -1,0 +1,89 @@
+"""The commands as a shell sees them: real processes, exit codes, a kill in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_runtime", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def write_shop(folder: Path, n_users: int = 80, n_items: int = 30) -> Path:
+    """People who walk round the catalogue, each from a place of their own."""
+    folder.mkdir()
+    lines = ["user_id,item_id,timestamp"]
+    for user in range(n_users):
+        lines += [f"u{user},i{(user * 7 + step) % n_items},{1_600_000_000 + step}" for step in range(4 + user % 6)]
+    (folder / "interactions.csv").write_text("\n".join(lines) + "\n")
+    items = [json.dumps({"item_id": f"i{i}", "title": f"Lamp {i}", "brand": f"Brand {i % 3}"}) for i in range(n_items)]
+    (folder / "items.jsonl").write_text("\n".join(items) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("command", ["train", "distill", "evaluate"])
+def test_help_teaches_with_an_example(command: str) -> None:
+    shown = pocketrec(command, "--help")
+
+    assert shown.returncode == 0
+    assert f"Example: pocketrec {command}" in shown.stdout
+
+
+def test_train_without_its_options_is_misuse() -> None:
+    assert pocketrec("train").returncode == 2
+
+
+def test_a_folder_that_is_no_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    refused = pocketrec("train", "--data", tmp_path / "nowhere", "--out", tmp_path / "run")
+
+    assert refused.returncode == 1
+    assert "nowhere" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_train_distill_and_evaluate_agree_about_their_figures(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path / "shop")
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+
+    trained = pocketrec("train", "--data", shop, "--out", teacher, "--dim", 16, "--max-epochs", 4, "--json")
+    distilled = pocketrec("distill", "--run", teacher, "--data", shop, "--out", student, "--json")
+    evaluated = pocketrec("evaluate", "--run", student, "--data", shop, "--json")
+
+    assert trained.returncode == 0, trained.stderr
+    assert distilled.returncode == 0, distilled.stderr
+    assert evaluated.returncode == 0, evaluated.stderr
+    said = json.loads(distilled.stdout)["student"]["history_excluded"]["ndcg@10"]
+    found = json.loads(evaluated.stdout)
+    assert found["history_excluded"]["ndcg@10"] == pytest.approx(said, abs=1e-6)
+    assert found["n_users"] == 80
+
+
+def test_a_training_killed_in_the_middle_is_resumed_by_the_same_command(tmp_path: Path) -> None:
+    shop, run = write_shop(tmp_path / "shop", n_users=400), tmp_path / "run"
+    arguments = ["train", "--data", shop, "--out", run, "--dim", 32, "--max-epochs", 12, "--resume"]
+    command = [sys.executable, "-m", "edge_runtime", *map(str, arguments)]
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(run / "checkpoint.safetensors")
+        os.kill(process.pid, signal.SIGKILL)
+    assert not (run / "metrics.json").exists()
+    resumed = pocketrec(*arguments)
+
+    assert resumed.returncode == 0, resumed.stderr
+    assert "epoch   1 " not in resumed.stderr
+    log = json.loads((run / "metrics.json").read_text())["log"]
+    assert [entry["epoch"] for entry in log] == list(range(1, len(log) + 1))
+
+
+def wait_for(path: Path, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.02)
