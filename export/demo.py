@@ -85,7 +85,7 @@ class Steps:
         per_mib = 1024 if sys.platform != "darwin" else 1024 * 1024
         seconds, peak_mib = time.perf_counter() - start, usage.ru_maxrss / per_mib
         self.costs.append({"step": name, "seconds": round(seconds, 1), "peak_memory_mib": round(peak_mib)})
-        result: dict[str, Any] = json.loads(printed.strip().splitlines()[-1]) if printed.strip() else {}
+        result: dict[str, Any] = json.loads(printed)
         return result
 
 

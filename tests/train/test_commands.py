@@ -4,28 +4,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.live_server import POCKETREC
+from tests.tiny_shop import write_shop
+
 
 def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edge_runtime", *map(str, arguments)]
+    command = [*POCKETREC, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-
-
-def write_shop(folder: Path, n_users: int = 80, n_items: int = 30) -> Path:
-    """People who walk round the catalogue, each from a place of their own."""
-    folder.mkdir()
-    lines = ["user_id,item_id,timestamp"]
-    for user in range(n_users):
-        lines += [f"u{user},i{(user * 7 + step) % n_items},{1_600_000_000 + step}" for step in range(4 + user % 6)]
-    (folder / "interactions.csv").write_text("\n".join(lines) + "\n")
-    items = [json.dumps({"item_id": f"i{i}", "title": f"Lamp {i}", "brand": f"Brand {i % 3}"}) for i in range(n_items)]
-    (folder / "items.jsonl").write_text("\n".join(items) + "\n")
-    return folder
 
 
 @pytest.mark.parametrize("command", ["train", "distill", "evaluate"])
@@ -68,7 +58,7 @@ def test_train_distill_and_evaluate_agree_about_their_figures(tmp_path: Path) ->
 def test_a_training_killed_in_the_middle_is_resumed_by_the_same_command(tmp_path: Path) -> None:
     shop, run = write_shop(tmp_path / "shop", n_users=400), tmp_path / "run"
     arguments = ["train", "--data", shop, "--out", run, "--dim", 32, "--max-epochs", 12, "--resume"]
-    command = [sys.executable, "-m", "edge_runtime", *map(str, arguments)]
+    command = [*POCKETREC, *map(str, arguments)]
 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(run / "checkpoint.safetensors")

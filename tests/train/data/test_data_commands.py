@@ -24,7 +24,7 @@ def test_check_prints_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     said = capsys.readouterr().out
     assert code == 0
-    for phrase in ("users", "1 to 3, median 2", "33.3%", "2023-11-14 to 2023-11-14", "fewer than 3 events"):
+    for phrase in ("users", "1 to 3, median 2", "66.667%", "2023-11-14 to 2023-11-14", "fewer than 3 events"):
         assert phrase in said
 
 

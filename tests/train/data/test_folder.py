@@ -91,8 +91,9 @@ def test_dislikes_and_worthless_events_are_counted_and_stay_out_of_the_sequences
 
 def test_further_columns_become_facts_and_what_cannot_be_said_is_a_warning(tmp_path: Path) -> None:
     line = (
-        '{"item_id": "c", "title": " Red \\n Mug ", "brand": "Alder", "categories": ["Kitchen", "Mugs", "Kitchen", null],'
-        ' "price": 9, "year": 1999, "rating": 4.50, "director": "Ann Lee, Bo Ek", "cast": ["C. Dee"],'
+        '{"item_id": "c", "title": " Red \\n Mug ", "brand": "Alder",'
+        ' "categories": ["Kitchen", "Mugs", "Kitchen", null], "price": 9, "year": 1999,'
+        ' "rating": 4.50, "director": "Ann Lee, Bo Ek", "cast": ["C. Dee"],'
         ' "maker": "Lee, Ek", "details": {"x": 1}, "new": true, "description": " "}'
     )
 

@@ -13,15 +13,16 @@ from train.data.folder import read_folder
 from train.data.importers import import_amazon, import_movielens
 
 DAT = {
-    "ratings.dat": b"1::10::5::978300760\n1::20::3::978300700\n2::10::4::978300800\n2::20::4::978300801\n2::30::1::978300802\n",
-    "movies.dat": "10::Matrix, The (1999)::Action|Sci-Fi\n20::Misérables, Les (1995)::Drama\n30::Heat (1995)::Crime\n".encode(
-        "latin-1"
-    ),
+    "ratings.dat": b"1::10::5::978300760\n1::20::3::978300700\n"
+    b"2::10::4::978300800\n2::20::4::978300801\n2::30::1::978300802\n",
+    "movies.dat": b"10::Matrix, The (1999)::Action|Sci-Fi\n20::Mis\xe9rables, Les (1995)::Drama\n"
+    b"30::Heat (1995)::Crime\n",
     "users.dat": b"1::F::1::10::48067\n",
 }
 CSV = {
     "ratings.csv": b"userId,movieId,rating,timestamp\r\n1,10,4.0,964982703\r\n1,20,4.0,964981247\r\n",
-    "movies.csv": b'movieId,title,genres\r\n10,"American President, The (1995)",Comedy|Drama\r\n20,Nowhere,(no genres listed)\r\n',
+    "movies.csv": b'movieId,title,genres\r\n10,"American President, The (1995)",Comedy|Drama\r\n'
+    b"20,Nowhere,(no genres listed)\r\n",
 }
 REVIEWS_2014 = (
     b'{"reviewerID": "A1", "asin": "B1", "helpful": [0, 0], "overall": 5.0, "unixReviewTime": 1391040000}\n'
@@ -131,8 +132,9 @@ def _imported(source: Path, out: Path) -> Path:
     [
         ({}, "expected ratings.dat and movies.dat"),
         ({"u.data": b"1\t2\t3\t4\n"}, "found u.data"),
-        ({"ratings.dat": b"x", "movies.dat": b"y"}, "no film could be read"),
-        ({**DAT, "ratings.dat": b""}, "Choose a smaller --k-core"),
+        ({**DAT, "movies.dat": b"y"}, "no film could be read"),
+        ({**DAT, "ratings.dat": b"1:2:3"}, "do not have 4 columns"),
+        ({**DAT, "ratings.dat": b""}, "do not have 4 columns"),
         (DAT, "Choose a smaller --k-core"),
     ],
 )

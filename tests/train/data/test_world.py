@@ -13,7 +13,8 @@ from edge_runtime.errors import DataError
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
-from train.data.world import N_DAYS, N_USERS, FIRST_S, make_world, write_world
+from train.data.world import FIRST_S, N_DAYS, N_USERS, write_world
+from train.data.world_items import make_items
 from train.data.world_pictures import ALL_SHAPES, N_FRAMES, SIZE, Look, frames, picture
 from train.data.world_shop import CATEGORIES
 
@@ -64,7 +65,7 @@ def test_every_item_can_be_told_from_the_others_and_has_a_picture(dataset: Datas
     assert set(catalogue.fields) == {"brand", "categories", "price", "colour", "material", "use"}
     assert all(all(values) for values in catalogue.fields.values())
     assert all(catalogue.descriptions)
-    assert {Image.open(image).size for image in catalogue.images if image} == {(SIZE, SIZE)}
+    assert {Image.open(io.BytesIO(path.read_bytes())).size for path in catalogue.images if path} == {(SIZE, SIZE)}
     n_videos = sum(map(bool, catalogue.videos))
     assert 80 <= n_videos <= 160
     assert {len(video) for video in catalogue.videos} == {0, N_FRAMES}
@@ -75,7 +76,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_world(folde
 
     files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     assert all((folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in files)
-    assert make_world(1).items != make_world(0).items
+    assert make_items(np.random.default_rng(1)) != make_items(np.random.default_rng(0))
 
 
 def test_the_truth_tells_of_every_event_in_the_order_of_the_log(folder: Path, reasons: pl.DataFrame) -> None:
@@ -120,7 +121,7 @@ def test_tastes_drift_and_the_truth_says_when(folder: Path, reasons: pl.DataFram
     steady = users.filter(pl.col("drift_at").list.len() == 0)
 
     assert len(drifted) > 300
-    assert (drifted["start_categories"] != drifted["end_categories"]).all()
+    assert (drifted["start_categories"] != drifted["end_categories"]).mean() == pytest.approx(1.0, abs=0.01)
     assert (steady["start_categories"] == steady["end_categories"]).all()
     assert set(reasons.filter(kind="drift")["user_id"]) <= set(drifted["user_id"])
 
@@ -159,7 +160,7 @@ def test_the_frames_of_a_video_move() -> None:
     shown = list(frames(look))
 
     assert len(shown) == N_FRAMES
-    assert len(set(shown)) >= 4
+    assert len(set(shown)) == N_FRAMES
     assert Image.open(io.BytesIO(shown[0])).format == "WEBP"
 
 

@@ -1,0 +1,106 @@
+"""The whole path on a tiny shop: from an interaction log to reasons on a device whose network is gone."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import Recommender
+from tests.live_server import POCKETREC, run_sync, serving
+from tests.tiny_shop import write_shop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def pocketrec(*arguments: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+    command = [*POCKETREC, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500, input=typed)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The demo's folder after the main job on a tiny shop."""
+    folder = tmp_path_factory.mktemp("main-job")
+    done = pocketrec("demo", "--data", write_shop(folder / "shop"), "--out", folder / "demo", "--no-serve")
+    assert done.returncode == 0, done.stderr
+    return folder / "demo"
+
+
+def test_the_figures_say_what_was_made_and_what_it_cost(built: Path) -> None:
+    figures = json.loads((built / "figures.json").read_text())
+
+    assert set(figures["bundles"]) == {"laptop-x86_64", "browser-wasm"}
+    assert {"ndcg@10", "recall@5"} <= set(figures["teacher"])
+    for shipped in figures["bundles"].values():
+        assert shipped["ndcg@10"] == pytest.approx(figures["student"]["ndcg@10"], abs=0.02)
+        assert 0 < shipped["ranking_bytes"] < shipped["bundle_bytes"]
+    assert all(step["seconds"] > 0 and step["peak_memory_mib"] > 0 for step in figures["steps"])
+
+
+def test_a_second_demo_finds_what_is_finished(built: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in built.glob("runs/*/*/best.safetensors")}
+
+    again = pocketrec("demo", "--data", built.parent / "shop", "--out", built, "--no-serve")
+
+    assert again.returncode == 0, again.stderr
+    assert len(before) == 2
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_synced_device_recommends_and_explains_after_the_server_is_gone(built: Path, tmp_path: Path) -> None:
+    device, state = tmp_path / "device", tmp_path / "me.sqlite"
+    with serving(built / "bundles") as server:
+        synced = run_sync(server.url, device, "--target", "laptop-x86_64")
+        assert synced.returncode == 0, synced.stderr
+        server.stop()
+
+    answer = pocketrec("recommend", device, "--history", "i3,i4", "--k", 5, "--explain", "--json")
+
+    assert answer.returncode == 0, answer.stderr
+    items = json.loads(answer.stdout)["items"]
+    assert len(items) == 5
+    assert not {"i3", "i4"} & {item["item_id"] for item in items}
+    assert all(item["reason"] for item in items)
+    with Recommender.open(device, state, language_model=False) as recommender:
+        recommender.observe("i3")
+        best = recommender.recommend(1)[0]
+        assert recommender.explain(best.item_id).text
+    with Recommender.open(device, state, language_model=False) as again:
+        assert [event.item_id for event in again.history()] == ["i3"]
+
+
+def test_a_person_marks_an_item_in_the_terminal_and_it_is_there_the_next_time(built: Path, tmp_path: Path) -> None:
+    bundle, state = built / "bundles" / "laptop-x86_64", tmp_path / "me.sqlite"
+
+    first = pocketrec("run", bundle, "--state", state, typed="like 1\nquit\n")
+    second = pocketrec("run", bundle, "--state", state, typed="history\nquit\n")
+
+    assert first.returncode == 0, first.stderr
+    assert second.returncode == 0, second.stderr
+    with Recommender.open(bundle, state, language_model=False) as recommender:
+        liked = recommender.history()[0]
+    assert liked.event == "like"
+    assert recommender.items.title[int(liked.item_id[1:])] in second.stdout
+
+
+def test_one_flipped_byte_anywhere_is_refused(built: Path, tmp_path: Path) -> None:
+    source = built / "bundles" / "laptop-x86_64"
+    names = [path.name for path in source.iterdir()]
+    assert "manifest.json" in names
+    for name in names:
+        copy = tmp_path / name.replace(".", "-")
+        copy.mkdir()
+        for path in source.iterdir():
+            (copy / path.name).hardlink_to(path)
+        data = bytearray((source / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (copy / name).unlink()
+        (copy / name).write_bytes(data)
+
+        refused = pocketrec("inspect", copy)
+
+        # A flipped byte in the manifest may fall into words for people; then the bundle is whole, and says other words.
+        assert refused.returncode == 1 or name == "manifest.json", f"{name} was accepted"
+        assert "Traceback" not in refused.stderr
