@@ -159,10 +159,10 @@ def _item(record: Record) -> Record:
     return item
 
 
-def _flat(value: object) -> Iterator[str]:
+def _flat(value: object, depth: int = 3) -> Iterator[str]:
     if isinstance(value, list | tuple):
-        for part in value:
-            yield from _flat(part)
+        for part in value if depth else ():
+            yield from _flat(part, depth - 1)
     elif text := _clean(value):
         yield text
 

@@ -161,7 +161,8 @@ def _warn(reader: _Reader, file: str, findings: Findings) -> None:
     if reader.untitled:
         first = next(iter(reader.untitled))
         findings.warn(
-            f"{file}: {len(reader.untitled):,} item(s) have an empty title, such as {quoted(first)}: called 'Item {first}'."
+            f"{file}: {len(reader.untitled):,} item(s) have an empty title, such as {quoted(first)}: "
+            f"called 'Item {first}'."
         )
     for name, count in sorted(reader.ignored.items()):
         findings.warn(f"{file}: {count:,} value(s) of {quoted(name)} are no text, number or list of them: ignored.")

@@ -108,7 +108,7 @@ def _show(summary: "Summary", *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode({"ok": True} | msgspec.to_builtins(summary)).decode())
         return
-    table = Table(title=summary.name, title_justify="left", show_header=False, box=None)
+    table = Table(title=Text(summary.name), title_justify="left", show_header=False, box=None)
     for label, value in _lines(summary):
         table.add_row(label, Text(value))
     console = Console(soft_wrap=True, highlight=False)

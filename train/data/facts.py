@@ -9,6 +9,7 @@ FACTS = ("brand", "categories", "price")
 _NAMES = ("cast", "actors", "director", "genres", "tags", "keywords")
 _SUFFIXES = ("Jr.", "Sr.", "II", "III")
 _MOST_CHARACTERS = 1000
+_MOST_NAME_CHARACTERS = 64
 
 
 class FactError(ValueError):
@@ -21,6 +22,8 @@ def fact_values(name: str, value: object) -> tuple[str, ...]:
     Raises:
         FactError: the value cannot be said.
     """
+    if not 1 <= len(name.strip()) <= _MOST_NAME_CHARACTERS:
+        raise FactError(f"expected a column name of 1 to {_MOST_NAME_CHARACTERS} characters.")
     if name == "price":
         return _price(value)
     if isinstance(value, str):
@@ -29,7 +32,9 @@ def fact_values(name: str, value: object) -> tuple[str, ...]:
         parts = [_said(part) for part in value if part is not None]
     else:
         parts = [] if value is None else [_said(value)]
-    stripped = (" ".join(part.split()) for part in parts)
+    stripped = [" ".join(part.split()) for part in parts]
+    if any(len(part) > _MOST_CHARACTERS for part in stripped):
+        raise FactError(f"expected at most {_MOST_CHARACTERS:,} characters a value.")
     return tuple(dict.fromkeys(part for part in stripped if part))
 
 
@@ -74,10 +79,7 @@ def _said(value: object) -> str:
         if not math.isfinite(value):
             raise FactError("expected a finite number.")
         value = int(value) if value.is_integer() else value
-    text = str(value)
-    if len(text) > _MOST_CHARACTERS:
-        raise FactError(f"expected at most {_MOST_CHARACTERS:,} characters.")
-    return text
+    return str(value)
 
 
 def _price(value: object) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ class Findings:
         if not self.hopeless and (skip_bad_rows or not problems):
             return
         lines = [f"{folder}: {len(problems)} kind{'s' if len(problems) > 1 else ''} of problem."]
-        lines += [f"  {problem}" for problem in problems]
+        lines += [f"  {problem}" for problem in sorted(problems, key=lambda problem: problem.file)]
         if not self.hopeless:
             lines.append("Mend these rows, or leave them out with --skip-bad-rows.")
         elif skip_bad_rows:

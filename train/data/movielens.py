@@ -46,7 +46,7 @@ def read_movielens(source: Path) -> tuple[pl.DataFrame, Mapping[str, Record], in
             f"{source}: found {found}; expected ratings.dat and movies.dat, or ratings.csv and movies.csv, as in the "
             "official archives ml-1m, ml-10m, ml-20m, ml-25m, ml-32m or ml-latest."
         )
-    films = dict(_film(row) for row in rows if len(row) == 3 and row[0].isdigit())  # noqa: PLR2004 (the layout's columns)
+    films = dict(_film(row) for row in rows if len(row) == 3 and row[0].isdigit())
     if not films:
         raise DataError(f"{source}: no film could be read. Unpack the official archive again.")
     known = events.filter(pl.col("item_id").is_in(list(films)))
@@ -78,7 +78,9 @@ def _open(source: Path) -> tuple[set[str], Reader]:
 
 
 def _ratings(data: bytes, source: Path, *, skip_header: bool) -> tuple[pl.DataFrame, int]:
-    columns = {name: pl.String for name in ("user_id", "item_id", "rating", "timestamp")}
+    columns = dict.fromkeys(("user_id", "item_id", "rating", "timestamp"), pl.String)
+    if data.partition(b"\n")[0].count(b",") != len(columns) - 1:
+        raise DataError(f"{source}: the ratings do not have {len(columns)} columns. Unpack the official archive again.")
     try:
         frame = pl.read_csv(
             data.strip(),

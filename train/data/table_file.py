@@ -61,7 +61,8 @@ class Table:
 
 def find_table(folder: Path, stem: str, findings: Findings) -> Path | None:
     """Return ``folder/stem.{parquet,csv,jsonl}``, the one that there is; None, and a problem, otherwise."""
-    there = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES if (folder / f"{stem}.{suffix}").exists()]
+    paths = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
+    there = [path for path in paths if path.exists() or path.is_symlink()]
     if not there:
         near = sorted(path.name for path in folder.iterdir() if path.name.lower().startswith(stem[:4]))
         hint = f" Found {', '.join(near[:3])}; rename or unpack it." if near else ""
@@ -73,7 +74,7 @@ def find_table(folder: Path, stem: str, findings: Findings) -> Path | None:
         findings.refuse(stem, f"{names} both stand here, and it is unclear which one counts. Keep one.")
         return None
     if not there[0].is_file():
-        findings.refuse(there[0].name, "this is a folder or a device; expected a file.")
+        findings.refuse(there[0].name, "this is a folder, a device or a broken link; expected a file.")
         return None
     return there[0]
 
