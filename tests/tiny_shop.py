@@ -1,4 +1,4 @@
-"""A data folder of a tiny shop whose people walk round the catalogue, each from a place of their own: a rule to learn."""
+"""A data folder of a tiny shop with a rule to learn: people walk round the catalogue, each from a place of theirs."""
 
 import json
 from pathlib import Path

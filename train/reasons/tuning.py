@@ -1,0 +1,128 @@
+"""The optimizer's loop of the writer, for the whole model and for its LoRA alike; it resumes where it stopped."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from train.reasons.batches import Encoded, batch_plan, collate
+from train.runs import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One part of the training.
+
+    Attributes:
+        name: for people, and for the checkpoint.
+        n_steps: optimizer steps.
+        batch_size: examples a step.
+        learning_rate: the peak; it rises over the first tenth and falls as a cosine to a tenth.
+        reasons_only: leave the prompts out of the loss.
+        seed: of the order of the examples.
+    """
+
+    name: str
+    n_steps: int
+    batch_size: int
+    learning_rate: float
+    reasons_only: bool
+    seed: int
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        warmup = max(1, self.n_steps // 10)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        done = (step - warmup) / max(1, self.n_steps - warmup)
+        return self.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
+
+
+def tune(
+    model: nn.Module, examples: Sequence[Encoded], stage: Stage, run: RunFolder, *, save_every: int, shown: bool
+) -> list[float]:
+    """Train what of ``model`` wants gradients, in place, and return the loss of each step.
+
+    A checkpoint of the same stage in ``run`` is taken up; equal arguments give equal weights, interrupted or not.
+    """
+    parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    optimizer = torch.optim.AdamW(parameters.values(), lr=stage.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    losses = _restore(parameters, optimizer, stage, run)
+    plan = batch_plan(examples, stage.batch_size, stage.n_steps, stage.seed)
+    model.train()
+    console = Console(stderr=True, quiet=not shown)
+    started = time.monotonic()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"writer: {stage.name}", total=stage.n_steps, completed=len(losses))
+        for step in range(len(losses), stage.n_steps):
+            batch = [examples[index] for index in plan[step]]
+            losses.append(_step(model, optimizer, batch, stage, stage.rate(step)))
+            bar.advance(task)
+            if (step + 1) % save_every == 0 and step + 1 < stage.n_steps:
+                _save(parameters, optimizer, stage, losses, run)
+    recent = losses[-20:]
+    console.print(
+        f"writer: {stage.name}  {stage.n_steps} steps  loss {sum(recent) / max(1, len(recent)):.3f}  "
+        f"{time.monotonic() - started:.1f} s",
+        highlight=False,
+    )
+    return losses
+
+
+def _step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[Encoded], stage: Stage, rate: float
+) -> float:
+    tokens, mask, labels = collate(batch, reasons_only=stage.reasons_only)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    loss: Tensor = model(input_ids=tokens, attention_mask=mask, labels=labels).loss
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return float(loss.detach())
+
+
+def _save(
+    parameters: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    stage: Stage,
+    losses: list[float],
+    run: RunFolder,
+) -> None:
+    """Keep weights, moments and losses in one file, so that no kill falls between them."""
+    tensors: dict[str, Tensor] = {f"weight.{name}": value.detach() for name, value in parameters.items()}
+    state = optimizer.state
+    for name, value in parameters.items():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            tensors[f"{moment}.{name}"] = state[value][moment]
+    run.save_checkpoint(tensors, {"stage": stage.name, "losses": json.dumps(losses)})
+
+
+def _restore(
+    parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, stage: Stage, run: RunFolder
+) -> list[float]:
+    """Take up the checkpoint of this stage, if there is one, and return the losses so far."""
+    found = run.load_checkpoint()
+    if found is None or found[1].get("stage") != stage.name:
+        return []
+    tensors, state = found
+    losses: list[float] = json.loads(state["losses"])
+    moments: dict[int, dict[str, Any]] = {}
+    with torch.no_grad():
+        for index, (name, value) in enumerate(parameters.items()):
+            value.copy_(tensors[f"weight.{name}"])
+            moments[index] = {
+                "step": torch.tensor(float(len(losses))),
+                "exp_avg": tensors[f"exp_avg.{name}"],
+                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"],
+            }
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    return losses

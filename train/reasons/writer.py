@@ -1,0 +1,232 @@
+"""The writer: a small language model that puts true facts into a sentence.
+
+It learns the corpus as text, then the style of the reasons by a LoRA on q and v
+(Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022, https://arxiv.org/abs/2106.09685),
+which is merged in float16's range and kept beside the model. On the device a grammar allows true sentences alone, so
+the model needs to choose well, not to know much.
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge_runtime.bundle.items import Items
+from edge_runtime.errors import RunError
+from train.data.dataset import Dataset
+from train.reasons import pretrained
+from train.reasons.batches import Encoded, encode
+from train.reasons.corpus import Example, items_of, make_corpus, popularity_of
+from train.reasons.greedy import share_of_allowed
+from train.reasons.tokenizer import END, train_tokenizer
+from train.reasons.tuning import Stage, tune
+from train.runs import RunFolder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MODEL_FOLDER: Final = "model"
+ADAPTER_FOLDER: Final = "adapter"
+_BASE: Final = "base.safetensors"
+_N_CHECKED: Final = 32
+_TOKENIZER_TEXTS: Final = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterConfig:
+    """One training of the writer; saved beside it.
+
+    Attributes:
+        n_examples: of the corpus.
+        vocabulary_size: of the tokenizer.
+        dim: of the model; a multiple of 256, because K-quants come in blocks of that many.
+        n_layers: of the model.
+        context: the longest prompt and reason, in tokens.
+        n_steps: on the corpus as text; 0 for a model that was pretrained.
+        n_lora_steps: on the reasons.
+        batch_size: examples a step.
+        learning_rate: of the first stage, at its peak; the LoRA takes the same.
+        rank: of the LoRA.
+        save_every: steps between two checkpoints.
+        seed: of everything that is drawn.
+    """
+
+    n_examples: int = 6000
+    vocabulary_size: int = 1024
+    dim: int = 256
+    n_layers: int = 2
+    context: int = 1024
+    n_steps: int = 240
+    n_lora_steps: int = 40
+    batch_size: int = 8
+    learning_rate: float = 3e-3
+    rank: int = 8
+    save_every: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dim % 256:
+            raise ValueError(f"dim must be a multiple of 256, got {self.dim}")
+        if min(self.n_examples, self.batch_size, self.n_lora_steps, self.rank) < 1 or self.n_steps < 0:
+            raise ValueError("n_examples, batch_size, n_lora_steps and rank must be at least 1")
+
+
+def train_writer(
+    dataset: Dataset, out: Path, config: WriterConfig, *, language_model: str | None = None, shown: bool = True
+) -> Path:
+    """Train a writer for a catalogue and return the Hugging Face folder of the merged model.
+
+    Goes on where an interrupted run of the same settings stopped, and returns at once where one is finished.
+
+    Args:
+        dataset: its catalogue and how popular each item is; no person's events are used.
+        out: keeps ``model/`` (merged), ``adapter/`` (the LoRA), ``run.json`` and ``metrics.json``.
+        config: sizes and steps.
+        language_model: a Hugging Face id or folder of Llama, Qwen2 or Qwen3 shape to tune in place of a new model.
+        shown: print progress to stderr.
+
+    Raises:
+        RunError: ``out`` holds a run of other settings, or ``language_model`` cannot be used.
+    """
+    run = RunFolder(out)
+    about = {"what": "writer", "config": dataclasses.asdict(config), "data": dataset.digest, "base": language_model}
+    if run.claim(about, resume=True):
+        return out / MODEL_FOLDER
+    started = time.monotonic()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        figures = _train(dataset, run, config, language_model, shown=shown)
+    run.finish(figures | {"seconds": round(time.monotonic() - started, 2)})
+    (out / _BASE).unlink(missing_ok=True)
+    return out / MODEL_FOLDER
+
+
+def _train(
+    dataset: Dataset, run: RunFolder, config: WriterConfig, language_model: str | None, *, shown: bool
+) -> dict[str, Any]:
+    items, popularity = items_of(dataset.catalogue), popularity_of(dataset)
+    corpus = list(make_corpus(items, popularity, config.n_examples, config.seed))
+    if language_model is None:
+        model, tokenizer, end = _new_model(items, corpus, config)
+    else:
+        model, tokenizer, end = pretrained.load(language_model)
+    encoded = encode(corpus, tokenizer, end, config.context)
+    if not encoded:
+        raise RunError(f"every example is longer than the context of {config.context} tokens; choose a longer one")
+    text_losses: list[float] = []
+    if language_model is None:
+        text_losses = _text_stage(model, encoded, config, run, shown=shown)
+    tuned = _with_lora(model, config)
+    stage = Stage(
+        name="reasons", n_steps=config.n_lora_steps, batch_size=config.batch_size,
+        learning_rate=config.learning_rate, reasons_only=True, seed=config.seed + 1,
+    )  # fmt: skip
+    losses = tune(tuned, encoded, stage, run, save_every=config.save_every, shown=shown)
+    tuned.save_pretrained(run.path / ADAPTER_FOLDER)
+    merged = merge(tuned)
+    pretrained.save(merged, tokenizer, run.path / MODEL_FOLDER, language_model)
+    return {
+        "n_examples": len(encoded),
+        "n_tokens": sum(len(one.tokens) for one in encoded),
+        "n_parameters": sum(value.numel() for value in merged.parameters()),
+        "text_loss": _last(text_losses),
+        "reason_loss": _last(losses),
+        "greedy_allowed": _greedy(merged, tokenizer, end, items, popularity, config),
+    }
+
+
+def _new_model(items: Items, corpus: list[Example], config: WriterConfig) -> tuple[Any, "Tokenizer", int]:
+    """Return an untrained model, its tokenizer and the end of text."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    texts = [example.prompt + example.reason for example in corpus[:_TOKENIZER_TEXTS]]
+    tokenizer = train_tokenizer([*texts, *items.title], config.vocabulary_size)
+    end = tokenizer.token_to_id(END)
+    shape = Qwen3Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=config.dim,
+        intermediate_size=2 * config.dim,
+        num_hidden_layers=config.n_layers,
+        num_attention_heads=config.dim // 64,
+        num_key_value_heads=max(1, config.dim // 128),
+        head_dim=64,
+        max_position_embeddings=config.context,
+        tie_word_embeddings=True,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+    return Qwen3ForCausalLM(shape), tokenizer, end
+
+
+def _text_stage(
+    model: Any,  # noqa: ANN401 - transformers has no types
+    encoded: list[Encoded],
+    config: WriterConfig,
+    run: RunFolder,
+    *,
+    shown: bool,
+) -> list[float]:
+    """Train the whole model on the corpus, or take it up where this stage was finished before."""
+    from safetensors.torch import load_file, save_file
+
+    base = run.path / _BASE
+    if base.is_file():
+        model.load_state_dict(load_file(base), strict=False)  # the tied head is stored once
+        return []
+    stage = Stage(
+        name="text", n_steps=config.n_steps, batch_size=config.batch_size,
+        learning_rate=config.learning_rate, reasons_only=False, seed=config.seed,
+    )  # fmt: skip
+    losses = tune(model, encoded, stage, run, save_every=config.save_every, shown=shown)
+    fresh = base.with_name(base.name + ".new")
+    save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, fresh)
+    fresh.replace(base)
+    return losses
+
+
+def _with_lora(model: Any, config: WriterConfig) -> Any:  # noqa: ANN401 - peft has no types
+    from peft import LoraConfig, get_peft_model
+
+    lora = LoraConfig(
+        r=config.rank, lora_alpha=2 * config.rank, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, lora)
+
+
+def merge(tuned: Any) -> Any:  # noqa: ANN401 - peft has no types
+    """Return the model with its LoRA merged, each weight rounded to float16 as the GGUF file will hold it.
+
+    Raises:
+        RunError: a weight leaves the range of float16.
+    """
+    merged = tuned.merge_and_unload()
+    with torch.no_grad():
+        for name, value in merged.named_parameters():
+            if not bool(torch.isfinite(value.half()).all()):
+                raise RunError(f"the weight {name} left float16's range; train with a lower learning rate")
+            if value.dim() > 1:
+                value.copy_(value.half().to(value.dtype))
+    return merged.eval()
+
+
+def _greedy(
+    model: Any,  # noqa: ANN401 - transformers has no types
+    tokenizer: "Tokenizer",
+    end: int,
+    items: Items,
+    popularity: NDArray[np.uint8],
+    config: WriterConfig,
+) -> float | None:
+    """Return how often the model, without any grammar, writes a sentence that the facts allow."""
+    unseen = list(make_corpus(items, popularity, _N_CHECKED, config.seed + 1_000_003))
+    return share_of_allowed(model, tokenizer, end, unseen, config.context)
+
+
+def _last(losses: list[float]) -> float | None:
+    recent = losses[-20:]
+    return round(sum(recent) / len(recent), 4) if recent else None
