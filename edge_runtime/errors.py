@@ -9,9 +9,13 @@ PocketRecError
 ├── EngineError                 no engine, or one that fails its self-test
 ├── StateError                  the device's state file cannot be used
 ├── UnknownItemError            the catalogue has no such item
+├── TargetError                 no such export target, or its description is wrong
 ├── BudgetError                 a bundle is larger or slower than its target allows
 ├── ParityError                 two engines disagree beyond the stated tolerance
-└── SyncError                   the server cannot be reached, or sent something unusable
+└── SyncError                   nothing was installed; the device keeps what it has
+    ├── ServerUnreachableError  no answer, a broken one, or one that never ends: try again later
+    ├── UpdateRefusedError      what the server offers is stale, forged, damaged or not for this device
+    └── SyncBusyError           another sync is writing into the same folder
 
 A message says what, what was found, what was expected, and what to do.
 """
@@ -64,6 +68,10 @@ class UnknownItemError(PocketRecError):
     """The catalogue has no such item."""
 
 
+class TargetError(PocketRecError):
+    """There is no such export target, or its description cannot be used."""
+
+
 class BudgetError(PocketRecError):
     """A bundle breaks the budget of its target."""
 
@@ -73,4 +81,16 @@ class ParityError(PocketRecError):
 
 
 class SyncError(PocketRecError):
-    """The server cannot be reached, or sent something that cannot be used."""
+    """A sync installed nothing; the device keeps what it has."""
+
+
+class ServerUnreachableError(SyncError):
+    """The server gave no answer, a broken one, or one that never ends: trying again later may help."""
+
+
+class UpdateRefusedError(SyncError):
+    """What the server offers is stale, forged, damaged or not meant for this device."""
+
+
+class SyncBusyError(SyncError):
+    """Another sync is writing into the same folder."""

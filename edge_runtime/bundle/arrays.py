@@ -86,7 +86,7 @@ def take(arrays: Mapping[str, Array], name: str, dtype: str, shape: tuple[int, .
     """
     array = arrays.get(name)
     if array is None:
-        raise BundleError(f"{source}: tensor {name!r} is missing; it holds {sorted(arrays)}")
+        raise BundleError(f"{source}: tensor {name!r} is missing; it holds {', '.join(sorted(arrays)[:8])}")
     if array.dtype != np.dtype(dtype) or array.shape != shape:
         raise BundleError(
             f"{source}: tensor {name!r} is {array.dtype}{list(array.shape)}, expected {dtype}{list(shape)}"

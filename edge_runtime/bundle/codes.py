@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.arrays import Array, take
 from edge_runtime.bundle.manifest import Catalogue
 from edge_runtime.errors import BundleError
+
+MAX_SCALE: Final = 1e6
+"""A codeword times its scale stays finite, and so does every score."""
 
 _FILE = "codes.safetensors"
 _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
@@ -18,13 +22,16 @@ _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
 class TierCodes:
     """The codes of the items that share one code length.
 
+    ``codes`` and ``codebook`` are transposed views: in memory the codes of one part lie side by side, and so do the
+    codewords of one dimension, because that is how scoring walks over them.
+
     Attributes:
-        rows: catalogue rows, ascending, int64 ``[n]``.
+        rows: catalogue rows, ascending, int32 ``[n]``.
         codes: uint8 ``[n, m]``.
         codebook: float32 ``[m, n_codewords, d / m]``, the scale already in it.
     """
 
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int32]
     codes: NDArray[np.uint8]
     codebook: NDArray[np.float32]
 
@@ -42,14 +49,12 @@ class ProductCodes:
     Attributes:
         tiers: one entry a code length; together they hold each row once.
         tier_of: uint8 ``[n_items]``.
-        position_of: where a row stands within its tier, int64 ``[n_items]``.
     """
 
     tiers: tuple[TierCodes, ...]
     tier_of: NDArray[np.uint8]
-    position_of: NDArray[np.int64]
 
-    def decode(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def decode(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Return the item vectors ``[len(rows), d]``."""
         dim = self.tiers[0].codebook.shape[0] * self.tiers[0].codebook.shape[2]
         vectors = np.empty((len(rows), dim), dtype=np.float32)
@@ -57,7 +62,7 @@ class ProductCodes:
         for index, tier in enumerate(self.tiers):
             here = np.flatnonzero(tiers == index)
             if len(here):
-                vectors[here] = tier.decode(self.position_of[rows[here]])
+                vectors[here] = tier.decode(np.searchsorted(tier.rows, rows[here]))
         return vectors
 
 
@@ -69,25 +74,26 @@ def read_codes(arrays: Mapping[str, Array], sizes: Catalogue) -> ProductCodes:
     """
     packed = take(arrays, "tier", "uint8", ((sizes.n_items + 3) // 4,), _FILE)
     tier_of = unpack_tiers(packed, sizes.n_items)
-    position_of = np.empty(sizes.n_items, dtype=np.int64)
-    tiers = []
-    for index, promised in enumerate(sizes.tiers):
-        rows = np.flatnonzero(tier_of == index)
-        if len(rows) != promised.n_items:
-            raise BundleError(f"{_FILE}: tier {index} holds {len(rows)} items, the manifest says {promised.n_items}")
-        position_of[rows] = np.arange(len(rows))
-        m = promised.n_codes
-        codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), _FILE)
-        if codes.size and int(codes.max()) >= sizes.n_codewords:
-            raise BundleError(f"{_FILE}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
-        book = take(arrays, f"codebook.{index}", "int8", (m, sizes.n_codewords, sizes.dim // m), _FILE)
-        scale = take(arrays, f"scale.{index}", "float32", (m,), _FILE)
-        if not (scale > 0).all():
-            raise BundleError(f"{_FILE}: a scale of tier {index} is not above 0")
-        tiers.append(TierCodes(rows, codes, book.astype(np.float32) * scale[:, None, None]))
-    if int(tier_of.max()) >= len(tiers):
-        raise BundleError(f"{_FILE}: an item is in tier {tier_of.max()}, but there are {len(tiers)} tiers")
-    return ProductCodes(tuple(tiers), tier_of, position_of)
+    if int(tier_of.max()) >= len(sizes.tiers):
+        raise BundleError(f"{_FILE}: an item is in tier {tier_of.max()}, but there are {len(sizes.tiers)} tiers")
+    tiers = [_read_tier(arrays, sizes, index, np.flatnonzero(tier_of == index)) for index in range(len(sizes.tiers))]
+    return ProductCodes(tuple(tiers), tier_of)
+
+
+def _read_tier(arrays: Mapping[str, Array], sizes: Catalogue, index: int, rows: NDArray[np.int64]) -> TierCodes:
+    promised = sizes.tiers[index]
+    m = promised.n_codes
+    if len(rows) != promised.n_items:
+        raise BundleError(f"{_FILE}: tier {index} holds {len(rows)} items, the manifest says {promised.n_items}")
+    codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), _FILE)
+    if codes.size and int(codes.max()) >= sizes.n_codewords:
+        raise BundleError(f"{_FILE}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
+    book = take(arrays, f"codebook.{index}", "int8", (m, sizes.n_codewords, sizes.dim // m), _FILE)
+    scale = take(arrays, f"scale.{index}", "float32", (m,), _FILE)
+    if not ((scale > 0) & (scale < MAX_SCALE)).all():
+        raise BundleError(f"{_FILE}: a scale of tier {index} is not above 0 and below {MAX_SCALE:g}")
+    vectors = book.transpose(0, 2, 1).astype(np.float32, order="C") * scale[:, None, None]
+    return TierCodes(rows.astype(np.int32), np.ascontiguousarray(codes.T).T, vectors.transpose(0, 2, 1))
 
 
 def pack_tiers(tier_of: NDArray[np.uint8]) -> NDArray[np.uint8]:

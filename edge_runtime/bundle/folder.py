@@ -6,9 +6,11 @@ The order of checks is SPEC section 1: size before reading, digest before parsin
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -39,14 +41,8 @@ class BundleFolder:
             BundleIntegrityError: it is missing, shorter, longer or changed.
         """
         path = self.path / entry.name
-        try:
-            with path.open("rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
-                if size != entry.bytes:
-                    raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{size} bytes")
-                data = stream.read(entry.bytes + 1)
-        except FileNotFoundError as error:
-            raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found="no such file") from error
+        with _opened(path, entry) as stream:
+            data = stream.read(entry.bytes + 1)
         check_digest(path, data, entry)
         return data
 
@@ -58,18 +54,10 @@ class BundleFolder:
     def checked_path(self, entry: File) -> Path:
         """Return the path of a file that a library opens by itself, checked just now, read in pieces."""
         path = self.path / entry.name
-        digest, size = hashlib.sha256(), 0
-        try:
-            with path.open("rb") as stream:
-                while piece := stream.read(CHUNK_BYTES):
-                    digest.update(piece)
-                    size += len(piece)
-                    if size > entry.bytes:
-                        break
-        except FileNotFoundError as error:
-            raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found="no such file") from error
-        if size != entry.bytes:
-            raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{size} bytes")
+        digest = hashlib.sha256()
+        with _opened(path, entry) as stream:
+            while piece := stream.read(CHUNK_BYTES):
+                digest.update(piece)
         _compare(path, digest.hexdigest(), entry)
         return path
 
@@ -90,14 +78,13 @@ def open_folder(path: Path) -> BundleFolder:
         BundleError: there is no bundle, or its manifest breaks the rules.
     """
     manifest_path = path / MANIFEST_NAME
-    try:
-        with manifest_path.open("rb") as stream:
-            data = stream.read(MAX_MANIFEST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    if not manifest_path.is_file():
         raise BundleError(
             f"{path}: found no {MANIFEST_NAME} in it, expected a bundle folder. "
             "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
-        ) from error
+        )
+    with manifest_path.open("rb") as stream:
+        data = stream.read(MAX_MANIFEST_BYTES + 1)
     return BundleFolder(path, parse_manifest(data))
 
 
@@ -159,6 +146,22 @@ def check_digest(path: Path, data: bytes, entry: File) -> None:
     if len(data) != entry.bytes:
         raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{len(data)} bytes")
     _compare(path, hashlib.sha256(data).hexdigest(), entry)
+
+
+@contextmanager
+def _opened(path: Path, entry: File) -> Iterator[BinaryIO]:
+    """Open a file whose length is right; what is not a plain file is never opened, because a pipe would block."""
+    wanted = f"{entry.bytes} bytes"
+    try:
+        if not path.is_file():
+            raise BundleIntegrityError(path, expected=wanted, found="not a file" if path.exists() else "no such file")
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size != entry.bytes:
+                raise BundleIntegrityError(path, expected=wanted, found=f"{size} bytes")
+            yield stream
+    except FileNotFoundError as error:
+        raise BundleIntegrityError(path, expected=wanted, found="no such file") from error
 
 
 def _compare(path: Path, found: str, entry: File) -> None:

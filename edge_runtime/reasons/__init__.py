@@ -1,1 +1,1 @@
-"""True facts, and the sentences that may be made of them."""
+"""Why an item was recommended: true facts first, then a sentence that says nothing else."""

@@ -1,0 +1,120 @@
+"""The device's commands: ``inspect``, ``recommend``, ``run``."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_runtime.errors import BundleError, UnknownItemError
+
+if TYPE_CHECKING:
+    from edge_runtime.recommender import Recommender
+
+Bundle = Annotated[
+    Path, typer.Argument(help="The folder with manifest.json, or the folder that `pocketrec sync` fills.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def inspect(bundle: Bundle, as_json: Json = False) -> None:
+    """Show what is in a bundle, check every byte of it, and try its engines on this machine.
+
+    Exit code 1 if a file is damaged.
+
+    Example: pocketrec inspect build/demo/bundles/laptop-x86_64
+    """
+    from rich.console import Console
+
+    from edge_runtime.terminal import inspection
+
+    found = inspection.inspect_bundle(bundle)
+    if as_json:
+        _print_json(inspection.as_json(found))
+    else:
+        inspection.show(found, Console())
+    if found.damage:
+        raise BundleError("\n       ".join(found.damage.values()))
+
+
+def recommend(
+    bundle: Bundle,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(help="Item ids, oldest first, with commas between them; may be given several times."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")] = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why, item by item.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Recommend once, for a given history. Nothing is recorded.
+
+    Ids that the catalogue lacks are left out with a warning; if it has none of them, nothing is recommended.
+    Without a history the most popular items come.
+
+    Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history item-7,item-31 --explain
+    """
+    from rich.console import Console
+
+    from edge_runtime.recommender import Recommender
+    from edge_runtime.terminal import answer
+
+    with Recommender.open(bundle, language_model=explain) as recommender:
+        known, unknown = _split(recommender, history or [])
+        if unknown and not known:
+            raise UnknownItemError(
+                "nothing of the history is in the catalogue. "
+                + " ".join(f"{one!r}: unknown.{recommender.hint(one)}" for one in unknown)
+            )
+        found = answer.ask(recommender, known, unknown, k=k, explain=explain)
+    if as_json:
+        _print_json(answer.as_json(found))
+    else:
+        answer.show(found, Console())
+
+
+def run(
+    bundle: Bundle,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Where your history is kept; the default is a file of your own, named by bundle."),
+    ] = None,
+    language_model: Annotated[bool, typer.Option(help="Let the language model of the bundle word the reasons.")] = True,
+) -> None:
+    """Try a bundle: search items, mark them, watch the list move, ask why. Needs no network.
+
+    Type words to search, a number to open an item of the list, `help` for the rest. What you do stays in one file
+    on this device; `forget` deletes it.
+
+    Example: pocketrec run build/demo/bundles/laptop-x86_64
+    """
+    from rich.console import Console
+
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.contents import current_folder
+    from edge_runtime.recommender import Recommender
+    from edge_runtime.state.place import default_state
+    from edge_runtime.terminal.prompt import Prompt
+    from edge_runtime.terminal.screen import Screen
+    from edge_runtime.terminal.session import Session
+
+    name = open_folder(current_folder(bundle)).manifest.name
+    place = state or default_state(name, os.environ)
+    with Recommender.open(bundle, place, language_model=language_model) as recommender:
+        Session(recommender, Prompt.of(sys.stdin), Screen(Console(highlight=False)), place).run()
+
+
+def _split(known_of: "Recommender", history: list[str]) -> tuple[list[str], list[str]]:
+    """Return the ids that the catalogue has, and those that it has not; an id may itself hold a comma."""
+    ids = [one for part in history for one in ([part] if known_of.knows(part) else part.split(","))]
+    ids = [one.strip() for one in ids if one.strip()]
+    return [one for one in ids if known_of.knows(one)], [one for one in ids if not known_of.knows(one)]
+
+
+def _print_json(value: object) -> None:
+    """Print one JSON object; a title in any script stays readable."""
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.flush()

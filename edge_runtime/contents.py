@@ -1,0 +1,63 @@
+"""Everything of a bundle that recommending needs, read and checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.bundle.codes import ProductCodes, read_codes
+from edge_runtime.bundle.folder import BundleFolder
+from edge_runtime.bundle.golden import Golden, read_golden
+from edge_runtime.bundle.items import Items, read_items
+from edge_runtime.engines.ladder import Ladder
+from edge_runtime.engines.popularity import Popularity
+from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
+
+_CHECKED_AS_READ = ("codes", "prompts", "adapter", "items", "popularity", "golden")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A bundle in memory; the engines' files and the language model stay on disk until they are used."""
+
+    folder: BundleFolder
+    codes: ProductCodes
+    items: Items
+    popularity: Popularity
+    small: SmallMatrices
+    golden: Golden
+
+    def ladder(self, *, first: Engine | None = None) -> Ladder:
+        """Return the engines of this bundle, the first one that works already chosen."""
+        return Ladder(self.folder, self.codes, self.small, self.golden, first=first)
+
+
+def current_folder(path: Path) -> Path:
+    """Return the bundle folder that ``path`` means: itself, or the slot that is live in a folder filled by sync."""
+    from edge_runtime.sync.slots import current_bundle  # here, because it reads bundles itself
+
+    return current_bundle(path)
+
+
+def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Contents:
+    """Check every file of a bundle against its digest, and read those that recommending needs.
+
+    Args:
+        folder: its manifest is checked already.
+        language_model: False leaves the language model's file unchecked; it must not be used then.
+
+    Raises:
+        BundleIntegrityError: a file is missing, shorter, longer or changed.
+        BundleError: a file breaks SPEC.md.
+    """
+    manifest = folder.manifest
+    for entry in manifest.files:
+        skipped = entry.role == "language_model" and not language_model
+        if entry.role not in _CHECKED_AS_READ and not skipped:
+            folder.checked_path(entry)
+    return Contents(
+        folder=folder,
+        codes=read_codes(folder.arrays("codes"), manifest.catalogue),
+        items=read_items(folder.read(manifest.the("items")), manifest.catalogue.n_items),
+        popularity=Popularity.open(folder.arrays("popularity"), manifest.catalogue.n_items),
+        small=read_small(folder),
+        golden=read_golden(folder.arrays("golden"), manifest),
+    )

@@ -1,0 +1,80 @@
+"""The encoder through LiteRT, or through tflite-runtime on boards that have only that; fixed length, zeros in front.
+
+One adapter for both: they share the interpreter's interface. tflite-runtime 2.14 works with numpy 1 alone, and finds
+that out at the first interpreter, which the ladder reports like any other failure.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+
+from edge_runtime.bundle.manifest import Encoder
+from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
+from edge_runtime.errors import EngineError
+
+MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+class LiteRTEngine:
+    """An interpreter over one file; not for two threads at once."""
+
+    name = "litert"
+
+    def __init__(self, run: Callable[..., dict[str, Any]], sizes: Encoder, precision: str) -> None:
+        self._run = run
+        self._sizes = sizes
+        self.precision = precision
+
+    @classmethod
+    def open(cls, data: bytes, sizes: Encoder, *, precision: str = "int8") -> Self:
+        """Return the engine over the bytes of ``encoder.tflite``.
+
+        Raises:
+            ImportError: neither library is installed.
+            EngineError: the file has no signature with the inputs of SPEC section 3.
+        """
+        interpreter = _interpreter_class()(model_content=data, num_threads=1)
+        return cls(_runner(interpreter), sizes, precision)
+
+    def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
+        """Return the state ``[d]`` after the events ``[l, d]``, oldest first; only the newest ``L`` count."""
+        length = self._sizes.max_length
+        newest = embeddings[-length:]
+        padded = np.zeros((1, length, self._sizes.dim), dtype=np.float32)
+        padded[0, length - len(newest) :] = newest
+        mask = np.zeros((1, length), dtype=np.float32)
+        mask[0, length - len(newest) :] = 1.0
+        outputs = self._run(
+            embeddings=padded,
+            mask=mask,
+            prompts=small.prompts,
+            knowledge=small.knowledge,
+            adapter_a=small.adapter_a,
+            adapter_b=small.adapter_b,
+        )
+        state: Floats = outputs[OUTPUT][0].copy()  # the interpreter writes its next answer into the same memory
+        return state
+
+
+def _interpreter_class() -> Callable[..., Any]:
+    """Return the interpreter of the first library that is here."""
+    for name in MODULES:
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError:
+            continue
+        interpreter: Callable[..., Any] = module.Interpreter
+        return interpreter
+    raise ModuleNotFoundError("neither ai-edge-litert nor tflite-runtime is installed", name="ai_edge_litert")
+
+
+def _runner(interpreter: Any) -> Callable[..., dict[str, Any]]:  # noqa: ANN401 - two libraries, neither typed
+    """Return the one signature whose inputs and outputs have the names of SPEC section 3."""
+    signatures = interpreter.get_signature_list()
+    for key, signature in signatures.items():
+        if sorted(signature["inputs"]) == sorted(INPUTS) and OUTPUT in signature["outputs"]:
+            runner: Callable[..., dict[str, Any]] = interpreter.get_signature_runner(key)
+            return runner
+    raise EngineError(f"no signature takes {sorted(INPUTS)} and gives {OUTPUT!r}; the file has {signatures}")

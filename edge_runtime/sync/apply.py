@@ -1,0 +1,218 @@
+"""From a server's offer to a bundle in use: the device is in the old state until the last step, then in the new one.
+
+Order: lock, ask, judge the manifest, look what is here already, check the space, fetch, put together, check every
+digest, self-test, switch, tidy. A stop at any point, of the process or of the machine, loses at most the bytes in
+flight: the next sync finds what arrived and goes on.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from edge_runtime.bundle import Manifest, open_folder
+from edge_runtime.bundle.folder import write_durably
+from edge_runtime.bundle.manifest import MANIFEST_NAME, File
+from edge_runtime.errors import SyncError
+from edge_runtime.sync.fetch import Offered, OnBytes, Source
+from edge_runtime.sync.lock import locked
+from edge_runtime.sync.slots import Pointer, Slots, place, slot_name
+from edge_runtime.sync.trust import Floor, check_succession, trusted_manifest
+
+# Left free beyond the files: manifests, folders, and a state file that must go on being written.
+SPARE_BYTES: Final = 4 << 20
+
+SelfTest = Callable[[Path], None]
+Progress = Callable[[int, int], None]
+"""Told the bytes here and the bytes wanted, of the files that have to be fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What a sync did.
+
+    Attributes:
+        status: ``installed``, ``repaired`` (a damaged file of the installed release was replaced) or ``up to date``.
+        target: what was asked for.
+        name: of the bundle in use.
+        release: in use now.
+        previous_release: in use before, if that changed.
+        bundle: the folder of the bundle in use.
+        requests: sent to the server.
+        fetched_bytes: of bodies received.
+        reused_bytes: of files that were on the device already.
+    """
+
+    status: Literal["installed", "repaired", "up to date"]
+    target: str
+    name: str
+    release: int
+    previous_release: int | None = None
+    bundle: Path
+    requests: int
+    fetched_bytes: int
+    reused_bytes: int = 0
+
+
+def apply(
+    into: Path,
+    *,
+    source: Source,
+    target: str,
+    self_test: SelfTest,
+    allow_older: bool = False,
+    progress: Progress | None = None,
+    free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
+) -> SyncReport:
+    """Bring the folder ``into`` to the newest release that the server offers.
+
+    Args:
+        into: the device's folder, made if missing.
+        source: the server.
+        target: which bundle to ask for.
+        self_test: called with the checked bundle before it is used; raises if no engine passes.
+        allow_older: accept a release that is not newer than the installed one.
+        progress: told as bytes arrive.
+        free_bytes: how much room there is at a path.
+
+    Raises:
+        ServerUnreachableError: the server does not answer, or not to the end.
+        UpdateRefusedError: what it offers must not be used.
+        SyncBusyError: another sync runs.
+        SyncError: there is too little room.
+        BundleVersionError: the release needs a newer runtime.
+        EngineError: no engine passes the self-test on the new release.
+        OSError: the disk cannot be written.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    with locked(into / "lock"):
+        slots = Slots(into)
+        slots.prepare()
+        work = _Work(slots, source, target, self_test, progress or (lambda have, total: None), free_bytes)
+        return work.run(allow_older=allow_older)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One sync, with everything that it needs."""
+
+    slots: Slots
+    source: Source
+    target: str
+    self_test: SelfTest
+    progress: Progress
+    free_bytes: Callable[[Path], int]
+
+    def run(self, *, allow_older: bool) -> SyncReport:
+        installed = self.slots.pointer()
+        is_intact = installed is not None and self.slots.is_intact(installed.slot)
+        etag = installed.etag if installed is not None and is_intact and installed.target == self.target else None
+        offered = self.source.manifest(self.target, etag)
+        if offered is None and installed is not None:
+            self.slots.tidy()
+            return self._report("up to date", installed)
+        if offered is None:
+            raise SyncError("the server says that nothing has changed, but nothing is installed. Sync again.")
+        manifest = trusted_manifest(offered.raw, target=self.target)
+        if installed is not None and installed.slot != slot_name(offered.raw):
+            floor = Floor(installed.name, installed.target, installed.release)
+            check_succession(manifest, floor, allow_older=allow_older)
+        return self._install(offered, manifest, installed, is_intact=is_intact)
+
+    def _install(
+        self, offered: Offered, manifest: Manifest, installed: Pointer | None, *, is_intact: bool
+    ) -> SyncReport:
+        slot = slot_name(offered.raw)
+        is_same = installed is not None and installed.slot == slot
+        reused_bytes = 0
+        if is_same and is_intact:
+            status: Literal["installed", "repaired", "up to date"] = "up to date"
+        else:
+            status = "repaired" if is_same else "installed"
+            reused_bytes = self._provide(slot, offered.raw, manifest)
+        pointer = Pointer(
+            slot=slot,
+            previous=_previous(slot, installed, is_intact=is_intact),
+            name=manifest.name,
+            target=manifest.target,
+            release=manifest.release,
+            etag=offered.etag,
+        )
+        if pointer != installed:
+            self.slots.switch(pointer)
+        self.slots.tidy()
+        before = installed.release if installed and status == "installed" else None
+        return self._report(status, pointer, previous_release=before, reused_bytes=reused_bytes)
+
+    def _provide(self, slot: str, raw: bytes, manifest: Manifest) -> int:
+        """Make the slot whole and tested; return the bytes that had not to be fetched."""
+        if self.slots.is_intact(slot):  # put together by a sync that was stopped just before its last step
+            self.self_test(self.slots.folder(slot))
+            return manifest.bundle_bytes
+        wanted = {entry.sha256: entry for entry in manifest.files}
+        self.slots.keep_incoming(frozenset(wanted))
+        here = {digest: path for digest, entry in wanted.items() if (path := self.slots.find(entry)) is not None}
+        missing = [entry for digest, entry in wanted.items() if digest not in here]
+        self._check_space(missing)
+        here |= self._fetch(missing)
+        folder = self.slots.begin(slot)
+        for entry in manifest.files:
+            place(here[entry.sha256], folder / entry.name)
+        write_durably(folder / MANIFEST_NAME, raw)
+        open_folder(folder).check_all()
+        self.self_test(folder)
+        self.slots.complete(slot)
+        return manifest.bundle_bytes - sum(entry.bytes for entry in missing)
+
+    def _check_space(self, missing: list[File]) -> None:
+        parts = (self.slots.incoming / f"{entry.sha256}.part" for entry in missing)
+        here = sum(part.stat().st_size for part in parts if part.exists())
+        needed = sum(entry.bytes for entry in missing) - here + SPARE_BYTES
+        free = self.free_bytes(self.slots.path)
+        if missing and free < needed:
+            raise SyncError(
+                f"{self.slots.path}: the update needs {needed:,} bytes of room, found {free:,}. Free some and sync "
+                "again; nothing was changed."
+            )
+
+    def _fetch(self, missing: list[File]) -> dict[str, Path]:
+        total = sum(entry.bytes for entry in missing)
+        arrived: dict[str, Path] = {}
+        done = 0
+        for entry in missing:
+            arrived[entry.sha256] = self.source.file(entry, self.slots.incoming, self._from(done, total))
+            done += entry.bytes
+        return arrived
+
+    def _from(self, done: int, total: int) -> OnBytes:
+        return lambda received: self.progress(done + received, total)
+
+    def _report(
+        self,
+        status: Literal["installed", "repaired", "up to date"],
+        pointer: Pointer,
+        *,
+        previous_release: int | None = None,
+        reused_bytes: int = 0,
+    ) -> SyncReport:
+        return SyncReport(
+            status=status,
+            target=self.target,
+            name=pointer.name,
+            release=pointer.release,
+            previous_release=previous_release,
+            bundle=self.slots.folder(pointer.slot),
+            requests=self.source.requests,
+            fetched_bytes=self.source.fetched_bytes,
+            reused_bytes=reused_bytes,
+        )
+
+
+def _previous(slot: str, installed: Pointer | None, *, is_intact: bool) -> str | None:
+    """Return the slot to keep for going back: the one in use until now, if it is good for that."""
+    if installed is None:
+        return None
+    if installed.slot == slot:
+        return installed.previous
+    return installed.slot if is_intact else None

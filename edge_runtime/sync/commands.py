@@ -1,0 +1,120 @@
+"""The command ``pocketrec sync``."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_runtime.sync.apply import SyncReport
+    from edge_runtime.sync.transport import HttpTransport
+
+_TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def sync(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server, http or https.")],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder of this device.", file_okay=False)],
+    target: Annotated[str, typer.Option(help="Which bundle to ask for.")] = "laptop-x86_64",
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Accept a release that is not newer than the installed one.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Fetch the newest bundle from a server, check every byte, try it, and switch to it in one step.
+
+    A broken download goes on where it ended, files that are here already are not fetched again, and until the last
+    step the bundle in use stays as it is. Every command that takes a bundle takes DIR.
+
+    Example: pocketrec sync http://127.0.0.1:8000 --into device
+    """
+    from rich.console import Console
+
+    from edge_runtime.sync.apply import apply
+    from edge_runtime.sync.fetch import Source
+    from edge_runtime.sync.trial import self_test
+
+    _check_arguments(into, target)
+    transport = _transport(url)
+    complaints = Console(stderr=True, highlight=False)
+    if not transport.is_protected:
+        complaints.print("note: plain http: anybody on the way could exchange the release. Use https.", style="yellow")
+    with _Bar(complaints) as progress:
+        report = apply(
+            into,
+            source=Source(transport),
+            target=target,
+            self_test=self_test,
+            allow_older=allow_older,
+            progress=progress,
+        )
+    transport.close()
+    _print(report, as_json=as_json)
+
+
+def _check_arguments(into: Path, target: str) -> None:
+    if not _TARGET.fullmatch(target):
+        raise typer.BadParameter(f"found {target!r}, expected a name such as laptop-x86_64", param_hint="--target")
+    if (into / "manifest.json").exists():
+        raise typer.BadParameter(
+            f"{into} is a bundle; name a folder for the device, new or made by sync", param_hint="--into"
+        )
+
+
+def _transport(url: str) -> "HttpTransport":
+    from edge_runtime.sync.transport import HttpTransport
+
+    try:
+        return HttpTransport(url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="URL") from error
+
+
+class _Bar:
+    """A progress bar on stderr that appears with the first byte, and only where a person looks."""
+
+    def __init__(self, console: "Console") -> None:
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("fetch", total=None, visible=False)
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, have: int, total: int) -> None:
+        self._progress.update(self._task, completed=have, total=total, visible=True)
+
+
+def _print(report: "SyncReport", *, as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(report, enc_hook=str).decode())
+        return
+    typer.echo(_sentence(report))
+    typer.echo(f"{report.bundle}")
+
+
+def _sentence(report: "SyncReport") -> str:
+    """Return what happened, for people."""
+    what = f"release {report.release} of {report.name!r} for {report.target}"
+    traffic = f"{report.requests} request{'s' if report.requests != 1 else ''}, {report.fetched_bytes:,} bytes fetched"
+    if report.reused_bytes:
+        traffic += f", {report.reused_bytes:,} were here already"
+    match report.status:
+        case "up to date":
+            return f"Already up to date: {what} ({traffic})."
+        case "repaired":
+            return f"Repaired: {what} had damaged files, now every byte is right ({traffic})."
+        case "installed":
+            before = f" instead of release {report.previous_release}" if report.previous_release else ""
+            return f"Installed: {what}{before}, checked and tested ({traffic})."

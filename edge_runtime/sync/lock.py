@@ -1,0 +1,47 @@
+"""One writer to a folder. The system lets go of the lock when the process ends, however it ends."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_runtime.errors import SyncBusyError
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, which stays behind empty of meaning.
+
+    Raises:
+        SyncBusyError: another process, or another thread of this one, holds it.
+    """
+    with path.open("a+") as stream:
+        try:
+            _take(stream.fileno())
+        except OSError as error:
+            stream.seek(0)
+            holder = stream.read(20).strip()
+            raise SyncBusyError(
+                f"{path.parent}: another sync{f' (process {holder})' if holder.isdigit() else ''} is writing there. "
+                "Wait until it is done; if it hangs, stop it, the lock goes with it."
+            ) from error
+        stream.truncate(0)
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(descriptor: int) -> None:
+        # Far behind the text, because a locked region cannot be read by others.
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,104 @@
+"""One answer of ``pocketrec recommend``: asked, as JSON, and as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge_runtime.recommender import EngineStatus, Recommendation, Recommender
+from edge_runtime.terminal.words import about, plain
+
+if TYPE_CHECKING:
+    from edge_runtime.reasons.writer import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was asked and what came back.
+
+    Attributes:
+        bundle: name of the bundle.
+        release: of the bundle.
+        engine: that answered.
+        history: ids that the catalogue knows, oldest first.
+        unknown: ids that it does not, in sentences with a hint each.
+        items: the list.
+        facts: one line of facts for each item.
+        reasons: one for each item, or none at all.
+        latency_ms: of the recommendation, reasons not counted.
+    """
+
+    bundle: str
+    release: int
+    engine: EngineStatus
+    history: tuple[str, ...]
+    unknown: dict[str, str]
+    items: tuple[Recommendation, ...]
+    facts: tuple[str, ...]
+    reasons: "tuple[Reason, ...]"
+    latency_ms: float
+
+
+def ask(recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, explain: bool) -> Answer:
+    """Recommend for a history that is given, and explain the items if wanted."""
+    items = tuple(recommender.recommend(k, known))
+    latency_ms = recommender.timings["recommend"]
+    reasons = tuple(recommender.explain(item.item_id, history=known) for item in items) if explain else ()
+    return Answer(
+        bundle=recommender.manifest.name,
+        release=recommender.manifest.release,
+        engine=recommender.engine,
+        history=tuple(known),
+        unknown={item_id: recommender.hint(item_id) for item_id in unknown},
+        items=items,
+        facts=tuple(about(recommender.items.facts(item.row)) for item in items),
+        reasons=reasons,
+        latency_ms=latency_ms,
+    )
+
+
+def as_json(answer: Answer) -> dict[str, object]:
+    """Return the answer for machines."""
+    items: list[dict[str, object]] = [
+        {"rank": item.rank, "item_id": item.item_id, "title": item.title, "score": item.score} for item in answer.items
+    ]
+    for entry, reason in zip(items, answer.reasons, strict=False):
+        entry |= {"reason": reason.text, "reason_source": reason.source}
+        if reason.note:
+            entry["reason_note"] = reason.note
+    return {
+        "bundle": answer.bundle,
+        "release": answer.release,
+        "engine": {
+            "name": answer.engine.name,
+            "precision": answer.engine.precision,
+            "fallbacks": answer.engine.fallbacks,
+        },
+        "history": answer.history,
+        "unknown": list(answer.unknown),
+        "items": items,
+        "latency_ms": answer.latency_ms,
+    }
+
+
+def show(answer: Answer, console: Console) -> None:
+    """Print the answer for people."""
+    for item_id, hint in answer.unknown.items():
+        console.print(Text(f"{item_id!r} is not in the catalogue and was left out.{hint}", style="yellow"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("#", justify="right")
+    table.add_column("item")
+    table.add_column("title", ratio=3)
+    table.add_column("why" if answer.reasons else "about", ratio=3)
+    for index, item in enumerate(answer.items):
+        told = answer.reasons[index].text if answer.reasons else answer.facts[index]
+        table.add_row(str(item.rank), Text(plain(item.item_id)), Text(plain(item.title)), Text(plain(told)))
+    console.print(table)
+    console.print(f"[dim]{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms[/]")
+    for note in dict.fromkeys(reason.note for reason in answer.reasons if reason.note):
+        console.print(Text(f"reasons from the template: {note}", style="dim"))
+    for refusal in answer.engine.fallbacks:
+        console.print(Text(f"not used: {refusal.engine} {refusal.precision}: {refusal.reason}", style="dim"))

@@ -1,0 +1,103 @@
+"""From an address to a running server: the socket first, so that a taken port is a sentence and not a traceback."""
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from litestar import Litestar
+
+from edge_runtime.errors import PocketRecError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address; port 0 takes a free one.
+
+    Raises:
+        PocketRecError: the port is taken or not allowed, or the host is not an address of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except socket.gaierror as error:
+        raise PocketRecError(f"--host {host}: {error.strerror}. Use an address such as 127.0.0.1 or ::1.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise PocketRecError(_why(host, port, error)) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the URL of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve_until_stopped(
+    app: Litestar, listener: socket.socket, *, grace_s: int, on_listening: Callable[[], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let downloads under way finish for ``grace_s`` seconds; a second one hurries.
+
+    Args:
+        app: what to serve.
+        listener: where; closed at the end.
+        grace_s: seconds for the downloads.
+        on_listening: called once requests are answered.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # who asked for what is nobody's business
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=grace_s,
+    )
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
+    with listener:
+        _Server(config, on_listening).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but a requested stop is a success: the signal is not raised again afterwards."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._on_listening()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """Leave out the traceback of a download that was broken off on purpose; one line about it stands already."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+def _why(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is taken: another program listens there. Stop it, or choose another port, "
+            f"for example `--port {port + 1 if port < 65535 else 8000}` (0 takes a free one)."
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} is not allowed for this user. Choose one above 1023, for example `--port 8000`."
+    return f"cannot listen on {host} port {port}: {error.strerror}. Use an address of this machine, such as 127.0.0.1."

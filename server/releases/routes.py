@@ -1,0 +1,107 @@
+"""What a device asks for, in the order in which it asks. No cookie, no query, no device id, nothing logged."""
+
+from typing import Annotated, Final
+
+import msgspec
+from litestar import Controller, MediaType, Response, get, head
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException, ServiceUnavailableException
+from litestar.params import FromPath, HeaderParameter
+
+from server.answers import FileAnswer
+from server.blob import Blob
+from server.ranges import tag_matches
+from server.releases.service import Release, ReleaseStore
+
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
+
+SAFE: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+REVALIDATED: Final = {"Cache-Control": "no-cache", **SAFE}
+IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable", **SAFE}
+BYTES: Final = "application/octet-stream"
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """One target and its newest release; ``bytes`` is the size of all files."""
+
+    target: str
+    name: str
+    release: int
+    bytes: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``status`` is ``ok``, or ``degraded`` when a folder is refused; ``problems`` says which and why."""
+
+    status: str
+    channels: int
+    problems: dict[str, str]
+
+
+class ReleaseController(Controller):
+    """Manifests by target, files by digest."""
+
+    path = "/v1"
+
+    @get("/channels")
+    async def channels(self, releases: NamedDependency[ReleaseStore]) -> Response[list[Offer]]:
+        """List what is on offer."""
+        offers = [
+            Offer(target, release.manifest.name, release.manifest.release, release.manifest.bundle_bytes)
+            for target, release in releases.view.channels.items()
+        ]
+        return Response(offers, headers=REVALIDATED)
+
+    @get("/channels/{target:str}/manifest.json")
+    async def manifest(
+        self, target: FromPath[str], releases: NamedDependency[ReleaseStore], if_none_match: IfNoneMatch = None
+    ) -> Response[bytes]:
+        """Return the newest manifest of a target, or 304 when the device already has it."""
+        release = _newest(releases, target)
+        headers = {"ETag": release.etag, **REVALIDATED}
+        if if_none_match is not None and tag_matches(if_none_match, release.etag):
+            return Response(b"", status_code=304, headers=headers)
+        return Response(release.raw, media_type=MediaType.JSON, headers=headers)
+
+    @head("/channels/{target:str}/manifest.json")
+    async def manifest_head(self, target: FromPath[str], releases: NamedDependency[ReleaseStore]) -> Response[None]:
+        """Return the size and the tag of the newest manifest of a target."""
+        release = _newest(releases, target)
+        size = {"Content-Length": str(len(release.raw)), "Content-Type": MediaType.JSON.value}
+        return Response(None, headers={"ETag": release.etag, **size, **REVALIDATED})
+
+    @get("/files/{sha256:str}")
+    async def file(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> FileAnswer:
+        """Return a file of a release on offer, or of the one before it; whole or one range of it."""
+        return FileAnswer(_find(releases, sha256), BYTES, IMMUTABLE)
+
+    @head("/files/{sha256:str}")
+    async def file_head(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> Response[None]:
+        """Return the size and the tag of a file."""
+        return FileAnswer(_find(releases, sha256), BYTES, IMMUTABLE)
+
+
+@get("/healthz")
+async def healthz(releases: NamedDependency[ReleaseStore]) -> Response[Health]:
+    """Say whether everything in the folder is on offer. Always 200: a refused folder is no reason to stop the rest."""
+    view = releases.view
+    health = Health("degraded" if view.problems else "ok", len(view.channels), dict(view.problems))
+    return Response(health, headers={"Cache-Control": "no-store", **SAFE})
+
+
+def _newest(releases: ReleaseStore, target: str) -> Release:
+    release = releases.view.channels.get(target)
+    if release is None:
+        offered = ", ".join(sorted(releases.view.channels)) or "nothing yet"
+        raise NotFoundException(f"There is no release for this target. On offer: {offered}.")
+    return release
+
+
+def _find(releases: ReleaseStore, sha256: str) -> Blob:
+    """Return a file by its digest; the name is looked up, never joined to a path."""
+    blob = releases.view.files.get(sha256)
+    if blob is None:
+        raise NotFoundException("No release on offer has a file with this digest. Fetch the manifest again.")
+    if not blob.is_intact():
+        raise ServiceUnavailableException("The file was written to while it was on offer; it is being checked again.")
+    return blob

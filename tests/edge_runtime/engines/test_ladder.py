@@ -1,0 +1,160 @@
+"""The ladder uses only engines that pass the self-test, and keeps on working when one gives up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime import Recommender
+from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.manifest import Encoder, EngineVariant
+from edge_runtime.contents import Contents, open_contents
+from edge_runtime.engines.ladder import OPENERS, Ladder, Opener
+from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
+from edge_runtime.engines.reference import ReferenceEngine
+from tests.tiny_bundle import make_tiny_bundle
+
+
+@dataclass
+class Spoilt:
+    """The numpy engine, whose answers are spoilt from the n-th on."""
+
+    inner: Engine
+    spoil: Callable[[Floats], Floats]
+    from_call: int = 0
+    name: str = "fake"
+    precision: str = "fp32"
+    n_calls: int = field(default=0, init=False)
+
+    def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
+        self.n_calls += 1
+        state = self.inner.encode(embeddings, small)
+        return state if self.n_calls <= self.from_call else self.spoil(state)
+
+
+def raises(_: Floats) -> Floats:
+    raise MemoryError("no room")
+
+
+def spoilt_openers(spoil: Callable[[Floats], Floats], from_call: int) -> dict[str, Opener]:
+    def opener(data: bytes, sizes: Encoder, precision: str) -> Engine:
+        return Spoilt(ReferenceEngine.open(data, sizes), spoil, from_call)
+
+    return {**OPENERS, "fake": opener}
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    folder = tmp_path_factory.mktemp("ladder") / "b"
+    make_tiny_bundle(folder, engines=(EngineVariant("fake", "fp32", "encoder.safetensors", 1e-3, 0.99),))
+    return open_contents(open_folder(folder))
+
+
+def ladder_of(contents: Contents, spoil: Callable[[Floats], Floats], *, from_call: int = 0) -> Ladder:
+    return Ladder(
+        contents.folder,
+        contents.codes,
+        contents.small,
+        contents.golden,
+        openers=spoilt_openers(spoil, from_call),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (raises, "MemoryError: no room"),
+        (lambda state: state * np.nan, "NaN"),
+        (lambda state: state * np.inf, "infinity"),
+        (lambda state: np.full_like(state, 1e30), "overflow"),
+        (lambda state: state[:-1], r"shape \[15\], expected \[16\]"),
+        (lambda state: state[None], r"shape \[1, 16\]"),
+        (lambda state: -state, "failed the self-test: state error .* overlap"),
+        (lambda state: state + 0.01, "failed the self-test"),
+        (lambda state: np.zeros_like(state), "failed the self-test"),
+    ],
+)
+def test_an_engine_that_fails_the_self_test_is_refused(
+    contents: Contents, spoil: Callable[[Floats], Floats], reason: str
+) -> None:
+    ladder = ladder_of(contents, spoil)
+
+    assert ladder.engine is not None
+    assert ladder.engine.name == "reference"
+    assert [refusal.engine for refusal in ladder.refusals] == ["fake"]
+    with pytest.raises(ValueError, match=reason):
+        raise ValueError(ladder.refusals[0].reason)
+
+
+@pytest.mark.parametrize("spoil", [raises, lambda state: state * np.nan], ids=["raises", "gives NaN"])
+def test_an_engine_that_fails_at_work_is_left_for_the_next(
+    contents: Contents, spoil: Callable[[Floats], Floats]
+) -> None:
+    ladder = ladder_of(contents, spoil, from_call=len(contents.golden.sequences))
+    assert ladder.engine is not None
+    assert ladder.engine.name == "fake"
+    events = contents.codes.decode(contents.golden.sequences[2])
+
+    state = ladder.encode(events)
+
+    assert state is not None
+    np.testing.assert_allclose(state, contents.golden.states[2], atol=1e-5)
+    assert ladder.engine.name == "reference"
+    assert ladder.refusals[0].reason.startswith("failed while it was working: ")
+    assert ladder.self_test is not None
+
+
+def test_below_the_last_engine_there_is_none(contents: Contents) -> None:
+    ladder = ladder_of(contents, raises, from_call=len(contents.golden.sequences))
+    ladder.descend()
+    ladder.descend()
+
+    assert ladder.engine is None
+    assert ladder.self_test is None
+    assert ladder.encode(contents.codes.decode(np.array([1]))) is None
+
+
+def test_an_engine_that_is_not_installed_is_named(contents: Contents) -> None:
+    def missing(data: bytes, sizes: Encoder, precision: str) -> Engine:
+        raise ModuleNotFoundError("No module named 'lite'", name="lite")
+
+    ladder = Ladder(
+        contents.folder, contents.codes, contents.small, contents.golden, openers={**OPENERS, "fake": missing}
+    )
+
+    assert ladder.refusals[0].reason == "not installed (no module 'lite')"
+
+
+def test_an_engine_of_the_app_comes_first_and_must_pass_as_well(bundle: Path) -> None:
+    folder = open_folder(bundle)
+    weights = folder.read(folder.manifest.file("encoder.safetensors"))
+    inner = ReferenceEngine.open(weights, folder.manifest.encoder)
+    good, bad = Spoilt(inner, lambda state: state), Spoilt(inner, lambda state: -state)
+
+    with Recommender.open(bundle, engine=good) as recommender:
+        assert recommender.engine.name == "fake"
+    with Recommender.open(bundle, engine=bad) as recommender:
+        assert recommender.engine.name == "reference"
+        assert recommender.engine.fallbacks[0].engine == "fake"
+
+
+def test_without_any_engine_the_popular_items_are_recommended(bundle: Path, tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path / "b", engines=())
+    folder = open_folder(tmp_path / "b")
+    inner = ReferenceEngine.open(folder.read(folder.manifest.file("encoder.safetensors")), folder.manifest.encoder)
+    n_golden = 6
+    dying = Spoilt(inner, raises, from_call=n_golden)
+    (tmp_path / "b" / "encoder.safetensors").touch()
+
+    with Recommender.open(tmp_path / "b", engine=dying) as recommender:
+        popular = [item.item_id for item in recommender.recommend(40, [])]
+        (tmp_path / "b" / "encoder.safetensors").unlink()
+        listed = [item.item_id for item in recommender.recommend(10, ["item-1"])]
+        status = recommender.engine
+
+    assert status.name == "popularity"
+    assert status.self_test is None
+    assert listed == [item_id for item_id in popular if item_id != "item-1"][:10]
+    assert "no such file" in status.fallbacks[-1].reason

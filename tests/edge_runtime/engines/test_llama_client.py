@@ -1,0 +1,191 @@
+"""The worker process of the language model: slow, dead or missing, it never takes the app along."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.errors import BundleIntegrityError
+from edge_runtime.reasons.writer import WriterError
+
+RUN_WORKER = "from edge_runtime.engines.llama_worker import main; main()"
+CHOICES = ("It is blue.", "It is red.")
+
+OBEDIENT = """
+import json, sys
+print("{}", flush=True)
+for line in sys.stdin:
+    request = json.loads(line)
+    print(json.dumps({"text": request["choices"][0], "n_tokens": 1}), flush=True)
+"""
+# Obeys every prompt but "sleep".
+SLEEPY = OBEDIENT.replace(
+    "request = json.loads(line)",
+    "request = json.loads(line); __import__('time').sleep(60 * (request['prompt'] == 'sleep'))",
+)
+# Dies of the prompt "die", as llama.cpp does of some inputs.
+MORTAL = OBEDIENT.replace(
+    "request = json.loads(line)",
+    "request = json.loads(line)\n    if request['prompt'] == 'die': __import__('os').abort()",
+)
+
+
+@contextmanager
+def a_writer(script: str, model: Path = Path("model.gguf"), timeout_s: float = 10.0) -> Iterator[LlamaWriter]:
+    writer = LlamaWriter(model, context=64, timeout_s=timeout_s, command=(sys.executable, "-c", script))
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def test_the_worker_starts_with_the_first_request_and_stays() -> None:
+    with a_writer(OBEDIENT) as writer:
+        before = writer.process_id
+        text = writer.write("x", CHOICES, 0)
+        first = writer.process_id
+        writer.write("y", CHOICES, 1)
+
+        assert (before, text) == (None, CHOICES[0])
+        assert first == writer.process_id
+
+
+def test_a_worker_that_dies_fails_one_request_and_the_next_one_works() -> None:
+    with a_writer(MORTAL) as writer:
+        with pytest.raises(WriterError, match="stopped unexpectedly"):
+            writer.write("die", CHOICES, 0)
+
+        assert writer.write("x", CHOICES, 0) == CHOICES[0]
+
+
+def test_a_worker_killed_in_the_middle_of_a_request_fails_that_request_at_once() -> None:
+    with a_writer(SLEEPY, timeout_s=60.0) as writer:
+        writer.write("x", CHOICES, 0)
+        victim = writer.process_id
+        assert victim is not None
+        killer = threading.Timer(0.2, os.kill, (victim, signal.SIGKILL))
+        killer.start()
+        started = time.monotonic()
+
+        with pytest.raises(WriterError, match="stopped unexpectedly"):
+            writer.write("sleep", CHOICES, 0)
+
+        killer.join()
+        assert time.monotonic() - started < 10
+        assert writer.write("x", CHOICES, 0) == CHOICES[0]
+
+
+def test_a_worker_killed_between_two_requests_is_started_again() -> None:
+    with a_writer(OBEDIENT) as writer:
+        writer.write("x", CHOICES, 0)
+        victim = writer.process_id
+        assert victim is not None
+        os.kill(victim, signal.SIGKILL)
+
+        with pytest.raises(WriterError, match="stopped unexpectedly"):
+            writer.write("x", CHOICES, 0)
+
+        assert writer.write("x", CHOICES, 0) == CHOICES[0]
+
+
+def test_a_worker_that_exceeds_its_time_is_ended() -> None:
+    with a_writer(SLEEPY, timeout_s=0.3) as writer:
+        with pytest.raises(WriterError, match=r"within 0\.3 s"):
+            writer.write("sleep", CHOICES, 0)
+
+        assert writer.process_id is None
+
+
+def test_after_two_failures_in_a_row_the_model_is_left_alone() -> None:
+    with a_writer(MORTAL) as writer:
+        for _ in range(2):
+            with pytest.raises(WriterError):
+                writer.write("die", CHOICES, 0)
+
+        with pytest.raises(WriterError, match="is not asked again"):
+            writer.write("x", CHOICES, 0)
+        assert writer.process_id is None
+
+
+def test_a_success_between_two_failures_forgives_the_first() -> None:
+    with a_writer(MORTAL) as writer:
+        for _ in range(3):
+            with pytest.raises(WriterError):
+                writer.write("die", CHOICES, 0)
+
+            assert writer.write("x", CHOICES, 0) == CHOICES[0]
+
+
+@pytest.mark.parametrize("greeting", ["print('garbage')", "print('[]')", "pass"])
+def test_a_worker_that_does_not_greet_is_a_failure(greeting: str) -> None:
+    with a_writer(greeting) as writer, pytest.raises(WriterError):
+        writer.write("x", CHOICES, 0)
+
+
+def test_a_command_that_does_not_exist_is_a_failure() -> None:
+    writer = LlamaWriter(Path("model.gguf"), context=64, command=("/nonexistent/python",))
+
+    with pytest.raises(WriterError, match="could not be started"):
+        writer.write("x", CHOICES, 0)
+
+
+def test_a_file_that_does_not_match_its_digest_is_never_loaded() -> None:
+    def forged() -> Path:
+        raise BundleIntegrityError(Path("reasons.gguf"), expected="abc", found="def")
+
+    writer = LlamaWriter(forged, context=64, command=("/nonexistent/python",))
+
+    for _ in range(2):
+        with pytest.raises(WriterError, match="the manifest says abc"):
+            writer.write("x", CHOICES, 0)
+
+
+def test_without_llama_cpp_the_reason_is_clear_and_the_worker_is_not_tried_again(tmp_path: Path) -> None:
+    without = f"import sys; sys.modules['llama_cpp'] = None; {RUN_WORKER}"
+
+    with a_writer(without, tmp_path / "model.gguf") as writer:
+        for _ in range(2):
+            with pytest.raises(WriterError, match=r"llama-cpp-python is not installed.*pocketrec\[llm\]"):
+                writer.write("x", CHOICES, 0)
+
+
+def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
+    with a_writer(OBEDIENT) as writer:
+        writer.write("x", CHOICES, 0)
+        worker = writer.process_id
+    assert worker is not None
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+    assert writer.process_id is None
+
+
+def test_a_writer_that_was_closed_starts_again_when_asked() -> None:
+    with a_writer(OBEDIENT) as writer:
+        writer.write("x", CHOICES, 0)
+        writer.close()
+        writer.close()
+
+        assert writer.write("x", CHOICES, 0) == CHOICES[0]
+
+
+def test_several_threads_may_ask() -> None:
+    with a_writer(OBEDIENT) as writer:
+        answers: list[str] = []
+        threads = [
+            threading.Thread(target=lambda n=n: answers.append(writer.write("x", (f"It is {n}.", "No."), n)))
+            for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(answers) == [f"It is {n}." for n in range(8)]

@@ -1,0 +1,137 @@
+"""The worker with a real llama.cpp and a model that was never trained: it babbles, and yet says only what is true."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.engines.llama_worker import Model, RefusedError, answer, load
+from edge_runtime.reasons.explain import Explainer
+from edge_runtime.reasons.facts import is_true
+from edge_runtime.reasons.words import Style
+from edge_runtime.reasons.writer import WriterError
+from export.gguf import make_language_model as make_gguf
+from tests.tiny_items import make_items
+from tests.tiny_language_model import make_language_model
+
+pytest.importorskip("llama_cpp")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GGUF file with random weights."""
+    root = tmp_path_factory.mktemp("untrained")
+    make_gguf(make_language_model(root / "model"), root / "reasons.gguf", "Q4_K_M")
+    return root / "reasons.gguf"
+
+
+@pytest.fixture(scope="module")
+def model(untrained: Path) -> Model:
+    return load(untrained, 512)
+
+
+@pytest.fixture(scope="module")
+def writer(untrained: Path) -> Iterator[LlamaWriter]:
+    worker = LlamaWriter(untrained, context=4096, timeout_s=60.0)
+    yield worker
+    worker.close()
+
+
+nasty = st.text(min_size=1, max_size=70) | st.sampled_from(
+    [
+        '"\\" ::= | ( ) [^a] # \\x41',
+        "\x00\x01\x7f",
+        "<|endoftext|>",
+        "漢字 🎨 e\u0301",
+        "{item} {past}",
+        "\u2028\n\r\t",
+        "a" * 300,
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    titles=st.lists(nasty, min_size=3, max_size=4),
+    values=st.lists(nasty, min_size=4, max_size=4),
+    style=st.sampled_from(["short", "detailed"]),
+)
+def test_whatever_stands_in_the_catalogue_what_the_model_writes_is_true(
+    titles: list[str], values: list[str], style: Style, writer: LlamaWriter
+) -> None:
+    n = len(titles)
+    items = make_items(
+        titles, brand=[[values[row % 2]] for row in range(n)], note=[values[: row + 1] for row in range(n)]
+    )
+    popularity = np.arange(n, dtype=np.uint8)
+    history = list(range(1, n))
+
+    reason = Explainer(items, popularity, writer=writer).explain(0, history, style)
+
+    assert reason.note is None
+    assert all(is_true(fact, items, popularity, 0, history) for fact in reason.facts)
+
+
+def test_each_sentence_can_be_chosen_and_the_seed_decides(model: Model) -> None:
+    choices = ("It is red.", "It is blue.", "Was it green?", "It is red. Really.")
+
+    first = [model.choose("Say it.\n", choices, seed)[0] for seed in range(40)]
+    again = [model.choose("Say it.\n", choices, seed)[0] for seed in range(40)]
+
+    assert set(first) == set(choices)
+    assert first == again
+
+
+def test_what_is_certain_is_not_decoded(model: Model) -> None:
+    choices = ("Red" + " and more" * 20 + ".", "Blue" + " and more" * 20 + ".")
+
+    _, n_tokens = model.choose("Say it.\n", choices, 0)
+
+    assert n_tokens <= 4
+
+
+def test_what_two_prompts_share_does_not_change_the_answer(untrained: Path, model: Model) -> None:
+    choices = tuple(f"It is {word}." for word in ("red", "blue", "green", "grey", "old", "new"))
+    prompts = ["the same beginning " * 5 + end for end in ("here", "there", "", "her")]
+    fresh = [load(untrained, 512).choose(prompt, choices, 3)[0] for prompt in prompts]
+
+    assert [model.choose(prompt, choices, 3)[0] for prompt in prompts * 2] == fresh * 2
+
+
+def test_a_prompt_beyond_the_context_is_refused_and_the_next_one_works(model: Model) -> None:
+    with pytest.raises(RefusedError, match="more than the 512 tokens"):
+        model.choose("word " * 600, ("It is red.", "It is blue."), 0)
+
+    assert model.choose("word", ("It is red.", "It is blue."), 0)[0] in ("It is red.", "It is blue.")
+
+
+def test_words_that_look_like_control_tokens_stay_words(model: Model) -> None:
+    assert len(model.tokenize("<|endoftext|>")) > 1
+
+
+def test_a_request_that_is_refused_gets_an_answer(model: Model) -> None:
+    refused = answer(model, b'{"prompt": "' + b"word " * 600 + b'", "choices": ["a", "b"], "seed": 1}')
+
+    assert "512 tokens" in str(refused["error"])
+
+
+@pytest.mark.parametrize("data", [b"", b"GGUF", b"not a model" * 100])
+def test_a_file_that_is_no_model_is_refused_in_the_worker(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(data)
+    worker = LlamaWriter(tmp_path / "broken.gguf", context=64)
+
+    for _ in range(2):
+        with pytest.raises(WriterError, match=r"is not used: llama\.cpp cannot read broken\.gguf"):
+            worker.write("x", ("It is red.", "It is blue."), 0)
+
+
+def test_a_truncated_model_never_harms_the_app(untrained: Path, tmp_path: Path) -> None:
+    data = untrained.read_bytes()
+    for length in (40, len(data) // 50, len(data) // 2, len(data) - 1):
+        (tmp_path / "cut.gguf").write_bytes(data[:length])
+        with pytest.raises(WriterError):
+            LlamaWriter(tmp_path / "cut.gguf", context=64).write("x", ("It is red.", "It is blue."), 0)

@@ -1,0 +1,153 @@
+"""The explainer: a true reason always, from the language model where it can be had."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime.bundle.manifest import LanguageModel, Manifest
+from edge_runtime.reasons.explain import Explainer
+from edge_runtime.reasons.facts import Fact, FactFinder, is_true
+from edge_runtime.reasons.prompt import INSTRUCTION, LAYOUT
+from edge_runtime.reasons.sentences import sentences
+from edge_runtime.reasons.template import template
+from edge_runtime.reasons.words import Style, phrases
+from edge_runtime.reasons.writer import WriterError
+from tests.tiny_bundle import Shape, tiny_contents
+from tests.tiny_items import make_items
+
+ITEMS = make_items(
+    ["Rose Cream", "Rose Soap", "Mint Soap", "Plain Box"],
+    brand=[["Aster"], ["Aster"], ["Birch"], []],
+    categories=[["Hands"], ["Bath"], ["Bath"], []],
+)
+POPULARITY = np.array([200, 100, 50, 0], dtype=np.uint8)
+
+
+class LastChoice:
+    """A writer that takes the last sentence, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+        self.closed = False
+
+    def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
+        self.prompts.append(prompt)
+        return choices[-1]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Liar(LastChoice):
+    """A writer that says what nobody knows."""
+
+    def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
+        return "It cures baldness."
+
+
+class Broken(LastChoice):
+    """A writer that never answers."""
+
+    def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
+        raise WriterError("the language model did not answer within 5 s")
+
+
+def manifest_with(prompt: str) -> Manifest:
+    manifest, _ = tiny_contents(n_items=4, seed=0, target="laptop-x86_64", shape=Shape(), release=1, name="tiny")
+    return msgspec.structs.replace(manifest, language_model=LanguageModel("writer.gguf", 512, prompt))
+
+
+def test_without_a_language_model_the_template_speaks_and_nothing_is_missed() -> None:
+    reason = Explainer(ITEMS, POPULARITY).explain(1, [2, 0])
+
+    assert reason.source == "template"
+    assert reason.note is None
+    assert "Aster" in reason.text
+    assert reason.facts == (Fact("shared", "brand", "Aster", 0),)
+
+
+def test_the_writer_chooses_the_words_and_the_facts_are_those_of_its_sentence() -> None:
+    writer = LastChoice()
+
+    reason = Explainer(ITEMS, POPULARITY, writer=writer).explain(1, [2, 0])
+
+    assert reason.source == "language model"
+    assert reason.facts == (Fact("shared", "categories", "Bath", 2),)
+    assert writer.prompts == [
+        f"{INSTRUCTION}item: “Rose Soap”\n- comes from Aster, like “Rose Cream”\n"
+        "- is filed under Bath, like “Mint Soap”\nstyle: short\nreason:\n"
+    ]
+
+
+def test_a_sentence_that_the_facts_do_not_allow_is_never_said() -> None:
+    reason = Explainer(ITEMS, POPULARITY, writer=Liar()).explain(1, [0])
+
+    assert reason.source == "template"
+    assert "baldness" not in reason.text
+    assert reason.note == "the language model wrote something else than the facts allow"
+
+
+def test_a_writer_that_fails_is_replaced_by_the_template_and_the_note_says_why() -> None:
+    reason = Explainer(ITEMS, POPULARITY, writer=Broken()).explain(1, [0])
+
+    assert reason.source == "template"
+    assert reason.note == "the language model did not answer within 5 s"
+
+
+def test_an_unknown_prompt_layout_is_not_tried() -> None:
+    never_called = lambda: pytest.fail("the model was loaded")  # noqa: E731
+
+    explainer = Explainer(ITEMS, POPULARITY, never_called, manifest_with("facts-v9"))
+
+    assert (
+        explainer.explain(1, [0]).note
+        == "the language model wants the prompt layout 'facts-v9', this runtime has 'facts-v1'"
+    )
+
+
+def test_closing_the_explainer_closes_its_writer() -> None:
+    writer = LastChoice()
+    explainer = Explainer(ITEMS, POPULARITY, writer=writer)
+
+    explainer.close()
+
+    assert writer.closed
+
+
+def test_the_layout_of_the_prompt_is_that_of_the_phrases() -> None:
+    assert phrases().layout == LAYOUT
+
+
+def test_an_item_of_which_nothing_is_known_still_gets_a_reason() -> None:
+    reason = Explainer(ITEMS, POPULARITY).explain(3, [0, 1])
+
+    assert reason.text in phrases().skeletons.nothing
+    assert reason.facts == ()
+
+
+nasty = st.text(min_size=1, max_size=80) | st.sampled_from(["\u200b", "{past}", '"\\', "root ::=", "a." * 60])
+
+
+@given(
+    titles=st.lists(nasty, min_size=3, max_size=5),
+    brands=st.lists(nasty, min_size=5, max_size=5),
+    style=st.sampled_from(["short", "detailed"]),
+)
+def test_every_sentence_of_any_catalogue_is_one_line_and_cites_true_facts(
+    titles: list[str], brands: list[str], style: Style
+) -> None:
+    n = len(titles)
+    items = make_items(titles, brand=[[brands[row % 2]] for row in range(n)], note=[[brands[row]] for row in range(n)])
+    popularity = np.arange(n, dtype=np.uint8)
+    history = list(range(1, n))
+
+    facts = FactFinder(items, popularity).facts(0, history)
+    allowed = sentences(items, 0, facts, style)
+
+    assert allowed
+    assert template(items, 0, facts, style)[0] in allowed
+    for text, cited in allowed.items():
+        assert text == " ".join(text.split())
+        assert all(is_true(fact, items, popularity, 0, history) for fact in cited)

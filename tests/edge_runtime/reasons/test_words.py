@@ -1,0 +1,71 @@
+"""Text from a catalogue in a sentence."""
+
+import pytest
+
+from edge_runtime.reasons.words import clean, fill, is_telling, phrases, said_title, shorten
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("  Two\n\t lines ", "Two lines"),
+        ("no\u00a0break\u2003blank", "no break blank"),
+        ("right\u202eto left\u202c", "right to left"),
+        ("bell\u0007and\u0000nul", "bell and nul"),
+        ("lone \ud800 half", "lone half"),
+        ("“quotes” \"stay\" \\ as 'they' are", "“quotes” \"stay\" \\ as 'they' are"),
+        ("漢字 🎨 naïve", "漢字 🎨 naïve"),
+        ("\u200b\ufeff\n", ""),
+    ],
+)
+def test_text_is_shown_on_one_line_and_in_one_direction(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+def test_a_long_title_is_cut_between_words_and_its_last_sign_goes() -> None:
+    assert shorten("Soap, pure, mild, 100 g", 18) == "Soap, pure, mild…"
+
+
+def test_a_title_that_just_fits_is_not_cut() -> None:
+    assert shorten("a" * 60, 60) == "a" * 60
+
+
+def test_a_long_word_is_cut_within() -> None:
+    assert shorten("a" * 61, 60) == "a" * 59 + "…"
+
+
+def test_length_is_counted_in_code_points() -> None:
+    assert len(said_title("🎨" * 100)) == phrases().title_length
+
+
+@pytest.mark.parametrize("value", ["Unknown", " N/A ", "—", "...", "", "\n", "GENERIC"])
+def test_a_placeholder_says_nothing(value: str) -> None:
+    assert not is_telling(value)
+
+
+@pytest.mark.parametrize("value", ["7", "漢", "É", "No. 5", "Genericorp"])
+def test_a_value_says_something(value: str) -> None:
+    assert is_telling(value)
+
+
+def test_braces_in_a_value_stay_braces() -> None:
+    assert fill("“{item}” {a}.", {"item": "{a} {past} {", "a": "is {item}"}) == "“{a} {past} {” is {item}."
+
+
+@pytest.mark.parametrize("end", [".", "!", "?", "…"])
+def test_a_sentence_ends_once(end: str) -> None:
+    assert fill("It {a}.", {"a": f"comes from Yes{end}"}) == f"It comes from Yes{end}"
+
+
+def test_every_slot_of_every_skeleton_is_known() -> None:
+    skeletons = phrases().skeletons
+    every = [
+        *skeletons.short.shared, *skeletons.short.own, *skeletons.detailed.shared_shared,
+        *skeletons.detailed.shared_own, *skeletons.detailed.own_own, *skeletons.nothing,
+    ]  # fmt: skip
+    slots = dict.fromkeys(("item", "past", "a", "b", "both"), "x")
+
+    filled = [fill(skeleton, slots) for skeleton in every]
+
+    assert all("{" not in text and text.endswith(".") for text in filled)
+    assert len(set(every)) == len(every)

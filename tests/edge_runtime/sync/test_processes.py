@@ -1,0 +1,186 @@
+"""`pocketrec sync` against `pocketrec serve`: real processes, real sockets, real kills."""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.bundle import open_folder
+from edge_runtime.sync.slots import current_bundle
+from tests.live_server import run_sync, serving, start_sync
+from tests.slow_proxy import slow_proxy
+from tests.tiny_bundle import make_tiny_bundle
+
+LAPTOP = "laptop-x86_64"
+BIG_BYTES = 3_000_000
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_release(tmp_path / "bundles", 1)
+    return tmp_path / "bundles"
+
+
+def make_release(root: Path, release: int) -> None:
+    big = random.Random(release).randbytes(BIG_BYTES)
+    make_tiny_bundle(root / LAPTOP, seed=release, release=release, extra={"big.bin": ("other", big)})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def test_a_device_installs_updates_and_then_asks_in_vain(root: Path, tmp_path: Path) -> None:
+    into = tmp_path / "device"
+    with serving(root) as server:
+        installed = run_sync(server.url, into, "--json")
+        again = run_sync(server.url, into)
+        make_release(root, 2)
+        server.wait_for_release(LAPTOP, 2)
+        updated = run_sync(server.url, into, "--json")
+
+    assert (installed.returncode, again.returncode, updated.returncode) == (0, 0, 0), installed.stderr + updated.stderr
+    assert json.loads(installed.stdout)["status"] == "installed"
+    assert "Already up to date" in again.stdout
+    assert json.loads(updated.stdout)["release"] == 2
+    assert contents(current_bundle(into)) == contents(root / LAPTOP)
+    assert len(list((into / "slots").iterdir())) == 2
+
+
+def test_a_sync_killed_at_any_moment_leaves_the_old_release_and_the_next_ones_finish(
+    root: Path, tmp_path: Path
+) -> None:
+    into = tmp_path / "device"
+    moment = random.Random(0)
+    with serving(root) as server:
+        assert run_sync(server.url, into).returncode == 0
+        old = contents(current_bundle(into))
+        make_release(root, 2)
+        new = contents(root / LAPTOP)
+        server.wait_for_release(LAPTOP, 2)
+        kept: list[int] = []
+        with slow_proxy(server.url, bytes_s=2_000_000) as proxy:
+            for _ in range(10):
+                passed = proxy.passed
+                process = start_sync(proxy.url, into)
+                wait_for(lambda process=process, passed=passed: proxy.passed > passed or process.poll() is not None)  # type: ignore[misc]
+                time.sleep(moment.uniform(0.0, 0.3))
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                assert contents(current_bundle(into)) in (old, new)
+                kept.append(sum(path.stat().st_size for path in (into / "incoming").iterdir()))
+            passed = proxy.passed
+            last = run_sync(proxy.url, into)
+            last_bytes = proxy.passed - passed
+        _, log = server.stop()
+
+    assert last.returncode == 0, last.stderr
+    assert contents(current_bundle(into)) == new
+    assert max(kept) > 0
+    assert last_bytes < BIG_BYTES, "nothing was resumed"
+    assert "Traceback" not in log
+    assert not list((into / "incoming").iterdir())
+
+
+def test_ctrl_c_is_one_line_and_what_came_is_kept(root: Path, tmp_path: Path) -> None:
+    into = tmp_path / "device"
+    with serving(root) as server, slow_proxy(server.url, bytes_s=1_000_000) as proxy:
+        process = start_sync(proxy.url, into)
+        wait_for(lambda: proxy.passed > 500_000)
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=20)
+        again = run_sync(server.url, into)
+
+    assert process.returncode == 1
+    assert "stopped" in complaints
+    assert "Traceback" not in complaints
+    assert again.returncode == 0
+    assert contents(current_bundle(into)) == contents(root / LAPTOP)
+
+
+def test_a_server_killed_in_the_middle_is_waited_for_and_the_download_goes_on(root: Path, tmp_path: Path) -> None:
+    into = tmp_path / "device"
+    with serving(root) as first, slow_proxy(first.url, bytes_s=2_000_000) as proxy:
+        port = first.url.rpartition(":")[2]
+        process = start_sync(proxy.url, into, "--json")
+        wait_for(lambda: proxy.passed > 500_000)
+        first.process.kill()
+        first.process.wait()
+        with serving(root, "--port", port):
+            output, complaints = process.communicate(timeout=30)
+
+    assert process.returncode == 0, complaints
+    assert json.loads(output)["fetched_bytes"] < BIG_BYTES + 100_000
+    assert contents(current_bundle(into)) == contents(root / LAPTOP)
+
+
+def test_a_byte_flipped_on_the_way_is_refused_and_the_old_release_stays(root: Path, tmp_path: Path) -> None:
+    into = tmp_path / "device"
+    with serving(root) as server, slow_proxy(server.url) as proxy:
+        run_sync(proxy.url, into)
+        old = contents(current_bundle(into))
+        make_release(root, 2)
+        server.wait_for_release(LAPTOP, 2)
+        proxy.change = lambda piece: piece[:-1] + bytes([piece[-1] ^ 1]) if len(piece) == 16384 else piece
+        refused = run_sync(proxy.url, into)
+
+    assert refused.returncode == 1
+    assert "the manifest says" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert contents(current_bundle(into)) == old
+
+
+def test_a_file_damaged_on_the_server_is_not_offered_and_the_device_keeps_what_it_has(
+    root: Path, tmp_path: Path
+) -> None:
+    into = tmp_path / "device"
+    with serving(root) as server:
+        run_sync(server.url, into)
+    damaged = root / LAPTOP / "big.bin"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+
+    with serving(root) as server:
+        refused = run_sync(server.url, into)
+
+    assert refused.returncode == 1
+    assert "has no bundle for 'laptop-x86_64'" in refused.stderr
+    assert open_folder(current_bundle(into)).manifest.release == 1
+
+
+def test_of_two_syncs_at_once_one_is_told_to_wait(root: Path, tmp_path: Path) -> None:
+    into = tmp_path / "device"
+    with serving(root) as server, slow_proxy(server.url, bytes_s=2_000_000) as proxy:
+        first = start_sync(proxy.url, into)
+        wait_for(lambda: proxy.passed > 100_000)
+        second = run_sync(server.url, into)
+        _, complaints = first.communicate(timeout=30)
+
+    assert second.returncode == 1
+    assert f"another sync (process {first.pid})" in second.stderr
+    assert first.returncode == 0, complaints
+
+
+@pytest.mark.parametrize("arguments", [("not a url",), ("http://127.0.0.1:1", "--target", "../x")])
+def test_misuse_is_told_with_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = run_sync(arguments[0], tmp_path / "device", *arguments[1:])
+
+    assert result.returncode == 2
+    assert "expected" in result.stderr
+
+
+def test_a_bundle_folder_is_not_a_place_to_sync_into(root: Path) -> None:
+    result = run_sync("http://127.0.0.1:1", root / LAPTOP)
+
+    assert result.returncode == 2
+    assert "is a bundle" in " ".join(result.stderr.split())

@@ -1,0 +1,164 @@
+"""HTTP as it arrives from bad servers: real sockets, made answers."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from edge_runtime.errors import ServerUnreachableError
+from edge_runtime.sync.transport import HttpTransport
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@contextmanager
+def speaking(*pieces: bytes, pause_s: float = 0.0, repeated: bool = False) -> Iterator[str]:
+    """Listen on a port and send these bytes to whoever connects and asks; then hang up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def speak() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    for piece in pieces:
+                        connection.sendall(piece)
+                        time.sleep(pause_s)
+                    while repeated:
+                        connection.sendall(pieces[-1])
+                        time.sleep(pause_s)
+
+    thread = threading.Thread(target=speak, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=5)
+
+
+def fetch(url: str, *, within_s: float = 5.0, idle_s: float = 5.0) -> tuple[int, bytes]:
+    transport = HttpTransport(url, idle_s=idle_s)
+    try:
+        with transport.get("/x", {}, within_s=within_s) as answer:
+            body = b""
+            while piece := answer.read(1000):
+                body += piece
+            return answer.status, body
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (OK + b"Content-Length: 5\r\n\r\nhello",),
+        (OK + b"Content-Length: 5\r\nConnection: close\r\n\r\n", b"hel", b"lo"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",),
+        (b"HTTP/1.0 200 OK\r\n\r\nhello",),
+    ],
+)
+def test_a_body_is_read_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
+    with speaking(*pieces) as url:
+        assert fetch(url) == (200, b"hello")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"\0" * 100,
+        b"HTTP/1.1 200\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"x" * 100_000,
+        OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["nothing", "ssh", "zeros", "headers", "line", "chunk"],
+)
+def test_what_is_not_http_is_a_server_that_cannot_be_reached(piece: bytes) -> None:
+    with speaking(piece) as url, pytest.raises(ServerUnreachableError, match="Nothing is lost"):
+        fetch(url)
+
+
+def test_a_refused_connection_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    with pytest.raises(ServerUnreachableError, match="refused"):
+        fetch(f"http://127.0.0.1:{port}")
+
+
+def test_an_unknown_host_says_so() -> None:
+    with pytest.raises(ServerUnreachableError):
+        fetch("http://no-such-host.invalid")
+
+
+def test_a_silent_server_is_left_after_the_longest_silence() -> None:
+    with speaking(OK, b"", pause_s=0.5) as url, pytest.raises(ServerUnreachableError, match="in time"):
+        fetch(url, idle_s=0.1)
+
+
+@pytest.mark.parametrize(
+    "start", [OK + b"X-Slow: ", OK + b"Content-Length: 1000\r\n\r\n", OK + b"\r\n"], ids=["header", "length", "endless"]
+)
+def test_a_trickle_is_left_when_the_whole_answer_takes_too_long(start: bytes) -> None:
+    began = time.monotonic()
+
+    with (
+        speaking(start, b"x", pause_s=0.05, repeated=True) as url,
+        pytest.raises(ServerUnreachableError, match="in time"),
+    ):
+        fetch(url, within_s=0.5)
+
+    assert time.monotonic() - began < 3
+
+
+def test_a_connection_is_used_again_and_opened_again_when_the_server_has_closed_it() -> None:
+    with speaking(OK + b"Content-Length: 2\r\n\r\nok") as url:  # says nothing of closing, and closes
+        transport = HttpTransport(url)
+        bodies = []
+        for _ in range(3):
+            with transport.get("/x", {}, within_s=5) as answer:
+                bodies.append(answer.read(10))
+        transport.close()
+
+    assert bodies == [b"ok"] * 3
+
+
+def test_the_rest_of_an_answer_is_never_taken_for_the_next_one() -> None:
+    with speaking(OK + b"Content-Length: 5\r\n\r\nhello") as url:
+        transport = HttpTransport(url)
+        with transport.get("/x", {}, within_s=5) as answer:
+            answer.read(1)
+        with transport.get("/x", {}, within_s=5) as answer:
+            assert answer.read(10) == b"hello"
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8000", "ftp://host", "http://", "http://user:pw@host", "http://host/?q", "http://host/#x"]
+)
+def test_only_plain_addresses_are_taken(url: str) -> None:
+    with pytest.raises(ValueError, match="expected an address"):
+        HttpTransport(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_protected"),
+    [
+        ("https://host", True),
+        ("http://localhost:1", True),
+        ("http://127.0.0.1", True),
+        ("http://[::1]:8000", True),
+        ("http://localhost.example", False),
+        ("http://127.example", False),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_plain_http_to_another_machine_is_not_protected(url: str, is_protected: bool) -> None:
+    assert HttpTransport(url).is_protected is is_protected

@@ -1,0 +1,68 @@
+"""No malformed bundle gets through, and no error but ours comes out."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import Recommender
+from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.pictures import Pictures
+from edge_runtime.errors import BundleError, BundleIntegrityError, BundleVersionError
+from tests.attacks import attacks, table
+
+
+@pytest.fixture(scope="module")
+def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return dict(attacks(tmp_path_factory.mktemp("attacks")))
+
+
+def names(*kinds: str) -> list[str]:
+    found = [name for name in table() if name.partition("/")[0] in kinds]
+    if not found:
+        raise ValueError(f"no attack of the kinds {kinds}")
+    return found
+
+
+@pytest.mark.parametrize("name", names("integrity"))
+def test_a_file_that_does_not_match_its_manifest_is_refused(malformed: dict[str, Path], name: str) -> None:
+    with pytest.raises(BundleIntegrityError, match=r"found .*, but the manifest says"):
+        Recommender.open(malformed[name])
+
+
+@pytest.mark.parametrize("name", names("version"))
+def test_a_bundle_for_a_newer_runtime_is_refused_as_such(malformed: dict[str, Path], name: str) -> None:
+    with pytest.raises(BundleVersionError, match="Update pocketrec"):
+        Recommender.open(malformed[name])
+
+
+@pytest.mark.parametrize("name", names("format"))
+def test_a_bundle_that_breaks_the_format_is_refused(malformed: dict[str, Path], name: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        Recommender.open(malformed[name])
+
+    assert type(caught.value) is BundleError
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize("name", names("pictures"))
+def test_pictures_that_break_the_format_are_refused(malformed: dict[str, Path], name: str) -> None:
+    folder = open_folder(malformed[name])
+
+    with pytest.raises(BundleError, match="pictures"):
+        Pictures.open(folder.arrays("pictures"), folder.manifest.catalogue.n_items)
+
+
+@pytest.mark.parametrize("name", names("engine"))
+def test_an_engine_that_cannot_be_trusted_is_not_used(malformed: dict[str, Path], name: str) -> None:
+    with Recommender.open(malformed[name]) as recommender:
+        status = recommender.engine
+        listed = recommender.recommend(5, ["item-1"])
+
+    assert status.name == "popularity"
+    assert len(status.fallbacks) == 1
+    assert status.fallbacks[0].reason
+    assert len(listed) == 5
+
+
+def test_there_are_enough_attacks() -> None:
+    assert len(table()) > 150

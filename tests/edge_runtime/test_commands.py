@@ -1,0 +1,180 @@
+"""The device's commands: what they print, what they refuse, and with which exit code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_runtime.bundle.manifest import EngineVariant
+from edge_runtime.cli import main
+from tests.tiny_bundle import make_tiny_bundle
+
+
+def pocketrec(*arguments: str | Path) -> int:
+    """Run the command in this process and return its exit code."""
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    code = left.value.code
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:  # noqa: ANN401 - JSON
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", ["inspect", "recommend", "run"])
+def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec(command, "--help") == 0
+
+    assert f"Example: pocketrec {command} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("inspect",),
+        ("recommend",),
+        ("recommend", "x", "--k", "0"),
+        ("recommend", "x", "--k", "many"),
+        ("run",),
+        ("inspect", "x", "--colour"),
+    ],
+)
+def test_misuse_is_exit_code_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec(*arguments) == 2
+
+    assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["inspect", "recommend", "run"])
+def test_a_folder_without_a_bundle_is_exit_code_1_with_advice(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pocketrec(command, tmp_path) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "pocketrec export" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_inspect_shows_every_file_and_engine(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("inspect", bundle) == 0
+
+    out = capsys.readouterr().out
+    for file in bundle.iterdir():
+        if file.name != "manifest.json":
+            assert file.name in out
+    assert "tiny shop, release 1" in out
+    assert "passed" in out
+    assert "ranking part" in out
+
+
+def test_inspect_as_json_adds_up(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("inspect", bundle, "--json") == 0
+
+    found = printed(capsys)
+    size = {entry["role"]: entry["bytes"] for entry in found["files"]}
+    assert found["intact"] is True
+    assert found["bundle_bytes"] == sum(size.values())
+    assert found["ranking_bytes"] == sum(size[role] for role in ("encoder", "codes", "prompts", "adapter"))
+    assert found["engines"][0]["self_test"]["overlap"] == 1.0
+
+
+def test_inspect_names_every_damaged_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "b"
+    make_tiny_bundle(folder)
+    for name in ("codes.safetensors", "items.json.z"):
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+
+    assert pocketrec("inspect", folder, "--json") == 1
+    said = capsys.readouterr()
+    assert set(json.loads(said.out)["damage"]) == {"codes.safetensors", "items.json.z"}
+    assert said.err.count("sha256") >= 2
+    assert pocketrec("inspect", folder) == 1
+    assert capsys.readouterr().out.count("damaged") == 2
+
+
+def test_inspect_tells_which_engines_do_not_work_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    variant = EngineVariant("onnxruntime", "int8", "encoder.onnx", 1e-3, 0.99)
+    make_tiny_bundle(tmp_path / "b", extra={"encoder.onnx": ("encoder", b"no graph")}, engines=(variant,))
+
+    assert pocketrec("inspect", tmp_path / "b", "--json") == 0
+
+    first, second = printed(capsys)["engines"]
+    assert (first["engine"], first["self_test"]) == ("onnxruntime", None)
+    assert first["refusal"]
+    assert (second["engine"], second["refusal"]) == ("reference", None)
+
+
+def test_recommend_as_json_is_the_contract(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--history", "item-7,item-3", "--k", "4", "--json") == 0
+
+    found = printed(capsys)
+    assert set(found) == {"bundle", "release", "engine", "history", "unknown", "items", "latency_ms"}
+    assert found["bundle"] == "tiny shop"
+    assert found["engine"] == {"name": "reference", "precision": "int8", "fallbacks": []}
+    assert found["history"] == ["item-7", "item-3"]
+    assert [item["rank"] for item in found["items"]] == [1, 2, 3, 4]
+    assert set(found["items"][0]) == {"rank", "item_id", "title", "score"}
+    assert 0 < found["latency_ms"] < 1000
+
+
+def test_recommend_explains_when_asked(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--history", "item-7", "--explain", "--json") == 0
+
+    items = printed(capsys)["items"]
+    assert len(items) == 10
+    assert all(item["reason"] and item["reason_source"] == "template" for item in items)
+
+
+def test_recommend_leaves_unknown_ids_out_with_a_warning(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--history", "item-7,itm-3", "--json") == 0
+    found = printed(capsys)
+    assert found["history"] == ["item-7"]
+    assert found["unknown"] == ["itm-3"]
+
+    assert pocketrec("recommend", bundle, "--history", "item-7,itm-3") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "'itm-3' is not in the catalogue" in out
+    assert "Did you mean 'item-3'" in out
+
+
+def test_recommend_refuses_a_history_of_unknown_ids_alone(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--history", "itm-3,nonsense", "--json") == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "itm-3" in said.err
+    assert "nonsense" in said.err
+    assert "item-3" in said.err
+
+
+@pytest.mark.parametrize("history", [(), ("--history", ""), ("--history", " , ")])
+def test_recommend_without_a_history_gives_the_popular(
+    bundle: Path, capsys: pytest.CaptureFixture[str], history: tuple[str, ...]
+) -> None:
+    assert pocketrec("recommend", bundle, *history, "--json") == 0
+
+    assert printed(capsys)["items"][0]["score"] == 1.0
+
+
+def test_recommend_takes_the_history_in_parts(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--history", "item-7", "--history", "item-3, item-4", "--json") == 0
+
+    assert printed(capsys)["history"] == ["item-7", "item-3", "item-4"]
+
+
+def test_recommend_refuses_one_flipped_byte(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_tiny_bundle(tmp_path / "b", pictures=True)
+    file = tmp_path / "b" / "pictures.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+
+    assert pocketrec("recommend", tmp_path / "b", "--history", "item-7") == 1
+
+    assert "pictures.safetensors" in capsys.readouterr().err

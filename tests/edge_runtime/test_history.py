@@ -1,0 +1,311 @@
+"""The history keeps what it was told, refuses files that are not its own, and forgets completely."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import StateError
+from edge_runtime.state.history import APPLICATION_ID, SCHEMA, Event, History
+from edge_runtime.state.place import default_state
+
+
+class Clock:
+    """Ticks a second a look."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_events_come_back_newest_first() -> None:
+    with History.open(clock=Clock()) as history:
+        history.add("a")
+        history.add("b", "like")
+
+        assert history.newest() == [Event(2, "b", "like", 1_002_000), Event(1, "a", "click", 1_001_000)]
+        assert [event.item_id for event in history.newest(1)] == ["b"]
+
+
+def test_events_outlive_the_process(tmp_path: Path) -> None:
+    with History.open(tmp_path / "deep" / "er" / "s.sqlite") as history:
+        history.add("a")
+        history.set("style", "detailed")
+
+    with History.open(tmp_path / "deep" / "er" / "s.sqlite") as history:
+        assert [event.item_id for event in history.newest()] == ["a"]
+        assert history.setting("style") == "detailed"
+        assert history.setting("other") is None
+
+
+def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with History.open() as history:
+        history.add("a")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commits_reach_the_disk_before_the_call_returns(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s.sqlite") as history:
+        (journal,) = history._connection.execute("PRAGMA journal_mode").fetchone()
+        (synchronous,) = history._connection.execute("PRAGMA synchronous").fetchone()
+
+    assert (journal, synchronous) == ("wal", 2)
+
+
+def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s.sqlite") as history:
+        history.add("a")
+
+        rights = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+
+    assert set(rights.values()) == {0o600}
+    assert "s.sqlite-wal" in rights
+
+
+@pytest.mark.parametrize("event", ["", "Click", "a b", "x" * 33, "like;", "like\n", "é"])
+def test_an_event_has_a_plain_name(event: str) -> None:
+    with History.open() as history, pytest.raises(ValueError, match="event's name"):
+        history.add("a", event)
+
+
+@pytest.mark.parametrize("item_id", ["", "i" * 257])
+def test_an_item_id_has_a_length(item_id: str) -> None:
+    with History.open() as history, pytest.raises(ValueError, match="1 to 256"):
+        history.add(item_id)
+
+
+def test_one_event_can_be_removed_and_its_id_is_not_used_again() -> None:
+    with History.open() as history:
+        first = history.add("a")
+
+        assert history.remove(first.id)
+        assert not history.remove(first.id)
+        assert history.add("b").id > first.id
+
+
+def test_what_is_new_can_be_asked_for() -> None:
+    with History.open() as history:
+        first, second = history.add("a"), history.add("b")
+
+        assert history.after(0) == [first, second]
+        assert history.after(first.id) == [second]
+        assert history.after(second.id) == []
+
+
+def test_the_epoch_ends_with_a_removal_and_with_another_programs_writing(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s") as mine, History.open(tmp_path / "s") as theirs:
+        epochs = [mine.epoch()]
+        mine.add("a")
+        assert mine.epoch() == epochs[0]
+        theirs.add("b")
+        epochs.append(mine.epoch())
+        mine.remove(1)
+        epochs.append(mine.epoch())
+        mine.forget()
+        epochs.append(mine.epoch())
+
+    assert len(set(epochs)) == 4
+
+
+def test_forgetting_leaves_no_trace_in_the_files(tmp_path: Path) -> None:
+    secret = "embarrassing-item"
+    with History.open(tmp_path / "s.sqlite") as history:
+        for number in range(200):
+            history.add(f"{secret}-{number}", "like")
+        history.set("nickname", secret)
+        assert any(secret.encode() in file.read_bytes() for file in tmp_path.iterdir())
+
+        history.forget()
+
+        left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        assert history.newest() == []
+        assert history.setting("nickname") is None
+        assert history.add("a").id == 1
+    assert secret.encode() not in left
+    assert b"like" not in left
+
+
+def test_removing_one_event_overwrites_it(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s.sqlite") as history:
+        event = history.add("embarrassing-item")
+        history.remove(event.id)
+    with History.open(tmp_path / "s.sqlite"):
+        left = (tmp_path / "s.sqlite").read_bytes()
+
+    assert b"embarrassing" not in left
+
+
+def test_forgetting_under_a_reader_is_done_and_says_that_traces_may_remain(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with History.open(path) as history:
+        history.add("secret")
+        history._connection.execute("PRAGMA busy_timeout = 50")
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM events").fetchall()
+
+        with pytest.raises(StateError, match=r"[Cc]lose that program"):
+            history.forget()
+        assert history.newest() == []
+
+        reader.execute("COMMIT")
+        reader.close()
+        history.forget()
+    assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(b"dear diary " * 100)
+
+    with pytest.raises(StateError, match="not a database"):
+        History.open(path)
+    assert path.read_bytes() == b"dear diary " * 100
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE bookmarks (url TEXT)")
+    other.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StateError, match="another program"):
+        History.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_a_newer_runtime_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    newer = sqlite3.connect(path)
+    newer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    newer.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    newer.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StateError, match="newer pocketrec"):
+        History.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with History.open(path) as history:
+        for number in range(500):
+            history.add(f"item-{number}")
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+
+    with pytest.raises(StateError, match="damaged"), History.open(path) as history:
+        history.newest()
+
+
+@pytest.mark.parametrize("place", ["folder", "below-a-file"])
+def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    path = tmp_path / "folder" if place == "folder" else tmp_path / "file" / "s.sqlite"
+
+    with pytest.raises(StateError, match="--state"):
+        History.open(path)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s.sqlite") as history:
+        history._connection.execute("PRAGMA query_only = ON")
+
+        with pytest.raises(StateError, match="cannot be written"):
+            history.add("a")
+        assert history.newest() == []
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_recorded(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s.sqlite") as history:
+        (n_pages,) = history._connection.execute("PRAGMA page_count").fetchone()
+        history._connection.execute(f"PRAGMA max_page_count = {n_pages + 1}")
+
+        recorded: list[Event] = []
+        with pytest.raises(StateError, match="disk is full"):
+            recorded.extend(history.add("i" * 256) for _ in range(10_000))
+        assert len(history.newest()) == len(recorded) > 0
+
+        history._connection.execute("PRAGMA max_page_count = 1000000")
+        history.add("room-again")
+        assert history.newest(1)[0].item_id == "room-again"
+
+
+def test_a_file_that_another_program_locks_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with History.open(path) as history:
+        history._connection.execute("PRAGMA busy_timeout = 50")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StateError, match="locked"):
+            history.add("a")
+        other.execute("ROLLBACK")
+        other.close()
+        history.add("a")
+
+
+def test_using_a_closed_history_is_an_error_of_ours() -> None:
+    history = History.open()
+    history.close()
+    history.close()
+
+    with pytest.raises(StateError, match="closed"):
+        history.add("a")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from edge_runtime.state.history import History
+with History.open(Path(sys.argv[1])) as history:
+    for number in range(25):
+        history.add(f"{sys.argv[2]}-{number}")
+"""
+
+
+def test_several_processes_may_open_a_new_file_and_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(one)]) for one in range(4)]
+    codes = [writer.wait(timeout=60) for writer in writers]
+
+    with History.open(path) as history:
+        found = {event.item_id for event in history.newest()}
+
+    assert codes == [0, 0, 0, 0]
+    assert found == {f"{one}-{number}" for one in range(4) for number in range(25)}
+
+
+def test_the_default_place_is_the_systems_own(tmp_path: Path) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path / "app")}
+
+    linux = default_state("beauty", environment, platform="linux")
+    windows = default_state("beauty", environment, platform="win32")
+    mac = default_state("beauty", environment, platform="darwin")
+
+    assert linux == tmp_path / "pocketrec" / "beauty.sqlite"
+    assert windows == tmp_path / "app" / "pocketrec" / "beauty.sqlite"
+    assert mac.parts[-3:] == ("Application Support", "pocketrec", "beauty.sqlite")
+    assert default_state("beauty", {"XDG_STATE_HOME": "relative"}, platform="linux").is_absolute()
+
+
+@pytest.mark.parametrize("name", ["../../etc", "Tiny Shop", "tiny shop", "日本", "a" * 100, "."])
+def test_any_bundle_name_gives_a_plain_file_name_of_its_own(name: str) -> None:
+    path = default_state(name, {"XDG_STATE_HOME": "/state"}, platform="linux")
+
+    assert path.parent == Path("/state/pocketrec")
+    assert path != default_state(name + "!", {"XDG_STATE_HOME": "/state"}, platform="linux")
+    assert path.name.isascii()

@@ -1,0 +1,231 @@
+"""What an app sees: observe, recommend, explain, search, forget."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import Recommendation, Recommender
+from edge_runtime.errors import BundleError, StateError, UnknownItemError
+from tests.tiny_bundle import make_tiny_bundle
+
+
+def ids(listed: list[Recommendation]) -> list[str]:
+    return [item.item_id for item in listed]
+
+
+def test_a_list_is_ranked_from_the_best_and_names_items(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        listed = recommender.recommend(5, ["item-3"])
+
+        assert [item.rank for item in listed] == [1, 2, 3, 4, 5]
+        assert [item.score for item in listed] == sorted((item.score for item in listed), reverse=True)
+        assert all(item.title == recommender.items.title[item.row] for item in listed)
+
+
+def test_the_golden_lists_come_back(bundle: Path) -> None:
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.contents import open_contents
+
+    golden = open_contents(open_folder(bundle)).golden
+
+    with Recommender.open(bundle) as recommender:
+        for rows, top in zip(golden.sequences, golden.top_rows, strict=True):
+            listed = recommender.recommend(10, [f"item-{row}" for row in rows])
+            assert [item.row for item in listed] == top.tolist()
+
+
+def test_recording_and_giving_the_history_are_the_same(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        for item_id in ("item-3", "item-8", "item-3"):
+            recommender.observe(item_id)
+
+        assert recommender.recommend(10) == recommender.recommend(10, ["item-3", "item-8", "item-3"])
+
+
+def test_the_person_is_not_shown_what_they_know_already(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        recommender.observe("item-1", "click")
+        recommender.observe("item-2", "dislike")
+        listed = ids(recommender.recommend(40))
+
+    assert len(listed) == 38
+    assert not {"item-1", "item-2"} & set(listed)
+
+
+def test_a_dislike_alone_says_nothing_of_taste(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        popular = ids(recommender.recommend(40))
+        recommender.observe(popular[0], "dislike")
+
+        assert ids(recommender.recommend(39)) == popular[1:]
+
+
+def test_without_a_history_the_popular_come_first(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        scores = [item.score for item in recommender.recommend(40)]
+
+    assert scores[0] == 1.0
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_only_the_newest_events_count_but_all_are_hidden(bundle: Path) -> None:
+    history = [f"item-{row}" for row in range(12)]
+
+    with Recommender.open(bundle) as recommender:
+        listed = ids(recommender.recommend(28, history))
+        short = [item_id for item_id in ids(recommender.recommend(40, history[-8:])) if item_id not in history]
+
+    assert listed == short
+
+
+def test_items_that_the_catalogue_lacks_are_skipped_and_kept(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        recommender.observe("of-the-next-release")
+        recommender.observe("item-3")
+
+        assert recommender.recommend(5) == recommender.recommend(5, ["nonsense", "item-3"])
+        assert recommender.recommend(5, ["nonsense"]) == recommender.recommend(5, [])
+        assert [event.item_id for event in recommender.history()] == ["item-3", "of-the-next-release"]
+
+
+def test_taking_back_an_event_takes_back_its_effect(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        recommender.observe("item-3")
+        before = recommender.recommend(10)
+        event = recommender.observe("item-8", "like")
+        assert recommender.recommend(10) != before
+
+        assert recommender.remove(event.id)
+        assert recommender.recommend(10) == before
+
+
+def test_forgetting_starts_afresh(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, tmp_path / "s") as recommender:
+        fresh = recommender.recommend(10)
+        recommender.observe("item-3")
+        recommender.recommend(10)
+
+        recommender.forget()
+
+        assert recommender.recommend(10) == fresh
+        assert recommender.history() == []
+
+
+def test_what_another_process_records_is_seen_at_once(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, tmp_path / "s") as one, Recommender.open(bundle, tmp_path / "s") as other:
+        one.observe("item-3")
+        assert other.recommend(10) == one.recommend(10)
+        other.observe("item-8", "dislike")
+        assert "item-8" not in ids(one.recommend(40))
+
+
+def test_a_release_that_drops_an_item_leaves_the_history_usable(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, tmp_path / "s") as recommender:
+        recommender.observe("item-39")
+        recommender.observe("item-3")
+    make_tiny_bundle(tmp_path / "smaller", n_items=30, release=2)
+
+    with Recommender.open(tmp_path / "smaller", tmp_path / "s") as recommender:
+        assert recommender.recommend(5) == recommender.recommend(5, ["item-3"])
+
+
+def test_a_reason_is_given_for_any_item(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        reasons = [recommender.explain(item.item_id, history=["item-3"]) for item in recommender.recommend(20)]
+
+    assert all(reason.text.endswith(".") for reason in reasons)
+    assert {reason.source for reason in reasons} == {"template"}
+
+
+def test_a_mistyped_id_is_answered_with_what_was_meant(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender, pytest.raises(UnknownItemError, match="Did you mean 'item-3'"):
+        recommender.explain("itm-3")
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_a_list_has_a_length(bundle: Path, k: int) -> None:
+    with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="at least 1"):
+        recommender.recommend(k)
+
+
+def test_the_times_are_told(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        recommender.observe("item-1")
+        recommender.recommend(3)
+        recommender.explain("item-2")
+        recommender.search("soap")
+
+        assert set(recommender.timings) == {"open", "self_test", "observe", "recommend", "explain", "search"}
+        assert all(ms > 0 for ms in recommender.timings.values())
+
+
+def test_threads_may_share_it(bundle: Path, tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def work(recommender: Recommender, number: int) -> None:
+        try:
+            for step in range(10):
+                recommender.observe(f"item-{number * 10 + step}")
+                assert recommender.recommend(3)
+                recommender.search("rose")
+        except BaseException as error:  # noqa: BLE001 - a thread's failure is told by the test
+            failures.append(error)
+
+    with Recommender.open(bundle, tmp_path / "s") as recommender:
+        threads = [threading.Thread(target=work, args=(recommender, number)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len(recommender.history()) == 30
+
+
+def test_a_folder_without_a_bundle_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="pocketrec export"):
+        Recommender.open(tmp_path)
+    with pytest.raises(BundleError, match="pocketrec export"):
+        Recommender.open(tmp_path / "nowhere")
+
+
+def test_a_state_file_that_cannot_be_used_opens_nothing(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("not a database, but long enough to be looked at as one" * 20)
+
+    with pytest.raises(StateError):
+        Recommender.open(bundle, tmp_path / "s")
+
+
+def test_the_folder_that_sync_fills_is_a_bundle_too(bundle: Path, tmp_path: Path) -> None:
+    from edge_runtime.sync.slots import Pointer, Slots
+
+    slots = Slots(tmp_path / "device")
+    slots.prepare()
+    make_tiny_bundle(slots.folder("0" * 16), release=7)
+    slots.switch(Pointer(slot="0" * 16, name="tiny shop", target="laptop-x86_64", release=7))
+
+    with Recommender.open(tmp_path / "device") as recommender:
+        assert recommender.manifest.release == 7
+
+
+def test_a_language_model_that_is_not_wanted_is_not_even_read(tmp_path: Path) -> None:
+    folder = tmp_path / "b"
+    make_tiny_bundle(folder, extra={"reasons.gguf": ("language_model", b"weights")})
+    (folder / "reasons.gguf").write_bytes(b"changed")
+
+    with pytest.raises(BundleError, match=r"reasons\.gguf"):
+        Recommender.open(folder)
+    with Recommender.open(folder, language_model=False) as recommender:
+        assert recommender.explain("item-2").source == "template"
+
+
+def test_a_pipe_in_place_of_a_file_is_refused_and_does_not_block(tmp_path: Path) -> None:
+    import os
+
+    folder = tmp_path / "b"
+    make_tiny_bundle(folder)
+    (folder / "codes.safetensors").unlink()
+    os.mkfifo(folder / "codes.safetensors")
+
+    with pytest.raises(BundleError, match="not a file"):
+        Recommender.open(folder)

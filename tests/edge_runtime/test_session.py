@@ -1,0 +1,204 @@
+"""The interactive session, driven by typed lines."""
+
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from edge_runtime import Recommender
+from edge_runtime.bundle.items import Field, Items, dump_items
+from edge_runtime.terminal.screen import Screen, ago, movement
+from edge_runtime.terminal.session import Session
+from tests.tiny_bundle import make_tiny_bundle
+
+
+class Typed:
+    """Lines as a person would type them; a `KeyboardInterrupt` among them is Ctrl-C."""
+
+    echoes = True
+
+    def __init__(self, lines: Iterable[str | type[BaseException]]) -> None:
+        self._lines: Iterator[str | type[BaseException]] = iter(lines)
+
+    def ask(self, prompt: str) -> str | None:
+        line = next(self._lines, None)
+        if line is None or isinstance(line, str):
+            return line
+        raise line
+
+
+class Visit:
+    """A session over a bundle; ``type`` returns what appeared on the screen."""
+
+    def __init__(self, bundle: Path, state: Path | None = None) -> None:
+        self.recommender = Recommender.open(bundle, state)
+
+    def __enter__(self) -> "Visit":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.recommender.close()
+
+    def type(self, *lines: str | type[BaseException]) -> str:
+        screen = io.StringIO()
+        console = Console(file=screen, width=100, highlight=False)
+        Session(self.recommender, Typed(lines), Screen(console), Path("state.sqlite")).run()
+        return screen.getvalue()
+
+
+@pytest.fixture
+def visit(bundle: Path) -> Iterator[Visit]:
+    with Visit(bundle) as visit:
+        yield visit
+
+
+def test_a_visit_starts_with_a_list_and_says_where_things_are_kept(visit: Visit) -> None:
+    said = visit.type("quit")
+
+    assert "tiny shop, release 1, 40 items" in said
+    assert "no network" in said
+    assert "nothing is known of you yet" in said
+    assert "0 events kept in state.sqlite" in said
+
+
+def test_searching_and_liking_changes_the_list(visit: Visit) -> None:
+    said = visit.type("rose hand cream", "like 1")
+
+    assert "found for 'rose hand cream'" in said
+    assert "liked: Elm rose hand cream 20" in said
+    assert "recommended for you" in said
+    assert "new" in said
+    assert "▲" in said or "▼" in said
+    assert [(event.item_id, event.event) for event in visit.recommender.history()] == [("item-20", "like")]
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [("2", "click"), ("open 2", "click"), ("buy 2", "purchase"), ("dislike 2", "dislike"), ("LIKE 2", "like")],
+)
+def test_a_mark_is_recorded_for_the_item_on_the_screen(visit: Visit, line: str, event: str) -> None:
+    second = visit.recommender.recommend(2)[1].item_id
+
+    visit.type(line)
+
+    assert [(one.item_id, one.event) for one in visit.recommender.history()] == [(second, event)]
+
+
+def test_a_disliked_item_disappears(visit: Visit) -> None:
+    first = visit.recommender.recommend(1)[0]
+
+    said = visit.type("dislike 1")
+
+    assert f"hid: {first.title}" in said
+    assert said.rpartition("what most people")[2].count(first.title) == 0
+
+
+def test_why_gives_a_reason_and_who_worded_it(visit: Visit) -> None:
+    said = visit.type("like 1", "why 2")
+
+    assert "worded by the template" in said
+
+
+def test_the_history_is_shown_and_lines_of_it_taken_back(visit: Visit) -> None:
+    said = visit.type("like 1", "dislike 1", "history", "remove 2", "undo")
+
+    assert "just now" in said
+    assert "taken back: liked" in said
+    assert "taken back: hid" in said
+    assert visit.recommender.history() == []
+
+
+def test_forgetting_needs_a_second_word(visit: Visit) -> None:
+    visit.type("like 1", "forget")
+    assert len(visit.recommender.history()) == 1
+
+    said = visit.type("forget yes")
+
+    assert "Forgotten" in said
+    assert visit.recommender.history() == []
+
+
+def test_the_engine_tells_of_its_self_test(visit: Visit) -> None:
+    assert "6 golden sequences" in visit.type("engine")
+
+
+def test_help_names_every_command(visit: Visit) -> None:
+    said = visit.type("help")
+
+    for word in ("search", "like 3", "why 3", "list 20", "history", "undo", "remove", "forget", "engine", "quit"):
+        assert word in said
+
+
+def test_list_takes_a_length(visit: Visit) -> None:
+    assert "\n 25 " in visit.type("list 25")
+
+
+def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> None:
+    said = visit.type("list of soap")
+
+    assert "found for 'list of soap'" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("99", "the items 1 to 10, not 99"),
+        ("0", "the items 1 to 10, not 0"),
+        ("like", "which one"),
+        ("remove 1", "look at your `history` first"),
+        ("undo", "nothing to take back"),
+        ("history", "Nothing yet"),
+        ("zzzzqqqq", "Nothing is called"),
+    ],
+)
+def test_a_line_that_cannot_be_done_is_answered(visit: Visit, line: str, answer: str) -> None:
+    assert answer in visit.type(line)
+
+
+@pytest.mark.parametrize("line", ["", "   ", "²", "9" * 40, "like " + "9" * 40, "[bold]", "\x1b[2J", "'; DROP TABLE--"])
+def test_no_line_ends_the_visit(visit: Visit, line: str) -> None:
+    said = visit.type(line, "help")
+
+    assert "leave; nothing needs to be saved" in said
+
+
+@pytest.mark.parametrize("end", ["quit", "exit", "q", None, KeyboardInterrupt])
+def test_every_way_out_is_a_clean_one(visit: Visit, end: str | type[BaseException] | None) -> None:
+    said = visit.type("like 1", *([end] if end else []))
+
+    assert "1 event kept" in said
+
+
+def test_events_of_items_that_left_the_catalogue_are_still_shown(visit: Visit) -> None:
+    visit.recommender.observe("long-gone")
+
+    assert "long-gone (not in this bundle)" in visit.type("history")
+
+
+def test_a_title_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    titles = ["\x1b[2J[red]evil[/red]\r\nsecond line", *(f"soap {row}" for row in range(39))]
+    items = Items([f"item-{row}" for row in range(40)], titles, {"brand": Field(["\x1b]0;x\x07"], [[0]] * 40)})
+    make_tiny_bundle(tmp_path / "b", extra={"items.json.z": ("items", dump_items(items))})
+
+    with Visit(tmp_path / "b") as visit:
+        said = visit.type("evil", "like 1", "history", "why 1", "list 40")
+
+    assert "[red]evil[/red]" in said
+    assert "\x1b" not in said
+    assert "\x07" not in said
+
+
+def test_movement_is_told_by_a_sign_and_a_number() -> None:
+    signs = [movement(3, before, is_first=False).plain for before in (None, 3, 5, 1)]
+
+    assert signs == ["new", "=", "▲2", "▼2"]
+    assert movement(3, None, is_first=True).plain == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (90_000, "1 d ago")]
+)
+def test_durations_are_told_in_one_unit(seconds: float, told: str) -> None:
+    assert ago(seconds) == told

@@ -1,0 +1,83 @@
+"""A real `pocketrec serve` and real `pocketrec sync` in processes of their own."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+POCKETREC = (sys.executable, "-m", "edge_runtime")
+READY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServer:
+    """A server that answers; ``url`` is its address."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def wait_for_release(self, target: str, release: int) -> None:
+        """Wait until the server has noticed a release."""
+        end = time.monotonic() + READY_S
+        while self._offered_release(target) != release:
+            if time.monotonic() > end:
+                raise AssertionError(f"release {release} was not noticed")
+            time.sleep(0.05)
+
+    def _offered_release(self, target: str) -> int | None:
+        with urllib.request.urlopen(f"{self.url}/v1/channels", timeout=READY_S) as answer:
+            offers = json.load(answer)
+        return next((offer["release"] for offer in offers if offer["target"] == target), None)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal; return the exit code and what was printed since the address."""
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=READY_S)
+        return self.process.returncode, output
+
+
+@contextmanager
+def serving(root: Path, *options: str) -> Iterator[LiveServer]:
+    """Run `pocketrec serve ROOT --port 0 OPTIONS` until the block ends, or until it is stopped inside."""
+    command = (*POCKETREC, "serve", str(root), *(options if "--port" in options else ("--port", "0", *options)))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield LiveServer(process, _address(process))
+        finally:
+            process.kill()
+
+
+def start_sync(url: str, into: Path, *options: str) -> subprocess.Popen[str]:
+    """Start `pocketrec sync URL --into INTO OPTIONS`."""
+    command = (*POCKETREC, "sync", url, "--into", str(into), *options)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run_sync(url: str, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `pocketrec sync` to its end."""
+    with start_sync(url, into, *options) as process:
+        output, complaints = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, complaints)
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Wait for the line with the address; a server that never prints it is ended, which ends its output."""
+    seen: list[str] = []
+    too_late = threading.Timer(READY_S, process.kill)
+    too_late.start()
+    try:
+        for line in process.stdout or ():
+            seen.append(line)
+            if match := re.search(r"Listening on (http://\S+)", line):
+                return match[1]
+    finally:
+        too_late.cancel()
+    raise AssertionError(f"the server did not start: {''.join(seen)}")

@@ -1,0 +1,211 @@
+"""The answers of the application, header by header."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from server.app import create_app
+from tests.tiny_bundle import make_tiny_bundle
+
+Client = TestClient[Litestar]
+LAPTOP = "laptop-x86_64"
+BIG = bytes(range(256)) * 4096  # four pieces of a stream
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "bundles"
+    make_tiny_bundle(root / LAPTOP, extra={"big.bin": ("other", BIG)})
+    return root
+
+
+@pytest.fixture
+def client(root: Path) -> Iterator[Client]:
+    with TestClient(create_app(root, None, watch_s=3600)) as client:
+        yield client
+
+
+@pytest.fixture
+def big() -> str:
+    return f"/v1/files/{hashlib.sha256(BIG).hexdigest()}"
+
+
+def test_the_manifest_is_passed_on_byte_for_byte(client: Client, root: Path) -> None:
+    answer = client.get(f"/v1/channels/{LAPTOP}/manifest.json")
+
+    assert answer.content == (root / LAPTOP / "manifest.json").read_bytes()
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+
+
+def test_a_device_that_has_the_manifest_gets_304_and_no_body(client: Client) -> None:
+    path = f"/v1/channels/{LAPTOP}/manifest.json"
+    etag = client.get(path).headers["etag"]
+
+    answer = client.get(path, headers={"If-None-Match": etag})
+
+    assert answer.status_code == 304
+    assert answer.content == b""
+    assert answer.headers["etag"] == etag
+
+
+def test_the_list_of_channels_names_release_and_size(client: Client) -> None:
+    (offer,) = client.get("/v1/channels").json()
+
+    assert offer["target"] == LAPTOP
+    assert offer["release"] == 1
+    assert offer["bytes"] > len(BIG)
+
+
+def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, big: str) -> None:
+    answer = client.get(big)
+
+    assert answer.content == BIG
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["etag"] == f'"{big.rpartition("/")[2]}"'
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["content-length"] == str(len(BIG))
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [("0-9", 0, 10), ("1000000-", 1_000_000, None), ("-7", -7, None), ("0-99999999", 0, None)],
+)
+def test_a_range_comes_with_its_place_in_the_file(
+    client: Client, big: str, asked: str, start: int, stop: int | None
+) -> None:
+    answer = client.get(big, headers={"Range": f"bytes={asked}"})
+
+    assert answer.status_code == 206
+    assert answer.content == BIG[start:stop]
+    first = start % len(BIG)
+    assert answer.headers["content-range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(BIG)}"
+
+
+def test_a_range_beyond_the_file_is_a_problem_that_names_the_size(client: Client, big: str) -> None:
+    answer = client.get(big, headers={"Range": f"bytes={len(BIG)}-"})
+
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == f"bytes */{len(BIG)}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_range_of_another_version_brings_the_whole_file(client: Client, big: str) -> None:
+    answer = client.get(big, headers={"Range": "bytes=5-", "If-Range": '"other"'})
+
+    assert answer.status_code == 200
+    assert answer.content == BIG
+
+
+def test_a_cached_file_is_not_sent_again(client: Client, big: str) -> None:
+    etag = client.get(big).headers["etag"]
+
+    answer = client.get(big, headers={"If-None-Match": etag, "Range": "bytes=0-1"})
+
+    assert answer.status_code == 304
+    assert answer.content == b""
+    assert "content-length" not in answer.headers
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_head_gives_the_size_and_ignores_a_range(client: Client, big: str) -> None:
+    answer = client.head(big, headers={"Range": "bytes=0-1"})
+
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert answer.headers["content-length"] == str(len(BIG))
+    manifest = client.head(f"/v1/channels/{LAPTOP}/manifest.json")
+    assert int(manifest.headers["content-length"]) > 1000
+    assert manifest.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/files/" + "0" * 64,
+        "/v1/files/manifest.json",
+        "/v1/channels/phone/manifest.json",
+        "/v1/nothing",
+        "/nothing.js",
+        "/v1/files/..%2f..%2fsecret",
+        "/%2e%2e/secret",
+        "/..%5csecret",
+        "/v1/channels/..%2f/manifest.json",
+        "/%2fsecret",
+    ],
+)
+def test_what_does_not_exist_is_a_problem_and_not_a_path(client: Client, root: Path, path: str) -> None:
+    (root.parent / "secret").write_text("secret")
+
+    answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
+    assert answer.json()["detail"]
+
+
+def test_other_methods_are_refused_with_the_ones_that_work(client: Client) -> None:
+    answer = client.post("/v1/channels")
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
+    assert answer.json()["title"] == "Method Not Allowed"
+
+
+def test_a_missing_target_is_answered_with_those_that_exist(client: Client) -> None:
+    assert LAPTOP in client.get("/v1/channels/phone/manifest.json").json()["detail"]
+
+
+def test_no_answer_sets_a_cookie_or_may_be_sniffed(client: Client, big: str) -> None:
+    for path in (f"/v1/channels/{LAPTOP}/manifest.json", "/v1/channels", big, "/", "/healthz", "/nothing"):
+        headers = client.get(path).headers
+        assert "set-cookie" not in headers, path
+        assert headers["x-content-type-options"] == "nosniff", path
+
+
+def test_health_names_the_folder_that_is_refused(root: Path) -> None:
+    make_tiny_bundle(root / "phone", target="phone")
+    (root / "phone" / "items.json.z").write_bytes(b"short")
+
+    with TestClient(create_app(root, None, watch_s=3600)) as client:
+        health = client.get("/healthz").json()
+        offered = [offer["target"] for offer in client.get("/v1/channels").json()]
+
+    assert health["status"] == "degraded"
+    assert "phone/items.json.z" in health["problems"]["phone"]
+    assert offered == [LAPTOP]
+
+
+def test_a_file_that_was_written_to_is_not_sent(client: Client, root: Path, big: str) -> None:
+    (root / LAPTOP / "big.bin").write_bytes(BIG[:-1])
+
+    assert client.get(big).status_code == 503
+
+
+def test_a_new_release_is_offered_without_a_restart(root: Path) -> None:
+    with TestClient(create_app(root, None, watch_s=0.01)) as client:
+        make_tiny_bundle(root / LAPTOP, seed=1, release=2)
+        releases = [client.get("/v1/channels").json()[0]["release"] for _ in range(300)]
+
+    assert releases[-1] == 2
+
+
+def test_a_bug_is_a_problem_and_tells_nothing_of_the_request(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.releases.routes._newest", lambda *_: 1 / 0)
+    client_that_answers = TestClient(client.app, raise_server_exceptions=False)
+
+    answer = client_that_answers.get(f"/v1/channels/{LAPTOP}/manifest.json", headers={"X-Person": "somebody"})
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "ZeroDivisionError" in caplog.text
+    assert "somebody" not in caplog.text
