@@ -1,0 +1,140 @@
+"""The writer of reasons on a real data folder: training, size, speed, truth and variety, printed as one JSON object.
+
+python -m benchmarks.reasons --data ../shared/data/beauty --out build/bench/reasons
+"""
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle.items import Items
+from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.engines.llama_worker import Model, load
+from edge_runtime.reasons.explain import Explainer
+from edge_runtime.reasons.facts import is_true
+from edge_runtime.reasons.prompt import prompt
+from edge_runtime.reasons.sentences import sentences
+from edge_runtime.reasons.words import Style
+from edge_runtime.reasons.writer import Reason, Writer
+from export.gguf import make_language_model
+from train.data.folder import read_folder
+from train.reasons.corpus import items_of, popularity_of
+from train.reasons.writer import WriterConfig, train_writer
+
+CONTEXT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom reasons are given to: for each the item they took last, and what they took before.
+
+    Attributes:
+        items: names and facts.
+        popularity: uint8 ``[n_items]``.
+        cases: row and history, oldest first, of each person.
+    """
+
+    items: Items
+    popularity: NDArray[np.uint8]
+    cases: tuple[tuple[int, list[int]], ...]
+
+
+def main() -> None:
+    """Train what is missing, ask for reasons, print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("build/bench/reasons"))
+    parser.add_argument("--people", type=int, default=300)
+    options = parser.parse_args()
+    dataset = read_folder(options.data)
+    folder = train_writer(dataset, options.out, WriterConfig())
+    sequences = [rows.tolist()[-51:] for rows in dataset.sequences if len(rows) > 1]
+    chosen = random.Random(0).sample(sequences, min(options.people, len(sequences)))  # noqa: S311 - a sample
+    cases = tuple((rows[-1], rows[:-1]) for rows in chosen)
+    people = People(items_of(dataset.catalogue), popularity_of(dataset), cases)
+    figures: dict[str, object] = {
+        "data": dataset.name,
+        "writer": json.loads((options.out / "metrics.json").read_text("utf-8")),
+        "template": reasons(people, None),
+    }
+    for quantization in ("Q8_0", "Q4_K_M"):
+        file = options.out / f"reasons-{quantization}.gguf"
+        told = make_language_model(folder, file, quantization)
+        writer = LlamaWriter(file, context=CONTEXT)
+        figures[quantization] = {"bytes": told["bytes"], **reasons(people, writer), **decoding(people, file)}
+        writer.close()
+    print(json.dumps(figures, indent=1))
+
+
+def reasons(people: People, writer: Writer | None) -> dict[str, object]:
+    """Return figures of short and detailed reasons through the explainer, as an app asks for them."""
+    explainer = Explainer(people.items, people.popularity, writer=writer)
+    explainer.explain(*people.cases[0])  # starts the worker
+    given: list[tuple[Reason, int, list[int]]] = []
+    times: list[float] = []
+    styles: tuple[Style, ...] = ("short", "detailed")
+    for row, history in people.cases:
+        for style in styles:
+            start = time.perf_counter()
+            reason = explainer.explain(row, history, style)
+            times.append(1000 * (time.perf_counter() - start))
+            given.append((reason, row, history))
+    texts = [reason.text for reason, _, _ in given]
+    return {
+        "n_reasons": len(given),
+        "by_language_model": _share([reason.source == "language model" for reason, _, _ in given]),
+        "true": _share(
+            [
+                all(is_true(fact, people.items, people.popularity, row, history) for fact in reason.facts)
+                for reason, row, history in given
+            ]
+        ),
+        "cites_a_fact": _share([bool(reason.facts) for reason, _, _ in given]),
+        "cites_the_history": _share([any(f.kind == "shared" for f in reason.facts) for reason, _, _ in given]),
+        "distinct": round(len(set(texts)) / len(texts), 4),
+        "p50_ms": round(statistics.median(times), 2),
+        "p95_ms": round(statistics.quantiles(times, n=20)[-1], 2),
+        "examples": texts[:: max(1, len(texts) // 6)][:6],
+    }
+
+
+def decoding(people: People, file: Path) -> dict[str, object]:
+    """Return figures of llama.cpp in this process: the prompt, and the tokens behind it under the grammar."""
+    model = load(file, CONTEXT)
+    explainer = Explainer(people.items, people.popularity)
+    n_prompt, prompt_s, n_decoded, decode_s = 0, 0.0, 0, 0.0
+    for row, history in people.cases[:100]:
+        facts = explainer.facts(row, history)
+        text, allowed = prompt(people.items, row, facts, "short"), tuple(sentences(people.items, row, facts, "short"))
+        first, _ = _timed(model, text, allowed, row)
+        again, n = _timed(model, text, allowed, row)  # the prompt is in the cache now
+        n_prompt, prompt_s = n_prompt + len(model.tokenize(text)), prompt_s + max(0.0, first - again)
+        n_decoded, decode_s = n_decoded + n, decode_s + again
+    return {
+        "prompt_tokens": round(n_prompt / 100, 1),
+        "prompt_tokens_per_s": round(n_prompt / prompt_s),
+        "decoded_tokens": round(n_decoded / 100, 1),
+        "decoded_tokens_per_s": round(n_decoded / decode_s),
+    }
+
+
+def _timed(model: Model, text: str, allowed: Sequence[str], seed: int) -> tuple[float, int]:
+    start = time.perf_counter()
+    _, n_tokens = model.choose(text, allowed, seed)
+    return time.perf_counter() - start, n_tokens
+
+
+def _share(found: Sequence[bool]) -> float:
+    return round(sum(found) / len(found), 4)
+
+
+if __name__ == "__main__":
+    main()

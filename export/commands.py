@@ -1,0 +1,101 @@
+"""``pocketrec export`` and ``pocketrec verify``. Parse, make one call, print."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).")]
+SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def export(
+    run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).")],
+    data: DataFolder,
+    target: Annotated[list[str], typer.Option(help="Name of a target, or a TOML file of your own; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Receives one bundle folder a target: OUT/TARGET/manifest.json.")],
+    language_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Hugging Face folder or id of Llama, Qwen2 or Qwen3 shape, to be tuned. "
+            "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]"
+        ),
+    ] = None,
+    no_language_model: Annotated[
+        bool, typer.Option("--no-language-model", help="Bundles without one: reasons come from a template.")
+    ] = False,
+    release: Annotated[
+        int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]")
+    ] = None,
+    licence: Annotated[
+        list[str] | None, typer.Option(help="Licence of the data or of a model inside; may be repeated.")
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export a student as one bundle a target, inside the target's budgets.
+
+    Targets: laptop-x86_64, browser-wasm, android-arm64. A part that is finished is not made again; a bundle that would
+    not change keeps its release number.
+
+    Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
+    """
+    from edge_runtime.errors import TargetError
+    from export.bundle import Exporter, Release, export_all
+    from export.language_model import writer_folder
+    from export.show import print_exported, progress
+    from export.target import read_target
+    from train.data.folder import read_folder
+    from train.student import load_student
+
+    if language_model is not None and no_language_model:
+        raise typer.BadParameter("cannot be given with --no-language-model", param_hint="--language-model")
+    try:
+        targets = [read_target(name) for name in dict.fromkeys(target)]
+    except TargetError as error:
+        raise typer.BadParameter(str(error), param_hint="--target") from error
+    student, dataset = load_student(run), read_folder(data, skip_bad_rows=skip_bad_rows)
+    writer: Path | None = None
+    if not no_language_model and any(one.language_model for one in targets):
+        writer = writer_folder(dataset, run, language_model, shown=not as_json)
+    with progress() as tell:
+        exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
+        exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ())))
+    print_exported(exported, as_json=as_json)
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder with manifest.json, or one filled by `pocketrec sync`.")],
+    data: DataFolder,
+    run: Annotated[
+        Path | None, typer.Option(help="Student or teacher to measure on the same people, in float32.")
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="Test users to rank for, drawn at random. [default: all, to 50,000]")
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove a bundle through the device's own runtime: digests, engines, accuracy, reasons, budgets.
+
+    Every engine of the bundle that is installed here must pass the self-test and show the same lists; the figures are
+    whole-catalogue, history excluded, ties against us. Exit code 1 if anything promised does not hold.
+
+    Example: pocketrec verify bundles/laptop-x86_64 --data my-shop
+    """
+    from edge_runtime.errors import BudgetError, ParityError
+    from export.show import print_verification, progress
+    from export.verify import verify_bundle
+    from train.data.folder import read_folder
+
+    with progress() as tell:
+        tell("reading the data")
+        dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+        tell("ranking with every engine")
+        found = verify_bundle(bundle, dataset, n_users=users, run=run)
+    print_verification(found, as_json=as_json)
+    if found.parity_failures:
+        raise ParityError(f"{bundle}: " + "; ".join(found.parity_failures) + ". Do not ship it; export again.")
+    if found.budget_failures:
+        raise BudgetError("\n".join(found.budget_failures))

@@ -1,0 +1,168 @@
+"""The encoder as an ONNX graph, float32 or with int8 weights.
+
+The int8 file stores each matrix as int8, ``Cast`` to float32 and ``Mul`` by its scales; ONNX Runtime folds both when it
+loads the file and computes in float32. Not ``DequantizeLinear``: ONNX Runtime 1.31 fuses that with the product behind
+it into a kernel that rounds the activations too, which moves the state by 3e-2 (measured; this way 1e-6), unless every
+session asks it not to.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from logging import WARNING, getLogger
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from edge_runtime.errors import EngineError
+from export.quantize import QuantizedEncoder, QuantizedRows
+from train.student import DeviceEncoder
+
+INPUTS = ("embeddings", "mask", "prompts", "knowledge", "adapter_a", "adapter_b")
+OUTPUT = "state"
+# 20 is the first with Gelu as one operator; onnxruntime-web and ONNX Runtime 1.17 read it.
+OPSET = 20
+
+
+def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
+    """Return the float32 graph: any ``1 <= l <= L`` events, batch 1.
+
+    Args:
+        encoder: in evaluation mode.
+        n_prompts: rows of ``prompts`` and ``knowledge``.
+        adapter_rank: columns of ``adapter_a``.
+    """
+    # Any length but 1 and L will do: those two would be taken for constants.
+    example = example_inputs(encoder, length=2, n_prompts=n_prompts, adapter_rank=adapter_rank)
+    length = torch.export.Dim("l", min=1, max=encoder.config.max_length)
+    with _quiet():
+        program = torch.onnx.export(
+            encoder,
+            tuple(example.values()),
+            dynamo=True,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=list(INPUTS),
+            output_names=[OUTPUT],
+            dynamic_shapes=({1: length}, {1: length}, None, None, None, None),
+        )
+    if program is None:
+        raise EngineError("torch.onnx.export gave no graph; install the pinned torch (constraints.txt).")
+    return _compact(program.model_proto)
+
+
+def export_onnx_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
+    """Return the graph of a quantised encoder, its matrices stored as int8."""
+    data = export_onnx(quantized.encoder, n_prompts=n_prompts, adapter_rank=adapter_rank)
+    return _compact(_store_as_int8(onnx.load_from_string(data), quantized.rows))
+
+
+def example_inputs(
+    encoder: DeviceEncoder, *, length: int, n_prompts: int, adapter_rank: int
+) -> dict[str, torch.Tensor]:
+    """Return inputs of the right shapes by name, in the order of ``forward``; exporters trace with them."""
+    dim = encoder.config.dim
+    shapes = (
+        (1, length, dim),
+        (1, length),
+        (n_prompts, dim),
+        (n_prompts, dim),
+        (dim, adapter_rank),
+        (adapter_rank, dim),
+    )
+    return {name: torch.ones(shape) for name, shape in zip(INPUTS, shapes, strict=True)}
+
+
+def _store_as_int8(model: onnx.ModelProto, rows: Mapping[str, QuantizedRows]) -> onnx.ModelProto:
+    """Replace every initializer that holds one of ``rows``, or its transpose, by int8 times its scales.
+
+    Matched by value: the exporter folds transposes and renames what it folds.
+    """
+    graph = model.graph
+    missing = dict(rows)
+    kept, stored, nodes = [], [], []
+    for initializer in graph.initializer:
+        found = _find(numpy_helper.to_array(initializer), rows)
+        if found is None:
+            kept.append(initializer)
+            continue
+        name, axis = found
+        missing.pop(name, None)
+        matrix = rows[name]
+        values, scale = (matrix.values.T, matrix.scale) if axis else (matrix.values, matrix.scale[:, None])
+        parts = tuple(f"{initializer.name}.{part}" for part in ("int8", "scale", "float"))
+        stored.append(numpy_helper.from_array(np.ascontiguousarray(values), parts[0]))
+        stored.append(numpy_helper.from_array(scale, parts[1]))
+        nodes.append(helper.make_node("Cast", [parts[0]], [parts[2]], to=onnx.TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [parts[2], parts[1]], [initializer.name]))
+    if missing:
+        raise EngineError(
+            f"the ONNX graph does not hold the weights {sorted(missing)} as they are: this version of the exporter "
+            "rewrites them. Install the pinned torch and onnxscript (constraints.txt)."
+        )
+    nodes += list(graph.node)
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept + stored)
+    graph.node.extend(nodes)
+    return model
+
+
+def _find(array: NDArray[Any], rows: Mapping[str, QuantizedRows]) -> tuple[str, int] | None:
+    """Return which matrix ``array`` is, and which of its axes has the scales."""
+    if array.ndim != 2 or array.dtype != np.float32:
+        return None
+    for name, matrix in rows.items():
+        weight = matrix.dequantize()
+        for axis, candidate in ((0, weight), (1, weight.T)):
+            if array.shape == candidate.shape and (array == candidate).all():
+                return name, axis
+    return None
+
+
+def _compact(model: onnx.ModelProto) -> bytes:
+    """Return the checked bytes of ``model`` without what only a developer reads: it is a fifth of the file."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    del graph.value_info[:], model.functions[:]
+    graph.name, model.producer_name, model.producer_version = "encoder", "pocketrec", ""
+    _rename(graph)
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Give inner tensors short names and nodes none; inputs and outputs keep theirs."""
+    fresh = count()
+    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    for initializer in graph.initializer:
+        initializer.name = names.setdefault(initializer.name, f"w{next(fresh)}")
+    for node in graph.node:
+        node.name = ""
+        for edges in (node.input, node.output):
+            edges[:] = [names.setdefault(edge, f"t{next(fresh)}") for edge in edges]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporter says of its own dependencies, and nothing else."""
+    registration = getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    # "torchvision is not installed": we use none of its operators.
+    registration.setLevel(WARNING + 1)
+    try:
+        with warnings.catch_warnings():
+            # torch 2.13 copies its own deprecated tree class.
+            warnings.filterwarnings("ignore", message=r".*LeafSpec", category=FutureWarning)
+            # Two inputs share the dynamic length, which is what we want.
+            warnings.filterwarnings("ignore", message=r".*The axis name: l will not be used", category=UserWarning)
+            yield
+    finally:
+        registration.setLevel(level)

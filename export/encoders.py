@@ -1,0 +1,53 @@
+"""All files of one student's encoder that targets ask for, each made once."""
+
+from edge_runtime.bundle.arrays import dump_arrays
+from export.parts import Parts, digest_of
+from export.quantize import QuantizedEncoder, quantize_encoder
+from export.target import EngineChoice
+from train.student import Student
+
+
+class Encoders:
+    """The encoder of a student, quantised once, in every form.
+
+    Attributes:
+        quantized: what every int8 file holds, and what golden vectors are made of.
+    """
+
+    def __init__(self, student: Student, parts: Parts) -> None:
+        self.quantized: QuantizedEncoder = quantize_encoder(student.encoder)
+        self._student = student
+        self._parts = parts
+        self._weights = dump_arrays(self.quantized.arrays())
+
+    def file(self, choice: EngineChoice) -> bytes:
+        """Return the file of one engine variant.
+
+        Raises:
+            EngineError: a converter fails, or rewrites the weights.
+        """
+        if choice.engine == "reference":
+            return self._weights
+        inputs = {"weights": digest_of(self._weights), "config": repr(self._student.encoder.config), **self._sizes}
+        if choice.precision == "fp32":
+            floats = {name: tensor.numpy() for name, tensor in self._student.encoder.state_dict().items()}
+            inputs["weights"] = digest_of(dump_arrays(floats))
+        return self._parts.get(choice.file, inputs, lambda: self._convert(choice))
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {
+            "n_prompts": len(self._student.prompts["prompts"]),
+            "adapter_rank": self._student.adapter["a"].shape[1],
+        }
+
+    def _convert(self, choice: EngineChoice) -> bytes:
+        if choice.engine == "litert":
+            from export.encoder_tflite import export_tflite_int8
+
+            return export_tflite_int8(self.quantized, **self._sizes)
+        from export.encoder_onnx import export_onnx, export_onnx_int8
+
+        if choice.precision == "fp32":
+            return export_onnx(self._student.encoder, **self._sizes)
+        return export_onnx_int8(self.quantized, **self._sizes)

@@ -1,0 +1,118 @@
+"""Compares a GGUF file in llama.cpp with the model that it was made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.quantize_gguf import quiet
+
+
+@dataclass(frozen=True, slots=True)
+class GgufParity:
+    """How far llama.cpp is from Hugging Face in float32, over all positions of some texts.
+
+    Attributes:
+        mean_kl, max_kl: Kullback-Leibler divergence of the next token's distribution, in nats.
+        max_logit_error: largest absolute difference of a logit.
+        n_positions: how many were compared.
+        cut_alike: the share of the texts that both tokenizers cut alike.
+    """
+
+    mean_kl: float
+    max_kl: float
+    max_logit_error: float
+    n_positions: int
+    cut_alike: float
+
+
+def compare_gguf(hf_folder: Path, gguf_file: Path, texts: Sequence[str]) -> GgufParity:
+    """Return how far the file is from the model in ``hf_folder`` on these texts; loads both in this process."""
+    ours = _logits_of_llama_cpp(gguf_file, texts)
+    theirs = _logits_of_transformers(hf_folder, [ids for ids, _ in ours], texts)
+    alike = [mine == other for (mine, _), (other, _) in zip(ours, theirs, strict=True)]
+    found = np.concatenate([logits for _, logits in ours])
+    expected = np.concatenate([logits for _, logits in theirs])
+    divergence = _kl(expected, found)
+    return GgufParity(
+        mean_kl=float(divergence.mean()),
+        max_kl=float(divergence.max()),
+        max_logit_error=float(np.abs(expected - found).max()),
+        n_positions=len(found),
+        cut_alike=sum(alike) / len(alike),
+    )
+
+
+Logits = list[tuple[list[int], NDArray[np.float64]]]
+
+
+def _logits_of_llama_cpp(path: Path, texts: Sequence[str]) -> Logits:
+    """Return the tokens and the logits ``[tokens, vocabulary]`` of each text."""
+    from llama_cpp import llama_cpp as api
+
+    quiet()
+    api.llama_backend_init()
+    model = api.llama_model_load_from_file(str(path).encode(), api.llama_model_default_params())
+    if not model:
+        raise ValueError(f"llama.cpp cannot read {path}")
+    try:
+        return [_one(api, model, text) for text in texts]
+    finally:
+        api.llama_model_free(model)
+
+
+def _one(api: Any, model: Any, text: str) -> tuple[list[int], NDArray[np.float64]]:  # noqa: ANN401 - ctypes
+    vocabulary = api.llama_model_get_vocab(model)
+    data = text.encode()
+    tokens = (api.llama_token * (len(data) + 8))()
+    n = api.llama_tokenize(vocabulary, data, len(data), tokens, len(tokens), True, False)
+    options = api.llama_context_default_params()
+    options.n_ctx = options.n_batch = options.n_ubatch = max(64, n)
+    context = api.llama_init_from_model(model, options)
+    batch = api.llama_batch_init(n, 0, 1)
+    try:
+        batch.n_tokens = n
+        for place in range(n):
+            batch.token[place], batch.pos[place] = tokens[place], place
+            batch.n_seq_id[place], batch.seq_id[place][0], batch.logits[place] = 1, 0, True
+        if api.llama_decode(context, batch):
+            raise ValueError(f"llama.cpp could not decode {n} tokens")
+        width = api.llama_vocab_n_tokens(vocabulary)
+        flat = np.ctypeslib.as_array(api.llama_get_logits(context), shape=(n, width))
+        return list(tokens[:n]), flat.astype(np.float64)
+    finally:
+        api.llama_batch_free(batch)
+        api.llama_free(context)
+
+
+def _logits_of_transformers(folder: Path, tokens: Sequence[list[int]], texts: Sequence[str]) -> Logits:
+    """Return the tokenizer's own tokens of each text, and the logits at the ``tokens`` given."""
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True  # words that look like control tokens stay words
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    answers: Logits = []
+    with torch.inference_mode():
+        for ids, text in zip(tokens, texts, strict=True):
+            logits = model(torch.tensor([ids])).logits[0]
+            answers.append((tokenizer.encode(text).ids, logits.double().numpy()))
+    return answers
+
+
+def _kl(expected: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the divergence of each row, ``[positions]``."""
+    p, q = _log_softmax(expected), _log_softmax(found)
+    divergence: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(axis=-1)
+    return divergence
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_probability: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return log_probability

@@ -1,0 +1,201 @@
+"""Measures a bundle through the device's own runtime: each engine's self-test, ranking, agreement and latency."""
+
+import importlib.util
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle.golden import TOP
+from edge_runtime.bundle.manifest import EngineVariant
+from edge_runtime.contents import Contents
+from edge_runtime.engines.ladder import Ladder, SelfTest
+from edge_runtime.engines.litert import MODULES as LITERT_MODULES
+from edge_runtime.errors import EngineError
+from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.recommender import Recommender
+from edge_runtime.state.history import History
+from train.data.split import Targets
+from train.evaluation.ranking import rank_targets, summary
+
+LATENCY_USERS = 200
+_WARM_UP = 10
+MODULES_OF: Mapping[str, tuple[str, ...]] = {"onnxruntime": ("onnxruntime",), "litert": LITERT_MODULES, "reference": ()}
+
+T = TypeVar("T")
+TopRows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEngine:
+    """One engine of the bundle that passed the self-test.
+
+    Attributes:
+        variant: its entry in the manifest.
+        ladder: holds this engine alone.
+    """
+
+    variant: EngineVariant
+    ladder: Ladder
+
+    @property
+    def name(self) -> str:
+        """Engine and precision, for people."""
+        return f"{self.variant.engine} {self.variant.precision}"
+
+    @property
+    def self_test(self) -> SelfTest:
+        """How it agrees with the golden vectors."""
+        if self.ladder.self_test is None:
+            raise EngineError(f"{self.name}: gave up after it had passed the self-test")
+        return self.ladder.self_test
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Test users of a data folder, or a sample of them.
+
+    Attributes:
+        histories: what each had before, catalogue rows, oldest first.
+        targets: what each did next.
+        n_all: how many test users the data has.
+    """
+
+    histories: tuple[NDArray[np.int32], ...]
+    targets: NDArray[np.int32]
+    n_all: int
+
+    @classmethod
+    def of(cls, targets: Targets, n_users: int, seed: int = 0) -> "People":
+        """Return all test users, or a seeded sample of ``n_users``."""
+        chosen = np.arange(len(targets))
+        if n_users < len(targets):
+            chosen = np.sort(np.random.default_rng(seed).choice(len(targets), n_users, replace=False))
+        return cls(tuple(targets.history(int(index)) for index in chosen), targets.rows[chosen], len(targets))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What an engine makes of people.
+
+    Attributes:
+        figures: as :func:`train.evaluation.ranking.summary` gives them.
+        top_rows: the first ten rows of each, int64 ``[n, 10]``, -1 behind where the catalogue is smaller.
+    """
+
+    figures: Mapping[str, Any]
+    top_rows: TopRows
+
+
+def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
+    """Return an engine that passed the self-test, or why it did not.
+
+    Raises:
+        ModuleNotFoundError: its library is not installed here.
+    """
+    modules = MODULES_OF.get(variant.engine, ())
+    if modules and not any(_is_installed(name) for name in modules):
+        raise ModuleNotFoundError(f"{variant.engine} is not installed here", name=modules[0])
+    alone = msgspec.structs.replace(contents.folder.manifest, engines=(variant,))
+    ladder = replace(contents, folder=replace(contents.folder, manifest=alone)).ladder()
+    if ladder.engine is None:
+        return ladder.refusals[-1].reason
+    return OpenEngine(variant, ladder)
+
+
+def rank_people(contents: Contents, engine: OpenEngine, people: People) -> Ranking:
+    """Rank the true next item of everyone among the whole catalogue, as a device would score it."""
+    n_items, longest = contents.folder.manifest.catalogue.n_items, contents.folder.manifest.encoder.max_length
+    top_rows = np.full((len(people), TOP), -1, dtype=np.int64)
+
+    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+        scores = np.empty((len(users), n_items), dtype=np.float32)
+        for place, user in enumerate(users):
+            history = people.histories[user]
+            scores[place] = score_all(contents.codes, _encode(contents, engine, history[-longest:]))
+            best = best_rows(scores[place], TOP, history)
+            top_rows[user, : len(best)] = best
+        return scores
+
+    ranked = rank_targets(score, people.histories, people.targets, n_items)
+    return Ranking(summary(ranked), top_rows)
+
+
+def agreement(ours: TopRows, theirs: TopRows) -> float:
+    """Return the mean share of one list's rows that the other has too."""
+    shares = []
+    for mine, other in zip(ours, theirs, strict=True):
+        wanted = set(mine[mine >= 0].tolist())
+        shares.append(len(wanted.intersection(other.tolist())) / len(wanted) if wanted else 1.0)
+    return float(np.mean(shares))
+
+
+def latencies(
+    contents: Contents, engines: Sequence[OpenEngine], people: People, *, seed: int = 0
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return milliseconds by engine and step: ``encode``, ``score`` (with the best ten), and ``recommend``.
+
+    ``recommend`` is the call that an app makes, given the history as item ids. Engines take turns in random order, so
+    that a busy moment of the machine hits all of them.
+    """
+    rng = np.random.default_rng(seed)
+    users = rng.permutation(len(people))[:LATENCY_USERS]
+    clocks = [_Clock(contents, engine) for engine in engines]
+    for turn, user in enumerate([*users[:_WARM_UP], *users]):
+        for index in rng.permutation(len(clocks)):
+            clocks[int(index)].measure(people.histories[user], keep=turn >= _WARM_UP)
+    return {clock.engine.name: {step: _percentiles(values) for step, values in clock.times.items()} for clock in clocks}
+
+
+class _Clock:
+    """Times one engine, person by person."""
+
+    def __init__(self, contents: Contents, engine: OpenEngine) -> None:
+        self.engine = engine
+        self.times: dict[str, list[float]] = {"encode": [], "score": [], "recommend": []}
+        self._contents = contents
+        self._recommender = Recommender(contents, engine.ladder, History.open(None), language_model=False)
+
+    def measure(self, history: NDArray[np.int32], *, keep: bool) -> None:
+        """Recommend for one history, and keep the times."""
+        contents = self._contents
+        newest = history[-contents.folder.manifest.encoder.max_length :]
+        item_ids = [contents.items.item_id[row] for row in history]
+        state, encode_ms = _timed(lambda: _encode(contents, self.engine, newest))
+        _, score_ms = _timed(lambda: best_rows(score_all(contents.codes, state), TOP, history))
+        _, recommend_ms = _timed(lambda: self._recommender.recommend(TOP, history=item_ids))
+        if keep:
+            for step, value in (("encode", encode_ms), ("score", score_ms), ("recommend", recommend_ms)):
+                self.times[step].append(value)
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    return {"p50_ms": round(float(np.median(values)), 4), "p90_ms": round(float(np.quantile(values, 0.9)), 4)}
+
+
+def _encode(contents: Contents, engine: OpenEngine, history: NDArray[np.int32]) -> NDArray[np.float32]:
+    state = engine.ladder.encode(contents.codes.decode(history))
+    if state is None:
+        raise EngineError(f"{engine.name}: {engine.ladder.refusals[-1].reason}")
+    return state
+
+
+def _timed(function: Callable[[], T]) -> tuple[T, float]:
+    started = time.perf_counter()
+    value = function()
+    return value, (time.perf_counter() - started) * 1000
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

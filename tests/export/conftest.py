@@ -1,0 +1,37 @@
+"""Things that take seconds to make, made once for all tests of this folder."""
+
+from pathlib import Path
+
+import pytest
+
+from export.bundle import Exported, Exporter, Release
+from export.quantize import QuantizedEncoder, quantize_encoder
+from export.target import read_target
+from tests.tiny_student import TinyStudent, make_encoder, make_tiny_student
+
+
+@pytest.fixture(scope="session")
+def quantized() -> QuantizedEncoder:
+    return quantize_encoder(make_encoder())
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyStudent:
+    return make_tiny_student(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def bundles(tiny: TinyStudent, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the bundles of laptop-x86_64 and browser-wasm; tests must not change it."""
+    out = tmp_path_factory.mktemp("bundles")
+    exporter = Exporter(tiny.student, tiny.dataset, out)
+    for name in ("laptop-x86_64", "browser-wasm"):
+        exported: Exported = exporter.export(read_target(name), Release())
+        assert exported.changed
+    return out
+
+
+@pytest.fixture(scope="session")
+def tflite(bundles: Path) -> bytes:
+    """Return the TFLite file of ``quantized``: the tiny student has the same weights."""
+    return (bundles / "laptop-x86_64" / "encoder.tflite").read_bytes()

@@ -1,0 +1,71 @@
+"""Inputs on which every form of the encoder must agree, and the devices' engines over them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge_runtime.bundle.manifest import Encoder
+from edge_runtime.engines.protocol import Engine, SmallMatrices
+from tests.tiny_student import CONFIG, N_PROMPTS, RANK
+from train.student import DeviceEncoder
+
+SIZES = Encoder(
+    dim=CONFIG.dim,
+    max_length=CONFIG.max_length,
+    n_blocks=CONFIG.n_blocks,
+    n_heads=CONFIG.n_heads,
+    n_prompts=N_PROMPTS,
+    adapter_rank=RANK,
+    input_scale=CONFIG.input_scale,
+)
+LENGTHS = (1, 2, 5, CONFIG.max_length)
+
+# The largest difference of a state allowed between two forms with the same weights; states are of order 1.
+ROUNDING = 2e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sequence of item vectors ``[l, d]``, with prompts and adapter."""
+
+    embeddings: NDArray[np.float32]
+    small: SmallMatrices
+
+
+def cases(*, speaking: bool) -> list[Case]:
+    """Return one case a length; without ``speaking`` knowledge and B are zero and must change nothing."""
+    rng = np.random.default_rng(5)
+    loud = 1.0 if speaking else 0.0
+    small = SmallMatrices(
+        prompts=_floats(rng, N_PROMPTS, CONFIG.dim),
+        knowledge=loud * _floats(rng, N_PROMPTS, CONFIG.dim),
+        adapter_a=_floats(rng, CONFIG.dim, RANK),
+        adapter_b=loud * _floats(rng, RANK, CONFIG.dim),
+    )
+    return [Case(_floats(rng, length, CONFIG.dim), small) for length in LENGTHS]
+
+
+def torch_state(encoder: DeviceEncoder, case: Case, *, n_padding: int = 0) -> NDArray[np.float32]:
+    """Return the state ``[d]`` that PyTorch gives, behind ``n_padding`` positions of padding."""
+    padded = np.concatenate([np.full((n_padding, CONFIG.dim), 7.0, np.float32), case.embeddings])
+    mask = np.r_[np.zeros(n_padding), np.ones(len(case.embeddings))].astype(np.float32)
+    small = case.small
+    matrices = (small.prompts, small.knowledge, small.adapter_a, small.adapter_b)
+    with torch.inference_mode():
+        inputs = (torch.from_numpy(array.copy()) for array in (padded[None], mask[None], *matrices))
+        state: NDArray[np.float32] = encoder(*inputs)[0].numpy()
+    return state
+
+
+def largest_error(engine: Engine, encoder: DeviceEncoder, *, speaking: bool) -> float:
+    """Return the largest difference between an engine's states and PyTorch's."""
+    return max(
+        float(np.abs(engine.encode(case.embeddings, case.small) - torch_state(encoder, case)).max())
+        for case in cases(speaking=speaking)
+    )
+
+
+def _floats(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    return (0.3 * rng.normal(size=shape)).astype(np.float32)

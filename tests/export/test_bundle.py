@@ -1,0 +1,165 @@
+"""Whole bundles: they open on the device, repeat to the byte, and are refused when a byte is flipped."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_runtime.bundle import open_folder
+from edge_runtime.errors import BudgetError, BundleError, BundleIntegrityError, RunError
+from edge_runtime.recommender import Recommender
+from export.bundle import WORK_FOLDER, Exporter, Release
+from export.parts import Parts
+from export.target import Target, read_target
+from tests.tiny_student import TinyStudent, make_tiny_student
+
+OPENED_BY = {"laptop-x86_64": "onnxruntime", "browser-wasm": "onnxruntime"}
+
+
+@pytest.fixture
+def target() -> Target:
+    return read_target("browser-wasm")
+
+
+@pytest.fixture
+def out(bundles: Path, tmp_path: Path) -> Path:
+    """Return a copy of the exported bundles and of the finished parts."""
+    return Path(shutil.copytree(bundles, tmp_path / "out"))
+
+
+@pytest.mark.parametrize(("target", "engine"), OPENED_BY.items())
+def test_a_device_opens_the_bundle_with_its_first_engine(bundles: Path, target: str, engine: str) -> None:
+    with Recommender.open(bundles / target) as recommender:
+        shown = recommender.recommend(5, history=["i3", "i4"])
+
+    assert recommender.engine.name == engine
+    assert recommender.engine.fallbacks == ()
+    assert len(shown) == 5
+
+
+@pytest.mark.parametrize("target", OPENED_BY)
+def test_a_flipped_byte_in_any_file_is_refused(bundles: Path, tmp_path: Path, target: str) -> None:
+    names = [entry.name for entry in open_folder(bundles / target).manifest.files]
+    for name in names:
+        copy = Path(shutil.copytree(bundles / target, tmp_path / name))
+        data = bytearray((copy / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (copy / name).write_bytes(data)
+
+        with pytest.raises(BundleIntegrityError, match=name):
+            Recommender.open(copy)
+
+
+def test_equal_inputs_give_equal_files(tiny: TinyStudent, bundles: Path, tmp_path: Path, target: Target) -> None:
+    again = Exporter(tiny.student, tiny.dataset, tmp_path).export(target, Release())
+
+    there = open_folder(bundles / "browser-wasm").manifest
+    assert msgspec.structs.replace(again.manifest, created=there.created) == there
+
+
+def test_a_bundle_that_would_not_change_keeps_its_release(tiny: TinyStudent, out: Path, target: Target) -> None:
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release())
+
+    assert not exported.changed
+    assert exported.manifest.release == 1
+
+
+def test_a_changed_bundle_gets_the_next_release(tiny: TinyStudent, out: Path, target: Target) -> None:
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release(licences=("CC0-1.0",)))
+
+    assert exported.changed
+    assert exported.manifest.release == 2
+    assert open_folder(exported.path).manifest.licences == ("CC0-1.0",)
+
+
+def test_a_damaged_bundle_is_written_anew(tiny: TinyStudent, out: Path, target: Target) -> None:
+    (out / "browser-wasm" / "codes.safetensors").write_bytes(b"gone")
+
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release())
+
+    assert (exported.changed, exported.manifest.release) == (True, 2)
+    open_folder(exported.path).check_all()
+
+
+def test_a_release_number_that_does_not_grow_is_refused(tiny: TinyStudent, out: Path, target: Target) -> None:
+    with pytest.raises(BundleError, match="holds release 1, and numbers only grow"):
+        Exporter(tiny.student, tiny.dataset, out).export(target, Release(number=1, licences=("CC0-1.0",)))
+
+
+def test_a_folder_that_is_no_bundle_is_not_overwritten(tiny: TinyStudent, out: Path, target: Target) -> None:
+    precious = out / target.name / "precious.txt"
+    shutil.rmtree(precious.parent)
+    precious.parent.mkdir()
+    precious.write_text("do not lose me")
+
+    with pytest.raises(BundleError, match="is no bundle"):
+        Exporter(tiny.student, tiny.dataset, out).export(target, Release())
+
+    assert precious.read_text() == "do not lose me"
+
+
+def test_number_and_date_are_those_that_were_asked_for(tiny: TinyStudent, out: Path, target: Target) -> None:
+    asked = Release(number=7, created=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, asked)
+
+    assert (exported.manifest.release, exported.manifest.created) == (7, "2030-01-02T03:04:05Z")
+
+
+def test_a_float32_graph_is_a_variant_of_its_own(tiny: TinyStudent, out: Path, target: Target) -> None:
+    # The golden states are of the int8 weights, so its tolerance is that of the rounding of weights.
+    choice = msgspec.structs.replace(target.engines[0], precision="fp32", max_state_error=0.5, min_overlap=0.5)
+    target = msgspec.structs.replace(target, name="exact", engines=(choice,))
+
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release())
+
+    with Recommender.open(exported.path) as recommender:
+        assert (recommender.engine.name, recommender.engine.precision) == ("onnxruntime", "fp32")
+
+
+def test_a_broken_budget_stops_the_export_before_anything_is_written(
+    tiny: TinyStudent, out: Path, target: Target
+) -> None:
+    budgets = msgspec.structs.replace(target.budgets, ranking_bytes=100, ranking_bytes_per_item=0)
+    target = msgspec.structs.replace(target, name="narrow", budgets=budgets)
+
+    with pytest.raises(BudgetError, match="ranking_bytes"):
+        Exporter(tiny.student, tiny.dataset, out).export(target, Release())
+
+    assert not (out / "narrow").exists()
+
+
+def test_a_student_of_other_data_is_refused(tiny: TinyStudent, tmp_path: Path) -> None:
+    other = make_tiny_student(tmp_path / "other", seed=1)
+
+    with pytest.raises(RunError, match="distilled on data with the digest"):
+        Exporter(tiny.student, other.dataset, tmp_path / "out")
+
+
+def test_the_manifest_says_where_the_bundle_comes_from(bundles: Path, tiny: TinyStudent) -> None:
+    told = open_folder(bundles / "browser-wasm").manifest.provenance
+
+    assert told["data_digest"] == tiny.dataset.digest
+    assert told["student_ndcg10"] == "0.050000"
+    assert not any(str(tiny.data_path.parent) in value for value in told.values())
+
+
+def test_no_unfinished_work_lies_beside_the_bundles(bundles: Path) -> None:
+    assert sorted(path.name for path in bundles.iterdir()) == [WORK_FOLDER, "browser-wasm", "laptop-x86_64"]
+    assert not list(bundles.rglob("*.new"))
+
+
+def test_a_finished_part_is_made_once(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def make() -> bytes:
+        calls.append(1)
+        return b"part"
+
+    made = [Parts(tmp_path).get("a.bin", {"x": 1}, make) for _ in range(3)]
+    other = Parts(tmp_path).get("a.bin", {"x": 2}, make)
+
+    assert (made, other) == ([b"part"] * 3, b"part")
+    assert len(calls) == 2

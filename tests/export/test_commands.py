@@ -1,0 +1,123 @@
+"""The commands ``export`` and ``verify``: help, output and exit codes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.cli import main
+from tests.tiny_student import TinyStudent
+
+
+def run(*arguments: object) -> int:
+    """Run a command and return its exit code."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(word) for word in arguments])
+    return int(stopped.value.code or 0)
+
+
+@pytest.fixture
+def exported(bundles: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundles, tmp_path / "bundles"))
+
+
+@pytest.mark.parametrize("command", ["export", "verify"])
+def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(command, "--help") == 0
+
+    assert f"Example: pocketrec {command} " in " ".join(capsys.readouterr().out.split())
+
+
+def test_export_prints_one_json_object(tiny: TinyStudent, exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(
+        "export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", exported,
+        "--no-language-model", "--json",
+    )  # fmt: skip
+
+    assert code == 0
+    told = json.loads(capsys.readouterr().out)["bundles"][0]
+    assert (told["target"], told["release"], told["changed"]) == ("browser-wasm", 1, False)
+
+
+def test_export_names_the_folders_of_all_targets(
+    tiny: TinyStudent, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = ("--target", "laptop-x86_64", "--target", "browser-wasm")
+
+    code = run(
+        "export", "--run", tiny.student.path, "--data", tiny.data_path, *targets, "--out", exported,
+        "--no-language-model",
+    )  # fmt: skip
+
+    assert code == 0
+    out = capsys.readouterr().out
+    assert f"pocketrec verify {exported / 'laptop-x86_64'} " in out
+    assert f"pocketrec verify {exported / 'browser-wasm'} " in out
+
+
+def test_an_unknown_target_is_a_misuse(tiny: TinyStudent, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run("export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "toaster", "--out", tmp_path)
+
+    assert code == 2
+    assert "browser-wasm" in capsys.readouterr().err
+
+
+def test_two_answers_about_the_language_model_are_a_misuse(tiny: TinyStudent, tmp_path: Path) -> None:
+    code = run(
+        "export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path,
+        "--language-model", "somewhere", "--no-language-model",
+    )  # fmt: skip
+
+    assert code == 2
+
+
+def test_a_folder_without_a_student_is_refused(
+    tiny: TinyStudent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run("export", "--run", tmp_path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
+
+    assert code == 1
+    assert "pocketrec distill" in capsys.readouterr().err
+
+
+def test_verify_prints_tables_for_people(tiny: TinyStudent, bundles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", bundles / "laptop-x86_64", "--data", tiny.data_path, "--users", 20) == 0
+
+    out = capsys.readouterr().out
+    assert "NDCG@10" in out
+    assert "Everything that the bundle promises holds." in out
+
+
+def test_verify_prints_one_json_object(tiny: TinyStudent, bundles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", bundles / "browser-wasm", "--data", tiny.data_path, "--users", 20, "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["engines"][0]["figures"]["history_excluded"]["ndcg@10"] >= 0
+    assert told["ranking_bytes"] > 0
+
+
+def test_verify_fails_when_a_promise_does_not_hold(
+    tiny: TinyStudent, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = exported / "laptop-x86_64" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    told["engines"][0]["max_state_error"] = 1e-12
+    manifest.write_text(json.dumps(told))
+
+    code = run("verify", manifest.parent, "--data", tiny.data_path, "--users", 10)
+
+    assert code == 1
+    assert "Do not ship it" in capsys.readouterr().err
+
+
+def test_verify_refuses_a_flipped_byte(tiny: TinyStudent, exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = exported / "browser-wasm" / "encoder.onnx"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+
+    code = run("verify", path.parent, "--data", tiny.data_path)
+
+    assert code == 1
+    assert "encoder.onnx" in capsys.readouterr().err

@@ -1,0 +1,55 @@
+"""The TFLite file: the same weights and the same answers as every other engine. Conversion takes seconds, done once."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from edge_runtime.engines.litert import LiteRTEngine
+from edge_runtime.errors import EngineError
+from export.encoder_tflite import export_tflite_int8
+from export.quantize import QuantizedEncoder, QuantizedRows
+from export.tflite_weights import store_weights
+from tests.export.encoder_cases import ROUNDING, SIZES, largest_error
+from tests.tiny_student import N_PROMPTS, RANK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speaking", [False, True])
+def test_litert_differs_from_pytorch_by_rounding_alone(
+    tflite: bytes, quantized: QuantizedEncoder, speaking: bool
+) -> None:
+    engine = LiteRTEngine.open(tflite, SIZES)
+
+    assert largest_error(engine, quantized.encoder, speaking=speaking) < ROUNDING
+
+
+def test_the_file_holds_the_very_int8_values_of_the_other_engines(tflite: bytes, quantized: QuantizedEncoder) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
+    stored = {
+        bytes(model.buffers[tensor.buffer].data)
+        for tensor in model.subgraphs[0].tensors
+        if tensor.type == schema.TensorType.INT8
+    }
+
+    rows = quantized.rows
+    wanted = {rows[name].values.tobytes() for name in rows if name != "position"}
+    assert stored == wanted | {rows["position"].values[::-1].tobytes()}
+
+
+def test_a_failing_converter_is_reported_with_what_to_do(
+    quantized: QuantizedEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    with pytest.raises(EngineError, match=r"exit code 1.*leave litert out of the target"):
+        export_tflite_int8(quantized, n_prompts=N_PROMPTS, adapter_rank=RANK)
+
+
+def test_a_matrix_that_the_file_does_not_hold_is_named(tflite: bytes) -> None:
+    other = QuantizedRows(np.ones((3, 5), np.int8), np.ones(3, np.float32))
+
+    with pytest.raises(EngineError, match="'elsewhere' 0 times"):
+        store_weights(tflite, {"elsewhere": other})

@@ -1,0 +1,193 @@
+"""Our GGUF files in llama.cpp against the Hugging Face models they were made from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_runtime.errors import RunError
+from export.gguf import interleave_rotary, make_language_model, write_gguf
+from export.gguf_parity import compare_gguf
+from export.quantize_gguf import QUANTIZATIONS, quantize_gguf, unfit_for
+from tests.tiny_language_model import TEXTS, Shape
+from tests.tiny_language_model import make_language_model as make_folder
+
+pytest.importorskip("llama_cpp")
+
+HARD = (
+    "plain words",
+    "  two  blanks,\ttab\n\n\nlines \r\n and  trailing   ",
+    "digits 1 12 123 1234 12345678 3.14 1,000 ½ ² Ⅷ ٣",
+    "it's we'll I'M YOU'RE o'clock 'quoted' \u2019curly\u2019 “curly”",
+    "naïve Ångström e\u0301 ﬁ ß İstanbul ǅ",
+    "漢字かな交じり文 한국어 العربية עברית हिन्दी ไทย",
+    "🎨🖌️ 👩‍👩‍👧‍👦 🇩🇪 \u200b\u00a0\u3000\ufeff",
+    "<|endoftext|> <s> </s> [PAD3] <unk>",
+    '{"a": [1, 2]} \\n \\ " ` ~ ^ | & # @ % $ €',
+    "a" * 70 + " " * 20 + "!?" * 20,
+    "snake_case camelCase x=y; a/b--c…d—e",
+)
+
+SHAPES: list[tuple[Shape, dict[str, Any]]] = [
+    ("llama", {"tied": True, "n_kv_heads": 2}),
+    ("llama", {"tied": False, "n_kv_heads": 4, "attention_bias": True}),
+    ("qwen2", {"tied": True, "n_kv_heads": 1}),
+    ("qwen2", {"tied": False, "n_kv_heads": 2, "rope_theta": 1e6}),
+    ("qwen3", {"tied": True, "n_kv_heads": 2}),
+    ("qwen3", {"tied": False, "n_kv_heads": 4, "rms_norm_eps": 1e-5}),
+]
+
+
+def describe(value: object) -> str:
+    return value if isinstance(value, str) else "-".join(f"{k}={v}" for k, v in dict(value).items())  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("shape", "options"), SHAPES, ids=describe)
+def test_llama_cpp_computes_what_transformers_computes(shape: Shape, options: dict[str, Any], tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model", shape, **options)
+    plain = tmp_path / "f16.gguf"
+
+    write_gguf(folder, plain)
+    parity = compare_gguf(folder, plain, TEXTS)
+
+    assert parity.cut_alike == 1.0
+    assert parity.max_kl < 1e-4
+    assert parity.max_logit_error < 0.05
+    for quantization, limit in (("Q8_0", 2e-3), ("Q4_K_M", 0.1)):
+        small = tmp_path / f"{quantization}.gguf"
+        quantize_gguf(plain, small, quantization)
+        assert compare_gguf(folder, small, TEXTS).mean_kl < limit
+        assert small.stat().st_size < plain.stat().st_size
+
+
+def test_llama3_scaling_of_the_rotary_frequencies_is_kept(tmp_path: Path) -> None:
+    scaling = {
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
+    }  # fmt: skip
+    folder = make_folder(tmp_path / "model", "llama", rope_scaling=scaling)
+
+    write_gguf(folder, tmp_path / "f16.gguf")
+
+    assert compare_gguf(folder, tmp_path / "f16.gguf", [TEXTS[0] * 4]).max_kl < 1e-4
+
+
+def test_linear_scaling_of_the_rotary_frequencies_is_kept(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model", "qwen2", rope_scaling={"rope_type": "linear", "factor": 4.0})
+
+    write_gguf(folder, tmp_path / "f16.gguf")
+
+    assert compare_gguf(folder, tmp_path / "f16.gguf", [TEXTS[0] * 4]).max_kl < 1e-4
+
+
+@pytest.mark.parametrize("text", HARD, ids=range(len(HARD)))
+def test_both_tokenizers_cut_hard_texts_alike(text: str, hard_model: tuple[Path, Path]) -> None:
+    assert compare_gguf(*hard_model, [text]).cut_alike == 1.0
+
+
+@pytest.fixture(scope="module")
+def hard_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("hard")
+    folder = make_folder(root / "model")
+    write_gguf(folder, root / "f16.gguf")
+    return folder, root / "f16.gguf"
+
+
+def test_the_rows_of_llamas_queries_are_interleaved_by_head() -> None:
+    halves = np.array([[0], [1], [2], [3], [10], [11], [12], [13]], dtype=np.float32)
+
+    assert interleave_rotary(halves, 2)[:, 0].tolist() == [0, 2, 1, 3, 10, 12, 11, 13]
+
+
+def test_a_language_model_is_described_for_the_manifest(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+
+    told = make_language_model(folder, tmp_path / "out" / "reasons.gguf", "Q8_0")
+
+    assert told["file"] == "reasons.gguf"
+    assert told["bytes"] == (tmp_path / "out" / "reasons.gguf").stat().st_size
+    assert (told["architecture"], told["context"], told["prompt"]) == ("qwen3", 512, "facts-v1")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["reasons.gguf"]
+
+
+def test_sizes_that_a_quantization_cannot_hold_are_named() -> None:
+    assert unfit_for("Q4_K_M", [256, 384, 768]) == [384]
+    assert unfit_for("Q8_0", [256, 384, 768]) == []
+    assert set(QUANTIZATIONS) == {"Q8_0", "Q4_K_M"}
+
+
+def test_an_unknown_quantization_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="expected one of Q8_0, Q4_K_M"):
+        quantize_gguf(tmp_path / "a", tmp_path / "b", "Q1_X")
+
+
+def test_a_file_that_is_no_gguf_cannot_be_quantized(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"GGUF but not really")
+
+    with pytest.raises(RunError, match="could not quantize"):
+        quantize_gguf(tmp_path / "a", tmp_path / "b", "Q8_0")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architectures": ["MistralForCausalLM"]}, "found the architecture MistralForCausalLM"),
+        ({"architectures": None}, "found the architecture nothing"),
+        ({"use_sliding_window": True}, "sliding windows"),
+        ({"hidden_act": "gelu"}, "sliding windows"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_scaling"),
+        ({"num_hidden_layers": 1}, "does not have"),
+        ({"vocab_size": 300}, "embedding table has 300 rows"),
+    ],
+)
+def test_a_model_that_llama_cpp_would_get_wrong_is_refused(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    folder = make_folder(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+    with pytest.raises(RunError, match=message):
+        write_gguf(folder, tmp_path / "f16.gguf")
+
+
+def test_a_folder_without_weights_or_without_config_is_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+    with pytest.raises(RunError, match="pickled weights are not read"):
+        write_gguf(folder, tmp_path / "f16.gguf")
+    with pytest.raises(RunError, match=r"config\.json: not found"):
+        write_gguf(tmp_path, tmp_path / "f16.gguf")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("normalizer", {"type": "Lowercase"}, "normalizer Lowercase"),
+        ("pre_tokenizer", {"type": "Whitespace"}, "no name for"),
+        ("pre_tokenizer", {"type": "ByteLevel", "add_prefix_space": True, "use_regex": True}, "no name for"),
+        ("pre_tokenizer", None, "no name for"),
+        ("model", {"type": "Unigram", "vocab": []}, "Unigram tokenizer"),
+        ("model", {"type": "BPE", "byte_fallback": True}, "byte fallback"),
+    ],
+)
+def test_a_tokenizer_that_llama_cpp_would_cut_otherwise_is_refused(
+    place: str, value: object, message: str, tmp_path: Path
+) -> None:
+    folder = make_folder(tmp_path / "model")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {place: value}))
+
+    with pytest.raises(RunError, match=message):
+        write_gguf(folder, tmp_path / "f16.gguf")
+
+
+def test_a_tokenizer_without_an_end_is_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    (folder / "tokenizer_config.json").unlink()
+
+    with pytest.raises(RunError, match="no eos_token"):
+        write_gguf(folder, tmp_path / "f16.gguf")

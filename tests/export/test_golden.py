@@ -1,0 +1,99 @@
+"""Golden vectors: real transitions, nobody's history, and the trained model's own answers."""
+
+import numpy as np
+
+from edge_runtime.bundle.golden import TOP
+from edge_runtime.engines.protocol import SmallMatrices
+from export.golden import golden_answers, golden_sequences
+from export.quantize import quantize_encoder
+from tests.export.encoder_cases import Case, torch_state
+from tests.tiny_student import CONFIG, N_ITEMS, TinyStudent
+from train.data.sequences import Sequences
+
+
+def sequences_of(*histories: list[int]) -> Sequences:
+    rows = np.array([row for history in histories for row in history], dtype=np.int32)
+    offsets = np.cumsum([0, *map(len, histories)]).astype(np.int64)
+    return Sequences(tuple(f"u{n}" for n in range(len(histories))), offsets, rows, np.arange(len(rows), dtype=np.int64))
+
+
+def triples_of(rows: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> set[tuple[int, ...]]:
+    listed = rows.tolist()
+    return set(zip(listed, listed[1:], listed[2:], strict=False))
+
+
+def test_no_three_events_in_a_row_are_one_persons(tiny: TinyStudent) -> None:
+    lived = set().union(*(triples_of(rows) for rows in tiny.dataset.sequences))
+
+    walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
+
+    assert lived
+    assert not lived.intersection(*[set().union(*map(triples_of, walks))])
+
+
+def test_no_walk_is_a_persons_history(tiny: TinyStudent) -> None:
+    histories = {tuple(rows.tolist()) for rows in tiny.dataset.sequences}
+
+    walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
+
+    assert not histories.intersection(tuple(walk.tolist()) for walk in walks)
+
+
+def test_walks_follow_transitions_that_people_made(tiny: TinyStudent) -> None:
+    steps = {pair for rows in tiny.dataset.sequences for pair in zip(rows.tolist(), rows[1:].tolist(), strict=False)}
+
+    walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
+
+    made = [pair in steps for walk in walks for pair in zip(walk.tolist(), walk[1:].tolist(), strict=False)]
+    assert np.mean(made) > 0.5
+
+
+def test_lengths_go_from_one_to_the_longest_without_pairs(tiny: TinyStudent) -> None:
+    walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
+
+    lengths = {len(walk) for walk in walks}
+    assert len(walks) == 32
+    assert {1, CONFIG.max_length} <= lengths
+    assert 2 not in lengths
+
+
+def test_what_must_stay_hidden_is_told_apart_from_what_is_followed() -> None:
+    followed = sequences_of([0, 1], [1, 2], [2, 3])
+
+    walks = golden_sequences(followed, 4, 3, lived=sequences_of([0, 1, 2], [1, 2, 3]), n_sequences=8)
+
+    assert not {(0, 1, 2), (1, 2, 3)}.intersection(*[set().union(*map(triples_of, walks))])
+
+
+def test_a_log_without_any_transition_still_gives_sequences() -> None:
+    walks = golden_sequences(sequences_of([0], [1]), 5, 4, n_sequences=6)
+
+    assert all(walk.min() >= 0 and walk.max() < 5 for walk in walks)
+
+
+def test_the_same_seed_gives_the_same_walks_and_another_seed_others(tiny: TinyStudent) -> None:
+    def walks(seed: int) -> list[list[int]]:
+        return [walk.tolist() for walk in golden_sequences(tiny.dataset.sequences, N_ITEMS, 12, seed=seed)]
+
+    assert walks(0) == walks(0)
+    assert walks(0) != walks(1)
+
+
+def test_answers_are_those_of_the_rounded_encoder_on_decoded_items(tiny: TinyStudent) -> None:
+    student = tiny.student
+    encoder = quantize_encoder(student.encoder).encoder
+    small = SmallMatrices(
+        student.prompts["prompts"], student.prompts["knowledge"], student.adapter["a"], student.adapter["b"]
+    )
+    rows = np.array([3, 4, 9], dtype=np.int64)
+
+    golden = golden_answers(
+        encoder, student.codes, small.prompts, small.knowledge, small.adapter_a, small.adapter_b, [rows]
+    )
+
+    state = torch_state(encoder, Case(student.codes.decode(rows), small))
+    np.testing.assert_array_equal(golden.states[0], state)
+    scores = student.item_vectors().astype(np.float64) @ state.astype(np.float64)
+    assert not set(rows.tolist()).intersection(golden.top_rows[0].tolist())
+    best = [row for row in np.lexsort((np.arange(N_ITEMS), -scores.round(9))) if row not in rows][:TOP]
+    assert golden.top_rows[0].tolist() == best

@@ -1,0 +1,74 @@
+"""The language model on its way into a bundle: one folder a setting, one file a quantization, each made once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export.bundle import Exporter, Release
+from export.language_model import folder_digest, store_model, writer_folder
+from export.parts import Parts
+from export.target import read_target
+from tests.tiny_language_model import make_language_model
+from tests.tiny_student import TinyStudent
+from train.data.dataset import Dataset
+from train.reasons import writer
+from train.reasons.writer import WriterConfig
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_language_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.mark.slow
+def test_a_bundle_carries_the_model_in_the_quantization_of_its_target(
+    tiny: TinyStudent, bundles: Path, model: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(bundles, tmp_path / "out"))
+
+    exported = Exporter(tiny.student, tiny.dataset, out, writer=model).export(read_target("browser-wasm"), Release())
+
+    entry = exported.manifest.language_model
+    assert entry is not None
+    assert (entry.file, entry.context, entry.prompt) == ("reasons.gguf", 512, "facts-v1")
+    assert (exported.path / entry.file).read_bytes()[:4] == b"GGUF"
+
+
+@pytest.mark.slow
+def test_a_stored_model_is_found_again(model: Path, tmp_path: Path) -> None:
+    first = store_model(model, "Q8_0", Parts(tmp_path))
+    made = first.path.stat().st_mtime_ns
+
+    again = store_model(model, "Q8_0", Parts(tmp_path))
+
+    assert again == first
+    assert again.path.stat().st_mtime_ns == made
+
+
+def test_a_changed_weight_changes_the_digest_of_a_model(model: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(model, tmp_path / "copy"))
+    weights = next(copy.glob("*.safetensors"))
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+
+    assert folder_digest(copy) != folder_digest(model)
+    assert folder_digest(model) == folder_digest(Path(shutil.copytree(model, tmp_path / "same")))
+
+
+def test_each_model_is_taught_in_a_folder_of_its_own(
+    tiny: TinyStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_writer(
+        dataset: Dataset, out: Path, config: WriterConfig, *, language_model: str | None = None, shown: bool = True
+    ) -> Path:
+        return out / "model"
+
+    monkeypatch.setattr(writer, "train_writer", train_writer)
+
+    own, again, other = (writer_folder(tiny.dataset, tmp_path, name) for name in (None, None, "somebody/model"))
+
+    assert own == again
+    assert own != other
+    assert {own.parent.parent, other.parent.parent} == {tmp_path / "reasons"}
