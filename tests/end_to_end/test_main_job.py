@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,13 @@ from tests.tiny_shop import write_shop
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def pocketrec(*arguments: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+def pocketrec(*arguments: str | Path | int, typed: str = "") -> subprocess.CompletedProcess[str]:
     command = [*POCKETREC, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500, input=typed)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's folder after the main job on a tiny shop."""
     folder = tmp_path_factory.mktemp("main-job")
     done = pocketrec("demo", "--data", write_shop(folder / "shop"), "--out", folder / "demo", "--no-serve")

@@ -13,11 +13,12 @@ from tests.tiny_dataset import make_dataset
 from tests.tiny_language_model import make_language_model
 from train.reasons import tuning
 from train.reasons.batches import IGNORED, Encoded, batch_plan, collate
-from train.reasons.writer import WriterConfig, merge, train_writer
+from train.reasons.lora import merge
+from train.reasons.writer import WriterConfig, train_writer
 
 DATASET = make_dataset()
 QUICK = WriterConfig(
-    n_examples=60, vocabulary_size=320, n_layers=1, feed_dim=256, n_steps=6, n_lora_steps=4, batch_size=2, context=512,
+    n_examples=60, vocabulary_size=320, n_layers=1, n_steps=6, n_lora_steps=4, batch_size=2, context=512,
     save_every=2,
 )  # fmt: skip
 
@@ -31,33 +32,36 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def test_a_run_leaves_model_adapter_and_figures(tmp_path: Path) -> None:
-    folder = train_writer(DATASET, tmp_path / "writer", QUICK, shown=False)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("writer") / "run"
+    train_writer(DATASET, folder, QUICK, shown=False)
+    return folder
 
-    figures = json.loads((tmp_path / "writer" / "metrics.json").read_text())
-    assert folder == tmp_path / "writer" / "model"
-    assert {path.name for path in folder.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
-    assert (tmp_path / "writer" / "adapter" / "adapter_model.safetensors").is_file()
+
+def test_a_run_leaves_model_adapter_and_figures(whole: Path) -> None:
+    figures = json.loads((whole / "metrics.json").read_text())
+    files = {path.name for path in (whole / "model").iterdir()}
+
+    assert files >= {"config.json", "model.safetensors", "tokenizer.json"}
+    assert (whole / "adapter" / "adapter_model.safetensors").is_file()
     assert figures["n_examples"] == 60
     assert 0.0 <= figures["greedy_allowed"] <= 1.0
-    assert not list((tmp_path / "writer").glob("*.safetensors"))
+    assert not list(whole.glob("*.safetensors"))
 
 
-def test_the_writer_learns(tmp_path: Path) -> None:
-    config = replace(QUICK, n_steps=40)
+def test_the_writer_learns(whole: Path, tmp_path: Path) -> None:
+    train_writer(DATASET, tmp_path / "run", replace(QUICK, n_steps=40), shown=False)
 
-    train_writer(DATASET, tmp_path / "long", config, shown=False)
-    train_writer(DATASET, tmp_path / "short", QUICK, shown=False)
-
-    long, short = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("long", "short"))
+    long, short = (json.loads((run / "metrics.json").read_text()) for run in (tmp_path / "run", whole))
     assert long["text_loss"] < 0.8 * short["text_loss"]
 
 
 @pytest.mark.parametrize("stops_after", [1, 3, 5, 6, 8])
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
-    stops_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stops_after: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train_writer(DATASET, tmp_path / "whole", QUICK, shown=False)
     take_a_step, taken = tuning._step, 0
 
     def step_until_the_plug_is_pulled(*arguments: object) -> float:
@@ -73,22 +77,19 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
     monkeypatch.undo()
     resumed = train_writer(DATASET, tmp_path / "killed", QUICK, shown=False)
 
-    for name, value in weights(whole).items():
+    for name, value in weights(whole / "model").items():
         torch.testing.assert_close(weights(resumed)[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_a_finished_run_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train_writer(DATASET, tmp_path, QUICK, shown=False)
+def test_a_finished_run_is_not_done_again(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "_step", lambda *_: pytest.fail("it trained again"))
 
-    assert train_writer(DATASET, tmp_path, QUICK, shown=False) == tmp_path / "model"
+    assert train_writer(DATASET, whole, QUICK, shown=False) == whole / "model"
 
 
-def test_a_folder_with_other_settings_is_not_overwritten(tmp_path: Path) -> None:
-    train_writer(DATASET, tmp_path, QUICK, shown=False)
-
+def test_a_folder_with_other_settings_is_not_overwritten(whole: Path) -> None:
     with pytest.raises(RunError, match="other settings"):
-        train_writer(DATASET, tmp_path, replace(QUICK, seed=1), shown=False)
+        train_writer(DATASET, whole, replace(QUICK, seed=1), shown=False)
 
 
 def test_a_model_from_elsewhere_is_tuned_in_place_of_a_new_one(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_a_weight_beyond_float16_is_refused() -> None:
         merge(Tuned())
 
 
-@pytest.mark.parametrize("change", [{"dim": 128}, {"feed_dim": 300}, {"n_lora_steps": 0}, {"batch_size": 0}])
+@pytest.mark.parametrize("change", [{"dim": 128}, {"n_lora_steps": 0}, {"batch_size": 0}])
 def test_a_configuration_that_cannot_work_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         replace(QUICK, **change)
