@@ -57,18 +57,7 @@ def test_train_distill_and_evaluate_agree_about_their_figures(tmp_path: Path) ->
 
 def test_a_training_killed_in_the_middle_is_resumed_by_the_same_command(tmp_path: Path) -> None:
     shop, run = write_shop(tmp_path / "shop", n_users=400), tmp_path / "run"
-    arguments: list[str | Path | int] = [
-        "train",
-        "--data",
-        shop,
-        "--out",
-        run,
-        "--dim",
-        32,
-        "--max-epochs",
-        12,
-        "--resume",
-    ]
+    arguments = ["train", "--data", str(shop), "--out", str(run), "--dim", "32", "--max-epochs", "12", "--resume"]
     command = [*POCKETREC, *arguments]
 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
