@@ -52,7 +52,7 @@ web_demo/node_modules/.ready: web_demo/package.json web_demo/package-lock.json
 	cd web_demo && npm ci --no-audit --no-fund
 	@touch $@
 
-web_demo/dist/index.html: web_demo/node_modules/.ready $(shell find web_demo/src web_demo/public web_demo/scripts web_demo/*.ts web_demo/*.html web_demo/*.json -type f 2>/dev/null)
+web_demo/dist/index.html: web_demo/node_modules/.ready edge_runtime/reasons/phrases.json $(shell find web_demo/src web_demo/public web_demo/scripts web_demo/*.ts web_demo/*.html web_demo/*.json -type f 2>/dev/null)
 	cd web_demo && npm run --silent build
 	@touch $@
 

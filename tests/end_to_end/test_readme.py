@@ -1,0 +1,69 @@
+"""What the README tells a newcomer to type works as it stands: each command, the Python example, each target."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live_server import POCKETREC, serving
+from tests.tiny_shop import write_shop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def typed_lines() -> list[str]:
+    lines = [line.split("  #")[0].strip() for _, block in BLOCKS for line in block.splitlines()]
+    return [line for line in lines if line.startswith("pocketrec ")]
+
+
+def test_every_command_works_in_the_order_of_the_page(tmp_path: Path) -> None:
+    write_shop(tmp_path / "my-shop")
+    lines = typed_lines()
+    assert len(lines) >= 10
+    start = lines.index("pocketrec serve bundles")
+
+    for line in lines[:start]:
+        run(line, tmp_path)
+    with serving(tmp_path / "bundles") as server:
+        for line in lines[start + 1 :]:
+            run(line.replace("http://127.0.0.1:8000", server.url), tmp_path)
+
+
+def run(line: str, folder: Path) -> None:
+    """Run one line; a session in the terminal is left at once."""
+    words = line.replace("ID,ID", "i1,i2").split()[1:]
+    done = subprocess.run(
+        [*POCKETREC, *words], cwd=folder, input="quit\n", capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    from tests.tiny_bundle import make_tiny_bundle
+
+    make_tiny_bundle(tmp_path / "bundle")
+    (example,) = [block for language, block in BLOCKS if language == "python"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 10
+
+
+def test_every_make_target_that_is_named_exists_and_ci_calls_the_same(tmp_path: Path) -> None:
+    root = README.parent
+    makefile = (root / "Makefile").read_text("utf-8")
+    named = set(re.findall(r"^make ([a-z-]+)", "\n".join(block for _, block in BLOCKS), re.MULTILINE))
+
+    assert {"demo", "test", "check"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    called = (root / ".ci" / "run").read_text("utf-8")
+    assert all(f"make {target}" in called for target in ("demo", "test", "check"))

@@ -1,0 +1,23 @@
+"""Writes what the browser runtime's own tests read: ``python -m tests.web_demo.bundles FOLDER``.
+
+``FOLDER/good`` is a complete bundle, ``FOLDER/malformed/*`` are those of `tests.attacks`, and ``FOLDER/index.json``
+lists them.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from tests.attacks import attacks
+from tests.tiny_bundle import make_tiny_bundle
+
+
+def main(folder: Path) -> None:
+    """Write the bundles."""
+    make_tiny_bundle(folder / "good", pictures=True, target="browser-wasm")
+    malformed = [{"name": name, "folder": str(path)} for name, path in attacks(folder / "malformed")]
+    (folder / "index.json").write_text(json.dumps(malformed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,121 @@
+"""A shop, a real server for it, and a real browser."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.live_server import LiveServer, serving
+from tests.tiny_bundle import Shape, make_tiny_bundle, tiny_contents
+from tests.tiny_onnx import ONNX_VARIANT, tiny_onnx
+from tests.web_demo.shop_page import ShopPage
+
+CHECKOUT = Path(__file__).parents[2]
+TARGET = "browser-wasm"
+CHROMIUM_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def write_shop(root: Path, *, seed: int = 0, release: int = 1, n_items: int = 40) -> Path:
+    """Write the page's bundle into ``root``: ONNX Runtime first, the reference engine below it, and pictures."""
+    _, contents = tiny_contents(
+        n_items=n_items, seed=seed, target=TARGET, shape=Shape(), release=release, name="tiny shop"
+    )
+    manifest = make_tiny_bundle(root / TARGET, n_items=n_items, seed=seed, target=TARGET, release=release)
+    graph = tiny_onnx(contents["encoder.safetensors"][1], manifest.encoder)
+    make_tiny_bundle(
+        root / TARGET,
+        n_items=n_items,
+        seed=seed,
+        target=TARGET,
+        release=release,
+        pictures=True,
+        engines=(ONNX_VARIANT,),
+        extra={"encoder.onnx": ("encoder", graph)},
+    )
+    return root
+
+
+@pytest.fixture(scope="session")
+def built_page() -> Path:
+    """Return the folder of the built page."""
+    dist = CHECKOUT / "web_demo" / "dist"
+    if not (dist / "index.html").is_file():
+        pytest.fail(f"{dist} holds no built page; run `make web`", pytrace=False)
+    return dist
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of bundles that nobody writes into."""
+    return write_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Debian's Chromium."""
+    expect.set_options(timeout=15_000)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
+        yield running
+        running.close()
+
+
+def chromium_path() -> str:
+    """Return where Chromium is."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("chromium is missing; run `make chromium`", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(shop: Path, built_page: Path) -> Iterator[LiveServer]:
+    """Serve the shop; nobody stops it."""
+    with serving(shop, "--web", str(built_page)) as running:
+        yield running
+
+
+@pytest.fixture
+def hosts() -> set[str]:
+    """Return where requests went; filled by ``context``, its service workers included."""
+    return set()
+
+
+@pytest.fixture
+def context(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
+    """Return a browser profile of its own."""
+    fresh = browser.new_context(viewport={"width": 1280, "height": 900})
+    fresh.set_default_timeout(20_000)
+    fresh.on("request", lambda request: hosts.add(urlsplit(request.url).hostname or urlsplit(request.url).scheme))
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """Return what the page's console says of errors; filled by ``tab``."""
+    return []
+
+
+@pytest.fixture
+def tab(context: BrowserContext, complaints: list[str]) -> ShopPage:
+    """Return one tab, blank."""
+    return listening(context.new_page(), complaints)
+
+
+def listening(page: Page, complaints: list[str]) -> ShopPage:
+    """Note every error of a page, those of its policy included."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return ShopPage(page)

@@ -1,0 +1,93 @@
+"""The page as a person meets it: what is read on it, and what can be done."""
+
+import re
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page, expect
+
+WAIT_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShopPage:
+    """One tab."""
+
+    page: Page
+
+    def open(self, url: str) -> None:
+        """Load the page and wait for its list."""
+        self.page.goto(url)
+        self.wait_for_list()
+
+    def reload(self) -> None:
+        """Load it again and wait for its list."""
+        self.page.reload()
+        self.wait_for_list()
+
+    def wait_for_list(self) -> None:
+        """Wait until cards have taken the place of the skeletons."""
+        expect(self.cards.first).to_be_visible(timeout=WAIT_MS)
+
+    def wait_until_offline_ready(self) -> None:
+        """Wait until everything is stored, the page itself included."""
+        expect(self.standing).to_have_text("Ready, works offline", timeout=WAIT_MS)
+        # Evaluated, not waited for: Playwright's own waiting needs an eval that the page's policy forbids.
+        self.page.evaluate(
+            """() => navigator.serviceWorker.controller !== null ? null : new Promise((resolve) => {
+                navigator.serviceWorker.addEventListener("controllerchange", () => resolve(null));
+            })"""
+        )
+
+    @property
+    def cards(self) -> Locator:
+        return self.page.locator(".cards article")
+
+    @property
+    def standing(self) -> Locator:
+        """The pill that says how things stand."""
+        return self.page.locator("header [role=status]")
+
+    @property
+    def notices(self) -> Locator:
+        return self.page.get_by_role("complementary", name="Notices")
+
+    @property
+    def history(self) -> Locator:
+        return self.page.locator(".history .chip .name")
+
+    @property
+    def hood(self) -> Locator:
+        return self.page.locator("details.hood")
+
+    def titles(self) -> list[str]:
+        """Return the titles of the list, in order."""
+        return self.page.locator(".cards h3").all_inner_texts()
+
+    def reasons(self) -> list[str]:
+        """Return the reasons of the list, in order."""
+        return self.page.locator(".cards .reason").all_inner_texts()
+
+    def remembered(self) -> list[str]:
+        """Return the titles of the history, newest first."""
+        return self.history.all_inner_texts()
+
+    def mark(self, title: str) -> None:
+        """Ask for more like an item of the list, and wait until the list has followed."""
+        self.page.get_by_role("button", name=f"More like this: {title}", exact=True).click()
+        expect(self.history.filter(has_text=title)).to_be_visible()
+        expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)
+
+    def hide(self, title: str) -> None:
+        """Say that an item of the list is not for one."""
+        self.page.get_by_role("button", name=f"Not for me: {title}", exact=True).click()
+        expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)
+
+    def open_hood(self) -> str:
+        """Unfold the engineers' part and return its text."""
+        if self.hood.get_attribute("open") is None:
+            self.hood.locator("summary").click()
+        return self.hood.inner_text()
+
+    def wait_for_engine(self, name: str) -> None:
+        """Wait until this engine makes the lists."""
+        expect(self.hood.locator("summary")).to_contain_text(re.compile(name), timeout=WAIT_MS)

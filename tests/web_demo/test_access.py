@@ -1,0 +1,162 @@
+"""The page by keyboard, by screen reader, small, wide, dark, and without jumps."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.live_server import LiveServer
+from tests.web_demo.conftest import CHECKOUT
+from tests.web_demo.shop_page import ShopPage
+
+pytestmark = pytest.mark.browser
+
+AXE = CHECKOUT / "web_demo" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def violations(tab: ShopPage) -> list[str]:
+    """Return what axe finds, a line a rule and place."""
+    # Evaluated, not added as a script: the page's policy forbids the latter, as it should.
+    tab.page.evaluate(AXE.read_text("utf-8"))
+    found: dict[str, Any] = tab.page.evaluate(
+        "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
+    )
+    assert found["passes"], "axe looked at nothing"
+    return [
+        f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def _nothing(tab: ShopPage) -> None:
+    assert tab.cards.count() == 6
+
+
+def _marked(tab: ShopPage) -> None:
+    tab.mark(tab.titles()[0])
+    tab.hide(tab.titles()[0])
+    tab.open_hood()
+    tab.page.get_by_role("button", name="Forget me").click()
+
+
+def _why(tab: ShopPage) -> None:
+    tab.page.locator("[data-action=why]").first.click()
+    expect(tab.page.get_by_role("dialog").locator(".facts li").first).to_be_visible()
+
+
+def _search(tab: ShopPage) -> None:
+    tab.page.get_by_label("Search the shop").fill("so")
+    expect(tab.page.locator("#search-hits button").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("go", [_nothing, _marked, _why, _search])
+def test_axe_finds_nothing(
+    tab: ShopPage, server: LiveServer, go: Callable[[ShopPage], None], scheme: Literal["light", "dark"]
+) -> None:
+    tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    tab.open(server.url)
+    tab.wait_until_offline_ready()
+
+    go(tab)
+
+    assert violations(tab) == []
+
+
+def test_axe_finds_nothing_where_the_shop_is_shut(tab: ShopPage, built_page: Path, server: LiveServer) -> None:
+    tab.page.context.route("**/v1/**", lambda route: route.fulfill(status=503))
+    tab.page.goto(server.url)
+    expect(tab.page.get_by_role("alert")).to_be_visible()
+
+    assert violations(tab) == []
+
+
+def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
+    page = tab.page
+    tab.open(server.url)
+    starters = tab.titles()
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Search the shop")).to_be_focused()
+    page.keyboard.type("cream")
+    expect(page.locator("#search-hits button").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#search-hits button").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tab.history).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("#search-hits")).to_be_hidden()
+    expect(page.get_by_label("Search the shop")).to_be_focused()
+
+    page.keyboard.press("Tab")
+    expect(page.locator(".history .remove")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-action=more]").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tab.history).to_have_count(2)
+    expect(page.locator("[data-action=more]").first).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("[data-action=why]").first).to_be_focused()
+    assert tab.titles() != starters
+
+
+def test_a_screen_reader_hears_that_the_list_has_changed(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+
+    tab.mark(tab.titles()[0])
+
+    heard = tab.page.locator(".shelf [role=status]")
+    expect(heard).to_contain_text("The list has changed: 12 items, first")
+    expect(heard).to_contain_text(tab.titles()[0])
+
+
+@pytest.mark.parametrize("width", [360, 768, 1600])
+def test_no_width_needs_sideways_scrolling(tab: ShopPage, server: LiveServer, width: int) -> None:
+    tab.page.set_viewport_size({"width": width, "height": 800})
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    tab.open_hood()
+
+    wider: int = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+    assert wider <= 0
+
+
+def test_nothing_jumps_while_the_page_loads(tab: ShopPage, server: LiveServer) -> None:
+    tab.page.add_init_script(
+        """window.shift = 0;
+        new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) window.shift += entry.value;
+        }).observe({ type: 'layout-shift', buffered: true });"""
+    )
+
+    tab.open(server.url)
+    tab.wait_until_offline_ready()
+
+    assert tab.page.evaluate("window.shift") < 0.02
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
+def test_cards_glide_unless_less_motion_is_asked_for(
+    tab: ShopPage, server: LiveServer, motion: Literal["no-preference", "reduce"], moves: bool
+) -> None:
+    tab.page.emulate_media(reduced_motion=motion)
+    tab.page.add_init_script(
+        """window.played = 0;
+        const animate = Element.prototype.animate;
+        Element.prototype.animate = function (...args) { window.played++; return animate.apply(this, args); };"""
+    )
+    tab.open(server.url)
+
+    tab.mark(tab.titles()[0])
+
+    assert (tab.page.evaluate("window.played") > 0) is moves

@@ -1,0 +1,185 @@
+"""The page without network, with bad files, and after an update."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from edge_runtime.bundle import open_folder
+from tests.live_server import LiveServer, serving
+from tests.slow_proxy import SlowProxy
+from tests.web_demo.conftest import CHROMIUM_FLAGS, TARGET, chromium_path, write_shop
+from tests.web_demo.shop_page import WAIT_MS, ShopPage
+
+pytestmark = pytest.mark.browser
+
+
+def test_with_the_server_shut_down_the_page_works_as_before(
+    tab: ShopPage, changing: LiveServer, complaints: list[str]
+) -> None:
+    tab.open(changing.url)
+    tab.mark(tab.titles()[0])
+    tab.wait_until_offline_ready()
+    before = tab.titles(), tab.remembered()
+    changing.stop()
+
+    tab.reload()
+
+    expect(tab.cards).to_have_count(12)
+    assert (tab.titles(), tab.remembered()) == before
+    expect(tab.standing).to_have_text("Offline, all works", timeout=WAIT_MS)
+    tab.wait_for_engine("onnxruntime")
+    title = tab.titles()[3]
+    tab.mark(title)
+    assert tab.remembered()[0] == title
+    expect(tab.page.locator(".cards img").first).to_be_visible()
+    assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in complaints)
+
+
+def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, "--web", str(built_page)) as empty:
+        tab.page.goto(empty.url)
+
+        alert = tab.page.get_by_role("alert")
+        expect(alert).to_contain_text("The shop cannot be reached")
+        expect(alert.get_by_role("button", name="Try again")).to_be_visible()
+
+
+@pytest.fixture
+def wire(server: LiveServer) -> Iterator[SlowProxy]:
+    """Return a wire to the server that may change what passes."""
+    proxy = SlowProxy(server.url)
+    yield proxy
+    proxy.close()
+
+
+def flipping(shop: Path, name: str) -> bytes:
+    """Return some bytes that stand in one file of the shop alone."""
+    folder = open_folder(shop / TARGET)
+    data = folder.read(folder.manifest.file(name))
+    return data[-40:]
+
+
+@pytest.mark.parametrize("name", ["codes.safetensors", "items.json.z", "golden.safetensors"])
+def test_a_flipped_byte_on_the_way_is_refused_and_said(tab: ShopPage, wire: SlowProxy, shop: Path, name: str) -> None:
+    good = flipping(shop, name)
+    wire.change = lambda piece: piece.replace(good, good[:20] + bytes([good[20] ^ 1]) + good[21:])
+
+    tab.page.goto(wire.url)
+
+    alert = tab.page.get_by_role("alert")
+    expect(alert).to_contain_text("The shop was refused", timeout=WAIT_MS)
+    expect(alert).to_contain_text(name)
+    assert tab.cards.count() == 0
+    wire.change = bytes
+    alert.get_by_role("button", name="Try again").click()
+    tab.wait_for_list()
+
+
+def test_an_engine_whose_file_was_changed_is_not_used_and_the_page_says_why(
+    tab: ShopPage, wire: SlowProxy, shop: Path
+) -> None:
+    good = flipping(shop, "encoder.onnx")
+    wire.change = lambda piece: piece.replace(good, good[:20] + bytes([good[20] ^ 1]) + good[21:])
+
+    tab.open(wire.url)
+    tab.mark(tab.titles()[0])
+
+    expect(tab.notices).to_contain_text("encoder.onnx", timeout=WAIT_MS)
+    tab.open_hood()
+    failed = tab.hood.locator(".rungs li").first
+    expect(failed).to_contain_text("failed")
+    expect(failed).to_contain_text("encoder.onnx: found sha256")
+    assert "reference" in tab.hood.locator(".rungs .used").inner_text()
+
+
+@pytest.fixture
+def changing(built_page: Path, tmp_path: Path) -> Iterator[LiveServer]:
+    """Serve a shop of this test's own, in ``tmp_path``; it may be changed, and the server stopped."""
+    write_shop(tmp_path)
+    with serving(tmp_path, "--web", str(built_page)) as running:
+        yield running
+
+
+def test_an_update_is_fetched_tried_and_then_used_on_request(
+    tab: ShopPage, changing: LiveServer, tmp_path: Path
+) -> None:
+    tab.open(changing.url)
+    tab.mark(tab.titles()[0])
+    tab.wait_until_offline_ready()
+    before = tab.titles()
+    write_shop(tmp_path, seed=5, release=2)
+
+    _check_until(tab, "A newer shelf is ready: release 2")
+    assert tab.titles() == before
+    tab.notices.get_by_role("button", name="Use it now").click()
+
+    expect(tab.hood).to_contain_text("tiny shop, release 2", use_inner_text=False)
+    expect(tab.page.locator(".cards h3").first).not_to_have_text(before[0])
+
+
+def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_removed(
+    tab: ShopPage, changing: LiveServer, tmp_path: Path
+) -> None:
+    tab.open(changing.url)
+    tab.page.get_by_label("Search the shop").fill("39")
+    tab.page.locator("#search-hits button").first.click()
+    expect(tab.history).to_have_count(1)
+    tab.wait_until_offline_ready()
+    write_shop(tmp_path, n_items=20, release=2)
+
+    _check_until(tab, "release 2")
+    tab.notices.get_by_role("button", name="Use it now").click()
+
+    expect(tab.history).to_contain_text(["no longer in this shop"])
+    tab.page.get_by_role("button", name="Remove item-39").click()
+    expect(tab.history).to_have_count(0)
+
+
+def test_an_update_with_a_flipped_byte_is_refused_and_the_shelf_stays(
+    tab: ShopPage, changing: LiveServer, tmp_path: Path, context: BrowserContext
+) -> None:
+    wire = SlowProxy(changing.url)
+    tab.open(wire.url)
+    tab.mark(tab.titles()[0])
+    tab.wait_until_offline_ready()
+    before = tab.titles()
+    write_shop(tmp_path, seed=5, release=2)
+    good = flipping(tmp_path, "codes.safetensors")
+    wire.change = lambda piece: piece.replace(good, good[:20] + bytes([good[20] ^ 1]) + good[21:])
+
+    _check_until(tab, "An update was refused, your shelf stays as it is: codes.safetensors")
+    assert tab.titles() == before
+    tab.reload()
+
+    expect(tab.cards).to_have_count(12)
+    assert tab.titles() == before
+    wire.close()
+
+
+def _check_until(tab: ShopPage, notice: str) -> None:
+    """Ask for updates until the server has noticed its new release."""
+    tab.open_hood()
+    for _ in range(20):
+        tab.hood.get_by_role("button", name="Check now").click()
+        tab.page.wait_for_timeout(500)
+        if notice in tab.notices.inner_text():
+            return
+    raise AssertionError(f"never read {notice!r}, but {tab.notices.inner_text()!r}, {tab.hood.inner_text()!r}")
+
+
+def test_without_webassembly_the_reference_engine_serves_and_the_page_says_why(
+    browser: Browser, server: LiveServer
+) -> None:
+    flags = [*CHROMIUM_FLAGS, "--js-flags=--jitless"]
+    bare = browser.browser_type.launch(executable_path=chromium_path(), args=flags)
+    tab = ShopPage(bare.new_page())
+
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+
+    tab.wait_for_engine("reference")
+    tab.open_hood()
+    expect(tab.hood.locator(".rungs li").first).to_contain_text("this browser has no WebAssembly SIMD")
+    bare.close()

@@ -1,0 +1,220 @@
+"""What a person can do on the page, in a real browser against a real server."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from edge_runtime import Recommender
+from tests.live_server import LiveServer
+from tests.web_demo.conftest import TARGET
+from tests.web_demo.shop_page import ShopPage
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_first_visit_shows_six_popular_items_with_a_reason_each(
+    tab: ShopPage, server: LiveServer, shop: Path, complaints: list[str]
+) -> None:
+    tab.open(server.url)
+
+    with Recommender.open(shop / TARGET) as recommender:
+        expected = [item.title for item in recommender.recommend(6)]
+    assert tab.titles() == expected
+    assert all(reason.endswith(".") for reason in tab.reasons())
+    assert complaints == []
+
+
+def test_the_list_follows_what_is_marked_and_is_the_one_that_python_computes(
+    tab: ShopPage, server: LiveServer, shop: Path
+) -> None:
+    tab.open(server.url)
+    marked = []
+
+    for place in (1, 0, 4):
+        marked.append(tab.titles()[place])
+        tab.mark(marked[-1])
+
+    with Recommender.open(shop / TARGET) as recommender:
+        ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
+        history = [ids[title] for title in marked]
+        expected = recommender.recommend(12, history=history)
+        reasons = [recommender.explain(item.item_id, history=history).text for item in expected]
+    assert tab.titles() == [item.title for item in expected]
+    assert tab.reasons() == reasons
+    assert tab.remembered() == marked[::-1]
+
+
+def _columns(recommender: Recommender) -> tuple[list[str], list[str]]:
+    return recommender.items.item_id, recommender.items.title
+
+
+def test_the_facts_in_a_reason_are_marked(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+
+    for reason in tab.page.locator(".cards .reason").all():
+        assert reason.locator("mark").count() > 0, reason.inner_text()
+
+
+def test_a_reload_keeps_the_history_and_the_list(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[1])
+    tab.wait_for_engine("onnxruntime")
+    before = tab.titles(), tab.remembered()
+
+    tab.reload()
+
+    expect(tab.cards).to_have_count(12)
+    assert (tab.titles(), tab.remembered()) == before
+
+
+def test_what_is_not_for_one_stays_hidden_until_it_is_asked_for_again(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    unwanted = tab.titles()[0]
+
+    tab.hide(unwanted)
+    tab.reload()
+
+    assert unwanted not in tab.titles()
+    tab.page.get_by_role("button", name="Show again").click()
+    expect(tab.page.locator(".cards h3").get_by_text(unwanted, exact=True)).to_be_visible()
+
+
+def test_hiding_can_be_undone_at_once(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    before = tab.titles()
+
+    tab.hide(before[2])
+    tab.notices.get_by_role("button", name="Undo").click()
+
+    expect(tab.page.locator(".cards h3").get_by_text(before[2], exact=True)).to_be_visible()
+    assert tab.titles() == before
+
+
+def test_an_item_can_be_taken_out_of_the_history(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    starters = tab.titles()
+    tab.mark(starters[0])
+
+    tab.page.get_by_role("button", name=f"Remove {starters[0]}").click()
+
+    expect(tab.history).to_have_count(0)
+    expect(tab.cards).to_have_count(6)
+    assert tab.titles() == starters
+
+
+def test_search_finds_titles_as_one_types_and_marks_them(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+
+    tab.page.get_by_label("Search the shop").fill("Soap bir")
+
+    hits = tab.page.locator("#search-hits button")
+    expect(hits.first).to_contain_text("soap")
+    title = hits.first.locator(".name").evaluate("name => name.firstChild.textContent")
+    assert title.startswith("Birch")
+    hits.first.click()
+    expect(tab.history.filter(has_text=title)).to_be_visible()
+    expect(hits.first).to_have_attribute("aria-pressed", "true")
+
+
+def test_why_says_everything_that_is_known_and_nothing_else(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    title, reason = tab.titles()[0], tab.reasons()[0]
+
+    tab.page.get_by_role("button", name=f"Why? {title}").click()
+
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text(title)
+    expect(dialog).to_contain_text(reason)
+    expect(dialog).to_contain_text("It stands at place 1.")
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_picture_is_shown_where_there_is_one_and_a_drawing_elsewhere(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    expect(tab.cards).to_have_count(12)
+
+    pictures = tab.page.locator(".cards .picture")
+    expect(pictures.locator("img").first).to_be_visible()
+    expect(pictures.locator("svg").first).to_be_visible()
+    assert pictures.locator("img").count() + pictures.locator("svg").count() == 12
+
+
+def test_a_second_tab_follows_the_first(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    second = ShopPage(tab.page.context.new_page())
+    second.open(server.url)
+    title = tab.titles()[0]
+
+    tab.mark(title)
+
+    expect(second.history.filter(has_text=title)).to_be_visible()
+    assert second.titles() == tab.titles()
+
+
+def test_forget_me_leaves_nothing_about_the_person(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    tab.hide(tab.titles()[0])
+
+    tab.page.get_by_role("button", name="Forget me").click()
+    tab.page.get_by_role("button", name="Delete", exact=True).click()
+
+    expect(tab.page.get_by_text("Forgotten. Nothing about you is left here.")).to_be_visible()
+    assert tab.remembered() == []
+    expect(tab.cards).to_have_count(6)
+    assert _stored_events(tab) == 0
+
+
+def test_forget_me_asks_before_it_deletes(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    title = tab.titles()[0]
+    tab.mark(title)
+
+    tab.page.get_by_role("button", name="Forget me").click()
+    tab.page.get_by_role("button", name="Keep").click()
+
+    assert tab.remembered() == [title]
+    assert _stored_events(tab) == 1
+
+
+def _stored_events(tab: ShopPage) -> int:
+    """Count what IndexedDB holds, whatever the databases and stores are called."""
+    counted: int = tab.page.evaluate(
+        """async () => {
+            let total = 0;
+            for (const { name } of await indexedDB.databases()) {
+                const database = await new Promise((resolve, reject) => {
+                    const request = indexedDB.open(name);
+                    request.onsuccess = () => resolve(request.result);
+                    request.onerror = () => reject(request.error);
+                });
+                for (const store of database.objectStoreNames) {
+                    total += await new Promise((resolve) => {
+                        const request = database.transaction(store).objectStore(store).count();
+                        request.onsuccess = () => resolve(request.result);
+                    });
+                }
+                database.close();
+            }
+            return total;
+        }"""
+    )
+    return counted
+
+
+def test_nothing_is_sent_and_nobody_else_is_asked(tab: ShopPage, server: LiveServer, hosts: set[str]) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    tab.hide(tab.titles()[0])
+    tab.wait_until_offline_ready()
+
+    knows = tab.page.get_by_role("region", name="What this page knows")
+
+    expect(knows).to_contain_text("Sent since loading0 bytes")
+    expect(knows).to_contain_text("none from elsewhere")
+    assert hosts <= {"127.0.0.1", "data", "blob"}

@@ -1,0 +1,69 @@
+import { useState } from "preact/hooks";
+import type { EventName } from "../runtime/history";
+import type { Card, HistoryEntry, Hit, Marks } from "../worker/protocol";
+import type { Ask, View } from "./client";
+import { Header } from "./Header";
+import { History } from "./History";
+import { Hood } from "./Hood";
+import { Knows } from "./Knows";
+import { type Hidden, Notices } from "./Notices";
+import { PictureSource } from "./Picture";
+import { Search } from "./Search";
+import { Shelf } from "./Shelf";
+import { WhyDialog } from "./WhyDialog";
+
+const NO_MARKS: Marks = { entries: [], hidden: [] };
+
+/** The page: what a person sees first stands first. */
+export function App({ view, ask }: { view: View; ask: Ask }) {
+  const [asked, setAsked] = useState<Card | null>(null);
+  const [hidden, setHidden] = useState<Hidden | null>(null);
+  const marks = view.marks ?? NO_MARKS;
+  const mark = (itemId: string, event: EventName) => void ask("mark", { itemId, event }).catch(() => undefined);
+  const unmark = (entries: readonly HistoryEntry[]) => {
+    void ask("unmark", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
+  };
+  const hide = (card: Card) => {
+    mark(card.itemId, "dislike");
+    setHidden({ itemId: card.itemId, title: card.title });
+  };
+  const undoHide = (itemId: string) => unmark(marks.hidden.filter((entry) => entry.itemId === itemId));
+  const toggle = (hit: Hit) => {
+    if (hit.marked) unmark([...marks.entries, ...marks.hidden].filter(({ itemId }) => itemId === hit.itemId));
+    else mark(hit.itemId, "like");
+  };
+  return (
+    <PictureSource ask={ask} release={view.opening.state === "ready" ? view.opening.release : null}>
+      <div class="page">
+        <Header view={view} />
+        <main>
+          <section class="intro" aria-labelledby="intro-title">
+            <h1 id="intro-title">A shelf that learns from you</h1>
+            <p class="lead">
+              Mark what you like. The list follows at once, on this device, and nothing you do is sent anywhere.
+            </p>
+            <Search ask={ask} ready={view.opening.state === "ready"} marks={marks} onChoose={toggle} />
+          </section>
+          <History marks={view.marks} onRemove={unmark} />
+          <Shelf
+            view={view}
+            onMore={(card) => mark(card.itemId, "like")}
+            onHide={hide}
+            onWhy={setAsked}
+            onRetry={() => location.reload()}
+          />
+          <Knows knows={view.knows} traffic={view.traffic} onForget={() => ask("forget", null)} />
+          <Hood view={view} onCheck={() => void ask("checkUpdate", null).catch(() => undefined)} />
+        </main>
+        <Notices
+          view={view}
+          hidden={hidden}
+          onUndo={undoHide}
+          onDone={() => setHidden(null)}
+          onUpdate={() => void ask("useUpdate", null).catch(() => undefined)}
+        />
+        <WhyDialog card={asked} ask={ask} onClose={() => setAsked(null)} />
+      </div>
+    </PictureSource>
+  );
+}

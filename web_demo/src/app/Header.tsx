@@ -1,0 +1,32 @@
+import type { View } from "./client";
+
+/** The shop's name, and in one pill how things stand. */
+export function Header({ view }: { view: View }) {
+  const { tone, text } = standing(view);
+  const name = view.opening.state === "ready" ? view.opening.release.name : "";
+  return (
+    <header class="top">
+      <a class="brand" href="./" aria-label="pocketrec, home">
+        <svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true">
+          <rect width="32" height="32" rx="8" fill="var(--accent)" />
+          <path d="M8 10h16v7a8 8 0 0 1-16 0z" fill="var(--surface)" />
+          <circle cx="16" cy="16" r="3" fill="var(--accent)" />
+        </svg>
+        <span>pocketrec</span>
+      </a>
+      <span class="shop">{name}</span>
+      <p class={`pill ${tone}`} role="status">
+        <span class="dot" aria-hidden="true" />
+        {text}
+      </p>
+    </header>
+  );
+}
+
+function standing({ opening, online, update, knows }: View): { tone: "calm" | "good" | "away"; text: string } {
+  if (opening.state === "failed") return { tone: "away", text: "Not open" };
+  if (!online || update.state === "unreachable") return { tone: "away", text: "Offline, all works" };
+  if (opening.state === "opening") return { tone: "calm", text: "Opening" };
+  if (knows.offline) return { tone: "good", text: "Ready, works offline" };
+  return { tone: "calm", text: "Ready" };
+}

@@ -1,0 +1,71 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { HistoryEntry, Marks } from "../worker/protocol";
+import { useFlip } from "./flip";
+import { count } from "./format";
+import { Picture } from "./Picture";
+
+/** The strip of what was marked, newest first, each removable. It is as high when empty, so that nothing jumps. */
+export function History({
+  marks,
+  onRemove,
+}: {
+  marks: Marks | null;
+  onRemove: (entries: readonly HistoryEntry[]) => void;
+}) {
+  const list = useRef<HTMLUListElement>(null);
+  const removed = useRef<number | null>(null);
+  const { entries, hidden } = marks ?? { entries: [], hidden: [] };
+  useFlip(list, entries[0]?.id ?? 0);
+  useLayoutEffect(() => {
+    const place = removed.current;
+    removed.current = null;
+    const buttons = list.current?.querySelectorAll("button") ?? [];
+    if (place !== null) buttons[Math.min(place, buttons.length - 1)]?.focus();
+  }, [entries.length]);
+  const remove = (entry: HistoryEntry, place: number) => {
+    removed.current = place;
+    onRemove([entry]);
+  };
+  return (
+    <section class="history" aria-labelledby="history-title">
+      <div class="heading">
+        <h2 id="history-title">Your history</h2>
+        {hidden.length > 0 && (
+          <p class="hint">
+            {count(hidden.length, "item")} hidden{" "}
+            <button type="button" class="link" onClick={() => onRemove(hidden)}>
+              Show again
+            </button>
+          </p>
+        )}
+      </div>
+      {entries.length === 0 ? (
+        <p class="strip empty">
+          {marks !== null && "Nothing yet. What you mark shows here, and stays on this device."}
+        </p>
+      ) : (
+        <ul class="strip" ref={list}>
+          {entries.map((entry, place) => (
+            <li key={entry.id} data-key={entry.id} class={entry.row === null ? "chip gone" : "chip"}>
+              <Picture row={entry.row} title={entry.title} kind={entry.kind} />
+              <span class="name" title={entry.title}>
+                {entry.title}
+                {entry.row === null && <small>no longer in this shop</small>}
+              </span>
+              <button
+                type="button"
+                class="remove"
+                aria-label={`Remove ${entry.title}`}
+                onClick={() => remove(entry, place)}
+              >
+                <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+                  <path d="M3 3l10 10M13 3L3 13" />
+                </svg>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,96 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { View } from "./client";
+import { bytes } from "./format";
+
+const UNDO_MS = 8000;
+
+/** An item that has just been hidden, and may be brought back. */
+export interface Hidden {
+  readonly itemId: string;
+  readonly title: string;
+}
+
+interface Props {
+  readonly view: View;
+  readonly hidden: Hidden | null;
+  readonly onUndo: (itemId: string) => void;
+  readonly onDone: () => void;
+  readonly onUpdate: () => void;
+}
+
+/** What a person should hear of now; it lies over the page's foot, so that nothing moves. */
+export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
+  const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    if (hidden === null) return;
+    const timer = setTimeout(onDone, UNDO_MS);
+    return () => clearTimeout(timer);
+  }, [hidden]);
+  const standing = noticesOf(view).filter(({ text }) => !dismissed.has(text));
+  return (
+    <aside class="notices" aria-label="Notices">
+      <div role="status">
+        {standing.map(({ text, tone }) => (
+          <Notice key={text} tone={tone} onDismiss={() => setDismissed(new Set([...dismissed, text]))}>
+            {text}
+          </Notice>
+        ))}
+        {view.update.state === "ready" && (
+          <Notice tone="good">
+            A newer shelf is ready: release {view.update.release}, {bytes(view.update.bytes)} fetched and checked.{" "}
+            <button type="button" class="link" onClick={onUpdate}>
+              Use it now
+            </button>
+          </Notice>
+        )}
+        {hidden !== null && (
+          <Notice tone="calm" onDismiss={onDone}>
+            <span class="line">Hidden: {hidden.title}</span>
+            <button
+              type="button"
+              class="link"
+              onClick={() => {
+                onUndo(hidden.itemId);
+                onDone();
+              }}
+            >
+              Undo
+            </button>
+          </Notice>
+        )}
+      </div>
+    </aside>
+  );
+}
+
+function noticesOf({ update, problem, knows }: View): { text: string; tone: "bad" | "calm" }[] {
+  const notices: { text: string; tone: "bad" | "calm" }[] = [];
+  if (problem !== null)
+    notices.push({ tone: "bad", text: `Something was refused, the rest goes on working: ${problem}` });
+  if (update.state === "refused") {
+    notices.push({ tone: "bad", text: `An update was refused, your shelf stays as it is: ${update.why}` });
+  }
+  if (!knows.persistent) {
+    notices.push({
+      tone: "calm",
+      text: "This browser lets the page keep nothing: your marks last until this tab is closed.",
+    });
+  }
+  return notices;
+}
+
+function Notice(props: { tone: "good" | "bad" | "calm"; onDismiss?: () => void; children: ComponentChildren }) {
+  return (
+    <div class={`notice ${props.tone}`}>
+      <p>{props.children}</p>
+      {props.onDismiss !== undefined && (
+        <button type="button" class="remove" aria-label="Dismiss this notice" onClick={props.onDismiss}>
+          <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+            <path d="M3 3l10 10M13 3L3 13" />
+          </svg>
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,69 @@
+import { type ComponentChildren, createContext } from "preact";
+import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+import type { Release } from "../worker/protocol";
+import type { Ask } from "./client";
+import { Drawing } from "./Drawing";
+
+/** Pictures that have been asked for once; they do not change within a release. */
+interface Source {
+  get(row: number): Promise<string | null>;
+  known(row: number): string | null | undefined;
+}
+
+const NOTHING: Source = { get: () => Promise.resolve(null), known: () => null };
+const Pictures = createContext<Source>(NOTHING);
+
+/** Gives all pictures below it one memory. */
+export function PictureSource(props: { ask: Ask; release: Release | null; children: ComponentChildren }) {
+  const { ask, release, children } = props;
+  const source = useMemo<Source>(() => {
+    if (release === null) return NOTHING;
+    if (!release.parts.some(({ role }) => role === "pictures")) return NOTHING;
+    const known = new Map<number, string | null>();
+    return {
+      known: (row) => known.get(row),
+      get: async (row) => {
+        const url = await ask("picture", { row }).catch(() => null);
+        known.set(row, url);
+        return url;
+      },
+    };
+  }, [ask, release]);
+  return <Pictures.Provider value={source}>{children}</Pictures.Provider>;
+}
+
+/** An item's picture, or a quiet drawing of its kind; decorative, because the title stands beside it. */
+export function Picture({ row, title, kind }: { row: number | null; title: string; kind: string }) {
+  const source = useContext(Pictures);
+  const [url, setUrl] = useState<string | null | undefined>(row === null ? null : source.known(row));
+  useEffect(() => {
+    let isCurrent = true;
+    const known = row === null ? null : source.known(row);
+    setUrl(known);
+    if (known === undefined && row !== null) void source.get(row).then((found) => isCurrent && setUrl(found));
+    return () => {
+      isCurrent = false;
+    };
+  }, [source, row]);
+  if (url === undefined) return <div class="picture" />;
+  if (url === null) {
+    return (
+      <div class="picture">
+        <Drawing kind={kind} title={title} />
+      </div>
+    );
+  }
+  return (
+    <div class="picture">
+      <img src={url} alt="" onLoad={(event) => fillAround(event.currentTarget)} />
+    </div>
+  );
+}
+
+/** Give the space beside a picture of another shape the colour of its corner. */
+function fillAround(image: HTMLImageElement): void {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  context?.drawImage(image, 0, 0, 1, 1, 0, 0, 1, 1);
+  const [red, green, blue] = context?.getImageData(0, 0, 1, 1).data ?? [];
+  image.style.background = `rgb(${red} ${green} ${blue})`;
+}

@@ -1,0 +1,12 @@
+import type { Piece } from "../runtime/reasons/marked";
+
+/** A sentence with its facts marked. */
+export function Reason({ pieces }: { pieces: readonly Piece[] }) {
+  return (
+    <>
+      {pieces.map(({ text, fact }, index) =>
+        fact ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>,
+      )}
+    </>
+  );
+}

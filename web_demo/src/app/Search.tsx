@@ -1,0 +1,104 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Hit, Marks } from "../worker/protocol";
+import type { Ask } from "./client";
+import { Picture } from "./Picture";
+
+interface Props {
+  readonly ask: Ask;
+  readonly ready: boolean;
+  /** Its changes bring the marks in the results up to date. */
+  readonly marks: Marks;
+  readonly onChoose: (hit: Hit) => void;
+}
+
+/** Search over titles as one types; results lie over the page, so that it does not move. */
+export function Search({ ask, ready, marks, onChoose }: Props) {
+  const [text, setText] = useState("");
+  const [hits, setHits] = useState<readonly Hit[]>([]);
+  const [open, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    let isCurrent = true;
+    void ask("search", { text })
+      .then((found) => isCurrent && setHits(found))
+      .catch(() => undefined);
+    return () => {
+      isCurrent = false;
+    };
+  }, [ask, text, ready, marks]);
+  useEffect(() => {
+    const close = (event: PointerEvent) => {
+      if (event.target instanceof Node && box.current?.contains(event.target) === false) setOpen(false);
+    };
+    addEventListener("pointerdown", close);
+    return () => removeEventListener("pointerdown", close);
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Escape" && open) {
+      event.preventDefault();
+      setOpen(false);
+      input.current?.focus();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      setOpen(true);
+      step(box.current, event.key === "ArrowDown" ? 1 : -1);
+    }
+  };
+  const leave = (event: FocusEvent) => {
+    if (event.relatedTarget instanceof Node && box.current?.contains(event.relatedTarget) === false) setOpen(false);
+  };
+  const isShown = open && text.trim() !== "";
+  return (
+    <search class="search" ref={box} onKeyDown={onKeyDown} onFocusOut={leave}>
+      <label class="unseen" for="search-text">
+        Search the shop
+      </label>
+      <svg class="glass" viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
+        <circle cx="8.5" cy="8.5" r="5.5" />
+        <path d="M13 13l5 5" />
+      </svg>
+      <input
+        id="search-text"
+        ref={input}
+        type="search"
+        placeholder="Search the shop"
+        autocomplete="off"
+        spellcheck={false}
+        value={text}
+        aria-controls="search-hits"
+        aria-describedby="search-count"
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setOpen(true);
+        }}
+        onClick={() => setOpen(true)}
+      />
+      <p id="search-count" class="unseen" role="status">
+        {isShown ? `${hits.length === 0 ? "Nothing" : hits.length} found` : ""}
+      </p>
+      <ul id="search-hits" class="hits" hidden={!isShown}>
+        {hits.map((hit) => (
+          <li key={hit.row}>
+            <button type="button" aria-pressed={hit.marked} onClick={() => onChoose(hit)}>
+              <Picture row={hit.row} title={hit.title} kind={hit.kind} />
+              <span class="name">
+                {hit.title}
+                <small>{hit.kind}</small>
+              </span>
+              <span class="state">{hit.marked ? "Marked" : "Mark"}</span>
+            </button>
+          </li>
+        ))}
+        {hits.length === 0 && <li class="none">Nothing in this shop is called that.</li>}
+      </ul>
+    </search>
+  );
+}
+
+/** Move the focus one result on, from the field to the first and back. */
+function step(box: HTMLElement | null, by: number): void {
+  const stops = [...(box?.querySelectorAll<HTMLElement>("input, .hits button") ?? [])];
+  const at = stops.indexOf(document.activeElement as HTMLElement);
+  stops[Math.max(0, Math.min(stops.length - 1, at + by))]?.focus();
+}

@@ -1,0 +1,121 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { Card as CardData } from "../worker/protocol";
+import { Card } from "./Card";
+import type { View } from "./client";
+import { useFlip } from "./flip";
+import { bytes } from "./format";
+
+const N_STARTERS = 6;
+const N_CARDS = 12;
+
+interface Props {
+  readonly view: View;
+  readonly onMore: (card: CardData) => void;
+  readonly onHide: (card: CardData) => void;
+  readonly onWhy: (card: CardData) => void;
+  readonly onRetry: () => void;
+}
+
+/** The recommendations, or what stands in their place: skeletons, or why the shop is shut. */
+export function Shelf({ view, onMore, onHide, onWhy, onRetry }: Props) {
+  const { shelf, opening } = view;
+  const list = useRef<HTMLUListElement>(null);
+  const used = useRef<{ place: number; action: string } | null>(null);
+  useFlip(list, shelf.version);
+  useLayoutEffect(() => keepFocus(list.current, used), [shelf.version]);
+  if (opening.state === "failed") return <Shut why={opening.why} refused={opening.refused} onRetry={onRetry} />;
+  const isStart = view.marks !== null && view.marks.entries.length === 0;
+  const isWaiting = shelf.version === 0;
+  const nSkeletons = !isWaiting || view.marks === null ? 0 : isStart ? N_STARTERS : N_CARDS;
+  const act = (place: number, action: string, then: (card: CardData) => void) => (card: CardData) => {
+    used.current = { place, action };
+    then(card);
+  };
+  return (
+    <section class="shelf" aria-labelledby="shelf-title">
+      <div class="heading">
+        <h2 id="shelf-title">{isStart ? "Popular here" : "For you"}</h2>
+        <p class="hint">{hintOf(view, isStart)}</p>
+      </div>
+      <ul class={isStart ? "cards start" : "cards"} ref={list} aria-busy={isWaiting}>
+        {Array.from({ length: nSkeletons }, (_, index) => (
+          <Skeleton key={`skeleton-${index}`} />
+        ))}
+        {shelf.cards.map((card, place) => (
+          <li key={card.row} data-key={card.row}>
+            <Card card={card} onMore={act(place, "more", onMore)} onHide={act(place, "hide", onHide)} onWhy={onWhy} />
+          </li>
+        ))}
+      </ul>
+      {shelf.version > 0 && shelf.cards.length === 0 && (
+        <p class="empty">
+          You have been through the whole shop. Remove a mark, or show hidden items again, to see more.
+        </p>
+      )}
+      <p class="unseen" role="status">
+        {shelf.version > 1 ? announcement(shelf.cards) : ""}
+      </p>
+    </section>
+  );
+}
+
+/** A card that was acted upon leaves the list; the one in its place takes the focus, so that the keyboard stays there. */
+function keepFocus(list: HTMLUListElement | null, used: { current: { place: number; action: string } | null }): void {
+  if (used.current === null || list === null) return;
+  const { place, action } = used.current;
+  if (document.activeElement !== null && document.activeElement !== document.body) return;
+  const child = list.children[Math.min(place, list.children.length - 1)];
+  child?.querySelector<HTMLElement>(`[data-action="${action}"]`)?.focus({ preventScroll: true });
+  used.current = null;
+}
+
+function hintOf({ opening, language, shelf }: View, isStart: boolean): string {
+  if (shelf.version === 0) {
+    const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)} once` : "";
+    return `Fetching the shop${size}`;
+  }
+  if (isStart) return "Choose one to start; the shelf then fills with what goes with it.";
+  if (language.state === "fetching")
+    return `Better wording is on its way, ${bytes(language.received)} of ${bytes(language.total)}`;
+  if (language.state === "starting") return "Better wording is starting";
+  return shelf.by === "popularity"
+    ? "What others like most, while no engine can run here"
+    : "What goes with your marks";
+}
+
+function announcement(cards: readonly CardData[]): string {
+  const first = cards.slice(0, 3).map(({ title }) => title);
+  return `The list has changed: ${cards.length} items, first ${first.join("; ")}.`;
+}
+
+function Skeleton() {
+  return (
+    <li aria-hidden="true">
+      <div class="card skeleton">
+        <div class="picture" />
+        <div class="body">
+          <p class="title" />
+          <p class="reason" />
+          <div class="actions" />
+        </div>
+      </div>
+    </li>
+  );
+}
+
+function Shut({ why, refused, onRetry }: { why: string; refused: boolean; onRetry: () => void }) {
+  return (
+    <section class="shut" role="alert">
+      <h2>{refused ? "The shop was refused" : "The shop cannot be reached"}</h2>
+      <p>
+        {refused
+          ? "What the server sent is not what it should be, so none of it is used."
+          : "Nothing of it is on this device yet, so the first visit needs the network."}
+      </p>
+      <p class="detail">{why}</p>
+      <button type="button" class="primary" onClick={onRetry}>
+        Try again
+      </button>
+    </section>
+  );
+}

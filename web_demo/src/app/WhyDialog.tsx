@@ -1,0 +1,57 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Card, Why } from "../worker/protocol";
+import type { Ask } from "./client";
+import { Picture } from "./Picture";
+import { Reason } from "./Reason";
+
+/** Why one item was suggested: everything that may truthfully be said, and where the order comes from. */
+export function WhyDialog({ card, ask, onClose }: { card: Card | null; ask: Ask; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [why, setWhy] = useState<Why | null>(null);
+  useEffect(() => {
+    if (card === null) return;
+    dialog.current?.showModal();
+    setWhy(null);
+    void ask("why", { row: card.row })
+      .then(setWhy)
+      .catch(() => undefined);
+  }, [card, ask]);
+  return (
+    <dialog
+      class="why"
+      ref={dialog}
+      aria-labelledby="why-title"
+      onClose={onClose}
+      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
+    >
+      {card !== null && (
+        <div class="inside">
+          <div class="head">
+            <Picture row={card.row} title={card.title} kind={card.kind} />
+            <h2 id="why-title">Why “{card.title}”?</h2>
+          </div>
+          <p class="reason">
+            <Reason pieces={card.reason} />
+          </p>
+          <h3>All that is known about it and you</h3>
+          <ul class="facts">
+            {why?.facts.map((pieces, index) => (
+              <li key={index}>
+                It <Reason pieces={pieces} />.
+              </li>
+            ))}
+            {why !== null && why.facts.length === 0 && <li>Nothing that could be said of it.</li>}
+          </ul>
+          <p class="fine">
+            {why === null ? "" : `It stands at place ${why.place}. `}
+            The order comes from what people chose one after another; the sentence says only what is true of the item
+            and of your marks. Both were made on this device.
+          </p>
+          <button type="button" class="primary" onClick={() => dialog.current?.close()}>
+            Close
+          </button>
+        </div>
+      )}
+    </dialog>
+  );
+}

@@ -1,0 +1,29 @@
+/** Starts the page: the worker first, because it has the longest way to go. */
+
+import { render } from "preact";
+import { App } from "./App";
+import { Client, type View } from "./client";
+import "./style.css";
+
+const TARGET = "browser-wasm";
+
+const root = document.getElementById("app");
+if (root === null) throw new Error("index.html has no #app");
+
+let first: View | null = null;
+const client = new Client((view) => {
+  first = view;
+  draw();
+});
+
+function draw(): void {
+  if (root !== null && first !== null) render(<App view={first} ask={client.ask} />, root);
+}
+
+const base = new URL("./", document.baseURI).href;
+void client.ask("open", { base, target: TARGET }).catch(() => undefined);
+
+if ("serviceWorker" in navigator && import.meta.env.PROD) {
+  // A browser that refuses it (a private window, a plain http address) has the page all the same, but not offline.
+  navigator.serviceWorker.register(`${base}sw.js`).catch(() => undefined);
+}

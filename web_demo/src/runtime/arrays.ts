@@ -1,0 +1,151 @@
+/**
+ * Arrays out of safetensors bytes: the strict subset of SPEC section 9.
+ *
+ * Bytes come in already checked against their digest. The host must be little-endian, as all browsers are.
+ */
+
+import { BundleError } from "./errors";
+import { type Bytes, Fields, isInteger, parseJson } from "./json";
+
+const MAX_HEADER_BYTES = 1 << 20;
+const MAX_DIMENSION = 2 ** 31;
+const MAX_RANK = 8;
+
+interface DataOf {
+  F32: Float32Array<ArrayBuffer>;
+  I32: Int32Array<ArrayBuffer>;
+  U32: Uint32Array<ArrayBuffer>;
+  I8: Int8Array<ArrayBuffer>;
+  U8: Uint8Array<ArrayBuffer>;
+}
+
+export type Dtype = keyof DataOf;
+
+/** One tensor: row-major data of a shape. */
+export interface NdArray<D extends Dtype = Dtype> {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly data: DataOf[D];
+}
+
+export type Arrays = ReadonlyMap<string, NdArray>;
+
+const SIZE_OF: Readonly<Record<Dtype, number>> = { F32: 4, I32: 4, U32: 4, I8: 1, U8: 1 };
+
+/**
+ * Read all tensors of a safetensors file.
+ *
+ * @throws BundleError the bytes break SPEC section 9.
+ */
+export function loadArrays(file: Bytes, source: string): Arrays {
+  const { header, body } = split(file, source);
+  const entries = header.names().map((name) => readEntry(header, name, body.length));
+  entries.sort((a, b) => a.start - b.start || a.stop - b.stop);
+  const arrays = new Map<string, NdArray>();
+  let end = 0;
+  for (const entry of entries) {
+    if (entry.start !== end) {
+      throw new BundleError(`${source}: tensor ${entry.name} starts at byte ${entry.start}, expected ${end}`);
+    }
+    // Copied, because the header's length need not leave the data aligned to four bytes.
+    const data = viewOf(entry.dtype, body.slice(entry.start, entry.stop).buffer);
+    if (data instanceof Float32Array && !data.every(Number.isFinite)) {
+      throw new BundleError(`${source}: tensor ${entry.name} holds NaN or infinity`);
+    }
+    arrays.set(entry.name, { dtype: entry.dtype, shape: entry.shape, data });
+    end = entry.stop;
+  }
+  if (end !== body.length) throw new BundleError(`${source}: ${body.length - end} bytes belong to no tensor`);
+  return arrays;
+}
+
+/**
+ * Return the data of a tensor, its dtype and shape as the manifest promises them.
+ *
+ * @throws BundleError it is missing or is not what was promised.
+ */
+export function take<D extends Dtype>(
+  arrays: Arrays,
+  name: string,
+  dtype: D,
+  shape: readonly number[],
+  source: string,
+): DataOf[D] {
+  const array = arrays.get(name);
+  if (array === undefined) throw new BundleError(`${source}: tensor ${name} is missing`);
+  if (array.dtype !== dtype || array.shape.join() !== shape.join()) {
+    throw new BundleError(`${source}: tensor ${name} is ${array.dtype}[${array.shape}], expected ${dtype}[${shape}]`);
+  }
+  return array.data as DataOf[D];
+}
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly stop: number;
+}
+
+function split(file: Bytes, source: string): { header: Fields; body: Bytes } {
+  if (file.length < 8) throw new BundleError(`${source}: ${file.length} bytes are too few for a safetensors file`);
+  const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(Math.min(MAX_HEADER_BYTES, file.length - 8))) {
+    throw new BundleError(`${source}: the header claims ${length} bytes, more than allowed or present`);
+  }
+  const start = 8 + Number(length);
+  const parsed = parseJson(file.subarray(8, start), source);
+  const { __metadata__: _ignored, ...tensors } = Object.assign(Object.create(null), asObject(parsed, source));
+  return { header: Fields.of(tensors, source), body: file.subarray(start) };
+}
+
+function asObject(value: unknown, source: string): object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new BundleError(`${source}: the header is not an object`);
+  }
+  return value;
+}
+
+function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
+  const fields = header.object(name);
+  const where = fields.where;
+  const unknown = fields.names().filter((field) => !["dtype", "shape", "data_offsets"].includes(field));
+  if (unknown.length > 0) throw new BundleError(`${where}: unknown fields ${unknown}`);
+  const dtype = fields.text("dtype");
+  if (!isDtype(dtype))
+    throw new BundleError(`${where}: dtype ${dtype.slice(0, 20)}, expected one of ${Object.keys(SIZE_OF)}`);
+  const shape = integers(fields.list("shape", 0, MAX_RANK), where);
+  const [start, stop] = integers(fields.list("data_offsets", 2, 2), where);
+  if (shape.some((n) => n >= MAX_DIMENSION)) throw new BundleError(`${where}: the shape is [${shape}]`);
+  const size = shape.reduce((product, n) => product * n, SIZE_OF[dtype]);
+  if (start === undefined || stop === undefined || start > stop || stop > bodyBytes || stop - start !== size) {
+    throw new BundleError(`${where}: claims bytes ${start} to ${stop}, but needs ${size} of ${bodyBytes}`);
+  }
+  return { name, dtype, shape, start, stop };
+}
+
+function integers(list: readonly unknown[], where: string): number[] {
+  return list.map((entry) => {
+    if (!isInteger(entry) || entry < 0) throw new BundleError(`${where}: expected counts, found ${String(entry)}`);
+    return entry;
+  });
+}
+
+function isDtype(text: string): text is Dtype {
+  return Object.hasOwn(SIZE_OF, text);
+}
+
+function viewOf(dtype: Dtype, buffer: ArrayBuffer): DataOf[Dtype] {
+  switch (dtype) {
+    case "F32":
+      return new Float32Array(buffer);
+    case "I32":
+      return new Int32Array(buffer);
+    case "U32":
+      return new Uint32Array(buffer);
+    case "I8":
+      return new Int8Array(buffer);
+    case "U8":
+      return new Uint8Array(buffer);
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * A bundle over HTTP or from a cache: the manifest is parsed after its size is known, files are parsed after their
+ * digests match (SPEC section 1).
+ */
+
+import { checkChunk, checkFile } from "./digest";
+import { BundleError, BundleIntegrityError, FetchError, messageOf } from "./errors";
+import type { Bytes } from "./json";
+import {
+  CHUNK_BYTES,
+  type FileEntry,
+  fileNamed,
+  fileOfRole,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  parseManifest,
+} from "./manifest";
+
+/** Where files are kept between visits, by digest. */
+export interface FileStore {
+  get(sha256: string): Promise<Bytes | null>;
+  /** Keep bytes that have been verified; must not throw when the browser has no room. */
+  put(sha256: string, data: Bytes): Promise<void>;
+  remove(sha256: string): Promise<void>;
+}
+
+/** A checked file. */
+export interface Checked {
+  readonly name: string;
+  readonly data: Bytes;
+}
+
+export type Fetch = (url: string) => Promise<Response>;
+export type Progress = (entry: FileEntry, received: number) => void;
+
+/** Where a server keeps a channel's manifest. */
+export function manifestUrl(base: string, target: string): string {
+  return `${base}v1/channels/${target}/manifest.json`;
+}
+
+/**
+ * Download the newest manifest's bytes, unparsed.
+ *
+ * @throws FetchError the server cannot be reached or has no such channel.
+ */
+export async function fetchManifest(fetch: Fetch, url: string): Promise<Bytes> {
+  const response = await ask(fetch, url);
+  return readAtMost(response, MAX_MANIFEST_BYTES, "manifest.json");
+}
+
+export class Bundle {
+  readonly manifest: Manifest;
+
+  /**
+   * @param bytes of the manifest.
+   * @param base where `v1/files/` lies, with a slash at the end.
+   * @throws BundleError the manifest breaks SPEC section 2.
+   */
+  constructor(
+    readonly bytes: Bytes,
+    private readonly base: string,
+    private readonly fetch: Fetch,
+    private readonly store: FileStore,
+    private readonly progress: Progress = () => undefined,
+  ) {
+    this.manifest = parseManifest(bytes);
+  }
+
+  /** Read the file with a role that every bundle has. */
+  role(role: string): Promise<Checked> {
+    return this.read(fileOfRole(this.manifest, role));
+  }
+
+  /** Read a file by its name. */
+  file(name: string): Promise<Checked> {
+    return this.read(fileNamed(this.manifest, name));
+  }
+
+  /**
+   * Return a file's bytes, from the store or the server, digest checked either way.
+   *
+   * @throws BundleIntegrityError the server's bytes are not the manifest's.
+   * @throws FetchError the file is not stored and the server cannot be reached.
+   */
+  async read(entry: FileEntry): Promise<Checked> {
+    const stored = await this.stored(entry);
+    if (stored !== null) return { name: entry.name, data: stored };
+    const response = await ask(this.fetch, `${this.base}v1/files/${entry.sha256}`);
+    const data = await this.receive(response, entry);
+    await checkFile(data, entry);
+    await this.store.put(entry.sha256, data);
+    return { name: entry.name, data };
+  }
+
+  private async stored(entry: FileEntry): Promise<Bytes | null> {
+    const data = await this.store.get(entry.sha256);
+    if (data === null) return null;
+    try {
+      await checkFile(data, entry);
+      return data;
+    } catch (error) {
+      if (!(error instanceof BundleIntegrityError)) throw error;
+      // What the browser kept has rotted; the server may still have it whole.
+      await this.store.remove(entry.sha256);
+      return null;
+    }
+  }
+
+  /** Fill exactly the promised bytes, checking the pieces of a large file as they come. */
+  private async receive(response: Response, entry: FileEntry): Promise<Bytes> {
+    const claimed = response.headers.get("content-length");
+    // A compressed answer states its compressed length, so only a plain one can be refused by it.
+    if (claimed !== null && response.headers.get("content-encoding") === null && Number(claimed) !== entry.bytes) {
+      throw new BundleIntegrityError(entry.name, `${entry.bytes} bytes`, `${claimed} bytes`);
+    }
+    const data = new Uint8Array(entry.bytes);
+    let received = 0;
+    let checked = 0;
+    for await (const piece of piecesOf(response)) {
+      if (received + piece.length > data.length) {
+        throw new BundleIntegrityError(entry.name, `${entry.bytes} bytes`, "more");
+      }
+      data.set(piece, received);
+      received += piece.length;
+      this.progress(entry, received);
+      for (
+        ;
+        checked < entry.chunkSha256.length && received >= Math.min((checked + 1) * CHUNK_BYTES, data.length);
+        checked++
+      ) {
+        await checkChunk(data, checked, entry);
+      }
+    }
+    return data.subarray(0, received);
+  }
+}
+
+async function ask(fetch: Fetch, url: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new FetchError(`The server cannot be reached (${messageOf(error)}).`);
+  }
+  if (!response.ok) throw new FetchError(`The server answered ${response.status} for ${url}.`);
+  return response;
+}
+
+async function readAtMost(response: Response, limit: number, source: string): Promise<Bytes> {
+  const pieces: Uint8Array[] = [];
+  let total = 0;
+  for await (const piece of piecesOf(response)) {
+    total += piece.length;
+    if (total > limit) throw new BundleError(`${source}: more than ${limit} bytes`);
+    pieces.push(piece);
+  }
+  const data = new Uint8Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    data.set(piece, at);
+    at += piece.length;
+  }
+  return data;
+}
+
+/** The body piece by piece; a connection that breaks in between is a FetchError. */
+async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return;
+  try {
+    while (true) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        throw new FetchError(`The download broke off (${messageOf(error)}).`);
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

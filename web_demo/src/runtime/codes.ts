@@ -1,0 +1,130 @@
+/** The item table as product codes of several lengths, and scores by look-up tables (SPEC section 4). */
+
+import { type Arrays, take } from "./arrays";
+import { BundleError } from "./errors";
+import type { CatalogueSizes } from "./manifest";
+
+const FILE = "codes.safetensors";
+const MAX_SCALE = 1e6;
+
+interface TierCodes {
+  /** Catalogue rows, ascending. */
+  readonly rows: Int32Array;
+  readonly nCodes: number;
+  /** `[rows, nCodes]`. */
+  readonly codes: Uint8Array;
+  /** `[nCodes, nCodewords, width]`, the scale already in it. */
+  readonly codebook: Float32Array;
+}
+
+/** All items as codes. */
+export class ProductCodes {
+  private constructor(
+    private readonly sizes: CatalogueSizes,
+    private readonly tiers: readonly TierCodes[],
+    private readonly tierOf: Uint8Array,
+    private readonly positionOf: Int32Array,
+  ) {}
+
+  /**
+   * Check every count against the manifest.
+   *
+   * @throws BundleError the arrays break SPEC section 4.
+   */
+  static read(arrays: Arrays, sizes: CatalogueSizes): ProductCodes {
+    const packed = take(arrays, "tier", "U8", [Math.ceil(sizes.nItems / 4)], FILE);
+    const tierOf = Uint8Array.from(
+      { length: sizes.nItems },
+      (_, row) => ((packed[row >> 2] ?? 0) >> (2 * (row & 3))) & 3,
+    );
+    const positionOf = new Int32Array(sizes.nItems);
+    const rowsOf = sizes.tiers.map(() => [] as number[]);
+    for (const [row, tier] of tierOf.entries()) {
+      const rows = rowsOf[tier];
+      if (rows === undefined) throw new BundleError(`${FILE}: row ${row} is in tier ${tier} of ${sizes.tiers.length}`);
+      positionOf[row] = rows.length;
+      rows.push(row);
+    }
+    const tiers = rowsOf.map((rows, index) => readTier(arrays, sizes, index, Int32Array.from(rows)));
+    return new ProductCodes(sizes, tiers, tierOf, positionOf);
+  }
+
+  /** The vectors of `rows`, `[rows.length, dim]`. */
+  decode(rows: readonly number[]): Float32Array<ArrayBuffer> {
+    const { dim, nCodewords } = this.sizes;
+    const vectors = new Float32Array(rows.length * dim);
+    for (const [index, row] of rows.entries()) {
+      const tier = this.tiers[this.tierOf[row] as number] as TierCodes;
+      const width = dim / tier.nCodes;
+      const first = (this.positionOf[row] as number) * tier.nCodes;
+      for (let m = 0; m < tier.nCodes; m++) {
+        const start = (m * nCodewords + (tier.codes[first + m] as number)) * width;
+        vectors.set(tier.codebook.subarray(start, start + width), index * dim + m * width);
+      }
+    }
+    return vectors;
+  }
+
+  /** The score of every item, in row order: one table of `nCodes x nCodewords` a tier, then look-ups. */
+  scores(state: Float32Array): Float32Array<ArrayBuffer> {
+    const scores = new Float32Array(this.sizes.nItems);
+    for (const tier of this.tiers) {
+      const table = tableOf(tier, state, this.sizes);
+      const { rows, codes, nCodes } = tier;
+      const { nCodewords } = this.sizes;
+      for (let position = 0, at = 0; position < rows.length; position++) {
+        let total = 0;
+        for (let m = 0; m < nCodes; m++, at++) total += table[m * nCodewords + (codes[at] as number)] as number;
+        scores[rows[position] as number] = total;
+      }
+    }
+    return scores;
+  }
+}
+
+/** The rows of the `k` largest scores, best first; among equals the lower row comes first. */
+export function bestRows(scores: ArrayLike<number>, k: number, excluded: ReadonlySet<number>): number[] {
+  const best: number[] = [];
+  for (let row = 0; row < scores.length; row++) {
+    const score = scores[row] as number;
+    if (best.length === k && score <= (scores[best[k - 1] as number] as number)) continue;
+    if (excluded.has(row)) continue;
+    let at = best.length;
+    while (at > 0 && (scores[best[at - 1] as number] as number) < score) at--;
+    best.splice(at, 0, row);
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
+
+function readTier(arrays: Arrays, sizes: CatalogueSizes, index: number, rows: Int32Array): TierCodes {
+  const promised = sizes.tiers[index] as CatalogueSizes["tiers"][number];
+  if (rows.length !== promised.nItems) {
+    throw new BundleError(`${FILE}: tier ${index} holds ${rows.length} items, the manifest says ${promised.nItems}`);
+  }
+  const m = promised.nCodes;
+  const codes = take(arrays, `codes.${index}`, "U8", [rows.length, m], FILE);
+  if (codes.some((code) => code >= sizes.nCodewords)) {
+    throw new BundleError(`${FILE}: a code of tier ${index} is not below ${sizes.nCodewords}`);
+  }
+  const book = take(arrays, `codebook.${index}`, "I8", [m, sizes.nCodewords, sizes.dim / m], FILE);
+  const scale = take(arrays, `scale.${index}`, "F32", [m], FILE);
+  if (!scale.every((value) => value > 0 && value < MAX_SCALE)) {
+    throw new BundleError(`${FILE}: a scale of tier ${index} is not above 0 and below ${MAX_SCALE}`);
+  }
+  const perCode = book.length / m;
+  const codebook = Float32Array.from(book, (value, at) => value * (scale[Math.floor(at / perCode)] as number));
+  return { rows, nCodes: m, codes, codebook };
+}
+
+function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: CatalogueSizes): Float32Array {
+  const width = dim / tier.nCodes;
+  const table = new Float32Array(tier.nCodes * nCodewords);
+  for (let entry = 0, at = 0; entry < table.length; entry++) {
+    const offset = Math.floor(entry / nCodewords) * width;
+    let sum = 0;
+    for (let i = 0; i < width; i++, at++) sum += (state[offset + i] as number) * (tier.codebook[at] as number);
+    table[entry] = sum;
+  }
+  return table;
+}

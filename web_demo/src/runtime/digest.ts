@@ -1,0 +1,40 @@
+/** SHA-256 by WebCrypto, against the manifest. WebCrypto cannot stream, hence the chunk digests of large files. */
+
+import { BundleError, BundleIntegrityError } from "./errors";
+import type { Bytes } from "./json";
+import { CHUNK_BYTES, type FileEntry } from "./manifest";
+
+/** Lower-case hex SHA-256. */
+export async function sha256(data: Bytes): Promise<string> {
+  if (globalThis.crypto?.subtle === undefined) {
+    throw new BundleError(
+      "This browser checks no digests on a plain http address. Open the page by https, or on localhost.",
+    );
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Compare bytes in memory with their entry: length first, then the digest.
+ *
+ * @throws BundleIntegrityError they differ.
+ */
+export async function checkFile(data: Bytes, entry: FileEntry): Promise<void> {
+  if (data.length !== entry.bytes) {
+    throw new BundleIntegrityError(entry.name, `${entry.bytes} bytes`, `${data.length} bytes`);
+  }
+  compare(entry.name, entry.sha256, await sha256(data));
+}
+
+/** Check one 4 MiB piece of a large file, so that a bad download ends early. */
+export async function checkChunk(data: Bytes, index: number, entry: FileEntry): Promise<void> {
+  const piece = data.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+  compare(`${entry.name}, piece ${index + 1}`, entry.chunkSha256[index] ?? "", await sha256(piece));
+}
+
+function compare(name: string, expected: string, found: string): void {
+  if (expected !== found) {
+    throw new BundleIntegrityError(name, `sha256 ${expected.slice(0, 12)}…`, `sha256 ${found.slice(0, 12)}…`);
+  }
+}

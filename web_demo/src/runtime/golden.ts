@@ -1,0 +1,107 @@
+/** The golden vectors (SPEC section 8) and the self-test of an engine against them. */
+
+import { type Arrays, take } from "./arrays";
+import { bestRows, type ProductCodes } from "./codes";
+import type { Engine, SmallMatrices } from "./encoder";
+import { BundleError, messageOf } from "./errors";
+import type { EngineVariant, Manifest } from "./manifest";
+
+const TOP = 10;
+const FILE = "golden.safetensors";
+
+interface GoldenCase {
+  /** Catalogue rows, oldest first. */
+  readonly rows: readonly number[];
+  readonly state: Float32Array;
+  readonly topRows: readonly number[];
+}
+
+export type Golden = readonly GoldenCase[];
+
+/** What the self-test of one engine found. */
+export interface SelfTest {
+  readonly passed: boolean;
+  /** Largest absolute difference of a state. */
+  readonly stateError: number;
+  /** Mean share of the golden top ten that was found. */
+  readonly overlap: number;
+  /** Why it failed, for people; empty if it passed. */
+  readonly why: string;
+}
+
+/**
+ * Check the golden arrays against the manifest.
+ *
+ * @throws BundleError they break SPEC section 8, or there is no sequence: an empty self-test proves nothing.
+ */
+export function readGolden(arrays: Arrays, { encoder, catalogue }: Manifest): Golden {
+  const n = arrays.get("rows")?.shape[0] ?? 0;
+  if (n === 0) throw new BundleError(`${FILE}: there is no golden sequence`);
+  const rows = take(arrays, "rows", "I32", [n, encoder.maxLength], FILE);
+  const states = take(arrays, "state", "F32", [n, encoder.dim], FILE);
+  const tops = take(arrays, "top_rows", "I32", [n, TOP], FILE);
+  for (const array of [rows, tops]) {
+    if (array.some((row) => row < -1 || row >= catalogue.nItems)) {
+      throw new BundleError(`${FILE}: a row points outside the catalogue`);
+    }
+  }
+  return Array.from({ length: n }, (_, index) => {
+    const padded = [...rows.subarray(index * encoder.maxLength, (index + 1) * encoder.maxLength)];
+    const known = padded.filter((row) => row >= 0);
+    if (known.length === 0 || padded.slice(0, known.length).includes(-1)) {
+      throw new BundleError(`${FILE}: sequence ${index} is empty or has a gap`);
+    }
+    return {
+      rows: known,
+      state: states.slice(index * encoder.dim, (index + 1) * encoder.dim),
+      topRows: [...tops.subarray(index * TOP, (index + 1) * TOP)].filter((row) => row >= 0),
+    };
+  });
+}
+
+/** Run every golden sequence through an engine. Never throws: an engine that throws has failed. */
+export async function selfTest(
+  engine: Engine,
+  variant: EngineVariant,
+  golden: Golden,
+  codes: ProductCodes,
+  small: SmallMatrices,
+): Promise<SelfTest> {
+  let stateError = 0;
+  let found = 0;
+  let expected = 0;
+  try {
+    for (const { rows, state, topRows } of golden) {
+      const answer = await engine.encode(codes.decode(rows), small);
+      if (answer.length !== state.length || !answer.every(Number.isFinite)) {
+        return {
+          passed: false,
+          stateError: Number.POSITIVE_INFINITY,
+          overlap: 0,
+          why: "its answer is not a finite state",
+        };
+      }
+      for (const [i, value] of answer.entries())
+        stateError = Math.max(stateError, Math.abs(value - (state[i] as number)));
+      const best = bestRows(codes.scores(answer), TOP, new Set(rows));
+      found += topRows.filter((row) => best.includes(row)).length;
+      expected += topRows.length;
+    }
+  } catch (error) {
+    return { passed: false, stateError: Number.POSITIVE_INFINITY, overlap: 0, why: messageOf(error) };
+  }
+  return verdict(variant, stateError, expected === 0 ? 1 : found / expected);
+}
+
+function verdict(variant: EngineVariant, stateError: number, overlap: number): SelfTest {
+  const reasons: string[] = [];
+  if (stateError > variant.maxStateError) {
+    reasons.push(`its state is off by ${stateError.toPrecision(2)}, at most ${variant.maxStateError} is allowed`);
+  }
+  if (overlap < variant.minOverlap) {
+    reasons.push(
+      `it finds ${(overlap * 100).toFixed(1)} % of the known best items, at least ${variant.minOverlap * 100} % are asked`,
+    );
+  }
+  return { passed: reasons.length === 0, stateError, overlap, why: reasons.join("; ") };
+}

@@ -1,0 +1,116 @@
+/**
+ * What a person did, in IndexedDB, on this device alone. Where the browser gives no storage, in memory until the tab closes.
+ */
+
+import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
+
+/** `dislike` hides an item and stays out of the sequence; the others are events of it. */
+export type EventName = "click" | "like" | "purchase" | "dislike";
+
+export interface HistoryEvent {
+  /** Grows with time. */
+  readonly id: number;
+  readonly itemId: string;
+  readonly event: EventName;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface History {
+  /** False: it ends with the tab. */
+  readonly persistent: boolean;
+  /** Oldest first. */
+  all(): Promise<readonly HistoryEvent[]>;
+  /** Returns once the event is durable. */
+  add(itemId: string, event: EventName, at: number): Promise<void>;
+  remove(id: number): Promise<void>;
+  /** Delete everything, the counters of the database included. */
+  forget(): Promise<void>;
+}
+
+interface Schema extends DBSchema {
+  events: { key: number; value: Omit<HistoryEvent, "id"> & { id?: number } };
+}
+
+const VERSION = 1;
+
+/** Open the history called `name`; never fails, but may answer with one that is not persistent. */
+export async function openHistory(name: string): Promise<History> {
+  try {
+    const history = new StoredHistory(name);
+    await history.all();
+    return history;
+  } catch {
+    // Private windows and full disks refuse in different ways, at opening or at the first read; all mean the same here.
+    return new MemoryHistory();
+  }
+}
+
+class StoredHistory implements History {
+  readonly persistent = true;
+  private connection: Promise<IDBPDatabase<Schema>> | null = null;
+
+  constructor(private readonly name: string) {}
+
+  async all(): Promise<readonly HistoryEvent[]> {
+    const found = await (await this.open()).getAll("events");
+    return found.map((event) => ({ ...event, id: event.id ?? 0 }));
+  }
+
+  async add(itemId: string, event: EventName, at: number): Promise<void> {
+    const transaction = (await this.open()).transaction("events", "readwrite", { durability: "strict" });
+    await Promise.all([transaction.store.add({ itemId, event, at }), transaction.done]);
+  }
+
+  async remove(id: number): Promise<void> {
+    await (await this.open()).delete("events", id);
+  }
+
+  async forget(): Promise<void> {
+    const database = await this.open();
+    await database.clear("events");
+    this.connection = null;
+    database.close();
+    await deleteDB(this.name);
+  }
+
+  private open(): Promise<IDBPDatabase<Schema>> {
+    this.connection ??= openDB<Schema>(this.name, VERSION, {
+      upgrade: (database) => {
+        database.createObjectStore("events", { keyPath: "id", autoIncrement: true });
+      },
+      // Another tab deletes the database: let it, and open the new one when it is asked for.
+      blocking: (_current, _blocked, event) => {
+        this.connection = null;
+        (event.target as IDBDatabase).close();
+      },
+      terminated: () => {
+        this.connection = null;
+      },
+    });
+    return this.connection;
+  }
+}
+
+export class MemoryHistory implements History {
+  readonly persistent = false;
+  private events: HistoryEvent[] = [];
+  private last = 0;
+
+  async all(): Promise<readonly HistoryEvent[]> {
+    return this.events;
+  }
+
+  async add(itemId: string, event: EventName, at: number): Promise<void> {
+    this.events = [...this.events, { id: ++this.last, itemId, event, at }];
+  }
+
+  async remove(id: number): Promise<void> {
+    this.events = this.events.filter((event) => event.id !== id);
+  }
+
+  async forget(): Promise<void> {
+    this.events = [];
+    this.last = 0;
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The language model that words the reasons: llama.cpp in WebAssembly, bound by a grammar to true sentences.
+ *
+ * Whatever goes wrong here is a `WriterError`, and the template's sentence stays.
+ */
+
+import type { Wllama } from "@wllama/wllama/esm/index.js";
+import { messageOf } from "./errors";
+import type { Bytes } from "./json";
+import { grammar } from "./reasons/grammar";
+
+/** The language model is absent, slow or refused; the message says why. */
+export class WriterError extends Error {
+  override name = "WriterError";
+}
+
+export interface Writer {
+  /** Continue a prompt with one of `choices`; `seed` picks among likely ones. */
+  write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string>;
+  close(): void;
+}
+
+const LOAD_TIMEOUT_MS = 60_000;
+const WRITE_TIMEOUT_MS = 20_000;
+const MAX_TOKENS = 160;
+const TEMPERATURE = 0.6;
+
+/** What llama.cpp's build needs beyond SIMD: 64-bit memory and promise integration. */
+export function lacksForLanguage(): string | null {
+  if (!("Suspending" in WebAssembly)) return "this browser has no WebAssembly promise integration";
+  try {
+    // TypeScript's library does not know 64-bit memories yet.
+    const wide: unknown = { address: "i64", initial: 1n };
+    new WebAssembly.Memory(wide as WebAssembly.MemoryDescriptor);
+    return null;
+  } catch {
+    return "this browser has no 64-bit WebAssembly memory";
+  }
+}
+
+export class LanguageModel implements Writer {
+  private constructor(
+    private readonly wllama: Wllama,
+    private readonly log: readonly string[],
+  ) {}
+
+  /**
+   * Load a GGUF whose digest has been checked.
+   *
+   * @param wasm llama.cpp's WebAssembly, so that nothing is fetched behind our back.
+   * @throws WriterError it cannot be loaded, or not within a minute.
+   */
+  static async load(gguf: Bytes, context: number, wasm: Bytes): Promise<LanguageModel> {
+    const { Wllama } = await import("@wllama/wllama/esm/index.js");
+    const log: string[] = [];
+    const keep = (...parts: unknown[]) => void log.push(parts.map(String).join(" ").slice(0, 300));
+    const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
+    // The error texts of llama.cpp reach only the logger, hence kept.
+    const logger = { debug: () => undefined, log: () => undefined, warn: keep, error: keep };
+    const wllama = new Wllama({ default: url }, { logger });
+    // Without this line the library would take its second build from a CDN.
+    wllama.setCompat(null);
+    try {
+      const loading = wllama.loadModel([new Blob([gguf])], {
+        n_ctx: context,
+        n_threads: 1,
+        n_gpu_layers: 0,
+        n_parallel: 1,
+        warmup: false,
+      });
+      await within(loading, LOAD_TIMEOUT_MS, "the language model did not load within a minute");
+    } catch (error) {
+      void wllama.exit();
+      throw new WriterError([messageOf(error), ...log.slice(-2)].join(" · "));
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+    return new LanguageModel(wllama, log);
+  }
+
+  async write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string> {
+    const enough = new AbortController();
+    const signal = AbortSignal.any([stop, enough.signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)]);
+    let text = "";
+    try {
+      const writing = this.wllama.createCompletion({
+        prompt,
+        max_tokens: MAX_TOKENS,
+        temperature: TEMPERATURE,
+        seed,
+        grammar: grammar(choices),
+        stream: true,
+        abortSignal: signal,
+        onData: (chunk) => {
+          text += chunk.choices[0]?.text ?? "";
+          // As soon as a single sentence is left, the rest of it is certain.
+          if (choices.filter((choice) => choice.startsWith(text)).length <= 1) enough.abort();
+        },
+      });
+      // A worker that hangs never looks at the signal.
+      await within(writing, 2 * WRITE_TIMEOUT_MS, "the language model does not answer");
+    } catch (error) {
+      if (!enough.signal.aborted) throw new WriterError([messageOf(error), ...this.log.slice(-1)].join(" · "));
+    }
+    const left = choices.filter((choice) => choice.startsWith(text));
+    if (left.length === 1 && left[0] !== undefined) return left[0];
+    if (choices.includes(text)) return text;
+    throw new WriterError("the language model wrote something else than the facts allow");
+  }
+
+  close(): void {
+    void this.wllama.exit();
+  }
+}
+
+async function within<T>(work: Promise<T>, timeoutMs: number, message: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new WriterError(message)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,65 @@
+/** The encoder graph in ONNX Runtime: WebAssembly only, one thread, which is the quickest for a model of a millisecond. */
+
+import type * as Ort from "onnxruntime-web/wasm";
+import type { Engine, SmallMatrices } from "./encoder";
+import { EngineError } from "./errors";
+import type { Bytes } from "./json";
+import type { EncoderSizes } from "./manifest";
+
+export type OrtModule = typeof Ort;
+
+/** (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt)): valid where 128-bit SIMD is. */
+const SIMD_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** Whether this browser has what ONNX Runtime's build needs. */
+export function hasSimd(): boolean {
+  return typeof WebAssembly === "object" && WebAssembly.validate(SIMD_PROBE);
+}
+
+export class OnnxEngine implements Engine {
+  readonly name = "onnxruntime";
+
+  private constructor(
+    private readonly ort: OrtModule,
+    private readonly session: Ort.InferenceSession,
+    private readonly sizes: EncoderSizes,
+    readonly precision: string,
+  ) {}
+
+  /**
+   * Make a session over the bytes of `encoder*.onnx`.
+   *
+   * @param ort the library, its `env.wasm` already set up.
+   * @throws whatever ONNX Runtime throws for a graph that it cannot load.
+   */
+  static async open(ort: OrtModule, file: Bytes, sizes: EncoderSizes, precision: string): Promise<OnnxEngine> {
+    const session = await ort.InferenceSession.create(file, {
+      executionProviders: ["wasm"],
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+    });
+    return new OnnxEngine(ort, session, sizes, precision);
+  }
+
+  async encode(embeddings: Float32Array<ArrayBuffer>, small: SmallMatrices): Promise<Float32Array> {
+    const { dim, maxLength, nPrompts, adapterRank } = this.sizes;
+    const kept = embeddings.slice(Math.max(0, embeddings.length - maxLength * dim));
+    const n = kept.length / dim;
+    const tensor = (data: Float32Array, dims: number[]) => new this.ort.Tensor("float32", data, dims);
+    const feeds: Record<string, Ort.Tensor> = {
+      embeddings: tensor(kept, [1, n, dim]),
+      mask: tensor(new Float32Array(n).fill(1), [1, n]),
+      prompts: tensor(small.prompts, [nPrompts, dim]),
+      knowledge: tensor(small.knowledge, [nPrompts, dim]),
+      adapter_a: tensor(small.adapterA, [dim, adapterRank]),
+      adapter_b: tensor(small.adapterB, [adapterRank, dim]),
+    };
+    // An exporter may drop an input that its graph does not use.
+    const wanted = Object.fromEntries(Object.entries(feeds).filter(([name]) => this.session.inputNames.includes(name)));
+    const { state } = await this.session.run(wanted);
+    if (state === undefined || !(state.data instanceof Float32Array)) throw new EngineError("the graph gives no state");
+    return state.data.slice(0, dim);
+  }
+}

@@ -1,0 +1,45 @@
+/** Pictures of the items (SPEC section 7): JPEG, PNG or WebP bytes by row, as data URLs that the page may show. */
+
+import { type Arrays, take } from "./arrays";
+import { BundleError } from "./errors";
+
+const FILE = "pictures.safetensors";
+
+export class Pictures {
+  private constructor(
+    private readonly offset: Uint32Array,
+    private readonly data: Uint8Array,
+  ) {}
+
+  /** @throws BundleError the offsets do not cover the data in ascending order. */
+  static read(arrays: Arrays, nItems: number): Pictures {
+    const offset = take(arrays, "offset", "U32", [nItems + 1], FILE);
+    const data = take(arrays, "data", "U8", [arrays.get("data")?.shape[0] ?? 0], FILE);
+    if (
+      offset[0] !== 0 ||
+      offset[nItems] !== data.length ||
+      offset.some((at, i) => i > 0 && at < (offset[i - 1] as number))
+    ) {
+      throw new BundleError(`${FILE}: the offsets do not cover the data in ascending order`);
+    }
+    return new Pictures(offset, data);
+  }
+
+  /** The picture of a row as a data URL, or null where there is none that a browser shows. */
+  url(row: number): string | null {
+    const bytes = this.data.subarray(this.offset[row], this.offset[row + 1]);
+    const type = typeOf(bytes);
+    if (type === null) return null;
+    let text = "";
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return `data:${type};base64,${btoa(text)}`;
+  }
+}
+
+/** By the first bytes, because the bundle states no type. */
+function typeOf(bytes: Uint8Array): string | null {
+  const head = String.fromCharCode(...bytes.subarray(0, 12));
+  if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";
+  if (head.startsWith("\x89PNG")) return "image/png";
+  return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : null;
+}

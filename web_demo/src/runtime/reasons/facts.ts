@@ -1,0 +1,158 @@
+/** The true facts that a reason may cite; twin of `edge_runtime/reasons/facts.py`. Knows nothing of sentences. */
+
+import type { Column, Items } from "../items";
+import { hasLetter, isTelling, phrases, saidTitle } from "./words";
+
+const MAX_SHARED = 4;
+const MAX_OWN = 3;
+const MAX_OWN_OF_A_FIELD = 2;
+
+/** One thing that is true of an item. */
+export interface Fact {
+  /** `shared`: the item and `historyRow` have `value` in common; `own`: it has it; `popular`: among the top `value`. */
+  readonly kind: "shared" | "own" | "popular";
+  /** The field of the value; empty for `popular`. */
+  readonly field: string;
+  readonly value: string;
+  /** The item of the history that is cited, for `shared` alone. */
+  readonly historyRow: number | null;
+}
+
+interface Field extends Column {
+  readonly name: string;
+  /** How many items have each value. */
+  readonly counts: readonly number[];
+  readonly telling: readonly boolean[];
+}
+
+interface Shared {
+  readonly weak: boolean;
+  readonly count: number;
+  readonly age: number;
+  readonly field: Field;
+  readonly index: number;
+  readonly past: number;
+}
+
+interface Own {
+  readonly count: number;
+  readonly field: Field;
+  readonly index: number;
+}
+
+/** Finds what is true and telling of an item for a person. */
+export class FactFinder {
+  private readonly fields: readonly Field[];
+  /** `atLeast[level]`: how many items are at least that popular. */
+  private readonly atLeast: readonly number[];
+
+  constructor(
+    private readonly items: Items,
+    private readonly popularity: Uint8Array,
+  ) {
+    this.fields = items.columns().map(([name, column]) => ({
+      name,
+      ...column,
+      counts: countsOf(column),
+      telling: column.values.map(isTelling),
+    }));
+    const counts = new Array<number>(257).fill(0);
+    for (const level of popularity) counts[level] = (counts[level] ?? 0) + 1;
+    for (let level = 255; level >= 0; level--) counts[level] = (counts[level] ?? 0) + (counts[level + 1] ?? 0);
+    this.atLeast = counts;
+  }
+
+  /**
+   * The facts of an item for a history, the best of each kind first: shared, own, popular.
+   *
+   * A rare value tells more than a common one; of equals the newest item of the history is cited, and then the field's
+   * name and the value's place decide.
+   *
+   * @param history rows, oldest first; the item itself among them is not cited.
+   */
+  facts(row: number, history: readonly number[]): readonly Fact[] {
+    const shared = this.shared(row, history).slice(0, MAX_SHARED);
+    const said = new Set(shared.map(({ field, index }) => `${field.name} ${index}`));
+    const found = [
+      ...shared.map(({ field, index, past }) => factOf("shared", field, index, past)),
+      ...this.own(row, said, true),
+      ...this.popular(row),
+    ];
+    return found.length > 0 ? found : this.own(row, said, false);
+  }
+
+  /** What the item has in common with the history, each value with the newest item that has it. */
+  private shared(row: number, history: readonly number[]): Shared[] {
+    const newestFirst = [...new Set([...history].reverse())].filter(
+      (past) => past !== row && saidTitle(this.items.titles[past] ?? "") !== "",
+    );
+    const found: Shared[] = [];
+    for (const field of this.fields) {
+      for (const index of phrases.neverShared.has(field.name) ? [] : this.values(field, row)) {
+        const age = newestFirst.findIndex((past) => field.rows[past]?.includes(index));
+        const past = newestFirst[age];
+        if (past === undefined || !this.isRare(field, index) || isBareNumber(field, index)) continue;
+        const weak = phrases.weaklyShared.has(field.name);
+        found.push({ weak, count: field.counts[index] ?? 0, age, field, index, past });
+      }
+    }
+    return found.sort((a, b) => Number(a.weak) - Number(b.weak) || a.count - b.count || a.age - b.age || byPlace(a, b));
+  }
+
+  /** What is true of the item itself and not said yet, the rarest first. */
+  private own(row: number, said: ReadonlySet<string>, rare: boolean): Fact[] {
+    const found: Own[] = [];
+    for (const field of this.fields) {
+      const values = this.values(field, row);
+      for (const index of phrases.firstOnly.has(field.name) ? values.slice(0, 1) : values) {
+        if (said.has(`${field.name} ${index}`) || this.isRare(field, index) !== rare) continue;
+        found.push({ count: field.counts[index] ?? 0, field, index });
+      }
+    }
+    found.sort((a, b) => a.count - b.count || byPlace(a, b));
+    const chosen: Own[] = [];
+    for (const own of found) {
+      if (chosen.filter(({ field }) => field === own.field).length < MAX_OWN_OF_A_FIELD) chosen.push(own);
+    }
+    return chosen.slice(0, MAX_OWN).map(({ field, index }) => factOf("own", field, index, null));
+  }
+
+  /** The boldest claim about popularity that holds, if any. */
+  private popular(row: number): Fact[] {
+    const level = this.popularity[row] ?? 0;
+    const holds = (percent: number) => (this.atLeast[level] ?? 0) * 100 <= percent * this.popularity.length;
+    const percent = level > 0 ? phrases.popularPercent.find(holds) : undefined;
+    return percent === undefined ? [] : [{ kind: "popular", field: "", value: `${percent}%`, historyRow: null }];
+  }
+
+  /** The indices of the telling values of a field, each once. */
+  private values(field: Field, row: number): number[] {
+    return [...new Set(field.rows[row])].filter((index) => field.telling[index]);
+  }
+
+  /** Whether at most half of the items have the value: what nearly all have, such as a root, tells nothing. */
+  private isRare(field: Field, index: number): boolean {
+    const count = field.counts[index] ?? 0;
+    return count <= 2 || 2 * count <= this.popularity.length;
+  }
+}
+
+function factOf(kind: "shared" | "own", field: Field, index: number, historyRow: number | null): Fact {
+  return { kind, field: field.name, value: field.values[index] ?? "", historyRow };
+}
+
+function byPlace(a: Own, b: Own): number {
+  if (a.field.name !== b.field.name) return a.field.name < b.field.name ? -1 : 1;
+  return a.index - b.index;
+}
+
+function countsOf({ values, rows }: Column): number[] {
+  const counts = new Array<number>(values.length).fill(0);
+  for (const row of rows) for (const index of new Set(row)) counts[index] = (counts[index] ?? 0) + 1;
+  return counts;
+}
+
+/** Whether a value is only a number of a field whose meaning is not known: an equal one is chance. */
+function isBareNumber(field: Field, index: number): boolean {
+  return !phrases.predicates.has(field.name) && !hasLetter(field.values[index] ?? "");
+}

@@ -1,0 +1,19 @@
+/** The prompt layout `facts-v1`: what the writer is shown. Twin of `edge_runtime/reasons/prompt.py`. */
+
+import type { Items } from "../items";
+import type { Fact } from "./facts";
+import { predicate } from "./sentences";
+import { type Style, saidTitle } from "./words";
+
+const INSTRUCTION = "Give one true reason for the item, using only these facts.\n";
+
+/** The text that the writer continues with one sentence. */
+export function prompt(items: Items, row: number, facts: readonly Fact[], style: Style): string {
+  const lines = [`item: “${saidTitle(items.titles[row] ?? "")}”`];
+  for (const fact of facts) {
+    const like = fact.historyRow === null ? "" : `, like “${saidTitle(items.titles[fact.historyRow] ?? "")}”`;
+    lines.push(`- ${predicate(fact)}${like}`);
+  }
+  lines.push(`style: ${style}`);
+  return `${INSTRUCTION}${lines.join("\n")}\nreason:\n`;
+}

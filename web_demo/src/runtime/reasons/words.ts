@@ -1,0 +1,66 @@
+/**
+ * The words of reasons, and how text from a catalogue is made fit for a sentence.
+ *
+ * Twin of `edge_runtime/reasons/words.py`, over the very same `phrases.json`.
+ */
+
+import file from "../../../../edge_runtime/reasons/phrases.json";
+
+export type Style = "short" | "detailed";
+
+const TRIMMED = new Set(" ,;:.-–—(&/|+");
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
+const GAP = new RegExp(file.gap, "gu");
+const NOT_A_VALUE: ReadonlySet<string> = new Set(file.not_a_value);
+
+/** The content of `phrases.json`, sets as sets. */
+export const phrases = {
+  layout: file.layout,
+  titleLength: file.title_length,
+  valueLength: file.value_length,
+  neverShared: new Set(file.never_shared) as ReadonlySet<string>,
+  weaklyShared: new Set(file.weakly_shared) as ReadonlySet<string>,
+  firstOnly: new Set(file.first_only) as ReadonlySet<string>,
+  popularPercent: file.popular_percent as readonly number[],
+  predicates: new Map(Object.entries(file.predicates)) as ReadonlyMap<string, string>,
+  otherPredicate: file.other_predicate,
+  popularPredicate: file.popular_predicate,
+  skeletons: file.skeletons,
+};
+
+/** The text on one line: gaps become one blank, the ends lose theirs. */
+export function clean(text: string): string {
+  return text.replace(GAP, " ").replace(/^ +| +$/g, "");
+}
+
+/** At most `length` code points of a cleaned text, cut between words where that leaves half of it. */
+export function shorten(text: string, length: number): string {
+  const points = [...text];
+  if (points.length <= length) return text;
+  let cut = points.slice(0, length - 1);
+  const blank = points[length - 1] === " " ? cut.length : cut.lastIndexOf(" ");
+  if (blank >= Math.floor(length / 2)) cut = cut.slice(0, blank);
+  while (TRIMMED.has(cut.at(-1) ?? "x")) cut.pop();
+  return `${cut.join("")}…`;
+}
+
+/** Whether a value says anything: letters or digits, and not a word for "unknown". */
+export function isTelling(value: string): boolean {
+  const text = clean(value);
+  return LETTER_OR_DIGIT.test(text) && !NOT_A_VALUE.has(text.toLowerCase());
+}
+
+export function hasLetter(value: string): boolean {
+  return /\p{L}/u.test(value);
+}
+
+/** A title as sentences show it; empty when nothing can be shown. */
+export function saidTitle(title: string): string {
+  return shorten(clean(title), phrases.titleLength);
+}
+
+/** The skeleton with its slots filled in one pass, so that a title with braces stays a title. */
+export function fill(skeleton: string, slots: Readonly<Record<string, string>>): string {
+  const text = skeleton.replace(/\{([a-z]+)\}/g, (_, name: string) => slots[name] ?? "");
+  return /(\.|!|\?|…)\.$/.test(text) ? text.slice(0, -1) : text;
+}

@@ -1,0 +1,62 @@
+/**
+ * What this page has sent and received, measured where it happens: the browser's own list of requests, and a count of
+ * every body that is handed to the network.
+ */
+
+export interface Traffic {
+  readonly requests: number;
+  /** As transferred, headers included; 0 for what came from the browser's cache. */
+  readonly receivedBytes: number;
+  /** Bodies, and anything behind a `?` in an address. */
+  readonly sentBytes: number;
+  /** Requests to any other host than this page's. */
+  readonly elsewhere: number;
+}
+
+export const NO_TRAFFIC: Traffic = { requests: 0, receivedBytes: 0, sentBytes: 0, elsewhere: 0 };
+
+export function sumTraffic(a: Traffic, b: Traffic): Traffic {
+  return {
+    requests: a.requests + b.requests,
+    receivedBytes: a.receivedBytes + b.receivedBytes,
+    sentBytes: a.sentBytes + b.sentBytes,
+    elsewhere: a.elsewhere + b.elsewhere,
+  };
+}
+
+/** Start measuring in this global scope, a window's or a worker's; `changed` hears the new sum. */
+export function watchTraffic(changed: (traffic: Traffic) => void): void {
+  let sum = NO_TRAFFIC;
+  const add = (more: Traffic) => {
+    sum = sumTraffic(sum, more);
+    changed(sum);
+  };
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) add(trafficOf(entry as PerformanceResourceTiming));
+  });
+  observer.observe({ type: "resource", buffered: true });
+  const original = globalThis.fetch;
+  globalThis.fetch = async (input, init) => {
+    const body = await bodySize(input, init);
+    if (body > 0) add({ ...NO_TRAFFIC, sentBytes: body });
+    return original(input, init);
+  };
+}
+
+function trafficOf(entry: PerformanceResourceTiming): Traffic {
+  const url = new URL(entry.name, globalThis.location.href);
+  // What a blob or data address names is already here.
+  if (!url.protocol.startsWith("http")) return NO_TRAFFIC;
+  return {
+    requests: 1,
+    receivedBytes: entry.transferSize,
+    sentBytes: Math.max(0, url.search.length - 1),
+    elsewhere: url.origin === globalThis.location.origin ? 0 : 1,
+  };
+}
+
+async function bodySize(input: RequestInfo | URL, init: RequestInit | undefined): Promise<number> {
+  if (init?.body == null && !(input instanceof Request && input.body !== null)) return 0;
+  const request = new Request(input instanceof Request ? input.clone() : input, init);
+  return (await request.arrayBuffer()).byteLength;
+}

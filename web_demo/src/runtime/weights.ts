@@ -1,0 +1,77 @@
+/** `encoder.safetensors`: the weights of the encoder, checked and dequantised (SPEC section 3). */
+
+import { type Arrays, take } from "./arrays";
+import { BundleError } from "./errors";
+import type { EncoderSizes } from "./manifest";
+
+const MAX_FEED = 16_384;
+
+export interface Norm {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+/** `y = W x + b`, `weight` is `[out, in]` as in the file. */
+export interface Linear {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+export interface Block {
+  readonly attentionNorm: Norm;
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+  readonly output: Linear;
+  readonly feedNorm: Norm;
+  readonly feedIn: Linear;
+  readonly feedOut: Linear;
+}
+
+export interface EncoderWeights {
+  /** `[L, d]`, row 0 belongs to the newest event. */
+  readonly position: Float32Array;
+  readonly blocks: readonly Block[];
+  readonly norm: Norm;
+}
+
+/**
+ * Check every shape against the manifest and dequantise once.
+ *
+ * @throws BundleError a tensor is missing, or has another shape or dtype than SPEC section 3 says.
+ */
+export function readWeights(arrays: Arrays, sizes: EncoderSizes, source: string): EncoderWeights {
+  const d = sizes.dim;
+  const quantized = (name: string, rows: number, columns: number): Float32Array => {
+    const weight = take(arrays, name, "I8", [rows, columns], source);
+    const scale = take(arrays, `${name}.scale`, "F32", [rows], source);
+    return Float32Array.from(weight, (value, at) => value * (scale[Math.floor(at / columns)] as number));
+  };
+  const linear = (name: string, nIn: number, nOut: number): Linear => ({
+    weight: quantized(`${name}.weight`, nOut, nIn),
+    bias: take(arrays, `${name}.bias`, "F32", [nOut], source),
+  });
+  const norm = (name: string): Norm => ({
+    weight: take(arrays, `${name}.weight`, "F32", [d], source),
+    bias: take(arrays, `${name}.bias`, "F32", [d], source),
+  });
+  const block = (name: string): Block => {
+    const feed = arrays.get(`${name}.feed_in.weight`)?.shape[0] ?? 0;
+    if (feed < 1 || feed > MAX_FEED) throw new BundleError(`${source}: ${name}.feed_in.weight has ${feed} rows`);
+    return {
+      attentionNorm: norm(`${name}.attention_norm`),
+      query: linear(`${name}.query`, d, d),
+      key: linear(`${name}.key`, d, d),
+      value: linear(`${name}.value`, d, d),
+      output: linear(`${name}.output`, d, d),
+      feedNorm: norm(`${name}.feed_norm`),
+      feedIn: linear(`${name}.feed_in`, d, feed),
+      feedOut: linear(`${name}.feed_out`, feed, d),
+    };
+  };
+  return {
+    position: quantized("position", sizes.maxLength, d),
+    blocks: Array.from({ length: sizes.nBlocks }, (_, index) => block(`block.${index}`)),
+    norm: norm("norm"),
+  };
+}

@@ -1,0 +1,87 @@
+/** Where the engines' code and WebAssembly come from: this site, kept for visits without network, nothing from elsewhere. */
+
+import ortWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import wllamaWasm from "../../node_modules/@wllama/wllama/esm/wasm/wllama.wasm?url";
+import type { Bundle } from "../runtime/bundle";
+import { FetchError } from "../runtime/errors";
+import type { Bytes } from "../runtime/json";
+import type { OpenEngine } from "../runtime/ladder";
+import { hasSimd, OnnxEngine, type OrtModule } from "../runtime/onnx";
+import { ReferenceEngine } from "../runtime/reference";
+
+const CACHE = "pocketrec-engines";
+
+/** Return how this page opens the engines of a bundle. */
+export function engineOpener(bundle: Bundle): OpenEngine {
+  const { encoder } = bundle.manifest;
+  return async ({ engine, precision, file }) => {
+    switch (engine) {
+      case "reference": {
+        const { data, name } = await bundle.file(file);
+        return ReferenceEngine.open(data, encoder, precision, name);
+      }
+      case "onnxruntime": {
+        if (!hasSimd()) return "this browser has no WebAssembly SIMD";
+        const [ort, graph] = await Promise.all([loadOrt(), bundle.file(file)]);
+        return OnnxEngine.open(ort, graph.data, encoder, precision).catch(async (error: unknown) => {
+          // The graph is what the manifest says; the WebAssembly may have been cut short, so the next visit fetches it.
+          await caches.delete(CACHE).catch(() => false);
+          throw error;
+        });
+      }
+      default:
+        return "a page has no such engine";
+    }
+  };
+}
+
+/** Whether `engineOpener` would open a file of that engine, so that it is worth keeping. */
+export function canOpen(engine: string): boolean {
+  return engine === "reference" || (engine === "onnxruntime" && hasSimd());
+}
+
+/** The WebAssembly of llama.cpp. */
+export function languageWasm(): Promise<Bytes> {
+  return asset(wllamaWasm);
+}
+
+let ort: Promise<OrtModule> | null = null;
+
+async function loadOrt(): Promise<OrtModule> {
+  ort ??= prepareOrt().catch((error: unknown) => {
+    ort = null;
+    throw error;
+  });
+  return ort;
+}
+
+async function prepareOrt(): Promise<OrtModule> {
+  const [module, wasm] = await Promise.all([import("onnxruntime-web/wasm"), asset(ortWasm)]);
+  module.env.wasm.numThreads = 1;
+  module.env.wasm.wasmBinary = wasm;
+  module.env.logLevel = "error";
+  return module;
+}
+
+/**
+ * An engine's file, from the cache if it was there before. Not left to the service worker, because that one does not
+ * see the requests of a page's very first visit.
+ */
+async function asset(path: string): Promise<Bytes> {
+  const url = new URL(path, self.location.href).href;
+  const cache = await caches.open(CACHE).catch(() => null);
+  const kept = await cache?.match(url);
+  if (kept !== undefined) return new Uint8Array(await kept.arrayBuffer());
+  const response = await fetch(url, { cache: "no-store" });
+  if (!response.ok) throw new FetchError(`The server answered ${response.status} for ${path}.`);
+  const data = new Uint8Array(await response.arrayBuffer());
+  await cache?.put(url, new Response(data)).catch(() => undefined);
+  await dropOthers(cache);
+  return data;
+}
+
+/** Remove what an older build of the page kept. */
+async function dropOthers(cache: Cache | null): Promise<void> {
+  const current = new Set([ortWasm, wllamaWasm].map((path) => new URL(path, self.location.href).href));
+  for (const request of (await cache?.keys()) ?? []) if (!current.has(request.url)) await cache?.delete(request);
+}

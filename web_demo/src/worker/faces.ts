@@ -1,0 +1,42 @@
+/** How items, marks and releases look to the page. */
+
+import type { Bundle } from "../runtime/bundle";
+import type { HistoryEvent } from "../runtime/history";
+import type { Items } from "../runtime/items";
+import { marked } from "../runtime/reasons/marked";
+import type { Sentence } from "../runtime/reasons/sentences";
+import type { Card, HistoryEntry, Marks, Release } from "./protocol";
+
+/** Fields whose last value names what an item is, the first that an item has counts. */
+const KIND_FIELDS = ["categories", "category", "genres", "genre"];
+
+/** Title and narrowest category of a row. */
+export function faceOf(items: Items, row: number): { row: number; itemId: string; title: string; kind: string } {
+  const facts = items.facts(row);
+  const field = KIND_FIELDS.find((name) => facts.has(name));
+  const kind = field === undefined ? "" : (facts.get(field)?.at(-1) ?? "");
+  return { row, itemId: items.ids[row] ?? "", title: items.titles[row] ?? "", kind };
+}
+
+export function cardOf(items: Items, row: number, sentence: Sentence, by: Card["by"]): Card {
+  return { ...faceOf(items, row), reason: marked(sentence, items), by };
+}
+
+/** Newest first; an item that the catalogue lacks keeps its id as its title. */
+export function marksOf(events: readonly HistoryEvent[], items: Items | null): Marks {
+  const entries = [...events].reverse().map(({ id, itemId, event }): HistoryEntry => {
+    const row = items?.row(itemId);
+    if (row === undefined || items === null) return { id, itemId, event, row: null, title: itemId, kind: "" };
+    return { ...faceOf(items, row), id, event };
+  });
+  return {
+    entries: entries.filter(({ event }) => event !== "dislike"),
+    hidden: entries.filter(({ event }) => event === "dislike"),
+  };
+}
+
+export function releaseOf({ manifest }: Bundle): Release {
+  const { name, release, created, target, files, licences, catalogue } = manifest;
+  const parts = files.map((file) => ({ name: file.name, role: file.role, bytes: file.bytes }));
+  return { name, release, created, target, parts, licences, nItems: catalogue.nItems, dim: catalogue.dim };
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, inject, test } from "vitest";
+import { loadArrays } from "../src/runtime/arrays";
+import { BundleError, BundleVersionError, FetchError } from "../src/runtime/errors";
+import { Pictures } from "../src/runtime/pictures";
+import { openBundle, openRecommender } from "./folder";
+
+interface Attack {
+  readonly name: string;
+  readonly folder: string;
+}
+
+const all = JSON.parse(readFileSync(join(inject("bundles"), "index.json"), "utf8")) as Attack[];
+const attacks = (kind: string) => all.filter(({ name }) => name.startsWith(`${kind}/`));
+
+/** Open everything that a page opens, the pictures included. */
+async function openAll(folder: string): Promise<void> {
+  const bundle = await openBundle(folder);
+  await openRecommender(folder);
+  const pictures = bundle.manifest.files.find(({ role }) => role === "pictures");
+  if (pictures === undefined) return;
+  const file = await bundle.read(pictures);
+  Pictures.read(loadArrays(file.data, file.name), bundle.manifest.catalogue.nItems);
+}
+
+test("the list of attacks is the whole one", () => {
+  expect(all.length).toBeGreaterThan(150);
+});
+
+describe.each(["format", "pictures"])("a bundle with right digests and wrong %s is refused", (kind) => {
+  test.each(attacks(kind))("$name", async ({ folder }) => {
+    await expect(openAll(folder)).rejects.toThrow(BundleError);
+  });
+});
+
+describe("a bundle for a newer reader is refused as such", () => {
+  test.each(attacks("version"))("$name", async ({ folder }) => {
+    await expect(openAll(folder)).rejects.toThrow(BundleVersionError);
+  });
+});
+
+describe("a file that is not the manifest's is never used", () => {
+  const ofEngine = (name: string) => name.includes("encoder.safetensors");
+
+  test.each(attacks("integrity").filter(({ name }) => !ofEngine(name)))("$name", async ({ folder }) => {
+    const error = await openAll(folder).catch((reason: unknown) => reason);
+
+    expect(error instanceof BundleError || error instanceof FetchError, String(error)).toBe(true);
+  });
+
+  test.each(attacks("integrity").filter(({ name }) => ofEngine(name)))("$name", async ({ folder }) => {
+    const { ladder } = await openRecommender(folder);
+
+    expect(ladder.current).toBeNull();
+    expect(ladder.view[0]).toMatchObject({ state: "failed", inUse: false });
+  });
+});
+
+describe("an engine that is damaged or answers wrongly is not used, and popularity takes its place", () => {
+  test.each(attacks("engine"))("$name", async ({ folder }) => {
+    const recommender = await openRecommender(folder);
+    await recommender.ladder.climb();
+
+    const ranking = await recommender.rank([3, 1], new Set(), 5);
+
+    expect(recommender.ladder.current).toBeNull();
+    expect(recommender.ladder.view[0]?.why).not.toBe("");
+    expect(ranking).toMatchObject({ by: "popularity", rows: { length: 5 } });
+  });
+});

@@ -1,0 +1,190 @@
+import { describe, expect, test, vi } from "vitest";
+import { Bundle } from "../src/runtime/bundle";
+import { bestRows } from "../src/runtime/codes";
+import type { Engine } from "../src/runtime/encoder";
+import { BundleIntegrityError, FetchError } from "../src/runtime/errors";
+import type { SelfTest } from "../src/runtime/golden";
+import type { Bytes } from "../src/runtime/json";
+import { Ladder } from "../src/runtime/ladder";
+import type { EngineVariant } from "../src/runtime/manifest";
+import { TitleSearch } from "../src/runtime/search";
+import { BASE, GOOD, openBundle, openRecommender, serve } from "./folder";
+
+describe("the reference engine", () => {
+  test("passes the golden vectors of the Python runtime", async () => {
+    const { ladder } = await openRecommender(GOOD);
+
+    expect(ladder.current?.name).toBe("reference");
+    expect(ladder.view[0]?.test).toMatchObject({ passed: true, overlap: 1 });
+    expect(ladder.view[0]?.test?.stateError).toBeLessThan(1e-4);
+  });
+
+  test("ranks what a person has neither marked nor hidden", async () => {
+    const recommender = await openRecommender(GOOD);
+
+    const { rows, by } = await recommender.rank([3, 1, 4], new Set([5]), 100);
+
+    expect(by).toBe("model");
+    expect(new Set(rows).size).toBe(recommender.items.ids.length - 4);
+    for (const row of [3, 1, 4, 5]) expect(rows).not.toContain(row);
+  });
+
+  test("looks at the newest events alone when there are more than the encoder holds", async () => {
+    const recommender = await openRecommender(GOOD);
+    const long = Array.from({ length: 20 }, (_, row) => row);
+
+    const ofAll = await recommender.rank(long, new Set(), 5);
+    const ofNewest = await recommender.rank(long.slice(-8), new Set(long), 5);
+
+    expect(ofAll.rows).toEqual(ofNewest.rows);
+  });
+
+  test("is not asked without a history: the popularity order is given", async () => {
+    const recommender = await openRecommender(GOOD);
+
+    const { rows, by } = await recommender.rank([], new Set(), 3);
+
+    const levels = rows.map((row) => recommender.popularity[row] ?? 0);
+    expect(by).toBe("popularity");
+    expect(levels).toEqual([...levels].sort((a, b) => b - a));
+    expect(levels[0]).toBe(255);
+  });
+
+  test("gives way to the popularity order when it throws while it is used", async () => {
+    const recommender = await openRecommender(GOOD);
+    vi.spyOn(recommender.ladder.current as Engine, "encode").mockRejectedValue(new Error("out of memory"));
+
+    const { by } = await recommender.rank([1], new Set(), 3);
+
+    expect(by).toBe("popularity");
+    expect(recommender.ladder.view[0]).toMatchObject({ state: "failed", why: "out of memory" });
+  });
+});
+
+test("among equal scores the lower row comes first", () => {
+  expect(bestRows([1, 3, 3, 2, 3], 3, new Set())).toEqual([1, 2, 4]);
+  expect(bestRows([1, 3, 3, 2, 3], 3, new Set([1]))).toEqual([2, 4, 3]);
+});
+
+describe("the ladder", () => {
+  const variant = (engine: string): EngineVariant => ({
+    engine,
+    precision: "int8",
+    file: "x",
+    maxStateError: 1,
+    minOverlap: 0,
+  });
+  const passed: SelfTest = { passed: true, stateError: 0, overlap: 1, why: "" };
+  const engine = (name: string): Engine => ({ name, precision: "int8", encode: async () => new Float32Array() });
+
+  test("starts low and climbs to the best that passes", async () => {
+    const variants = ["onnxruntime", "reference"].map(variant);
+    const ladder = new Ladder(
+      variants,
+      async ({ engine: name }) => engine(name),
+      async () => passed,
+      () => undefined,
+    );
+
+    await ladder.start("reference");
+    const first = ladder.current?.name;
+    await ladder.climb();
+
+    expect([first, ladder.current?.name]).toEqual(["reference", "onnxruntime"]);
+    expect(ladder.view.map(({ inUse }) => inUse)).toEqual([true, false]);
+  });
+
+  test("stays where it is when a better engine fails its self-test, and says why", async () => {
+    const failed: SelfTest = { passed: false, stateError: 9, overlap: 0, why: "its state is off by 9" };
+    const test = async ({ name }: Engine) => (name === "reference" ? passed : failed);
+    const ladder = new Ladder(
+      ["onnxruntime", "reference"].map(variant),
+      async ({ engine: n }) => engine(n),
+      test,
+      () => undefined,
+    );
+
+    await ladder.start("reference");
+    await ladder.climb();
+
+    expect(ladder.current?.name).toBe("reference");
+    expect(ladder.view[0]).toMatchObject({ state: "failed", why: "its state is off by 9" });
+  });
+});
+
+describe("a bundle's files", () => {
+  test("come from the store without a request once they are there", async () => {
+    const kept = new Map<string, Bytes>();
+    const store = {
+      get: async (sha256: string) => kept.get(sha256) ?? null,
+      put: async (sha256: string, data: Bytes) => void kept.set(sha256, data),
+      remove: async (sha256: string) => void kept.delete(sha256),
+    };
+    const { bytes } = await openBundle(GOOD);
+    await new Bundle(bytes, BASE, serve(GOOD), store).role("codes");
+    const offline = async () => Promise.reject(new TypeError("Failed to fetch"));
+
+    const again = await new Bundle(bytes, BASE, offline, store).role("codes");
+
+    expect(again.data.length).toBeGreaterThan(0);
+    await expect(new Bundle(bytes, BASE, offline, store).role("items")).rejects.toThrow(FetchError);
+  });
+
+  test("are fetched anew when what the store kept has rotted", async () => {
+    const removed: string[] = [];
+    const store = {
+      get: async () => new Uint8Array(3),
+      put: async () => undefined,
+      remove: async (sha256: string) => void removed.push(sha256),
+    };
+    const { bytes } = await openBundle(GOOD);
+
+    const { data } = await new Bundle(bytes, BASE, serve(GOOD), store).role("codes");
+
+    expect(data.length).toBeGreaterThan(3);
+    expect(removed).toHaveLength(1);
+  });
+
+  test("end their download at the first piece that is wrong", async () => {
+    const { bytes } = await openBundle(GOOD);
+    const manifest = JSON.parse(new TextDecoder().decode(bytes)) as { files: Record<string, unknown>[] };
+    const size = 9 << 20;
+    Object.assign(manifest.files.find(({ role }) => role === "pictures") ?? {}, {
+      bytes: size,
+      chunk_sha256: ["0", "1", "2"].map((digit) => digit.repeat(64)),
+    });
+    const pieces = vi.fn((controller: ReadableStreamDefaultController<Uint8Array>) =>
+      controller.enqueue(new Uint8Array(1 << 20)),
+    );
+    const response = new Response(new ReadableStream({ pull: pieces }, { highWaterMark: 0 }));
+    const large = new Bundle(new TextEncoder().encode(JSON.stringify(manifest)), BASE, async () => response, {
+      get: async () => null,
+      put: async () => undefined,
+      remove: async () => undefined,
+    });
+
+    await expect(large.role("pictures")).rejects.toThrow(BundleIntegrityError);
+    expect(pieces).toHaveBeenCalledTimes(4);
+  });
+});
+
+describe("search", () => {
+  const titles = ["Crème de nuit", "Night cream", "Cream soda", "Ice-cream scoop", "Plain soap"];
+  const search = new TitleSearch(titles, [1, 2, 3, 4, 5]);
+
+  test("knows no accents and no capitals", () => {
+    expect(search.find("CREME", 9)).toEqual([0]);
+  });
+
+  test("puts titles that begin with the words first, then by popularity", () => {
+    expect(search.find("cream", 9)).toEqual([2, 3, 1]);
+  });
+
+  test("wants every word", () => {
+    expect(search.find("cream ni", 9)).toEqual([1]);
+  });
+
+  test("finds nothing for nothing", () => {
+    expect(search.find(" -!", 9)).toEqual([]);
+  });
+});
