@@ -3,6 +3,7 @@
 The graph comes as bytes whose digest was checked; a path could be changed between the check and the opening.
 """
 
+import os
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _ONLY_FATAL = 4
+_EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 
 
 class OnnxRuntimeEngine:
@@ -42,6 +44,9 @@ class OnnxRuntimeEngine:
         options.intra_op_num_threads = 1  # a second thread costs more to wake than such a small graph takes
         options.inter_op_num_threads = 1
         options.log_severity_level = _ONLY_FATAL  # whatever it complains of, it raises as well
+        # A graph may name other files as its weights, and ONNX Runtime would read them, unchecked, from the folder that
+        # the process happens to run in. Nothing can lie below the null device, and leaving it is refused.
+        options.add_session_config_entry(_EXTERNAL_WEIGHTS, os.devnull)
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         found = sorted(entry.name for entry in session.get_inputs())
         if found != sorted(INPUTS) or OUTPUT not in [entry.name for entry in session.get_outputs()]:

@@ -51,6 +51,28 @@ def test_a_graph_with_other_inputs_is_refused() -> None:
         OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
 
 
+def test_a_graph_cannot_read_files_from_beside_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnx
+    import onnxruntime
+
+    manifest, contents = tiny_contents(
+        n_items=40, seed=0, target="laptop-x86_64", shape=Shape(), release=1, name="tiny shop"
+    )
+    graph = onnx.load_from_string(tiny_onnx(contents["encoder.safetensors"][1], manifest.encoder))
+    weight = next(one for one in graph.graph.initializer if len(one.raw_data) >= 16)
+    (tmp_path / "secret.bin").write_bytes(weight.raw_data)
+    place = [("location", "secret.bin"), ("offset", "0"), ("length", str(len(weight.raw_data)))]
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in place:
+        weight.external_data.add(key=key, value=value)
+    monkeypatch.chdir(tmp_path)
+    onnxruntime.InferenceSession(graph.SerializeToString())  # it would, if it were let
+
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail, match="External data"):
+        OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
+
+
 def test_a_bundle_runs_on_it_and_gives_the_list_of_the_numpy_engine(tmp_path: Path) -> None:
     make_tiny_bundle(tmp_path / "plain")
     folder = open_folder(tmp_path / "plain")
