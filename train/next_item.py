@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edge_runtime.errors import DataError
 from train.backbones.sasrec import EncoderConfig, SASRec, encoder_config
 from train.batches import Batch, Rows, TrainingSequences, pad
 from train.data.dataset import Dataset
@@ -18,6 +19,8 @@ from train.evaluation.ranking import Ranked, Score, ndcg, rank_targets
 from train.fit import FitConfig, fit
 from train.objectives.cross_entropy import fast_product_dtype, full_cross_entropy
 from train.runs import RunFolder
+
+_LEAST_EVENTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,17 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder) -> dict[s
 
 
 def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
-    """Return what ``run.json`` says: everything that decides the outcome."""
+    """Return what ``run.json`` says: everything that decides the outcome.
+
+    Raises:
+        DataError: nobody has events enough to learn from.
+    """
+    longest = int(dataset.sequences.lengths.max(initial=0))
+    if longest < _LEAST_EVENTS:
+        raise DataError(
+            f"{dataset.path}: nobody has more than {longest} events; expected at least one user with {_LEAST_EVENTS}: "
+            "two to learn from, one to validate, one to test. Give a longer log."
+        )
     return {
         "kind": "teacher",
         "data_digest": dataset.digest,

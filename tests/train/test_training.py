@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.errors import RunError
+from edge_runtime.errors import DataError, RunError
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.sasrec import EncoderConfig, SASRec
 from train.codes import CodePlan
+from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.distill import DistillConfig, describe_student, distill_model
 from train.evaluation.ranking import ndcg
@@ -131,6 +132,14 @@ def test_a_damaged_student_is_refused_with_advice(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="distil it again"):
         load_student(tmp_path)
+
+
+def test_a_log_too_short_to_learn_from_is_refused_before_anything_is_written() -> None:
+    dataset = tiny_dataset()
+    short = Sequences(("u",), np.array([0, 3]), dataset.sequences.rows[:3], dataset.sequences.timestamps[:3])
+
+    with pytest.raises(DataError, match="expected at least one user with 4"):
+        describe_run(replace(dataset, sequences=short), SMALL)
 
 
 def test_padding_in_front_changes_no_state() -> None:

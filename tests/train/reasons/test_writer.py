@@ -52,13 +52,13 @@ def test_a_run_leaves_model_adapter_and_figures(whole: Path) -> None:
 
 
 def test_the_writer_learns(whole: Path, tmp_path: Path) -> None:
-    train_writer(DATASET, tmp_path / "run", replace(QUICK, n_steps=40), shown=False)
+    train_writer(DATASET, tmp_path / "run", replace(QUICK, n_steps=30), shown=False)
 
     long, short = (json.loads((run / "metrics.json").read_text()) for run in (tmp_path / "run", whole))
     assert long["text_loss"] < 0.8 * short["text_loss"]
 
 
-@pytest.mark.parametrize("stops_after", [1, 3, 5, 6, 8])
+@pytest.mark.parametrize("stops_after", [3, 6, 8])
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
     stops_after: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
