@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 
 from edge_runtime.reasons.grammar import common_length, grammar
 
-TEMPERATURE: Final = 0.6
+TEMPERATURE: Final = 0.8
 SMALL_MODEL_BYTES: Final = 64 << 20
 
 _NO_LIBRARY = (

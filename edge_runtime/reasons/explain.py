@@ -14,7 +14,7 @@ from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.engines.llama_client import LlamaWriter
 from edge_runtime.reasons.facts import Fact, FactFinder
 from edge_runtime.reasons.prompt import LAYOUT, prompt
-from edge_runtime.reasons.sentences import sentences
+from edge_runtime.reasons.sentences import sentences, worth_offering
 from edge_runtime.reasons.template import template
 from edge_runtime.reasons.words import Style
 from edge_runtime.reasons.writer import Reason, Writer, WriterError
@@ -66,13 +66,13 @@ class Explainer:
         facts = self._finder.facts(row, history_rows)
         allowed = sentences(self._items, row, facts, style)
         note = self._note
-        if self._writer is not None and len(allowed) > 1:
+        if self._writer is not None and len(offered := worth_offering(allowed, facts)) > 1:
             try:
-                text = self._writer.write(prompt(self._items, row, facts, style), tuple(allowed), seed=row)
+                text = self._writer.write(prompt(self._items, row, facts, style), offered, seed=row)
             except WriterError as error:
                 note = str(error)
             else:
-                if text in allowed:
+                if text in offered:
                     return Reason(text, allowed[text], "language model")
                 note = "the language model wrote something else than the facts allow"
         text, cited = template(self._items, row, facts, style)

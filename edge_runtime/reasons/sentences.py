@@ -3,7 +3,7 @@
 The template picks one of them, the grammar admits exactly them, the checker looks a text up among them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations, product
 
 from edge_runtime.bundle.items import Items
@@ -40,6 +40,11 @@ def sentences(items: Items, row: int, facts: Sequence[Fact], style: Style) -> di
         if title or "{item}" not in skeleton:
             filled.setdefault(_fill(skeleton, cited, title, items), cited)
     return filled or dict.fromkeys(phrases().skeletons.nothing, ())
+
+
+def worth_offering(allowed: Mapping[str, tuple[Fact, ...]], facts: Sequence[Fact]) -> tuple[str, ...]:
+    """Return the sentences that start from one of the two best facts: a small writer words well and weighs badly."""
+    return tuple(text for text, cited in allowed.items() if set(cited[:1]) & set(facts[:2])) or tuple(allowed)
 
 
 def _one_fact(facts: Sequence[Fact]) -> Iterator[Case]:

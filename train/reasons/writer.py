@@ -1,9 +1,7 @@
 """The writer: a small language model that puts true facts into a sentence.
 
-It learns the corpus as text, then the style of the reasons by a LoRA on q and v
-(Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022, https://arxiv.org/abs/2106.09685),
-which is merged in float16's range and kept beside the model. On the device a grammar allows true sentences alone, so
-the model needs to choose well, not to know much.
+It learns the corpus as text, then the style of the reasons by a LoRA, which is merged and kept beside the model. On the
+device a grammar allows true sentences alone, so the model needs to choose well, not to know much.
 """
 
 import dataclasses
@@ -23,6 +21,7 @@ from train.reasons import pretrained
 from train.reasons.batches import Encoded, encode
 from train.reasons.corpus import Example, items_of, make_corpus, popularity_of
 from train.reasons.greedy import share_of_allowed
+from train.reasons.lora import add_lora, merge
 from train.reasons.tokenizer import END, train_tokenizer
 from train.reasons.tuning import Stage, tune
 from train.runs import RunFolder
@@ -56,12 +55,12 @@ class WriterConfig:
         seed: of everything that is drawn.
     """
 
-    n_examples: int = 6000
+    n_examples: int = 3200
     vocabulary_size: int = 1024
     dim: int = 256
     n_layers: int = 2
     context: int = 1024
-    n_steps: int = 240
+    n_steps: int = 400
     n_lora_steps: int = 40
     batch_size: int = 8
     learning_rate: float = 3e-3
@@ -98,7 +97,7 @@ def train_writer(
     if run.claim(about, resume=True):
         return out / MODEL_FOLDER
     started = time.monotonic()
-    with torch.random.fork_rng(devices=[]):
+    with pretrained.hushed(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         figures = _train(dataset, run, config, language_model, shown=shown)
     run.finish(figures | {"seconds": round(time.monotonic() - started, 2)})
@@ -121,7 +120,7 @@ def _train(
     text_losses: list[float] = []
     if language_model is None:
         text_losses = _text_stage(model, encoded, config, run, shown=shown)
-    tuned = _with_lora(model, config)
+    tuned = add_lora(model, config.rank)
     stage = Stage(
         name="reasons", n_steps=config.n_lora_steps, batch_size=config.batch_size,
         learning_rate=config.learning_rate, reasons_only=True, seed=config.seed + 1,
@@ -187,31 +186,6 @@ def _text_stage(
     save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, fresh)
     fresh.replace(base)
     return losses
-
-
-def _with_lora(model: Any, config: WriterConfig) -> Any:  # noqa: ANN401 - peft has no types
-    from peft import LoraConfig, get_peft_model
-
-    lora = LoraConfig(
-        r=config.rank, lora_alpha=2 * config.rank, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"
-    )
-    return get_peft_model(model, lora)
-
-
-def merge(tuned: Any) -> Any:  # noqa: ANN401 - peft has no types
-    """Return the model with its LoRA merged, each weight rounded to float16 as the GGUF file will hold it.
-
-    Raises:
-        RunError: a weight leaves the range of float16.
-    """
-    merged = tuned.merge_and_unload()
-    with torch.no_grad():
-        for name, value in merged.named_parameters():
-            if not bool(torch.isfinite(value.half()).all()):
-                raise RunError(f"the weight {name} left float16's range; train with a lower learning rate")
-            if value.dim() > 1:
-                value.copy_(value.half().to(value.dtype))
-    return merged.eval()
 
 
 def _greedy(

@@ -89,6 +89,19 @@ def test_a_sentence_that_the_facts_do_not_allow_is_never_said() -> None:
     assert reason.note == "the language model wrote something else than the facts allow"
 
 
+def test_the_writer_is_offered_what_starts_from_one_of_the_two_best_facts() -> None:
+    items = make_items(
+        ["A", "B", "C", "D"],
+        brand=[["x"], ["x"], [], []],
+        colour=[["red"], [], ["red"], []],
+        scent=[["mint"], [], [], ["mint"]],
+    )
+
+    reason = Explainer(items, POPULARITY, writer=LastChoice()).explain(0, [1, 2, 3])
+
+    assert reason.facts == (Fact("shared", "colour", "red", 2),)
+
+
 def test_a_writer_that_fails_is_replaced_by_the_template_and_the_note_says_why() -> None:
     reason = Explainer(ITEMS, POPULARITY, writer=Broken()).explain(1, [0])
 
