@@ -55,6 +55,9 @@ class FactFinder:
     def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:
         """Return the facts of an item for a history, the best of each kind first: shared, own, popular.
 
+        With nothing shared, popularity comes first: it is then the reason for the item, which its own values only
+        describe.
+
         A rare value tells more than a common one; of equals the newest item of the history is cited, and then the
         field's name and the value's place decide.
 
@@ -65,10 +68,10 @@ class FactFinder:
         shared = sorted(self._shared(row, history_rows))[:MAX_SHARED]
         said = {(name, index) for *_, name, index, _ in shared}
         values = {name: field.values for name, field in self._items.fields.items()}
+        own = (Fact("own", name, values[name][index]) for name, index in self._own(row, said, rare=True))
         found = (
             *(Fact("shared", name, values[name][index], past) for *_, name, index, past in shared),
-            *(Fact("own", name, values[name][index]) for name, index in self._own(row, said, rare=True)),
-            *self._popular(row),
+            *((*own, *self._popular(row)) if shared else (*self._popular(row), *own)),
         )
         common = self._own(row, said, rare=False) if not found else ()
         return found or tuple(Fact("own", name, values[name][index]) for name, index in common)
@@ -88,15 +91,15 @@ class FactFinder:
                     yield name in words.weakly_shared, self._counts[name][index], age, name, index, past
 
     def _own(self, row: int, said: set[tuple[str, int]], *, rare: bool) -> list[tuple[str, int]]:
-        """Return (field, value index) of what is true of the item itself and not said yet, the rarest first."""
+        """Return (field, value index) of what is true of the item and not said yet: the rarest first, amounts last."""
         found = sorted(
-            (self._counts[name][index], name, index)
+            (name in phrases().never_shared, self._counts[name][index], name, index)
             for name in self._items.fields
             for index in self._values(name, row)[: 1 if name in phrases().first_only else None]
             if (name, index) not in said and self._is_rare(name, index) == rare
         )
         chosen: list[tuple[str, int]] = []
-        for _, name, index in found:
+        for *_, name, index in found:
             if sum(name == other for other, _ in chosen) < MAX_OWN_OF_A_FIELD:
                 chosen.append((name, index))
         return chosen[:MAX_OWN]

@@ -43,7 +43,7 @@ def test_a_value_that_nearly_all_items_have_is_not_cited() -> None:
 
 
 def test_what_all_items_have_is_said_only_of_an_item_of_which_nothing_else_is_known() -> None:
-    assert FINDER.facts(5, []) == (Fact("own", "price", "1.00"), Fact("own", "categories", "Care"))
+    assert FINDER.facts(5, []) == (Fact("own", "categories", "Care"), Fact("own", "price", "1.00"))
 
 
 def test_an_equal_price_is_no_reason() -> None:
@@ -107,3 +107,10 @@ def test_a_catalogue_without_any_field_has_no_facts() -> None:
     finder = FactFinder(make_items(["a", "b"]), np.zeros(2, dtype=np.uint8))
 
     assert finder.facts(0, [1]) == ()
+
+
+def test_popularity_comes_first_where_nothing_is_shared_and_last_where_something_is() -> None:
+    alone, beside = FINDER.facts(0, []), FINDER.facts(0, [1])
+
+    assert [fact.kind for fact in alone] == ["popular", "own", "own"]
+    assert [fact.kind for fact in beside] == ["shared", "own", "popular"]

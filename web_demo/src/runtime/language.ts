@@ -23,7 +23,7 @@ export interface Writer {
 const LOAD_TIMEOUT_MS = 60_000;
 const WRITE_TIMEOUT_MS = 20_000;
 const MAX_TOKENS = 160;
-const TEMPERATURE = 0.6;
+const TEMPERATURE = 0.8;
 
 /** What llama.cpp's build needs beyond SIMD: 64-bit memory and promise integration. */
 export function lacksForLanguage(): string | null {

@@ -65,6 +65,8 @@ export class FactFinder {
   /**
    * The facts of an item for a history, the best of each kind first: shared, own, popular.
    *
+   * With nothing shared, popularity comes first: it is then the reason for the item, which its own values only describe.
+   *
    * A rare value tells more than a common one; of equals the newest item of the history is cited, and then the field's
    * name and the value's place decide.
    *
@@ -73,10 +75,11 @@ export class FactFinder {
   facts(row: number, history: readonly number[]): readonly Fact[] {
     const shared = this.shared(row, history).slice(0, MAX_SHARED);
     const said = new Set(shared.map(({ field, index }) => `${field.name} ${index}`));
+    const own = this.own(row, said, true);
+    const popular = this.popular(row);
     const found = [
       ...shared.map(({ field, index, past }) => factOf("shared", field, index, past)),
-      ...this.own(row, said, true),
-      ...this.popular(row),
+      ...(shared.length > 0 ? [...own, ...popular] : [...popular, ...own]),
     ];
     return found.length > 0 ? found : this.own(row, said, false);
   }
@@ -99,7 +102,7 @@ export class FactFinder {
     return found.sort((a, b) => Number(a.weak) - Number(b.weak) || a.count - b.count || a.age - b.age || byPlace(a, b));
   }
 
-  /** What is true of the item itself and not said yet, the rarest first. */
+  /** What is true of the item itself and not said yet: the rarest first, amounts last. */
   private own(row: number, said: ReadonlySet<string>, rare: boolean): Fact[] {
     const found: Own[] = [];
     for (const field of this.fields) {
@@ -109,7 +112,8 @@ export class FactFinder {
         found.push({ count: field.counts[index] ?? 0, field, index });
       }
     }
-    found.sort((a, b) => a.count - b.count || byPlace(a, b));
+    const isLast = ({ field }: Own) => Number(phrases.neverShared.has(field.name));
+    found.sort((a, b) => isLast(a) - isLast(b) || a.count - b.count || byPlace(a, b));
     const chosen: Own[] = [];
     for (const own of found) {
       if (chosen.filter(({ field }) => field === own.field).length < MAX_OWN_OF_A_FIELD) chosen.push(own);
