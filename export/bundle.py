@@ -9,7 +9,7 @@ import msgspec
 
 from edge_runtime.bundle import Manifest, dump_manifest, open_folder, parse_manifest, write_folder
 from edge_runtime.bundle.arrays import dump_arrays
-from edge_runtime.bundle.folder import describe
+from edge_runtime.bundle.folder import describe, recover_folder
 from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
 from edge_runtime.bundle.manifest import MANIFEST_NAME, Encoder, EngineVariant, LanguageModel
@@ -232,11 +232,13 @@ def export_all(exporter: Exporter, targets: Sequence[Target], release: Release) 
 def _bundle_in(path: Path) -> Manifest | None:
     """Return the manifest of the bundle in ``path``, or None where there is none yet.
 
-    A damaged bundle counts, without its files: its release number must not be given again.
+    A damaged bundle counts, without its files, and so does one that a kill left aside: a release number must not be
+    given again.
 
     Raises:
         BundleError: the folder holds something that is no bundle, and would be lost.
     """
+    recover_folder(path)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return None
     if not (path / MANIFEST_NAME).is_file():

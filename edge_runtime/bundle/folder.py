@@ -114,19 +114,32 @@ def write_folder(path: Path, manifest: Manifest, contents: Mapping[str, tuple[st
     files = tuple(describe(name, role, data) for name, (role, data) in contents.items())
     complete = parse_manifest(dump_manifest(msgspec.structs.replace(manifest, files=files)))
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover_folder(path)
     fresh = path.with_name(path.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     for name, (_, data) in contents.items():
         write_durably(fresh / name, data)
     write_durably(fresh / MANIFEST_NAME, dump_manifest(complete))
-    old = path.with_name(path.name + ".old")
+    sync_folder(fresh)
+    old = _old(path)
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)
     fresh.rename(path)
+    sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
     return complete
+
+
+def recover_folder(path: Path) -> None:
+    """Put the older bundle back at ``path``, if a kill fell between the two renames of :func:`write_folder`."""
+    if not path.exists() and _old(path).exists():
+        _old(path).rename(path)
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(path.name + ".old")
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -135,6 +148,17 @@ def write_durably(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder."""
+    if os.name == "nt":  # has no such call, and writes names at once
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_digest(path: Path, data: bytes, entry: File) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.folder import write_durably
+from edge_runtime.bundle.folder import sync_folder, write_durably
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.errors import BundleError
 
@@ -218,14 +218,3 @@ def rename_durably(source: Path, target: Path) -> Path:
     source.replace(target)
     sync_folder(target.parent)
     return target
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in a folder."""
-    if os.name == "nt":  # has no such call, and writes names at once
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
