@@ -149,9 +149,10 @@ def latencies(
     rng = np.random.default_rng(seed)
     users = rng.permutation(len(people))[:LATENCY_USERS]
     clocks = [_Clock(contents, engine) for engine in engines]
-    for turn, user in enumerate([*users[:_WARM_UP], *users]):
+    warm_up = users[:_WARM_UP]
+    for turn, user in enumerate([*warm_up, *users]):
         for index in rng.permutation(len(clocks)):
-            clocks[int(index)].measure(people.histories[user], keep=turn >= _WARM_UP)
+            clocks[int(index)].measure(people.histories[user], keep=turn >= len(warm_up))
     return {clock.engine.name: {step: _percentiles(values) for step, values in clock.times.items()} for clock in clocks}
 
 

@@ -118,3 +118,9 @@ def test_other_items_than_the_bundles_are_refused(bundles: Path, tiny: TinyStude
 
     with pytest.raises(DataError, match="other items"):
         verify_bundle(bundles / "browser-wasm", read_folder(other.data_path))
+
+
+def test_a_single_person_is_enough_to_be_timed(bundles: Path, tiny: TinyStudent) -> None:
+    found = verify_bundle(bundles / "laptop-x86_64", tiny.dataset, n_users=1)
+
+    assert all(engine.latency["recommend"]["p50_ms"] > 0 for engine in found.engines if engine.status == "ok")
