@@ -101,7 +101,7 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
     # Runs are kept by the data they were made from: a demo on other data neither clashes with them nor loses them.
     runs = out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"
     teacher, student, bundles = runs / "teacher", runs / "student", out / "bundles"
-    steps.run("train the full model", "train", "--data", data, "--out", teacher, "--resume")
+    trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, "--resume")
     distilled = steps.run(
         "distil the student", "distill", "--run", teacher, "--data", data, "--out", student, "--resume"
     )
@@ -109,7 +109,7 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
     no_model = [] if language_model else ["--no-language-model"]
     steps.run("export the bundles", "export", "--run", student, "--data", data, *targets, *no_model, "--out", bundles)
     verified = {target: steps.run(f"verify {target}", "verify", bundles / target, "--data", data) for target in TARGETS}
-    figures = _figures(checked, distilled, verified) | {"steps": steps.costs, "data": str(data)}
+    figures = _figures(checked, trained, distilled, verified) | {"steps": steps.costs, "data": str(data)}
     temporary = out / f"{FIGURES_FILE}.new"
     temporary.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     temporary.replace(out / FIGURES_FILE)
@@ -124,14 +124,19 @@ def _plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60] or "data"
 
 
-def _figures(checked: dict[str, Any], distilled: dict[str, Any], verified: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what the table shows, from what the steps printed."""
+def _figures(
+    checked: dict[str, Any], trained: dict[str, Any], distilled: dict[str, Any], verified: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what the table shows, from what the steps printed.
+
+    Training seconds are those of all epochs, also when this run only found them finished.
+    """
     shipped = {target: _shipped(found) for target, found in verified.items()}
     return {
         "data_name": checked["name"],
         "data_digest": checked["digest"],
-        "teacher": _quality(distilled["teacher"]),
-        "student": _quality(distilled["student"]),
+        "teacher": _quality(distilled["teacher"]) | {"training_seconds": trained["seconds"]},
+        "student": _quality(distilled["student"]) | {"training_seconds": distilled["seconds"]},
         "bundles": shipped,
     }
 

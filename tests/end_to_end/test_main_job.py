@@ -31,7 +31,7 @@ def test_the_figures_say_what_was_made_and_what_it_cost(built: Path) -> None:
     figures = json.loads((built / "figures.json").read_text())
 
     assert set(figures["bundles"]) == {"laptop-x86_64", "browser-wasm"}
-    assert {"ndcg@10", "recall@5"} <= set(figures["teacher"])
+    assert {"ndcg@10", "recall@5", "training_seconds"} == set(figures["teacher"]) == set(figures["student"])
     for shipped in figures["bundles"].values():
         assert shipped["ndcg@10"] == pytest.approx(figures["student"]["ndcg@10"], abs=0.02)
         assert 0 < shipped["ranking_bytes"] < shipped["bundle_bytes"]
