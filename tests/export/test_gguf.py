@@ -14,8 +14,6 @@ from export.quantize_gguf import QUANTIZATIONS, quantize_gguf, unfit_for
 from tests.tiny_language_model import TEXTS, Shape
 from tests.tiny_language_model import make_language_model as make_folder
 
-pytest.importorskip("llama_cpp")
-
 HARD = (
     "plain words",
     "  two  blanks,\ttab\n\n\nlines \r\n and  trailing   ",

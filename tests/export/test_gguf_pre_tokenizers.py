@@ -10,8 +10,6 @@ from export.gguf_parity import compare_gguf
 from tests.export.test_gguf import HARD
 from tests.tiny_language_model import make_language_model
 
-pytest.importorskip("llama_cpp")
-
 # As printed in the tokenizer.json of Qwen/Qwen2.5-0.5B and of meta-llama/Llama-3.2-1B.
 QWEN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|"

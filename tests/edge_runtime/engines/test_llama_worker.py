@@ -18,8 +18,6 @@ from export.gguf import make_language_model as make_gguf
 from tests.tiny_items import make_items
 from tests.tiny_language_model import make_language_model
 
-pytest.importorskip("llama_cpp")
-
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
