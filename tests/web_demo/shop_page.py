@@ -67,6 +67,10 @@ class ShopPage:
         """Return the reasons of the list, in order."""
         return self.page.locator(".cards .reason").all_inner_texts()
 
+    def expect_titles(self, titles: list[str]) -> None:
+        """Wait until the list is this one: the worker's answer comes when it comes."""
+        expect(self.page.locator(".cards h3")).to_have_text(titles)
+
     def remembered(self) -> list[str]:
         """Return the titles of the history, newest first."""
         return self.history.all_inner_texts()
