@@ -13,6 +13,8 @@ from edge_runtime.errors import RunError
 from export.measure import People
 from export.provenance import FIGURES
 from train.batches import Rows, pad
+from train.data.dataset import Dataset
+from train.distill import check_same_data
 from train.evaluation.ranking import Ranked, Score, rank_targets, summary
 from train.next_item import load_model, scorer
 from train.runs import RunFolder
@@ -35,7 +37,9 @@ class Comparison(Struct, kw_only=True):
     ratio: float
 
 
-def compare(ours: float, provenance: Mapping[str, str], run: Path | None, people: People) -> list[Comparison]:
+def compare(
+    ours: float, provenance: Mapping[str, str], run: Path | None, people: People, dataset: Dataset
+) -> list[Comparison]:
     """Compare the NDCG@10 of a bundle with what its manifest says of its makers, and with a run measured now.
 
     Args:
@@ -43,6 +47,7 @@ def compare(ours: float, provenance: Mapping[str, str], run: Path | None, people
         provenance: the manifest's.
         run: a student's or a teacher's folder, or None.
         people: on whom ``ours`` was measured.
+        dataset: that they are from.
 
     Raises:
         RunError: the run cannot be used, or has another catalogue.
@@ -50,7 +55,7 @@ def compare(ours: float, provenance: Mapping[str, str], run: Path | None, people
     told = {who: provenance.get(f"{who}_{FIGURES['ndcg@10']}") for who in ("student", "teacher")}
     found = [(who, float(value), False) for who, value in told.items() if value]
     if run is not None:
-        theirs = summary(rank_run(run, people))["history_excluded"]["ndcg@10"]
+        theirs = summary(rank_run(run, people, dataset))["history_excluded"]["ndcg@10"]
         found.append((run.name, theirs, True))
     return [
         Comparison(against=who, measured=measured, ndcg_10=theirs, ratio=ours / theirs if theirs else 0.0)
@@ -58,18 +63,22 @@ def compare(ours: float, provenance: Mapping[str, str], run: Path | None, people
     ]
 
 
-def rank_run(run: Path, people: People) -> Ranked:
+def rank_run(run: Path, people: People, dataset: Dataset) -> Ranked:
     """Rank everyone's true next item with the float32 model of a student's or a teacher's folder.
 
     Raises:
-        RunError: it is neither, or does not know the rows of these people.
+        RunError: it is neither, was trained on other data, or does not know the rows of these people.
     """
     if (run / STUDENT_FILE).is_file():
         student = load_student(run)
         n_items, score = student.sizes.n_items, _student_scorer(student, people.histories)
     else:
-        model = load_model(RunFolder(run))
-        n_items, score = len(model.item), scorer(model.backbone, model.item.detach(), people.histories)
+        teacher = RunFolder(run)
+        check_same_data(teacher, dataset)
+        model = load_model(teacher, dataset)
+        with torch.no_grad():
+            table = model.item_vectors()
+        n_items, score = len(table), scorer(model, table, people.histories)
     largest = max(int(people.targets.max()), max(int(rows.max()) for rows in people.histories))
     if largest >= n_items:
         raise RunError(f"{run}: knows {n_items:,} items, the data has more. Give the run that the bundle came from.")

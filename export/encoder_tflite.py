@@ -22,7 +22,7 @@ from torch.func import functional_call
 from edge_runtime.errors import EngineError
 from export.encoder_onnx import OUTPUT, example_inputs
 from export.quantize import QuantizedEncoder, quantize_encoder
-from train.backbones.sasrec import encoder_config
+from train.backbones.encoder import encoder_config
 from train.student import DeviceEncoder
 
 SIGNATURE = "encode"

@@ -100,7 +100,7 @@ def verify_bundle(
         n_users=len(people),
         n_test_users=people.n_all,
         engines=engines,
-        compared=_compare(good[0], contents, run, people) if good else [],
+        compared=_compare(good[0], contents, run, people, dataset) if good else [],
         reasons=reasons,
         bytes=bytes_by_role(manifest),
         ranking_bytes=manifest.ranking_bytes,
@@ -172,6 +172,8 @@ def _agree(
         )
 
 
-def _compare(best: EngineReport, contents: Contents, run: Path | None, people: People) -> list[Comparison]:
+def _compare(
+    best: EngineReport, contents: Contents, run: Path | None, people: People, dataset: Dataset
+) -> list[Comparison]:
     ours = float(best.figures["history_excluded"]["ndcg@10"])
-    return compare(ours, contents.folder.manifest.provenance, run, people)
+    return compare(ours, contents.folder.manifest.provenance, run, people, dataset)

@@ -11,7 +11,7 @@ import torch
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from tests.tiny_bundle import tiny_codes
-from train.backbones.sasrec import EncoderConfig
+from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.runs import replace_tensors

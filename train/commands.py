@@ -1,14 +1,12 @@
-"""``pocketrec train``, ``distill`` and ``evaluate``. Parse, make one call, print."""
+"""``pocketrec train`` and ``distill``. Parse, make one call, print."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from train.data.dataset import Dataset
-    from train.evaluation.ranking import Ranked
+from train.choices import PLUGINS, BackboneName, PluginName
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).")]
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
@@ -23,6 +21,20 @@ def train(
     seed: Seed = 0,
     resume: Resume = False,
     dim: Annotated[int, typer.Option(min=8, max=1024, help="Width of item vectors and states.")] = 64,
+    backbone: Annotated[BackboneName, typer.Option(help="What encodes the sequence.")] = "sasrec",
+    plugins: Annotated[
+        str, typer.Option(help=f"Any of {', '.join(sorted(PLUGINS))}, with commas between.", metavar="NAME,NAME")
+    ] = "",
+    plugin_settings: Annotated[
+        str,
+        typer.Option(help='Settings other than a plug-in\'s defaults, as JSON: \'{"corec": {"contrast": false}}\'.'),
+    ] = "{}",
+    text: Annotated[
+        str, typer.Option(help="What describes item texts: hashed, minilm, or a Hugging Face id or folder.")
+    ] = "hashed",
+    image: Annotated[
+        str, typer.Option(help="What describes pictures: colour, a .tflite file, or a Hugging Face id or folder.")
+    ] = "colour",
     max_epochs: Annotated[int, typer.Option(min=1, help="Epochs at most; it stops earlier by itself.")] = 100,
     batch_users: Annotated[
         int | None, typer.Option(min=1, help="Users a batch.  [default: by the data's size]")
@@ -30,25 +42,34 @@ def train(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train the full model: SASRec with cross-entropy over the whole catalogue.
+    """Train the full model: a sequence backbone, any plug-ins over it, cross-entropy over the whole catalogue.
 
     It validates after each epoch, stops when that no longer improves, and keeps the best weights. Ctrl-C or a
     power cut loses at most the epoch under way: run the same command with --resume.
 
     Example: pocketrec train --data my-shop --out runs/teacher
+
+    Example: pocketrec train --backbone pinnerformer --plugins corec,coco,recfusion --data my-shop --out runs/full
     """
-    from train.backbones.sasrec import EncoderConfig
+    from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
     from train.fit import FitConfig, batch_users_for
-    from train.next_item import TrainConfig, describe_run, train_model
+    from train.items.extractors import ExtractorConfig
+    from train.next_item import describe_run, train_model
+    from train.recipes import TrainConfig
     from train.runs import RunFolder
 
     if dim % 2:
         raise typer.BadParameter(f"must be even (two attention heads), got {dim}", param_hint="--dim")
+    chosen = chosen_plugins(plugins, plugin_settings)
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users or batch_users_for(len(dataset.sequences))
     config = TrainConfig(
-        encoder=EncoderConfig(dim=dim), fit=FitConfig(seed=seed, max_epochs=max_epochs, batch_users=batch)
+        backbone=backbone,
+        plugins=chosen,
+        extractors=ExtractorConfig(text=text, image=image),
+        encoder=EncoderConfig(dim=dim),
+        fit=FitConfig(seed=seed, max_epochs=max_epochs, batch_users=batch),
     )
     run = RunFolder(out)
     finished = run.claim(describe_run(dataset, config), resume=resume)
@@ -59,6 +80,30 @@ def train(
         f"{figures['seconds']:.0f} s.\nNext: pocketrec distill --run {out} --data {data} --out STUDENT"
     )
     typer.echo(json.dumps(figures) if as_json else sentence)
+
+
+def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:
+    """Return the plug-ins asked for, each with its settings.
+
+    Raises:
+        typer.BadParameter: a name is unknown or stands twice, or the settings are no JSON or for nobody.
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = sorted(set(wanted) - set(PLUGINS))
+    if unknown or len(set(wanted)) != len(wanted):
+        raise typer.BadParameter(
+            f"expected names of {', '.join(sorted(PLUGINS))}, each once, got {names!r}", param_hint="--plugins"
+        )
+    try:
+        found = json.loads(settings)
+    except ValueError as error:
+        raise typer.BadParameter(f"is not JSON: {error}", param_hint="--plugin-settings") from error
+    fits = isinstance(found, dict) and all(isinstance(value, dict) for value in found.values())
+    if not fits or found.keys() - set(wanted):
+        raise typer.BadParameter(
+            f"expected one object for each of {wanted}, got {settings}", param_hint="--plugin-settings"
+        )
+    return {name: found.get(name, {}) for name in PLUGINS if name in wanted}
 
 
 def distill(
@@ -93,58 +138,3 @@ def distill(
         f"Next: pocketrec export --run {out} --data {data} --target laptop-x86_64 --out BUNDLES"
     )
     typer.echo(json.dumps(figures) if as_json else sentence)
-
-
-def evaluate(
-    run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train` or `pocketrec distill`.")],
-    data: DataFolder,
-    skip_bad_rows: SkipBadRows = False,
-    as_json: AsJson = False,
-) -> None:
-    """Rank every user's last event against the whole catalogue, history excluded and not.
-
-    Example: pocketrec evaluate --run runs/teacher --data my-shop --json
-    """
-    from train.data.folder import read_folder
-    from train.evaluation.ranking import summary
-
-    dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
-    figures = summary(_rank(run, dataset)) | {"run": str(run), "data": str(data), "n_items": len(dataset.catalogue)}
-    if as_json:
-        typer.echo(json.dumps(figures))
-        return
-    _print_table(figures)
-
-
-def _rank(path: Path, dataset: "Dataset") -> "Ranked":
-    """Return the test ranks of a teacher or a student, whichever the folder holds."""
-    from train.data.split import leave_one_out
-    from train.distill import check_same_data
-    from train.next_item import load_model, rank_split
-    from train.runs import RunFolder
-    from train.student import load_student, ranking_model
-
-    run = RunFolder(path)
-    check_same_data(run, dataset)
-    model = ranking_model(load_student(path)) if run.about()["kind"] == "student" else load_model(run)
-    return rank_split(model, leave_one_out(dataset.sequences).test)
-
-
-def _print_table(figures: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        title=f"{figures['run']}: {figures['n_users']:,} users, {figures['n_items']:,} items, whole catalogue"
-    )
-    table.add_column("metric")
-    table.add_column("history excluded", justify="right")
-    table.add_column("not excluded", justify="right")
-    for name, value in figures["history_excluded"].items():
-        table.add_row(name, f"{value:.4f}", f"{figures['history_included'][name]:.4f}")
-    console = Console()
-    console.print(table)
-    console.print(
-        f"standard error of NDCG@10: {figures['ndcg@10_standard_error']:.4f}; users whose true item ties with another: "
-        f"{figures['share_tied']:.2%} (ties count against us)"
-    )

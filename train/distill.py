@@ -5,17 +5,21 @@ true next item, half the teacher's whole distribution. Codes move for most epoch
 settles.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.errors import RunError
+from train.backbones.encoder import look_up_events
 from train.backbones.sasrec import SASRec
 from train.batches import Batch, TrainingSequences
 from train.codes import CodedTable, CodePlan, item_counts
@@ -23,7 +27,8 @@ from train.data.dataset import Dataset
 from train.data.split import leave_one_out
 from train.evaluation.ranking import summary
 from train.fit import FitConfig, fit
-from train.next_item import NextItemModel, load_model, rank_split, states_and_targets, validation_score
+from train.model import Model
+from train.next_item import load_model, rank_split, validation_score
 from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
 from train.runs import RunFolder, replace_tensors, write_json
 from train.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
@@ -63,50 +68,67 @@ class DistillConfig:
 
 
 class StudentModel(nn.Module):
-    """A backbone over a coded item table, with the teacher at its side while it learns."""
+    """A SASRec over a coded item table, with the teacher, whatever it is, at its side while it learns."""
 
-    def __init__(self, teacher: NextItemModel, table: CodedTable, config: DistillConfig) -> None:
+    def __init__(self, teacher: Model, table: CodedTable, config: DistillConfig) -> None:
         super().__init__()
-        self.backbone = SASRec(teacher.backbone.config, dropout=config.dropout)
-        self.backbone.load_state_dict(teacher.backbone.state_dict())
+        encoder = teacher.backbone.config
+        self.backbone = SASRec(encoder, dropout=config.dropout)
+        if isinstance(teacher.backbone, SASRec):
+            self.backbone.load_state_dict(teacher.backbone.state_dict())
+        self.max_length = encoder.max_length
         self.table = table
         self._config = config
-        # In a tuple, so that the teacher is no part of this module's parameters.
-        self._teacher = (teacher.requires_grad_(False).eval(),)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Return half cross-entropy, half divergence from the teacher, and the commitment, a scalar."""
-        teacher, config = self._teacher[0], self._config
-        table = self.table()
-        states, targets = states_and_targets(self.backbone, table, batch)
         with torch.no_grad():
-            wise, _ = states_and_targets(teacher.backbone, teacher.item, batch)
+            teacher_table = teacher.requires_grad_(False).eval().item_vectors()
+        # In a tuple, so that the teacher is no part of this module's parameters.
+        self._teacher = (teacher, teacher_table)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return half cross-entropy, half divergence from the teacher, and the commitment."""
+        teacher, teacher_table = self._teacher
+        table = self.table()
+        known = [group.targets >= 0 for group in batch]
+        states = [self.backbone(look_up_events(group, partial(F.embedding, weight=table))) for group in batch]
+        with torch.no_grad():
+            wise = [teacher.states(group.rows, group.mask, teacher_table) for group in batch]
         loss = full_cross_entropy(
-            states,
+            _asked(states, known),
             table,
-            targets,
-            teacher=Teacher(wise, teacher.item, config.teacher_weight),
-            product_dtype=fast_product_dtype(states.device),
+            _asked([group.targets for group in batch], known),
+            teacher=Teacher(_asked(wise, known), teacher_table, self._config.teacher_weight),
+            product_dtype=fast_product_dtype(table.device),
         )
-        return loss + config.commitment * self.table.commitment(table)
+        return {"next": loss, "commitment": self._config.commitment * self.table.commitment(table)}
 
     def item_vectors(self) -> Tensor:
         """Return the item table as a device decodes it, ``[n_items, dim]``."""
         return self.table.decoded()
+
+    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        """Return the state after the newest event, ``[batch, dim]``."""
+        return self.backbone.user_state(F.embedding(rows, table), mask)
+
+
+def _asked(values: Sequence[Tensor], known: Sequence[Tensor]) -> Tensor:
+    """Return what stands where something is to be foretold, over all groups."""
+    return torch.cat([value[asked] for value, asked in zip(values, known, strict=True)])
 
 
 def distill_model(
     dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig, out: RunFolder
 ) -> dict[str, Any]:
     """Distil the model of ``run`` into ``out``, or finish a distillation that was cut off; return the figures."""
-    teacher = load_model(run)
+    teacher = load_model(run, dataset)
     split = leave_one_out(dataset.sequences)
     counts = item_counts(list(split.train), len(dataset.catalogue))
     seed = config.fit.seed
     torch.manual_seed(seed)
-    student = StudentModel(teacher, CodedTable(teacher.item, plan, plan.tiers_of(counts), seed), config)
+    student = StudentModel(
+        teacher, CodedTable(teacher.eval().item_vectors(), plan, plan.tiers_of(counts), seed), config
+    )
 
-    sequences = TrainingSequences(list(split.train), teacher.backbone.config.max_length)
+    sequences = TrainingSequences(list(split.train), teacher.max_length)
     n_steps = config.fit.max_epochs * -(-len(sequences) // config.fit.batch_users)
     optimizer = _optimizer(student, config)
 
@@ -189,7 +211,7 @@ def _snap_codebooks(table: CodedTable) -> None:
         book.copy_(torch.from_numpy(grid))
 
 
-def _compare(teacher: NextItemModel, student: StudentModel, dataset: Dataset) -> dict[str, Any]:
+def _compare(teacher: Model, student: StudentModel, dataset: Dataset) -> dict[str, Any]:
     """Return the test figures of both, and the ratio that the student is judged by."""
     targets = leave_one_out(dataset.sequences).test
     figures = {

@@ -4,6 +4,7 @@ A run killed at any time and resumed gives the same weights as one that was left
 from the seed and its own number.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -47,7 +48,7 @@ class Fitted:
     Attributes:
         best: validation NDCG@10 of the kept weights.
         best_epoch: the epoch that gave them, from 1.
-        log: one entry an epoch: loss, validation, seconds.
+        log: one entry an epoch: loss and each of its terms, validation, seconds.
     """
 
     best: float
@@ -79,18 +80,20 @@ def fit(
     config: FitConfig,
     *,
     title: str,
+    before_epoch: Callable[[int], None] | None = None,
     before_step: Callable[[int, int], None] | None = None,
 ) -> Fitted:
     """Fit ``model`` until validation stops improving; its best weights are in ``run`` and in the model afterwards.
 
     Args:
-        model: maps a :class:`Batch` to a scalar loss.
+        model: maps a :class:`Batch` to the terms of the loss, scalars by name; their sum is minimised.
         optimizer: over the model's parameters.
         sequences: what to learn from.
         validate: NDCG@10 of the model as it stands, on held-out events.
         run: takes checkpoints; one that is there is resumed.
         config: how long, in which batches, from which seed.
         title: of the progress bar.
+        before_epoch: called with the epoch (from 0) before its first step.
         before_step: called with epoch (from 0) and step (from 0, over all epochs) before each step.
     """
     accelerator = Accelerator()
@@ -104,12 +107,14 @@ def fit(
             torch.manual_seed(config.seed * 100_003 + progress.epoch)
             sampler.epoch = progress.epoch
             bar.start(progress.epoch + 1)
+            if before_epoch is not None:
+                before_epoch(progress.epoch)
             first_step = progress.epoch * len(sampler)
-            loss = _epoch(
+            terms = _epoch(
                 accelerator, fitted, stepper, batches, config, bar, _step_hook(before_step, progress.epoch, first_step)
             )
             _judge(
-                model, optimizer, progress, loss, validate(), perf_counter() - start, run, accelerator.is_main_process
+                model, optimizer, progress, terms, validate(), perf_counter() - start, run, accelerator.is_main_process
             )
             bar.finish(progress.log[-1], progress.best, progress.best_epoch)
     accelerator.wait_for_everyone()
@@ -139,27 +144,30 @@ def _epoch(
     config: FitConfig,
     bar: EpochProgress,
     hook: Callable[[int], None],
-) -> float:
-    """Take one step a batch; return the mean loss."""
+) -> dict[str, float]:
+    """Take one step a batch; return the mean of the loss and of each of its terms."""
     model.train()
-    total, n = 0.0, 0
+    total: Counter[str] = Counter()
+    n = 0
     for step, batch in enumerate(batches):
         hook(step)
-        loss = model(batch)
+        terms = model(batch)
+        loss = torch.stack(list(terms.values())).sum()
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        total, n = total + float(loss.detach()), n + 1
+        total.update({"loss": float(loss.detach())} | {name: float(term.detach()) for name, term in terms.items()})
+        n += 1
         bar.step()
-    return total / n
+    return {name: value / n for name, value in total.items()}
 
 
 def _judge(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: _Progress,
-    loss: float,
+    terms: dict[str, float],
     score: float,
     seconds: float,
     run: RunFolder,
@@ -167,7 +175,7 @@ def _judge(
 ) -> None:
     """Take note of an epoch; keep its weights when they are the best, and a checkpoint in any case."""
     progress.epoch += 1
-    progress.log.append({"epoch": progress.epoch, "loss": loss, "valid_ndcg@10": score, "seconds": seconds})
+    progress.log.append({"epoch": progress.epoch, **terms, "valid_ndcg@10": score, "seconds": seconds})
     better = progress.best_epoch == 0 or score > progress.best
     if better:
         progress.best, progress.best_epoch = score, progress.epoch

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -16,7 +17,9 @@ from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.errors import BundleError, RunError
-from train.backbones.sasrec import EncoderConfig, SASRec, encoder_config
+from train.backbones.encoder import EncoderConfig, encoder_config
+from train.backbones.sasrec import SASRec
+from train.next_item import Ranker
 
 STUDENT_FILE = "student.json"
 N_PROMPTS = 8
@@ -58,7 +61,7 @@ class DeviceEncoder(nn.Module):
         Returns:
             ``[batch, dim]``.
         """
-        state = self._backbone[0].last(embeddings, mask)
+        state = self._backbone[0].user_state(embeddings, mask)
         attention = torch.softmax(state @ prompts.T / sqrt(self.config.dim), dim=-1)
         state = state + attention @ knowledge
         return state + (state @ adapter_a) @ adapter_b
@@ -124,18 +127,22 @@ def _sizes(fields: dict[str, Any]) -> Catalogue:
 
 
 class _CodedModel(nn.Module):
-    """A student as the evaluation sees a model: a backbone and item vectors."""
+    """A student as the evaluation sees a model."""
 
     def __init__(self, backbone: SASRec, vectors: Tensor) -> None:
         super().__init__()
         self.backbone = backbone
+        self.max_length = backbone.config.max_length
         self._vectors = vectors
 
     def item_vectors(self) -> Tensor:
         return self._vectors
 
+    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        return self.backbone.user_state(F.embedding(rows, table), mask)
 
-def ranking_model(student: Student) -> nn.Module:
+
+def ranking_model(student: Student) -> Ranker:
     """Return a model that ``train.next_item.rank_split`` can rank with.
 
     Prompts and adapter are left out: as distilled they change nothing (zero knowledge, zero B).

@@ -13,7 +13,7 @@ from export.encoder_onnx import INPUTS, OUTPUT, export_onnx, export_onnx_int8
 from export.quantize import QuantizedEncoder, QuantizedRows, quantize_encoder
 from tests.export.encoder_cases import ROUNDING, SIZES, cases, largest_error, torch_state
 from tests.tiny_student import CONFIG, N_PROMPTS, RANK, make_encoder
-from train.backbones.sasrec import EncoderConfig
+from train.backbones.encoder import EncoderConfig
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.objectives.cross_entropy import CHUNK_ROWS, Teacher, fast_product_dtype, full_cross_entropy
+from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
 
 
 def drawn(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
@@ -20,7 +20,8 @@ def textbook(states: Tensor, table: Tensor, targets: Tensor, teacher: Teacher | 
     return -(expected * torch.log_softmax(states @ table.T, dim=-1)).sum(-1).mean()
 
 
-@pytest.mark.parametrize("n_rows", [1, CHUNK_ROWS - 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
+# With 31 items, 256 rows make a chunk.
+@pytest.mark.parametrize("n_rows", [1, 255, 256, 515])
 @pytest.mark.parametrize("weight", [None, 0.0, 0.5, 1.0])
 def test_loss_and_gradients_equal_the_textbook(n_rows: int, weight: float | None) -> None:
     states, table = drawn(n_rows, 8), drawn(31, 8, seed=1)
@@ -36,6 +37,30 @@ def test_loss_and_gradients_equal_the_textbook(n_rows: int, weight: float | None
     mine = torch.autograd.grad(3 * ours, [states, table])
     yours = torch.autograd.grad(3 * theirs, [states, table])
     torch.testing.assert_close(mine, yours, atol=1e-6, rtol=1e-4)
+
+
+def test_a_row_counts_as_much_as_its_weight() -> None:
+    states, table, targets = drawn(5, 8), drawn(31, 8, seed=1), torch.arange(5)
+    weights = torch.tensor([2.0, 0.0, 1.0, 0.5, 1.0])
+
+    ours = full_cross_entropy(states, table, targets, weights=weights, product_dtype=torch.float32)
+    rows = -torch.log_softmax(states @ table.T, dim=-1)[torch.arange(5), targets]
+    theirs = (weights * rows).sum() / weights.sum()
+
+    torch.testing.assert_close(ours, theirs)
+    mine = torch.autograd.grad(ours, [states, table])
+    torch.testing.assert_close(mine, torch.autograd.grad(theirs, [states, table]), atol=1e-6, rtol=1e-4)
+
+
+def test_weights_of_nothing_but_zeros_are_an_error() -> None:
+    with pytest.raises(ValueError, match="more than 0"):
+        full_cross_entropy(
+            drawn(2, 4),
+            drawn(3, 4),
+            torch.zeros(2, dtype=torch.int64),
+            weights=torch.zeros(2),
+            product_dtype=torch.float32,
+        )
 
 
 def test_huge_scores_stay_finite() -> None:

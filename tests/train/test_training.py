@@ -8,14 +8,15 @@ import torch
 
 from edge_runtime.errors import DataError, RunError
 from tests.train.tiny_data import tiny_dataset
-from train.backbones.sasrec import EncoderConfig, SASRec
+from train.backbones.encoder import EncoderConfig
 from train.codes import CodePlan
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.distill import DistillConfig, describe_student, distill_model
 from train.evaluation.ranking import ndcg
 from train.fit import FitConfig
-from train.next_item import TrainConfig, describe_run, load_model, rank_split, train_model
+from train.next_item import describe_run, load_model, rank_split, train_model
+from train.recipes import TrainConfig
 from train.runs import RunFolder
 from train.student import load_student, ranking_model
 
@@ -40,7 +41,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def test_training_learns_the_rule_of_the_data(teacher: RunFolder) -> None:
-    ranked = rank_split(load_model(teacher), leave_one_out(tiny_dataset().sequences).test)
+    ranked = rank_split(load_model(teacher, tiny_dataset()), leave_one_out(tiny_dataset().sequences).test)
 
     assert float(np.mean(ndcg(ranked.excluded, 10))) > 0.8
 
@@ -140,42 +141,6 @@ def test_a_log_too_short_to_learn_from_is_refused_before_anything_is_written() -
 
     with pytest.raises(DataError, match="expected at least one user with 4"):
         describe_run(replace(dataset, sequences=short), SMALL)
-
-
-def test_padding_in_front_changes_no_state() -> None:
-    torch.manual_seed(0)
-    backbone = SASRec(EncoderConfig(dim=16, max_length=10)).eval()
-    events = torch.randn(2, 4, 16)
-    padded = torch.cat([torch.full((2, 6, 16), 9.0), events], dim=1)
-    mask = torch.cat([torch.zeros(2, 6), torch.ones(2, 4)], dim=1)
-
-    with torch.inference_mode():
-        alone, behind = backbone.last(events, torch.ones(2, 4)), backbone.last(padded, mask)
-
-    torch.testing.assert_close(alone, behind)
-
-
-def test_the_last_state_alone_equals_the_last_of_all_states() -> None:
-    torch.manual_seed(0)
-    backbone = SASRec(EncoderConfig(dim=16, max_length=10)).eval()
-    events, mask = torch.randn(3, 7, 16), torch.ones(3, 7)
-
-    with torch.inference_mode():
-        torch.testing.assert_close(backbone.last(events, mask), backbone(events, mask)[:, -1])
-
-
-def test_no_state_sees_a_later_event() -> None:
-    torch.manual_seed(0)
-    backbone = SASRec(EncoderConfig(dim=16, max_length=10)).eval()
-    events, mask = torch.randn(1, 6, 16), torch.ones(1, 6)
-    changed = events.clone()
-    changed[:, 4:] += 1.0
-
-    with torch.inference_mode():
-        before, after = backbone(events, mask), backbone(changed, mask)
-
-    torch.testing.assert_close(before[:, :4], after[:, :4])
-    assert not torch.allclose(before[:, 4:], after[:, 4:])
 
 
 def assert_same_weights(first: RunFolder, second: RunFolder) -> None:

@@ -74,3 +74,15 @@ def causal_bias(mask: Tensor) -> Tensor:
     length = mask.shape[1]
     earlier = torch.ones(length, length, dtype=mask.dtype, device=mask.device).tril()
     return ((1.0 - earlier * mask[:, None, :]) * MASKED).unsqueeze(1)
+
+
+def bidirectional_bias(mask: Tensor) -> Tensor:
+    """Return what is added to attention scores so that every real event is attended to, and no padding.
+
+    Args:
+        mask: 1 for an event, 0 for padding, ``[batch, length]``.
+
+    Returns:
+        0 or ``MASKED``, ``[batch, 1, 1, length]``.
+    """
+    return ((1.0 - mask) * MASKED)[:, None, None, :]

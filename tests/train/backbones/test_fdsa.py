@@ -1,0 +1,103 @@
+from math import exp
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tests.train.backbones.tiny_backbones import CONFIG, events_of, tiny_events, tiny_material, tiny_table
+from train.backbones.attributes import number_attributes
+from train.backbones.fdsa import FDSA, FeatureVectors, fdsa, mean_vectors
+from train.items.features import Features
+
+FIELDS = {
+    "brand": (("Ax",), (), ("Bo",), ("Ax",), ("Bo",), ()),
+    "kind": (("red",), (), ("red", "blue"), ("blue",), (), ("odd",)),
+}
+
+
+def texts() -> Tensor:
+    vectors = torch.nn.functional.normalize(torch.arange(30.0).view(6, 5) - 11, dim=1)
+    vectors[[1, 4]] = 0.0
+    return vectors
+
+
+def feature_vectors() -> FeatureVectors:
+    torch.manual_seed(0)
+    made = FeatureVectors(number_attributes(FIELDS, 6), texts(), 4)
+    with torch.no_grad():
+        made.attribute.vector.copy_(torch.randn(5, 4))
+        made.text.weight.copy_(torch.randn(4, 5))
+        made.attention_bias.copy_(torch.randn(3))
+    return made
+
+
+def slowly(made: FeatureVectors, features: dict[int, Tensor]) -> Tensor:
+    """Vanilla attention as printed, over the features that an item has, by their place."""
+    weight = {
+        place: exp(float((made.attention.weight[0] @ vector + made.attention_bias[place]).detach()))
+        for place, vector in features.items()
+    }
+    total = sum(weight.values())
+    return sum((weight[place] / total * vector for place, vector in features.items()), torch.zeros(4))
+
+
+def test_the_feature_vector_is_the_vanilla_attention_over_what_an_item_has() -> None:
+    made = feature_vectors()
+    value, text = made.attribute.vector, made.text(texts())
+
+    found = made(torch.tensor([[0, 2, 3, 4]]))[0]
+
+    # Ax 1, Bo 2, blue 3, red 4.
+    torch.testing.assert_close(found[0], slowly(made, {0: value[1], 1: value[4], 2: text[0]}))
+    torch.testing.assert_close(found[1], slowly(made, {0: value[2], 1: (value[3] + value[4]) / 2, 2: text[2]}))
+    torch.testing.assert_close(found[2], slowly(made, {0: value[1], 1: value[3], 2: text[3]}))
+    torch.testing.assert_close(found[3], value[2])
+
+
+def test_an_item_of_which_nothing_is_known_has_no_feature_vector() -> None:
+    assert not feature_vectors()(torch.tensor([[1]])).any()
+
+
+def test_states_change_with_a_brand_and_with_a_text() -> None:
+    material = tiny_material()
+    attributes = number_attributes(material.catalogue.fields, material.n_items)
+    vectors = mean_vectors(material.text())
+    events = events_of(torch.tensor([[1, 5]]), torch.ones(1, 2), tiny_table())
+    assert attributes.values[1, 0] > 0
+
+    def state(values: Tensor, vectors: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        made = FDSA(CONFIG, attributes, vectors)
+        made.features.attribute.values.copy_(values)
+        return made.last(events)
+
+    values = torch.from_numpy(attributes.values.copy())
+    other_brand, other_text = values.clone(), vectors.clone()
+    other_brand[1, 0] = attributes.values[5, 0]
+    other_text[1] = vectors[7]
+    as_it_is = state(values, vectors)
+
+    assert (state(other_brand, vectors) - as_it_is).abs().max() > 1e-6
+    assert (state(values, other_text) - as_it_is).abs().max() > 1e-6
+
+
+def test_a_catalogue_without_fields_and_texts_still_gives_states() -> None:
+    backbone = FDSA(CONFIG, number_attributes({}, 24), torch.zeros(24, 3))
+
+    assert backbone(tiny_events()).isfinite().all()
+
+
+def test_a_text_of_several_tokens_counts_as_the_direction_of_their_mean() -> None:
+    vectors = np.array([[[3.0, 0.0], [0.0, 3.0]], [[5.0, 0.0], [9.0, 9.0]], [[1.0, 1.0], [1.0, 1.0]]], dtype=np.float32)
+    present = np.array([[True, True], [True, False], [False, False]])
+
+    found = mean_vectors(Features("made", vectors, present))
+
+    torch.testing.assert_close(found, torch.tensor([[0.5**0.5, 0.5**0.5], [1.0, 0.0], [0.0, 0.0]]))
+
+
+def test_what_is_read_from_the_catalogue_is_not_saved_with_the_weights() -> None:
+    names = set(fdsa(CONFIG, tiny_material(), 0.0).state_dict())
+
+    assert {"features.text.weight", "features.attribute.vector"} <= names
+    assert not {"features.texts", "features.attribute.values"} & names

@@ -1,0 +1,115 @@
+"""FDSA: one stream of self-attention over items, one over their features.
+
+Source: Zhang et al., "Feature-level Deeper Self-Attention Network for Sequential Recommendation", IJCAI 2019,
+https://www.ijcai.org/proceedings/2019/600.
+
+Vanilla attention makes one vector of an item's features ``A_i = {a_1, ..., a_m}``::
+
+    alpha = softmax(W a_j + b_j over j),    f_i = sum_j alpha_j a_j
+
+Both sequences, of item vectors and of ``f_i``, pass a transformer of their own, and the state is
+``[state of items; state of features] W + b``.
+
+Where we deviate: a feature is the mean over a field's values, or a linear map of the frozen text vector, and one that
+an item lacks is left out of the softmax; ``b_j`` is one a feature, because a common one would cancel; SASRec's
+deviations (:mod:`train.backbones.sasrec`).
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.backbones.attention import MASKED, causal_bias
+from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
+from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
+from train.backbones.transformer import Transformer
+from train.batches import Group
+from train.items.features import Features, Material
+
+
+def fdsa(config: EncoderConfig, material: Material, dropout: float) -> "FDSA":
+    """Return an untrained FDSA over the catalogue's fields and texts."""
+    attributes = number_attributes(material.catalogue.fields, material.n_items)
+    return FDSA(config, attributes, mean_vectors(material.text()), dropout=dropout)
+
+
+def mean_vectors(features: Features) -> Tensor:
+    """Return each item's mean over its tokens, of length 1 or zeros where there is none, ``[n_items, width]``."""
+    total = np.where(features.present[:, :, None], features.vectors, 0.0).sum(axis=1, dtype=np.float32)
+    return F.normalize(torch.from_numpy(total), dim=-1)
+
+
+class FDSA(nn.Module):
+    """Item embeddings, a mask and catalogue rows in, one state a position out."""
+
+    def __init__(self, config: EncoderConfig, attributes: Attributes, texts: Tensor, *, dropout: float = 0.0) -> None:
+        """Make an untrained one.
+
+        Args:
+            config: its sizes; each stream has ``n_blocks``.
+            attributes: the items' field values.
+            texts: vectors of the items' texts, of length 1 or zeros, ``[n_items, width]``.
+            dropout: of everything, attention weights too.
+        """
+        super().__init__()
+        self.config = config
+        self.features = FeatureVectors(attributes, texts, config.dim)
+        self.item_stream = Transformer(config, dropout=dropout)
+        self.feature_stream = Transformer(config, dropout=dropout)
+        self.output = nn.Linear(2 * config.dim, config.dim)
+        nn.init.xavier_uniform_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, events: Events) -> Tensor:
+        """Return the state after each event, ``[batch, length, dim]``; at a padded position it means nothing."""
+        bias = causal_bias(events.mask)
+        of_items = self.item_stream.encode(events.embeddings, bias)
+        of_features = self.feature_stream.encode(self.features(events.rows), bias)
+        return self._join(of_items, of_features)
+
+    def last(self, events: Events) -> Tensor:
+        """Return the state after the newest event, ``[batch, dim]``."""
+        bias = causal_bias(events.mask)
+        of_items = self.item_stream.encode_last(events.embeddings, bias)
+        of_features = self.feature_stream.encode_last(self.features(events.rows), bias)
+        return self._join(of_items, of_features)
+
+    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+        """Ask every position for the event that followed it."""
+        return foretell_next(self, group, look_up)
+
+    def _join(self, of_items: Tensor, of_features: Tensor) -> Tensor:
+        joined: Tensor = self.output(torch.cat([of_items, of_features], dim=-1))
+        return joined
+
+
+class FeatureVectors(nn.Module):
+    """Vanilla attention over what is known of an item: each field's values, and its text."""
+
+    texts: Tensor
+
+    def __init__(self, attributes: Attributes, texts: Tensor, dim: int) -> None:
+        super().__init__()
+        self.attribute = AttributeVectors(attributes, dim)
+        # Made from the catalogue whenever the model is, so it is not saved with the weights.
+        self.register_buffer("texts", texts, persistent=False)
+        self.text = nn.Linear(texts.shape[1], dim, bias=False)
+        # A text vector of length 1 comes out like a fresh item vector.
+        nn.init.normal_(self.text.weight, std=0.02)
+        self.attention = nn.Linear(dim, 1, bias=False)
+        nn.init.xavier_uniform_(self.attention.weight)
+        self.attention_bias = nn.Parameter(torch.zeros(len(attributes.fields) + 1))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the feature vector of each event's item: rows int64 ``[batch, length]`` to ``[batch, length, dim]``.
+
+        An item of which nothing is known gets zeros.
+        """
+        of_fields, has_field = self.attribute.field_means(rows)
+        texts = self.texts[rows]
+        vectors = torch.cat([of_fields, self.text(texts)[:, :, None]], dim=2)
+        present = torch.cat([has_field, texts.any(dim=-1, keepdim=True)], dim=2)
+        scores = self.attention(vectors).squeeze(-1) + self.attention_bias
+        shares = torch.softmax(scores.masked_fill(~present, MASKED), dim=-1) * present
+        return (shares[..., None] * vectors).sum(dim=2)

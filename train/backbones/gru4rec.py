@@ -1,0 +1,73 @@
+"""GRU4Rec: a recurrent network over the sequence.
+
+Sources: Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", ICLR 2016,
+https://arxiv.org/abs/1511.06939; Hidasi and Karatzoglou, "Recurrent Neural Networks with Top-k Gains for Session-based
+Recommendations", CIKM 2018, https://arxiv.org/abs/1706.03847.
+
+Where we deviate: whole sequences and the full softmax instead of session-parallel batches with sampled ranking losses
+(BPR-max and TOP1-max stand in for the softmax that we can afford), item vectors tied to the output, and a linear map
+from the recurrent width to theirs.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
+from train.batches import Group
+
+
+class GRU4Rec(nn.Module):
+    """Item embeddings and a mask in, one state a position out; ``n_heads`` of the configuration is not used."""
+
+    def __init__(self, config: EncoderConfig, *, dropout: float = 0.0, width: int | None = None) -> None:
+        """Make an untrained one.
+
+        Args:
+            config: its sizes; ``n_blocks`` is the number of recurrent layers.
+            dropout: of the input, between layers, and of the output.
+            width: of the recurrent state; twice ``config.dim`` where None.
+        """
+        super().__init__()
+        self.config = config
+        self.dropout = dropout
+        width = 2 * config.dim if width is None else width
+        # One layer has nothing between layers, and torch warns about it.
+        between = dropout if config.n_blocks > 1 else 0.0
+        self.gru = nn.GRU(config.dim, width, config.n_blocks, batch_first=True, dropout=between)
+        self.output = nn.Linear(width, config.dim)
+        nn.init.xavier_uniform_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, events: Events) -> Tensor:
+        """Return the state after each event, ``[batch, length, dim]``; at a padded position it means nothing."""
+        return self._leave(self._recur(events))
+
+    def last(self, events: Events) -> Tensor:
+        """Return the state after the newest event, ``[batch, dim]``."""
+        return self._leave(self._recur(events)[:, -1])
+
+    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+        """Ask every position for the event that followed it."""
+        return foretell_next(self, group, look_up)
+
+    def _recur(self, events: Events) -> Tensor:
+        """Return the hidden state after each event, ``[batch, length, width]``.
+
+        A step over padding would change the hidden state by its biases. So events are moved to the front, where every
+        sequence starts from zero, and states back to where their events stand.
+        """
+        entered = F.dropout(events.embeddings * self.config.input_scale, self.dropout, self.training)
+        events_first = torch.argsort(events.mask, dim=1, descending=True, stable=True)
+        after, _ = self.gru(_take(entered, events_first))
+        place = (events.mask.cumsum(1).long() - 1).clamp(min=0)
+        return _take(after, place)
+
+    def _leave(self, hidden: Tensor) -> Tensor:
+        mapped: Tensor = self.output(F.dropout(hidden, self.dropout, self.training))
+        return mapped
+
+
+def _take(vectors: Tensor, places: Tensor) -> Tensor:
+    """Return ``vectors[b, places[b, t]]`` at ``[b, t]``."""
+    return vectors.gather(1, places[:, :, None].expand(-1, -1, vectors.shape[2]))

@@ -1,0 +1,1 @@
+"""Five published systems, each a plug-in over any backbone."""

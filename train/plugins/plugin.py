@@ -1,0 +1,109 @@
+"""What a plug-in is: up to four contributions to a model, and what it sees of a training step.
+
+Composition is plain Python: a model takes a sequence of :class:`Plugin` values and applies each one's parts in order. A
+plug-in knows neither the backbone nor the other plug-ins.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+class Past(NamedTuple):
+    """What a plug-in may know when it changes states.
+
+    Attributes:
+        rows: catalogue rows of the events, oldest first, padding in front, int64 ``[batch, length]``.
+        visible: 1 for an event that may be looked at, else 0, float32 ``[batch, length]``. The state at a position may
+            use visible events up to and including that position only.
+        table: the item vectors, ``[n_items, dim]``.
+    """
+
+    rows: Tensor
+    visible: Tensor
+    table: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One training step as a plug-in's losses see it. ``R`` states are asked to foretell a row.
+
+    Attributes:
+        table: item vectors of the whole catalogue, after every plug-in, ``[n_items, dim]``; carries gradients.
+        plain_states: the backbone's states, before any plug-in, ``[R, dim]``.
+        states: after every plug-in; these are scored against the table, ``[R, dim]``.
+        targets: the rows to foretell, int64 ``[R]``.
+        users: which user of the batch each state belongs to, int64 ``[R]``.
+        histories: the rows of each user of the batch, oldest first, padding in front, int64 ``[users, length]``. The
+            newest event of a user (the last target) is among them.
+        mask: 1 for an event of ``histories``, else 0, float32 ``[users, length]``.
+        encode: rows ``[n, length]`` and mask ``[n, length]`` to the backbone's state after the newest event,
+            ``[n, dim]``, with the dropout of training: for augmented views.
+    """
+
+    table: Tensor
+    plain_states: Tensor
+    states: Tensor
+    targets: Tensor
+    users: Tensor
+    histories: Tensor
+    mask: Tensor
+    encode: Callable[[Tensor, Tensor], Tensor]
+
+    @property
+    def lengths(self) -> Tensor:
+        """Return how many events each user of the batch has here, float32 ``[users]``."""
+        return self.mask.sum(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a plug-in's own figures are measured on, without gradients: test users, ``U`` of them.
+
+    Attributes:
+        table: item vectors, ``[n_items, dim]``.
+        histories: what each user did before the target, catalogue rows, oldest first.
+        targets: what each did next, int32 ``[U]``.
+        plain_states: rows ``[n, length]`` and mask ``[n, length]`` to the backbone's newest state, before any plug-in,
+            ``[n, dim]``.
+        user_states: the same after every plug-in: what ranks.
+    """
+
+    table: Tensor
+    histories: Sequence[NDArray[np.int32]]
+    targets: NDArray[np.int32]
+    plain_states: Callable[[Tensor, Tensor], Tensor]
+    user_states: Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """What one system contributes; every part may be absent.
+
+    Attributes:
+        name: in logs and tables.
+        module: owns the parameters and buffers (they are saved with the model), or None where there are none.
+        items: changes the item vectors: the table so far to the new table, both ``[n_items, dim]``. An item that was
+            never seen in training comes in as a row of zeros.
+        state: changes states: ``[batch, positions, dim]`` to the same shape. The positions are the newest ones of
+            ``Past``: with one position, only the user's current state is asked for.
+        losses: terms to add to the loss, weighted, by name; each a scalar.
+        scale: how strongly each user's events count in the main loss: the number of events of each user ``[users]`` to
+            weights ``[users]``. The weighted loss is divided by the sum of the weights of its states.
+        before_epoch: called before each epoch of training with its number (from 0) and the current item vectors
+            ``[n_items, dim]``, without gradients.
+        figures: measures what this system alone promises (completion accuracy, codebook use, ...), by name.
+    """
+
+    name: str
+    module: nn.Module | None = None
+    items: Callable[[Tensor], Tensor] | None = None
+    state: Callable[[Tensor, Past], Tensor] | None = None
+    losses: Callable[[Step], Mapping[str, Tensor]] | None = None
+    scale: Callable[[Tensor], Tensor] | None = None
+    before_epoch: Callable[[int, Tensor], None] | None = None
+    figures: Callable[[Probe], Mapping[str, float]] | None = None

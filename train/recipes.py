@@ -1,0 +1,145 @@
+"""From names and numbers to a composed model: what the command line offers, and what ``run.json`` is read back with.
+
+Anything beyond this closed list is a short script that composes :class:`train.model.Model` itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from train.backbones.encoder import Backbone, EncoderConfig, encoder_config
+from train.backbones.sasrec import SASRec
+from train.choices import BACKBONES, PLUGINS, BackboneName, PluginName
+from train.data.dataset import Dataset
+from train.data.sequences import Sequences
+from train.fit import FitConfig
+from train.items.extractors import ExtractorConfig, material
+from train.items.features import Material
+from train.model import Model
+from train.plugins.plugin import Plugin
+
+# Features cost minutes and depend on the catalogue alone: kept for the next run.
+FEATURES = Path.home() / ".cache" / "pocketrec" / "features"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One training of the full model.
+
+    Attributes:
+        backbone: one of ``BACKBONES``.
+        plugins: name to the settings that differ from the plug-in's own defaults; applied in the order of ``PLUGINS``.
+        extractors: what describes texts, images and videos to plug-ins and backbones that use them.
+        dropout: of the backbone.
+        id_dropout: see :class:`train.model.Model`.
+        learning_rate: of AdamW, constant.
+    """
+
+    backbone: BackboneName = "sasrec"
+    plugins: Mapping[PluginName, Mapping[str, Any]] = field(default_factory=dict)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    extractors: ExtractorConfig = field(default_factory=ExtractorConfig)
+    dropout: float = 0.5
+    id_dropout: float = 0.1
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        unknown = set(self.plugins) - set(PLUGINS)
+        if self.backbone not in BACKBONES or unknown:
+            raise ValueError(
+                f"expected a backbone of {BACKBONES} and plug-ins of {PLUGINS}, "
+                f"got {self.backbone!r} and {sorted(self.plugins)}"
+            )
+
+
+def read_config(fields: Mapping[str, Any]) -> TrainConfig:
+    """Return the configuration that ``run.json`` holds, ignoring entries of newer versions."""
+    known = {name: fields[name] for name in TrainConfig.__dataclass_fields__ if name in fields}
+    return TrainConfig(
+        **known
+        | {
+            "encoder": encoder_config(fields["encoder"]),
+            "fit": FitConfig(**fields["fit"]),
+            "extractors": ExtractorConfig(**fields.get("extractors", {})),
+        }
+    )
+
+
+def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
+    """Return the untrained model that ``config`` describes.
+
+    Args:
+        dataset: its items.
+        train: the events that may be learnt from.
+        config: backbone, plug-ins and sizes.
+    """
+    made_from = material(
+        dataset.catalogue,
+        train,
+        config.extractors,
+        dim=config.encoder.dim,
+        seed=config.fit.seed,
+        cache_dir=FEATURES,
+    )
+    backbone = make_backbone(config.backbone, config.encoder, config.dropout, made_from)
+    plugins = [make_plugin(name, config.plugins[name], made_from) for name in PLUGINS if name in config.plugins]
+    return Model(torch.from_numpy(made_from.counts() > 0), backbone, plugins, id_dropout=config.id_dropout)
+
+
+def make_backbone(name: BackboneName, encoder: EncoderConfig, dropout: float, made_from: Material) -> Backbone:
+    """Return an untrained backbone; only its own module is imported."""
+    match name:
+        case "sasrec":
+            return SASRec(encoder, dropout=dropout)
+        case "bert4rec":
+            from train.backbones.bert4rec import BERT4Rec
+
+            return BERT4Rec(encoder, dropout=dropout)
+        case "gru4rec":
+            from train.backbones.gru4rec import GRU4Rec
+
+            return GRU4Rec(encoder, dropout=dropout)
+        case "fdsa":
+            from train.backbones.fdsa import fdsa
+
+            return fdsa(encoder, made_from, dropout=dropout)
+        case "s3rec":
+            from train.backbones.s3rec import s3rec
+
+            return s3rec(encoder, made_from, dropout=dropout)
+        case "pinnerformer":
+            from train.backbones.pinnerformer import PinnerFormer
+
+            return PinnerFormer(encoder, dropout=dropout)
+
+
+def make_plugin(name: PluginName, settings: Mapping[str, Any], made_from: Material) -> Plugin:
+    """Return an untrained plug-in; ``settings`` are those that differ from its defaults. Imports only what it needs."""
+    match name:
+        case "corec":
+            from train.plugins.corec import CoRecConfig, corec
+
+            return corec(CoRecConfig(**settings), made_from)
+        case "sage":
+            from train.plugins.sage import SageConfig, sage
+
+            return sage(SageConfig(**settings), made_from)
+        case "llmrec":
+            from train.plugins.llmrec import LlmRecConfig, llmrec
+
+            return llmrec(LlmRecConfig(**settings), made_from)
+        case "recfusion":
+            from train.plugins.recfusion import RecFusionConfig, recfusion
+
+            return recfusion(RecFusionConfig(**settings), made_from)
+        case "coco":
+            from train.plugins.coco import CoCoConfig, coco
+
+            return coco(CoCoConfig(**settings), made_from)
