@@ -4,18 +4,38 @@ Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 20
 The library, peft, takes and returns models of transformers; neither has types.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from edge_runtime.errors import RunError
 
+QUERY_AND_VALUE: Final = (("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v_lin"), ("q", "v"))
+"""What q and v are called in Llama and Qwen, in BERT and RoBERTa, in DistilBERT, in T5 and MPNet."""
 
-def add_lora(model: Any, rank: int) -> Any:  # noqa: ANN401
-    """Return the model with its weights frozen and a fresh adapter beside each q and v."""
+
+def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = "CAUSAL_LM") -> Any:  # noqa: ANN401
+    """Return the model with its weights frozen and a fresh adapter beside each q and v.
+
+    Args:
+        model: of transformers.
+        rank: of the adapter.
+        dropout: of what goes into the adapter, in training.
+        task: as peft calls it; None for a model whose hidden states are all that is wanted.
+
+    Raises:
+        RunError: the model calls its q and v by names that are not known here.
+    """
     from peft import LoraConfig, get_peft_model
 
-    lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    targets = next((list(pair) for pair in QUERY_AND_VALUE if names.issuperset(pair)), None)
+    if targets is None:
+        raise RunError(
+            f"found no q and v in a {type(model).__name__}; expected modules called one of {QUERY_AND_VALUE}. "
+            "Choose another language model."
+        )
+    lora = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=targets, task_type=task)
     return get_peft_model(model, lora)
 
 

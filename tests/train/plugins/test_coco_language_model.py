@@ -1,0 +1,218 @@
+"""The language model learns from samples that knowledge does not help, and from no others."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from edge_runtime.errors import DataError, RunError
+from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, make_step, tiny_material
+from train.items.text import ItemTexts
+from train.objectives.contrast import directions
+from train.plugins.coco import CoCo, CoCoConfig, coco
+from train.plugins.knowledge_model import DROPOUT, RANK, cached_knowledge, tunable_knowledge
+from train.plugins.plugin import Plugin, Step
+from train.reasons.lora import add_lora
+
+N_USERS = 6
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bert(tmp_path_factory.mktemp("bert") / "model")
+
+
+def made(bert: Path, *, llm_budget: int = 4) -> tuple[Plugin, CoCo]:
+    """A plug-in that does change states, and whose LoRA does change texts."""
+    plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_material())
+    module = plugin.module
+    assert isinstance(module, CoCo)
+    with torch.no_grad():
+        module.attention.output.weight.copy_(drawn(DIM, DIM, seed=5))
+        for index, parameter in enumerate(module.knowledge.lora):
+            parameter.copy_(0.5 * drawn(*parameter.shape, seed=20 + index))
+    return plugin, module
+
+
+def step_of(module: CoCo, *, helps: bool) -> Step:
+    """Everybody wants an item that lies where knowledge turns the state to, or the other way."""
+    histories = torch.arange(N_USERS)[:, None] * 3 + torch.arange(4)
+    plain = drawn(N_USERS, DIM)
+    hidden, _ = module.knowledge.look_up(histories[:, :-1])
+    aligned = module(plain[:, None], hidden, torch.ones(N_USERS, 3))[:, 0].detach()
+    turn = directions(aligned) - directions(plain)
+    table = drawn(24, DIM, seed=1)
+    table[histories[:, -1]] = turn if helps else -turn
+    return make_step(plain, table, histories)
+
+
+def train_once(plugin: Plugin, optimizer: torch.optim.Optimizer, step: Step) -> dict[str, Tensor]:
+    assert plugin.losses is not None
+    terms = dict(plugin.losses(step))
+    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]  # as torch has it
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return terms
+
+
+def test_where_knowledge_helps_everybody_the_language_model_stays_bit_for_bit(bert: Path) -> None:
+    plugin, module = made(bert)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.1, weight_decay=0.1)
+    train_once(plugin, optimizer, step_of(module, helps=False))  # so that the optimizer has momentum to go on with
+    before = [parameter.detach().clone() for parameter in module.knowledge.lora]
+    states, others = module.knowledge.states.clone(), module.codebook.prompts.detach().clone()
+
+    terms = train_once(plugin, optimizer, step_of(module, helps=True))
+
+    assert float(terms["language_model"].detach()) == 0.0
+    assert all(torch.equal(a, b) for a, b in zip(module.knowledge.lora, before, strict=True))
+    assert torch.equal(module.knowledge.states, states)
+    assert not torch.equal(module.codebook.prompts, others)
+
+
+def test_where_knowledge_does_not_help_the_language_model_learns(bert: Path) -> None:
+    plugin, module = made(bert)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.01, weight_decay=0.0)
+    before = [parameter.detach().clone() for parameter in module.knowledge.lora]
+
+    train_once(plugin, optimizer, step_of(module, helps=False))
+
+    assert len(before) == 2 * 2 * 2  # A and B of q and v in two layers
+    assert not any(torch.equal(a, b) for a, b in zip(module.knowledge.lora, before, strict=True))
+
+
+@pytest.mark.parametrize("budget", [1, 4])
+def test_so_many_texts_are_read_again_as_the_budget_allows_and_their_states_are_kept(bert: Path, budget: int) -> None:
+    plugin, module = made(bert, llm_budget=budget)
+    step, before = step_of(module, helps=False), module.knowledge.states.clone()
+    torch.manual_seed(0)
+
+    assert plugin.losses is not None
+    plugin.losses(step)
+
+    changed = (module.knowledge.states != before).any(1).nonzero()[:, 0].tolist()
+    assert len(changed) == budget
+    assert set(changed) <= set(step.histories[:, :-1].flatten().tolist())
+
+
+def test_without_a_budget_nothing_is_fine_tuned(bert: Path) -> None:
+    plugin, module = made(bert, llm_budget=0)
+
+    assert plugin.losses is not None
+    assert "language_model" not in plugin.losses(step_of(module, helps=False))
+
+
+def test_the_term_reaches_the_lora_alone(bert: Path) -> None:
+    plugin, module = made(bert)
+    step = step_of(module, helps=False)
+    plain, table = step.plain_states.requires_grad_(), step.table.requires_grad_()
+
+    assert plugin.losses is not None
+    plugin.losses(step)["language_model"].backward()  # type: ignore[no-untyped-call]  # as torch has it
+
+    reached = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
+    assert reached == {f"knowledge.lora.{index}" for index in range(8)}
+    assert plain.grad is None
+    assert table.grad is None
+
+
+def test_the_term_is_the_share_of_the_unhelped_in_the_main_loss(bert: Path) -> None:
+    plugin, module = made(bert, llm_budget=N_USERS)
+    # A LoRA that is no change has nothing to drop, so texts read again are what is cached.
+    with torch.no_grad():
+        for index in range(1, 8, 2):
+            module.knowledge.lora[index].zero_()
+        module.knowledge.states.copy_(tunable_knowledge(str(bert), ItemTexts(tiny_material().catalogue)).states)
+    step = step_of(module, helps=False)
+
+    assert plugin.losses is not None
+    found = plugin.losses(step)["language_model"].item()
+
+    hidden, _ = module.knowledge.look_up(step.histories[:, :-1])
+    aligned = module(step.plain_states[:, None], hidden, torch.ones(N_USERS, 3))[:, 0]
+    losses = [F.cross_entropy(state @ step.table.T, row) for state, row in zip(aligned, step.targets, strict=True)]
+    assert found == pytest.approx(float(torch.stack(losses).detach().mean()), rel=1e-4)
+
+
+def test_a_state_that_is_not_asked_for_the_newest_event_is_left_alone(bert: Path) -> None:
+    plugin, module = made(bert)
+    step = step_of(module, helps=False)
+    histories = torch.cat([step.histories, torch.full((N_USERS, 1), 23)], dim=1)
+    older = Step(
+        step.table, step.plain_states, step.states, step.targets, step.users, histories, torch.ones(N_USERS, 5),
+        step.encode,
+    )  # fmt: skip
+
+    assert plugin.losses is not None
+    assert plugin.losses(older)["language_model"].item() == 0.0
+
+
+def test_every_text_is_read_once_and_alone_it_gives_the_same(bert: Path) -> None:
+    torch.manual_seed(0)
+    knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_material().catalogue))
+
+    one = tunable_knowledge(str(bert), ["Thing number 7"])
+
+    assert knowledge.states.shape == (24, 16)
+    torch.testing.assert_close(knowledge.states[7], one.states[0], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(knowledge.states[7], knowledge.states[8])
+    assert knowledge.present.all()
+
+
+def test_an_empty_text_is_read_too(bert: Path) -> None:
+    assert tunable_knowledge(str(bert), ["", "Thing"]).states.isfinite().all()
+
+
+def test_only_what_learns_is_saved_with_the_model(bert: Path) -> None:
+    _, module = made(bert)
+    _, other = made(bert)
+    with torch.no_grad():
+        other.knowledge.lora[0].add_(1.0)
+        other.knowledge.states.add_(1.0)
+
+    saved = {name for name in module.state_dict() if name.startswith("knowledge.")}
+    other.load_state_dict(module.state_dict())
+
+    assert saved == {"knowledge.states"} | {f"knowledge.lora.{index}" for index in range(8)}
+    torch.manual_seed(3)
+    once = module.knowledge.read_again(torch.tensor([4]))
+    torch.manual_seed(3)
+    assert torch.equal(other.knowledge.read_again(torch.tensor([4])), once)
+
+
+def test_frozen_features_are_not_saved_and_cannot_be_read_again() -> None:
+    knowledge = cached_knowledge(tiny_material().text())
+
+    assert not knowledge.state_dict()
+    assert not knowledge.can_learn
+    with pytest.raises(ValueError, match="no language model"):
+        knowledge.read_again(torch.tensor([0]))
+
+
+def test_the_lora_drops_out_while_tuning_and_the_model_under_it_never_does(bert: Path) -> None:
+    plugin, module = made(bert)
+    row = torch.tensor([4])
+
+    drawn_twice = [module.knowledge.read_again(row) for _ in range(2)]
+    with torch.no_grad():
+        for parameter in module.knowledge.lora:
+            parameter.zero_()
+    silent = [module.knowledge.read_again(row) for _ in range(2)]
+
+    assert (RANK, DROPOUT) == (8, 0.05)
+    assert plugin.name == "coco"
+    assert module.knowledge.lora[0].shape == (RANK, 16)
+    assert not torch.equal(*drawn_twice)
+    assert torch.equal(*silent)
+
+
+def test_a_model_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no config\.json; expected `minilm`, a folder"):
+        tunable_knowledge(str(tmp_path), ["Thing"])
+
+
+def test_a_model_without_q_and_v_is_refused() -> None:
+    with pytest.raises(RunError, match="found no q and v in a Linear"):
+        add_lora(torch.nn.Linear(2, 2), RANK)

@@ -1,0 +1,268 @@
+"""CoRec over a backbone: it trains, its switches switch, it resumes, and it tells no state of what comes later."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.train.plugins.tiny_corec import (
+    ENCODER,
+    N_ITEMS,
+    Composed,
+    sequences_of,
+    tiny_material,
+    tiny_model,
+    train_epochs,
+)
+from train.batches import pad, training_batch
+from train.model import whole_histories
+from train.plugins.corec import CoRecConfig, corec
+from train.plugins.corec_users import batch_items, interest_counts
+from train.plugins.plugin import Probe
+
+SMALL = CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1)
+
+
+def weights_after(config: CoRecConfig, epochs: int = 2) -> dict[str, Tensor]:
+    composed = tiny_model(config)
+    train_epochs(composed, range(epochs))
+    return composed.model.state_dict()
+
+
+def test_a_few_steps_lower_every_term() -> None:
+    # Clusters that move, and a divergence that gains weight, would change what the terms ask for meanwhile.
+    composed = tiny_model(replace(SMALL, contrast_weight=0.5, refresh_every=100, kl_weight=0.01))
+    terms: list[dict[str, float]] = []
+
+    train_epochs(composed, range(8), after=lambda found: terms.append({n: float(t.detach()) for n, t in found.items()}))
+
+    n = len(composed.batches)
+    assert set(terms[0]) == {"next", "corec.contrast", "corec.reconstruction"}
+    for name in terms[0]:
+        assert np.mean([step[name] for step in terms[-n:]]) < np.mean([step[name] for step in terms[:n]]), name
+
+
+def test_training_opens_the_way_from_the_latent_to_the_state() -> None:
+    composed = tiny_model()
+    assert composed.corec.completion is not None
+    assert not composed.corec.completion.gate.weight.any()
+
+    train_epochs(composed, range(1))
+
+    assert composed.corec.completion.gate.weight.any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"contrast": False},
+        {"reconstruction": False},
+        {"adaptive": False},
+        {"contrast_weight": 0.5},
+        {"reconstruction_weight": 0.5},
+        {"temperature": 1.0},
+        {"strength": 0.8},
+        {"false_negative_overlap": 0.1},
+        {"n_interests": 2},
+        {"refresh_every": 7},
+        {"kl_weight": 2.0},
+        {"kl_steps": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_setting_changes_what_is_learnt(change: dict[str, Any]) -> None:
+    plain, changed = weights_after(SMALL), weights_after(replace(SMALL, **change))
+
+    assert not torch.equal(plain["item"], changed["item"])
+
+
+@pytest.mark.parametrize(
+    ("switch", "gone"), [("contrast", "corec.contrast"), ("reconstruction", "corec.reconstruction")]
+)
+def test_a_part_that_is_switched_off_leaves_no_term_and_no_weights(switch: str, gone: str) -> None:
+    composed = tiny_model(replace(SMALL, **{switch: False}))
+
+    terms = composed.model.train()(composed.batches[0])
+
+    assert gone not in terms
+    assert len(terms) == 2
+    weights = [name for name in composed.model.state_dict() if "completion" in name]
+    assert bool(weights) == (switch == "contrast")
+
+
+def test_a_resumed_training_equals_one_that_was_left_alone() -> None:
+    whole, first, second = tiny_model(), tiny_model(), tiny_model()
+    train_epochs(whole, range(4))
+
+    train_epochs(first, range(2))
+    second.model.load_state_dict({name: tensor.clone() for name, tensor in first.model.state_dict().items()})
+    train_epochs(second, range(2, 4))
+
+    for name, tensor in whole.model.state_dict().items():
+        torch.testing.assert_close(tensor, second.model.state_dict()[name], rtol=0, atol=0, msg=name)
+
+
+def test_clusters_follow_the_table_every_few_epochs_and_not_at_first() -> None:
+    module = tiny_model(replace(SMALL, refresh_every=2)).corec
+    first = module.clusters.label.clone()
+    table = torch.randn(N_ITEMS, ENCODER.dim, generator=torch.Generator().manual_seed(0))
+
+    module.before_epoch(0, table)
+    module.before_epoch(1, table)
+    assert torch.equal(module.clusters.label, first)
+
+    module.before_epoch(2, table)
+    assert not torch.equal(module.clusters.label, first)
+
+
+def test_the_same_seed_composes_the_same_and_another_does_not() -> None:
+    one, two, other = (corec(SMALL, tiny_material(seed)).module for seed in (0, 0, 1))
+
+    assert one is not None
+    assert two is not None
+    assert other is not None
+    buffers = [dict(module.named_buffers()) for module in (one, two, other)]
+    assert all(torch.equal(buffers[0][name], buffers[1][name]) for name in buffers[0])
+    assert not torch.equal(buffers[0]["clusters.label"], buffers[2]["clusters.label"])
+
+
+def open_gate() -> Composed:
+    composed = tiny_model(dropout=0.0)
+    assert composed.corec.completion is not None
+    torch.nn.init.normal_(composed.corec.completion.gate.weight)
+    composed.model.eval()
+    return composed
+
+
+def test_no_state_sees_a_later_event() -> None:
+    model = open_gate().model
+    rows, mask = pad([np.array([1, 2, 3, 4, 5], dtype=np.int32), np.array([6, 7], dtype=np.int32)])
+    changed = rows.clone()
+    changed[:, -1] = 20
+
+    with torch.inference_mode():
+        table = model.item_vectors()
+        before, after = model.states(rows, mask, table), model.states(changed, mask, table)
+
+    torch.testing.assert_close(before[:, :-1][mask[:, :-1] > 0], after[:, :-1][mask[:, :-1] > 0])
+    assert not torch.allclose(before[:, -1], after[:, -1])
+
+
+def test_the_newest_state_alone_equals_the_last_of_all_and_padding_changes_nothing() -> None:
+    model = open_gate().model
+    rows, mask = pad([np.array([1, 2, 3], dtype=np.int32), np.array([6], dtype=np.int32)])
+
+    with torch.inference_mode():
+        table = model.item_vectors()
+        newest = model.user_states(rows, mask, table)
+        alone = model.user_states(rows[1:, -1:], mask[1:, -1:], table)
+
+        torch.testing.assert_close(newest, model.states(rows, mask, table)[:, -1], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(newest[1:], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_sparse_history_is_told_more_than_a_dense_one_unless_both_weigh_the_same() -> None:
+    adaptive, plain = open_gate(), tiny_model(replace(SMALL, adaptive=False), dropout=0.0)
+    plain.model.load_state_dict(adaptive.model.state_dict())
+    plain.model.eval()
+    rows, mask = pad([np.array([3, 4, 5, 6, 7, 8, 9], dtype=np.int32), np.array([9], dtype=np.int32)])
+
+    def told(composed: Composed) -> Tensor:
+        model, completion = composed.model, composed.corec.completion
+        assert completion is not None
+        with torch.inference_mode():
+            table = model.item_vectors()
+            bare = model.user_states(rows, mask, table)
+            completion.gate.weight.zero_()
+            return bare - model.user_states(rows, mask, table)
+
+    weight = told(adaptive).norm(dim=1) / told(plain).norm(dim=1)
+
+    assert weight[1] > 1.0 > weight[0]
+
+
+def test_a_step_completes_nothing_outside_of_the_users_interests() -> None:
+    composed = tiny_model(replace(SMALL, contrast=False))
+    module, batch = composed.corec, composed.batches[0][:1]
+    histories, mask = whole_histories(batch)
+    one_user = training_batch([histories[0][mask[0] > 0].numpy().astype(np.int32)])
+    items = batch_items(histories[:1], mask[:1], torch.arange(0))
+    own = interest_counts(items.had, module.clusters.label[items.rows], module.clusters.n_interests)[0] > 0
+    outside = ~own[module.clusters.label]
+    assert outside.any()
+
+    terms = composed.model.train()(one_user)
+
+    (gradient,) = torch.autograd.grad(terms["corec.reconstruction"], composed.model.item)
+    assert not gradient[outside].any()
+    assert gradient.any()
+
+
+def test_sequences_as_long_as_the_backbone_allows_are_encoded() -> None:
+    composed = tiny_model()
+    longest = np.arange(ENCODER.max_length + 1, dtype=np.int32)
+
+    terms = composed.model.train()(training_batch([longest, longest[::-1].copy(), longest[:2]]))
+
+    assert all(term.isfinite() for term in terms.values())
+
+
+def test_one_user_alone_and_the_same_user_twice_are_survived() -> None:
+    composed = tiny_model()
+    rows = np.array([1, 2], dtype=np.int32)
+
+    for users in ([rows], [rows, rows]):
+        composed.model.zero_grad()
+        terms = composed.model.train()(training_batch(users))
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
+        for name, parameter in composed.model.named_parameters():
+            assert parameter.grad is None or parameter.grad.isfinite().all(), name
+
+
+def test_completion_accuracy_is_measured_and_rises_with_training() -> None:
+    composed = tiny_model(replace(SMALL, n_interests=1, kl_weight=0.01, reconstruction_weight=2.0))
+    histories = [rows for rows in tiny_material().train if len(rows) > 2]
+
+    def unasked(rows: Tensor, mask: Tensor) -> Tensor:
+        raise AssertionError(f"nobody asks for the states of {rows} and {mask}")
+
+    def recall() -> float:
+        composed.model.eval()
+        with torch.inference_mode():
+            table = composed.model.item_vectors()
+            targets = np.zeros(len(histories), np.int32)
+            return composed.corec.figures(Probe(table, histories, targets, unasked, unasked))["completion_recall@10"]
+
+    before = recall()
+    train_epochs(composed, range(10))
+
+    assert recall() > max(before, 10 / N_ITEMS) + 0.1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"contrast": False, "reconstruction": False},
+        {"contrast_weight": -0.1},
+        {"reconstruction_weight": float("nan")},
+        {"kl_weight": -1.0},
+        {"temperature": 0.0},
+        {"strength": 1.0},
+        {"strength": -0.1},
+        {"false_negative_overlap": 0.0},
+        {"n_interests": 0},
+        {"refresh_every": 0},
+        {"kl_steps": 0},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"CoRec|weight|temperature|strength|overlap|at least 1"):
+        CoRecConfig(**change)
+
+
+def test_without_events_there_is_nothing_to_make_it_from() -> None:
+    with pytest.raises(ValueError, match="training events"):
+        corec(SMALL, replace(tiny_material(), train=sequences_of([[]])))

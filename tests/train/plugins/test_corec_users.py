@@ -1,0 +1,128 @@
+"""Who is alike in a batch, on a batch made by hand, and how each user weighs the two losses."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.train.plugins.tiny_corec import sequences_of
+from train.plugins.corec_users import (
+    alike,
+    batch_items,
+    contrast_share,
+    dominant_interest,
+    evidence,
+    interest_counts,
+    median_evidence,
+    overlap,
+)
+
+# Interests: items 0 to 2 belong to 0, items 3 to 5 to 1, items 6 to 8 to 2.
+LABEL = torch.arange(9) // 3
+HISTORIES = torch.tensor(
+    [
+        [0, 1, 2, 6],  # mostly interest 0
+        [3, 3, 7, 6],  # the same next item as the first; no interest has more than half
+        [0, 1, 2, 0],  # mostly interest 0
+        [0, 0, 3, 7],  # shares one of three items with the first, the third, and two of three with the second
+        [0, 0, 0, 8],  # row 0 is padding here
+    ]
+)
+MASK = torch.tensor([[1.0, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
+
+
+def test_the_items_of_a_batch_are_told_apart_from_padding_and_from_others() -> None:
+    items = batch_items(HISTORIES, MASK, torch.tensor([5, 0, 5]))
+
+    assert items.rows.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    had = [set(items.rows[user].tolist()) for user in items.had]
+    assert had == [{0, 1, 2, 6}, {3, 6, 7}, {0, 1, 2}, {0, 3, 7}, {8}]
+
+
+def test_a_repeated_item_counts_once_for_an_interest() -> None:
+    items = batch_items(HISTORIES, MASK, torch.tensor([5]))
+
+    counts = interest_counts(items.had, LABEL[items.rows], 3)
+
+    assert counts.tolist() == [[3, 0, 1], [0, 1, 2], [3, 0, 0], [1, 1, 1], [0, 0, 1]]
+
+
+def test_an_interest_is_dominant_with_more_than_half_of_the_items() -> None:
+    counts = torch.tensor([[3.0, 0, 1], [0, 2, 2], [0, 0, 1], [0, 0, 0], [1, 1, 1], [1, 0, 2]])
+
+    assert dominant_interest(counts).tolist() == [0, -1, 2, -1, -1, 2]
+
+
+def test_overlap_is_the_share_of_the_shorter_history() -> None:
+    had = batch_items(HISTORIES, MASK, torch.tensor([5])).had
+
+    shared = overlap(had)
+
+    third = 1 / 3
+    expected = [
+        [1, third, 1, third, 0],
+        [third, 1, 0, 2 * third, 0],
+        [1, 0, 1, third, 0],
+        [third, 2 * third, third, 1, 0],
+        [0, 0, 0, 0, 1],
+    ]
+    torch.testing.assert_close(shared, torch.tensor(expected))
+
+
+def test_positives_and_false_negatives_are_exactly_those_described() -> None:
+    items = batch_items(HISTORIES, MASK, torch.tensor([5]))
+    dominant = torch.tensor([0, -1, 0, -1, 2])
+
+    positives, candidates = alike(HISTORIES[:, -1], dominant, overlap(items.had), threshold=0.5)
+
+    # The first two share their next item, the first and the third their interest; the second and the fourth have too
+    # much in common to be negatives, and no interest (-1) is no shared interest.
+    assert positives.int().tolist() == [
+        [1, 1, 1, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 0, 1, 0, 0],
+        [0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 1],
+    ]
+    assert candidates.int().tolist() == [
+        [1, 1, 1, 1, 1],
+        [1, 1, 1, 0, 1],
+        [1, 1, 1, 1, 1],
+        [1, 0, 1, 1, 1],
+        [1, 1, 1, 1, 1],
+    ]
+
+
+def test_nobody_shares_anything_with_somebody_who_had_nothing() -> None:
+    assert overlap(torch.zeros(2, 3, dtype=torch.bool)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert overlap(torch.zeros(1, 0, dtype=torch.bool)).tolist() == [[0.0]]
+
+
+def test_contrast_gains_weight_with_length_and_with_density() -> None:
+    lengths = torch.arange(1, 200).double()
+    interests = torch.arange(1, 50).double()
+
+    by_length = contrast_share(evidence(lengths, torch.full_like(lengths, 3)), 5.0)
+    by_interests = contrast_share(evidence(torch.full_like(interests, 50), interests), 5.0)
+
+    assert (by_length.diff() > 0).all()
+    assert (by_interests.diff() < 0).all()
+    assert by_length.min() >= 0.0
+    assert by_length.max() < 2.0
+
+
+def test_both_weigh_the_same_at_the_pivot_and_an_empty_history_is_all_reconstruction() -> None:
+    known = evidence(torch.tensor([6.0, 0.0]), torch.tensor([3.0, 0.0]))
+
+    assert contrast_share(known, 12.0).tolist() == [1.0, 0.0]
+
+
+def test_the_pivot_is_the_evidence_of_the_median_user() -> None:
+    train = sequences_of([[0, 1, 2], [], [0, 3, 3], [0, 1, 2, 3, 4, 5], [8]])
+
+    # Length squared by interests: 9 / 1, 4 / 2, 36 / 2, 1 / 1; of an even number torch takes the lower middle.
+    assert median_evidence(train, LABEL) == pytest.approx(2.0)
+
+
+def test_the_pivot_stays_positive_for_the_shortest_histories() -> None:
+    assert median_evidence(sequences_of([[0]]), torch.zeros(1, dtype=torch.int64)) == 1.0
+    assert np.isfinite(median_evidence(sequences_of([[0] * 50]), torch.zeros(1, dtype=torch.int64)))

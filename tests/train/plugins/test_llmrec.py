@@ -1,0 +1,330 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.train.tiny_data import tiny_dataset
+from train.backbones.encoder import EncoderConfig
+from train.backbones.sasrec import SASRec
+from train.batches import Batch, training_batch
+from train.data.sequences import Sequences
+from train.data.split import leave_one_out
+from train.items.features import Features, Material
+from train.model import Model
+from train.plugins.llmrec import LlmRec, LlmRecConfig, llmrec
+from train.plugins.plugin import Past, Plugin, Probe, Step
+
+N_ITEMS, DIM = 24, 8
+SILENT = N_ITEMS - 1  # has no text
+PLAIN = LlmRecConfig(dropout=0.0)
+
+
+def circle() -> Features:
+    """Texts of items that stand in a circle, so that the next item of everybody's walk is the nearest one."""
+    angle = 2 * np.pi * np.arange(N_ITEMS) / N_ITEMS
+    vectors = np.stack([f(k * angle) for k in (1, 2, 3) for f in (np.sin, np.cos)], axis=1).astype(np.float32)
+    present = (np.arange(N_ITEMS) != SILENT)[:, None]
+    return Features("circle", vectors[:, None] * present[:, :, None], present)
+
+
+def material(seed: int = 0, train: Sequences | None = None) -> Material:
+    dataset = tiny_dataset(n_items=N_ITEMS)
+    train = train or leave_one_out(dataset.sequences).train
+    return Material(dataset.catalogue, train, DIM, seed, circle, circle, circle)
+
+
+def module_of(plugin: Plugin) -> LlmRec:
+    assert isinstance(plugin.module, LlmRec)
+    return plugin.module
+
+
+def opened(plugin: Plugin) -> Plugin:
+    """Open the gate of the states, as training would."""
+    gate = module_of(plugin).gate
+    assert gate is not None
+    torch.nn.init.normal_(gate.weight)
+    torch.nn.init.ones_(gate.bias)
+    return plugin
+
+
+def model_of(config: LlmRecConfig = PLAIN, seed: int = 0, seen: Tensor | None = None) -> Model:
+    torch.manual_seed(seed)
+    backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1))
+    seen = torch.ones(N_ITEMS, dtype=torch.bool) if seen is None else seen
+    return Model(seen, backbone, [llmrec(config, material())], id_dropout=0.1)
+
+
+def batch() -> Batch:
+    return training_batch([rows[-9:] for rows in material().train if len(rows) > 1])
+
+
+def trained(config: LlmRecConfig, n_steps: int = 30) -> Model:
+    model = model_of(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(n_steps):
+        loss = torch.stack(list(model(batch()).values())).sum()
+        learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        for parameter, gradient in zip(learnt, torch.autograd.grad(loss, learnt), strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+    return model.eval()
+
+
+def ranking(model: Model) -> Tensor:
+    """Return the scores of all items for two users."""
+    rows, mask = torch.tensor([[0, 3, 4], [7, 8, 9]]), torch.tensor([[0.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    table = model.item_vectors()
+    return model.user_states(rows, mask, table) @ table.T
+
+
+def step(n: int = 6, seed: int = 0) -> Step:
+    generator = torch.Generator().manual_seed(seed)
+    histories = torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7], [0, SILENT, 9, 10]])
+    mask = torch.tensor([[0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]])
+    return Step(
+        table=torch.randn(N_ITEMS, DIM, generator=generator),
+        plain_states=torch.randn(6, DIM, generator=generator)[:n],
+        states=torch.randn(6, DIM, generator=generator)[:n],
+        targets=torch.tensor([2, 3, 5, 7, 9, 10])[:n],
+        users=torch.tensor([0, 0, 1, 1, 2, 2])[:n],
+        histories=histories,
+        mask=mask,
+        encode=lambda rows, mask: torch.zeros(len(rows), DIM),
+    )
+
+
+def test_training_starts_with_the_states_of_the_backbone_alone() -> None:
+    plugin = llmrec(PLAIN, material())
+    states, past = torch.randn(2, 3, DIM), Past(torch.tensor([[1, 2, 3]] * 2), torch.ones(2, 3), torch.zeros(1, DIM))
+
+    assert plugin.state is not None
+    assert torch.equal(plugin.state(states, past), states)
+
+
+def test_a_state_depends_on_visible_events_up_to_its_own_position_alone() -> None:
+    plugin = opened(llmrec(PLAIN, material()))
+    assert plugin.state is not None
+    states, table = torch.randn(1, 5, DIM), torch.zeros(N_ITEMS, DIM)
+    visible = torch.tensor([[1.0, 0.0, 1.0, 1.0, 1.0]])
+    rows = torch.tensor([[1, 2, 3, 4, 5]])
+
+    before = plugin.state(states, Past(rows, visible, table))
+    hidden = plugin.state(states, Past(torch.tensor([[1, 9, 3, 4, 5]]), visible, table))
+    later = plugin.state(states, Past(torch.tensor([[1, 2, 3, 9, 9]]), visible, table))
+
+    torch.testing.assert_close(hidden, before)
+    torch.testing.assert_close(later[:, :3], before[:, :3])
+    assert not torch.allclose(later[:, 3:], before[:, 3:])
+
+
+def test_the_current_state_alone_is_what_it_is_among_all() -> None:
+    plugin = opened(llmrec(PLAIN, material()))
+    assert plugin.state is not None
+    states, past = torch.randn(2, 4, DIM), Past(torch.arange(8).view(2, 4), torch.ones(2, 4), torch.zeros(1, DIM))
+
+    every, newest = plugin.state(states, past), plugin.state(states[:, -1:], past)
+
+    torch.testing.assert_close(newest, every[:, -1:])
+
+
+def test_the_gate_knows_how_much_there_is_to_go_by() -> None:
+    plugin = opened(llmrec(PLAIN, material()))
+    assert plugin.state is not None
+    state, table = torch.randn(1, 1, DIM), torch.zeros(1, DIM)
+
+    once = plugin.state(state, Past(torch.tensor([[0, 0, 3]]), torch.tensor([[0.0, 0.0, 1.0]]), table))
+    thrice = plugin.state(state, Past(torch.tensor([[3, 3, 3]]), torch.ones(1, 3), table))
+
+    assert not torch.allclose(once, thrice)
+
+
+def test_a_past_without_any_text_leaves_the_state_alone() -> None:
+    plugin = opened(llmrec(PLAIN, material()))
+    assert plugin.state is not None
+    state, table = torch.randn(1, 1, DIM), torch.zeros(1, DIM)
+
+    nobody = plugin.state(state, Past(torch.tensor([[5, 6]]), torch.zeros(1, 2), table))
+    silent = plugin.state(state, Past(torch.tensor([[SILENT, SILENT]]), torch.ones(1, 2), table))
+
+    assert torch.equal(nobody, state)
+    assert torch.equal(silent, state)
+
+
+def test_an_item_never_seen_has_a_vector_from_its_text_and_one_without_text_has_none() -> None:
+    seen = torch.ones(N_ITEMS, dtype=torch.bool)
+    seen[[5, SILENT]] = False
+
+    table = model_of(seen=seen).eval().item_vectors()
+
+    assert bool(table[5].any())
+    assert table[SILENT].tolist() == [0.0] * DIM
+    torch.testing.assert_close(table[[5]], item_part(model_of(seen=seen), 5))
+
+
+def item_part(model: Model, row: int) -> Tensor:
+    module = module_of(model.plugins[0])
+    assert module.item_scale is not None
+    return module.item_scale * module.space.items(torch.tensor([row]))
+
+
+@pytest.mark.parametrize("switch", ["semantics", "user_semantics", "align"])
+def test_a_piece_that_is_switched_off_contributes_nothing(switch: str) -> None:
+    plugin = llmrec(LlmRecConfig(**{switch: False}), material())
+
+    parts = {"semantics": plugin.items, "user_semantics": plugin.state, "align": plugin.losses}
+    assert [name for name, part in parts.items() if part is None] == [switch]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"semantics": False}, {"user_semantics": False}, {"align": False}, {"hidden": 16}, {"shrinkage": 1.0},
+        {"decay": 1.0}, {"item_scale": 1.0}, {"dropout": 0.5}, {"next_weight": 2.0}, {"space_weight": 2.0},
+        {"temperature": 0.4}, {"n_pairs": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_setting_changes_what_is_learnt(change: dict[str, Any]) -> None:
+    usual, other = (trained(config, n_steps=3) for config in (PLAIN, replace(PLAIN, **change)))
+
+    assert not torch.allclose(ranking(usual), ranking(other), atol=1e-6)
+
+
+def test_the_losses_are_finite_and_reach_every_parameter_of_the_plug_in() -> None:
+    model = model_of()
+    opened(model.plugins[0])
+
+    terms = model(batch())
+    module = module_of(model.plugins[0])
+    gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), list(module.parameters()))
+
+    assert set(terms) == {"next", "llmrec.next", "llmrec.space"}
+    assert all(bool(torch.isfinite(gradient).all()) and bool(gradient.any()) for gradient in gradients)
+
+
+def test_parameters_that_nothing_uses_are_not_trained() -> None:
+    items_only = module_of(llmrec(LlmRecConfig(user_semantics=False, align=False), material()))
+    users_only = module_of(llmrec(LlmRecConfig(semantics=False, align=False), material()))
+
+    assert not any(parameter.requires_grad for parameter in items_only.space.history_map.parameters())
+    assert not any(parameter.requires_grad for parameter in users_only.space.item_map.parameters())
+
+
+def test_pairs_are_what_came_before_a_target_and_no_more_than_asked_for() -> None:
+    module = module_of(llmrec(replace(PLAIN, decay=1.0), material()))
+
+    pairs = module.pairs(step())
+    few = module_of(llmrec(replace(PLAIN, n_pairs=2), material())).pairs(step())
+
+    # Before the fifth target, a user had only the item without a text.
+    assert sorted(pairs.users.tolist()) == [0, 0, 1, 1, 2]
+    one = (pairs.states == step().plain_states[1]).all(1).nonzero()[0]
+    expected = module.space.histories(module.space.frozen[[1, 2]].mean(0, keepdim=True), torch.ones(1))
+    torch.testing.assert_close(pairs.histories[one], expected)
+    torch.testing.assert_close(pairs.semantic[pairs.place[one]], module.space.items(torch.tensor([3])))
+    assert len(few.users) <= 2
+
+
+def test_an_item_s_own_vector_is_what_it_has_besides_its_text() -> None:
+    module = module_of(llmrec(PLAIN, material()))
+    own = torch.randn(N_ITEMS, DIM)
+
+    pairs = module.pairs(replace(step(), table=module.change_items(own)))
+
+    torch.testing.assert_close(pairs.own, own[[2, 3, 5, 7, 10]])
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_step_with_next_to_nothing_to_align_costs_nothing(n: int) -> None:
+    losses = module_of(llmrec(PLAIN, material())).losses(step(n))
+
+    assert all(float(loss.detach()) == pytest.approx(0.0, abs=1e-6) for loss in losses.values())
+
+
+def test_construction_depends_on_the_seed_alone_and_on_no_event() -> None:
+    torch.manual_seed(5)
+    expected_next = torch.rand(1)
+    torch.manual_seed(5)
+    nothing = Sequences((), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
+
+    first = module_of(llmrec(PLAIN, material())).state_dict()
+    drawn_next = torch.rand(1)
+    again = module_of(llmrec(PLAIN, material(train=nothing))).state_dict()
+    other = module_of(llmrec(PLAIN, material(seed=1))).state_dict()
+
+    assert torch.equal(drawn_next, expected_next)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["space.item_map.first.weight"], other["space.item_map.first.weight"])
+
+
+def test_alignment_teaches_histories_to_find_their_next_items() -> None:
+    with_it, without = (trained(replace(PLAIN, align=align, next_weight=1.0)) for align in (True, False))
+
+    found, missed = (figures_of(model) for model in (with_it, without))
+
+    assert found["aligned_cosine"] > missed["aligned_cosine"]
+    assert found["aligned_cosine"] > found["aligned_cosine_to_any"]
+    assert found["aligned_recall@10"] > 0.9
+    assert found["frozen_recall@10"] == missed["frozen_recall@10"]
+
+
+def figures_of(model: Model) -> dict[str, float]:
+    test = leave_one_out(tiny_dataset(n_items=N_ITEMS).sequences).test
+    plugin = model.plugins[0]
+    assert plugin.figures is not None
+    with torch.inference_mode():
+        probe = Probe(
+            table=model.item_vectors(),
+            histories=[test.history(index) for index in range(len(test))],
+            targets=test.rows,
+            plain_states=lambda rows, mask: torch.zeros(len(rows), DIM),
+            user_states=lambda rows, mask: torch.zeros(len(rows), DIM),
+        )
+        return dict(plugin.figures(probe))
+
+
+def test_figures_count_users_of_whom_nothing_is_known_and_stay_finite() -> None:
+    plugin = llmrec(PLAIN, material())
+    assert plugin.figures is not None
+    nobody = np.zeros(0, dtype=np.int32)
+    silent = np.array([SILENT], dtype=np.int32)
+
+    with torch.inference_mode():
+        found = plugin.figures(
+            Probe(
+                torch.zeros(N_ITEMS, DIM), [nobody, silent], np.array([3, 4], dtype=np.int32),
+                lambda rows, mask: torch.zeros(len(rows), DIM), lambda rows, mask: torch.zeros(len(rows), DIM),
+            )
+        )  # fmt: skip
+
+    assert found["aligned_cosine"] == 0.0
+    assert found["aligned_recall@10"] == 0.0
+
+
+def test_figures_are_given_only_where_both_sides_are_learnt() -> None:
+    assert llmrec(LlmRecConfig(semantics=False, align=False), material()).figures is None
+    assert llmrec(LlmRecConfig(semantics=False, user_semantics=False), material()).figures is not None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"semantics": False, "user_semantics": False, "align": False}, {"shrinkage": 0.0}, {"decay": 1.1},
+        {"decay": float("nan")}, {"hidden": 0}, {"item_scale": 0.0}, {"dropout": 1.0}, {"next_weight": -0.1},
+        {"space_weight": float("nan")}, {"temperature": 0.5}, {"n_pairs": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{list(wrong)[-1]}|weights"):
+        LlmRecConfig(**wrong)
+
+
+def test_several_text_vectors_an_item_are_refused() -> None:
+    twice = Features("twice", np.zeros((N_ITEMS, 2, 4), np.float32), np.ones((N_ITEMS, 2), np.bool_))
+
+    with pytest.raises(ValueError, match="got 2"):
+        llmrec(PLAIN, replace(material(), text=lambda: twice))

@@ -1,0 +1,86 @@
+"""Material and training steps small enough to see through: texts that fall into groups, so that lists can repeat."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tests.train.tiny_data import tiny_dataset
+from train.backbones.encoder import EncoderConfig
+from train.backbones.sasrec import SASRec
+from train.batches import Batch, TrainingSequences, training_batch
+from train.data.split import leave_one_out
+from train.items.features import Features, Material
+from train.model import Model
+from train.plugins.plugin import Plugin, Probe, Step
+
+DIM, WIDTH, N_ITEMS, N_GROUPS, MAX_LENGTH = 8, 12, 24, 4, 8
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def tiny_features(n: int = N_ITEMS, *, seed: int = 7, extractor: str = "made") -> Features:
+    """Return two tokens an item; items whose row is the same modulo ``N_GROUPS`` resemble each other."""
+    random = np.random.default_rng(seed)
+    groups = random.normal(size=(N_GROUPS, 1, WIDTH))
+    vectors = groups[np.arange(n) % N_GROUPS] + 0.3 * random.normal(size=(n, 2, WIDTH))
+    return Features(extractor, vectors.astype(np.float32), np.ones((n, 2), dtype=np.bool_))
+
+
+def tiny_material(*, absent: Sequence[int] = (), seed: int = 0) -> Material:
+    """Return the material of a tiny shop; ``absent`` items have no text."""
+    dataset = tiny_dataset(n_items=N_ITEMS)
+    made = tiny_features()
+    vectors, present = made.vectors.copy(), made.present.copy()
+    vectors[list(absent)], present[list(absent)] = 0.0, False
+    features = Features(made.extractor, vectors, present)
+    train = leave_one_out(dataset.sequences).train
+    return Material(dataset.catalogue, train, DIM, seed, lambda: features, no_features, no_features)
+
+
+def no_features() -> Features:
+    raise AssertionError("SAGE looks at texts alone")
+
+
+def tiny_model(*plugins: Plugin, seen: Tensor | None = None, seed: int = 0) -> Model:
+    torch.manual_seed(seed)
+    backbone = SASRec(EncoderConfig(dim=DIM, max_length=MAX_LENGTH, n_blocks=1), dropout=0.0)
+    return Model(torch.ones(N_ITEMS, dtype=torch.bool) if seen is None else seen, backbone, plugins)
+
+
+def tiny_batch(n_users: int) -> Batch:
+    """Return the first users' training sequences."""
+    sequences = TrainingSequences(list(tiny_material().train), MAX_LENGTH)
+    return training_batch([sequences[user] for user in range(n_users)])
+
+
+def tiny_probe(model: Model, n_users: int = 20) -> Probe:
+    """Return what the evaluation shows a plug-in of the first test users."""
+    test = leave_one_out(tiny_dataset(n_items=N_ITEMS).sequences).test
+    table = model.eval().item_vectors()
+
+    def user_states(rows: Tensor, mask: Tensor) -> Tensor:
+        return model.user_states(rows[:, -MAX_LENGTH:], mask[:, -MAX_LENGTH:], table)
+
+    return Probe(table, [test.history(user) for user in range(n_users)], test.rows[:n_users], user_states, user_states)
+
+
+def make_step(states: Tensor, table: Tensor, histories: Tensor, *, mask: Tensor | None = None) -> Step:
+    """A step in which each user has one state, asked for the newest event."""
+    return Step(
+        table=table,
+        plain_states=states,
+        states=states,
+        targets=histories[:, -1],
+        users=torch.arange(len(histories)),
+        histories=histories,
+        mask=torch.ones(histories.shape) if mask is None else mask,
+        encode=no_encoder,
+    )
+
+
+def no_encoder(rows: Tensor, mask: Tensor) -> Tensor:
+    raise AssertionError("SAGE asks for no augmented views")

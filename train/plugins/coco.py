@@ -1,0 +1,243 @@
+r"""CoCo: prompts that fit the user, and a language model's knowledge that is kept only where it helps.
+
+After the description of CoCo. :mod:`train.plugins.prompt_codebook` matches users with prompts,
+:mod:`train.plugins.knowledge_attention` draws knowledge through them into the state, and
+:mod:`train.plugins.knowledge_model` holds what the language model said of items. Here they are put together:
+
+.. math::
+    L = L_r + 0.2\,L_{aux} + 0.15\,L_{ortho} + 0.25\,L_Q, \qquad M = 1[\cos(h_{aligned}, v_t) > \cos(h_{RS}, v_t)]
+
+``L_aux`` is InfoNCE between the backbone's newest states and the items that came next, within the batch: it keeps
+states of use without knowledge. The language model's LoRA learns from ``L_r`` of samples with ``M = 0`` alone; that
+term reaches nothing but the LoRA. ``M`` is of the backbone's own state, aligned and not, whatever other plug-ins add.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
+
+from train.items.features import Material
+from train.items.text import ItemTexts
+from train.objectives.contrast import directions, info_nce
+from train.plugins.coco_figures import knowledge_figures
+from train.plugins.knowledge_attention import KnowledgeAttention, helped
+from train.plugins.knowledge_model import ItemKnowledge, cached_knowledge, tunable_knowledge
+from train.plugins.plugin import Past, Plugin, Step
+from train.plugins.prompt_codebook import PromptCodebook
+from train.plugins.semantic_start import cluster_centres, principal_map
+
+# Attention weights of prompts over events that are held at once; beyond it, chunks are computed again for the gradient.
+_MOST_WEIGHTS = 1 << 23
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoCoConfig:
+    """What of CoCo is used, and how strongly.
+
+    Attributes:
+        n_prompts: K, the rows of the codebook.
+        threshold: the cosine from which on a prompt fits a user.
+        max_selected: prompts a user gets at most; the nearest one in any case.
+        window: the newest events whose texts a state is told of.
+        temperature: of ``L_aux``.
+        language_model: ``minilm``, or a Hugging Face id or folder, to be tuned; None takes the material's frozen text
+            features.
+        llm_budget: texts a step that the language model reads anew; 0 is the ablation without fine-tuning.
+        static_prompt: ablation: everybody gets the shared prompt alone.
+        disentangle: False is the ablation in which prompts draw the mean of what the language model said.
+        auxiliary_weight: of ``L_aux``.
+        orthogonality_weight: of ``L_ortho``.
+        quantization_weight: of ``L_Q``.
+    """
+
+    n_prompts: int = 64
+    threshold: float = 0.45
+    max_selected: int = 30
+    window: int = 8
+    temperature: float = 0.1
+    language_model: str | None = None
+    llm_budget: int = 4
+    static_prompt: bool = False
+    disentangle: bool = True
+    auxiliary_weight: float = 0.2
+    orthogonality_weight: float = 0.15
+    quantization_weight: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in ("n_prompts", "max_selected", "window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("llm_budget", "auxiliary_weight", "orthogonality_weight", "quantization_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not -1.0 <= self.threshold <= 1.0:
+            raise ValueError(f"threshold is a cosine, in [-1, 1], got {self.threshold}")
+        if not self.temperature > 0.0:
+            raise ValueError(f"temperature must be more than 0, got {self.temperature}")
+
+
+def coco(config: CoCoConfig, material: Material) -> Plugin:
+    """Return the plug-in; what it draws comes from the material's seed.
+
+    Raises:
+        DataError: the language model, or what describes texts, cannot be loaded.
+        RunError: the language model has no q and v to tune.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(material.seed)
+        if config.language_model is None:
+            knowledge = cached_knowledge(material.text())
+        else:
+            knowledge = tunable_knowledge(config.language_model, ItemTexts(material.catalogue))
+        module = CoCo(config, knowledge, material.dim)
+
+    def before_epoch(epoch: int, table: Tensor) -> None:
+        module.codebook.restart_dead(torch.Generator().manual_seed(material.seed * 100_003 + epoch))
+
+    return Plugin(
+        name="coco",
+        module=module,
+        state=module.align,
+        losses=module.losses,
+        before_epoch=before_epoch,
+        figures=partial(knowledge_figures, module.align, module.chosen),
+    )
+
+
+class CoCo(nn.Module):
+    """Everything of CoCo that is learnt."""
+
+    def __init__(self, config: CoCoConfig, knowledge: ItemKnowledge, dim: int) -> None:
+        super().__init__()
+        self.config = config
+        self.knowledge = knowledge
+        described = knowledge.states[knowledge.present > 0]
+        self.text_map = principal_map(described, dim) if len(described) else nn.Linear(knowledge.states.shape[1], dim)
+        self.user_map = nn.Linear(dim, dim, bias=False)
+        nn.init.orthogonal_(self.user_map.weight)
+        with torch.no_grad():
+            rows = cluster_centres(self.mapped(described), config.n_prompts)
+        self.codebook = PromptCodebook(rows, threshold=config.threshold, max_selected=config.max_selected)
+        self.attention = KnowledgeAttention(dim, window=config.window, disentangle=config.disentangle)
+
+    def mapped(self, hidden: Tensor) -> Tensor:
+        """Return the language model's output in the width of states, ``h_mix``: ``[..., width]`` to ``[..., dim]``."""
+        return F.layer_norm(self.text_map(hidden), (self.text_map.out_features,))
+
+    def features(self, states: Tensor) -> Tensor:
+        """Return ``e_u`` of states, of unit length; same shape."""
+        return directions(self.user_map(states))
+
+    def chosen(self, states: Tensor) -> Tensor:
+        """Return which prompts fit states ``[..., dim]``, bool ``[..., K]``."""
+        if self.config.static_prompt:
+            n_prompts = len(self.codebook.prompts)
+            return torch.zeros(*states.shape[:-1], n_prompts, dtype=torch.bool, device=states.device)
+        return self.codebook.select(self.features(states))
+
+    def forward(self, states: Tensor, hidden: Tensor, told: Tensor) -> Tensor:
+        """Return ``h_aligned``, ``[batch, positions, dim]``.
+
+        Args:
+            states: ``h_RS`` at the newest positions, ``[batch, positions, dim]``.
+            hidden: what the language model said of each event's item, ``[batch, length, width]``.
+            told: 1 for an event that a state may be told of, else 0, ``[batch, length]``.
+        """
+        prompts = torch.cat([self.codebook.prompts, self.codebook.shared[None]])
+        chosen = F.pad(self.chosen(states), (0, 1), value=True)
+        nudge = torch.zeros_like(states)
+        if not self.config.static_prompt:
+            # Straight through (van den Oord et al. 2017): where a selected prompt should move, the features should too.
+            features = self.features(states)
+            nudge = features - features.detach()
+        aligned: Tensor = self.attention(states, prompts, nudge, chosen, self.mapped(hidden), told)
+        return aligned
+
+    def align(self, states: Tensor, past: Past) -> Tensor:
+        """Return the states with knowledge, as a plug-in does."""
+        n_events = states.shape[1] + self.config.window - 1
+        rows, visible = past.rows[:, -n_events:], past.visible[:, -n_events:]
+        chunk = max(1, _MOST_WEIGHTS // (states.shape[1] * (self.config.n_prompts + 1) * self.config.window))
+        if len(rows) <= chunk:
+            return self._align_rows(states, rows, visible)
+        pieces = zip(*(torch.split(part, chunk) for part in (states, rows, visible)), strict=True)
+        return torch.cat(
+            [checkpoint(self._align_rows, *piece, use_reentrant=False, preserve_rng_state=False) for piece in pieces]
+        )
+
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        """Return CoCo's terms, weighted."""
+        newest = _newest_of_users(step)
+        terms = {"auxiliary": self.config.auxiliary_weight * self._auxiliary_loss(step, newest)}
+        if not self.config.static_prompt:
+            terms |= self._codebook_terms(step.plain_states, newest)
+        if self.knowledge.can_learn and self.config.llm_budget:
+            terms["language_model"] = self._tuning_loss(step, newest)
+        return terms
+
+    def device_prompts(self) -> Tensor:
+        """Return the prompts as directions of states, ``[K, dim]``: ``e_u . z_k`` is along ``h . (z_k W)``."""
+        return directions(self.codebook.prompts.detach() @ self.user_map.weight.detach())
+
+    def _align_rows(self, states: Tensor, rows: Tensor, visible: Tensor) -> Tensor:
+        hidden, present = self.knowledge.look_up(rows)
+        aligned: Tensor = self(states, hidden, visible * present)
+        return aligned
+
+    def _auxiliary_loss(self, step: Step, newest: Tensor) -> Tensor:
+        targets = step.targets[newest]
+        same = targets[:, None] == targets
+        return info_nce(step.plain_states[newest], step.table[targets], same, temperature=self.config.temperature)
+
+    def _codebook_terms(self, states: Tensor, newest: Tensor) -> dict[str, Tensor]:
+        features = self.features(states)
+        chosen = self.codebook.select(features)
+        self.codebook.track(features[newest], chosen[newest])
+        return {
+            "orthogonality": self.config.orthogonality_weight * self.codebook.orthogonality_loss(),
+            "quantization": self.config.quantization_weight * self.codebook.quantization_loss(features, chosen),
+        }
+
+    def _tuning_loss(self, step: Step, newest: Tensor) -> Tensor:
+        """Return the share in ``L_r`` of some samples that knowledge does not help, for the LoRA alone; 0 for none."""
+        rows = step.histories[step.users[newest], :-1][:, -self.config.window :]
+        mask = step.mask[step.users[newest], :-1][:, -self.config.window :]
+        hidden, present = self.knowledge.look_up(rows)
+        told = mask * present
+        picked = self._unhelped(step, newest, hidden, told)
+        if not len(picked):
+            return step.states.new_zeros(())
+        newest, rows, hidden, told = newest[picked], rows[picked], hidden[picked], told[picked]
+        place = torch.multinomial(told, 1)
+        fresh = self.knowledge.read_again(rows.gather(1, place)[:, 0])
+        hidden = hidden.scatter(1, place[:, :, None].expand(-1, -1, hidden.shape[2]), fresh[:, None])
+        fixed = {name: value.detach() for name, value in self.named_parameters()}
+        aligned = functional_call(self, fixed, (step.plain_states[newest, None].detach(), hidden, told))[:, 0]
+        scores = aligned @ step.table.detach().T
+        return F.cross_entropy(scores, step.targets[newest], reduction="sum") / len(step.targets)
+
+    @torch.no_grad()
+    def _unhelped(self, step: Step, newest: Tensor, hidden: Tensor, told: Tensor) -> Tensor:
+        """Return which of the ``newest`` states have ``M = 0``, at most the budget, drawn from torch's generator.
+
+        Only a state that is asked for the user's newest event is certain to have known all events before it.
+        """
+        plain, targets = step.plain_states[newest], step.targets[newest]
+        aligned = self(plain[:, None], hidden, told)[:, 0]
+        foretells_newest = targets == step.histories[step.users[newest], -1]
+        asked = foretells_newest & (told > 0).any(1) & ~helped(aligned, plain, step.table[targets])
+        found = asked.nonzero()[:, 0]
+        return found[torch.randperm(len(found), device=found.device)[: self.config.llm_budget]]
+
+
+def _newest_of_users(step: Step) -> Tensor:
+    """Return the index of the last state of each user that has one, int64 ``[m]``, in the order of the users."""
+    places = torch.arange(len(step.users), device=step.users.device)
+    last = torch.full((len(step.histories),), -1, device=step.users.device)
+    last = last.scatter_reduce(0, step.users, places, "amax")
+    return last[last >= 0]

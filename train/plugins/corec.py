@@ -1,0 +1,201 @@
+"""CoRec: contrast between whole sequences, reconstruction within a user's interests, and a balance between the two.
+
+Each user of a batch is encoded twice from augmented views of the whole sequence (:mod:`train.plugins.corec_views`) and
+compared with the others (:mod:`train.plugins.corec_users` says who is alike). A variational autoencoder completes what
+the user did, within clusters of items (:mod:`train.plugins.corec_clusters`), and tells the user state what it found
+(:mod:`train.plugins.corec_completion`). Users of whom little is known lean on reconstruction, the others on contrast.
+
+The sequence that is encoded ends before the newest event: that event is the next item by which users are alike, and a
+view that held it would give the answer away.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.items.features import Material
+from train.objectives.contrast import info_nce
+from train.plugins.corec_clusters import InterestClusters
+from train.plugins.corec_completion import Completion, first_occurrences
+from train.plugins.corec_cooccurrence import co_occurrence_vectors
+from train.plugins.corec_figures import completion_figures
+from train.plugins.corec_similar import SimilarItems
+from train.plugins.corec_users import (
+    alike,
+    batch_items,
+    contrast_share,
+    dominant_interest,
+    evidence,
+    interest_counts,
+    median_evidence,
+    overlap,
+)
+from train.plugins.corec_views import augmented, encode_by_length
+from train.plugins.plugin import Past, Plugin, Probe, Step
+
+# Items beside those of the batch that a reconstruction is told apart from.
+_N_SAMPLED = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoRecConfig:
+    """What CoRec adds, and how strongly.
+
+    Attributes:
+        contrast: False for the ablation without contrast.
+        reconstruction: False for the ablation without reconstruction; nothing is told to the user state then.
+        adaptive: False for the ablation in which both weigh the same for everybody.
+        contrast_weight: of the contrast in the loss.
+        reconstruction_weight: of the reconstruction in the loss.
+        temperature: of the contrast.
+        strength: share of a sequence that an augmentation touches.
+        false_negative_overlap: users who share this part of the shorter history are no negatives of each other.
+        n_interests: clusters of items, at most.
+        refresh_every: epochs after which the clusters follow the item vectors.
+        kl_weight: of the divergence from the prior, once annealed.
+        kl_steps: training steps until then.
+    """
+
+    contrast: bool = True
+    reconstruction: bool = True
+    adaptive: bool = True
+    contrast_weight: float = 0.1
+    reconstruction_weight: float = 0.1
+    temperature: float = 0.2
+    strength: float = 0.3
+    false_negative_overlap: float = 0.5
+    n_interests: int = 64
+    refresh_every: int = 5
+    kl_weight: float = 0.2
+    kl_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        if not (self.contrast or self.reconstruction):
+            raise ValueError("CoRec without contrast and without reconstruction is nothing; leave the plug-in out")
+        if not all(weight >= 0.0 for weight in (self.contrast_weight, self.reconstruction_weight, self.kl_weight)):
+            raise ValueError(f"no weight may be below 0, got {asdict(self)}")
+        if not self.temperature > 0.0:
+            raise ValueError(f"temperature must be more than 0, got {self.temperature}")
+        if not 0.0 <= self.strength < 1.0:
+            raise ValueError(f"strength must be in [0, 1), got {self.strength}")
+        if not self.false_negative_overlap > 0.0:
+            raise ValueError(f"false_negative_overlap must be more than 0, got {self.false_negative_overlap}")
+        if min(self.n_interests, self.refresh_every, self.kl_steps) < 1:
+            raise ValueError(f"n_interests, refresh_every and kl_steps must be at least 1, got {asdict(self)}")
+
+
+def corec(config: CoRecConfig, material: Material) -> Plugin:
+    """Return the plug-in.
+
+    Args:
+        config: what it adds.
+        material: the events it may learn from; nothing else of it is used.
+
+    Raises:
+        ValueError: there are no events.
+    """
+    module = CoRec(config, material)
+    return Plugin(
+        name="corec",
+        module=module,
+        state=module.tell if config.reconstruction else None,
+        losses=module.losses,
+        before_epoch=module.before_epoch,
+        figures=module.figures if config.reconstruction else None,
+    )
+
+
+class CoRec(nn.Module):
+    """The parts, composed; see the module's docstring.
+
+    Attributes:
+        pivot: the evidence of a user for whom contrast and reconstruction weigh the same; a buffer.
+    """
+
+    pivot: Tensor
+
+    def __init__(self, config: CoRecConfig, material: Material) -> None:
+        super().__init__()
+        known = torch.from_numpy(np.flatnonzero(material.counts()))
+        if len(known) == 0:
+            raise ValueError("CoRec needs training events, got none")
+        self.config = config
+        self.seed = material.seed
+        vectors = co_occurrence_vectors(material.train, material.n_items, dim=material.dim, seed=material.seed)
+        self.clusters = InterestClusters(vectors, known, n_interests=config.n_interests, seed=material.seed)
+        self.completion = (
+            Completion(material.dim, kl_weight=config.kl_weight, kl_steps=config.kl_steps)
+            if config.reconstruction
+            else None
+        )
+        self.similar = SimilarItems(material.train, material.n_items) if config.contrast else None
+        self.register_buffer("pivot", torch.tensor(median_evidence(material.train, self.clusters.label)))
+
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        """Return the terms, each a mean over users of ``w(u) L(u)``, times its weight in the loss."""
+        sampled = torch.randint(len(self.clusters.known), (_N_SAMPLED,), device=step.histories.device)
+        items = batch_items(step.histories, step.mask, self.clusters.known[sampled])
+        counts = interest_counts(items.had, self.clusters.label[items.rows], self.clusters.n_interests)
+        contrast_weight = self._contrast_weight(counts.sum(dim=1), (counts > 0).sum(dim=1))
+        terms = {}
+        if self.similar is not None:
+            pairs = alike(
+                step.histories[:, -1],
+                dominant_interest(counts),
+                overlap(items.had),
+                threshold=self.config.false_negative_overlap,
+            )
+            contrast = self._contrast(step, self.similar.rows, pairs, contrast_weight)
+            terms["contrast"] = self.config.contrast_weight * contrast
+        if self.completion is not None:
+            allowed = (counts > 0)[:, self.clusters.label[items.rows]]
+            loss = self.completion.loss(F.embedding(items.rows, step.table), items.had, allowed)
+            terms["reconstruction"] = self.config.reconstruction_weight * ((2.0 - contrast_weight) * loss).mean()
+        return terms
+
+    def tell(self, states: Tensor, past: Past) -> Tensor:
+        """Add to each state what completion says, weighted as reconstruction is for what is visible by then."""
+        if self.completion is None:
+            return states
+        positions = states.shape[1]
+        items = first_occurrences(past.rows, past.visible)
+        interests = first_occurrences(self.clusters.label[past.rows], past.visible)
+        weight = 2.0 - self._contrast_weight(items.cumsum(dim=1), interests.cumsum(dim=1))
+        return states + weight[:, -positions:, None] * self.completion.told(past, items, positions)
+
+    def before_epoch(self, epoch: int, table: Tensor) -> None:
+        """Let clusters and similar items follow the item vectors; at first they are those of co-occurrence."""
+        if epoch == 0 or epoch % self.config.refresh_every:
+            return
+        self.clusters.refresh(table)
+        if self.similar is not None:
+            self.similar.refresh(table)
+
+    def figures(self, probe: Probe) -> Mapping[str, float]:
+        """Return completion accuracy, see :func:`train.plugins.corec_figures.completion_figures`."""
+        if self.completion is None:
+            return {}
+        return completion_figures(self.completion, self.clusters, probe, seed=self.seed)
+
+    def _contrast(self, step: Step, similar: Tensor, pairs: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
+        """Return the contrast of the two views, either way, each user's loss weighted ``[users]``."""
+        rows, mask = step.histories[:, :-1], step.mask[:, :-1]
+        views = [augmented(rows, mask, similar, self.config.strength) for _ in range(2)]
+        states = encode_by_length(
+            step.encode, torch.cat([view for view, _ in views]), torch.cat([kept for _, kept in views])
+        )
+        positives, candidates = pairs
+        temperature = self.config.temperature
+        one, other = states.chunk(2)
+        forth = info_nce(one, other, positives, temperature=temperature, candidates=candidates, weights=weight)
+        back = info_nce(other, one, positives, temperature=temperature, candidates=candidates, weights=weight)
+        return (forth + back) / 2
+
+    def _contrast_weight(self, n_items: Tensor, n_interests: Tensor) -> Tensor:
+        if not self.config.adaptive:
+            return torch.ones_like(n_items)
+        return contrast_share(evidence(n_items, n_interests), self.pivot)

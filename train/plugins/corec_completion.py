@@ -1,0 +1,115 @@
+"""A variational autoencoder that completes what a user did, over the model's own item vectors.
+
+Source: Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018,
+https://arxiv.org/abs/1802.05814 (Mult-VAE). Where we deviate: the item side of encoder and decoder is the item table,
+so nothing here grows with the catalogue; the softmax runs over the items of a batch, some others, and of these only the
+user's own interests; and the latent is also told to the user state.
+"""
+
+from math import sqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.objectives.reconstruction import bounded_evidence
+from train.plugins.plugin import Past
+
+# Share of a user's items that the encoder does not see while training: the dropout of Mult-VAE.
+HIDDEN = 0.5
+
+
+class Completion(nn.Module):
+    """Encoder, decoder, and the way from the latent to the user state.
+
+    Attributes:
+        steps: training steps so far, for the annealing of the KL term; a buffer, so that a resumed training goes on.
+    """
+
+    steps: Tensor
+
+    def __init__(self, dim: int, *, kl_weight: float, kl_steps: int) -> None:
+        """Start at the prior, telling the state nothing.
+
+        Args:
+            dim: of item vectors, states and latent.
+            kl_weight: beta at the end of the annealing.
+            kl_steps: after how many steps that is.
+        """
+        super().__init__()
+        self.enter = nn.Linear(dim, dim)
+        self.mean = nn.Linear(dim, dim)
+        self.log_variance = nn.Linear(dim, dim)
+        self.leave = nn.Linear(dim, dim)
+        self.gate = nn.Linear(dim, dim, bias=False)
+        for linear in (self.enter, self.mean, self.leave):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+        for parameter in (self.log_variance.weight, self.log_variance.bias, self.gate.weight):
+            nn.init.zeros_(parameter)
+        self.kl_weight = kl_weight
+        self.kl_steps = kl_steps
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def posterior(self, total: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Return mean and log variance of the latent, both ``[..., dim]``.
+
+        .. math::
+            h = \tanh\Bigl(W \sqrt{d} \sum_{i \in H_u} v_i / \sqrt{|H_u|} + b\Bigr), \qquad
+            \mu = W_\mu h + b_\mu, \qquad \log \sigma^2 = W_\sigma h + b_\sigma
+
+        Args:
+            total: the sum of the item vectors, ``[..., dim]``.
+            count: how many there are, ``[...]``; of nothing the posterior is that of a sum of 0.
+        """
+        scale = sqrt(total.shape[-1]) / count.clamp(min=1).sqrt()
+        hidden = torch.tanh(self.enter(total * scale[..., None]))
+        return self.mean(hidden), self.log_variance(hidden)
+
+    def queries(self, latent: Tensor) -> Tensor:
+        """Return what is scored against item vectors, ``[..., dim]``."""
+        return torch.tanh(self.leave(latent))
+
+    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor) -> Tensor:
+        """Return the loss of each user, ``[users]``; counts a step of training.
+
+        Args:
+            vectors: of the candidate items, ``[items, dim]``.
+            had: which of them each user had, bool ``[users, items]``.
+            allowed: which of them may be filled in, bool ``[users, items]``.
+        """
+        shown = had & (torch.rand(had.shape, device=had.device) >= HIDDEN)
+        mean, log_variance = self.posterior(shown.to(vectors.dtype) @ vectors, shown.sum(dim=1))
+        latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        scores = self.queries(latent) @ vectors.T
+        beta = self.kl_weight * (self.steps / self.kl_steps).clamp(max=1.0)
+        if self.training:
+            self.steps += 1
+        return bounded_evidence(scores, had, allowed, mean, log_variance, beta)
+
+    def told(self, past: Past, first: Tensor, positions: int) -> Tensor:
+        """Return what to add to the newest states, ``[batch, positions, dim]``; nothing at first.
+
+        Each is made of the visible events up to its position.
+
+        Args:
+            past: what is visible.
+            first: its :func:`first_occurrences`, ``[batch, length]``.
+            positions: how many states there are.
+        """
+        total = (F.embedding(past.rows, past.table) * first[..., None]).cumsum(dim=1)
+        mean, _ = self.posterior(total[:, -positions:], first.cumsum(dim=1)[:, -positions:])
+        told: Tensor = self.gate(mean)
+        return told
+
+
+def first_occurrences(ids: Tensor, visible: Tensor) -> Tensor:
+    """Return 1 for a visible event whose id no visible event before it has, else 0, float32 ``[batch, length]``.
+
+    Args:
+        ids: int64 ``[batch, length]``.
+        visible: 1 or 0, float32 ``[batch, length]``.
+    """
+    earlier = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril(-1)
+    again = (ids[:, :, None] == ids[:, None, :]) & earlier & (visible[:, None, :] > 0)
+    return visible * ~again.any(dim=2)

@@ -1,0 +1,87 @@
+r"""Knowledge for devices, which have no language model: one row a prompt, fitted to what knowledge did to states.
+
+A device computes ``h + softmax(h P^T / sqrt(d)) K`` (the bundle format, SPEC section 3). With the prompts ``P`` given,
+``K`` is a ridge regression of ``h_aligned - h`` on the softmax, over training users (Hoerl and Kennard, "Ridge
+Regression: Biased Estimation for Nonorthogonal Problems", Technometrics 12(1), 1970):
+
+.. math::
+    K = (A^T A + \lambda I)^{-1} A^T (H_{aligned} - H), \qquad A = softmax(H P^T / \sqrt d)
+
+How sharply the softmax tells users apart is the length of the prompts; it is chosen on users who are not fitted to.
+"""
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from train.objectives.contrast import directions
+
+LENGTHS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_EVERY = 5  # one user of so many is held out
+
+
+class DistilledKnowledge(NamedTuple):
+    """What a bundle carries as prompts.
+
+    Attributes:
+        prompts: ``P``, float32 ``[K, dim]``.
+        knowledge: float32 ``[K, dim]``.
+        explained: ``1 - |H_aligned - H - A K|^2 / |H_aligned - H|^2`` over users held out: 1 is all of the difference,
+            0 is what no knowledge at all explains; also 0 where there is no difference.
+    """
+
+    prompts: Tensor
+    knowledge: Tensor
+    explained: float
+
+
+def distil_knowledge(prompts: Tensor, states: Tensor, aligned: Tensor, *, ridge: float = 0.01) -> DistilledKnowledge:
+    """Fit a device's knowledge.
+
+    Args:
+        prompts: as directions of states, ``[K, dim]``; their lengths do not matter.
+        states: of training users, without knowledge, in an order that means nothing, ``[n, dim]``.
+        aligned: the same with knowledge, ``[n, dim]``.
+        ridge: lambda, in units of the mean diagonal of ``A^T A``.
+
+    Raises:
+        ValueError: there is no state, the shapes do not fit, or ``ridge`` is not positive.
+    """
+    if states.shape != aligned.shape or states.ndim != 2 or prompts.shape[1:] != states.shape[1:] or not len(states):
+        raise ValueError(
+            f"expected prompts [K, dim] and states [n, dim] twice, n at least 1, got {tuple(prompts.shape)}, "
+            f"{tuple(states.shape)} and {tuple(aligned.shape)}"
+        )
+    if not ridge > 0.0:
+        raise ValueError(f"ridge must be more than 0, got {ridge}")
+    pointing, known = directions(prompts.detach().double()), states.detach().double()
+    difference = aligned.detach().double() - known
+    held = torch.arange(len(known), device=known.device) % _EVERY == _EVERY - 1
+    fitted = ~held
+    if not held.any():
+        held = fitted
+
+    def explained(length: float) -> float:
+        knowledge = _ridge(_shares(known[fitted], length * pointing), difference[fitted], ridge)
+        return _explained(_shares(known[held], length * pointing) @ knowledge, difference[held])
+
+    found, length = max((explained(length), length) for length in LENGTHS)
+    knowledge = _ridge(_shares(known, length * pointing), difference, ridge)
+    return DistilledKnowledge((length * pointing).float(), knowledge.float(), found)
+
+
+def _shares(states: Tensor, prompts: Tensor) -> Tensor:
+    return torch.softmax(states @ prompts.T / states.shape[1] ** 0.5, dim=1)
+
+
+def _ridge(shares: Tensor, difference: Tensor, ridge: float) -> Tensor:
+    gram = shares.T @ shares
+    penalty = ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    rows: Tensor = torch.linalg.solve(gram + penalty, shares.T @ difference)
+    return rows
+
+
+def _explained(guess: Tensor, difference: Tensor) -> float:
+    total = difference.square().sum()
+    return float(1.0 - (difference - guess).square().sum() / total) if total > 0 else 0.0

@@ -1,0 +1,119 @@
+r"""The semantic space: frozen text vectors, made well conditioned, and learnt maps from them to the model's width.
+
+Text vectors are anisotropic: a few directions hold most of their variance, and one learning rate cannot suit a map of
+all of them. Source of the remedy: Zhang, Zhou, Zeng and Shen, "Are ID Embeddings Necessary? Whitening Pre-trained Text
+Embeddings for Effective Sequential Recommendation", 2024, https://arxiv.org/abs/2402.10602:
+
+.. math::
+    \hat x = (x - \mu)\, U\, \mathrm{diag}(\lambda)^{-1/2}\, U^\top
+
+with ``mu`` the mean and ``U diag(lambda) U^T`` the covariance of the vectors. Where we deviate: ``lambda`` is replaced
+by ``(1 - e) lambda + e mean(lambda)``, so that directions which hold next to nothing are not blown up into noise.
+
+The whitening is saved with the model, the vectors are not: an item that is new to the catalogue needs one encoding.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.items.features import Features
+from train.objectives.contrast import directions
+
+
+class Whitening(nn.Module):
+    """``mu`` and the symmetric matrix of the module's formula, folded into whatever linear map comes next."""
+
+    centre: Tensor
+    matrix: Tensor
+
+    def __init__(self, vectors: Tensor, shrinkage: float) -> None:
+        """Measure ``vectors`` ``[n, width]``; ``shrinkage`` is ``e``, in (0, 1]: 1 only centres and scales."""
+        super().__init__()
+        centre, matrix = _whitening(vectors.double(), shrinkage)
+        self.register_buffer("centre", centre.float())
+        self.register_buffer("matrix", matrix.float())
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the whitened vectors, ``[..., width]``."""
+        return (vectors - self.centre) @ self.matrix
+
+    def then(self, linear: nn.Linear, vectors: Tensor) -> Tensor:
+        """Return ``linear`` of the whitened ``vectors`` at the price of ``linear`` alone."""
+        weight = linear.weight @ self.matrix
+        return F.linear(vectors, weight, linear.bias - weight @ self.centre)
+
+
+def _whitening(vectors: Tensor, shrinkage: float) -> tuple[Tensor, Tensor]:
+    width = vectors.shape[1]
+    if len(vectors) == 0:
+        return vectors.new_zeros(width), torch.eye(width, dtype=vectors.dtype)
+    centre = vectors.mean(0)
+    spread, axes = torch.linalg.eigh((vectors - centre).T @ (vectors - centre) / len(vectors))
+    spread = spread.clamp(min=0.0)
+    if not spread.mean() > 0.0:
+        return centre, torch.eye(width, dtype=vectors.dtype)
+    strength = ((1.0 - shrinkage) * spread + shrinkage * spread.mean()).rsqrt()
+    return centre, (axes * strength) @ axes.T
+
+
+class SemanticMap(nn.Module):
+    """From frozen vectors ``[..., width]`` to ``[..., dim]``: linear, or with one hidden layer behind a layer norm."""
+
+    def __init__(self, whitening: Whitening, dim: int, hidden: int | None) -> None:
+        super().__init__()
+        width = len(whitening.centre)
+        self.first = nn.Linear(width, hidden or dim)
+        self.norm = nn.LayerNorm(hidden) if hidden else None
+        self.last = nn.Linear(hidden, dim) if hidden else None
+        for linear in (self.first, self.last):
+            if linear is not None:
+                nn.init.xavier_uniform_(linear.weight)
+                nn.init.zeros_(linear.bias)
+
+    def forward(self, whitening: Whitening, vectors: Tensor) -> Tensor:
+        """Return ``[..., dim]``."""
+        mapped = whitening.then(self.first, vectors)
+        if self.norm is None or self.last is None:
+            return mapped
+        return self.last(F.gelu(self.norm(mapped)))  # type: ignore[no-any-return]  # nn.Module's call is untyped
+
+
+class SemanticSpace(nn.Module):
+    """Frozen vectors of every item, at unit length, and learnt maps of items and of histories to the model's width."""
+
+    frozen: Tensor
+    described: Tensor
+
+    def __init__(self, features: Features, dim: int, hidden: int | None, shrinkage: float) -> None:
+        super().__init__()
+        described = torch.from_numpy(features.present[:, 0].copy())
+        frozen = directions(torch.from_numpy(features.vectors[:, 0].copy()))
+        self.register_buffer("frozen", frozen, persistent=False)
+        self.register_buffer("described", described.float(), persistent=False)
+        self.whitening = Whitening(frozen[described], shrinkage)
+        self.item_map = SemanticMap(self.whitening, dim, hidden)
+        self.history_map = SemanticMap(self.whitening, dim, hidden)
+        # From the same start, so that a history is near the items that it resembles before anything is learnt.
+        self.history_map.load_state_dict(self.item_map.state_dict())
+
+    def items(self, rows: Tensor | None = None) -> Tensor:
+        """Return the semantic vectors of ``rows`` ``[n]``, or of all items, ``[n, dim]``; zeros where no text is."""
+        kept = slice(None) if rows is None else rows
+        mapped: Tensor = self.item_map(self.whitening, self.frozen[kept])
+        return mapped * self.described[kept, None]
+
+    def speaking(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """Return 1 for the events of ``mask`` ``[..., length]`` whose items have a text, else 0, of the same shape."""
+        return mask * self.described[rows]
+
+    def histories(self, means: Tensor, known: Tensor) -> Tensor:
+        """Return the semantic vectors of users, ``[..., dim]``.
+
+        Args:
+            means: what their histories say: a mean of events' frozen vectors, or the exact encoding of their text;
+                the direction alone is used, in which both agree, ``[..., width]``.
+            known: whether there is anything to go by, 1 or 0, ``[...]``.
+        """
+        mapped: Tensor = self.history_map(self.whitening, directions(means))
+        return mapped * known[..., None]

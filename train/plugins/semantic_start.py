@@ -1,0 +1,34 @@
+"""Where prompts and the map of texts start: what the catalogue's texts are about, before anybody was seen."""
+
+import torch
+from torch import Tensor, nn
+
+from train.objectives.contrast import directions
+from train.plugins.corec_clusters import spherical_k_means
+
+_LLOYD_STEPS = 10
+
+
+def principal_map(features: Tensor, dim: int) -> nn.Linear:
+    """Return a linear map that starts as the principal components of ``features`` ``[n, width]``, centred.
+
+    Where there are fewer components than ``dim``, the others start as ``nn.Linear`` does.
+    """
+    linear = nn.Linear(features.shape[1], dim)
+    mean = features.mean(0)
+    centred = (features - mean).double()
+    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :dim].T.float()
+    with torch.no_grad():
+        linear.weight[: len(axes)] = axes
+        linear.bias.copy_(-linear.weight @ mean)
+    return linear
+
+
+def cluster_centres(vectors: Tensor, n_centres: int) -> Tensor:
+    """Return the directions of clusters of ``vectors`` ``[n, dim]``, ``[n_centres, dim]``, at unit length.
+
+    The first centres are drawn from torch's global generator. What ``n`` vectors cannot give is random directions.
+    """
+    drawn = vectors[torch.randperm(len(vectors))[:n_centres]]
+    centres = spherical_k_means(vectors, drawn, n_steps=_LLOYD_STEPS) if len(drawn) else drawn
+    return directions(torch.cat([centres, torch.randn(n_centres - len(centres), vectors.shape[1])]))
