@@ -32,9 +32,18 @@ class Ranked:
     included: Ranks
     tied: Ranks
 
+    def among(self, users: NDArray[np.bool_]) -> "Ranked":
+        """Return the ranks of those users only; ``users`` is bool, one a rank."""
+        return Ranked(self.excluded[users], self.included[users], self.tied[users])
+
 
 def rank_targets(
-    score: Score, histories: Sequence[NDArray[np.int32]], targets: NDArray[np.int32], n_items: int
+    score: Score,
+    histories: Sequence[NDArray[np.int32]],
+    targets: NDArray[np.int32],
+    n_items: int,
+    *,
+    candidates: NDArray[np.bool_] | None = None,
 ) -> Ranked:
     """Rank each target among all items.
 
@@ -43,19 +52,25 @@ def rank_targets(
         histories: what each user has had, catalogue rows.
         targets: each user's true next item.
         n_items: size of the catalogue.
+        candidates: which items compete, bool ``[n_items]``; the whole catalogue where None.
 
     Raises:
-        ValueError: there is nobody to rank for, or the numbers of histories and targets differ.
+        ValueError: there is nobody to rank for, the numbers of histories and targets differ, or a target is no
+            candidate.
     """
     if len(histories) != len(targets) or len(targets) == 0:
         raise ValueError(
             f"expected as many histories as targets, at least one; got {len(histories)} and {len(targets)}"
         )
+    if candidates is not None and not candidates[targets].all():
+        raise ValueError("expected every target to be among the candidates, found one that is not")
     ranked = Ranked(*(np.empty(len(targets), dtype=np.int64) for _ in range(3)))
     for users in _batches(len(targets)):
         scores = score(users)
         if scores.shape != (len(users), n_items):
             raise ValueError(f"expected scores of shape {(len(users), n_items)}, got {scores.shape}")
+        if candidates is not None:
+            scores[:, ~candidates] = -np.inf
         rows = np.arange(len(users))
         wanted = targets[users]
         ranked.included[users], _ = _rank(scores, rows, wanted)
@@ -101,8 +116,8 @@ def summary(ranked: Ranked) -> dict[str, Any]:
 def _rank(scores: NDArray[np.float32], rows: NDArray[np.int64], wanted: NDArray[np.int32]) -> tuple[Ranks, Ranks]:
     """Return ranks with ties against us, and the number of ties. A score of minus infinity ranks last of all."""
     own = scores[rows, wanted][:, None]
-    better = (scores > own).sum(axis=1)
-    tied = (scores == own).sum(axis=1) - 1
+    better = np.count_nonzero(scores > own, axis=1)
+    tied = np.count_nonzero(scores == own, axis=1) - 1
     shown = np.isfinite(own[:, 0])
     return np.where(shown, better + tied, scores.shape[1] - 1), np.where(shown, tied, 0)
 

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from edge_runtime.variety import varied_places
+from tests.train.evaluation.hand_made import log, rows
+from tests.train.evaluation.walker import Walker
+from train.data.split import leave_one_out
+from train.evaluation.front import accuracy, front, re_ranked
+from train.evaluation.lists import NOTHING
+
+
+def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, knob: float) -> NDArray[np.int64]:
+    """Turn the list around as soon as the knob is past the middle."""
+    places = np.arange(len(scores))
+    return (places[::-1] if knob > 0.5 else places)[:k]
+
+
+def test_the_first_ten_of_the_new_order_are_shown() -> None:
+    candidates = np.array([[*range(1, 15)], [*range(1, 6), *[NOTHING] * 9]], dtype=np.int32)
+    nothing, table = np.zeros((2, 14), dtype=np.float32), np.zeros((15, 2), dtype=np.float32)
+
+    shown = re_ranked(candidates, nothing, table, reverse, 1.0)
+
+    assert shown.tolist() == [[*range(14, 4, -1)], [5, 4, 3, 2, 1, *[NOTHING] * 5]]
+
+
+def test_the_device_s_own_knob_fits_and_does_nothing_at_its_precise_end() -> None:
+    targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
+
+    precise, varied = front(Walker(12), targets, varied_places, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
+
+    assert precise.figures["ndcg@10"] == 1.0
+    assert varied.figures["coverage@10"] > 0
+
+
+def test_accuracy_counts_the_place_in_the_list_and_a_target_outside_of_it_as_missed() -> None:
+    found = accuracy(np.array([[3, 4, 5], [3, 4, 5], [0, 1, 2]], dtype=np.int32), rows(3, 5, 9))
+
+    assert found == pytest.approx({"ndcg@10": (1.0 + 0.5 + 0.0) / 3, "recall@10": 2 / 3})
+
+
+def test_the_front_has_a_point_for_each_position_of_the_knob() -> None:
+    torch.manual_seed(0)
+    targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
+
+    points = front(Walker(12), targets, reverse, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
+
+    assert [point.knob for point in points] == [0.0, 1.0]
+    assert points[0].figures["ndcg@10"] == 1.0
+    assert points[1].figures["ndcg@10"] < 1.0
+    assert points[0].figures["ild@10"] == pytest.approx(1.0)

@@ -1,0 +1,88 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import RunError
+from edge_runtime.variety import varied_places
+from tests.train.tiny_data import tiny_dataset
+from train import recipes
+from train.backbones.encoder import EncoderConfig
+from train.evaluation import ground
+from train.evaluation.cells import Cell, read_result, run_cell
+from train.evaluation.front import KNOBS
+from train.evaluation.modes import diversity_front, floors, scenario_figures, sceptic_verdicts
+from train.evaluation.origin import Origin
+from train.evaluation.plan import Plan
+from train.fit import FitConfig
+from train.recipes import TrainConfig
+
+CONFIG = TrainConfig(
+    encoder=EncoderConfig(dim=16, max_length=8),
+    fit=FitConfig(batch_users=16, max_epochs=12),
+    dropout=0.1,
+    learning_rate=1e-2,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ground, recipes):
+            patch.setattr(module, "FEATURES", tmp_path_factory.mktemp("features"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cells") / "new-users"
+    run_cell(
+        Cell(name="tiny", config=CONFIG, plan=Plan(split="new users")), tiny_dataset(), folder, Origin("here", None)
+    )
+    return folder
+
+
+def test_a_run_is_measured_on_the_split_that_it_was_trained_on(cell: Path) -> None:
+    found = scenario_figures(cell, tiny_dataset())
+
+    result = read_result(cell)
+    assert result is not None
+    assert found["all"] == pytest.approx(result.figures["all"])
+    assert found["all"]["n_users"] == 6
+
+
+def test_a_run_of_other_data_is_refused(cell: Path) -> None:
+    with pytest.raises(RunError, match="digest"):
+        scenario_figures(cell, tiny_dataset(seed=1))
+
+
+def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Path) -> None:
+    verdicts = {verdict.name: verdict for verdict in sceptic_verdicts(cell, tiny_dataset())}
+
+    for name in ("permuted items", "seen items", "leaks"):
+        assert verdicts[name].passed, verdicts[name].sentence
+
+
+def test_floors_need_no_model() -> None:
+    found = floors(tiny_dataset(), Plan(split="new items"))
+
+    assert list(found) == [
+        "popularity", "item to item", "nearest text", "most popular among new", "nearest text among new",
+    ]  # fmt: skip
+    assert found["popularity"]["all"]["ndcg@10"] < found["most popular among new"]["new item, among new"]["ndcg@10"]
+
+
+def test_the_front_begins_at_the_model_s_own_accuracy(cell: Path) -> None:
+    points = diversity_front(cell, tiny_dataset(), varied_places)
+
+    result = read_result(cell)
+    assert result is not None
+    assert points[0].figures["ndcg@10"] == pytest.approx(result.figures["all"]["ndcg@10"], abs=1e-6)
+    assert [point.knob for point in points] == list(KNOBS)
+    assert points[-1].figures != points[0].figures
+
+
+def test_a_plan_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="n_users"):
+        replace(Plan(), n_users=0)

@@ -1,0 +1,187 @@
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from tests.train.tiny_data import tiny_dataset
+from train import recipes
+from train.data.dataset import Dataset
+from train.evaluation import ground, suite_run
+from train.evaluation.cells import Cell, CellResult, run_cell
+from train.evaluation.origin import Origin
+from train.evaluation.suite_print import EMPTY, printed
+from train.evaluation.suite_run import run_suite, suite_cells, time_left
+from train.evaluation.suite_table import SuiteTable
+from train.evaluation.suites import ALONE, SUITES, SuiteOptions, cells_of, missing, variants
+from train.plugins.coco import CoCoConfig
+from train.plugins.corec import CoRecConfig
+from train.plugins.llmrec import LlmRecConfig
+from train.plugins.recfusion import RecFusionConfig
+from train.plugins.sage import SageConfig
+
+HERE = Origin("pocketrec evaluate --suite corec", "abc")
+QUICK = SuiteOptions(seeds=(0,), max_epochs=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ground, recipes):
+            patch.setattr(module, "FEATURES", tmp_path_factory.mktemp("features"))
+        yield
+
+
+def with_a_clock() -> Dataset:
+    data = tiny_dataset()
+    return replace(data, sequences=replace(data.sequences, timestamps=data.sequences.timestamps + 1_000_000_000))
+
+
+def text_of(table: SuiteTable) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    for each in printed(table):
+        console.print(each)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+class Interrupted:
+    """Runs cells, and behaves as Ctrl-C does when the time has come."""
+
+    def __init__(self, n_cells: int) -> None:
+        self.left = n_cells
+        self.names: list[str] = []
+
+    def __call__(self, cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.names.append(cell.name)
+        return run_cell(cell, dataset, folder, origin)
+
+
+def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_as_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, first, second = tiny_dataset(), Interrupted(2), Interrupted(99)
+    monkeypatch.setattr(suite_run, "run_cell", first)
+    with pytest.raises(KeyboardInterrupt):
+        run_suite("corec", data, tmp_path, QUICK, origin=HERE)
+
+    cut = run_suite("corec", data, tmp_path, QUICK, budget_s=0, origin=HERE)
+
+    assert [row.label for row in cut.rows if row.seeds] == [ALONE, "corec"]
+    empty = next(row for row in cut.rows if row.label == "corec without contrast")
+    assert (empty.seeds, empty.figures, empty.versus_alone, empty.versus_whole) == ([], {}, {}, None)
+    (line,) = [line for line in text_of(cut).splitlines() if "corec without contrast" in line and "0 of 1" in line]
+    assert line.count(EMPTY) == 9
+
+    monkeypatch.setattr(suite_run, "run_cell", second)
+    whole = run_suite("corec", data, tmp_path, QUICK, origin=HERE)
+
+    assert not set(first.names) & set(second.names)
+    assert len(first.names + second.names) == len(suite_cells("corec", data, QUICK)) == 5
+    done = {row.label: row for row in whole.rows if row.seeds}
+    assert len(done) == 5
+    assert done["corec"].figures == next(row for row in cut.rows if row.label == "corec").figures
+    assert done["corec"].versus_alone["all"].n_users == 60
+    assert done["corec without contrast"].versus_whole is not None
+    assert done[ALONE].versus_alone == {}
+    assert msgspec.json.decode(msgspec.json.encode(whole), type=SuiteTable) == whole
+
+
+def test_a_row_that_the_data_cannot_give_says_why_and_stays_empty(tmp_path: Path) -> None:
+    table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, budget_s=0, origin=HERE)
+
+    timed = [row for row in table.rows if row.split == "global time"]
+    assert [row.missing for row in timed] == ["needs timestamps of a real clock"] * 2
+    assert all(row.seeds == [] for row in timed)
+    assert "backbone alone [global time] (needs timestamps of a real clock)" in text_of(table)
+    assert not any(tmp_path.iterdir())
+
+
+def test_time_that_is_spent_starts_no_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, ticks = Interrupted(99), iter([0.0, 1.0, 7.0, 7.0])
+    monkeypatch.setattr(suite_run, "run_cell", counted)
+
+    run_suite("corec", tiny_dataset(), tmp_path, QUICK, budget_s=5, origin=HERE, clock=lambda: next(ticks))
+
+    assert len(counted.names) == 1
+
+
+def test_time_left_is_told_from_cells_of_the_same_kind_and_else_not_at_all(tmp_path: Path) -> None:
+    data, options = tiny_dataset(), SuiteOptions(seeds=(0, 1), max_epochs=2)
+    cells = suite_cells("corec", data, options)
+    done = {cells[0].name: run_cell(cells[0], data, tmp_path / cells[0].name, HERE)}
+
+    left = time_left(cells, done, tmp_path)
+
+    result = done[cells[0].name]
+    assert left.seconds == pytest.approx(result.seconds + result.evaluation_seconds)
+    assert (left.n_told, left.n_unknown) == (1, 8)
+    assert "unknown for 8" in left.sentence()
+
+
+def test_every_row_gets_its_first_seed_before_any_gets_its_second() -> None:
+    cells = suite_cells("sage", tiny_dataset(), SuiteOptions(seeds=(4, 7)))
+
+    half = len(cells) // 2
+    assert [cell.seed for cell in cells] == [4] * half + [7] * half
+    assert [cell.name.rsplit("/", 1)[0] for cell in cells[:half]] == [
+        cell.name.rsplit("/", 1)[0] for cell in cells[half:]
+    ]
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_suite_has_the_backbone_alone_and_cells_of_their_own(name: str) -> None:
+    options = SuiteOptions(language_models=("some/model", "other/model"))
+
+    rows = variants(name, options)  # type: ignore[arg-type]  # parametrised by its values
+
+    cells = [cell for row in rows for cell in cells_of(row, with_a_clock(), options)]
+    assert rows[0].label == ALONE
+    assert all(missing(row, with_a_clock()) is None for row in rows)
+    assert len({cell.name for cell in cells}) == len(cells) == 3 * len(rows)
+    wholes = {(row.label, row.split) for row in rows}
+    assert all((row.part_of, row.split) in wholes for row in rows if row.part_of is not None)
+    assert all((ALONE, row.split) in wholes for row in rows)
+
+
+def test_every_row_names_settings_that_its_plug_ins_have() -> None:
+    configs = {"corec": CoRecConfig, "sage": SageConfig, "llmrec": LlmRecConfig}
+    configs |= {"recfusion": RecFusionConfig, "coco": CoCoConfig}
+
+    for row in variants("all", SuiteOptions(language_models=("some/model", "other/model"))):
+        for plugin, settings in row.plugins.items():
+            whole, part = configs[plugin](), configs[plugin](**settings)
+            assert (part == whole) == (not settings), f"{row.label}: {settings} changes nothing"
+
+
+def test_suites_share_the_cells_of_the_backbone_alone() -> None:
+    data = tiny_dataset()
+
+    first, second = (suite_cells(name, data, QUICK)[0] for name in ("corec", "coco"))
+
+    assert first == second
+
+
+def test_all_holds_every_suite_and_the_five_together() -> None:
+    rows = variants("all", QUICK)
+
+    assert {row.label for name in SUITES if name != "all" for row in variants(name, QUICK)} < {r.label for r in rows}
+    assert set(rows[-1].plugins) == {"corec", "sage", "llmrec", "recfusion", "coco"}
+
+
+def test_fine_tuning_without_a_language_model_cannot_be_taken_away() -> None:
+    (row,) = [row for row in variants("coco", QUICK) if row.label == "coco without fine-tuning"]
+
+    assert missing(row, tiny_dataset()) == "needs a language model"
+    assert cells_of(row, tiny_dataset(), QUICK) == []
+
+
+def test_a_suite_without_seeds_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one seed"):
+        SuiteOptions(seeds=())

@@ -1,0 +1,94 @@
+"""Diversity against accuracy: what a re-ranking knob gives and what it costs.
+
+The re-ranker is an argument, for it belongs to the device (:func:`edge_runtime.variety.varied_places`).
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from train.data.split import Targets
+from train.evaluation.interests import Interests
+from train.evaluation.lists import NOTHING, Lists, Vectors, list_figures, model_lists
+from train.evaluation.ranking import ndcg, recall
+from train.next_item import Ranker
+
+N_CANDIDATES = 100
+LIST_LENGTH = 10
+KNOBS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+# Scores of the candidates, the best first, ``[c]``; their item vectors ``[c, dim]``; how many are shown; the knob, from
+# 0 "precise" to 1 "varied". Returns the places of what is shown, in the order in which it is shown.
+ReRank = Callable[[NDArray[np.float32], NDArray[np.float32], int, float], NDArray[np.int64]]
+
+
+class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What lists are like at one position of the knob.
+
+    Attributes:
+        knob: from 0 "precise" to 1 "varied".
+        figures: NDCG@10, Recall@10 and those of :mod:`train.evaluation.lists`, by name.
+    """
+
+    knob: float
+    figures: dict[str, float]
+
+
+def front(
+    model: Ranker,
+    targets: Targets,
+    re_rank: ReRank,
+    vectors: Vectors,
+    interests: Interests | None,
+    knobs: Sequence[float] = KNOBS,
+) -> list[FrontPoint]:
+    """Re-rank each user's best hundred unseen items at each position of the knob.
+
+    Args:
+        model: ranks.
+        targets: whose lists, and what they should hold.
+        re_rank: chooses from the candidates.
+        vectors: text space, unit vectors ``[n_items, W]``.
+        interests: what items are about, where that is known.
+        knobs: positions to measure.
+    """
+    candidates, scores = model_lists(model, targets, N_CANDIDATES)
+    with torch.inference_mode():
+        table = model.item_vectors().cpu().numpy()
+    points = []
+    for knob in knobs:
+        lists = re_ranked(candidates, scores, table, re_rank, knob)
+        figures = accuracy(lists, targets.rows) | list_figures(lists, len(vectors), vectors, interests)
+        points.append(FrontPoint(knob=float(knob), figures=figures))
+    return points
+
+
+def re_ranked(
+    candidates: Lists, scores: NDArray[np.float32], table: NDArray[np.float32], re_rank: ReRank, knob: float
+) -> Lists:
+    """Return the lists that are shown, int32 ``[U, 10]``.
+
+    Args:
+        candidates: the best of each user, int32 ``[U, c]``.
+        scores: theirs, ``[U, c]``.
+        table: item vectors, ``[n_items, dim]``.
+        re_rank: chooses from the candidates.
+        knob: from 0 "precise" to 1 "varied".
+    """
+    lists = np.full((len(candidates), LIST_LENGTH), NOTHING, dtype=np.int32)
+    for shown, rows, values in zip(lists, candidates, scores, strict=True):
+        there = rows != NOTHING
+        rows = rows[there]
+        places = re_rank(values[there], table[rows], LIST_LENGTH, knob)
+        shown[: len(places)] = rows[places]
+    return lists
+
+
+def accuracy(lists: Lists, targets: NDArray[np.int32]) -> dict[str, float]:
+    """Return NDCG@10 and Recall@10 of lists that were put together, not ranked: a target in none is a miss."""
+    found = lists == targets[:, None]
+    ranks = np.where(found.any(axis=1), found.argmax(axis=1), max(LIST_LENGTH, lists.shape[1]))
+    return {"ndcg@10": float(ndcg(ranks, 10).mean()), "recall@10": float(recall(ranks, 10).mean())}

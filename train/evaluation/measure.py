@@ -1,0 +1,147 @@
+"""Every figure of one trained model on one split: by scenario, under noise, for newcomers, of its lists, its plug-ins.
+
+A figure has a section and a name. Ranks are returned beside the figures, so that two models can be compared user by
+user. "Recall" at one target is what the literature calls HR.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from train.backbones.encoder import Events
+from train.data.split import Targets
+from train.evaluation.feedback import feedback_figures
+from train.evaluation.histories import cut_histories, histories_of, insert_noise, only
+from train.evaluation.interests import Interests
+from train.evaluation.lists import Vectors, list_figures, model_lists
+from train.evaluation.ranking import Ranked, metrics, rank_targets, summary
+from train.evaluation.scenarios import scenarios
+from train.evaluation.splits import Derived
+from train.model import Model
+from train.next_item import Ranker, scorer
+from train.plugins.plugin import Probe
+
+NOISE_SHARES = (0.1, 0.2, 0.3)
+NEWCOMER_EVENTS = (1, 2, 3)
+LIST_LENGTH = 10
+# Every model meets the same clicks.
+_NOISE_SEED = 0
+
+Figures = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What was found.
+
+    Attributes:
+        figures: section to name to value; a section of nobody is left out, but for its ``n_users`` of 0.
+        ranks: section to the rank of each of its users' targets, history excluded, int32; 0 the best.
+        users: section to those users' numbers, int32; users of equal sections are in equal order.
+    """
+
+    figures: Figures
+    ranks: dict[str, NDArray[np.int32]]
+    users: dict[str, NDArray[np.int32]]
+
+
+def measure(model: Ranker, derived: Derived, vectors: Vectors, interests: Interests | None) -> Measured:
+    """Measure everything that can be told of any model that ranks.
+
+    Args:
+        model: the full one or a student.
+        derived: the split that it was trained on.
+        vectors: text space for the variety of lists, unit vectors ``[n_items, W]``; the same for every model.
+        interests: what items are about, where that is known.
+    """
+    found = Measured({}, {}, {})
+    split, n_items = derived.split, len(vectors)
+    ranked = rank(model, split.test)
+    whole = summary(ranked)
+    for name, mask in scenarios(split, n_items, interests).items():
+        _note(found, name, split.test.users[mask], ranked.among(mask))
+    found.figures["all"] |= {"share_tied": whole["share_tied"], "standard_error": whole["ndcg@10_standard_error"]}
+    found.figures["history included"] = metrics(ranked.included)
+    if derived.new_items is not None:
+        _note_new_items(found, model, split.test, ranked, derived.new_items)
+    for n_events in NEWCOMER_EVENTS:
+        cut = rank(model, cut_histories(split.test, n_events))
+        _note(found, f"newcomer {n_events}", split.test.users, cut)
+    for share in NOISE_SHARES:
+        noisy = rank(model, insert_noise(split.test, share, n_items, seed=_NOISE_SEED))
+        _note(found, f"noise {share:.0%}", split.test.users, noisy)
+        _note_retention(found.figures[f"noise {share:.0%}"], found.figures["all"])
+    lists, _ = model_lists(model, split.test, LIST_LENGTH)
+    found.figures["lists"] = list_figures(lists, n_items, vectors, interests)
+    found.figures["feedback"] = feedback_figures(model, split.test, vectors)
+    return found
+
+
+def plugin_figures(model: Model, targets: Targets) -> Figures:
+    """Return what each plug-in measures of itself on the test users, by its name; what is no number is left out."""
+    with torch.inference_mode():
+        was_training = model.training
+        model.eval()
+        probe = _probe(model, targets)
+        found = {
+            plugin.name: {name: float(value) for name, value in plugin.figures(probe).items() if isfinite(value)}
+            for plugin in model.plugins
+            if plugin.figures is not None
+        }
+        model.train(was_training)
+    return found
+
+
+def rank(model: Ranker, targets: Targets, candidates: NDArray[np.bool_] | None = None) -> Ranked:
+    """Rank the targets among the candidates, bool ``[n_items]``, or the whole catalogue."""
+    histories = histories_of(targets)
+    with torch.inference_mode():
+        was_training = model.training
+        model.train(False)
+        table = model.item_vectors()
+        score = scorer(model, table, histories)
+        ranked = rank_targets(score, histories, targets.rows, len(table), candidates=candidates)
+        model.train(was_training)
+    return ranked
+
+
+def _probe(model: Model, targets: Targets) -> Probe:
+    table = model.item_vectors()
+
+    def plain_states(rows: Tensor, mask: Tensor) -> Tensor:
+        rows, mask = rows[:, -model.max_length :], mask[:, -model.max_length :]
+        return model.backbone.last(Events(F.embedding(rows, table), mask, rows))
+
+    def user_states(rows: Tensor, mask: Tensor) -> Tensor:
+        return model.user_states(rows[:, -model.max_length :], mask[:, -model.max_length :], table)
+
+    return Probe(table, histories_of(targets), targets.rows, plain_states, user_states)
+
+
+def _note(found: Measured, name: str, users: NDArray[np.int64], ranked: Ranked) -> None:
+    found.figures[name] = {"n_users": float(len(users))} | (metrics(ranked.excluded) if len(users) else {})
+    found.ranks[name] = ranked.excluded.astype(np.int32)
+    found.users[name] = users.astype(np.int32)
+
+
+def _note_new_items(
+    found: Measured, model: Ranker, targets: Targets, ranked: Ranked, new_items: NDArray[np.bool_]
+) -> None:
+    asked = new_items[targets.rows]
+    _note(found, "new item", targets.users[asked], ranked.among(asked))
+    _note(found, "old item", targets.users[~asked], ranked.among(~asked))
+    if asked.any():
+        among = rank(model, only(targets, asked), new_items)
+        _note(found, "new item, among new", targets.users[asked], among)
+
+
+def _note_retention(noisy: dict[str, float], plain: Mapping[str, float]) -> None:
+    for name in ("ndcg@10", "recall@10"):
+        if plain[name] > 0:
+            noisy[f"retention_{name}"] = noisy[name] / plain[name]

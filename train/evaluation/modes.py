@@ -1,0 +1,95 @@
+"""What ``pocketrec evaluate`` can do, one function a mode: from a run's folder and data to figures.
+
+A suite (:func:`train.evaluation.suite_run.run_suite`) trains; everything here only measures what is there.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from train.data.dataset import Dataset
+from train.distill import check_same_data
+from train.evaluation.checks import Verdict, sceptic_checks
+from train.evaluation.floors import floor_figures
+from train.evaluation.front import FrontPoint, ReRank, front
+from train.evaluation.ground import ground_of
+from train.evaluation.measure import Figures, measure, plugin_figures
+from train.evaluation.plan import Plan, arrange
+from train.evaluation.splits import Derived
+from train.model import Model
+from train.next_item import Ranker, load_model
+from train.runs import RunFolder
+from train.student import load_student, ranking_model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedRun:
+    """A trained model, on the data and the split that it was trained on.
+
+    Attributes:
+        model: the full one or a student.
+        dataset: as it was arranged for the split.
+        derived: the split.
+    """
+
+    model: Ranker
+    dataset: Dataset
+    derived: Derived
+
+
+def load_run(path: Path, dataset: Dataset) -> LoadedRun:
+    """Load the model of a run's folder: of ``train``, ``distill`` or a suite's cell, whichever it holds.
+
+    Raises:
+        RunError: there is none, or it was trained on other data.
+    """
+    run = RunFolder(path)
+    check_same_data(run, dataset)
+    about = run.about()
+    arranged, derived = arrange(dataset, Plan(**about.get("plan", {})))
+    if about["kind"] == "student":
+        return LoadedRun(ranking_model(load_student(path)), arranged, derived)
+    return LoadedRun(load_model(run, arranged, derived.split), arranged, derived)
+
+
+def scenario_figures(path: Path, dataset: Dataset) -> Figures:
+    """Return every figure of a run: section to name to value, those of its plug-ins by their names.
+
+    Raises:
+        RunError: as :func:`load_run`.
+    """
+    loaded, ground = load_run(path, dataset), ground_of(dataset)
+    found = measure(loaded.model, loaded.derived, ground.vectors, ground.interests).figures
+    if isinstance(loaded.model, Model):
+        found |= plugin_figures(loaded.model, loaded.derived.split.test)
+    return found
+
+
+def sceptic_verdicts(path: Path, dataset: Dataset) -> list[Verdict]:
+    """Return the verdict of every check of a run.
+
+    Raises:
+        RunError: as :func:`load_run`.
+    """
+    loaded = load_run(path, dataset)
+    return sceptic_checks(loaded.model, loaded.derived)
+
+
+def floors(dataset: Dataset, plan: Plan) -> dict[str, Figures]:
+    """Return what any model must beat on a split: floor to section to name to value.
+
+    Raises:
+        DataError: the data has not what the split needs.
+    """
+    arranged, derived = arrange(dataset, plan)
+    ground = ground_of(arranged)
+    return floor_figures(derived, ground.vectors, ground.interests)
+
+
+def diversity_front(path: Path, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:
+    """Return what lists are like at each position of the knob of a re-ranker.
+
+    Raises:
+        RunError: as :func:`load_run`.
+    """
+    loaded, ground = load_run(path, dataset), ground_of(dataset)
+    return front(loaded.model, loaded.derived.split.test, re_rank, ground.vectors, ground.interests)

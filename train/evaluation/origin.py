@@ -1,0 +1,40 @@
+"""Where a figure comes from: the command that printed it and the commit of the code."""
+
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+# Whichever git a person has; --exclude=* leaves tags out, so that the commit itself is told.
+_GIT = ("git", "-C")
+_DESCRIBE = ("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a figure.
+
+    Attributes:
+        command: as a shell would take it.
+        commit: of this checkout, ``-dirty`` behind it where files were changed; None outside of one.
+    """
+
+    command: str
+    commit: str | None
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """Return the command line of this process and the commit of its code."""
+        return cls(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), _commit())
+
+
+def _commit() -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+            [*_GIT, str(Path(__file__).parent), *_DESCRIBE], capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,77 @@
+"""Which split a training is made on: a name and a few numbers, part of what decides a cell's outcome."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from train.data.clock import has_clock
+from train.data.dataset import Dataset
+from train.data.split import leave_one_out
+from train.evaluation.splits import (
+    EXTREME_SHARE,
+    NEW_ITEMS_SHARE,
+    NEW_USERS_SHARE,
+    Derived,
+    hold_out_both,
+    hold_out_items,
+    hold_out_users,
+    permute_items,
+    sample_users,
+    split_by_time,
+)
+
+SplitName = Literal["standard", "new items", "new users", "extreme", "global time", "permuted"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a log is parted.
+
+    Attributes:
+        split: ``standard`` is leave-one-out; ``permuted`` is that with the catalogue in another order.
+        n_users: a sample of that many users; all where None.
+        seed: of what is drawn for the split, whatever the seed of a training: all trainings meet the same people.
+    """
+
+    split: SplitName = "standard"
+    n_users: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {self.split!r}")
+        if self.n_users is not None and self.n_users < 1:
+            raise ValueError(f"n_users must be at least 1, got {self.n_users}")
+
+
+def can_split(dataset: Dataset, plan: Plan) -> bool:
+    """Return whether the data has what the split needs: a real clock, for one in time."""
+    return plan.split != "global time" or has_clock(int(dataset.sequences.timestamps.max(initial=0)))
+
+
+def arrange(dataset: Dataset, plan: Plan) -> tuple[Dataset, Derived]:
+    """Return the data to compose models on, and its split.
+
+    Raises:
+        DataError: the data has not what the split needs.
+    """
+    if plan.n_users is not None:
+        dataset = replace(dataset, sequences=sample_users(dataset.sequences, plan.n_users, seed=plan.seed))
+    if plan.split == "permuted":
+        dataset = permute_items(dataset, seed=plan.seed)
+    return dataset, _derive(dataset, plan)
+
+
+def _derive(dataset: Dataset, plan: Plan) -> Derived:
+    sequences, n_items = dataset.sequences, len(dataset.catalogue)
+    match plan.split:
+        case "standard" | "permuted":
+            return Derived(leave_one_out(sequences))
+        case "new items":
+            return hold_out_items(sequences, NEW_ITEMS_SHARE, n_items, seed=plan.seed)
+        case "new users":
+            return hold_out_users(sequences, NEW_USERS_SHARE, seed=plan.seed)
+        case "extreme":
+            return hold_out_both(sequences, EXTREME_SHARE, n_items, seed=plan.seed)
+        case "global time":
+            return split_by_time(sequences)

@@ -1,0 +1,132 @@
+"""A suite's table for people: one table a question, a row a variant, an empty cell where nothing was run."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from rich.table import Table
+
+from train.choices import PLUGINS
+from train.evaluation.significance import Comparison, Spread
+from train.evaluation.suite_table import SuiteRow, SuiteTable
+
+EMPTY = "—"
+# A gain beyond chance, at 5 %, two-sided; of many comparisons one in twenty is so by luck.
+SIGNIFICANT = 0.05
+
+_SCENARIOS = ("short sparse", "long dense", "drift", "new behaviour", "cold item")
+_NEWCOMERS = tuple(f"newcomer {n}" for n in (1, 2, 3))
+_NOISE = ("noise 10%", "noise 20%", "noise 30%")
+_NEW_ITEMS = ("new item", "old item", "new item, among new")
+_FEEDBACK = ("recall@10_without", "recall@10_after", "gain")
+_LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
+
+
+def printed(table: SuiteTable) -> Iterator[Table]:
+    """Yield the tables of a suite: accuracy, scenarios, newcomers, noise, new items, lists, feedback, plug-ins' own."""
+    yield _accuracy(table)
+    # A row that cannot be run is told of once.
+    table = msgspec.structs.replace(table, rows=[row for row in table.rows if row.missing is None])
+    yield _gains(table, "NDCG@10 by scenario", _SCENARIOS)
+    yield _gains(table, "NDCG@10 of newcomers: histories cut to the newest 1, 2, 3 events", _NEWCOMERS)
+    yield _retention(table)
+    if any(section in row.figures for row in table.rows for section in _NEW_ITEMS):
+        yield _gains(table, "NDCG@10 of new items, never trained on", _NEW_ITEMS)
+    yield _plain(table, "Lists of ten", "lists", _LISTS)
+    yield _plain(table, "One round of simulated feedback: the target in ten further items", "feedback", _FEEDBACK)
+    for plugin in PLUGINS:
+        rows = [row for row in table.rows if plugin in row.figures]
+        if rows:
+            yield _own_figures(plugin, rows)
+
+
+def _accuracy(table: SuiteTable) -> Table:
+    users = "all users" if table.n_users is None else f"{table.n_users:,} users"
+    shown = Table(
+        title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, at most {table.max_epochs} epochs"
+    )
+    columns = ("variant", "seeds", "epochs", "s", "NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
+    _columns(shown, columns)
+    for row in table.rows:
+        figures = row.figures.get("all", {})
+        shown.add_row(
+            _label(row),
+            f"{len(row.seeds)} of {row.n_seeds}",
+            ", ".join(map(str, row.epochs)) or EMPTY,
+            ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
+            *(_value(figures.get(name)) for name in ("ndcg@10", "ndcg@5", "recall@5", "recall@10")),
+            _value(row.figures.get("history included", {}).get("ndcg@10")),
+            _gain(row.versus_alone.get("all"), interval=True),
+            _gain(row.versus_whole, interval=True),
+        )
+    return shown
+
+
+def _gains(table: SuiteTable, title: str, sections: Sequence[str]) -> Table:
+    shown = Table(title=title)
+    _columns(shown, ("variant", *sections))
+    for row in table.rows:
+        cells = []
+        for section in sections:
+            figures = row.figures.get(section, {})
+            gain = row.versus_alone.get(section)
+            n_users = figures.get("n_users")
+            many = f" n={n_users.mean:,.0f}" if n_users is not None else ""
+            against = f" ({_gain(gain)})" if gain is not None else ""
+            cells.append(f"{_value(figures.get('ndcg@10'))}{against}{many}")
+        shown.add_row(_label(row), *cells)
+    return shown
+
+
+def _retention(table: SuiteTable) -> Table:
+    shown = Table(title="Noise: random clicks among the history; share of NDCG@10 that is left")
+    _columns(shown, ("variant", *_NOISE))
+    for row in table.rows:
+        kept = (row.figures.get(section, {}).get("retention_ndcg@10") for section in _NOISE)
+        shown.add_row(_label(row), *(_value(value) for value in kept))
+    return shown
+
+
+def _plain(table: SuiteTable, title: str, section: str, names: Sequence[str]) -> Table:
+    shown = Table(title=title)
+    _columns(shown, ("variant", *names))
+    for row in table.rows:
+        shown.add_row(_label(row), *(_value(row.figures.get(section, {}).get(name)) for name in names))
+    return shown
+
+
+def _own_figures(plugin: str, rows: Sequence[SuiteRow]) -> Table:
+    shown = Table(title=f"What {plugin} measures of itself")
+    _columns(shown, ("figure", *(_label(row) for row in rows)))
+    names = dict.fromkeys(name for row in rows for name in row.figures[plugin])
+    for name in names:
+        shown.add_row(name, *(_value(row.figures[plugin].get(name)) for row in rows))
+    return shown
+
+
+def _columns(table: Table, names: Sequence[str]) -> None:
+    table.add_column(names[0])
+    for name in names[1:]:
+        table.add_column(name, justify="right")
+
+
+def _label(row: SuiteRow) -> str:
+    split = "" if row.split == "standard" else f" [{row.split}]"
+    why = "" if row.missing is None else f" ({row.missing})"
+    # A bracket would be read as a style.
+    return f"{row.label}{split}{why}".replace("[", "\\[")
+
+
+def _value(value: Spread | None) -> str:
+    if value is None:
+        return EMPTY
+    if value.deviation is None:
+        return f"{value.mean:.4f}"
+    return f"{value.mean:.4f} ± {value.deviation:.4f}"
+
+
+def _gain(found: Comparison | None, *, interval: bool = False) -> str:
+    if found is None:
+        return EMPTY
+    size = f"{found.difference:+.4f}" if found.relative is None else f"{found.relative:+.1%}"
+    between = f" ({found.low:+.4f} to {found.high:+.4f})" if interval else ""
+    return f"{size}{between}, p {found.p_value:.4f}" + (" *" if found.p_value < SIGNIFICANT else "")
