@@ -17,7 +17,7 @@ def info_nce(
     keys: Tensor,
     positives: Tensor,
     *,
-    temperature: float,
+    temperature: float | Tensor,
     candidates: Tensor | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
@@ -62,7 +62,7 @@ def info_nce(
     return loss.mean() if weights is None else (weights[asked] * loss).mean()
 
 
-def symmetric_info_nce(a: Tensor, b: Tensor, *, temperature: float, same: Tensor | None = None) -> Tensor:
+def symmetric_info_nce(a: Tensor, b: Tensor, *, temperature: float | Tensor, same: Tensor | None = None) -> Tensor:
     r"""Return the mean of both directions of :func:`info_nce` between two sides of the same things, a scalar.
 
     Row ``i`` of one side is a positive of row ``i`` of the other.

