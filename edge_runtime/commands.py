@@ -45,6 +45,7 @@ def recommend(
         typer.Option(help="Item ids, oldest first, with commas between them; may be given several times."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")] = 10,
+    variety: Annotated[float, typer.Option(min=0.0, max=1.0, help="From precise, 0, to varied, 1.")] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Say why, item by item.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +68,7 @@ def recommend(
                 "nothing of the history is in the catalogue. "
                 + " ".join(f"{one!r}: unknown.{recommender.hint(one)}" for one in unknown)
             )
-        found = answer.ask(recommender, known, unknown, k=k, explain=explain)
+        found = answer.ask(recommender, known, unknown, k=k, variety=variety, explain=explain)
     if as_json:
         _print_json(answer.as_json(found))
     else:

@@ -26,9 +26,11 @@ from edge_runtime.engines.ladder import Ladder, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
 from edge_runtime.finder import Finder, nearest_ids
+from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.past import Past
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.state.history import Event, History
+from edge_runtime.variety import AUTO_VARIETY, N_FEEDBACK, Variety, adapted_variety, checked_variety, varied_rows
 
 if TYPE_CHECKING:
     from edge_runtime.reasons.explain import Explainer
@@ -44,7 +46,7 @@ class Recommendation:
         rank: 1 is the best.
         item_id: as in the catalogue.
         title: for people.
-        score: comparable within one list, not between lists.
+        score: comparable within one list, not between lists. It falls from rank to rank, unless variety was asked for.
         row: of the catalogue.
     """
 
@@ -85,6 +87,7 @@ class Recommender:
         self.items = contents.items
         self._contents = contents
         self._ladder = ladder
+        self._knowledge = KnowledgeSwitch(contents.codes, contents.small, ladder)
         self._history = history
         self._language_model = language_model
         self._row_of = {item_id: row for row, item_id in enumerate(contents.items.item_id)}
@@ -165,26 +168,46 @@ class Recommender:
         with self._timed("observe"):
             return self._history.add(item_id, event)
 
-    def recommend(self, k: int = 10, history: Sequence[str] | None = None) -> list[Recommendation]:
+    def recommend(
+        self, k: int = 10, history: Sequence[str] | None = None, *, variety: Variety = 0.0
+    ) -> list[Recommendation]:
         """Return the ``k`` best items that the person has not met, best first; ties go to the lower row.
 
         Args:
             k: how many; fewer come back when the catalogue runs out.
             history: item ids, oldest first, in place of the recorded history. Ids that the catalogue lacks are skipped.
+            variety: 0 gives the most precise list; up to 1, items that resemble others of the list give way to
+                different ones among the best hundred (:mod:`edge_runtime.variety`). ``auto`` is :meth:`auto_variety`.
 
         Raises:
-            ValueError: ``k`` is not positive.
+            ValueError: ``k`` is not positive, or ``variety`` is not in [0, 1].
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         with self._timed("recommend"):
+            wanted = self.auto_variety(history) if variety == "auto" else checked_variety(variety)
             past = self._past_of(history)
             scores = self._scores(past.sequence)
-            rows = best_rows(scores, k, past.seen)
+            if wanted > 0:
+                rows = varied_rows(self._contents.codes, scores, k, past.seen, wanted)
+            else:
+                rows = best_rows(scores, k, past.seen)
             return [
                 Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
                 for rank, row in enumerate(rows.tolist(), start=1)
             ]
+
+    def auto_variety(self, history: Sequence[str] | None = None) -> float:
+        """Return the variety that the newest feedback asks for: more after dislikes, less after likes.
+
+        It is computed from the history each time; nothing else is kept.
+
+        Args:
+            history: as in :meth:`recommend`; each of it counts as opened, no more.
+        """
+        if history is not None:
+            return adapted_variety(AUTO_VARIETY, ["click"] * len(history))
+        return adapted_variety(AUTO_VARIETY, [event.event for event in self._history.newest(N_FEEDBACK)])
 
     def explain(self, item_id: str, *, history: Sequence[str] | None = None, style: "Style" = "short") -> "Reason":
         """Return why an item suits the person, made of true facts alone.
@@ -261,7 +284,7 @@ class Recommender:
         """Return the score of every item; popularity where nothing is known, or no engine is left."""
         if len(sequence):
             with self._lock:
-                state = self._ladder.encode(self._contents.codes.decode(sequence))
+                state = self._knowledge.encode(sequence)
             if state is not None:
                 return score_all(self._contents.codes, state)
         return self._contents.popularity.scores

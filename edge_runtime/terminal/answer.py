@@ -25,6 +25,7 @@ class Answer:
         engine: that answered.
         history: ids that the catalogue knows, oldest first.
         unknown: ids that it does not, in sentences with a hint each.
+        variety: that was asked for, from precise, 0, to varied, 1.
         items: the list.
         facts: one line of facts for each item.
         reasons: one for each item, or none at all.
@@ -36,15 +37,18 @@ class Answer:
     engine: EngineStatus
     history: tuple[str, ...]
     unknown: dict[str, str]
+    variety: float
     items: tuple[Recommendation, ...]
     facts: tuple[str, ...]
     reasons: "tuple[Reason, ...]"
     latency_ms: float
 
 
-def ask(recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, explain: bool) -> Answer:
+def ask(
+    recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, variety: float, explain: bool
+) -> Answer:
     """Recommend for a history that is given, and explain the items if wanted."""
-    items = tuple(recommender.recommend(k, known))
+    items = tuple(recommender.recommend(k, known, variety=variety))
     latency_ms = recommender.timings["recommend"]
     reasons = tuple(recommender.explain(item.item_id, history=known) for item in items) if explain else ()
     return Answer(
@@ -53,6 +57,7 @@ def ask(recommender: Recommender, known: Sequence[str], unknown: Sequence[str], 
         engine=recommender.engine,
         history=tuple(known),
         unknown={item_id: recommender.hint(item_id) for item_id in unknown},
+        variety=variety,
         items=items,
         facts=tuple(about(recommender.items.facts(item.row)) for item in items),
         reasons=reasons,
@@ -79,6 +84,7 @@ def as_json(answer: Answer) -> dict[str, object]:
         },
         "history": answer.history,
         "unknown": list(answer.unknown),
+        "variety": answer.variety,
         "items": items,
         "latency_ms": answer.latency_ms,
     }

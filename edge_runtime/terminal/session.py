@@ -3,6 +3,7 @@
 Each line is one command; what it changes is on the disk before it answers.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ from edge_runtime.state.history import DISLIKE, Event
 from edge_runtime.terminal.prompt import Lines
 from edge_runtime.terminal.screen import VERBS, Line, Screen, done_sign, movement
 from edge_runtime.terminal.words import about
+from edge_runtime.variety import Variety, checked_variety
 
 N_LISTED = 10
 MOST_LISTED = 100
+_DECIMAL = re.compile(r"[0-9]{0,6}\.?[0-9]{1,6}")
 _MARKS: Mapping[str, str] = {
     "open": "click", "click": "click", "like": "like", "buy": "purchase", "purchase": "purchase",
     "dislike": "dislike", "hide": "dislike",
@@ -50,12 +53,13 @@ class Session:
         self._clock = clock
         self._shown: Sequence[Recommendation] = ()
         self._events: Sequence[Event] = ()
+        self._variety: Variety = 0.0
         self._ranks: dict[int, int] | None = None
         self._n_falls = len(recommender.engine.fallbacks)
         self._commands: Mapping[str, Callable[[str], None]] = {
             "list": self._list, "why": self._why, "history": self._history, "undo": self._undo,
             "remove": self._remove, "forget": self._forget, "engine": self._engine, "help": self._help,
-            "search": self._search,
+            "search": self._search, "variety": self._vary,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -91,7 +95,7 @@ class Session:
             self._mark(rest, _MARKS[name])
         elif _is_number(whole):
             self._mark(whole, "click")
-        elif name in self._commands and (rest in ("", "yes") or name == "search" or _is_number(rest)):
+        elif name in self._commands and _is_argument(name, rest):
             self._commands[name](rest)
         elif name in _MARKS and not rest:
             raise ValueError(f"{name} which one? `{name} 3` means item 3 of the list on the screen.")
@@ -107,13 +111,14 @@ class Session:
     def _list(self, rest: str) -> None:
         """Print the recommendations, and how each moved since the last list."""
         recommender = self._recommender
-        items = recommender.recommend(min(int(rest or N_LISTED), MOST_LISTED) or 1)
+        items = recommender.recommend(min(int(rest or N_LISTED), MOST_LISTED) or 1, variety=self._variety)
         before = self._ranks
         moves = [movement(item.rank, (before or {}).get(item.row), is_first=before is None) for item in items]
         self._ranks = {item.row: item.rank for item in items}
         n_new = 0 if before is None else sum(item.row not in before for item in items)
         changed = f"{n_new} new, " if n_new else ""
-        self._show(self._title(), items, moves, f"{changed}{recommender.timings['recommend']:.2f} ms")
+        varied = f"variety {self._variety_in_use()}, " if self._variety else ""
+        self._show(self._title(), items, moves, f"{changed}{varied}{recommender.timings['recommend']:.2f} ms")
         self._tell_of_falls()
 
     def _search(self, text: str) -> None:
@@ -137,6 +142,19 @@ class Session:
         if reason.note:
             self._screen.say(reason.note, "dim")
         self._screen.blank()
+
+    def _vary(self, rest: str) -> None:
+        if not rest:
+            self._screen.say(f"Variety is {self._variety_in_use()}; 0 is the most precise, 1 the most varied.", "dim")
+            self._screen.blank()
+            return
+        self._variety = "auto" if rest.lower() == "auto" else checked_variety(float(rest))
+        self._list("")
+
+    def _variety_in_use(self) -> str:
+        if self._variety == "auto":
+            return f"{self._recommender.auto_variety():.2f} (auto)"
+        return f"{self._variety:g}"
 
     def _history(self, rest: str) -> None:
         self._events = self._recommender.history(int(rest or 20))
@@ -221,6 +239,17 @@ class Session:
         if not 1 <= int(number) <= len(self._shown):
             raise ValueError(f"the list on the screen has the items 1 to {len(self._shown)}, not {number}.")
         return self._shown[int(number) - 1]
+
+
+def _is_argument(name: str, text: str) -> bool:
+    """Return whether a command can be followed by this; where it cannot, the line is a search."""
+    match name:
+        case "search":
+            return True
+        case "variety":
+            return text.lower() in ("", "auto") or _DECIMAL.fullmatch(text) is not None
+        case _:
+            return text in ("", "yes") or _is_number(text)
 
 
 def _is_number(text: str) -> bool:

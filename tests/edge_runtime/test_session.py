@@ -127,7 +127,19 @@ def test_the_engine_tells_of_its_self_test(visit: Visit) -> None:
 def test_help_names_every_command(visit: Visit) -> None:
     said = visit.type("help")
 
-    for word in ("search", "like 3", "why 3", "list 20", "history", "undo", "remove", "forget", "engine", "quit"):
+    for word in (
+        "search",
+        "like 3",
+        "why 3",
+        "list 20",
+        "variety",
+        "history",
+        "undo",
+        "remove",
+        "forget",
+        "engine",
+        "quit",
+    ):
         assert word in said
 
 
@@ -135,10 +147,28 @@ def test_list_takes_a_length(visit: Visit) -> None:
     assert "\n 25 " in visit.type("list 25")
 
 
+def test_the_list_can_be_made_more_varied_and_precise_again(visit: Visit) -> None:
+    said = visit.type("like 1", "variety 0.9", "variety", "variety 0", "variety")
+    precise, varied, *_ = [part.split("\n")[1:11] for part in said.split("recommended for you")[1:]]
+
+    assert precise[0].split()[1:] != varied[0].split()
+    assert "variety 0.9, " in said
+    assert "Variety is 0.9;" in said
+    assert "Variety is 0;" in said
+
+
+def test_variety_can_follow_the_feedback(visit: Visit) -> None:
+    said = visit.type("variety auto", "dislike 1", "variety")
+
+    assert "variety 0.30 (auto), " in said
+    assert "Variety is 0.44 (auto);" in said
+
+
 def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> None:
     said = visit.type("list of soap")
 
     assert "found for 'list of soap'" in said
+    assert "found for 'variety soap'" in visit.type("variety soap")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +180,7 @@ def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> Non
         ("remove 1", "look at your `history` first"),
         ("undo", "nothing to take back"),
         ("history", "Nothing yet"),
+        ("variety 3", "between 0 (precise) and 1 (varied)"),
         ("zzzzqqqq", "Nothing is called"),
     ],
 )

@@ -56,6 +56,11 @@ class ShopPage:
         return self.page.locator(".history .chip .name")
 
     @property
+    def knob(self) -> Locator:
+        """The slider from precise to varied."""
+        return self.page.get_by_role("slider", name="Precise to varied")
+
+    @property
     def hood(self) -> Locator:
         return self.page.locator("details.hood")
 
@@ -85,6 +90,10 @@ class ShopPage:
         """Say that an item of the list is not for one."""
         self.page.get_by_role("button", name=f"Not for me: {title}", exact=True).click()
         expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)
+
+    def vary(self, percent: int) -> None:
+        """Move the slider there, as a finger does."""
+        self.knob.fill(str(percent))
 
     def open_hood(self) -> str:
         """Unfold the engineers' part and return its text."""

@@ -38,6 +38,7 @@ def _nothing(tab: ShopPage) -> None:
 def _marked(tab: ShopPage) -> None:
     tab.mark(tab.titles()[0])
     tab.hide(tab.titles()[0])
+    tab.vary(50)
     tab.open_hood()
     tab.page.get_by_role("button", name="Forget me").click()
 
@@ -95,6 +96,14 @@ def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".history .remove")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(tab.knob).to_be_focused()
+    expect(tab.knob).to_have_attribute("aria-valuetext", "most precise")
+    page.keyboard.press("ArrowRight")
+    expect(tab.knob).to_have_attribute("aria-valuetext", "5 % of the way to varied")
+    page.keyboard.press("End")
+    expect(tab.knob).to_have_attribute("aria-valuetext", "most varied")
+    page.keyboard.press("Home")
+    page.keyboard.press("Tab")
     expect(page.locator("[data-action=more]").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(tab.history).to_have_count(2)
@@ -143,6 +152,19 @@ def test_nothing_jumps_while_the_page_loads(tab: ShopPage, server: LiveServer) -
     tab.wait_until_offline_ready()
 
     assert tab.page.evaluate("window.shift") < 0.02
+
+
+def test_nothing_jumps_while_the_slider_moves(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    where = "() => [...document.querySelectorAll('.above, .cards > li')].map((e) => [e.offsetLeft, e.offsetTop])"
+    before = tab.page.evaluate(where)
+
+    tab.vary(100)
+    expect(tab.knob).to_have_attribute("aria-valuetext", "most varied")
+
+    assert len(before) == 13
+    assert tab.page.evaluate(where) == before
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])

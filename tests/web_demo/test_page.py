@@ -45,6 +45,29 @@ def test_the_list_follows_what_is_marked_and_is_the_one_that_python_computes(
     assert tab.remembered() == marked[::-1]
 
 
+@pytest.mark.parametrize("percent", [35, 100])
+def test_the_list_follows_the_slider_and_is_the_one_that_python_computes(
+    tab: ShopPage, server: LiveServer, shop: Path, percent: int
+) -> None:
+    tab.open(server.url)
+    title = tab.titles()[1]
+    with Recommender.open(shop / TARGET) as recommender:
+        popular = recommender.recommend(6, variety=percent / 100)
+        ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
+        personal = recommender.recommend(12, history=[ids[title]], variety=percent / 100)
+        precise = recommender.recommend(12, history=[ids[title]])
+
+    tab.vary(percent)
+    tab.expect_titles([item.title for item in popular])
+    tab.vary(0)
+    tab.mark(title)
+    tab.expect_titles([item.title for item in precise])
+    tab.vary(percent)
+
+    tab.expect_titles([item.title for item in personal])
+    assert personal != precise
+
+
 def _columns(recommender: Recommender) -> tuple[list[str], list[str]]:
     return recommender.items.item_id, recommender.items.title
 
@@ -67,6 +90,35 @@ def test_a_reload_keeps_the_history_and_the_list(tab: ShopPage, server: LiveServ
 
     tab.expect_titles(before[0])
     assert tab.remembered() == before[1]
+
+
+def test_a_reload_keeps_the_slider_where_it_was(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.vary(80)
+    tab.mark(tab.titles()[0])
+    before = tab.titles()
+
+    tab.reload()
+
+    expect(tab.knob).to_have_value("80")
+    tab.expect_titles(before)
+
+
+def test_the_slider_moves_faster_than_lists_are_made_and_the_last_place_counts(
+    tab: ShopPage, server: LiveServer
+) -> None:
+    tab.open(server.url)
+    tab.mark(tab.titles()[0])
+    tab.vary(70)
+    expect(tab.knob).to_have_attribute("aria-valuetext", "70 % of the way to varied")
+    tab.reload()
+    wanted = tab.titles()
+
+    for percent in (5, 95, 20, 100, 0, 45, 70):
+        tab.vary(percent)
+
+    expect(tab.knob).to_have_value("70")
+    tab.expect_titles(wanted)
 
 
 def test_what_is_not_for_one_stays_hidden_until_it_is_asked_for_again(tab: ShopPage, server: LiveServer) -> None:
@@ -151,8 +203,10 @@ def test_a_second_tab_follows_the_first(tab: ShopPage, server: LiveServer) -> No
     title = tab.titles()[0]
 
     tab.mark(title)
+    tab.vary(60)
 
     expect(second.history.filter(has_text=title)).to_be_visible()
+    expect(second.knob).to_have_value("60")
     second.expect_titles(tab.titles())
 
 
@@ -167,6 +221,22 @@ def test_forget_me_leaves_nothing_about_the_person(tab: ShopPage, server: LiveSe
     expect(tab.page.get_by_text("Forgotten. Nothing about you is left here.")).to_be_visible()
     assert tab.remembered() == []
     expect(tab.cards).to_have_count(6)
+    assert _stored_events(tab) == 0
+
+
+def test_forget_me_forgets_the_slider_too_and_is_offered_for_it_alone(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    starters = tab.titles()
+    tab.vary(90)
+    expect(tab.page.get_by_role("region", name="What this page knows")).to_contain_text("0 marks and 1 setting")
+    assert _stored_events(tab) == 1
+
+    tab.page.get_by_role("button", name="Forget me").click()
+    tab.page.get_by_role("button", name="Delete", exact=True).click()
+
+    expect(tab.page.get_by_text("Forgotten. Nothing about you is left here.")).to_be_visible()
+    expect(tab.knob).to_have_value("0")
+    tab.expect_titles(starters)
     assert _stored_events(tab) == 0
 
 

@@ -1,4 +1,5 @@
 import "fake-indexeddb/auto";
+import { openDB } from "idb";
 import { describe, expect, test, vi } from "vitest";
 import { openHistory } from "../src/runtime/history";
 
@@ -39,6 +40,31 @@ describe("the history", () => {
     expect((await history.all()).map(({ id, itemId }) => [id, itemId])).toEqual([[1, "b"]]);
   });
 
+  test("keeps settings for the next visit, takes them away, and forgets them", async () => {
+    const history = await openHistory("settings");
+    await history.set("variety", 0.4);
+
+    expect(await (await openHistory("settings")).setting("variety")).toBe(0.4);
+    await history.set("variety", null);
+    expect(await history.setting("variety")).toBeNull();
+    await history.set("variety", 0.6);
+    await history.forget();
+    expect(await history.setting("variety")).toBeNull();
+  });
+
+  test("of a page that knew no settings is taken over", async () => {
+    const old = await openDB("older", 1, {
+      upgrade: (database) => database.createObjectStore("events", { keyPath: "id", autoIncrement: true }),
+    });
+    await old.add("events", { itemId: "a", event: "like", at: 1 });
+    old.close();
+
+    const history = await openHistory("older");
+
+    expect((await history.all()).map(({ itemId }) => itemId)).toEqual(["a"]);
+    expect(await history.setting("variety")).toBeNull();
+  });
+
   test("lets another tab forget", async () => {
     const [one, other] = [await openHistory("tabs"), await openHistory("tabs")];
     await one.add("a", "like", 1);
@@ -56,8 +82,12 @@ describe("the history", () => {
 
     const history = await openHistory("private");
     await history.add("a", "like", 1);
+    await history.set("variety", 0.4);
 
     expect(history.persistent).toBe(false);
     expect(await history.all()).toHaveLength(1);
+    expect(await history.setting("variety")).toBe(0.4);
+    await history.forget();
+    expect(await history.setting("variety")).toBeNull();
   });
 });

@@ -50,6 +50,7 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
             onMore={(card) => mark(card.itemId, "like")}
             onHide={hide}
             onWhy={setAsked}
+            onVary={(variety) => void ask("vary", { variety }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
           <Knows knows={view.knows} traffic={view.traffic} onForget={() => ask("forget", null)} />

@@ -22,11 +22,7 @@ export function Knows({ knows, traffic, onForget }: Props) {
     <section class="knows" aria-labelledby="knows-title">
       <h2 id="knows-title">What this page knows</h2>
       <dl class="figures">
-        <Figure
-          term="About you"
-          value={count(knows.events, "mark")}
-          note={`${bytes(knows.eventBytes)}, on this device alone`}
-        />
+        <Figure term="About you" value={aboutYou(knows)} note={`${bytes(knows.eventBytes)}, on this device alone`} />
         <Figure
           term="Sent since loading"
           value={bytes(traffic.sentBytes)}
@@ -49,13 +45,13 @@ export function Knows({ knows, traffic, onForget }: Props) {
             type="button"
             class="secondary"
             onClick={() => setPhase("asking")}
-            disabled={knows.events === 0}
+            disabled={isNothing(knows)}
           >
             Forget me
           </button>
         ) : (
           <>
-            <p>Delete all {count(knows.events, "mark")} for good?</p>
+            <p>Delete {aboutYou(knows)} for good?</p>
             <button type="button" class="danger" ref={(button) => button?.focus()} onClick={() => void forget()}>
               Delete
             </button>
@@ -64,12 +60,18 @@ export function Knows({ knows, traffic, onForget }: Props) {
             </button>
           </>
         )}
-        <p role="status">
-          {phase === "done" && knows.events === 0 ? "Forgotten. Nothing about you is left here." : ""}
-        </p>
+        <p role="status">{phase === "done" && isNothing(knows) ? "Forgotten. Nothing about you is left here." : ""}</p>
       </div>
     </section>
   );
+}
+
+function aboutYou({ events, settings }: KnowsData): string {
+  return count(events, "mark") + (settings === 0 ? "" : ` and ${count(settings, "setting")}`);
+}
+
+function isNothing({ events, settings }: KnowsData): boolean {
+  return events === 0 && settings === 0;
 }
 
 function Figure({ term, value, note }: { term: string; value: string; note: string }) {

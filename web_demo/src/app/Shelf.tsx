@@ -4,6 +4,7 @@ import { Card } from "./Card";
 import type { View } from "./client";
 import { useFlip } from "./flip";
 import { bytes } from "./format";
+import { Knob } from "./Knob";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
@@ -13,11 +14,12 @@ interface Props {
   readonly onMore: (card: CardData) => void;
   readonly onHide: (card: CardData) => void;
   readonly onWhy: (card: CardData) => void;
+  readonly onVary: (variety: number) => void;
   readonly onRetry: () => void;
 }
 
 /** The recommendations, or what stands in their place: skeletons, or why the shop is shut. */
-export function Shelf({ view, onMore, onHide, onWhy, onRetry }: Props) {
+export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   const { shelf, opening } = view;
   const list = useRef<HTMLUListElement>(null);
   const used = useRef<{ place: number; action: string } | null>(null);
@@ -33,9 +35,12 @@ export function Shelf({ view, onMore, onHide, onWhy, onRetry }: Props) {
   };
   return (
     <section class="shelf" aria-labelledby="shelf-title">
-      <div class="heading">
-        <h2 id="shelf-title">{isStart ? "Popular here" : "For you"}</h2>
-        <p class="hint">{hintOf(view, isStart)}</p>
+      <div class="above">
+        <div class="heading">
+          <h2 id="shelf-title">{isStart ? "Popular here" : "For you"}</h2>
+          <p class="hint">{hintOf(view, isStart)}</p>
+        </div>
+        <Knob variety={view.variety} ready={shelf.version > 0} onChange={onVary} />
       </div>
       <ul class={isStart ? "cards start" : "cards"} ref={list} aria-busy={isWaiting}>
         {Array.from({ length: nSkeletons }, (_, index) => (

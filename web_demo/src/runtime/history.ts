@@ -24,15 +24,21 @@ export interface History {
   /** Returns once the event is durable. */
   add(itemId: string, event: EventName, at: number): Promise<void>;
   remove(id: number): Promise<void>;
-  /** Delete everything, the counters of the database included. */
+  /** What the person has set, by name; null where they have not. */
+  setting(name: string): Promise<number | null>;
+  /** Keep a setting; null takes it away. */
+  set(name: string, value: number | null): Promise<void>;
+  /** Delete everything, the settings and the counters of the database included. */
   forget(): Promise<void>;
 }
 
 interface Schema extends DBSchema {
   events: { key: number; value: Omit<HistoryEvent, "id"> & { id?: number } };
+  settings: { key: string; value: number };
 }
 
-const VERSION = 1;
+/** 2 has settings. */
+const VERSION = 2;
 
 /** Open the history called `name`; never fails, but may answer with one that is not persistent. */
 export async function openHistory(name: string): Promise<History> {
@@ -66,9 +72,19 @@ class StoredHistory implements History {
     await (await this.open()).delete("events", id);
   }
 
+  async setting(name: string): Promise<number | null> {
+    return (await (await this.open()).get("settings", name)) ?? null;
+  }
+
+  async set(name: string, value: number | null): Promise<void> {
+    const database = await this.open();
+    if (value === null) await database.delete("settings", name);
+    else await database.put("settings", value, name);
+  }
+
   async forget(): Promise<void> {
     const database = await this.open();
-    await database.clear("events");
+    await Promise.all([database.clear("events"), database.clear("settings")]);
     this.connection = null;
     database.close();
     await deleteDB(this.name);
@@ -76,8 +92,9 @@ class StoredHistory implements History {
 
   private open(): Promise<IDBPDatabase<Schema>> {
     this.connection ??= openDB<Schema>(this.name, VERSION, {
-      upgrade: (database) => {
-        database.createObjectStore("events", { keyPath: "id", autoIncrement: true });
+      upgrade: (database, from) => {
+        if (from < 1) database.createObjectStore("events", { keyPath: "id", autoIncrement: true });
+        if (from < 2) database.createObjectStore("settings");
       },
       // Another tab deletes the database: let it, and open the new one when it is asked for.
       blocking: (_current, _blocked, event) => {
@@ -95,6 +112,7 @@ class StoredHistory implements History {
 export class MemoryHistory implements History {
   readonly persistent = false;
   private events: HistoryEvent[] = [];
+  private readonly settings = new Map<string, number>();
   private last = 0;
 
   async all(): Promise<readonly HistoryEvent[]> {
@@ -109,8 +127,18 @@ export class MemoryHistory implements History {
     this.events = this.events.filter((event) => event.id !== id);
   }
 
+  async setting(name: string): Promise<number | null> {
+    return this.settings.get(name) ?? null;
+  }
+
+  async set(name: string, value: number | null): Promise<void> {
+    if (value === null) this.settings.delete(name);
+    else this.settings.set(name, value);
+  }
+
   async forget(): Promise<void> {
     this.events = [];
+    this.settings.clear();
     this.last = 0;
   }
 }

@@ -2,15 +2,17 @@
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
-import { bestRows, ProductCodes } from "./codes";
-import { type Engine, readSmall, type SmallMatrices } from "./encoder";
+import { ProductCodes } from "./codes";
+import { type Engine, readSmall } from "./encoder";
 import { readGolden, selfTest } from "./golden";
 import { Items } from "./items";
+import { KnowledgeSwitch } from "./knowledge";
 import { Ladder, type OpenEngine, type Rung } from "./ladder";
 import { fileOfRole, type Manifest } from "./manifest";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
 import { TitleSearch } from "./search";
+import { variedRows } from "./variety";
 
 /** Milliseconds of the parts of one list. */
 export interface Phases {
@@ -36,7 +38,7 @@ export class Recommender {
     readonly search: TitleSearch,
     private readonly finder: FactFinder,
     private readonly codes: ProductCodes,
-    private readonly small: SmallMatrices,
+    private readonly knowledge: KnowledgeSwitch,
     readonly ladder: Ladder,
   ) {}
 
@@ -72,7 +74,7 @@ export class Recommender {
       new TitleSearch(items.titles, popularity),
       finder,
       codes,
-      small,
+      new KnowledgeSwitch(codes, small),
       ladder,
     );
   }
@@ -81,26 +83,32 @@ export class Recommender {
    * The `k` best rows that a person has neither marked nor hidden, best first.
    *
    * @param sequence rows, oldest first; with none of them, or without an engine, the popularity order is given.
+   * @param variety from 0, the most precise list, to 1, the most varied one.
    */
-  async rank(sequence: readonly number[], hidden: ReadonlySet<number>, k: number): Promise<Ranking> {
+  async rank(
+    sequence: readonly number[],
+    hidden: ReadonlySet<number>,
+    k: number,
+    variety: number = 0,
+  ): Promise<Ranking> {
     const excluded = new Set([...sequence, ...hidden]);
     const engine = this.ladder.current;
-    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k);
+    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, variety);
     const newest = sequence.slice(-this.manifest.encoder.maxLength);
     const times = [performance.now()];
     const embeddings = this.codes.decode(newest);
     times.push(performance.now());
     let state: Float32Array;
     try {
-      state = await engine.encode(embeddings, this.small);
+      state = await this.knowledge.encode(engine, newest, embeddings);
     } catch (error) {
       await this.ladder.fail(error);
-      return this.rank(sequence, hidden, k);
+      return this.rank(sequence, hidden, k, variety);
     }
     times.push(performance.now());
     const scores = this.codes.scores(state);
     times.push(performance.now());
-    const rows = bestRows(scores, k, excluded);
+    const rows = variedRows(this.codes, scores, k, excluded, variety);
     times.push(performance.now());
     const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] as number));
     return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
@@ -122,9 +130,11 @@ export class Recommender {
     return this.finder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
   }
 
-  private rankByPopularity(excluded: ReadonlySet<number>, k: number): Ranking {
+  private rankByPopularity(excluded: ReadonlySet<number>, k: number, variety: number): Ranking {
     const begun = performance.now();
-    const rows = bestRows(this.popularity, k, excluded);
+    // In 0 to 1, as float32, as the Python runtime has them.
+    const scores = Float32Array.from(this.popularity, (level) => level / 255);
+    const rows = variedRows(this.codes, scores, k, excluded, variety);
     const phases = { decode: 0, encode: 0, score: 0, rank: performance.now() - begun };
     return { rows, by: "popularity", engine: "popularity", phases };
   }

@@ -27,6 +27,7 @@ const answers: Answers = {
   },
   mark: async ({ itemId, event }) => done((await begun()).mark(itemId, event)),
   unmark: async ({ ids }) => done((await begun()).unmark(ids)),
+  vary: async ({ variety }) => done((await begun()).vary(variety)),
   search: async ({ text }) => (await begun()).search(text),
   picture: async ({ row }) => (await begun()).picture(row),
   why: async ({ row }) => (await begun()).why(row),

@@ -75,7 +75,10 @@ export type Language =
 
 export interface Knows {
   readonly events: number;
+  /** What the person has set otherwise than it comes. */
+  readonly settings: number;
   readonly hidden: number;
+  /** Of the events and the settings. */
   readonly eventBytes: number;
   /** Everything that this site keeps in the browser, the app and the release included; null where it does not say. */
   readonly storedBytes: number | null;
@@ -115,6 +118,7 @@ export interface Asks {
   readonly open: { readonly question: { readonly base: string; readonly target: string }; readonly answer: null };
   readonly mark: { readonly question: { readonly itemId: string; readonly event: EventName }; readonly answer: null };
   readonly unmark: { readonly question: { readonly ids: readonly number[] }; readonly answer: null };
+  readonly vary: { readonly question: { readonly variety: number }; readonly answer: null };
   readonly search: { readonly question: { readonly text: string }; readonly answer: readonly Hit[] };
   readonly picture: { readonly question: { readonly row: number }; readonly answer: string | null };
   readonly why: { readonly question: { readonly row: number }; readonly answer: Why | null };
@@ -135,6 +139,8 @@ export interface Tells {
   readonly opening: Opening;
   readonly shelf: Shelf;
   readonly marks: Marks;
+  /** From 0, the most precise list, to 1, the most varied one. */
+  readonly variety: number;
   readonly ladder: readonly Rung[];
   readonly update: Update;
   readonly language: Language;

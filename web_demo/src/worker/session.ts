@@ -19,6 +19,7 @@ import { Wording } from "./wording";
 const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
 const CHANNEL = "pocketrec-history";
+const VARIETY = "variety";
 const N_CARDS = 12;
 /** A choice to begin with should be quick to read. */
 const N_STARTERS = 6;
@@ -33,6 +34,10 @@ export class Session {
   private pictures: Promise<Pictures | null> = Promise.resolve(null);
   private events: readonly HistoryEvent[] = [];
   private sequence: readonly number[] = [];
+  private variety = 0;
+  /** Where the knob has been moved to since the last list was begun. */
+  private wished: number | null = null;
+  private following: Promise<void> | null = null;
   private shelf: Shelf = { cards: [], by: "popularity", version: 0 };
   private timings: readonly Timing[] = [];
   private offline = false;
@@ -66,8 +71,7 @@ export class Session {
   /** Open the release of this device, or the server's; then, in the background, everything that makes it better. */
   async open(): Promise<void> {
     // Before anything is opened, so that the page draws the right skeletons.
-    this.events = await this.history.all();
-    await this.tellMarks();
+    await this.recall();
     if (!((await this.tryKept()) || (await this.tryServer()))) return;
     await this.refresh();
     void this.improve();
@@ -85,7 +89,16 @@ export class Session {
     await this.changed();
   }
 
-  /** Delete everything about the person: the events, the wordings made from them, the timings. */
+  /** Make lists as varied as this, from 0 to 1. A knob is moved faster than lists are made: only the newest counts. */
+  vary(variety: number): Promise<void> {
+    this.wished = variety;
+    this.following ??= this.followKnob().finally(() => {
+      this.following = null;
+    });
+    return this.following;
+  }
+
+  /** Delete everything about the person: the events, the settings, the wordings made from them, the timings. */
   async forget(): Promise<void> {
     await this.history.forget();
     this.timings = [];
@@ -150,13 +163,13 @@ export class Session {
   }
 
   private async list(): Promise<void> {
-    this.events = await this.history.all();
-    await this.tellMarks();
+    await this.recall();
     if (this.opened === null) return;
     const { recommender } = this.opened;
     this.sequence = this.rows(recommender, ({ event }) => event !== "dislike");
     const hidden = new Set(this.rows(recommender, ({ event }) => event === "dislike"));
-    const ranking = await recommender.rank(this.sequence, hidden, this.sequence.length === 0 ? N_STARTERS : N_CARDS);
+    const k = this.sequence.length === 0 ? N_STARTERS : N_CARDS;
+    const ranking = await recommender.rank(this.sequence, hidden, k, this.variety);
     const wishes = ranking.rows.map((row) => {
       const { facts, allowed } = recommender.sentences(row, this.sequence);
       return { row, prompt: prompt(recommender.items, row, facts, "short"), allowed: worthOffering(allowed, facts) };
@@ -173,6 +186,23 @@ export class Session {
     }
     this.tell("timings", this.timings);
     void this.wording.want(wishes);
+  }
+
+  /** Read what is kept of the person; another tab may have written it. */
+  private async recall(): Promise<void> {
+    this.events = await this.history.all();
+    this.variety = (await this.history.setting(VARIETY)) ?? 0;
+    this.tell("variety", this.variety);
+    await this.tellMarks();
+  }
+
+  private async followKnob(): Promise<void> {
+    while (this.wished !== null) {
+      const variety = this.wished;
+      this.wished = null;
+      await this.history.set(VARIETY, variety === 0 ? null : variety);
+      await this.changed();
+    }
   }
 
   private rows(recommender: Recommender, wanted: (event: HistoryEvent) => boolean): number[] {
@@ -261,10 +291,13 @@ export class Session {
     const marks = marksOf(this.events, this.opened?.recommender.items ?? null);
     this.tell("marks", marks);
     const usage = await navigator.storage?.estimate().catch(() => undefined);
+    const settings = this.variety === 0 ? {} : { [VARIETY]: this.variety };
+    const kept = [...this.events, ...Object.entries(settings)];
     this.tell("knows", {
       events: this.events.length,
+      settings: Object.keys(settings).length,
       hidden: marks.hidden.length,
-      eventBytes: this.events.length === 0 ? 0 : JSON.stringify(this.events).length,
+      eventBytes: kept.length === 0 ? 0 : JSON.stringify(kept).length,
       storedBytes: usage?.usage ?? null,
       persistent: this.history.persistent,
       offline: this.offline,

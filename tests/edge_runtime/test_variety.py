@@ -1,0 +1,272 @@
+"""From precise to varied: what the knob does to a list, and what feedback does to the knob."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge_runtime import Recommender
+from edge_runtime.bundle.codes import ProductCodes, read_codes
+from edge_runtime.bundle.manifest import Catalogue, Tier
+from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.variety import AUTO_VARIETY, POOL, adapted_variety, varied_places, varied_rows
+from tests.golden_variety import PATH, answer, dump, make_cases
+from tests.tiny_bundle import tiny_codes
+
+Vectors = NDArray[np.float32]
+
+
+def candidates(n: int, dim: int = 8, seed: int = 0) -> tuple[Vectors, Vectors]:
+    """Return falling scores ``[n]`` and vectors ``[n, dim]``."""
+    random = np.random.default_rng(seed)
+    scores = -np.sort(-random.normal(size=n)).astype(np.float32)
+    return scores, random.normal(size=(n, dim)).astype(np.float32)
+
+
+def printed_objective(scores: Vectors, vectors: Vectors, chosen: list[int], variety: float) -> float:
+    """The objective as the module prints it: a determinant from scratch, in float64, cosines not rounded."""
+    exact, points = scores.astype(np.float64), vectors.astype(np.float64)
+    relevance = (exact - exact.mean()) / (4 * exact.std())
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    kernel = 0.9 * (1 + unit @ unit.T) / 2
+    np.fill_diagonal(kernel, 1.0)
+    determinant = np.linalg.det(kernel[np.ix_(chosen, chosen)])
+    return float((1 - variety) * relevance[chosen].sum() + variety / 2 * np.log(determinant))
+
+
+def mean_distance(vectors: Vectors, places: NDArray[np.int64]) -> float:
+    """Return the mean of 1 - cosine over the pairs of a list."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return float(np.mean([1 - unit[i] @ unit[j] for i, j in combinations(places.tolist(), 2)]))
+
+
+@pytest.mark.parametrize("variety", [0.1, 0.5, 0.9])
+def test_each_choice_adds_most_to_the_printed_objective(variety: float) -> None:
+    scores, vectors = candidates(20)
+
+    places = varied_places(scores, vectors, 6, variety).tolist()
+
+    for size, place in enumerate(places):
+        gains = {
+            other: printed_objective(scores, vectors, [*places[:size], other], variety)
+            for other in range(20)
+            if other not in places[:size]
+        }
+        assert gains[place] == pytest.approx(max(gains.values()), abs=2e-3)
+
+
+def test_the_precise_end_is_the_order_of_the_scores() -> None:
+    scores, vectors = candidates(POOL)
+
+    assert varied_places(scores, vectors, 10, 0.0).tolist() == list(range(10))
+
+
+def test_the_list_grows_more_varied_along_the_way() -> None:
+    scores, vectors = candidates(POOL)
+
+    distances = [mean_distance(vectors, varied_places(scores, vectors, 10, step / 5)) for step in range(6)]
+
+    assert (np.diff(distances) > -1e-6).all()
+    assert distances[-1] > distances[0] + 0.05
+
+
+@pytest.mark.parametrize("variety", [0.0, 0.3, 1.0])
+def test_the_best_stays_first_and_nothing_comes_twice(variety: float) -> None:
+    scores, vectors = candidates(50)
+
+    places = varied_places(scores, vectors, 50, variety).tolist()
+
+    assert places[0] == 0
+    assert sorted(places) == list(range(50))
+
+
+def test_the_knob_means_the_same_whatever_the_scale_of_the_scores() -> None:
+    scores, vectors = candidates(POOL)
+
+    lists = [
+        varied_places((scale * scores + shift).astype(np.float32), vectors, 10, 0.4).tolist()
+        for scale, shift in ((1, 0), (64, 0), (0.125, 4))
+    ]
+
+    assert lists[0] == lists[1] == lists[2]
+
+
+def test_the_length_of_a_vector_does_not_matter() -> None:
+    scores, vectors = candidates(POOL)
+    lengths = np.random.default_rng(1).uniform(0.5, 8, (POOL, 1)).astype(np.float32)
+
+    assert varied_places(scores, vectors * lengths, 10, 0.6).tolist() == (
+        varied_places(scores, vectors, 10, 0.6).tolist()
+    )
+
+
+def test_a_copy_gives_way_to_something_else() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+
+    places = varied_places(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.3)
+
+    assert places.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("scores", [[0, 0, 0], [1e30, 0, -1e30], [3e38, 3e38, -3e38]])
+def test_extreme_scores_give_a_list(scores: list[float]) -> None:
+    vectors = np.array([[0, 0], [1e-30, 0], [1e30, 1e30]], dtype=np.float32)
+
+    assert sorted(varied_places(np.array(scores, dtype=np.float32), vectors, 3, 0.5).tolist()) == [0, 1, 2]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_items_with_the_same_codes_keep_their_order(data: st.DataObject) -> None:
+    random = np.random.default_rng(data.draw(st.integers(0, 10_000)))
+    n_kinds, n = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 60))
+    kinds = np.sort(random.integers(0, n_kinds, n))
+    scores = -kinds.astype(np.float32)
+    vectors = random.normal(size=(n_kinds, 16)).astype(np.float32)[kinds]
+
+    places = varied_places(scores, vectors, n, data.draw(st.floats(0, 1)))
+
+    for kind in range(n_kinds):
+        of_kind = [place for place in places.tolist() if kinds[place] == kind]
+        assert of_kind == sorted(of_kind)
+
+
+def made_codes(n_items: int) -> ProductCodes:
+    sizes = Catalogue(n_items, 16, 16, (Tier(n_items - n_items // 3, 8), Tier(n_items // 3, 2)))
+    random = np.random.default_rng(0)
+    return read_codes(tiny_codes(sizes, random.random(n_items), random), sizes)
+
+
+def test_a_varied_list_is_chosen_from_the_best_hundred_that_may_be_shown() -> None:
+    codes = made_codes(400)
+    scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
+    excluded = best_rows(scores, 5)
+
+    varied = varied_rows(codes, scores, 10, excluded, 0.7)
+
+    assert set(varied.tolist()) <= set(best_rows(scores, POOL, excluded).tolist())
+    assert varied.tolist() != best_rows(scores, 10, excluded).tolist()
+
+
+def test_what_lies_beyond_the_hundred_keeps_its_order() -> None:
+    codes = made_codes(400)
+    scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
+    nothing = np.empty(0, dtype=np.int64)
+    precise = best_rows(scores, 400)
+
+    varied = varied_rows(codes, scores, 400, nothing, 0.7)
+
+    assert varied[POOL:].tolist() == precise[POOL:].tolist()
+    assert sorted(varied.tolist()) == list(range(400))
+
+
+@pytest.mark.parametrize(("n_items", "k", "n_listed"), [(3, 10, 3), (150, 120, 120), (150, 200, 150)])
+def test_a_catalogue_of_any_size_gives_as_many_as_it_has(n_items: int, k: int, n_listed: int) -> None:
+    codes = made_codes(n_items)
+    scores = score_all(codes, np.ones(16, dtype=np.float32))
+
+    assert len(set(varied_rows(codes, scores, k, np.empty(0, dtype=np.int64), 0.5).tolist())) == n_listed
+
+
+GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
+def test_the_lists_are_those_written_down(case: dict[str, Any]) -> None:
+    for variety, expected in case["expected"]:
+        assert answer(case, case["k"], variety) == expected
+
+
+def test_the_file_of_cases_is_what_its_maker_writes() -> None:
+    assert PATH.read_text(encoding="utf-8") == dump(make_cases())
+
+
+def printed_mean(feedback: list[float]) -> float:
+    """The mean as the docstring prints it, the newest first."""
+    quotient = 2 ** (-1 / 3)
+    return (1 - quotient) * sum(quotient**age * value for age, value in enumerate(feedback))
+
+
+def test_feedback_moves_the_variety_as_the_printed_formula_says() -> None:
+    up = adapted_variety(0.3, ["dislike", "dislike", "like"])
+    down = adapted_variety(0.3, ["purchase", "click", "dislike"])
+
+    assert up == pytest.approx(0.3 + printed_mean([1, 1, -1]) * 0.7)
+    assert down == pytest.approx(0.3 * (1 + printed_mean([-1, -0.5, 1])))
+
+
+def test_without_feedback_it_stays() -> None:
+    assert adapted_variety(0.3, []) == 0.3
+
+
+def test_an_event_counts_half_after_three_more() -> None:
+    now = adapted_variety(0.0, ["dislike"])
+    neutral = adapted_variety(0.0, ["like", "dislike", "dislike"])
+    later = printed_mean([0, 0, 0, 1])
+
+    assert later == pytest.approx(now / 2)
+    assert 0 < neutral < now
+
+
+@given(st.floats(0, 1), st.lists(st.sampled_from(["dislike", "like", "purchase", "click", "shared"]), max_size=200))
+def test_it_stays_between_precise_and_varied_and_follows_the_newest_event(variety: float, past: list[str]) -> None:
+    before = adapted_variety(variety, past)
+
+    assert 0 <= before <= 1
+    assert adapted_variety(variety, ["dislike", *past]) >= before - 1e-6
+    assert adapted_variety(variety, ["like", *past]) <= before + 1e-6
+
+
+def test_no_variety_is_the_list_as_it_was(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        for history in (["item-3", "item-8"], []):
+            assert recommender.recommend(10, history, variety=0.0) == recommender.recommend(10, history)
+
+
+def test_a_varied_list_numbers_its_ranks_and_keeps_the_scores(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        score_of = {item.item_id: item.score for item in recommender.recommend(40, ["item-3"])}
+        varied = recommender.recommend(5, ["item-3"], variety=0.9)
+
+        assert [item.rank for item in varied] == [1, 2, 3, 4, 5]
+        assert all(item.score == score_of[item.item_id] for item in varied)
+        assert varied != recommender.recommend(5, ["item-3"])
+
+
+@pytest.mark.parametrize("variety", [-0.1, 1.5, float("nan")])
+def test_a_variety_off_the_knob_is_refused(bundle: Path, variety: float) -> None:
+    with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="between 0"):
+        recommender.recommend(5, variety=variety)
+
+
+def test_auto_follows_the_recorded_feedback_and_keeps_nothing_else(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, tmp_path / "s") as recommender:
+        assert recommender.auto_variety() == AUTO_VARIETY
+        liked = recommender.observe("item-3", "like")
+        assert recommender.auto_variety() < AUTO_VARIETY
+        assert recommender.recommend(10, variety="auto") == recommender.recommend(
+            10, variety=recommender.auto_variety()
+        )
+        recommender.remove(liked.id)
+        for row in range(4, 8):
+            recommender.observe(f"item-{row}", "dislike")
+        raised = recommender.auto_variety()
+        assert raised > AUTO_VARIETY
+
+    with Recommender.open(bundle, tmp_path / "s") as reopened:
+        assert reopened.auto_variety() == raised
+        reopened.forget()
+        assert reopened.auto_variety() == AUTO_VARIETY
+
+
+def test_auto_takes_a_given_history_as_opened_items(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        recommender.observe("item-9", "dislike")
+
+        assert recommender.auto_variety(["item-3"]) == adapted_variety(AUTO_VARIETY, ["click"])
