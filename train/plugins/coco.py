@@ -172,7 +172,7 @@ class CoCo(nn.Module):
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """Return CoCo's terms, weighted."""
-        newest = _newest_of_users(step)
+        newest = step.newest
         terms = {"auxiliary": self.config.auxiliary_weight * self._auxiliary_loss(step, newest)}
         if not self.config.static_prompt:
             terms |= self._codebook_terms(step.plain_states, newest)
@@ -233,11 +233,3 @@ class CoCo(nn.Module):
         asked = foretells_newest & (told > 0).any(1) & ~helped(aligned, plain, step.table[targets])
         found = asked.nonzero()[:, 0]
         return found[torch.randperm(len(found), device=found.device)[: self.config.llm_budget]]
-
-
-def _newest_of_users(step: Step) -> Tensor:
-    """Return the index of the last state of each user that has one, int64 ``[m]``, in the order of the users."""
-    places = torch.arange(len(step.users), device=step.users.device)
-    last = torch.full((len(step.histories),), -1, device=step.users.device)
-    last = last.scatter_reduce(0, step.users, places, "amax")
-    return last[last >= 0]

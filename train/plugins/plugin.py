@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -39,7 +40,7 @@ class Step:
         targets: the rows to foretell, int64 ``[R]``.
         users: which user of the batch each state belongs to, int64 ``[R]``.
         histories: the rows of each user of the batch, oldest first, padding in front, int64 ``[users, length]``. The
-            newest event of a user (the last target) is among them.
+            newest event of a user (the last target) is among them: they may be one longer than a backbone takes.
         mask: 1 for an event of ``histories``, else 0, float32 ``[users, length]``.
         encode: rows ``[n, length]`` and mask ``[n, length]`` to the backbone's state after the newest event,
             ``[n, dim]``, with the dropout of training: for augmented views.
@@ -58,6 +59,13 @@ class Step:
     def lengths(self) -> Tensor:
         """Return how many events each user of the batch has here, float32 ``[users]``."""
         return self.mask.sum(1)
+
+    @property
+    def newest(self) -> Tensor:
+        """Return the place of each user's last state among the ``R``, int64; users without a state are left out."""
+        places = torch.arange(len(self.users), device=self.users.device)
+        last = self.users.new_full((len(self.histories),), -1).scatter_reduce(0, self.users, places, "amax")
+        return last[last >= 0]
 
 
 @dataclass(frozen=True, slots=True)

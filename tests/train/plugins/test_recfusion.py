@@ -1,0 +1,315 @@
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from edge_runtime.errors import DataError
+from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, fusion_of, made, text_only, tiny_material, tiny_step
+from train.backbones.encoder import EncoderConfig
+from train.backbones.sasrec import SASRec
+from train.batches import TrainingSequences, training_batch
+from train.items.features import Features
+from train.model import Model
+from train.plugins.fusion import drop_modalities
+from train.plugins.plugin import Plugin
+from train.plugins.recfusion import RecFusionConfig, recfusion
+
+TABLE = torch.zeros(N_ITEMS, DIM)
+
+
+def model_with(config: RecFusionConfig) -> tuple[Model, Plugin]:
+    material = tiny_material()
+    torch.manual_seed(0)
+    plugin = recfusion(config, material)
+    backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1), dropout=0.1)
+    return Model(torch.from_numpy(material.counts() > 0), backbone, [plugin], id_dropout=0.1), plugin
+
+
+def trained(config: RecFusionConfig, n_steps: int = 3) -> dict[str, Tensor]:
+    model, _ = model_with(config)
+    sequences = TrainingSequences(list(tiny_material().train), 8)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    model.before_epoch(0)
+    for _ in range(n_steps):
+        terms = model(training_batch([sequences[index] for index in range(len(sequences))]))
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.state_dict()
+
+
+@pytest.fixture(scope="module")
+def plain_weights() -> dict[str, Tensor]:
+    return trained(PLAIN)
+
+
+def test_an_item_vector_is_the_sum_of_gated_modalities_written_out() -> None:
+    _, fusion = made()
+    fusion.double()
+
+    with torch.no_grad():
+        content = fusion.content()
+        pooled = fusion.encoder(slice(None), fusion.encoder.has)
+
+    assert fusion.item_gate is not None
+    block = fusion.own.shape[2]
+    for row in range(N_ITEMS):
+        has = [m for m in range(3) if fusion.encoder.has[row, m]]
+        logits = [
+            float(pooled[row, m] @ fusion.item_gate.weight[m].detach() + fusion.item_gate.bias[m].detach()) for m in has
+        ]
+        gates = dict(zip(has, np.exp(logits) / np.exp(logits).sum(), strict=True)) if has else {}
+        expected = np.zeros(DIM)
+        for m, gate in gates.items():
+            vector = pooled[row, m].numpy()
+            expected[: DIM - 3 * block] += gate * vector @ fusion.shared.detach().numpy()
+            own = slice(DIM - (3 - m) * block, DIM - (3 - m) * block + block)
+            expected[own] += gate * vector @ fusion.own[m].detach().numpy()
+        np.testing.assert_allclose(content[row].numpy(), expected, atol=1e-9)
+
+
+def test_an_item_that_nobody_has_touched_gets_its_vector_from_content_alone() -> None:
+    plugin, fusion = made()
+    assert plugin.items is not None
+
+    vectors = plugin.items(TABLE)
+
+    torch.testing.assert_close(vectors, fusion.content())
+    assert (vectors[:-1].norm(dim=1) > 0).all()
+
+
+def test_an_item_without_any_modality_stays_what_behaviour_says() -> None:
+    plugin, _ = made()
+    assert plugin.items is not None
+    table = torch.randn(N_ITEMS, DIM)
+
+    torch.testing.assert_close(plugin.items(table)[-1], table[-1])
+
+
+def test_a_missing_modality_weighs_nothing_and_the_others_take_its_share() -> None:
+    _, fusion = made()
+    has = fusion.visible(("text",))
+
+    gates = fusion.gates(fusion.pooled(has), has)
+
+    assert (gates[:, 0] == 0).all()
+    torch.testing.assert_close(gates.sum(1), has.any(dim=1).float())
+
+
+def test_an_item_that_lacks_everything_but_what_is_missing_keeps_no_content() -> None:
+    _, fusion = made()
+    only_text = fusion.encoder.has[:, 0] & (fusion.encoder.has.sum(1) == 1)
+
+    content = fusion.content(("text",))
+
+    assert only_text.any()
+    assert (content[only_text] == 0).all()
+
+
+def test_without_takes_a_modality_out_of_a_finished_table() -> None:
+    plugin, fusion = made()
+    assert plugin.items is not None
+    table = torch.randn(N_ITEMS, DIM)
+
+    left = fusion.without(plugin.items(table), ("image", "video"))
+
+    torch.testing.assert_close(left, table + fusion.content(("image", "video")))
+    with pytest.raises(ValueError, match="expected modalities"):
+        fusion.without(table, ("smell",))
+
+
+def test_hiding_modalities_at_random_leaves_every_item_at_least_one() -> None:
+    torch.manual_seed(0)
+    has = torch.tensor([[True, True, True], [False, True, False], [False, False, False]]).repeat(200, 1)
+
+    kept = drop_modalities(has, 0.9)
+
+    assert not (kept & ~has).any()
+    assert (kept.any(1) == has.any(1)).all()
+    assert kept[::3].sum(1).float().mean() < 1.5
+
+
+def test_modalities_are_hidden_while_training_only() -> None:
+    _, fusion = made(replace(PLAIN, modality_dropout=0.5))
+
+    evaluated = fusion.content()
+    fusion.train()
+
+    torch.testing.assert_close(evaluated, fusion.eval().content())
+    assert not torch.allclose(fusion.train().content(), evaluated)
+
+
+def test_texts_alone_are_fused_without_a_gate_or_a_contrast() -> None:
+    plugin = recfusion(PLAIN, text_only(tiny_material()))
+
+    assert plugin.state is None
+    assert plugin.losses is None
+    assert plugin.items is not None
+    assert plugin.items(TABLE).isfinite().all()
+
+
+def test_a_dropped_modality_is_never_read() -> None:
+    def unread() -> Features:
+        raise AssertionError("the modality was dropped")
+
+    fusion = fusion_of(recfusion(replace(PLAIN, drop=("video",)), replace(tiny_material(), video=unread)))
+
+    assert fusion.names == ("text", "image")
+
+
+def test_a_catalogue_of_nothing_is_refused_with_advice() -> None:
+    with pytest.raises(DataError, match="recfusion found nothing in"):
+        recfusion(replace(PLAIN, drop=("text",)), text_only(tiny_material()))
+
+
+def test_every_switch_takes_its_part_away() -> None:
+    whole, _ = made()
+    no_gate, ungated = made(replace(PLAIN, gate=False))
+    no_contrast, _ = made(replace(PLAIN, contrast=0.0))
+    nothing_owned, _ = made(replace(PLAIN, private=0.0))
+    _, separate = made(replace(PLAIN, unified=False))
+
+    assert whole.state is not None
+    assert whole.losses is not None
+    assert no_gate.state is None
+    assert ungated.item_gate is None
+    assert no_contrast.losses is None
+    assert nothing_owned.state is None
+    assert len(separate.encoder.block) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_blocks": 2},
+        {"n_heads": 4},
+        {"width": 8},
+        {"dropout": 0.5},
+        {"modality_dropout": 0.5},
+        {"unified": False},
+        {"gate": False},
+        {"private": 0.2},
+        {"contrast": 0.0},
+        {"temperature": 0.5},
+        {"refresh_items": 5},
+        {"drop": ("video",)},
+    ],
+    ids=str,
+)
+def test_every_setting_changes_what_is_learnt(change: dict[str, Any], plain_weights: dict[str, Tensor]) -> None:
+    assert change.keys() < asdict(PLAIN).keys()
+
+    changed = trained(replace(PLAIN, **change))
+
+    assert any(not torch.equal(changed[name], weight) for name, weight in plain_weights.items() if name in changed)
+
+
+def test_training_is_the_same_from_the_same_seed() -> None:
+    config = replace(PLAIN, modality_dropout=0.3, dropout=0.1, refresh_items=5)
+
+    first, second = trained(config), trained(config)
+
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_weight_is_trained() -> None:
+    model, _ = model_with(PLAIN)
+    sequences = TrainingSequences(list(tiny_material().train), 8)
+
+    # Gates that weigh the same at the start still get a gradient.
+    terms = model(training_batch([sequences[index] for index in range(len(sequences))]))
+    torch.autograd.backward(torch.stack(list(terms.values())).sum())
+
+    for name, weight in model.plugin_modules.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.isfinite().all(), name
+        assert name.endswith("key.bias") or weight.grad.abs().sum() > 0, name
+
+
+def test_a_large_catalogue_is_encoded_in_turns_until_everything_is_fresh() -> None:
+    plugin, fusion = made(replace(PLAIN, refresh_items=5))
+    assert plugin.before_epoch is not None
+    plugin.before_epoch(0, TABLE)
+    fusion.train()
+    with torch.no_grad():
+        fusion.encoder.modality.add_(torch.randn(fusion.encoder.modality.shape))
+        fresh = fusion.eval().content()
+        fusion.train()
+        agreeing = [int(torch.isclose(fusion.content(), fresh, atol=1e-6).all(1).sum()) for _ in range(3)]
+
+    # Twelve items in three turns of four; the last item has nothing, so it is never stale.
+    assert agreeing == [5, 9, 12]
+
+
+def test_in_turns_only_what_is_encoded_in_a_step_reaches_the_encoder_and_all_reaches_the_maps() -> None:
+    plugin, fusion = made(replace(PLAIN, refresh_items=5, unified=False))
+    assert plugin.before_epoch is not None
+    plugin.before_epoch(1, TABLE)
+    vectors = fusion.encoder.get_buffer("vectors_text").requires_grad_()
+
+    torch.autograd.backward(fusion.train().content().sum())
+
+    assert vectors.grad is not None
+    touched = (vectors.grad.abs().sum((1, 2)) > 0).nonzero()[:, 0].tolist()
+    assert touched == [1, 4, 7, 10]
+    assert fusion.own.grad is not None
+    assert (fusion.own.grad.abs().sum((1, 2)) > 0).all()
+
+
+def test_what_is_kept_for_turns_is_made_from_weights_alone_and_is_not_saved() -> None:
+    config = replace(PLAIN, refresh_items=5)
+    _, ran = made(config)
+    ran.train()
+    for _ in range(4):
+        ran.content()
+    plugin, resumed = made(config)
+    assert plugin.before_epoch is not None
+    resumed.load_state_dict(ran.state_dict())
+
+    ran.start_turns(7, TABLE)
+    plugin.before_epoch(7, TABLE)
+
+    torch.testing.assert_close(ran.content(), resumed.train().content())
+    assert "kept" not in ran.state_dict()
+
+
+def test_a_catalogue_that_fits_is_never_encoded_in_turns() -> None:
+    plugin, _ = made(replace(PLAIN, refresh_items=N_ITEMS))
+
+    assert plugin.before_epoch is None
+
+
+def test_the_loss_is_weighted() -> None:
+    single, _ = made(replace(PLAIN, contrast=0.1))
+    double, _ = made(replace(PLAIN, contrast=0.2))
+    assert single.losses is not None
+    assert double.losses is not None
+    step = tiny_step(torch.tensor([[0, 1]]), TABLE)
+
+    torch.testing.assert_close(2 * single.losses(step)["contrast"], double.losses(step)["contrast"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"width": 0},
+        {"width": 15},
+        {"n_blocks": 0},
+        {"refresh_items": 0},
+        {"dropout": 1.0},
+        {"modality_dropout": -0.1},
+        {"private": 1.1},
+        {"contrast": -1.0},
+        {"contrast": float("nan")},
+        {"temperature": 0.0},
+        {"drop": ("smell",)},
+        {"drop": ("text", "image", "video")},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be|may name"):
+        RecFusionConfig(**wrong)

@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.train.plugins.tiny_fusion import PLAIN, fusion_of, made, text_only, tiny_material
+from train.items.features import Features
+from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder, standardised
+from train.plugins.recfusion import recfusion
+
+
+def encoder(unified: bool = True) -> FusionEncoder:
+    _, fusion = made(replace(PLAIN, unified=unified))
+    return fusion.encoder
+
+
+def without(has: Tensor, modality: int) -> Tensor:
+    kept = has.clone()
+    kept[:, modality] = False
+    return kept
+
+
+def test_tokens_are_centred_and_of_unit_size_and_absent_ones_are_no_part_of_it() -> None:
+    vectors = np.array([[[1.0, 9.0]], [[3.0, 5.0]], [[0.0, 0.0]]], dtype=np.float32)
+    present = np.array([[True], [True], [False]])
+
+    tokens = standardised("text", Features("made", vectors, present))
+
+    found = tokens.vectors[:2]
+    torch.testing.assert_close(found.mean(0), torch.zeros(1, 2))
+    assert float(found.square().mean()) == pytest.approx(1.0)
+    assert tokens.vectors[2].tolist() == [[0.0, 0.0]]
+
+
+def test_tokens_that_are_all_the_same_stay_finite() -> None:
+    tokens = standardised("text", Features("made", np.full((3, 1, 2), 7.0, np.float32), np.ones((3, 1), np.bool_)))
+
+    assert tokens.vectors.tolist() == [[[0.0, 0.0]]] * 3
+
+
+def test_places_that_no_video_uses_are_not_carried_along() -> None:
+    present = np.array([[True, True, False], [True, False, False]])
+
+    tokens = standardised("video", Features("made", np.ones((2, 3, 4), np.float32), present))
+
+    assert tokens.vectors.shape == (2, 2, 4)
+
+
+def test_what_an_absent_modality_would_have_said_changes_nothing() -> None:
+    model = encoder()
+    before = model(EVERYTHING, model.has)
+
+    model.get_buffer("vectors_image")[~model.get_buffer("present_image")] = 100.0
+    model.get_buffer("vectors_video")[~model.get_buffer("present_video")] = -100.0
+
+    there = model.has
+    torch.testing.assert_close(model(EVERYTHING, there)[there], before[there])
+
+
+def test_a_modality_that_is_overlooked_is_as_if_it_had_never_been_there() -> None:
+    model, material = encoder(), tiny_material()
+    kept = without(model.has, 1)
+
+    overlooked = model(EVERYTHING, kept)
+
+    model.get_buffer("vectors_image").normal_()
+    torch.testing.assert_close(model(EVERYTHING, kept)[kept], overlooked[kept])
+    assert kept[:, 1].sum() == 0
+    assert material.n_items == len(kept)
+
+
+def test_modalities_of_one_item_inform_each_other_in_the_unified_encoder_only() -> None:
+    for unified in (True, False):
+        model = encoder(unified)
+        has = model.has
+        text_beside_image = has[:, 0] & has[:, 1]
+
+        alone = model(EVERYTHING, without(without(has, 1), 2))[text_beside_image, 0]
+        together = model(EVERYTHING, has)[text_beside_image, 0]
+
+        assert torch.allclose(alone, together, atol=1e-6) is not unified
+
+
+def test_apart_means_that_no_modality_has_seen_another() -> None:
+    model = encoder()
+    has = model.has
+
+    apart = model(EVERYTHING, has, apart=True)
+
+    for modality in range(3):
+        alone = without(without(has, (modality + 1) % 3), (modality + 2) % 3)
+        mine = has[:, modality]
+        torch.testing.assert_close(apart[mine, modality], model(EVERYTHING, alone)[mine, modality])
+
+
+def test_an_item_is_encoded_the_same_in_any_company() -> None:
+    model = encoder()
+    items = torch.tensor([4, 1, 1, 11, 0])
+
+    together = model(EVERYTHING, model.has)
+
+    torch.testing.assert_close(model(items, model.has[items]), together[items])
+    torch.testing.assert_close(model(slice(1, None, 3), model.has[1::3]), together[1::3])
+    for row in range(len(together)):
+        torch.testing.assert_close(model(slice(row, row + 1), model.has[row : row + 1])[0], together[row])
+
+
+def test_frames_are_told_apart_by_their_place() -> None:
+    model = encoder()
+    vectors = model.get_buffer("vectors_video")
+    three_frames = int(model.get_buffer("present_video").all(dim=1).nonzero()[0])
+    before = model(EVERYTHING, model.has)[three_frames, 2]
+
+    vectors[three_frames] = vectors[three_frames].flip(0)
+
+    assert not torch.allclose(model(EVERYTHING, model.has)[three_frames, 2], before)
+
+
+def test_an_item_with_nothing_at_all_stays_finite() -> None:
+    model = encoder()
+    nothing = model(slice(11, 12), model.has[11:12])
+
+    torch.autograd.backward(nothing.sum())
+
+    assert not model.has[11].any()
+    assert nothing.isfinite().all()
+    assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
+
+
+def test_features_are_not_saved_with_the_weights() -> None:
+    assert encoder().state_dict().keys() == dict(encoder().named_parameters()).keys()
+
+
+def test_modalities_that_no_item_has_are_left_out() -> None:
+    fusion = fusion_of(recfusion(PLAIN, text_only(tiny_material())))
+
+    assert fusion.names == ("text",)

@@ -1,0 +1,144 @@
+import pytest
+import torch
+from torch import Tensor
+
+from train.plugins.fusion_gate import ItemGate, UserGate, block_width, masked_softmax
+from train.plugins.plugin import Past
+
+
+def user_gate(dim: int = 8, block: int = 3) -> UserGate:
+    torch.manual_seed(0)
+    gate = UserGate(dim, 2, block)
+    torch.nn.init.normal_(gate.linear.weight)
+    return gate
+
+
+def past(rows: list[list[int]], table: Tensor, visible: Tensor | None = None) -> Past:
+    events = torch.tensor(rows)
+    return Past(events, torch.ones(events.shape) if visible is None else visible, table)
+
+
+def test_a_masked_softmax_is_the_softmax_over_what_is_there() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
+
+    weights = masked_softmax(logits, torch.tensor([[True, False, True]]))
+
+    both = torch.tensor([1.0, 3.0], dtype=torch.float64).exp()
+    expected = torch.stack([both[0], torch.zeros((), dtype=torch.float64), both[1]]) / both.sum()
+    torch.testing.assert_close(weights[0], expected)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e4, 1e30])
+def test_a_masked_softmax_stays_finite_where_nothing_is_there(size: float) -> None:
+    logits = torch.tensor([[size, -size], [size, -size]], requires_grad=True)
+
+    weights = masked_softmax(logits, torch.tensor([[False, False], [False, True]]))
+    torch.autograd.backward(weights.square().sum())
+
+    assert weights.tolist() == [[0.0, 0.0], [0.0, 1.0]]
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_before_training_an_item_gate_weighs_what_is_there_the_same() -> None:
+    gate = ItemGate(width=4, n_modalities=3)
+
+    weights = gate(torch.randn(2, 3, 4), torch.tensor([[True, True, False], [True, True, True]]))
+
+    torch.testing.assert_close(weights, torch.tensor([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]))
+
+
+def test_an_item_gate_listens_to_what_the_modalities_say() -> None:
+    gate = ItemGate(width=2, n_modalities=2)
+    torch.nn.init.ones_(gate.weight)
+
+    loud_first, loud_second = gate(torch.tensor([[[2.0, 2.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 2.0]]]),
+                                   torch.ones(2, 2, dtype=torch.bool))  # fmt: skip
+
+    assert loud_first[0] > 0.9
+    assert loud_second[1] > 0.9
+
+
+def test_before_training_a_user_gate_leaves_the_state_as_it_is() -> None:
+    states, table = torch.randn(2, 3, 8), torch.randn(5, 8)
+
+    weighed = UserGate(8, 2, 3).weigh(states, past([[0, 1, 2], [3, 4, 0]], table))
+
+    torch.testing.assert_close(weighed, states)
+
+
+def test_a_score_is_the_sum_over_modalities_of_both_gates_and_one_product() -> None:
+    generator = torch.Generator().manual_seed(2)
+    gate, block = user_gate().double(), 3
+    states, table, items = (
+        torch.randn(*n, generator=generator, dtype=torch.float64) for n in ((1, 2, 8), (5, 8), (5, 8))
+    )
+    seen = past([[0, 1]], table, torch.ones(1, 2, dtype=torch.float64))
+
+    scores = (gate.weigh(states, seen) @ items.T).detach()
+
+    weights = gate(states, seen).detach()
+    for position in range(2):
+        for row in range(5):
+            state, item = states[0, position], items[row]
+            expected = sum(float(state[k] * item[k]) for k in range(2))
+            for m in range(2):
+                own = range(2 + m * block, 2 + (m + 1) * block)
+                expected += float(weights[0, position, m]) * sum(float(state[k] * item[k]) for k in own)
+            assert float(scores[0, position, row]) == pytest.approx(expected)
+
+
+def test_the_weights_of_a_user_have_the_mean_one() -> None:
+    weights = user_gate()(torch.randn(2, 3, 8), past([[0, 1, 2], [3, 4, 0]], torch.randn(5, 8)))
+
+    torch.testing.assert_close(weights.mean(-1), torch.ones(2, 3))
+    assert weights.std() > 0.01
+
+
+def test_a_past_is_alike_where_its_items_point_the_same_way() -> None:
+    # The last two pairs of coordinates are the blocks: the same in the first one, opposite in the second.
+    table = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 5.0, 0.0, -3.0, 0.0]])
+    gate = UserGate(5, 2, 2)
+
+    alike = gate.likeness(past([[0, 1]], table))
+
+    torch.testing.assert_close(alike, torch.tensor([[[1.0, 1.0], [1.0, 0.0]]]))
+
+
+def test_what_came_later_or_is_hidden_changes_nothing() -> None:
+    gate, table, states = user_gate(), torch.randn(6, 8), torch.randn(1, 3, 8)
+    visible = torch.tensor([[1.0, 0.0, 1.0]])
+
+    here = gate(states, past([[0, 1, 2]], table, visible))
+    other_later = gate(states, past([[0, 1, 5]], table, visible))
+    other_hidden = gate(states, past([[0, 4, 2]], table, visible))
+
+    torch.testing.assert_close(here[:, :2], other_later[:, :2])
+    assert not torch.allclose(here[:, 2], other_later[:, 2])
+    torch.testing.assert_close(here, other_hidden)
+
+
+def test_the_newest_state_alone_is_weighed_as_it_is_among_all() -> None:
+    gate, table, states = user_gate(), torch.randn(6, 8), torch.randn(2, 4, 8)
+    events = past([[0, 1, 2, 3], [5, 4, 3, 2]], table)
+
+    torch.testing.assert_close(gate.weigh(states[:, -1:], events), gate.weigh(states, events)[:, -1:])
+
+
+def test_a_gate_stays_finite_on_padding_on_items_of_zeros_and_on_huge_states() -> None:
+    gate, table = user_gate(), torch.zeros(3, 8, requires_grad=True)
+    states = torch.tensor([0.0, 1e18]).repeat_interleave(8).reshape(1, 2, 8).requires_grad_()
+
+    weighed = gate.weigh(states, past([[0, 1]], table, torch.zeros(1, 2)))
+    torch.autograd.backward(weighed.sum())
+
+    assert weighed.isfinite().all()
+    assert states.grad is not None
+    assert states.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("dim", "n_modalities", "private", "expected"), [(64, 3, 0.5, 10), (64, 1, 0.5, 0), (64, 2, 0.0, 0), (8, 2, 1.0, 4)]
+)
+def test_modalities_share_what_they_do_not_own(dim: int, n_modalities: int, private: float, expected: int) -> None:
+    assert block_width(dim, n_modalities, private) == expected

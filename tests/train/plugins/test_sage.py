@@ -1,0 +1,287 @@
+"""SAGE as a plug-in: every part counts, can be switched off, and sees nothing that it must not."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.train.plugins.tiny_sage import (
+    DIM,
+    N_ITEMS,
+    drawn,
+    make_step,
+    tiny_batch,
+    tiny_features,
+    tiny_material,
+    tiny_model,
+    tiny_probe,
+)
+from train.batches import training_batch
+from train.items.features import Features
+from train.plugins.plugin import Plugin
+from train.plugins.sage import Sage, SageConfig, VocabularyKind, gradient_scale, sage
+
+SMALL = SageConfig(list_length=3, n_candidates=8)
+
+
+def module_of(plugin: Plugin) -> Sage:
+    assert isinstance(plugin.module, Sage)
+    return plugin.module
+
+
+def awake(config: SageConfig = SMALL, *, absent: tuple[int, ...] = ()) -> Sage:
+    """A module as training would leave it: its gain is not zero any more."""
+    module = module_of(sage(config, tiny_material(absent=absent)))
+    assert module.vocabulary is not None
+    torch.nn.init.constant_(module.vocabulary.gain, 0.5)
+    return module
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_the_gradient_scale_is_the_printed_formula(gamma: float) -> None:
+    lengths = [2.0, 5.0, 10.0, 50.0]
+
+    found = gradient_scale(torch.tensor(lengths), 10.0, gamma)
+
+    slow = [(10.0 / (10.0 + length)) ** gamma for length in lengths]
+    assert found.tolist() == pytest.approx([one / (sum(slow) / 4) for one in slow])
+
+
+def test_short_histories_count_more_and_the_mean_is_one() -> None:
+    found = gradient_scale(torch.tensor([1.0, 3.0, 20.0, 20.0, 400.0]), 10.0, 0.5)
+
+    assert found.tolist() == sorted(found.tolist(), reverse=True)
+    assert float(found.mean()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("lengths", [[0.0], [7.0], [0.0, 1e9], [3.0, 3.0]])
+def test_any_lengths_give_finite_scales(lengths: list[float]) -> None:
+    found = gradient_scale(torch.tensor(lengths), 10.0, 0.5)
+
+    assert found.isfinite().all()
+    assert float(found.mean()) == pytest.approx(1.0)
+
+
+def test_without_gamma_all_lengths_count_alike_and_the_part_is_absent() -> None:
+    assert gradient_scale(torch.tensor([1.0, 50.0]), 10.0, 0.0).tolist() == [1.0, 1.0]
+    assert sage(replace(SMALL, gamma=0.0), tiny_material()).scale is None
+
+
+def test_the_scale_changes_what_a_step_teaches() -> None:
+    batch = training_batch([np.array([1, 2], np.int32), np.array([1, 2, 3, 4, 5, 6, 7], np.int32)])
+    only_scale = replace(SMALL, vocabulary="dedicated", diversity=0.0)
+
+    plain = tiny_model()(batch)["next"]
+    scaled = tiny_model(sage(only_scale, tiny_material()))(batch)["next"]
+
+    assert float(scaled.detach()) != pytest.approx(float(plain.detach()), abs=1e-6)
+
+
+def test_training_starts_as_without_it_where_the_map_adds_to_the_table() -> None:
+    table = drawn(N_ITEMS, DIM)
+
+    plugin = sage(SMALL, tiny_material())
+
+    assert plugin.items is not None
+    assert torch.equal(plugin.items(table), table)
+
+
+def test_the_map_wakes_up_within_a_few_steps() -> None:
+    plugin = sage(replace(SMALL, hidden=6), tiny_material())
+    model = tiny_model(plugin)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    batch = tiny_batch(16)
+
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.stack(list(model(batch).values())).sum().backward()  # type: ignore[no-untyped-call]
+        untouched = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+        optimizer.step()
+
+    assert untouched == []
+
+
+@pytest.mark.parametrize(("kind", "follows"), [("reuse", False), ("dedicated", True), ("both", True)])
+def test_the_kind_of_vocabulary_decides_whether_the_table_counts(kind: VocabularyKind, follows: bool) -> None:
+    plugin = sage(replace(SMALL, vocabulary=kind), tiny_material())
+    one, other = drawn(N_ITEMS, DIM), drawn(N_ITEMS, DIM, seed=1)
+    items = plugin.items or (lambda table: table)
+
+    assert (not torch.equal(items(one), items(other))) is follows
+
+
+def test_a_reused_vocabulary_begins_as_large_as_a_table() -> None:
+    plugin = sage(replace(SMALL, vocabulary="reuse"), tiny_material())
+    assert plugin.items is not None
+
+    vectors = plugin.items(torch.zeros(N_ITEMS, DIM))
+
+    assert 0.005 < float(vectors.detach().std()) < 0.08
+
+
+def test_a_dedicated_vocabulary_without_diversity_needs_no_text_at_all() -> None:
+    material = replace(tiny_material(), text=lambda: pytest.fail("the texts were asked for"))
+
+    plugin = sage(SageConfig(vocabulary="dedicated", diversity=0.0), material)
+
+    assert (plugin.module, plugin.items, plugin.losses) == (None, None, None)
+
+
+def test_an_item_that_was_never_seen_gets_its_vector_from_its_text() -> None:
+    seen = torch.arange(N_ITEMS) != 5
+    module = awake()
+    model = tiny_model(Plugin(name="sage", module=module, items=module.items), seen=seen)
+
+    vectors = model.item_vectors()
+
+    assert vectors[5].abs().sum() > 0
+    assert torch.allclose(vectors[5], module.items(torch.zeros(N_ITEMS, DIM))[5])
+
+
+@pytest.mark.parametrize("hidden", [0, 6])
+def test_new_items_are_added_without_training_as_if_they_had_been_there(hidden: int) -> None:
+    module = awake(replace(SMALL, hidden=hidden))
+
+    added = module.add_items(tiny_features())
+
+    assert added.shape == (N_ITEMS, DIM)
+    assert not added.requires_grad
+    assert torch.allclose(added, module.items(torch.zeros(N_ITEMS, DIM)), atol=1e-6)
+
+
+def test_adding_items_leaves_the_model_as_it_was() -> None:
+    module = awake()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+
+    module.add_items(tiny_features(3, seed=9))
+
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "features",
+    [tiny_features(extractor="another"), Features("made", np.ones((1, 1, 5), np.float32), np.ones((1, 1), bool))],
+)
+def test_features_of_another_extractor_are_refused(features: Features) -> None:
+    with pytest.raises(ValueError, match="expected features of 'made'"):
+        awake().add_items(features)
+
+
+def test_a_dedicated_vocabulary_refuses_new_items() -> None:
+    module = module_of(sage(replace(SMALL, vocabulary="dedicated"), tiny_material()))
+
+    with pytest.raises(ValueError, match="dedicated vocabulary"):
+        module.add_items(tiny_features())
+
+
+def test_an_item_without_a_text_keeps_its_row_of_the_table() -> None:
+    table = drawn(N_ITEMS, DIM)
+
+    vectors = awake(absent=(4,)).items(table)
+
+    assert torch.equal(vectors[4], table[4])
+    assert not torch.equal(vectors[5], table[5])
+
+
+def test_no_text_at_all_leaves_the_table_alone() -> None:
+    module = awake(absent=tuple(range(N_ITEMS)))
+    table = drawn(N_ITEMS, DIM)
+
+    assert torch.equal(module.items(table), table)
+
+
+def test_texts_are_measured_on_items_that_occur_in_training_alone() -> None:
+    material = tiny_material()
+    held_out = replace(material, train=material.train.keep(material.train.rows != 5))
+    made = material.text()
+    changed = Features(made.extractor, made.vectors.copy(), made.present)
+    changed.vectors[5] *= -3.0
+
+    one = module_of(sage(SMALL, replace(held_out, text=lambda: made)))
+    other = module_of(sage(SMALL, replace(held_out, text=lambda: changed)))
+
+    assert one.vocabulary is not None
+    assert other.vocabulary is not None
+    assert torch.equal(one.vocabulary.whitening.centre, other.vocabulary.whitening.centre)
+
+
+def test_the_frozen_texts_are_no_part_of_the_weights() -> None:
+    saved = awake().state_dict()
+
+    assert "text" not in saved
+    fresh = module_of(sage(SMALL, tiny_material(seed=3)))
+    fresh.load_state_dict(saved)
+    assert torch.equal(fresh.items(torch.zeros(N_ITEMS, DIM)), awake().items(torch.zeros(N_ITEMS, DIM)))
+
+
+def test_the_same_seed_gives_the_same_plugin_and_disturbs_no_other_draw() -> None:
+    torch.manual_seed(5)
+    untouched = torch.rand(3)
+    torch.manual_seed(5)
+
+    one = module_of(sage(SMALL, tiny_material())).state_dict()
+    after = torch.rand(3)
+    other = module_of(sage(SMALL, tiny_material())).state_dict()
+    different = module_of(sage(SMALL, tiny_material(seed=1))).state_dict()
+
+    assert torch.equal(after, untouched)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not torch.equal(one["vocabulary.first.weight"], different["vocabulary.first.weight"])
+
+
+def test_the_redundancy_is_weighted_and_absent_where_it_weighs_nothing() -> None:
+    step = make_step(drawn(3, DIM), drawn(N_ITEMS, DIM, seed=1), torch.tensor([[1, 2], [3, 4], [5, 6]]))
+
+    light, heavy = (float(awake(replace(SMALL, diversity=w)).losses(step)["redundancy"]) for w in (0.5, 2.0))
+
+    assert heavy == pytest.approx(4 * light)
+    assert light > 0
+    assert sage(replace(SMALL, diversity=0.0), tiny_material()).losses is None
+
+
+def test_a_model_trained_against_redundancy_shows_more_varied_lists() -> None:
+    without, with_it = (
+        trained_figures(SageConfig(gamma=0.0, vocabulary="dedicated", list_length=3, n_candidates=8, diversity=weight))
+        for weight in (0.0, 3.0)
+    )
+
+    assert with_it["div@3"] > without["div@3"]
+    assert with_it["redundancy@3"] < without["redundancy@3"]
+
+
+def trained_figures(config: SageConfig) -> Mapping[str, float]:
+    """Return what the plug-in says of its lists after some steps."""
+    plugin = sage(config, tiny_material())
+    model = tiny_model(plugin)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    batch = tiny_batch(48)
+    for _ in range(25):
+        optimizer.zero_grad()
+        torch.stack(list(model(batch).values())).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert plugin.figures is not None
+    return plugin.figures(tiny_probe(model))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"gamma": -0.1},
+        {"half_length": 0.0},
+        {"vocabulary": "none"},
+        {"hidden": -1},
+        {"diversity": -1.0},
+        {"diversity": float("nan")},
+        {"list_length": 1},
+        {"list_length": 50},
+        {"n_candidates": 513},
+        {"n_users": 0},
+        {"temperature": 0.0},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        SageConfig(**wrong)

@@ -1,0 +1,171 @@
+"""SAGE: cold start and diversity. Composes adaptive gradients, a reused vocabulary and varied lists.
+
+After the description of SAGE, each part by itself and each with a switch:
+
+- *adaptive gradients*: what a short history teaches counts more than what a long one does (:func:`gradient_scale`);
+- *vocabulary reuse*: item vectors come from the text features (:mod:`train.plugins.sage_vocabulary`);
+- *sequence-level diversity*: the list that the model would show is penalised for what it repeats
+  (:mod:`train.objectives.redundancy`).
+
+The device has the other half of the diversity, one knob from precise to varied: :mod:`edge_runtime.variety`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from train.evaluation.lists import text_space
+from train.items.features import Features, Material
+from train.plugins.plugin import Plugin, Step
+from train.plugins.sage_figures import figures
+from train.plugins.sage_lists import shown_redundancy
+from train.plugins.sage_vocabulary import ReusedVocabulary
+
+VocabularyKind = Literal["reuse", "dedicated", "both"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SageConfig:
+    """What SAGE does, and how strongly.
+
+    Attributes:
+        gamma: exponent of the gradient scale; 0 treats all lengths alike.
+        half_length: ``l0`` of the gradient scale, events.
+        vocabulary: ``reuse`` makes item vectors of texts alone and ignores the table, ``dedicated`` leaves the table
+            alone, ``both`` adds the former to the latter.
+        hidden: width of the hidden layer between text and item vector; linear where 0.
+        diversity: weight of the redundancy of the shown list; 0 leaves it out.
+        list_length: items of the list whose redundancy counts.
+        n_candidates: best items of a user that the list is softly chosen from.
+        n_users: users of a step whose lists are looked at.
+        temperature: how soft the choice is, in standard deviations of the candidates' scores.
+    """
+
+    gamma: float = 0.5
+    half_length: float = 10.0
+    vocabulary: VocabularyKind = "both"
+    hidden: int = 0
+    diversity: float = 0.1
+    list_length: int = 10
+    n_candidates: int = 50
+    n_users: int = 64
+    temperature: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.vocabulary not in get_args(VocabularyKind):
+            raise ValueError(f"vocabulary must be one of {get_args(VocabularyKind)}, got {self.vocabulary!r}")
+        if not all(0 <= value < inf for value in (self.gamma, self.diversity, self.hidden)):
+            raise ValueError(
+                f"gamma, diversity and hidden must be at least 0, got {self.gamma}, {self.diversity}, {self.hidden}"
+            )
+        if not all(0 < value < inf for value in (self.half_length, self.temperature)):
+            raise ValueError(f"half_length and temperature must be above 0, got {self.half_length}, {self.temperature}")
+        if not 2 <= self.list_length < self.n_candidates <= 512:
+            raise ValueError(
+                f"expected 2 <= list_length < n_candidates <= 512, got {self.list_length}, {self.n_candidates}"
+            )
+        if self.n_users < 1:
+            raise ValueError(f"n_users must be at least 1, got {self.n_users}")
+
+
+class Sage(nn.Module):
+    """What SAGE knows of the items' texts, and the map that is learnt from them.
+
+    Attributes:
+        extractor: name of the features that :meth:`add_items` takes.
+    """
+
+    text: Tensor
+
+    def __init__(self, config: SageConfig, material: Material) -> None:
+        super().__init__()
+        features = material.text()
+        self.extractor = features.extractor
+        self._config = config
+        # Frozen and read from the features at each start: no part of the weights.
+        self.register_buffer("text", torch.from_numpy(text_space(features)), persistent=False)
+        self.vocabulary: ReusedVocabulary | None = None
+        if config.vocabulary != "dedicated":
+            seen = torch.from_numpy(material.counts() > 0) & (self.text != 0).any(1)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(material.seed)
+                self.vocabulary = ReusedVocabulary(
+                    self.text[seen], material.dim, config.hidden, from_zero=config.vocabulary == "both"
+                )
+
+    def items(self, table: Tensor) -> Tensor:
+        """Return item vectors ``[n_items, dim]`` in place of, or on top of, those of ``table``."""
+        if self.vocabulary is None:
+            return table
+        vectors: Tensor = self.vocabulary(self.text)
+        return vectors if self._config.vocabulary == "reuse" else table + vectors
+
+    @torch.no_grad()
+    def add_items(self, features: Features) -> Tensor:
+        """Return the vectors ``[n, dim]`` of new items, without training anything.
+
+        Args:
+            features: of the new items' texts, by the extractor that this model was trained with.
+
+        Raises:
+            ValueError: there is no reused vocabulary, or the features are another extractor's.
+        """
+        if self.vocabulary is None:
+            raise ValueError("a dedicated vocabulary has no vector for a new item; train with vocabulary='both'")
+        if (features.extractor, features.width) != (self.extractor, self.text.shape[1]):
+            raise ValueError(
+                f"expected features of {self.extractor!r}, {self.text.shape[1]} wide, "
+                f"got {features.extractor!r}, {features.width} wide"
+            )
+        vectors: Tensor = self.vocabulary(torch.from_numpy(text_space(features)).to(self.text))
+        return vectors
+
+    def losses(self, step: Step) -> Mapping[str, Tensor]:
+        """Return the redundancy of the lists that some users of the batch would be shown, weighted."""
+        config = self._config
+        found = shown_redundancy(
+            step,
+            self.text,
+            list_length=config.list_length,
+            n_candidates=config.n_candidates,
+            n_users=config.n_users,
+            temperature=config.temperature,
+        )
+        return {"redundancy": config.diversity * found}
+
+
+def sage(config: SageConfig, material: Material) -> Plugin:
+    """Return the plug-in; an absent part of the configuration is an absent part of it."""
+    has_vocabulary = config.vocabulary != "dedicated"
+    module = Sage(config, material) if has_vocabulary or config.diversity > 0 else None
+    return Plugin(
+        name="sage",
+        module=module,
+        items=module.items if module is not None and has_vocabulary else None,
+        losses=module.losses if module is not None and config.diversity > 0 else None,
+        scale=(lambda lengths: gradient_scale(lengths, config.half_length, config.gamma)) if config.gamma > 0 else None,
+        figures=lambda probe: figures(probe, text_space(material.text()), config.list_length),
+    )
+
+
+def gradient_scale(lengths: Tensor, half_length: float, gamma: float) -> Tensor:
+    r"""Return how strongly each user's events count, ``[users]``, mean 1.
+
+    .. math::
+        g_u = \frac{s(l_u)}{\frac1U \sum_v s(l_v)}, \qquad s(l) = \Bigl(\frac{l_0}{l_0 + l}\Bigr)^{\gamma}
+
+    After the description of SAGE: a decreasing function of the length, so that short histories explore in larger steps
+    and long ones exploit in smaller ones; the mean of 1 keeps the meaning of the learning rate. The form of ``s`` is
+    ours: smooth, between 1 for no event and 0 for endlessly many, and constant for ``gamma = 0``.
+
+    Args:
+        lengths: number of events of each user, ``[users]``.
+        half_length: ``l0``, the length at which ``s`` has fallen to ``2 ** -gamma``.
+        gamma: how fast it falls.
+    """
+    scale = (half_length / (half_length + lengths)) ** gamma
+    return scale / scale.mean()
