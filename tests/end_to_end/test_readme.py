@@ -57,6 +57,19 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 10
 
 
+def test_the_script_that_composes_a_model_runs(tmp_path: Path) -> None:
+    write_shop(tmp_path / "my-shop")
+    guide = (README.parent / "docs" / "plugins.md").read_text("utf-8")
+    (script,) = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("validation NDCG@10 0.")
+
+
 def test_every_make_target_that_is_named_exists_and_ci_calls_the_same(tmp_path: Path) -> None:
     root = README.parent
     makefile = (root / "Makefile").read_text("utf-8")

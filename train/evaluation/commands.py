@@ -232,9 +232,10 @@ def _run_suite(
         extractors=ExtractorConfig(text=text, image=image),
         language_models=language_models,
     )
-    table = run_suite(name, dataset, out, chosen, budget_s=budget, origin=Origin.of_this_process())
+    origin = Origin.of_this_process()
+    table = run_suite(name, dataset, out, chosen, budget_s=budget, origin=origin)
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(table)))
+        typer.echo(json.dumps({"command": origin.command} | msgspec.to_builtins(table), indent=1))
         return
     console = Console()
     for one in printed(table):
