@@ -33,7 +33,8 @@ from train.items.extractors import ExtractorConfig, material, text_extractor
 from train.items.features import Features
 from train.items.text import ItemTexts
 from train.model import Model
-from train.next_item import describe_run, load_model, rank_split, train_model
+from train.next_item import describe_run, load_model, train_model
+from train.ranker import rank_split
 from train.plugins.sage import Sage
 from train.recipes import FEATURES, TrainConfig
 from train.runs import RunFolder

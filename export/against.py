@@ -16,7 +16,8 @@ from train.batches import Rows, pad
 from train.data.dataset import Dataset
 from train.distill import check_same_data
 from train.evaluation.ranking import Ranked, Score, rank_targets, summary
-from train.next_item import load_model, scorer
+from train.next_item import load_model
+from train.ranker import scorer
 from train.runs import RunFolder
 from train.student import STUDENT_FILE, Student, load_student
 

@@ -28,8 +28,9 @@ from train.data.split import leave_one_out
 from train.evaluation.ranking import summary
 from train.fit import FitConfig, fit
 from train.model import Model
-from train.next_item import load_model, rank_split, validation_score
+from train.next_item import load_model
 from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
+from train.ranker import rank_split, validation_score
 from train.runs import RunFolder, replace_tensors, write_json
 from train.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
 

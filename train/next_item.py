@@ -1,44 +1,21 @@
-"""Training, loading and ranking the full model of a run's folder."""
+"""Training the full model of a run's folder, and loading it."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from edge_runtime.errors import DataError
-from train.batches import Rows, TrainingSequences, pad
+from train.batches import TrainingSequences
 from train.data.dataset import Dataset
-from train.data.split import Split, Targets, leave_one_out
-from train.evaluation.ranking import Ranked, Score, ndcg, rank_targets
+from train.data.split import Split, leave_one_out
 from train.fit import fit
 from train.model import Model
+from train.ranker import validation_score
 from train.recipes import TrainConfig, compose, read_config
 from train.runs import RunFolder
 
 _LEAST_EVENTS = 4
-
-
-class Ranker(Protocol):
-    """What ranking needs of a model, the full one or a student."""
-
-    training: bool
-    max_length: int
-
-    def item_vectors(self) -> Tensor:
-        """Return ``[n_items, dim]``."""
-        ...
-
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        """Return the state after the newest event, ``[batch, dim]``."""
-        ...
-
-    def train(self, mode: bool = True) -> Any:  # noqa: ANN401 - as nn.Module declares it
-        """Switch between training and evaluation, as ``nn.Module`` does."""
-        ...
 
 
 def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Split | None = None) -> dict[str, Any]:
@@ -105,32 +82,3 @@ def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> 
     model = compose(dataset, split.train, read_config(run.about()["config"]))
     model.load_state_dict(run.load_best())
     return model.eval()
-
-
-def validation_score(model: Ranker, split: Split) -> float:
-    """Return NDCG@10 on the validation events, history excluded."""
-    return float(np.mean(ndcg(rank_split(model, split.valid).excluded, 10)))
-
-
-def rank_split(model: Ranker, targets: Targets) -> Ranked:
-    """Rank the targets among the whole catalogue."""
-    histories = [targets.history(index) for index in range(len(targets))]
-    with torch.inference_mode():
-        was_training = model.training
-        model.train(False)
-        table = model.item_vectors()
-        ranked = rank_targets(scorer(model, table, histories), histories, targets.rows, len(table))
-        model.train(was_training)
-    return ranked
-
-
-def scorer(model: Ranker, table: Tensor, histories: Sequence[Rows]) -> Score:
-    """Return a function from user numbers to scores of all items, ``[users, n_items]``; call it in inference mode."""
-
-    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
-        rows, mask = pad([histories[user][-model.max_length :] for user in users])
-        states = model.user_states(rows.to(table.device), mask.to(table.device), table)
-        scores: NDArray[np.float32] = (states @ table.T).cpu().numpy()
-        return scores
-
-    return score

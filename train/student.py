@@ -19,7 +19,7 @@ from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.errors import BundleError, RunError
 from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
-from train.next_item import Ranker
+from train.ranker import Ranker
 
 STUDENT_FILE = "student.json"
 N_PROMPTS = 8
@@ -143,7 +143,7 @@ class _CodedModel(nn.Module):
 
 
 def ranking_model(student: Student) -> Ranker:
-    """Return a model that ``train.next_item.rank_split`` can rank with.
+    """Return a model that ``train.ranker.rank_split`` can rank with.
 
     Prompts and adapter are left out: as distilled they change nothing (zero knowledge, zero B).
     """

@@ -15,8 +15,9 @@ from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.fit import FitConfig
 from train.model import Model, whole_histories
-from train.next_item import describe_run, load_model, rank_split, train_model
+from train.next_item import describe_run, load_model, train_model
 from train.plugins.plugin import Step
+from train.ranker import rank_split
 from train.recipes import TrainConfig, compose
 from train.runs import RunFolder
 

@@ -11,11 +11,12 @@ from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.codes import CodePlan
 from train.data.sequences import Sequences
-from train.data.split import leave_one_out
+from train.data.split import Split, leave_one_out
 from train.distill import DistillConfig, describe_student, distill_model
 from train.evaluation.ranking import ndcg
 from train.fit import FitConfig
-from train.next_item import describe_run, load_model, rank_split, train_model
+from train.next_item import describe_run, load_model, train_model
+from train.ranker import Ranker, rank_split, validation_score
 from train.recipes import TrainConfig
 from train.runs import RunFolder
 from train.student import load_student, ranking_model
@@ -69,18 +70,16 @@ def test_a_run_that_is_cut_off_and_resumed_equals_one_that_was_left_alone(
     assert_same_weights(teacher, run)
 
 
-def stop_after(n: int) -> Callable[..., float]:
+def stop_after(n: int) -> Callable[[Ranker, Split], float]:
     """Validate ``n`` times, then behave as Ctrl-C does."""
-    from train import next_item
+    calls = 0
 
-    real, calls = next_item.validation_score, 0
-
-    def score(*arguments: object) -> float:
+    def score(model: Ranker, split: Split) -> float:
         nonlocal calls
         calls += 1
         if calls > n:
             raise KeyboardInterrupt
-        return real(*arguments)  # type: ignore[arg-type]
+        return validation_score(model, split)
 
     return score
 

@@ -20,7 +20,7 @@ from train.evaluation.lists import NOTHING, Lists, model_lists
 from train.evaluation.ranking import ndcg
 from train.evaluation.significance import paired_bootstrap
 from train.evaluation.splits import Derived
-from train.next_item import Ranker, rank_split
+from train.ranker import Ranker, rank_split
 
 # Rounding may turn a few near ties; a dependence on item order turns many ranks.
 LEAST_SAME_RANKS = 0.99

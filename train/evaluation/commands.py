@@ -113,7 +113,7 @@ def _headline(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
 
     from train.evaluation.modes import load_run
     from train.evaluation.ranking import summary
-    from train.next_item import rank_split
+    from train.ranker import rank_split
 
     loaded = load_run(run, dataset)
     figures = summary(rank_split(loaded.model, loaded.derived.split.test))

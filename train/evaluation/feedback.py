@@ -12,7 +12,7 @@ from train.data.split import Targets
 from train.evaluation.histories import histories_of, only
 from train.evaluation.lists import NOTHING, Lists, Vectors, model_lists, top_lists
 from train.evaluation.ranking import BATCH_USERS
-from train.next_item import Ranker, scorer
+from train.ranker import Ranker, scorer
 
 LIST_LENGTH = 10
 

@@ -14,7 +14,7 @@ from train.data.split import Targets
 from train.evaluation.interests import Interests
 from train.evaluation.lists import NOTHING, Lists, Vectors, list_figures, model_lists
 from train.evaluation.ranking import ndcg, recall
-from train.next_item import Ranker
+from train.ranker import Ranker
 
 N_CANDIDATES = 100
 LIST_LENGTH = 10

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from train.clustering import nearest_centre, spherical_k_means
 from train.data.dataset import Dataset
 from train.evaluation.interests import Interests, category_interests, cluster_interests
-from train.evaluation.lists import Vectors, text_space
+from train.evaluation.lists import Vectors
 from train.items.extractors import ExtractorConfig, material
-from train.plugins.corec_clusters import nearest_centre, spherical_k_means
+from train.items.features import text_space
 from train.recipes import FEATURES
 
 # Where the catalogue has no categories.

@@ -15,8 +15,7 @@ from train.data.split import Targets
 from train.evaluation.histories import histories_of
 from train.evaluation.interests import Interests
 from train.evaluation.ranking import BATCH_USERS, Score
-from train.items.features import Features
-from train.next_item import Ranker, scorer
+from train.ranker import Ranker, scorer
 
 # Instead of a row, where a list is shorter than k: the catalogue ran out.
 NOTHING = -1
@@ -71,15 +70,6 @@ def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         candidates = np.flatnonzero(values >= bound)
         found[row] = candidates[np.argsort(-values[candidates], kind="stable")[:k]]
     return found
-
-
-def text_space(features: Features) -> Vectors:
-    """Return each item's mean token, of length 1, float32 ``[n_items, W]``; zeros where it has no text."""
-    shown = features.vectors * features.present[:, :, None]
-    summed = shown.sum(axis=1)
-    length = np.linalg.norm(summed, axis=1, keepdims=True)
-    vectors: Vectors = np.divide(summed, length, out=np.zeros_like(summed), where=length > 0)
-    return vectors
 
 
 def intra_list_distance(lists: Lists, vectors: Vectors) -> NDArray[np.float64]:

@@ -24,8 +24,8 @@ from train.evaluation.ranking import Ranked, metrics, rank_targets, summary
 from train.evaluation.scenarios import scenarios
 from train.evaluation.splits import Derived
 from train.model import Model
-from train.next_item import Ranker, scorer
 from train.plugins.plugin import Probe
+from train.ranker import Ranker, scorer
 
 NOISE_SHARES = (0.1, 0.2, 0.3)
 NEWCOMER_EVENTS = (1, 2, 3)

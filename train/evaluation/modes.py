@@ -16,7 +16,8 @@ from train.evaluation.measure import Figures, measure, plugin_figures
 from train.evaluation.plan import Plan, arrange
 from train.evaluation.splits import Derived
 from train.model import Model
-from train.next_item import Ranker, load_model
+from train.next_item import load_model
+from train.ranker import Ranker
 from train.runs import RunFolder
 from train.student import load_student, ranking_model
 

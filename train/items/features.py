@@ -67,3 +67,12 @@ class Material:
     def counts(self) -> NDArray[np.int64]:
         """Return how often each item occurs in training, int64 ``[n_items]``."""
         return np.bincount(self.train.rows, minlength=self.n_items).astype(np.int64)
+
+
+def text_space(features: Features) -> NDArray[np.float32]:
+    """Return each item's mean token, of length 1, float32 ``[n_items, W]``; zeros where it has no text."""
+    shown = features.vectors * features.present[:, :, None]
+    summed = shown.sum(axis=1)
+    length = np.linalg.norm(summed, axis=1, keepdims=True)
+    vectors: NDArray[np.float32] = np.divide(summed, length, out=np.zeros_like(summed), where=length > 0)
+    return vectors

@@ -18,8 +18,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from train.evaluation.lists import text_space
-from train.items.features import Features, Material
+from train.items.features import Features, Material, text_space
 from train.plugins.plugin import Plugin, Step
 from train.plugins.sage_figures import figures
 from train.plugins.sage_lists import shown_redundancy

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.plugins.llmrec_space import Whitening
+from train.items.whitening import Whitening
 
 # The scale from which a table of item vectors starts, see train.model.Model.
 _STANDARD_DEVIATION = 0.02

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from train.clustering import spherical_k_means
 from train.objectives.contrast import directions
-from train.plugins.corec_clusters import spherical_k_means
 
 _LLOYD_STEPS = 10
 

@@ -21,7 +21,7 @@ from train.backbones.encoder import Backbone, Events, Foretold
 from train.batches import Group, TrainingSequences, training_batch
 from train.data.split import leave_one_out
 from train.model import Model
-from train.next_item import validation_score
+from train.ranker import validation_score
 
 
 @pytest.fixture(params=ALL)

@@ -13,11 +13,10 @@ from train.evaluation.lists import (
     gini,
     intra_list_distance,
     list_figures,
-    text_space,
     top_lists,
 )
 from train.evaluation.ranking import Score
-from train.items.features import Features
+from train.items.features import Features, text_space
 
 
 def scored(table: list[list[float]]) -> Score:

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from train.plugins.corec_clusters import InterestClusters, nearest_centre, spherical_k_means
+from train.clustering import nearest_centre, spherical_k_means
+from train.plugins.corec_clusters import InterestClusters
 
 
 def three_bundles(n: int = 12) -> Tensor:

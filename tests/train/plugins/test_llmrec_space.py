@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from train.items.features import Features
-from train.plugins.llmrec_space import SemanticSpace, Whitening
+from train.items.whitening import Whitening
+from train.plugins.llmrec_space import SemanticSpace
 
 
 def skewed(n: int = 400, width: int = 6, seed: int = 0) -> Tensor:

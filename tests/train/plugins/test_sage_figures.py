@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.train.plugins.tiny_sage import N_ITEMS, tiny_material, tiny_model, tiny_probe
-from train.evaluation.lists import text_space
+from train.items.features import text_space
 from train.plugins.sage_figures import figures, list_redundancy
 
 TEXT = text_space(tiny_material().text())
