@@ -47,7 +47,7 @@ def test_every_backbone_trains_with_every_plugin_and_with_all(
     backbone: BackboneName, plugins: tuple[PluginName, ...]
 ) -> None:
     model, sequences = composed(config_of(backbone, plugins))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     model.before_epoch(0)
     before = {name: weight.clone() for name, weight in model.named_parameters()}
 

@@ -189,7 +189,7 @@ def read_ranks(folder: Path) -> dict[str, SectionRanks]:
 
 
 def _about(cell: Cell, dataset: Dataset) -> dict[str, Any]:
-    return describe_run(dataset, cell.config) | {"plan": asdict(cell.plan)}
+    return describe_run(dataset, cell.config) | {"split": asdict(cell.plan)}
 
 
 def _save_ranks(folder: Path, measured: Measured) -> None:

@@ -46,7 +46,7 @@ def load_run(path: Path, dataset: Dataset) -> LoadedRun:
     run = RunFolder(path)
     check_same_data(run, dataset)
     about = run.about()
-    arranged, derived = arrange(dataset, Plan(**about.get("plan", {})))
+    arranged, derived = arrange(dataset, Plan(**about.get("split", {})))
     if about["kind"] == "student":
         return LoadedRun(ranking_model(load_student(path)), arranged, derived)
     return LoadedRun(load_model(run, arranged, derived.split), arranged, derived)

@@ -100,7 +100,7 @@ def test_a_cell_killed_before_its_result_is_measured_without_training_again(
 
 
 def test_another_cell_in_the_same_folder_is_refused(copy: Path) -> None:
-    with pytest.raises(RunError, match="plan"):
+    with pytest.raises(RunError, match="split"):
         run_cell(replace(TINY, plan=Plan(n_users=20)), tiny_dataset(), copy, HERE)
     with pytest.raises(RunError, match="config"):
         read_cell(replace(TINY, config=replace(CONFIG, dropout=0.1)), tiny_dataset(), copy)
