@@ -86,7 +86,8 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
     """Return the plug-ins asked for, each with its settings.
 
     Raises:
-        typer.BadParameter: a name is unknown or stands twice, or the settings are no JSON or for nobody.
+        typer.BadParameter: a name is unknown or stands twice, or the settings are no JSON, for nobody, or not such as
+            the plug-in takes.
     """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(PLUGINS))
@@ -103,7 +104,17 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
         raise typer.BadParameter(
             f"expected one object for each of {wanted}, got {settings}", param_hint="--plugin-settings"
         )
-    return {name: found.get(name, {}) for name in PLUGINS if name in wanted}
+    chosen = {name: found.get(name, {}) for name in PLUGINS if name in wanted}
+
+    from edge_runtime.errors import RunError
+    from train.recipes import plugin_maker
+
+    try:
+        for name, values in chosen.items():
+            plugin_maker(name, values)
+    except RunError as error:
+        raise typer.BadParameter(str(error), param_hint="--plugin-settings") from error
+    return chosen
 
 
 def distill(

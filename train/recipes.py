@@ -3,13 +3,16 @@
 Anything beyond this closed list is a short script that composes :class:`train.model.Model` itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from edge_runtime.errors import RunError
 from train.backbones.encoder import Backbone, EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
 from train.choices import BACKBONES, PLUGINS, BackboneName, PluginName
@@ -20,6 +23,8 @@ from train.items.extractors import ExtractorConfig, material
 from train.items.features import Material
 from train.model import Model
 from train.plugins.plugin import Plugin
+
+Config = TypeVar("Config")
 
 # Features cost minutes and depend on the catalogue alone: kept for the next run.
 FEATURES = Path.home() / ".cache" / "pocketrec" / "features"
@@ -89,7 +94,7 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
         cache_dir=FEATURES,
     )
     backbone = make_backbone(config.backbone, config.encoder, config.dropout, made_from)
-    plugins = [make_plugin(name, config.plugins[name], made_from) for name in PLUGINS if name in config.plugins]
+    plugins = [plugin_maker(name, config.plugins[name])(made_from) for name in PLUGINS if name in config.plugins]
     return Model(torch.from_numpy(made_from.counts() > 0), backbone, plugins, id_dropout=config.id_dropout)
 
 
@@ -120,26 +125,45 @@ def make_backbone(name: BackboneName, encoder: EncoderConfig, dropout: float, ma
             return PinnerFormer(encoder, dropout=dropout)
 
 
-def make_plugin(name: PluginName, settings: Mapping[str, Any], made_from: Material) -> Plugin:
-    """Return an untrained plug-in; ``settings`` are those that differ from its defaults. Imports only what it needs."""
+def plugin_maker(name: PluginName, settings: Mapping[str, Any]) -> Callable[[Material], Plugin]:
+    """Return what makes an untrained plug-in; only its own module is imported.
+
+    Args:
+        name: which.
+        settings: those that differ from its defaults.
+
+    Raises:
+        RunError: the plug-in has no such setting, or not such a value.
+    """
     match name:
         case "corec":
             from train.plugins.corec import CoRecConfig, corec
 
-            return corec(CoRecConfig(**settings), made_from)
+            return partial(corec, _configured(CoRecConfig, name, settings))
         case "sage":
             from train.plugins.sage import SageConfig, sage
 
-            return sage(SageConfig(**settings), made_from)
+            return partial(sage, _configured(SageConfig, name, settings))
         case "llmrec":
             from train.plugins.llmrec import LlmRecConfig, llmrec
 
-            return llmrec(LlmRecConfig(**settings), made_from)
+            return partial(llmrec, _configured(LlmRecConfig, name, settings))
         case "recfusion":
             from train.plugins.recfusion import RecFusionConfig, recfusion
 
-            return recfusion(RecFusionConfig(**settings), made_from)
+            return partial(recfusion, _configured(RecFusionConfig, name, settings))
         case "coco":
             from train.plugins.coco import CoCoConfig, coco
 
-            return coco(CoCoConfig(**settings), made_from)
+            return partial(coco, _configured(CoCoConfig, name, settings))
+
+
+def _configured(kind: Callable[..., Config], name: str, settings: Mapping[str, Any]) -> Config:
+    known = tuple(signature(kind).parameters)
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise RunError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
+    try:
+        return kind(**settings)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{name} cannot be set so: {error}.") from error

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
+from train.commands import chosen_plugins
 
 
 def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
@@ -28,6 +30,37 @@ def test_help_teaches_with_an_example(command: str) -> None:
 
 def test_train_without_its_options_is_misuse() -> None:
     assert pocketrec("train").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "said"),
+    [
+        ("corec,cosage", "{}", "cosage"),
+        ("corec,corec", "{}", "each once"),
+        ("corec", "{", "not JSON"),
+        ("corec", '{"sage": {}}', "sage"),
+        ("corec", '{"corec": {"contrst": false}}', "no setting contrst"),
+        ("corec", '{"corec": {"temperature": -1}}', "temperature"),
+        ("corec", '{"corec": {"temperature": "warm"}}', "cannot be set so"),
+    ],
+)
+def test_plugins_that_cannot_be_are_misuse(names: str, settings: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        chosen_plugins(names, settings)
+
+
+def test_plugins_come_in_the_order_in_which_they_are_applied() -> None:
+    chosen = chosen_plugins(" coco, llmrec", '{"coco": {"n_prompts": 8}}')
+
+    assert list(chosen.items()) == [("llmrec", {}), ("coco", {"n_prompts": 8})]
+
+
+def test_misuse_writes_nothing(tmp_path: Path) -> None:
+    refused = pocketrec("train", "--data", tmp_path, "--out", tmp_path / "run", "--plugins", "cosage")
+
+    assert refused.returncode == 2
+    assert "cosage" in refused.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_is_no_data_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from train.plugins.fusion_encoder import FusionEncoder
-from train.plugins.fusion_gate import ItemGate, UserGate, block_width, masked_softmax
+from train.plugins.fusion_gate import ItemGate, UserGate, block_width
 
 # Items that are encoded at once where not all of them are.
 CHUNK_ITEMS = 8192
@@ -52,10 +52,9 @@ class Fusion(nn.Module):
         self.n_turns = -(-n_items // refresh_items)
         self.turn = 0
         block = block_width(dim, n_modalities, private)
-        self.shared = nn.Parameter(torch.empty(width, dim - n_modalities * block))
-        self.own = nn.Parameter(torch.empty(n_modalities, width, block))
-        for weight in (self.shared, self.own):
-            nn.init.normal_(weight, std=INITIAL_STD * width**-0.5)
+        self.n_shared = dim - n_modalities * block
+        self.leave = nn.Parameter(torch.empty(n_modalities, width, self.n_shared + block))
+        nn.init.normal_(self.leave, std=INITIAL_STD * width**-0.5)
         self.item_gate = ItemGate(width, n_modalities) if gate else None
         self.user_gate = UserGate(dim, n_modalities, block) if gate and block else None
         self.register_buffer("kept", torch.empty(0), persistent=False)
@@ -91,8 +90,8 @@ class Fusion(nn.Module):
         has = self.visible(missing)
         pooled = self.pooled(has)
         gated = pooled * self.gates(pooled, has)[:, :, None]
-        own = torch.einsum("nmw,mwk->nmk", gated, self.own)
-        return torch.cat([gated.sum(1) @ self.shared, own.flatten(1)], dim=1)
+        shared, own = torch.einsum("nmw,mwk->nmk", gated, self.leave).tensor_split([self.n_shared], dim=2)
+        return torch.cat([shared.sum(1), own.flatten(1)], dim=1)
 
     def visible(self, missing: Collection[str] = ()) -> Tensor:
         """Return which modalities count, bool ``[n_items, M]``; while training some that are there are hidden.
@@ -110,7 +109,7 @@ class Fusion(nn.Module):
     def gates(self, pooled: Tensor, has: Tensor) -> Tensor:
         """Return what each modality counts for each item, ``[n_items, M]``, arguments as :meth:`ItemGate.forward`."""
         if self.item_gate is None:
-            return masked_softmax(torch.zeros_like(pooled[:, :, 0]), has)
+            return has.to(pooled.dtype)
         gates: Tensor = self.item_gate(pooled, has)
         return gates
 

@@ -61,13 +61,13 @@ def encoded_alone(fusion: Fusion) -> Tensor:
 
 
 def item_gate_figures(fusion: Fusion) -> dict[str, float]:
-    """Return what each modality counts, a mean over items that have it among others, and how undecided the gate is.
+    """Return each modality's mean share where an item has it among others, and how undecided the gate is.
 
     The entropy is divided by that of equal weights: 1 where all that an item has counts the same.
     """
     has = fusion.visible()
-    gates = fusion.gates(fusion.pooled(has), has)
     several = has.sum(dim=1) > 1
+    gates = fusion.gates(fusion.pooled(has), has) / has.sum(dim=1, keepdim=True).clamp(min=1)
     found = {
         f"item_gate_{name}": float(gates[several & has[:, index], index].mean())
         for index, name in enumerate(fusion.names)

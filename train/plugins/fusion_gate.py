@@ -3,13 +3,14 @@ r"""How much each modality counts: for an item, and for a user at a moment. Know
 After the description of RecFusion, "the contribution of each modality is weighted by item and user context". A ranking
 is one product of a state and a fixed table, so the user's part must act on the state alone. Coordinates are therefore
 owned: the first ones belong to all modalities, and each modality ``m`` owns a block of its own. With an item's gate
-:math:`g_i` (a softmax over what it has), a user's gate :math:`\gamma_u` (mean 1), the maps :math:`W` of pooled vectors
-:math:`e_{i,m}`, and the vector :math:`v_i` that the item had before,
+:math:`g_i` (a softmax over what it has, times how much that is: mean 1), a user's gate :math:`\gamma_u` (mean 1), the
+maps :math:`W_m = [W_m^0\ W_m^m]` of pooled vectors :math:`e_{i,m}`, and the vector :math:`v_i` that the item had
+before,
 
 .. math::
     \langle s'_u, v'_i \rangle
-    = \Bigl\langle s_u^0, v_i^0 + W_0 \sum_m g_{i,m} e_{i,m} \Bigr\rangle
-    + \sum_m \gamma_{u,m} \Bigl\langle s_u^m, v_i^m + g_{i,m} W_m e_{i,m} \Bigr\rangle ,
+    = \Bigl\langle s_u^0, v_i^0 + \sum_m g_{i,m} W_m^0 e_{i,m} \Bigr\rangle
+    + \sum_m \gamma_{u,m} \Bigl\langle s_u^m, v_i^m + g_{i,m} W_m^m e_{i,m} \Bigr\rangle ,
 
 which is exact: :math:`s'` is the state with block ``m`` multiplied by :math:`\gamma_{u,m}`, and :math:`v'` is one table
 for everybody. The price: what only one modality knows has the coordinates of one block, the shared coordinates are
@@ -50,13 +51,14 @@ class ItemGate(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_modalities))
 
     def forward(self, pooled: Tensor, has: Tensor) -> Tensor:
-        """Return weights that sum to 1 over what the item has, ``[items, M]``; zeros where it has nothing.
+        """Return weights of mean 1 over what the item has, ``[items, M]``; zeros for what it has not.
 
         Args:
             pooled: ``[items, M, width]``.
             has: bool ``[items, M]``.
         """
-        return masked_softmax((pooled * self.weight).sum(-1) + self.bias, has)
+        shares = masked_softmax((pooled * self.weight).sum(-1) + self.bias, has)
+        return shares * has.sum(-1, keepdim=True)
 
 
 class UserGate(nn.Module):

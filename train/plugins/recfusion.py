@@ -48,11 +48,11 @@ class RecFusionConfig:
     width: int = 64
     n_blocks: int = 1
     n_heads: int = 2
-    dropout: float = 0.1
-    modality_dropout: float = 0.2
+    dropout: float = 0.0
+    modality_dropout: float = 0.1
     unified: bool = True
     gate: bool = True
-    private: float = 0.5
+    private: float = 0.25
     contrast: float = 0.1
     temperature: float = 0.1
     refresh_items: int = 20_000

@@ -55,19 +55,19 @@ def test_an_item_vector_is_the_sum_of_gated_modalities_written_out() -> None:
         pooled = fusion.encoder(slice(None), fusion.encoder.has)
 
     assert fusion.item_gate is not None
-    block = fusion.own.shape[2]
+    block = (DIM - fusion.n_shared) // 3
     for row in range(N_ITEMS):
         has = [m for m in range(3) if fusion.encoder.has[row, m]]
         logits = [
             float(pooled[row, m] @ fusion.item_gate.weight[m].detach() + fusion.item_gate.bias[m].detach()) for m in has
         ]
-        gates = dict(zip(has, np.exp(logits) / np.exp(logits).sum(), strict=True)) if has else {}
+        gates = dict(zip(has, len(has) * np.exp(logits) / np.exp(logits).sum(), strict=True)) if has else {}
         expected = np.zeros(DIM)
         for m, gate in gates.items():
             vector = pooled[row, m].numpy()
-            expected[: DIM - 3 * block] += gate * vector @ fusion.shared.detach().numpy()
+            expected[: DIM - 3 * block] += gate * vector @ fusion.leave[m, :, : fusion.n_shared].detach().numpy()
             own = slice(DIM - (3 - m) * block, DIM - (3 - m) * block + block)
-            expected[own] += gate * vector @ fusion.own[m].detach().numpy()
+            expected[own] += gate * vector @ fusion.leave[m, :, fusion.n_shared :].detach().numpy()
         np.testing.assert_allclose(content[row].numpy(), expected, atol=1e-9)
 
 
@@ -96,7 +96,7 @@ def test_a_missing_modality_weighs_nothing_and_the_others_take_its_share() -> No
     gates = fusion.gates(fusion.pooled(has), has)
 
     assert (gates[:, 0] == 0).all()
-    torch.testing.assert_close(gates.sum(1), has.any(dim=1).float())
+    torch.testing.assert_close(gates.sum(1), has.sum(dim=1).float())
 
 
 def test_an_item_that_lacks_everything_but_what_is_missing_keeps_no_content() -> None:
@@ -255,8 +255,8 @@ def test_in_turns_only_what_is_encoded_in_a_step_reaches_the_encoder_and_all_rea
     assert vectors.grad is not None
     touched = (vectors.grad.abs().sum((1, 2)) > 0).nonzero()[:, 0].tolist()
     assert touched == [1, 4, 7, 10]
-    assert fusion.own.grad is not None
-    assert (fusion.own.grad.abs().sum((1, 2)) > 0).all()
+    assert fusion.leave.grad is not None
+    assert (fusion.leave.grad.abs().sum((1, 2)) > 0).all()
 
 
 def test_what_is_kept_for_turns_is_made_from_weights_alone_and_is_not_saved() -> None:

@@ -16,7 +16,7 @@ from train.plugins.recfusion import RecFusionConfig, recfusion
 
 N_ITEMS, DIM = 12, 16
 # Small enough for a test, and without anything random.
-PLAIN = RecFusionConfig(width=16, dropout=0.0, modality_dropout=0.0)
+PLAIN = RecFusionConfig(width=16, dropout=0.0, modality_dropout=0.0, private=0.5)
 
 
 def features(width: int, present: NDArray[np.bool_], seed: int) -> Features:
