@@ -34,8 +34,8 @@ from train.items.features import Features
 from train.items.text import ItemTexts
 from train.model import Model
 from train.next_item import describe_run, load_model, train_model
-from train.ranker import rank_split
 from train.plugins.sage import Sage
+from train.ranker import rank_split
 from train.recipes import FEATURES, TrainConfig
 from train.runs import RunFolder
 
