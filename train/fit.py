@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from train.averaging import WeightAverage
 from train.batches import Batch, RandomBatches, TrainingSequences, training_batch
 from train.progress import EpochProgress
 from train.runs import RunFolder
@@ -80,6 +81,7 @@ def fit(
     config: FitConfig,
     *,
     title: str,
+    average_epochs: float = 0.0,
     before_epoch: Callable[[int], None] | None = None,
     before_step: Callable[[int, int], None] | None = None,
 ) -> Fitted:
@@ -93,6 +95,8 @@ def fit(
         run: takes checkpoints; one that is there is resumed.
         config: how long, in which batches, from which seed.
         title: of the progress bar.
+        average_epochs: about how many epochs' weights are averaged into those that are validated and kept; 0 takes
+            them as an epoch leaves them.
         before_epoch: called with the epoch (from 0) before its first step.
         before_step: called with epoch (from 0) and step (from 0, over all epochs) before each step.
     """
@@ -100,7 +104,8 @@ def fit(
     sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
     loader = DataLoader(sequences, batch_sampler=sampler, collate_fn=training_batch)
     fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
-    progress = _resume(model, optimizer, run)
+    average = WeightAverage(model, average_epochs * len(sampler))
+    progress = _resume(model, optimizer, average, run)
     with EpochProgress(title, len(sampler), config.max_epochs, shown=accelerator.is_main_process) as bar:
         while not _done(progress, config):
             start = perf_counter()
@@ -110,12 +115,15 @@ def fit(
             if before_epoch is not None:
                 before_epoch(progress.epoch)
             first_step = progress.epoch * len(sampler)
-            terms = _epoch(
-                accelerator, fitted, stepper, batches, config, bar, _step_hook(before_step, progress.epoch, first_step)
-            )
-            _judge(
-                model, optimizer, progress, terms, validate(), perf_counter() - start, run, accelerator.is_main_process
-            )
+            hook = _step_hook(before_step, progress.epoch, first_step)
+            terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook)
+            with average.applied():
+                score = validate()
+                better = _note(progress, terms, score, perf_counter() - start)
+                if better and accelerator.is_main_process:
+                    run.save_best(model.state_dict())
+            if accelerator.is_main_process:
+                run.save_checkpoint(_training_state(model, optimizer, average), asdict(progress))
             bar.finish(progress.log[-1], progress.best, progress.best_epoch)
     accelerator.wait_for_everyone()
     model.load_state_dict(run.load_best())
@@ -140,6 +148,7 @@ def _epoch(
     accelerator: Accelerator,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    average: WeightAverage,
     batches: Iterable[Batch],
     config: FitConfig,
     bar: EpochProgress,
@@ -157,56 +166,50 @@ def _epoch(
         accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        average.follow()
         total.update({"loss": float(loss.detach())} | {name: float(term.detach()) for name, term in terms.items()})
         n += 1
         bar.step()
     return {name: value / n for name, value in total.items()}
 
 
-def _judge(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: _Progress,
-    terms: dict[str, float],
-    score: float,
-    seconds: float,
-    run: RunFolder,
-    is_main: bool,
-) -> None:
-    """Take note of an epoch; keep its weights when they are the best, and a checkpoint in any case."""
+def _note(progress: _Progress, terms: dict[str, float], score: float, seconds: float) -> bool:
+    """Take note of an epoch; say whether it is the best so far."""
     progress.epoch += 1
     progress.log.append({"epoch": progress.epoch, **terms, "valid_ndcg@10": score, "seconds": seconds})
-    better = progress.best_epoch == 0 or score > progress.best
-    if better:
-        progress.best, progress.best_epoch = score, progress.epoch
-    if is_main:
-        if better:
-            run.save_best(model.state_dict())
-        run.save_checkpoint(_training_state(model, optimizer), asdict(progress))
+    if progress.best_epoch and score <= progress.best:
+        return False
+    progress.best, progress.best_epoch = score, progress.epoch
+    return True
 
 
-def _training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _training_state(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage) -> dict[str, Tensor]:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.state().items()}
     for index, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
     return tensors
 
 
-def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, run: RunFolder) -> _Progress:
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage, run: RunFolder) -> _Progress:
     """Load the last checkpoint, if there is one, and say where training stands."""
     found = run.load_checkpoint()
     if found is None:
         return _Progress(0, 0.0, 0, [])
     tensors, state = found
-    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    model.load_state_dict(_below("model.", tensors))
+    average.resume(_below("average.", tensors))
     slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, slot = name.split(".", 2)
-            slots.setdefault(int(index), {})[slot] = tensor
+    for name, tensor in _below("optimizer.", tensors).items():
+        index, slot = name.split(".", 1)
+        slots.setdefault(int(index), {})[slot] = tensor
     full = optimizer.state_dict()
     optimizer.load_state_dict({**full, "state": slots})
     return _Progress(**state)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def batch_users_for(n_users: int) -> int:

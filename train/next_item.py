@@ -39,6 +39,7 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         run,
         config.fit,
         title="teacher",
+        average_epochs=config.average_epochs,
         before_epoch=model.before_epoch,
     )
     figures = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": fitted.best, "seconds": round(fitted.seconds, 1)}

@@ -41,6 +41,7 @@ class TrainConfig:
         dropout: of the backbone.
         id_dropout: see :class:`train.model.Model`.
         learning_rate: of AdamW, constant.
+        average_epochs: see :func:`train.fit.fit`.
     """
 
     backbone: BackboneName = "sasrec"
@@ -52,8 +53,11 @@ class TrainConfig:
     id_dropout: float = 0.1
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
+    average_epochs: float = 2.0
 
     def __post_init__(self) -> None:
+        if self.average_epochs < 0.0:
+            raise ValueError(f"average_epochs must not be negative, got {self.average_epochs}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         unknown = set(self.plugins) - set(PLUGINS)
