@@ -12,10 +12,10 @@ PocketRecError
 ├── TargetError                 no such export target, or its description is wrong
 ├── BudgetError                 a bundle is larger or slower than its target allows
 ├── ParityError                 two engines disagree beyond the stated tolerance
+├── BusyError                   another process is writing into the same folder
 └── SyncError                   nothing was installed; the device keeps what it has
     ├── ServerUnreachableError  no answer, a broken one, or one that never ends: try again later
-    ├── UpdateRefusedError      what the server offers is stale, forged, damaged or not for this device
-    └── SyncBusyError           another sync is writing into the same folder
+    └── UpdateRefusedError      what the server offers is stale, forged, damaged or not for this device
 
 A message says what, what was found, what was expected, and what to do.
 """
@@ -80,6 +80,10 @@ class ParityError(PocketRecError):
     """Two engines disagree beyond the stated tolerance."""
 
 
+class BusyError(PocketRecError):
+    """Another process is writing into the same folder."""
+
+
 class SyncError(PocketRecError):
     """A sync installed nothing; the device keeps what it has."""
 
@@ -90,7 +94,3 @@ class ServerUnreachableError(SyncError):
 
 class UpdateRefusedError(SyncError):
     """What the server offers is stale, forged, damaged or not meant for this device."""
-
-
-class SyncBusyError(SyncError):
-    """Another sync is writing into the same folder."""

@@ -15,8 +15,8 @@ from edge_runtime.bundle import Manifest, open_folder
 from edge_runtime.bundle.folder import write_durably
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.errors import SyncError
+from edge_runtime.lock import locked
 from edge_runtime.sync.fetch import Offered, OnBytes, Source
-from edge_runtime.sync.lock import locked
 from edge_runtime.sync.slots import Pointer, Slots, place, slot_name
 from edge_runtime.sync.trust import Floor, check_succession, trusted_manifest
 
@@ -79,14 +79,14 @@ def apply(
     Raises:
         ServerUnreachableError: the server does not answer, or not to the end.
         UpdateRefusedError: what it offers must not be used.
-        SyncBusyError: another sync runs.
+        BusyError: another sync runs.
         SyncError: there is too little room.
         BundleVersionError: the release needs a newer runtime.
         EngineError: no engine passes the self-test on the new release.
         OSError: the disk cannot be written.
     """
     into.mkdir(parents=True, exist_ok=True)
-    with locked(into / "lock"):
+    with locked(into / "lock", "sync"):
         slots = Slots(into)
         slots.prepare()
         work = _Work(slots, source, target, self_test, progress or (lambda have, total: None), free_bytes)

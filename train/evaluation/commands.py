@@ -29,6 +29,7 @@ def evaluate(
     floors: Annotated[bool, typer.Option("--floors", help="What any model must beat; needs no --run.")] = False,
     suite: Annotated[SuiteName | None, typer.Option(help="Train and compare all variants of a system.")] = None,
     out: Annotated[Path | None, typer.Option(help="Of a suite: takes a folder a training; resumed if there.")] = None,
+    only: Annotated[str, typer.Option(help="Of a suite: train those rows alone whose name holds this.")] = "",
     seeds: Annotated[str, typer.Option(help="Of a suite's trainings.", metavar="N,N")] = "0,1,2",
     backbone: Annotated[BackboneName, typer.Option(help="Of a suite.")] = "sasrec",
     max_epochs: Annotated[int, typer.Option(min=1, help="Of each training of a suite.")] = 100,
@@ -47,7 +48,8 @@ def evaluate(
     """Rank every user's last event against the whole catalogue, history excluded and not; or measure more.
 
     docs/evaluation.md explains the protocol and every figure. A suite trains for hours: Ctrl-C loses at most an epoch,
-    and the same command goes on where it stood.
+    and the same command goes on where it stood. Two of the same at once share the work: on a small machine two with
+    OMP_NUM_THREADS=1 are faster than one with two threads.
 
     Example: pocketrec evaluate --run runs/teacher --data my-shop --json
 
@@ -61,7 +63,7 @@ def evaluate(
     if suite is not None and out is not None:
         options = (backbone, _seeds(seeds), max_epochs, users, text, image, tuple(language_model or ()))
         dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
-        _run_suite(suite, dataset, out, options, budget, as_json=as_json)
+        _run_suite(suite, dataset, out, options, only, budget, as_json=as_json)
         return
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     if floors:
@@ -210,6 +212,7 @@ def _run_suite(
     dataset: "Dataset",
     out: Path,
     options: tuple[BackboneName, tuple[int, ...], int, int | None, str, str, tuple[str, ...]],
+    only: str,
     budget: float | None,
     *,
     as_json: bool,
@@ -233,7 +236,7 @@ def _run_suite(
         language_models=language_models,
     )
     origin = Origin.of_this_process()
-    table = run_suite(name, dataset, out, chosen, budget_s=budget, origin=origin)
+    table = run_suite(name, dataset, out, chosen, only=only, budget_s=budget, origin=origin)
     if as_json:
         typer.echo(json.dumps({"command": origin.command} | msgspec.to_builtins(table), indent=1))
         return

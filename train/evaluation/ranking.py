@@ -65,7 +65,7 @@ def rank_targets(
     if candidates is not None and not candidates[targets].all():
         raise ValueError("expected every target to be among the candidates, found one that is not")
     ranked = Ranked(*(np.empty(len(targets), dtype=np.int64) for _ in range(3)))
-    for users in _batches(len(targets)):
+    for users in _batches(histories):
         scores = score(users)
         if scores.shape != (len(users), n_items):
             raise ValueError(f"expected scores of shape {(len(users), n_items)}, got {scores.shape}")
@@ -122,6 +122,8 @@ def _rank(scores: NDArray[np.float32], rows: NDArray[np.int64], wanted: NDArray[
     return np.where(shown, better + tied, scores.shape[1] - 1), np.where(shown, tied, 0)
 
 
-def _batches(n: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, n, BATCH_USERS):
-        yield np.arange(start, min(start + BATCH_USERS, n))
+def _batches(histories: Sequence[NDArray[np.int32]]) -> Iterator[NDArray[np.int64]]:
+    """Yield user numbers, those with histories of the same length together: whoever pads them computes less."""
+    order = np.argsort([len(history) for history in histories], kind="stable")
+    for start in range(0, len(order), BATCH_USERS):
+        yield order[start : start + BATCH_USERS]

@@ -1,4 +1,7 @@
-"""Runs the cells of a suite one after another. Cut off at any moment, the same call goes on where it stood."""
+"""Runs the cells of a suite one after another. Cut off at any moment, the same call goes on where it stood.
+
+Several processes may run the same suite into the same folder: each takes cells that no other works on.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +10,8 @@ from time import perf_counter
 import msgspec
 from rich.console import Console
 
+from edge_runtime.errors import BusyError
+from edge_runtime.lock import locked
 from train.choices import SuiteName
 from train.data.dataset import Dataset
 from train.evaluation.cells import Cell, CellResult, read_cell, run_cell
@@ -42,19 +47,22 @@ def run_suite(
     out_dir: Path,
     options: SuiteOptions,
     *,
+    only: str = "",
     budget_s: float | None = None,
     origin: Origin,
     clock: Callable[[], float] = perf_counter,
 ) -> SuiteTable:
     """Run what is not done of a suite, and return its table.
 
-    All rows get their first seed before any gets its second: a table that is cut off is whole as far as it goes.
+    Whole systems on the standard split come first, then the other splits and parts, each row with its first seed before
+    any gets its second: a table that is cut off is whole as far as it goes.
 
     Args:
         name: of the suite.
         dataset: what is learnt from.
         out_dir: takes a folder a cell; suites and calls that share cells share their folders.
         options: backbone, seeds, epochs, users.
+        only: train those rows alone whose label holds this text; the table has all rows anyway.
         budget_s: no cell is started after so many seconds; 0 trains nothing and reads what is done.
         origin: the command and the commit that results name.
         clock: seconds.
@@ -63,9 +71,12 @@ def run_suite(
         RunError: a folder holds something else.
     """
     console, start = Console(stderr=True), clock()
-    cells = suite_cells(name, dataset, options)
-    done = {cell.name: result for cell in cells if (result := read_cell(cell, dataset, out_dir / cell.name))}
+    cells = suite_cells(name, dataset, options, only)
+    done: dict[str, CellResult] = {}
     for cell in cells:
+        for other in cells:
+            if other.name not in done and (result := read_cell(other, dataset, out_dir / other.name)) is not None:
+                done[other.name] = result
         if cell.name in done:
             continue
         if budget_s is not None and clock() - start >= budget_s:
@@ -73,14 +84,31 @@ def run_suite(
             break
         left = time_left(cells, done, out_dir)
         console.print(f"{len(done)} of {len(cells)} done. Left: {left.sentence()}. Now: {cell.name}", highlight=False)
-        done[cell.name] = run_cell(cell, dataset, out_dir / cell.name, origin)
+        try:
+            done[cell.name] = _run_alone(cell, dataset, out_dir / cell.name, origin)
+        except BusyError as error:
+            console.print(f"{error} Going on with the next.", highlight=False)
     return suite_table(name, dataset, out_dir, options)
 
 
-def suite_cells(name: SuiteName, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
-    """Return the cells of a suite in the order in which they are run: by seed, then by row."""
-    by_row = [cells_of(variant, dataset, options) for variant in variants(name, options)]
+def suite_cells(name: SuiteName, dataset: Dataset, options: SuiteOptions, only: str = "") -> list[Cell]:
+    """Return the cells of a suite in the order in which they are run, those of rows whose label holds ``only``."""
+    rows = [variant for variant in variants(name, options) if only in variant.label]
+    first = [variant for variant in rows if variant.part_of is None and variant.split == "standard"]
+    rest = [variant for variant in rows if variant not in first]
+    by_row = [cells_of(variant, dataset, options) for variant in (*first, *rest)]
     return [row[index] for index in range(len(options.seeds)) for row in by_row if row]
+
+
+def _run_alone(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
+    """Run a cell unless another process does.
+
+    Raises:
+        BusyError: another process does.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock"), "training"):
+        return run_cell(cell, dataset, folder, origin)
 
 
 def time_left(cells: Sequence[Cell], done: dict[str, CellResult], out_dir: Path) -> TimeLeft:

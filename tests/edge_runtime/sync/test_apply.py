@@ -13,15 +13,15 @@ from edge_runtime.bundle import dump_manifest, open_folder
 from edge_runtime.bundle.manifest import CHUNK_BYTES
 from edge_runtime.errors import (
     BundleError,
+    BusyError,
     EngineError,
     ServerUnreachableError,
-    SyncBusyError,
     SyncError,
     UpdateRefusedError,
 )
+from edge_runtime.lock import locked
 from edge_runtime.sync.apply import SyncReport, apply
 from edge_runtime.sync.fetch import Source
-from edge_runtime.sync.lock import locked
 from edge_runtime.sync.slots import current_bundle
 from edge_runtime.sync.trial import self_test
 from tests.edge_runtime.sync.fake_server import FakeAnswer, FakeServer, whole
@@ -485,7 +485,7 @@ def test_progress_ends_at_all_of_it(device: Device) -> None:
 def test_two_syncs_into_one_folder_do_not_meet(device: Device) -> None:
     device.sync()
 
-    with locked(device.folder / "lock"), pytest.raises(SyncBusyError, match="another sync"):
+    with locked(device.folder / "lock", "sync"), pytest.raises(BusyError, match="another sync"):
         device.sync()
 
 

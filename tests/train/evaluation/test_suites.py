@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from edge_runtime.lock import locked
 from tests.train.tiny_data import tiny_dataset
 from train import recipes
 from train.data.dataset import Dataset
@@ -180,6 +181,55 @@ def test_fine_tuning_without_a_language_model_cannot_be_taken_away() -> None:
 
     assert missing(row, tiny_dataset()) == "needs a language model"
     assert cells_of(row, tiny_dataset(), QUICK) == []
+
+
+def test_a_cell_that_another_process_works_on_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, counted = tiny_dataset(), Interrupted(99)
+    monkeypatch.setattr(suite_run, "run_cell", counted)
+    first = tmp_path / suite_cells("corec", data, QUICK)[0].name
+    first.parent.mkdir(parents=True)
+
+    with locked(first.with_suffix(".lock"), "training"):
+        table = run_suite("corec", data, tmp_path, QUICK, only="backbone", origin=HERE)
+
+    assert counted.names == []
+    assert [row.seeds for row in table.rows] == [[]] * len(table.rows)
+
+
+def test_a_cell_that_another_process_has_finished_meanwhile_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny_dataset()
+    cells = suite_cells("corec", data, QUICK)
+    ran: list[str] = []
+
+    def run_two(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
+        """The other process finishes the second while this one is at the first."""
+        ran.append(cell.name)
+        if cell.name == cells[0].name:
+            run_cell(cells[1], dataset, tmp_path / cells[1].name, origin)
+        return run_cell(cell, dataset, folder, origin)
+
+    monkeypatch.setattr(suite_run, "run_cell", run_two)
+
+    table = run_suite("corec", data, tmp_path, QUICK, only="", origin=HERE)
+
+    assert ran == [cell.name for cell in cells if cell.name != cells[1].name]
+    assert sum(len(row.seeds) for row in table.rows) == len(cells)
+
+
+def test_only_some_rows_are_trained_where_that_is_asked(tmp_path: Path) -> None:
+    table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, only="without contrast", origin=HERE)
+
+    assert [row.label for row in table.rows if row.seeds] == ["corec without contrast"]
+    assert len(table.rows) == 7
+
+
+def test_whole_systems_are_trained_before_their_parts_and_other_splits() -> None:
+    labels = [cell.name.split("/")[2:4] for cell in suite_cells("all", tiny_dataset(), QUICK)]
+
+    wholes = ["backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "all-five"]
+    assert labels[:7] == [["standard", name] for name in wholes]
 
 
 def test_a_suite_without_seeds_is_refused() -> None:

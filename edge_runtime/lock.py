@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_runtime.errors import SyncBusyError
+from edge_runtime.errors import BusyError
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, doing: str) -> Iterator[None]:
     """Hold the lock file ``path``, which stays behind empty of meaning.
 
+    Args:
+        path: of the lock file, made if missing.
+        doing: what is done under the lock, for whoever is kept out.
+
     Raises:
-        SyncBusyError: another process, or another thread of this one, holds it.
+        BusyError: another process, or another thread of this one, holds it.
     """
     with path.open("a+") as stream:
         try:
@@ -22,8 +26,8 @@ def locked(path: Path) -> Iterator[None]:
         except OSError as error:
             stream.seek(0)
             holder = stream.read(20).strip()
-            raise SyncBusyError(
-                f"{path.parent}: another sync{f' (process {holder})' if holder.isdigit() else ''} is writing there. "
+            raise BusyError(
+                f"{path.parent}: another {doing}{f' (process {holder})' if holder.isdigit() else ''} is writing there. "
                 "Wait until it is done; if it hangs, stop it, the lock goes with it."
             ) from error
         stream.truncate(0)
