@@ -132,9 +132,10 @@ def distill(
     """
     from train.codes import CodePlan
     from train.data.folder import read_folder
-    from train.distill import DistillConfig, describe_student, distill_model
+    from train.distill import describe_student, distill_model
     from train.fit import FitConfig, batch_users_for
     from train.runs import RunFolder
+    from train.student_model import DistillConfig
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users_for(len(dataset.sequences))

@@ -33,7 +33,7 @@ class FitConfig:
 
     batch_users: int = 256
     max_epochs: int = 100
-    patience: int = 8
+    patience: int = 5
     max_gradient_norm: float = 5.0
     seed: int = 0
 

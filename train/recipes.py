@@ -51,7 +51,7 @@ class TrainConfig:
     extractors: ExtractorConfig = field(default_factory=ExtractorConfig)
     dropout: float = 0.5
     id_dropout: float = 0.1
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
     average_epochs: float = 2.0
 

@@ -26,6 +26,11 @@ N_PROMPTS = 8
 ADAPTER_RANK = 4
 
 
+def known(states: Tensor, prompts: Tensor, knowledge: Tensor) -> Tensor:
+    """Return what knowledge adds to states, ``[..., dim]``: ``softmax(h P^T / sqrt(d)) K`` (SPEC section 3)."""
+    return torch.softmax(states @ prompts.T / sqrt(states.shape[-1]), dim=-1) @ knowledge
+
+
 class DeviceEncoder(nn.Module):
     """The encoder as the bundle format defines it (SPEC section 3): parameter names and all."""
 
@@ -62,8 +67,7 @@ class DeviceEncoder(nn.Module):
             ``[batch, dim]``.
         """
         state = self._backbone[0].user_state(embeddings, mask)
-        attention = torch.softmax(state @ prompts.T / sqrt(self.config.dim), dim=-1)
-        state = state + attention @ knowledge
+        state = state + known(state, prompts, knowledge)
         return state + (state @ adapter_a) @ adapter_b
 
 
@@ -127,26 +131,25 @@ def _sizes(fields: dict[str, Any]) -> Catalogue:
 
 
 class _CodedModel(nn.Module):
-    """A student as the evaluation sees a model."""
+    """A student as the evaluation sees a model; knowledge is always used."""
 
-    def __init__(self, backbone: SASRec, vectors: Tensor) -> None:
+    def __init__(self, backbone: SASRec, vectors: Tensor, prompts: Tensor, knowledge: Tensor) -> None:
         super().__init__()
         self.backbone = backbone
         self.max_length = backbone.config.max_length
-        self._vectors = vectors
+        self._vectors, self._prompts, self._knowledge = vectors, prompts, knowledge
 
     def item_vectors(self) -> Tensor:
         return self._vectors
 
     def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        return self.backbone.user_state(F.embedding(rows, table), mask)
+        states = self.backbone.user_state(F.embedding(rows, table), mask)
+        return states + known(states, self._prompts, self._knowledge)
 
 
 def ranking_model(student: Student) -> Ranker:
-    """Return a model that ``train.ranker.rank_split`` can rank with.
-
-    Prompts and adapter are left out: as distilled they change nothing (zero knowledge, zero B).
-    """
+    """Return a model that ``train.ranker.rank_split`` can rank with; the adapter, as distilled, changes nothing."""
     backbone = SASRec(student.encoder.config)
     backbone.load_state_dict(student.encoder.state_dict())
-    return _CodedModel(backbone.eval(), torch.from_numpy(student.item_vectors()))
+    prompts, knowledge = (torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge"))
+    return _CodedModel(backbone.eval(), torch.from_numpy(student.item_vectors()), prompts, knowledge)

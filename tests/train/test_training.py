@@ -12,7 +12,7 @@ from train.backbones.encoder import EncoderConfig
 from train.codes import CodePlan
 from train.data.sequences import Sequences
 from train.data.split import Split, leave_one_out
-from train.distill import DistillConfig, describe_student, distill_model
+from train.distill import describe_student, distill_model
 from train.evaluation.ranking import ndcg
 from train.fit import FitConfig
 from train.next_item import describe_run, load_model, train_model
@@ -20,6 +20,8 @@ from train.ranker import Ranker, rank_split, validation_score
 from train.recipes import TrainConfig
 from train.runs import RunFolder
 from train.student import load_student, ranking_model
+from train.student_model import DistillConfig
+from train.teacher_knowledge import DEVICE_PROMPTS
 
 SMALL = TrainConfig(
     encoder=EncoderConfig(dim=16, max_length=8),
@@ -125,6 +127,37 @@ def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) ->
     assert [tier.n_codes for tier in student.sizes.tiers] == [8, 4]
     assert not student.prompts["knowledge"].any()
     assert not student.adapter["b"].any()
+
+
+def test_a_student_of_a_teacher_with_knowledge_carries_it_and_is_of_use_without(tmp_path: Path) -> None:
+    dataset, out = tiny_dataset(), RunFolder(tmp_path / "student")
+    teacher = trained(tmp_path / "teacher", replace(SMALL, plugins={"coco": {"n_prompts": 24}}))
+    plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=16)
+    config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), moving_epochs=4, reassign_every=2)
+    out.claim(describe_student(dataset, teacher, plan, config), resume=False)
+
+    figures = distill_model(dataset, teacher, plan, config, out)
+
+    student = load_student(out.path)
+    assert student.prompts["prompts"].shape == student.prompts["knowledge"].shape == (DEVICE_PROMPTS, 16)
+    assert student.prompts["knowledge"].any()
+    ranked = rank_split(ranking_model(student), leave_one_out(dataset.sequences).test)
+    of_knowledge = figures["knowledge"]
+    assert float(np.mean(ndcg(ranked.excluded, 10))) == pytest.approx(of_knowledge["ndcg@10_with"], abs=1e-6)
+    assert of_knowledge["ndcg@10_with"] == pytest.approx(figures["student"]["history_excluded"]["ndcg@10"], abs=1e-6)
+    assert of_knowledge["ndcg@10_without"] > 0.8 * of_knowledge["ndcg@10_with"]
+    assert of_knowledge["ndcg@10_without"] != of_knowledge["ndcg@10_with"]
+    assert of_knowledge["share_judged"] == 1.0
+
+
+def test_a_teacher_that_saw_a_part_of_the_data_only_is_refused(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "cell")
+    about = describe_run(tiny_dataset(), SMALL) | {"split": {"split": "new items"}}
+    run.claim(about, resume=False)
+    run.finish({})
+
+    with pytest.raises(RunError, match="the split 'new items'"):
+        describe_student(tiny_dataset(), run, CodePlan.for_items(24), DistillConfig())
 
 
 def test_a_damaged_student_is_refused_with_advice(tmp_path: Path) -> None:

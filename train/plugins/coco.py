@@ -105,6 +105,7 @@ def coco(config: CoCoConfig, material: Material) -> Plugin:
         state=module.align,
         losses=module.losses,
         before_epoch=before_epoch,
+        device_prompts=module.device_prompts,
         figures=partial(knowledge_figures, module.align, module.chosen),
     )
 

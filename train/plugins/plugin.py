@@ -104,6 +104,8 @@ class Plugin:
             weights ``[users]``. The weighted loss is divided by the sum of the weights of its states.
         before_epoch: called before each epoch of training with its number (from 0) and the current item vectors
             ``[n_items, dim]``, without gradients.
+        device_prompts: returns directions of the backbone's states, ``[K, dim]``, by which a device, which has no
+            plug-ins, tells users apart: along them it is taught what plug-ins did to states.
         figures: measures what this system alone promises (completion accuracy, codebook use, ...), by name.
     """
 
@@ -114,4 +116,5 @@ class Plugin:
     losses: Callable[[Step], Mapping[str, Tensor]] | None = None
     scale: Callable[[Tensor], Tensor] | None = None
     before_epoch: Callable[[int, Tensor], None] | None = None
+    device_prompts: Callable[[], Tensor] | None = None
     figures: Callable[[Probe], Mapping[str, float]] | None = None
