@@ -34,7 +34,7 @@ class CodePlan:
     """
 
     n_codes: tuple[int, ...] = (32, 16, 8)
-    shares: tuple[float, ...] = (0.08, 0.27, 0.65)
+    shares: tuple[float, ...] = (0.05, 0.18, 0.77)
     n_codewords: int = 256
 
     def __post_init__(self) -> None:

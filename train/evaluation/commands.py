@@ -29,7 +29,9 @@ def evaluate(
     floors: Annotated[bool, typer.Option("--floors", help="What any model must beat; needs no --run.")] = False,
     suite: Annotated[SuiteName | None, typer.Option(help="Train and compare all variants of a system.")] = None,
     out: Annotated[Path | None, typer.Option(help="Of a suite: takes a folder a training; resumed if there.")] = None,
-    only: Annotated[str, typer.Option(help="Of a suite: train those rows alone whose name holds this.")] = "",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Of a suite: train this row alone, such as 'sage [new items]'; repeatable.")
+    ] = None,
     seeds: Annotated[str, typer.Option(help="Of a suite's trainings.", metavar="N,N")] = "0,1,2",
     backbone: Annotated[BackboneName, typer.Option(help="Of a suite.")] = "sasrec",
     max_epochs: Annotated[int, typer.Option(min=1, help="Of each training of a suite.")] = 100,
@@ -63,7 +65,7 @@ def evaluate(
     if suite is not None and out is not None:
         options = (backbone, _seeds(seeds), max_epochs, users, text, image, tuple(language_model or ()))
         dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
-        _run_suite(suite, dataset, out, options, only, budget, as_json=as_json)
+        _run_suite(suite, dataset, out, options, tuple(only or ()), budget, as_json=as_json)
         return
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     if floors:
@@ -212,7 +214,7 @@ def _run_suite(
     dataset: "Dataset",
     out: Path,
     options: tuple[BackboneName, tuple[int, ...], int, int | None, str, str, tuple[str, ...]],
-    only: str,
+    only: tuple[str, ...],
     budget: float | None,
     *,
     as_json: bool,

@@ -10,7 +10,7 @@ from time import perf_counter
 import msgspec
 from rich.console import Console
 
-from edge_runtime.errors import BusyError
+from edge_runtime.errors import BusyError, RunError
 from edge_runtime.lock import locked
 from train.choices import SuiteName
 from train.data.dataset import Dataset
@@ -47,7 +47,7 @@ def run_suite(
     out_dir: Path,
     options: SuiteOptions,
     *,
-    only: str = "",
+    only: Sequence[str] = (),
     budget_s: float | None = None,
     origin: Origin,
     clock: Callable[[], float] = perf_counter,
@@ -62,13 +62,13 @@ def run_suite(
         dataset: what is learnt from.
         out_dir: takes a folder a cell; suites and calls that share cells share their folders.
         options: backbone, seeds, epochs, users.
-        only: train those rows alone whose label holds this text; the table has all rows anyway.
+        only: the titles of the rows to train, all where empty; the table has all rows anyway.
         budget_s: no cell is started after so many seconds; 0 trains nothing and reads what is done.
         origin: the command and the commit that results name.
         clock: seconds.
 
     Raises:
-        RunError: a folder holds something else.
+        RunError: a folder holds something else, or there is no row of a title.
     """
     console, start = Console(stderr=True), clock()
     cells = suite_cells(name, dataset, options, only)
@@ -91,9 +91,16 @@ def run_suite(
     return suite_table(name, dataset, out_dir, options)
 
 
-def suite_cells(name: SuiteName, dataset: Dataset, options: SuiteOptions, only: str = "") -> list[Cell]:
-    """Return the cells of a suite in the order in which they are run, those of rows whose label holds ``only``."""
-    rows = [variant for variant in variants(name, options) if only in variant.label]
+def suite_cells(name: SuiteName, dataset: Dataset, options: SuiteOptions, only: Sequence[str] = ()) -> list[Cell]:
+    """Return the cells of a suite in the order in which they are run, those of rows with a title in ``only``.
+
+    Raises:
+        RunError: the suite has no such row.
+    """
+    titles = [variant.title for variant in variants(name, options)]
+    if unknown := sorted(set(only) - set(titles)):
+        raise RunError(f"suite {name}: has no row {', '.join(map(repr, unknown))}; it has {', '.join(titles)}.")
+    rows = [variant for variant in variants(name, options) if not only or variant.title in only]
     first = [variant for variant in rows if variant.part_of is None and variant.split == "standard"]
     rest = [variant for variant in rows if variant not in first]
     by_row = [cells_of(variant, dataset, options) for variant in (*first, *rest)]

@@ -42,6 +42,11 @@ class Variant:
     part_of: str | None = None
     needs: str | None = None
 
+    @property
+    def title(self) -> str:
+        """Return what tells the row from all others of a suite."""
+        return self.label if self.split == "standard" else f"{self.label} [{self.split}]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteOptions:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from edge_runtime.errors import RunError
 from edge_runtime.lock import locked
 from tests.train.tiny_data import tiny_dataset
 from train import recipes
@@ -190,7 +191,7 @@ def test_a_cell_that_another_process_works_on_is_left_to_it(tmp_path: Path, monk
     first.parent.mkdir(parents=True)
 
     with locked(first.with_suffix(".lock"), "training"):
-        table = run_suite("corec", data, tmp_path, QUICK, only="backbone", origin=HERE)
+        table = run_suite("corec", data, tmp_path, QUICK, only=[ALONE], origin=HERE)
 
     assert counted.names == []
     assert [row.seeds for row in table.rows] == [[]] * len(table.rows)
@@ -212,17 +213,22 @@ def test_a_cell_that_another_process_has_finished_meanwhile_is_not_run_again(
 
     monkeypatch.setattr(suite_run, "run_cell", run_two)
 
-    table = run_suite("corec", data, tmp_path, QUICK, only="", origin=HERE)
+    table = run_suite("corec", data, tmp_path, QUICK, origin=HERE)
 
     assert ran == [cell.name for cell in cells if cell.name != cells[1].name]
     assert sum(len(row.seeds) for row in table.rows) == len(cells)
 
 
 def test_only_some_rows_are_trained_where_that_is_asked(tmp_path: Path) -> None:
-    table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, only="without contrast", origin=HERE)
+    table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, only=["corec without contrast"], origin=HERE)
 
     assert [row.label for row in table.rows if row.seeds] == ["corec without contrast"]
     assert len(table.rows) == 7
+
+
+def test_a_row_that_a_suite_does_not_have_is_named_with_those_it_has() -> None:
+    with pytest.raises(RunError, match=r"no row 'corec \[new items\]'; it has backbone alone, corec, "):
+        suite_cells("corec", tiny_dataset(), QUICK, ["corec [new items]"])
 
 
 def test_whole_systems_are_trained_before_their_parts_and_other_splits() -> None:
