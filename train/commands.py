@@ -25,6 +25,9 @@ def train(
     plugins: Annotated[
         str, typer.Option(help=f"Any of {', '.join(sorted(PLUGINS))}, with commas between.", metavar="NAME,NAME")
     ] = "",
+    backbone_settings: Annotated[
+        str, typer.Option(help="Settings other than the backbone's defaults, as JSON: '{\"hidden_share\": 0.6}'.")
+    ] = "{}",
     plugin_settings: Annotated[
         str,
         typer.Option(help='Settings other than a plug-in\'s defaults, as JSON: \'{"corec": {"contrast": false}}\'.'),
@@ -62,10 +65,12 @@ def train(
     if dim % 2:
         raise typer.BadParameter(f"must be even (two attention heads), got {dim}", param_hint="--dim")
     chosen = chosen_plugins(plugins, plugin_settings)
+    of_backbone = checked_backbone_settings(backbone, backbone_settings)
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users or batch_users_for(len(dataset.sequences))
     config = TrainConfig(
         backbone=backbone,
+        backbone_settings=of_backbone,
         plugins=chosen,
         extractors=ExtractorConfig(text=text, image=image),
         encoder=EncoderConfig(dim=dim),
@@ -95,11 +100,8 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
         raise typer.BadParameter(
             f"expected names of {', '.join(sorted(PLUGINS))}, each once, got {names!r}", param_hint="--plugins"
         )
-    try:
-        found = json.loads(settings)
-    except ValueError as error:
-        raise typer.BadParameter(f"is not JSON: {error}", param_hint="--plugin-settings") from error
-    fits = isinstance(found, dict) and all(isinstance(value, dict) for value in found.values())
+    found = _object(settings, "--plugin-settings")
+    fits = all(isinstance(value, dict) for value in found.values())
     if not fits or found.keys() - set(wanted):
         raise typer.BadParameter(
             f"expected one object for each of {wanted}, got {settings}", param_hint="--plugin-settings"
@@ -115,6 +117,33 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
     except RunError as error:
         raise typer.BadParameter(str(error), param_hint="--plugin-settings") from error
     return chosen
+
+
+def checked_backbone_settings(name: BackboneName, text: str) -> dict[str, Any]:
+    """Return a backbone's settings.
+
+    Raises:
+        typer.BadParameter: they are no JSON object, or not such as the backbone takes.
+    """
+    from edge_runtime.errors import RunError
+    from train.recipes import check_backbone
+
+    settings = _object(text, "--backbone-settings")
+    try:
+        check_backbone(name, settings)
+    except RunError as error:
+        raise typer.BadParameter(str(error), param_hint="--backbone-settings") from error
+    return settings
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"is not JSON: {error}", param_hint=option) from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"expected an object, such as {{}}, got {text}", param_hint=option)
+    return found
 
 
 def distill(

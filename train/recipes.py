@@ -3,7 +3,7 @@
 Anything beyond this closed list is a short script that composes :class:`train.model.Model` itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
@@ -36,6 +36,7 @@ class TrainConfig:
 
     Attributes:
         backbone: one of ``BACKBONES``.
+        backbone_settings: those that differ from the backbone's own defaults.
         plugins: name to the settings that differ from the plug-in's own defaults; applied in the order of ``PLUGINS``.
         extractors: what describes texts, images and videos to plug-ins and backbones that use them.
         dropout: of the backbone.
@@ -45,6 +46,7 @@ class TrainConfig:
     """
 
     backbone: BackboneName = "sasrec"
+    backbone_settings: Mapping[str, Any] = field(default_factory=dict)
     plugins: Mapping[PluginName, Mapping[str, Any]] = field(default_factory=dict)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fit: FitConfig = field(default_factory=FitConfig)
@@ -97,36 +99,60 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
         seed=config.fit.seed,
         cache_dir=FEATURES,
     )
-    backbone = make_backbone(config.backbone, config.encoder, config.dropout, made_from)
+    backbone = make_backbone(config, made_from)
     plugins = [plugin_maker(name, config.plugins[name])(made_from) for name in PLUGINS if name in config.plugins]
     return Model(torch.from_numpy(made_from.counts() > 0), backbone, plugins, id_dropout=config.id_dropout)
 
 
-def make_backbone(name: BackboneName, encoder: EncoderConfig, dropout: float, made_from: Material) -> Backbone:
-    """Return an untrained backbone; only its own module is imported."""
+def make_backbone(config: TrainConfig, made_from: Material) -> Backbone:
+    """Return an untrained backbone; only its own module is imported.
+
+    Raises:
+        RunError: the backbone has no such setting, or not such a value.
+    """
+    check_backbone(config.backbone, config.backbone_settings)
+    maker = _backbone_maker(config.backbone)
+    given = {"material": made_from} if "material" in signature(maker).parameters else {}
+    try:
+        return maker(config.encoder, dropout=config.dropout, **given, **config.backbone_settings)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{config.backbone} cannot be set so: {error}.") from error
+
+
+def check_backbone(name: BackboneName, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that a backbone does not have.
+
+    Raises:
+        RunError: there are some.
+    """
+    given = ("config", "dropout", "material")
+    _check_names(name, settings, [known for known in signature(_backbone_maker(name)).parameters if known not in given])
+
+
+def _backbone_maker(name: BackboneName) -> Callable[..., Backbone]:
     match name:
         case "sasrec":
-            return SASRec(encoder, dropout=dropout)
+            return SASRec
         case "bert4rec":
             from train.backbones.bert4rec import BERT4Rec
 
-            return BERT4Rec(encoder, dropout=dropout)
+            return BERT4Rec
         case "gru4rec":
             from train.backbones.gru4rec import GRU4Rec
 
-            return GRU4Rec(encoder, dropout=dropout)
+            return GRU4Rec
         case "fdsa":
             from train.backbones.fdsa import fdsa
 
-            return fdsa(encoder, made_from, dropout=dropout)
+            return fdsa
         case "s3rec":
             from train.backbones.s3rec import s3rec
 
-            return s3rec(encoder, made_from, dropout=dropout)
+            return s3rec
         case "pinnerformer":
             from train.backbones.pinnerformer import PinnerFormer
 
-            return PinnerFormer(encoder, dropout=dropout)
+            return PinnerFormer
 
 
 def plugin_maker(name: PluginName, settings: Mapping[str, Any]) -> Callable[[Material], Plugin]:
@@ -163,11 +189,14 @@ def plugin_maker(name: PluginName, settings: Mapping[str, Any]) -> Callable[[Mat
 
 
 def _configured(kind: Callable[..., Config], name: str, settings: Mapping[str, Any]) -> Config:
-    known = tuple(signature(kind).parameters)
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise RunError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
+    _check_names(name, settings, list(signature(kind).parameters))
     try:
         return kind(**settings)
     except (TypeError, ValueError) as error:
         raise RunError(f"{name} cannot be set so: {error}.") from error
+
+
+def _check_names(name: str, settings: Mapping[str, Any], known: Sequence[str]) -> None:
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise RunError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(known) or 'none'}.")

@@ -12,7 +12,7 @@ import typer
 
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
-from train.commands import chosen_plugins
+from train.commands import checked_backbone_settings, chosen_plugins
 
 
 def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
@@ -53,6 +53,14 @@ def test_plugins_come_in_the_order_in_which_they_are_applied() -> None:
     chosen = chosen_plugins(" coco, llmrec", '{"coco": {"n_prompts": 8}}')
 
     assert list(chosen.items()) == [("llmrec", {}), ("coco", {"n_prompts": 8})]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "it has hidden_share")]
+)
+def test_backbone_settings_that_cannot_be_are_misuse(text: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        checked_backbone_settings("bert4rec", text)
 
 
 def test_misuse_writes_nothing(tmp_path: Path) -> None:

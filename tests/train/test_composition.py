@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from edge_runtime.errors import RunError
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.batches import TrainingSequences, pad, training_batch
@@ -39,6 +40,16 @@ def composed(config: TrainConfig) -> tuple[Model, TrainingSequences]:
     train = leave_one_out(dataset.sequences).train
     torch.manual_seed(0)
     return compose(dataset, train, config), TrainingSequences(list(train), config.encoder.max_length)
+
+
+def test_backbone_settings_reach_the_backbone_and_are_checked() -> None:
+    narrow, _ = composed(replace(config_of("gru4rec", ()), backbone_settings={"width": 6}))
+
+    assert narrow.get_parameter("backbone.gru.weight_hh_l0").shape == (18, 6)
+    with pytest.raises(RunError, match="s3rec has no setting width; it has hidden_share, n_negatives, objectives"):
+        composed(replace(config_of("s3rec", ()), backbone_settings={"width": 6}))
+    with pytest.raises(RunError, match="bert4rec cannot be set so: .*hidden_share"):
+        composed(replace(config_of("bert4rec", ()), backbone_settings={"hidden_share": 2.0}))
 
 
 @pytest.mark.parametrize("plugins", [(), *ALONE, PLUGINS], ids="+".join)
