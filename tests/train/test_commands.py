@@ -56,7 +56,8 @@ def test_plugins_come_in_the_order_in_which_they_are_applied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "it has hidden_share")]
+    ("text", "said"),
+    [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "it has hidden_share")],
 )
 def test_backbone_settings_that_cannot_be_are_misuse(text: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):

@@ -48,7 +48,7 @@ def test_backbone_settings_reach_the_backbone_and_are_checked() -> None:
     assert narrow.get_parameter("backbone.gru.weight_hh_l0").shape == (18, 6)
     with pytest.raises(RunError, match="s3rec has no setting width; it has hidden_share, n_negatives, objectives"):
         composed(replace(config_of("s3rec", ()), backbone_settings={"width": 6}))
-    with pytest.raises(RunError, match="bert4rec cannot be set so: .*hidden_share"):
+    with pytest.raises(RunError, match=r"bert4rec cannot be set so: .*hidden_share"):
         composed(replace(config_of("bert4rec", ()), backbone_settings={"hidden_share": 2.0}))
 
 

@@ -17,6 +17,7 @@ from train.model import Model
 from train.plugins import coco as coco_module
 from train.plugins.coco import CoCo, CoCoConfig, coco
 from train.plugins.plugin import Past, Plugin
+from train.plugins.prompt_codebook import perplexity
 
 SMALL = CoCoConfig(n_prompts=6)
 
@@ -78,7 +79,7 @@ def test_the_same_seed_gives_the_same_plugin_and_disturbs_no_other_draw() -> Non
 
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
-    assert not torch.equal(made[0]["user_map.weight"], made[2]["user_map.weight"])
+    assert not torch.equal(made[0]["codebook.shared"], made[2]["codebook.shared"])
 
 
 def test_a_state_depends_on_visible_events_up_to_its_own_position_alone() -> None:
@@ -240,6 +241,24 @@ def test_a_step_of_one_user_and_states_of_any_size_stay_finite() -> None:
         loss = torch.stack(list(terms.values())).sum()
         assert loss.isfinite()
         assert torch.autograd.grad(loss, plain)[0].isfinite().all()
+
+
+def test_users_who_have_much_in_common_do_not_end_with_one_prompt() -> None:
+    module, n_users = awake(), 200
+    common = 3.0 * drawn(DIM, seed=8)
+    histories = torch.randint(24, (n_users, 2), generator=torch.Generator().manual_seed(9))
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+
+    for step in range(300):
+        states = common + drawn(n_users, DIM, seed=100 + step)
+        terms = module.losses(make_step(states, drawn(24, DIM), histories))
+        (terms["quantization"] + terms["orthogonality"]).backward()  # type: ignore[no-untyped-call]  # as torch has it
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    with torch.no_grad():
+        nearest = module.chosen(common + drawn(2_000, DIM, seed=1)).float()
+    assert perplexity(nearest.sum(0)) > 0.8 * SMALL.n_prompts
 
 
 def test_a_model_with_it_learns_and_every_parameter_takes_part() -> None:
