@@ -7,11 +7,11 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 
 from export.demo import Steps, print_figures, run_steps
+from train.evaluation.origin import commit
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -25,13 +25,12 @@ def main() -> None:
     start = time.perf_counter()
     figures = run_steps(Steps(options.out), options.data, language_model=True)
     print_figures(figures, options.out)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     # The folder's place is this machine's business; its name and digest say which data it was.
     kept = {name: value for name, value in figures.items() if name != "data"}
     about = {
         "command": f"python -m benchmarks.main_job --data {options.data.name}",
         "seed": 0,
-        "commit": commit,
+        "commit": commit(),
         "date": time.strftime("%Y-%m-%d"),
         "seconds": round(time.perf_counter() - start, 1),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "python": platform.python_version()},

@@ -1,19 +1,13 @@
 """Where a bundle comes from, for people: what it was made of, with which tools, and how good its makers were."""
 
-import subprocess
-from pathlib import Path
-
 from edge_runtime import __version__
 from export.parts import tool_versions
 from train.data.dataset import Dataset
+from train.evaluation.origin import commit
 from train.student import Student
 
 FIGURES = {"ndcg@10": "ndcg10", "recall@5": "recall5", "recall@10": "recall10"}
 """Metrics that a bundle remembers, and their part of the key, such as ``student_ndcg10``."""
-
-# Whichever git a person has; --exclude=* leaves tags out, so that the commit itself is told.
-_GIT = ("git", "-C")
-_DESCRIBE = ("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
 
 
 def provenance(student: Student, dataset: Dataset) -> dict[str, str]:
@@ -29,22 +23,7 @@ def provenance(student: Student, dataset: Dataset) -> dict[str, str]:
     for who in ("teacher", "student"):
         headline = about.get("figures", {}).get(who, {}).get("history_excluded", {})
         told |= {f"{who}_{key}": f"{headline[name]:.6f}" for name, key in FIGURES.items() if name in headline}
-    commit = _commit()
-    if commit:
-        told["commit"] = commit
+    made_by = commit()
+    if made_by:
+        told["commit"] = made_by
     return told | {f"tool_{name}": found for name, found in tool_versions().items()}
-
-
-def _commit() -> str | None:
-    """Return the commit of this checkout, ``-dirty`` behind it where files were changed, or None outside of one."""
-    try:
-        done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
-            [*_GIT, str(Path(__file__).parent), *_DESCRIBE],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

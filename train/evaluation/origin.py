@@ -27,10 +27,11 @@ class Origin:
     @classmethod
     def of_this_process(cls) -> Self:
         """Return the command line of this process and the commit of its code."""
-        return cls(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), _commit())
+        return cls(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), commit())
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """Return the commit of this checkout, ``-dirty`` behind it where files were changed, or None outside of one."""
     try:
         done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
             [*_GIT, str(Path(__file__).parent), *_DESCRIBE], capture_output=True, text=True, timeout=30, check=True

@@ -1,0 +1,78 @@
+"""Writes docs/results.md from the suites' tables in benchmarks/results/: no figure on that page was typed.
+
+python -m benchmarks.results_page
+
+A table is what a suite printed:
+
+pocketrec evaluate --suite all --data beauty --out suites/beauty --json > benchmarks/results/suite-NAME.json
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from train.evaluation.suite_print import printed
+from train.evaluation.suite_table import SuiteTable
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "results.md"
+
+_HEAD = """# Results
+
+What the evaluation suites found on real data: every user's last event, ranked against the whole catalogue.
+Written by `python -m benchmarks.results_page` from [benchmarks/results/](../benchmarks/results); what a figure
+means is in [evaluation.md](evaluation.md). `—` was not run, or is nothing that this row has. Behind a gain stand
+its 95 % interval and p, a star where p is below 0.05; with one seed they are about that one training and say
+nothing of the seed.
+"""
+
+
+class Kept(SuiteTable, frozen=True, kw_only=True):
+    """A suite's table as it is kept: with the command that printed it."""
+
+    command: str
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(kept_tables()), "utf-8")
+    print(PAGE)
+
+
+def kept_tables() -> list[Kept]:
+    """Return the suites' tables in ``benchmarks/results/``, by file name."""
+    paths = sorted(RESULTS.glob("suite-*.json"))
+    return [msgspec.json.decode(path.read_bytes(), type=Kept) for path in paths]
+
+
+def page(tables: list[Kept]) -> str:
+    """Return the page as Markdown."""
+    parts = [_HEAD]
+    for table in tables:
+        parts.append(f"## {table.data_name}: {table.name} over {table.backbone}\n\n`{table.command}`\n")
+        parts += list(_sections(table))
+    return "\n".join(parts)
+
+
+def _sections(table: Kept) -> Iterator[str]:
+    for one in printed(table):
+        if one.row_count:
+            title, one.title = str(one.title), None
+            yield f"### {title}\n\n{_markdown(one)}"
+
+
+def _markdown(table: Table) -> str:
+    table.box = box.MARKDOWN
+    written = io.StringIO()
+    Console(file=written, width=2_000, color_system=None).print(table)
+    # Rich surrounds a table with spaces up to the console's width.
+    return "\n".join(line.strip() for line in written.getvalue().splitlines() if line.strip()) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The page of results says what the results say."""
+
+from benchmarks.results_page import PAGE, Kept, kept_tables, page
+from train.evaluation.significance import Spread
+from train.evaluation.suite_table import SuiteRow
+
+
+def row(label: str, ndcg: float | None) -> SuiteRow:
+    done = ndcg is not None
+    return SuiteRow(
+        label=label,
+        split="standard",
+        part_of=None,
+        missing=None,
+        n_seeds=1,
+        seeds=[0] if done else [],
+        epochs=[7] if done else [],
+        seconds=[61.0] if done else [],
+        commits=[],
+        figures={"all": {"ndcg@10": Spread(mean=ndcg, deviation=None, n_seeds=1)}} if ndcg is not None else {},
+        versus_alone={},
+        versus_whole=None,
+    )
+
+
+def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
+    table = Kept(
+        name="corec",
+        data_name="shop",
+        data_digest="ab",
+        backbone="sasrec",
+        n_users=None,
+        max_epochs=9,
+        rows=[row("backbone alone", 0.25), row("corec", None)],
+        command="pocketrec evaluate --suite corec",
+    )
+
+    lines = page([table]).splitlines()
+
+    assert "## shop: corec over sasrec" in lines
+    assert "`pocketrec evaluate --suite corec`" in lines
+    shown = next(line for line in lines if line.startswith("| backbone alone"))
+    assert [cell.strip() for cell in shown.strip("|").split("|")][:5] == [
+        "backbone alone",
+        "1 of 1",
+        "7",
+        "61",
+        "0.2500",
+    ]
+    empty = next(line for line in lines if line.startswith("| corec"))
+    assert {cell.strip() for cell in empty.strip("|").split("|")[2:]} == {"—"}
+
+
+def test_the_page_in_the_repository_is_that_of_the_results_in_it() -> None:
+    tables = kept_tables()
+
+    assert tables
+    assert PAGE.read_text("utf-8") == page(tables)
