@@ -82,14 +82,14 @@ class Ladder:
         self.refusals: list[Refusal] = []
         self.descend()
 
-    def encode(self, embeddings: Floats) -> Floats | None:
+    def encode(self, embeddings: Floats, small: SmallMatrices | None = None) -> Floats | None:
         """Return the state ``[d]`` after the events ``[l, d]``; None when no engine is left.
 
-        An engine that raises, or gives something that is not a finite state, is given up for good.
+        ``small`` takes the place of the bundle's own matrices where given. An engine that raises, or gives something that is not a finite state, is given up for good.
         """
         while self.engine is not None:
             try:
-                return self._checked(self.engine, embeddings)
+                return self._checked(self.engine, embeddings, small or self._small)
             except Exception as error:  # noqa: BLE001 - a library may raise anything; the reason is kept
                 self._refuse(self.engine, f"failed while it was working: {_in_words(error)}")
                 self.descend()
@@ -126,7 +126,7 @@ class Ladder:
         """
         errors, overlaps = [], []
         for rows, state, top in zip(self._golden.sequences, self._golden.states, self._golden.top_rows, strict=True):
-            found = self._checked(engine, self._codes.decode(rows))
+            found = self._checked(engine, self._codes.decode(rows), self._small)
             errors.append(float(np.abs(found - state).max()))
             overlaps.append(_share(top, best_rows(score_all(self._codes, found), TOP, rows)))
         result = SelfTest(max(errors), sum(overlaps) / len(overlaps), len(errors))
@@ -138,10 +138,10 @@ class Ladder:
             )
         return result
 
-    def _checked(self, engine: Engine, embeddings: Floats) -> Floats:
+    def _checked(self, engine: Engine, embeddings: Floats, small: SmallMatrices) -> Floats:
         """Return what the engine answers, if it is a finite state."""
         with np.errstate(all="ignore"):  # what overflows is caught below, and must not talk on stderr
-            state = engine.encode(embeddings, self._small)
+            state = engine.encode(embeddings, small)
         dim = self._folder.manifest.encoder.dim
         if state.shape != (dim,):
             raise EngineError(f"gave a state of shape {list(state.shape)}, expected [{dim}]")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.engines.ladder import LARGEST_STATE, Ladder
+from edge_runtime.engines.ladder import Ladder
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.learning.utility import FEWEST_EVENTS, MOST_EVENTS, knowledge_helps
 
@@ -32,11 +32,7 @@ class KnowledgeSwitch:
     def encode(self, sequence: Rows) -> Floats | None:
         """Return the state ``[dim]`` after catalogue rows, oldest first, at least one; None when no engine is left."""
         vectors = self._codes.decode(sequence)
-        if not self.helps(sequence):
-            plain = self._encode_without(vectors)
-            if plain is not None:
-                return plain
-        return self._ladder.encode(vectors)
+        return self._ladder.encode(vectors, None if self.helps(sequence) else self._without)
 
     def helps(self, sequence: Rows) -> bool:
         """Return whether knowledge is used after these rows."""
@@ -66,17 +62,5 @@ class KnowledgeSwitch:
             return known
         vectors = self._codes.decode(before)
         with_knowledge = self._ladder.encode(vectors)
-        without = self._encode_without(vectors)
+        without = self._ladder.encode(vectors, self._without)
         return None if with_knowledge is None or without is None else (without, with_knowledge)
-
-    def _encode_without(self, vectors: Floats) -> Floats | None:
-        """Return the state as if the bundle knew nothing; None where the engine fails, which the ladder will find."""
-        engine = self._ladder.engine
-        if engine is None:
-            return None
-        try:
-            state = engine.encode(vectors, self._without)
-        except Exception:  # noqa: BLE001 - a library may raise anything; the ladder's own call meets it and says why
-            return None
-        usable = state.shape == (self._without.knowledge.shape[1],) and bool((np.abs(state) < LARGEST_STATE).all())
-        return state.astype(np.float32, copy=False) if usable else None
