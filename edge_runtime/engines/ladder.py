@@ -85,7 +85,8 @@ class Ladder:
     def encode(self, embeddings: Floats, small: SmallMatrices | None = None) -> Floats | None:
         """Return the state ``[d]`` after the events ``[l, d]``; None when no engine is left.
 
-        ``small`` takes the place of the bundle's own matrices where given. An engine that raises, or gives something that is not a finite state, is given up for good.
+        ``small`` takes the place of the bundle's own matrices where given. An engine that raises, or gives something
+        that is not a finite state, is given up for good.
         """
         while self.engine is not None:
             try:
