@@ -23,8 +23,12 @@ def train(
     dim: Annotated[int, typer.Option(min=8, max=1024, help="Width of item vectors and states.")] = 64,
     backbone: Annotated[BackboneName, typer.Option(help="What encodes the sequence.")] = "sasrec",
     plugins: Annotated[
-        str, typer.Option(help=f"Any of {', '.join(sorted(PLUGINS))}, with commas between.", metavar="NAME,NAME")
-    ] = "",
+        str,
+        typer.Option(
+            help=f"Any of {', '.join(sorted(PLUGINS))}, with commas between; none is the backbone alone.",
+            metavar="NAME,NAME",
+        ),
+    ] = "llmrec",
     backbone_settings: Annotated[
         str, typer.Option(help="Settings other than the backbone's defaults, as JSON: '{\"hidden_share\": 0.6}'.")
     ] = "{}",
@@ -51,6 +55,8 @@ def train(
     power cut loses at most the epoch under way: run the same command with --resume.
 
     Example: pocketrec train --data my-shop --out runs/teacher
+
+    Example: pocketrec train --plugins none --data my-shop --out runs/sasrec
 
     Example: pocketrec train --backbone pinnerformer --plugins corec,coco,recfusion --data my-shop --out runs/full
     """
@@ -88,13 +94,13 @@ def train(
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:
-    """Return the plug-ins asked for, each with its settings.
+    """Return the plug-ins asked for, each with its settings; ``none`` is nobody's name.
 
     Raises:
         typer.BadParameter: a name is unknown or stands twice, or the settings are no JSON, for nobody, or not such as
             the plug-in takes.
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    wanted = [] if names.strip() == "none" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(PLUGINS))
     if unknown or len(set(wanted)) != len(wanted):
         raise typer.BadParameter(

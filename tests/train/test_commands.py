@@ -55,6 +55,11 @@ def test_plugins_come_in_the_order_in_which_they_are_applied() -> None:
     assert list(chosen.items()) == [("llmrec", {}), ("coco", {"n_prompts": 8})]
 
 
+@pytest.mark.parametrize("names", ["none", " none ", ""])
+def test_the_backbone_alone_can_be_asked_for(names: str) -> None:
+    assert chosen_plugins(names, "{}") == {}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "it has hidden_share")],

@@ -48,7 +48,7 @@ class RecFusionConfig:
     width: int = 64
     n_blocks: int = 1
     n_heads: int = 2
-    dropout: float = 0.0
+    dropout: float = 0.2
     modality_dropout: float = 0.1
     unified: bool = True
     gate: bool = True

@@ -19,7 +19,7 @@ from train.plugins.coco import CoCo, CoCoConfig, coco
 from train.plugins.plugin import Past, Plugin
 from train.plugins.prompt_codebook import perplexity
 
-SMALL = CoCoConfig(n_prompts=6)
+SMALL = CoCoConfig(n_prompts=6, dropout=0.0)
 
 
 def module_of(plugin: Plugin) -> CoCo:
@@ -241,6 +241,19 @@ def test_a_step_of_one_user_and_states_of_any_size_stay_finite() -> None:
         loss = torch.stack(list(terms.values())).sum()
         assert loss.isfinite()
         assert torch.autograd.grad(loss, plain)[0].isfinite().all()
+
+
+def test_what_knowledge_adds_is_dropped_while_training_alone() -> None:
+    states, whole = drawn(3, 9, DIM), awake()
+    module = awake(replace(SMALL, dropout=0.5))
+    module.load_state_dict(whole.state_dict())
+
+    added, expected = module.align(states, past()) - states, whole.align(states, past()) - states
+
+    dropped = added == 0.0
+    assert 0.2 < float(dropped.float().mean()) < 0.8
+    torch.testing.assert_close(added[~dropped], 2 * expected[~dropped], rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(module.eval().align(states, past()), whole.align(states, past()))
 
 
 def test_users_who_have_much_in_common_do_not_end_with_one_prompt() -> None:
