@@ -168,13 +168,13 @@ def distill(
     from train.codes import CodePlan
     from train.data.folder import read_folder
     from train.distill import describe_student, distill_model
-    from train.fit import FitConfig, batch_users_for
+    from train.fit import batch_users_for
     from train.runs import RunFolder
     from train.student_model import DistillConfig
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users_for(len(dataset.sequences))
-    config = DistillConfig(fit=FitConfig(seed=seed, max_epochs=10, patience=10, batch_users=batch))
+    config = DistillConfig.of(seed=seed, batch_users=batch)
     teacher, student, plan = RunFolder(run), RunFolder(out), CodePlan.for_items(len(dataset.catalogue))
     finished = student.claim(describe_student(dataset, teacher, plan, config), resume=resume)
     figures = student.figures() if finished else distill_model(dataset, teacher, plan, config, student)
