@@ -58,6 +58,7 @@ class CoRecConfig:
         refresh_every: epochs after which the clusters follow the item vectors.
         kl_weight: of the divergence from the prior, once annealed.
         kl_steps: training steps until then.
+        dropout: of what completion adds to states, while training.
     """
 
     contrast: bool = True
@@ -72,6 +73,7 @@ class CoRecConfig:
     refresh_every: int = 5
     kl_weight: float = 0.2
     kl_steps: int = 1000
+    dropout: float = 0.5
 
     def __post_init__(self) -> None:
         if not (self.contrast or self.reconstruction):
@@ -80,8 +82,8 @@ class CoRecConfig:
             raise ValueError(f"no weight may be below 0, got {asdict(self)}")
         if not self.temperature > 0.0:
             raise ValueError(f"temperature must be more than 0, got {self.temperature}")
-        if not 0.0 <= self.strength < 1.0:
-            raise ValueError(f"strength must be in [0, 1), got {self.strength}")
+        if not (0.0 <= self.strength < 1.0 and 0.0 <= self.dropout < 1.0):
+            raise ValueError(f"strength and dropout must be in [0, 1), got {self.strength} and {self.dropout}")
         if not self.false_negative_overlap > 0.0:
             raise ValueError(f"false_negative_overlap must be more than 0, got {self.false_negative_overlap}")
         if min(self.n_interests, self.refresh_every, self.kl_steps) < 1:
@@ -165,7 +167,8 @@ class CoRec(nn.Module):
         items = first_occurrences(past.rows, past.visible)
         interests = first_occurrences(self.clusters.label[past.rows], past.visible)
         weight = 2.0 - self._contrast_weight(items.cumsum(dim=1), interests.cumsum(dim=1))
-        return states + weight[:, -positions:, None] * self.completion.told(past, items, positions)
+        told = weight[:, -positions:, None] * self.completion.told(past, items, positions)
+        return states + F.dropout(told, self.config.dropout, self.training)
 
     def before_epoch(self, epoch: int, table: Tensor) -> None:
         """Let clusters and similar items follow the item vectors; at first they are those of co-occurrence."""

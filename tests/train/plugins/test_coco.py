@@ -325,7 +325,7 @@ def test_the_direction_of_a_prompt_among_states_is_where_users_fit_it_best() -> 
     [
         {"n_prompts": 0}, {"max_selected": 0}, {"window": 0}, {"threshold": 1.5}, {"temperature": 0.0},
         {"llm_budget": -1}, {"auxiliary_weight": -0.1}, {"orthogonality_weight": math.nan},
-        {"quantization_weight": -1.0},
+        {"quantization_weight": -1.0}, {"dropout": 1.0},
     ],
     ids=str,
 )  # fmt: skip

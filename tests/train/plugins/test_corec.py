@@ -23,7 +23,7 @@ from train.plugins.corec import CoRecConfig, corec
 from train.plugins.corec_users import batch_items, interest_counts
 from train.plugins.plugin import Probe
 
-SMALL = CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1)
+SMALL = CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1, dropout=0.0)
 
 
 def weights_after(config: CoRecConfig, epochs: int = 2) -> dict[str, Tensor]:
@@ -252,6 +252,7 @@ def test_completion_accuracy_is_measured_and_rises_with_training() -> None:
         {"temperature": 0.0},
         {"strength": 1.0},
         {"strength": -0.1},
+        {"dropout": 1.0},
         {"false_negative_overlap": 0.0},
         {"n_interests": 0},
         {"refresh_every": 0},
