@@ -29,6 +29,8 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
         data_name="shop",
         data_digest="ab",
         backbone="sasrec",
+        text="hashed",
+        image="colour",
         n_users=None,
         max_epochs=9,
         rows=[row("backbone alone", 0.25), row("corec", None)],
@@ -37,7 +39,7 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
 
     lines = page([table]).splitlines()
 
-    assert "## shop: corec over sasrec" in lines
+    assert "## shop: corec over sasrec, text hashed" in lines
     assert "`pocketrec evaluate --suite corec`" in lines
     shown = next(line for line in lines if line.startswith("| backbone alone"))
     assert [cell.strip() for cell in shown.strip("|").split("|")][:5] == [

@@ -42,7 +42,8 @@ def printed(table: SuiteTable) -> Iterator[Table]:
 def _accuracy(table: SuiteTable) -> Table:
     users = "all users" if table.n_users is None else f"{table.n_users:,} users"
     shown = Table(
-        title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, at most {table.max_epochs} epochs"
+        title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, text {table.text}, "
+        f"at most {table.max_epochs} epochs"
     )
     columns = ("variant", "seeds", "epochs", "s", "NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
     _columns(shown, columns)

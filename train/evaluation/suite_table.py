@@ -56,6 +56,8 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
         data_name: of the data's folder.
         data_digest: SHA-256 of the data.
         backbone: under every plug-in.
+        text: what describes texts.
+        image: what describes pictures.
         n_users: size of the sample; None for all.
         max_epochs: of each training.
         rows: in the order in which they are read.
@@ -65,6 +67,8 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
     data_name: str
     data_digest: str
     backbone: str
+    text: str
+    image: str
     n_users: int | None
     max_epochs: int
     rows: list[SuiteRow]
@@ -112,6 +116,8 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
         data_name=dataset.name,
         data_digest=dataset.digest,
         backbone=options.backbone,
+        text=options.extractors.text,
+        image=options.extractors.image,
         n_users=options.n_users,
         max_epochs=options.max_epochs,
         rows=rows,
