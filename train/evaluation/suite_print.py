@@ -24,8 +24,10 @@ _LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
 def printed(table: SuiteTable) -> Iterator[Table]:
     """Yield the tables of a suite: accuracy, scenarios, newcomers, noise, new items, lists, feedback, plug-ins' own."""
     yield _accuracy(table)
-    # A row that cannot be run is told of once.
-    table = msgspec.structs.replace(table, rows=[row for row in table.rows if row.missing is None])
+    # A row that was not run is told of once.
+    table = msgspec.structs.replace(table, rows=[row for row in table.rows if row.seeds])
+    if not table.rows:
+        return
     yield _gains(table, "NDCG@10 by scenario", _SCENARIOS)
     yield _gains(table, "NDCG@10 of newcomers: histories cut to the newest 1, 2, 3 events", _NEWCOMERS)
     yield _retention(table)
