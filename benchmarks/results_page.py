@@ -54,7 +54,9 @@ def page(tables: list[Kept]) -> str:
     """Return the page as Markdown."""
     parts = [_HEAD]
     for table in tables:
-        parts.append(f"## {table.data_name}: {table.name} over {table.backbone}, text {table.text}\n\n`{table.command}`\n")
+        parts.append(
+            f"## {table.data_name}: {table.name} over {table.backbone}, text {table.text}\n\n`{table.command}`\n"
+        )
         parts += list(_sections(table))
     return "\n".join(parts)
 
