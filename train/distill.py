@@ -79,9 +79,15 @@ def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: D
     """Return what ``run.json`` says, after checking that the teacher was trained on this very data.
 
     Raises:
-        RunError: the teacher saw other data, or is not finished.
+        RunError: the teacher saw other data, or a part of it only, or is not finished.
     """
     check_same_data(run, dataset)
+    split = run.about().get("split", {}).get("split", "standard")
+    if split != "standard":
+        raise RunError(
+            f"{run.path}: was trained on the split '{split}' of an evaluation suite, which lacks a part of the data; "
+            "expected a model of everything. Train one with `pocketrec train`."
+        )
     return {
         "kind": "student",
         "data_digest": dataset.digest,
@@ -96,19 +102,13 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
     """Refuse a run that was made from other data.
 
     Raises:
-        RunError: digests differ, it was trained on a part of the data only, or it is not finished.
+        RunError: digests differ, or the run is not finished.
     """
     found = run.about().get("data_digest")
     if found != dataset.digest:
         raise RunError(
             f"{run.path}: was trained on data with the digest {str(found)[:12]}…, but {dataset.path} has "
             f"{dataset.digest[:12]}…. Give the folder that it was trained on, or train again."
-        )
-    split = run.about().get("split", {}).get("split", "standard")
-    if split != "standard":
-        raise RunError(
-            f"{run.path}: was trained on the split '{split}' of an evaluation suite, which lacks a part of the data; "
-            "expected a model of everything. Train one with `pocketrec train`."
         )
     if not run.finished:
         raise RunError(
