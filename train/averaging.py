@@ -2,7 +2,7 @@
 
 Steps of a constant size jump around the minimum; their mean lies closer to it (Polyak and Juditsky 1992, "Acceleration
 of stochastic approximation by averaging"; the exponential form is that of Kingma and Ba 2014, section 7.2). On Beauty
-it is worth 1 to 3 % of NDCG@10 and costs under 1 % of a step.
+it was worth 1.7 % of validation NDCG@10 (ADR 0012).
 """
 
 from collections.abc import Iterator, Mapping
