@@ -18,7 +18,8 @@ from torch.utils.data import Sampler
 Rows = NDArray[np.int32]
 
 # A batch is cut where lengths pass these: finer cuts save less padding than one more pass through the encoder costs.
-GROUP_LENGTHS = (6, 12, 24)
+# On an accelerator, where each pass costs the same whatever its size, it is not cut at all.
+_GROUP_LENGTHS = (6, 12, 24)
 
 
 class Group(NamedTuple):
@@ -71,9 +72,14 @@ class RandomBatches(Sampler[list[int]]):
             yield [int(user) for user in order[start : start + self._batch_users]]
 
 
-def training_batch(histories: Sequence[Rows]) -> Batch:
-    """Return inputs and the event that followed each of them, in groups of similar length."""
-    bounds = np.searchsorted(GROUP_LENGTHS, [len(rows) - 1 for rows in histories])
+def group_lengths(device: torch.device) -> tuple[int, ...]:
+    """Return the lengths after which a batch is cut into groups where models work on ``device``."""
+    return _GROUP_LENGTHS if device.type == "cpu" else ()
+
+
+def training_batch(histories: Sequence[Rows], cuts: Sequence[int] = _GROUP_LENGTHS) -> Batch:
+    """Return inputs and the event that followed each of them, in groups of similar length, cut after ``cuts``."""
+    bounds = np.searchsorted(cuts, [len(rows) - 1 for rows in histories])
     groups = ([rows for rows, bound in zip(histories, bounds, strict=True) if bound == b] for b in np.unique(bounds))
     return [_group(group) for group in groups]
 

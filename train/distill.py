@@ -42,7 +42,7 @@ def distill_model(
     counts = item_counts(list(split.train), len(dataset.catalogue))
     seed = config.fit.seed
     torch.manual_seed(seed)
-    table = CodedTable(teacher.eval().item_vectors(), plan, plan.tiers_of(counts), seed)
+    table = CodedTable(teacher.item_vectors().cpu(), plan, plan.tiers_of(counts), seed)
     student = StudentModel(teacher, table, teacher_knowledge(teacher, split, seed), config)
 
     sequences = TrainingSequences(list(split.train), teacher.max_length)
@@ -172,4 +172,7 @@ def _prompts(knowledge: Knowledge | None, dim: int, random: np.random.Generator)
     if knowledge is None:
         prompts = random.normal(size=(N_PROMPTS, dim)).astype(np.float32)
         return {"prompts": prompts, "knowledge": np.zeros_like(prompts)}
-    return {"prompts": knowledge.prompts.detach().numpy(), "knowledge": knowledge.rows.detach().numpy()}
+    return {
+        name: part.detach().cpu().numpy()
+        for name, part in zip(("prompts", "knowledge"), knowledge.parameters(), strict=True)
+    }

@@ -4,9 +4,9 @@ A run killed at any time and resumed gives the same weights as one that was left
 from the seed and its own number.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from train.averaging import WeightAverage
-from train.batches import Batch, RandomBatches, TrainingSequences, training_batch
+from train.batches import Batch, RandomBatches, TrainingSequences, group_lengths, training_batch
 from train.progress import EpochProgress
 from train.runs import RunFolder
 
@@ -102,7 +102,9 @@ def fit(
     """
     accelerator = Accelerator()
     sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
-    loader = DataLoader(sequences, batch_sampler=sampler, collate_fn=training_batch)
+    loader = DataLoader(
+        sequences, batch_sampler=sampler, collate_fn=partial(training_batch, cuts=group_lengths(accelerator.device))
+    )
     fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
     average = WeightAverage(model, average_epochs * len(sampler))
     progress = _resume(model, optimizer, average, run)
@@ -156,7 +158,7 @@ def _epoch(
 ) -> dict[str, float]:
     """Take one step a batch; return the mean of the loss and of each of its terms."""
     model.train()
-    total: Counter[str] = Counter()
+    total: dict[str, Tensor] = {}
     n = 0
     for step, batch in enumerate(batches):
         hook(step)
@@ -167,10 +169,12 @@ def _epoch(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.follow()
-        total.update({"loss": float(loss.detach())} | {name: float(term.detach()) for name, term in terms.items()})
+        # Not read before the epoch's end: a read would wait for the accelerator.
+        for name, term in ({"loss": loss} | terms).items():
+            total[name] = total.get(name, 0.0) + term.detach()
         n += 1
         bar.step()
-    return {name: value / n for name, value in total.items()}
+    return {name: float(value) / n for name, value in total.items()}
 
 
 def _note(progress: _Progress, terms: dict[str, float], score: float, seconds: float) -> bool:

@@ -9,6 +9,7 @@ from edge_runtime.errors import DataError
 from train.batches import TrainingSequences
 from train.data.dataset import Dataset
 from train.data.split import Split, leave_one_out
+from train.device import best_device
 from train.fit import fit
 from train.model import Model
 from train.ranker import validation_score
@@ -69,7 +70,7 @@ def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
 
 
 def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> Model:
-    """Return the trained model of a run, in evaluation mode.
+    """Return the trained model of a run, in evaluation mode, on the accelerator where there is one.
 
     Args:
         run: a finished one, or one with an epoch at least.
@@ -82,4 +83,4 @@ def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> 
     split = split or leave_one_out(dataset.sequences)
     model = compose(dataset, split.train, read_config(run.about()["config"]))
     model.load_state_dict(run.load_best())
-    return model.eval()
+    return model.to(best_device()).eval()

@@ -40,14 +40,15 @@ def validation_score(model: Ranker, split: Split) -> float:
     return float(np.mean(ndcg(rank_split(model, split.valid).excluded, 10)))
 
 
-def rank_split(model: Ranker, targets: Targets) -> Ranked:
-    """Rank the targets among the whole catalogue."""
+def rank_split(model: Ranker, targets: Targets, candidates: NDArray[np.bool_] | None = None) -> Ranked:
+    """Rank the targets among the candidates, bool ``[n_items]``, or the whole catalogue."""
     histories = [targets.history(index) for index in range(len(targets))]
     with torch.inference_mode():
         was_training = model.training
         model.train(False)
         table = model.item_vectors()
-        ranked = rank_targets(scorer(model, table, histories), histories, targets.rows, len(table))
+        score = scorer(model, table, histories)
+        ranked = rank_targets(score, histories, targets.rows, len(table), candidates=candidates)
         model.train(was_training)
     return ranked
 
@@ -55,10 +56,9 @@ def rank_split(model: Ranker, targets: Targets) -> Ranked:
 def scorer(model: Ranker, table: Tensor, histories: Sequence[Rows]) -> Score:
     """Return a function from user numbers to scores of all items, ``[users, n_items]``; call it in inference mode."""
 
-    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+    def score(users: NDArray[np.int64]) -> Tensor:
         rows, mask = pad([histories[user][-model.max_length :] for user in users])
         states = model.user_states(rows.to(table.device), mask.to(table.device), table)
-        scores: NDArray[np.float32] = (states @ table.T).cpu().numpy()
-        return scores
+        return states @ table.T
 
     return score

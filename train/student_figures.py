@@ -35,7 +35,7 @@ def _knowledge_figures(student: StudentModel, targets: Targets) -> dict[str, flo
 
     def score(states: Tensor) -> float:
         ranked = rank_targets(
-            lambda users: (states[torch.from_numpy(users)] @ table.T).numpy(),
+            lambda users: states[torch.from_numpy(users).to(states.device)] @ table.T,
             [targets.history(index) for index in range(len(targets))],
             targets.rows,
             len(table),

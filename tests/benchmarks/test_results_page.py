@@ -16,6 +16,7 @@ def row(label: str, ndcg: float | None) -> SuiteRow:
         seeds=[0] if done else [],
         epochs=[7] if done else [],
         seconds=[61.0] if done else [],
+        devices=["CPU, 2 threads"] if done else [],
         commits=[],
         figures={"all": {"ndcg@10": Spread(mean=ndcg, deviation=None, n_seeds=1)}} if ndcg is not None else {},
         versus_alone={},
@@ -42,11 +43,12 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
     assert "## shop: corec over sasrec, text hashed" in lines
     assert "`pocketrec evaluate --suite corec`" in lines
     shown = next(line for line in lines if line.startswith("| backbone alone"))
-    assert [cell.strip() for cell in shown.strip("|").split("|")][:5] == [
+    assert [cell.strip() for cell in shown.strip("|").split("|")][:6] == [
         "backbone alone",
         "1 of 1",
         "7",
         "61",
+        "CPU, 2 threads",
         "0.2500",
     ]
     empty = next(line for line in lines if line.startswith("| corec"))

@@ -154,6 +154,16 @@ def test_whole_histories_hold_the_last_target_too() -> None:
     ]
 
 
+def test_a_batch_loses_as_much_in_one_group_as_cut_by_length() -> None:
+    model, sequences = composed(config_of("sasrec", ()))
+    histories = [sequences[index] for index in range(24)]
+
+    cut, whole = training_batch(histories, cuts=(3, 5)), training_batch(histories, cuts=())
+
+    assert (len(cut), len(whole)) == (3, 1)
+    assert float(model.eval()(cut)["next"]) == pytest.approx(float(model(whole)["next"]), rel=1e-5)
+
+
 def test_the_newest_state_of_a_user_is_the_last_one_of_those_asked() -> None:
     nothing = torch.zeros(6, 1)
     users = torch.tensor([2, 2, 0, 0, 0, 3])

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
+from train.device import device_name
 from train.evaluation.ground import ground_of
 from train.evaluation.measure import Figures, Measured, measure, plugin_figures
 from train.evaluation.origin import Origin
@@ -59,6 +60,7 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
         name: of the cell.
         command: that finished it.
         commit: of the code, where known.
+        device: that it was trained on; seconds are of this one.
         data_name: of the data's folder.
         data_digest: SHA-256 of the data.
         seed: of the training.
@@ -75,6 +77,7 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     command: str
     commit: str | None
+    device: str
     data_name: str
     data_digest: str
     seed: int
@@ -126,6 +129,7 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
         name=cell.name,
         command=origin.command,
         commit=origin.commit,
+        device=device_name(),
         data_name=dataset.name,
         data_digest=dataset.digest,
         seed=cell.seed,

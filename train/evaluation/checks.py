@@ -62,12 +62,13 @@ def check_permutation(model: Ranker, targets: Targets, *, seed: int) -> Verdict:
     """
     plain = rank_split(model, targets)
     with torch.inference_mode():
-        n_items = len(model.item_vectors())
+        table = model.item_vectors()
+    n_items = len(table)
     old_row = np.random.default_rng(seed).permutation(n_items)
     new_row = np.argsort(old_row).astype(np.int32)
     histories = [new_row[rows] for rows in histories_of(targets)]
     renamed = Targets(targets.users, new_row[targets.rows], targets.sequences, targets.n_held_out)
-    permuted = rank_split(_Renamed(model, old_row), with_histories(renamed, histories))
+    permuted = rank_split(_Renamed(model, old_row, table.device), with_histories(renamed, histories))
     same = float(np.mean(plain.excluded == permuted.excluded))
     before, after = float(ndcg(plain.excluded, 10).mean()), float(ndcg(permuted.excluded, 10).mean())
     return Verdict(
@@ -135,10 +136,10 @@ def check_leaks(derived: Derived) -> Verdict:
 class _Renamed:
     """A model whose items have other rows; row ``r`` of it is row ``old_row[r]`` of the model."""
 
-    def __init__(self, model: Ranker, old_row: IntArray) -> None:
+    def __init__(self, model: Ranker, old_row: IntArray, device: torch.device) -> None:
         self._model = model
-        self._old_row = torch.from_numpy(old_row)
-        self._new_row = torch.from_numpy(np.argsort(old_row))
+        self._old_row = torch.from_numpy(old_row).to(device)
+        self._new_row = torch.from_numpy(np.argsort(old_row)).to(device)
         self.training = model.training
         self.max_length = model.max_length
 

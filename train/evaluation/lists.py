@@ -14,7 +14,7 @@ from train.data.sequences import RowArray
 from train.data.split import Targets
 from train.evaluation.histories import histories_of
 from train.evaluation.interests import Interests
-from train.evaluation.ranking import BATCH_USERS, Score
+from train.evaluation.ranking import BATCH_USERS, Score, mark_seen
 from train.ranker import Ranker, scorer
 
 # Instead of a row, where a list is shorter than k: the catalogue ran out.
@@ -53,9 +53,9 @@ def top_lists(score: Score, histories: Sequence[RowArray], n_items: int, k: int)
     kept = min(k, n_items)
     for start in range(0, len(histories), BATCH_USERS):
         users = np.arange(start, min(start + BATCH_USERS, len(histories)))
-        scores = score(users)
-        for place, history in enumerate(histories[start : start + BATCH_USERS]):
-            scores[place, history] = -np.inf
+        made = torch.as_tensor(score(users))
+        mark_seen(made, histories[start : start + BATCH_USERS])
+        scores: NDArray[np.float32] = made.cpu().numpy()
         best = _best(scores, kept)
         values[users, :kept] = np.take_along_axis(scores, best, axis=1)
         lists[users, :kept] = np.where(np.isfinite(values[users, :kept]), best, NOTHING)

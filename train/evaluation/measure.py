@@ -20,12 +20,12 @@ from train.evaluation.feedback import feedback_figures
 from train.evaluation.histories import cut_histories, histories_of, insert_noise, only
 from train.evaluation.interests import Interests
 from train.evaluation.lists import Vectors, list_figures, model_lists
-from train.evaluation.ranking import Ranked, metrics, rank_targets, summary
+from train.evaluation.ranking import Ranked, metrics, summary
 from train.evaluation.scenarios import scenarios
 from train.evaluation.splits import Derived
 from train.model import Model
 from train.plugins.plugin import Probe
-from train.ranker import Ranker, scorer
+from train.ranker import Ranker, rank_split
 
 NOISE_SHARES = (0.1, 0.2, 0.3)
 NEWCOMER_EVENTS = (1, 2, 3)
@@ -62,7 +62,7 @@ def measure(model: Ranker, derived: Derived, vectors: Vectors, interests: Intere
     """
     found = Measured({}, {}, {})
     split, n_items = derived.split, len(vectors)
-    ranked = rank(model, split.test)
+    ranked = rank_split(model, split.test)
     whole = summary(ranked)
     for name, mask in scenarios(split, n_items, interests).items():
         _note(found, name, split.test.users[mask], ranked.among(mask))
@@ -71,10 +71,10 @@ def measure(model: Ranker, derived: Derived, vectors: Vectors, interests: Intere
     if derived.new_items is not None:
         _note_new_items(found, model, split.test, ranked, derived.new_items)
     for n_events in NEWCOMER_EVENTS:
-        cut = rank(model, cut_histories(split.test, n_events))
+        cut = rank_split(model, cut_histories(split.test, n_events))
         _note(found, f"newcomer {n_events}", split.test.users, cut)
     for share in NOISE_SHARES:
-        noisy = rank(model, insert_noise(split.test, share, n_items, seed=_NOISE_SEED))
+        noisy = rank_split(model, insert_noise(split.test, share, n_items, seed=_NOISE_SEED))
         _note(found, f"noise {share:.0%}", split.test.users, noisy)
         _note_retention(found.figures[f"noise {share:.0%}"], found.figures["all"])
     lists, _ = model_lists(model, split.test, LIST_LENGTH)
@@ -96,19 +96,6 @@ def plugin_figures(model: Model, targets: Targets) -> Figures:
         }
         model.train(was_training)
     return found
-
-
-def rank(model: Ranker, targets: Targets, candidates: NDArray[np.bool_] | None = None) -> Ranked:
-    """Rank the targets among the candidates, bool ``[n_items]``, or the whole catalogue."""
-    histories = histories_of(targets)
-    with torch.inference_mode():
-        was_training = model.training
-        model.train(False)
-        table = model.item_vectors()
-        score = scorer(model, table, histories)
-        ranked = rank_targets(score, histories, targets.rows, len(table), candidates=candidates)
-        model.train(was_training)
-    return ranked
 
 
 def _probe(model: Model, targets: Targets) -> Probe:
@@ -137,7 +124,7 @@ def _note_new_items(
     _note(found, "new item", targets.users[asked], ranked.among(asked))
     _note(found, "old item", targets.users[~asked], ranked.among(~asked))
     if asked.any():
-        among = rank(model, only(targets, asked), new_items)
+        among = rank_split(model, only(targets, asked), new_items)
         _note(found, "new item, among new", targets.users[asked], among)
 
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 BATCH_USERS = 512
 
 Ranks = NDArray[np.int64]
-Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+# On whatever device scores are made, so that ranks are made there too.
+Score = Callable[[NDArray[np.int64]], Tensor | NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +69,24 @@ def rank_targets(
         raise ValueError("expected every target to be among the candidates, found one that is not")
     ranked = Ranked(*(np.empty(len(targets), dtype=np.int64) for _ in range(3)))
     for users in _batches(histories):
-        scores = score(users)
+        scores = torch.as_tensor(score(users))
         if scores.shape != (len(users), n_items):
-            raise ValueError(f"expected scores of shape {(len(users), n_items)}, got {scores.shape}")
+            raise ValueError(f"expected scores of shape {(len(users), n_items)}, got {tuple(scores.shape)}")
         if candidates is not None:
-            scores[:, ~candidates] = -np.inf
-        rows = np.arange(len(users))
-        wanted = targets[users]
-        ranked.included[users], _ = _rank(scores, rows, wanted)
-        seen_row = np.repeat(rows, [len(histories[user]) for user in users])
-        seen = np.concatenate([histories[user] for user in users])
-        scores[seen_row, seen] = -np.inf
-        ranked.excluded[users], ranked.tied[users] = _rank(scores, rows, wanted)
+            scores[:, torch.from_numpy(~candidates).to(scores.device)] = -torch.inf
+        wanted = torch.from_numpy(targets[users].astype(np.int64)).to(scores.device)
+        ranked.included[users], _ = _rank(scores, wanted)
+        mark_seen(scores, [histories[user] for user in users])
+        ranked.excluded[users], ranked.tied[users] = _rank(scores, wanted)
     return ranked
+
+
+def mark_seen(scores: Tensor, histories: Sequence[NDArray[np.int32]]) -> None:
+    """Set the scores ``[users, n_items]`` of what each user has had to minus infinity, in place."""
+    user = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+    seen = np.concatenate([*histories, np.empty(0, np.int32)]).astype(np.int64)
+    places = torch.from_numpy(np.stack((user, seen))).to(scores.device)
+    scores[places[0], places[1]] = -torch.inf
 
 
 def metrics(ranks: Ranks) -> dict[str, float]:
@@ -113,13 +121,14 @@ def summary(ranked: Ranked) -> dict[str, Any]:
     }
 
 
-def _rank(scores: NDArray[np.float32], rows: NDArray[np.int64], wanted: NDArray[np.int32]) -> tuple[Ranks, Ranks]:
+def _rank(scores: Tensor, wanted: Tensor) -> tuple[Ranks, Ranks]:
     """Return ranks with ties against us, and the number of ties. A score of minus infinity ranks last of all."""
-    own = scores[rows, wanted][:, None]
-    better = np.count_nonzero(scores > own, axis=1)
-    tied = np.count_nonzero(scores == own, axis=1) - 1
-    shown = np.isfinite(own[:, 0])
-    return np.where(shown, better + tied, scores.shape[1] - 1), np.where(shown, tied, 0)
+    own = scores.gather(1, wanted[:, None])
+    better = (scores > own).sum(dim=1)
+    tied = (scores == own).sum(dim=1) - 1
+    shown = own[:, 0].isfinite()
+    ranks = torch.where(shown, better + tied, scores.shape[1] - 1)
+    return ranks.cpu().numpy(), torch.where(shown, tied, 0).cpu().numpy()
 
 
 def _batches(histories: Sequence[NDArray[np.int32]]) -> Iterator[NDArray[np.int64]]:

@@ -28,9 +28,8 @@ def retrieval_ranks(queries: Tensor, candidates: Tensor) -> Ranks:
     queries, candidates = directions(queries.detach()), directions(candidates.detach())
     nothing = np.empty(0, dtype=np.int32)
 
-    def score(asking: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = (queries[torch.from_numpy(asking)] @ candidates.T).cpu().numpy()
-        return scores
+    def score(asking: NDArray[np.int64]) -> Tensor:
+        return queries[torch.from_numpy(asking).to(queries.device)] @ candidates.T
 
     targets = np.arange(len(queries), dtype=np.int32)
     return rank_targets(score, [nothing] * len(queries), targets, len(candidates)).excluded

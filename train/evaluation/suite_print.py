@@ -47,7 +47,20 @@ def _accuracy(table: SuiteTable) -> Table:
         title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, text {table.text}, "
         f"at most {table.max_epochs} epochs"
     )
-    columns = ("variant", "seeds", "epochs", "s", "NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
+    columns = (
+        "variant",
+        "seeds",
+        "epochs",
+        "s",
+        "on",
+        "NDCG@10",
+        "N@5",
+        "R@5",
+        "R@10",
+        "not excl.",
+        "vs alone",
+        "vs whole",
+    )
     _columns(shown, columns)
     for row in table.rows:
         figures = row.figures.get("all", {})
@@ -56,6 +69,7 @@ def _accuracy(table: SuiteTable) -> Table:
             f"{len(row.seeds)} of {row.n_seeds}",
             ", ".join(map(str, row.epochs)) or EMPTY,
             ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
+            "; ".join(row.devices) or EMPTY,
             *(_value(figures.get(name)) for name in ("ndcg@10", "ndcg@5", "recall@5", "recall@10")),
             _value(row.figures.get("history included", {}).get("ndcg@10")),
             _gain(row.versus_alone.get("all"), interval=True),

@@ -28,6 +28,7 @@ class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
         seeds: of the finished ones; a row without any is empty.
         epochs: trained by each of them.
         seconds: each training took.
+        devices: that they were trained on, each once.
         commits: of the code that finished them, each once.
         figures: section to name to mean and deviation over seeds.
         versus_alone: gain in NDCG@10 over the backbone alone on the same split, by section.
@@ -42,6 +43,7 @@ class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
     seeds: list[int]
     epochs: list[int]
     seconds: list[float]
+    devices: list[str]
     commits: list[str]
     figures: dict[str, dict[str, Spread]]
     versus_alone: dict[str, Comparison]
@@ -105,6 +107,7 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
                 seeds=[cell.result.seed for cell in ours],
                 epochs=[cell.result.epochs for cell in ours],
                 seconds=[cell.result.seconds for cell in ours],
+                devices=sorted({cell.result.device for cell in ours}),
                 commits=sorted({cell.result.commit for cell in ours if cell.result.commit is not None}),
                 figures=_figures([cell.result for cell in ours]),
                 versus_alone=_versus(ours, alone),

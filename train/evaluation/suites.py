@@ -89,8 +89,9 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
         case "all":
             each = [variant for suite in SUITES if suite != "all" for variant in variants(suite, options)]
             # Together in the order in which the model applies them.
+            content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
             together = Variant(label="all five", plugins={plugin: {} for plugin in PLUGINS})
-            return _distinct([*each, together])
+            return _distinct([*each, content, together])
 
 
 def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
@@ -198,9 +199,11 @@ def _seeded(config: TrainConfig, seed: int) -> TrainConfig:
 
 
 def _folder(variant: Variant, options: SuiteOptions) -> str:
-    """Return a variant's folder: the same for suites that share it, another for other users or backbones."""
+    """Return a variant's folder: the same for suites that share it, another for other users, models or texts."""
     users = "all-users" if options.n_users is None else f"{options.n_users}-users"
-    return "/".join("".join(_plain(part)) for part in (users, options.backbone, variant.split, variant.label))
+    extractors = f"{options.extractors.text}-{options.extractors.image}"
+    parts = (users, extractors, options.backbone, variant.split, variant.label)
+    return "/".join("".join(_plain(part)) for part in parts)
 
 
 def _plain(name: str) -> Iterator[str]:

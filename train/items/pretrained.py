@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import torch
 
 from edge_runtime.errors import DataError
+from train.device import best_device
 from train.items.digests import MODEL_FILES, folder_digest
 
 
@@ -64,7 +65,7 @@ def load_model(folder: Path) -> torch.nn.Module:
             "model. Fetch it again, or give another one."
         )
     frozen: torch.nn.Module = model.eval().requires_grad_(False)
-    return frozen.to("cuda" if torch.cuda.is_available() else "cpu")
+    return frozen.to(best_device())
 
 
 def load(kind: PretrainedClass, folder: Path, **settings: object) -> Any:  # noqa: ANN401 - transformers has no types

@@ -76,9 +76,11 @@ def full_cross_entropy(
 
 
 def fast_product_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the processor has instructions for it, else float32 (emulation is slower than float32)."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    """Return bfloat16 where the processor has instructions for it, else float32 (emulation is slower than float32).
+
+    On an accelerator float32 too: there small kernels take the time, not products, and figures stay those of a
+    processor.
+    """
     if device.type == "cpu":
         able = torch.cpu.get_capabilities()
         return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32

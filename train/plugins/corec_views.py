@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from train.batches import GROUP_LENGTHS
+from train.batches import group_lengths
 
 
 def augmented(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
@@ -91,7 +91,7 @@ def encode_by_length(encode: Callable[[Tensor, Tensor], Tensor], rows: Tensor, m
         mask: see above.
     """
     length = mask.sum(dim=1)
-    group = torch.bucketize(length, torch.tensor(GROUP_LENGTHS, device=mask.device))
+    group = torch.bucketize(length, torch.tensor(group_lengths(mask.device), device=mask.device))
     members, states = [], []
     for bound in torch.unique(group):
         member = (group == bound).nonzero()[:, 0]

@@ -108,9 +108,8 @@ def ranking_figures(fusion: Fusion, probe: Probe) -> dict[str, float]:
 
 
 def _ranks(states: Tensor, table: Tensor, probe: Probe) -> Ranks:
-    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = (states[torch.from_numpy(users)] @ table.T).cpu().numpy()
-        return scores
+    def score(users: NDArray[np.int64]) -> Tensor:
+        return states[torch.from_numpy(users).to(states.device)] @ table.T
 
     return rank_targets(score, probe.histories, probe.targets, len(table)).excluded
 

@@ -49,9 +49,8 @@ def _retrieval(users: Tensor, items: Tensor, probe: Probe) -> Mapping[str, float
     """Return the figures of directions ``[U, dim]`` and ``[n_items, dim]``."""
     wanted = items[torch.from_numpy(probe.targets.astype(np.int64)).to(items.device)]
 
-    def score(index: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = (users[torch.from_numpy(index).to(users.device)] @ items.T).cpu().numpy()
-        return scores
+    def score(index: NDArray[np.int64]) -> Tensor:
+        return users[torch.from_numpy(index).to(users.device)] @ items.T
 
     ranked = rank_targets(score, probe.histories, probe.targets, len(items))
     return {

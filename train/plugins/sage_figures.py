@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from train.batches import pad
 from train.evaluation.lists import NOTHING, Lists, Vectors, coverage, intra_list_distance, top_lists
@@ -46,11 +47,10 @@ def list_redundancy(lists: Lists, text: Vectors) -> NDArray[np.float64]:
 
 
 def _lists(probe: Probe, k: int) -> Lists:
-    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+    def score(users: NDArray[np.int64]) -> Tensor:
         rows, mask = pad([probe.histories[user] for user in users])
         states = probe.user_states(rows.to(probe.table.device), mask.to(probe.table.device))
-        scores: NDArray[np.float32] = (states @ probe.table.T).cpu().numpy()
-        return scores
+        return states @ probe.table.T
 
     lists, _ = top_lists(score, probe.histories, len(probe.table), k)
     return lists

@@ -1,0 +1,18 @@
+"""Where models work: the accelerator that training uses, or the processor where there is none."""
+
+import torch
+from accelerate import PartialState
+
+
+def best_device() -> torch.device:
+    """Return the device that Hugging Face Accelerate gives this process."""
+    device: torch.device = PartialState().device
+    return device
+
+
+def device_name() -> str:
+    """Return what a person calls that device, such as ``NVIDIA H200`` or ``CPU, 2 threads``."""
+    device = best_device()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type.upper()
