@@ -34,6 +34,7 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
         image="colour",
         n_users=None,
         max_epochs=9,
+        floors={},
         rows=[row("backbone alone", 0.25), row("corec", None)],
         command="pocketrec evaluate --suite corec",
     )

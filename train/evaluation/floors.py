@@ -23,6 +23,8 @@ DECAY = 0.4
 # Popularity decides only where nothing else does.
 _TIE_BREAK = 1e-4
 
+MOST_POPULAR_NEW = "most popular among new"
+
 
 def popularity(rows: RowArray, n_items: int) -> Score:
     """Score each item by how often it occurs in ``rows``, for everybody alike.
@@ -145,10 +147,11 @@ def floor_figures(
             if mask.any()
         }
         found[name]["history included"] = metrics(ranked.included)
-    return found | _among_new(derived, vectors)
+    return found | among_new(derived, vectors)
 
 
-def _among_new(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
+def among_new(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of the floors among new items, as :func:`floor_figures` does; none where no item is new."""
     if derived.new_items is None or derived.withheld is None:
         return {}
     asked = only(derived.split.test, derived.new_items[derived.split.test.rows])
@@ -156,7 +159,7 @@ def _among_new(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[s
         return {}
     histories = histories_of(asked)
     floors = {
-        "most popular among new": popularity(derived.withheld, len(vectors)),
+        MOST_POPULAR_NEW: popularity(derived.withheld, len(vectors)),
         "nearest text among new": nearest_text(histories, vectors),
     }
     found = {}

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from rich.markup import escape
 from rich.table import Table
 
 from train.choices import PLUGINS
+from train.evaluation.floors import MOST_POPULAR_NEW
 from train.evaluation.significance import Comparison, Spread
 from train.evaluation.suite_table import SuiteRow, SuiteTable
 
@@ -16,7 +18,8 @@ SIGNIFICANT = 0.05
 _SCENARIOS = ("short sparse", "long dense", "drift", "new behaviour", "cold item")
 _NEWCOMERS = tuple(f"newcomer {n}" for n in (1, 2, 3))
 _NOISE = ("noise 10%", "noise 20%", "noise 30%")
-_NEW_ITEMS = ("new item", "old item", "new item, among new")
+_AMONG_NEW = "new item, among new"
+_NEW_ITEMS = ("new item", "old item", _AMONG_NEW)
 _FEEDBACK = ("recall@10_without", "recall@10_after", "gain")
 _LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
 
@@ -33,6 +36,7 @@ def printed(table: SuiteTable) -> Iterator[Table]:
     yield _retention(table)
     if any(section in row.figures for row in table.rows for section in _NEW_ITEMS):
         yield _gains(table, "NDCG@10 of new items, never trained on", _NEW_ITEMS)
+        yield _among_new(table)
     yield _plain(table, "Lists of ten", "lists", _LISTS)
     yield _plain(table, "One round of simulated feedback: the target in ten further items", "feedback", _FEEDBACK)
     for plugin in PLUGINS:
@@ -100,6 +104,21 @@ def _retention(table: SuiteTable) -> Table:
     for row in table.rows:
         kept = (row.figures.get(section, {}).get("retention_ndcg@10") for section in _NOISE)
         shown.add_row(_label(row), *(_value(value) for value in kept))
+    return shown
+
+
+def _among_new(table: SuiteTable) -> Table:
+    """Show rows and floors by split; times the most popular, because that is what a shop does with new items."""
+    shown = Table(title="Recall@10 among the new items alone, and how many times that of the most popular of them")
+    _columns(shown, ("variant", "Recall@10", "times"))
+    for split, floors in table.floors.items():
+        found = {f"{name} [{split}]": values[_AMONG_NEW]["recall@10"] for name, values in floors.items()}
+        rows = [row for row in table.rows if row.split == split and _AMONG_NEW in row.figures]
+        found |= {f"{row.label} [{split}]": row.figures[_AMONG_NEW]["recall@10"].mean for row in rows}
+        most_popular = floors[MOST_POPULAR_NEW][_AMONG_NEW]["recall@10"]
+        for label, recall in found.items():
+            times = f"{recall / most_popular:.2f}" if most_popular else EMPTY
+            shown.add_row(escape(label), f"{recall:.4f}", times)
     return shown
 
 

@@ -1,6 +1,6 @@
 """A suite's table, put together from the cells that are done; what is not done is empty, never guessed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,10 @@ from edge_runtime.errors import RunError
 from train.choices import SuiteName
 from train.data.dataset import Dataset
 from train.evaluation.cells import CellResult, SectionRanks, read_cell, read_ranks
+from train.evaluation.floors import among_new
+from train.evaluation.ground import ground_of
+from train.evaluation.measure import Figures
+from train.evaluation.plan import Plan, SplitName, arrange
 from train.evaluation.ranking import ndcg
 from train.evaluation.significance import Comparison, Gains, Spread, paired_bootstrap, spread
 from train.evaluation.suites import ALONE, SuiteOptions, Variant, cells_of, missing, variants
@@ -62,6 +66,8 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
         image: what describes pictures.
         n_users: size of the sample; None for all.
         max_epochs: of each training.
+        floors: what any model must beat, by split, for splits with new items that a row has: floor to section to name
+            to value.
         rows: in the order in which they are read.
     """
 
@@ -73,6 +79,7 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     n_users: int | None
     max_epochs: int
+    floors: dict[str, dict[str, Figures]]
     rows: list[SuiteRow]
 
 
@@ -123,8 +130,19 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
         image=options.extractors.image,
         n_users=options.n_users,
         max_epochs=options.max_epochs,
+        floors=_floors(dataset, {each.split for row, each in zip(rows, asked, strict=True) if row.seeds}, options),
         rows=rows,
     )
+
+
+def _floors(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions) -> dict[str, dict[str, Figures]]:
+    """Return the floors of those splits that have new items."""
+    found = {}
+    for split in splits:
+        arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
+        if derived.new_items is not None:
+            found[split] = among_new(derived, ground_of(arranged).vectors)
+    return found
 
 
 def _finished(variant: Variant, dataset: Dataset, out_dir: Path, options: SuiteOptions) -> list[_Finished]:
