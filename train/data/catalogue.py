@@ -127,9 +127,10 @@ def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue 
     items: dict[str, _Item] = {}
     for number, record in table.rows():
         try:
+            item_id = _item_id(record.get("item_id"))
+            if item_id in items:
+                raise _RowError("duplicate item", f"item_id {quoted(item_id)} stands in an earlier row. Keep one.")
             item = reader.item(record)
-            if item.item_id in items:
-                raise _RowError("duplicate item", f"item_id {quoted(item.item_id)} stands in an earlier row. Keep one.")
         except _RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
         else:

@@ -171,6 +171,11 @@ BROKEN_ROWS: dict[str, tuple[Mapping[str, bytes], tuple[str, ...], int]] = {
         ("interactions.jsonl, line 2: user_id is ['u']",),
         1,
     ),
+    "items again without their titles": (
+        shop(items() + b'{"item_id": "a"}\n{"item_id": "b"}\n'),
+        ("items.jsonl, line 3: item_id 'a' stands in an earlier row",),
+        2,
+    ),
     "cut json line": (shop(items('{"item_id": "c", "ti')), ("items.jsonl, line 3: the line is no JSON",), 1),
     "deep json line": (shop(items("[" * 100_000)), ("items.jsonl, line 3: the line is no JSON",), 1),
     "json nan": (shop(items('{"item_id": "c", "title": "C", "price": NaN}')), ("line 3: the line is no JSON",), 1),
