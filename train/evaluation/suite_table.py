@@ -137,7 +137,7 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
 
 def _floors(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions) -> dict[str, dict[str, Figures]]:
     """Return the floors of those splits that have new items."""
-    found = {}
+    found: dict[str, dict[str, Figures]] = {}
     for split in splits:
         arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
         if derived.new_items is not None:

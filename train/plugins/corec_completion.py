@@ -2,25 +2,23 @@
 
 Source: Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018,
 https://arxiv.org/abs/1802.05814 (Mult-VAE). Where we deviate: the item side of encoder and decoder is the item table,
-so nothing here grows with the catalogue; the softmax runs over the items of a batch, some others, and of these only the
-user's own interests; and the latent is also told to the user state.
+so nothing here grows with the catalogue; and the softmax runs over the items of a batch, some others, and of these only
+the user's own interests.
 """
 
 from math import sqrt
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.objectives.reconstruction import bounded_evidence
-from train.plugins.plugin import Past
 
 # Share of a user's items that the encoder does not see while training: the dropout of Mult-VAE.
 HIDDEN = 0.5
 
 
 class Completion(nn.Module):
-    """Encoder, decoder, and the way from the latent to the user state.
+    """Encoder and decoder.
 
     Attributes:
         steps: training steps so far, for the annealing of the KL term; a buffer, so that a resumed training goes on.
@@ -29,10 +27,10 @@ class Completion(nn.Module):
     steps: Tensor
 
     def __init__(self, dim: int, *, kl_weight: float, kl_steps: int) -> None:
-        """Start at the prior, telling the state nothing.
+        """Start at the prior.
 
         Args:
-            dim: of item vectors, states and latent.
+            dim: of item vectors and latent.
             kl_weight: beta at the end of the annealing.
             kl_steps: after how many steps that is.
         """
@@ -41,11 +39,10 @@ class Completion(nn.Module):
         self.mean = nn.Linear(dim, dim)
         self.log_variance = nn.Linear(dim, dim)
         self.leave = nn.Linear(dim, dim)
-        self.gate = nn.Linear(dim, dim, bias=False)
         for linear in (self.enter, self.mean, self.leave):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
-        for parameter in (self.log_variance.weight, self.log_variance.bias, self.gate.weight):
+        for parameter in (self.log_variance.weight, self.log_variance.bias):
             nn.init.zeros_(parameter)
         self.kl_weight = kl_weight
         self.kl_steps = kl_steps
@@ -86,30 +83,3 @@ class Completion(nn.Module):
         if self.training:
             self.steps += 1
         return bounded_evidence(scores, had, allowed, mean, log_variance, beta)
-
-    def told(self, past: Past, first: Tensor, positions: int) -> Tensor:
-        """Return what to add to the newest states, ``[batch, positions, dim]``; nothing at first.
-
-        Each is made of the visible events up to its position.
-
-        Args:
-            past: what is visible.
-            first: its :func:`first_occurrences`, ``[batch, length]``.
-            positions: how many states there are.
-        """
-        total = (F.embedding(past.rows, past.table) * first[..., None]).cumsum(dim=1)
-        mean, _ = self.posterior(total[:, -positions:], first.cumsum(dim=1)[:, -positions:])
-        told: Tensor = self.gate(mean)
-        return told
-
-
-def first_occurrences(ids: Tensor, visible: Tensor) -> Tensor:
-    """Return 1 for a visible event whose id no visible event before it has, else 0, float32 ``[batch, length]``.
-
-    Args:
-        ids: int64 ``[batch, length]``.
-        visible: 1 or 0, float32 ``[batch, length]``.
-    """
-    earlier = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril(-1)
-    again = (ids[:, :, None] == ids[:, None, :]) & earlier & (visible[:, None, :] > 0)
-    return visible * ~again.any(dim=2)

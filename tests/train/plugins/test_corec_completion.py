@@ -1,4 +1,4 @@
-"""The autoencoder: what it may fill in, what it tells the state, and how its accuracy is measured."""
+"""The autoencoder: what it may fill in, and how its accuracy is measured."""
 
 import math
 
@@ -8,19 +8,17 @@ import torch
 from torch import Tensor
 
 from train.plugins.corec_clusters import InterestClusters
-from train.plugins.corec_completion import Completion, first_occurrences
+from train.plugins.corec_completion import Completion
 from train.plugins.corec_figures import completion_figures, completion_scores, hide_one
-from train.plugins.plugin import Past, Probe
+from train.plugins.plugin import Probe
 
 DIM = 4
 LABEL = torch.arange(9) // 3
 
 
 def completion(*, kl_weight: float = 0.5, kl_steps: int = 2) -> Completion:
-    """Return one with a gate that is open."""
     torch.manual_seed(0)
     made = Completion(DIM, kl_weight=kl_weight, kl_steps=kl_steps)
-    torch.nn.init.normal_(made.gate.weight)
     torch.nn.init.normal_(made.log_variance.weight)
     return made
 
@@ -37,10 +35,6 @@ def probe_of(histories: list[list[int]], table: Tensor) -> Probe:
 
     rows = [np.array(history, dtype=np.int32) for history in histories]
     return Probe(table, rows, np.zeros(len(rows), np.int32), unasked, unasked)
-
-
-def told_by(model: Completion, past: Past, positions: int) -> Tensor:
-    return model.told(past, first_occurrences(past.rows, past.visible), positions)
 
 
 def test_the_posterior_is_the_formula_written_out() -> None:
@@ -110,47 +104,6 @@ def test_loss_and_gradients_are_finite_for_an_empty_history_and_for_a_huge_table
     assert float(loss[0].detach()) == 0.0
     for gradient in torch.autograd.grad(loss.sum(), [vectors, *(model.mean.weight, model.enter.weight)]):
         assert gradient.isfinite().all()
-
-
-def test_the_first_event_of_an_item_is_told_from_its_repetitions() -> None:
-    ids = torch.tensor([[0, 0, 3, 3, 0, 4]])
-    visible = torch.tensor([[0.0, 1, 0, 1, 1, 1]])
-
-    assert first_occurrences(ids, visible).tolist() == [[0, 1, 0, 1, 0, 1]]
-
-
-def test_at_first_the_state_is_told_nothing() -> None:
-    model = Completion(DIM, kl_weight=1.0, kl_steps=1)
-    past = Past(torch.tensor([[1, 2]]), torch.ones(1, 2), torch.randn(9, DIM))
-
-    assert not told_by(model, past, 2).any()
-
-
-def test_a_state_is_told_of_the_visible_events_up_to_it_and_of_no_other() -> None:
-    model, table = completion(), torch.randn(9, DIM)
-    rows, visible = torch.tensor([[1, 2, 3, 2, 5]]), torch.tensor([[1.0, 1, 0, 1, 1]])
-    later, hidden = rows.clone(), rows.clone()
-    later[0, 4] = 7
-    hidden[0, 2] = 8
-
-    told = told_by(model, Past(rows, visible, table), 5)
-    told_later, told_hidden = (told_by(model, Past(other, visible, table), 5) for other in (later, hidden))
-
-    torch.testing.assert_close(told[:, :4], told_later[:, :4])
-    assert not torch.allclose(told[:, 4], told_later[:, 4])
-    torch.testing.assert_close(told, told_hidden)
-    # Item 2 again is nothing new.
-    torch.testing.assert_close(told[:, 3], told[:, 1])
-
-
-def test_the_newest_position_alone_is_told_what_it_is_told_among_all() -> None:
-    model, table = completion(), torch.randn(9, DIM)
-    past = Past(torch.tensor([[0, 2, 3], [1, 4, 8]]), torch.tensor([[0.0, 1, 1], [1, 1, 1]]), table)
-
-    torch.testing.assert_close(told_by(model, past, 1), told_by(model, past, 3)[:, -1:])
-    torch.testing.assert_close(
-        told_by(model, past, 1)[0, 0], model.gate(model.posterior(table[2] + table[3], torch.tensor(2))[0])
-    )
 
 
 def test_nothing_is_completed_outside_of_the_interests_nor_twice() -> None:

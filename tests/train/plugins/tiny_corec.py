@@ -54,7 +54,7 @@ def tiny_model(config: CoRecConfig | None = None, *, dropout: float = 0.1) -> Co
     """Return SASRec with CoRec, and the training users in batches of 16."""
     material = tiny_material()
     torch.manual_seed(0)
-    plugin = corec(config or CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1, dropout=0.0), material)
+    plugin = corec(config or CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1), material)
     model = Model(torch.from_numpy(material.counts() > 0), SASRec(ENCODER, dropout=dropout), [plugin])
     users = TrainingSequences(list(material.train), ENCODER.max_length)
     batches = [
