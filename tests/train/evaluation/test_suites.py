@@ -79,7 +79,7 @@ def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_a
     empty = next(row for row in cut.rows if row.label == "corec without contrast")
     assert (empty.seeds, empty.figures, empty.versus_alone, empty.versus_whole) == ([], {}, {}, None)
     (line,) = [line for line in text_of(cut).splitlines() if "corec without contrast" in line and "0 of 1" in line]
-    assert line.count(EMPTY) == 9
+    assert line.count(EMPTY) == 10
 
     monkeypatch.setattr(suite_run, "run_cell", second)
     whole = run_suite("corec", data, tmp_path, QUICK, origin=HERE)
@@ -226,16 +226,28 @@ def test_only_some_rows_are_trained_where_that_is_asked(tmp_path: Path) -> None:
     assert len(table.rows) == 7
 
 
+def test_rows_of_new_items_stand_beside_the_most_popular_of_these_items(tmp_path: Path) -> None:
+    table = run_suite("llmrec", tiny_dataset(), tmp_path, QUICK, only=["backbone alone [new items]"], origin=HERE)
+
+    section = "new item, among new"
+    ours = next(row for row in table.rows if row.seeds).figures[section]["recall@10"].mean
+    most_popular = table.floors["new items"]["most popular among new"][section]["recall@10"]
+    shown = [line.split("│") for line in text_of(table).splitlines() if "[new items]" in line and "│" in line]
+    found = {parts[1].strip(): parts[3].strip() for parts in shown if len(parts) == 5}
+    assert found["most popular among new [new items]"] == "1.00"
+    assert found["backbone alone [new items]"] == f"{ours / most_popular:.2f}"
+
+
 def test_a_row_that_a_suite_does_not_have_is_named_with_those_it_has() -> None:
     with pytest.raises(RunError, match=r"no row 'corec \[new items\]'; it has backbone alone, corec, "):
         suite_cells("corec", tiny_dataset(), QUICK, ["corec [new items]"])
 
 
 def test_whole_systems_are_trained_before_their_parts_and_other_splits() -> None:
-    labels = [cell.name.split("/")[2:4] for cell in suite_cells("all", tiny_dataset(), QUICK)]
+    labels = [cell.name.split("/")[3:5] for cell in suite_cells("all", tiny_dataset(), QUICK)]
 
-    wholes = ["backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "all-five"]
-    assert labels[:7] == [["standard", name] for name in wholes]
+    wholes = ["backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "llmrec-and-recfusion", "all-five"]
+    assert labels[:8] == [["standard", name] for name in wholes]
 
 
 def test_a_suite_without_seeds_is_refused() -> None:
