@@ -15,4 +15,5 @@ def device_name() -> str:
     device = best_device()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type.upper()
+    n_threads = torch.get_num_threads()
+    return f"CPU, {n_threads} thread{'s' * (n_threads > 1)}" if device.type == "cpu" else device.type.upper()
