@@ -51,12 +51,23 @@ class Terminal:
         os.write(self._descriptor, text.encode())
 
 
+def as_from_a_shell() -> None:
+    """Let a hang-up end the process, also where the tests themselves were started to survive one (nohup)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def terminal(arguments: list[str], home: Path) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
     try:
         with subprocess.Popen(
-            arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(home), start_new_session=True
+            arguments,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment(home),
+            start_new_session=True,
+            preexec_fn=as_from_a_shell,
         ) as process:
             os.close(theirs)
             try:
