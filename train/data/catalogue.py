@@ -47,13 +47,12 @@ class _Reader:
     examples: dict[str, str] = field(default_factory=dict)
     untitled: dict[str, None] = field(default_factory=dict)
 
-    def item(self, record: Record) -> _Item:
-        """Return one row as an item.
+    def item(self, record: Record, item_id: str) -> _Item:
+        """Return one row as an item of that id.
 
         Raises:
             _RowError: the row breaks the contract.
         """
-        item_id = _item_id(record.get("item_id"))
         return _Item(
             item_id=item_id,
             title=self._title(record, item_id),
@@ -130,7 +129,7 @@ def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue 
             item_id = _item_id(record.get("item_id"))
             if item_id in items:
                 raise _RowError("duplicate item", f"item_id {quoted(item_id)} stands in an earlier row. Keep one.")
-            item = reader.item(record)
+            item = reader.item(record, item_id)
         except _RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
         else:

@@ -136,12 +136,12 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
 
 
 def _floors(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions) -> dict[str, dict[str, Figures]]:
-    """Return the floors of those splits that have new items."""
+    """Return the floors of those splits that ask for new items."""
     found: dict[str, dict[str, Figures]] = {}
     for split in splits:
         arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
-        if derived.new_items is not None:
-            found[split] = among_new(derived, ground_of(arranged).vectors)
+        if derived.new_items is not None and (floors := among_new(derived, ground_of(arranged).vectors)):
+            found[split] = floors
     return found
 
 

@@ -236,6 +236,7 @@ def test_rows_of_new_items_stand_beside_the_most_popular_of_these_items(tmp_path
     found = {parts[1].strip(): parts[3].strip() for parts in shown if len(parts) == 5}
     assert found["most popular among new [new items]"] == "1.00"
     assert found["backbone alone [new items]"] == f"{ours / most_popular:.2f}"
+    assert "Recall@10 among the new" in text_of(msgspec.structs.replace(table, floors={})), "where nobody asks for one"
 
 
 def test_a_row_that_a_suite_does_not_have_is_named_with_those_it_has() -> None:
