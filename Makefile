@@ -2,7 +2,7 @@
 #
 #   make demo                              the main job on a made world, then the page on localhost
 #   make demo DATA=../my-shop NO_SERVE=1   the same on a folder of yours, ends after the table
-#   make test                              all tests, the browser's included
+#   make test                              all tests, the browser's included; WORKERS=8 where there are eight cores
 #   make check                             format, lint, types, import contracts
 
 SHELL := /bin/bash
@@ -16,6 +16,7 @@ LLAMA := 0.3.36
 DATA ?=
 OUT ?= build/demo
 NO_SERVE ?=
+WORKERS ?= 2
 DEMO_FLAGS = $(if $(DATA),--data $(DATA)) --out $(OUT) $(if $(NO_SERVE),--no-serve)
 
 .PHONY: help setup web old-board-env chromium demo test check format bench-beauty clean
@@ -73,7 +74,7 @@ demo: setup ## The main job: train, distil, export, verify, serve
 
 test: setup chromium old-board-env ## All tests, the browser's included
 	cd web_demo && npm test --silent
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
