@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from train.backbones.encoder import Backbone, Events, Foretold
 from train.batches import Batch
+from train.items.stand_ins import StandIns
 from train.objectives.cross_entropy import fast_product_dtype, full_cross_entropy
 from train.plugins.plugin import Past, Plugin, Step
 
@@ -33,7 +34,13 @@ class Model(nn.Module):
     seen: Tensor
 
     def __init__(
-        self, seen: Tensor, backbone: Backbone, plugins: Sequence[Plugin] = (), *, id_dropout: float = 0.0
+        self,
+        seen: Tensor,
+        backbone: Backbone,
+        plugins: Sequence[Plugin] = (),
+        *,
+        id_dropout: float = 0.0,
+        stand_ins: StandIns | None = None,
     ) -> None:
         """Compose a model.
 
@@ -44,7 +51,8 @@ class Model(nn.Module):
             backbone: an ``nn.Module``.
             plugins: applied in this order.
             id_dropout: share of the items whose own vector is left out of a training step, so that what plug-ins know
-                of an item learns to stand alone; only where a plug-in gives item vectors.
+                of an item learns to do without; only where a plug-in gives item vectors.
+            stand_ins: for the own vectors that items lack; zeros where None. Only where a plug-in gives item vectors.
         """
         super().__init__()
         if not 0.0 <= id_dropout < 1.0:
@@ -59,13 +67,11 @@ class Model(nn.Module):
         self.register_buffer("seen", seen, persistent=False)
         self._all_seen = bool(seen.all()) or not has_content
         self._id_dropout = id_dropout if has_content else 0.0
+        self.stand_ins = stand_ins if has_content else None
 
     def item_vectors(self) -> Tensor:
         """Return what items are to the backbone and the ranking, ``[n_items, dim]``."""
-        table: Tensor = self.item if self._all_seen else self.item * self.seen[:, None]
-        if self.training and self._id_dropout:
-            kept = torch.rand(len(table), 1, device=table.device) >= self._id_dropout
-            table = table * kept
+        table = self._own_vectors()
         for plugin in self.plugins:
             if plugin.items is not None:
                 table = plugin.items(table)
@@ -110,6 +116,18 @@ class Model(nn.Module):
         self.train(was_training)
         for hook in hooks:
             hook(epoch, table)
+
+    def _own_vectors(self) -> Tensor:
+        """Return the items' own vectors, and what stands in for those that lack one, ``[n_items, dim]``."""
+        lacking = ~self.seen
+        if self.training and self._id_dropout:
+            lacking = lacking | (torch.rand(len(self.item), device=self.item.device) < self._id_dropout)
+        elif self._all_seen:
+            return self.item
+        if self.stand_ins is None:
+            return self.item * ~lacking[:, None]
+        table: Tensor = self.stand_ins(self.item, lacking)
+        return table
 
     def _change(self, states: Tensor, past: Past) -> Tensor:
         for plugin in self.plugins:

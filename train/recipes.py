@@ -21,6 +21,7 @@ from train.data.sequences import Sequences
 from train.fit import FitConfig
 from train.items.extractors import ExtractorConfig, material
 from train.items.features import Material
+from train.items.stand_ins import StandIns
 from train.model import Model
 from train.plugins.plugin import Plugin
 
@@ -101,7 +102,10 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
     )
     backbone = make_backbone(config, made_from)
     plugins = [plugin_maker(name, config.plugins[name])(made_from) for name in PLUGINS if name in config.plugins]
-    return Model(torch.from_numpy(made_from.counts() > 0), backbone, plugins, id_dropout=config.id_dropout)
+    counts = made_from.counts()
+    describes = any(plugin.items is not None for plugin in plugins)
+    stand_ins = StandIns(made_from.text(), counts) if describes else None
+    return Model(torch.from_numpy(counts > 0), backbone, plugins, id_dropout=config.id_dropout, stand_ins=stand_ins)
 
 
 def make_backbone(config: TrainConfig, made_from: Material) -> Backbone:

@@ -5,7 +5,7 @@ from train.evaluation.significance import Spread
 from train.evaluation.suite_table import SuiteRow
 
 
-def row(label: str, ndcg: float | None) -> SuiteRow:
+def row(label: str, ndcg: float | None, *commits: str) -> SuiteRow:
     done = ndcg is not None
     return SuiteRow(
         label=label,
@@ -17,15 +17,15 @@ def row(label: str, ndcg: float | None) -> SuiteRow:
         epochs=[7] if done else [],
         seconds=[61.0] if done else [],
         devices=["CPU, 2 threads"] if done else [],
-        commits=[],
+        commits=list(commits),
         figures={"all": {"ndcg@10": Spread(mean=ndcg, deviation=None, n_seeds=1)}} if ndcg is not None else {},
         versus_alone={},
         versus_whole=None,
     )
 
 
-def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
-    table = Kept(
+def table_of(*rows: SuiteRow) -> Kept:
+    return Kept(
         name="corec",
         data_name="shop",
         data_digest="ab",
@@ -35,11 +35,13 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
         n_users=None,
         max_epochs=9,
         floors={},
-        rows=[row("backbone alone", 0.25), row("corec", None)],
+        rows=list(rows),
         command="pocketrec evaluate --suite corec",
     )
 
-    lines = page([table]).splitlines()
+
+def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
+    lines = page([table_of(row("backbone alone", 0.25, "a" * 40), row("corec", None))]).splitlines()
 
     assert "## shop: corec over sasrec, text hashed" in lines
     assert "`pocketrec evaluate --suite corec`" in lines
@@ -54,6 +56,19 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
     ]
     empty = next(line for line in lines if line.startswith("| corec"))
     assert {cell.strip() for cell in empty.strip("|").split("|")[2:]} == {"—"}
+
+
+def test_rows_that_several_commits_trained_name_theirs() -> None:
+    older, newer = "0123456" + "a" * 33, "fedcba9" + "b" * 33
+
+    lines = page([table_of(row("backbone alone", 0.25, older), row("corec", 0.5, older, newer))]).splitlines()
+
+    cells = {
+        cells[0].strip(): cells[5].strip()
+        for cells in (line.strip("|").split("|") for line in lines if line.startswith("| "))
+        if len(cells) > 10
+    }
+    assert cells == {"variant": "commit", "backbone alone": "0123456", "corec": "0123456, fedcba9"}
 
 
 def test_the_page_in_the_repository_is_that_of_the_results_in_it() -> None:

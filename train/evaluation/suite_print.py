@@ -21,6 +21,8 @@ _NOISE = ("noise 10%", "noise 20%", "noise 30%")
 _AMONG_NEW = "new item, among new"
 _NEW_ITEMS = ("new item", "old item", _AMONG_NEW)
 _FEEDBACK = ("recall@10_without", "recall@10_after", "gain")
+# Of a commit's name, as git shows it.
+_SHORT = 7
 _LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
 
 
@@ -51,21 +53,10 @@ def _accuracy(table: SuiteTable) -> Table:
         title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, text {table.text}, "
         f"at most {table.max_epochs} epochs"
     )
-    columns = (
-        "variant",
-        "seeds",
-        "epochs",
-        "s",
-        "on",
-        "NDCG@10",
-        "N@5",
-        "R@5",
-        "R@10",
-        "not excl.",
-        "vs alone",
-        "vs whole",
-    )
-    _columns(shown, columns)
+    # Rows of several commits may differ by what was changed between them.
+    several = len({commit for row in table.rows for commit in row.commits}) > 1
+    origin = ("seeds", "epochs", "s", "on", *(("commit",) if several else ()))
+    _columns(shown, ("variant", *origin, "NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole"))
     for row in table.rows:
         figures = row.figures.get("all", {})
         shown.add_row(
@@ -74,6 +65,7 @@ def _accuracy(table: SuiteTable) -> Table:
             ", ".join(map(str, row.epochs)) or EMPTY,
             ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
             "; ".join(row.devices) or EMPTY,
+            *((", ".join(commit[:_SHORT] for commit in row.commits) or EMPTY,) if several else ()),
             *(_value(figures.get(name)) for name in ("ndcg@10", "ndcg@5", "recall@5", "recall@10")),
             _value(row.figures.get("history included", {}).get("ndcg@10")),
             _gain(row.versus_alone.get("all"), interval=True),

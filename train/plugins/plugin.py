@@ -95,8 +95,8 @@ class Plugin:
     Attributes:
         name: in logs and tables.
         module: owns the parameters and buffers (they are saved with the model), or None where there are none.
-        items: changes the item vectors: the table so far to the new table, both ``[n_items, dim]``. An item that was
-            never seen in training comes in as a row of zeros.
+        items: changes the item vectors: the table so far to the new table, both ``[n_items, dim]``. An item without a
+            vector of its own comes in as what stands in for it (:mod:`train.items.stand_ins`).
         state: changes states: ``[batch, positions, dim]`` to the same shape. The positions are the newest ones of
             ``Past``: with one position, only the user's current state is asked for.
         losses: terms to add to the loss, weighted, by name; each a scalar.

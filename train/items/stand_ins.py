@@ -1,0 +1,74 @@
+r"""What stands in for the own vector of an item that has none: those of the known items with the nearest texts.
+
+.. math::
+    \tilde e_i = \sum_{j \in N_k(i)} w_{ij}\, e_j, \qquad
+    w_{ij} = \frac{\exp(\cos(x_i, x_j) / \tau)}{\sum_{j' \in N_k(i)} \exp(\cos(x_i, x_{j'}) / \tau)}
+
+with :math:`x` the frozen text vectors and :math:`N_k(i)` the ``k`` known items nearest to ``i``, not itself: kernel
+regression (Nadaraya 1964, Watson 1964) from texts to what behaviour taught of items. What plug-ins know of a text is a
+smooth map of it and spreads scores half as far as vectors of one's own do, so that a new item alone with it hardly ever
+reaches a list. Knows no model.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from train.items.features import Features, text_space
+
+_N_NEAREST = 5
+_TEMPERATURE = 0.1
+# Cosines of a large catalogue are made in pieces, and against its best known items only: time stays linear.
+_COSINES_AT_ONCE = 16_777_216
+_MOST_KNOWN = 16_384
+
+
+class StandIns(nn.Module):
+    """The nearest known items of every item, and how much of each.
+
+    Attributes:
+        rows: catalogue rows, int64 ``[n_items, k]``; a buffer.
+        weights: they sum to 1; zeros for an item without a text, or where nothing is known, float32 ``[n_items, k]``; a
+            buffer.
+    """
+
+    rows: Tensor
+    weights: Tensor
+
+    def __init__(self, features: Features, counts: NDArray[np.int64]) -> None:
+        """Find them.
+
+        Args:
+            features: of the items' texts.
+            counts: how often each item occurs in training, int64 ``[n_items]``; one that does not is not known.
+        """
+        super().__init__()
+        space = torch.from_numpy(text_space(features))
+        described = (space != 0).any(1).numpy()
+        order = np.argsort(-counts, kind="stable")[:_MOST_KNOWN]
+        known = torch.from_numpy(order[(counts > 0)[order] & described[order]])
+        rows, weights = _nearest(space, known, min(_N_NEAREST, max(len(known) - 1, 0)))
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("weights", weights * torch.from_numpy(described)[:, None], persistent=False)
+
+    def forward(self, table: Tensor, lacking: Tensor) -> Tensor:
+        """Return ``table`` ``[n_items, dim]`` with the rows of the ``lacking`` items, bool ``[n_items]``, replaced."""
+        items = lacking.nonzero()[:, 0]
+        found = (self.weights[items, :, None] * table[self.rows[items]]).sum(1)
+        return table.index_copy(0, items, found)
+
+
+def _nearest(space: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the ``k`` rows of ``known`` nearest to each item and their weights, both ``[n_items, k]``."""
+    own_place = torch.full((len(space),), -1).index_copy(0, known, torch.arange(len(known)))
+    aims = space[known].T
+    rows, weights = [], []
+    for items in torch.split(torch.arange(len(space)), max(1, _COSINES_AT_ONCE // max(len(known), 1))):
+        cosines = space[items] @ aims
+        itself = (own_place[items] >= 0).nonzero()[:, 0]
+        cosines[itself, own_place[items[itself]]] = -torch.inf
+        best = cosines.topk(k, dim=1)
+        rows.append(known[best.indices])
+        weights.append(torch.softmax(best.values / _TEMPERATURE, dim=1))
+    return torch.cat(rows), torch.cat(weights)
