@@ -91,7 +91,8 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
             # Together in the order in which the model applies them.
             content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
             together = Variant(label="all five", plugins={plugin: {} for plugin in PLUGINS})
-            return _distinct([*each, content, together])
+            cold = (replace(whole, split="new items") for whole in (content, together))
+            return _distinct([*each, content, together, *cold])
 
 
 def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
