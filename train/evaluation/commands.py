@@ -226,6 +226,7 @@ def _run_suite(
     from train.evaluation.suite_print import printed
     from train.evaluation.suite_run import run_suite
     from train.evaluation.suites import SuiteOptions
+    from train.evaluation.wide_table import print_wide
     from train.items.extractors import ExtractorConfig
 
     backbone, seeds, max_epochs, users, text, image, language_models = options
@@ -244,4 +245,4 @@ def _run_suite(
         return
     console = Console()
     for one in printed(table):
-        console.print(one)
+        print_wide(console, one)

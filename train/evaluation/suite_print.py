@@ -55,21 +55,22 @@ def _accuracy(table: SuiteTable) -> Table:
     )
     # Rows of several commits may differ by what was changed between them.
     several = len({commit for row in table.rows for commit in row.commits}) > 1
-    origin = ("seeds", "epochs", "s", "on", *(("commit",) if several else ()))
-    _columns(shown, ("variant", *origin, "NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole"))
+    accuracy = ("NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
+    origin = ("epochs", "s", "on", *(("commit",) if several else ()))
+    _columns(shown, ("variant", "seeds", *accuracy, *origin))
     for row in table.rows:
         figures = row.figures.get("all", {})
         shown.add_row(
             _label(row),
             f"{len(row.seeds)} of {row.n_seeds}",
-            ", ".join(map(str, row.epochs)) or EMPTY,
-            ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
-            "; ".join(row.devices) or EMPTY,
-            *((", ".join(commit[:_SHORT] for commit in row.commits) or EMPTY,) if several else ()),
             *(_value(figures.get(name)) for name in ("ndcg@10", "ndcg@5", "recall@5", "recall@10")),
             _value(row.figures.get("history included", {}).get("ndcg@10")),
             _gain(row.versus_alone.get("all"), interval=True),
             _gain(row.versus_whole, interval=True),
+            ", ".join(map(str, row.epochs)) or EMPTY,
+            ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
+            "; ".join(row.devices) or EMPTY,
+            *((", ".join(commit[:_SHORT] for commit in row.commits) or EMPTY,) if several else ()),
         )
     return shown
 

@@ -1,0 +1,70 @@
+"""Wide tables are read in a terminal, and from a file."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from train.evaluation.wide_table import print_wide
+
+NAMES = ("NDCG@10", "Recall@5", "vs alone")
+ROW = ("0.0578 ± 0.0004", "0.0681 ± 0.0012", "+9.2% (+0.0033 to +0.0071), p 0.0002 *")
+
+
+def table_of(label: str) -> Table:
+    table = Table(title="accuracy")
+    table.add_column("variant")
+    for name in NAMES:
+        table.add_column(name, justify="right")
+    table.add_row(label, *ROW)
+    return table
+
+
+def shown(label: str, width: int, *, terminal: bool) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+    print_wide(console, table_of(label))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_in_a_terminal_no_line_is_too_long_and_no_figure_broken(width: int) -> None:
+    lines = shown("sage without gradient scale", width, terminal=True)
+
+    assert max(map(len, lines)) <= width
+    for cell in (*NAMES, *ROW):
+        assert sum(cell in line for line in lines) == 1, cell
+
+
+def test_each_piece_begins_with_the_first_column_and_the_title() -> None:
+    lines = shown("sage", 60, terminal=True)
+
+    heads = [line for line in lines if "variant" in line]
+    assert (
+        len(heads) == sum(line.strip() == "accuracy" for line in lines) == sum("│ sage" in line for line in lines) > 1
+    )
+
+
+def test_a_first_column_that_is_too_long_wraps() -> None:
+    lines = shown("corec [global time] (needs timestamps of a real clock)", 80, terminal=True)
+
+    assert max(map(len, lines)) <= 80
+    assert "timestamps" in " ".join(lines)
+
+
+def test_in_a_wide_terminal_and_in_a_file_a_table_stays_whole() -> None:
+    for lines in (shown("sage", 150, terminal=True), shown("sage", 80, terminal=False)):
+        (row,) = [line for line in lines if "│ sage" in line]
+        assert all(cell in row for cell in ROW)
+
+
+def test_a_table_of_one_column_is_printed_too() -> None:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    table = Table("only")
+    table.add_row("this")
+
+    print_wide(console, table)
+
+    assert isinstance(console.file, io.StringIO)
+    assert "this" in console.file.getvalue()
