@@ -24,6 +24,10 @@ DECAY = 0.4
 _TIE_BREAK = 1e-4
 
 MOST_POPULAR_NEW = "most popular among new"
+NEAREST_TEXT = "nearest text"
+# Sections: new items as targets among the whole catalogue, and among themselves.
+NEW_ITEM = "new item"
+AMONG_NEW = "new item, among new"
 
 
 def popularity(rows: RowArray, n_items: int) -> Score:
@@ -137,7 +141,7 @@ def floor_figures(
     floors = {
         "popularity": popularity(derived.split.train.rows, n_items),
         "item to item": item_to_item(derived.split.train, histories, n_items),
-        "nearest text": nearest_text(histories, vectors),
+        NEAREST_TEXT: nearest_text(histories, vectors),
     }
     for name, score in floors.items():
         ranked = rank_targets(score, histories, test.rows, n_items)
@@ -147,23 +151,30 @@ def floor_figures(
             if mask.any()
         }
         found[name]["history included"] = metrics(ranked.included)
-    return found | among_new(derived, vectors)
+    for name, sections in new_item_floors(derived, vectors).items():
+        found[name] = found.get(name, {}) | sections
+    return found
 
 
-def among_new(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the figures of the floors among new items, as :func:`floor_figures` does; none where no item is new."""
+def new_item_floors(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of floors for new items, as :func:`floor_figures` does; none where no item is new.
+
+    They are ranked among new items, and the nearest text among the whole catalogue too, where popularity knows nothing
+    of them.
+    """
     if derived.new_items is None or derived.withheld is None:
         return {}
     asked = only(derived.split.test, derived.new_items[derived.split.test.rows])
     if not len(asked):
         return {}
     histories = histories_of(asked)
-    floors = {
-        MOST_POPULAR_NEW: popularity(derived.withheld, len(vectors)),
-        "nearest text among new": nearest_text(histories, vectors),
+    popular, text = popularity(derived.withheld, len(vectors)), nearest_text(histories, vectors)
+
+    def figures(score: Score, candidates: NDArray[np.bool_] | None) -> dict[str, float]:
+        ranked = rank_targets(score, histories, asked.rows, len(vectors), candidates=candidates)
+        return {"n_users": float(len(asked))} | metrics(ranked.excluded)
+
+    return {
+        MOST_POPULAR_NEW: {AMONG_NEW: figures(popular, derived.new_items)},
+        NEAREST_TEXT: {AMONG_NEW: figures(text, derived.new_items), NEW_ITEM: figures(text, None)},
     }
-    found = {}
-    for name, score in floors.items():
-        ranked = rank_targets(score, histories, asked.rows, len(vectors), candidates=derived.new_items)
-        found[name] = {"new item, among new": {"n_users": float(len(asked))} | metrics(ranked.excluded)}
-    return found

@@ -17,6 +17,7 @@ from torch import Tensor
 from train.backbones.encoder import Events
 from train.data.split import Targets
 from train.evaluation.feedback import feedback_figures
+from train.evaluation.floors import AMONG_NEW, NEW_ITEM
 from train.evaluation.histories import cut_histories, histories_of, insert_noise, only
 from train.evaluation.interests import Interests
 from train.evaluation.lists import Vectors, list_figures, model_lists
@@ -121,11 +122,11 @@ def _note_new_items(
     found: Measured, model: Ranker, targets: Targets, ranked: Ranked, new_items: NDArray[np.bool_]
 ) -> None:
     asked = new_items[targets.rows]
-    _note(found, "new item", targets.users[asked], ranked.among(asked))
+    _note(found, NEW_ITEM, targets.users[asked], ranked.among(asked))
     _note(found, "old item", targets.users[~asked], ranked.among(~asked))
     if asked.any():
         among = rank_split(model, only(targets, asked), new_items)
-        _note(found, "new item, among new", targets.users[asked], among)
+        _note(found, AMONG_NEW, targets.users[asked], among)
 
 
 def _note_retention(noisy: dict[str, float], plain: Mapping[str, float]) -> None:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from train.choices import PLUGINS
-from train.evaluation.floors import MOST_POPULAR_NEW
+from train.evaluation.floors import AMONG_NEW, MOST_POPULAR_NEW, NEW_ITEM
 from train.evaluation.significance import Comparison, Spread
 from train.evaluation.suite_table import SuiteRow, SuiteTable
 
@@ -18,8 +18,7 @@ SIGNIFICANT = 0.05
 _SCENARIOS = ("short sparse", "long dense", "drift", "new behaviour", "cold item")
 _NEWCOMERS = tuple(f"newcomer {n}" for n in (1, 2, 3))
 _NOISE = ("noise 10%", "noise 20%", "noise 30%")
-_AMONG_NEW = "new item, among new"
-_NEW_ITEMS = ("new item", "old item", _AMONG_NEW)
+_NEW_ITEMS = (NEW_ITEM, "old item", AMONG_NEW)
 _FEEDBACK = ("recall@10_without", "recall@10_after", "gain")
 # Of a commit's name, as git shows it.
 _SHORT = 7
@@ -38,7 +37,7 @@ def printed(table: SuiteTable) -> Iterator[Table]:
     yield _retention(table)
     if any(section in row.figures for row in table.rows for section in _NEW_ITEMS):
         yield _gains(table, "NDCG@10 of new items, never trained on", _NEW_ITEMS)
-        yield _among_new(table)
+        yield _new_items(table)
     yield _plain(table, "Lists of ten", "lists", _LISTS)
     yield _plain(table, "One round of simulated feedback: the target in ten further items", "feedback", _FEEDBACK)
     for plugin in PLUGINS:
@@ -100,19 +99,30 @@ def _retention(table: SuiteTable) -> Table:
     return shown
 
 
-def _among_new(table: SuiteTable) -> Table:
+def _new_items(table: SuiteTable) -> Table:
     """Show rows and floors by split; times the most popular, because that is what a shop does with new items."""
-    shown = Table(title="Recall@10 among the new items alone, and how many times that of the most popular of them")
-    _columns(shown, ("variant", "Recall@10", "times"))
+    shown = Table(title="Recall@10 of new items: among new items alone, and in the whole catalogue")
+    _columns(shown, ("variant", "among new", "times the most popular", "whole catalogue"))
     for split, floors in table.floors.items():
-        found = {f"{name} [{split}]": values[_AMONG_NEW]["recall@10"] for name, values in floors.items()}
-        rows = [row for row in table.rows if row.split == split and _AMONG_NEW in row.figures]
-        found |= {f"{row.label} [{split}]": row.figures[_AMONG_NEW]["recall@10"].mean for row in rows}
-        most_popular = floors[MOST_POPULAR_NEW][_AMONG_NEW]["recall@10"]
-        for label, recall in found.items():
-            times = f"{recall / most_popular:.2f}" if most_popular else EMPTY
-            shown.add_row(escape(label), f"{recall:.4f}", times)
+        found = {f"{name} [{split}]": values for name, values in floors.items()}
+        rows = [row for row in table.rows if row.split == split and AMONG_NEW in row.figures]
+        found |= {f"{row.label} [{split}]": _means(row) for row in rows}
+        most_popular = floors[MOST_POPULAR_NEW][AMONG_NEW]["recall@10"]
+        for label, sections in found.items():
+            among, whole = (sections.get(section, {}).get("recall@10") for section in (AMONG_NEW, NEW_ITEM))
+            times = among / most_popular if among is not None and most_popular else None
+            shown.add_row(
+                escape(label),
+                *(
+                    EMPTY if value is None else f"{value:.{digits}f}"
+                    for value, digits in ((among, 4), (times, 2), (whole, 4))
+                ),
+            )
     return shown
+
+
+def _means(row: SuiteRow) -> dict[str, dict[str, float]]:
+    return {section: {name: value.mean for name, value in figures.items()} for section, figures in row.figures.items()}
 
 
 def _plain(table: SuiteTable, title: str, section: str, names: Sequence[str]) -> Table:

@@ -11,7 +11,7 @@ from edge_runtime.errors import RunError
 from train.choices import SuiteName
 from train.data.dataset import Dataset
 from train.evaluation.cells import CellResult, SectionRanks, read_cell, read_ranks
-from train.evaluation.floors import among_new
+from train.evaluation.floors import new_item_floors
 from train.evaluation.ground import ground_of
 from train.evaluation.measure import Figures
 from train.evaluation.plan import Plan, SplitName, arrange
@@ -140,7 +140,7 @@ def _floors(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions
     found: dict[str, dict[str, Figures]] = {}
     for split in splits:
         arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
-        if derived.new_items is not None and (floors := among_new(derived, ground_of(arranged).vectors)):
+        if derived.new_items is not None and (floors := new_item_floors(derived, ground_of(arranged).vectors)):
             found[split] = floors
     return found
 

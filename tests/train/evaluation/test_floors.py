@@ -85,3 +85,8 @@ def test_new_items_have_floors_of_their_own_among_themselves() -> None:
     among = found["most popular among new"]["new item, among new"]
     assert among["n_users"] == len(derived.split.test)
     assert among["recall@10"] == 1.0, "there are seven of them"
+    text = found["nearest text"]
+    assert text["new item, among new"]["recall@10"] == 1.0
+    assert text["new item"] == {"n_users": text["all"]["n_users"]} | {
+        name: text["all"][name] for name in text["new item"] if name != "n_users"
+    }, "all targets are new, and compete with every item"

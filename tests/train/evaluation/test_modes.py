@@ -67,9 +67,7 @@ def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Pat
 def test_floors_need_no_model() -> None:
     found = floors(tiny_dataset(), Plan(split="new items"))
 
-    assert list(found) == [
-        "popularity", "item to item", "nearest text", "most popular among new", "nearest text among new",
-    ]  # fmt: skip
+    assert list(found) == ["popularity", "item to item", "nearest text", "most popular among new"]
     assert found["popularity"]["all"]["ndcg@10"] < found["most popular among new"]["new item, among new"]["ndcg@10"]
 
 
