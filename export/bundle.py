@@ -107,9 +107,9 @@ class Exporter:
             EngineError: a converter fails.
         """
         contents: Contents = {}
-        for choice in target.engines:
-            self._progress(f"{target.name}: encoder for {choice.engine} {choice.precision}")
-            contents[choice.file] = ("encoder", self._encoders.file(choice))
+        wanted = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
+        self._progress(f"{target.name}: encoder for {wanted}")
+        contents |= {name: ("encoder", data) for name, data in self._encoders.files(target.engines).items()}
         if self._shared is None:
             self._progress(f"{target.name}: items and golden vectors")
             self._shared = self._shared_contents()

@@ -1,5 +1,8 @@
 """All files of one student's encoder that targets ask for, each made once."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 from edge_runtime.bundle.arrays import dump_arrays
 from export.parts import Parts, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
@@ -20,12 +23,19 @@ class Encoders:
         self._parts = parts
         self._weights = dump_arrays(self.quantized.arrays())
 
-    def file(self, choice: EngineChoice) -> bytes:
-        """Return the file of one engine variant.
+    def files(self, choices: Sequence[EngineChoice]) -> dict[str, bytes]:
+        """Return the file of each engine variant by its name, in order.
 
         Raises:
             EngineError: a converter fails, or rewrites the weights.
         """
+        # The TFLite converter works in a process of its own for half a minute: the others are made meanwhile.
+        with ThreadPoolExecutor() as pool:
+            apart = {each.file: pool.submit(self._file, each) for each in choices if each.engine == "litert"}
+            here = {each.file: self._file(each) for each in choices if each.engine != "litert"}
+            return {each.file: here[each.file] if each.file in here else apart[each.file].result() for each in choices}
+
+    def _file(self, choice: EngineChoice) -> bytes:
         if choice.engine == "reference":
             return self._weights
         inputs = {"weights": digest_of(self._weights), "config": repr(self._student.encoder.config), **self._sizes}

@@ -35,8 +35,9 @@ class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
         devices: that they were trained on, each once.
         commits: of the code that finished them, each once.
         figures: section to name to mean and deviation over seeds.
-        versus_alone: gain in NDCG@10 over the backbone alone on the same split, by section.
-        versus_whole: gain over the whole that this is a part of, over all users; negative where the part matters.
+        versus_alone: gain in NDCG@10 over the backbone alone on the same split, by section, over seeds that both have.
+        versus_whole: gain over the whole that this is a part of, over all users and the same
+            seeds; negative where the part matters.
     """
 
     label: str
@@ -166,7 +167,8 @@ def _figures(results: Sequence[CellResult]) -> dict[str, dict[str, Spread]]:
 
 
 def _versus(ours: Sequence[_Finished], theirs: Sequence[_Finished], only: str | None = None) -> dict[str, Comparison]:
-    """Compare NDCG@10 user by user in every section that all cells have, or in one."""
+    """Compare NDCG@10 user by user in every section that all cells have, or in one; see :func:`_of_same_seeds`."""
+    ours, theirs = _of_same_seeds(ours, theirs)
     if not ours or not theirs:
         return {}
     common = set.intersection(*(set(cell.ranks) for cell in (*ours, *theirs)))
@@ -177,6 +179,18 @@ def _versus(ours: Sequence[_Finished], theirs: Sequence[_Finished], only: str | 
             _check_users(section, same, ours[0].result.name)
             found[section] = paired_bootstrap(_gains(same[: len(ours)]), _gains(same[len(ours) :]))
     return found
+
+
+def _of_same_seeds(ours: Sequence[_Finished], theirs: Sequence[_Finished]) -> tuple[Sequence[_Finished], ...]:
+    """Return the cells of the seeds that both have; all of them where they share none.
+
+    Equal seeds start from equal weights and draw equal batches: a part that does nothing on this data shows no
+    difference at all, where against the mean over other seeds it would show theirs.
+    """
+    both = {cell.result.seed for cell in ours} & {cell.result.seed for cell in theirs}
+    if not both:
+        return ours, theirs
+    return tuple([cell for cell in cells if cell.result.seed in both] for cells in (ours, theirs))
 
 
 def _gains(cells: Sequence[SectionRanks]) -> Gains:

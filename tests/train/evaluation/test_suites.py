@@ -95,6 +95,35 @@ def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_a
     assert msgspec.json.decode(msgspec.json.encode(whole), type=SuiteTable) == whole
 
 
+def test_a_part_is_compared_with_the_whole_of_its_own_seeds_alone(tmp_path: Path) -> None:
+    data, both = tiny_dataset(), replace(QUICK, seeds=(0, 1))
+    run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), only=["corec without contrast"], origin=HERE)
+    run_suite("corec", data, tmp_path, both, only=["corec"], origin=HERE)
+
+    found = {
+        row.label: row for row in run_suite("corec", data, tmp_path, both, budget_s=0, origin=HERE).rows if row.seeds
+    }
+
+    part, whole = found["corec without contrast"], found["corec"]
+    assert (part.seeds, whole.seeds) == ([1], [0, 1])
+    assert part.versus_whole is not None
+    assert part.versus_whole.n_seeds == (1, 1)
+    of_seed_1 = run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), budget_s=0, origin=HERE)
+    assert part.versus_whole == next(row for row in of_seed_1.rows if row.label == part.label).versus_whole
+
+
+def test_seeds_that_two_rows_do_not_share_are_all_compared(tmp_path: Path) -> None:
+    data, both = tiny_dataset(), replace(QUICK, seeds=(0, 1))
+    for seed, label in ((0, "corec"), (1, "corec without contrast")):
+        run_suite("corec", data, tmp_path, replace(both, seeds=(seed,)), only=[label], origin=HERE)
+
+    table = run_suite("corec", data, tmp_path, both, budget_s=0, origin=HERE)
+
+    part = next(row for row in table.rows if row.label == "corec without contrast")
+    assert part.versus_whole is not None
+    assert part.versus_whole.n_seeds == (1, 1)
+
+
 def test_a_row_that_the_data_cannot_give_says_why_and_stays_empty(tmp_path: Path) -> None:
     table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, budget_s=0, origin=HERE)
 
