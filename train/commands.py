@@ -165,9 +165,8 @@ def distill(
 
     Example: pocketrec distill --run runs/teacher --data my-shop --out runs/student
     """
-    from train.codes import CodePlan
     from train.data.folder import read_folder
-    from train.distill import describe_student, distill_model
+    from train.distill import describe_student, distill_model, usual_plan
     from train.fit import batch_users_for
     from train.runs import RunFolder
     from train.student_model import DistillConfig
@@ -175,7 +174,8 @@ def distill(
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users_for(len(dataset.sequences))
     config = DistillConfig.of(seed=seed, batch_users=batch)
-    teacher, student, plan = RunFolder(run), RunFolder(out), CodePlan.for_items(len(dataset.catalogue))
+    teacher, student = RunFolder(run), RunFolder(out)
+    plan = usual_plan(dataset, teacher)
     finished = student.claim(describe_student(dataset, teacher, plan, config), resume=resume)
     figures = student.figures() if finished else distill_model(dataset, teacher, plan, config, student)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}

@@ -21,7 +21,7 @@ from train.codes import CodedTable, CodePlan, item_counts
 from train.data.dataset import Dataset
 from train.data.split import leave_one_out
 from train.fit import fit
-from train.next_item import load_model
+from train.next_item import full_config, load_model
 from train.ranker import validation_score
 from train.runs import RunFolder, replace_tensors, write_json
 from train.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
@@ -73,6 +73,15 @@ def distill_model(
     _write_student(out.path, student, dataset, figures, seed)
     out.finish(figures | {"log": fitted.log})
     return figures
+
+
+def usual_plan(dataset: Dataset, run: RunFolder) -> CodePlan:
+    """Return how many codes the items of ``run``'s student get where nothing else is asked for.
+
+    Raises:
+        RunError: ``run`` is not a full model's.
+    """
+    return CodePlan.for_items(len(dataset.catalogue), full_config(run).encoder.dim)
 
 
 def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig) -> dict[str, Any]:

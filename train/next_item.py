@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from edge_runtime.errors import DataError
+from edge_runtime.errors import DataError, RunError
 from train.batches import TrainingSequences
 from train.data.dataset import Dataset
 from train.data.split import Split, leave_one_out
@@ -69,6 +69,21 @@ def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
     }
 
 
+def full_config(run: RunFolder) -> TrainConfig:
+    """Return the configuration of a full model's run.
+
+    Raises:
+        RunError: there is no run, or it is a student's.
+    """
+    about = run.about()
+    if about.get("kind") != "teacher":
+        raise RunError(
+            f"{run.path}: holds a run of the kind '{about.get('kind')}', expected a full model's. "
+            "Give the folder that `pocketrec train` wrote."
+        )
+    return read_config(about["config"])
+
+
 def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> Model:
     """Return the trained model of a run, in evaluation mode, on the accelerator where there is one.
 
@@ -78,9 +93,9 @@ def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> 
         split: as given to :func:`train_model`.
 
     Raises:
-        RunError: there is none.
+        RunError: there is none, or it is a student's.
     """
     split = split or leave_one_out(dataset.sequences)
-    model = compose(dataset, split.train, read_config(run.about()["config"]))
+    model = compose(dataset, split.train, full_config(run))
     model.load_state_dict(run.load_best())
     return model.to(best_device()).eval()

@@ -75,9 +75,19 @@ def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, tuple[int, ...]]) -> 
         CodePlan(**wrong)  # type: ignore[arg-type]
 
 
-def test_small_catalogues_get_codebooks_that_pay_for_themselves() -> None:
-    assert CodePlan.for_items(600).n_codewords == 150
-    assert CodePlan.for_items(12_101) == CodePlan()
+def test_small_catalogues_get_long_codes_and_as_many_codewords_as_pay_for_themselves() -> None:
+    assert CodePlan.for_items(600, 64) == CodePlan(n_codes=(32,), shares=(1.0,), n_codewords=256)
+    assert CodePlan.for_items(40, 64).n_codewords == 20
+    assert CodePlan.for_items(12_101, 64) == CodePlan()
+
+
+@pytest.mark.parametrize(("dim", "codes"), [(48, (24, 16, 8)), (10, (10, 10, 5)), (128, (32, 16, 8))])
+def test_the_numbers_of_codes_divide_the_width_of_the_vectors(dim: int, codes: tuple[int, ...]) -> None:
+    plan = CodePlan.for_items(12_101, dim)
+
+    assert plan.n_codes == codes
+    table = CodedTable(torch.randn(300, dim), plan, plan.tiers_of(np.arange(300)), seed=0)
+    assert table.decoded().shape == (300, dim)
 
 
 def test_counting_items_of_nobody_gives_zeros() -> None:

@@ -12,7 +12,7 @@ from train.backbones.encoder import EncoderConfig
 from train.codes import CodePlan
 from train.data.sequences import Sequences
 from train.data.split import Split, leave_one_out
-from train.distill import describe_student, distill_model
+from train.distill import describe_student, distill_model, usual_plan
 from train.evaluation.ranking import ndcg
 from train.fit import FitConfig
 from train.next_item import describe_run, load_model, train_model
@@ -107,7 +107,7 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
 
 def test_a_student_of_other_data_is_refused(teacher: RunFolder) -> None:
     with pytest.raises(RunError, match="digest"):
-        describe_student(tiny_dataset(seed=1), teacher, CodePlan.for_items(24), DistillConfig())
+        describe_student(tiny_dataset(seed=1), teacher, CodePlan.for_items(24, 16), DistillConfig())
 
 
 def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) -> None:
@@ -150,6 +150,14 @@ def test_a_student_of_a_teacher_with_knowledge_carries_it_and_is_of_use_without(
     assert of_knowledge["share_judged"] == 1.0
 
 
+def test_a_student_of_a_student_is_refused(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "student")
+    run.claim({"kind": "student", "data_digest": tiny_dataset().digest, "config": {}}, resume=False)
+
+    with pytest.raises(RunError, match="kind 'student', expected a full model's"):
+        usual_plan(tiny_dataset(), run)
+
+
 def test_a_teacher_that_saw_a_part_of_the_data_only_is_refused(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "cell")
     about = describe_run(tiny_dataset(), SMALL) | {"split": {"split": "new items"}}
@@ -157,7 +165,7 @@ def test_a_teacher_that_saw_a_part_of_the_data_only_is_refused(tmp_path: Path) -
     run.finish({})
 
     with pytest.raises(RunError, match="the split 'new items'"):
-        describe_student(tiny_dataset(), run, CodePlan.for_items(24), DistillConfig())
+        describe_student(tiny_dataset(), run, CodePlan.for_items(24, 16), DistillConfig())
 
 
 def test_a_damaged_student_is_refused_with_advice(tmp_path: Path) -> None:
