@@ -57,11 +57,12 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     ranking_bytes: Positive
     bundle_bytes: Positive
     ranking_bytes_per_item: Annotated[int, Meta(ge=0)] = 0
+    ranking_bytes_at_least: Annotated[int, Meta(ge=0)] = 0
     parts: dict[str, Positive] = {}
 
     def ranking_limit(self, n_items: int) -> int:
         """Return what ranking may take with a catalogue of ``n_items``."""
-        return self.ranking_bytes + self.ranking_bytes_per_item * n_items
+        return max(self.ranking_bytes_at_least, self.ranking_bytes + self.ranking_bytes_per_item * n_items)
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):

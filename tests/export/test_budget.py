@@ -28,6 +28,12 @@ def test_the_limits_of_a_target_stand_in_the_manifest() -> None:
     assert limits == {"ranking_bytes": 20, "bundle_bytes": 99, "part:items": 7}
 
 
+def test_what_ranking_may_take_has_a_floor_for_small_catalogues() -> None:
+    budgets = Budgets(ranking_bytes=10, bundle_bytes=99, ranking_bytes_per_item=2, ranking_bytes_at_least=50)
+
+    assert [budgets.ranking_limit(n_items) for n_items in (0, 20, 21)] == [50, 50, 52]
+
+
 @pytest.mark.parametrize(
     ("name", "advice"),
     [

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from edge_runtime.bundle.codes import read_codes
-from train.codes import CodedTable, CodePlan, item_counts
+from train.codes import TABLE_BYTES, CodedTable, CodePlan, item_counts
 
 
 def coded(n_items: int = 50, dim: int = 16) -> CodedTable:
@@ -75,13 +75,32 @@ def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, tuple[int, ...]]) -> 
         CodePlan(**wrong)  # type: ignore[arg-type]
 
 
-def test_small_catalogues_get_long_codes_and_as_many_codewords_as_pay_for_themselves() -> None:
-    assert CodePlan.for_items(600, 64) == CodePlan(n_codes=(32,), shares=(1.0,), n_codewords=256)
-    assert CodePlan.for_items(40, 64).n_codewords == 20
-    assert CodePlan.for_items(12_101, 64) == CodePlan()
+def table_bytes(n_items: int, plan: CodePlan, dim: int) -> float:
+    codes = sum(share * n_items * n_codes for share, n_codes in zip(plan.shares, plan.n_codes, strict=True))
+    return codes + len(plan.n_codes) * plan.n_codewords * dim
 
 
-@pytest.mark.parametrize(("dim", "codes"), [(48, (24, 16, 8)), (10, (10, 10, 5)), (128, (32, 16, 8))])
+@pytest.mark.parametrize(
+    ("n_items", "codes", "share"),
+    [(40, (32,), 1.0), (600, (32,), 1.0), (6_000, (32, 16), 0.51), (8_000, (16,), 1.0), (12_101, (16, 8), 0.5)],
+)
+def test_codes_are_as_long_as_256_kib_for_ranking_allow(n_items: int, codes: tuple[int, ...], share: float) -> None:
+    plan = CodePlan.for_items(n_items, 64)
+
+    assert plan.n_codes == codes
+    assert plan.shares[0] == pytest.approx(share, abs=0.01)
+    assert plan.n_codewords == min(256, n_items // 2)
+    assert table_bytes(n_items, plan, 64) <= TABLE_BYTES
+
+
+def test_a_large_catalogue_has_long_codes_for_a_fifth_and_grows_by_less_than_ten_bytes_an_item() -> None:
+    plans = [CodePlan.for_items(n_items, 64) for n_items in (100_000, 200_000)]
+
+    assert plans[0] == plans[1] == CodePlan(n_codes=(16, 8), shares=(0.2, 0.8))
+    assert table_bytes(200_000, plans[1], 64) - table_bytes(100_000, plans[0], 64) < 1_000_000
+
+
+@pytest.mark.parametrize(("dim", "codes"), [(48, (16, 8)), (10, (10,)), (8, (8,)), (128, (16, 8))])
 def test_the_numbers_of_codes_divide_the_width_of_the_vectors(dim: int, codes: tuple[int, ...]) -> None:
     plan = CodePlan.for_items(12_101, dim)
 
