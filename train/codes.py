@@ -9,7 +9,6 @@ al., "Neural Discrete Representation Learning", 2017, https://arxiv.org/abs/1711
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -21,10 +20,8 @@ from edge_runtime.bundle.arrays import Array
 from edge_runtime.bundle.codes import pack_tiers
 from edge_runtime.bundle.manifest import Catalogue, Tier
 
-# What codes and codebooks may take: with the encoder, its positions and knowledge, ranking stays under 256 KiB.
+# What a small catalogue's codes and codebook may take: with the encoder and knowledge, ranking stays under 256 KiB.
 TABLE_BYTES = 178_000
-# Of the items, in the tier of long codes: fewer are not worth a codebook of their own.
-LEAST_SHARE = 0.2
 
 _LLOYD_STEPS = 12
 
@@ -39,8 +36,8 @@ class CodePlan:
         n_codewords: rows of each sub-codebook, at most 256: a code is one byte.
     """
 
-    n_codes: tuple[int, ...] = (16, 8)
-    shares: tuple[float, ...] = (0.5, 0.5)
+    n_codes: tuple[int, ...] = (32, 16, 8)
+    shares: tuple[float, ...] = (0.05, 0.18, 0.77)
     n_codewords: int = 256
 
     def __post_init__(self) -> None:
@@ -53,26 +50,17 @@ class CodePlan:
 
     @classmethod
     def for_items(cls, n_items: int, dim: int) -> "CodePlan":
-        """Return the plan with the longest codes that fit into :data:`TABLE_BYTES`; see ADR 0015.
-
-        With 64 dimensions up to some 4,500 items have 32 codes each, up to 7,500 have 32 or 16, up to 15,000 have 16
-        or 8. Of larger catalogues a fifth of the items have 16 codes, and the table grows by 9.6 bytes an item.
+        """Return the usual plan: 32 codes for every item while they fit into :data:`TABLE_BYTES`, else tiers.
 
         Args:
-            n_items: of the catalogue.
+            n_items: of the catalogue; 64 dimensions leave room for some 5,000 items with 32 codes.
             dim: of item vectors; a code stands for an equal part of them, so that their number divides it.
         """
         n_codewords = max(2, min(256, n_items // 2))
-        lengths = sorted({_divisor(dim, most) for most in (32, 16, 8)}, reverse=True)
-        long, share = lengths[0], 1.0
-        for long, short in pairwise(lengths):
-            share = ((TABLE_BYTES - 2 * n_codewords * dim) / n_items - short) / (long - short)
-            if share >= LEAST_SHARE:
-                break
-        if share >= 1.0:
-            return cls(n_codes=(long,), shares=(1.0,), n_codewords=n_codewords)
-        share = max(share, LEAST_SHARE)
-        return cls(n_codes=(long, short), shares=(share, 1.0 - share), n_codewords=n_codewords)
+        n_codes = tuple(_divisor(dim, most) for most in cls().n_codes)
+        if n_items * n_codes[0] + n_codewords * dim <= TABLE_BYTES:
+            return cls(n_codes=n_codes[:1], shares=(1.0,), n_codewords=n_codewords)
+        return cls(n_codes=n_codes)
 
     def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the tier of each item, uint8 ``[n_items]``, from how often each was met in training."""

@@ -1,7 +1,7 @@
 """From the full model to the student that a device runs: the same ranking in a fraction of the bytes.
 
-The student starts from the teacher, its item table becomes product codes, and both are trained together on half the
-true next item, half the teacher's whole distribution. Codes move for most epochs, then stand still while the rest
+The student starts from the teacher, its item table becomes product codes, and both are trained together on the true
+next item and the teacher's whole distribution. Codes move for most epochs, then stand still while the rest
 settles.
 """
 
