@@ -12,7 +12,7 @@ from edge_runtime.errors import BudgetError, BundleError, BundleIntegrityError, 
 from edge_runtime.recommender import Recommender
 from export.bundle import WORK_FOLDER, Exporter, Release
 from export.parts import Parts
-from export.target import Target, read_target
+from export.target import Budgets, Target, read_target
 from tests.tiny_student import TinyStudent, make_tiny_student
 
 OPENED_BY = {"laptop-x86_64": "onnxruntime", "browser-wasm": "onnxruntime"}
@@ -122,7 +122,7 @@ def test_a_float32_graph_is_a_variant_of_its_own(tiny: TinyStudent, out: Path, t
 def test_a_broken_budget_stops_the_export_before_anything_is_written(
     tiny: TinyStudent, out: Path, target: Target
 ) -> None:
-    budgets = msgspec.structs.replace(target.budgets, ranking_bytes=100, ranking_bytes_per_item=0)
+    budgets = Budgets(ranking_bytes=100, bundle_bytes=target.budgets.bundle_bytes)
     target = msgspec.structs.replace(target, name="narrow", budgets=budgets)
 
     with pytest.raises(BudgetError, match="ranking_bytes"):
