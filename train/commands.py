@@ -173,7 +173,7 @@ def distill(
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users_for(len(dataset.sequences))
-    config = DistillConfig.of(seed=seed, batch_users=batch)
+    config = DistillConfig.of(seed=seed, batch_users=batch, n_events=int(dataset.sequences.lengths.sum()))
     teacher, student = RunFolder(run), RunFolder(out)
     plan = usual_plan(dataset, teacher)
     finished = student.claim(describe_student(dataset, teacher, plan, config), resume=resume)

@@ -19,6 +19,10 @@ from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cro
 from train.plugins.knowledge_distillation import DistilledKnowledge
 from train.student import known
 
+# Events; and the teacher's share in the target of a student who learns from fewer. See DistillConfig.
+_SHORT_LOG = 50_000
+_WEIGHT_OF_SHORT_LOGS = 0.8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillConfig:
@@ -27,7 +31,8 @@ class DistillConfig:
     Attributes:
         moving_epochs: epochs in which codes are re-assigned; the rest has them fixed.
         reassign_every: steps between two re-assignments.
-        teacher_weight: share of the teacher in the target, the true next item has the rest; see ADR 0015.
+        teacher_weight: share of the teacher in the target, the true next item has the rest. Of a short log the true
+            items are learnt by heart, and :meth:`of` gives the teacher more; see ADR 0015.
         commitment: weight of the pull of latents to their codewords.
         table_rate: learning rate of latents and codebooks at the first step; it falls in a line to nearly nothing,
             which is worth 3 % of NDCG@10 on Beauty.
@@ -41,7 +46,7 @@ class DistillConfig:
     fit: FitConfig = field(default_factory=lambda: FitConfig(max_epochs=18, patience=18))
     moving_epochs: int = 12
     reassign_every: int = 8
-    teacher_weight: float = 0.8
+    teacher_weight: float = 0.5
     commitment: float = 1.0
     dropout: float = 0.1
     table_rate: float = 2e-3
@@ -57,9 +62,9 @@ class DistillConfig:
             raise ValueError(f"plain_share must be in [0, 1], got {self.plain_share}")
 
     @classmethod
-    def of(cls, *, seed: int, batch_users: int) -> Self:
-        """Return the usual distillation with that seed and batch."""
-        usual = cls()
+    def of(cls, *, seed: int, batch_users: int, n_events: int) -> Self:
+        """Return the usual distillation from a log of so many events, with that seed and batch."""
+        usual = cls(teacher_weight=_WEIGHT_OF_SHORT_LOGS) if n_events < _SHORT_LOG else cls()
         return replace(usual, fit=replace(usual.fit, seed=seed, batch_users=batch_users))
 
 

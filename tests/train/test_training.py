@@ -150,6 +150,13 @@ def test_a_student_of_a_teacher_with_knowledge_carries_it_and_is_of_use_without(
     assert of_knowledge["share_judged"] == 1.0
 
 
+def test_of_a_short_log_a_student_heeds_its_teacher_more() -> None:
+    of_short, of_long = (DistillConfig.of(seed=3, batch_users=8, n_events=n) for n in (20_000, 200_000))
+
+    assert of_short.teacher_weight > of_long.teacher_weight == DistillConfig().teacher_weight
+    assert (of_short.fit.seed, of_short.fit.batch_users) == (3, 8)
+
+
 def test_a_student_of_a_student_is_refused(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "student")
     run.claim({"kind": "student", "data_digest": tiny_dataset().digest, "config": {}}, resume=False)
