@@ -5,6 +5,7 @@ Item vectors are looked up at the input and scored against at the output (tied).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -18,11 +19,21 @@ from train.objectives.cross_entropy import fast_product_dtype, full_cross_entrop
 from train.plugins.plugin import Past, Plugin, Step
 
 
-class _Asked(NamedTuple):
-    """States that are to foretell a row, over all groups of a batch, and whose they are."""
+class _Items(NamedTuple):
+    """Item vectors after every plug-in and before any, and which items have one of their own."""
 
-    plain: Tensor
-    states: Tensor
+    table: Tensor
+    own: Tensor
+    has_own: Tensor
+
+
+class _Asked(NamedTuple):
+    """States that are to foretell a row, over all groups of a batch, and whose they are.
+
+    ``stages`` are those states as they come to each plug-in, and last as they leave the last one.
+    """
+
+    stages: list[Tensor]
     targets: Tensor
     users: Tensor
     terms: dict[str, Tensor]
@@ -71,21 +82,18 @@ class Model(nn.Module):
 
     def item_vectors(self) -> Tensor:
         """Return what items are to the backbone and the ranking, ``[n_items, dim]``."""
-        table = self._own_vectors()
-        for plugin in self.plugins:
-            if plugin.items is not None:
-                table = plugin.items(table)
-        return table
+        return self._items().table
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the loss by name, weighted, scalars; ``next`` is the main one."""
-        table = self.item_vectors()
-        asked = self._ask(batch, table)
-        step = self._step(batch, table, asked)
+        items = self._items()
+        asked = self._ask(batch, items.table)
+        step = self._step(batch, items, asked)
         terms = {"next": self._next_item_loss(step)} | asked.terms
-        for plugin in self.plugins:
+        for plugin, before in zip(self.plugins, asked.stages[:-1], strict=True):
             if plugin.losses is not None:
-                terms |= {f"{plugin.name}.{name}": term for name, term in plugin.losses(step).items()}
+                found = plugin.losses(replace(step, before=before))
+                terms |= {f"{plugin.name}.{name}": term for name, term in found.items()}
         return terms
 
     def states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
@@ -97,12 +105,19 @@ class Model(nn.Module):
             table: :meth:`item_vectors`, made once for many calls.
         """
         states = self.backbone(Events(F.embedding(rows, table), mask, rows))
-        return self._change(states, Past(rows, mask, table))
+        return self._stages(states, Past(rows, mask, table))[-1]
 
     def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
         """Return the state after the newest event, plug-ins included, ``[batch, dim]``; arguments as :meth:`states`."""
+        return self.user_stages(rows, mask, table)[-1]
+
+    def user_stages(self, rows: Tensor, mask: Tensor, table: Tensor) -> list[Tensor]:
+        """Return the state after the newest event as it comes to each plug-in, and last as it leaves the last one.
+
+        The first is the backbone's own. Each is ``[batch, dim]``; arguments as :meth:`states`.
+        """
         state = self.backbone.last(Events(F.embedding(rows, table), mask, rows))
-        return self._change(state[:, None], Past(rows, mask, table))[:, 0]
+        return [stage[:, 0] for stage in self._stages(state[:, None], Past(rows, mask, table))]
 
     def before_epoch(self, epoch: int) -> None:
         """Let plug-ins prepare an epoch, counted from 0."""
@@ -117,50 +132,71 @@ class Model(nn.Module):
         for hook in hooks:
             hook(epoch, table)
 
-    def _own_vectors(self) -> Tensor:
-        """Return the items' own vectors, and what stands in for those that lack one, ``[n_items, dim]``."""
-        lacking = ~self.seen
-        if self.training and self._id_dropout:
-            lacking = lacking | (torch.rand(len(self.item), device=self.item.device) < self._id_dropout)
-        elif self._all_seen:
-            return self.item
-        if self.stand_ins is None:
-            return self.item * ~lacking[:, None]
-        table: Tensor = self.stand_ins(self.item, lacking)
-        return table
-
-    def _change(self, states: Tensor, past: Past) -> Tensor:
+    def _items(self) -> _Items:
+        own, has_own = self._own_vectors()
+        table = own
         for plugin in self.plugins:
-            if plugin.state is not None:
-                states = plugin.state(states, past)
-        return states
+            if plugin.items is not None:
+                table = plugin.items(table)
+        return _Items(table, own, has_own)
+
+    def _own_vectors(self) -> tuple[Tensor, Tensor]:
+        """Return the items' own vectors, or what stands in for them, ``[n_items, dim]``; and which are there."""
+        has_own = self.seen
+        if self.training and self._id_dropout:
+            has_own = has_own & (torch.rand(len(self.item), device=self.item.device) >= self._id_dropout)
+        elif self._all_seen:
+            return self.item, has_own
+        if self.stand_ins is None:
+            return self.item * has_own[:, None], has_own
+        return self.stand_ins(self.item, ~has_own), has_own
+
+    def _stages(self, states: Tensor, past: Past) -> list[Tensor]:
+        stages = [states]
+        for plugin in self.plugins:
+            stages.append(stages[-1] if plugin.state is None else plugin.state(stages[-1], past))
+        return stages
 
     def _ask(self, batch: Batch, table: Tensor) -> _Asked:
-        plain, states, targets, users = [], [], [], []
+        stages, targets, users = [], [], []
         own_terms: list[Mapping[str, Tensor]] = []
         first_user = 0
         for group in batch:
             found: Foretold = self.backbone.foretell(group, lambda rows: F.embedding(rows, table))
-            changed = self._change(found.states, Past(found.rows, found.visible, table))
             asked = found.targets >= 0
-            plain.append(found.states[asked])
-            states.append(changed[asked])
+            changed = self._stages(found.states, Past(found.rows, found.visible, table))
+            stages.append([stage[asked] for stage in changed])
             targets.append(found.targets[asked])
             users.append(asked.nonzero()[:, 0] + first_user)
             own_terms.append(found.terms)
             first_user += len(group.rows)
         weights = [len(group.rows) / first_user for group in batch]
         return _Asked(
-            torch.cat(plain), torch.cat(states), torch.cat(targets), torch.cat(users), _mean_terms(own_terms, weights)
+            [torch.cat(parts) for parts in zip(*stages, strict=True)],
+            torch.cat(targets),
+            torch.cat(users),
+            _mean_terms(own_terms, weights),
         )
 
-    def _step(self, batch: Batch, table: Tensor, asked: _Asked) -> Step:
+    def _step(self, batch: Batch, items: _Items, asked: _Asked) -> Step:
         histories, mask = whole_histories(batch)
 
         def encode(rows: Tensor, mask: Tensor) -> Tensor:
-            return self.backbone.last(Events(F.embedding(rows, table), mask, rows))
+            return self.backbone.last(Events(F.embedding(rows, items.table), mask, rows))
 
-        return Step(table, asked.plain, asked.states, asked.targets, asked.users, histories, mask, encode)
+        return Step(
+            table=items.table,
+            own=items.own,
+            has_own=items.has_own,
+            plain_states=asked.stages[0],
+            before=asked.stages[0],
+            states=asked.stages[-1],
+            targets=asked.targets,
+            users=asked.users,
+            histories=histories,
+            mask=mask,
+            encode=encode,
+        )
 
     def _next_item_loss(self, step: Step) -> Tensor:
         table, targets = step.table, step.targets

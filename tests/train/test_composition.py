@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from edge_runtime.errors import RunError
+from tests.train.plugins.shown import make_step
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.batches import TrainingSequences, pad, training_batch
@@ -17,7 +18,6 @@ from train.data.split import leave_one_out
 from train.fit import FitConfig
 from train.model import Model, whole_histories
 from train.next_item import describe_run, load_model, train_model
-from train.plugins.plugin import Step
 from train.ranker import rank_split
 from train.recipes import TrainConfig, compose
 from train.runs import RunFolder
@@ -168,7 +168,7 @@ def test_a_batch_loses_as_much_in_one_group_as_cut_by_length() -> None:
 def test_the_newest_state_of_a_user_is_the_last_one_of_those_asked() -> None:
     nothing = torch.zeros(6, 1)
     users = torch.tensor([2, 2, 0, 0, 0, 3])
-    step = Step(nothing, nothing, nothing, users, users, torch.zeros(5, 1), torch.zeros(5, 1), lambda rows, _: rows)
+    step = make_step(nothing, nothing, torch.zeros(5, 1), targets=users, users=users)
 
     assert step.newest.tolist() == [4, 1, 5]
 

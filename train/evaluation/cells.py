@@ -122,7 +122,7 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
     model = load_model(run, arranged, derived.split)
     ground = ground_of(arranged)
     measured = measure(model, derived, ground.vectors, ground.interests)
-    measured.figures.update(plugin_figures(model, derived.split.test))
+    measured.figures.update(plugin_figures(model, derived.split))
     _save_ranks(folder, measured)
     training = run.figures()
     result = CellResult(

@@ -4,18 +4,16 @@ A figure has a section and a name. Ranks are returned beside the figures, so tha
 user. "Recall" at one target is what the literature calls HR.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.backbones.encoder import Events
-from train.data.split import Targets
+from train.data.split import Split, Targets
 from train.evaluation.feedback import feedback_figures
 from train.evaluation.floors import AMONG_NEW, NEW_ITEM
 from train.evaluation.histories import cut_histories, histories_of, insert_noise, only
@@ -84,32 +82,43 @@ def measure(model: Ranker, derived: Derived, vectors: Vectors, interests: Intere
     return found
 
 
-def plugin_figures(model: Model, targets: Targets) -> Figures:
+def plugin_figures(model: Model, split: Split) -> Figures:
     """Return what each plug-in measures of itself on the test users, by its name; what is no number is left out."""
     with torch.inference_mode():
         was_training = model.training
         model.eval()
-        probe = _probe(model, targets)
-        found = {
-            plugin.name: {name: float(value) for name, value in plugin.figures(probe).items() if isfinite(value)}
-            for plugin in model.plugins
-            if plugin.figures is not None
-        }
+        probe = _probe(model, split)
+        found: Figures = {}
+        for place, plugin in enumerate(model.plugins):
+            if plugin.figures is not None:
+                values = plugin.figures(replace(probe, before=_newest_stage(model, probe.table, place)))
+                found[plugin.name] = {name: float(value) for name, value in values.items() if isfinite(value)}
         model.train(was_training)
     return found
 
 
-def _probe(model: Model, targets: Targets) -> Probe:
+def _probe(model: Model, split: Split) -> Probe:
     table = model.item_vectors()
+    plain = _newest_stage(model, table, 0)
+    return Probe(
+        table=table,
+        histories=histories_of(split.test),
+        targets=split.test.rows,
+        n_trained=split.train.lengths[split.test.users],
+        plain_states=plain,
+        before=plain,
+        user_states=_newest_stage(model, table, -1),
+    )
 
-    def plain_states(rows: Tensor, mask: Tensor) -> Tensor:
+
+def _newest_stage(model: Model, table: Tensor, stage: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what gives the newest states as they come to the plug-in ``stage``; -1 is after all of them."""
+
+    def states(rows: Tensor, mask: Tensor) -> Tensor:
         rows, mask = rows[:, -model.max_length :], mask[:, -model.max_length :]
-        return model.backbone.last(Events(F.embedding(rows, table), mask, rows))
+        return model.user_stages(rows, mask, table)[stage]
 
-    def user_states(rows: Tensor, mask: Tensor) -> Tensor:
-        return model.user_states(rows[:, -model.max_length :], mask[:, -model.max_length :], table)
-
-    return Probe(table, histories_of(targets), targets.rows, plain_states, user_states)
+    return states
 
 
 def _note(found: Measured, name: str, users: NDArray[np.int64], ranked: Ranked) -> None:

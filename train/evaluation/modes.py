@@ -61,7 +61,7 @@ def scenario_figures(path: Path, dataset: Dataset) -> Figures:
     loaded, ground = load_run(path, dataset), ground_of(dataset)
     found = measure(loaded.model, loaded.derived, ground.vectors, ground.interests).figures
     if isinstance(loaded.model, Model):
-        found |= plugin_figures(loaded.model, loaded.derived.split.test)
+        found |= plugin_figures(loaded.model, loaded.derived.split)
     return found
 
 

@@ -35,7 +35,10 @@ class Step:
 
     Attributes:
         table: item vectors of the whole catalogue, after every plug-in, ``[n_items, dim]``; carries gradients.
+        own: the items' own vectors, before any plug-in, ``[n_items, dim]``; carries gradients.
+        has_own: which items have one in this step, bool ``[n_items]``; elsewhere ``own`` has what stands in.
         plain_states: the backbone's states, before any plug-in, ``[R, dim]``.
+        before: as they came to this very plug-in: changed by those that are applied before it, ``[R, dim]``.
         states: after every plug-in; these are scored against the table, ``[R, dim]``.
         targets: the rows to foretell, int64 ``[R]``.
         users: which user of the batch each state belongs to, int64 ``[R]``.
@@ -47,7 +50,10 @@ class Step:
     """
 
     table: Tensor
+    own: Tensor
+    has_own: Tensor
     plain_states: Tensor
+    before: Tensor
     states: Tensor
     targets: Tensor
     users: Tensor
@@ -76,15 +82,20 @@ class Probe:
         table: item vectors, ``[n_items, dim]``.
         histories: what each user did before the target, catalogue rows, oldest first.
         targets: what each did next, int32 ``[U]``.
+        n_trained: how many of each user's events, the oldest ones of ``histories``, training has learnt from, int64
+            ``[U]``.
         plain_states: rows ``[n, length]`` and mask ``[n, length]`` to the backbone's newest state, before any plug-in,
             ``[n, dim]``.
+        before: the same as it comes to this very plug-in, changed by those that are applied before it.
         user_states: the same after every plug-in: what ranks.
     """
 
     table: Tensor
     histories: Sequence[NDArray[np.int32]]
     targets: NDArray[np.int32]
+    n_trained: NDArray[np.int64]
     plain_states: Callable[[Tensor, Tensor], Tensor]
+    before: Callable[[Tensor, Tensor], Tensor]
     user_states: Callable[[Tensor, Tensor], Tensor]
 
 

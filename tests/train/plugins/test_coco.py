@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train.plugins.tiny_coco import DIM, drawn, make_step, tiny_material
+from tests.train.plugins.shown import make_step
+from tests.train.plugins.tiny_coco import DIM, drawn, tiny_material
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.batches import TrainingSequences, pad, training_batch

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tests.train.plugins.shown import make_probe
 from tests.train.plugins.tiny_coco import DIM, drawn, tiny_material
 from train.plugins.coco import CoCoConfig, coco
 from train.plugins.coco_figures import knowledge_figures
@@ -41,7 +42,7 @@ def choose(states: Tensor) -> Tensor:
 
 def probe(rows: Sequence[NDArray[np.int32]]) -> Probe:
     targets = np.random.default_rng(9).integers(0, 24, len(rows)).astype(np.int32)
-    return Probe(TABLE, rows, targets, mean_state, mean_state)
+    return make_probe(TABLE, rows, targets, states=mean_state)
 
 
 def gain(rows: NDArray[np.int32], wanted: int) -> float:

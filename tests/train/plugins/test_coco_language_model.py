@@ -1,5 +1,6 @@
 """The language model learns from samples that knowledge does not help, and from no others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edge_runtime.errors import DataError, RunError
-from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, make_step, tiny_material
+from tests.train.plugins.shown import make_step
+from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, tiny_material
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions
 from train.plugins.coco import CoCo, CoCoConfig, coco
@@ -140,10 +142,7 @@ def test_a_state_that_is_not_asked_for_the_newest_event_is_left_alone(bert: Path
     plugin, module = made(bert)
     step = step_of(module, helps=False)
     histories = torch.cat([step.histories, torch.full((N_USERS, 1), 23)], dim=1)
-    older = Step(
-        step.table, step.plain_states, step.states, step.targets, step.users, histories, torch.ones(N_USERS, 5),
-        step.encode,
-    )  # fmt: skip
+    older = replace(step, histories=histories, mask=torch.ones(N_USERS, 5))
 
     assert plugin.losses is not None
     assert plugin.losses(older)["language_model"].item() == 0.0

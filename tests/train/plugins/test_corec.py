@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.train.plugins.shown import make_probe
 from tests.train.plugins.tiny_corec import (
     ENCODER,
     N_ITEMS,
@@ -20,7 +21,6 @@ from train.batches import training_batch
 from train.model import whole_histories
 from train.plugins.corec import CoRecConfig, corec
 from train.plugins.corec_users import batch_items, interest_counts
-from train.plugins.plugin import Probe
 
 SMALL = CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1)
 
@@ -160,15 +160,11 @@ def test_completion_accuracy_is_measured_and_rises_with_training() -> None:
     composed = tiny_model(replace(SMALL, n_interests=1, kl_weight=0.01, reconstruction_weight=2.0))
     histories = [rows for rows in tiny_material().train if len(rows) > 2]
 
-    def unasked(rows: Tensor, mask: Tensor) -> Tensor:
-        raise AssertionError(f"nobody asks for the states of {rows} and {mask}")
-
     def recall() -> float:
         composed.model.eval()
         with torch.inference_mode():
             table = composed.model.item_vectors()
-            targets = np.zeros(len(histories), np.int32)
-            return composed.corec.figures(Probe(table, histories, targets, unasked, unasked))["completion_recall@10"]
+            return composed.corec.figures(make_probe(table, histories, [0] * len(histories)))["completion_recall@10"]
 
     before = recall()
     train_epochs(composed, range(10))

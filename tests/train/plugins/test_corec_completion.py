@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.train.plugins.shown import make_probe
 from train.plugins.corec_clusters import InterestClusters
 from train.plugins.corec_completion import Completion
 from train.plugins.corec_figures import completion_figures, completion_scores, hide_one
@@ -30,11 +31,7 @@ def clusters() -> InterestClusters:
 
 
 def probe_of(histories: list[list[int]], table: Tensor) -> Probe:
-    def unasked(rows: Tensor, mask: Tensor) -> Tensor:
-        raise AssertionError(f"nobody asks for the states of {rows} and {mask}")
-
-    rows = [np.array(history, dtype=np.int32) for history in histories]
-    return Probe(table, rows, np.zeros(len(rows), np.int32), unasked, unasked)
+    return make_probe(table, histories, [0] * len(histories))
 
 
 def test_the_posterior_is_the_formula_written_out() -> None:

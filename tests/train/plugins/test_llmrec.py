@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.train.plugins.shown import make_probe, make_step
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
@@ -15,7 +16,7 @@ from train.data.split import leave_one_out
 from train.items.features import Features, Material
 from train.model import Model
 from train.plugins.llmrec import LlmRec, LlmRecConfig, llmrec
-from train.plugins.plugin import Past, Plugin, Probe, Step
+from train.plugins.plugin import Past, Plugin, Step
 
 N_ITEMS, DIM = 24, 8
 SILENT = N_ITEMS - 1  # has no text
@@ -84,15 +85,15 @@ def step(n: int = 6, seed: int = 0) -> Step:
     generator = torch.Generator().manual_seed(seed)
     histories = torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7], [0, SILENT, 9, 10]])
     mask = torch.tensor([[0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]])
-    return Step(
-        table=torch.randn(N_ITEMS, DIM, generator=generator),
-        plain_states=torch.randn(6, DIM, generator=generator)[:n],
-        states=torch.randn(6, DIM, generator=generator)[:n],
+    table, plain, states = (torch.randn(size, DIM, generator=generator) for size in (N_ITEMS, 6, 6))
+    return make_step(
+        states[:n],
+        table,
+        histories,
+        plain=plain[:n],
         targets=torch.tensor([2, 3, 5, 7, 9, 10])[:n],
         users=torch.tensor([0, 0, 1, 1, 2, 2])[:n],
-        histories=histories,
         mask=mask,
-        encode=lambda rows, mask: torch.zeros(len(rows), DIM),
     )
 
 
@@ -276,29 +277,16 @@ def figures_of(model: Model) -> dict[str, float]:
     plugin = model.plugins[0]
     assert plugin.figures is not None
     with torch.inference_mode():
-        probe = Probe(
-            table=model.item_vectors(),
-            histories=[test.history(index) for index in range(len(test))],
-            targets=test.rows,
-            plain_states=lambda rows, mask: torch.zeros(len(rows), DIM),
-            user_states=lambda rows, mask: torch.zeros(len(rows), DIM),
-        )
-        return dict(plugin.figures(probe))
+        histories = [test.history(index) for index in range(len(test))]
+        return dict(plugin.figures(make_probe(model.item_vectors(), histories, test.rows)))
 
 
 def test_figures_count_users_of_whom_nothing_is_known_and_stay_finite() -> None:
     plugin = llmrec(PLAIN, material())
     assert plugin.figures is not None
-    nobody = np.zeros(0, dtype=np.int32)
-    silent = np.array([SILENT], dtype=np.int32)
 
     with torch.inference_mode():
-        found = plugin.figures(
-            Probe(
-                torch.zeros(N_ITEMS, DIM), [nobody, silent], np.array([3, 4], dtype=np.int32),
-                lambda rows, mask: torch.zeros(len(rows), DIM), lambda rows, mask: torch.zeros(len(rows), DIM),
-            )
-        )  # fmt: skip
+        found = plugin.figures(make_probe(torch.zeros(N_ITEMS, DIM), [[], [SILENT]], [3, 4]))
 
     assert found["aligned_cosine"] == 0.0
     assert found["aligned_recall@10"] == 0.0

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.train.plugins.shown import make_probe
 from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, made, text_only, tiny_material
 from train.plugins.fusion import Fusion
 from train.plugins.fusion_figures import item_gate_figures, retrieval_figures
@@ -20,8 +21,7 @@ def probe(table: Tensor) -> Probe:
     def newest(rows: Tensor, mask: Tensor) -> Tensor:
         return table[rows[:, -1]] * mask[:, -1:]
 
-    histories = [np.array(rows, dtype=np.int32) for rows in ([0, 1], [2], [])]
-    return Probe(table, histories, np.array([3, 4, 5], dtype=np.int32), newest, newest)
+    return make_probe(table, [[0, 1], [2], []], [3, 4, 5], states=newest)
 
 
 def measured(config: RecFusionConfig = PLAIN, *, text_alone: bool = False) -> tuple[dict[str, float], Plugin, Fusion]:

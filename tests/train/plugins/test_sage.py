@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.train.plugins.shown import make_step
 from tests.train.plugins.tiny_sage import (
     DIM,
     N_ITEMS,
     drawn,
-    make_step,
     tiny_batch,
     tiny_features,
     tiny_material,

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.train.plugins.tiny_sage import DIM, N_ITEMS, drawn, make_step
+from tests.train.plugins.shown import make_step
+from tests.train.plugins.tiny_sage import DIM, N_ITEMS, drawn
 from train.objectives.redundancy import list_weights, redundancy
 from train.plugins.plugin import Step
 from train.plugins.sage_lists import best_candidates, shown_redundancy

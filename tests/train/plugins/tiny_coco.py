@@ -12,7 +12,6 @@ from tests.train.tiny_data import tiny_dataset
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.items.features import Features, Material
-from train.plugins.plugin import Step
 
 DIM, WIDTH = 8, 12
 
@@ -51,22 +50,3 @@ def make_bert(folder: Path, *, seed: int = 0) -> Path:
     model.save_pretrained(folder, safe_serialization=True)
     fast.save_pretrained(folder)
     return folder
-
-
-def no_encoder(rows: Tensor, mask: Tensor) -> Tensor:
-    raise AssertionError("CoCo asks for no augmented views")
-
-
-def make_step(plain: Tensor, table: Tensor, histories: Tensor, *, states: Tensor | None = None) -> Step:
-    """A step in which each user has one state, asked for the newest event; all events are real."""
-    n_users = len(histories)
-    return Step(
-        table=table,
-        plain_states=plain,
-        states=plain if states is None else states,
-        targets=histories[:, -1],
-        users=torch.arange(n_users),
-        histories=histories,
-        mask=torch.ones(histories.shape),
-        encode=no_encoder,
-    )

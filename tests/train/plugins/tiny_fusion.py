@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tests.train.plugins.shown import make_step
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import leave_one_out
 from train.items.features import Features, Material
@@ -79,13 +80,4 @@ def made(config: RecFusionConfig = PLAIN, material: Material | None = None) -> t
 def tiny_step(histories: Tensor, table: Tensor) -> Step:
     """Return a training step in which nothing matters but who had what."""
     states = torch.zeros(len(histories), table.shape[1])
-    return Step(
-        table=table,
-        plain_states=states,
-        states=states,
-        targets=histories[:, -1],
-        users=torch.arange(len(histories)),
-        histories=histories,
-        mask=torch.ones(histories.shape),
-        encode=lambda rows, mask: torch.zeros(len(rows), table.shape[1]),
-    )
+    return make_step(states, table, histories)

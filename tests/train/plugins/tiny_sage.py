@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tests.train.plugins.shown import make_probe
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
@@ -13,7 +14,7 @@ from train.batches import Batch, TrainingSequences, training_batch
 from train.data.split import leave_one_out
 from train.items.features import Features, Material
 from train.model import Model
-from train.plugins.plugin import Plugin, Probe, Step
+from train.plugins.plugin import Plugin, Probe
 
 DIM, WIDTH, N_ITEMS, N_GROUPS, MAX_LENGTH = 8, 12, 24, 4, 8
 
@@ -65,22 +66,5 @@ def tiny_probe(model: Model, n_users: int = 20) -> Probe:
     def user_states(rows: Tensor, mask: Tensor) -> Tensor:
         return model.user_states(rows[:, -MAX_LENGTH:], mask[:, -MAX_LENGTH:], table)
 
-    return Probe(table, [test.history(user) for user in range(n_users)], test.rows[:n_users], user_states, user_states)
-
-
-def make_step(states: Tensor, table: Tensor, histories: Tensor, *, mask: Tensor | None = None) -> Step:
-    """A step in which each user has one state, asked for the newest event."""
-    return Step(
-        table=table,
-        plain_states=states,
-        states=states,
-        targets=histories[:, -1],
-        users=torch.arange(len(histories)),
-        histories=histories,
-        mask=torch.ones(histories.shape) if mask is None else mask,
-        encode=no_encoder,
-    )
-
-
-def no_encoder(rows: Tensor, mask: Tensor) -> Tensor:
-    raise AssertionError("SAGE asks for no augmented views")
+    histories = [test.history(user) for user in range(n_users)]
+    return make_probe(table, histories, test.rows[:n_users], states=user_states)
