@@ -153,16 +153,15 @@ class LlmRec(nn.Module):
         drawn = drawn[before.asked]
         means = newest_means(self.space.frozen, before.rows, before.counts, self.config.decay)
         items, place = torch.unique(step.targets[drawn], return_inverse=True)
-        semantic = self.space.items(items)
-        added = 0.0 if self.item_scale is None else self.item_scale * semantic
         return Pairs(
             histories=self.space.histories(means, torch.ones_like(means[:, 0])),
             states=step.plain_states[drawn],
             users=step.users[drawn],
             place=place,
-            semantic=semantic,
-            own=step.table[items] - added,
+            semantic=self.space.items(items),
+            own=step.own[items],
             described=self.space.described[items] > 0,
+            learnt=step.has_own[items],
         )
 
     def figures(self, probe: Probe) -> Mapping[str, float]:

@@ -2,7 +2,7 @@ r"""Alignment of the semantic space: with what comes next, and with the space of
 
 After the description of LLMRec: InfoNCE between the semantic vectors of users and of items, and between the semantic
 and the behaviour space. With ``u`` the semantic vector of a history, ``x`` that of an item, ``h`` the backbone's state
-and ``v`` an item's own vector, over pairs of a batch (a history, the item that came next):
+and ``v`` an item's own vector where this step has it, over pairs of a batch (a history, the item that came next):
 
 .. math::
     L_{next} = \mathrm{InfoNCE}(u \to x), \qquad
@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from train.objectives.contrast import info_nce, symmetric_info_nce
 
 COLDEST, HOTTEST = 0.02, 0.5
-_LEAST_LENGTH = 1e-4
 
 
 class Pairs(NamedTuple):
@@ -33,8 +32,9 @@ class Pairs(NamedTuple):
         users: whose they are, int64 ``[n]``.
         place: of the next item among the distinct ones, int64 ``[n]``.
         semantic: semantic vectors of the distinct items, ``[m, dim]``.
-        own: vectors of the distinct items without their semantic part, ``[m, dim]``.
+        own: the distinct items' own vectors, before any plug-in, or what stands in for them, ``[m, dim]``.
         described: whether the distinct items have a text, bool ``[m]``.
+        learnt: whether ``own`` is a vector that behaviour taught of the item, and no stand-in, bool ``[m]``.
     """
 
     histories: Tensor
@@ -44,6 +44,7 @@ class Pairs(NamedTuple):
     semantic: Tensor
     own: Tensor
     described: Tensor
+    learnt: Tensor
 
 
 class Alignment(nn.Module):
@@ -78,7 +79,7 @@ class Alignment(nn.Module):
         forth, back = (
             info_nce(queries, keys, itself, temperature=of_history, candidates=others) for queries, keys in sides
         )
-        # An item whose own vector is left out of this step, or was never learnt, has none to align with.
-        both = pairs.described & (pairs.own.detach().norm(dim=1) > _LEAST_LENGTH)
+        # What stands in for an own vector comes from texts itself: aligned with it, the space would learn of itself.
+        both = pairs.described & pairs.learnt
         items = symmetric_info_nce(pairs.semantic[both], pairs.own[both], temperature=of_item)
         return 0.5 * (0.5 * (forth + back) + items)

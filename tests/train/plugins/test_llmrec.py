@@ -16,6 +16,7 @@ from train.data.split import leave_one_out
 from train.items.features import Features, Material
 from train.model import Model
 from train.plugins.llmrec import LlmRec, LlmRecConfig, llmrec
+from train.plugins.llmrec_alignment import Pairs
 from train.plugins.plugin import Past, Plugin, Step
 
 N_ITEMS, DIM = 24, 8
@@ -229,13 +230,40 @@ def test_pairs_are_what_came_before_a_target_and_no_more_than_asked_for() -> Non
     assert len(few.users) <= 2
 
 
-def test_an_item_s_own_vector_is_what_it_has_besides_its_text() -> None:
+def test_items_are_aligned_with_their_own_vectors_whatever_plug_ins_add_to_the_table() -> None:
+    torch.manual_seed(0)
+    content = Plugin(name="content", items=lambda table: table + 3.0)
+    backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1))
+    ours = llmrec(PLAIN, material())
+    found: list[Pairs] = []
+
+    def watch(step: Step) -> dict[str, Tensor]:
+        found.append(module_of(ours).pairs(step))
+        return {}
+
+    model = Model(torch.ones(N_ITEMS, dtype=torch.bool), backbone, [content, replace(ours, losses=watch)])
+    model(batch())
+
+    rows = torch.unique(torch.cat([group.targets[group.targets >= 0] for group in batch()]))
+    own = model.item.detach()
+    assert all(bool((own[rows] == vector).all(1).any()) for vector in found[0].own)
+    assert bool(found[0].learnt.all())
+
+
+def test_an_item_whose_own_vector_is_left_out_of_a_step_is_not_aligned_with_what_stands_in() -> None:
     module = module_of(llmrec(PLAIN, material()))
-    own = torch.randn(N_ITEMS, DIM)
+    has_own = torch.ones(N_ITEMS, dtype=torch.bool)
+    has_own[[3, 7]] = False
+    own = torch.randn(N_ITEMS, DIM, requires_grad=True)
+    before = replace(step(), own=own, has_own=has_own)
 
-    pairs = module.pairs(replace(step(), table=module.change_items(own)))
+    pairs = module.pairs(before)
+    (gradient,) = torch.autograd.grad(module.losses(before)["space"], own)
 
+    # Of the targets the step asks for, in the order of their rows.
+    assert pairs.learnt.tolist() == [True, False, True, False, True]
     torch.testing.assert_close(pairs.own, own[[2, 3, 5, 7, 10]])
+    assert gradient.any(1).nonzero()[:, 0].tolist() == [2, 5, 10]
 
 
 @pytest.mark.parametrize("n", [0, 1])

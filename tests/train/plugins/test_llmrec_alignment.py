@@ -20,6 +20,7 @@ def example(seed: int = 0) -> Pairs:
         semantic=torch.randn(4, 3, generator=generator, requires_grad=True),
         own=torch.randn(4, 3, generator=generator, requires_grad=True),
         described=described,
+        learnt=torch.tensor([True, True, True, True]),
     )
 
 
@@ -66,14 +67,21 @@ def test_the_loss_between_the_spaces_equals_its_formula_written_out() -> None:
     assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_item_whose_own_vector_is_left_out_is_aligned_with_nothing() -> None:
-    alignment, pairs = Alignment(0.2), example()
-    own = pairs.own.detach().clone()
-    own[1] = torch.tensor([1e-8, 0.0, 0.0])  # what rounding leaves when the semantic part is taken off
-    own.requires_grad_(True)
+def test_an_item_with_only_a_stand_in_for_its_own_vector_is_aligned_with_nothing() -> None:
+    alignment, pairs = Alignment(0.2), example()._replace(learnt=torch.tensor([True, False, True, True]))
+    pairs = pairs._replace(own=pairs.own.detach().clone().requires_grad_(True))
 
-    (gradient,) = torch.autograd.grad(alignment.spaces(pairs._replace(own=own)), own)
+    found = alignment.spaces(pairs)
+    (gradient,) = torch.autograd.grad(found, pairs.own)
 
+    # The third has no text: two items are left.
+    of_items = []
+    for queries, keys in ((pairs.semantic, pairs.own), (pairs.own, pairs.semantic)):
+        for item, other in ((0, 3), (3, 0)):
+            logits = [cosine(queries[item], keys[j]) / 0.2 for j in (item, other)]
+            of_items.append(nce(logits, logits[0]))
+    without = float(alignment.spaces(pairs._replace(learnt=torch.zeros(4, dtype=torch.bool))).detach())
+    assert float(found.detach()) == pytest.approx(without + 0.5 * sum(of_items) / 4, rel=1e-5)
     assert gradient[1].tolist() == [0.0] * 3
     assert bool((gradient[[0, 3]] != 0).any(1).all())
 
@@ -104,6 +112,7 @@ def extremes() -> list[Extreme]:
         Extreme("nothing", Pairs(*(part[:0] for part in some))),
         Extreme("one pair", Pairs(*(part[:1] for part in some))._replace(place=torch.tensor([0]))),
         Extreme("no text", some._replace(described=torch.zeros(4, dtype=torch.bool))),
+        Extreme("no own vector", some._replace(learnt=torch.zeros(4, dtype=torch.bool))),
         Extreme("one user", some._replace(users=torch.zeros(5, dtype=torch.int64))),
         Extreme("zeros", some._replace(**dict.fromkeys(("histories", "states"), torch.zeros(5, 3)))),
         Extreme("huge", some._replace(histories=some.histories * 1e30, own=some.own * 1e30)),
