@@ -9,6 +9,15 @@ on Beauty this took 13 % of NDCG@10 away (docs/plugins.md).
 
 The sequence that is encoded ends before the newest event: that event is the next item by which users are alike, and a
 view that held it would give the answer away.
+
+Where the contrast deviates:
+
+- The description pools the states of a sequence; here the state after the newest event stands for it. In every backbone
+  that state has seen the whole sequence, it is what ranks, and padding never enters it. A mean over the states of a
+  causal encoder would count the oldest events, which all later states have seen, the most.
+- The negatives of a view are the others' other views, so ``n - 1`` of ``n`` users. CL4SRec, the views' source, takes
+  both views of the others, ``2 (n - 1)``. The description ("others in the batch are negatives") leaves it open; what
+  was measured was trained like this, and whether twice the negatives are any better was not tried.
 """
 
 from collections.abc import Mapping
@@ -115,13 +124,16 @@ class CoRec(nn.Module):
 
     Attributes:
         pivot: the evidence of a user for whom contrast and reconstruction weigh the same; a buffer.
+        counts: how often each item occurs in training, int64 ``[n_items]``: a floor for figures.
     """
 
     pivot: Tensor
+    counts: Tensor
 
     def __init__(self, config: CoRecConfig, material: Material) -> None:
         super().__init__()
-        known = torch.from_numpy(np.flatnonzero(material.counts()))
+        counts = material.counts()
+        known = torch.from_numpy(np.flatnonzero(counts))
         if len(known) == 0:
             raise ValueError("CoRec needs training events, got none")
         self.config = config
@@ -135,6 +147,7 @@ class CoRec(nn.Module):
         )
         self.similar = SimilarItems(material.train, material.n_items) if config.contrast else None
         self.register_buffer("pivot", torch.tensor(median_evidence(material.train, self.clusters.label)))
+        self.register_buffer("counts", torch.from_numpy(counts), persistent=False)
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """Return the terms, each a mean over users of ``w(u) L(u)``, times its weight in the loss."""
@@ -170,7 +183,7 @@ class CoRec(nn.Module):
         """Return completion accuracy, see :func:`train.plugins.corec_figures.completion_figures`."""
         if self.completion is None:
             return {}
-        return completion_figures(self.completion, self.clusters, probe, seed=self.seed)
+        return completion_figures(self.completion, self.clusters, self.counts, probe, seed=self.seed)
 
     def _contrast(self, step: Step, similar: Tensor, pairs: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
         """Return the contrast of the two views, either way, each user's loss weighted ``[users]``."""

@@ -1,6 +1,7 @@
-"""Completion accuracy: is an event that was taken out of the middle of a history found again?"""
+"""Completion accuracy: is an event in the middle of a history, which training never saw, found by those around it?"""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,33 +16,61 @@ _TOP = 10
 _SCORES_AT_ONCE = 16_777_216
 
 
-def completion_figures(
-    completion: Completion, clusters: InterestClusters, probe: Probe, *, seed: int
-) -> Mapping[str, float]:
-    """Return the share of hidden events found, and the share that could be found at all.
+class Hidden(NamedTuple):
+    """One event taken out of each user's events, of those users who have one to hide.
 
-    Of each user with three events or more, one that is neither the oldest nor the newest is drawn from the seed, and
-    all events of its item are taken out. ``completion_recall@10``: the item is among the ten best of the items that
-    belong to the interests of what is left and do not occur there; ties count against us. ``completion_reach``: it
-    belongs to those interests.
+    Attributes:
+        shown: all other events, the test target included, catalogue rows, oldest first.
+        items: the row that was taken out of each, int32 ``[users]``; it does not occur in what is shown.
+    """
+
+    shown: list[NDArray[np.int32]]
+    items: NDArray[np.int32]
+
+
+def completion_figures(
+    completion: Completion, clusters: InterestClusters, counts: Tensor, probe: Probe, *, seed: int
+) -> Mapping[str, float]:
+    """Return the share of hidden events found, that of a floor, and the share that could be found at all.
+
+    What is hidden, and of whom, says :func:`hide_one`: events that the autoencoder never learnt. Under leave-one-out
+    they are those of validation, by which the best epoch was chosen; that is all that the model knows of them.
+
+    - ``completion_recall@10``: the item is among the ten best of the items that belong to the interests of what is
+      shown and do not occur there; ties count against us.
+    - ``completion_floor@10``: the same, where training events of an item stand for its score: the most popular of the
+      user's interests.
+    - ``completion_reach``: it belongs to those interests.
+
+    Args:
+        completion: the autoencoder.
+        clusters: of the items.
+        counts: how often each item occurs in training, ``[n_items]``.
+        probe: the test users.
+        seed: of the events that are hidden.
 
     Returns:
-        Both figures; none where no user has an event to hide.
+        The three figures; none where no user has an event to hide.
     """
-    left, hidden = hide_one(probe.histories, seed)
-    if not left:
+    hidden = hide_one(probe, seed)
+    n_hidden = len(hidden.items)
+    if not n_hidden:
         return {}
-    found, reachable = 0, 0
+    found, popular, reachable = 0, 0, 0
     n_users = max(1, _SCORES_AT_ONCE // len(probe.table))
-    for start in range(0, len(left), n_users):
+    for start in range(0, n_hidden, n_users):
         users = slice(start, start + n_users)
-        wanted = torch.from_numpy(hidden[users]).long().to(probe.table.device)
-        scores = completion_scores(completion, clusters, probe.table, left[users])
-        own = scores.gather(1, wanted[:, None])
-        reached = own[:, 0] > -torch.inf
-        found += int((reached & ((scores >= own).sum(dim=1) <= _TOP)).sum())
-        reachable += int(reached.sum())
-    return {"completion_recall@10": found / len(left), "completion_reach": reachable / len(left)}
+        wanted = torch.from_numpy(hidden.items[users]).long().to(probe.table.device)
+        scores = completion_scores(completion, clusters, probe.table, hidden.shown[users])
+        candidates = scores > -torch.inf
+        found += _n_found(scores, candidates, wanted)
+        popular += _n_found(counts.expand_as(scores), candidates, wanted)
+        reachable += int(candidates.gather(1, wanted[:, None]).sum())
+    return {
+        "completion_recall@10": found / n_hidden,
+        "completion_floor@10": popular / n_hidden,
+        "completion_reach": reachable / n_hidden,
+    }
 
 
 def completion_scores(
@@ -70,17 +99,44 @@ def completion_scores(
     return scores
 
 
-def hide_one(histories: Sequence[NDArray[np.int32]], seed: int) -> tuple[list[NDArray[np.int32]], NDArray[np.int32]]:
-    """Return what is left of each history and the item taken out of it, of those histories that have one to hide."""
-    random = np.random.default_rng(seed)
-    left, hidden = [], []
-    for rows in histories:
-        # Drawn for everybody, so that one user's draw does not depend on the others' lengths.
-        share = random.random()
-        if len(rows) < 3:
+def hide_one(probe: Probe, seed: int) -> Hidden:
+    """Take one event out of each user's history that training has not learnt from, and show the test target behind it.
+
+    The event is drawn among those behind the first ``n_trained``, and never the oldest: so there is something before
+    it, and the target, at least, after it. Under leave-one-out it is the validation event; of a user held out of
+    training, any but the oldest.
+
+    An item that occurs again, in the history or as the target, is not drawn: what a user has already is not completed,
+    so it would be a sure miss, and where training saw the other event it was learnt besides. Users who have no event to
+    draw are left out.
+
+    Args:
+        probe: the test users.
+        seed: of the draw: one number for each user, used or not, so that users do not depend on each other.
+    """
+    draws = np.random.default_rng(seed).random(len(probe.histories))
+    shown, items = [], []
+    for history, target, n_trained, draw in zip(probe.histories, probe.targets, probe.n_trained, draws, strict=True):
+        rows = np.append(history, target).astype(np.int32)
+        _, first, count = np.unique(rows, return_index=True, return_counts=True)
+        once = np.sort(first[count == 1])
+        places = once[(once >= max(1, n_trained)) & (once < len(history))]
+        if not len(places):
             continue
-        item = rows[1 + int(share * (len(rows) - 2))]
-        if (rows != item).any():
-            left.append(rows[rows != item])
-            hidden.append(item)
-    return left, np.array(hidden, dtype=np.int32)
+        place = places[int(draw * len(places))]
+        shown.append(np.delete(rows, place))
+        items.append(rows[place])
+    return Hidden(shown, np.array(items, dtype=np.int32))
+
+
+def _n_found(scores: Tensor, candidates: Tensor, wanted: Tensor) -> int:
+    """Return for how many users the item wanted is a candidate, and among the ten best of them.
+
+    Args:
+        scores: ``[users, n_items]``.
+        candidates: which items compete, bool ``[users, n_items]``.
+        wanted: rows, int64 ``[users]``.
+    """
+    own = wanted[:, None]
+    not_worse = (candidates & (scores >= scores.gather(1, own))).sum(dim=1)
+    return int((candidates.gather(1, own)[:, 0] & (not_worse <= _TOP)).sum())

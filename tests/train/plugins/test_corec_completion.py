@@ -1,17 +1,11 @@
-"""The autoencoder: what it may fill in, and how its accuracy is measured."""
+"""The autoencoder: what it is shown, what it is asked for, and what it may fill in."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from tests.train.plugins.shown import make_probe
-from train.plugins.corec_clusters import InterestClusters
 from train.plugins.corec_completion import Completion
-from train.plugins.corec_figures import completion_figures, completion_scores, hide_one
-from train.plugins.plugin import Probe
 
 DIM = 4
 LABEL = torch.arange(9) // 3
@@ -24,14 +18,9 @@ def completion(*, kl_weight: float = 0.5, kl_steps: int = 2) -> Completion:
     return made
 
 
-def clusters() -> InterestClusters:
-    made = InterestClusters(torch.eye(9), torch.arange(9), n_interests=3, seed=0)
-    made.label.copy_(LABEL)
-    return made
-
-
-def probe_of(histories: list[list[int]], table: Tensor) -> Probe:
-    return make_probe(table, histories, [0] * len(histories))
+def linear(layer: torch.nn.Linear, vector: list[float]) -> list[float]:
+    rows = zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)
+    return [sum(w * x for w, x in zip(row, vector, strict=True)) + bias for row, bias in rows]
 
 
 def test_the_posterior_is_the_formula_written_out() -> None:
@@ -42,16 +31,52 @@ def test_the_posterior_is_the_formula_written_out() -> None:
 
     mean, log_variance = (found.tolist() for found in model.posterior(vectors.sum(dim=0), torch.tensor(3)))
 
-    weights = {name: parameter.tolist() for name, parameter in model.named_parameters()}
-
-    def linear(name: str, vector: list[float]) -> list[float]:
-        rows = zip(weights[f"{name}.weight"], weights[f"{name}.bias"], strict=True)
-        return [sum(w * x for w, x in zip(row, vector, strict=True)) + bias for row, bias in rows]
-
     bag = [sum(v[k] for v in vectors.tolist()) / math.sqrt(3) * math.sqrt(DIM) for k in range(DIM)]
-    hidden = [math.tanh(x) for x in linear("enter", bag)]
-    assert mean == pytest.approx(linear("mean", hidden))
-    assert log_variance == pytest.approx(linear("log_variance", hidden))
+    hidden = [math.tanh(x) for x in linear(model.enter, bag)]
+    assert mean == pytest.approx(linear(model.mean, hidden))
+    assert log_variance == pytest.approx(linear(model.log_variance, hidden))
+
+
+def test_the_queries_are_the_formula_written_out() -> None:
+    model = completion()
+    torch.nn.init.normal_(model.leave.bias)
+    model = model.double()
+    latent = torch.randn(2, DIM).double()
+
+    queries = model.queries(latent).tolist()
+
+    for found, vector in zip(queries, latent.tolist(), strict=True):
+        assert found == pytest.approx([math.tanh(x) for x in linear(model.leave, vector)])
+
+
+def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_all() -> None:
+    model = completion(kl_weight=0.5, kl_steps=2).double().requires_grad_(False)
+    model.steps.fill_(1)
+    vectors = torch.randn(9, DIM).double()
+    had = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
+    allowed = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
+
+    torch.manual_seed(2)
+    losses = model.loss(vectors, had, allowed).tolist()
+
+    torch.manual_seed(2)
+    shown = had & (torch.rand(had.shape) >= 0.5)
+    noise = torch.randn(2, DIM, dtype=torch.float64)
+    assert (shown.sum(dim=1) > 0).all()
+    assert (shown.sum(dim=1) < had.sum(dim=1)).all()
+    for u in range(2):
+        bag = torch.stack([vectors[i] for i in range(9) if shown[u, i]])
+        mean, log_variance = model.posterior(bag.sum(dim=0), torch.tensor(len(bag)))
+        query = model.queries(mean + noise[u] * (log_variance / 2).exp())
+        scores = [float(query @ vector) for vector in vectors]
+        pool = sum(math.exp(scores[j]) for j in range(9) if allowed[u, j])
+        wanted = [i for i in range(9) if had[u, i]]
+        likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in wanted)
+        divergence = 0.0
+        for mu, lv in zip(mean.tolist(), log_variance.tolist(), strict=True):
+            divergence += 0.5 * (mu**2 + math.exp(lv) - 1.0 - lv)
+        # Half of the annealing is done.
+        assert losses[u] == pytest.approx((0.5 * 0.5 * divergence - likelihood) / len(wanted))
 
 
 def test_training_pulls_on_no_item_outside_of_what_is_allowed() -> None:
@@ -101,46 +126,3 @@ def test_loss_and_gradients_are_finite_for_an_empty_history_and_for_a_huge_table
     assert float(loss[0].detach()) == 0.0
     for gradient in torch.autograd.grad(loss.sum(), [vectors, *(model.mean.weight, model.enter.weight)]):
         assert gradient.isfinite().all()
-
-
-def test_nothing_is_completed_outside_of_the_interests_nor_twice() -> None:
-    histories = [np.array([0, 1, 1], dtype=np.int32), np.array([3, 8], dtype=np.int32)]
-
-    scores = completion_scores(completion(), clusters(), torch.randn(9, DIM), histories)
-
-    assert [set(user.isfinite().nonzero()[:, 0].tolist()) for user in scores] == [{2}, {4, 5, 6, 7}]
-
-
-def test_the_hidden_event_comes_from_the_middle_and_all_of_its_item_goes() -> None:
-    histories = [[0, 1, 2], [0, 1], [5], [], [4, 3, 4, 3, 4], [7, 7, 7], [0, 1, 2, 3, 4, 5, 6, 7]]
-
-    left, hidden = hide_one([np.array(rows, dtype=np.int32) for rows in histories], seed=3)
-
-    assert [rows.tolist() for rows in left[:1]] == [[0, 2]]
-    assert hidden[0] == 1
-    assert len(left) == len(hidden) == 3
-    assert all(item not in rows for rows, item in zip(left, hidden, strict=True))
-    assert 0 < hidden[2] < 7
-
-
-def test_completion_is_counted_among_the_interests_of_what_is_left() -> None:
-    # The middle event of the first user belongs to an interest of the rest, that of the second does not.
-    figures = completion_figures(
-        completion(), clusters(), probe_of([[0, 1, 2], [0, 4, 2]], torch.randn(9, DIM)), seed=0
-    )
-
-    assert figures == {"completion_recall@10": 0.5, "completion_reach": 0.5}
-
-
-@pytest.mark.parametrize(("n_items", "found"), [(13, 0.0), (12, 1.0)])
-def test_ties_count_against_us(n_items: int, found: float) -> None:
-    # Two items are left of the history; the hidden one and the others all score 0.
-    one_interest = InterestClusters(torch.ones(n_items, 1), torch.arange(n_items), n_interests=1, seed=0)
-
-    figures = completion_figures(completion(), one_interest, probe_of([[0, 1, 2]], torch.zeros(n_items, DIM)), seed=0)
-
-    assert figures["completion_recall@10"] == found
-
-
-def test_without_a_history_long_enough_there_is_no_figure() -> None:
-    assert completion_figures(completion(), clusters(), probe_of([[0, 1], [2]], torch.randn(9, DIM)), seed=0) == {}

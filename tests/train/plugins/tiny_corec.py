@@ -35,9 +35,9 @@ def nothing() -> Features:
     return Features("none", np.zeros((N_ITEMS, 1, 0), np.float32), np.zeros((N_ITEMS, 1), np.bool_))
 
 
-def tiny_material(seed: int = 0) -> Material:
+def tiny_material(seed: int = 0, *, n_items: int = N_ITEMS) -> Material:
     """Return the tiny data set's training events."""
-    dataset = tiny_dataset(n_items=N_ITEMS)
+    dataset = tiny_dataset(n_items=n_items)
     train = leave_one_out(dataset.sequences).train
     return Material(dataset.catalogue, train, DIM, seed, nothing, nothing, nothing)
 

@@ -1,0 +1,159 @@
+"""The joint loss of a step: each user's contrast and reconstruction, weighed by how much is known of the user."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tests.train.plugins.shown import make_step
+from tests.train.plugins.tiny_corec import DIM, N_ITEMS, tiny_material
+from train.plugins.corec import CoRec, CoRecConfig
+from train.plugins.corec_completion import Completion
+from train.plugins.plugin import Step
+
+CONFIG = CoRecConfig(n_interests=6, contrast_weight=0.3, reconstruction_weight=0.7, temperature=0.5)
+# Items 0 to 3 belong to interest 0, 4 to 7 to 1, and so on.
+LABEL = torch.arange(N_ITEMS) // 4
+HISTORIES = [[0, 1, 2, 20], [4, 8, 20], [5, 6, 7], [4, 8, 12, 16], [3, 1]]
+# The first two share their next item, the first and the last their interest; the second and the fourth have two of
+# three items in common, so they are false negatives.
+POSITIVES = [{0, 1, 4}, {0, 1}, {2}, {3}, {0, 4}]
+CANDIDATES = [{0, 1, 2, 3, 4}, {0, 1, 2, 4}, {0, 1, 2, 3, 4}, {0, 2, 3, 4}, {0, 1, 2, 3, 4}]
+N_ITEMS_HAD, N_INTERESTS = [4, 3, 3, 4, 2], [2, 3, 1, 4, 1]
+PIVOT = 4.0
+
+
+class GivenLosses(Completion):
+    """An autoencoder whose loss of each user is given."""
+
+    def __init__(self, losses: Tensor) -> None:
+        super().__init__(DIM, kl_weight=0.0, kl_steps=1)
+        self.losses = losses
+
+    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor) -> Tensor:
+        return self.losses
+
+
+def padded(histories: list[list[int]]) -> tuple[Tensor, Tensor]:
+    longest = max(len(rows) for rows in histories)
+    rows = torch.tensor([[0] * (longest - len(rows)) + rows for rows in histories])
+    return rows, torch.tensor([[0.0] * (longest - len(rows)) + [1.0] * len(rows) for rows in histories])
+
+
+def module_of(config: CoRecConfig, losses: Tensor) -> CoRec:
+    module = CoRec(config, tiny_material())
+    module.clusters.label.copy_(LABEL)
+    module.pivot.fill_(PIVOT)
+    module.completion = GivenLosses(losses)
+    return module
+
+
+def step_of(states: Tensor) -> Step:
+    """Return a step in which the two views of all users, one view after the other, are encoded to ``states``."""
+    rows, mask = padded(HISTORIES)
+
+    def encode(views: Tensor, _: Tensor) -> Tensor:
+        # No view has more than three events, so all are encoded at once.
+        assert len(views) == len(states)
+        return states
+
+    return make_step(torch.zeros(len(rows), DIM), torch.randn(N_ITEMS, DIM), rows, mask=mask, encode=encode)
+
+
+def contrast_written_out(queries: Tensor, keys: Tensor, temperature: float) -> list[float]:
+    """The InfoNCE of every user in plain loops."""
+    losses = []
+    for u, query in enumerate(queries):
+        logits = [float(query @ key / query.norm() / key.norm()) / temperature for key in keys]
+        pool = sum(math.exp(logits[v]) for v in CANDIDATES[u])
+        losses.append(-sum(math.log(math.exp(logits[v]) / pool) for v in POSITIVES[u]) / len(POSITIVES[u]))
+    return losses
+
+
+def joint_written_out(contrast: list[float], reconstruction: list[float], weights: list[float]) -> dict[str, float]:
+    """``mean_u w_c(u) L_c(u)`` and ``mean_u w_r(u) L_r(u)``, with ``w_r = 2 - w_c``, as they enter the loss."""
+    n = len(weights)
+    return {
+        "contrast": 0.3 * sum(w * loss for w, loss in zip(weights, contrast, strict=True)) / n,
+        "reconstruction": 0.7 * sum((2 - w) * loss for w, loss in zip(weights, reconstruction, strict=True)) / n,
+    }
+
+
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_the_joint_loss_equals_the_formula_written_out(adaptive: bool) -> None:
+    torch.manual_seed(0)
+    states, reconstruction = torch.randn(10, DIM).double(), [3.0, 0.5, 2.0, 7.0, 1.0]
+
+    terms = module_of(replace(CONFIG, adaptive=adaptive), torch.tensor(reconstruction)).losses(step_of(states))
+
+    forth = contrast_written_out(states[:5], states[5:], 0.5)
+    back = contrast_written_out(states[5:], states[:5], 0.5)
+    contrast = [(a + b) / 2 for a, b in zip(forth, back, strict=True)]
+    evidence = [n * n / c for n, c in zip(N_ITEMS_HAD, N_INTERESTS, strict=True)]
+    weights = [2 * e / (e + PIVOT) if adaptive else 1.0 for e in evidence]
+    found = {name: float(term) for name, term in terms.items()}
+    assert found == pytest.approx(joint_written_out(contrast, reconstruction, weights))
+    # These users would notice if the two weights were exchanged.
+    exchanged = joint_written_out(contrast, reconstruction, [2 - w for w in weights])
+    assert (found == pytest.approx(exchanged, rel=0.01)) != adaptive
+
+
+def terms_and_gradient(
+    histories: list[list[int]], *, scale: float = 1.0, n_items: int = N_ITEMS
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the terms of a step and their gradient of the table; a user is encoded as the sum of the items."""
+    torch.manual_seed(0)
+    rows, mask = padded(histories)
+    table = (scale * torch.randn(n_items, DIM)).requires_grad_()
+
+    def encode(views: Tensor, kept: Tensor) -> Tensor:
+        return (F.embedding(views, table) * kept[:, :, None]).sum(dim=1)
+
+    step = make_step(torch.zeros(len(rows), DIM), table, rows, mask=mask, encode=encode)
+    terms = dict(CoRec(CONFIG, tiny_material(n_items=n_items)).losses(step))
+    (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), table)
+    return terms, gradient
+
+
+@pytest.mark.parametrize(
+    ("histories", "scale", "n_items"),
+    [
+        ([[], [0, 1, 2]], 1.0, N_ITEMS),
+        ([[0, 1, 2]], 1.0, N_ITEMS),
+        ([[7], [7]], 1.0, N_ITEMS),
+        (HISTORIES, 1e18, N_ITEMS),
+        (HISTORIES, 0.0, N_ITEMS),
+        ([[0, 0], [0, 0, 0]], 1.0, 1),
+    ],
+    ids=["nothing of one user", "one user", "nothing before the newest", "huge vectors", "no vectors", "one item"],
+)
+def test_the_joint_loss_is_finite_at_the_extremes(histories: list[list[int]], scale: float, n_items: int) -> None:
+    terms, gradient = terms_and_gradient(histories, scale=scale, n_items=n_items)
+
+    assert set(terms) == {"contrast", "reconstruction"}
+    assert all(term.isfinite() for term in terms.values())
+    assert gradient.isfinite().all()
+
+
+def test_users_without_any_event_ask_for_nothing() -> None:
+    rows, mask = padded([[0, 1, 2], [4, 5, 6]])
+    table = torch.randn(N_ITEMS, DIM, requires_grad=True)
+    step = make_step(
+        torch.zeros(2, DIM), table, rows, mask=torch.zeros_like(mask), encode=lambda views, _: table[views[:, -1]]
+    )
+
+    terms = CoRec(CONFIG, tiny_material()).losses(step)
+
+    (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), table)
+    assert {name: float(term.detach()) for name, term in terms.items()} == {"contrast": 0.0, "reconstruction": 0.0}
+    assert not gradient.any()
+
+
+def test_one_user_alone_has_nobody_to_be_told_from() -> None:
+    terms, _ = terms_and_gradient([[0, 1, 2]])
+
+    assert float(terms["contrast"].detach()) == pytest.approx(0.0, abs=1e-6)
+    assert float(terms["reconstruction"].detach()) > 0.0
