@@ -5,7 +5,7 @@ user. "Recall" at one target is what the literature calls HR.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -87,27 +87,27 @@ def plugin_figures(model: Model, split: Split) -> Figures:
     with torch.inference_mode():
         was_training = model.training
         model.eval()
-        probe = _probe(model, split)
+        table = model.item_vectors()
         found: Figures = {}
         for place, plugin in enumerate(model.plugins):
             if plugin.figures is not None:
-                values = plugin.figures(replace(probe, before=_newest_stage(model, probe.table, place)))
+                values = plugin.figures(_probe(model, split, table, place))
                 found[plugin.name] = {name: float(value) for name, value in values.items() if isfinite(value)}
         model.train(was_training)
     return found
 
 
-def _probe(model: Model, split: Split) -> Probe:
-    table = model.item_vectors()
-    plain = _newest_stage(model, table, 0)
+def _probe(model: Model, split: Split, table: Tensor, place: int) -> Probe:
+    """Return what the plug-in ``place`` is shown."""
     return Probe(
         table=table,
         histories=histories_of(split.test),
         targets=split.test.rows,
         n_trained=split.train.lengths[split.test.users],
-        plain_states=plain,
-        before=plain,
+        plain_states=_newest_stage(model, table, 0),
+        before=_newest_stage(model, table, place),
         user_states=_newest_stage(model, table, -1),
+        remade=lambda: _probe(model, split, model.item_vectors(), place),
     )
 
 

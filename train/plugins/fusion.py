@@ -1,12 +1,14 @@
 """From encoded modalities to item vectors: what RecFusion trains. Knows no users but through the user's gate."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from train.plugins.fusion_encoder import FusionEncoder
 from train.plugins.fusion_gate import ItemGate, UserGate, block_width
+from train.plugins.plugin import Past
 
 # Items that are encoded at once where not all of them are.
 CHUNK_ITEMS = 8192
@@ -23,6 +25,7 @@ class Fusion(nn.Module):
     """
 
     kept: Tensor
+    drawn: Tensor
 
     def __init__(
         self,
@@ -58,6 +61,8 @@ class Fusion(nn.Module):
         self.item_gate = ItemGate(width, n_modalities) if gate else None
         self.user_gate = UserGate(dim, n_modalities, block) if gate and block else None
         self.register_buffer("kept", torch.empty(0), persistent=False)
+        self.register_buffer("drawn", encoder.has, persistent=False)
+        self._missing: frozenset[str] = frozenset()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,39 +76,56 @@ class Fusion(nn.Module):
 
     def items(self, table: Tensor) -> Tensor:
         """Return item vectors with content, ``[n_items, dim]``; an item without any modality stays as it is."""
-        return table + self.content()
+        has = self.visible()
+        if self.training:
+            # The gate meets these vectors in the same step, and what they were not made of tells it nothing.
+            self.drawn = has
+        return table + self.content(has)
 
-    def without(self, table: Tensor, missing: Collection[str]) -> Tensor:
-        """Return what :meth:`items` would have returned where no item has the modalities ``missing``.
-
-        Args:
-            table: what :meth:`items` returned; plug-ins after this one may have added to it.
-            missing: some of the names.
+    def weigh(self, states: Tensor, past: Past) -> Tensor:
+        """Return the states as the user's gate weighs them; as ``Plugin.state``.
 
         Raises:
-            ValueError: there is no such modality.
+            ValueError: there is no user's gate.
         """
-        return table - self.content() + self.content(missing)
+        if self.user_gate is None:
+            raise ValueError("there is no user's gate to weigh states; leave Plugin.state out")
+        return self.user_gate.weigh(states, past, self.shown)
 
-    def content(self, missing: Collection[str] = ()) -> Tensor:
-        """Return what the modalities add to item vectors, ``[n_items, dim]``; zeros where there is nothing."""
-        has = self.visible(missing)
+    @property
+    def shown(self) -> Tensor:
+        """Which modalities item vectors are made of, bool ``[n_items, M]``; while training, in this step."""
+        return self.drawn if self.training else self._present()
+
+    @contextmanager
+    def missing(self, names: Collection[str]) -> Iterator[None]:
+        """Let no item have the modalities ``names`` meanwhile, for item vectors and the user's gate alike.
+
+        Raises:
+            ValueError: there is no modality of such a name.
+        """
+        if not set(names) <= set(self.names):
+            raise ValueError(f"expected modalities of {self.names}, got {tuple(names)}")
+        before, self._missing = self._missing, self._missing | set(names)
+        try:
+            yield
+        finally:
+            self._missing = before
+
+    def content(self, has: Tensor) -> Tensor:
+        """Return what the modalities add to item vectors, ``[n_items, dim]``; zeros where there is nothing.
+
+        Args:
+            has: which modalities to look at, bool ``[n_items, M]``.
+        """
         pooled = self.pooled(has)
         gated = pooled * self.gates(pooled, has)[:, :, None]
         shared, own = torch.einsum("nmw,mwk->nmk", gated, self.leave).tensor_split([self.n_shared], dim=2)
         return torch.cat([shared.sum(1), own.flatten(1)], dim=1)
 
-    def visible(self, missing: Collection[str] = ()) -> Tensor:
-        """Return which modalities count, bool ``[n_items, M]``; while training some that are there are hidden.
-
-        Raises:
-            ValueError: there is no modality of a name that is in ``missing``.
-        """
-        if not set(missing) <= set(self.names):
-            raise ValueError(f"expected modalities of {self.names}, got {tuple(missing)}")
-        has = self.encoder.has
-        if missing:
-            has = has & torch.tensor([name not in missing for name in self.names], device=has.device)
+    def visible(self) -> Tensor:
+        """Return which modalities count, bool ``[n_items, M]``; while training some are hidden, drawn at each call."""
+        has = self._present()
         return drop_modalities(has, self.modality_dropout) if self.training and self.modality_dropout else has
 
     def gates(self, pooled: Tensor, has: Tensor) -> Tensor:
@@ -127,6 +149,12 @@ class Fusion(nn.Module):
         """Encode what training steps will not encode themselves; as ``Plugin.before_epoch``."""
         self._keep_all()
         self.turn = epoch % self.n_turns
+
+    def _present(self) -> Tensor:
+        has = self.encoder.has
+        if not self._missing:
+            return has
+        return has & torch.tensor([name not in self._missing for name in self.names], device=has.device)
 
     def _keep_all(self) -> None:
         was_training = self.training

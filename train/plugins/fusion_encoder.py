@@ -1,7 +1,11 @@
 """One Transformer over the frozen tokens of every modality of an item. Knows neither users nor item vectors.
 
-After the description of RecFusion: each modality's tokens are mapped to one width, told apart by a modality embedding
-(and the frames of a video by their place), and read by one shared Transformer that sees what is there and nothing else.
+After the description of RecFusion: each modality's tokens are mapped to one width, told apart by a modality embedding,
+and read by one shared Transformer that sees what is there and nothing else.
+
+Where we deviate: there, a video is a set of frames. Here its frames are also told apart by a learnt embedding of their
+place, so it is a sequence: frames come in the order of the video, and order is information. Where no item has more than
+one frame there is no such embedding, nor for texts and pictures, which are one token each.
 """
 
 from collections.abc import Sequence

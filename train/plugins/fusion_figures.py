@@ -1,10 +1,11 @@
 """What RecFusion promises, measured: retrieval across modalities, a missing modality, and what the gates do.
 
-A missing modality is missing from the items that are ranked; a user's state still rests on the whole items of the past.
-``Fusion.without`` gives the table with which a model is evaluated on a target that has dropped the modality altogether.
+A missing modality is missing from RecFusion altogether: from the items that are ranked, from those of every user's
+past, and from the user's gate. What other plug-ins, or stand-ins for the own vectors of new items, know of the modality
+stays: where one of them replaces what RecFusion gives to item vectors, these lose nothing, and only the gate tells.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -61,57 +62,67 @@ def encoded_alone(fusion: Fusion) -> Tensor:
 
 
 def item_gate_figures(fusion: Fusion) -> dict[str, float]:
-    """Return each modality's mean share where an item has it among others, and how undecided the gate is.
-
-    The entropy is divided by that of equal weights: 1 where all that an item has counts the same.
-    """
+    """Return what the item's gate does, over the items that have several modalities, as :func:`_gate_figures`."""
     has = fusion.visible()
-    several = has.sum(dim=1) > 1
-    gates = fusion.gates(fusion.pooled(has), has) / has.sum(dim=1, keepdim=True).clamp(min=1)
-    found = {
-        f"item_gate_{name}": float(gates[several & has[:, index], index].mean())
-        for index, name in enumerate(fusion.names)
-        if bool((several & has[:, index]).any())
-    }
-    if bool(several.any()):
-        most = has[several].sum(dim=1).log()
-        found["item_gate_entropy"] = float((torch.special.entr(gates[several]).sum(dim=1) / most).mean())
-    return found
+    return _gate_figures("item_gate", fusion.names, fusion.gates(fusion.pooled(has), has), has)
 
 
 def user_gate_figures(fusion: Fusion, probe: Probe) -> dict[str, float]:
-    """Return the mean of each modality's weight over users, as shares, and the entropy as for items.
-
-    Measured on states before any plug-in and on whole histories: what earlier plug-ins do to a state is not seen here.
-    """
+    """Return what the user's gate does, over the users whose past tells of several modalities; whole histories."""
     gate = fusion.user_gate
     if gate is None:
         return {}
-    weights = []
+    weights, known = [], []
     for rows, mask in _padded(probe):
-        states = probe.plain_states(rows, mask)
-        weights.append(gate(states[:, None], Past(rows, mask, probe.table))[:, 0] / gate.n_modalities)
-    shares = torch.cat(weights)
-    entropy = torch.special.entr(shares).sum(dim=1).mean() / np.log(gate.n_modalities)
-    means = {f"user_gate_{name}": float(shares[:, index].mean()) for index, name in enumerate(fusion.names)}
-    return {**means, "user_gate_entropy": float(entropy)}
+        past = Past(rows, mask, probe.table)
+        weights.append(gate(probe.before(rows, mask)[:, None], past, fusion.shown)[:, 0])
+        known.append(gate.known(past, fusion.shown)[:, -1])
+    return _gate_figures("user_gate", fusion.names, torch.cat(weights), torch.cat(known))
 
 
-def ranking_figures(fusion: Fusion, probe: Probe) -> dict[str, float]:
-    """Return NDCG@10 with everything, and without each modality; history excluded."""
-    states = torch.cat([probe.user_states(rows, mask) for rows, mask in _padded(probe)])
-    found = {"ndcg@10": float(ndcg(_ranks(states, probe.table, probe), 10).mean())}
-    for name in fusion.names:
-        left = _ranks(states, fusion.without(probe.table, (name,)), probe)
-        found[f"ndcg@10_without_{name}"] = float(ndcg(left, 10).mean())
+def _gate_figures(prefix: str, names: Sequence[str], weights: Tensor, known: Tensor) -> dict[str, float]:
+    """Return each modality's mean share where it is known among others, and how undecided the gate is.
+
+    The entropy is divided by that of equal weights: 1 where all that is known counts the same.
+
+    Args:
+        prefix: of the figures' names.
+        names: the modalities.
+        weights: of mean 1 over what is known, ``[n, M]``.
+        known: bool ``[n, M]``.
+    """
+    several = known.sum(dim=1) > 1
+    shares = weights * known / known.sum(dim=1, keepdim=True).clamp(min=1)
+    found = {
+        f"{prefix}_{name}": float(shares[several & known[:, index], index].mean())
+        for index, name in enumerate(names)
+        if bool((several & known[:, index]).any())
+    }
+    if bool(several.any()):
+        most = known[several].sum(dim=1).log()
+        found[f"{prefix}_entropy"] = float((torch.special.entr(shares[several]).sum(dim=1) / most).mean())
     return found
 
 
-def _ranks(states: Tensor, table: Tensor, probe: Probe) -> Ranks:
-    def score(users: NDArray[np.int64]) -> Tensor:
-        return states[torch.from_numpy(users).to(states.device)] @ table.T
+def ranking_figures(fusion: Fusion, probe: Probe) -> dict[str, float]:
+    """Return NDCG@10 with everything, and without each modality where that can be made; history excluded."""
+    found = {"ndcg@10": _mean_ndcg(probe)}
+    if probe.remade is None:
+        return found
+    for name in fusion.names:
+        with fusion.missing((name,)):
+            found[f"ndcg@10_without_{name}"] = _mean_ndcg(probe.remade())
+    return found
 
-    return rank_targets(score, probe.histories, probe.targets, len(table)).excluded
+
+def _mean_ndcg(probe: Probe) -> float:
+    states = torch.cat([probe.user_states(rows, mask) for rows, mask in _padded(probe)])
+
+    def score(users: NDArray[np.int64]) -> Tensor:
+        return states[torch.from_numpy(users).to(states.device)] @ probe.table.T
+
+    ranks = rank_targets(score, probe.histories, probe.targets, len(probe.table)).excluded
+    return float(ndcg(ranks, 10).mean())
 
 
 def _padded(probe: Probe) -> Iterator[tuple[Tensor, Tensor]]:

@@ -14,7 +14,23 @@ before,
 
 which is exact: :math:`s'` is the state with block ``m`` multiplied by :math:`\gamma_{u,m}`, and :math:`v'` is one table
 for everybody. The price: what only one modality knows has the coordinates of one block, the shared coordinates are
-weighted by the item alone, and the user's gate also weighs :math:`v_i^m`, which is what behaviour says there.
+weighted by the item alone, and the user's gate also weighs :math:`v_i^m`, which is what behaviour says there, even of
+an item that lacks ``m``.
+
+A missing modality is masked on both sides. An item's has :math:`g_{i,m} = 0`. A user's gate listens to a modality only
+where it is there: with the visible events :math:`E_{u,m}` whose items have ``m``, and :math:`K_u` the modalities that
+have such events,
+
+.. math::
+    \gamma_{u,m} = \begin{cases}
+        |K_u| \, e^{a_{u,m}} \big/ \sum_{k \in K_u} e^{a_{u,k}} & m \in K_u \\
+        1 & \text{otherwise}
+    \end{cases},
+    \qquad a_u = A\,[\mathrm{LN}(s_u);\ \lambda_u] + b,
+    \qquad \lambda_{u,m} = \Bigl\| \frac{1}{|E_{u,m}|} \sum_{i \in E_{u,m}} \frac{v_i'^m}{\|v_i'^m\|} \Bigr\| .
+
+A modality of which the past says nothing is neither preferred nor held back: it keeps the weight that it has before
+training. Its :math:`\lambda_{u,m}` is 0, so that it adds nothing to the logits of the others.
 """
 
 import torch
@@ -79,31 +95,55 @@ class UserGate(nn.Module):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, states: Tensor, past: Past) -> Tensor:
-        """Return weights of mean 1 over the modalities, ``[batch, positions, M]``; arguments as ``Plugin.state``."""
-        alike = self.likeness(past)[:, -states.shape[1] :]
-        seen = torch.cat([F.layer_norm(states, states.shape[-1:]), alike], dim=-1)
-        weights: Tensor = self.linear(seen).softmax(dim=-1) * self.n_modalities
-        return weights
+    def forward(self, states: Tensor, past: Past, has: Tensor) -> Tensor:
+        """Return weights of mean 1 over the modalities, ``[batch, positions, M]``.
 
-    def likeness(self, past: Past) -> Tensor:
+        Args:
+            states: as ``Plugin.state``.
+            past: as ``Plugin.state``.
+            has: which modalities the vectors of ``past.table`` were made of, bool ``[n_items, M]``.
+        """
+        alike = self.likeness(past, has)[:, -states.shape[1] :]
+        seen = torch.cat([F.layer_norm(states, states.shape[-1:]), alike], dim=-1)
+        known = self.known(past, has)[:, -states.shape[1] :]
+        weights = masked_softmax(self.linear(seen), known) * known.sum(-1, keepdim=True)
+        return torch.where(known, weights, 1.0)
+
+    def known(self, past: Past, has: Tensor) -> Tensor:
+        """Return of which modalities the visible events up to each position say something, bool ``[batch, length, M]``.
+
+        Arguments as :meth:`forward`.
+        """
+        return telling(past, has).cumsum(1) > 0
+
+    def likeness(self, past: Past, has: Tensor) -> Tensor:
         """Return how alike the visible events up to each position are in each modality's block, ``[batch, length, M]``.
 
-        It is the length of the mean of their directions: 1 when all point the same way, near 0 when they scatter or
-        when there are none. A person who chooses by looks has a past that is alike in looks.
+        It is the length of the mean of the directions of those that have the modality: 1 when all point the same way,
+        near 0 when they scatter, 0 when there are none. A person who chooses by looks has a past that is alike in
+        looks. Arguments as :meth:`forward`.
         """
         own = F.embedding(past.rows, past.table.detach()[:, -self.n_modalities * self.block :])
-        directions = F.normalize(self._blocks(own), dim=-1)
-        directions = directions * past.visible[:, :, None, None]
-        n_events = past.visible.cumsum(1).clamp(min=1.0)[:, :, None]
+        told = telling(past, has)
+        directions = F.normalize(self._blocks(own), dim=-1) * told[..., None]
         lengths: Tensor = torch.linalg.vector_norm(directions.cumsum(1), dim=-1)
-        return lengths / n_events
+        return lengths / told.cumsum(1).clamp(min=1.0)
 
-    def weigh(self, states: Tensor, past: Past) -> Tensor:
-        """Return the states with each modality's block multiplied by its weight; arguments as ``Plugin.state``."""
+    def weigh(self, states: Tensor, past: Past, has: Tensor) -> Tensor:
+        """Return the states with each modality's block multiplied by its weight; arguments as :meth:`forward`."""
         shared, own = states.tensor_split([-self.n_modalities * self.block], dim=-1)
         blocks = self._blocks(own)
-        return torch.cat([shared, (blocks * self(states, past)[..., None]).flatten(-2)], dim=-1)
+        return torch.cat([shared, (blocks * self(states, past, has)[..., None]).flatten(-2)], dim=-1)
 
     def _blocks(self, own: Tensor) -> Tensor:
         return own.reshape(*own.shape[:-1], self.n_modalities, self.block)
+
+
+def telling(past: Past, has: Tensor) -> Tensor:
+    """Return 1 where a visible event's item has a modality, else 0, ``[batch, length, M]``.
+
+    Args:
+        past: as ``Plugin.state``.
+        has: bool ``[n_items, M]``.
+    """
+    return past.visible[:, :, None] * has[past.rows]

@@ -109,7 +109,7 @@ def recfusion(config: RecFusionConfig, material: Material) -> Plugin:
         name="recfusion",
         module=fusion,
         items=fusion.items,
-        state=None if fusion.user_gate is None else fusion.user_gate.weigh,
+        state=None if fusion.user_gate is None else fusion.weigh,
         losses=losses if config.contrast > 0.0 and contrast.n_items > 1 else None,
         before_epoch=fusion.start_turns if fusion.takes_turns else None,
         figures=partial(figures, fusion, unpaired),

@@ -24,9 +24,9 @@ def attributes() -> Attributes:
     return number_attributes(material.catalogue.fields, material.n_items)
 
 
-def backbone(weights: ObjectiveWeights = ALL_ONE, config: EncoderConfig = CONFIG) -> S3Rec:
+def backbone(weights: ObjectiveWeights = ALL_ONE, config: EncoderConfig = CONFIG, hidden_share: float = 0.5) -> S3Rec:
     torch.manual_seed(0)
-    made = S3Rec(config, attributes(), CANDIDATES, weights=weights, hidden_share=0.5, n_negatives=N_NEGATIVES)
+    made = S3Rec(config, attributes(), CANDIDATES, weights=weights, hidden_share=hidden_share, n_negatives=N_NEGATIVES)
     return made.double().requires_grad_(False)
 
 
@@ -44,13 +44,13 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def slowly(made: S3Rec, group: Group, table: Tensor, seed: int = 1) -> dict[str, float]:
+def slowly(made: S3Rec, group: Group, table: Tensor, seed: int = 1, hidden_share: float = 0.5) -> dict[str, float]:
     """The four objectives written out, one pair at a time; what is drawn is drawn in the same order."""
     scale, item = CONFIG.input_scale, table.double()
     rows = torch.cat([group.rows, group.targets[:, -1:]], 1)
     real = F.pad(group.mask, (0, 1), value=1.0).double()
     torch.manual_seed(seed)
-    hidden = hide_at_random(real, 0.5)
+    hidden = hide_at_random(real, hidden_share)
     states = made.encoder.encode(
         torch.where(hidden[:, :, None], made.hidden_event, item[rows]), bidirectional_bias(real)
     )
@@ -71,8 +71,9 @@ def slowly(made: S3Rec, group: Group, table: Tensor, seed: int = 1) -> dict[str,
         drawn_values = torch.randint(1, made.attribute.n_values + 1, (N_NEGATIVES,))
         bilinear = made.aap.weight if name == "aap" else made.map.weight
         asking = item[rows] * scale if name == "aap" else states
+        having = [place for place in places if made.attribute.values[rows[place]].any()]
         found[name] = mean(
-            [about_attributes(bilinear @ asking[place], int(rows[place]), drawn_values) for place in places]
+            [about_attributes(bilinear @ asking[place], int(rows[place]), drawn_values) for place in having]
         )
     found["sp"] = segments_slowly(made, item[rows], real)
     return found
@@ -135,6 +136,81 @@ def test_a_catalogue_without_fields_has_no_attribute_objectives() -> None:
 
     assert set(terms) == {"mip", "sp"}
     assert all(term.isfinite() for term in terms.values())
+
+
+def gradients_of(terms: dict[str, Tensor], made: S3Rec) -> dict[str, Tensor]:
+    torch.autograd.backward(torch.stack(list(terms.values())).sum())
+    return {name: weight.grad for name, weight in made.named_parameters() if weight.grad is not None}
+
+
+def untrained(known: Attributes, hidden_share: float = 0.5) -> S3Rec:
+    torch.manual_seed(0)
+    return S3Rec(CONFIG, known, CANDIDATES, weights=ALL_ONE, hidden_share=hidden_share, n_negatives=N_NEGATIVES)
+
+
+def objectives(made: S3Rec, group: Group, table: Tensor) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    return dict(made.foretell(group, lambda rows: F.embedding(rows, table)).terms)
+
+
+@pytest.mark.parametrize("hidden_share", [0.5, 1.0])
+def test_an_item_without_attributes_is_asked_for_none_and_any_share_may_be_hidden(hidden_share: float) -> None:
+    made = backbone(hidden_share=hidden_share)
+    made.attribute.values[[3, 5, 9]] = 0
+
+    found = foretold(made, tiny_group(), tiny_table()).terms
+
+    expected = slowly(made, tiny_group(), tiny_table(), hidden_share=hidden_share)
+    assert {name: float(term) for name, term in found.items()} == pytest.approx(expected, abs=1e-9)
+
+
+def test_where_everything_is_hidden_no_item_tells_of_its_attributes() -> None:
+    made = untrained(attributes(), hidden_share=1.0)
+
+    terms, others = (objectives(made, tiny_group(), tiny_table(seed)) for seed in (0, 1))
+
+    torch.testing.assert_close(terms["map"], others["map"])
+    assert not torch.allclose(terms["aap"], others["aap"])
+
+
+def test_where_no_item_of_a_batch_has_attributes_nothing_is_learnt_of_them() -> None:
+    made = untrained(attributes())
+    made.attribute.values.zero_()
+
+    terms = objectives(made, tiny_group(), tiny_table())
+    found = gradients_of(terms, made)
+
+    assert terms["aap"] == terms["map"] == 0
+    assert all((found[f"{name}.weight"] == 0).all() for name in ("aap", "map"))
+    assert all(gradient.isfinite().all() for gradient in found.values())
+
+
+def test_the_objectives_of_a_catalogue_without_fields_are_those_that_ask_for_no_attributes() -> None:
+    bare, whole = untrained(number_attributes({}, 24)), untrained(attributes())
+    bare.load_state_dict(
+        {name: weight for name, weight in whole.state_dict().items() if "vector" not in name}, strict=False
+    )
+
+    terms, expected = (objectives(made, tiny_group(), tiny_table()) for made in (bare, whole))
+
+    torch.testing.assert_close(terms["mip"], expected["mip"])
+    assert set(terms) == {"mip", "sp"}
+    assert all(gradient.isfinite().all() for gradient in gradients_of(terms, bare).values())
+
+
+@pytest.mark.parametrize("size", [0.0, 1e4, 1e18])
+@pytest.mark.parametrize("hidden_share", [0.2, 1.0])
+def test_the_objectives_stay_finite_on_vectors_of_zeros_and_on_huge_ones(size: float, hidden_share: float) -> None:
+    made = untrained(attributes(), hidden_share)
+    table = (size * tiny_table()).requires_grad_()
+
+    terms = objectives(made, tiny_group(), table)
+    found = gradients_of(terms, made)
+
+    assert all(term.isfinite() and term >= 0 for term in terms.values())
+    assert all(gradient.isfinite().all() for gradient in found.values())
+    assert table.grad is not None
+    assert table.grad.isfinite().all()
 
 
 def test_one_user_alone_has_no_other_segments_to_tell_from() -> None:

@@ -13,8 +13,8 @@ from train.backbones.sasrec import SASRec
 from train.batches import TrainingSequences, training_batch
 from train.items.features import Features
 from train.model import Model
-from train.plugins.fusion import drop_modalities
-from train.plugins.plugin import Plugin
+from train.plugins.fusion import Fusion, drop_modalities
+from train.plugins.plugin import Past, Plugin
 from train.plugins.recfusion import RecFusionConfig, recfusion
 
 TABLE = torch.zeros(N_ITEMS, DIM)
@@ -26,6 +26,12 @@ def model_with(config: RecFusionConfig) -> tuple[Model, Plugin]:
     plugin = recfusion(config, material)
     backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1), dropout=0.1)
     return Model(torch.from_numpy(material.counts() > 0), backbone, [plugin], id_dropout=0.1), plugin
+
+
+def content(fusion: Fusion, missing: tuple[str, ...] = ()) -> Tensor:
+    """Return what the modalities add to item vectors, of which some may be missing everywhere."""
+    with fusion.missing(missing):
+        return fusion.content(fusion.visible())
 
 
 def trained(config: RecFusionConfig, n_steps: int = 3) -> dict[str, Tensor]:
@@ -51,7 +57,7 @@ def test_an_item_vector_is_the_sum_of_gated_modalities_written_out() -> None:
     fusion.double()
 
     with torch.no_grad():
-        content = fusion.content()
+        found = content(fusion)
         pooled = fusion.encoder(slice(None), fusion.encoder.has)
 
     assert fusion.item_gate is not None
@@ -68,7 +74,7 @@ def test_an_item_vector_is_the_sum_of_gated_modalities_written_out() -> None:
             expected[: DIM - 3 * block] += gate * vector @ fusion.leave[m, :, : fusion.n_shared].detach().numpy()
             own = slice(DIM - (3 - m) * block, DIM - (3 - m) * block + block)
             expected[own] += gate * vector @ fusion.leave[m, :, fusion.n_shared :].detach().numpy()
-        np.testing.assert_allclose(content[row].numpy(), expected, atol=1e-9)
+        np.testing.assert_allclose(found[row].numpy(), expected, atol=1e-9)
 
 
 def test_an_item_that_nobody_has_touched_gets_its_vector_from_content_alone() -> None:
@@ -77,7 +83,7 @@ def test_an_item_that_nobody_has_touched_gets_its_vector_from_content_alone() ->
 
     vectors = plugin.items(TABLE)
 
-    torch.testing.assert_close(vectors, fusion.content())
+    torch.testing.assert_close(vectors, content(fusion))
     assert (vectors[:-1].norm(dim=1) > 0).all()
 
 
@@ -91,7 +97,8 @@ def test_an_item_without_any_modality_stays_what_behaviour_says() -> None:
 
 def test_a_missing_modality_weighs_nothing_and_the_others_take_its_share() -> None:
     _, fusion = made()
-    has = fusion.visible(("text",))
+    with fusion.missing(("text",)):
+        has = fusion.visible()
 
     gates = fusion.gates(fusion.pooled(has), has)
 
@@ -103,22 +110,79 @@ def test_an_item_that_lacks_everything_but_what_is_missing_keeps_no_content() ->
     _, fusion = made()
     only_text = fusion.encoder.has[:, 0] & (fusion.encoder.has.sum(1) == 1)
 
-    content = fusion.content(("text",))
+    left = content(fusion, ("text",))
 
     assert only_text.any()
-    assert (content[only_text] == 0).all()
+    assert (left[only_text] == 0).all()
 
 
-def test_without_takes_a_modality_out_of_a_finished_table() -> None:
+@pytest.mark.parametrize("gate", [True, False])
+def test_a_modality_that_an_item_lacks_adds_nothing_to_the_coordinates_that_it_owns(gate: bool) -> None:
+    _, fusion = made(replace(PLAIN, gate=gate))
+    block = (DIM - fusion.n_shared) // 3
+
+    own = content(fusion)[:, fusion.n_shared :].reshape(N_ITEMS, 3, block)
+
+    torch.testing.assert_close((own != 0).any(2), fusion.encoder.has)
+
+
+def test_a_missing_modality_is_as_good_as_absent_and_comes_back() -> None:
     plugin, fusion = made()
     assert plugin.items is not None
     table = torch.randn(N_ITEMS, DIM)
+    before = plugin.items(table)
 
-    left = fusion.without(plugin.items(table), ("image", "video"))
+    with fusion.missing(("video",)), fusion.missing(("image",)):
+        left, shown = plugin.items(table), fusion.shown
 
-    torch.testing.assert_close(left, table + fusion.content(("image", "video")))
-    with pytest.raises(ValueError, match="expected modalities"):
-        fusion.without(table, ("smell",))
+    assert shown.tolist() == [[row < N_ITEMS - 1, False, False] for row in range(N_ITEMS)]
+    torch.testing.assert_close(left, table + fusion.content(shown))
+    torch.testing.assert_close(plugin.items(table), before)
+    with pytest.raises(ValueError, match="expected modalities"), fusion.missing(("smell",)):
+        pass
+
+
+def test_the_gate_of_a_user_knows_what_items_have() -> None:
+    plugin, fusion = made()
+    assert plugin.state is not None
+    assert fusion.user_gate is not None
+    states, table = torch.randn(1, 2, DIM), torch.randn(N_ITEMS, DIM)
+    # Item 1 has no video, and item 11 has nothing.
+    past = Past(torch.tensor([[1, 11]]), torch.ones(1, 2), table)
+
+    weighed = plugin.state(states, past)
+    with fusion.missing(("image",)):
+        with_text_alone = plugin.state(states, past)
+
+    torch.testing.assert_close(weighed, fusion.user_gate.weigh(states, past, fusion.encoder.has))
+    block = (DIM - fusion.n_shared) // 3
+    torch.testing.assert_close(weighed[..., -block:], states[..., -block:])
+    assert not torch.allclose(weighed, states)
+    torch.testing.assert_close(with_text_alone, states)
+
+
+def test_while_training_the_gate_of_a_user_knows_what_is_hidden_in_this_step() -> None:
+    plugin, fusion = made(replace(PLAIN, modality_dropout=0.7))
+    assert plugin.items is not None
+    assert plugin.state is not None
+    assert fusion.user_gate is not None
+    states = torch.randn(1, 4, DIM)
+    fusion.train()
+
+    past = Past(torch.tensor([[0, 4, 6, 10]]), torch.ones(1, 4), plugin.items(TABLE))
+    weighed, shown = plugin.state(states, past), fusion.shown
+
+    assert 0 < int(shown.sum()) < int(fusion.encoder.has.sum())
+    torch.testing.assert_close(weighed, fusion.user_gate.weigh(states, past, shown))
+    assert not torch.allclose(weighed, fusion.user_gate.weigh(states, past, fusion.encoder.has))
+    assert torch.equal(fusion.eval().shown, fusion.encoder.has)
+
+
+def test_without_a_gate_of_users_there_is_nothing_to_weigh_states_with() -> None:
+    _, fusion = made(replace(PLAIN, gate=False))
+
+    with pytest.raises(ValueError, match="no user's gate"):
+        fusion.weigh(torch.zeros(1, 1, DIM), Past(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1), TABLE))
 
 
 def test_hiding_modalities_at_random_leaves_every_item_at_least_one() -> None:
@@ -135,11 +199,11 @@ def test_hiding_modalities_at_random_leaves_every_item_at_least_one() -> None:
 def test_modalities_are_hidden_while_training_only() -> None:
     _, fusion = made(replace(PLAIN, modality_dropout=0.5))
 
-    evaluated = fusion.content()
+    evaluated = content(fusion)
     fusion.train()
 
-    torch.testing.assert_close(evaluated, fusion.eval().content())
-    assert not torch.allclose(fusion.train().content(), evaluated)
+    torch.testing.assert_close(evaluated, content(fusion.eval()))
+    assert not torch.allclose(content(fusion.train()), evaluated)
 
 
 def test_texts_alone_are_fused_without_a_gate_or_a_contrast() -> None:
@@ -236,9 +300,9 @@ def test_a_large_catalogue_is_encoded_in_turns_until_everything_is_fresh() -> No
     fusion.train()
     with torch.no_grad():
         fusion.encoder.modality.add_(torch.randn(fusion.encoder.modality.shape))
-        fresh = fusion.eval().content()
+        fresh = content(fusion.eval())
         fusion.train()
-        agreeing = [int(torch.isclose(fusion.content(), fresh, atol=1e-6).all(1).sum()) for _ in range(3)]
+        agreeing = [int(torch.isclose(content(fusion), fresh, atol=1e-6).all(1).sum()) for _ in range(3)]
 
     # Twelve items in three turns of four; the last item has nothing, so it is never stale.
     assert agreeing == [5, 9, 12]
@@ -250,7 +314,7 @@ def test_in_turns_only_what_is_encoded_in_a_step_reaches_the_encoder_and_all_rea
     plugin.before_epoch(1, TABLE)
     vectors = fusion.encoder.get_buffer("vectors_text").requires_grad_()
 
-    torch.autograd.backward(fusion.train().content().sum())
+    torch.autograd.backward(content(fusion.train()).sum())
 
     assert vectors.grad is not None
     touched = (vectors.grad.abs().sum((1, 2)) > 0).nonzero()[:, 0].tolist()
@@ -264,7 +328,7 @@ def test_what_is_kept_for_turns_is_made_from_weights_alone_and_is_not_saved() ->
     _, ran = made(config)
     ran.train()
     for _ in range(4):
-        ran.content()
+        content(ran)
     plugin, resumed = made(config)
     assert plugin.before_epoch is not None
     resumed.load_state_dict(ran.state_dict())
@@ -272,8 +336,8 @@ def test_what_is_kept_for_turns_is_made_from_weights_alone_and_is_not_saved() ->
     ran.start_turns(7, TABLE)
     plugin.before_epoch(7, TABLE)
 
-    torch.testing.assert_close(ran.content(), resumed.train().content())
-    assert "kept" not in ran.state_dict()
+    torch.testing.assert_close(content(ran), content(resumed.train()))
+    assert not {"kept", "drawn"} & ran.state_dict().keys()
 
 
 def test_a_catalogue_that_fits_is_never_encoded_in_turns() -> None:

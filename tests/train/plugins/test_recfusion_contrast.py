@@ -1,11 +1,12 @@
+from dataclasses import replace
 from itertools import combinations
+from math import exp, log, sqrt
 
 import numpy as np
 import pytest
 import torch
 
-from tests.train.plugins.tiny_fusion import made, tiny_material, tiny_step
-from train.objectives.contrast import symmetric_info_nce
+from tests.train.plugins.tiny_fusion import PLAIN, features, made, tiny_material, tiny_step
 from train.plugins.fusion_contrast import CONTRAST_ITEMS, Contrast, held_out
 from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder
 
@@ -18,17 +19,101 @@ def encoder() -> FusionEncoder:
     return fusion.encoder
 
 
-def test_the_loss_is_the_mean_info_nce_over_the_pairs_of_modalities() -> None:
+def cosine(a: list[float], b: list[float]) -> float:
+    lengths = sqrt(sum(x * x for x in a)) * sqrt(sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0
+
+
+def info_nce_slowly(queries: list[list[float]], keys: list[list[float]], temperature: float) -> float:
+    """The mean of ``-log(exp(cos(q_i, k_i) / tau) / sum_j exp(cos(q_i, k_j) / tau))``."""
+    losses = []
+    for row, query in enumerate(queries):
+        exponentials = [exp(cosine(query, key) / temperature) for key in keys]
+        losses.append(-log(exponentials[row] / sum(exponentials)))
+    return sum(losses) / len(losses) if losses else 0.0
+
+
+def contrast_slowly(model: FusionEncoder, rows: list[int], temperature: float) -> float:
+    """The mean over pairs of modalities of both directions, over those of the items ``rows`` that have both."""
+    apart = model(EVERYTHING, model.has, apart=True).tolist()
+    found = []
+    for first, second in combinations(range(len(model.names)), 2):
+        both = [row for row in rows if model.has[row, first] and model.has[row, second]]
+        a, b = [apart[row][first] for row in both], [apart[row][second] for row in both]
+        found.append((info_nce_slowly(a, b, temperature) + info_nce_slowly(b, a, temperature)) / 2)
+    return sum(found) / len(found)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.2, 5.0])
+def test_the_loss_is_the_mean_info_nce_over_the_pairs_of_modalities(temperature: float) -> None:
     model = encoder()
 
-    loss = Contrast(model, NOBODY, temperature=0.2)(STEP)
+    loss = Contrast(model, NOBODY, temperature=temperature)(STEP)
 
-    apart = model(EVERYTHING, model.has, apart=True)
-    expected = []
-    for first, second in combinations(range(3), 2):
-        both = [row for row in range(12) if model.has[row, first] and model.has[row, second]]
-        expected.append(symmetric_info_nce(apart[both, first], apart[both, second], temperature=0.2))
-    torch.testing.assert_close(loss, torch.stack(expected).mean())
+    assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), temperature), rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-8, 1e18])
+def test_the_size_of_vectors_does_not_matter_and_those_of_zeros_are_alike_to_nothing(size: float) -> None:
+    model = encoder()
+    contrast = Contrast(model, NOBODY, temperature=0.2)
+    # Of what the encoder returns: its last step is this norm.
+    torch.nn.init.constant_(model.norm.weight, size)
+    torch.nn.init.zeros_(model.norm.bias)
+
+    loss = contrast(STEP)
+    torch.autograd.backward(loss)
+
+    if size == 0.0:
+        n_items = [
+            int((model.has[:, first] & model.has[:, second]).sum()) for first, second in ((0, 1), (0, 2), (1, 2))
+        ]
+        assert float(loss.detach()) == pytest.approx(sum(log(n) for n in n_items) / 3)
+    assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), 0.2), rel=1e-4)
+    assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e15])
+def test_tokens_of_zeros_and_huge_ones_leave_the_loss_finite(size: float) -> None:
+    model = encoder()
+    model.get_buffer("vectors_text").mul_(size)
+
+    loss = Contrast(model, NOBODY, temperature=0.2)(STEP)
+    torch.autograd.backward(loss)
+
+    assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), 0.2), rel=1e-4)
+    assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
+
+
+def test_two_items_are_told_from_each_other_and_one_alone_from_nothing() -> None:
+    # Items 3 and 9 have a text and a picture and no video.
+    model = encoder()
+
+    for rows in ([3, 9], [3]):
+        left_out = ~np.isin(np.arange(12), rows)
+        loss = Contrast(model, left_out, temperature=0.2)(STEP)
+        assert float(loss.detach()) == pytest.approx(contrast_slowly(model, rows, 0.2), rel=1e-4, abs=1e-6)
+
+
+def test_where_no_item_has_two_modalities_there_is_nothing_to_contrast() -> None:
+    even = (np.arange(12) % 2 == 0)[:, None]
+    never = np.zeros_like(even)
+    material = replace(
+        tiny_material(),
+        text=lambda: features(6, even, 1),
+        image=lambda: features(7, ~even, 2),
+        video=lambda: features(4, never, 3),
+    )
+
+    plugin, fusion = made(PLAIN, material)
+    contrast = Contrast(fusion.encoder, NOBODY, temperature=0.2)
+    loss = contrast(STEP)
+    torch.autograd.backward(loss)
+
+    assert plugin.losses is None
+    assert contrast.n_items == 0
+    assert float(loss.detach()) == 0.0
+    assert all(weight.grad.isfinite().all() for weight in fusion.encoder.parameters() if weight.grad is not None)
 
 
 def test_training_on_the_contrast_draws_the_modalities_of_an_item_together() -> None:

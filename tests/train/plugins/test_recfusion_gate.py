@@ -1,3 +1,5 @@
+from math import exp, sqrt
+
 import pytest
 import torch
 from torch import Tensor
@@ -5,11 +7,15 @@ from torch import Tensor
 from train.plugins.fusion_gate import ItemGate, UserGate, block_width, masked_softmax
 from train.plugins.plugin import Past
 
+# Every item has both modalities.
+ALL = torch.ones(6, 2, dtype=torch.bool)
 
-def user_gate(dim: int = 8, block: int = 3) -> UserGate:
+
+def user_gate(dim: int = 8, block: int = 3, n_modalities: int = 2) -> UserGate:
     torch.manual_seed(0)
-    gate = UserGate(dim, 2, block)
+    gate = UserGate(dim, n_modalities, block)
     torch.nn.init.normal_(gate.linear.weight)
+    torch.nn.init.normal_(gate.linear.bias)
     return gate
 
 
@@ -62,9 +68,105 @@ def test_an_item_gate_listens_to_what_the_modalities_say() -> None:
 def test_before_training_a_user_gate_leaves_the_state_as_it_is() -> None:
     states, table = torch.randn(2, 3, 8), torch.randn(5, 8)
 
-    weighed = UserGate(8, 2, 3).weigh(states, past([[0, 1, 2], [3, 4, 0]], table))
+    weighed = UserGate(8, 2, 3).weigh(states, past([[0, 1, 2], [3, 4, 0]], table), ALL)
 
     torch.testing.assert_close(weighed, states)
+
+
+@pytest.mark.parametrize("has", [[False, False], [True, False], [False, True]])
+def test_before_training_that_holds_whatever_the_items_of_the_past_lack(has: list[bool]) -> None:
+    states, table = torch.randn(2, 3, 8), torch.randn(5, 8)
+
+    weighed = UserGate(8, 2, 3).weigh(states, past([[0, 1, 2], [3, 4, 0]], table), torch.tensor([has] * 5))
+
+    torch.testing.assert_close(weighed, states)
+
+
+def weights_slowly(gate: UserGate, state: list[float], events: list[int], table: Tensor, has: Tensor) -> list[float]:
+    """The user's weights as the module prints them, one modality, event and coordinate at a time.
+
+    ``events`` are the visible ones up to the state's own position.
+    """
+    n_modalities, first = has.shape[1], table.shape[1] - has.shape[1] * gate.block
+    center = sum(state) / len(state)
+    spread = sqrt(sum((x - center) ** 2 for x in state) / len(state) + 1e-5)
+    seen, known = [(x - center) / spread for x in state], []
+    for m in range(n_modalities):
+        total, telling = [0.0] * gate.block, [row for row in events if has[row, m]]
+        for row in telling:
+            own = [float(table[row, first + m * gate.block + k]) for k in range(gate.block)]
+            length = sqrt(sum(x * x for x in own))
+            total = [sum_ + x / length for sum_, x in zip(total, own, strict=True)]
+        seen.append(sqrt(sum((x / len(telling)) ** 2 for x in total)) if telling else 0.0)
+        known += [m] if telling else []
+    matrix, bias = gate.linear.weight.tolist(), gate.linear.bias.tolist()
+    strength = [
+        exp(sum(w * x for w, x in zip(matrix[m], seen, strict=True)) + bias[m]) if m in known else 0.0
+        for m in range(n_modalities)
+    ]
+    return [len(known) * strength[m] / sum(strength) if m in known else 1.0 for m in range(n_modalities)]
+
+
+def test_the_weights_of_a_user_equal_the_formula_written_out() -> None:
+    generator = torch.Generator().manual_seed(5)
+    gate = user_gate(dim=9, block=2, n_modalities=3).double()
+    states = torch.randn(3, 4, 9, generator=generator, dtype=torch.float64)
+    table = torch.randn(6, 9, generator=generator, dtype=torch.float64)
+    # Items of every kind: with everything, with two modalities, with one, with none.
+    has = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [1, 0, 1]]).bool()
+    rows = [[4, 2, 1, 0], [2, 5, 3, 2], [0, 4, 2, 1]]
+    visible = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0]], dtype=torch.float64)
+
+    weights = gate(states, past(rows, table, visible), has)
+
+    for user in range(3):
+        for position in range(4):
+            events = [rows[user][at] for at in range(position + 1) if visible[user, at]]
+            expected = weights_slowly(gate, states[user, position].tolist(), events, table, has)
+            assert weights[user, position].tolist() == pytest.approx(expected), (user, position)
+
+
+def test_an_event_says_nothing_of_a_modality_that_its_item_lacks() -> None:
+    gate, states = user_gate(dim=5, block=2), torch.randn(1, 2, 5)
+    # The last two pairs of coordinates are the blocks; the second item lacks the second modality.
+    has = torch.tensor([[True, True], [True, False]])
+    table = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 0.0, 1.0, -3.0, 4.0]])
+    other = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 0.0, 1.0, 9.0, 9.0]])
+
+    alike = gate.likeness(past([[0, 1]], table), has)
+
+    torch.testing.assert_close(alike, torch.tensor([[[1.0, 1.0], [0.5**0.5, 1.0]]]))
+    torch.testing.assert_close(gate(states, past([[0, 1]], table), has), gate(states, past([[0, 1]], other), has))
+
+
+def test_a_modality_that_no_item_of_the_past_has_is_left_out_of_the_softmax_and_keeps_its_weight() -> None:
+    gate, states, table = user_gate(dim=9, block=2, n_modalities=3), torch.randn(1, 2, 9), torch.randn(3, 9)
+    has = torch.tensor([[True, True, False], [True, True, False], [True, True, True]])
+
+    weights = gate(states, past([[0, 1]], table), has)
+    with torch.no_grad():
+        gate.linear.bias[2] += 100.0
+    louder = gate(states, past([[0, 1]], table), has)
+
+    assert weights[0, :, 2].tolist() == [1.0, 1.0]
+    assert (weights[0, :, 0] - 1.0).abs().min() > 0.01
+    torch.testing.assert_close(louder, weights)
+
+
+def test_a_past_of_one_modality_alone_has_nothing_to_weigh() -> None:
+    gate, states, table = user_gate(), torch.randn(1, 2, 8), torch.randn(3, 8)
+
+    weights = gate(states, past([[0, 1]], table), torch.tensor([[True, False]] * 3))
+
+    assert weights.tolist() == [[[1.0, 1.0], [1.0, 1.0]]]
+
+
+def test_a_user_with_nothing_visible_is_weighed_the_same_in_everything() -> None:
+    gate, states, table = user_gate(), torch.randn(1, 2, 8), torch.randn(3, 8)
+
+    weights = gate(states, past([[0, 1]], table, torch.zeros(1, 2)), ALL)
+
+    assert weights.tolist() == [[[1.0, 1.0], [1.0, 1.0]]]
 
 
 def test_a_score_is_the_sum_over_modalities_of_both_gates_and_one_product() -> None:
@@ -75,21 +177,21 @@ def test_a_score_is_the_sum_over_modalities_of_both_gates_and_one_product() -> N
     )
     seen = past([[0, 1]], table, torch.ones(1, 2, dtype=torch.float64))
 
-    scores = (gate.weigh(states, seen) @ items.T).detach()
+    scores = (gate.weigh(states, seen, ALL) @ items.T).detach()
 
-    weights = gate(states, seen).detach()
     for position in range(2):
+        weights = weights_slowly(gate, states[0, position].tolist(), [0, 1][: position + 1], table, ALL)
         for row in range(5):
             state, item = states[0, position], items[row]
             expected = sum(float(state[k] * item[k]) for k in range(2))
             for m in range(2):
                 own = range(2 + m * block, 2 + (m + 1) * block)
-                expected += float(weights[0, position, m]) * sum(float(state[k] * item[k]) for k in own)
+                expected += weights[m] * sum(float(state[k] * item[k]) for k in own)
             assert float(scores[0, position, row]) == pytest.approx(expected)
 
 
 def test_the_weights_of_a_user_have_the_mean_one() -> None:
-    weights = user_gate()(torch.randn(2, 3, 8), past([[0, 1, 2], [3, 4, 0]], torch.randn(5, 8)))
+    weights = user_gate()(torch.randn(2, 3, 8), past([[0, 1, 2], [3, 4, 0]], torch.randn(5, 8)), ALL)
 
     torch.testing.assert_close(weights.mean(-1), torch.ones(2, 3))
     assert weights.std() > 0.01
@@ -100,7 +202,7 @@ def test_a_past_is_alike_where_its_items_point_the_same_way() -> None:
     table = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 5.0, 0.0, -3.0, 0.0]])
     gate = UserGate(5, 2, 2)
 
-    alike = gate.likeness(past([[0, 1]], table))
+    alike = gate.likeness(past([[0, 1]], table), ALL)
 
     torch.testing.assert_close(alike, torch.tensor([[[1.0, 1.0], [1.0, 0.0]]]))
 
@@ -109,9 +211,9 @@ def test_what_came_later_or_is_hidden_changes_nothing() -> None:
     gate, table, states = user_gate(), torch.randn(6, 8), torch.randn(1, 3, 8)
     visible = torch.tensor([[1.0, 0.0, 1.0]])
 
-    here = gate(states, past([[0, 1, 2]], table, visible))
-    other_later = gate(states, past([[0, 1, 5]], table, visible))
-    other_hidden = gate(states, past([[0, 4, 2]], table, visible))
+    here = gate(states, past([[0, 1, 2]], table, visible), ALL)
+    other_later = gate(states, past([[0, 1, 5]], table, visible), ALL)
+    other_hidden = gate(states, past([[0, 4, 2]], table, visible), ALL)
 
     torch.testing.assert_close(here[:, :2], other_later[:, :2])
     assert not torch.allclose(here[:, 2], other_later[:, 2])
@@ -122,14 +224,17 @@ def test_the_newest_state_alone_is_weighed_as_it_is_among_all() -> None:
     gate, table, states = user_gate(), torch.randn(6, 8), torch.randn(2, 4, 8)
     events = past([[0, 1, 2, 3], [5, 4, 3, 2]], table)
 
-    torch.testing.assert_close(gate.weigh(states[:, -1:], events), gate.weigh(states, events)[:, -1:])
+    torch.testing.assert_close(gate.weigh(states[:, -1:], events, ALL), gate.weigh(states, events, ALL)[:, -1:])
 
 
-def test_a_gate_stays_finite_on_padding_on_items_of_zeros_and_on_huge_states() -> None:
+@pytest.mark.parametrize("visible", [0.0, 1.0])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_gate_stays_finite_on_padding_on_items_of_zeros_and_on_huge_states(visible: float, there: bool) -> None:
     gate, table = user_gate(), torch.zeros(3, 8, requires_grad=True)
     states = torch.tensor([0.0, 1e18]).repeat_interleave(8).reshape(1, 2, 8).requires_grad_()
 
-    weighed = gate.weigh(states, past([[0, 1]], table, torch.zeros(1, 2)))
+    events = past([[0, 1]], table, torch.full((1, 2), visible))
+    weighed = gate.weigh(states, events, torch.full((3, 2), there))
     torch.autograd.backward(weighed.sum())
 
     assert weighed.isfinite().all()
