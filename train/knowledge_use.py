@@ -13,6 +13,7 @@ from torch import Tensor
 
 from edge_runtime.learning.utility import FEWEST_EVENTS, MOST_EVENTS, knowledge_helps
 from train.batches import Rows, pad
+from train.evaluation.ranking import ndcg, rank_targets
 
 _BATCH = 512
 
@@ -65,6 +66,31 @@ def judge_by_past(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Judge
         helped[user] = knowledge_helps(past[0][own], past[1][own], vectors[own])
     newest = slice(len(histories))
     return Judged(without[newest], aligned[newest], helped, n_events >= FEWEST_EVENTS)
+
+
+def ranking_by_use(
+    judged: Judged, histories: Sequence[Rows], targets: NDArray[np.int32], table: Tensor
+) -> dict[str, float]:
+    """Return NDCG@10 without knowledge, with it, and as a device decides for each person; history excluded.
+
+    Args:
+        judged: ``U`` people's states.
+        histories: what each has had; a list of recommendations holds none of it.
+        targets: what each did next, int32 ``[U]``.
+        table: item vectors, ``[n_items, dim]``: an item's score is its product with the state.
+    """
+
+    def score(states: Tensor) -> float:
+        ranked = rank_targets(
+            lambda users: states[torch.from_numpy(users).to(states.device)] @ table.T, histories, targets, len(table)
+        )
+        return float(np.mean(ndcg(ranked.excluded, 10)))
+
+    return {
+        "ndcg@10_without": score(judged.without),
+        "ndcg@10_with": score(judged.aligned),
+        "ndcg@10_decided": score(judged.chosen()),
+    }
 
 
 def _states(histories: Sequence[Rows], pair: Pair, table: Tensor) -> tuple[Tensor, Tensor]:

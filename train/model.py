@@ -132,6 +132,13 @@ class Model(nn.Module):
         for hook in hooks:
             hook(epoch, table)
 
+    def settle(self) -> bool:
+        """Let plug-ins bring what they hold in line with the weights that are kept; say whether any had to."""
+        hooks = [plugin.settle for plugin in self.plugins if plugin.settle is not None]
+        for hook in hooks:
+            hook()
+        return bool(hooks)
+
     def _items(self) -> _Items:
         own, has_own = self._own_vectors()
         table = own

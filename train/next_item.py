@@ -43,7 +43,12 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         average_epochs=config.average_epochs,
         before_epoch=model.before_epoch,
     )
-    figures = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": fitted.best, "seconds": round(fitted.seconds, 1)}
+    best = fitted.best
+    # A kill from here on costs nothing: an unfinished run is loaded at its last epoch and settled again, to the same.
+    if model.settle():
+        run.save_best(model.state_dict())
+        best = validation_score(model, split)
+    figures = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": best, "seconds": round(fitted.seconds, 1)}
     run.finish(figures | {"log": fitted.log})
     return figures
 
@@ -93,9 +98,15 @@ def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> 
         split: as given to :func:`train_model`.
 
     Raises:
-        RunError: there is none, or it is a student's.
+        RunError: there is none, it is a student's, or its weights are not those of today's model.
     """
     split = split or leave_one_out(dataset.sequences)
     model = compose(dataset, split.train, full_config(run))
-    model.load_state_dict(run.load_best())
+    try:
+        model.load_state_dict(run.load_best())
+    except RuntimeError as error:
+        raise RunError(
+            f"{run.path}: its weights do not fit the model that they are for, as when another version wrote them; "
+            f"train again in a new folder. PyTorch says: {' '.join(str(error).split())}"
+        ) from error
     return model.to(best_device()).eval()

@@ -3,13 +3,11 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from train.data.split import Targets
-from train.evaluation.ranking import ndcg, rank_targets, summary
-from train.knowledge_use import judge_by_past
+from train.evaluation.ranking import summary
+from train.knowledge_use import judge_by_past, ranking_by_use
 from train.model import Model
 from train.ranker import rank_split
 from train.student_model import StudentModel
@@ -30,22 +28,10 @@ def _knowledge_figures(student: StudentModel, targets: Targets) -> dict[str, flo
     """Return NDCG@10 without knowledge, with it, and as a device decides for each person; and for how many it does."""
     student.eval()
     table = student.item_vectors()
-    histories = [targets.history(index)[-student.max_length :] for index in range(len(targets))]
-    judged = judge_by_past(histories, partial(student.both_states, table=table), table)
-
-    def score(states: Tensor) -> float:
-        ranked = rank_targets(
-            lambda users: states[torch.from_numpy(users).to(states.device)] @ table.T,
-            [targets.history(index) for index in range(len(targets))],
-            targets.rows,
-            len(table),
-        )
-        return float(np.mean(ndcg(ranked.excluded, 10)))
-
-    return {
-        "ndcg@10_without": score(judged.without),
-        "ndcg@10_with": score(judged.aligned),
-        "ndcg@10_decided": score(judged.chosen()),
+    histories = [targets.history(index) for index in range(len(targets))]
+    newest = [rows[-student.max_length :] for rows in histories]
+    judged = judge_by_past(newest, partial(student.both_states, table=table), table)
+    return ranking_by_use(judged, histories, targets.rows, table) | {
         "share_judged": float(judged.known.mean()),
         "share_helped": float(judged.helped[judged.known].mean()) if judged.known.any() else 0.0,
     }

@@ -165,6 +165,14 @@ def test_a_student_of_a_student_is_refused(tmp_path: Path) -> None:
         usual_plan(tiny_dataset(), run)
 
 
+def test_weights_of_another_version_are_refused_with_advice(tmp_path: Path) -> None:
+    run = trained(tmp_path / "old", replace(SMALL, fit=replace(SMALL.fit, max_epochs=1)))
+    run.save_best({"codebook.prompts": torch.zeros(2, 16)})
+
+    with pytest.raises(RunError, match="another version wrote them; train again"):
+        load_model(run, tiny_dataset())
+
+
 def test_a_teacher_that_saw_a_part_of_the_data_only_is_refused(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "cell")
     about = describe_run(tiny_dataset(), SMALL) | {"split": {"split": "new items"}}

@@ -7,9 +7,15 @@ After the description of CoCo. :mod:`train.plugins.prompt_codebook` matches user
 .. math::
     L = L_r + 0.2\,L_{aux} + 0.15\,L_{ortho} + 0.25\,L_Q, \qquad M = 1[\cos(h_{aligned}, v_t) > \cos(h_{RS}, v_t)]
 
-``L_aux`` is InfoNCE between the backbone's newest states and the items that came next, within the batch: it keeps
-states of use without knowledge. The language model's LoRA learns from ``L_r`` of samples with ``M = 0`` alone; that
-term reaches nothing but the LoRA. ``M`` is of the backbone's own state, aligned and not, whatever other plug-ins add.
+``h_RS`` is everywhere the state that comes to CoCo: the backbone's own, or what plug-ins before it made of it.
+``L_aux`` is InfoNCE between users' newest ``h_RS`` and the items that came next, within the batch: it keeps states of
+use without knowledge. The language model's LoRA learns from ``L_r`` of samples with ``M = 0`` alone; that term reaches
+nothing but the LoRA.
+
+Where we deviate: ``h_mix`` is one vector for each of the newest ``window`` events, the mean over its item's text,
+mapped to the width of states and normalised without a scale of its own, where the description has what the language
+model says of a whole history. So prompts attend over items, not over words: a history's words would cost ``window``
+times the words of a text at every position that is trained, and can be cached for no item.
 """
 
 from dataclasses import dataclass
@@ -106,6 +112,8 @@ def coco(config: CoCoConfig, material: Material) -> Plugin:
 
     def before_epoch(epoch: int, table: Tensor) -> None:
         module.codebook.restart_dead(torch.Generator().manual_seed(material.seed * 100_003 + epoch))
+        if module.tunes:
+            module.knowledge.refresh_share(epoch)
 
     return Plugin(
         name="coco",
@@ -113,13 +121,14 @@ def coco(config: CoCoConfig, material: Material) -> Plugin:
         state=module.align,
         losses=module.losses,
         before_epoch=before_epoch,
+        settle=module.knowledge.refresh_all if module.tunes else None,
         device_prompts=module.device_prompts,
         figures=partial(knowledge_figures, module.align, module.chosen),
     )
 
 
 class CoCo(nn.Module):
-    """Everything of CoCo that is learnt; ``centre`` follows the mean of users' newest states."""
+    """Everything of CoCo that is learnt; ``centre`` follows the mean of users' newest states as they come to CoCo."""
 
     centre: Tensor
 
@@ -138,6 +147,11 @@ class CoCo(nn.Module):
             rows = cluster_centres(self.mapped(described), config.n_prompts)
         self.codebook = PromptCodebook(rows, threshold=config.threshold, max_selected=config.max_selected)
         self.attention = KnowledgeAttention(dim, window=config.window, disentangle=config.disentangle)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether training tunes the language model."""
+        return self.knowledge.can_learn and self.config.llm_budget > 0
 
     def mapped(self, hidden: Tensor) -> Tensor:
         """Return the language model's output in the width of states, ``h_mix``: ``[..., width]`` to ``[..., dim]``."""
@@ -183,38 +197,37 @@ class CoCo(nn.Module):
 
     def _aligned(self, states: Tensor, past: Past) -> Tensor:
         n_events = states.shape[1] + self.config.window - 1
-        rows, visible = past.rows[:, -n_events:], past.visible[:, -n_events:]
+        # Looked up before any chunk: by the time that one is computed again, a step may have changed what is cached.
+        hidden, present = self.knowledge.look_up(past.rows[:, -n_events:])
+        told = past.visible[:, -n_events:] * present
         chunk = max(1, _MOST_WEIGHTS // (states.shape[1] * (self.config.n_prompts + 1) * self.config.window))
-        if len(rows) <= chunk:
-            return self._align_rows(states, rows, visible)
-        pieces = zip(*(torch.split(part, chunk) for part in (states, rows, visible)), strict=True)
-        return torch.cat(
-            [checkpoint(self._align_rows, *piece, use_reentrant=False, preserve_rng_state=False) for piece in pieces]
-        )
+        if len(states) <= chunk:
+            whole: Tensor = self(states, hidden, told)
+            return whole
+        pieces = zip(*(torch.split(part, chunk) for part in (states, hidden, told)), strict=True)
+        return torch.cat([checkpoint(self, *piece, use_reentrant=False, preserve_rng_state=False) for piece in pieces])
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """Return CoCo's terms, weighted."""
         newest = step.newest
         terms = {"auxiliary": self.config.auxiliary_weight * self._auxiliary_loss(step, newest)}
         if not self.config.static_prompt:
-            terms |= self._codebook_terms(step.plain_states, newest)
-        if self.knowledge.can_learn and self.config.llm_budget:
+            terms |= self._codebook_terms(step.before, newest)
+        if self.tunes:
             terms["language_model"] = self._tuning_loss(step, newest)
         return terms
 
     def device_prompts(self) -> Tensor:
-        """Return the prompts as directions of states, ``[K, dim]``: ``e_u . z_k`` is along ``h . (z_k W)``."""
-        return directions(self.codebook.prompts.detach() @ self.user_map.weight.detach())
+        """Return the prompts as directions of ``h_RS``, ``[K, dim]``: ``e_u . z_k`` is along ``h . (z_k W)``.
 
-    def _align_rows(self, states: Tensor, rows: Tensor, visible: Tensor) -> Tensor:
-        hidden, present = self.knowledge.look_up(rows)
-        aligned: Tensor = self(states, hidden, visible * present)
-        return aligned
+        They are taken for directions of the backbone's states, as plug-ins before CoCo add to those and turn nothing.
+        """
+        return directions(self.codebook.prompts.detach() @ self.user_map.weight.detach())
 
     def _auxiliary_loss(self, step: Step, newest: Tensor) -> Tensor:
         targets = step.targets[newest]
         same = targets[:, None] == targets
-        return info_nce(step.plain_states[newest], step.table[targets], same, temperature=self.config.temperature)
+        return info_nce(step.before[newest], step.table[targets], same, temperature=self.config.temperature)
 
     def _codebook_terms(self, states: Tensor, newest: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -241,7 +254,7 @@ class CoCo(nn.Module):
         fresh = self.knowledge.read_again(rows.gather(1, place)[:, 0])
         hidden = hidden.scatter(1, place[:, :, None].expand(-1, -1, hidden.shape[2]), fresh[:, None])
         fixed = {name: value.detach() for name, value in self.named_parameters()}
-        aligned = functional_call(self, fixed, (step.plain_states[newest, None].detach(), hidden, told))[:, 0]
+        aligned = functional_call(self, fixed, (step.before[newest, None].detach(), hidden, told))[:, 0]
         scores = aligned @ step.table.detach().T
         return F.cross_entropy(scores, step.targets[newest], reduction="sum") / len(step.targets)
 
@@ -251,9 +264,9 @@ class CoCo(nn.Module):
 
         Only a state that is asked for the user's newest event is certain to have known all events before it.
         """
-        plain, targets = step.plain_states[newest], step.targets[newest]
-        aligned = self(plain[:, None], hidden, told)[:, 0]
+        states, targets = step.before[newest], step.targets[newest]
+        aligned = self(states[:, None], hidden, told)[:, 0]
         foretells_newest = targets == step.histories[step.users[newest], -1]
-        asked = foretells_newest & (told > 0).any(1) & ~helped(aligned, plain, step.table[targets])
+        asked = foretells_newest & (told > 0).any(1) & ~helped(aligned, states, step.table[targets])
         found = asked.nonzero()[:, 0]
         return found[torch.randperm(len(found), device=found.device)[: self.config.llm_budget]]

@@ -1,10 +1,12 @@
 """What a frozen model said of every item's text, one token an item; where that model is at hand, it may learn.
 
 Two sources, one interface: cached features alone, or cached hidden states of a Hugging Face transformer with a LoRA
-beside its q and v (Hu et al., ICLR 2022, https://arxiv.org/abs/2106.09685), of which a few a step are computed anew.
+beside its q and v (Hu et al., ICLR 2022, https://arxiv.org/abs/2106.09685). What is cached is always what the language
+model says without dropout. While the LoRA learns the cache is older than it: of some texts by steps, of none by more
+than ``REFRESH_EPOCHS`` epochs; afterwards :meth:`ItemKnowledge.refresh_all` makes all of it anew.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,9 @@ RANK: Final = 8
 DROPOUT: Final = 0.05
 LONGEST: Final = 48
 """Tokens of a text that are read: what tells items apart stands at the beginning."""
+REFRESH_EPOCHS: Final = 8
+"""Before each epoch one text of so many is read anew. All of them, each time, would cost more than the epoch itself on
+a CPU."""
 _BATCH_TEXTS = 64
 
 
@@ -69,6 +74,16 @@ class TunableTexts:
         weights = mask[:, :, None].to(hidden.dtype)
         return (hidden * weights).sum(1) / weights.sum(1)
 
+    @torch.no_grad()
+    def all_states(self, items: Sequence[int], device: torch.device) -> Tensor:
+        """Return :meth:`hidden_states` of any number of items but none, without dropout, ``[n, width]``."""
+        by_length = sorted(range(len(items)), key=lambda place: len(self.tokens[items[place]]))
+        batches = (by_length[start : start + _BATCH_TEXTS] for start in range(0, len(items), _BATCH_TEXTS))
+        found = torch.cat(
+            [self.hidden_states([items[place] for place in batch], device, tuning=False) for batch in batches]
+        )
+        return torch.empty_like(found).index_copy(0, torch.tensor(by_length, device=device), found)
+
 
 class ItemKnowledge(nn.Module):
     """The cached states of all items, ``[n_items, width]``, and which items have one, ``[n_items]``.
@@ -98,14 +113,36 @@ class ItemKnowledge(nn.Module):
     def read_again(self, rows: Tensor) -> Tensor:
         """Return the states of items ``[n]`` with gradients to the LoRA, ``[n, width]``, and cache them.
 
+        What is returned went through dropout; what is cached did not, so that it depends on text and LoRA alone.
+
         Raises:
             ValueError: there is no language model.
         """
+        self.refresh(sorted(set(rows.tolist())))
+        return self._tunable().hidden_states(rows.tolist(), self.states.device, tuning=True)
+
+    def refresh(self, items: Sequence[int]) -> None:
+        """Cache what the language model, as it is now, says of items.
+
+        Raises:
+            ValueError: there is no language model.
+        """
+        texts = self._tunable()
+        if items:
+            self.states[list(items)] = texts.all_states(items, self.states.device)
+
+    def refresh_share(self, epoch: int) -> None:
+        """Cache anew the share of the items whose turn it is before an epoch, counted from 0."""
+        self.refresh(range(epoch % REFRESH_EPOCHS, len(self.states), REFRESH_EPOCHS))
+
+    def refresh_all(self) -> None:
+        """Cache everything anew: states that are the language model's own, as it is now."""
+        self.refresh(range(len(self.states)))
+
+    def _tunable(self) -> TunableTexts:
         if self._texts is None:
             raise ValueError("cached features cannot be read again: no language model was given")
-        fresh = self._texts.hidden_states(rows.tolist(), self.states.device, tuning=True)
-        self.states[rows] = fresh.detach()
-        return fresh
+        return self._texts
 
 
 def cached_knowledge(features: Features) -> ItemKnowledge:
@@ -135,19 +172,8 @@ def tunable_knowledge(source: str, texts: Things[str]) -> ItemKnowledge:
     tokens = [tokenizer(texts[row], truncation=True, max_length=LONGEST)["input_ids"] for row in range(len(texts))]
     padding = int(tokenizer.pad_token_id or 0)
     tunable = TunableTexts(tuned, [found or [padding] for found in tokens], padding)
-    return ItemKnowledge(_all_states(tunable), torch.ones(len(texts)), tunable)
-
-
-@torch.no_grad()
-def _all_states(texts: TunableTexts) -> Tensor:
-    by_length = sorted(range(len(texts.tokens)), key=lambda row: len(texts.tokens[row]))
-    parts = [texts.hidden_states(rows, torch.device("cpu"), tuning=False) for rows in _batches(by_length)]
-    in_order = torch.cat(parts)
-    return torch.empty_like(in_order).index_copy(0, torch.tensor(by_length), in_order)
-
-
-def _batches(rows: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (rows[start : start + _BATCH_TEXTS] for start in range(0, len(rows), _BATCH_TEXTS))
+    states = tunable.all_states(range(len(texts)), torch.device("cpu"))
+    return ItemKnowledge(states, torch.ones(len(texts)), tunable)
 
 
 def _folder(source: str) -> Path:

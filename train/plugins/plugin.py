@@ -88,6 +88,8 @@ class Probe:
             ``[n, dim]``.
         before: the same as it comes to this very plug-in, changed by those that are applied before it.
         user_states: the same after every plug-in: what ranks.
+        remade: makes the item vectors anew, and all of this over them: for a plug-in that measures what a change of its
+            own does to items and users alike. None where nothing can be made anew.
     """
 
     table: Tensor
@@ -97,6 +99,7 @@ class Probe:
     plain_states: Callable[[Tensor, Tensor], Tensor]
     before: Callable[[Tensor, Tensor], Tensor]
     user_states: Callable[[Tensor, Tensor], Tensor]
+    remade: "Callable[[], Probe] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +118,10 @@ class Plugin:
             weights ``[users]``. The weighted loss is divided by the sum of the weights of its states.
         before_epoch: called before each epoch of training with its number (from 0) and the current item vectors
             ``[n_items, dim]``, without gradients.
-        device_prompts: returns directions of the backbone's states, ``[K, dim]``, by which a device, which has no
-            plug-ins, tells users apart: along them it is taught what plug-ins did to states.
+        settle: called once after training, with the kept weights in place: brings what the module holds beside its
+            weights, and was made with earlier ones, in line with them. Calling it again changes nothing.
+        device_prompts: returns directions of states as they come to this plug-in, ``[K, dim]``, by which a device tells
+            users apart: it has no plug-ins, and along them it is taught what plug-ins did to states.
         figures: measures what this system alone promises (completion accuracy, codebook use, ...), by name.
     """
 
@@ -127,5 +132,6 @@ class Plugin:
     losses: Callable[[Step], Mapping[str, Tensor]] | None = None
     scale: Callable[[Tensor], Tensor] | None = None
     before_epoch: Callable[[int, Tensor], None] | None = None
+    settle: Callable[[], None] | None = None
     device_prompts: Callable[[], Tensor] | None = None
     figures: Callable[[Probe], Mapping[str, float]] | None = None

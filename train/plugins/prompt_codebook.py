@@ -13,6 +13,11 @@ Learning", 2017, https://arxiv.org/abs/1711.00937. The mean is over a user's pro
 many has no larger say. ``e_u`` is of unit length: else both sides could shrink to nothing, where every distance is
 small. ``L_ortho`` is the sum that the description gives its weight to, squared, because a sum of signed cosines is
 least where prompts point away from each other.
+
+A prompt is kept as where it started, a buffer, and what it learnt since, a parameter. A restart moves the former alone:
+an average of the weights over steps (:mod:`train.averaging`) follows parameters, and would for epochs have a restarted
+prompt somewhere between its old place and the new one. What a restart does not touch is an optimizer's memory: of a
+prompt that nobody used it is that of ``L_ortho``, and Adam's sense of direction fades within some ten steps.
 """
 
 from typing import Final
@@ -31,10 +36,11 @@ _DEAD_SHARE = 0.01
 class PromptCodebook(nn.Module):
     """``K`` prompts, one prompt that all users share, and how often each was used of late.
 
-    ``usage`` counts since the last restart; ``recent`` holds the newest users' features, the newest last, of which
-    ``n_recent`` are real.
+    ``origins`` are where prompts started or were restarted; ``usage`` counts since the last restart; ``recent`` holds
+    the newest users' features, the newest last, of which ``n_recent`` are real.
     """
 
+    origins: Tensor
     usage: Tensor
     recent: Tensor
     n_recent: Tensor
@@ -43,13 +49,19 @@ class PromptCodebook(nn.Module):
         """Start from ``rows`` ``[K, dim]``; the shared prompt is drawn from torch's global generator."""
         super().__init__()
         dim = rows.shape[1]
-        self.prompts = nn.Parameter(rows.detach().clone())
+        self.offsets = nn.Parameter(torch.zeros_like(rows))
         self.shared = nn.Parameter(torch.randn(dim) / dim**0.5)
         self._threshold = threshold
         self._max_selected = min(max_selected, len(rows))
+        self.register_buffer("origins", rows.detach().clone())
         self.register_buffer("usage", torch.zeros(len(rows)))
         self.register_buffer("recent", torch.zeros(KEPT_FEATURES, dim))
         self.register_buffer("n_recent", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def prompts(self) -> Tensor:
+        """Return ``z_k``, ``[K, dim]``; carries gradients."""
+        return self.origins + self.offsets
 
     def select(self, features: Tensor) -> Tensor:
         """Return which prompts fit features ``[..., dim]``, bool ``[..., K]``; without gradients."""
@@ -87,7 +99,7 @@ class PromptCodebook(nn.Module):
         n_recent = int(self.n_recent)
         drawn = torch.randperm(n_recent, generator=generator)[: len(dead)].to(self.recent.device)
         moved = dead[: len(drawn)]
-        self.prompts[moved] = self.recent[KEPT_FEATURES - n_recent + drawn]
+        self.origins[moved] = self.recent[KEPT_FEATURES - n_recent + drawn] - self.offsets[moved]
         self.usage.zero_()
         return len(moved)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from train.averaging import WeightAverage
 from train.plugins.prompt_codebook import COMMITMENT, KEPT_FEATURES, PromptCodebook, perplexity
 from train.plugins.semantic_start import cluster_centres, principal_map
 
@@ -75,7 +76,7 @@ def test_the_quantization_loss_and_its_gradients_are_those_of_the_formula() -> N
             to_prompts[k] -= 2 * apart / len(mine) / 7
             to_features[u] += COMMITMENT * 2 * apart / len(mine) / 7
     assert found.item() == pytest.approx(value, rel=1e-5)
-    gradients = torch.autograd.grad(found, (book.prompts, features))
+    gradients = torch.autograd.grad(found, (book.offsets, features))
     torch.testing.assert_close(gradients[0].double(), to_prompts, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(gradients[1].double(), to_features, rtol=1e-4, atol=1e-6)
 
@@ -87,7 +88,7 @@ def test_prompts_that_fit_exactly_cost_nothing_and_nobody_costs_nothing() -> Non
     assert book.quantization_loss(rows, torch.eye(3, dtype=torch.bool)).item() == pytest.approx(0.0, abs=1e-5)
     nobody = book.quantization_loss(torch.zeros(0, 4), torch.zeros(0, 3, dtype=torch.bool))
     assert nobody.item() == 0.0
-    assert float(torch.autograd.grad(nobody, book.prompts)[0].abs().max()) == 0.0
+    assert float(torch.autograd.grad(nobody, book.offsets)[0].abs().max()) == 0.0
 
 
 def test_the_orthogonality_loss_is_the_sum_over_pairs_of_squared_cosines() -> None:
@@ -117,7 +118,7 @@ def test_losses_and_gradients_stay_finite(scale: float) -> None:
     loss = book.orthogonality_loss() + book.quantization_loss(features, book.select(features))
 
     assert torch.isfinite(loss)
-    for gradient in torch.autograd.grad(loss, (book.prompts, features)):
+    for gradient in torch.autograd.grad(loss, (book.offsets, features)):
         assert torch.isfinite(gradient).all()
 
 
@@ -142,6 +143,25 @@ def test_dead_prompts_move_to_users_seen_of_late_and_the_others_stay() -> None:
     assert all((seen == book.prompts[k]).all(1).any() for k in (1, 3))
     assert not torch.equal(book.prompts[1], book.prompts[3])
     assert float(book.usage.sum()) == 0.0
+
+
+def test_averaged_weights_have_a_restarted_prompt_at_its_new_place() -> None:
+    book = codebook(drawn(4, 3))
+    average = WeightAverage(book, 100.0)
+    for step in range(50):
+        with torch.no_grad():
+            book.offsets.copy_(0.1 * drawn(4, 3, seed=100 + step))
+        average.follow()
+    used(book, [300, 0, 250, 1])
+
+    book.restart_dead(torch.Generator().manual_seed(0))
+    average.follow()
+
+    seen, moved = book.recent, book.prompts[[1, 3]].detach()
+    assert all(float((seen - place).norm(dim=1).min()) < 1e-6 for place in moved)
+    with average.applied():
+        torch.testing.assert_close(book.prompts[[1, 3]], moved, rtol=0, atol=0.4)
+        assert not torch.equal(book.prompts[[1, 3]], moved)
 
 
 def test_a_restart_depends_on_seed_and_buffers_alone() -> None:

@@ -38,16 +38,16 @@ def made(bert: Path, *, llm_budget: int = 4) -> tuple[Plugin, CoCo]:
     return plugin, module
 
 
-def step_of(module: CoCo, *, helps: bool) -> Step:
+def step_of(module: CoCo, *, helps: bool, scale: float = 1.0) -> Step:
     """Everybody wants an item that lies where knowledge turns the state to, or the other way."""
     histories = torch.arange(N_USERS)[:, None] * 3 + torch.arange(4)
-    plain = drawn(N_USERS, DIM)
+    states = scale * drawn(N_USERS, DIM)
     hidden, _ = module.knowledge.look_up(histories[:, :-1])
-    aligned = module(plain[:, None], hidden, torch.ones(N_USERS, 3))[:, 0].detach()
-    turn = directions(aligned) - directions(plain)
+    aligned = module(states[:, None], hidden, torch.ones(N_USERS, 3))[:, 0].detach()
+    turn = directions(aligned) - directions(states)
     table = drawn(24, DIM, seed=1)
     table[histories[:, -1]] = turn if helps else -turn
-    return make_step(plain, table, histories)
+    return make_step(states, table, histories, plain=torch.full_like(states, torch.nan))  # nobody's business here
 
 
 def train_once(plugin: Plugin, optimizer: torch.optim.Optimizer, step: Step) -> dict[str, Tensor]:
@@ -109,14 +109,14 @@ def test_without_a_budget_nothing_is_fine_tuned(bert: Path) -> None:
 def test_the_term_reaches_the_lora_alone(bert: Path) -> None:
     plugin, module = made(bert)
     step = step_of(module, helps=False)
-    plain, table = step.plain_states.requires_grad_(), step.table.requires_grad_()
+    states, table = step.before.requires_grad_(), step.table.requires_grad_()
 
     assert plugin.losses is not None
     plugin.losses(step)["language_model"].backward()  # type: ignore[no-untyped-call]  # as torch has it
 
     reached = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
     assert reached == {f"knowledge.lora.{index}" for index in range(8)}
-    assert plain.grad is None
+    assert states.grad is None
     assert table.grad is None
 
 
@@ -133,7 +133,7 @@ def test_the_term_is_the_share_of_the_unhelped_in_the_main_loss(bert: Path) -> N
     found = plugin.losses(step)["language_model"].item()
 
     hidden, _ = module.knowledge.look_up(step.histories[:, :-1])
-    aligned = module(step.plain_states[:, None], hidden, torch.ones(N_USERS, 3))[:, 0]
+    aligned = module(step.before[:, None], hidden, torch.ones(N_USERS, 3))[:, 0]
     losses = [F.cross_entropy(state @ step.table.T, row) for state, row in zip(aligned, step.targets, strict=True)]
     assert found == pytest.approx(float(torch.stack(losses).detach().mean()), rel=1e-4)
 
@@ -146,6 +146,56 @@ def test_a_state_that_is_not_asked_for_the_newest_event_is_left_alone(bert: Path
 
     assert plugin.losses is not None
     assert plugin.losses(older)["language_model"].item() == 0.0
+
+
+def test_a_step_in_which_no_event_may_be_looked_at_tunes_nothing(bert: Path) -> None:
+    plugin, module = made(bert)
+    step = step_of(module, helps=False)
+    blind = replace(step, mask=torch.zeros_like(step.mask))
+
+    assert plugin.losses is not None
+    assert plugin.losses(blind)["language_model"].item() == 0.0
+    assert plugin.losses(step)["language_model"].item() > 0.0
+
+
+def test_one_user_with_one_event_before_the_newest_is_enough(bert: Path) -> None:
+    plugin, module = made(bert)
+    step = step_of(module, helps=False)
+    histories, state, table = step.histories[:1, -2:], step.before[:1], step.table.clone()
+    hidden, _ = module.knowledge.look_up(histories[:, :1])
+    aligned = module(state[:, None], hidden, torch.ones(1, 1))[:, 0].detach()
+    table[histories[0, 1]] = directions(state[0]) - directions(aligned[0])
+
+    assert plugin.losses is not None
+    plugin.losses(make_step(state, table, histories))["language_model"].backward()  # type: ignore[no-untyped-call]
+
+    assert any(float(weight.grad.abs().max()) > 0 for weight in module.knowledge.lora if weight.grad is not None)
+
+
+def test_nobody_with_an_event_before_the_newest_and_a_catalogue_of_one_item_tune_nothing(bert: Path) -> None:
+    plugin, module = made(bert)
+    alone = make_step(drawn(1, DIM), drawn(24, DIM), torch.tensor([[3]]))
+    same = torch.zeros(2, 3, dtype=torch.int64)
+
+    assert plugin.losses is not None
+    assert plugin.losses(alone)["language_model"].item() == 0.0
+    of_one = plugin.losses(make_step(drawn(2, DIM), drawn(1, DIM), same))["language_model"]
+    # Whatever is said of it, the only item is certain to be the next one.
+    assert of_one.item() == 0.0
+    assert module.knowledge.states.isfinite().all()
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-12, 1e6, 1e12])
+def test_states_and_items_of_any_size_leave_the_term_and_its_gradients_finite(bert: Path, scale: float) -> None:
+    plugin, module = made(bert, llm_budget=N_USERS)
+    states, items = step_of(module, helps=False, scale=scale), step_of(module, helps=False)
+
+    assert plugin.losses is not None
+    for step in (states, replace(items, table=scale * items.table)):
+        term = plugin.losses(step)["language_model"]
+        assert term.isfinite()
+        gradients = torch.autograd.grad(term, list(module.knowledge.lora))
+        assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 def test_every_text_is_read_once_and_alone_it_gives_the_same(bert: Path) -> None:
