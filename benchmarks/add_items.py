@@ -1,9 +1,12 @@
 """What it takes to put new items on the shelf: one encoding, against a row of a dedicated vocabulary that is trained.
 
 Some items are held out of training altogether. With a reused vocabulary (SAGE, ``both``) their texts are described and
-mapped. With a dedicated one the model is trained without them, and then their rows alone are trained, on the events
-that were withheld, while everything else stands still: no cheaper way to a row of one's own is known to us, and it
-needs events that a new item does not have. Both are then asked for the new items among the whole catalogue.
+mapped, and the items known with the nearest texts stand in for a vector of their own (:mod:`train.new_items`): that is
+timed, and those very vectors are ranked. Where an extractor is made of the texts it is given (``hashed``), describing a
+new one means to run it over the catalogue again, and takes that time. With a dedicated vocabulary the model is trained
+without the new items, and then their rows alone are trained, on the events that were withheld, while everything else
+stands still: no cheaper way to a row of one's own is known to us, and it needs events that a new item does not have.
+Both are then asked for the new items among the whole catalogue.
 
 Usage: python -m benchmarks.add_items --data DIR --out DIR [--epochs 30] [--text hashed] [--json]
 """
@@ -14,28 +17,31 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from train.batches import RandomBatches, TrainingSequences, training_batch
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.sequences import Sequences
 from train.data.split import Targets, leave_one_out
-from train.evaluation.ranking import recall
+from train.evaluation.histories import histories_of
+from train.evaluation.ranking import rank_targets, recall
 from train.evaluation.splits import NEW_ITEMS_SHARE, Derived, hold_out_items
 from train.fit import FitConfig, batch_users_for
 from train.items.extractors import ExtractorConfig, material, text_extractor
 from train.items.features import Features
+from train.items.language import encode_texts
 from train.items.text import ItemTexts
 from train.model import Model
+from train.new_items import new_item_vectors
 from train.next_item import describe_run, load_model, train_model
-from train.plugins.sage import Sage
-from train.ranker import rank_split
+from train.ranker import scorer
 from train.recipes import FEATURES, TrainConfig
 from train.runs import RunFolder
 
@@ -56,26 +62,27 @@ def trained(dataset: Dataset, derived: Derived, config: TrainConfig, folder: Pat
 
 
 def by_encoding(model: Model, dataset: Dataset, derived: Derived, config: TrainConfig) -> Row:
-    """Return what a reused vocabulary takes and gives."""
+    """Return what a reused vocabulary takes and gives, for all new items at once, and what one alone takes."""
     new = new_rows(derived)
     texts = ItemTexts(dataset.catalogue)
-    started = time.perf_counter()
-    n_described = sum(
-        len(block.which)
-        for block in text_extractor(config.extractors.text).describe([texts[row] for row in new]).blocks
-    )
-    described_s = time.perf_counter() - started
-    # The hashed extractor measures the catalogue as a whole: its vectors are those of the material, its time is fair.
-    features = material(
+    made_from = material(
         dataset.catalogue, derived.split.train, config.extractors, dim=config.encoder.dim, seed=0, cache_dir=FEATURES
-    ).text()
-    of_new = Features(features.extractor, np.array(features.vectors[new]), np.array(features.present[new]))
-    (sage,) = (module for module in model.plugin_modules.values() if isinstance(module, Sage))
-    started = time.perf_counter()
-    sage.add_items(of_new)
-    encoded_s = time.perf_counter() - started
-    found = recall_of(model, derived.split.test)
-    return row("reused", n_described, described_s + encoded_s, 0, found) | {"encoding_s": encoded_s}
+    )
+    known, counts = made_from.text(), made_from.counts()
+
+    def added(rows: NDArray[np.int64]) -> tuple[Tensor, float]:
+        started = time.perf_counter()
+        vectors = encode_texts(text_extractor(config.extractors.text), [texts[row] for row in rows], texts, known)
+        described = Features(known.extractor, vectors[:, None], np.ones((len(rows), 1), dtype=np.bool_))
+        return new_item_vectors(model, known, counts, described), time.perf_counter() - started
+
+    added(new[:1])  # imports, and what the disk's cache lacks, are no item's price
+    _, one_s = added(new[:1])
+    vectors, seconds = added(new)
+    with torch.inference_mode():
+        table = model.item_vectors().index_copy(0, torch.from_numpy(new).to(vectors.device), vectors)
+    found = recall_of(model, table, derived.split.test)
+    return row("reused", len(new), seconds, 0, found) | {"seconds_for_one": one_s}
 
 
 def by_training(model: Model, dataset: Dataset, derived: Derived) -> Row:
@@ -86,14 +93,17 @@ def by_training(model: Model, dataset: Dataset, derived: Derived) -> Row:
         parameter.requires_grad_(False)
     model.item.requires_grad_(True)
     model.item.register_hook(lambda gradient: gradient * new)  # type: ignore[no-untyped-call]  # torch's own
-    before = recall_of(model, derived.split.test)
+    before = recall_of(model, model.item_vectors(), derived.split.test)
     histories = with_new_items(leave_one_out(dataset.sequences).train, derived)
     started = time.perf_counter()
     passes = train_rows(model, TrainingSequences(histories, model.max_length))
     seconds = time.perf_counter() - started
     n_events = 0 if derived.withheld is None else len(derived.withheld)
-    found = row("dedicated", len(new_rows(derived)), seconds, n_events, recall_of(model, derived.split.test))
-    return found | {"passes": passes, "recall@10_before": before}
+    found = recall_of(model, model.item_vectors(), derived.split.test)
+    return row("dedicated", len(new_rows(derived)), seconds, n_events, found) | {
+        "passes": passes,
+        "recall@10_before": before,
+    }
 
 
 def train_rows(model: Model, sequences: TrainingSequences) -> int:
@@ -116,20 +126,23 @@ def train_rows(model: Model, sequences: TrainingSequences) -> int:
     return batches.epoch + 1
 
 
-def with_new_items(train: Sequences, derived: Derived) -> list[np.ndarray[Any, np.dtype[np.int32]]]:
+def with_new_items(train: Sequences, derived: Derived) -> list[NDArray[np.int32]]:
     """Return the training histories in which a new item occurs."""
     is_new = np.isin(np.arange(train.rows.max() + 1), new_rows(derived))
     return [rows for rows in train if is_new[rows].any()]
 
 
-def new_rows(derived: Derived) -> np.ndarray[Any, np.dtype[np.int64]]:
+def new_rows(derived: Derived) -> NDArray[np.int64]:
     """Return the rows of the items that were held out."""
     return np.empty(0, dtype=np.int64) if derived.new_items is None else np.flatnonzero(derived.new_items)
 
 
-def recall_of(model: Model, targets: Targets) -> float:
-    """Return Recall@10 among the whole catalogue, the history excluded."""
-    return float(recall(rank_split(model, targets).excluded, 10).mean())
+def recall_of(model: Model, table: Tensor, targets: Targets) -> float:
+    """Return Recall@10 among the whole catalogue, the history excluded, with ``table`` as the item vectors."""
+    histories = histories_of(targets)
+    with torch.inference_mode():
+        ranked = rank_targets(scorer(model, table, histories), histories, targets.rows, len(table))
+    return float(recall(ranked.excluded, 10).mean())
 
 
 def row(vocabulary: str, n_items: int, seconds: float, n_events: int, found: float) -> dict[str, float | int | str]:

@@ -2,7 +2,8 @@
 
 This is the exact form of what a history says: for people of whom no model has a state, and for a language model that
 writes. While training, a mean of the events' vectors stands in for it (:mod:`train.plugins.llmrec_history`), because
-every prefix of every history has a text of its own.
+every prefix of every history has a text of its own; ``python -m benchmarks.history_text`` compares the two. New items
+are described by :func:`encode_texts` as well (``python -m benchmarks.add_items``).
 """
 
 from collections.abc import Sequence

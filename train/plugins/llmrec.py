@@ -146,7 +146,10 @@ class LlmRec(nn.Module):
         }
 
     def pairs(self, step: Step) -> Pairs:
-        """Return pairs drawn from a step: what the user did before a target, and the target."""
+        """Return pairs drawn from a step: what the user did before a target, and the target.
+
+        The state of a pair may have seen fewer or later events than that: see :mod:`train.plugins.llmrec_alignment`.
+        """
         drawn = torch.randperm(len(step.targets), device=step.targets.device)[: self.config.n_pairs]
         counts = self.space.speaking(step.histories, step.mask)
         before = before_targets(step.users[drawn], step.targets[drawn], step.histories, step.mask, counts)

@@ -8,8 +8,16 @@ and ``v`` an item's own vector where this step has it, over pairs of a batch (a 
     L_{next} = \mathrm{InfoNCE}(u \to x), \qquad
     L_{space} = \tfrac12 \bigl(\mathrm{InfoNCE}(u \leftrightarrow h) + \mathrm{InfoNCE}(x \leftrightarrow v)\bigr)
 
-Each item is a key once, however often it came next. Histories of one user are no negatives of each other. Each of the
-three has its own temperature, learnt within bounds as ``lo + (hi - lo) sigmoid(p)``.
+Each item is a key once, however often it came next. In ``L_space`` histories of one user are no negatives of each
+other: one is the beginning of the other, and they hardly differ. In ``L_next`` what a user takes at other times is a
+negative of what comes next, as it is in the main loss, which ranks one item above all others. Each of the three has its
+own temperature, learnt within bounds as ``lo + (hi - lo) sigmoid(p)``.
+
+``u`` is of everything before the item that came next, ``h`` the state that was asked to foretell it. Where a backbone
+asks for the next event, both have seen the same. PinnerFormer asks for one of the next few, so its ``h`` may have seen
+fewer events than ``u``; BERT4Rec asks for a hidden one in the middle, so its ``h`` has seen later ones as well, and not
+all of the earlier ones. They are paired all the same: both are of one person around one time, and ``u`` must not know
+more than it will when somebody is recommended to.
 """
 
 from math import log

@@ -6,7 +6,8 @@ r"""What a history says, as one vector: a mean of its events' frozen vectors in 
 
 with ``s_i`` the frozen vector of event ``i``, ``m_i`` whether it counts, and ``gamma`` the decay: an event weighs
 ``gamma`` times what the next newer one does. It stands in for encoding the text of every prefix of every history, which
-no training can afford; :mod:`train.items.language` has that exact form. Nothing here is learnt.
+no training can afford and no phone can run; :mod:`train.items.language` has that exact form, and
+``python -m benchmarks.history_text`` measures which of them finds the next item. Nothing here is learnt.
 """
 
 from typing import NamedTuple

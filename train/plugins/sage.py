@@ -3,7 +3,8 @@
 After the description of SAGE, each part by itself and each with a switch:
 
 - *adaptive gradients*: what a short history teaches counts more than what a long one does (:func:`gradient_scale`);
-- *vocabulary reuse*: item vectors come from the text features (:mod:`train.plugins.sage_vocabulary`);
+- *vocabulary reuse*: item vectors come from the text features, by default on top of a table
+  (:mod:`train.plugins.sage_vocabulary` says why);
 - *sequence-level diversity*: the list that the model would show is penalised for what it repeats
   (:mod:`train.objectives.redundancy`).
 
@@ -34,8 +35,9 @@ class SageConfig:
     Attributes:
         gamma: exponent of the gradient scale; 0 treats all lengths alike.
         half_length: ``l0`` of the gradient scale, events.
-        vocabulary: ``reuse`` makes item vectors of texts alone and ignores the table, ``dedicated`` leaves the table
-            alone, ``both`` adds the former to the latter.
+        vocabulary: ``reuse`` makes item vectors of texts alone and ignores the table, and with it whatever plug-ins
+            before this one made of it: apply SAGE first then. ``dedicated`` leaves the table alone, ``both`` adds what
+            comes of texts to it.
         hidden: width of the hidden layer between text and item vector; linear where 0.
         diversity: weight of the redundancy of the shown list; 0 leaves it out.
         list_length: items of the list whose redundancy counts.
@@ -75,7 +77,7 @@ class Sage(nn.Module):
     """What SAGE knows of the items' texts, and the map that is learnt from them.
 
     Attributes:
-        extractor: name of the features that :meth:`add_items` takes.
+        extractor: name of the features that :meth:`map_texts` takes.
     """
 
     text: Tensor
@@ -96,19 +98,25 @@ class Sage(nn.Module):
                     self.text[seen], material.dim, config.hidden, from_zero=config.vocabulary == "both"
                 )
 
+    @property
+    def ignores_table(self) -> bool:
+        """Return whether item vectors come from texts alone."""
+        return self._config.vocabulary == "reuse"
+
     def items(self, table: Tensor) -> Tensor:
         """Return item vectors ``[n_items, dim]`` in place of, or on top of, those of ``table``."""
         if self.vocabulary is None:
             return table
         vectors: Tensor = self.vocabulary(self.text)
-        return vectors if self._config.vocabulary == "reuse" else table + vectors
+        return vectors if self.ignores_table else table + vectors
 
-    @torch.no_grad()
-    def add_items(self, features: Features) -> Tensor:
-        """Return the vectors ``[n, dim]`` of new items, without training anything.
+    def map_texts(self, features: Features) -> Tensor:
+        """Return what the map makes of any texts, ``[n, dim]``, without training anything.
+
+        It is a new item's part of :meth:`items`, not yet its vector: see :func:`train.new_items.new_item_vectors`.
 
         Args:
-            features: of the new items' texts, by the extractor that this model was trained with.
+            features: of the texts, by the extractor that this model was trained with.
 
         Raises:
             ValueError: there is no reused vocabulary, or the features are another extractor's.
@@ -152,19 +160,28 @@ def sage(config: SageConfig, material: Material) -> Plugin:
 
 
 def gradient_scale(lengths: Tensor, half_length: float, gamma: float) -> Tensor:
-    r"""Return how strongly each user's events count, ``[users]``, mean 1.
+    r"""Return how strongly each user's events count before they are normalised, ``s`` of each length, ``[users]``.
 
     .. math::
-        g_u = \frac{s(l_u)}{\frac1U \sum_v s(l_v)}, \qquad s(l) = \Bigl(\frac{l_0}{l_0 + l}\Bigr)^{\gamma}
+        g_u = \frac{s(l_u)}{\sum_v n_v\, s(l_v) \,/\, \sum_v n_v}, \qquad
+        s(l) = \Bigl(\frac{l_0}{l_0 + l}\Bigr)^{\gamma}
+
+    with ``n_v`` the events of a user that the batch asks for. ``g_u`` is what acts: the main loss divides by the sum of
+    its weights (:func:`train.objectives.cross_entropy.full_cross_entropy`), so that ``g`` has mean 1 over the events of
+    a batch, whatever factor all of ``s`` have in common. The loss is a mean over events: this mean keeps the meaning of
+    the learning rate, one over users would not.
 
     After the description of SAGE: a decreasing function of the length, so that short histories explore in larger steps
-    and long ones exploit in smaller ones; the mean of 1 keeps the meaning of the learning rate. The form of ``s`` is
-    ours: smooth, between 1 for no event and 0 for endlessly many, and constant for ``gamma = 0``.
+    and long ones exploit in smaller ones. The form of ``s`` is ours: smooth, between 1 for no event and 0 for endlessly
+    many, and constant for ``gamma = 0``.
+
+    The main loss alone is scaled. What a plug-in's terms are means over (users, pairs, items) is its own to know, a
+    weight of a user says nothing in many of them, and plug-ins do not know each other. SAGE's own redundancy counts
+    each drawn user once as it is.
 
     Args:
         lengths: number of events of each user, ``[users]``.
         half_length: ``l0``, the length at which ``s`` has fallen to ``2 ** -gamma``.
         gamma: how fast it falls.
     """
-    scale = (half_length / (half_length + lengths)) ** gamma
-    return scale / scale.mean()
+    return (half_length / (half_length + lengths)) ** gamma

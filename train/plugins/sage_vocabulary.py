@@ -1,7 +1,16 @@
-"""Item vectors from the words that a language model knows already: no item vocabulary is built.
+"""Item vectors from what a language model knows already of their texts, on top of a table or in place of one.
 
 After the description of SAGE: items are described by the language model's own vectors of their texts, which are frozen;
 only a small map from them to the width of the model is learnt. A new item needs one encoding and no training.
+
+Where we deviate:
+
+- The description builds no item vocabulary. That is ``vocabulary="reuse"``; the default, ``both``, keeps a table of
+  vectors beside the map, because the map alone loses 40 % of NDCG@10 on Beauty (docs/results.md): texts do not tell
+  what behaviour does. What stands in for a new item's row is made of its neighbours' (:mod:`train.new_items`).
+- It takes token embeddings and hidden states. Here it is the mean of the last hidden states: contextual states of the
+  same tokens. One vector an item keeps the cache small and the map linear. Extractors are replaceable
+  (:mod:`train.items.extractors`): one that gives the mean of token embeddings fits as well.
 """
 
 import torch

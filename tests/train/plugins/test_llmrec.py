@@ -122,6 +122,47 @@ def test_a_state_depends_on_visible_events_up_to_its_own_position_alone() -> Non
     assert not torch.allclose(later[:, 3:], before[:, 3:])
 
 
+@pytest.mark.parametrize("decay", [1.0, 0.6])
+def test_states_equal_the_formula_written_out_where_events_are_masked_or_say_nothing(decay: float) -> None:
+    plugin = opened(llmrec(replace(PLAIN, decay=decay), material()))
+    assert plugin.state is not None
+    states = torch.randn(2, 3, DIM)
+    rows = torch.tensor([[1, 2, 3, 4, 5], [0, SILENT, 7, 8, SILENT]])
+    visible = torch.tensor([[1.0, 0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0, 1.0]])
+
+    found = plugin.state(states, Past(rows, visible, torch.zeros(N_ITEMS, DIM)))
+
+    expected = [
+        [
+            state_by_hand(module_of(plugin), states[user, position], rows[user], visible[user], position + 2)
+            for position in range(3)
+        ]
+        for user in range(2)
+    ]
+    torch.testing.assert_close(found, torch.stack([torch.stack(of_user) for of_user in expected]).float())
+    # The second user's first position has seen nothing but the item without a text.
+    assert torch.equal(found[1, 0], states[1, 0])
+
+
+@torch.no_grad()
+def state_by_hand(module: LlmRec, state: Tensor, rows: Tensor, visible: Tensor, at: int) -> Tensor:
+    """Return ``h + tanh(W [layer norm(h); log(1 + n)] + b) * map(whitened direction of the mean)``, in float64."""
+    assert module.gate is not None
+    heard = [event for event in range(at + 1) if visible[event] > 0 and rows[event] != SILENT]
+    if not heard:
+        return state.double()
+    mean = torch.zeros(module.space.frozen.shape[1], dtype=torch.float64)
+    for newer, event in enumerate(reversed(heard)):
+        mean += module.config.decay**newer * module.space.frozen[rows[event]].double()
+    whitening, linear = module.space.whitening, module.space.history_map.first
+    white = (mean / mean.norm() - whitening.centre.double()) @ whitening.matrix.double()
+    said = linear.weight.double() @ white + linear.bias.double()
+    h = state.double()
+    evidence = torch.cat([(h - h.mean()) / (h.var(correction=0) + 1e-5).sqrt(), torch.tensor([len(heard)]).log1p()])
+    found: Tensor = h + torch.tanh(module.gate.weight.double() @ evidence + module.gate.bias.double()) * said
+    return found
+
+
 def test_the_current_state_alone_is_what_it_is_among_all() -> None:
     plugin = opened(llmrec(PLAIN, material()))
     assert plugin.state is not None
@@ -264,6 +305,17 @@ def test_an_item_whose_own_vector_is_left_out_of_a_step_is_not_aligned_with_what
     assert pairs.learnt.tolist() == [True, False, True, False, True]
     torch.testing.assert_close(pairs.own, own[[2, 3, 5, 7, 10]])
     assert gradient.any(1).nonzero()[:, 0].tolist() == [2, 5, 10]
+
+
+def test_a_step_without_any_own_vector_still_aligns_histories_and_reaches_no_stand_in() -> None:
+    module = module_of(llmrec(PLAIN, material()))
+    own = torch.randn(N_ITEMS, DIM, requires_grad=True)
+
+    losses = module.losses(replace(step(), own=own, has_own=torch.zeros(N_ITEMS, dtype=torch.bool)))
+    (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), own, materialize_grads=True)
+
+    assert all(float(loss.detach()) > 0 for loss in losses.values())
+    assert not gradient.any()
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -1,0 +1,155 @@
+"""Each way to say what a history says is what it claims to be, and is asked for the same next items."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import benchmarks.history_text
+from benchmarks.history_text import (
+    AS_TEXT,
+    MEAN,
+    NEWEST,
+    USUAL,
+    WITH_SITUATION,
+    main,
+    measure,
+    sample,
+    situations,
+    vectors_of,
+    watched,
+)
+from tests.tiny_shop import write_shop
+from train.data.dataset import Catalogue
+from train.data.sequences import Sequences
+from train.data.split import Targets, leave_one_out
+from train.items.blocks import Block, Described, Extractor, Things, unit_length
+from train.items.features import Features
+from train.items.language import Situation
+from train.items.text import ItemTexts
+
+WORDS = ("amber", "brass", "copper", "dust", "ebony", "flint", "evening")
+TITLES = ("amber", "brass", "copper", "dust", "ebony", "flint", "brass flint", "amber dust", "copper ebony")
+FRIDAY = 1_717_185_600  # 2024-05-31 20:00 UTC
+DAY_S = 86_400
+
+
+def counted_words() -> Extractor[str]:
+    """Stand in for a language model: one axis a word."""
+
+    def blocks(texts: Things[str]) -> Iterator[Block]:
+        for row in range(len(texts)):
+            words = texts[row].replace(",", " ").split()
+            counts = np.array([[words.count(word) for word in WORDS]], dtype=np.float32)
+            yield Block(np.array([row]), unit_length(counts))
+
+    return Extractor("counted", lambda texts: Described(len(WORDS), blocks(texts)))
+
+
+def catalogue() -> Catalogue:
+    n = len(TITLES)
+    return Catalogue(tuple(f"i{row}" for row in range(n)), TITLES, {}, (None,) * n, (None,) * n, ((),) * n)
+
+
+def known() -> Features:
+    blocks = counted_words().describe(ItemTexts(catalogue())).blocks
+    vectors = np.concatenate([block.vectors for block in blocks])
+    return Features("counted", vectors[:, None], np.ones((len(TITLES), 1), dtype=np.bool_))
+
+
+def asked_of(histories: list[list[int]], *, clock: bool = False) -> Targets:
+    """Return targets, each the last event of a history; with a clock everybody comes once a day, last on a Friday."""
+    lengths = [len(rows) for rows in histories]
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    ages = np.concatenate([np.arange(n)[::-1] for n in lengths])
+    times = FRIDAY - DAY_S * ages if clock else -ages + max(lengths)
+    users = tuple(f"u{user}" for user in range(len(histories)))
+    rows = np.concatenate(histories).astype(np.int32)
+    return leave_one_out(Sequences(users, offsets, rows, times.astype(np.int64))).test
+
+
+def test_every_way_gives_the_vectors_that_its_name_says() -> None:
+    test = asked_of([[0, 1, 5], [2, 3, 4, 0]], clock=True)
+
+    found = dict(vectors_of(test, catalogue(), counted_words(), known()))
+
+    axis = torch.eye(len(WORDS))
+    amber, brass, copper, dust, ebony, _, evening = axis
+    torch.testing.assert_close(found[AS_TEXT][0], (amber + brass) / 2**0.5)
+    torch.testing.assert_close(found[WITH_SITUATION][1], (copper + dust + ebony + evening) / 2)
+    torch.testing.assert_close(found[MEAN][0], (brass + USUAL.decay * amber) / (1 + USUAL.decay))
+    torch.testing.assert_close(found[NEWEST], torch.stack([brass, ebony]))
+
+
+def test_without_a_clock_nobody_has_a_situation_in_words() -> None:
+    found = dict(vectors_of(asked_of([[0, 1, 5], [2, 3, 4, 0]]), catalogue(), counted_words(), known()))
+
+    assert list(found) == [AS_TEXT, MEAN, NEWEST]
+
+
+def test_the_situation_is_that_of_the_moment_before_the_target() -> None:
+    assert situations(asked_of([[0, 1, 5]], clock=True)) == [Situation(hour=20, weekday=4, gap_s=DAY_S)]
+
+
+def test_what_is_to_be_foretold_changes_no_vector() -> None:
+    one, other = (asked_of([[0, 1, last], [2, 3, 4, 0]], clock=True) for last in (5, 8))
+
+    found, again = (dict(vectors_of(test, catalogue(), counted_words(), known())) for test in (one, other))
+
+    assert all(torch.equal(found[way], again[way]) for way in found)
+
+
+def test_a_way_that_points_at_the_next_item_finds_it_and_the_history_is_no_candidate() -> None:
+    # "brass flint" resembles the newest item of the first user most; what that user has had is left out.
+    test = asked_of([[0, 1, 6], [2, 4, 3]])
+
+    rows = measure(test, catalogue(), counted_words(), known())
+    newest = next(row for row in rows if row["vector"] == NEWEST and row["cosine"] == "plain")
+
+    # The second is one of six that resemble the newest item in nothing: ties count against us, so one stands before it
+    # for "copper ebony", and five beside it.
+    assert newest["recall@10"] == 1.0
+    assert newest["ndcg@10"] == pytest.approx((1.0 + 1.0 / np.log2(6 + 2)) / 2)
+    assert [row["vector"] for row in rows] == [AS_TEXT, MEAN, NEWEST] * 2
+    assert all(("p" in row) == (row["vector"] != MEAN) for row in rows)
+
+
+def test_the_sample_depends_on_the_seed_alone_and_is_everybody_where_there_are_no_more() -> None:
+    test = asked_of([[0, 1, 5], [2, 3, 4], [1, 2, 3], [4, 5, 6], [0, 2, 4]])
+
+    one, again, other = sample(test, 2, 0), sample(test, 2, 0), sample(test, 2, 1)
+
+    assert one.users.tolist() == again.users.tolist() != other.users.tolist()
+    assert len(one) == 2
+    assert sample(test, 9, 0).users.tolist() == test.users.tolist()
+
+
+def test_watching_an_extractor_changes_nothing_of_what_it_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["amber", "brass dust"]
+
+    plain, seen = counted_words(), watched(counted_words(), "two texts")
+
+    assert seen.name == plain.name
+    for mine, theirs in zip(seen.describe(texts).blocks, plain.describe(texts).blocks, strict=True):
+        assert np.array_equal(mine.vectors, theirs.vectors)
+    assert "two texts: 2 texts" in capsys.readouterr().err
+
+
+def test_the_command_prints_what_it_measured_and_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(benchmarks.history_text, "FEATURES", tmp_path / "features")
+    arguments = ["--data", str(write_shop(tmp_path / "shop")), "--text", "hashed", "--users", "20"]
+
+    main([*arguments, "--json"])
+    first = json.loads(capsys.readouterr().out)
+    main([*arguments, "--json"])
+    again = json.loads(capsys.readouterr().out)
+    main(arguments)
+
+    assert (first["users"], first["seed"], len(first["rows"])) == (20, 0, 8)
+    assert first == again
+    assert MEAN in capsys.readouterr().out
