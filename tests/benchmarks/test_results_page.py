@@ -20,7 +20,7 @@ def row(label: str, ndcg: float | None, *commits: str) -> SuiteRow:
         commits=list(commits),
         figures={"all": {"ndcg@10": Spread(mean=ndcg, deviation=None, n_seeds=1)}} if ndcg is not None else {},
         versus_alone={},
-        versus_whole=None,
+        versus_whole={},
     )
 
 

@@ -14,12 +14,11 @@ from train.evaluation.splits import (
     hold_out_both,
     hold_out_items,
     hold_out_users,
-    permute_items,
     sample_users,
     split_by_time,
 )
 
-SplitName = Literal["standard", "new items", "new users", "extreme", "global time", "permuted"]
+SplitName = Literal["standard", "new items", "new users", "extreme", "global time"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
@@ -28,7 +27,7 @@ class Plan:
     """How a log is parted.
 
     Attributes:
-        split: ``standard`` is leave-one-out; ``permuted`` is that with the catalogue in another order.
+        split: ``standard`` is leave-one-out.
         n_users: a sample of that many users; all where None.
         seed: of what is drawn for the split, whatever the seed of a training: all trainings meet the same people.
     """
@@ -57,15 +56,13 @@ def arrange(dataset: Dataset, plan: Plan) -> tuple[Dataset, Derived]:
     """
     if plan.n_users is not None:
         dataset = replace(dataset, sequences=sample_users(dataset.sequences, plan.n_users, seed=plan.seed))
-    if plan.split == "permuted":
-        dataset = permute_items(dataset, seed=plan.seed)
     return dataset, _derive(dataset, plan)
 
 
 def _derive(dataset: Dataset, plan: Plan) -> Derived:
     sequences, n_items = dataset.sequences, len(dataset.catalogue)
     match plan.split:
-        case "standard" | "permuted":
+        case "standard":
             return Derived(leave_one_out(sequences))
         case "new items":
             return hold_out_items(sequences, NEW_ITEMS_SHARE, n_items, seed=plan.seed)

@@ -4,14 +4,13 @@ Each gives a :class:`Derived`: a split that any model can be trained on, and wha
 numbers, and rows stay catalogue rows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import DataError
 from train.data.clock import has_clock
-from train.data.dataset import Catalogue, Dataset
 from train.data.sequences import IntArray, RowArray, Sequences
 from train.data.split import LEAST_EVENTS, Split, Targets, leave_one_out
 from train.evaluation.histories import histories_of, only, with_histories
@@ -148,23 +147,6 @@ def split_by_time(sequences: Sequences) -> Derived:
         _first_between(sequences, second, times[-1] + 1),
     )
     return Derived(_checked(split, "global time"))
-
-
-def permute_items(dataset: Dataset, *, seed: int) -> Dataset:
-    """Return the same data with the rows of the catalogue in a random order: a model must not care."""
-    old_row = np.random.default_rng(seed).permutation(len(dataset.catalogue))
-    new_row = np.argsort(old_row).astype(np.int32)
-    have = dataset.catalogue
-    catalogue = Catalogue(
-        item_ids=tuple(have.item_ids[row] for row in old_row),
-        titles=tuple(have.titles[row] for row in old_row),
-        fields={name: tuple(values[row] for row in old_row) for name, values in have.fields.items()},
-        descriptions=tuple(have.descriptions[row] for row in old_row),
-        images=tuple(have.images[row] for row in old_row),
-        videos=tuple(have.videos[row] for row in old_row),
-    )
-    sequences = replace(dataset.sequences, rows=new_row[dataset.sequences.rows])
-    return replace(dataset, catalogue=catalogue, sequences=sequences)
 
 
 def _draw(among: IntArray, share: float, n: int, seed: int) -> NDArray[np.bool_]:

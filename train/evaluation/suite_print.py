@@ -1,6 +1,7 @@
 """A suite's table for people: one table a question, a row a variant, an empty cell where nothing was run."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 from rich.markup import escape
@@ -33,6 +34,8 @@ def printed(table: SuiteTable) -> Iterator[Table]:
     if not table.rows:
         return
     yield _gains(table, "NDCG@10 by scenario", _SCENARIOS)
+    yield _recalls(table)
+    yield from _parts(table)
     yield _gains(table, "NDCG@10 of newcomers: histories cut to the newest 1, 2, 3 events", _NEWCOMERS)
     yield _retention(table)
     if any(section in row.figures for row in table.rows for section in _NEW_ITEMS):
@@ -50,7 +53,8 @@ def _accuracy(table: SuiteTable) -> Table:
     users = "all users" if table.n_users is None else f"{table.n_users:,} users"
     shown = Table(
         title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, text {table.text}, "
-        f"at most {table.max_epochs} epochs"
+        + "".join(f"language model {Path(model).name}, " for model in table.language_models)
+        + f"at most {table.max_epochs} epochs"
     )
     # Rows of several commits may differ by what was changed between them.
     several = len({commit for row in table.rows for commit in row.commits}) > 1
@@ -65,7 +69,7 @@ def _accuracy(table: SuiteTable) -> Table:
             *(_value(figures.get(name)) for name in ("ndcg@10", "ndcg@5", "recall@5", "recall@10")),
             _value(row.figures.get("history included", {}).get("ndcg@10")),
             _gain(row.versus_alone.get("all"), interval=True),
-            _gain(row.versus_whole, interval=True),
+            _gain(row.versus_whole.get("all"), interval=True),
             ", ".join(map(str, row.epochs)) or EMPTY,
             ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
             "; ".join(row.devices) or EMPTY,
@@ -88,6 +92,25 @@ def _gains(table: SuiteTable, title: str, sections: Sequence[str]) -> Table:
             cells.append(f"{_value(figures.get('ndcg@10'))}{against}{many}")
         shown.add_row(_label(row), *cells)
     return shown
+
+
+def _recalls(table: SuiteTable) -> Table:
+    shown = Table(title="Recall@10 by scenario, what the literature calls HR@10")
+    _columns(shown, ("variant", *_SCENARIOS))
+    for row in table.rows:
+        shown.add_row(_label(row), *(_value(row.figures.get(name, {}).get("recall@10")) for name in _SCENARIOS))
+    return shown
+
+
+def _parts(table: SuiteTable) -> Iterator[Table]:
+    rows = [row for row in table.rows if row.versus_whole]
+    if not rows:
+        return
+    shown = Table(title="NDCG@10 with a part away, against the whole; below 0 the part helps")
+    _columns(shown, ("variant", "all", *_SCENARIOS))
+    for row in rows:
+        shown.add_row(_label(row), *(_gain(row.versus_whole.get(name)) for name in ("all", *_SCENARIOS)))
+    yield shown
 
 
 def _retention(table: SuiteTable) -> Table:

@@ -36,8 +36,7 @@ class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
         commits: of the code that finished them, each once.
         figures: section to name to mean and deviation over seeds.
         versus_alone: gain in NDCG@10 over the backbone alone on the same split, by section, over seeds that both have.
-        versus_whole: gain over the whole that this is a part of, over all users and the same
-            seeds; negative where the part matters.
+        versus_whole: the same over the whole that this is a part of; negative where the part matters.
     """
 
     label: str
@@ -52,7 +51,7 @@ class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
     commits: list[str]
     figures: dict[str, dict[str, Spread]]
     versus_alone: dict[str, Comparison]
-    versus_whole: Comparison | None
+    versus_whole: dict[str, Comparison]
 
 
 class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +64,7 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
         backbone: under every plug-in.
         text: what describes texts.
         image: what describes pictures.
+        language_models: that CoCo tunes; none where it keeps to the texts' frozen features.
         n_users: size of the sample; None for all.
         max_epochs: of each training.
         floors: what any model must beat, by split, for splits with new items that a row has: floor to section to name
@@ -82,6 +82,7 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
     max_epochs: int
     floors: dict[str, dict[str, Figures]]
     rows: list[SuiteRow]
+    language_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +120,7 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
                 commits=sorted({cell.result.commit for cell in ours if cell.result.commit is not None}),
                 figures=_figures([cell.result for cell in ours]),
                 versus_alone=_versus(ours, alone),
-                versus_whole=_versus(ours, whole, only="all").get("all"),
+                versus_whole=_versus(ours, whole),
             )
         )
     return SuiteTable(
@@ -133,6 +134,7 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
         max_epochs=options.max_epochs,
         floors=_floors(dataset, {each.split for row, each in zip(rows, asked, strict=True) if row.seeds}, options),
         rows=rows,
+        language_models=options.language_models,
     )
 
 
@@ -166,15 +168,15 @@ def _figures(results: Sequence[CellResult]) -> dict[str, dict[str, Spread]]:
     return {section: {name: spread(values) for name, values in figures.items()} for section, figures in found.items()}
 
 
-def _versus(ours: Sequence[_Finished], theirs: Sequence[_Finished], only: str | None = None) -> dict[str, Comparison]:
-    """Compare NDCG@10 user by user in every section that all cells have, or in one; see :func:`_of_same_seeds`."""
+def _versus(ours: Sequence[_Finished], theirs: Sequence[_Finished]) -> dict[str, Comparison]:
+    """Compare NDCG@10 user by user in every section that all cells have; see :func:`_of_same_seeds`."""
     ours, theirs = _of_same_seeds(ours, theirs)
     if not ours or not theirs:
         return {}
     common = set.intersection(*(set(cell.ranks) for cell in (*ours, *theirs)))
     found = {}
     for section in ours[0].ranks:
-        if section in common and only in (None, section) and len(ours[0].ranks[section].users):
+        if section in common and len(ours[0].ranks[section].users):
             same = [cell.ranks[section] for cell in (*ours, *theirs)]
             _check_users(section, same, ours[0].result.name)
             found[section] = paired_bootstrap(_gains(same[: len(ours)]), _gains(same[len(ours) :]))

@@ -22,6 +22,8 @@ SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
 Settings = Mapping[PluginName, Mapping[str, Any]]
 
 ALONE = "backbone alone"
+# Where plug-ins together are looked at beside leave-one-out.
+_OTHER_SPLITS: tuple[SplitName, ...] = ("new items", "global time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +87,14 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
         case "recfusion":
             return _recfusion()
         case "coco":
-            return _coco(options.language_models)
+            return _coco(options)
         case "all":
             each = [variant for suite in SUITES if suite != "all" for variant in variants(suite, options)]
             # Together in the order in which the model applies them.
             content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
-            together = Variant(label="all five", plugins={plugin: {} for plugin in PLUGINS})
-            cold = (replace(whole, split="new items") for whole in (content, together))
-            return _distinct([*each, content, together, *cold])
+            together = Variant(label="all five", plugins={name: {} for name in PLUGINS} | {"coco": _tuned(options)})
+            elsewhere = [replace(whole, split=split) for split in _OTHER_SPLITS for whole in (content, together)]
+            return _distinct([*each, content, together, *elsewhere])
 
 
 def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
@@ -137,6 +139,7 @@ def _sage() -> list[Variant]:
         _part("sage", "without vocabulary reuse", {"vocabulary": "dedicated"}),
         _part("sage", "vocabulary reuse alone", {"vocabulary": "reuse"}),
         _part("sage", "without diversity", {"diversity": 0.0}),
+        *_pair("sage", "global time"),
         *_pair("sage", "new users"),
         *_pair("sage", "new items"),
         *_pair("sage", "extreme"),
@@ -150,6 +153,7 @@ def _llmrec() -> list[Variant]:
         _part("llmrec", "without user semantics", {"user_semantics": False}),
         _part("llmrec", "without alignment", {"align": False}),
         *_pair("llmrec", "new items"),
+        *_pair("llmrec", "global time"),
     ]
 
 
@@ -161,22 +165,30 @@ def _recfusion() -> list[Variant]:
         _part("recfusion", "without contrast", {"contrast": 0.0}),
         *_pair("recfusion", "new items"),
         *_pair("recfusion", "new users"),
+        *_pair("recfusion", "global time"),
     ]
 
 
-def _coco(language_models: Sequence[str]) -> list[Variant]:
-    first: dict[str, Any] = {"language_model": language_models[0]} if language_models else {}
+def _tuned(options: SuiteOptions) -> dict[str, Any]:
+    """Return what tells CoCo to tune the first language model; nothing where there is none."""
+    return {"language_model": options.language_models[0]} if options.language_models else {}
+
+
+def _coco(options: SuiteOptions) -> list[Variant]:
+    first = _tuned(options)
     sweeps: list[tuple[str, dict[str, Any]]] = [(f"K = {k}", {"n_prompts": k}) for k in (16, 32, 128)]
     sweeps += [(f"threshold {cosine}", {"threshold": cosine}) for cosine in (0.3, 0.6)]
-    sweeps += [(f"model {Path(model).name}", {"language_model": model}) for model in language_models[1:]]
+    sweeps += [(f"model {Path(model).name}", {"language_model": model}) for model in options.language_models[1:]]
+    whole = Variant(label="coco", plugins={"coco": first})
     untuned = _part("coco", "without fine-tuning", first | {"llm_budget": 0})
     return [
         Variant(label=ALONE),
-        Variant(label="coco", plugins={"coco": first}),
+        whole,
         _part("coco", "static prompt", first | {"static_prompt": True}),
         _part("coco", "without disentangling", first | {"disentangle": False}),
-        replace(untuned, needs=None if language_models else "needs a language model"),
+        replace(untuned, needs=None if first else "needs a language model"),
         *(_part("coco", label, first | settings) for label, settings in sweeps),
+        *(replace(each, split="global time") for each in (Variant(label=ALONE), whole)),
     ]
 
 
@@ -203,7 +215,8 @@ def _folder(variant: Variant, options: SuiteOptions) -> str:
     """Return a variant's folder: the same for suites that share it, another for other users, models or texts."""
     users = "all-users" if options.n_users is None else f"{options.n_users}-users"
     extractors = f"{options.extractors.text}-{options.extractors.image}"
-    parts = (users, extractors, options.backbone, variant.split, variant.label)
+    models = [str(settings["language_model"]) for settings in variant.plugins.values() if "language_model" in settings]
+    parts = (users, extractors, options.backbone, variant.split, "-".join([variant.label, *models]))
     return "/".join("".join(_plain(part)) for part in parts)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import DataError
-from tests.train.evaluation.hand_made import catalogue, dataset, log, told
+from tests.train.evaluation.hand_made import log, told
 from tests.train.tiny_data import tiny_dataset
 from train.evaluation.checks import check_leaks
 from train.evaluation.plan import SPLITS, Plan, arrange, can_split
@@ -12,7 +12,6 @@ from train.evaluation.splits import (
     hold_out_both,
     hold_out_items,
     hold_out_users,
-    permute_items,
     sample_users,
     split_by_time,
 )
@@ -130,18 +129,6 @@ def test_the_first_event_after_the_cut_is_asked_for_and_somebody_without_a_past_
 def test_positions_are_no_clock() -> None:
     with pytest.raises(DataError, match="real clock"):
         split_by_time(log([[0, 1, 2, 3]]))
-
-
-def test_permuted_items_are_the_same_items() -> None:
-    data = dataset(log([[0, 1, 2], [2, 1, 0]]), catalogue([["a"], ["b"], ["c"]], ["zero", "one", "two"]))
-
-    found = permute_items(data, seed=0)
-
-    titles = [[found.catalogue.titles[row] for row in rows] for rows in found.sequences]
-    labels = [found.catalogue.fields["categories"][row] for row in found.sequences.of(0)]
-    assert titles == [["zero", "one", "two"], ["two", "one", "zero"]]
-    assert labels == [("a",), ("b",), ("c",)]
-    assert found.catalogue.titles != data.catalogue.titles
 
 
 @pytest.mark.parametrize("split", [name for name in SPLITS if name != "global time"])

@@ -77,7 +77,7 @@ def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_a
 
     assert [row.label for row in cut.rows if row.seeds] == [ALONE, "corec"]
     empty = next(row for row in cut.rows if row.label == "corec without contrast")
-    assert (empty.seeds, empty.figures, empty.versus_alone, empty.versus_whole) == ([], {}, {}, None)
+    assert (empty.seeds, empty.figures, empty.versus_alone, empty.versus_whole) == ([], {}, {}, {})
     (line,) = [line for line in text_of(cut).splitlines() if "corec without contrast" in line and "0 of 1" in line]
     assert line.count(EMPTY) == 10
 
@@ -90,7 +90,10 @@ def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_a
     assert len(done) == 5
     assert done["corec"].figures == next(row for row in cut.rows if row.label == "corec").figures
     assert done["corec"].versus_alone["all"].n_users == 60
-    assert done["corec without contrast"].versus_whole is not None
+    parts = done["corec without contrast"].versus_whole
+    assert set(parts) >= {"all", "short sparse", "newcomer 1", "noise 30%"}
+    assert "NDCG@10 with a part away, against the whole" in text_of(whole)
+    assert "NDCG@10 with a part away" not in text_of(cut)
     assert done[ALONE].versus_alone == {}
     assert msgspec.json.decode(msgspec.json.encode(whole), type=SuiteTable) == whole
 
@@ -106,8 +109,7 @@ def test_a_part_is_compared_with_the_whole_of_its_own_seeds_alone(tmp_path: Path
 
     part, whole = found["corec without contrast"], found["corec"]
     assert (part.seeds, whole.seeds) == ([1], [0, 1])
-    assert part.versus_whole is not None
-    assert part.versus_whole.n_seeds == (1, 1)
+    assert part.versus_whole["all"].n_seeds == (1, 1)
     of_seed_1 = run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), budget_s=0, origin=HERE)
     assert part.versus_whole == next(row for row in of_seed_1.rows if row.label == part.label).versus_whole
 
@@ -120,8 +122,7 @@ def test_seeds_that_two_rows_do_not_share_are_all_compared(tmp_path: Path) -> No
     table = run_suite("corec", data, tmp_path, both, budget_s=0, origin=HERE)
 
     part = next(row for row in table.rows if row.label == "corec without contrast")
-    assert part.versus_whole is not None
-    assert part.versus_whole.n_seeds == (1, 1)
+    assert part.versus_whole["all"].n_seeds == (1, 1)
 
 
 def test_a_row_that_the_data_cannot_give_says_why_and_stays_empty(tmp_path: Path) -> None:
@@ -197,6 +198,20 @@ def test_suites_share_the_cells_of_the_backbone_alone() -> None:
     first, second = (suite_cells(name, data, QUICK)[0] for name in ("corec", "coco"))
 
     assert first == second
+
+
+def test_a_language_model_that_learns_gives_cells_of_their_own() -> None:
+    data = tiny_dataset()
+
+    frozen, tuned, other = (
+        {cell.name for cell in suite_cells("all", data, replace(QUICK, language_models=models))}
+        for models in ((), ("minilm",), ("other/model",))
+    )
+
+    shared = frozen & tuned & other
+    assert frozen & tuned == tuned & other == shared
+    assert {name for name in frozen - shared if "coco" not in name and "all-five" not in name} == set()
+    assert not any("coco" in name or "all-five" in name for name in shared)
 
 
 def test_all_holds_every_suite_and_the_five_together() -> None:
