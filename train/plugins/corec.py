@@ -38,6 +38,7 @@ from train.plugins.corec_similar import SimilarItems
 from train.plugins.corec_users import (
     alike,
     batch_items,
+    candidate_chance,
     contrast_share,
     dominant_interest,
     evidence,
@@ -124,7 +125,7 @@ class CoRec(nn.Module):
 
     Attributes:
         pivot: the evidence of a user for whom contrast and reconstruction weigh the same; a buffer.
-        counts: how often each item occurs in training, int64 ``[n_items]``: a floor for figures.
+        counts: how often each item occurs in training, int64 ``[n_items]``.
     """
 
     pivot: Tensor
@@ -167,7 +168,8 @@ class CoRec(nn.Module):
             terms["contrast"] = self.config.contrast_weight * contrast
         if self.completion is not None:
             allowed = (counts > 0)[:, self.clusters.label[items.rows]]
-            loss = self.completion.loss(F.embedding(items.rows, step.table), items.had, allowed)
+            chance = candidate_chance(self.counts, step.mask.sum(), _N_SAMPLED)[items.rows]
+            loss = self.completion.loss(F.embedding(items.rows, step.table), items.had, allowed, chance)
             terms["reconstruction"] = self.config.reconstruction_weight * ((2.0 - contrast_weight) * loss).mean()
         return terms
 

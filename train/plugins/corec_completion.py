@@ -1,9 +1,18 @@
-"""A variational autoencoder that completes what a user did, over the model's own item vectors.
+r"""A variational autoencoder that completes what a user did, over the model's own item vectors.
 
 Source: Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018,
 https://arxiv.org/abs/1802.05814 (Mult-VAE). Where we deviate: the item side of encoder and decoder is the item table,
 so nothing here grows with the catalogue; and the softmax runs over the items of a batch, some others, and of these only
 the user's own interests.
+
+Items of a batch are popular ones, so whatever competes there does so because it is popular: a plain softmax over them
+would learn how much likelier an item is for this user than for anybody, and rank what hardly anybody wants first. So
+the chance ``q_j`` of an item to compete is taken out of its score while training,
+
+.. math:: s'_{uj} = s_{uj} - \log q_j
+
+(Bengio and Senecal 2008, https://doi.org/10.1109/TNN.2007.912312; for recommenders Yi et al., RecSys 2019,
+https://doi.org/10.1145/3298689.3346996), and ``s`` itself ranks.
 """
 
 from math import sqrt
@@ -67,18 +76,19 @@ class Completion(nn.Module):
         """Return what is scored against item vectors, ``[..., dim]``."""
         return torch.tanh(self.leave(latent))
 
-    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, chance: Tensor) -> Tensor:
         """Return the loss of each user, ``[users]``; counts a step of training.
 
         Args:
             vectors: of the candidate items, ``[items, dim]``.
             had: which of them each user had, bool ``[users, items]``.
             allowed: which of them may be filled in, bool ``[users, items]``.
+            chance: of each of them to be a candidate, in (0, 1], ``[items]``.
         """
         shown = had & (torch.rand(had.shape, device=had.device) >= HIDDEN)
         mean, log_variance = self.posterior(shown.to(vectors.dtype) @ vectors, shown.sum(dim=1))
         latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        scores = self.queries(latent) @ vectors.T
+        scores = self.queries(latent) @ vectors.T - chance.log().to(vectors.dtype)
         beta = self.kl_weight * (self.steps / self.kl_steps).clamp(max=1.0)
         if self.training:
             self.steps += 1

@@ -37,6 +37,26 @@ def batch_items(histories: Tensor, mask: Tensor, others: Tensor) -> BatchItems:
     return BatchItems(rows, had)
 
 
+def candidate_chance(counts: Tensor, n_events: Tensor, n_sampled: int) -> Tensor:
+    r"""Return how likely each item is to be among the items of a step, ``[n_items]``, in (0, 1].
+
+    .. math:: q_j = 1 - \Bigl(1 - \frac{n_j}{\sum_k n_k}\Bigr)^{B} \Bigl(1 - \frac1K\Bigr)^{S}
+
+    for ``B`` events of a batch, each the item ``j`` as often as in the whole log, and ``S`` items drawn uniformly from
+    the ``K`` known ones.
+
+    Args:
+        counts: ``n_j``, how often each item occurs in training, at least one of them, ``[n_items]``.
+        n_events: ``B``, a scalar.
+        n_sampled: ``S``, at least 1.
+    """
+    counts = counts.double()
+    # The logarithm of the chance to be missed, of no event by 0 also where there is one item alone.
+    by_users = torch.special.xlog1py(n_events.double(), -counts / counts.sum())
+    by_draw = n_sampled * torch.log1p(-1.0 / (counts > 0).sum())
+    return -torch.expm1(by_users + by_draw)
+
+
 def interest_counts(had: Tensor, label: Tensor, n_interests: int) -> Tensor:
     """Return how many items of each interest each user had, ``[users, n_interests]``.
 

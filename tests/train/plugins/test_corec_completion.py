@@ -9,6 +9,7 @@ from train.plugins.corec_completion import Completion
 
 DIM = 4
 LABEL = torch.arange(9) // 3
+CHANCE = [0.9, 0.5, 0.1, 1.0, 0.3, 0.7, 0.2, 1e-6, 0.05]
 
 
 def completion(*, kl_weight: float = 0.5, kl_steps: int = 2) -> Completion:
@@ -57,7 +58,7 @@ def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_
     allowed = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
 
     torch.manual_seed(2)
-    losses = model.loss(vectors, had, allowed).tolist()
+    losses = model.loss(vectors, had, allowed, torch.tensor(CHANCE)).tolist()
 
     torch.manual_seed(2)
     shown = had & (torch.rand(had.shape) >= 0.5)
@@ -68,7 +69,7 @@ def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_
         bag = torch.stack([vectors[i] for i in range(9) if shown[u, i]])
         mean, log_variance = model.posterior(bag.sum(dim=0), torch.tensor(len(bag)))
         query = model.queries(mean + noise[u] * (log_variance / 2).exp())
-        scores = [float(query @ vector) for vector in vectors]
+        scores = [float(query @ vector) - math.log(q) for vector, q in zip(vectors, CHANCE, strict=True)]
         pool = sum(math.exp(scores[j]) for j in range(9) if allowed[u, j])
         wanted = [i for i in range(9) if had[u, i]]
         likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in wanted)
@@ -86,7 +87,7 @@ def test_training_pulls_on_no_item_outside_of_what_is_allowed() -> None:
     had[0, 0] = had[1, 4] = True
     allowed = torch.stack([LABEL == 0, LABEL == 1])
 
-    loss = model.loss(vectors, had, allowed).sum()
+    loss = model.loss(vectors, had, allowed, torch.tensor(CHANCE)).sum()
 
     (gradient,) = torch.autograd.grad(loss, vectors)
     assert not gradient[6:].any()
@@ -101,10 +102,10 @@ def test_the_divergence_is_annealed_by_steps_of_training_alone() -> None:
     for _ in range(4):
         torch.manual_seed(1)
         # Of one item the likelihood is certain: what is left is the divergence.
-        weight.append(float(model.loss(torch.ones(1, DIM), had, had).detach()))
+        weight.append(float(model.loss(torch.ones(1, DIM), had, had, torch.ones(1)).detach()))
     steps = int(model.steps)
     model.eval()
-    model.loss(torch.ones(1, DIM), had, had)
+    model.loss(torch.ones(1, DIM), had, had, torch.ones(1))
 
     assert weight[0] == 0.0
     assert weight[1] == pytest.approx(weight[2] / 2)
@@ -120,7 +121,7 @@ def test_loss_and_gradients_are_finite_for_an_empty_history_and_for_a_huge_table
     had[1] = True
     had[2, 5] = True
 
-    loss = model.loss(vectors, had, had)
+    loss = model.loss(vectors, had, had, torch.tensor(CHANCE))
 
     assert loss.isfinite().all()
     assert float(loss[0].detach()) == 0.0

@@ -8,6 +8,7 @@ from tests.train.plugins.tiny_corec import sequences_of
 from train.plugins.corec_users import (
     alike,
     batch_items,
+    candidate_chance,
     contrast_share,
     dominant_interest,
     evidence,
@@ -36,6 +37,26 @@ def test_the_items_of_a_batch_are_told_apart_from_padding_and_from_others() -> N
     assert items.rows.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     had = [set(items.rows[user].tolist()) for user in items.had]
     assert had == [{0, 1, 2, 6}, {3, 6, 7}, {0, 1, 2}, {0, 3, 7}, {8}]
+
+
+def test_the_chance_to_be_a_candidate_is_how_often_an_item_is_one() -> None:
+    counts, n_steps = torch.tensor([1, 5, 0, 94]), 20_000
+    generator = torch.Generator().manual_seed(0)
+    met = torch.zeros(4)
+    for _ in range(n_steps):
+        events = torch.multinomial(counts.float(), 30, replacement=True, generator=generator)
+        sampled = torch.tensor([0, 1, 3])[torch.randint(3, (1,), generator=generator)]
+        met[torch.unique(torch.cat([events, sampled]))] += 1
+
+    chance = candidate_chance(counts, torch.tensor(30.0), 1)
+
+    for item in (0, 1, 3):
+        assert float(chance[item]) == pytest.approx(float(met[item]) / n_steps, abs=0.01)
+
+
+@pytest.mark.parametrize("n_events", [0.0, 7.0])
+def test_an_item_without_others_is_certain_to_be_a_candidate(n_events: float) -> None:
+    assert candidate_chance(torch.tensor([7]), torch.tensor(n_events), 2).tolist() == [1.0]
 
 
 def test_a_repeated_item_counts_once_for_an_interest() -> None:
