@@ -168,8 +168,9 @@ class CoRec(nn.Module):
             terms["contrast"] = self.config.contrast_weight * contrast
         if self.completion is not None:
             allowed = (counts > 0)[:, self.clusters.label[items.rows]]
-            chance = candidate_chance(self.counts, step.mask.sum(), _N_SAMPLED)[items.rows]
-            loss = self.completion.loss(F.embedding(items.rows, step.table), items.had, allowed, chance)
+            chance = candidate_chance(self.counts, step.mask.sum(), _N_SAMPLED)
+            vectors = F.embedding(items.rows, step.table)
+            loss = self.completion.loss(vectors, items.had, allowed, self.counts[items.rows], chance[items.rows])
             terms["reconstruction"] = self.config.reconstruction_weight * ((2.0 - contrast_weight) * loss).mean()
         return terms
 

@@ -6,13 +6,14 @@ so nothing here grows with the catalogue; and the softmax runs over the items of
 the user's own interests.
 
 Items of a batch are popular ones, so whatever competes there does so because it is popular: a plain softmax over them
-would learn how much likelier an item is for this user than for anybody, and rank what hardly anybody wants first. So
-the chance ``q_j`` of an item to compete is taken out of its score while training,
+learns how much likelier an item is for this user than for anybody, and ranks what hardly anybody wants first. So the
+chance ``q_j`` of an item to compete is taken out of its score while training (Bengio and Senecal 2008,
+https://doi.org/10.1109/TNN.2007.912312; for recommenders Yi et al., RecSys 2019,
+https://doi.org/10.1145/3298689.3346996), and how often it occurs, ``n_j``, is given, not learnt anew:
 
-.. math:: s'_{uj} = s_{uj} - \log q_j
+.. math:: s_{uj} = g(z_u)^\top v_j + \log(1 + n_j), \qquad s'_{uj} = s_{uj} - \log q_j
 
-(Bengio and Senecal 2008, https://doi.org/10.1109/TNN.2007.912312; for recommenders Yi et al., RecSys 2019,
-https://doi.org/10.1145/3298689.3346996), and ``s`` itself ranks.
+``s`` ranks, ``s'`` is trained.
 """
 
 from math import sqrt
@@ -73,22 +74,33 @@ class Completion(nn.Module):
         return self.mean(hidden), self.log_variance(hidden)
 
     def queries(self, latent: Tensor) -> Tensor:
-        """Return what is scored against item vectors, ``[..., dim]``."""
+        """Return what is scored against item vectors, ``g(z)``, ``[..., dim]``."""
         return torch.tanh(self.leave(latent))
 
-    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, chance: Tensor) -> Tensor:
+    def scores(self, latent: Tensor, vectors: Tensor, counts: Tensor) -> Tensor:
+        """Return ``s``, ``[..., items]``.
+
+        Args:
+            latent: of users, ``[..., dim]``.
+            vectors: of items, ``[items, dim]``.
+            counts: how often each occurs in training, ``[items]``.
+        """
+        return self.queries(latent) @ vectors.T + torch.log1p(counts.to(vectors.dtype))
+
+    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
         """Return the loss of each user, ``[users]``; counts a step of training.
 
         Args:
             vectors: of the candidate items, ``[items, dim]``.
             had: which of them each user had, bool ``[users, items]``.
             allowed: which of them may be filled in, bool ``[users, items]``.
+            counts: how often each of them occurs in training, ``[items]``.
             chance: of each of them to be a candidate, in (0, 1], ``[items]``.
         """
         shown = had & (torch.rand(had.shape, device=had.device) >= HIDDEN)
         mean, log_variance = self.posterior(shown.to(vectors.dtype) @ vectors, shown.sum(dim=1))
         latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        scores = self.queries(latent) @ vectors.T - chance.log().to(vectors.dtype)
+        scores = self.scores(latent, vectors, counts) - chance.log().to(vectors.dtype)
         beta = self.kl_weight * (self.steps / self.kl_steps).clamp(max=1.0)
         if self.training:
             self.steps += 1

@@ -61,7 +61,7 @@ def completion_figures(
     for start in range(0, n_hidden, n_users):
         users = slice(start, start + n_users)
         wanted = torch.from_numpy(hidden.items[users]).long().to(probe.table.device)
-        scores = completion_scores(completion, clusters, probe.table, hidden.shown[users])
+        scores = completion_scores(completion, clusters, counts, probe.table, hidden.shown[users])
         candidates = scores > -torch.inf
         found += _n_found(scores, candidates, wanted)
         popular += _n_found(counts.expand_as(scores), candidates, wanted)
@@ -74,13 +74,18 @@ def completion_figures(
 
 
 def completion_scores(
-    completion: Completion, clusters: InterestClusters, table: Tensor, histories: Sequence[NDArray[np.int32]]
+    completion: Completion,
+    clusters: InterestClusters,
+    counts: Tensor,
+    table: Tensor,
+    histories: Sequence[NDArray[np.int32]],
 ) -> Tensor:
     """Return scores of all items, minus infinity outside of a user's interests and for what is there already.
 
     Args:
         completion: the autoencoder.
         clusters: of the items.
+        counts: how often each item occurs in training, ``[n_items]``.
         table: item vectors, ``[n_items, dim]``.
         histories: catalogue rows; none of them empty.
 
@@ -94,7 +99,7 @@ def completion_scores(
     mean, _ = completion.posterior(total, torch.bincount(user, minlength=len(histories)))
     own = torch.zeros(len(histories), clusters.n_interests, dtype=torch.bool, device=table.device)
     own[user, clusters.label[row]] = True
-    scores = (completion.queries(mean) @ table.T).masked_fill(~own[:, clusters.label], -torch.inf)
+    scores = completion.scores(mean, table, counts).masked_fill(~own[:, clusters.label], -torch.inf)
     scores[user, row] = -torch.inf
     return scores
 

@@ -9,6 +9,7 @@ from train.plugins.corec_completion import Completion
 
 DIM = 4
 LABEL = torch.arange(9) // 3
+COUNTS = [90, 5, 1, 0, 3, 7, 2, 1, 10**6]
 CHANCE = [0.9, 0.5, 0.1, 1.0, 0.3, 0.7, 0.2, 1e-6, 0.05]
 
 
@@ -58,7 +59,7 @@ def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_
     allowed = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
 
     torch.manual_seed(2)
-    losses = model.loss(vectors, had, allowed, torch.tensor(CHANCE)).tolist()
+    losses = model.loss(vectors, had, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).tolist()
 
     torch.manual_seed(2)
     shown = had & (torch.rand(had.shape) >= 0.5)
@@ -69,7 +70,8 @@ def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_
         bag = torch.stack([vectors[i] for i in range(9) if shown[u, i]])
         mean, log_variance = model.posterior(bag.sum(dim=0), torch.tensor(len(bag)))
         query = model.queries(mean + noise[u] * (log_variance / 2).exp())
-        scores = [float(query @ vector) - math.log(q) for vector, q in zip(vectors, CHANCE, strict=True)]
+        known = zip(vectors, COUNTS, CHANCE, strict=True)
+        scores = [float(query @ vector) + math.log(1 + n) - math.log(q) for vector, n, q in known]
         pool = sum(math.exp(scores[j]) for j in range(9) if allowed[u, j])
         wanted = [i for i in range(9) if had[u, i]]
         likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in wanted)
@@ -87,7 +89,7 @@ def test_training_pulls_on_no_item_outside_of_what_is_allowed() -> None:
     had[0, 0] = had[1, 4] = True
     allowed = torch.stack([LABEL == 0, LABEL == 1])
 
-    loss = model.loss(vectors, had, allowed, torch.tensor(CHANCE)).sum()
+    loss = model.loss(vectors, had, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).sum()
 
     (gradient,) = torch.autograd.grad(loss, vectors)
     assert not gradient[6:].any()
@@ -102,10 +104,10 @@ def test_the_divergence_is_annealed_by_steps_of_training_alone() -> None:
     for _ in range(4):
         torch.manual_seed(1)
         # Of one item the likelihood is certain: what is left is the divergence.
-        weight.append(float(model.loss(torch.ones(1, DIM), had, had, torch.ones(1)).detach()))
+        weight.append(float(model.loss(torch.ones(1, DIM), had, had, torch.ones(1), torch.ones(1)).detach()))
     steps = int(model.steps)
     model.eval()
-    model.loss(torch.ones(1, DIM), had, had, torch.ones(1))
+    model.loss(torch.ones(1, DIM), had, had, torch.ones(1), torch.ones(1))
 
     assert weight[0] == 0.0
     assert weight[1] == pytest.approx(weight[2] / 2)
@@ -121,7 +123,7 @@ def test_loss_and_gradients_are_finite_for_an_empty_history_and_for_a_huge_table
     had[1] = True
     had[2, 5] = True
 
-    loss = model.loss(vectors, had, had, torch.tensor(CHANCE))
+    loss = model.loss(vectors, had, had, torch.tensor(COUNTS), torch.tensor(CHANCE))
 
     assert loss.isfinite().all()
     assert float(loss[0].detach()) == 0.0

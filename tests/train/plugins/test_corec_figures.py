@@ -105,9 +105,18 @@ def test_what_is_hidden_of_one_user_does_not_depend_on_the_others() -> None:
 def test_nothing_is_completed_outside_of_the_interests_nor_twice() -> None:
     histories = [np.array([0, 1, 1], dtype=np.int32), np.array([3, 8], dtype=np.int32)]
 
-    scores = completion_scores(completion(), clusters(), torch.randn(9, DIM), histories)
+    scores = completion_scores(completion(), clusters(), torch.arange(9), torch.randn(9, DIM), histories)
 
     assert [set(user.isfinite().nonzero()[:, 0].tolist()) for user in scores] == [{2}, {4, 5, 6, 7}]
+
+
+def test_where_vectors_tell_nothing_the_more_popular_is_completed_first() -> None:
+    counts = torch.tensor([1, 1, 1, 1, 7, 0, 3, 8, 1])
+    (scores,) = completion_scores(
+        completion(), clusters(), counts, torch.zeros(9, DIM), [np.array([3, 8], dtype=np.int32)]
+    )
+
+    assert scores.argsort(descending=True)[:4].tolist() == [7, 4, 6, 5]
 
 
 def test_completion_is_counted_among_the_interests_of_what_is_shown() -> None:
@@ -127,7 +136,7 @@ def test_ties_count_against_us(n_items: int, found: float) -> None:
     probe = probe_of([[0, 1]], [2], n_trained=[1], table=torch.zeros(n_items, DIM))
     one_interest = clusters(torch.zeros(n_items, dtype=torch.int64))
 
-    figures = completion_figures(completion(), one_interest, torch.arange(n_items), probe, seed=0)
+    figures = completion_figures(completion(), one_interest, torch.ones(n_items), probe, seed=0)
 
     assert figures["completion_recall@10"] == found
 

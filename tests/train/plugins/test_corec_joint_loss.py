@@ -33,7 +33,7 @@ class GivenLosses(Completion):
         super().__init__(DIM, kl_weight=0.0, kl_steps=1)
         self.losses = losses
 
-    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, chance: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
         return self.losses
 
 
