@@ -75,6 +75,31 @@ def test_axe_finds_nothing_where_the_shop_is_shut(tab: ShopPage, built_page: Pat
     assert violations(tab) == []
 
 
+def test_a_result_that_a_late_answer_takes_away_leaves_the_keyboard_in_the_search(
+    tab: ShopPage, server: LiveServer
+) -> None:
+    page = tab.page
+    tab.open(server.url)
+    search = page.get_by_label("Search the shop")
+    search.fill("cream")
+    expect(page.locator("#search-hits button").first).to_be_visible()
+    search.press("ArrowDown")
+    expect(page.locator("#search-hits button").first).to_be_focused()
+
+    page.evaluate(
+        """() => {
+            const field = document.querySelector("#search-text");
+            field.value = "nothing is called this";
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+        }"""
+    )
+
+    expect(page.locator("#search-hits .none")).to_be_visible()
+    expect(search).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#search-hits")).to_be_hidden()
+
+
 def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
     page = tab.page
     tab.open(server.url)

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Hit, Marks } from "../worker/protocol";
 import type { Ask } from "./client";
 import { Picture } from "./Picture";
@@ -18,15 +18,27 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
+  const held = useRef<HTMLElement | null>(null);
   useEffect(() => {
     let isCurrent = true;
     void ask("search", { text })
-      .then((found) => isCurrent && setHits(found))
+      .then((found) => {
+        if (!isCurrent) return;
+        held.current = focusedIn(box.current);
+        setHits(found);
+      })
       .catch(() => undefined);
     return () => {
       isCurrent = false;
     };
   }, [ask, text, ready, marks]);
+  // A late answer may take away the very result that has the focus; keys must not end up on the page's body.
+  useLayoutEffect(() => {
+    if (held.current && document.activeElement !== held.current) {
+      (held.current.isConnected ? held.current : input.current)?.focus();
+    }
+    held.current = null;
+  }, [hits]);
   useEffect(() => {
     const close = (event: PointerEvent) => {
       if (event.target instanceof Node && box.current?.contains(event.target) === false) setOpen(false);
@@ -94,6 +106,11 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
       </ul>
     </search>
   );
+}
+
+function focusedIn(box: HTMLElement | null): HTMLElement | null {
+  const focused = document.activeElement;
+  return focused instanceof HTMLElement && box?.contains(focused) ? focused : null;
 }
 
 /** Move the focus one result on, from the field to the first and back. */
