@@ -50,9 +50,9 @@ def candidate_chance(counts: Tensor, n_events: Tensor, n_sampled: int) -> Tensor
         n_events: ``B``, a scalar.
         n_sampled: ``S``, at least 1.
     """
-    counts = counts.double()
-    # The logarithm of the chance to be missed, of no event by 0 also where there is one item alone.
-    by_users = torch.special.xlog1py(n_events.double(), -counts / counts.sum())
+    counts = counts.float()  # not all accelerators have longer ones
+    # Logarithms of the chances to be missed; finite where there is one item alone, so that no event misses nothing.
+    by_users = n_events * torch.log1p(-counts / counts.sum()).clamp(min=-1e30)
     by_draw = n_sampled * torch.log1p(-1.0 / (counts > 0).sum())
     return -torch.expm1(by_users + by_draw)
 
