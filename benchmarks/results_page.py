@@ -15,6 +15,7 @@ import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from train.evaluation.suite_print import printed
 from train.evaluation.suite_table import SuiteTable
@@ -78,10 +79,13 @@ def _sections(table: Kept) -> Iterator[str]:
 
 def _markdown(table: Table) -> str:
     table.box = box.MARKDOWN
+    # In Markdown a line right below a table would be one of its rows.
+    caption, table.caption = table.caption, None
+    below = "" if caption is None else f"\n{Text.from_markup(str(caption)).plain}\n"
     written = io.StringIO()
     Console(file=written, width=2_000, color_system=None).print(table)
     # Rich surrounds a table with spaces up to the console's width.
-    return "\n".join(line.strip() for line in written.getvalue().splitlines() if line.strip()) + "\n"
+    return "\n".join(line.strip() for line in written.getvalue().splitlines() if line.strip()) + "\n" + below
 
 
 if __name__ == "__main__":

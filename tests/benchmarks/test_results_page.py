@@ -1,5 +1,7 @@
 """The page of results says what the results say."""
 
+import msgspec
+
 from benchmarks.results_page import PAGE, Kept, kept_tables, page
 from train.evaluation.significance import Spread
 from train.evaluation.suite_table import SuiteRow
@@ -50,6 +52,16 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
     assert (cells[:3], cells[-3:]) == (["backbone alone", "1 of 1", "0.2500"], ["7", "61", "CPU, 2 threads"])
     empty = next(line for line in lines if line.startswith("| corec"))
     assert {cell.strip() for cell in empty.strip("|").split("|")[2:]} == {"—"}
+
+
+def test_rows_that_could_not_be_run_stand_in_a_sentence_of_their_own() -> None:
+    late = msgspec.structs.replace(row("corec", None), split="global time", missing="needs a clock")
+
+    lines = page([table_of(row("backbone alone", 0.25), row("corec", 0.5), late)]).splitlines()
+
+    sentence = lines.index("Cannot be run here (needs a clock): corec [global time].")
+    assert lines[sentence - 1] == ""
+    assert not any("global time" in line for line in lines if line.startswith("|"))
 
 
 def test_rows_that_several_commits_trained_name_theirs() -> None:

@@ -29,7 +29,7 @@ _LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
 def printed(table: SuiteTable) -> Iterator[Table]:
     """Yield the tables of a suite: accuracy, scenarios, newcomers, noise, new items, lists, feedback, plug-ins' own."""
     yield _accuracy(table)
-    # A row that was not run is told of once.
+    # A row that was not run is told of once, above.
     table = msgspec.structs.replace(table, rows=[row for row in table.rows if row.seeds])
     if not table.rows:
         return
@@ -61,7 +61,8 @@ def _accuracy(table: SuiteTable) -> Table:
     accuracy = ("NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
     origin = ("epochs", "s", "on", *(("commit",) if several else ()))
     _columns(shown, ("variant", "seeds", *accuracy, *origin))
-    for row in table.rows:
+    possible = [row for row in table.rows if row.missing is None or row.seeds]
+    for row in possible:
         figures = row.figures.get("all", {})
         shown.add_row(
             _label(row),
@@ -75,7 +76,18 @@ def _accuracy(table: SuiteTable) -> Table:
             "; ".join(row.devices) or EMPTY,
             *((", ".join(commit[:_SHORT] for commit in row.commits) or EMPTY,) if several else ()),
         )
+    shown.caption = _impossible(table.rows)
     return shown
+
+
+def _impossible(rows: Sequence[SuiteRow]) -> str | None:
+    """Return one sentence for each reason that keeps rows from being run, None where all can be."""
+    kept_out: dict[str, list[str]] = {}
+    for row in rows:
+        if row.missing is not None and not row.seeds:
+            kept_out.setdefault(row.missing, []).append(_label(row))
+    sentences = [f"Cannot be run here ({why}): {', '.join(labels)}." for why, labels in kept_out.items()]
+    return " ".join(sentences) or None
 
 
 def _gains(table: SuiteTable, title: str, sections: Sequence[str]) -> Table:
@@ -173,9 +185,8 @@ def _columns(table: Table, names: Sequence[str]) -> None:
 
 def _label(row: SuiteRow) -> str:
     split = "" if row.split == "standard" else f" [{row.split}]"
-    why = "" if row.missing is None else f" ({row.missing})"
     # A bracket would be read as a style.
-    return f"{row.label}{split}{why}".replace("[", "\\[")
+    return f"{row.label}{split}".replace("[", "\\[")
 
 
 def _value(value: Spread | None) -> str:

@@ -27,6 +27,8 @@ def print_wide(console: Console, table: Table) -> None:
         console.width = max(console.width, _total(needed))
     for columns in _pieces(needed, console.width):
         console.print(_piece(table, columns))
+    if table.caption is not None:
+        console.print(table.caption, style="italic")
 
 
 def _widths(console: Console, table: Table) -> list[int]:

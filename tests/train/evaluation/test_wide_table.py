@@ -47,16 +47,29 @@ def test_each_piece_begins_with_the_first_column_and_the_title() -> None:
 
 
 def test_a_first_column_that_is_too_long_wraps() -> None:
-    lines = shown("corec [global time] (needs timestamps of a real clock)", 80, terminal=True)
+    lines = shown("coco without what nobody could possibly name in fewer words", 80, terminal=True)
 
     assert max(map(len, lines)) <= 80
-    assert "timestamps" in " ".join(lines)
+    assert "possibly" in " ".join(lines)
 
 
 def test_in_a_wide_terminal_and_in_a_file_a_table_stays_whole() -> None:
     for lines in (shown("sage", 150, terminal=True), shown("sage", 80, terminal=False)):
         (row,) = [line for line in lines if "│ sage" in line]
         assert all(cell in row for cell in ROW)
+
+
+def test_a_caption_stands_once_below_all_pieces() -> None:
+    console = Console(file=io.StringIO(), width=60, color_system=None, force_terminal=True)
+    table = Table("variant", *NAMES, caption="What is not here.")
+    table.add_row("sage", *ROW)
+
+    print_wide(console, table)
+
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    assert lines.count("What is not here.") == 1
+    assert lines[-1] == "What is not here."
 
 
 def test_a_table_of_one_column_is_printed_too() -> None:
