@@ -1,0 +1,70 @@
+"""A device that syncs with a server in memory, at a clock that only its own sleep moves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_runtime.bundle import open_folder
+from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.fetch import Source
+from edge_runtime.sync.slots import current_bundle
+from edge_runtime.sync.trial import self_test
+from tests.edge_runtime.sync.fake_server import FakeServer
+
+LAPTOP = "laptop-x86_64"
+MANIFEST = f"/v1/channels/{LAPTOP}/manifest.json"
+MODEL = bytes(range(256)) * 20
+SHARED = {"model.bin": ("other", MODEL)}
+
+
+class Time:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Device:
+    """A folder that syncs with a fake server."""
+
+    def __init__(self, folder: Path, server: FakeServer) -> None:
+        self.folder = folder
+        self.server = server
+        self.tried: list[Path] = []
+        self.time = Time()
+
+    def sync(
+        self,
+        *,
+        target: str = LAPTOP,
+        allow_older: bool = False,
+        trial: Callable[[Path], None] = self_test,
+        free_bytes: int = 1 << 40,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SyncReport:
+        def try_it(bundle: Path) -> None:
+            self.tried.append(bundle)
+            trial(bundle)
+
+        return apply(
+            self.folder,
+            source=Source(self.server, clock=self.time.clock, sleep=self.time.sleep),
+            target=target,
+            self_test=try_it,
+            allow_older=allow_older,
+            progress=progress,
+            free_bytes=lambda path: free_bytes,
+        )
+
+    def release(self) -> int:
+        return open_folder(current_bundle(self.folder)).manifest.release
+
+    def state(self) -> dict[str, bytes]:
+        """Return every byte that a reader could see: the pointer and the bundle in use."""
+        files = [self.folder / "current.json", *sorted(current_bundle(self.folder).iterdir())]
+        return {file.name: file.read_bytes() for file in files}
