@@ -28,7 +28,7 @@ from train.student import Student
 
 WORK_FOLDER = ".work"
 MINIMUM_RUNTIME = "0.1.0"
-FEATURES = ("tiered-product-codes",)
+FEATURES = ("shared-codebooks",)
 
 Contents = dict[str, tuple[str, bytes]]
 Progress = Callable[[str], None]

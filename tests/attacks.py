@@ -130,7 +130,7 @@ def _integrity() -> dict[str, Attack]:
 def _versions() -> dict[str, Attack]:
     return {
         "version/newer-schema": _set(schema=2),
-        "version/unknown-feature": _set(required_features=["tiered-product-codes", "holograms"]),
+        "version/unknown-feature": _set(required_features=["shared-codebooks", "holograms"]),
         "version/newer-runtime": _set(minimum_runtime="999.0.0"),
         "version/newer-schema-of-another-shape": _raw(
             b'{"schema": 9, "required_features": [], "minimum_runtime": "0.1.0", "files": {}}'
@@ -263,6 +263,10 @@ def _contents() -> dict[str, Attack]:
         "format/scale-zero": change(codes, "scale.0", np.zeros_like),
         "format/scale-negative": change(codes, "scale.0", np.negative),
         "format/scale-huge": change(codes, "scale.0", lambda scale: np.full_like(scale, 3e38)),
+        "format/scale-of-each-part": change(codes, "scale.0", lambda scale: np.repeat(scale, 2)),
+        "format/centre-huge": change(codes, "centre.0", lambda centre: np.full_like(centre, 3e38)),
+        "format/centre-not-a-number": change(codes, "centre.0", lambda centre: np.full_like(centre, np.nan)),
+        "format/centre-too-short": change(codes, "centre.0", lambda centre: centre[:-1]),
         "format/prompts-of-another-shape": change("prompts.safetensors", "prompts", lambda array: array[:-1]),
         "format/popularity-too-short": change("popularity.safetensors", "popularity", lambda array: array[:-1]),
         "format/golden-empty": lambda draft: draft.replace_arrays(

@@ -166,8 +166,9 @@ def tiny_codes(sizes: Catalogue, counts: NDArray[np.float64], rng: np.random.Gen
     for index, tier in enumerate(sizes.tiers):
         m = tier.n_codes
         arrays[f"codes.{index}"] = rng.integers(0, sizes.n_codewords, (tier.n_items, m), dtype=np.uint8)
-        arrays[f"codebook.{index}"] = rng.integers(-127, 128, (m, sizes.n_codewords, sizes.dim // m), dtype=np.int8)
-        arrays[f"scale.{index}"] = rng.uniform(0.002, 0.004, m).astype(np.float32)
+        arrays[f"codebook.{index}"] = rng.integers(-127, 128, (sizes.n_codewords, sizes.dim // m), dtype=np.int8)
+        arrays[f"scale.{index}"] = rng.uniform(0.002, 0.004, 1).astype(np.float32)
+        arrays[f"centre.{index}"] = rng.normal(scale=0.02, size=sizes.dim).astype(np.float32)
     return arrays
 
 
@@ -220,7 +221,7 @@ def _manifest(
     tiers = tuple(Tier(stop - start, m) for start, stop, (_, m) in zip(ends[:-1], ends[1:], shape.tiers, strict=True))
     return Manifest(
         schema=1,
-        required_features=("tiered-product-codes",),
+        required_features=("shared-codebooks",),
         minimum_runtime="0.1.0",
         name=name,
         release=release,

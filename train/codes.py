@@ -2,9 +2,10 @@
 
 Sources: product quantization, Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011; its
 joint training for recommenders, Petrov and Macdonald, "RecJPQ", WSDM 2024, https://arxiv.org/abs/2312.06165. Where we
-deviate: an item's code length falls with its popularity, and codes keep moving while the student learns. Each item has
-a latent vector, re-assigned to its nearest codewords every few steps, with a straight-through gradient (van den Oord et
-al., "Neural Discrete Representation Learning", 2017, https://arxiv.org/abs/1711.00937).
+deviate: an item's code length falls with its popularity, all parts of a vector share one codebook, and codes keep
+moving while the student learns. Each item has a latent vector, re-assigned to its nearest codewords every few steps,
+with a straight-through gradient (van den Oord et al., "Neural Discrete Representation Learning", 2017,
+https://arxiv.org/abs/1711.00937).
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,12 @@ from edge_runtime.bundle.arrays import Array
 from edge_runtime.bundle.codes import pack_tiers
 from edge_runtime.bundle.manifest import Catalogue, Tier
 
-# What a small catalogue's codes and codebook may take: with the encoder and knowledge, ranking stays under 256 KiB.
+# What codes and codebooks may take where that is enough: with encoder and knowledge, ranking stays under 256 KiB.
 TABLE_BYTES = 178_000
 
 _LLOYD_STEPS = 12
+# Sub-vectors that k-means looks at: 256 of them a codeword.
+_SAMPLE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class CodePlan:
     Attributes:
         n_codes: codes of each tier, the most popular first.
         shares: of the items in each tier, summing to 1.
-        n_codewords: rows of each sub-codebook, at most 256: a code is one byte.
+        n_codewords: rows of a tier's codebook, at most 256: a code is one byte.
     """
 
     n_codes: tuple[int, ...] = (32, 16, 8)
@@ -50,17 +53,31 @@ class CodePlan:
 
     @classmethod
     def for_items(cls, n_items: int, dim: int) -> "CodePlan":
-        """Return the usual plan: 32 codes for every item while they fit into :data:`TABLE_BYTES`, else tiers.
+        """Return the usual plan: codes as long as :data:`TABLE_BYTES` allow, never shorter than the default's.
 
         Args:
-            n_items: of the catalogue; 64 dimensions leave room for some 5,000 items with 32 codes.
+            n_items: of the catalogue; with 64 dimensions up to some 5,400 items have 32 codes each, and from some
+                16,000 on lengths fall no further.
             dim: of item vectors; a code stands for an equal part of them, so that their number divides it.
         """
-        n_codewords = max(2, min(256, n_items // 2))
-        n_codes = tuple(_divisor(dim, most) for most in cls().n_codes)
-        if n_items * n_codes[0] + n_codewords * dim <= TABLE_BYTES:
-            return cls(n_codes=n_codes[:1], shares=(1.0,), n_codewords=n_codewords)
-        return cls(n_codes=n_codes)
+        usual = cls()
+        long, middle, short = n_codes = tuple(_divisor(dim, most) for most in usual.n_codes)
+        books = sum(usual.n_codewords * dim // each for each in n_codes)
+        mean = (TABLE_BYTES - books) / n_items
+        if mean >= long or long == short:
+            return cls(n_codes=(long,), shares=(1.0,))
+        least = sum(share * each for share, each in zip(usual.shares, n_codes, strict=True))
+        if mean <= least:
+            return cls(n_codes=n_codes)
+        # From the default's share to all of them, slowly at first: there the middle length is worth more a byte.
+        of_long = usual.shares[0] + (1.0 - usual.shares[0]) * ((mean - least) / (long - least)) ** 2
+        if middle == short:
+            return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
+        of_middle = (mean - short - (long - short) * of_long) / (middle - short)
+        if of_long + of_middle < 1.0:
+            return cls(n_codes=n_codes, shares=(of_long, of_middle, 1.0 - of_long - of_middle))
+        of_long = (mean - middle) / (long - middle)
+        return cls(n_codes=(long, middle), shares=(of_long, 1.0 - of_long))
 
     def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the tier of each item, uint8 ``[n_items]``, from how often each was met in training."""
@@ -78,17 +95,20 @@ class CodedTable(nn.Module):
     rows: Tensor
 
     def __init__(self, table: Tensor, plan: CodePlan, tier_of: NDArray[np.uint8], seed: int) -> None:
-        """Start from ``table`` ``[n_items, dim]``: codebooks by k-means of each sub-space."""
+        """Start from ``table`` ``[n_items, dim]``: codebooks by k-means of all sub-vectors of a tier."""
         super().__init__()
         self.plan = plan
         self.latent = nn.Parameter(table.detach().clone())
         by_tier = [torch.from_numpy(np.flatnonzero(tier_of == tier)) for tier in range(len(plan.n_codes))]
         self.sizes = [len(rows) for rows in by_tier]
         self.register_buffer("rows", torch.cat(by_tier))
+        self.centres = nn.ParameterList()
         self.codebooks = nn.ParameterList()
         generator = torch.Generator().manual_seed(seed)
         for tier, (n_codes, rows) in enumerate(zip(plan.n_codes, by_tier, strict=True)):
-            parts = _split(self.latent.detach()[rows], n_codes)
+            vectors = self.latent.detach()[rows]
+            self.centres.append(nn.Parameter(vectors.mean(0)))
+            parts = _split(vectors - vectors.mean(0), n_codes)
             self.codebooks.append(nn.Parameter(_k_means(parts, plan.n_codewords, generator)))
             self.register_buffer(f"codes_{tier}", torch.zeros(len(rows), n_codes, dtype=torch.int64))
         self.reassign()
@@ -113,7 +133,8 @@ class CodedTable(nn.Module):
         changed, total = 0, 0
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
             codes = self.codes(tier)
-            nearest = _nearest(_split(self.latent[rows], codes.shape[1]), self.codebooks[tier]).T
+            parts = _split(self.latent[rows] - self.centres[tier], codes.shape[1])
+            nearest = _nearest(parts, self.codebooks[tier]).view_as(codes)
             changed, total = changed + int((nearest != codes).sum()), total + codes.numel()
             codes.copy_(nearest)
         return changed / max(total, 1)
@@ -122,59 +143,61 @@ class CodedTable(nn.Module):
         """Return the codes of one tier, int64 ``[n, n_codes]``."""
         return self.get_buffer(f"codes_{tier}")
 
+    def books(self) -> list[nn.Parameter]:
+        """Return what all items of a tier share: codebooks ``[n_codewords, dim / n_codes]`` and centres ``[dim]``."""
+        return [*self.codebooks, *self.centres]
+
     def catalogue(self) -> Catalogue:
         """Return the sizes for the manifest."""
         tiers = tuple(Tier(n, m) for n, m in zip(self.sizes, self.plan.n_codes, strict=True))
         return Catalogue(len(self.latent), self.latent.shape[1], self.plan.n_codewords, tiers)
 
     def arrays(self) -> dict[str, Array]:
-        """Return the arrays of ``codes.safetensors``; codebooks become int8 with one scale a sub-codebook."""
+        """Return the arrays of ``codes.safetensors``; codebooks become int8 with one scale each."""
         tier_of = np.empty(len(self.latent), dtype=np.uint8)
         arrays: dict[str, Array] = {}
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
             tier_of[rows.cpu().numpy()] = tier
             book = self.codebooks[tier].detach().cpu().numpy()
-            scale = np.maximum(np.abs(book).max(axis=(1, 2)), np.finfo(np.float32).tiny) / 127.0
+            scale = np.maximum(np.abs(book).max(), np.finfo(np.float32).tiny) / np.float32(127.0)
             arrays[f"codes.{tier}"] = self.codes(tier).cpu().numpy().astype(np.uint8)
-            arrays[f"codebook.{tier}"] = np.round(book / scale[:, None, None]).astype(np.int8)
-            arrays[f"scale.{tier}"] = scale.astype(np.float32)
+            arrays[f"codebook.{tier}"] = np.round(book / scale).astype(np.int8)
+            arrays[f"scale.{tier}"] = np.array([scale], dtype=np.float32)
+            arrays[f"centre.{tier}"] = self.centres[tier].detach().cpu().numpy()
         return {"tier": pack_tiers(tier_of), **arrays}
 
     def _decode(self, tier: int) -> Tensor:
-        book, codes = self.codebooks[tier], self.codes(tier)
-        n_parts, n_codewords, width = book.shape
-        flat = codes + torch.arange(n_parts, device=codes.device) * n_codewords
-        return F.embedding(flat, book.reshape(n_parts * n_codewords, width)).flatten(1)
+        vectors: Tensor = self.centres[tier] + F.embedding(self.codes(tier), self.codebooks[tier]).flatten(1)
+        return vectors
 
 
 def _split(vectors: Tensor, n_parts: int) -> Tensor:
-    """``[n, dim]`` to its sub-vectors ``[n_parts, n, dim / n_parts]``."""
-    return vectors.view(len(vectors), n_parts, -1).transpose(0, 1)
+    """``[n, dim]`` to its sub-vectors ``[n * n_parts, dim / n_parts]``, those of a vector one after the other."""
+    return vectors.reshape(len(vectors) * n_parts, -1)
 
 
 def _nearest(parts: Tensor, codebook: Tensor) -> Tensor:
-    """Return the nearest codeword of each sub-vector, ``[n_parts, n]``, in pieces that bound memory."""
+    """Return the nearest codeword of each sub-vector, ``[n]``, in pieces that bound memory."""
     # |x - c|^2 without |x|^2, which does not change which is nearest.
-    offset = codebook.square().sum(-1)[:, None, :]
-    pieces = [(offset - 2.0 * piece @ codebook.transpose(1, 2)).argmin(-1) for piece in torch.split(parts, 4096, dim=1)]
-    return torch.cat(pieces, dim=1)
+    offset = codebook.square().sum(-1)
+    return torch.cat([(offset - 2.0 * piece @ codebook.T).argmin(-1) for piece in torch.split(parts, 16_384)])
 
 
 def _k_means(parts: Tensor, n_codewords: int, generator: torch.Generator) -> Tensor:
-    """Return codebooks ``[n_parts, n_codewords, width]`` by Lloyd's algorithm, all sub-spaces at once."""
-    n_parts, n, width = parts.shape
-    start = torch.randint(n, (n_parts, n_codewords), generator=generator)
+    """Return a codebook ``[n_codewords, width]`` of sub-vectors ``[n, width]`` by Lloyd's algorithm."""
+    if len(parts) > _SAMPLE:
+        parts = parts[torch.randperm(len(parts), generator=generator)[:_SAMPLE]]
+    n = len(parts)
+    start = torch.randint(n, (n_codewords,), generator=generator)
     if n >= n_codewords:
-        start = torch.stack([torch.randperm(n, generator=generator)[:n_codewords] for _ in range(n_parts)])
-    book = parts.gather(1, start[:, :, None].expand(-1, -1, width)).clone()
+        start = torch.randperm(n, generator=generator)[:n_codewords]
+    book = parts[start]
     for _ in range(_LLOYD_STEPS):
         nearest = _nearest(parts, book)
-        index = nearest[:, :, None].expand(-1, -1, width)
-        total = torch.zeros_like(book).scatter_add_(1, index, parts)
-        count = torch.zeros(n_parts, n_codewords).scatter_add_(1, nearest, torch.ones(n_parts, n))[:, :, None]
+        total = torch.zeros_like(book).index_add_(0, nearest, parts)
+        count = torch.bincount(nearest, minlength=n_codewords)[:, None]
         # A codeword that nobody chose restarts at a random sub-vector.
-        spare = torch.randint(n, (n_parts, n_codewords), generator=generator)
-        restart = parts.gather(1, spare[:, :, None].expand(-1, -1, width))
+        restart = parts[torch.randint(n, (n_codewords,), generator=generator)]
         book = torch.where(count > 0, total / count.clamp(min=1), restart)
     return book
 

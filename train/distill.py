@@ -1,8 +1,7 @@
 """From the full model to the student that a device runs: the same ranking in a fraction of the bytes.
 
 The student starts from the teacher, its item table becomes product codes, and both are trained together on the true
-next item and the teacher's whole distribution. Codes move for most epochs, then stand still while the rest
-settles.
+next item and the teacher's whole distribution. Codes move to the end, ever less as the learning rate falls.
 """
 
 from dataclasses import asdict
@@ -49,8 +48,8 @@ def distill_model(
     n_steps = config.fit.max_epochs * -(-len(sequences) // config.fit.batch_users)
     optimizer = _optimizer(student, config)
 
-    def before_step(epoch: int, step: int) -> None:
-        if epoch < config.moving_epochs and step % config.reassign_every == 0:
+    def before_step(step: int) -> None:
+        if step % config.reassign_every == 0:
             student.table.reassign()
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * max(1.0 - step / n_steps, _LAST_RATE)
@@ -128,7 +127,8 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
 def _optimizer(student: StudentModel, config: DistillConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
         [
-            {"params": list(student.table.parameters()), "peak": config.table_rate, "weight_decay": 0.0},
+            {"params": [student.table.latent], "peak": config.table_rate, "weight_decay": 0.0},
+            {"params": student.table.books(), "peak": config.book_rate, "weight_decay": 0.0},
             {"params": list(student.backbone.parameters()), "peak": config.encoder_rate, "weight_decay": 0.01},
             {
                 "params": list(student.knowledge.parameters()) if student.knowledge is not None else [],
@@ -144,7 +144,7 @@ def _snap_codebooks(table: CodedTable) -> None:
     """Put the codebooks on their int8 grid, so that what is measured is what ships."""
     arrays = table.arrays()
     for tier, book in enumerate(table.codebooks):
-        grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
+        grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"]
         book.copy_(torch.from_numpy(grid))
 
 

@@ -83,7 +83,7 @@ def fit(
     title: str,
     average_epochs: float = 0.0,
     before_epoch: Callable[[int], None] | None = None,
-    before_step: Callable[[int, int], None] | None = None,
+    before_step: Callable[[int], None] | None = None,
 ) -> Fitted:
     """Fit ``model`` until validation stops improving; its best weights are in ``run`` and in the model afterwards.
 
@@ -98,7 +98,7 @@ def fit(
         average_epochs: about how many epochs' weights are averaged into those that are validated and kept; 0 takes
             them as an epoch leaves them.
         before_epoch: called with the epoch (from 0) before its first step.
-        before_step: called with epoch (from 0) and step (from 0, over all epochs) before each step.
+        before_step: called with the step (from 0, over all epochs) before each one.
     """
     accelerator = Accelerator()
     sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
@@ -116,8 +116,7 @@ def fit(
             bar.start(progress.epoch + 1)
             if before_epoch is not None:
                 before_epoch(progress.epoch)
-            first_step = progress.epoch * len(sampler)
-            hook = _step_hook(before_step, progress.epoch, first_step)
+            hook = _step_hook(before_step, progress.epoch * len(sampler))
             terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook)
             with average.applied():
                 score = validate()
@@ -138,10 +137,10 @@ def _done(progress: _Progress, config: FitConfig) -> bool:
     return progress.epoch >= config.max_epochs or (progress.best_epoch > 0 and waited >= config.patience)
 
 
-def _step_hook(before_step: Callable[[int, int], None] | None, epoch: int, first: int) -> Callable[[int], None]:
+def _step_hook(before_step: Callable[[int], None] | None, first: int) -> Callable[[int], None]:
     def hook(step: int) -> None:
         if before_step is not None:
-            before_step(epoch, first + step)
+            before_step(first + step)
 
     return hook
 

@@ -29,13 +29,14 @@ class DistillConfig:
     """One distillation.
 
     Attributes:
-        moving_epochs: epochs in which codes are re-assigned; the rest has them fixed.
-        reassign_every: steps between two re-assignments.
+        reassign_every: steps between two re-assignments of all codes, to the end of the distillation.
         teacher_weight: share of the teacher in the target, the true next item has the rest. Of a short log the true
             items are learnt by heart, and :meth:`of` gives the teacher more; see ADR 0015.
         commitment: weight of the pull of latents to their codewords.
-        table_rate: learning rate of latents and codebooks at the first step; it falls in a line to nearly nothing,
-            which is worth 3 % of NDCG@10 on Beauty.
+        table_rate: learning rate of latents at the first step; it falls in a line to nearly nothing, which is worth
+            3 % of NDCG@10 on Beauty.
+        book_rate: the same for codebooks and centres. It is low because a codeword means something in every part of
+            thousands of items: what items learn is in their latents, and the codebook only has to lie well among them.
         encoder_rate: the same for the encoder and its knowledge. It is high because the student has to learn what
             plug-ins add to a teacher's states: on Beauty, for a teacher with ``llmrec``, 0.97 of its NDCG@10 where
             half the rate gave 0.955.
@@ -44,12 +45,12 @@ class DistillConfig:
     """
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(max_epochs=18, patience=18))
-    moving_epochs: int = 12
     reassign_every: int = 8
     teacher_weight: float = 0.5
     commitment: float = 1.0
     dropout: float = 0.1
     table_rate: float = 2e-3
+    book_rate: float = 2e-4
     encoder_rate: float = 2e-3
     plain_share: float = 0.5
 

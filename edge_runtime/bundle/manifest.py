@@ -14,7 +14,7 @@ from edge_runtime import __version__
 from edge_runtime.errors import BundleError, BundleVersionError
 
 SCHEMA: Final = 1
-KNOWN_FEATURES: Final = frozenset({"tiered-product-codes"})
+KNOWN_FEATURES: Final = frozenset({"shared-codebooks"})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 4 << 30

@@ -29,6 +29,20 @@ def test_what_is_written_decodes_on_the_device_to_what_training_sees() -> None:
     assert np.abs(on_device - in_training).max() < 0.02 * np.abs(in_training).max()
 
 
+def test_all_parts_of_a_vector_share_one_codebook_around_their_centre() -> None:
+    table = coded()
+
+    arrays = table.arrays()
+
+    for tier, n_codes in enumerate((8, 4)):
+        assert arrays[f"codebook.{tier}"].shape == (16, 16 // n_codes)
+        assert arrays[f"scale.{tier}"].shape == (1,)
+        codes, book = arrays[f"codes.{tier}"], arrays[f"codebook.{tier}"] * arrays[f"scale.{tier}"]
+        by_hand = arrays[f"centre.{tier}"] + np.stack([np.concatenate([book[code] for code in item]) for item in codes])
+        rows = table.rows.numpy()[:10] if tier == 0 else table.rows.numpy()[10:]
+        np.testing.assert_allclose(by_hand, table.decoded().detach()[rows], atol=0.01 * np.abs(by_hand).max())
+
+
 def test_reassignment_brings_every_item_nearer_and_then_rests() -> None:
     table = coded()
     with torch.no_grad():
@@ -75,19 +89,38 @@ def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, tuple[int, ...]]) -> 
         CodePlan(**wrong)  # type: ignore[arg-type]
 
 
+def table_bytes(plan: CodePlan, n_items: int, dim: int) -> int:
+    tiers = np.bincount(plan.tiers_of(np.arange(n_items)), minlength=len(plan.n_codes))
+    books = sum(plan.n_codewords * dim // each for each in plan.n_codes)
+    return books + sum(int(n) * each for n, each in zip(tiers, plan.n_codes, strict=True))
+
+
 @pytest.mark.parametrize("n_items", [40, 600, 5_000])
-def test_small_catalogues_have_32_codes_an_item_and_fit_into_256_kib_with_the_rest(n_items: int) -> None:
+def test_small_catalogues_have_32_codes_an_item(n_items: int) -> None:
+    assert CodePlan.for_items(n_items, 64) == CodePlan(n_codes=(32,), shares=(1.0,))
+
+
+@pytest.mark.parametrize("n_items", [5_600, 8_000, 10_000, 12_101, 16_000])
+def test_codes_of_larger_catalogues_are_as_long_as_the_bytes_allow(n_items: int) -> None:
     plan = CodePlan.for_items(n_items, 64)
 
-    assert plan == CodePlan(n_codes=(32,), shares=(1.0,), n_codewords=min(256, n_items // 2))
-    assert 32 * n_items + plan.n_codewords * 64 <= TABLE_BYTES
+    assert 0.98 * TABLE_BYTES < table_bytes(plan, n_items, 64) <= TABLE_BYTES
 
 
-def test_larger_catalogues_have_tiers() -> None:
-    assert CodePlan.for_items(6_000, 64) == CodePlan.for_items(1_000_000, 64) == CodePlan()
+def test_codes_grow_no_longer_with_the_catalogue() -> None:
+    means = [
+        float(np.dot(plan.n_codes, plan.shares))
+        for plan in (CodePlan.for_items(n_items, 64) for n_items in range(4_000, 40_000, 500))
+    ]
+
+    assert means == sorted(means, reverse=True)
+    assert means[0] == 32.0
+    assert CodePlan.for_items(1_000_000, 64) == CodePlan()
 
 
-@pytest.mark.parametrize(("dim", "codes"), [(48, (24, 16, 8)), (10, (10, 10, 5)), (128, (32, 16, 8))])
+@pytest.mark.parametrize(
+    ("dim", "codes"), [(48, (24, 16, 8)), (10, (10, 10, 5)), (128, (32, 16, 8)), (8, (8,)), (34, (17, 2))]
+)
 def test_the_numbers_of_codes_divide_the_width_of_the_vectors(dim: int, codes: tuple[int, ...]) -> None:
     plan = CodePlan.for_items(60_000, dim)
 

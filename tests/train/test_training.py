@@ -112,8 +112,8 @@ def test_a_student_of_other_data_is_refused(teacher: RunFolder) -> None:
 
 def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) -> None:
     dataset, out = tiny_dataset(), RunFolder(tmp_path / "student")
-    plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=16)
-    config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), moving_epochs=4, reassign_every=2)
+    plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=64)
+    config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), reassign_every=2)
     out.claim(describe_student(dataset, teacher, plan, config), resume=False)
 
     figures = distill_model(dataset, teacher, plan, config, out)
@@ -132,8 +132,8 @@ def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) ->
 def test_a_student_of_a_teacher_with_knowledge_carries_it_and_is_of_use_without(tmp_path: Path) -> None:
     dataset, out = tiny_dataset(), RunFolder(tmp_path / "student")
     teacher = trained(tmp_path / "teacher", replace(SMALL, plugins={"coco": {"n_prompts": 24}}))
-    plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=16)
-    config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), moving_epochs=4, reassign_every=2)
+    plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=64)
+    config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), reassign_every=2)
     out.claim(describe_student(dataset, teacher, plan, config), resume=False)
 
     figures = distill_model(dataset, teacher, plan, config, out)

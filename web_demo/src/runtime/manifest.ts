@@ -10,7 +10,7 @@ export const MAX_TOTAL_BYTES = 4 * 2 ** 30;
 export const CHUNK_BYTES = 4 << 20;
 
 const NAME = "manifest.json";
-const KNOWN_FEATURES: ReadonlySet<string> = new Set(["tiered-product-codes"]);
+const KNOWN_FEATURES: ReadonlySet<string> = new Set(["shared-codebooks"]);
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 const VERSION = /^\d{1,6}\.\d{1,6}\.\d{1,6}$/;
