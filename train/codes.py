@@ -24,6 +24,8 @@ from edge_runtime.bundle.manifest import Catalogue, Tier
 # What codes and codebooks may take where that is enough: with encoder and knowledge, ranking stays under 256 KiB.
 TABLE_BYTES = 178_000
 
+# The length of codes where bytes are no matter; with 64 dimensions, one code for each.
+_LONGEST = 64
 _LLOYD_STEPS = 12
 # Sub-vectors that k-means looks at: 256 of them a codeword.
 _SAMPLE = 1 << 16
@@ -56,16 +58,19 @@ class CodePlan:
         """Return the usual plan: codes as long as :data:`TABLE_BYTES` allow, never shorter than the default's.
 
         Args:
-            n_items: of the catalogue; with 64 dimensions up to some 5,400 items have 32 codes each, and from some
-                16,000 on lengths fall no further.
+            n_items: of the catalogue; with 64 dimensions up to some 2,700 items have 64 codes each, 5,400 have 32, and
+                from some 16,000 on lengths fall no further.
             dim: of item vectors; a code stands for an equal part of them, so that their number divides it.
         """
         usual = cls()
-        long, middle, short = n_codes = tuple(_divisor(dim, most) for most in usual.n_codes)
-        books = sum(usual.n_codewords * dim // each for each in n_codes)
+        longest, *lengths = (_divisor(dim, most) for most in (_LONGEST, *usual.n_codes))
+        long, middle, short = n_codes = tuple(lengths)
+        books = sum(usual.n_codewords * dim // each for each in (longest, *n_codes))
         mean = (TABLE_BYTES - books) / n_items
-        if mean >= long or long == short:
-            return cls(n_codes=(long,), shares=(1.0,))
+        if mean >= longest or longest == short:
+            return cls(n_codes=(longest,), shares=(1.0,))
+        if mean >= long:
+            return cls._of_two(longest, long, mean)
         least = sum(share * each for share, each in zip(usual.shares, n_codes, strict=True))
         if mean <= least:
             return cls(n_codes=n_codes)
@@ -76,8 +81,15 @@ class CodePlan:
         of_middle = (mean - short - (long - short) * of_long) / (middle - short)
         if of_long + of_middle < 1.0:
             return cls(n_codes=n_codes, shares=(of_long, of_middle, 1.0 - of_long - of_middle))
-        of_long = (mean - middle) / (long - middle)
-        return cls(n_codes=(long, middle), shares=(of_long, 1.0 - of_long))
+        return cls._of_two(long, middle, mean)
+
+    @classmethod
+    def _of_two(cls, long: int, short: int, mean: float) -> "CodePlan":
+        """Return the plan of two lengths with that ``mean`` in ``[short, long]``; of one where it is at an end."""
+        of_long = (mean - short) / (long - short)
+        if of_long in (0.0, 1.0):
+            return cls(n_codes=(long if of_long else short,), shares=(1.0,))
+        return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
 
     def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the tier of each item, uint8 ``[n_items]``, from how often each was met in training."""
