@@ -173,6 +173,8 @@ def _manifests() -> dict[str, Attack]:
         ),
         "format/tiers-do-not-add-up": _in_part("catalogue", None, n_items=41),
         "format/tier-does-not-divide": _tier(0, n_codes=7),
+        "format/books-do-not-divide": _tier(0, n_books=3),
+        "format/books-zero": _tier(0, n_books=0),
         "format/no-tiers": _in_part("catalogue", None, tiers=[]),
         "format/five-tiers": _in_part("catalogue", None, tiers=[{"n_items": 8, "n_codes": 2}] * 5),
         "format/dim-huge": _in_part("catalogue", None, dim=1 << 40),

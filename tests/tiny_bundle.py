@@ -166,8 +166,9 @@ def tiny_codes(sizes: Catalogue, counts: NDArray[np.float64], rng: np.random.Gen
     for index, tier in enumerate(sizes.tiers):
         m = tier.n_codes
         arrays[f"codes.{index}"] = rng.integers(0, sizes.n_codewords, (tier.n_items, m), dtype=np.uint8)
-        arrays[f"codebook.{index}"] = rng.integers(-127, 128, (sizes.n_codewords, sizes.dim // m), dtype=np.int8)
-        arrays[f"scale.{index}"] = rng.uniform(0.002, 0.004, 1).astype(np.float32)
+        books = (tier.n_books, sizes.n_codewords, sizes.dim // m)
+        arrays[f"codebook.{index}"] = rng.integers(-127, 128, books, dtype=np.int8)
+        arrays[f"scale.{index}"] = rng.uniform(0.002, 0.004, tier.n_books).astype(np.float32)
         arrays[f"centre.{index}"] = rng.normal(scale=0.02, size=sizes.dim).astype(np.float32)
     return arrays
 
@@ -218,7 +219,11 @@ def _manifest(
     n_items: int, target: str, shape: Shape, release: int, name: str, engines: tuple[EngineVariant, ...], seed: int
 ) -> Manifest:
     ends = [0, *np.round(np.cumsum([share for share, _ in shape.tiers]) * n_items).astype(int).tolist()]
-    tiers = tuple(Tier(stop - start, m) for start, stop, (_, m) in zip(ends[:-1], ends[1:], shape.tiers, strict=True))
+    # The first tier's parts share one codebook, the second's share two, those of the others have one each.
+    tiers = tuple(
+        Tier(stop - start, m, min(m, index + 1) if index < 2 else m)
+        for index, (start, stop, (_, m)) in enumerate(zip(ends[:-1], ends[1:], shape.tiers, strict=True))
+    )
     return Manifest(
         schema=1,
         required_features=("shared-codebooks",),

@@ -2,10 +2,10 @@
 
 Sources: product quantization, Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011; its
 joint training for recommenders, Petrov and Macdonald, "RecJPQ", WSDM 2024, https://arxiv.org/abs/2312.06165. Where we
-deviate: an item's code length falls with its popularity, all parts of a vector share one codebook, and codes keep
-moving while the student learns. Each item has a latent vector, re-assigned to its nearest codewords every few steps,
-with a straight-through gradient (van den Oord et al., "Neural Discrete Representation Learning", 2017,
-https://arxiv.org/abs/1711.00937).
+deviate: an item's code length falls with its popularity, the parts of a vector share one codebook unless the catalogue
+is large, and codes keep moving while the student learns. Each item has a latent vector, re-assigned to its nearest
+codewords every few steps, with a straight-through gradient (van den Oord et al., "Neural Discrete Representation
+Learning", 2017, https://arxiv.org/abs/1711.00937).
 """
 
 from collections.abc import Sequence
@@ -38,12 +38,14 @@ class CodePlan:
     Attributes:
         n_codes: codes of each tier, the most popular first.
         shares: of the items in each tier, summing to 1.
-        n_codewords: rows of a tier's codebook, at most 256: a code is one byte.
+        n_codewords: rows of a codebook, at most 256: a code is one byte.
+        own_books: each part of a vector has a codebook of its own; one for all parts of a tier where false.
     """
 
     n_codes: tuple[int, ...] = (32, 16, 8)
     shares: tuple[float, ...] = (0.05, 0.18, 0.77)
     n_codewords: int = 256
+    own_books: bool = False
 
     def __post_init__(self) -> None:
         if len(self.n_codes) != len(self.shares) or not 1 <= len(self.n_codes) <= 4:
@@ -73,7 +75,8 @@ class CodePlan:
             return cls._of_two(longest, long, mean)
         least = sum(share * each for share, each in zip(usual.shares, n_codes, strict=True))
         if mean <= least:
-            return cls(n_codes=n_codes)
+            # Codebooks are little beside so many codes.
+            return cls(n_codes=n_codes, own_books=True)
         # From the default's share to all of them, slowly at first: there the middle length is worth more a byte.
         of_long = usual.shares[0] + (1.0 - usual.shares[0]) * ((mean - least) / (long - least)) ** 2
         if middle == short:
@@ -107,7 +110,7 @@ class CodedTable(nn.Module):
     rows: Tensor
 
     def __init__(self, table: Tensor, plan: CodePlan, tier_of: NDArray[np.uint8], seed: int) -> None:
-        """Start from ``table`` ``[n_items, dim]``: codebooks by k-means of all sub-vectors of a tier."""
+        """Start from ``table`` ``[n_items, dim]``: codebooks by k-means of the sub-vectors that will use them."""
         super().__init__()
         self.plan = plan
         self.latent = nn.Parameter(table.detach().clone())
@@ -120,7 +123,7 @@ class CodedTable(nn.Module):
         for tier, (n_codes, rows) in enumerate(zip(plan.n_codes, by_tier, strict=True)):
             vectors = self.latent.detach()[rows]
             self.centres.append(nn.Parameter(vectors.mean(0)))
-            parts = _split(vectors - vectors.mean(0), n_codes)
+            parts = _split(vectors - vectors.mean(0), n_codes, self.n_books(tier))
             self.codebooks.append(nn.Parameter(_k_means(parts, plan.n_codewords, generator)))
             self.register_buffer(f"codes_{tier}", torch.zeros(len(rows), n_codes, dtype=torch.int64))
         self.reassign()
@@ -145,8 +148,9 @@ class CodedTable(nn.Module):
         changed, total = 0, 0
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
             codes = self.codes(tier)
-            parts = _split(self.latent[rows] - self.centres[tier], codes.shape[1])
-            nearest = _nearest(parts, self.codebooks[tier]).view_as(codes)
+            parts = _split(self.latent[rows] - self.centres[tier], codes.shape[1], self.n_books(tier))
+            found = _nearest(parts, self.codebooks[tier])
+            nearest = found.view(len(found), len(codes), -1).transpose(0, 1).reshape(codes.shape)
             changed, total = changed + int((nearest != codes).sum()), total + codes.numel()
             codes.copy_(nearest)
         return changed / max(total, 1)
@@ -155,13 +159,18 @@ class CodedTable(nn.Module):
         """Return the codes of one tier, int64 ``[n, n_codes]``."""
         return self.get_buffer(f"codes_{tier}")
 
+    def n_books(self, tier: int) -> int:
+        """Return the number of codebooks of one tier."""
+        return self.plan.n_codes[tier] if self.plan.own_books else 1
+
     def books(self) -> list[nn.Parameter]:
-        """Return what all items of a tier share: codebooks ``[n_codewords, dim / n_codes]`` and centres ``[dim]``."""
+        """Return what items share: codebooks ``[n_books, n_codewords, dim / n_codes]`` and centres ``[dim]``."""
         return [*self.codebooks, *self.centres]
 
     def catalogue(self) -> Catalogue:
         """Return the sizes for the manifest."""
-        tiers = tuple(Tier(n, m) for n, m in zip(self.sizes, self.plan.n_codes, strict=True))
+        lengths = zip(self.sizes, self.plan.n_codes, strict=True)
+        tiers = tuple(Tier(n, m, self.n_books(tier)) for tier, (n, m) in enumerate(lengths))
         return Catalogue(len(self.latent), self.latent.shape[1], self.plan.n_codewords, tiers)
 
     def arrays(self) -> dict[str, Array]:
@@ -171,47 +180,55 @@ class CodedTable(nn.Module):
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
             tier_of[rows.cpu().numpy()] = tier
             book = self.codebooks[tier].detach().cpu().numpy()
-            scale = np.maximum(np.abs(book).max(), np.finfo(np.float32).tiny) / np.float32(127.0)
+            scale = np.maximum(np.abs(book).max(axis=(1, 2)), np.finfo(np.float32).tiny) / 127.0
             arrays[f"codes.{tier}"] = self.codes(tier).cpu().numpy().astype(np.uint8)
-            arrays[f"codebook.{tier}"] = np.round(book / scale).astype(np.int8)
-            arrays[f"scale.{tier}"] = np.array([scale], dtype=np.float32)
+            arrays[f"codebook.{tier}"] = np.round(book / scale[:, None, None]).astype(np.int8)
+            arrays[f"scale.{tier}"] = scale.astype(np.float32)
             arrays[f"centre.{tier}"] = self.centres[tier].detach().cpu().numpy()
         return {"tier": pack_tiers(tier_of), **arrays}
 
     def _decode(self, tier: int) -> Tensor:
-        vectors: Tensor = self.centres[tier] + F.embedding(self.codes(tier), self.codebooks[tier]).flatten(1)
+        books, codes = self.codebooks[tier], self.codes(tier)
+        n_books, n_codewords, width = books.shape
+        n_parts = codes.shape[1]
+        used = torch.arange(n_parts, device=codes.device) * n_books // n_parts
+        flat = books.reshape(n_books * n_codewords, width)
+        vectors: Tensor = self.centres[tier] + F.embedding(codes + used * n_codewords, flat).flatten(1)
         return vectors
 
 
-def _split(vectors: Tensor, n_parts: int) -> Tensor:
-    """``[n, dim]`` to its sub-vectors ``[n * n_parts, dim / n_parts]``, those of a vector one after the other."""
-    return vectors.reshape(len(vectors) * n_parts, -1)
+def _split(vectors: Tensor, n_parts: int, n_books: int) -> Tensor:
+    """``[n, dim]`` to the sub-vectors of each codebook, ``[n_books, n * n_parts / n_books, dim / n_parts]``."""
+    by_book = vectors.reshape(len(vectors), n_books, n_parts // n_books, -1).transpose(0, 1)
+    return by_book.flatten(1, 2)
 
 
-def _nearest(parts: Tensor, codebook: Tensor) -> Tensor:
-    """Return the nearest codeword of each sub-vector, ``[n]``, in pieces that bound memory."""
+def _nearest(parts: Tensor, books: Tensor) -> Tensor:
+    """Return the nearest codeword of each sub-vector, ``[n_books, n]``, in pieces that bound memory."""
     # |x - c|^2 without |x|^2, which does not change which is nearest.
-    offset = codebook.square().sum(-1)
-    return torch.cat([(offset - 2.0 * piece @ codebook.T).argmin(-1) for piece in torch.split(parts, 16_384)])
+    offset = books.square().sum(-1)[:, None, :]
+    pieces = [(offset - 2.0 * piece @ books.transpose(1, 2)).argmin(-1) for piece in torch.split(parts, 4096, dim=1)]
+    return torch.cat(pieces, dim=1)
 
 
 def _k_means(parts: Tensor, n_codewords: int, generator: torch.Generator) -> Tensor:
-    """Return a codebook ``[n_codewords, width]`` of sub-vectors ``[n, width]`` by Lloyd's algorithm."""
-    if len(parts) > _SAMPLE:
-        parts = parts[torch.randperm(len(parts), generator=generator)[:_SAMPLE]]
-    n = len(parts)
-    start = torch.randint(n, (n_codewords,), generator=generator)
+    """Return codebooks ``[n_books, n_codewords, width]`` of ``[n_books, n, width]`` by Lloyd's algorithm."""
+    if parts.shape[1] > _SAMPLE:
+        parts = parts[:, torch.randperm(parts.shape[1], generator=generator)[:_SAMPLE]]
+    n_books, n, width = parts.shape
+    start = torch.randint(n, (n_books, n_codewords), generator=generator)
     if n >= n_codewords:
-        start = torch.randperm(n, generator=generator)[:n_codewords]
-    book = parts[start]
+        start = torch.stack([torch.randperm(n, generator=generator)[:n_codewords] for _ in range(n_books)])
+    books = parts.gather(1, start[:, :, None].expand(-1, -1, width)).clone()
     for _ in range(_LLOYD_STEPS):
-        nearest = _nearest(parts, book)
-        total = torch.zeros_like(book).index_add_(0, nearest, parts)
-        count = torch.bincount(nearest, minlength=n_codewords)[:, None]
+        nearest = _nearest(parts, books)
+        total = torch.zeros_like(books).scatter_add_(1, nearest[:, :, None].expand(-1, -1, width), parts)
+        count = torch.zeros(n_books, n_codewords).scatter_add_(1, nearest, torch.ones(n_books, n))[:, :, None]
         # A codeword that nobody chose restarts at a random sub-vector.
-        restart = parts[torch.randint(n, (n_codewords,), generator=generator)]
-        book = torch.where(count > 0, total / count.clamp(min=1), restart)
-    return book
+        spare = torch.randint(n, (n_books, n_codewords), generator=generator)
+        restart = parts.gather(1, spare[:, :, None].expand(-1, -1, width))
+        books = torch.where(count > 0, total / count.clamp(min=1), restart)
+    return books
 
 
 def _divisor(number: int, most: int) -> int:

@@ -144,7 +144,7 @@ def _snap_codebooks(table: CodedTable) -> None:
     """Put the codebooks on their int8 grid, so that what is measured is what ships."""
     arrays = table.arrays()
     for tier, book in enumerate(table.codebooks):
-        grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"]
+        grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
         book.copy_(torch.from_numpy(grid))
 
 

@@ -28,8 +28,8 @@ class TierCodes:
     Attributes:
         rows: catalogue rows, ascending, int32 ``[n]``.
         codes: uint8 ``[n, m]``.
-        codebook: float32 ``[m, n_codewords, d / m]``: the tier's one codebook at the place of each part, scale and
-            centre already in it.
+        codebook: float32 ``[m, n_codewords, d / m]``: for each part the codebook that it uses, scale and centre
+            already in it.
     """
 
     rows: NDArray[np.int32]
@@ -89,14 +89,16 @@ def _read_tier(arrays: Mapping[str, Array], sizes: Catalogue, index: int, rows: 
     codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), _FILE)
     if codes.size and int(codes.max()) >= sizes.n_codewords:
         raise BundleError(f"{_FILE}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
-    book = take(arrays, f"codebook.{index}", "int8", (sizes.n_codewords, sizes.dim // m), _FILE)
-    scale = take(arrays, f"scale.{index}", "float32", (1,), _FILE)
-    if not 0 < scale[0] < MAX_SCALE:
-        raise BundleError(f"{_FILE}: the scale of tier {index} is not above 0 and below {MAX_SCALE:g}")
+    n_books = promised.n_books
+    book = take(arrays, f"codebook.{index}", "int8", (n_books, sizes.n_codewords, sizes.dim // m), _FILE)
+    scale = take(arrays, f"scale.{index}", "float32", (n_books,), _FILE)
+    if not ((scale > 0) & (scale < MAX_SCALE)).all():
+        raise BundleError(f"{_FILE}: a scale of tier {index} is not above 0 and below {MAX_SCALE:g}")
     centre = take(arrays, f"centre.{index}", "float32", (sizes.dim,), _FILE)
     if not (np.abs(centre) < MAX_SCALE).all():
         raise BundleError(f"{_FILE}: a number of the centre of tier {index} is not within {MAX_SCALE:g} of 0")
-    vectors = centre.reshape(m, -1, 1) + book.T.astype(np.float32) * scale[0]
+    scaled = book.transpose(0, 2, 1).astype(np.float32) * scale[:, None, None]
+    vectors = centre.reshape(m, -1, 1) + np.repeat(scaled, m // n_books, axis=0)
     return TierCodes(rows.astype(np.int32), np.ascontiguousarray(codes.T).T, vectors.transpose(0, 2, 1))
 
 

@@ -46,6 +46,7 @@ class Tier(Struct, frozen=True):
 
     n_items: Annotated[int, Meta(ge=0, le=1 << 24)]
     n_codes: Annotated[int, Meta(ge=1, le=1024)]
+    n_books: Annotated[int, Meta(ge=1, le=1024)] = 1
 
 
 class Catalogue(Struct, frozen=True):
@@ -235,6 +236,8 @@ def _check_sizes(manifest: Manifest) -> None:
         raise BundleError(f"{MANIFEST_NAME}: the tiers do not add up to {catalogue.n_items} items")
     if any(catalogue.dim % tier.n_codes for tier in catalogue.tiers):
         raise BundleError(f"{MANIFEST_NAME}: a tier's n_codes does not divide dim {catalogue.dim}")
+    if any(tier.n_codes % tier.n_books for tier in catalogue.tiers):
+        raise BundleError(f"{MANIFEST_NAME}: a tier's n_books does not divide its n_codes")
     if encoder.dim != catalogue.dim or encoder.dim % encoder.n_heads:
         raise BundleError(
             f"{MANIFEST_NAME}: encoder dim {encoder.dim} with {encoder.n_heads} heads does not fit the "

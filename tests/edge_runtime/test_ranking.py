@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.bundle.codes import ProductCodes, read_codes
+from edge_runtime.bundle.codes import ProductCodes, TierCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.ranking import BLOCK, best_rows, score_all
 from tests.tiny_bundle import tiny_codes
@@ -22,12 +22,20 @@ def made_codes(*tiers: Tier, dim: int = 16, n_codewords: int = 16) -> ProductCod
     "codes",
     [
         made_codes(Tier(3, 8), Tier(10, 4), Tier(27, 2)),
+        made_codes(Tier(3, 8, 8), Tier(10, 4, 2), Tier(27, 2)),
         made_codes(Tier(5, 16)),
         made_codes(Tier(5, 1), Tier(0, 2), Tier(1, 4), Tier(3, 8)),
         made_codes(Tier(2 * BLOCK + 3, 4), Tier(BLOCK, 2)),
         made_codes(Tier(50, 512), dim=512, n_codewords=256),
     ],
-    ids=["three tiers", "one tier", "an empty tier", "several blocks", "offsets beyond 16 bits"],
+    ids=[
+        "three tiers",
+        "codebooks of their own",
+        "one tier",
+        "an empty tier",
+        "several blocks",
+        "offsets beyond 16 bits",
+    ],
 )
 def test_scores_are_those_of_the_decoded_vectors(codes: ProductCodes) -> None:
     n_items = len(codes.tier_of)
@@ -53,6 +61,22 @@ def test_a_vector_is_made_of_its_codewords() -> None:
     vector = codes.decode(np.array([2]))[0]
 
     np.testing.assert_array_equal(vector, np.concatenate([tier.codebook[m, tier.codes[2, m]] for m in range(2)]))
+
+
+def test_parts_share_codebooks_evenly() -> None:
+    shared, halves, own = made_codes(Tier(3, 4, 1), Tier(3, 4, 2), Tier(3, 4, 4)).tiers
+
+    def equal(tier: TierCodes, one: int, other: int) -> bool:
+        # Only centres tell parts with the same codebook from each other.
+        difference = tier.codebook[one] - tier.codebook[other]
+        return bool(np.allclose(difference, difference[0], atol=1e-6))
+
+    assert equal(shared, 0, 1)
+    assert equal(shared, 0, 3)
+    assert equal(halves, 0, 1)
+    assert equal(halves, 2, 3)
+    assert not equal(halves, 1, 2)
+    assert not equal(own, 0, 1)
 
 
 def test_equal_scores_go_to_the_lower_row() -> None:

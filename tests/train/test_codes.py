@@ -6,9 +6,9 @@ from edge_runtime.bundle.codes import read_codes
 from train.codes import TABLE_BYTES, CodedTable, CodePlan, item_counts
 
 
-def coded(n_items: int = 50, dim: int = 16) -> CodedTable:
+def coded(n_items: int = 50, dim: int = 16, *, own_books: bool = False) -> CodedTable:
     table = torch.randn(n_items, dim, generator=torch.Generator().manual_seed(0))
-    plan = CodePlan(n_codes=(8, 4), shares=(0.2, 0.8), n_codewords=16)
+    plan = CodePlan(n_codes=(8, 4), shares=(0.2, 0.8), n_codewords=16, own_books=own_books)
     return CodedTable(table, plan, plan.tiers_of(np.arange(n_items)), seed=0)
 
 
@@ -20,8 +20,9 @@ def test_the_most_popular_items_get_the_longest_codes() -> None:
     assert tiers.tolist() == [0, 1, 0, 1, 1, 1, 1, 1, 1, 1]
 
 
-def test_what_is_written_decodes_on_the_device_to_what_training_sees() -> None:
-    table = coded()
+@pytest.mark.parametrize("own_books", [False, True])
+def test_what_is_written_decodes_on_the_device_to_what_training_sees(own_books: bool) -> None:
+    table = coded(own_books=own_books)
 
     on_device = read_codes(table.arrays(), table.catalogue()).decode(np.arange(50))
 
@@ -35,16 +36,17 @@ def test_all_parts_of_a_vector_share_one_codebook_around_their_centre() -> None:
     arrays = table.arrays()
 
     for tier, n_codes in enumerate((8, 4)):
-        assert arrays[f"codebook.{tier}"].shape == (16, 16 // n_codes)
+        assert arrays[f"codebook.{tier}"].shape == (1, 16, 16 // n_codes)
         assert arrays[f"scale.{tier}"].shape == (1,)
-        codes, book = arrays[f"codes.{tier}"], arrays[f"codebook.{tier}"] * arrays[f"scale.{tier}"]
+        codes, book = arrays[f"codes.{tier}"], arrays[f"codebook.{tier}"][0] * arrays[f"scale.{tier}"]
         by_hand = arrays[f"centre.{tier}"] + np.stack([np.concatenate([book[code] for code in item]) for item in codes])
         rows = table.rows.numpy()[:10] if tier == 0 else table.rows.numpy()[10:]
         np.testing.assert_allclose(by_hand, table.decoded().detach()[rows], atol=0.01 * np.abs(by_hand).max())
 
 
-def test_reassignment_brings_every_item_nearer_and_then_rests() -> None:
-    table = coded()
+@pytest.mark.parametrize("own_books", [False, True])
+def test_reassignment_brings_every_item_nearer_and_then_rests(own_books: bool) -> None:
+    table = coded(own_books=own_books)
     with torch.no_grad():
         table.latent.add_(0.5)
     before = float(table.commitment(table.decoded()).detach())
@@ -54,6 +56,16 @@ def test_reassignment_brings_every_item_nearer_and_then_rests() -> None:
     assert changed > 0
     assert float(table.commitment(table.decoded()).detach()) < before
     assert table.reassign() == 0.0
+
+
+def test_codebooks_of_their_own_lie_nearer_than_a_shared_one() -> None:
+    table = torch.randn(400, 16, generator=torch.Generator().manual_seed(1)) * torch.linspace(0.1, 4.0, 16)
+    plans = [CodePlan(n_codes=(4,), shares=(1.0,), n_codewords=16, own_books=own) for own in (False, True)]
+
+    shared, own = (CodedTable(table, plan, plan.tiers_of(np.arange(400)), seed=0) for plan in plans)
+
+    assert own.arrays()["codebook.0"].shape == (4, 16, 4)
+    assert float(own.commitment(own.decoded()).detach()) < 0.9 * float(shared.commitment(shared.decoded()).detach())
 
 
 def test_gradients_reach_codebooks_and_latents() -> None:
@@ -115,7 +127,7 @@ def test_codes_grow_no_longer_with_the_catalogue() -> None:
 
     assert means == sorted(means, reverse=True)
     assert means[0] == 64.0
-    assert CodePlan.for_items(1_000_000, 64) == CodePlan()
+    assert CodePlan.for_items(1_000_000, 64) == CodePlan(own_books=True)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ interface TierCodes {
   readonly nCodes: number;
   /** `[rows, nCodes]`. */
   readonly codes: Uint8Array;
-  /** `[nCodes, nCodewords, width]`: the tier's one codebook at the place of each part, scale and centre already in it. */
+  /** `[nCodes, nCodewords, width]`: for each part the codebook that it uses, scale and centre already in it. */
   readonly codebook: Float32Array;
 }
 
@@ -108,19 +108,22 @@ function readTier(arrays: Arrays, sizes: CatalogueSizes, index: number, rows: In
     throw new BundleError(`${FILE}: a code of tier ${index} is not below ${sizes.nCodewords}`);
   }
   const width = sizes.dim / m;
-  const book = take(arrays, `codebook.${index}`, "I8", [sizes.nCodewords, width], FILE);
-  const scale = take(arrays, `scale.${index}`, "F32", [1], FILE)[0] as number;
-  if (!(scale > 0 && scale < MAX_SCALE)) {
-    throw new BundleError(`${FILE}: the scale of tier ${index} is not above 0 and below ${MAX_SCALE}`);
+  const { nBooks } = promised;
+  const books = take(arrays, `codebook.${index}`, "I8", [nBooks, sizes.nCodewords, width], FILE);
+  const scale = take(arrays, `scale.${index}`, "F32", [nBooks], FILE);
+  if (!scale.every((value) => value > 0 && value < MAX_SCALE)) {
+    throw new BundleError(`${FILE}: a scale of tier ${index} is not above 0 and below ${MAX_SCALE}`);
   }
   const centre = take(arrays, `centre.${index}`, "F32", [sizes.dim], FILE);
   if (!centre.every((value) => Math.abs(value) < MAX_SCALE)) {
     throw new BundleError(`${FILE}: a number of the centre of tier ${index} is not within ${MAX_SCALE} of 0`);
   }
-  const codebook = new Float32Array(m * book.length);
+  const perPart = sizes.nCodewords * width;
+  const codebook = new Float32Array(m * perPart);
   for (let part = 0, at = 0; part < m; part++) {
-    for (let entry = 0; entry < book.length; entry++, at++) {
-      const scaled = Math.fround((book[entry] as number) * scale);
+    const book = Math.floor((part * nBooks) / m);
+    for (let entry = 0; entry < perPart; entry++, at++) {
+      const scaled = Math.fround((books[book * perPart + entry] as number) * (scale[book] as number));
       codebook[at] = (centre[part * width + (entry % width)] as number) + scaled;
     }
   }

@@ -29,6 +29,8 @@ export interface FileEntry {
 export interface Tier {
   readonly nItems: number;
   readonly nCodes: number;
+  /** Codebooks; parts share them evenly. */
+  readonly nBooks: number;
 }
 
 export interface CatalogueSizes {
@@ -141,6 +143,7 @@ function readCatalogue(fields: Fields): CatalogueSizes {
     tiers: fields.objects("tiers", 1, 4).map((tier) => ({
       nItems: tier.integer("n_items", 0, 1 << 24),
       nCodes: tier.integer("n_codes", 1, 1024),
+      nBooks: tier.has("n_books") ? tier.integer("n_books", 1, 1024) : 1,
     })),
   };
 }
@@ -240,6 +243,9 @@ function checkSizes({ catalogue, encoder }: Manifest): void {
   if (sum !== catalogue.nItems) throw new BundleError(`${NAME}: the tiers hold ${sum} items, not ${catalogue.nItems}`);
   if (catalogue.tiers.some((tier) => catalogue.dim % tier.nCodes !== 0)) {
     throw new BundleError(`${NAME}: a tier's n_codes does not divide dim ${catalogue.dim}`);
+  }
+  if (catalogue.tiers.some((tier) => tier.nCodes % tier.nBooks !== 0)) {
+    throw new BundleError(`${NAME}: a tier's n_books does not divide its n_codes`);
   }
   if (encoder.dim !== catalogue.dim || encoder.dim % encoder.nHeads !== 0) {
     throw new BundleError(
