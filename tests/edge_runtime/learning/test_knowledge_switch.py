@@ -126,7 +126,7 @@ def test_an_unchanged_history_is_judged_once_and_one_more_event_costs_two_encode
 
 def test_the_same_number_of_other_events_is_judged_again(contents: Contents) -> None:
     switch, _ = counting(contents)
-    sequences = [sequence(seed, 8) for seed in range(12)]
+    sequences = [sequence(seed, 8) for seed in range(40)]
 
     found = [switch.helps(rows) for rows in sequences]
 
