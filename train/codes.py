@@ -72,7 +72,7 @@ class CodePlan:
         if mean >= longest or longest == short:
             return cls(n_codes=(longest,), shares=(1.0,))
         if mean >= long:
-            return cls._of_two(longest, long, mean)
+            return cls._of_two(longest, long, mean, n_items)
         least = sum(share * each for share, each in zip(usual.shares, n_codes, strict=True))
         if mean <= least:
             # Codebooks are little beside so many codes.
@@ -82,16 +82,17 @@ class CodePlan:
         if middle == short:
             return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
         of_middle = (mean - short - (long - short) * of_long) / (middle - short)
-        if of_long + of_middle < 1.0:
+        # Fewer than one item would leave the last tier empty.
+        if of_long + of_middle <= 1.0 - 1.0 / n_items:
             return cls(n_codes=n_codes, shares=(of_long, of_middle, 1.0 - of_long - of_middle))
-        return cls._of_two(long, middle, mean)
+        return cls._of_two(long, middle, mean, n_items)
 
     @classmethod
-    def _of_two(cls, long: int, short: int, mean: float) -> "CodePlan":
-        """Return the plan of two lengths with that ``mean`` in ``[short, long]``; of one where it is at an end."""
-        of_long = (mean - short) / (long - short)
-        if of_long in (0.0, 1.0):
-            return cls(n_codes=(long if of_long else short,), shares=(1.0,))
+    def _of_two(cls, long: int, short: int, mean: float, n_items: int) -> "CodePlan":
+        """Return the plan of two lengths with that ``mean`` in ``[short, long)``; only short where no item is left."""
+        of_long = min((mean - short) / (long - short), 1.0 - 1.0 / n_items)
+        if of_long < 1.0 / n_items:
+            return cls(n_codes=(short,), shares=(1.0,))
         return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
 
     def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:

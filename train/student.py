@@ -126,7 +126,7 @@ def load_student(path: Path) -> Student:
 
 
 def _sizes(fields: dict[str, Any]) -> Catalogue:
-    tiers = tuple(Tier(tier["n_items"], tier["n_codes"], tier.get("n_books", 1)) for tier in fields["tiers"])
+    tiers = tuple(Tier(tier["n_items"], tier["n_codes"], tier["n_books"]) for tier in fields["tiers"])
     return Catalogue(fields["n_items"], fields["dim"], fields["n_codewords"], tiers)
 
 

@@ -119,6 +119,15 @@ def test_codes_of_larger_catalogues_are_as_long_as_the_bytes_allow(n_items: int)
     assert 0.98 * TABLE_BYTES < table_bytes(plan, n_items, 64) <= TABLE_BYTES
 
 
+@pytest.mark.parametrize(("first", "last"), [(2_700, 2_740), (5_420, 5_460), (8_900, 9_600)])
+def test_no_tier_is_empty_where_one_plan_gives_way_to_the_next(first: int, last: int) -> None:
+    for n_items in range(first, last):
+        plan = CodePlan.for_items(n_items, 64)
+        sizes = np.diff([0, *np.round(np.cumsum(plan.shares[:-1]) * n_items), n_items])
+        assert sizes.min() >= 1, n_items
+        assert table_bytes(plan, n_items, 64) <= TABLE_BYTES, n_items
+
+
 def test_codes_grow_no_longer_with_the_catalogue() -> None:
     means = [
         float(np.dot(plan.n_codes, plan.shares))
