@@ -90,11 +90,7 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
             return _coco(options)
         case "all":
             each = [variant for suite in SUITES if suite != "all" for variant in variants(suite, options)]
-            # Together in the order in which the model applies them.
-            content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
-            together = Variant(label="all five", plugins={name: {} for name in PLUGINS} | {"coco": _tuned(options)})
-            elsewhere = [replace(whole, split=split) for split in _OTHER_SPLITS for whole in (content, together)]
-            return _distinct([*each, content, together, *elsewhere])
+            return _distinct([*each, *_together(options)])
 
 
 def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
@@ -167,6 +163,23 @@ def _recfusion() -> list[Variant]:
         *_pair("recfusion", "new users"),
         *_pair("recfusion", "global time"),
     ]
+
+
+def _together(options: SuiteOptions) -> list[Variant]:
+    """Return plug-ins over each other, in the order in which the model applies them, and all five less one."""
+    every: Settings = {name: {} for name in PLUGINS} | {"coco": _tuned(options)}
+    content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
+    five = Variant(label="all five", plugins=every)
+    less_one = [
+        Variant(
+            label=f"{five.label} without {left_out}",
+            plugins={name: settings for name, settings in every.items() if name != left_out},
+            part_of=five.label,
+        )
+        for left_out in every
+    ]
+    elsewhere = [replace(whole, split=split) for split in _OTHER_SPLITS for whole in (content, five)]
+    return [content, five, *less_one, *elsewhere]
 
 
 def _tuned(options: SuiteOptions) -> dict[str, Any]:

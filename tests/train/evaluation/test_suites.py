@@ -207,14 +207,13 @@ def test_a_language_model_that_learns_gives_cells_of_their_own() -> None:
     data = tiny_dataset()
 
     frozen, tuned, other = (
-        {cell.name for cell in suite_cells("all", data, replace(QUICK, language_models=models))}
+        {cell.name: cell for cell in suite_cells("all", data, replace(QUICK, language_models=models))}
         for models in ((), ("minilm",), ("other/model",))
     )
 
-    shared = frozen & tuned & other
-    assert frozen & tuned == tuned & other == shared
-    assert {name for name in frozen - shared if "coco" not in name and "all-five" not in name} == set()
-    assert not any("coco" in name or "all-five" in name for name in shared)
+    shared = frozen.keys() & tuned.keys() & other.keys()
+    assert frozen.keys() & tuned.keys() == tuned.keys() & other.keys() == shared
+    assert shared == {name for name, cell in frozen.items() if "coco" not in cell.config.plugins}
 
 
 def test_all_holds_every_suite_and_the_five_together() -> None:
@@ -222,6 +221,17 @@ def test_all_holds_every_suite_and_the_five_together() -> None:
 
     assert {row.label for name in SUITES if name != "all" for row in variants(name, QUICK)} < {r.label for r in rows}
     assert set(rows[-1].plugins) == {"corec", "sage", "llmrec", "recfusion", "coco"}
+
+
+def test_each_of_the_five_is_left_out_once_of_all_five_together() -> None:
+    rows = {row.label: row for row in variants("all", QUICK)}
+
+    five, parts = rows["all five"], [row for row in rows.values() if row.part_of == "all five"]
+    assert len(parts) == 5
+    for part in parts:
+        left_out = part.label.removeprefix("all five without ")
+        assert dict(part.plugins) == {name: value for name, value in five.plugins.items() if name != left_out}
+        assert left_out in five.plugins
 
 
 def test_fine_tuning_without_a_language_model_cannot_be_taken_away() -> None:
