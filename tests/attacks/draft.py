@@ -1,0 +1,65 @@
+"""A good bundle taken apart, to be spoilt in one place and written again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.bundle.arrays import Array, dump_arrays, load_arrays
+from edge_runtime.bundle.folder import describe
+from edge_runtime.bundle.manifest import MANIFEST_NAME
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Draft:
+    """A good bundle, taken apart to be spoilt: change ``files`` or ``manifest``, then write."""
+
+    manifest: Json
+    files: dict[str, bytes]
+    raw_manifest: bytes | None = None
+
+    def arrays(self, name: str) -> dict[str, Array]:
+        """Return the arrays of a file."""
+        return dict(load_arrays(self.files[name], name))
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put other content into a file, its digest in the manifest made to fit."""
+        self.files[name] = data
+        role = next(entry["role"] for entry in self.manifest["files"] if entry["name"] == name)
+        entry = describe(name, role, data)
+        fresh = {"name": name, "role": role, "bytes": entry.bytes, "sha256": entry.sha256}
+        self.manifest["files"] = [fresh if old["name"] == name else old for old in self.manifest["files"]]
+
+    def replace_arrays(self, name: str, **arrays: Array) -> None:
+        """Put other arrays into a file; those not named stay."""
+        self.replace(name, dump_arrays(self.arrays(name) | arrays))
+
+    def write(self, folder: Path) -> None:
+        """Write what is there, whatever it is."""
+        folder.mkdir(parents=True)
+        for name, data in self.files.items():
+            (folder / name).write_bytes(data)
+        manifest = json.dumps(self.manifest).encode() if self.raw_manifest is None else self.raw_manifest
+        (folder / MANIFEST_NAME).write_bytes(manifest)
+
+
+Attack = Callable[[Draft], None]
+
+
+def read_draft(folder: Path) -> Draft:
+    """Return a good bundle as a draft."""
+    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    return Draft(manifest, {entry["name"]: (folder / entry["name"]).read_bytes() for entry in manifest["files"]})
+
+
+def in_part(part: str, index: int | None, **values: object) -> Attack:
+    """Return what changes entries of a part of the manifest, or of one of its list."""
+
+    def attack(draft: Draft) -> None:
+        target: Json = draft.manifest[part] if index is None else draft.manifest[part][index]
+        target.update(values)
+
+    return attack

@@ -1,0 +1,38 @@
+"""First engines that must not be used, in bundles that can be."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edge_runtime.bundle.arrays import Array, dump_arrays
+from tests.attacks.draft import Attack, Draft, in_part
+
+
+def engines() -> dict[str, Attack]:
+    name = "encoder.safetensors"
+
+    def drop(tensor: str) -> Attack:
+        def attack(draft: Draft) -> None:
+            arrays = draft.arrays(name)
+            del arrays[tensor]
+            draft.replace(name, dump_arrays(arrays))
+
+        return attack
+
+    def change(tensor: str, spoil: Callable[[Array], Array]) -> Attack:
+        return lambda draft: draft.replace_arrays(name, **{tensor: spoil(draft.arrays(name)[tensor])})
+
+    return {
+        "engine/weight-missing": drop("block.1.value.weight"),
+        "engine/scale-missing": drop("position.scale"),
+        "engine/weight-of-another-shape": change("block.0.query.weight", lambda array: array[:-1]),
+        "engine/weight-of-another-dtype": change("norm.weight", lambda array: array.astype(np.int8)),
+        "engine/feed-parts-differ": change("block.0.feed_out.weight", lambda array: array[:, :-1]),
+        "engine/feed-of-no-width": change("block.0.feed_in.weight", lambda array: array[:0]),
+        "engine/weights-changed": change("block.0.value.weight", lambda array: -array),
+        "engine/scale-huge": change("position.scale", lambda scale: np.full_like(scale, 3e38)),
+        "engine/state-overflows": change("norm.weight", lambda weight: np.full_like(weight, 3e38)),
+        "engine/weights-large": change("block.0.output.weight.scale", lambda scale: np.full_like(scale, 9e5)),
+        "engine/not-a-model": lambda draft: draft.replace(name, b"not a model at all"),
+        "engine/unknown-kind": in_part("engines", 0, engine="abacus"),
+    }

@@ -1,0 +1,53 @@
+"""The catalogue's texts and facts: compressed, nested, cut, and about items that are not there."""
+
+import json
+import zlib
+from collections.abc import Callable
+
+from tests.attacks.draft import Attack, Draft, Json
+
+
+def items() -> dict[str, Attack]:
+    name = "items.json.z"
+
+    def bytes_(data: bytes) -> Attack:
+        return lambda draft: draft.replace(name, data)
+
+    def text(spoil: Callable[[Json], object]) -> Attack:
+        def attack(draft: Draft) -> None:
+            catalogue = json.loads(zlib.decompress(draft.files[name]))
+            spoil(catalogue)
+            draft.replace(name, zlib.compress(json.dumps(catalogue).encode()))
+
+        return attack
+
+    def inside(old: bytes, new: bytes) -> Attack:
+        def attack(draft: Draft) -> None:
+            inflated = zlib.decompress(draft.files[name])
+            draft.replace(name, zlib.compress(inflated.replace(old, new, 1)))
+
+        return attack
+
+    def column(key: str, row: int, value: object) -> Attack:
+        return text(lambda items: items[key].__setitem__(row, value))
+
+    return {
+        "format/items-not-zlib": bytes_(b"plain text"),
+        "format/items-empty": bytes_(b""),
+        "format/items-bomb": bytes_(zlib.compress(b" " * ((64 << 20) + 1))),
+        "format/items-stream-cut": lambda draft: draft.replace(name, draft.files[name][:-4]),
+        "format/items-with-a-tail": lambda draft: draft.replace(name, draft.files[name] + b"tail"),
+        "format/items-not-json": bytes_(zlib.compress(b"{nonsense")),
+        "format/items-nested": bytes_(zlib.compress(b'{"x": ' + b"[" * 500_000 + b"]" * 500_000 + b"}")),
+        "format/items-not-utf8": inside(b"Aster", b"\xff\xfe\xfd\xfc\xfb"),
+        "format/items-lone-surrogate": inside(b'"Aster"', b'"\\ud800"'),
+        "format/items-too-few": text(lambda items: items["title"].pop()),
+        "format/items-id-twice": column("item_id", 1, "item-0"),
+        "format/items-id-empty": column("item_id", 1, ""),
+        "format/items-id-too-long": column("item_id", 1, "i" * 257),
+        "format/items-id-a-number": column("item_id", 1, 7),
+        "format/items-title-empty": column("title", 1, ""),
+        "format/items-fact-outside": text(lambda items: items["fields"]["brand"]["rows"][0].append(99)),
+        "format/items-fact-negative": text(lambda items: items["fields"]["brand"]["rows"][0].append(-1)),
+        "format/items-facts-too-few": text(lambda items: items["fields"]["brand"]["rows"].pop()),
+    }
