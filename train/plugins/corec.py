@@ -5,7 +5,7 @@ compared with the others (:mod:`train.plugins.corec_users` says who is alike). A
 the user did (:mod:`train.plugins.corec_completion`), within clusters of items (:mod:`train.plugins.corec_clusters`).
 Users of whom little is known lean on reconstruction, the others on contrast. Both shape item vectors and encoder while
 training, and cost nothing afterwards. What the autoencoder finds was also added to user states until it was measured:
-on Beauty this took 13 % of NDCG@10 away (docs/plugins.md).
+on Beauty this took 13 % of NDCG@10 away (docs/findings.md).
 
 The sequence that is encoded ends before the newest event: that event is the next item by which users are alike, and a
 view that held it would give the answer away.
