@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from train.evaluation.suite_print import printed
+from train.evaluation.suite_print import printed, users_of
 from train.evaluation.suite_table import SuiteTable
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,9 +55,8 @@ def page(tables: list[Kept]) -> str:
     """Return the page as Markdown."""
     parts = [_HEAD]
     for table in tables:
-        parts.append(
-            f"## {table.data_name}: {table.name} over {table.backbone}, text {table.text}\n\n`{table.command}`\n"
-        )
+        what = f"{table.name} over {table.backbone}, text {table.text}"
+        parts.append(f"## {table.data_name}, {users_of(table)}: {what}\n\n`{table.command}`\n")
         parts += list(_sections(table))
     return "\n".join(parts)
 

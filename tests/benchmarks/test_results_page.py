@@ -45,7 +45,7 @@ def table_of(*rows: SuiteRow) -> Kept:
 def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
     lines = page([table_of(row("backbone alone", 0.25, "a" * 40), row("corec", None))]).splitlines()
 
-    assert "## shop: corec over sasrec, text hashed" in lines
+    assert "## shop, all users: corec over sasrec, text hashed" in lines
     assert "`pocketrec evaluate --suite corec`" in lines
     shown = next(line for line in lines if line.startswith("| backbone alone"))
     cells = [cell.strip() for cell in shown.strip("|").split("|")]

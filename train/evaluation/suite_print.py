@@ -49,10 +49,14 @@ def printed(table: SuiteTable) -> Iterator[Table]:
             yield _own_figures(plugin, rows)
 
 
+def users_of(table: SuiteTable) -> str:
+    """Return whose events a suite was trained on, in words."""
+    return "all users" if table.n_users is None else f"{table.n_users:,} users"
+
+
 def _accuracy(table: SuiteTable) -> Table:
-    users = "all users" if table.n_users is None else f"{table.n_users:,} users"
     shown = Table(
-        title=f"{table.name} over {table.backbone}, {table.data_name}, {users}, text {table.text}, "
+        title=f"{table.name} over {table.backbone}, {table.data_name}, {users_of(table)}, text {table.text}, "
         + "".join(f"language model {Path(model).name}, " for model in table.language_models)
         + f"at most {table.max_epochs} epochs"
     )
