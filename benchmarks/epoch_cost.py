@@ -2,7 +2,8 @@
 
 Every composition trains in a process of its own, and they take turns, a step each, over the same users: whatever the
 machine does meanwhile happens to all of them, so their ratios hold where seconds do not. An epoch is its steps at their
-median, what plug-ins prepare before it, and validation after it.
+median, what plug-ins prepare before it, and validation after it. Following the weights' average is left out: it costs
+little, and the same for all.
 
 Usage: python -m benchmarks.epoch_cost --data DIR [--out FILE] [--backbone sasrec] [--text hashed] [--steps 20] [--json]
 """
@@ -29,7 +30,7 @@ from train.choices import PLUGINS, BackboneName
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
 from train.evaluation.origin import commit
-from train.fit import FitConfig, batch_users_for
+from train.fit import batch_users_for
 from train.items.extractors import ExtractorConfig
 from train.ranker import validation_score
 from train.recipes import TrainConfig, compose
@@ -195,7 +196,6 @@ def _config(name: str, options: argparse.Namespace) -> TrainConfig:
         backbone=options.backbone,
         plugins=plugins,
         extractors=ExtractorConfig(text=options.text),
-        fit=FitConfig(),
     )
 
 
