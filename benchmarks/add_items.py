@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from edge_runtime.terminal.console import Console
 from train.batches import RandomBatches, TrainingSequences, training_batch
 from train.data.dataset import Dataset
 from train.data.folder import read_folder

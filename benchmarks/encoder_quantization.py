@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from edge_runtime.bundle.manifest import Encoder
 from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.terminal.console import Console
 from export.encoder_onnx import export_onnx, export_onnx_int8
 from export.measure import agreement
 from export.quantize import quantize_encoder

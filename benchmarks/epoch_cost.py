@@ -21,10 +21,10 @@ from statistics import median
 from typing import Any, Literal, get_args
 
 import torch
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from edge_runtime.terminal.console import Console
 from train.batches import RandomBatches, TrainingSequences, training_batch
 from train.choices import PLUGINS, BackboneName
 from train.data.folder import read_folder

@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 from torch import Tensor
 
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.progress import progress_bar
 from train.batches import pad
 from train.data.dataset import Catalogue
 from train.data.folder import read_folder
@@ -102,13 +103,13 @@ def watched(extractor: Extractor[str], title: str) -> Extractor[str]:
 
     def blocks(described: Described, n_texts: int) -> Iterator[Block]:
         started = time.perf_counter()
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        with progress_bar(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
             task = bar.add_task(title, total=n_texts)
             for block in described.blocks:
                 yield block
                 bar.advance(task, len(block.which))
         if n_texts > 1:
-            console.print(f"{title}: {n_texts:,} texts, {time.perf_counter() - started:.1f} s", highlight=False)
+            console.print(f"{title}: {n_texts:,} texts, {time.perf_counter() - started:.1f} s")
 
     return Extractor(extractor.name, describe)
 

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import msgspec
 from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from edge_runtime.terminal.console import Console
 from train.evaluation.suite_print import printed, users_of
 from train.evaluation.suite_table import SuiteTable
 
@@ -80,9 +79,9 @@ def _markdown(table: Table) -> str:
     table.box = box.MARKDOWN
     # In Markdown a line right below a table would be one of its rows.
     caption, table.caption = table.caption, None
-    below = "" if caption is None else f"\n{Text.from_markup(str(caption)).plain}\n"
+    below = "" if caption is None else f"\n{caption}\n"
     written = io.StringIO()
-    Console(file=written, width=2_000, color_system=None).print(table)
+    Console(file=written, width=2_000, color=False).print(table)
     # Rich surrounds a table with spaces up to the console's width.
     return "\n".join(line.strip() for line in written.getvalue().splitlines() if line.strip()) + "\n" + below
 

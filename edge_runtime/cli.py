@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed or refused, 2 misused. Results go to stdout, complaints to stderr.
 """
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -10,10 +11,10 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from edge_runtime import __version__
 from edge_runtime.errors import PocketRecError
+from edge_runtime.terminal.console import print_error
 
 GROUP = "pocketrec.commands"
 
@@ -42,22 +43,27 @@ def application() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
-    complaints = Console(stderr=True, soft_wrap=True, highlight=False)
+    _write_what_can_be_encoded()
     try:
         application()(args=arguments, prog_name="pocketrec")
     except PocketRecError as error:
-        complaints.print("[bold red]error:[/]", end=" ")
-        complaints.print(str(error), markup=False)
+        print_error(str(error))
         sys.exit(1)
     except OSError as error:
-        complaints.print("[bold red]error:[/]", end=" ")
-        complaints.print(f"{error.filename or 'the system'}: {error.strerror or error}", markup=False)
+        print_error(f"{error.filename or 'the system'}: {error.strerror or error}")
         sys.exit(1)
+
+
+def _write_what_can_be_encoded() -> None:
+    """Let the standard streams replace what their encoding lacks: a title in another script must not end a command."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a program that starts `main` itself may have put others there
+            stream.reconfigure(errors="replace")
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pocketrec {__version__}")
+        sys.stdout.write(f"pocketrec {__version__}\n")
         raise typer.Exit
 
 

@@ -25,13 +25,12 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
 
     Example: pocketrec inspect build/demo/bundles/laptop-x86_64
     """
-    from rich.console import Console
-
     from edge_runtime.terminal import inspection
+    from edge_runtime.terminal.console import Console, print_json
 
     found = inspection.inspect_bundle(bundle)
     if as_json:
-        _print_json(inspection.as_json(found))
+        print_json(inspection.as_json(found), indent=2)
     else:
         inspection.show(found, Console())
     if found.damage:
@@ -56,10 +55,9 @@ def recommend(
 
     Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history item-7,item-31 --explain
     """
-    from rich.console import Console
-
     from edge_runtime.recommender import Recommender
     from edge_runtime.terminal import answer
+    from edge_runtime.terminal.console import Console, print_json
 
     with Recommender.open(bundle, language_model=explain) as recommender:
         known, unknown = _split(recommender, history or [])
@@ -70,7 +68,7 @@ def recommend(
             )
         found = answer.ask(recommender, known, unknown, k=k, variety=variety, explain=explain)
     if as_json:
-        _print_json(answer.as_json(found))
+        print_json(answer.as_json(found), indent=2)
     else:
         answer.show(found, Console())
 
@@ -90,12 +88,11 @@ def run(
 
     Example: pocketrec run build/demo/bundles/laptop-x86_64
     """
-    from rich.console import Console
-
     from edge_runtime.bundle import open_folder
     from edge_runtime.contents import current_folder
     from edge_runtime.recommender import Recommender
     from edge_runtime.state.place import default_state
+    from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.prompt import Prompt
     from edge_runtime.terminal.screen import Screen
     from edge_runtime.terminal.session import Session
@@ -103,7 +100,7 @@ def run(
     name = open_folder(current_folder(bundle)).manifest.name
     place = state or default_state(name, os.environ)
     with Recommender.open(bundle, place, language_model=language_model) as recommender:
-        Session(recommender, Prompt.of(sys.stdin), Screen(Console(highlight=False)), place).run()
+        Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place).run()
 
 
 def _split(known_of: "Recommender", history: list[str]) -> tuple[list[str], list[str]]:
@@ -111,11 +108,3 @@ def _split(known_of: "Recommender", history: list[str]) -> tuple[list[str], list
     ids = [one for part in history for one in ([part] if known_of.knows(part) else part.split(","))]
     ids = [one.strip() for one in ids if one.strip()]
     return [one for one in ids if known_of.knows(one)], [one for one in ids if not known_of.knows(one)]
-
-
-def _print_json(value: object) -> None:
-    """Print one JSON object; a title in any script stays readable."""
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    sys.stdout.flush()

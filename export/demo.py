@@ -164,8 +164,9 @@ def _shipped(found: dict[str, Any]) -> dict[str, Any]:
 
 def print_figures(figures: dict[str, Any], out: Path) -> None:
     """Print the one table: quality, bytes, latency; then what each step cost."""
-    from rich.console import Console
     from rich.table import Table
+
+    from edge_runtime.terminal.console import Console
 
     console = Console()
     table = Table(title=f"{figures['data_name']}: whole catalogue, history excluded")

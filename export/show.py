@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import msgspec
-import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from edge_runtime.terminal.console import Console, print_json
 from export.budget import BUNDLE, RANKING, budget_lines, bytes_by_role
 from export.bundle import Exported
 from export.verify import EngineReport, Verification
@@ -23,13 +22,13 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with console.status("starting") as status:
-        yield lambda text: status.update(f"{text} …")
+        yield lambda text: status.update(Text(f"{text} …"))
 
 
 def print_exported(exported: Sequence[Exported], *, as_json: bool) -> None:
     """Print where the bundles are and how large."""
     if as_json:
-        typer.echo(msgspec.json.encode({"bundles": [_about(one) for one in exported]}).decode())
+        print_json({"bundles": [_about(one) for one in exported]})
         return
     table = Table(title="Bundles")
     table.add_column("target", overflow="fold")
@@ -42,31 +41,31 @@ def print_exported(exported: Sequence[Exported], *, as_json: bool) -> None:
     console = Console()
     console.print(table)
     for one in exported:
-        console.print(f"Next: pocketrec verify {one.path} --data DATA", markup=False, soft_wrap=True)
+        console.print(f"Next: pocketrec verify {one.path} --data DATA", soft_wrap=True)
 
 
 def print_verification(found: Verification, *, as_json: bool) -> None:
     """Print everything that was measured."""
     if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
+        print_json(found)
         return
     console = Console()
     people = f"{found.n_users:,} of {found.n_test_users:,} test users"
-    console.print(f"{found.name}, {found.target}, release {found.release}: {people}", markup=False)
+    console.print(f"{found.name}, {found.target}, release {found.release}: {people}")
     console.print(_engines(found.engines))
     for one in found.compared:
         how = "measured now on the same people" if one.measured else "as its manifest says"
         text = f"{one.ratio:.4f} of the NDCG@10 of the {one.against} ({one.ndcg_10:.4f}, {how})"
-        console.print(text, markup=False)
+        console.print(text)
     if found.n_users < found.n_test_users:
         console.print("A sample: compare with the standard error in mind.")
     console.print(_bytes(found))
     if found.reasons is not None:
         sources = ", ".join(f"{n} by the {source}" for source, n in found.reasons.sources.items())
         reasons = f"Reasons: {found.reasons.n_true} of {found.reasons.n_reasons} true ({sources})"
-        console.print(f"{reasons}, p50 {found.reasons.p50_ms:.1f} ms", markup=False)
+        console.print(f"{reasons}, p50 {found.reasons.p50_ms:.1f} ms")
     if not (found.parity_failures or found.budget_failures):
-        console.print("[green]Everything that the bundle promises holds.[/]")
+        console.print("Everything that the bundle promises holds.", style="green")
 
 
 def _engines(reports: Sequence[EngineReport]) -> Table:

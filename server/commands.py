@@ -72,11 +72,12 @@ def _check_folders(root: Path, web: Path | None) -> None:
 
 def _announce(address: str, root: Path, channels: "Mapping[str, Release]") -> None:
     """Say what is served and where; the address comes last, on its own line, once it answers."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    from edge_runtime.terminal.console import Console
+
+    console = Console(soft_wrap=True)
     if channels:
         table = Table("target", "name", "release", "bytes", box=None, header_style="bold", pad_edge=False)
         for target, release in channels.items():

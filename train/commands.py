@@ -1,6 +1,7 @@
 """``pocketrec train`` and ``distill``. Parse, make one call, print."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,7 +91,7 @@ def train(
         f"Trained: validation NDCG@10 {figures['valid_ndcg@10']:.4f} in epoch {figures['best_epoch']}, "
         f"{figures['seconds']:.0f} s.\nNext: pocketrec distill --run {out} --data {data} --out STUDENT"
     )
-    typer.echo(json.dumps(figures) if as_json else sentence)
+    _print(figures, sentence, as_json=as_json)
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:
@@ -184,4 +185,13 @@ def distill(
         f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}.\n"
         f"Next: pocketrec export --run {out} --data {data} --target laptop-x86_64 --out BUNDLES"
     )
-    typer.echo(json.dumps(figures) if as_json else sentence)
+    _print(figures, sentence, as_json=as_json)
+
+
+def _print(figures: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    from edge_runtime.terminal.console import Console, print_json
+
+    if as_json:
+        print_json(figures)
+    else:
+        Console(soft_wrap=True).print(sentence)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
+
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.progress import progress_bar
 
 
 class EpochProgress:
@@ -15,8 +17,7 @@ class EpochProgress:
         self._console = Console(stderr=True, quiet=not shown)
         self._title = title
         self._max_epochs = max_epochs
-        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._bar = progress_bar(self._console, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
         self._task = self._bar.add_task(title, total=n_steps)
 
     def __enter__(self) -> Self:
@@ -42,6 +43,5 @@ class EpochProgress:
         self._console.print(
             f"{self._title}: epoch {entry['epoch']:3.0f}  loss {entry['loss']:.4f}  "
             f"validation NDCG@10 {entry['valid_ndcg@10']:.4f}  best {best:.4f}  {entry['seconds']:.1f} s{mark}",
-            highlight=False,
             soft_wrap=True,
         )

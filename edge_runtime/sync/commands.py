@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from edge_runtime.sync.apply import SyncReport
     from edge_runtime.sync.transport import HttpTransport
+    from edge_runtime.terminal.console import Console
 
 _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -31,15 +30,14 @@ def sync(
 
     Example: pocketrec sync http://127.0.0.1:8000 --into device
     """
-    from rich.console import Console
-
     from edge_runtime.sync.apply import apply
     from edge_runtime.sync.fetch import Source
     from edge_runtime.sync.trial import self_test
+    from edge_runtime.terminal.console import Console
 
     _check_arguments(into, target)
     transport = _transport(url)
-    complaints = Console(stderr=True, highlight=False)
+    complaints = Console(stderr=True)
     if not transport.is_protected:
         complaints.print("note: plain http: anybody on the way could exchange the release. Use https.", style="yellow")
     with _Bar(complaints) as progress:
@@ -77,11 +75,12 @@ class _Bar:
     """A progress bar on stderr that appears with the first byte, and only where a person looks."""
 
     def __init__(self, console: "Console") -> None:
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-        columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("fetch", total=None, visible=False)
+        from edge_runtime.terminal.progress import progress_bar
+
+        self._progress = progress_bar(console, BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+        self._task = self._progress.add_task("fetching", total=None, visible=False)
 
     def __enter__(self) -> "_Bar":
         self._progress.start()
@@ -95,13 +94,14 @@ class _Bar:
 
 
 def _print(report: "SyncReport", *, as_json: bool) -> None:
-    if as_json:
-        import msgspec
+    from edge_runtime.terminal.console import Console, print_json
 
-        typer.echo(msgspec.json.encode(report, enc_hook=str).decode())
+    if as_json:
+        print_json(report)
         return
-    typer.echo(_sentence(report))
-    typer.echo(f"{report.bundle}")
+    console = Console(soft_wrap=True)
+    console.print(_sentence(report))
+    console.print(f"{report.bundle}")
 
 
 def _sentence(report: "SyncReport") -> str:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from edge_runtime.recommender import EngineStatus, Recommendation, Recommender
-from edge_runtime.terminal.words import about, plain
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.plain import about, plain
 
 if TYPE_CHECKING:
     from edge_runtime.reasons.writer import Reason
@@ -103,7 +103,7 @@ def show(answer: Answer, console: Console) -> None:
         told = answer.reasons[index].text if answer.reasons else answer.facts[index]
         table.add_row(str(item.rank), Text(plain(item.item_id)), Text(plain(item.title)), Text(plain(told)))
     console.print(table)
-    console.print(f"[dim]{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms[/]")
+    console.print(f"{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms", style="dim")
     for note in dict.fromkeys(reason.note for reason in answer.reasons if reason.note):
         console.print(Text(f"reasons from the template: {note}", style="dim"))
     for refusal in answer.engine.fallbacks:

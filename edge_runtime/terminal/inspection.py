@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge_runtime.bundle.folder import BundleFolder, open_folder
 from edge_runtime.bundle.manifest import File, Manifest
@@ -12,6 +12,7 @@ from edge_runtime.bundle.pictures import Pictures
 from edge_runtime.contents import Contents, current_folder, open_contents
 from edge_runtime.engines.ladder import Refusal, SelfTest
 from edge_runtime.errors import BundleError
+from edge_runtime.terminal.console import Console
 
 KIB = 1024
 
@@ -95,7 +96,7 @@ def show(found: Inspection, console: Console) -> None:
     """Print the inspection for people."""
     manifest = found.manifest
     sizes = manifest.catalogue
-    console.print(f"{manifest.name}, release {manifest.release}, for {manifest.target}", style="bold", markup=False)
+    console.print(f"{manifest.name}, release {manifest.release}, for {manifest.target}", style="bold")
     console.print(f"made {manifest.created}, schema {manifest.schema}, needs runtime {manifest.minimum_runtime}")
     tiers = ", ".join(f"{tier.n_items:,} items with {tier.n_codes} codes" for tier in sizes.tiers)
     console.print(f"{sizes.n_items:,} items, {sizes.dim} dimensions: {tiers}\n")
@@ -106,8 +107,7 @@ def show(found: Inspection, console: Console) -> None:
     for title, entries in (("provenance", manifest.provenance), ("licences", dict.fromkeys(manifest.licences, ""))):
         if entries:
             lines = "; ".join(f"{key}: {value}" if value else key for key, value in entries.items())
-            console.print(f"[dim]{title}[/] ", end="")
-            console.print(lines, markup=False, highlight=False)
+            console.print(Text.assemble((title, "dim"), " ", lines))
 
 
 def _damaged(folder: BundleFolder) -> dict[str, str]:
@@ -151,7 +151,7 @@ def _files_table(found: Inspection) -> Table:
     table.add_column("digest")
     total = found.manifest.bundle_bytes
     for entry in found.manifest.files:
-        state = "[bold red]damaged[/]" if entry.name in found.damage else "[green]ok[/]"
+        state = Text("damaged", "bold red") if entry.name in found.damage else Text("ok", "green")
         table.add_row(entry.role, entry.name, f"{entry.bytes:,}", f"{entry.bytes / max(total, 1):.1%}", state)
     table.add_section()
     table.add_row("ranking part", _ranking_files(found.manifest), f"{found.manifest.ranking_bytes:,}", "", "")
@@ -169,9 +169,9 @@ def _show_budgets(manifest: Manifest, console: Console) -> None:
     used = {"ranking_bytes": manifest.ranking_bytes, "bundle_bytes": manifest.bundle_bytes}
     for name, limit in manifest.budgets.items():
         if name in used:
-            verdict = "[green]within[/]" if used[name] <= limit else "[bold red]over[/]"
-            what = name.removesuffix("_bytes")
-            console.print(f"{what}: {used[name] / KIB:,.1f} KiB, {verdict} its budget of {limit / KIB:,.1f} KiB")
+            verdict = ("within", "green") if used[name] <= limit else ("over", "bold red")
+            start = f"{name.removesuffix('_bytes')}: {used[name] / KIB:,.1f} KiB, "
+            console.print(Text.assemble(start, verdict, f" its budget of {limit / KIB:,.1f} KiB"))
     console.print()
 
 
@@ -185,8 +185,9 @@ def _engines_table(verdicts: tuple[Verdict, ...]) -> Table:
     return table
 
 
-def _outcome(verdict: Verdict) -> str:
+def _outcome(verdict: Verdict) -> Text:
     if verdict.self_test is None:
-        return f"[yellow]refused[/]: {verdict.refusal}"
+        return Text.assemble(("refused", "yellow"), f": {verdict.refusal}")
     test = verdict.self_test
-    return f"[green]passed[/]: state error {test.state_error:.1g}, top-10 overlap {test.overlap:.3f}"
+    agreement = f": state error {test.state_error:.1g}, top-10 overlap {test.overlap:.3f}"
+    return Text.assemble(("passed", "green"), agreement)

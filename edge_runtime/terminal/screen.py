@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from edge_runtime.recommender import EngineStatus, Recommendation
 from edge_runtime.state.history import Event
-from edge_runtime.terminal.words import plain
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.plain import plain
 
 WIDEST = 110
 VERBS: Mapping[str, str] = {

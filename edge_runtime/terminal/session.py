@@ -13,9 +13,9 @@ from rich.text import Text
 from edge_runtime.errors import PocketRecError
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.state.history import DISLIKE, Event
+from edge_runtime.terminal.plain import about
 from edge_runtime.terminal.prompt import Lines
 from edge_runtime.terminal.screen import VERBS, Line, Screen, done_sign, movement
-from edge_runtime.terminal.words import about
 from edge_runtime.variety import Variety, checked_variety
 
 N_LISTED = 10

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from edge_runtime import Recommender
 from edge_runtime.bundle.items import Field, Items, dump_items
+from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.screen import Screen, ago, movement
 from edge_runtime.terminal.session import Session
 from tests.tiny_bundle import make_tiny_bundle
@@ -44,7 +44,7 @@ class Visit:
 
     def type(self, *lines: str | type[BaseException]) -> str:
         screen = io.StringIO()
-        console = Console(file=screen, width=100, highlight=False)
+        console = Console(file=screen, width=100)
         Session(self.recommender, Typed(lines), Screen(console), Path("state.sqlite")).run()
         return screen.getvalue()
 

@@ -46,6 +46,7 @@ def import_(
 
     Example: pocketrec import movielens ml-1m --out data/movielens
     """
+    from edge_runtime.terminal.console import Console
     from train.data.folder import read_folder
     from train.data.importers import import_amazon, import_movielens
     from train.data.summary import summarize
@@ -56,7 +57,7 @@ def import_(
         case Layout.AMAZON:
             imported = import_amazon(source, out, k=k_core)
     if not as_json:
-        typer.echo(str(imported))
+        Console(soft_wrap=True).print(str(imported))
     _show(summarize(read_folder(out)), as_json=as_json)
 
 
@@ -89,37 +90,36 @@ def check(
 
 
 def _print_problems(error: str, findings: "Findings") -> None:
-    import msgspec
+    from edge_runtime.terminal.console import print_json
 
     problems = [
         {"file": p.file, "kind": p.kind, "unit": p.unit, "rows": p.rows, "count": p.count, "message": p.message}
         for p in findings.problems
     ]
-    answer = {"ok": False, "error": error, "problems": problems, "warnings": findings.warnings}
-    typer.echo(msgspec.json.encode(answer).decode())
+    print_json({"ok": False, "error": error, "problems": problems, "warnings": findings.warnings})
 
 
 def _show(summary: "Summary", *, as_json: bool) -> None:
     import msgspec
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from edge_runtime.terminal.console import Console, print_json
+
     if as_json:
-        typer.echo(msgspec.json.encode({"ok": True} | msgspec.to_builtins(summary)).decode())
+        print_json({"ok": True} | msgspec.to_builtins(summary))
         return
-    table = Table(title=Text(summary.name), title_justify="left", show_header=False, box=None)
+    table = Table(title=summary.name, title_justify="left", show_header=False, box=None)
     for label, value in _lines(summary):
-        table.add_row(label, Text(value))
-    console = Console(soft_wrap=True, highlight=False)
+        table.add_row(label, value)
+    console = Console(soft_wrap=True)
     console.print(table)
     for kind, count in summary.kept_out.items():
-        console.print(f"left out: {count:,} x {kind}", markup=False)
+        console.print(f"left out: {count:,} x {kind}")
     for kind, count in summary.skipped.items():
-        console.print(f"skipped: {count:,} x {kind}", markup=False)
+        console.print(f"skipped: {count:,} x {kind}")
     for warning in summary.warnings:
-        console.print("[yellow]warning:[/]", end=" ")
-        console.print(warning, markup=False)
+        console.print(Text.assemble(("warning: ", "yellow"), warning))
 
 
 def _lines(summary: "Summary") -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """``pocketrec evaluate``: measures a run, the floors, or a whole suite of trainings. Parse, make one call, print."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,9 +111,9 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _headline(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from edge_runtime.terminal.console import Console, print_json
     from train.evaluation.modes import load_run
     from train.evaluation.ranking import summary
     from train.ranker import rank_split
@@ -123,7 +122,7 @@ def _headline(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
     figures = summary(rank_split(loaded.model, loaded.derived.split.test))
     if as_json:
         about = {"run": str(run), "data": str(dataset.path), "n_items": len(dataset.catalogue)}
-        typer.echo(json.dumps(figures | about))
+        print_json(figures | about)
         return
     title = f"{run}: {figures['n_users']:,} users, {len(dataset.catalogue):,} items, whole catalogue"
     table = Table("metric", title=title)
@@ -140,30 +139,33 @@ def _headline(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
 
 
 def _scenarios(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
+    from edge_runtime.terminal.console import print_json
     from train.evaluation.modes import scenario_figures
 
     figures = scenario_figures(run, dataset)
     if as_json:
-        typer.echo(json.dumps({"run": str(run), "figures": figures}))
+        print_json({"run": str(run), "figures": figures})
     else:
         _print_sections(str(run), figures)
 
 
 def _floors(dataset: "Dataset", *, as_json: bool) -> None:
+    from edge_runtime.terminal.console import print_json
     from train.evaluation.modes import floors
     from train.evaluation.plan import Plan
 
     found = floors(dataset, Plan())
     if as_json:
-        typer.echo(json.dumps({"data": str(dataset.path), "floors": found}))
+        print_json({"data": str(dataset.path), "floors": found})
         return
     for name, figures in found.items():
         _print_sections(f"floor: {name}", figures)
 
 
 def _print_sections(title: str, figures: "Figures") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from edge_runtime.terminal.console import Console
 
     table = Table("section", "figure", title=title)
     table.add_column("value", justify="right")
@@ -175,31 +177,30 @@ def _print_sections(title: str, figures: "Figures") -> None:
 
 
 def _checks(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
-    import msgspec
-
+    from edge_runtime.terminal.console import Console, print_json
     from train.evaluation.modes import sceptic_verdicts
 
     verdicts = sceptic_verdicts(run, dataset)
     if as_json:
-        typer.echo(json.dumps({"run": str(run), "checks": msgspec.to_builtins(verdicts)}))
+        print_json({"run": str(run), "checks": verdicts})
     else:
+        console = Console(soft_wrap=True)
         for verdict in verdicts:
-            typer.echo(f"{'passed' if verdict.passed else 'FAILED'}: {verdict.name}: {verdict.sentence}")
+            console.print(f"{'passed' if verdict.passed else 'FAILED'}: {verdict.name}: {verdict.sentence}")
     if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(1)
 
 
 def _front(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
-    import msgspec
-    from rich.console import Console
     from rich.table import Table
 
+    from edge_runtime.terminal.console import Console, print_json
     from edge_runtime.variety import varied_places
     from train.evaluation.modes import diversity_front
 
     points = diversity_front(run, dataset, varied_places)
     if as_json:
-        typer.echo(json.dumps({"run": str(run), "front": msgspec.to_builtins(points)}))
+        print_json({"run": str(run), "front": points})
         return
     table = Table(title=f"{run}: the best hundred, re-ranked by the device's knob")
     for name in ("knob", *points[0].figures):
@@ -220,8 +221,8 @@ def _run_suite(
     as_json: bool,
 ) -> None:
     import msgspec
-    from rich.console import Console
 
+    from edge_runtime.terminal.console import Console, print_json
     from train.evaluation.origin import Origin
     from train.evaluation.suite_print import printed
     from train.evaluation.suite_run import run_suite
@@ -241,7 +242,7 @@ def _run_suite(
     origin = Origin.of_this_process()
     table = run_suite(name, dataset, out, chosen, only=only, budget_s=budget, origin=origin)
     if as_json:
-        typer.echo(json.dumps({"command": origin.command} | msgspec.to_builtins(table), indent=1))
+        print_json({"command": origin.command} | msgspec.to_builtins(table), indent=1)
         return
     console = Console()
     for one in printed(table):

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-from rich.markup import escape
 from rich.table import Table
 
 from train.choices import PLUGINS
@@ -151,7 +150,7 @@ def _new_items(table: SuiteTable) -> Table:
             among, whole = (sections.get(section, {}).get("recall@10") for section in (AMONG_NEW, NEW_ITEM))
             times = among / most_popular if among is not None and most_popular else None
             shown.add_row(
-                escape(label),
+                label,
                 *(
                     EMPTY if value is None else f"{value:.{digits}f}"
                     for value, digits in ((among, 4), (times, 2), (whole, 4))
@@ -188,9 +187,7 @@ def _columns(table: Table, names: Sequence[str]) -> None:
 
 
 def _label(row: SuiteRow) -> str:
-    split = "" if row.split == "standard" else f" [{row.split}]"
-    # A bracket would be read as a style.
-    return f"{row.label}{split}".replace("[", "\\[")
+    return row.label if row.split == "standard" else f"{row.label} [{row.split}]"
 
 
 def _value(value: Spread | None) -> str:

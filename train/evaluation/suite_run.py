@@ -8,10 +8,10 @@ from pathlib import Path
 from time import perf_counter
 
 import msgspec
-from rich.console import Console
 
 from edge_runtime.errors import BusyError, RunError
 from edge_runtime.lock import locked
+from edge_runtime.terminal.console import Console
 from train.choices import SuiteName
 from train.data.dataset import Dataset
 from train.evaluation.cells import Cell, CellResult, read_cell, run_cell
@@ -80,14 +80,14 @@ def run_suite(
         if cell.name in done:
             continue
         if budget_s is not None and clock() - start >= budget_s:
-            console.print(f"The time is spent; {len(cells) - len(done)} cell(s) are not done.", highlight=False)
+            console.print(f"The time is spent; {len(cells) - len(done)} cell(s) are not done.")
             break
         left = time_left(cells, done, out_dir)
-        console.print(f"{len(done)} of {len(cells)} done. Left: {left.sentence()}. Now: {cell.name}", highlight=False)
+        console.print(f"{len(done)} of {len(cells)} done. Left: {left.sentence()}. Now: {cell.name}")
         try:
             done[cell.name] = _run_alone(cell, dataset, out_dir / cell.name, origin)
         except BusyError as error:
-            console.print(f"{error} Going on with the next.", highlight=False)
+            console.print(f"{error} Going on with the next.")
     return suite_table(name, dataset, out_dir, options)
 
 

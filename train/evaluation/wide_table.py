@@ -5,8 +5,9 @@ A file or a pipe has no width, so there a table is as wide as it needs.
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
 from rich.table import Column, Table
+
+from edge_runtime.terminal.console import Console
 
 # Cells of a table stand three characters apart: a space, a line, a space.
 _BETWEEN = 3

@@ -8,9 +8,10 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.progress import progress_bar
 from train.items.blocks import Block, Extractor, Places, T, Things
 from train.items.cache import features_key, keep_features, read_features
 from train.items.features import Features
@@ -80,9 +81,8 @@ def _fill(
 ) -> None:
     """Write blocks to where they belong, and show on stderr how far that is."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
     start = perf_counter()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar(console, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task(f"features ({name})", total=len(places.rows))
         for block in blocks:
             rows, tokens = places.rows[block.which], places.tokens[block.which]
@@ -91,6 +91,4 @@ def _fill(
             bar.advance(task, len(block.which))
     seconds = perf_counter() - start
     if seconds > _WORTH_A_LINE_S:
-        console.print(
-            f"features ({name}): {len(places.rows):,} described, {seconds:.1f} s", markup=False, soft_wrap=True
-        )
+        console.print(f"features ({name}): {len(places.rows):,} described, {seconds:.1f} s", soft_wrap=True)

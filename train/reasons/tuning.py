@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.progress import progress_bar
 from train.reasons.batches import Encoded, batch_plan, collate
 from train.runs import RunFolder
 
@@ -59,7 +60,7 @@ def tune(
     model.train()
     console = Console(stderr=True, quiet=not shown)
     started = time.monotonic()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar(console, BarColumn(), TaskProgressColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(f"writer: {stage.name}", total=stage.n_steps, completed=len(losses))
         for step in range(len(losses), stage.n_steps):
             batch = [examples[index] for index in plan[step]]
@@ -71,7 +72,6 @@ def tune(
     console.print(
         f"writer: {stage.name}  {stage.n_steps} steps  loss {sum(recent) / max(1, len(recent)):.3f}  "
         f"{time.monotonic() - started:.1f} s",
-        highlight=False,
     )
     return losses
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rich.console import Console
 
 from edge_runtime.errors import RunError
 from edge_runtime.lock import locked
+from edge_runtime.terminal.console import Console
 from tests.train.tiny_data import tiny_dataset
 from train import recipes
 from train.data.dataset import Dataset

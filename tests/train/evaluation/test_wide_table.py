@@ -3,9 +3,9 @@
 import io
 
 import pytest
-from rich.console import Console
 from rich.table import Table
 
+from edge_runtime.terminal.console import Console
 from train.evaluation.wide_table import print_wide
 
 NAMES = ("NDCG@10", "Recall@5", "vs alone")
@@ -22,7 +22,7 @@ def table_of(label: str) -> Table:
 
 
 def shown(label: str, width: int, *, terminal: bool) -> list[str]:
-    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color=False)
     print_wide(console, table_of(label))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
@@ -60,7 +60,7 @@ def test_in_a_wide_terminal_and_in_a_file_a_table_stays_whole() -> None:
 
 
 def test_a_caption_stands_once_below_all_pieces() -> None:
-    console = Console(file=io.StringIO(), width=60, color_system=None, force_terminal=True)
+    console = Console(file=io.StringIO(), width=60, color=False, force_terminal=True)
     table = Table("variant", *NAMES, caption="What is not here.")
     table.add_row("sage", *ROW)
 
@@ -73,7 +73,7 @@ def test_a_caption_stands_once_below_all_pieces() -> None:
 
 
 def test_a_table_of_one_column_is_printed_too() -> None:
-    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console = Console(file=io.StringIO(), width=80, color=False)
     table = Table("only")
     table.add_row("this")
 

@@ -1,0 +1,73 @@
+"""Whatever is printed, however it is built, is text."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.progress import BarColumn
+from rich.table import Table
+from rich.text import Text
+
+from edge_runtime.terminal.console import Console, print_error, print_json
+from edge_runtime.terminal.progress import progress_bar
+
+HOSTILE = "[/x] [bold]b[/] :heart: \x1b[2J \x9b31m."
+SHOWN = "[/x] [bold]b[/] :heart:  [2J  31m."
+
+
+def table() -> Table:
+    found = Table(HOSTILE, title=HOSTILE, caption=HOSTILE)
+    found.add_row(HOSTILE)
+    return found
+
+
+@pytest.mark.parametrize("what", [HOSTILE, Text(HOSTILE)])
+def test_a_line_is_shown_as_it_is_written(what: str | Text) -> None:
+    screen = io.StringIO()
+
+    Console(file=screen, width=100).print(what)
+
+    assert screen.getvalue().rstrip("\n") == SHOWN
+
+
+@pytest.mark.parametrize("force_terminal", [True, False])
+def test_every_part_of_a_table_is_shown_as_it_is_written(force_terminal: bool) -> None:
+    screen = io.StringIO()
+
+    Console(file=screen, width=100, color=False, force_terminal=force_terminal).print(table())
+
+    assert screen.getvalue().count(SHOWN) == 4
+    assert "\x1b" not in screen.getvalue()
+
+
+def test_styles_still_reach_a_terminal() -> None:
+    screen = io.StringIO()
+
+    Console(file=screen, width=100, force_terminal=True).print(Text("warning", style="bold"))
+
+    assert "\x1b[1m" in screen.getvalue()
+
+
+def test_the_description_of_a_bar_is_shown_as_it_is_written() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=100, color=False, force_terminal=True)
+
+    with progress_bar(console, BarColumn()) as bar:
+        bar.add_task("[/x] models/[a]", total=1)
+
+    assert "[/x] models/[a]" in screen.getvalue()
+
+
+def test_an_error_is_one_red_word_and_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error("a[/b].csv: found '\x1b'\n  and more")
+
+    said = capsys.readouterr()
+    assert said.err == "error: a[/b].csv: found ' '\n  and more\n"
+    assert said.out == ""
+
+
+def test_json_is_printed_whatever_bytes_a_path_has(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"path": Path("b\udcff"), "title": "Чай", "loss": float("nan")})
+
+    assert json.loads(capsys.readouterr().out) == {"path": "b?", "title": "Чай", "loss": None}

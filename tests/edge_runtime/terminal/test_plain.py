@@ -1,0 +1,45 @@
+"""Text from data is shown as it is written, and cannot steer a terminal."""
+
+import pytest
+
+from edge_runtime.terminal.plain import about, plain, plain_lines
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jgone", " [2Jgone"),
+        ("\x1b]0;window\x07", " ]0;window "),
+        ("\x9b31mred", " 31mred"),
+        ("one\r\ntwo\u2028three", "one  two three"),
+        ("a\u202eb\u061cc\u2066d\ufeff", "a b c d "),
+        ("half \ud83d of a pair", "half \ufffd of a pair"),
+        ("tab\there", "tab here"),
+    ],
+)
+def test_what_steers_a_terminal_or_hides_text_is_replaced(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Crème brûlée №5, 50\u00a0ml",
+        "نمی\u200cشود",  # the joiner is part of the Persian spelling
+        "👩\u200d🚀",
+        "क्\u200dष",
+        "❤\ufe0f",
+        "[/x] [bold]:heart:",
+        "\ue000 \U000323b0",  # private use, and a letter newer than Python 3.11
+    ],
+)
+def test_what_is_only_unusual_stays(text: str) -> None:
+    assert plain(text) == text
+
+
+def test_a_text_of_several_lines_keeps_them() -> None:
+    assert plain_lines("first\n\x1bsecond\r\n") == "first\n second \n"
+
+
+def test_facts_are_told_on_one_line() -> None:
+    assert about({"categories": ["Bath", "Soap"], "brand": ["A\nB"]}) == "A B, Soap"
