@@ -135,7 +135,10 @@ class Recommender:
 
     def close(self) -> None:
         """Stop the language model and give the state file back; nothing is pending, so nothing can be lost."""
+        if self._explainer is not None:
+            self._explainer.close()  # an explanation under way ends now, from the template
         with self._explaining, self._lock:
+            self._language_model = False
             if self._explainer is not None:
                 self._explainer.close()
             self._history.close()

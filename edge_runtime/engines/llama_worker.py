@@ -1,15 +1,19 @@
 """The worker process that holds the language model: where llama.cpp aborts, it must not take the app along.
 
 Run as ``python -m edge_runtime.engines.llama_worker MODEL CONTEXT``. Says first ``{}`` or ``{"refused": why}``, then
-answers each line ``{"prompt", "choices", "seed"}`` with ``{"text", "n_tokens"}`` or ``{"error": why}``, until its
-input ends.
+answers each line ``{"id", "prompt", "choices", "seed"}`` with ``{"id", "text", "n_tokens"}`` or
+``{"id", "error": why}``. When its input ends, the app is gone or wants no more: it ends at once, whatever llama.cpp
+is computing.
 """
 
 import ctypes
 import json
 import os
+import queue
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, Final
@@ -18,6 +22,7 @@ from edge_runtime.reasons.grammar import common_length, grammar
 
 TEMPERATURE: Final = 0.8
 SMALL_MODEL_BYTES: Final = 64 << 20
+_PR_SET_PDEATHSIG: Final = 1
 
 _NO_LIBRARY = (
     "llama-cpp-python is not installed. Install it with `pip install 'pocketrec[llm]'`; reasons come from the template "
@@ -136,8 +141,8 @@ def answer(model: Model, line: bytes) -> dict[str, object]:
     try:
         text, n_tokens = model.choose(request["prompt"], request["choices"], request["seed"])
     except RefusedError as refused:
-        return {"error": str(refused)}
-    return {"text": text, "n_tokens": n_tokens}
+        return {"id": request["id"], "error": str(refused)}
+    return {"id": request["id"], "text": text, "n_tokens": n_tokens}
 
 
 def load(path: Path, context: int) -> Model:
@@ -161,14 +166,30 @@ def main() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    requests = _requests(sys.stdin.buffer)
     try:
         model = load(Path(sys.argv[1]), int(sys.argv[2]))
     except RefusedError as refused:
         _reply(replies, {"refused": str(refused)})
         return
     _reply(replies, {})
-    for line in sys.stdin.buffer:
+    for line in requests:
         _reply(replies, answer(model, line))
+
+
+def _requests(stream: BinaryIO) -> Iterator[bytes]:
+    """Return the lines of ``stream`` as they come; this process ends where they do, even while a model is loaded."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    if sys.platform == "linux":  # a stopped process reads no end of its input; the kernel ends it with the app
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return iter(lines.get, None)
 
 
 def _reply(replies: BinaryIO, message: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """What an app sees: observe, recommend, explain, search, forget."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -221,6 +222,19 @@ def test_a_language_model_that_is_not_wanted_is_not_even_read(tmp_path: Path) ->
         Recommender.open(folder)
     with Recommender.open(folder, language_model=False) as recommender:
         assert recommender.explain("item-2").source == "template"
+
+
+def test_a_recommender_that_was_closed_starts_no_language_model(tmp_path: Path) -> None:
+    folder = tmp_path / "b"
+    make_tiny_bundle(folder, extra={"reasons.gguf": ("language_model", b"weights")})
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["language_model"] = {"file": "reasons.gguf", "context": 512, "prompt": "facts-v1"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    recommender = Recommender.open(folder)
+
+    recommender.close()
+
+    assert recommender.explain("item-2", history=["item-3"]).note is None
 
 
 def test_a_pipe_in_place_of_a_file_is_refused_and_does_not_block(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import json, sys
 print("{}", flush=True)
 for line in sys.stdin:
     request = json.loads(line)
-    print(json.dumps({"text": request["choices"][0], "n_tokens": 1}), flush=True)
+    print(json.dumps({"id": request["id"], "text": request["choices"][0], "n_tokens": 1}), flush=True)
 """
 # Obeys every prompt but "sleep".
 SLEEPY = OBEDIENT.replace(
@@ -167,13 +167,15 @@ def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
     assert writer.process_id is None
 
 
-def test_a_writer_that_was_closed_starts_again_when_asked() -> None:
+def test_a_writer_that_was_closed_starts_no_worker() -> None:
     with a_writer(OBEDIENT) as writer:
         writer.write("x", CHOICES, 0)
         writer.close()
         writer.close()
 
-        assert writer.write("x", CHOICES, 0) == CHOICES[0]
+        with pytest.raises(WriterError, match="was closed"):
+            writer.write("x", CHOICES, 0)
+        assert writer.process_id is None
 
 
 def test_several_threads_may_ask() -> None:

@@ -112,9 +112,10 @@ def test_words_that_look_like_control_tokens_stay_words(model: Model) -> None:
 
 
 def test_a_request_that_is_refused_gets_an_answer(model: Model) -> None:
-    refused = answer(model, b'{"prompt": "' + b"word " * 600 + b'", "choices": ["a", "b"], "seed": 1}')
+    refused = answer(model, b'{"id": 7, "prompt": "' + b"word " * 600 + b'", "choices": ["a", "b"], "seed": 1}')
 
     assert "512 tokens" in str(refused["error"])
+    assert refused["id"] == 7
 
 
 @pytest.mark.parametrize("data", [b"", b"GGUF", b"not a model" * 100])
