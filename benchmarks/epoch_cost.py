@@ -24,6 +24,7 @@ import torch
 from rich.progress import track
 from rich.table import Table
 
+from edge_runtime import child
 from edge_runtime.terminal.console import Console
 from train.batches import RandomBatches, TrainingSequences, training_batch
 from train.choices import PLUGINS, BackboneName
@@ -103,7 +104,8 @@ def measured(data: Path, configs: Mapping[str, TrainConfig], n_steps: int) -> tu
     for name, config in configs.items():
         ours, theirs = context.Pipe()
         workers.append(context.Process(target=_work, args=(theirs, data, config), daemon=True))
-        workers[-1].start()
+        with child.as_environment():
+            workers[-1].start()
         theirs.close()
         pipes[name] = ours
     (n_users,) = {int(pipe.recv()) for pipe in pipes.values()}

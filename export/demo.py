@@ -9,13 +9,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from edge_runtime import child
 from edge_runtime.errors import PocketRecError
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
@@ -47,9 +47,10 @@ def demo(
     print_figures(figures, out)
     if not no_serve:
         # The server takes over this process, so that Ctrl-C and exit codes are its own.
-        command = ["serve", str(out / "bundles"), "--host", host, "--port", str(port)]
+        command = _pocketrec("serve", out / "bundles", "--host", host, "--port", str(port))
         sys.stdout.flush()
-        os.execv(sys.executable, _pocketrec(command))  # noqa: S606 - our own command, no shell
+        os.chdir(child.FOLDER)
+        os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
 
 
 @dataclass
@@ -68,7 +69,13 @@ class Steps:
         words = [str(argument) for argument in arguments]
         print(f"$ pocketrec {' '.join(words)}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
         start = time.perf_counter()
-        with subprocess.Popen(_pocketrec([*words, "--json"]), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        with subprocess.Popen(  # noqa: S603 - our own command
+            _pocketrec(*arguments, "--json"),
+            cwd=child.FOLDER,
+            env=child.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
             try:
                 printed = process.stdout.read() if process.stdout is not None else ""
                 # wait4 instead of wait: it alone gives this one child's peak memory.
@@ -119,8 +126,9 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
     return figures
 
 
-def _pocketrec(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "edge_runtime", *arguments]
+def _pocketrec(*arguments: str | Path) -> list[str]:
+    """Return one of our commands; it works in another folder, so its paths are made absolute."""
+    return child.command("edge_runtime", *(one.absolute() if isinstance(one, Path) else one for one in arguments))
 
 
 def _plain(name: str) -> str:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from edge_runtime import child
 from edge_runtime.errors import EngineError
 from export.encoder_onnx import OUTPUT, example_inputs
 from export.quantize import QuantizedEncoder, quantize_encoder
@@ -82,10 +83,16 @@ def export_tflite_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_r
 
 def _run(folder: Path) -> None:
     """Convert in a process of its own."""
-    command = [sys.executable, "-m", "export.encoder_tflite", str(folder)]
     try:
         done = subprocess.run(  # noqa: S603 - this very module, run by this very interpreter
-            command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+            child.command("export.encoder_tflite", folder.absolute()),
+            cwd=child.FOLDER,
+            env=child.environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise EngineError(

@@ -9,7 +9,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -17,10 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from edge_runtime import child
 from edge_runtime.errors import BundleError
 from edge_runtime.reasons.writer import WriterError
 
-WORKER: Final = (sys.executable, "-m", "edge_runtime.engines.llama_worker")
+WORKER: Final = tuple(child.command("edge_runtime.engines.llama_worker"))
 MAX_FAILURES: Final = 2
 MAX_ANSWER_BYTES: Final = 1 << 20
 _END_TIMEOUT_S: Final = 5.0
@@ -115,7 +115,7 @@ class LlamaWriter:
         except (BundleError, OSError) as error:
             self._refusal = f"the language model is not used: {error}"
             raise WriterError(self._refusal) from error
-        worker = _Worker([*self._command, str(model), str(self._context)])
+        worker = _Worker([*self._command, str(model.absolute()), str(self._context)])
         self._keep(worker)
         try:
             greeting = worker.receive(self._start_timeout_s)
@@ -243,6 +243,8 @@ def _run(
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module, and paths from the caller
             command,
+            cwd=child.FOLDER,
+            env=child.environment(),
             bufsize=0,  # a buffer has a lock, which a fork may leave locked
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-# Whichever git a person has; --exclude=* leaves tags out, so that the commit itself is told.
-_GIT = ("git", "-C")
-_DESCRIBE = ("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+from edge_runtime import child
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+# Named outright, so that git looks for no repository: what another one's configuration says may be a command to run.
+# --exclude=* leaves tags out, so that the commit itself is told.
+_DESCRIBE = (
+    "git", f"--git-dir={_CHECKOUT / '.git'}", f"--work-tree={_CHECKOUT}", "-c", "core.fsmonitor=false",
+    "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,12 @@ class Origin:
 
 def commit() -> str | None:
     """Return the commit of this checkout, ``-dirty`` behind it where files were changed, or None outside of one."""
+    if not (_CHECKOUT / ".git").exists():
+        return None
+    own = {name: value for name, value in child.environment().items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
-            [*_GIT, str(Path(__file__).parent), *_DESCRIBE], capture_output=True, text=True, timeout=30, check=True
+            _DESCRIBE, cwd=child.FOLDER, env=own, capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
