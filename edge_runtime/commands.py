@@ -62,10 +62,7 @@ def recommend(
     with Recommender.open(bundle, language_model=explain) as recommender:
         known, unknown = _split(recommender, history or [])
         if unknown and not known:
-            raise UnknownItemError(
-                "nothing of the history is in the catalogue. "
-                + " ".join(f"{one!r}: unknown.{recommender.hint(one)}" for one in unknown)
-            )
+            raise UnknownItemError(f"nothing of the history is in the catalogue. {answer.named(recommender, unknown)}")
         found = answer.ask(recommender, known, unknown, k=k, variety=variety, explain=explain)
     if as_json:
         print_json(answer.as_json(found), indent=2)

@@ -1,4 +1,4 @@
-"""Finds items by the words of their titles and facts, and ids by what was probably meant."""
+"""Finds items by the words of their titles and facts."""
 
 import difflib
 import heapq
@@ -69,16 +69,6 @@ class Finder:
         for near in difflib.get_close_matches(word, self._words, n=3, cutoff=_NEAR):
             found |= self._weights[near]
         return found
-
-
-def nearest_ids(item_id: str, items: Items, limit: int = 3) -> list[int]:
-    """Return the rows of the items whose id, or whose title, is spelled most like ``item_id``."""
-    lower = item_id.lower()
-    by_id = difflib.get_close_matches(lower, [known.lower() for known in items.item_id], n=limit, cutoff=_NEAR)
-    by_title = difflib.get_close_matches(lower, [title.lower() for title in items.title], n=limit, cutoff=_NEAR)
-    rows = [row for row, known in enumerate(items.item_id) if known.lower() in by_id]
-    rows += [row for row, title in enumerate(items.title) if title.lower() in by_title and row not in rows]
-    return rows[:limit]
 
 
 def words_of(text: str) -> list[str]:

@@ -25,8 +25,9 @@ from edge_runtime.contents import Contents, current_folder, open_contents
 from edge_runtime.engines.ladder import Ladder, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
-from edge_runtime.finder import Finder, nearest_ids
+from edge_runtime.finder import Finder
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
+from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.past import Past
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.state.history import Event, History
@@ -97,6 +98,7 @@ class Recommender:
         self._explainer: Explainer | None = None
         self._lock = threading.RLock()
         self._explaining = threading.Lock()  # of its own: a language model takes its time, and lists do not wait
+        self._indexing = threading.Lock()  # of its own, for the same reason
         self._timings: dict[str, float] = {}
 
     @classmethod
@@ -233,11 +235,12 @@ class Recommender:
             return self._explainer.explain(row, past.sequence.tolist(), style)
 
     def search(self, text: str, limit: int = 10) -> list[Recommendation]:
-        """Return the items whose title or facts have these words, best match first; ``score`` is the popularity."""
-        with self._lock, self._timed("search"):
-            if self._finder is None:
-                self._finder = Finder(self.items, self._contents.popularity.levels)
-            rows = self._finder.find(text, limit)
+        """Return the items whose title or facts have these words, best match first; ``score`` is the popularity.
+
+        The first call builds the index of words; other calls than searches do not wait for it.
+        """
+        with self._timed("search"):
+            rows = self._search_index().find(text, limit)
         popular = self._contents.popularity.scores
         return [
             Recommendation(rank, self.items.item_id[row], self.items.title[row], float(popular[row]), row)
@@ -263,7 +266,8 @@ class Recommender:
 
     def hint(self, item_id: str) -> str:
         """Return a sentence that names the items whose id or title is nearest to ``item_id``, or nothing."""
-        near = nearest_ids(item_id, self.items)
+        popular = best_rows(self._contents.popularity.scores, N_COMPARED)
+        near = nearest_items(item_id, (self.items.item_id, self.items.title), self._row_of, popular.tolist())
         named = ", ".join(f"{self.items.item_id[row]!r} ({self.items.title[row]})" for row in near)
         return f" Did you mean {named}?" if near else ""
 
@@ -304,6 +308,12 @@ class Recommender:
             new = self._history.after(self._past.last_id)
             self._past = self._past.and_then(new, self._row_of, max_length)
             return self._past
+
+    def _search_index(self) -> Finder:
+        with self._indexing:
+            if self._finder is None:
+                self._finder = Finder(self.items, self._contents.popularity.levels)
+            return self._finder
 
     def _make_explainer(self) -> "Explainer":
         from edge_runtime.reasons.explain import Explainer

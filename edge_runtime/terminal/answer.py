@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,9 @@ from edge_runtime.terminal.plain import about, plain
 if TYPE_CHECKING:
     from edge_runtime.reasons.writer import Reason
 
+N_NAMED: Final = 5
+"""Of many unknown ids so many are named, each with what was probably meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -24,7 +27,8 @@ class Answer:
         release: of the bundle.
         engine: that answered.
         history: ids that the catalogue knows, oldest first.
-        unknown: ids that it does not, in sentences with a hint each.
+        unknown: ids that it does not.
+        left_out: the same as a sentence for people; empty where all are known.
         variety: that was asked for, from precise, 0, to varied, 1.
         items: the list.
         facts: one line of facts for each item.
@@ -36,7 +40,8 @@ class Answer:
     release: int
     engine: EngineStatus
     history: tuple[str, ...]
-    unknown: dict[str, str]
+    unknown: tuple[str, ...]
+    left_out: str
     variety: float
     items: tuple[Recommendation, ...]
     facts: tuple[str, ...]
@@ -56,13 +61,21 @@ def ask(
         release=recommender.manifest.release,
         engine=recommender.engine,
         history=tuple(known),
-        unknown={item_id: recommender.hint(item_id) for item_id in unknown},
+        unknown=tuple(unknown),
+        left_out=named(recommender, unknown),
         variety=variety,
         items=items,
         facts=tuple(about(recommender.items.facts(item.row)) for item in items),
         reasons=reasons,
         latency_ms=latency_ms,
     )
+
+
+def named(recommender: Recommender, unknown: Sequence[str]) -> str:
+    """Return a sentence for each of the first ids that the catalogue lacks, with what was probably meant."""
+    sentences = [f"{one!r} is not in the catalogue.{recommender.hint(one)}" for one in unknown[:N_NAMED]]
+    n_more = len(unknown) - len(sentences)
+    return " ".join([*sentences, *([f"Nor are {n_more:,} more."] if n_more else [])])
 
 
 def as_json(answer: Answer) -> dict[str, object]:
@@ -83,7 +96,7 @@ def as_json(answer: Answer) -> dict[str, object]:
             "fallbacks": answer.engine.fallbacks,
         },
         "history": answer.history,
-        "unknown": list(answer.unknown),
+        "unknown": answer.unknown,
         "variety": answer.variety,
         "items": items,
         "latency_ms": answer.latency_ms,
@@ -92,8 +105,8 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 def show(answer: Answer, console: Console) -> None:
     """Print the answer for people."""
-    for item_id, hint in answer.unknown.items():
-        console.print(Text(f"{item_id!r} is not in the catalogue and was left out.{hint}", style="yellow"))
+    if answer.unknown:
+        console.print(f"Left out: {answer.left_out}", style="yellow")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("item")

@@ -166,6 +166,16 @@ def test_recommend_refuses_a_history_of_unknown_ids_alone(bundle: Path, capsys: 
     assert "item-3" in said.err
 
 
+def test_of_many_unknown_ids_a_few_are_named(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unknown = ",".join(f"itm-{number}" for number in range(2_000))
+
+    assert pocketrec("recommend", bundle, "--history", unknown) == 1
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("is not in the catalogue") == 5
+    assert "Nor are 1,995 more." in said
+
+
 @pytest.mark.parametrize("history", [(), ("--history", ""), ("--history", " , ")])
 def test_recommend_without_a_history_gives_the_popular(
     bundle: Path, capsys: pytest.CaptureFixture[str], history: tuple[str, ...]

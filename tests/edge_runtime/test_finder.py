@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundle.items import Field, Items
-from edge_runtime.finder import Finder, nearest_ids, words_of
+from edge_runtime.finder import Finder, words_of
 
 ITEMS = Items(
     item_id=["b1", "b2", "b3", "b4", "b5"],
@@ -46,9 +46,3 @@ def test_a_limit_is_kept() -> None:
 
 def test_words_are_compared_without_capitals_and_accents() -> None:
     assert words_of("Crème BRÛLÉE, it's №5") == ["creme", "brulee", "its", "no5"]
-
-
-def test_the_nearest_ids_and_titles_are_named() -> None:
-    assert nearest_ids("B3", ITEMS, 1) == [2]
-    assert nearest_ids("rosewater tonic", ITEMS)[0] == 1
-    assert nearest_ids("zzzzzzzz", ITEMS) == []

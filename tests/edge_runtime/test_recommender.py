@@ -2,8 +2,11 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_runtime import Recommendation, Recommender
@@ -185,6 +188,44 @@ def test_threads_may_share_it(bundle: Path, tmp_path: Path) -> None:
             thread.join()
         assert failures == []
         assert len(recommender.history()) == 30
+
+
+class HeldUp(list[str]):
+    """Titles that are handed out only when the test allows it."""
+
+    def __init__(self, titles: list[str]) -> None:
+        super().__init__(titles)
+        self.asked, self.allowed = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Iterator[str]:
+        self.asked.set()
+        assert self.allowed.wait(30)
+        return super().__iter__()
+
+
+def test_lists_do_not_wait_for_the_search_index(bundle: Path) -> None:
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.contents import open_contents
+    from edge_runtime.state.history import History
+
+    contents = open_contents(open_folder(bundle))
+    titles = HeldUp(contents.items.title)
+    held = replace(contents, items=msgspec.structs.replace(contents.items, title=titles))
+    found: list[Recommendation] = []
+    with Recommender(held, held.ladder(), History.open()) as recommender:
+        searching = threading.Thread(target=lambda: found.extend(recommender.search("rose")))
+        searching.start()
+        assert titles.asked.wait(30)
+
+        recommender.observe("item-3")
+        listed = recommender.recommend(5)
+        still_searching = searching.is_alive()
+        titles.allowed.set()
+        searching.join()
+
+    assert still_searching
+    assert len(listed) == 5
+    assert found
 
 
 def test_a_folder_without_a_bundle_is_told_apart(tmp_path: Path) -> None:
