@@ -14,6 +14,7 @@ PocketRecError
 ├── ParityError                 two engines disagree beyond the stated tolerance
 ├── BusyError                   another process is writing into the same folder
 └── SyncError                   nothing was installed; the device keeps what it has
+    ├── UnprotectedError        plain http to another machine, which nobody asked for
     ├── ServerUnreachableError  no answer, a broken one, or one that never ends: try again later
     └── UpdateRefusedError      what the server offers is stale, forged, damaged or not for this device
 
@@ -86,6 +87,10 @@ class BusyError(PocketRecError):
 
 class SyncError(PocketRecError):
     """A sync installed nothing; the device keeps what it has."""
+
+
+class UnprotectedError(SyncError):
+    """The server would be asked over plain http across a network, and releases are not signed."""
 
 
 class ServerUnreachableError(SyncError):

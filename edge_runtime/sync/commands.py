@@ -21,12 +21,19 @@ def sync(
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Accept a release that is not newer than the installed one.")
     ] = False,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Accept plain http from another machine: anybody on the way can exchange the release."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fetch the newest bundle from a server, check every byte, try it, and switch to it in one step.
 
     A broken download goes on where it ended, files that are here already are not fetched again, and until the last
-    step the bundle in use stays as it is. Every command that takes a bundle takes DIR.
+    step the bundle in use stays as it is. Every command that takes a bundle takes DIR. Releases are not signed yet, so
+    they come over https, or from this very machine.
 
     Example: pocketrec sync http://127.0.0.1:8000 --into device
     """
@@ -36,10 +43,10 @@ def sync(
     from edge_runtime.terminal.console import Console
 
     _check_arguments(into, target)
-    transport = _transport(url)
+    transport = _transport(url, insecure=insecure)
     complaints = Console(stderr=True)
     if not transport.is_protected:
-        complaints.print("note: plain http: anybody on the way could exchange the release. Use https.", style="yellow")
+        complaints.print("note: --insecure: anybody on the way could exchange the release.", style="yellow")
     with _Bar(complaints) as progress:
         report = apply(
             into,
@@ -62,11 +69,11 @@ def _check_arguments(into: Path, target: str) -> None:
         )
 
 
-def _transport(url: str) -> "HttpTransport":
+def _transport(url: str, *, insecure: bool) -> "HttpTransport":
     from edge_runtime.sync.transport import HttpTransport
 
     try:
-        return HttpTransport(url)
+        return HttpTransport(url, insecure=insecure)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
 

@@ -5,6 +5,7 @@ A transport moves bytes and judges none of them. Tests give another one with the
 
 import http.client
 import io
+import ipaddress
 import re
 import socket
 import ssl
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from edge_runtime import __version__
-from edge_runtime.errors import ServerUnreachableError
+from edge_runtime.errors import ServerUnreachableError, UnprotectedError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -66,14 +67,23 @@ class HttpTransport:
 
     Args:
         url: its address, perhaps with a path in front of all others.
+        insecure: accept plain http to another machine: whoever is on the way can exchange the release.
         idle_s: the longest silence of the server, in seconds.
         clock: seconds that only grow.
 
     Raises:
         ValueError: ``url`` is no http or https address.
+        UnprotectedError: it is plain http to another machine, and not ``insecure``.
     """
 
-    def __init__(self, url: str, *, idle_s: float = IDLE_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        insecure: bool = False,
+        idle_s: float = IDLE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"found {url!r}, expected an address such as http://127.0.0.1:8000")
@@ -81,9 +91,11 @@ class HttpTransport:
             raise ValueError(f"found {url!r}, expected an address without user, query or fragment")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self.is_protected = parts.scheme == "https" or _is_this_machine(parts.hostname)
+        if not self.is_protected and not insecure:
+            raise UnprotectedError(unprotected(self.url))
         self._prefix = parts.path.rstrip("/")
         self._limit = _TimeLimit(idle_s, clock)
-        self._connection = _connection(parts.scheme, parts.hostname, parts.port, self._limit)
+        self._connection = _connection(parts.scheme, parts.hostname, parts.port, self._limit, insecure=insecure)
 
     @contextmanager
     def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[Answer]:
@@ -196,12 +208,18 @@ def _is_this_machine(host: str) -> bool:
     return host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
-def _connection(scheme: str, host: str, port: int | None, limit: _TimeLimit) -> http.client.HTTPConnection:
+def _connection(
+    scheme: str, host: str, port: int | None, limit: _TimeLimit, *, insecure: bool
+) -> http.client.HTTPConnection:
     """Return a connection whose socket is timed from the moment that it is open."""
 
     class Plain(http.client.HTTPConnection):
         def connect(self) -> None:
             super().connect()
+            address = self.sock.getpeername()[0]
+            if not insecure and not ipaddress.ip_address(address).is_loopback:  # whatever the name promised
+                self.close()
+                raise UnprotectedError(unprotected(f"{host} is {address}"))
             self.sock = _TimedSocket(self.sock, limit)
 
     class Secure(http.client.HTTPSConnection):
@@ -212,6 +230,15 @@ def _connection(scheme: str, host: str, port: int | None, limit: _TimeLimit) -> 
     if scheme == "https":
         return Secure(host, port, timeout=CONNECT_S, context=ssl.create_default_context())
     return Plain(host, port, timeout=CONNECT_S)
+
+
+def unprotected(place: str) -> str:
+    """Return why plain http is not used, and what to do."""
+    return (
+        f"{place}: plain http to another machine is not used, because anybody on the way could exchange the release: "
+        "releases are not signed yet. Use an https address; on a network that you trust, add --insecure (in code: "
+        "`HttpTransport(url, insecure=True)`)."
+    )
 
 
 @contextmanager

@@ -184,3 +184,13 @@ def test_a_bundle_folder_is_not_a_place_to_sync_into(root: Path) -> None:
 
     assert result.returncode == 2
     assert "is a bundle" in " ".join(result.stderr.split())
+
+
+def test_plain_http_to_another_machine_is_refused_before_anything_is_asked_or_written(tmp_path: Path) -> None:
+    refused = run_sync("http://192.0.2.7:8000", tmp_path / "device")
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "http://192.0.2.7:8000: plain http to another machine is not used" in refused.stderr
+    assert "--insecure" in refused.stderr
+    assert not (tmp_path / "device").exists()

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from edge_runtime.errors import ServerUnreachableError
+from edge_runtime.errors import ServerUnreachableError, UnprotectedError
 from edge_runtime.sync.transport import HttpTransport
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -95,7 +95,7 @@ def test_a_refused_connection_says_so() -> None:
 
 def test_an_unknown_host_says_so() -> None:
     with pytest.raises(ServerUnreachableError):
-        fetch("http://no-such-host.invalid")
+        fetch("https://no-such-host.invalid")
 
 
 def test_a_silent_server_is_left_after_the_longest_silence() -> None:
@@ -148,17 +148,43 @@ def test_only_plain_addresses_are_taken(url: str) -> None:
         HttpTransport(url)
 
 
-@pytest.mark.parametrize(
-    ("url", "is_protected"),
-    [
-        ("https://host", True),
-        ("http://localhost:1", True),
-        ("http://127.0.0.1", True),
-        ("http://[::1]:8000", True),
-        ("http://localhost.example", False),
-        ("http://127.example", False),
-        ("http://10.0.0.1", False),
-    ],
-)
-def test_plain_http_to_another_machine_is_not_protected(url: str, is_protected: bool) -> None:
-    assert HttpTransport(url).is_protected is is_protected
+ELSEWHERE = ("http://localhost.example", "http://127.example", "http://10.0.0.1", "http://[2001:db8::1]:8000/shop")
+PROTECTED = ("https://host", "http://localhost:1", "http://127.0.0.1", "http://[::1]:8000")
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_plain_http_to_another_machine_is_refused_unless_asked_for(url: str) -> None:
+    with pytest.raises(UnprotectedError, match=r"not signed yet.*https.*--insecure"):
+        HttpTransport(url)
+
+    assert not HttpTransport(url, insecure=True).is_protected
+
+
+@pytest.mark.parametrize("url", PROTECTED)
+def test_https_and_this_very_machine_are_protected(url: str) -> None:
+    assert HttpTransport(url).is_protected
+
+
+class FakeSocket:
+    """A connection to another machine."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+
+    def getpeername(self) -> tuple[str, int]:
+        return ("192.0.2.7", 80)
+
+    def setsockopt(self, *_: int) -> None: ...
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def test_a_name_of_this_machine_that_leads_to_another_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = FakeSocket()
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: connection)
+
+    with pytest.raises(UnprotectedError, match=r"localhost is 192\.0\.2\.7"):
+        fetch("http://localhost")
+
+    assert not connection.is_open
