@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
-from edge_runtime.reasons.words import is_telling, phrases, said_title
+from edge_runtime.reasons.words import is_telling, phrases, said_field, said_title
 
 MAX_SHARED: Final = 4
 MAX_OWN: Final = 3
@@ -50,7 +50,10 @@ class FactFinder:
         self._popularity = popularity
         self._at_least = np.bincount(popularity, minlength=256)[::-1].cumsum()[::-1]
         self._counts = {name: _counts(field.rows, len(field.values)) for name, field in items.fields.items()}
-        self._telling = {name: [is_telling(value) for value in field.values] for name, field in items.fields.items()}
+        self._telling = {
+            name: [bool(said_field(name)) and is_telling(value) for value in field.values]
+            for name, field in items.fields.items()
+        }
 
     def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:
         """Return the facts of an item for a history, the best of each kind first: shared, own, popular.

@@ -1,11 +1,11 @@
-"""The prompt layout ``facts-v1``: what the writer is shown, on the device and in its training corpus.
+"""The prompt layout ``facts-v2``: what the writer is shown, on the device and in its training corpus.
 
 One line of instruction, the item, one line a fact, the style, and the cue::
 
     Give one true reason for the item, using only these facts.
     item: “OPI Red Shatter”
-    - comes from OPI, like “OPI Simmer and Shimmer”
-    - is filed under Nail Polish
+    - comes from “OPI”, like “OPI Simmer and Shimmer”
+    - is filed under “Nail Polish”
     style: short
     reason:
 
@@ -20,7 +20,7 @@ from edge_runtime.reasons.facts import Fact
 from edge_runtime.reasons.sentences import predicate
 from edge_runtime.reasons.words import Style, said_title
 
-LAYOUT: Final = "facts-v1"
+LAYOUT: Final = "facts-v2"
 INSTRUCTION: Final = "Give one true reason for the item, using only these facts.\n"
 
 

@@ -8,19 +8,19 @@ from itertools import permutations, product
 
 from edge_runtime.bundle.items import Items
 from edge_runtime.reasons.facts import Fact
-from edge_runtime.reasons.words import Style, clean, fill, phrases, said_title, shorten
+from edge_runtime.reasons.quoting import quoted
+from edge_runtime.reasons.words import Style, fill, phrases, said_field, said_title, said_value
 
 Case = tuple[str, tuple[Fact, ...]]
 
 
 def predicate(fact: Fact) -> str:
-    """Return what is said of the item, such as ``comes from OPI``; it goes behind "it"."""
+    """Return what is said of the item, such as ``comes from “OPI”``; it goes behind "it"."""
     words = phrases()
     if fact.kind == "popular":
         return words.popular_predicate.replace("{value}", fact.value)
     pattern = words.predicates.get(fact.field, words.other_predicate)
-    value = shorten(clean(fact.value), words.value_length)
-    return fill(pattern, {"value": value, "field": clean(fact.field.replace("_", " "))})
+    return fill(pattern, {"value": quoted(said_value(fact.value)), "field": said_field(fact.field)})
 
 
 def sentences(items: Items, row: int, facts: Sequence[Fact], style: Style) -> dict[str, tuple[Fact, ...]]:

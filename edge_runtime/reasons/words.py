@@ -1,7 +1,8 @@
-"""The words of reasons, and how text from a catalogue is made fit for a sentence.
+"""The words of reasons, and how they are put together.
 
 The words themselves are data (`phrases.json`), because the browser's runtime says the same with the same file.
-They are part of the prompt layout ``facts-v1``: a writer was trained on them, so a change needs a new layout name.
+With `quoting.json` they are part of the prompt layout ``facts-v2``: a writer was trained on them, so a change needs a
+new layout name.
 """
 
 import re
@@ -11,9 +12,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from edge_runtime.reasons.quoting import clean
+
 Style = Literal["short", "detailed"]
 
-_TRIM: Final = " ,;:.-\u2013\u2014(&/|+"
+_TRIM: Final = " ,;:.-\u2013\u2014(&/|+'\u200c\u200d"
 
 
 class _Short(msgspec.Struct, frozen=True):
@@ -38,7 +41,6 @@ class Phrases(msgspec.Struct, frozen=True):
 
     Attributes:
         layout: the prompt layout that these words belong to.
-        gap: what becomes one blank in a title or value: white space, control and direction marks.
         title_length: code points of a title that a sentence shows at most.
         value_length: the same of a value.
         not_a_value: lower-case values that say nothing.
@@ -53,7 +55,6 @@ class Phrases(msgspec.Struct, frozen=True):
     """
 
     layout: str
-    gap: str
     title_length: int
     value_length: int
     not_a_value: frozenset[str]
@@ -74,16 +75,6 @@ def phrases() -> Phrases:
     return msgspec.json.decode(data, type=Phrases)
 
 
-@cache
-def _gap() -> re.Pattern[str]:
-    return re.compile(phrases().gap)
-
-
-def clean(text: str) -> str:
-    """Return ``text`` on one line: gaps become one blank, the ends lose theirs."""
-    return _gap().sub(" ", text).strip(" ")
-
-
 def shorten(text: str, length: int) -> str:
     """Return at most ``length`` code points of a cleaned text, cut between words where that leaves half of it."""
     if len(text) <= length:
@@ -102,8 +93,18 @@ def is_telling(value: str) -> bool:
 
 
 def said_title(title: str) -> str:
-    """Return a title as sentences show it; empty when nothing can be shown."""
+    """Return a title as sentences show it, to go between quotation marks; empty when nothing can be shown."""
     return shorten(clean(title), phrases().title_length)
+
+
+def said_value(value: str) -> str:
+    """Return a value as sentences show it, without its quotation marks."""
+    return shorten(clean(value), phrases().value_length)
+
+
+def said_field(name: str) -> str:
+    """Return a field's name as sentences show it, to go between quotation marks; empty when nothing can be shown."""
+    return said_value(name.replace("_", " "))
 
 
 def fill(skeleton: str, slots: dict[str, str]) -> str:

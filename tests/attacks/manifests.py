@@ -90,7 +90,7 @@ def manifests() -> dict[str, Attack]:
         "format/engine-tolerance-zero": in_part("engines", 0, max_state_error=0.0),
         "format/engine-overlap-above-one": in_part("engines", 0, min_overlap=1.5),
         "format/language-model-without-file": _set(
-            language_model={"file": "nothing.gguf", "context": 512, "prompt": "facts-v1"}
+            language_model={"file": "nothing.gguf", "context": 512, "prompt": "facts-v2"}
         ),
         "format/tiers-do-not-add-up": in_part("catalogue", None, n_items=41),
         "format/tier-does-not-divide": _tier(0, n_codes=7),

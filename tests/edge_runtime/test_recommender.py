@@ -269,7 +269,7 @@ def test_a_recommender_that_was_closed_starts_no_language_model(tmp_path: Path) 
     folder = tmp_path / "b"
     make_tiny_bundle(folder, extra={"reasons.gguf": ("language_model", b"weights")})
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["language_model"] = {"file": "reasons.gguf", "context": 512, "prompt": "facts-v1"}
+    manifest["language_model"] = {"file": "reasons.gguf", "context": 512, "prompt": "facts-v2"}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     recommender = Recommender.open(folder)
 

@@ -106,7 +106,7 @@ def test_a_language_model_is_described_for_the_manifest(tmp_path: Path) -> None:
 
     assert told["file"] == "reasons.gguf"
     assert told["bytes"] == (tmp_path / "out" / "reasons.gguf").stat().st_size
-    assert (told["architecture"], told["context"], told["prompt"]) == ("qwen3", 512, "facts-v1")
+    assert (told["architecture"], told["context"], told["prompt"]) == ("qwen3", 512, "facts-v2")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["reasons.gguf"]
 
 

@@ -34,7 +34,7 @@ def with_model(shop: Path, gguf: bytes) -> Path:
     folder = open_folder(shop / TARGET)
     contents = {entry.name: (entry.role, folder.read(entry)) for entry in folder.manifest.files}
     manifest = msgspec.structs.replace(
-        folder.manifest, language_model=LanguageModel("reasons.gguf", context=512, prompt="facts-v1")
+        folder.manifest, language_model=LanguageModel("reasons.gguf", context=512, prompt="facts-v2")
     )
     write_folder(shop / TARGET, manifest, contents | {"reasons.gguf": ("language_model", gguf)})
     return shop

@@ -34,7 +34,7 @@ class Example:
         row: the item.
         history: rows, oldest first, made up.
         style: of the reason.
-        prompt: in the layout ``facts-v1``.
+        prompt: in the layout ``facts-v2``.
         reason: a true one.
         allowed: all that are true.
     """

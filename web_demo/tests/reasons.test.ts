@@ -7,6 +7,7 @@ import { FactFinder } from "../src/runtime/reasons/facts";
 import { grammar } from "../src/runtime/reasons/grammar";
 import { marked } from "../src/runtime/reasons/marked";
 import { prompt } from "../src/runtime/reasons/prompt";
+import { clean, quoted } from "../src/runtime/reasons/quoting";
 import { sentences, template, worthOffering } from "../src/runtime/reasons/sentences";
 import type { Style } from "../src/runtime/reasons/words";
 
@@ -55,6 +56,25 @@ describe("what the browser says is what Python says", () => {
     expect(said.text).toBe(expected.template);
     expect(said.cited.map((fact) => facts.indexOf(fact))).toEqual(expected.template_facts);
     if (expected.grammar !== null) expect(grammar(allowed.map(({ text }) => text))).toBe(expected.grammar);
+  });
+});
+
+const cleaning = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden/quoting.json"), "utf8")) as {
+  cases: { name: string; text: string; clean: string }[];
+};
+
+describe("text from a catalogue is cleaned as Python cleans it", () => {
+  test.each(cleaning.cases)("$name", ({ text, clean: shown }) => {
+    expect(clean(text)).toBe(shown);
+  });
+
+  test("half of a surrogate pair is a gap", () => {
+    expect(clean("lone \ud800 half")).toBe("lone half");
+  });
+
+  test("a plain amount needs no quotation marks, everything else does", () => {
+    expect(["1999", "$12.99", "50 %"].map(quoted)).toEqual(["1999", "$12.99", "50 %"]);
+    expect(["Aster", "4.50, and it is free"].map(quoted)).toEqual(["“Aster”", "“4.50, and it is free”"]);
   });
 });
 

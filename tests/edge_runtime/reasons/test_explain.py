@@ -76,8 +76,8 @@ def test_the_writer_chooses_the_words_and_the_facts_are_those_of_its_sentence() 
     assert reason.source == "language model"
     assert reason.facts == (Fact("shared", "categories", "Bath", 2),)
     assert writer.prompts == [
-        f"{INSTRUCTION}item: “Rose Soap”\n- comes from Aster, like “Rose Cream”\n"
-        "- is filed under Bath, like “Mint Soap”\nstyle: short\nreason:\n"
+        f"{INSTRUCTION}item: “Rose Soap”\n- comes from “Aster”, like “Rose Cream”\n"
+        "- is filed under “Bath”, like “Mint Soap”\nstyle: short\nreason:\n"
     ]
 
 
@@ -116,7 +116,7 @@ def test_an_unknown_prompt_layout_is_not_tried() -> None:
 
     assert (
         explainer.explain(1, [0]).note
-        == "the language model wants the prompt layout 'facts-v9', this runtime has 'facts-v1'"
+        == "the language model wants the prompt layout 'facts-v9', this runtime has 'facts-v2'"
     )
 
 

@@ -1,7 +1,7 @@
 /** The true facts that a reason may cite; twin of `edge_runtime/reasons/facts.py`. Knows nothing of sentences. */
 
 import type { Column, Items } from "../items";
-import { hasLetter, isTelling, phrases, saidTitle } from "./words";
+import { hasLetter, isTelling, phrases, saidField, saidTitle } from "./words";
 
 const MAX_SHARED = 4;
 const MAX_OWN = 3;
@@ -54,7 +54,7 @@ export class FactFinder {
       name,
       ...column,
       counts: countsOf(column),
-      telling: column.values.map(isTelling),
+      telling: column.values.map((value) => saidField(name) !== "" && isTelling(value)),
     }));
     const counts = new Array<number>(257).fill(0);
     for (const level of popularity) counts[level] = (counts[level] ?? 0) + 1;

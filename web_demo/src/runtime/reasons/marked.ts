@@ -2,8 +2,8 @@
 
 import type { Items } from "../items";
 import type { Fact } from "./facts";
-import { predicate, type Sentence, saidValue } from "./sentences";
-import { saidTitle } from "./words";
+import { predicate, type Sentence } from "./sentences";
+import { saidTitle, saidValue } from "./words";
 
 /** A piece of a sentence; `fact` pieces are the ones to mark. */
 export interface Piece {
@@ -11,7 +11,7 @@ export interface Piece {
   readonly fact: boolean;
 }
 
-/** One fact as words behind the item, such as "comes from OPI, like “OPI Simmer”". */
+/** One fact as words behind the item, such as "comes from “OPI”, like “OPI Simmer”". */
 export function markedFact(fact: Fact, items: Items): readonly Piece[] {
   const like = fact.historyRow === null ? "" : `, like “${saidTitle(items.titles[fact.historyRow] ?? "")}”`;
   return marked({ text: `${predicate(fact)}${like}`, cited: [fact] }, items);
@@ -22,7 +22,7 @@ export function marked({ text, cited }: Sentence, items: Items): readonly Piece[
   const said = cited.flatMap((fact) => {
     if (fact.kind === "popular") return [predicate(fact).replace(/^is /, "")];
     const past = fact.historyRow === null ? [] : [saidTitle(items.titles[fact.historyRow] ?? "")];
-    return [saidValue(fact), ...past];
+    return [saidValue(fact.value), ...past];
   });
   let pieces: Piece[] = [{ text, fact: false }];
   // The longer first, so that a title which holds a brand is marked as one.

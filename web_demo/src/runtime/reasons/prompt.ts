@@ -1,4 +1,4 @@
-/** The prompt layout `facts-v1`: what the writer is shown. Twin of `edge_runtime/reasons/prompt.py`. */
+/** The prompt layout `facts-v2`: what the writer is shown. Twin of `edge_runtime/reasons/prompt.py`. */
 
 import type { Items } from "../items";
 import type { Fact } from "./facts";

@@ -7,7 +7,8 @@
 
 import type { Items } from "../items";
 import type { Fact } from "./facts";
-import { clean, fill, phrases, type Style, saidTitle, shorten } from "./words";
+import { quoted } from "./quoting";
+import { fill, phrases, type Style, saidField, saidTitle, saidValue } from "./words";
 
 type Case = readonly [skeleton: string, cited: readonly Fact[]];
 
@@ -17,16 +18,11 @@ export interface Sentence {
   readonly cited: readonly Fact[];
 }
 
-/** What is said of the item, such as "comes from OPI"; it goes behind "it". */
+/** What is said of the item, such as "comes from “OPI”"; it goes behind "it". */
 export function predicate(fact: Fact): string {
   if (fact.kind === "popular") return phrases.popularPredicate.replace("{value}", () => fact.value);
   const pattern = phrases.predicates.get(fact.field) ?? phrases.otherPredicate;
-  return fill(pattern, { value: saidValue(fact), field: clean(fact.field.replaceAll("_", " ")) });
-}
-
-/** A fact's value as sentences show it. */
-export function saidValue(fact: Fact): string {
-  return shorten(clean(fact.value), phrases.valueLength);
+  return fill(pattern, { value: quoted(saidValue(fact.value)), field: saidField(fact.field) });
 }
 
 /**

@@ -1,16 +1,16 @@
 /**
- * The words of reasons, and how text from a catalogue is made fit for a sentence.
+ * The words of reasons, and how they are put together.
  *
  * Twin of `edge_runtime/reasons/words.py`, over the very same `phrases.json`.
  */
 
 import file from "../../../../edge_runtime/reasons/phrases.json";
+import { clean } from "./quoting";
 
 export type Style = "short" | "detailed";
 
-const TRIMMED = new Set(" ,;:.-–—(&/|+");
+const TRIMMED = new Set(" ,;:.-–—(&/|+'\u200c\u200d");
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
-const GAP = new RegExp(file.gap, "gu");
 const NOT_A_VALUE: ReadonlySet<string> = new Set(file.not_a_value);
 
 /** The content of `phrases.json`, sets as sets. */
@@ -27,11 +27,6 @@ export const phrases = {
   popularPredicate: file.popular_predicate,
   skeletons: file.skeletons,
 };
-
-/** The text on one line: gaps become one blank, the ends lose theirs. */
-export function clean(text: string): string {
-  return text.replace(GAP, " ").replace(/^ +| +$/g, "");
-}
 
 /** At most `length` code points of a cleaned text, cut between words where that leaves half of it. */
 export function shorten(text: string, length: number): string {
@@ -54,9 +49,19 @@ export function hasLetter(value: string): boolean {
   return /\p{L}/u.test(value);
 }
 
-/** A title as sentences show it; empty when nothing can be shown. */
+/** A title as sentences show it, to go between quotation marks; empty when nothing can be shown. */
 export function saidTitle(title: string): string {
   return shorten(clean(title), phrases.titleLength);
+}
+
+/** A value as sentences show it, without its quotation marks. */
+export function saidValue(value: string): string {
+  return shorten(clean(value), phrases.valueLength);
+}
+
+/** A field's name as sentences show it, to go between quotation marks; empty when nothing can be shown. */
+export function saidField(name: string): string {
+  return saidValue(name.replaceAll("_", " "));
 }
 
 /** The skeleton with its slots filled in one pass, so that a title with braces stays a title. */

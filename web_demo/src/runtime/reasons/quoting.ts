@@ -1,0 +1,38 @@
+/**
+ * How text from a catalogue is made fit to stand between quotation marks in a sentence.
+ *
+ * Twin of `edge_runtime/reasons/quoting.py`, over the very same `quoting.json`.
+ */
+
+import sets from "../../../../edge_runtime/reasons/quoting.json";
+
+const JOINER = "[\\u200c\\u200d]";
+const JOINED = `[${sets.joined}]`;
+const MARK = "[\\p{Mn}\\p{Me}\\u200c\\u200d]";
+
+const hidden = new RegExp(`[${sets.hidden}]+`, "gu");
+const joiner = new RegExp(`([${sets.viramas}]${JOINER}|${JOINED}${JOINER}(?=${JOINED}))|${JOINER}`, "gu");
+const baseless = new RegExp(`(^|[${sets.gaps}])${MARK}+`, "gu");
+const piled = new RegExp(`(${MARK}{${sets.most_marks}})${MARK}+`, "gu");
+const gap = new RegExp(`[${sets.gaps}]+`, "gu");
+const inches = new RegExp(`([0-9])[${sets.inch_marks}]+`, "gu");
+const quotes = new RegExp(`[${sets.quotes}]+`, "gu");
+const plainAmount = new RegExp(sets.plain_amount, "u");
+
+/** The text on one line, with nothing invisible and no quotation mark; it may come back empty. */
+export function clean(text: string): string {
+  return text
+    .replace(hidden, "")
+    .replace(joiner, "$1")
+    .replace(baseless, "$1")
+    .replace(piled, "$1")
+    .replace(gap, " ")
+    .replace(/^ | $/g, "")
+    .replace(inches, "$1")
+    .replace(quotes, "'");
+}
+
+/** A cleaned text between quotation marks; a plain amount stays as it is. */
+export function quoted(text: string): string {
+  return plainAmount.test(text) ? text : `“${text}”`;
+}
