@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle.parsing import JsonError, decode_json, parse_json
 from edge_runtime.errors import BundleError
 
 MAX_HEADER_BYTES = 1 << 20
@@ -102,10 +103,10 @@ def _split(data: bytes, source: str) -> tuple[dict[str, _Tensor], memoryview]:
     if length > min(MAX_HEADER_BYTES, len(data) - 8):
         raise BundleError(f"{source}: the header claims {length} bytes, more than allowed or present")
     try:
-        raw = msgspec.json.decode(data[8 : 8 + length], type=dict[str, msgspec.Raw])
+        raw = parse_json(data[8 : 8 + length], dict[str, msgspec.Raw])
         raw.pop("__metadata__", None)
-        header = {name: msgspec.json.decode(part, type=_Tensor) for name, part in raw.items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        header = {name: decode_json(bytes(part), _Tensor) for name, part in raw.items()}
+    except JsonError as error:
         raise BundleError(f"{source}: the header is not a safetensors header: {error}") from error
     return header, memoryview(data)[8 + length :]
 

@@ -3,12 +3,14 @@
 The order of checks is SPEC section 1: size before reading, digest before parsing.
 """
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,15 +79,35 @@ def open_folder(path: Path) -> BundleFolder:
     Raises:
         BundleError: there is no bundle, or its manifest breaks the rules.
     """
-    manifest_path = path / MANIFEST_NAME
-    if not manifest_path.is_file():
+    return BundleFolder(path, parse_manifest(read_manifest(path)))
+
+
+def read_manifest(path: Path) -> bytes:
+    """Return the bytes of the manifest of the bundle in ``path``, or so many that it is known to be too large.
+
+    Raises:
+        BundleError: there is no bundle.
+    """
+    try:
+        with open_file(path / MANIFEST_NAME) as stream:
+            return stream.read(MAX_MANIFEST_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
             f"{path}: found no {MANIFEST_NAME} in it, expected a bundle folder. "
             "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
-        )
-    with manifest_path.open("rb") as stream:
-        data = stream.read(MAX_MANIFEST_BYTES + 1)
-    return BundleFolder(path, parse_manifest(data))
+        ) from error
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a file for reading; a pipe or another thing that is no plain file counts as missing, because it may block.
+
+    Raises:
+        FileNotFoundError: there is no plain file.
+        OSError: it cannot be opened.
+    """
+    if path.exists() and not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path))
+    return path.open("rb")
 
 
 def describe(name: str, role: str, data: bytes) -> File:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_runtime.bundle.parsing import JsonError, decode_json
 from edge_runtime.errors import BundleError
 
 MAX_INFLATED_BYTES = 64 << 20
@@ -48,8 +49,8 @@ def read_items(data: bytes, n_items: int) -> Items:
             f"{_FILE}: the stream does not end where the file ends, or is over {MAX_INFLATED_BYTES} bytes"
         )
     try:
-        items = msgspec.json.decode(text, type=Items)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        items = decode_json(text, Items)
+    except JsonError as error:
         raise BundleError(f"{_FILE}: {error}") from error
     _check(items, n_items)
     return items

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime import __version__
+from edge_runtime.bundle.parsing import JsonError, decode_json, parse_json
 from edge_runtime.errors import BundleError, BundleVersionError
 
 SCHEMA: Final = 1
@@ -159,9 +160,9 @@ def parse_manifest(data: bytes) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleError(f"{MANIFEST_NAME}: {len(data)} bytes, at most {MAX_MANIFEST_BYTES} are allowed")
     try:
-        _check_version(msgspec.json.decode(data, type=_Preface))
-        manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        _check_version(parse_json(data, _Preface))
+        manifest = decode_json(data, Manifest)
+    except JsonError as error:
         raise BundleError(
             f"{MANIFEST_NAME}: {error}. It is not a manifest of schema {SCHEMA}; export or sync the bundle again."
         ) from error

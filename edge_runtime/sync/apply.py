@@ -5,6 +5,7 @@ digest, self-test, switch, tidy. A stop at any point, of the process or of the m
 flight: the next sync finds what arrived and goes on.
 """
 
+import errno
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from edge_runtime.bundle.folder import write_durably
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.errors import SyncError
 from edge_runtime.lock import locked
-from edge_runtime.sync.fetch import Offered, OnBytes, Source
+from edge_runtime.sync.fetch import Offered, Source
+from edge_runtime.sync.file import OnBytes
 from edge_runtime.sync.slots import Pointer, Slots, place, slot_name
 from edge_runtime.sync.trust import Floor, check_succession, trusted_manifest
 
 # Left free beyond the files: manifests, folders, and a state file that must go on being written.
 SPARE_BYTES: Final = 4 << 20
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 SelfTest = Callable[[Path], None]
 Progress = Callable[[int, int], None]
@@ -80,7 +84,7 @@ def apply(
         ServerUnreachableError: the server does not answer, or not to the end.
         UpdateRefusedError: what it offers must not be used.
         BusyError: another sync runs.
-        SyncError: there is too little room.
+        SyncError: there is too little room, before the first byte is fetched or later.
         BundleVersionError: the release needs a newer runtime.
         EngineError: no engine passes the self-test on the new release.
         OSError: the disk cannot be written.
@@ -90,7 +94,15 @@ def apply(
         slots = Slots(into)
         slots.prepare()
         work = _Work(slots, source, target, self_test, progress or (lambda have, total: None), free_bytes)
-        return work.run(allow_older=allow_older)
+        try:
+            return work.run(allow_older=allow_older)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise SyncError(
+                f"{into}: {error.strerror}. The bundle in use is whole, and what was fetched is kept. Free some room "
+                "and sync again."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,7 @@ def body_start(entry: File, have: int, head: Head) -> int:
     """
     check_status(head.status, f"the file {entry.name}", allowed=(200, 206) if have else (200,))
     start = have if head.status == 206 else 0
-    if head.content_encoding not in (None, "identity"):
-        raise UpdateRefusedError(f"{entry.name}: the server sent it in the encoding {head.content_encoding!r}.")
+    check_encoding(head.content_encoding, entry.name)
     if head.status == 206:
         match = _CONTENT_RANGE.fullmatch(head.content_range or "")
         promised = (have, entry.bytes - 1, entry.bytes)
@@ -160,6 +159,16 @@ def check_status(status: int, what: str, *, allowed: tuple[int, ...]) -> None:
             f"the server does not have {what} (status {status}). It may have been replaced meanwhile: sync again."
         )
     raise UpdateRefusedError(f"the server answered with status {status} instead of {what}.")
+
+
+def check_encoding(encoding: str | None, what: str) -> None:
+    """Refuse a body that would have to be unpacked before its length is known.
+
+    Raises:
+        UpdateRefusedError: it is encoded.
+    """
+    if encoding not in (None, "identity"):
+        raise UpdateRefusedError(f"the server sent {what} in the encoding {encoding[:40]!r}, but none was asked for.")
 
 
 def _says(content_length: str, expected: int) -> bool:

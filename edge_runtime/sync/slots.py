@@ -21,9 +21,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.folder import sync_folder, write_durably
+from edge_runtime.bundle.folder import open_file, read_manifest, sync_folder, write_durably
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
-from edge_runtime.errors import BundleError
+from edge_runtime.bundle.parsing import JsonError, parse_json
+from edge_runtime.errors import BundleError, SyncError
 
 CURRENT: Final = "current.json"
 UNFINISHED: Final = ".new"
@@ -74,14 +75,14 @@ def read_pointer(path: Path) -> Pointer:
         BundleError: there is none, or it cannot be read.
     """
     try:
-        with (path / CURRENT).open("rb") as stream:
-            return msgspec.json.decode(stream.read(MAX_POINTER_BYTES), type=Pointer)
+        with open_file(path / CURRENT) as stream:
+            return parse_json(stream.read(MAX_POINTER_BYTES), Pointer)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
             f"{path}: found neither {MANIFEST_NAME} nor {CURRENT} in it, expected a bundle. "
             "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
         ) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except JsonError as error:
         raise BundleError(f"{path / CURRENT}: {error}. Run `pocketrec sync` again.") from error
 
 
@@ -121,7 +122,7 @@ class Slots:
         """Say whether every byte of a slot is as its name and its manifest promise."""
         folder = self.folder(slot)
         try:
-            if slot_name((folder / MANIFEST_NAME).read_bytes()) != slot:
+            if slot_name(read_manifest(folder)) != slot:
                 return False
             open_folder(folder).check_all()
         except (BundleError, OSError):
@@ -157,10 +158,16 @@ class Slots:
         rename_durably(fresh, folder)
 
     def switch(self, pointer: Pointer) -> None:
-        """Put another slot into use: the one step that a reader sees."""
+        """Put another slot into use: the one step that a reader sees.
+
+        Raises:
+            SyncError: the disk gives back something else than was written.
+        """
         fresh = self.path / (CURRENT + UNFINISHED)
         write_durably(fresh, msgspec.json.encode(pointer))
         rename_durably(fresh, self.path / CURRENT)
+        if self.pointer() != pointer:
+            raise SyncError(f"{self.path / CURRENT}: was written, but reads otherwise. Check the disk and sync again.")
 
     def tidy(self) -> None:
         """Remove every slot but the one in use and the one before it, and what is left of downloads."""
@@ -195,7 +202,7 @@ class Slots:
 def holds(path: Path, entry: File) -> bool:
     """Say whether a file has the length and the digest of ``entry``."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             if os.fstat(stream.fileno()).st_size != entry.bytes:
                 return False
             return hashlib.file_digest(stream, "sha256").hexdigest() == entry.sha256

@@ -4,22 +4,17 @@ A transport moves bytes and judges none of them. Tests give another one with the
 """
 
 import http.client
-import io
 import ipaddress
-import re
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urlsplit
+from typing import Final, Protocol
 
 from edge_runtime import __version__
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from edge_runtime.sync.address import Address, parse_address
+from edge_runtime.sync.timed_socket import TimedSocket, TimeLimit
 
 CONNECT_S: Final = 10.0
 IDLE_S: Final = 20.0
@@ -41,7 +36,7 @@ class Answer(Protocol):
         """Return some of the body, at most ``n_bytes``; nothing at its end.
 
         Raises:
-            ServerUnreachableError: the connection broke, or time is up.
+            ServerUnreachableError: the connection broke, time is up, or the body is not framed as HTTP asks.
         """
         ...
 
@@ -66,7 +61,7 @@ class HttpTransport:
         is_protected: nobody on the way can change what comes.
 
     Args:
-        url: its address, perhaps with a path in front of all others.
+        url: its address, perhaps with a path in front of all others; see :func:`parse_address`.
         insecure: accept plain http to another machine: whoever is on the way can exchange the release.
         idle_s: the longest silence of the server, in seconds.
         clock: seconds that only grow.
@@ -84,18 +79,14 @@ class HttpTransport:
         idle_s: float = IDLE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"found {url!r}, expected an address such as http://127.0.0.1:8000")
-        if parts.query or parts.fragment or parts.username or parts.password:
-            raise ValueError(f"found {url!r}, expected an address without user, query or fragment")
-        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self.is_protected = parts.scheme == "https" or _is_this_machine(parts.hostname)
+        address = parse_address(url)
+        self.url = address.url
+        self.is_protected = address.scheme == "https" or address.is_this_machine
         if not self.is_protected and not insecure:
             raise UnprotectedError(unprotected(self.url))
-        self._prefix = parts.path.rstrip("/")
-        self._limit = _TimeLimit(idle_s, clock)
-        self._connection = _connection(parts.scheme, parts.hostname, parts.port, self._limit, insecure=insecure)
+        self._prefix = address.prefix
+        self._limit = TimeLimit(idle_s, clock)
+        self._connection = _connection(address, self._limit, insecure=insecure)
 
     @contextmanager
     def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[Answer]:
@@ -145,91 +136,33 @@ class _HttpAnswer:
 
     def read(self, n_bytes: int) -> bytes:
         with _network_errors(self._url):
-            return self._response.read1(n_bytes)
+            piece = self._response.read1(n_bytes)
+            # The library takes a chunk's size as the server wrote it, below zero as well, and then reads without bound.
+            if len(piece) > n_bytes:
+                raise http.client.UnknownTransferEncoding
+            return piece
 
 
-class _TimeLimit:
-    """How long a socket may wait now: the whole answer has an end, and so has each silence."""
-
-    def __init__(self, idle_s: float, clock: Callable[[], float]) -> None:
-        self._idle_s = idle_s
-        self._clock = clock
-        self._end = 0.0
-
-    def start(self, within_s: float) -> None:
-        self._end = self._clock() + within_s
-
-    def left_s(self) -> float:
-        left = self._end - self._clock()
-        if left <= 0:
-            raise TimeoutError("the answer took too long as a whole")
-        return min(left, self._idle_s)
-
-
-class _TimedReader(io.RawIOBase):
-    """Reads a socket under a time limit: a timeout of the socket alone would let a trickle go on for ever."""
-
-    def __init__(self, sock: socket.socket, limit: _TimeLimit) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._limit = limit
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        self._sock.settimeout(self._limit.left_s())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedSocket:
-    """The three methods of a socket that ``http.client`` uses."""
-
-    def __init__(self, sock: socket.socket, limit: _TimeLimit) -> None:
-        self._sock = sock
-        self._limit = limit
-
-    def makefile(self, *_: object) -> io.BufferedReader:
-        return io.BufferedReader(_TimedReader(self._sock, self._limit), 64 << 10)
-
-    def sendall(self, data: bytes) -> None:
-        self._sock.settimeout(self._limit.left_s())
-        self._sock.sendall(data)
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-def _is_this_machine(host: str) -> bool:
-    return host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
-
-
-def _connection(
-    scheme: str, host: str, port: int | None, limit: _TimeLimit, *, insecure: bool
-) -> http.client.HTTPConnection:
+def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.client.HTTPConnection:
     """Return a connection whose socket is timed from the moment that it is open."""
 
     class Plain(http.client.HTTPConnection):
         def connect(self) -> None:
             super().connect()
-            address = self.sock.getpeername()[0]
-            if not insecure and not ipaddress.ip_address(address).is_loopback:  # whatever the name promised
+            found = self.sock.getpeername()[0]
+            if not insecure and not ipaddress.ip_address(found).is_loopback:  # whatever the name promised
                 self.close()
-                raise UnprotectedError(unprotected(f"{host} is {address}"))
-            self.sock = _TimedSocket(self.sock, limit)
+                raise UnprotectedError(unprotected(f"{address.host} is {found}"))
+            self.sock = TimedSocket(self.sock, limit)
 
     class Secure(http.client.HTTPSConnection):
         def connect(self) -> None:
             super().connect()
-            self.sock = _TimedSocket(self.sock, limit)
+            self.sock = TimedSocket(self.sock, limit)
 
-    if scheme == "https":
-        return Secure(host, port, timeout=CONNECT_S, context=ssl.create_default_context())
-    return Plain(host, port, timeout=CONNECT_S)
+    if address.scheme == "https":
+        return Secure(address.host, address.port, timeout=CONNECT_S, context=ssl.create_default_context())
+    return Plain(address.host, address.port, timeout=CONNECT_S)
 
 
 def unprotected(place: str) -> str:

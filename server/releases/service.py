@@ -14,7 +14,8 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from edge_runtime.bundle import Manifest, parse_manifest
-from edge_runtime.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES
+from edge_runtime.bundle.folder import read_manifest
+from edge_runtime.bundle.manifest import MANIFEST_NAME
 from edge_runtime.errors import BundleError, BundleIntegrityError, PocketRecError
 from server.blob import Blob
 
@@ -124,8 +125,7 @@ def read_release(folder: Path) -> Release:
         BundleError: it breaks the format, a file does not match, or it stands in another target's folder.
         OSError: a file cannot be read.
     """
-    with (folder / MANIFEST_NAME).open("rb") as stream:
-        raw = stream.read(MAX_MANIFEST_BYTES + 1)
+    raw = read_manifest(folder)
     manifest = parse_manifest(raw)
     if manifest.target != folder.name:
         raise BundleError(

@@ -1,45 +1,15 @@
 """HTTP as it arrives from bad servers: real sockets, made answers."""
 
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import pytest
 
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
 from edge_runtime.sync.transport import HttpTransport
+from tests.edge_runtime.sync.raw_server import speaking
 
 OK = b"HTTP/1.1 200 OK\r\n"
-
-
-@contextmanager
-def speaking(*pieces: bytes, pause_s: float = 0.0, repeated: bool = False) -> Iterator[str]:
-    """Listen on a port and send these bytes to whoever connects and asks; then hang up."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def speak() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65536)
-                    for piece in pieces:
-                        connection.sendall(piece)
-                        time.sleep(pause_s)
-                    while repeated:
-                        connection.sendall(pieces[-1])
-                        time.sleep(pause_s)
-
-    thread = threading.Thread(target=speak, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=5)
 
 
 def fetch(url: str, *, within_s: float = 5.0, idle_s: float = 5.0) -> tuple[int, bytes]:
@@ -77,8 +47,10 @@ def test_a_body_is_read_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
         b"HTTP/1.1 200\r\n" + b"X: y\r\n" * 200 + b"\r\n",
         b"x" * 100_000,
         OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n" + b"x" * 4000,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"5" * 70_000,
     ],
-    ids=["nothing", "ssh", "zeros", "headers", "line", "chunk"],
+    ids=["nothing", "ssh", "zeros", "headers", "line", "chunk", "negative chunk", "endless chunk size"],
 )
 def test_what_is_not_http_is_a_server_that_cannot_be_reached(piece: bytes) -> None:
     with speaking(piece) as url, pytest.raises(ServerUnreachableError, match="Nothing is lost"):
@@ -104,7 +76,15 @@ def test_a_silent_server_is_left_after_the_longest_silence() -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [OK + b"X-Slow: ", OK + b"Content-Length: 1000\r\n\r\n", OK + b"\r\n"], ids=["header", "length", "endless"]
+    "start",
+    [
+        OK + b"X-Slow: ",
+        OK + b"Content-Length: 1000\r\n\r\n",
+        OK + b"\r\n",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
+    ],
+    ids=["header", "length", "endless", "negative length", "huge chunk"],
 )
 def test_a_trickle_is_left_when_the_whole_answer_takes_too_long(start: bytes) -> None:
     began = time.monotonic()
@@ -140,12 +120,15 @@ def test_the_rest_of_an_answer_is_never_taken_for_the_next_one() -> None:
         transport.close()
 
 
-@pytest.mark.parametrize(
-    "url", ["", "127.0.0.1:8000", "ftp://host", "http://", "http://user:pw@host", "http://host/?q", "http://host/#x"]
-)
-def test_only_plain_addresses_are_taken(url: str) -> None:
-    with pytest.raises(ValueError, match="expected an address"):
-        HttpTransport(url)
+@pytest.mark.parametrize("endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X: y\r\n"], ids=["continue", "trailers"])
+def test_lines_without_end_are_left_when_the_time_is_up(endless: bytes) -> None:
+    start = b"" if endless.startswith(b"HTTP") else OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+
+    with (
+        speaking(start, endless, repeated=True) as url,
+        pytest.raises(ServerUnreachableError, match="in time"),
+    ):
+        fetch(url, within_s=0.3)
 
 
 ELSEWHERE = ("http://localhost.example", "http://127.example", "http://10.0.0.1", "http://[2001:db8::1]:8000/shop")

@@ -1,0 +1,89 @@
+"""Addresses of servers: what a person types becomes a host, a port and a path that can be sent, or a clear refusal."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+_EXAMPLE: Final = "http://127.0.0.1:8000"
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_NOT_AN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_IN_PATHS: Final = "/%:@!$&'()*+,;=~"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: a name in ASCII, or an IP address without brackets.
+        port: None for the scheme's own.
+        prefix: a path in front of all others, percent-encoded, without a slash at its end.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    prefix: str
+
+    @property
+    def url(self) -> str:
+        """The whole address, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}{'' if self.port is None else f':{self.port}'}{self.prefix}"
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether the host is the machine that the program runs on: no byte leaves it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def parse_address(text: str) -> Address:
+    """Return the address in ``text``. Names beyond ASCII are encoded by IDNA, paths by percent signs.
+
+    Raises:
+        ValueError: it is no http or https address, or carries what an address of a server does not need.
+    """
+    if not text.isprintable() or "\\" in text:
+        raise _refusal(text, "a character that no address has")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise _refusal(text, str(error)) from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _refusal(text, "no http or https address")
+    if "?" in text or "#" in text or "@" in parts.netloc:
+        raise _refusal(text, "a user, a query or a fragment")
+    if port == 0:
+        raise _refusal(text, "port 0")
+    path = quote(_NOT_AN_ESCAPE.sub("%25", parts.path), safe=_IN_PATHS)
+    return Address(parts.scheme, _host(text, parts), port, path.rstrip("/"))
+
+
+def _host(text: str, parts: SplitResult) -> str:
+    name = parts.hostname or ""
+    if "[" in parts.netloc:
+        name = name.replace("%25", "%", 1)  # RFC 6874 writes the percent sign in front of a zone so
+        try:
+            ipaddress.IPv6Address(name)
+        except ValueError as error:
+            raise _refusal(text, f"{name[:80]!r} in brackets, which is no IPv6 address") from error
+        return name
+    try:
+        encoded = name.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise _refusal(text, f"the host {name[:80]!r}, which is no name") from error
+    labels = encoded.removesuffix(".").split(".")
+    if len(encoded) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise _refusal(text, f"the host {name[:80]!r}, which is no name")
+    return encoded
+
+
+def _refusal(text: str, found: str) -> ValueError:
+    return ValueError(f"found {found} in {text[:200]!r}, expected an address such as {_EXAMPLE}")
