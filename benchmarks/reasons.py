@@ -26,7 +26,7 @@ from edge_runtime.reasons.words import Style
 from edge_runtime.reasons.writer import Reason, Writer
 from export.gguf import make_language_model
 from train.data.folder import read_folder
-from train.reasons.corpus import items_of, popularity_of
+from train.data.published import published_items, published_popularity
 from train.reasons.writer import WriterConfig, train_writer
 
 CONTEXT = 1024
@@ -59,7 +59,7 @@ def main() -> None:
     sequences = [rows.tolist()[-51:] for rows in dataset.sequences if len(rows) > 1]
     chosen = random.Random(0).sample(sequences, min(options.people, len(sequences)))  # noqa: S311 - a sample
     cases = tuple((rows[-1], rows[:-1]) for rows in chosen)
-    people = People(items_of(dataset.catalogue), popularity_of(dataset), cases)
+    people = People(published_items(dataset.catalogue), published_popularity(dataset), cases)
     figures: dict[str, object] = {
         "data": dataset.name,
         "writer": json.loads((options.out / "metrics.json").read_text("utf-8")),

@@ -17,12 +17,13 @@ from edge_runtime.errors import BundleError, RunError
 from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.golden import golden_answers, golden_sequences
-from export.items import make_items, make_pictures, popularity
 from export.language_model import store_model
 from export.parts import Parts, digest_of
+from export.pictures import make_pictures
 from export.provenance import provenance
 from export.target import Target
 from train.data.dataset import Dataset
+from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
 from train.student import Student
 
@@ -95,8 +96,7 @@ class Exporter:
         self._progress = progress
         self._parts = Parts(out / WORK_FOLDER)
         self._encoders = Encoders(student, self._parts)
-        train = leave_one_out(dataset.sequences).train
-        self._popularity = popularity(train.rows, len(dataset.catalogue))
+        self._popularity = published_popularity(dataset)
         self._shared: Contents | None = None
 
     def export(self, target: Target, release: Release) -> Exported:
@@ -127,7 +127,7 @@ class Exporter:
             f"{role}.safetensors": (role, (student.path / f"{role}.safetensors").read_bytes())
             for role in ("codes", "prompts", "adapter")
         }
-        contents["items.json.z"] = ("items", dump_items(make_items(self._dataset.catalogue)))
+        contents["items.json.z"] = ("items", dump_items(published_items(self._dataset.catalogue)))
         contents["popularity.safetensors"] = ("popularity", dump_arrays({"popularity": self._popularity}))
         max_length = student.encoder.config.max_length
         # Steps of the part that was trained on; "nobody lived it" is checked against the whole log.

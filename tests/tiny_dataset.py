@@ -17,12 +17,14 @@ def make_dataset(n_users: int = 30, *, shuffled: bool = False) -> Dataset:
 
     Args:
         n_users: how many people.
-        shuffled: deal the same purchases to other people.
+        shuffled: deal the same purchases to other people, first ones as first ones and last ones as last ones.
     """
     kinds = [(brand, kind, scent) for brand in _BRANDS for kind in _KINDS for scent in _SCENTS]
     n_items = len(kinds)
     rng = np.random.default_rng(0)
-    rows = (n_items * rng.random(5 * n_users) ** 2).astype(np.int32)
+    rows = (n_items * rng.random((n_users, 5)) ** 2).astype(np.int32)
+    if shuffled:
+        rows = np.stack([np.roll(column, place) for place, column in enumerate(rows.T)], axis=1)
     catalogue = Catalogue(
         item_ids=tuple(f"p{row}" for row in range(n_items)),
         titles=tuple(f"{brand} {scent} {kind} No. {row}" for row, (brand, kind, scent) in enumerate(kinds)),
@@ -38,8 +40,8 @@ def make_dataset(n_users: int = 30, *, shuffled: bool = False) -> Dataset:
     sequences = Sequences(
         user_ids=tuple(f"u{user}" for user in range(n_users)),
         offsets=np.arange(0, 5 * n_users + 1, 5),
-        rows=np.flip(rows) if shuffled else rows,
+        rows=rows.ravel(),
         timestamps=np.arange(5 * n_users),
     )
-    report = Report(n_event_rows=len(rows), n_item_rows=n_items, kept_out={}, skipped={}, warnings=())
+    report = Report(n_event_rows=rows.size, n_item_rows=n_items, kept_out={}, skipped={}, warnings=())
     return Dataset(Path("made"), "made", catalogue, sequences, "0" * 64, report)

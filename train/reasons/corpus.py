@@ -13,12 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.items import Field, Items
+from edge_runtime.bundle.items import Items
 from edge_runtime.reasons.facts import FactFinder
 from edge_runtime.reasons.prompt import prompt
 from edge_runtime.reasons.sentences import sentences
 from edge_runtime.reasons.words import Style
-from train.data.dataset import Catalogue, Dataset
 
 _STYLES: Final[tuple[Style, ...]] = ("short", "short", "detailed")
 _SHARE_OF_BEST: Final = 0.75
@@ -45,23 +44,6 @@ class Example:
     prompt: str
     reason: str
     allowed: frozenset[str]
-
-
-def items_of(catalogue: Catalogue) -> Items:
-    """Return the names and facts of a catalogue as bundles hold them (SPEC section 6)."""
-    fields = {}
-    for name, column in catalogue.fields.items():
-        places: dict[str, int] = {}
-        rows = [[places.setdefault(value, len(places)) for value in values] for values in column]
-        fields[name] = Field(list(places), rows)
-    return Items(list(catalogue.item_ids), list(catalogue.titles), fields)
-
-
-def popularity_of(dataset: Dataset) -> NDArray[np.uint8]:
-    """Return how popular each item is, as bundles hold it (SPEC section 5), uint8 ``[n_items]``."""
-    counts = np.bincount(dataset.sequences.rows, minlength=len(dataset.catalogue))
-    levels = 255 * np.log1p(counts) / max(float(np.log1p(counts.max(initial=0))), 1e-9)
-    return np.round(levels).astype(np.uint8)
 
 
 def make_corpus(items: Items, popularity: NDArray[np.uint8], n_examples: int, seed: int) -> Iterator[Example]:

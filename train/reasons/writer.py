@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.items import Items
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
+from train.data.published import published_items, published_popularity
 from train.reasons import pretrained
 from train.reasons.batches import Encoded, encode
-from train.reasons.corpus import Example, items_of, make_corpus, popularity_of
+from train.reasons.corpus import Example, make_corpus
 from train.reasons.greedy import share_of_allowed
 from train.reasons.lora import add_lora, merge
 from train.reasons.tokenizer import END, train_tokenizer
@@ -108,7 +109,7 @@ def train_writer(
 def _train(
     dataset: Dataset, run: RunFolder, config: WriterConfig, language_model: str | None, *, shown: bool
 ) -> dict[str, Any]:
-    items, popularity = items_of(dataset.catalogue), popularity_of(dataset)
+    items, popularity = published_items(dataset.catalogue), published_popularity(dataset)
     corpus = list(make_corpus(items, popularity, config.n_examples, config.seed))
     if language_model is None:
         model, tokenizer, end = _new_model(items, corpus, config)

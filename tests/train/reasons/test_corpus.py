@@ -9,11 +9,12 @@ from edge_runtime.reasons.facts import FactFinder
 from edge_runtime.reasons.prompt import prompt
 from edge_runtime.reasons.sentences import sentences
 from tests.tiny_dataset import make_dataset
-from train.reasons.corpus import items_of, make_corpus, popularity_of
+from train.data.published import published_items, published_popularity
+from train.reasons.corpus import make_corpus
 
 DATASET = make_dataset()
-ITEMS = items_of(DATASET.catalogue)
-POPULARITY = popularity_of(DATASET)
+ITEMS = published_items(DATASET.catalogue)
+POPULARITY = published_popularity(DATASET)
 
 
 def test_each_reason_is_one_that_the_true_facts_allow() -> None:
@@ -52,8 +53,8 @@ def test_the_item_itself_is_never_in_its_history() -> None:
 def test_only_how_popular_items_are_is_taken_from_the_events() -> None:
     shuffled = make_dataset(shuffled=True)
 
-    assert np.array_equal(popularity_of(shuffled), POPULARITY)
-    assert list(make_corpus(items_of(shuffled.catalogue), popularity_of(shuffled), 50, 0)) == list(
+    assert np.array_equal(published_popularity(shuffled), POPULARITY)
+    assert list(make_corpus(published_items(shuffled.catalogue), published_popularity(shuffled), 50, 0)) == list(
         make_corpus(ITEMS, POPULARITY, 50, 0)
     )
 
