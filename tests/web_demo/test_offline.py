@@ -42,7 +42,7 @@ def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, t
         tab.page.goto(empty.url)
 
         alert = tab.page.get_by_role("alert")
-        expect(alert).to_contain_text("The shop cannot be reached")
+        expect(alert).to_contain_text("There is no shop at this address")
         expect(alert.get_by_role("button", name="Try again")).to_be_visible()
 
 
@@ -117,6 +117,8 @@ def test_an_update_is_fetched_tried_and_then_used_on_request(
 
     expect(tab.hood).to_contain_text("tiny shop, release 2", use_inner_text=False)
     expect(tab.page.locator(".cards h3").first).not_to_have_text(before[0])
+    expect(tab.hood.locator("summary")).to_contain_text("onnxruntime", timeout=WAIT_MS)
+    expect(tab.hood.locator(".rungs .used")).to_contain_text("onnxruntime", timeout=WAIT_MS)
 
 
 def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_removed(
@@ -126,14 +128,15 @@ def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_re
     tab.page.get_by_label("Search the shop").fill("39")
     tab.page.locator("#search-hits button").first.click()
     expect(tab.history).to_have_count(1)
+    title = tab.remembered()[0]
     tab.wait_until_offline_ready()
     write_shop(tmp_path, n_items=20, release=2)
 
     _check_until(tab, "release 2")
     tab.notices.get_by_role("button", name="Use it now").click()
 
-    expect(tab.history).to_contain_text(["no longer in this shop"])
-    tab.page.get_by_role("button", name="Remove item-39").click()
+    expect(tab.history).to_contain_text([f"{title}no longer in this shop"])
+    tab.page.get_by_role("button", name=f"Remove {title}").click()
     expect(tab.history).to_have_count(0)
 
 

@@ -1,17 +1,38 @@
 import "fake-indexeddb/auto";
 import { openDB } from "idb";
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { EventName, NewEvent } from "../src/runtime/events";
 import { openHistory } from "../src/runtime/history";
+
+const SOON_MS = 40;
+
+function event(itemId: string, name: EventName, at: number, title: string | null = null): NewEvent {
+  return { itemId, event: name, at, title };
+}
+
+function silentRequest(): IDBOpenDBRequest {
+  const request = Object.create(IDBOpenDBRequest.prototype) as IDBOpenDBRequest;
+  return Object.assign(request, { addEventListener: () => undefined, removeEventListener: () => undefined });
+}
+
+/** What the browser does with every request to open or delete a database; null: it never answers. */
+function storageThat(answers: (() => never) | null): void {
+  const act = () => (answers === null ? silentRequest() : answers());
+  vi.spyOn(indexedDB, "open").mockImplementation(act);
+  vi.spyOn(indexedDB, "deleteDatabase").mockImplementation(act);
+}
+
+afterEach(() => vi.restoreAllMocks());
 
 describe("the history", () => {
   test("keeps events in their order, for the next visit too", async () => {
     const history = await openHistory("kept");
-    await history.add("a", "like", 1);
-    await history.add("b", "dislike", 2);
+    await history.add(event("a", "like", 1));
+    await history.add(event("b", "dislike", 2));
 
     const again = await (await openHistory("kept")).all();
 
-    expect(history.persistent).toBe(true);
+    expect(history.trouble).toBeNull();
     expect(again.map(({ itemId, event }) => [itemId, event])).toEqual([
       ["a", "like"],
       ["b", "dislike"],
@@ -20,8 +41,8 @@ describe("the history", () => {
 
   test("removes one event and leaves the others", async () => {
     const history = await openHistory("removing");
-    await history.add("a", "like", 1);
-    await history.add("a", "like", 2);
+    await history.add(event("a", "purchase", 1));
+    await history.add(event("a", "purchase", 2));
     const [first] = await history.all();
 
     await history.remove(first?.id ?? -1);
@@ -31,12 +52,12 @@ describe("the history", () => {
 
   test("forgets everything, the database itself included, and goes on", async () => {
     const history = await openHistory("forgetting");
-    await history.add("a", "like", 1);
+    await history.add(event("a", "like", 1));
 
-    await history.forget();
+    await history.clear();
 
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("forgetting");
-    await history.add("b", "like", 2);
+    await history.add(event("b", "like", 2));
     expect((await history.all()).map(({ id, itemId }) => [id, itemId])).toEqual([[1, "b"]]);
   });
 
@@ -48,7 +69,7 @@ describe("the history", () => {
     await history.set("variety", null);
     expect(await history.setting("variety")).toBeNull();
     await history.set("variety", 0.6);
-    await history.forget();
+    await history.clear();
     expect(await history.setting("variety")).toBeNull();
   });
 
@@ -67,27 +88,114 @@ describe("the history", () => {
 
   test("lets another tab forget", async () => {
     const [one, other] = [await openHistory("tabs"), await openHistory("tabs")];
-    await one.add("a", "like", 1);
+    await one.add(event("a", "like", 1));
     await other.all();
 
-    await other.forget();
+    await other.clear();
 
     expect(await one.all()).toEqual([]);
   });
 
-  test("lives in memory where the browser gives no storage", async () => {
-    vi.spyOn(indexedDB, "open").mockImplementation(() => {
-      throw new DOMException("denied", "SecurityError");
+  test("counts an opinion once, whichever tab it came from, and lets purchases repeat", async () => {
+    const [one, other] = [await openHistory("opinions"), await openHistory("opinions")];
+
+    await Promise.all([one.add(event("a", "like", 1)), other.add(event("a", "like", 2))]);
+    await one.add(event("a", "purchase", 3));
+    await one.add(event("a", "purchase", 4));
+    await one.add(event("a", "dislike", 5));
+
+    expect((await one.all()).map(({ event }) => event)).toEqual(["like", "purchase", "purchase", "dislike"]);
+  });
+
+  test("keeps the title that an item was marked with, and has none of older pages", async () => {
+    const history = await openHistory("titles");
+    await history.add(event("a", "like", 1, "Lavender Soap"));
+    const old = await openDB("titles", 2);
+    await old.add("events", { itemId: "b", event: "like", at: 2 });
+    old.close();
+
+    expect((await history.all()).map(({ title }) => title)).toEqual(["Lavender Soap", null]);
+  });
+
+  test.each([
+    ["refuses", new DOMException("denied", "SecurityError"), "This browser lets the page keep nothing."],
+    ["has no room", new DOMException("full", "QuotaExceededError"), "The browser has no room left to keep anything."],
+    ["holds a newer page's", new DOMException("newer", "VersionError"), "A newer version of this page has been here"],
+  ])("lives in memory where the browser %s, and says so", async (_name, error, said) => {
+    storageThat(() => {
+      throw error;
     });
 
-    const history = await openHistory("private");
-    await history.add("a", "like", 1);
+    const history = await openHistory("refused");
+    await history.add(event("a", "like", 1));
+    await history.add(event("a", "like", 2));
     await history.set("variety", 0.4);
 
-    expect(history.persistent).toBe(false);
-    expect(await history.all()).toHaveLength(1);
+    expect(history.trouble).toContain(said);
+    expect((await history.all()).map(({ id, itemId }) => [id, itemId])).toEqual([[1, "a"]]);
     expect(await history.setting("variety")).toBe(0.4);
-    await history.forget();
-    expect(await history.setting("variety")).toBeNull();
+  });
+
+  test("lives in memory where the browser's storage never answers, and says so", async () => {
+    storageThat(null);
+
+    const history = await openHistory("silent", SOON_MS);
+    await history.add(event("a", "like", 1));
+
+    expect(history.trouble).toContain("does not answer");
+    expect(await history.all()).toHaveLength(1);
+  });
+
+  test("waits for another tab no longer than for the storage, and names it", async () => {
+    const old = await openDB("held", 1, {
+      upgrade: (database) => database.createObjectStore("events", { keyPath: "id", autoIncrement: true }),
+    });
+
+    const history = await openHistory("held", SOON_MS);
+
+    expect(history.trouble).toContain("close the other tabs");
+    old.close();
+  });
+
+  test("goes on in memory with what it has read when the storage stops answering", async () => {
+    const history = await openHistory("failing", SOON_MS);
+    await history.add(event("a", "like", 1));
+    await history.set("variety", 0.4);
+    await history.all();
+    vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
+      throw new DOMException("lost", "UnknownError");
+    });
+
+    await history.add(event("b", "like", 2));
+
+    expect((await history.all()).map(({ id, itemId }) => [id, itemId])).toEqual([
+      [1, "a"],
+      [2, "b"],
+    ]);
+    expect(await history.setting("variety")).toBe(0.4);
+    expect(history.trouble).not.toBeNull();
+  });
+
+  test("in memory deletes on request what earlier visits kept", async () => {
+    await (await openHistory("earlier")).add(event("a", "like", 1));
+    const silent = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
+      throw new DOMException("lost", "UnknownError");
+    });
+    const history = await openHistory("earlier", SOON_MS);
+    silent.mockRestore();
+
+    await history.clear();
+
+    expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("earlier");
+  });
+
+  test("says when what earlier visits kept could not be deleted", async () => {
+    storageThat(null);
+    const history = await openHistory("out of reach", SOON_MS);
+    await history.add(event("a", "like", 1));
+
+    await expect(history.clear()).rejects.toThrow("clear the data of this site");
+
+    expect(await history.all()).toEqual([]);
   });
 });

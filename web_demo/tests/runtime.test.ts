@@ -110,6 +110,60 @@ describe("the ladder", () => {
     expect(ladder.current?.name).toBe("reference");
     expect(ladder.view[0]).toMatchObject({ state: "failed", why: "its state is off by 9" });
   });
+
+  describe("gives engines back once each", () => {
+    const given: string[] = [];
+    const open = async ({ engine: name }: EngineVariant): Promise<Engine> => ({
+      ...engine(name),
+      close: async () => void given.push(name),
+    });
+    const make = (test: (engine: Engine) => Promise<SelfTest>) => {
+      given.length = 0;
+      const variants = ["best", "better", "reference"].map(variant);
+      return new Ladder(variants, open, test, () => undefined);
+    };
+
+    test("that failed their self-test, or that a better one has replaced", async () => {
+      const ladder = make(async ({ name }) => ({ ...passed, passed: name !== "best" }));
+
+      await ladder.start("reference");
+      await ladder.climb();
+
+      expect([ladder.current?.name, ...given]).toEqual(["better", "best", "reference"]);
+    });
+
+    test("when it is closed, one that was still loading included", async () => {
+      let tested: () => void = () => undefined;
+      const test = ({ name }: Engine) =>
+        new Promise<SelfTest>((resolve) => {
+          if (name === "reference") resolve(passed);
+          else tested = () => resolve(passed);
+        });
+      const ladder = make(test);
+      await ladder.start("reference");
+      const climbing = ladder.climb();
+      await new Promise(setImmediate);
+
+      await ladder.close();
+      tested();
+      await climbing;
+
+      expect([ladder.current, ...given]).toEqual([null, "reference", "best"]);
+    });
+
+    test("when it threw, unless it was given back already", async () => {
+      const ladder = make(async () => passed);
+      await ladder.start("reference");
+      const first = ladder.current as Engine;
+      await ladder.climb();
+
+      await ladder.fail(first, new Error("too late"));
+      await ladder.fail(ladder.current as Engine, new Error("out of memory"));
+
+      expect(given).toEqual(["reference", "best"]);
+      expect(ladder.current?.name).toBe("better");
+    });
+  });
 });
 
 describe("a bundle's files", () => {

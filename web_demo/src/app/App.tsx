@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { EventName } from "../runtime/history";
+import type { EventName } from "../runtime/events";
 import type { Card, HistoryEntry, Hit, Marks } from "../worker/protocol";
 import type { Ask, View } from "./client";
 import { Header } from "./Header";
@@ -53,7 +53,12 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
             onVary={(variety) => void ask("vary", { variety }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
-          <Knows knows={view.knows} traffic={view.traffic} onForget={() => ask("forget", null)} />
+          <Knows
+            knows={view.knows}
+            pageKept={view.pageKept}
+            traffic={view.traffic}
+            onForget={() => ask("forget", null)}
+          />
           <Hood view={view} onCheck={() => void ask("checkUpdate", null).catch(() => undefined)} />
         </main>
         <Notices

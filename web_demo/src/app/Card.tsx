@@ -1,4 +1,5 @@
 import type { Card as CardData } from "../worker/protocol";
+import { once } from "./once";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
 
@@ -47,7 +48,7 @@ function Action({ action, label, card, onUse }: ActionProps) {
       data-action={action}
       aria-label={`${label}${label.endsWith("?") ? "" : ":"} ${card.title}`}
       aria-haspopup={action === "why" ? "dialog" : undefined}
-      onClick={() => onUse(card)}
+      onClick={once(() => onUse(card))}
     >
       {label}
     </button>

@@ -23,10 +23,13 @@ export function Header({ view }: { view: View }) {
   );
 }
 
-function standing({ opening, online, update, knows }: View): { tone: "calm" | "good" | "away"; text: string } {
+function standing(view: View): { tone: "calm" | "good" | "away"; text: string } {
+  const { opening, online, update, knows, pageKept } = view;
+  const isWhole = knows.offline && pageKept;
   if (opening.state === "failed") return { tone: "away", text: "Not open" };
-  if (!online || update.state === "unreachable") return { tone: "away", text: "Offline, all works" };
+  if (!online || update.state === "unreachable") {
+    return { tone: "away", text: isWhole ? "Offline, all works" : "Offline, keep this tab" };
+  }
   if (opening.state === "opening") return { tone: "calm", text: "Opening" };
-  if (knows.offline) return { tone: "good", text: "Ready, works offline" };
-  return { tone: "calm", text: "Ready" };
+  return isWhole ? { tone: "good", text: "Ready, works offline" } : { tone: "calm", text: "Ready" };
 }

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { HistoryEntry, Marks } from "../worker/protocol";
 import { useFlip } from "./flip";
 import { count } from "./format";
+import { once } from "./once";
 import { Picture } from "./Picture";
 
 /** The strip of what was marked, newest first, each removable. It is as high when empty, so that nothing jumps. */
@@ -46,17 +47,17 @@ export function History({
       ) : (
         <ul class="strip" ref={list}>
           {entries.map((entry, place) => (
-            <li key={entry.id} data-key={entry.id} class={entry.row === null ? "chip gone" : "chip"}>
+            <li key={entry.id} data-key={entry.id} class={entry.gone ? "chip gone" : "chip"}>
               <Picture row={entry.row} title={entry.title} kind={entry.kind} />
               <span class="name" title={entry.title}>
                 {entry.title}
-                {entry.row === null && <small>no longer in this shop</small>}
+                {entry.gone && <small>no longer in this shop</small>}
               </span>
               <button
                 type="button"
                 class="remove"
                 aria-label={`Remove ${entry.title}`}
-                onClick={() => remove(entry, place)}
+                onClick={once(() => remove(entry, place))}
               >
                 <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
                   <path d="M3 3l10 10M13 3L3 13" />

@@ -1,23 +1,31 @@
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Traffic } from "../runtime/traffic";
 import type { Knows as KnowsData } from "../worker/protocol";
 import { bytes, count } from "./format";
+import { once } from "./once";
 
 interface Props {
   readonly knows: KnowsData;
+  readonly pageKept: boolean;
   readonly traffic: Traffic;
   readonly onForget: () => Promise<unknown>;
 }
 
 /** What this page knows, measured, and the way to make it forget. */
-export function Knows({ knows, traffic, onForget }: Props) {
+export function Knows({ knows, pageKept, traffic, onForget }: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
-  const first = useRef<HTMLButtonElement>(null);
-  const forget = async () => {
-    await onForget();
-    setPhase("done");
-    first.current?.focus();
-  };
+  const choice = useRef<HTMLButtonElement>(null);
+  const before = useRef(phase);
+  // The buttons take each other's place; the keyboard goes along.
+  useLayoutEffect(() => {
+    if (before.current !== phase) choice.current?.focus();
+    before.current = phase;
+  }, [phase]);
+  const forget = () =>
+    onForget().then(
+      () => setPhase("done"),
+      () => setPhase("idle"),
+    );
   return (
     <section class="knows" aria-labelledby="knows-title">
       <h2 id="knows-title">What this page knows</h2>
@@ -30,8 +38,8 @@ export function Knows({ knows, traffic, onForget }: Props) {
         />
         <Figure
           term="Kept in this browser"
-          value={knows.storedBytes === null ? "not told" : bytes(knows.storedBytes)}
-          note={knows.offline ? "the shop and the page, for visits without network" : "the page so far"}
+          value={knows.storedBytes === null ? "not known" : bytes(knows.storedBytes)}
+          note={keptNote(knows.offline, pageKept)}
         />
       </dl>
       <p class="fine">
@@ -41,18 +49,20 @@ export function Knows({ knows, traffic, onForget }: Props) {
       <div class="forget">
         {phase !== "asking" ? (
           <button
-            ref={first}
+            key="forget"
+            ref={choice}
             type="button"
             class="secondary"
-            onClick={() => setPhase("asking")}
-            disabled={isNothing(knows)}
+            // Not `disabled`: a disabled button cannot keep the focus that comes back to it.
+            aria-disabled={isNothing(knows)}
+            onClick={once(() => isNothing(knows) || setPhase("asking"))}
           >
             Forget me
           </button>
         ) : (
           <>
             <p>Delete {aboutYou(knows)} for good?</p>
-            <button type="button" class="danger" ref={(button) => button?.focus()} onClick={() => void forget()}>
+            <button key="delete" ref={choice} type="button" class="danger" onClick={once(() => void forget())}>
               Delete
             </button>
             <button type="button" class="secondary" onClick={() => setPhase("idle")}>
@@ -64,6 +74,12 @@ export function Knows({ knows, traffic, onForget }: Props) {
       </div>
     </section>
   );
+}
+
+function keptNote(shop: boolean, page: boolean): string {
+  if (shop && page) return "the shop and the page, for visits without network";
+  if (shop) return "the shop; this browser has not kept the page, so a visit needs the network";
+  return "not yet all that a visit without network needs";
 }
 
 function aboutYou({ events, settings }: KnowsData): string {

@@ -66,16 +66,12 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
 
 function noticesOf({ update, problem, knows }: View): { text: string; tone: "bad" | "calm" }[] {
   const notices: { text: string; tone: "bad" | "calm" }[] = [];
-  if (problem !== null)
-    notices.push({ tone: "bad", text: `Something was refused, the rest goes on working: ${problem}` });
+  if (problem !== null) notices.push({ tone: "bad", text: `Something failed, the rest goes on working: ${problem}` });
   if (update.state === "refused") {
     notices.push({ tone: "bad", text: `An update was refused, your shelf stays as it is: ${update.why}` });
   }
-  if (!knows.persistent) {
-    notices.push({
-      tone: "calm",
-      text: "This browser lets the page keep nothing: your marks last until this tab is closed.",
-    });
+  if (knows.trouble !== null) {
+    notices.push({ tone: "calm", text: `What you mark now lasts until this tab is closed. ${knows.trouble}` });
   }
   return notices;
 }

@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Hit, Marks } from "../worker/protocol";
 import type { Ask } from "./client";
+import { once } from "./once";
 import { Picture } from "./Picture";
 
 interface Props {
@@ -92,7 +93,7 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
       <ul id="search-hits" class="hits" hidden={!isShown}>
         {hits.map((hit) => (
           <li key={hit.row}>
-            <button type="button" aria-pressed={hit.marked} onClick={() => onChoose(hit)}>
+            <button type="button" aria-pressed={hit.marked} onClick={once(() => onChoose(hit))}>
               <Picture row={hit.row} title={hit.title} kind={hit.kind} />
               <span class="name">
                 {hit.title}

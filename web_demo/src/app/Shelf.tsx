@@ -5,6 +5,7 @@ import type { View } from "./client";
 import { useFlip } from "./flip";
 import { bytes } from "./format";
 import { Knob } from "./Knob";
+import { Shut } from "./Shut";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
@@ -25,7 +26,9 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   const used = useRef<{ place: number; action: string } | null>(null);
   useFlip(list, shelf.version);
   useLayoutEffect(() => keepFocus(list.current, used), [shelf.version]);
-  if (opening.state === "failed") return <Shut why={opening.why} refused={opening.refused} onRetry={onRetry} />;
+  if (opening.state === "failed") {
+    return <Shut cause={opening.cause} why={opening.why} marks={marksOf(view)} onRetry={onRetry} />;
+  }
   const isStart = view.marks !== null && view.marks.entries.length === 0;
   const isWaiting = shelf.version === 0;
   const nSkeletons = !isWaiting || view.marks === null ? 0 : isStart ? N_STARTERS : N_CARDS;
@@ -64,14 +67,18 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   );
 }
 
+function marksOf({ marks }: View): number {
+  return marks === null ? 0 : marks.entries.length + marks.hidden.length;
+}
+
 /** A card that was acted upon leaves the list; the one in its place takes the focus, so that the keyboard stays there. */
 function keepFocus(list: HTMLUListElement | null, used: { current: { place: number; action: string } | null }): void {
   if (used.current === null || list === null) return;
   const { place, action } = used.current;
+  used.current = null;
   if (document.activeElement !== null && document.activeElement !== document.body) return;
   const child = list.children[Math.min(place, list.children.length - 1)];
   child?.querySelector<HTMLElement>(`[data-action="${action}"]`)?.focus({ preventScroll: true });
-  used.current = null;
 }
 
 function hintOf({ opening, language, shelf }: View, isStart: boolean): string {
@@ -105,22 +112,5 @@ function Skeleton() {
         </div>
       </div>
     </li>
-  );
-}
-
-function Shut({ why, refused, onRetry }: { why: string; refused: boolean; onRetry: () => void }) {
-  return (
-    <section class="shut" role="alert">
-      <h2>{refused ? "The shop was refused" : "The shop cannot be reached"}</h2>
-      <p>
-        {refused
-          ? "What the server sent is not what it should be, so none of it is used."
-          : "Nothing of it is on this device yet, so the first visit needs the network."}
-      </p>
-      <p class="detail">{why}</p>
-      <button type="button" class="primary" onClick={onRetry}>
-        Try again
-      </button>
-    </section>
   );
 }

@@ -3,15 +3,18 @@
 import { NO_TRAFFIC, sumTraffic, type Traffic, watchTraffic } from "../runtime/traffic";
 import type { AskName, Asks, Marks, Message, Question, TellName, Tells } from "../worker/protocol";
 
-/** What the page shows; everything in it but `online` comes from the worker. */
+/** What the page shows; everything in it but `online` and `pageKept` comes from the worker. */
 export interface View extends Omit<Tells, "marks"> {
   readonly online: boolean;
+  /** Whether a service worker keeps the page itself for a visit without network. */
+  readonly pageKept: boolean;
   /** Null until the history has been read, which is before anything is opened. */
   readonly marks: Marks | null;
 }
 
 const FIRST: View = {
   online: navigator.onLine,
+  pageKept: false,
   opening: { state: "opening", bytes: null },
   shelf: { cards: [], by: "popularity", version: 0 },
   marks: null,
@@ -19,7 +22,7 @@ const FIRST: View = {
   ladder: [],
   update: { state: "unchecked" },
   language: { state: "none" },
-  knows: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, persistent: true, offline: false },
+  knows: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, trouble: null, offline: false },
   timings: [],
   traffic: NO_TRAFFIC,
   problem: null,
@@ -61,6 +64,11 @@ export class Client {
     });
   };
 
+  /** The page itself is kept for a visit without network. */
+  pageIsKept(): void {
+    this.show({ pageKept: true });
+  }
+
   private receive(message: Message): void {
     if ("tell" in message) {
       this.hear(message.tell, message.value);
@@ -82,7 +90,9 @@ export class Client {
   }
 
   private died(why: string): void {
-    this.show({ opening: { state: "failed", why: why || "The page's worker could not be started.", refused: false } });
+    this.show({
+      opening: { state: "failed", cause: "crashed", why: why || "The page's worker could not be started." },
+    });
   }
 
   private show(change: Partial<View>): void {

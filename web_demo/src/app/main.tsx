@@ -23,7 +23,17 @@ function draw(): void {
 const base = new URL("./", document.baseURI).href;
 void client.ask("open", { base, target: TARGET }).catch(() => undefined);
 
-if ("serviceWorker" in navigator && import.meta.env.PROD) {
+if (import.meta.env.PROD) {
   // A browser that refuses it (a private window, a plain http address) has the page all the same, but not offline.
-  navigator.serviceWorker.register(`${base}sw.js`).catch(() => undefined);
+  keepPage(base).then(
+    () => client.pageIsKept(),
+    () => undefined,
+  );
+}
+
+/** Have the service worker keep the page; resolves when it has done so. */
+async function keepPage(page: string): Promise<void> {
+  await navigator.serviceWorker.register(`${page}sw.js`);
+  await navigator.serviceWorker.ready;
+  if ((await caches.match(page)) === undefined) throw new Error("the page is not in the cache");
 }

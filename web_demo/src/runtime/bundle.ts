@@ -30,7 +30,7 @@ export interface Checked {
   readonly data: Bytes;
 }
 
-export type Fetch = (url: string) => Promise<Response>;
+export type Fetch = (url: string, stop?: AbortSignal) => Promise<Response>;
 export type Progress = (entry: FileEntry, received: number) => void;
 
 /** Where a server keeps a channel's manifest. */
@@ -72,20 +72,21 @@ export class Bundle {
   }
 
   /** Read a file by its name. */
-  file(name: string): Promise<Checked> {
-    return this.read(fileNamed(this.manifest, name));
+  file(name: string, stop?: AbortSignal): Promise<Checked> {
+    return this.read(fileNamed(this.manifest, name), stop);
   }
 
   /**
    * Return a file's bytes, from the store or the server, digest checked either way.
    *
+   * @param stop ends the download.
    * @throws BundleIntegrityError the server's bytes are not the manifest's.
-   * @throws FetchError the file is not stored and the server cannot be reached.
+   * @throws FetchError the file is not stored and the server cannot be reached, or the download was stopped.
    */
-  async read(entry: FileEntry): Promise<Checked> {
+  async read(entry: FileEntry, stop?: AbortSignal): Promise<Checked> {
     const stored = await this.stored(entry);
     if (stored !== null) return { name: entry.name, data: stored };
-    const response = await ask(this.fetch, `${this.base}v1/files/${entry.sha256}`);
+    const response = await ask(this.fetch, `${this.base}v1/files/${entry.sha256}`, stop);
     const data = await this.receive(response, entry);
     await checkFile(data, entry);
     await this.store.put(entry.sha256, data);
@@ -135,14 +136,14 @@ export class Bundle {
   }
 }
 
-async function ask(fetch: Fetch, url: string): Promise<Response> {
+async function ask(fetch: Fetch, url: string, stop?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url);
+    response = await fetch(url, stop);
   } catch (error) {
     throw new FetchError(`The server cannot be reached (${messageOf(error)}).`);
   }
-  if (!response.ok) throw new FetchError(`The server answered ${response.status} for ${url}.`);
+  if (!response.ok) throw new FetchError(`The server answered ${response.status} for ${url}.`, response.status);
   return response;
 }
 

@@ -1,16 +1,23 @@
 /** SHA-256 by WebCrypto, against the manifest. WebCrypto cannot stream, hence the chunk digests of large files. */
 
-import { BundleError, BundleIntegrityError } from "./errors";
+import { BundleIntegrityError, InsecureAddressError } from "./errors";
 import type { Bytes } from "./json";
 import { CHUNK_BYTES, type FileEntry } from "./manifest";
 
+/**
+ * See that this browser checks digests here, before anything is downloaded in vain.
+ *
+ * @throws InsecureAddressError it does not, because the page came over plain http from another machine.
+ */
+export function requireDigests(): void {
+  if (globalThis.crypto?.subtle === undefined) {
+    throw new InsecureAddressError("Browsers check no digests, and keep nothing, on a plain http address.");
+  }
+}
+
 /** Lower-case hex SHA-256. */
 export async function sha256(data: Bytes): Promise<string> {
-  if (globalThis.crypto?.subtle === undefined) {
-    throw new BundleError(
-      "This browser checks no digests on a plain http address. Open the page by https, or on localhost.",
-    );
-  }
+  requireDigests();
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -24,6 +24,8 @@ export interface Engine {
    * May throw anything: the caller treats every exception as the end of this engine.
    */
   encode(embeddings: Float32Array<ArrayBuffer>, small: SmallMatrices): Promise<Float32Array>;
+  /** Give back what it holds outside JavaScript's memory, if anything. Called once, and nothing is called after it. */
+  close?(): Promise<void>;
 }
 
 /** Read prompts and adapter of a bundle. */

@@ -24,11 +24,29 @@ export class BundleIntegrityError extends BundleError {
 /** The server could not be reached, or answered with something else than the file. */
 export class FetchError extends Error {
   override name = "FetchError";
+
+  /** @param status what the server answered; null where it did not. */
+  constructor(
+    message: string,
+    readonly status: number | null = null,
+  ) {
+    super(message);
+  }
 }
 
 /** An engine cannot be used: the browser lacks something, or it failed the self-test. */
 export class EngineError extends Error {
   override name = "EngineError";
+}
+
+/** The page came over plain http from another machine: browsers then withhold what checks and keeps files. */
+export class InsecureAddressError extends Error {
+  override name = "InsecureAddressError";
+}
+
+/** The browser's storage refuses or does not answer. */
+export class StorageError extends Error {
+  override name = "StorageError";
 }
 
 /** The message of whatever was thrown. */

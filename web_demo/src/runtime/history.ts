@@ -1,144 +1,109 @@
-/**
- * What a person did, in IndexedDB, on this device alone. Where the browser gives no storage, in memory until the tab closes.
- */
+/** The history of one browser: kept, or in memory alone where the browser's storage refuses or does not answer. */
 
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
+import { within } from "./deadline";
+import { StorageError } from "./errors";
+import type { History, HistoryEvent, NewEvent } from "./events";
+import { MemoryHistory } from "./memory";
+import { StoredHistory } from "./stored";
 
-/** `dislike` hides an item and stays out of the sequence; the others are events of it. */
-export type EventName = "click" | "like" | "purchase" | "dislike";
+const TIMEOUT_MS = 3000;
 
-export interface HistoryEvent {
-  /** Grows with time. */
-  readonly id: number;
-  readonly itemId: string;
-  readonly event: EventName;
-  /** Milliseconds since 1970. */
-  readonly at: number;
+/** Open the history called `name`; never fails. */
+export async function openHistory(name: string, timeoutMs: number = TIMEOUT_MS): Promise<LastingHistory> {
+  const history = new LastingHistory(new StoredHistory(name), timeoutMs);
+  await history.all();
+  return history;
 }
 
-export interface History {
-  /** False: it ends with the tab. */
-  readonly persistent: boolean;
-  /** Oldest first. */
-  all(): Promise<readonly HistoryEvent[]>;
-  /** Returns once the event is durable. */
-  add(itemId: string, event: EventName, at: number): Promise<void>;
-  remove(id: number): Promise<void>;
-  /** What the person has set, by name; null where they have not. */
-  setting(name: string): Promise<number | null>;
-  /** Keep a setting; null takes it away. */
-  set(name: string, value: number | null): Promise<void>;
-  /** Delete everything, the settings and the counters of the database included. */
-  forget(): Promise<void>;
-}
-
-interface Schema extends DBSchema {
-  events: { key: number; value: Omit<HistoryEvent, "id"> & { id?: number } };
-  settings: { key: string; value: number };
-}
-
-/** 2 has settings. */
-const VERSION = 2;
-
-/** Open the history called `name`; never fails, but may answer with one that is not persistent. */
-export async function openHistory(name: string): Promise<History> {
-  try {
-    const history = new StoredHistory(name);
-    await history.all();
-    return history;
-  } catch {
-    // Private windows and full disks refuse in different ways, at opening or at the first read; all mean the same here.
-    return new MemoryHistory();
-  }
-}
-
-class StoredHistory implements History {
-  readonly persistent = true;
-  private connection: Promise<IDBPDatabase<Schema>> | null = null;
-
-  constructor(private readonly name: string) {}
-
-  async all(): Promise<readonly HistoryEvent[]> {
-    const found = await (await this.open()).getAll("events");
-    return found.map((event) => ({ ...event, id: event.id ?? 0 }));
-  }
-
-  async add(itemId: string, event: EventName, at: number): Promise<void> {
-    const transaction = (await this.open()).transaction("events", "readwrite", { durability: "strict" });
-    await Promise.all([transaction.store.add({ itemId, event, at }), transaction.done]);
-  }
-
-  async remove(id: number): Promise<void> {
-    await (await this.open()).delete("events", id);
-  }
-
-  async setting(name: string): Promise<number | null> {
-    return (await (await this.open()).get("settings", name)) ?? null;
-  }
-
-  async set(name: string, value: number | null): Promise<void> {
-    const database = await this.open();
-    if (value === null) await database.delete("settings", name);
-    else await database.put("settings", value, name);
-  }
-
-  async forget(): Promise<void> {
-    const database = await this.open();
-    await Promise.all([database.clear("events"), database.clear("settings")]);
-    this.connection = null;
-    database.close();
-    await deleteDB(this.name);
-  }
-
-  private open(): Promise<IDBPDatabase<Schema>> {
-    this.connection ??= openDB<Schema>(this.name, VERSION, {
-      upgrade: (database, from) => {
-        if (from < 1) database.createObjectStore("events", { keyPath: "id", autoIncrement: true });
-        if (from < 2) database.createObjectStore("settings");
-      },
-      // Another tab deletes the database: let it, and open the new one when it is asked for.
-      blocking: (_current, _blocked, event) => {
-        this.connection = null;
-        (event.target as IDBDatabase).close();
-      },
-      terminated: () => {
-        this.connection = null;
-      },
-    });
-    return this.connection;
-  }
-}
-
-export class MemoryHistory implements History {
-  readonly persistent = false;
-  private events: HistoryEvent[] = [];
+/** Goes on in memory, with what has been read so far, from the first time that the storage fails or is late. */
+export class LastingHistory implements History {
+  private memory: MemoryHistory | null = null;
+  private why: string | null = null;
+  private events: readonly HistoryEvent[] = [];
   private readonly settings = new Map<string, number>();
-  private last = 0;
+
+  /** @param timeoutMs how long the storage may take over one answer. */
+  constructor(
+    private readonly stored: StoredHistory,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /** Why what is changed now ends with the tab; null while it is kept. */
+  get trouble(): string | null {
+    return this.why;
+  }
 
   async all(): Promise<readonly HistoryEvent[]> {
+    this.events = await this.ask((history) => history.all());
     return this.events;
   }
 
-  async add(itemId: string, event: EventName, at: number): Promise<void> {
-    this.events = [...this.events, { id: ++this.last, itemId, event, at }];
+  add(event: NewEvent): Promise<void> {
+    return this.ask((history) => history.add(event));
   }
 
-  async remove(id: number): Promise<void> {
-    this.events = this.events.filter((event) => event.id !== id);
+  remove(id: number): Promise<void> {
+    return this.ask((history) => history.remove(id));
   }
 
   async setting(name: string): Promise<number | null> {
-    return this.settings.get(name) ?? null;
+    const value = await this.ask((history) => history.setting(name));
+    this.note(name, value);
+    return value;
   }
 
   async set(name: string, value: number | null): Promise<void> {
-    if (value === null) this.settings.delete(name);
-    else this.settings.set(name, value);
+    await this.ask((history) => history.set(name, value));
+    this.note(name, value);
   }
 
-  async forget(): Promise<void> {
+  /**
+   * Delete everything, the counters of the database included.
+   *
+   * @throws StorageError what earlier visits kept could not be reached, and may still be there.
+   */
+  async clear(): Promise<void> {
+    // Asked in memory too: what cannot be kept now may have been kept on an earlier visit.
+    const emptied = await this.succeeds(this.stored.clear());
+    const dropped = await this.succeeds(this.stored.drop());
+    await this.memory?.clear();
     this.events = [];
     this.settings.clear();
-    this.last = 0;
+    if (!emptied && !dropped) {
+      throw new StorageError(
+        "What was marked in this tab is deleted. What earlier visits may have kept cannot be reached: " +
+          "restart the browser and try again, or clear the data of this site in the browser's settings.",
+      );
+    }
+  }
+
+  private async ask<T>(work: (history: History) => Promise<T>): Promise<T> {
+    if (this.memory !== null) return work(this.memory);
+    try {
+      return await within(work(this.stored), this.timeoutMs, "the browser's storage does not answer");
+    } catch (error) {
+      return work(this.goOnInMemory(error));
+    }
+  }
+
+  private async succeeds(work: Promise<void>): Promise<boolean> {
+    try {
+      await within(work, this.timeoutMs, "the browser's storage does not answer");
+      return true;
+    } catch (error) {
+      this.goOnInMemory(error);
+      return false;
+    }
+  }
+
+  private goOnInMemory(error: unknown): MemoryHistory {
+    this.why ??= this.stored.explain(error);
+    this.memory ??= new MemoryHistory(this.events, this.settings);
+    return this.memory;
+  }
+
+  private note(name: string, value: number | null): void {
+    if (value === null) this.settings.delete(name);
+    else this.settings.set(name, value);
   }
 }

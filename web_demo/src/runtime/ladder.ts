@@ -32,6 +32,7 @@ export type OpenEngine = (variant: EngineVariant) => Promise<Engine | string>;
 export class Ladder {
   private readonly rungs: Rung[];
   private engine: Engine | null = null;
+  private isClosed = false;
 
   constructor(
     private readonly variants: readonly EngineVariant[],
@@ -73,27 +74,42 @@ export class Ladder {
     for (let index = 0; index < end; index++) {
       if (this.rungs[index]?.state === "waiting" && (await this.tryRung(index))) break;
     }
+    if (this.isClosed) return;
     for (const [index, rung] of this.rungs.entries()) {
       if (rung.state === "waiting") this.set(index, { state: "not needed", why: "a better engine passed" });
     }
   }
 
-  /** Give up the engine in use, because it threw while it was used; the next one down is tried. */
-  async fail(error: unknown): Promise<void> {
+  /** Give up an engine that threw while it was used, unless a better one has taken its place; the next one down is tried. */
+  async fail(engine: Engine, error: unknown): Promise<void> {
+    if (engine !== this.engine) return;
     const index = this.rungs.findIndex((rung) => rung.inUse);
     this.engine = null;
     if (index >= 0) this.set(index, { state: "failed", inUse: false, why: messageOf(error) });
+    await discard(engine);
     for (let next = index + 1; next < this.rungs.length; next++) {
-      if (this.rungs[next]?.state !== "failed" && (await this.tryRung(next))) return;
+      const state = this.rungs[next]?.state;
+      // A rung that is loading is tried already, by `climb`.
+      if (state !== "failed" && state !== "loading" && (await this.tryRung(next))) return;
     }
   }
 
+  /** Give the engines back, one that is still loading as soon as it has loaded. The caller makes no more lists with it. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const last = this.engine;
+    this.engine = null;
+    await discard(last);
+  }
+
   private async tryRung(index: number): Promise<boolean> {
+    if (this.isClosed) return false;
     const variant = this.variants[index] as EngineVariant;
     const begun = performance.now();
+    let engine: Engine | string = "";
     this.set(index, { state: "loading", why: "" });
     try {
-      const engine = await this.open(variant);
+      engine = await this.open(variant);
       if (typeof engine === "string") {
         this.set(index, { state: "unavailable", why: engine });
         return false;
@@ -101,24 +117,35 @@ export class Ladder {
       const test = await this.test(engine, variant);
       const ms = performance.now() - begun;
       this.set(index, { state: test.passed ? "passed" : "failed", why: test.why, test, ms });
-      if (test.passed) this.use(index, engine);
-      return test.passed;
+      if (test.passed && !this.isClosed) {
+        await this.use(index, engine);
+        return true;
+      }
     } catch (error) {
       this.set(index, { state: "failed", why: messageOf(error) });
-      return false;
     }
+    if (typeof engine !== "string") await discard(engine);
+    return false;
   }
 
-  private use(index: number, engine: Engine): void {
+  private async use(index: number, engine: Engine): Promise<void> {
+    const before = this.engine;
     this.engine = engine;
     for (const [other, rung] of this.rungs.entries()) {
       if (rung.inUse) this.set(other, { inUse: false, why: "a better engine has loaded since" });
     }
     this.set(index, { inUse: true, why: "" });
+    await discard(before);
   }
 
   private set(index: number, change: Partial<Rung>): void {
+    if (this.isClosed) return;
     this.rungs[index] = { ...(this.rungs[index] as Rung), ...change };
     this.changed([...this.rungs]);
   }
+}
+
+/** An engine that is thrown away may fail at that too; nobody can do anything about it. */
+async function discard(engine: Engine | null): Promise<void> {
+  await engine?.close?.().catch(() => undefined);
 }

@@ -5,8 +5,10 @@
  */
 
 import type { Wllama } from "@wllama/wllama/esm/index.js";
+import { within } from "./deadline";
 import { messageOf } from "./errors";
 import type { Bytes } from "./json";
+import { hasSimd } from "./onnx";
 import { grammar } from "./reasons/grammar";
 
 /** The language model is absent, slow or refused; the message says why. */
@@ -17,7 +19,8 @@ export class WriterError extends Error {
 export interface Writer {
   /** Continue a prompt with one of `choices`; `seed` picks among likely ones. */
   write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string>;
-  close(): void;
+  /** Give its memory back. */
+  close(): Promise<void>;
 }
 
 const LOAD_TIMEOUT_MS = 60_000;
@@ -25,8 +28,10 @@ const WRITE_TIMEOUT_MS = 20_000;
 const MAX_TOKENS = 160;
 const TEMPERATURE = 0.8;
 
-/** What llama.cpp's build needs beyond SIMD: 64-bit memory and promise integration. */
+/** What llama.cpp's build needs and this browser lacks, or null; asked before anything is downloaded. */
 export function lacksForLanguage(): string | null {
+  if (typeof WebAssembly !== "object") return "this browser has no WebAssembly";
+  if (!hasSimd()) return "this browser has no WebAssembly SIMD";
   if (!("Suspending" in WebAssembly)) return "this browser has no WebAssembly promise integration";
   try {
     // TypeScript's library does not know 64-bit memories yet.
@@ -38,30 +43,51 @@ export function lacksForLanguage(): string | null {
   }
 }
 
+/** The part of wllama that is used. */
+export type Llama = Pick<Wllama, "loadModel" | "createCompletion" | "exit">;
+
+/**
+ * llama.cpp without a model.
+ *
+ * @param wasm its WebAssembly, so that nothing is fetched behind our back.
+ * @param log takes its error texts.
+ */
+export type OpenLlama = (wasm: Bytes, log: (text: string) => void) => Promise<Llama>;
+
+/** llama.cpp in a worker of its own, by wllama. */
+export const openWllama: OpenLlama = async (wasm, log) => {
+  const { Wllama } = await import("@wllama/wllama/esm/index.js");
+  const keep = (...parts: unknown[]) => log(parts.map(String).join(" ").slice(0, 300));
+  const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
+  // The error texts of llama.cpp reach only the logger, hence kept.
+  const logger = { debug: () => undefined, log: () => undefined, warn: keep, error: keep };
+  const wllama = new Wllama({ default: url }, { logger });
+  // Without this line the library would take its second build from a CDN.
+  wllama.setCompat(null);
+  return {
+    loadModel: (model, options) => wllama.loadModel(model, options).finally(() => URL.revokeObjectURL(url)),
+    createCompletion: wllama.createCompletion.bind(wllama),
+    exit: () => wllama.exit(),
+  };
+};
+
 export class LanguageModel implements Writer {
   private constructor(
-    private readonly wllama: Wllama,
+    private readonly llama: Llama,
     private readonly log: readonly string[],
   ) {}
 
   /**
-   * Load a GGUF whose digest has been checked.
+   * Load a GGUF whose digest has been checked. It cannot be stopped on the way: wllama's `exit` overlooks a worker that is
+   * just being made, and would leave it running. Whoever no longer wants the model closes it when it is there.
    *
-   * @param wasm llama.cpp's WebAssembly, so that nothing is fetched behind our back.
-   * @throws WriterError it cannot be loaded, or not within a minute.
+   * @throws WriterError it cannot be loaded, or not within a minute; nothing of it is left.
    */
-  static async load(gguf: Bytes, context: number, wasm: Bytes): Promise<LanguageModel> {
-    const { Wllama } = await import("@wllama/wllama/esm/index.js");
+  static async load(gguf: Bytes, context: number, wasm: Bytes, open: OpenLlama): Promise<LanguageModel> {
     const log: string[] = [];
-    const keep = (...parts: unknown[]) => void log.push(parts.map(String).join(" ").slice(0, 300));
-    const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
-    // The error texts of llama.cpp reach only the logger, hence kept.
-    const logger = { debug: () => undefined, log: () => undefined, warn: keep, error: keep };
-    const wllama = new Wllama({ default: url }, { logger });
-    // Without this line the library would take its second build from a CDN.
-    wllama.setCompat(null);
+    const llama = await open(wasm, (text) => void log.push(text));
     try {
-      const loading = wllama.loadModel([new Blob([gguf])], {
+      const loading = llama.loadModel([new Blob([gguf])], {
         n_ctx: context,
         n_threads: 1,
         n_gpu_layers: 0,
@@ -70,12 +96,10 @@ export class LanguageModel implements Writer {
       });
       await within(loading, LOAD_TIMEOUT_MS, "the language model did not load within a minute");
     } catch (error) {
-      void wllama.exit();
+      await llama.exit();
       throw new WriterError([messageOf(error), ...log.slice(-2)].join(" · "));
-    } finally {
-      URL.revokeObjectURL(url);
     }
-    return new LanguageModel(wllama, log);
+    return new LanguageModel(llama, log);
   }
 
   async write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string> {
@@ -83,7 +107,7 @@ export class LanguageModel implements Writer {
     const signal = AbortSignal.any([stop, enough.signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)]);
     let text = "";
     try {
-      const writing = this.wllama.createCompletion({
+      const writing = this.llama.createCompletion({
         prompt,
         max_tokens: MAX_TOKENS,
         temperature: TEMPERATURE,
@@ -108,19 +132,7 @@ export class LanguageModel implements Writer {
     throw new WriterError("the language model wrote something else than the facts allow");
   }
 
-  close(): void {
-    void this.wllama.exit();
-  }
-}
-
-async function within<T>(work: Promise<T>, timeoutMs: number, message: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new WriterError(message)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
+  async close(): Promise<void> {
+    await this.llama.exit();
   }
 }

@@ -62,4 +62,8 @@ export class OnnxEngine implements Engine {
     if (state === undefined || !(state.data instanceof Float32Array)) throw new EngineError("the graph gives no state");
     return state.data.slice(0, dim);
   }
+
+  close(): Promise<void> {
+    return this.session.release();
+  }
 }

@@ -1,6 +1,7 @@
 /** Pictures of the items (SPEC section 7): JPEG, PNG or WebP bytes by row, as data URLs that the page may show. */
 
-import { type Arrays, take } from "./arrays";
+import { type Arrays, loadArrays, take } from "./arrays";
+import type { Bundle } from "./bundle";
 import { BundleError } from "./errors";
 
 const FILE = "pictures.safetensors";
@@ -10,6 +11,20 @@ export class Pictures {
     private readonly offset: Uint32Array,
     private readonly data: Uint8Array,
   ) {}
+
+  /**
+   * The pictures of a bundle, or null if it has none.
+   *
+   * @throws BundleError the file is damaged or breaks the format.
+   * @throws FetchError it cannot be fetched.
+   */
+  static async of(bundle: Bundle): Promise<Pictures | null> {
+    const { files, catalogue } = bundle.manifest;
+    const entry = files.find(({ role }) => role === "pictures");
+    if (entry === undefined) return null;
+    const { data, name } = await bundle.read(entry);
+    return Pictures.read(loadArrays(data, name), catalogue.nItems);
+  }
 
   /** @throws BundleError the offsets do not cover the data in ascending order. */
   static read(arrays: Arrays, nItems: number): Pictures {

@@ -102,7 +102,7 @@ export class Recommender {
     try {
       state = await this.knowledge.encode(engine, newest, embeddings);
     } catch (error) {
-      await this.ladder.fail(error);
+      await this.ladder.fail(engine, error);
       return this.rank(sequence, hidden, k, variety);
     }
     times.push(performance.now());

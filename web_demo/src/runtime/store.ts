@@ -1,9 +1,27 @@
 /** Verified files in the browser's Cache Storage, by digest, and the manifest of the release that is complete in it. */
 
 import type { FileStore } from "./bundle";
+import { within } from "./deadline";
 import type { Bytes } from "./json";
 
 const PREFIX = "v1/stored/";
+const TIMEOUT_MS = 3000;
+
+/** The cache called `name`, or null where the browser refuses it or does not answer. */
+export async function openCache(name: string, timeoutMs: number = TIMEOUT_MS): Promise<Cache | null> {
+  try {
+    return await within(answering(name), timeoutMs, "the browser's cache does not answer");
+  } catch {
+    return null;
+  }
+}
+
+/** A cache that has answered once: some browsers open one and then fail at the first look. */
+async function answering(name: string): Promise<Cache> {
+  const cache = await caches.open(name);
+  await cache.match("an address that nothing is kept under");
+  return cache;
+}
 
 /** Keeps one release, and beside it the files of the next while it is fetched. */
 export class ReleaseStore implements FileStore {
@@ -12,13 +30,9 @@ export class ReleaseStore implements FileStore {
     private readonly base: string,
   ) {}
 
-  /** Open the cache `name`; where the browser has none, an empty store that keeps nothing. */
-  static async open(name: string, base: string): Promise<ReleaseStore> {
-    try {
-      return new ReleaseStore(await caches.open(name), base);
-    } catch {
-      return new ReleaseStore(null, base);
-    }
+  /** Open the cache `name`; where the browser has none, or it does not answer, an empty store that keeps nothing. */
+  static async open(name: string, base: string, timeoutMs: number = TIMEOUT_MS): Promise<ReleaseStore> {
+    return new ReleaseStore(await openCache(name, timeoutMs), base);
   }
 
   get(sha256: string): Promise<Bytes | null> {

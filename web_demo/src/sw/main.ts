@@ -26,9 +26,12 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(self.registration.scope)) return;
-  const name = request.url.slice(self.registration.scope.length);
-  if (request.mode === "navigate") event.respondWith(answerPage(request));
-  else if (name.startsWith("assets/") || FILES.includes(name)) event.respondWith(answerPart(request));
+  const { origin, pathname } = new URL(request.url);
+  const name = `${origin}${pathname}`.slice(self.registration.scope.length);
+  // Whatever else is asked for under this address (`/v1`, `/healthz`, a misspelt path) is the server's to answer.
+  if (request.mode === "navigate") {
+    if (name === "" || name === "index.html") event.respondWith(answerPage(event));
+  } else if (name.startsWith("assets/") || FILES.includes(name)) event.respondWith(answerPart(request));
 });
 
 async function install(): Promise<void> {
@@ -42,10 +45,14 @@ async function dropOld(): Promise<void> {
   await Promise.all(pages.slice(0, -N_KEPT).map((name) => caches.delete(name)));
 }
 
-/** The page of this very build, whatever is asked for: it has one address. */
-async function answerPage(request: Request): Promise<Response> {
+/** The page of this very build. */
+async function answerPage(event: FetchEvent): Promise<Response> {
   const cache = await caches.open(PREFIX + VERSION);
-  return (await cache.match(self.registration.scope)) ?? fetch(request);
+  const kept = await cache.match(self.registration.scope);
+  if (kept !== undefined) return kept;
+  // The browser has cleared the page to make room: keep it anew, for the next visit without network.
+  event.waitUntil(cache.addAll([...FILES]).catch(() => undefined));
+  return fetch(event.request);
 }
 
 async function answerPart(request: Request): Promise<Response> {

@@ -8,6 +8,7 @@ import type { Bytes } from "../runtime/json";
 import type { OpenEngine } from "../runtime/ladder";
 import { hasSimd, OnnxEngine, type OrtModule } from "../runtime/onnx";
 import { ReferenceEngine } from "../runtime/reference";
+import { openCache } from "../runtime/store";
 
 const CACHE = "pocketrec-engines";
 
@@ -25,7 +26,7 @@ export function engineOpener(bundle: Bundle): OpenEngine {
         const [ort, graph] = await Promise.all([loadOrt(), bundle.file(file)]);
         return OnnxEngine.open(ort, graph.data, encoder, precision).catch(async (error: unknown) => {
           // The graph is what the manifest says; the WebAssembly may have been cut short, so the next visit fetches it.
-          await caches.delete(CACHE).catch(() => false);
+          await (await openCache(CACHE))?.delete(new URL(ortWasm, self.location.href));
           throw error;
         });
       }
@@ -69,7 +70,7 @@ async function prepareOrt(): Promise<OrtModule> {
  */
 async function asset(path: string): Promise<Bytes> {
   const url = new URL(path, self.location.href).href;
-  const cache = await caches.open(CACHE).catch(() => null);
+  const cache = await openCache(CACHE);
   const kept = await cache?.match(url);
   if (kept !== undefined) return new Uint8Array(await kept.arrayBuffer());
   const response = await fetch(url, { cache: "no-store" });

@@ -1,7 +1,7 @@
 /** How items, marks and releases look to the page. */
 
 import type { Bundle } from "../runtime/bundle";
-import type { HistoryEvent } from "../runtime/history";
+import type { HistoryEvent } from "../runtime/events";
 import type { Items } from "../runtime/items";
 import { marked } from "../runtime/reasons/marked";
 import type { Sentence } from "../runtime/reasons/sentences";
@@ -22,12 +22,12 @@ export function cardOf(items: Items, row: number, sentence: Sentence, by: Card["
   return { ...faceOf(items, row), reason: marked(sentence, items), by };
 }
 
-/** Newest first; an item that the catalogue lacks keeps its id as its title. */
+/** Newest first; an item that the catalogue lacks keeps the title that it was marked with. */
 export function marksOf(events: readonly HistoryEvent[], items: Items | null): Marks {
-  const entries = [...events].reverse().map(({ id, itemId, event }): HistoryEntry => {
+  const entries = [...events].reverse().map(({ id, itemId, event, title }): HistoryEntry => {
     const row = items?.row(itemId);
-    if (row === undefined || items === null) return { id, itemId, event, row: null, title: itemId, kind: "" };
-    return { ...faceOf(items, row), id, event };
+    if (row !== undefined && items !== null) return { ...faceOf(items, row), id, event, gone: false };
+    return { id, itemId, event, row: null, gone: items !== null, title: title ?? itemId, kind: "" };
   });
   return {
     entries: entries.filter(({ event }) => event !== "dislike"),

@@ -21,7 +21,9 @@ type Answers = { [K in AskName]: (question: Asks[K]["question"]) => Promise<Asks
 
 const answers: Answers = {
   open: async ({ base, target }) => {
+    const before = session;
     session = Session.begin(base, target, tell);
+    await (await before)?.close();
     await (await session).open();
     return null;
   },

@@ -1,6 +1,6 @@
 /** Everything that is said between the page and its worker: one typed question for each thing asked, one tell a change. */
 
-import type { EventName } from "../runtime/history";
+import type { EventName } from "../runtime/events";
 import type { Rung } from "../runtime/ladder";
 import type { Piece } from "../runtime/reasons/marked";
 import type { Phases } from "../runtime/recommender";
@@ -26,8 +26,10 @@ export interface Shelf {
 export interface HistoryEntry {
   readonly id: number;
   readonly itemId: string;
-  /** Null: the catalogue of this release lacks the item. */
+  /** Null: no catalogue is open, or it lacks the item. */
   readonly row: number | null;
+  /** Whether a catalogue is open and lacks the item. */
+  readonly gone: boolean;
   readonly title: string;
   readonly kind: string;
   readonly event: EventName;
@@ -56,10 +58,16 @@ export interface Release {
   readonly licences: readonly string[];
 }
 
+/**
+ * Why nothing could be opened: the server does not answer, has no shop, answers with an error, or sent something that breaks
+ * the rules; the address is one where browsers withhold what the page needs; or the page's own worker has died.
+ */
+export type Cause = "unreachable" | "no shop" | "failing" | "refused" | "insecure" | "crashed";
+
 export type Opening =
   | { readonly state: "opening"; readonly bytes: number | null }
   | { readonly state: "ready"; readonly release: Release; readonly from: "the server" | "this device" }
-  | { readonly state: "failed"; readonly why: string; readonly refused: boolean };
+  | { readonly state: "failed"; readonly cause: Cause; readonly why: string };
 
 export type Update =
   | { readonly state: "unchecked" | "checking" | "current" }
@@ -82,8 +90,8 @@ export interface Knows {
   readonly eventBytes: number;
   /** Everything that this site keeps in the browser, the app and the release included; null where it does not say. */
   readonly storedBytes: number | null;
-  /** False: what was marked ends with this tab. */
-  readonly persistent: boolean;
+  /** Why what is marked ends with this tab; null while it is kept. */
+  readonly trouble: string | null;
   /** Whether the whole release is kept for a visit without network. */
   readonly offline: boolean;
 }

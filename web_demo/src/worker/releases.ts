@@ -14,6 +14,9 @@ export interface Opened {
   readonly recommender: Recommender;
 }
 
+/** Hears of every change of a release's engines. */
+export type LadderChanged = (bundle: Bundle, rungs: readonly Rung[]) => void;
+
 /** What the check for a newer release found. */
 export type Found = { readonly bundle: Bundle; readonly bytes: number } | null;
 
@@ -25,6 +28,7 @@ export class Releases {
     private readonly store: ReleaseStore,
     private readonly opener: (bundle: Bundle) => OpenEngine,
     private readonly progress: Progress,
+    private readonly ladderChanged: LadderChanged,
   ) {}
 
   /** The release that this device keeps, or null. A damaged one counts as none. */
@@ -68,7 +72,8 @@ export class Releases {
   }
 
   /** Open a release as far as lists need, and start the first engine that can be had without a large download. */
-  async open(bundle: Bundle, changed: (rungs: readonly Rung[]) => void): Promise<Opened> {
+  async open(bundle: Bundle): Promise<Opened> {
+    const changed = (rungs: readonly Rung[]) => this.ladderChanged(bundle, rungs);
     const recommender = await Recommender.open(bundle, this.opener(bundle), changed);
     await recommender.ladder.start("reference");
     return { bundle, recommender };
@@ -77,12 +82,13 @@ export class Releases {
   /**
    * Fetch all that a release needs, and open it to see that an engine passes its self-test.
    *
+   * @param stop ends the download.
    * @throws BundleError it must not be used.
    * @throws FetchError it is not all here.
    */
-  async tryOut(bundle: Bundle): Promise<Opened> {
-    for (const file of required(bundle.manifest)) await bundle.read(file);
-    const opened = await this.open(bundle, () => undefined);
+  async tryOut(bundle: Bundle, stop: AbortSignal): Promise<Opened> {
+    for (const file of required(bundle.manifest)) await bundle.read(file, stop);
+    const opened = await this.open(bundle);
     const { ladder } = opened.recommender;
     if (ladder.current === null) await ladder.climb();
     if (ladder.current === null) {
@@ -91,10 +97,16 @@ export class Releases {
     return opened;
   }
 
-  /** Fetch whatever of a release is not here yet, so that it works without network, and make it the current one. */
-  async keep(bundle: Bundle): Promise<boolean> {
+  /**
+   * Fetch whatever of a release is not here yet, so that it works without network, and make it the current one.
+   *
+   * @param stop ends it; another release may be the current one by then.
+   * @returns whether the browser keeps it.
+   */
+  async keep(bundle: Bundle, stop: AbortSignal): Promise<boolean> {
     const files = required(bundle.manifest);
-    for (const file of files) await bundle.read(file);
+    for (const file of files) await bundle.read(file, stop);
+    if (stop.aborted) return false;
     const all = bundle.manifest.files.map((file) => file.sha256);
     return this.store.adopt(
       bundle.bytes,

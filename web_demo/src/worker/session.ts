@@ -1,24 +1,29 @@
 /** The page's session: one history, one release, and the list that follows from them. */
 
-import { loadArrays } from "../runtime/arrays";
-import type { Bundle } from "../runtime/bundle";
-import { FetchError, messageOf } from "../runtime/errors";
-import { type EventName, type History, type HistoryEvent, openHistory } from "../runtime/history";
+import type { Fetch, Progress } from "../runtime/bundle";
+import { messageOf } from "../runtime/errors";
+import type { EventName, HistoryEvent } from "../runtime/events";
+import { type LastingHistory, openHistory } from "../runtime/history";
+import { LanguageModel, lacksForLanguage, openWllama } from "../runtime/language";
 import { Pictures } from "../runtime/pictures";
 import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
 import type { Recommender } from "../runtime/recommender";
 import { ReleaseStore } from "../runtime/store";
-import { engineOpener } from "./engines";
+import { engineOpener, languageWasm } from "./engines";
 import { cardOf, faceOf, marksOf, releaseOf } from "./faces";
+import { knowsOf, storedSize } from "./knows";
+import { Lifecycle } from "./lifecycle";
+import { takeLock } from "./lock";
 import type { Hit, Shelf, Tell, Timing, Why } from "./protocol";
-import { type Opened, Releases, required, sum } from "./releases";
-import { Wording } from "./wording";
+import { type LadderChanged, type Opened, Releases } from "./releases";
+import { Wording, type WordingParts } from "./wording";
 
 const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
 const CHANNEL = "pocketrec-history";
+const LOCK = "pocketrec-language-model";
 const VARIETY = "variety";
 const N_CARDS = 12;
 /** A choice to begin with should be quick to read. */
@@ -28,9 +33,14 @@ const N_TIMINGS = 100;
 /** The longer a page lies open, the likelier a new release is there. */
 const CHECK_EVERY_MS = 15 * 60_000;
 
+const LANGUAGE: WordingParts = {
+  lacks: lacksForLanguage,
+  lock: () => takeLock(LOCK, navigator.locks),
+  wasm: languageWasm,
+  open: (gguf, context, wasm) => LanguageModel.load(gguf, context, wasm, openWllama),
+};
+
 export class Session {
-  private opened: Opened | null = null;
-  private next: Opened | null = null;
   private pictures: Promise<Pictures | null> = Promise.resolve(null);
   private events: readonly HistoryEvent[] = [];
   private sequence: readonly number[] = [];
@@ -40,20 +50,33 @@ export class Session {
   private following: Promise<void> | null = null;
   private shelf: Shelf = { cards: [], by: "popularity", version: 0 };
   private timings: readonly Timing[] = [];
-  private offline = false;
   private lists: Promise<void> = Promise.resolve();
+  private timer: ReturnType<typeof setInterval> | undefined;
   private readonly wording: Wording;
+  private readonly life: Lifecycle;
 
-  private constructor(
+  constructor(
     private readonly tell: Tell,
-    private readonly history: History,
-    private readonly releases: Releases,
+    private readonly history: LastingHistory,
+    releases: (changed: LadderChanged) => Releases,
+    language: WordingParts,
     private readonly otherTabs: BroadcastChannel,
   ) {
     this.wording = new Wording(
-      (language) => tell("language", language),
+      language,
+      (state) => tell("language", state),
       (row, text, sentence) => this.reword(row, text, sentence),
     );
+    const changed: LadderChanged = (bundle, rungs) => {
+      // A newer release is tried while another is in use.
+      if ((this.opened?.bundle ?? bundle) === bundle) tell("ladder", rungs);
+    };
+    this.life = new Lifecycle(releases(changed), this.wording, {
+      tell,
+      took: (opened, from) => this.took(opened, from),
+      refresh: () => this.refresh(),
+      kept: () => void this.tellKnows(),
+    });
     otherTabs.addEventListener("message", () => void this.refresh());
   }
 
@@ -61,26 +84,45 @@ export class Session {
   static async begin(base: string, target: string, tell: Tell): Promise<Session> {
     const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
     // Past the browser's own cache: what is good is kept in ours, and what is damaged must not come back from there.
-    const download = (url: string) => fetch(url, { cache: "no-store" });
-    const releases = new Releases(base, target, download, store, engineOpener, (file, received) => {
+    const download: Fetch = (url, stop) => fetch(url, { cache: "no-store", signal: stop ?? null });
+    const progress: Progress = (file, received) => {
       if (file.role === "language_model") tell("language", { state: "fetching", received, total: file.bytes });
-    });
-    return new Session(tell, history, releases, new BroadcastChannel(CHANNEL));
+    };
+    const releases = (changed: LadderChanged) =>
+      new Releases(base, target, download, store, engineOpener, progress, changed);
+    return new Session(tell, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
   }
 
-  /** Open the release of this device, or the server's; then, in the background, everything that makes it better. */
+  /** Open a release, and look for a newer one as long as the session lasts. */
   async open(): Promise<void> {
     // Before anything is opened, so that the page draws the right skeletons.
     await this.recall();
-    if (!((await this.tryKept()) || (await this.tryServer()))) return;
-    await this.refresh();
-    void this.improve();
-    setInterval(() => void this.checkUpdate(), CHECK_EVERY_MS);
+    await this.life.open();
+    if (this.opened !== null) this.timer = setInterval(() => void this.life.checkUpdate(), CHECK_EVERY_MS);
+  }
+
+  /** Give everything back. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    this.otherTabs.close();
+    await this.life.close();
+  }
+
+  /** Look for a newer release; fetch it and try it; it is used when the person says so. */
+  checkUpdate(): Promise<void> {
+    return this.life.checkUpdate();
+  }
+
+  /** Go over to the release that `checkUpdate` has made ready. */
+  useUpdate(): Promise<void> {
+    return this.life.useUpdate();
   }
 
   /** Remember what a person did, then show what follows from it. */
   async mark(itemId: string, event: EventName): Promise<void> {
-    await this.history.add(itemId, event, Date.now());
+    const row = this.opened?.recommender.items.row(itemId);
+    const title = row === undefined ? null : (this.opened?.recommender.items.titles[row] ?? null);
+    await this.history.add({ itemId, event, at: Date.now(), title });
     await this.changed();
   }
 
@@ -98,12 +140,19 @@ export class Session {
     return this.following;
   }
 
-  /** Delete everything about the person: the events, the settings, the wordings made from them, the timings. */
+  /**
+   * Delete everything about the person: the events, the settings, the wordings made from them, the timings.
+   *
+   * @throws StorageError the browser's storage could not be reached; what is in memory is deleted all the same.
+   */
   async forget(): Promise<void> {
-    await this.history.forget();
     this.timings = [];
     this.wording.forget();
-    await this.changed();
+    try {
+      await this.history.clear();
+    } finally {
+      await this.changed();
+    }
   }
 
   search(text: string): readonly Hit[] {
@@ -126,34 +175,6 @@ export class Session {
     const { facts } = recommender.sentences(row, this.sequence);
     const said = facts.map((fact) => markedFact(fact, recommender.items));
     return { title: card.title, reason: card.reason, facts: said, by: card.by, place: place + 1 };
-  }
-
-  /** Look for a newer release; fetch it and try it; it is used when the person says so. */
-  async checkUpdate(): Promise<void> {
-    if (this.opened === null || this.next !== null) return;
-    this.tell("update", { state: "checking" });
-    try {
-      const found = await this.releases.check(this.opened.bundle);
-      if (found === null) return this.tell("update", { state: "current" });
-      const { release } = found.bundle.manifest;
-      this.tell("update", { state: "fetching", release, bytes: found.bytes });
-      this.next = await this.releases.tryOut(found.bundle);
-      this.tell("update", { state: "ready", release, bytes: found.bytes });
-    } catch (error) {
-      const state = error instanceof FetchError ? "unreachable" : "refused";
-      this.tell("update", { state, why: messageOf(error) });
-    }
-  }
-
-  /** Go over to the release that `checkUpdate` has made ready. */
-  async useUpdate(): Promise<void> {
-    if (this.next === null) return;
-    this.wording.close();
-    this.take(this.next, "the server");
-    this.next = null;
-    this.tell("update", { state: "current" });
-    await this.refresh();
-    await this.improve();
   }
 
   /** Compute the list anew, after those that are under way. */
@@ -193,7 +214,9 @@ export class Session {
     this.events = await this.history.all();
     this.variety = (await this.history.setting(VARIETY)) ?? 0;
     this.tell("variety", this.variety);
-    await this.tellMarks();
+    this.tell("marks", marksOf(this.events, this.opened?.recommender.items ?? null));
+    // Not waited for: a browser that does not say how much it stores must not hold up the list.
+    void this.tellKnows();
   }
 
   private async followKnob(): Promise<void> {
@@ -215,71 +238,17 @@ export class Session {
     await this.refresh();
   }
 
-  private async tryKept(): Promise<boolean> {
-    const kept = await this.releases.kept();
-    if (kept === null) return false;
-    try {
-      this.take(await this.releases.open(kept, (rungs) => this.tell("ladder", rungs)), "this device");
-      this.offline = true;
-      return true;
-    } catch {
-      // Damaged or evicted since the last visit: the server's release takes its place, or its error is the one to show.
-      return false;
-    }
-  }
-
-  private async tryServer(): Promise<boolean> {
-    try {
-      const bundle = await this.releases.newest();
-      this.tell("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
-      this.take(await this.releases.open(bundle, (rungs) => this.tell("ladder", rungs)), "the server");
-      return true;
-    } catch (error) {
-      this.tell("opening", { state: "failed", why: messageOf(error), refused: !(error instanceof FetchError) });
-      return false;
-    }
-  }
-
-  private take(opened: Opened, from: "the server" | "this device"): void {
-    this.opened = opened;
-    this.pictures = this.loadPictures(opened.bundle);
+  private took(opened: Opened, from: "the server" | "this device"): void {
+    // `keep` reads the same file and says what is wrong with it; cards have their drawings meanwhile.
+    this.pictures = Pictures.of(opened.bundle).catch(() => null);
     this.tell("ladder", opened.recommender.ladder.view);
     this.tell("opening", { state: "ready", release: releaseOf(opened.bundle), from });
   }
 
-  /** Better engines, the rest of the files, a newer release, the language model, in this order. */
-  private async improve(): Promise<void> {
-    const { bundle, recommender } = this.opened as Opened;
-    try {
-      await recommender.ladder.climb();
-      await this.refresh();
-      this.offline = await this.releases.keep(bundle);
-    } catch (error) {
-      // Without network a file may be out of reach; a damaged one is refused. The list that stands goes on working.
-      if (!(error instanceof FetchError)) this.tell("problem", messageOf(error));
-    }
-    await this.tellMarks();
-    await this.checkUpdate();
-    await this.wording.load(bundle);
-    await this.refresh();
-  }
-
-  private async loadPictures(bundle: Bundle): Promise<Pictures | null> {
-    const { files, catalogue } = bundle.manifest;
-    const entry = files.find(({ role }) => role === "pictures");
-    if (entry === undefined) return null;
-    try {
-      const file = await bundle.read(entry);
-      return Pictures.read(loadArrays(file.data, file.name), catalogue.nItems);
-    } catch {
-      // `keep` reads the same file and says what is wrong with it; cards have their drawings.
-      return null;
-    }
-  }
-
   /** A better wording has come: show it, if the card still stands for the same facts. */
   private reword(row: number, text: string, sentence: Sentence): void {
-    const { recommender } = this.opened as Opened;
+    if (this.opened === null) return;
+    const { recommender } = this.opened;
     const { facts } = recommender.sentences(row, this.sequence);
     if (text !== prompt(recommender.items, row, facts, "short")) return;
     const worded = cardOf(recommender.items, row, sentence, "language model");
@@ -287,20 +256,15 @@ export class Session {
     this.tell("shelf", this.shelf);
   }
 
-  private async tellMarks(): Promise<void> {
-    const marks = marksOf(this.events, this.opened?.recommender.items ?? null);
-    this.tell("marks", marks);
-    const usage = await navigator.storage?.estimate().catch(() => undefined);
+  private async tellKnows(): Promise<void> {
+    const storedBytes = await storedSize();
+    // Read after that wait, so that an older answer never follows a newer one.
     const settings = this.variety === 0 ? {} : { [VARIETY]: this.variety };
-    const kept = [...this.events, ...Object.entries(settings)];
-    this.tell("knows", {
-      events: this.events.length,
-      settings: Object.keys(settings).length,
-      hidden: marks.hidden.length,
-      eventBytes: kept.length === 0 ? 0 : JSON.stringify(kept).length,
-      storedBytes: usage?.usage ?? null,
-      persistent: this.history.persistent,
-      offline: this.offline,
-    });
+    const { trouble } = this.history;
+    this.tell("knows", knowsOf(this.events, settings, { storedBytes, trouble, offline: this.life.offline }));
+  }
+
+  private get opened(): Opened | null {
+    return this.life.opened;
   }
 }

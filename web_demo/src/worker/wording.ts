@@ -2,16 +2,16 @@
 
 import type { Bundle } from "../runtime/bundle";
 import { messageOf } from "../runtime/errors";
-import { LanguageModel, lacksForLanguage, type Writer, WriterError } from "../runtime/language";
-import { fileNamed } from "../runtime/manifest";
+import type { Bytes } from "../runtime/json";
+import { type Writer, WriterError } from "../runtime/language";
+import { fileNamed, type Manifest } from "../runtime/manifest";
 import type { Sentence } from "../runtime/reasons/sentences";
 import { phrases } from "../runtime/reasons/words";
-import { languageWasm } from "./engines";
+import type { Release } from "./lock";
 import type { Language } from "./protocol";
 
 const MAX_FAILURES = 2;
 const MAX_REMEMBERED = 500;
-const LOCK = "pocketrec-language-model";
 
 /** One reason that may be reworded. */
 export interface Wish {
@@ -20,16 +20,36 @@ export interface Wish {
   readonly allowed: readonly Sentence[];
 }
 
+/** What the wording takes from the browser. */
+export interface WordingParts {
+  /** What this browser lacks, or null. */
+  lacks(): string | null;
+  /** Null where another tab of the page has it. */
+  lock(): Promise<Release | null>;
+  /** The WebAssembly of llama.cpp. */
+  wasm(): Promise<Bytes>;
+  /** Load a model of that context length. */
+  open(gguf: Bytes, context: number, wasm: Bytes): Promise<Writer>;
+}
+
+/**
+ * One model at most. `load` and `close` may be called in any order, however often and before the other has ended: a load
+ * waits for what came before it, and one that is closed on its way gives its model back as soon as it has it.
+ */
 export class Wording {
   private writer: Writer | null = null;
   private readonly known = new Map<string, Sentence>();
   private current = new AbortController();
-  private release: (() => void) | null = null;
+  /** Of the newest load; aborted by `close`. */
+  private stop = new AbortController();
+  /** The newest load, to its very end. */
+  private loaded: Promise<void> = Promise.resolve();
   private failures = 0;
   private written = 0;
   private spentMs = 0;
 
   constructor(
+    private readonly parts: WordingParts,
     private readonly tell: (language: Language) => void,
     private readonly wrote: (row: number, prompt: string, sentence: Sentence) => void,
   ) {}
@@ -39,24 +59,14 @@ export class Wording {
     return this.known.get(prompt);
   }
 
-  /** Load the model of a bundle, if it has one and this browser can run it. Never throws. */
+  /** Load the model of a bundle, if it has one and this browser can run it; resolves when that is settled. Never throws. */
   async load(bundle: Bundle): Promise<void> {
-    const model = bundle.manifest.languageModel;
-    if (model === null) return this.tell({ state: "none" });
-    if (model.prompt !== phrases.layout)
-      return this.refuse(`it wants the prompt layout ${model.prompt}, this page has ${phrases.layout}`);
-    const lacking = lacksForLanguage();
-    if (lacking !== null) return this.refuse(lacking);
-    if (!(await this.lock())) return this.refuse("it runs in another tab of this page");
-    try {
-      this.tell({ state: "fetching", received: 0, total: fileNamed(bundle.manifest, model.file).bytes });
-      const gguf = await bundle.file(model.file);
-      this.tell({ state: "starting" });
-      this.writer = await LanguageModel.load(gguf.data, model.context, await languageWasm());
-      this.tellReady();
-    } catch (error) {
-      this.refuse(messageOf(error));
-    }
+    const before = this.close();
+    const stop = new AbortController();
+    this.stop = stop;
+    await new Promise<void>((settled) => {
+      this.loaded = before.then(() => this.hold(bundle, stop.signal, settled)).finally(settled);
+    });
   }
 
   /** Reword these, in this order; wishes of before that are not done are dropped. */
@@ -65,10 +75,11 @@ export class Wording {
     const stop = new AbortController();
     this.current = stop;
     for (const wish of wishes) {
-      if (stop.signal.aborted || this.writer === null) return;
+      const { writer } = this;
+      if (stop.signal.aborted || writer === null) return;
       // One sentence leaves nothing to choose.
       if (this.known.has(wish.prompt) || wish.allowed.length < 2) continue;
-      await this.write(wish, stop.signal);
+      await this.write(writer, wish, stop.signal);
     }
   }
 
@@ -78,25 +89,69 @@ export class Wording {
     this.known.clear();
   }
 
-  /** Give the model's memory back. */
-  close(): void {
-    this.current.abort();
-    this.writer?.close();
-    this.writer = null;
-    this.known.clear();
-    this.release?.();
-    this.release = null;
+  /** Give the model's memory back; resolves when it is given back. */
+  close(): Promise<void> {
+    this.forget();
+    this.stop.abort();
+    return this.loaded;
   }
 
-  private async write({ row, prompt, allowed }: Wish, stop: AbortSignal): Promise<void> {
+  /** Have the lock and the model for as long as `stop` lets it. */
+  private async hold(bundle: Bundle, stop: AbortSignal, settled: () => void): Promise<void> {
+    if (stop.aborted) return;
+    const { manifest } = bundle;
+    if (manifest.languageModel === null) return this.tell({ state: "none" });
+    const lacking = lacksPrompt(manifest.languageModel) ?? this.parts.lacks();
+    if (lacking !== null) return this.refuse(lacking);
+    const release = await this.parts.lock();
+    if (release === null) return stop.aborted ? undefined : this.refuse("it runs in another tab of this page");
+    try {
+      const writer = stop.aborted ? null : await this.open(bundle, manifest.languageModel, stop);
+      if (writer !== null) await this.use(writer, stop, settled);
+    } catch (error) {
+      if (!stop.aborted) this.refuse(messageOf(error));
+    } finally {
+      await release();
+    }
+  }
+
+  private async open(bundle: Bundle, model: LanguageModel, stop: AbortSignal): Promise<Writer | null> {
+    const wasm = await this.parts.wasm();
+    // Before the model, which is the larger download by far.
+    if (!WebAssembly.validate(wasm)) throw new WriterError("this browser cannot run llama.cpp's WebAssembly");
+    if (stop.aborted) return null;
+    this.tell({ state: "fetching", received: 0, total: fileNamed(bundle.manifest, model.file).bytes });
+    const gguf = await bundle.file(model.file, stop);
+    if (stop.aborted) return null;
+    this.tell({ state: "starting" });
+    return this.parts.open(gguf.data, model.context, wasm);
+  }
+
+  private async use(writer: Writer, stop: AbortSignal, settled: () => void): Promise<void> {
+    try {
+      if (stop.aborted) return;
+      const stopped = new Promise((resolve) => stop.addEventListener("abort", resolve));
+      this.writer = writer;
+      this.failures = 0;
+      this.tellReady();
+      settled();
+      await stopped;
+    } finally {
+      this.writer = null;
+      await writer.close();
+    }
+  }
+
+  private async write(writer: Writer, { row, prompt, allowed }: Wish, stop: AbortSignal): Promise<void> {
     const begun = performance.now();
     try {
-      const text = await (this.writer as Writer).write(
+      const text = await writer.write(
         prompt,
         allowed.map((sentence) => sentence.text),
         row,
         stop,
       );
+      if (stop.aborted) return;
       const sentence = allowed.find((candidate) => candidate.text === text);
       if (sentence === undefined) throw new WriterError("it wrote something else than the facts allow");
       this.failures = 0;
@@ -113,26 +168,20 @@ export class Wording {
     }
   }
 
+  /** The template goes on alone. */
   private refuse(why: string): void {
-    this.close();
+    void this.close();
     this.tell({ state: "unavailable", why });
   }
 
   private tellReady(): void {
     this.tell({ state: "ready", written: this.written, meanMs: this.written === 0 ? 0 : this.spentMs / this.written });
   }
+}
 
-  /** Only one tab of the page holds a model, for the sake of the machine's memory. */
-  private lock(): Promise<boolean> {
-    if (!("locks" in navigator)) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
-        resolve(lock !== null);
-        if (lock === null) return undefined;
-        return new Promise<void>((release) => {
-          this.release = release;
-        });
-      });
-    });
-  }
+type LanguageModel = NonNullable<Manifest["languageModel"]>;
+
+function lacksPrompt({ prompt }: LanguageModel): string | null {
+  if (prompt === phrases.layout) return null;
+  return `it wants the prompt layout ${prompt}, this page has ${phrases.layout}`;
 }

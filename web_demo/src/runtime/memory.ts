@@ -1,0 +1,44 @@
+/** A history in memory: it ends with the tab. */
+
+import { type History, type HistoryEvent, isRepeated, type NewEvent } from "./events";
+
+export class MemoryHistory implements History {
+  private readonly settings: Map<string, number>;
+  private last: number;
+
+  /** Begin with what has been read from elsewhere. */
+  constructor(
+    private events: readonly HistoryEvent[] = [],
+    settings: ReadonlyMap<string, number> = new Map(),
+  ) {
+    this.settings = new Map(settings);
+    this.last = Math.max(0, ...events.map(({ id }) => id));
+  }
+
+  async all(): Promise<readonly HistoryEvent[]> {
+    return this.events;
+  }
+
+  async add(event: NewEvent): Promise<void> {
+    if (!isRepeated(event, this.events)) this.events = [...this.events, { ...event, id: ++this.last }];
+  }
+
+  async remove(id: number): Promise<void> {
+    this.events = this.events.filter((event) => event.id !== id);
+  }
+
+  async setting(name: string): Promise<number | null> {
+    return this.settings.get(name) ?? null;
+  }
+
+  async set(name: string, value: number | null): Promise<void> {
+    if (value === null) this.settings.delete(name);
+    else this.settings.set(name, value);
+  }
+
+  async clear(): Promise<void> {
+    this.events = [];
+    this.settings.clear();
+    this.last = 0;
+  }
+}

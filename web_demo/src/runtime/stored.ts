@@ -1,0 +1,100 @@
+/** A history in IndexedDB. Every call may fail or never answer: `history` says what happens then. */
+
+import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
+import { type History, type HistoryEvent, isRepeated, type NewEvent } from "./events";
+
+/** Events of pages before this one have no title. */
+type StoredEvent = Omit<HistoryEvent, "id" | "title"> & { id?: number; title?: string | null };
+
+interface Schema extends DBSchema {
+  events: { key: number; value: StoredEvent };
+  settings: { key: string; value: number };
+}
+
+/** 2 has settings. */
+const VERSION = 2;
+
+export class StoredHistory implements History {
+  private connection: Promise<IDBPDatabase<Schema>> | null = null;
+  private waitsForOtherTab = false;
+
+  constructor(private readonly name: string) {}
+
+  async all(): Promise<readonly HistoryEvent[]> {
+    const found = await (await this.open()).getAll("events");
+    return found.map(({ id = 0, title = null, ...event }) => ({ ...event, id, title }));
+  }
+
+  /** Returns once the event is durable. */
+  async add(event: NewEvent): Promise<void> {
+    // One transaction, so that two tabs cannot both find the item without the event.
+    const transaction = (await this.open()).transaction("events", "readwrite", { durability: "strict" });
+    const known = await transaction.store.getAll();
+    if (!isRepeated(event, known)) await transaction.store.add(event);
+    await transaction.done;
+  }
+
+  async remove(id: number): Promise<void> {
+    await (await this.open()).delete("events", id);
+  }
+
+  async setting(name: string): Promise<number | null> {
+    return (await (await this.open()).get("settings", name)) ?? null;
+  }
+
+  async set(name: string, value: number | null): Promise<void> {
+    const database = await this.open();
+    if (value === null) await database.delete("settings", name);
+    else await database.put("settings", value, name);
+  }
+
+  async clear(): Promise<void> {
+    const database = await this.open();
+    await Promise.all([database.clear("events"), database.clear("settings")]);
+  }
+
+  /** Delete the database itself, its counters included. The next call makes a new one. */
+  async drop(): Promise<void> {
+    const connection = this.connection;
+    this.connection = null;
+    void connection?.then(
+      (database) => database.close(),
+      () => undefined,
+    );
+    await deleteDB(this.name, { blocked: this.blocked });
+  }
+
+  /** Why a call failed, in a sentence for the page. */
+  explain(error: unknown): string {
+    const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+    if (name === "DeadlineError" && this.waitsForOtherTab)
+      return "Another tab of this page holds the browser's storage; close the other tabs and reload.";
+    if (name === "DeadlineError") return "The browser's storage does not answer; restarting the browser may help.";
+    if (name === "QuotaExceededError") return "The browser has no room left to keep anything.";
+    if (name === "VersionError") return "A newer version of this page has been here; reload to get it.";
+    return "This browser lets the page keep nothing.";
+  }
+
+  private open(): Promise<IDBPDatabase<Schema>> {
+    this.connection ??= openDB<Schema>(this.name, VERSION, {
+      upgrade: (database, from) => {
+        if (from < 1) database.createObjectStore("events", { keyPath: "id", autoIncrement: true });
+        if (from < 2) database.createObjectStore("settings");
+      },
+      blocked: this.blocked,
+      // Another tab deletes the database: let it, and open the new one when it is asked for.
+      blocking: (_current, _blocked, event) => {
+        this.connection = null;
+        (event.target as IDBDatabase).close();
+      },
+      terminated: () => {
+        this.connection = null;
+      },
+    });
+    return this.connection;
+  }
+
+  private readonly blocked = (): void => {
+    this.waitsForOtherTab = true;
+  };
+}

@@ -1,0 +1,32 @@
+/** What the page says that it knows and keeps. */
+
+import { within } from "../runtime/deadline";
+import type { HistoryEvent } from "../runtime/events";
+import type { Knows } from "./protocol";
+
+const TIMEOUT_MS = 3000;
+
+export function knowsOf(
+  events: readonly HistoryEvent[],
+  settings: Readonly<Record<string, number>>,
+  kept: Pick<Knows, "storedBytes" | "trouble" | "offline">,
+): Knows {
+  const all = [...events, ...Object.entries(settings)];
+  return {
+    ...kept,
+    events: events.length,
+    settings: Object.keys(settings).length,
+    hidden: events.filter(({ event }) => event === "dislike").length,
+    eventBytes: all.length === 0 ? 0 : JSON.stringify(all).length,
+  };
+}
+
+/** What the browser says it stores for this site, in bytes; null where it says nothing in time. */
+export async function storedSize(): Promise<number | null> {
+  try {
+    const { usage } = await within(navigator.storage.estimate(), TIMEOUT_MS, "the browser does not say");
+    return usage ?? null;
+  } catch {
+    return null;
+  }
+}

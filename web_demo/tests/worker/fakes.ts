@@ -1,0 +1,146 @@
+/** What the worker's parts are tested with: a llama.cpp that counts itself, releases without bytes, gates to wait at. */
+
+import { vi } from "vitest";
+import type { Bundle } from "../../src/runtime/bundle";
+import { FetchError } from "../../src/runtime/errors";
+import { LanguageModel, type Llama } from "../../src/runtime/language";
+import type { Manifest } from "../../src/runtime/manifest";
+import { phrases } from "../../src/runtime/reasons/words";
+import { takeLock } from "../../src/worker/lock";
+import type { Opened } from "../../src/worker/releases";
+import type { WordingParts } from "../../src/worker/wording";
+
+/** The smallest module there is. */
+const WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+
+/** Holds whoever passes until it is opened. */
+export class Gate {
+  private open: () => void = () => undefined;
+  readonly passed: Promise<void>;
+
+  constructor() {
+    this.passed = new Promise((resolve) => {
+      this.open = resolve;
+    });
+  }
+
+  lift(): void {
+    this.open();
+  }
+}
+
+/** Let everything that can go on do so. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Counts what is made of llama.cpp and what is given back; at most one may live. */
+export class Llamas {
+  created = 0;
+  exited = 0;
+  most = 0;
+  /** Holds every load. */
+  gate: Gate | null = null;
+  fails = false;
+
+  get living(): number {
+    return this.created - this.exited;
+  }
+
+  readonly open = async (): Promise<Llama> => {
+    this.created++;
+    this.most = Math.max(this.most, this.living);
+    let isOut = false;
+    return {
+      loadModel: async () => {
+        await this.gate?.passed;
+        if (this.fails) throw new Error("not a model");
+      },
+      createCompletion: (async () => new Promise(() => undefined)) as unknown as Llama["createCompletion"],
+      exit: async () => {
+        if (isOut) throw new Error("an instance is given back twice");
+        isOut = true;
+        this.exited++;
+      },
+    };
+  };
+}
+
+/** The browser's locks for one tab after another. */
+export class Locks {
+  private holder: string | null = null;
+
+  /** Another tab takes the lock. */
+  takeElsewhere(): void {
+    this.holder = "another tab";
+  }
+
+  get isTaken(): boolean {
+    return this.holder !== null;
+  }
+
+  readonly manager = {
+    request: async (_name: string, _options: LockOptions, act: LockGrantedCallback<unknown>) => {
+      if (this.holder !== null) return act(null);
+      this.holder = "this tab";
+      try {
+        return await act({ name: "lock", mode: "exclusive" });
+      } finally {
+        this.holder = null;
+      }
+    },
+  } as unknown as LockManager;
+}
+
+export function wordingParts(llamas: Llamas, locks: Locks, lacking: string | null = null): WordingParts {
+  return {
+    lacks: () => lacking,
+    lock: () => takeLock("model", locks.manager),
+    wasm: vi.fn(async () => WASM),
+    open: (gguf, context, wasm) => LanguageModel.load(gguf, context, wasm, llamas.open),
+  };
+}
+
+function stopped(stop: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    stop?.addEventListener("abort", () => reject(new FetchError("stopped")));
+  });
+}
+
+/** A bundle of nothing but a release number and, if wanted, a language model whose download waits at a gate. */
+export function bundleOf(release: number, model: { gate?: Gate; read?: () => void } | null = null): Bundle {
+  const entry = { name: "reasons.gguf", role: "language_model", bytes: 3, sha256: `${release}`, chunkSha256: [] };
+  const manifest = {
+    release,
+    files: model === null ? [] : [entry],
+    engines: [],
+    languageModel: model === null ? null : { file: entry.name, context: 8, prompt: phrases.layout },
+  } as unknown as Manifest;
+  const file = async (name: string, stop?: AbortSignal) => {
+    model?.read?.();
+    if (model?.gate !== undefined) await Promise.race([model.gate.passed, stopped(stop)]);
+    return { name, data: new Uint8Array([1, 2, 3]) };
+  };
+  return { manifest, bytes: new Uint8Array([release]), file } as unknown as Bundle;
+}
+
+/** Counts the ladders that are open. */
+export class Ladders {
+  opened = 0;
+  closed = 0;
+  climbed: number[] = [];
+
+  open(bundle: Bundle): Opened {
+    this.opened++;
+    let isClosed = false;
+    const ladder = {
+      climb: async () => void this.climbed.push(bundle.manifest.release),
+      close: async () => {
+        if (isClosed) throw new Error("a ladder is closed twice");
+        isClosed = true;
+        this.closed++;
+      },
+    };
+    return { bundle, recommender: { ladder } } as unknown as Opened;
+  }
+}

@@ -1,0 +1,277 @@
+import { describe, expect, test } from "vitest";
+import type { Bundle } from "../../src/runtime/bundle";
+import { BundleError, FetchError, InsecureAddressError } from "../../src/runtime/errors";
+import { Lifecycle } from "../../src/worker/lifecycle";
+import type { Opening, Update } from "../../src/worker/protocol";
+import type { Found } from "../../src/worker/releases";
+import { Wording } from "../../src/worker/wording";
+import { bundleOf, Gate, Ladders, Llamas, Locks, settle, wordingParts } from "./fakes";
+
+/** Releases of a server that has release 1 and whatever else it is given; counts what is asked of it. */
+class FakeReleases {
+  readonly ladders = new Ladders();
+  readonly adopted: number[] = [];
+  checks = 0;
+  trials = 0;
+  error: Error | null = null;
+  current: Bundle = bundleOf(1, {});
+  keptBundle: Bundle | null = null;
+  /** Holds each of these steps. */
+  gates: { check?: Gate; tryOut?: Gate; keep?: Gate } = {};
+
+  readonly kept = async () => this.keptBundle;
+
+  readonly newest = async () => {
+    if (this.error !== null) throw this.error;
+    return this.current;
+  };
+
+  readonly open = async (bundle: Bundle) => this.ladders.open(bundle);
+
+  readonly check = async (inUse: Bundle): Promise<Found> => {
+    this.checks++;
+    await this.gates.check?.passed;
+    return inUse.manifest.release === this.current.manifest.release ? null : { bundle: this.current, bytes: 1 };
+  };
+
+  readonly tryOut = async (bundle: Bundle) => {
+    this.trials++;
+    await this.gates.tryOut?.passed;
+    return this.ladders.open(bundle);
+  };
+
+  readonly keep = async ({ manifest }: Bundle, stop: AbortSignal) => {
+    await this.gates.keep?.passed;
+    if (stop.aborted) return false;
+    this.adopted.push(manifest.release);
+    return true;
+  };
+}
+
+function setUp() {
+  const [releases, llamas, locks] = [new FakeReleases(), new Llamas(), new Locks()];
+  const updates: Update[] = [];
+  const openings: Opening[] = [];
+  const used: number[] = [];
+  const wording = new Wording(
+    wordingParts(llamas, locks),
+    () => undefined,
+    () => undefined,
+  );
+  const life = new Lifecycle(releases, wording, {
+    tell: (name, value) => {
+      if (name === "update") updates.push(value as Update);
+      if (name === "opening") openings.push(value as Opening);
+    },
+    took: ({ bundle }) => void used.push(bundle.manifest.release),
+    refresh: async () => undefined,
+    kept: () => undefined,
+  });
+  return { life, releases, llamas, locks, updates, openings, used };
+}
+
+/** Everything that was opened has been given back. */
+function expectNoLeak({ releases, llamas, locks }: ReturnType<typeof setUp>): void {
+  expect([releases.ladders.closed, llamas.exited]).toEqual([releases.ladders.opened, llamas.created]);
+  expect(llamas.most).toBeLessThanOrEqual(1);
+  expect(locks.isTaken).toBe(false);
+}
+
+describe("the lifecycle", () => {
+  test("opens, makes itself better, loads the language model, and gives everything back", async () => {
+    const all = setUp();
+    const { life, llamas, releases } = all;
+
+    await life.open();
+    await settle();
+    const open = [life.state, life.offline, llamas.living, ...releases.adopted];
+    await life.close();
+
+    expect(open).toEqual(["running", true, 1, 1]);
+    expect(life.state).toBe("closed");
+    expectNoLeak(all);
+  });
+
+  test("opens what this device has kept without asking the server", async () => {
+    const { life, releases, used } = setUp();
+    releases.keptBundle = bundleOf(1, {});
+    releases.error = new FetchError("no network");
+
+    await life.open();
+
+    expect(used).toEqual([1]);
+    expect(life.offline).toBe(true);
+  });
+
+  test.each([
+    [new FetchError("no network"), "unreachable"],
+    [new FetchError("The server answered 404", 404), "no shop"],
+    [new FetchError("The server answered 503", 503), "failing"],
+    [new BundleError("damaged"), "refused"],
+    [new InsecureAddressError("plain http"), "insecure"],
+  ])("says of %s that the cause is: %s", async (error, cause) => {
+    const { life, releases, openings } = setUp();
+    releases.error = error;
+
+    await life.open();
+
+    expect(openings.at(-1)).toEqual({ state: "failed", cause, why: error.message });
+    expect(life.state).toBe("opening");
+  });
+
+  test("asks nothing of the server where browsers withhold the digests", async () => {
+    const { life, openings } = setUp();
+    const { subtle } = crypto;
+    Object.defineProperty(crypto, "subtle", { value: undefined, configurable: true });
+
+    await life.open();
+
+    Object.defineProperty(crypto, "subtle", { value: subtle, configurable: true });
+    expect(openings).toEqual([expect.objectContaining({ state: "failed", cause: "insecure" })]);
+  });
+
+  test("an update while the language model loads leaves one model, the new release's", async () => {
+    const all = setUp();
+    const { life, llamas, releases, used } = all;
+    llamas.gate = new Gate();
+    await life.open();
+    await settle();
+    const before = life.state;
+    releases.current = bundleOf(2, {});
+    await life.checkUpdate();
+
+    await life.useUpdate();
+    llamas.gate.lift();
+    await settle();
+
+    expect(before).toBe("loading the language model");
+    expect(used).toEqual([1, 2]);
+    expect([life.state, llamas.living, llamas.most]).toEqual(["running", 1, 1]);
+    expect(releases.ladders.opened - releases.ladders.closed).toBe(1);
+    await life.close();
+    expectNoLeak(all);
+  });
+
+  test("two looks for an update at once are one", async () => {
+    const { life, releases, updates } = setUp();
+    await life.open();
+    await settle();
+    const before = releases.checks;
+    releases.current = bundleOf(2, {});
+    updates.length = 0;
+
+    await Promise.all([life.checkUpdate(), life.checkUpdate(), life.checkUpdate()]);
+
+    expect([releases.checks - before, releases.trials]).toEqual([1, 1]);
+    expect(updates.map(({ state }) => state)).toEqual(["checking", "fetching", "ready"]);
+  });
+
+  test("an update that is used twice is used once", async () => {
+    const all = setUp();
+    const { life, releases, used } = all;
+    await life.open();
+    await settle();
+    releases.current = bundleOf(2, {});
+    await life.checkUpdate();
+
+    await Promise.all([life.useUpdate(), life.useUpdate()]);
+    await settle();
+
+    expect(used).toEqual([1, 2]);
+    await life.close();
+    expectNoLeak(all);
+  });
+
+  test("a release that was left while it was being kept does not become the kept one", async () => {
+    const { life, releases } = setUp();
+    releases.gates.keep = new Gate();
+    await life.open();
+    await settle();
+    releases.current = bundleOf(2, {});
+    await life.checkUpdate();
+
+    await life.useUpdate();
+    releases.gates.keep.lift();
+    await settle();
+
+    expect(releases.adopted).toEqual([2]);
+    expect(releases.ladders.climbed).toEqual([1, 2]);
+  });
+
+  test.each(["check", "tryOut", "keep"] as const)(
+    "closed in the middle of %s, it gives everything back",
+    async (step) => {
+      const all = setUp();
+      const { life, releases, updates } = all;
+      await life.open();
+      await settle();
+      releases.current = bundleOf(2, {});
+      releases.gates[step] = new Gate();
+      const checking = life.checkUpdate();
+      await settle();
+      const before = updates.length;
+
+      const closing = life.close();
+      releases.gates[step]?.lift();
+      await Promise.all([closing, checking]);
+
+      expect(updates.slice(before)).toEqual([]);
+      expectNoLeak(all);
+    },
+  );
+
+  test("closed while it opens, it gives the release back", async () => {
+    const all = setUp();
+    const opening = all.life.open();
+
+    await Promise.all([all.life.close(), opening]);
+
+    expect(all.used).toEqual([]);
+    expectNoLeak(all);
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("leaks nothing in any order of what can overlap, order %i", async (seed) => {
+    const all = setUp();
+    const { life, llamas, releases } = all;
+    const acts = actsOf(all);
+    const work: Promise<void>[] = [life.open()];
+
+    for (const draw of draws(seed, 120)) work.push(acts[draw % acts.length]?.() ?? Promise.resolve());
+    for (const draw of draws(seed + 100, 120)) {
+      work.push(acts[draw % acts.length]?.() ?? Promise.resolve());
+      await settle();
+    }
+    llamas.gate?.lift();
+    await life.close();
+    await Promise.all(work);
+
+    expect(releases.ladders.opened).toBeGreaterThan(2);
+    expect(llamas.created).toBeGreaterThan(1);
+    expectNoLeak(all);
+  });
+});
+
+/** What may happen to a session at any time. */
+function actsOf({ life, llamas, releases }: ReturnType<typeof setUp>): (() => Promise<void>)[] {
+  return [
+    () => life.checkUpdate(),
+    () => life.useUpdate(),
+    async () => {
+      releases.current = bundleOf(releases.current.manifest.release + 1, {});
+    },
+    async () => {
+      llamas.gate?.lift();
+      llamas.gate = new Gate();
+    },
+    async () => llamas.gate?.lift(),
+  ];
+}
+
+/** Numbers of a linear congruential generator, the same in every run. */
+function draws(seed: number, n: number): number[] {
+  let state = seed;
+  return Array.from({ length: n }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return state >>> 8;
+  });
+}
