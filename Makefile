@@ -19,6 +19,10 @@ NO_SERVE ?=
 WORKERS ?= 2
 DEMO_FLAGS = $(if $(DATA),--data $(DATA)) --out $(OUT) $(if $(NO_SERVE),--no-serve)
 
+# The tools of this file ask nobody whether there is a newer version of them (docs/privacy.md).
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NPM_CONFIG_UPDATE_NOTIFIER := false
+
 .PHONY: help setup web old-board-env chromium demo test check format bench-beauty clean
 
 help: ## Say what can be made

@@ -1,15 +1,20 @@
 """The device: opens a bundle, keeps the history, ranks and explains, offline.
 
-Never imports torch, nor anything of ``train``, ``export`` or ``server``.
+Never imports torch, nor anything of ``train``, ``export`` or ``server``. Importing it switches off the telemetry of
+the libraries that it may load later.
 """
 
 from typing import TYPE_CHECKING, Any
+
+from edge_runtime.telemetry import switch_off
 
 if TYPE_CHECKING:
     from edge_runtime.recommender import Recommendation, Recommender
 
 __all__ = ["Recommendation", "Recommender", "__version__"]
 __version__ = "0.1.0"
+
+switch_off()
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything

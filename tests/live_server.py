@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +45,12 @@ class LiveServer:
 
 
 @contextmanager
-def serving(root: Path, *options: str) -> Iterator[LiveServer]:
+def serving(root: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
     """Run `pocketrec serve ROOT --port 0 OPTIONS` until the block ends, or until it is stopped inside."""
     command = (*POCKETREC, "serve", str(root), *(options if "--port" in options else ("--port", "0", *options)))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
         try:
             yield LiveServer(process, _address(process))
         finally:

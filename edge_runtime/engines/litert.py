@@ -13,6 +13,7 @@ import numpy as np
 from edge_runtime.bundle.manifest import Encoder
 from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
 from edge_runtime.errors import EngineError
+from edge_runtime.quiet import quiet
 
 MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -35,8 +36,9 @@ class LiteRTEngine:
             ImportError: neither library is installed.
             EngineError: the file has no signature with the inputs of SPEC section 3.
         """
-        interpreter = _interpreter_class()(model_content=data, num_threads=1)
-        return cls(_runner(interpreter), sizes, precision)
+        with quiet():  # it reports its delegate, as INFO, on whatever terminal there is
+            interpreter = _interpreter_class()(model_content=data, num_threads=1)
+            return cls(_runner(interpreter), sizes, precision)
 
     def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
         """Return the state ``[d]`` after the events ``[l, d]``, oldest first; only the newest ``L`` count."""

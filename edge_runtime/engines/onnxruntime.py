@@ -4,6 +4,7 @@ The graph comes as bytes whose digest was checked; a path could be changed betwe
 """
 
 import os
+from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -11,12 +12,30 @@ import numpy as np
 from edge_runtime.bundle.manifest import Encoder
 from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
 from edge_runtime.errors import EngineError
+from edge_runtime.quiet import quiet
+from edge_runtime.telemetry import switch_off
 
 if TYPE_CHECKING:
     import onnxruntime
 
 _ONLY_FATAL = 4
 _EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
+
+
+def library() -> ModuleType:
+    """Return ONNX Runtime with its telemetry off; nothing else of ours imports it.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    switch_off()  # again: the program around us may have changed the environment
+    with quiet():  # of a processor or an accelerator that it does not know it warns while it is loaded
+        import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    onnxruntime.set_default_logger_severity(_ONLY_FATAL)
+    module: ModuleType = onnxruntime
+    return module
 
 
 class OnnxRuntimeEngine:
@@ -38,8 +57,7 @@ class OnnxRuntimeEngine:
             ImportError: ONNX Runtime is not installed.
             EngineError: the graph has other inputs than SPEC section 3.
         """
-        import onnxruntime
-
+        onnxruntime = library()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # a second thread costs more to wake than such a small graph takes
         options.inter_op_num_threads = 1

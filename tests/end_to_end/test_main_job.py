@@ -1,7 +1,9 @@
 """The whole path on a tiny shop: from an interaction log to reasons on a device whose network is gone."""
 
 import json
+import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,22 +11,49 @@ import pytest
 from edge_runtime import Recommender
 from tests.live_server import POCKETREC, run_sync, serving
 from tests.tiny_shop import write_shop
+from tests.watched import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def pocketrec(*arguments: str | Path | int, typed: str = "") -> subprocess.CompletedProcess[str]:
+def pocketrec(
+    *arguments: str | Path | int, typed: str = "", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [*POCKETREC, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500, input=typed)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=500, input=typed, env=environment
+    )
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's folder after the main job on a tiny shop."""
+def watch(tmp_path_factory: pytest.TempPathFactory) -> Watch:
+    return Watch.over(tmp_path_factory.mktemp("watch"))
+
+
+@pytest.fixture(scope="module")
+def built(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder after the main job on a tiny shop; what it wrote on stderr lies beside it."""
     folder = tmp_path_factory.mktemp("main-job")
-    done = pocketrec("demo", "--data", write_shop(folder / "shop"), "--out", folder / "demo", "--no-serve")
+    shop, out = write_shop(folder / "shop"), folder / "demo"
+    done = pocketrec("demo", "--data", shop, "--out", out, "--no-serve", environment=watch.environment)
     assert done.returncode == 0, done.stderr
-    return folder / "demo"
+    (folder / "stderr").write_text(done.stderr)
+    return out
+
+
+def test_training_export_and_verification_reach_for_nobody_and_keep_one_cache(built: Path, watch: Watch) -> None:
+    assert watch.network() == set()
+    kept = {Path(*Path(file).parts[:3]).as_posix() for file in watch.files()}
+    assert kept == {".cache", ".cache/pocketrec", ".cache/pocketrec/features"}
+
+
+def test_no_library_speaks_between_our_own_lines(built: Path) -> None:
+    lines = (built.parent / "stderr").read_text().splitlines()
+    assert len(lines) > 10
+
+    foreign = [line for line in lines if not re.match(r"\$ pocketrec |(teacher|student): epoch |writer: ", line)]
+
+    assert foreign == []
 
 
 def test_the_figures_say_what_was_made_and_what_it_cost(built: Path) -> None:

@@ -2,11 +2,10 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine, library
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.errors import EngineError
 from export.encoder_onnx import INPUTS, OUTPUT, export_onnx, export_onnx_int8
@@ -44,7 +43,7 @@ def test_the_int8_graph_differs_from_pytorch_by_rounding_alone(
 
 def test_a_session_without_any_option_is_as_exact(int8: bytes, quantized: QuantizedEncoder) -> None:
     """ONNX Runtime must not find anything in the graph that it replaces by int8 arithmetic."""
-    session = onnxruntime.InferenceSession(int8, providers=["CPUExecutionProvider"])
+    session = library().InferenceSession(int8, providers=["CPUExecutionProvider"])
     case = cases(speaking=True)[-1]
 
     found = session.run([OUTPUT], _inputs(case.embeddings, np.ones(len(case.embeddings)), case.small))[0][0]
@@ -56,7 +55,7 @@ def test_a_session_without_any_option_is_as_exact(int8: bytes, quantized: Quanti
 def test_padding_changes_nothing_whatever_stands_there(
     int8: bytes, quantized: QuantizedEncoder, n_padding: int
 ) -> None:
-    session = onnxruntime.InferenceSession(int8, providers=["CPUExecutionProvider"])
+    session = library().InferenceSession(int8, providers=["CPUExecutionProvider"])
     case = cases(speaking=True)[2]
     embeddings = np.concatenate([np.full((n_padding, CONFIG.dim), 7.0, np.float32), case.embeddings])
     mask = np.r_[np.zeros(n_padding), np.ones(len(case.embeddings))]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.errors import DataError
+from edge_runtime.quiet import quiet
 from train.items.blocks import Described, Extractor, Things, unit_length
 from train.items.digests import file_digest
 from train.items.picture import Prepared, describe_pictures
@@ -57,8 +58,9 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - LiteRT has no types
     except ImportError as error:
         raise DataError(f"{path}: LiteRT is not installed ({error}); `pip install 'pocketrec[tflite]'`.") from error
     try:
-        interpreter = Interpreter(model_path=str(path))
-        interpreter.allocate_tensors()
+        with quiet():
+            interpreter = Interpreter(model_path=str(path))
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise DataError(f"{path}: LiteRT cannot open it ({str(error).splitlines()[0]}); give a TFLite file.") from error
     return interpreter

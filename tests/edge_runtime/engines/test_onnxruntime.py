@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime import Recommender
 from edge_runtime.bundle import open_folder
-from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine, library
 from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.errors import EngineError
 from tests.tiny_bundle import Shape, make_tiny_bundle, tiny_contents, tiny_small
@@ -53,8 +53,8 @@ def test_a_graph_with_other_inputs_is_refused() -> None:
 
 def test_a_graph_cannot_read_files_from_beside_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import onnx
-    import onnxruntime
 
+    onnxruntime = library()
     manifest, contents = tiny_contents(
         n_items=40, seed=0, target="laptop-x86_64", shape=Shape(), release=1, name="tiny shop"
     )
