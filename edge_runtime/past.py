@@ -1,32 +1,41 @@
-"""The history as the ranking needs it: catalogue rows, kept up to date event by event."""
+"""The history as the ranking needs it: catalogue rows. Of a recorded one no more is read than a list takes."""
 
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_runtime.ranking import Rows
-from edge_runtime.state.history import DISLIKE, Event
+from edge_runtime.ranking import Floats, Rows, best_rows
+from edge_runtime.state.history import DISLIKE, Event, History
 
 
-def _no_rows() -> Rows:
-    return np.empty(0, dtype=np.int64)
+class Past(Protocol):
+    """What a person did with items of this catalogue; those that it lacks are left out."""
+
+    @property
+    def sequence(self) -> Rows:
+        """The newest interactions, oldest first, at most as many as the encoder looks at."""
+        ...
+
+    def best_unseen(self, scores: Floats, k: int) -> Rows:
+        """Return the rows of the ``k`` best items that were neither met nor disliked, best first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What a person did with items of this catalogue; those that it lacks are left out.
+class GivenPast:
+    """A history that the caller gives.
 
     Attributes:
-        sequence: the newest interactions, oldest first, at most as many as the encoder looks at.
-        seen: everything that must not be recommended: met or disliked.
-        last_id: of the newest event in it.
+        sequence: as in :class:`Past`.
+        seen: all rows of it.
     """
 
-    sequence: Rows = field(default_factory=_no_rows)
-    seen: Rows = field(default_factory=_no_rows)
-    last_id: int = 0
+    sequence: Rows
+    seen: Rows
 
     @classmethod
     def of_ids(cls, item_ids: Sequence[str], row_of: Mapping[str, int], max_length: int) -> Self:
@@ -34,15 +43,86 @@ class Past:
         rows = np.array([row_of[one] for one in item_ids if one in row_of], dtype=np.int64)
         return cls(rows[-max_length:], rows)
 
-    def and_then(self, events: Sequence[Event], row_of: Mapping[str, int], max_length: int) -> "Past":
-        """Return the past after more events, oldest first; a dislike hides its item and is no interaction."""
+    def best_unseen(self, scores: Floats, k: int) -> Rows:
+        """Return the rows of the ``k`` best items that the history lacks, best first."""
+        return best_rows(scores, k, self.seen)
+
+
+class RecordedPast:
+    """The recorded history; threads may share it.
+
+    What was seen is looked up for the items that would be listed, and kept: a million events cost no more time and no
+    more memory than ten, at the first list and after each removal.
+
+    Args:
+        history: where events are recorded.
+        item_ids: of the catalogue, by row.
+        row_of: the rows of the items.
+        max_length: how many interactions the encoder looks at.
+    """
+
+    def __init__(self, history: History, item_ids: Sequence[str], row_of: Mapping[str, int], max_length: int) -> None:
+        self._lock = threading.Lock()
+        self._history = history
+        self._item_ids = item_ids
+        self._row_of = row_of
+        self._max_length = max_length
+        self._epoch: tuple[int, int] | None = None
+        self._last_id = 0
+        self._rows: Rows = np.empty(0, dtype=np.int64)
+        self._is_checked: NDArray[np.bool_] = np.zeros(len(item_ids), dtype=bool)
+        self._is_seen: NDArray[np.bool_] = np.zeros(len(item_ids), dtype=bool)
+
+    @property
+    def sequence(self) -> Rows:
+        """The newest interactions, oldest first; what was recorded since the last look is read."""
+        with self._lock:
+            epoch = self._history.epoch()
+            if epoch == self._epoch:
+                self._follow(self._history.after(self._last_id))
+            else:
+                self._begin()
+                self._epoch = epoch
+            return self._rows
+
+    def best_unseen(self, scores: Floats, k: int) -> Rows:
+        """Return the rows of the ``k`` best items that were neither met nor disliked, best first.
+
+        Args:
+            scores: finite, ``[n_items]``; left as they are.
+            k: how many; fewer come back when the catalogue runs out.
+        """
+        n_ahead = k
+        with self._lock:
+            while True:
+                ahead = best_rows(scores, n_ahead, np.flatnonzero(self._is_seen))
+                if self._is_checked[ahead[:k]].all():
+                    return ahead[:k]
+                self._look_up(ahead[~self._is_checked[ahead]])
+                n_ahead *= 2  # where most of the best were met, a few long looks are quicker than many short ones
+
+    def _begin(self) -> None:
+        """Read the newest interactions, and keep nothing of what was known of items."""
+        newest = self._history.newest(1)
+        self._last_id = newest[0].id if newest else 0
+        item_ids = self._history.newest_interactions(self._max_length, self._row_of, self._last_id)
+        self._rows = np.array([self._row_of[item_id] for item_id in item_ids], dtype=np.int64)
+        self._is_checked[:] = False
+        self._is_seen[:] = False
+
+    def _follow(self, events: Sequence[Event]) -> None:
+        """Take note of new events, oldest first; a dislike hides its item and is no interaction."""
         if not events:
-            return self
-        known = [(row_of[event.item_id], event.event != DISLIKE) for event in events if event.item_id in row_of]
-        rows = np.array([row for row, _ in known], dtype=np.int64)
-        wanted = rows[np.array([is_wanted for _, is_wanted in known], dtype=bool)]
-        return Past(
-            sequence=np.concatenate([self.sequence, wanted])[-max_length:],
-            seen=np.concatenate([self.seen, rows]),
-            last_id=events[-1].id,
-        )
+            return
+        known = [(self._row_of[event.item_id], event.event) for event in events if event.item_id in self._row_of]
+        interactions = np.array([row for row, event in known if event != DISLIKE], dtype=np.int64)
+        rows = [row for row, _ in known]
+        self._rows = np.concatenate([self._rows, interactions])[-self._max_length :]
+        self._is_checked[rows] = self._is_seen[rows] = True
+        self._last_id = events[-1].id
+
+    def _look_up(self, rows: Rows) -> None:
+        item_ids = [self._item_ids[row] for row in rows.tolist()]
+        met = self._history.met(item_ids)
+        self._is_checked[rows] = True
+        self._is_seen[rows] = [item_id in met for item_id in item_ids]

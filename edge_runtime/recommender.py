@@ -28,10 +28,10 @@ from edge_runtime.errors import UnknownItemError
 from edge_runtime.finder import Finder
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
-from edge_runtime.past import Past
+from edge_runtime.past import GivenPast, Past, RecordedPast
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.state.history import Event, History
-from edge_runtime.variety import AUTO_VARIETY, N_FEEDBACK, Variety, adapted_variety, checked_variety, varied_rows
+from edge_runtime.variety import AUTO_VARIETY, N_FEEDBACK, POOL, Variety, adapted_variety, checked_variety, varied_rows
 
 if TYPE_CHECKING:
     from edge_runtime.reasons.explain import Explainer
@@ -88,12 +88,13 @@ class Recommender:
         self.items = contents.items
         self._contents = contents
         self._ladder = ladder
-        self._knowledge = KnowledgeSwitch(contents.codes, contents.small, ladder)
+        self._knowledge = self._new_knowledge()
         self._history = history
         self._language_model = language_model
         self._row_of = {item_id: row for row, item_id in enumerate(contents.items.item_id)}
-        self._past = Past()
-        self._epoch: tuple[int, int] | None = None
+        self._recorded = RecordedPast(
+            history, contents.items.item_id, self._row_of, contents.folder.manifest.encoder.max_length
+        )
         self._finder: Finder | None = None
         self._explainer: Explainer | None = None
         self._lock = threading.RLock()
@@ -193,10 +194,9 @@ class Recommender:
             wanted = self.auto_variety(history) if variety == "auto" else checked_variety(variety)
             past = self._past_of(history)
             scores = self._scores(past.sequence)
+            rows = past.best_unseen(scores, max(POOL, k) if wanted > 0 else k)
             if wanted > 0:
-                rows = varied_rows(self._contents.codes, scores, k, past.seen, wanted)
-            else:
-                rows = best_rows(scores, k, past.seen)
+                rows = varied_rows(self._contents.codes, scores, rows, k, wanted)
             return [
                 Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
                 for rank, row in enumerate(rows.tolist(), start=1)
@@ -228,11 +228,11 @@ class Recommender:
             UnknownItemError: the catalogue has no such item.
         """
         row = self.row(item_id)
-        past = self._past_of(history)
+        sequence = self._past_of(history).sequence
         with self._explaining, self._timed("explain"):
             if self._explainer is None:
                 self._explainer = self._make_explainer()
-            return self._explainer.explain(row, past.sequence.tolist(), style)
+            return self._explainer.explain(row, sequence.tolist(), style)
 
     def search(self, text: str, limit: int = 10) -> list[Recommendation]:
         """Return the items whose title or facts have these words, best match first; ``score`` is the popularity.
@@ -285,7 +285,15 @@ class Recommender:
         Raises:
             StateError: traces may remain, because another program is reading the file; the message says what to do.
         """
-        self._history.forget()
+        with self._explaining, self._lock:
+            if self._explainer is not None:
+                self._explainer.close()  # its process holds prompts made of the history
+                self._explainer = None
+            self._knowledge = self._new_knowledge()
+            self._history.forget()
+
+    def _new_knowledge(self) -> KnowledgeSwitch:
+        return KnowledgeSwitch(self._contents.codes, self._contents.small, self._ladder)
 
     def _scores(self, sequence: NDArray[np.int64]) -> Floats:
         """Return the score of every item; popularity where nothing is known, or no engine is left."""
@@ -297,17 +305,10 @@ class Recommender:
         return self._contents.popularity.scores
 
     def _past_of(self, history: Sequence[str] | None) -> Past:
-        """Return the given history as rows, or the recorded one, of which only what is new is read."""
-        max_length = self.manifest.encoder.max_length
-        if history is not None:
-            return Past.of_ids(history, self._row_of, max_length)
-        with self._lock:
-            epoch = self._history.epoch()
-            if epoch != self._epoch:
-                self._past, self._epoch = Past(), epoch
-            new = self._history.after(self._past.last_id)
-            self._past = self._past.and_then(new, self._row_of, max_length)
-            return self._past
+        """Return the given history as rows, or the recorded one."""
+        if history is None:
+            return self._recorded
+        return GivenPast.of_ids(history, self._row_of, self.manifest.encoder.max_length)
 
     def _search_index(self) -> Finder:
         with self._indexing:

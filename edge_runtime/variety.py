@@ -23,13 +23,13 @@ number over people was 1.2, with MMR 1.6.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.ranking import Floats, Rows, best_rows
+from edge_runtime.ranking import Floats, Rows
 from edge_runtime.state.history import DISLIKE
 
 Variety = float | Literal["auto"]
@@ -52,19 +52,16 @@ _FEEDBACK = {DISLIKE: 1.0, "like": -1.0, "purchase": -1.0}
 _OTHER_EVENTS = -0.5
 
 
-def varied_rows(
-    codes: ProductCodes, scores: Floats, k: int, excluded: NDArray[np.integer[Any]], variety: float
-) -> Rows:
+def varied_rows(codes: ProductCodes, scores: Floats, best: Rows, k: int, variety: float) -> Rows:
     """Return the rows of a list of ``k``, in the order in which they are shown.
 
     Args:
         codes: the items.
         scores: finite, ``[n_items]``; left as they are.
+        best: the rows that may be listed, best first, as many as there are or the larger of ``k`` and ``POOL``.
         k: how many; fewer come back when the catalogue runs out. What lies beyond the hundred keeps its order.
-        excluded: rows that must not be in the answer.
-        variety: in [0, 1]; with 0 this is :func:`edge_runtime.ranking.best_rows`.
+        variety: in [0, 1]; with 0 the first ``k`` of ``best`` come back.
     """
-    best = best_rows(scores, max(POOL, k), excluded)
     pool = best[:POOL]
     places = varied_places(scores[pool], codes.decode(pool), k, variety)
     return np.concatenate([pool[places], best[POOL:k]])

@@ -1,7 +1,6 @@
-"""What the person did: one SQLite file, every event on the disk before the call that told of it returns.
+"""What the person did: one SQLite file, every event on the disk before the call that reports it returns.
 
-WAL with ``synchronous=FULL``: a commit has reached the disk when it returns; a power cut leaves the old state or the
-new one. ``secure_delete`` overwrites what is deleted. Knows nothing of catalogues: an item is an id.
+Knows nothing of catalogues: an item is an id.
 """
 
 import os
@@ -9,33 +8,26 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from edge_runtime.errors import StateError
+from edge_runtime.state.database import WANTS_ROOM, damaged, in_words, open_database, primary_code, transact
+from edge_runtime.state.erasing import erase
 
-SCHEMA: Final = 1
-APPLICATION_ID: Final = 0x706F636B
-"""``pock``: how SQLite files say whose they are; another program's database is not written into."""
-BUSY_TIMEOUT_MS: Final = 5000
 DISLIKE: Final = "dislike"
 """Hides its item, and says nothing of what the person wants next."""
 
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256
-_TABLES = """
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    item_id TEXT NOT NULL,
-    event TEXT NOT NULL,
-    time INTEGER NOT NULL
-);
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
+_LARGEST_EVENT_ID = (1 << 63) - 1
+_N_ASKED = 250  # items a statement; SQLite before 3.32 takes at most 999 parameters
+_NOT_READ = "it could not be read"
+_CANNOT_DELETE = (*WANTS_ROOM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +56,17 @@ class History:
         self._clock = clock
         self._lock = threading.RLock()
         self._n_removals = 0
+        self._is_on_disk = True
 
     @classmethod
-    def open(cls, path: Path | None = None, *, clock: Callable[[], float] = time.time) -> Self:
+    def open(cls, path: str | os.PathLike[str] | None = None, *, clock: Callable[[], float] = time.time) -> Self:
         """Open the state file, or make it, readable by its owner alone; without a path nothing outlives the process.
 
         Raises:
-            StateError: the file is not ours, is newer than this runtime, or cannot be written.
+            StateError: the file is not ours, is newer than this runtime, is damaged, or cannot be written.
         """
-        with _in_words(path):
-            if path is not None:
-                _create(path)
-            connection = sqlite3.connect(
-                path or ":memory:",
-                timeout=BUSY_TIMEOUT_MS / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            try:
-                _prepare(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(connection, path, clock)
+        place = None if path is None else Path(path)
+        return cls(open_database(place), place, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -110,160 +90,189 @@ class History:
         """
         if not 1 <= len(item_id) <= _MAX_ID:
             raise ValueError(f"an item id has 1 to {_MAX_ID} characters, got {len(item_id)}")
+        if item_id.encode(errors="replace").decode() != item_id:
+            raise ValueError(f"an item id is text, got {item_id!r}, which UTF-8 cannot write")
         if not _EVENT.fullmatch(event):
             raise ValueError(f"an event's name is made of a-z and _, at most 32 of them, got {event!r}")
         moment = int(self._clock() * 1000)
-        with self._changing() as connection:
-            cursor = connection.execute(
-                "INSERT INTO events (item_id, event, time) VALUES (?, ?, ?)", (item_id, event, moment)
-            )
+        insert = "INSERT INTO events (item_id, event, time) VALUES (?, ?, ?)"
+        cursor = self._change("the event was not recorded", insert, (item_id, event, moment))
         return Event(cursor.lastrowid or 0, item_id, event, moment)
 
     def remove(self, event_id: int) -> bool:
-        """Delete one event; return whether it was there."""
-        with self._changing() as connection:
-            cursor = connection.execute("DELETE FROM events WHERE id = ?", (event_id,))
+        """Delete one event; return whether it was there.
+
+        Raises:
+            StateError: it could not be deleted; nothing was changed.
+        """
+        if not 1 <= event_id <= _LARGEST_EVENT_ID:
+            return False
+        with self._lock:
+            cursor = self._change("the event was not removed", "DELETE FROM events WHERE id = ?", (event_id,))
             self._n_removals += 1
         return cursor.rowcount > 0
 
     def newest(self, limit: int | None = None) -> list[Event]:
-        """Return the events, the newest first; ``limit`` of them, or all."""
-        return self._events("ORDER BY id DESC LIMIT ?", -1 if limit is None else limit)
+        """Return the events, the newest first; ``limit`` of them, or all.
+
+        Raises:
+            ValueError: ``limit`` is negative.
+        """
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit must be at least 0, got {limit}")
+        return self._events("ORDER BY id DESC LIMIT ?", -1 if limit is None else min(limit, _LARGEST_EVENT_ID))
 
     def after(self, event_id: int) -> list[Event]:
         """Return the events that came after one, the oldest first; after 0 come all."""
         return self._events("WHERE id > ? ORDER BY id", event_id)
 
+    def newest_interactions(self, limit: int, known: Container[str], up_to: int) -> list[str]:
+        """Return the items of the newest interactions, oldest first; no more is read than that takes.
+
+        Args:
+            limit: how many.
+            known: item ids; interactions with others are left out. Dislikes are no interactions.
+            up_to: id of the newest event that counts.
+        """
+        found: list[str] = []
+        with self._lock, in_words(self._path, _NOT_READ):
+            rows = self._connection.execute(
+                "SELECT item_id FROM events WHERE id <= ? AND event <> ? ORDER BY id DESC", (up_to, DISLIKE)
+            )
+            for (item_id,) in rows:
+                if item_id in known:
+                    found.append(item_id)
+                    if len(found) == limit:
+                        break
+            rows.close()
+        return found[::-1]
+
+    def met(self, item_ids: Sequence[str]) -> set[str]:
+        """Return which of some items any event is about; looked up one by one, whatever the length of the history."""
+        found: set[str] = set()
+        with self._lock, in_words(self._path, _NOT_READ):
+            for start in range(0, len(item_ids), _N_ASKED):
+                batch = item_ids[start : start + _N_ASKED]
+                values = ", ".join(["(?)"] * len(batch))
+                rows = self._connection.execute(
+                    f"WITH asked(item_id) AS (VALUES {values}) SELECT item_id FROM asked "  # noqa: S608 - marks alone
+                    "WHERE EXISTS (SELECT 1 FROM events WHERE events.item_id = asked.item_id)",
+                    batch,
+                )
+                found.update(item_id for (item_id,) in rows)
+        return found
+
     def epoch(self) -> tuple[int, int]:
         """Return a value that stays while nothing happens but :meth:`add` on this object.
 
-        Another process's writing changes it, and so do removals; until then :meth:`after` tells all that is new.
+        Another process's writing changes it, and so do removals; until then :meth:`after` returns all that is new.
         """
-        with self._lock, _in_words(self._path):
+        with self._lock, in_words(self._path, _NOT_READ):
             (foreign,) = self._connection.execute("PRAGMA data_version").fetchone()
             return foreign, self._n_removals
 
     def setting(self, name: str) -> str | None:
         """Return a setting, or None."""
-        with self._lock, _in_words(self._path):
+        with self._lock, in_words(self._path, _NOT_READ):
             found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
             return None if found is None else str(found[0])
 
     def set(self, name: str, value: str) -> None:
-        """Keep a setting."""
-        with self._changing() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+        """Keep a setting.
+
+        Raises:
+            StateError: it could not be written; the setting is as it was.
+        """
+        replace = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
+        self._change("the setting was not kept", replace, (name, value))
 
     def forget(self) -> None:
         """Delete everything about the person: events, settings, the counter of ids, and what a file still holds of it.
 
+        It needs no room on the disk: where rows cannot be deleted, because the disk is full or the file is damaged,
+        the files are erased in place (ADR 0020).
+
         Raises:
-            StateError: another program holds the file open in the middle of a reading; the events are deleted, but
-                their bytes may still be in the file. Calling again when it is done completes it.
+            StateError: another program uses the file, and its bytes may still hold the events; where the disk is full
+                as well, nothing was deleted. The message says which. Calling again when the program is closed
+                completes it.
         """
-        with self._changing() as connection:
-            for table in ("events", "settings", "sqlite_sequence"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand one line above
+        with self._lock, in_words(self._path, "nothing was deleted"):
             self._n_removals += 1
-        with self._lock, _in_words(self._path):
-            self._connection.execute("VACUUM")
-            (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
+            try:
+                self._return_to_disk()
+                self._delete_rows()
+            except sqlite3.DatabaseError as error:
+                self._erase(error)
+                return
+            is_complete = self._delete_bytes()
+        if not is_complete:
             raise StateError(
                 f"{self._path}: everything is deleted, but another program is reading the file, so that traces "
                 "may remain in it. Close that program and forget once more."
             )
 
+    def _delete_rows(self) -> None:
+        with suppress(sqlite3.OperationalError):  # it is worth trying: an empty log has room
+            self._shorten_log()
+        tables = ("events", "settings", "sqlite_sequence")
+        transact(self._connection, *((f"DELETE FROM {table}", ()) for table in tables))  # noqa: S608 - our own names
+
+    def _delete_bytes(self) -> bool:
+        """Remove what files still hold of deleted rows; return False where another program prevents it."""
+        try:
+            is_complete = self._shorten_log()
+            with suppress(sqlite3.OperationalError):  # without room the file stays as long as it was, and holds zeros
+                self._connection.execute("VACUUM")
+            return self._shorten_log() and is_complete
+        except sqlite3.DatabaseError as error:
+            try:
+                self._erase(error)
+            except sqlite3.OperationalError:
+                return False
+            return True
+
+    def _shorten_log(self) -> bool:
+        """Move what the log holds into the file and cut the log to nothing; return False where a reader prevents it."""
+        (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
+    def _erase(self, error: sqlite3.DatabaseError) -> None:
+        """Erase the files in place where ``error`` says that deleting cannot work, and begin again."""
+        if self._path is None or primary_code(error) not in _CANNOT_DELETE:
+            raise error
+        erase(self._connection, self._path)
+        try:
+            self._connection = open_database(self._path)
+        except StateError:  # no room for a new file: until there is, an empty history is read from memory
+            self._connection = open_database(None)
+            self._is_on_disk = False
+
+    def _return_to_disk(self) -> None:
+        if not self._is_on_disk:
+            self._connection = open_database(self._path)
+            self._is_on_disk = True
+
+    def _change(self, undone: str, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
+        """Do one statement durably, or nothing; on a full disk in the room that the log takes."""
+        with self._lock, in_words(self._path, undone):
+            self._return_to_disk()
+            try:
+                return transact(self._connection, (statement, parameters))
+            except sqlite3.OperationalError as error:
+                if primary_code(error) not in WANTS_ROOM:
+                    raise
+                with suppress(sqlite3.OperationalError):  # the next line raises what is to be said
+                    self._shorten_log()
+                return transact(self._connection, (statement, parameters))
+
     def _events(self, which: str, parameter: int) -> list[Event]:
-        with self._lock, _in_words(self._path):
+        with self._lock, in_words(self._path, _NOT_READ):
             rows = self._connection.execute(
                 f"SELECT id, item_id, event, time FROM events {which}",  # noqa: S608 - two constants of this class
                 (parameter,),
-            )
-            return [Event(*row) for row in rows]
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, durable, or nothing."""
-        with self._lock, _in_words(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-
-def _create(path: Path) -> None:
-    """Make an empty file that only its owner may read; SQLite gives its companions the same rights."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Check whose file it is, and make the tables where it is new."""
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA secure_delete = ON")
-    _check_owner(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if _number(connection, "user_version") == 0:  # asked again inside: another process may have been quicker
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Refuse another program's database, and one of a newer runtime."""
-    version, owner = _number(connection, "user_version"), _number(connection, "application_id")
-    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if owner != APPLICATION_ID and (n_tables or version or owner):
-        raise StateError(
-            f"{path}: this is a database of another program. Nothing was changed; name another file (--state)."
-        )
-    if version > SCHEMA:
-        raise StateError(
-            f"{path}: written by a newer pocketrec (schema {version}, this one knows {SCHEMA}). Nothing was changed; "
-            "update pocketrec, or name another file (--state)."
-        )
-
-
-def _number(connection: sqlite3.Connection, pragma: str) -> int:
-    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
-
-
-_ADVICE: Final = {
-    sqlite3.SQLITE_NOTADB: "it is not a database. Nothing was changed; name another file (--state), or move this one.",
-    sqlite3.SQLITE_CORRUPT: "it is damaged. Move it away to start afresh, or name another file (--state).",
-    sqlite3.SQLITE_FULL: "the disk is full; the event was not recorded. Make room and try again.",
-    sqlite3.SQLITE_READONLY: "it cannot be written. Give yourself the right to, or name another file (--state).",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check the folder and its rights, or name another file (--state).",
-    sqlite3.SQLITE_BUSY: "another program kept it locked. Close that program and try again.",
-    sqlite3.SQLITE_IOERR: "the disk reported an error; the event was not recorded. Check the disk and try again.",
-}
-
-
-@contextmanager
-def _in_words(path: Path | None) -> Iterator[None]:
-    """Turn what SQLite and the system say into advice."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        raise StateError(f"{path or 'the state'}: {_ADVICE.get(code, f'{error}.')}") from error
-    except OSError as error:
-        raise StateError(
-            f"{path}: {error.strerror or error}. The state file must be in a folder that can be written; "
-            "name another file (--state)."
-        ) from error
+            ).fetchall()
+        for row in rows:
+            if tuple(map(type, row)) != (int, str, str, int):
+                raise damaged(self._path, f"found the event {row!r}")
+        return [Event(*row) for row in rows]

@@ -1,15 +1,19 @@
 """The history keeps what it was told, refuses files that are not its own, and forgets completely."""
 
+import os
+import random
 import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.errors import StateError
-from edge_runtime.state.history import APPLICATION_ID, SCHEMA, Event, History
+from edge_runtime.state.database import APPLICATION_ID, SCHEMA, in_words
+from edge_runtime.state.history import Event, History
 from edge_runtime.state.place import default_state
 
 
@@ -269,6 +273,7 @@ def test_using_a_closed_history_is_an_error_of_ours() -> None:
 
 WRITER = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from edge_runtime.state.history import History
 with History.open(Path(sys.argv[1])) as history:
@@ -309,3 +314,116 @@ def test_any_bundle_name_gives_a_plain_file_name_of_its_own(name: str) -> None:
     assert path.parent == Path("/state/pocketrec")
     assert path != default_state(name + "!", {"XDG_STATE_HOME": "/state"}, platform="linux")
     assert path.name.isascii()
+
+
+def test_a_lone_half_of_a_pair_is_no_item_id() -> None:
+    with History.open() as history, pytest.raises(ValueError, match="an item id is text"):
+        history.add("item-\ud83d")
+
+
+@pytest.mark.parametrize("event_id", [0, -1, 1 << 63, 1 << 80])
+def test_an_id_that_no_event_can_have_removes_nothing(event_id: int) -> None:
+    with History.open() as history:
+        history.add("a")
+
+        assert not history.remove(event_id)
+        assert len(history.newest(1 << 70)) == 1
+
+
+def test_a_negative_limit_is_refused() -> None:
+    with History.open() as history, pytest.raises(ValueError, match="at least 0, got -1"):
+        history.newest(-1)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (sqlite3.SQLITE_PROTOCOL, "file locks do not work there.*Name a file on a disk of this device"),
+        (sqlite3.SQLITE_IOERR_SHMLOCK, "file locks do not work there"),
+        (sqlite3.SQLITE_FULL, "the disk is full; the setting was not kept. Make room"),
+        (sqlite3.SQLITE_BUSY, "the setting was not kept. Close that program"),
+        (sqlite3.SQLITE_ERROR, "no such table.*it is damaged"),
+    ],
+)
+def test_what_sqlite_says_becomes_advice(code: int, advice: str) -> None:
+    error = sqlite3.OperationalError("no such table: events")
+    error.sqlite_errorcode = code
+
+    with (
+        pytest.raises(StateError, match=f"s.sqlite: .*{advice}"),
+        in_words(Path("s.sqlite"), "the setting was not kept"),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_what_is_not_a_file_is_refused_and_does_not_block(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "s.sqlite")
+
+    with pytest.raises(StateError, match="--state"):
+        History.open(tmp_path / "s.sqlite")
+
+
+def use_all_of_it(path: Path) -> None:
+    with History.open(path) as history:
+        history.newest()
+        history.newest_interactions(50, {"item-1"}, 1 << 40)
+        history.met(["item-1", "gone"])
+        history.setting("nickname")
+        history.add("item-2")
+        history.remove(1)
+        history.set("nickname", "b")
+
+
+def test_every_corruption_of_a_state_file_is_an_error_of_ours_and_can_be_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with History.open(path) as history:
+        for number in range(60):
+            history.add(f"item-{number}-é", "like")
+        history.set("nickname", "a")
+    intact = path.read_bytes()
+    rng = random.Random(0)
+    refused: list[str] = []
+    for _ in range(150):
+        data = bytearray(intact)
+        for _ in range(rng.choice([1, 4, 40])):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        for file in tmp_path.iterdir():
+            file.unlink()
+        path.write_bytes(data[: rng.choice([len(data), len(data), rng.randrange(len(data))])])
+
+        try:
+            use_all_of_it(path)
+        except StateError as error:
+            refused.append(str(error))
+    assert len(refused) > 20
+    assert all(message.startswith(str(path)) for message in refused)
+
+
+def test_a_damaged_file_can_be_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with History.open(path) as history:
+        for number in range(500):
+            history.add(f"secret-{number}")
+    data = bytearray(path.read_bytes())
+    data[5 * 4096 :: 4096] = b"\xff" * len(data[5 * 4096 :: 4096])
+    path.write_bytes(data)
+
+    with History.open(path) as history:
+        history.forget()
+
+        assert history.newest() == []
+        assert history.add("a").id == 1
+    assert b"secret" not in path.read_bytes()
+
+
+def test_a_file_of_the_first_release_gains_the_index_of_items(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with History.open(path) as history:
+        history.add("a")
+        history._connection.execute("DROP INDEX events_by_item")
+
+    with History.open(path) as history:
+        plan = history._connection.execute("EXPLAIN QUERY PLAN SELECT 1 FROM events WHERE item_id = 'a'").fetchall()
+
+    assert "events_by_item" in str(plan)

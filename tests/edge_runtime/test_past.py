@@ -1,41 +1,136 @@
-"""The past as rows grows event by event to what it would be if it were read at once."""
+"""The past as rows: what a list needs of the history is read, what nobody needs is not."""
 
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.past import Past
-from edge_runtime.state.history import Event
+from edge_runtime.past import GivenPast, RecordedPast
+from edge_runtime.state.history import History
 
-ROW_OF = {"a": 0, "b": 1, "c": 2}
+IDS = [f"item-{row}" for row in range(12)]
+ROW_OF = {item_id: row for row, item_id in enumerate(IDS)}
+SCORES = np.linspace(1, 0, 12, dtype=np.float32)
 
-events = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c", "gone"]), st.sampled_from(["click", "like", "dislike"])), max_size=12
-).map(lambda pairs: [Event(number, *pair, 0) for number, pair in enumerate(pairs, start=1)])
+
+def recorded(history: History, max_length: int = 50) -> RecordedPast:
+    return RecordedPast(history, IDS, ROW_OF, max_length)
 
 
 def test_dislikes_hide_and_do_not_count_as_interest() -> None:
-    told = [Event(1, "a", "click", 0), Event(2, "b", "dislike", 0), Event(3, "c", "purchase", 0), Event(4, "a", "x", 0)]
+    with History.open() as history:
+        for item_id, event in (("item-0", "click"), ("item-1", "dislike"), ("item-2", "purchase"), ("item-0", "x")):
+            history.add(item_id, event)
+        past = recorded(history)
 
-    past = Past().and_then(told, ROW_OF, 50)
-
-    assert past.sequence.tolist() == [0, 2, 0]
-    assert set(past.seen.tolist()) == {0, 1, 2}
-    assert past.last_id == 4
+        assert past.sequence.tolist() == [0, 2, 0]
+        assert past.best_unseen(SCORES, 3).tolist() == [3, 4, 5]
 
 
 def test_given_ids_are_interactions_and_unknown_ones_are_skipped() -> None:
-    past = Past.of_ids(["b", "gone", "a", "c"], ROW_OF, 2)
+    past = GivenPast.of_ids(["item-1", "gone", "item-0", "item-2"], ROW_OF, 2)
 
     assert past.sequence.tolist() == [0, 2]
-    assert set(past.seen.tolist()) == {0, 1, 2}
+    assert past.best_unseen(SCORES, 2).tolist() == [3, 4]
 
 
-@given(events, st.integers(0, 12), st.integers(1, 5))
-def test_reading_in_parts_gives_what_reading_at_once_gives(told: list[Event], cut: int, max_length: int) -> None:
-    whole = Past().and_then(told, ROW_OF, max_length)
+def test_an_event_that_is_taken_back_hides_nothing_unless_another_one_does() -> None:
+    with History.open() as history:
+        first, second, _ = (history.add(item_id) for item_id in ("item-0", "item-1", "item-1"))
+        past = recorded(history)
+        assert past.sequence.tolist() == [0, 1, 1]
+        assert past.best_unseen(SCORES, 1).tolist() == [2]
 
-    parts = Past().and_then(told[:cut], ROW_OF, max_length).and_then(told[cut:], ROW_OF, max_length)
+        history.remove(first.id)
+        history.remove(second.id)
 
-    assert parts.sequence.tolist() == whole.sequence.tolist()
-    assert parts.seen.tolist() == whole.seen.tolist()
-    assert parts.last_id == whole.last_id
+        assert past.sequence.tolist() == [1]
+        assert past.best_unseen(SCORES, 2).tolist() == [0, 2]
+
+
+def test_when_everything_was_met_nothing_is_left() -> None:
+    with History.open() as history:
+        for item_id in IDS:
+            history.add(item_id)
+        past = recorded(history)
+
+        assert past.sequence.tolist() == list(range(12))
+        assert past.best_unseen(SCORES, 5).tolist() == []
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from([*IDS[:6], "gone"]), st.sampled_from(["click", "like", "dislike"])),
+        st.integers(1, 8),  # the event to take back
+        st.just("look"),
+    ),
+    max_size=14,
+)
+
+
+@given(steps, st.integers(1, 4), st.integers(1, 8))
+def test_following_the_history_gives_what_reading_all_of_it_gives(
+    steps: list[tuple[str, str] | int | str], max_length: int, k: int
+) -> None:
+    with History.open() as history:
+        past = recorded(history, max_length)
+        for step in steps:
+            if isinstance(step, tuple):
+                history.add(*step)
+            elif isinstance(step, int):
+                history.remove(step)
+            else:
+                assert past.sequence is not None
+                past.best_unseen(SCORES, k)
+        events = [event for event in reversed(history.newest()) if event.item_id in ROW_OF]
+        interactions = [ROW_OF[event.item_id] for event in events if event.event != "dislike"]
+        seen = {ROW_OF[event.item_id] for event in events}
+
+        assert past.sequence.tolist() == interactions[-max_length:]
+        assert past.best_unseen(SCORES, k).tolist() == [row for row in range(12) if row not in seen][:k]
+
+
+class Meter:
+    """Counts the rows that SQLite steps over, by its progress handler: one call for each step of its machine."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.n_steps = 0
+        connection.set_progress_handler(self._step, 1)
+
+    def _step(self) -> int:
+        self.n_steps += 1
+        return 0
+
+
+@pytest.fixture(scope="module")
+def long_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20,000 events about the catalogue's items 6 to 11."""
+    path = tmp_path_factory.mktemp("long") / "s.sqlite"
+    History.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "INSERT INTO events (item_id, event, time) VALUES (?, 'click', 0)",
+            ((f"item-{6 + number % 6}",) for number in range(20_000)),
+        )
+    connection.close()
+    return path
+
+
+def test_of_a_long_history_only_what_a_list_needs_is_read(long_history: Path) -> None:
+    with History.open(long_history) as history:
+        past = recorded(history)
+        meter = Meter(history._connection)
+
+        sequence = past.sequence
+        listed = past.best_unseen(SCORES, 6)
+        first_steps = meter.n_steps
+        history.remove(20_000)
+        again = past.sequence, past.best_unseen(SCORES, 6)
+
+    assert len(sequence) == 50
+    assert listed.tolist() == again[1].tolist() == [0, 1, 2, 3, 4, 5]
+    assert 0 < first_steps < 5_000
+    assert meter.n_steps < 15_000

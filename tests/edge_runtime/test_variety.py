@@ -148,7 +148,7 @@ def test_a_varied_list_is_chosen_from_the_best_hundred_that_may_be_shown() -> No
     scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
     excluded = best_rows(scores, 5)
 
-    varied = varied_rows(codes, scores, 10, excluded, 0.7)
+    varied = varied_rows(codes, scores, best_rows(scores, POOL, excluded), 10, 0.7)
 
     assert set(varied.tolist()) <= set(best_rows(scores, POOL, excluded).tolist())
     assert varied.tolist() != best_rows(scores, 10, excluded).tolist()
@@ -157,10 +157,9 @@ def test_a_varied_list_is_chosen_from_the_best_hundred_that_may_be_shown() -> No
 def test_what_lies_beyond_the_hundred_keeps_its_order() -> None:
     codes = made_codes(400)
     scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
-    nothing = np.empty(0, dtype=np.int64)
     precise = best_rows(scores, 400)
 
-    varied = varied_rows(codes, scores, 400, nothing, 0.7)
+    varied = varied_rows(codes, scores, precise, 400, 0.7)
 
     assert varied[POOL:].tolist() == precise[POOL:].tolist()
     assert sorted(varied.tolist()) == list(range(400))
@@ -171,7 +170,9 @@ def test_a_catalogue_of_any_size_gives_as_many_as_it_has(n_items: int, k: int, n
     codes = made_codes(n_items)
     scores = score_all(codes, np.ones(16, dtype=np.float32))
 
-    assert len(set(varied_rows(codes, scores, k, np.empty(0, dtype=np.int64), 0.5).tolist())) == n_listed
+    varied = varied_rows(codes, scores, best_rows(scores, max(POOL, k)), k, 0.5)
+
+    assert len(set(varied.tolist())) == n_listed
 
 
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))

@@ -1,0 +1,48 @@
+"""Erases a state file in place. It needs no room on the disk, but the file for itself."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+_BLOCK_BYTES = 1 << 20
+
+
+def erase(connection: sqlite3.Connection, path: Path) -> None:
+    """Overwrite and empty a state file and its log, and close the connection. What is left is a new, empty file.
+
+    The descriptors stay open until SQLite has let go of its locks, because closing one would release them.
+
+    Raises:
+        sqlite3.OperationalError: another connection uses the file; nothing was changed.
+        OSError: a file cannot be written.
+    """
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error:
+        connection.execute("PRAGMA locking_mode = NORMAL")
+        raise
+    descriptors: list[int] = []
+    try:
+        # The log first: a file without its log is an older state, but a log without its file brings the events back.
+        for file in (path.with_name(path.name + "-wal"), path):
+            with suppress(FileNotFoundError):
+                descriptors.append(os.open(file, os.O_RDWR))
+                _empty(descriptors[-1])
+    finally:
+        connection.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _empty(descriptor: int) -> None:
+    """Overwrite a file with zeros, where the file system writes in place, and cut it to nothing."""
+    n_bytes = os.fstat(descriptor).st_size
+    with suppress(OSError):  # a file system that copies on writing may have no room for it
+        for start in range(0, n_bytes, _BLOCK_BYTES):
+            os.lseek(descriptor, start, os.SEEK_SET)
+            os.write(descriptor, bytes(min(_BLOCK_BYTES, n_bytes - start)))
+        os.fsync(descriptor)
+    os.ftruncate(descriptor, 0)
+    os.fsync(descriptor)

@@ -1,0 +1,98 @@
+"""A full disk takes no new event, and keeps nobody from forgetting."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_runtime.errors import StateError
+from edge_runtime.state.history import History
+
+SCRIPT = Path(__file__).with_name("full_disk.py")
+SMALL_DISK = 'mount -t tmpfs -o size=256k pocketrec "$1" && exec "$2" "$3" "$1" fill "$4"'
+
+
+def lived(command: list[str | Path]) -> dict[str, Any]:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def in_a_namespace(folder: Path, command: str, *arguments: str | Path) -> list[str | Path]:
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", command, "sh", folder, *arguments]
+
+
+def can_mount(folder: Path) -> bool:
+    try:
+        done = subprocess.run(in_a_namespace(folder, 'mount -t tmpfs none "$1"'), capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
+
+
+def check(found: dict[str, Any]) -> None:
+    assert found["n_before"] == 12
+    assert found["n_after"] == 0
+    assert found["traces"] == 0
+    assert found["first_id"] == 1
+    assert found["kept"] == ["a"]
+    said = found["refused"]
+    assert "the event was not recorded" in said["add"]
+    assert "the event was not removed" in said["remove"]
+    assert "the setting was not kept" in said["set"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
+@pytest.mark.parametrize("when", ["open", "reopened"])
+def test_where_no_byte_can_be_written_everything_can_be_forgotten(tmp_path: Path, when: str) -> None:
+    check(lived([sys.executable, SCRIPT, tmp_path, "limit", when]))
+
+
+@pytest.mark.parametrize("when", ["open", "reopened"])
+def test_on_a_full_disk_everything_can_be_forgotten(tmp_path: Path, when: str) -> None:
+    if not can_mount(tmp_path):
+        pytest.skip("needs the right to mount a small disk; the tests above need none")
+
+    check(lived(in_a_namespace(tmp_path, SMALL_DISK, sys.executable, SCRIPT, when)))
+
+
+def test_a_full_log_makes_room_for_a_removal(tmp_path: Path) -> None:
+    history = History.open(tmp_path / "s.sqlite")
+    for number in range(40):
+        history.add(f"item-{number}")
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "s.sqlite-wal").stat().st_size, hard))
+    try:
+        removed = history.remove(3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+    assert removed
+    assert len(history.newest()) == 39
+    history.close()
+
+
+def test_a_full_disk_and_another_program_that_uses_the_file_are_both_named(tmp_path: Path) -> None:
+    with History.open(tmp_path / "s.sqlite") as history, History.open(tmp_path / "s.sqlite") as other:
+        history.add("secret")
+        assert len(other.newest()) == 1
+        for one in (history, other):
+            one._connection.execute("PRAGMA busy_timeout = 50")
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            with pytest.raises(StateError, match=r"nothing was deleted\. Close that program"):
+                history.forget()
+            assert len(other.newest()) == 1
+
+            other.close()
+            history.forget()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        assert history.newest() == []
+    assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
