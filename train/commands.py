@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,9 @@ def train(
     batch_users: Annotated[
         int | None, typer.Option(min=1, help="Users a batch.  [default: by the data's size]")
     ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-7, max=1.0, help="Of AdamW; lower it where the loss is no longer finite.")
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,6 +87,8 @@ def train(
         encoder=EncoderConfig(dim=dim),
         fit=FitConfig(seed=seed, max_epochs=max_epochs, batch_users=batch),
     )
+    if learning_rate is not None:
+        config = replace(config, learning_rate=learning_rate)
     run = RunFolder(out)
     finished = run.claim(describe_run(dataset, config), resume=resume)
     figures = run.figures() if finished else train_model(dataset, config, run)

@@ -30,12 +30,20 @@ from train.teacher_knowledge import teacher_knowledge
 
 # The least share of the first learning rate: nothing is learnt at 0.
 _LAST_RATE = 0.02
+_ADVICE = (
+    "Distil in another --out with another --seed; if that does not help, the teacher is at the edge itself: train it "
+    "again with a lower --learning-rate."
+)
 
 
 def distill_model(
     dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig, out: RunFolder
 ) -> dict[str, Any]:
-    """Distil the model of ``run`` into ``out``, or finish a distillation that was cut off; return the figures."""
+    """Distil the model of ``run`` into ``out``, or finish a distillation that was cut off; return the figures.
+
+    Raises:
+        RunError: there is no model in ``run``, or the numbers of the distillation are no longer finite.
+    """
     teacher = load_model(run, dataset)
     split = leave_one_out(dataset.sequences)
     counts = item_counts(list(split.train), len(dataset.catalogue))
@@ -62,6 +70,7 @@ def distill_model(
         out,
         config.fit,
         title="student",
+        advice=_ADVICE,
         before_step=before_step,
     )
     _snap_codebooks(student.table)

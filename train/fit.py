@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from train.averaging import WeightAverage
 from train.batches import Batch, RandomBatches, TrainingSequences, group_lengths, training_batch
+from train.finite import FiniteSteps, check_figure, check_weights
 from train.progress import EpochProgress
 from train.runs import RunFolder
 
@@ -81,6 +82,7 @@ def fit(
     config: FitConfig,
     *,
     title: str,
+    advice: str,
     average_epochs: float = 0.0,
     before_epoch: Callable[[int], None] | None = None,
     before_step: Callable[[int], None] | None = None,
@@ -95,10 +97,15 @@ def fit(
         run: takes checkpoints; one that is there is resumed.
         config: how long, in which batches, from which seed.
         title: of the progress bar.
+        advice: what to try where the numbers are no longer finite.
         average_epochs: about how many epochs' weights are averaged into those that are validated and kept; 0 takes
             them as an epoch leaves them.
         before_epoch: called with the epoch (from 0) before its first step.
         before_step: called with the step (from 0, over all epochs) before each one.
+
+    Raises:
+        RunError: a term of the loss, a gradient, a weight or the validation is not finite. The run stays as the last
+            good epoch left it, unfinished.
     """
     accelerator = Accelerator()
     sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
@@ -117,9 +124,12 @@ def fit(
             if before_epoch is not None:
                 before_epoch(progress.epoch)
             hook = _step_hook(before_step, progress.epoch * len(sampler))
-            terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook)
+            steps = FiniteSteps(progress.epoch + 1, advice, at_once=accelerator.device.type == "cpu")
+            terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook, steps)
+            check_weights(model.named_parameters(), progress.epoch + 1, advice)
             with average.applied():
                 score = validate()
+                check_figure("validation NDCG@10", score, progress.epoch + 1, advice)
                 better = _note(progress, terms, score, perf_counter() - start)
                 if better and accelerator.is_main_process:
                     run.save_best(model.state_dict())
@@ -154,8 +164,13 @@ def _epoch(
     config: FitConfig,
     bar: EpochProgress,
     hook: Callable[[int], None],
+    steps: FiniteSteps,
 ) -> dict[str, float]:
-    """Take one step a batch; return the mean of the loss and of each of its terms."""
+    """Take one step a batch; return the mean of the loss and of each of its terms.
+
+    Raises:
+        RunError: a term or a gradient is not finite.
+    """
     model.train()
     total: dict[str, Tensor] = {}
     n = 0
@@ -164,7 +179,7 @@ def _epoch(
         terms = model(batch)
         loss = torch.stack(list(terms.values())).sum()
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
+        steps.note(terms, accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.follow()
@@ -173,6 +188,7 @@ def _epoch(
             total[name] = total.get(name, 0.0) + term.detach()
         n += 1
         bar.step()
+    steps.check()
     return {name: float(value) / n for name, value in total.items()}
 
 

@@ -17,6 +17,10 @@ from train.recipes import TrainConfig, compose, read_config
 from train.runs import RunFolder
 
 _LEAST_EVENTS = 4
+_ADVICE = (
+    "Train in another --out with a lower --learning-rate, larger batches (--batch-users) or another --seed; where the "
+    "term is a plug-in's, leave that plug-in out to see whether it is the cause."
+)
 
 
 def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Split | None = None) -> dict[str, Any]:
@@ -27,6 +31,9 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         config: what is trained, and how.
         run: takes checkpoints, weights and figures.
         split: what is learnt from and what validates; leave-one-out of the dataset where None.
+
+    Raises:
+        RunError: the numbers of the training are no longer finite; ``run`` stays unfinished.
     """
     split = split or leave_one_out(dataset.sequences)
     torch.manual_seed(config.fit.seed)
@@ -40,6 +47,7 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         run,
         config.fit,
         title="teacher",
+        advice=_ADVICE,
         average_epochs=config.average_epochs,
         before_epoch=model.before_epoch,
     )

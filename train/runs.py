@@ -6,8 +6,9 @@ it ended.
 """
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,31 @@ class RunFolder:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write indented JSON in one step: the old file or the new one, never half."""
-    _replace(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    """Write indented JSON in one step: the old file or the new one, never half.
+
+    Raises:
+        RunError: a figure is NaN or infinite, which JSON cannot say and nobody should build upon.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise RunError(
+            f"{path}: not written, because {_not_finite(value) or error}; expected finite numbers. The training or the "
+            "model behind it diverged: train again, with a lower learning rate or another seed."
+        ) from error
+    _replace(path, (text + "\n").encode())
+
+
+def _not_finite(value: object, name: str = "") -> str | None:
+    """Return the first figure within ``value`` that is not finite, as ``name is value``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{name.lstrip('.') or 'the value'} is {value}"
+    inner: Iterable[tuple[object, object]] = ()
+    if isinstance(value, Mapping):
+        inner = value.items()
+    elif isinstance(value, list | tuple):
+        inner = enumerate(value)
+    return next((found for key, part in inner if (found := _not_finite(part, f"{name}.{key}"))), None)
 
 
 def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

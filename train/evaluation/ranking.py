@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edge_runtime.errors import RunError
+
 BATCH_USERS = 512
 
 Ranks = NDArray[np.int64]
@@ -60,6 +62,7 @@ def rank_targets(
     Raises:
         ValueError: there is nobody to rank for, the numbers of histories and targets differ, or a target is no
             candidate.
+        RunError: a score is NaN: it would count as neither better nor worse than any other.
     """
     if len(histories) != len(targets) or len(targets) == 0:
         raise ValueError(
@@ -72,6 +75,12 @@ def rank_targets(
         scores = torch.as_tensor(score(users))
         if scores.shape != (len(users), n_items):
             raise ValueError(f"expected scores of shape {(len(users), n_items)}, got {tuple(scores.shape)}")
+        if bool(scores.isnan().any()):
+            n_bad = int(scores.isnan().any(dim=1).sum())
+            raise RunError(
+                f"ranking: {n_bad} of {len(users)} users have scores that are NaN; expected numbers. The model's "
+                "training diverged or its files are damaged: train it again, with a lower learning rate."
+            )
         if candidates is not None:
             scores[:, torch.from_numpy(~candidates).to(scores.device)] = -torch.inf
         wanted = torch.from_numpy(targets[users].astype(np.int64)).to(scores.device)

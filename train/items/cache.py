@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import RunError
+from train.finite import first_not_finite
 from train.items.blocks import Places
 from train.items.digests import file_digest
 from train.items.features import Features
@@ -50,6 +51,8 @@ def read_features(entry: Path, extractor: str, shape: tuple[int, int]) -> Featur
         features = _open(entry, extractor)
         if features.present.shape != shape or about["extractor"] != extractor:
             raise ValueError(f"it is of {about['extractor']!r} and shape {features.present.shape}")
+        if first_not_finite(features.vectors) is not None:
+            raise ValueError("a vector is not finite")
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         warnings.warn(f"{entry}: kept features are damaged ({error}) and are computed again.", stacklevel=2)
         return None

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
+from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
+from train.finite import first_not_finite
 from train.items.blocks import Block, Extractor, Places, T, Things
 from train.items.cache import features_key, keep_features, read_features
 from train.items.features import Features
@@ -72,6 +74,16 @@ def _can_keep(folder: Path) -> bool:
     return False
 
 
+def _check_finite(block: Block, rows: NDArray[np.int64], name: str) -> None:
+    bad = first_not_finite(block.vectors)
+    if bad is not None:
+        raise RunError(
+            f"features ({name}): those of item {int(rows[bad]) + 1} of the catalogue hold NaN or infinity; expected "
+            "finite numbers. Look at that item's text or picture, fetch the extractor anew, or choose another with "
+            "--text or --image."
+        )
+
+
 def _fill(
     blocks: Iterable[Block],
     places: Places,
@@ -79,13 +91,18 @@ def _fill(
     present: NDArray[np.bool_],
     name: str,
 ) -> None:
-    """Write blocks to where they belong, and show on stderr how far that is."""
+    """Write blocks to where they belong, and show on stderr how far that is.
+
+    Raises:
+        RunError: a vector is not finite.
+    """
     console = Console(stderr=True)
     start = perf_counter()
     with progress_bar(console, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task(f"features ({name})", total=len(places.rows))
         for block in blocks:
             rows, tokens = places.rows[block.which], places.tokens[block.which]
+            _check_finite(block, rows, name)
             vectors[rows, tokens] = block.vectors
             present[rows, tokens] = True
             bar.advance(task, len(block.which))

@@ -11,6 +11,7 @@ import torch
 from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
 from train.reasons.batches import Encoded, batch_plan, collate
@@ -52,6 +53,9 @@ def tune(
     """Train what of ``model`` wants gradients, in place, and return the loss of each step.
 
     A checkpoint of the same stage in ``run`` is taken up; equal arguments give equal weights, interrupted or not.
+
+    Raises:
+        RunError: the loss or a gradient is not finite; the last checkpoint stays.
     """
     parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     optimizer = torch.optim.AdamW(parameters.values(), lr=stage.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -64,7 +68,7 @@ def tune(
         task = bar.add_task(f"writer: {stage.name}", total=stage.n_steps, completed=len(losses))
         for step in range(len(losses), stage.n_steps):
             batch = [examples[index] for index in plan[step]]
-            losses.append(_step(model, optimizer, batch, stage, stage.rate(step)))
+            losses.append(_step(model, optimizer, batch, stage, step))
             bar.advance(task)
             if (step + 1) % save_every == 0 and step + 1 < stage.n_steps:
                 _save(parameters, optimizer, stage, losses, run)
@@ -77,15 +81,22 @@ def tune(
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[Encoded], stage: Stage, rate: float
+    model: nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[Encoded], stage: Stage, step: int
 ) -> float:
     tokens, mask, labels = collate(batch, reasons_only=stage.reasons_only)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = stage.rate(step)
     loss: Tensor = model(input_ids=tokens, attention_mask=mask, labels=labels).loss
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for name, value in (("loss", float(loss.detach())), ("norm of the gradients", float(norm))):
+        if not math.isfinite(value):
+            raise RunError(
+                f"training the writer, part '{stage.name}', step {step + 1} of {stage.n_steps}: the {name} "
+                f"is {value}; expected a finite number. Train in another folder with a lower learning rate than "
+                f"{stage.learning_rate:g}, or another seed."
+            )
     optimizer.step()
     return float(loss.detach())
 
