@@ -8,7 +8,7 @@ import torch
 from edge_runtime.errors import DataError, RunError
 from train.batches import TrainingSequences
 from train.data.dataset import Dataset
-from train.data.split import Split, leave_one_out
+from train.data.split import LEAST_TO_LEARN, Split, leave_one_out
 from train.device import best_device
 from train.fit import fit
 from train.model import Model
@@ -16,7 +16,6 @@ from train.ranker import validation_score
 from train.recipes import TrainConfig, compose, read_config
 from train.runs import RunFolder
 
-_LEAST_EVENTS = 4
 _ADVICE = (
     "Train in another --out with a lower --learning-rate, larger batches (--batch-users) or another --seed; where the "
     "term is a plug-in's, leave that plug-in out to see whether it is the cause."
@@ -68,9 +67,9 @@ def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
         DataError: nobody has events enough to learn from.
     """
     longest = int(dataset.sequences.lengths.max(initial=0))
-    if longest < _LEAST_EVENTS:
+    if longest < LEAST_TO_LEARN:
         raise DataError(
-            f"{dataset.path}: nobody has more than {longest} events; expected at least one user with {_LEAST_EVENTS}: "
+            f"{dataset.path}: nobody has more than {longest} events; expected at least one user with {LEAST_TO_LEARN}: "
             "two to learn from, one to validate, one to test. Give a longer log."
         )
     return {

@@ -5,167 +5,148 @@
 | 2014 | `reviewerID, asin, unixReviewTime` (s) | Python literals: `asin, title, brand, categories` (lists of lists) |
 | 2018 | the same | JSON: `asin, title, brand, category` (a list), `description` (a list), `price` ("$9.99") |
 | 2023 | `user_id, parent_asin, timestamp` (ms) | JSON: `parent_asin, title, store, categories, description`, `price` |
+
+Times are read by their size, whatever the layout, and not by the name of their field.
 """
 
-import ast
-import gzip
-import html
 import re
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
 from edge_runtime.errors import DataError
+from train.data.amazon_files import read_lines, read_record
+from train.data.amazon_items import ItemReader
+from train.data.findings import Findings, Source, quoted
+from train.data.interactions import ROW
 from train.data.json_lines import Record
+from train.data.timestamps import EXPECTED_TIME, TimeReader
 
-_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
-_MOST_LINE_BYTES = 4 << 20
-# A Python literal is parsed by a parser made for programs, so only a line of a sane length is given to it.
-_MOST_LITERAL_BYTES = 256 << 10
 _ASIN = re.compile(rb"""["'](?:parent_asin|asin)["']\s*:\s*["']([^"']{1,64})["']""")
-_PRICE = re.compile(r"^\$?(\d{1,9}(?:\.\d{1,2})?)$")
-_MOST_DESCRIPTION = 2000
+_EXPECTED = "expected reviewerID, asin, unixReviewTime, or user_id, parent_asin, timestamp"
 
 
 class _Review(msgspec.Struct):
-    reviewer: str = msgspec.field(name="reviewerID", default="")
-    user_id: str = ""
-    asin: str = ""
-    parent_asin: str = ""
-    seconds: int | None = msgspec.field(name="unixReviewTime", default=None)
-    milliseconds: int | None = msgspec.field(name="timestamp", default=None)
+    reviewer: object = msgspec.field(name="reviewerID", default=None)
+    user_id: object = None
+    asin: object = None
+    parent_asin: object = None
+    review_time: object = msgspec.field(name="unixReviewTime", default=None)
+    timestamp: object = None
 
 
-def find_files(source: Path) -> tuple[Path, Path | None]:
-    """Return the reviews file of a folder and its ``meta*`` file, or None; ``source`` may be the reviews file itself.
+class _LineError(ValueError):
+    """A line that is no review: the kind of problem, and what was found."""
 
-    Raises:
-        DataError: there is no reviews file, or it is unclear which one.
-    """
-    if source.is_file():
-        return source, None
-    if not source.is_dir():
-        raise DataError(f"{source}: found nothing; expected a folder with a reviews file. Check the path.")
-    files = sorted(path for path in source.iterdir() if path.is_file() and path.name.endswith(_SUFFIXES))
-    metadata = [path for path in files if path.name.startswith("meta")]
-    reviews = [path for path in files if path not in metadata]
-    if len(reviews) != 1 or len(metadata) > 1:
-        found = ", ".join(path.name for path in files[:6]) or "none"
-        raise DataError(
-            f"{source}: found {found}; expected one reviews file ({', '.join(_SUFFIXES)}) and at most one meta* file."
-        )
-    return reviews[0], metadata[0] if metadata else None
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
-def read_reviews(path: Path) -> tuple[pl.DataFrame, int]:
-    """Return the events (``user_id, item_id, timestamp`` in seconds), and how many lines were broken.
+def read_reviews(path: Path, findings: Findings) -> pl.DataFrame:
+    """Return the events: ``user_id, item_id, timestamp`` in seconds, and their line in column ``ROW``.
+
+    Args:
+        path: the reviews file.
+        findings: takes the lines that cannot be read, and what a person should know.
 
     Raises:
         DataError: the file is damaged, or no line of it is a review.
     """
+    source, times = Source(path.name, "line"), TimeReader()
     decoder = msgspec.json.Decoder(_Review)
-    users, items, times, n_broken = [], [], [], 0
-    for line in _lines(path):
-        event = _event(line, decoder)
-        if event is None:
-            n_broken += 1
+    users, items, seconds, numbers = [], [], [], []
+    for number, line in read_lines(path, source, findings):
+        try:
+            user, item, second = _event(_review(line, decoder), times)
+        except _LineError as error:
+            findings.bad_rows(source, error.kind, [number], str(error))
             continue
-        users.append(event[0])
-        items.append(event[1])
-        times.append(event[2])
+        users.append(user)
+        items.append(item)
+        seconds.append(second)
+        numbers.append(number)
     if not users:
-        raise DataError(
-            f"{path}: none of {n_broken:,} lines is a review; expected JSON lines with reviewerID, asin, "
-            "unixReviewTime, or user_id, parent_asin, timestamp."
-        )
-    schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64}
-    return pl.DataFrame({"user_id": users, "item_id": items, "timestamp": times}, schema=schema), n_broken
+        n_broken = len(findings.rows(source.name))
+        found = f"none of {n_broken:,} lines is a review" if n_broken else "the file is empty"
+        raise DataError(findings.message(f"{path}: {found}; {_EXPECTED}."))
+    if times.forms.keys() - {"in milliseconds"}:
+        findings.warn(f"{source.name}: {times.note()}.")
+    schema = {ROW: pl.Int64, "user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64}
+    return pl.DataFrame({ROW: numbers, "user_id": users, "item_id": items, "timestamp": seconds}, schema=schema)
 
 
-def read_metadata(path: Path, kept: set[str]) -> Mapping[str, Record]:
+def read_metadata(path: Path, kept: set[str], findings: Findings, values: Findings) -> Mapping[str, Record]:
     """Return what the file says of the items in ``kept``, by id, in the words of the data contract.
+
+    Args:
+        path: the ``meta*`` file.
+        kept: ids of the items that are wanted; lines of others are passed over unread.
+        findings: takes the lines that cannot be read.
+        values: takes the values that cannot be read, of items that can.
 
     Raises:
         DataError: the file is damaged, or says nothing of any of them.
     """
+    source = Source(path.name, "line")
+    reader = ItemReader(source, values)
     items: dict[str, Record] = {}
-    for line in _lines(path):
-        name = _ASIN.search(line)
+    for number, line in read_lines(path, source, findings):
         # Cheap first: parsing a Python literal takes a hundred times as long as looking for the id.
-        if name is None or not kept.intersection(asin.decode(errors="replace") for asin in _ASIN.findall(line)):
+        if not kept.intersection(asin.decode(errors="replace") for asin in _ASIN.findall(line)):
+            if not _ASIN.search(line):
+                message = f"the line is {quoted(line)}; expected an item with its asin."
+                findings.bad_rows(source, "no item", [number], message)
             continue
-        record = _record(line)
-        item_id = None if record is None else record.get("parent_asin") or record.get("asin")
-        if record is not None and isinstance(item_id, str) and item_id in kept:
-            items.setdefault(item_id, _item(record))
+        record = read_record(line)
+        if record is None:
+            message = f"the line is {quoted(line)}; expected JSON, or a Python literal."
+            findings.bad_rows(source, "broken item", [number], message)
+            continue
+        item_id = record.get("parent_asin") or record.get("asin")
+        if not isinstance(item_id, str) or item_id not in kept:
+            continue
+        if item_id in items:
+            message = f"item {quoted(item_id)} stands in an earlier line already."
+            findings.bad_rows(source, "duplicate item", [number], message)
+            continue
+        items[item_id] = reader.item(record, number)
     if not items:
-        raise DataError(f"{path}: describes none of the {len(kept):,} items that were reviewed. Is it the same set?")
+        raise DataError(
+            findings.message(
+                f"{path}: describes none of the {len(kept):,} items that were reviewed. Is it the same set?"
+            )
+        )
+    reader.warn(findings)
     return items
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _review(line: bytes, decoder: "msgspec.json.Decoder[_Review]") -> _Review:
     try:
-        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as stream:
-            while line := stream.readline(_MOST_LINE_BYTES):
-                if line.strip():
-                    yield line
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: the file is damaged: {error}. Download it again.") from error
-
-
-def _event(line: bytes, decoder: "msgspec.json.Decoder[_Review]") -> tuple[str, str, int] | None:
-    try:
-        review = decoder.decode(line)
+        return decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    user, item = review.reviewer or review.user_id, review.parent_asin or review.asin
-    if not user or not item:
-        return None
-    if review.seconds is not None:
-        return user, item, review.seconds
-    return None if review.milliseconds is None else (user, item, review.milliseconds // 1000)
+        record = read_record(line)
+    if record is None:
+        raise _LineError("broken review", f"the line is {quoted(line)}; expected one JSON object.")
+    # Keys of a Python literal need not be texts, and other keys are not used.
+    return msgspec.convert({str(name): value for name, value in record.items()}, _Review)
 
 
-def _record(line: bytes) -> Record | None:
-    """Return a line as a dictionary: JSON, or else a Python literal, which ``ast`` reads without running anything."""
-    try:
-        value: object = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        if len(line) > _MOST_LITERAL_BYTES:
-            return None
-        try:
-            value = ast.literal_eval(line.decode().strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            return None
-    return value if isinstance(value, dict) else None
+def _event(review: _Review, times: TimeReader) -> tuple[str, str, int]:
+    user = _id("user", review.reviewer or review.user_id)
+    item = _id("item", review.parent_asin or review.asin)
+    found = review.timestamp if review.review_time is None else review.review_time
+    seconds = times.seconds(found)
+    if seconds is None:
+        raise _LineError("timestamp cannot be read", f"timestamp is {quoted(found)}; {EXPECTED_TIME}.")
+    return user, item, seconds
 
 
-def _item(record: Record) -> Record:
-    categories = record.get("categories") or record.get("category") or record.get("main_category")
-    item: Record = {
-        "title": _clean(record.get("title")),
-        "brand": _clean(record.get("brand") or record.get("store")) or None,
-        "categories": list(dict.fromkeys(_flat(categories))),
-    }
-    price = _PRICE.match(str(record.get("price") or ""))
-    if price:
-        item["price"] = float(price[1])
-    description = " ".join(_flat(record.get("description")))[:_MOST_DESCRIPTION]
-    if description:
-        item["description"] = description
-    return item
-
-
-def _flat(value: object, depth: int = 3) -> Iterator[str]:
-    if isinstance(value, list | tuple):
-        for part in value if depth else ():
-            yield from _flat(part, depth - 1)
-    elif text := _clean(value):
-        yield text
-
-
-def _clean(value: object) -> str:
-    return " ".join(html.unescape(value).split()) if isinstance(value, str) else ""
+def _id(what: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise _LineError(f"no {what}", f"the id of the {what} is {quoted(value)}; {_EXPECTED}, ids as text.")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise _LineError(f"broken id of the {what}", f"the id of the {what} is {quoted(value)}, which is no text.")
+    return value

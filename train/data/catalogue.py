@@ -12,6 +12,7 @@ from train.data.ids import id_fault, id_message
 from train.data.interactions import check_columns
 from train.data.json_lines import Record
 from train.data.pictures import OutsideError, PictureFolder
+from train.data.readable import without_markup
 from train.data.table_file import Table
 
 REQUIRED = ("item_id", "title")
@@ -46,6 +47,8 @@ class _Reader:
     missing: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     untitled: dict[str, None] = field(default_factory=dict)
+    broken_lines: dict[str, None] = field(default_factory=dict)
+    markup: dict[str, None] = field(default_factory=dict)
 
     def item(self, record: Record, item_id: str) -> _Item:
         """Return one row as an item of that id.
@@ -63,8 +66,13 @@ class _Reader:
         )
 
     def _title(self, record: Record, item_id: str) -> str:
-        title = " ".join((_text(record, "title") or "").split())
-        if title:
+        written = _text(record, "title") or ""
+        title = " ".join(written.split())
+        if "\n" in written:
+            self.broken_lines[item_id] = None
+        if without_markup(title) != title:
+            self.markup[item_id] = None
+        if any(character.isprintable() and character != " " for character in title):
             return title
         self.untitled[item_id] = None
         return f"Item {item_id}"
@@ -164,6 +172,12 @@ def _warn(reader: _Reader, file: str, findings: Findings) -> None:
             f"{file}: {len(reader.untitled):,} item(s) have an empty title, such as {quoted(first)}: "
             f"called 'Item {first}'."
         )
+    for titles, what in (
+        (reader.broken_lines, "hold a line break: was a quote left open, and rows taken into it?"),
+        (reader.markup, "hold HTML tags, which are shown as they stand. Write plain text."),
+    ):
+        if titles:
+            findings.warn(f"{file}: {len(titles):,} title(s), such as that of {quoted(next(iter(titles)))}, {what}")
     for name, count in sorted(reader.ignored.items()):
         findings.warn(f"{file}: {count:,} value(s) of {quoted(name)} are no text, number or list of them: ignored.")
     for kind, count in sorted(reader.missing.items()):

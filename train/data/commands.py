@@ -47,9 +47,7 @@ def import_(
     Example: pocketrec import movielens ml-1m --out data/movielens
     """
     from edge_runtime.terminal.console import Console
-    from train.data.folder import read_folder
     from train.data.importers import import_amazon, import_movielens
-    from train.data.summary import summarize
 
     match layout:
         case Layout.MOVIELENS:
@@ -58,7 +56,7 @@ def import_(
             imported = import_amazon(source, out, k=k_core)
     if not as_json:
         Console(soft_wrap=True).print(str(imported))
-    _show(summarize(read_folder(out)), as_json=as_json)
+    _show(imported.summary, as_json=as_json, imported=imported.as_json())
 
 
 def check(
@@ -92,14 +90,11 @@ def check(
 def _print_problems(error: str, findings: "Findings") -> None:
     from edge_runtime.terminal.console import print_json
 
-    problems = [
-        {"file": p.file, "kind": p.kind, "unit": p.unit, "rows": p.rows, "count": p.count, "message": p.message}
-        for p in findings.problems
-    ]
+    problems = [problem.as_json() for problem in findings.problems]
     print_json({"ok": False, "error": error, "problems": problems, "warnings": findings.warnings})
 
 
-def _show(summary: "Summary", *, as_json: bool) -> None:
+def _show(summary: "Summary", *, as_json: bool, **more: object) -> None:
     import msgspec
     from rich.table import Table
     from rich.text import Text
@@ -107,7 +102,7 @@ def _show(summary: "Summary", *, as_json: bool) -> None:
     from edge_runtime.terminal.console import Console, print_json
 
     if as_json:
-        print_json({"ok": True} | msgspec.to_builtins(summary))
+        print_json({"ok": True} | msgspec.to_builtins(summary) | more)
         return
     table = Table(title=summary.name, title_justify="left", show_header=False, box=None)
     for label, value in _lines(summary):

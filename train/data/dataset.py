@@ -65,7 +65,8 @@ class Dataset:
         name: the folder's name.
         catalogue: the items.
         sequences: the events; every user has at least one.
-        digest: SHA-256 over the bytes of the interactions and the items file (not of the pictures), 64 hex digits.
+        digest: SHA-256 over what was read: the bytes of the items and the interactions file (not of the pictures), and
+            the rows that were left out of them; 64 hex digits.
         report: what was left out, and warnings.
     """
 

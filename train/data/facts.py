@@ -1,6 +1,7 @@
 """Turns a value of the items file into the values of a fact: short texts that may be said of an item."""
 
 import math
+import re
 
 import msgspec
 
@@ -8,8 +9,10 @@ FACTS = ("brand", "categories", "price")
 # Written as one text, "A, B" in these is two values; anywhere else the comma belongs to the value.
 _NAMES = ("cast", "actors", "director", "genres", "tags", "keywords")
 _SUFFIXES = ("Jr.", "Sr.", "II", "III")
-_MOST_CHARACTERS = 1000
+MOST_CHARACTERS = 1000
 _MOST_NAME_CHARACTERS = 64
+_MOST_PRICE = 10**12
+_NUMBER = re.compile(r"\s*\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*")
 
 
 class FactError(ValueError):
@@ -33,8 +36,8 @@ def fact_values(name: str, value: object) -> tuple[str, ...]:
     else:
         parts = [] if value is None else [_said(value)]
     stripped = [" ".join(part.split()) for part in parts]
-    if any(len(part) > _MOST_CHARACTERS for part in stripped):
-        raise FactError(f"expected at most {_MOST_CHARACTERS:,} characters a value.")
+    if any(len(part) > MOST_CHARACTERS for part in stripped):
+        raise FactError(f"expected at most {MOST_CHARACTERS:,} characters a value.")
     return tuple(dict.fromkeys(part for part in stripped if part))
 
 
@@ -86,10 +89,8 @@ def _price(value: object) -> tuple[str, ...]:
     """Return the price with two decimals, without a currency."""
     if value is None or value == "":
         return ()
-    try:
-        price = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        price = math.nan
-    if not 0 <= price < math.inf:
-        raise FactError("expected a number of at least 0, without a currency.")
-    return (f"{price:.2f}",)
+    if isinstance(value, str):
+        value = float(value) if _NUMBER.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_PRICE:
+        raise FactError("expected a number of at least 0 and below 10^12, without a currency.")
+    return (f"{value:.2f}",)

@@ -7,7 +7,10 @@ said once, with the first rows it stands in and how many there are.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge_runtime.errors import DataError
+from train.data.sequences import IntArray
 
 _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 60
@@ -58,12 +61,18 @@ class Problem:
         where = ", ".join(map(str, others)) + (f" and {more:,} more" if more else "")
         return f"{said} Also in {self.unit}{'s' if len(others) + more > 1 else ''} {where}."
 
+    def as_json(self) -> dict[str, object]:
+        """Return the same for machines."""
+        names = ("file", "kind", "unit", "rows", "count", "message")
+        return {name: getattr(self, name) for name in names}
+
 
 class Findings:
     """The problems and warnings of one folder, in the order in which they were found."""
 
     def __init__(self) -> None:
         self._problems: dict[tuple[str, str], Problem] = {}
+        self._rows: dict[str, set[int]] = {}
         self.warnings: list[str] = []
 
     @property
@@ -85,6 +94,7 @@ class Findings:
         found = [int(row) for row in rows]
         if not found:
             return
+        self._rows.setdefault(source.name, set()).update(found)
         key = (source.name, kind)
         if key not in self._problems:
             self._problems[key] = Problem(source.name, kind, source.unit, message, found[:_SHOWN_ROWS], len(found))
@@ -96,6 +106,14 @@ class Findings:
     def warn(self, sentence: str) -> None:
         """Note something a person should know, which stops nothing."""
         self.warnings.append(sentence)
+
+    def rows(self, file: str) -> IntArray:
+        """Return the number of every row of a file that has a problem, ascending, each once."""
+        return np.array(sorted(self._rows.get(file, ())), dtype=np.int64)
+
+    def n_rows(self) -> int:
+        """Return how many rows of all files have a problem."""
+        return sum(map(len, self._rows.values()))
 
     def skipped(self) -> Mapping[str, int]:
         """Return how many rows each skippable kind of problem has."""
@@ -114,13 +132,18 @@ class Findings:
         problems = self.problems
         if not self.hopeless and (skip_bad_rows or not problems):
             return
-        lines = [f"{folder}: {len(problems)} kind{'s' if len(problems) > 1 else ''} of problem."]
-        lines += [f"  {problem}" for problem in sorted(problems, key=lambda problem: problem.file)]
+        lines = [self.message(f"{folder}: {len(problems)} kind{'s' if len(problems) > 1 else ''} of problem.")]
         if not self.hopeless:
             lines.append("Mend these rows, or leave them out with --skip-bad-rows.")
         elif skip_bad_rows:
             lines.append("--skip-bad-rows cannot help here: not only single rows are at fault.")
         raise DataError("\n".join(lines))
+
+    def message(self, heading: str) -> str:
+        """Return the heading, and below it one line for each kind of problem, file by file."""
+        return "\n".join(
+            [heading, *(f"  {problem}" for problem in sorted(self.problems, key=lambda found: found.file))]
+        )
 
 
 def quoted(value: object) -> str:

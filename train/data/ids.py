@@ -1,10 +1,14 @@
-"""What an id may be: 1 to 256 characters, no blank around it, no control character in it."""
+"""What an id may be: 1 to 256 characters, no blank around it, no control character and no line break in it."""
+
+import unicodedata
 
 import polars as pl
 
 from train.data.findings import Findings, Source, quoted
 
 MAX_CHARACTERS = 256
+# Control characters, surrogates, and the separators of lines and paragraphs.
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _EXPECTED = f"expected 1 to {MAX_CHARACTERS} printable characters, without blanks around them. Correct the id."
 
 
@@ -14,7 +18,7 @@ def id_fault(text: str) -> str:
         return "empty"
     if len(text) > MAX_CHARACTERS:
         return "overlong"
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+    if not text.isprintable() and any(unicodedata.category(character) in _UNPRINTABLE for character in text):
         return "unprintable"
     return "" if text == text.strip() else "blank around"
 

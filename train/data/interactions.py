@@ -16,7 +16,7 @@ OPTIONAL = ("event", "weight")
 NAMELESS_EVENT = "interaction"
 DISLIKE = "dislike"
 
-_ROW = "row number"
+ROW = "row number"
 _EVENT_NAME = "^[a-z_]{1,32}$"
 _WHOLE_NUMBER = "^[+-]?[0-9]{1,19}$"
 _ADVICE = {
@@ -56,14 +56,13 @@ def check_columns(names: list[str], required: tuple[str, ...], source: Source, f
     return False
 
 
-def read_events(table: Table, row_of: dict[str, int] | None, findings: Findings, *, now_s: float) -> Events | None:
+def read_events(table: Table, row_of: dict[str, int] | None, findings: Findings) -> Events | None:
     """Check every row and group the good ones by user.
 
     Args:
         table: the interactions file.
         row_of: the row of every item id; None if the items could not be read, then ids are not looked up.
         findings: takes the problems.
-        now_s: the time, in seconds since 1970: what lies a day beyond it is refused.
 
     Returns:
         The events, or None where a whole column cannot be used, or no row is left.
@@ -78,12 +77,12 @@ def read_events(table: Table, row_of: dict[str, int] | None, findings: Findings,
     if len(numbers) == 0:
         findings.refuse(source.name, "no usable row is left. Mend the rows named here.")
         return None
-    typed = _typed(frame.with_columns(pl.Series(_ROW, numbers)), source, findings)
+    typed = _typed(frame.with_columns(pl.Series(ROW, numbers)), source, findings)
     if typed is None:
         return None
     for name in ("user_id", "item_id"):
-        typed = check_ids(typed, name, _ROW, source, findings)
-    typed = check_clock(typed, _ROW, source, findings, now_s=now_s)
+        typed = check_ids(typed, name, ROW, source, findings)
+    typed = check_clock(typed, ROW, source, findings)
     typed = _check_events(_check_weights(typed, source, findings), source, findings)
     if row_of is not None:
         typed = _check_known(typed, row_of, source, findings)
@@ -98,7 +97,7 @@ def _typed(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFr
     """Bring every column to its one type; None if a column as a whole has another."""
     wrong = False
     for name in frame.columns:
-        if name == _ROW or _is_usable(name, frame.schema[name], is_text=source.unit == "line"):
+        if name == ROW or _is_usable(name, frame.schema[name], is_text=source.unit == "line"):
             continue
         wrong = True
         findings.refuse(
@@ -133,7 +132,7 @@ def _whole_numbers(frame: pl.DataFrame, source: Source, findings: Findings) -> p
         findings.bad_rows(
             source,
             "timestamp is no whole number",
-            bad[_ROW],
+            bad[ROW],
             f"timestamp is {quoted(bad['timestamp'][0])}; expected whole seconds since 1970, such as 1700000000.",
         )
     return frame.with_columns(number).drop_nulls("timestamp")
@@ -148,7 +147,7 @@ def _add_optional(frame: pl.DataFrame, source: Source, findings: Findings) -> pl
     bad = frame.filter(number.is_null() & pl.col("weight").is_not_null())
     if not bad.is_empty():
         message = f"weight is {quoted(bad['weight'][0])}; expected a number, or nothing for 1."
-        findings.bad_rows(source, "weight is no number", bad[_ROW], message)
+        findings.bad_rows(source, "weight is no number", bad[ROW], message)
     good = frame.filter(number.is_not_null() | pl.col("weight").is_null())
     return good.with_columns(event=pl.col("event").cast(pl.String), weight=number.fill_null(1.0))
 
@@ -157,7 +156,7 @@ def _check_weights(frame: pl.DataFrame, source: Source, findings: Findings) -> p
     bad = frame.filter(~pl.col("weight").is_finite())
     if not bad.is_empty():
         message = f"weight is {bad['weight'][0]}; expected a finite number, or nothing for 1."
-        findings.bad_rows(source, "weight is not finite", bad[_ROW], message)
+        findings.bad_rows(source, "weight is not finite", bad[ROW], message)
     return frame.filter(pl.col("weight").is_finite())
 
 
@@ -167,7 +166,7 @@ def _check_events(frame: pl.DataFrame, source: Source, findings: Findings) -> pl
     bad = frame.filter(~named)
     if not bad.is_empty():
         message = f"event is {quoted(bad['event'][0])}; expected a name of a-z and _, at most 32, such as 'purchase'."
-        findings.bad_rows(source, "event is no name", bad[_ROW], message)
+        findings.bad_rows(source, "event is no name", bad[ROW], message)
     return frame.filter(named)
 
 
@@ -180,7 +179,7 @@ def _check_known(frame: pl.DataFrame, row_of: dict[str, int], source: Source, fi
             f"item_id {quoted(bad['item_id'][0])} is not in the items file ({n_ids:,} such id{'s' * (n_ids > 1)}). "
             "Add the item, or correct the id."
         )
-        findings.bad_rows(source, "unknown item", bad[_ROW], message)
+        findings.bad_rows(source, "unknown item", bad[ROW], message)
     return frame.filter(known)
 
 
@@ -193,7 +192,7 @@ def _check_duplicates(frame: pl.DataFrame, source: Source, findings: Findings) -
             f"user {quoted(user)}, item {quoted(item)}, timestamp {time} stand in an earlier {source.unit} already. "
             "Keep one."
         )
-        findings.bad_rows(source, "duplicate event", bad[_ROW], message)
+        findings.bad_rows(source, "duplicate event", bad[ROW], message)
     return frame.filter(first)
 
 
@@ -216,7 +215,7 @@ def _group(frame: pl.DataFrame, row_of: dict[str, int], source: Source, findings
     rows = kept["item_id"].replace_strict(row_of, return_dtype=pl.Int32).to_numpy()
     times = kept["timestamp"].to_numpy()
     by_user = np.argsort(users, kind="stable")
-    _warn_unsorted(users[by_user], times[by_user], kept[_ROW].to_numpy()[by_user], source, findings)
+    _warn_unsorted(users[by_user], times[by_user], kept[ROW].to_numpy()[by_user], source, findings)
     order = np.lexsort((times, users))
     offsets = np.concatenate(([0], np.cumsum(np.bincount(users)))).astype(np.int64)
     sequences = Sequences(tuple(user_ids), offsets, rows[order], times[order])

@@ -1,118 +1,232 @@
 """Reads the two layouts of MovieLens (GroupLens, https://grouplens.org/datasets/movielens/).
 
 ``.dat`` (1M, 10M): ``UserID::MovieID::Rating::Timestamp`` and ``MovieID::Title (Year)::Genre|Genre``, Latin-1 in 1M.
-``.csv`` (20M, 25M, 32M, latest): headers ``userId,movieId,rating,timestamp`` and ``movieId,title,genres``, UTF-8.
+``.csv`` (20M, 25M, 32M, latest): headers ``userId,movieId,rating,timestamp`` and ``movieId,title,genres``, UTF-8, read
+by name. In both a line is a row, and only a line feed ends it.
 """
 
 import csv
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from edge_runtime.errors import DataError
+from train.data.delimited import Numbered, read_header, read_lines, split_line, wrong_number_of_values
+from train.data.findings import Findings, Source, quoted
+from train.data.interactions import ROW
 from train.data.json_lines import Record
+from train.data.movielens_files import open_download
+from train.data.readable import is_code, without_markup
+from train.data.text_file import plain_text
+from train.data.timestamps import EXPECTED_TIME, TimeReader
 
-# The largest official file, ratings.csv of 32M, has 877 MB.
-_MOST_BYTES = 4 << 30
+_RATING_COLUMNS = ("userId", "movieId", "timestamp")
+_MOVIE_COLUMNS = ("movieId", "title")
+_DAT_RATING = ["userId", "movieId", "rating", "timestamp"]
 _YEAR = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})\)\s*$")
 # "Matrix, The" and "Postman, The (Postino, Il)": the article goes to the front, what stands in brackets stays.
 _ARTICLE = re.compile(r"^(?P<title>[^(]*), (?P<article>The|A|An|Le|La|Les|L'|Il|El|Das|Der|Die)(?P<rest>\s*\(.*)?$")
 _NO_GENRE = "(no genres listed)"
+# Spreadsheets write 7 as "7.0".
+_WHOLE = r"^([0-9]{1,18})\.0+$"
 
-Reader = Callable[[str], bytes]
+
+class _LineError(ValueError):
+    """A line that describes no film: the kind of problem, and what was found."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
-def read_movielens(source: Path) -> tuple[pl.DataFrame, Mapping[str, Record], int]:
-    """Return the events (``user_id, item_id, timestamp``), the films by id, and how many lines were broken.
+@dataclass(frozen=True, slots=True, eq=False)
+class MovieLens:
+    """One download, read.
+
+    Attributes:
+        ratings: the file of the ratings.
+        movies: the file of the films.
+        events: ``user_id, item_id, timestamp`` in seconds, and their line in column ``ROW``.
+        films: by id, in the words of the data contract.
+    """
+
+    ratings: Source
+    movies: Source
+    events: pl.DataFrame
+    films: Mapping[str, Record]
+
+
+def read_movielens(source: Path, of_events: Findings, of_films: Findings, values: Findings) -> MovieLens:
+    """Read a folder, or the official zip.
+
+    Args:
+        source: the folder or zip.
+        of_events: takes the lines of ratings that cannot be read, and what a person should know of them.
+        of_films: takes the lines of films that cannot be read.
+        values: takes the titles that cannot be read, of films that can.
 
     Raises:
         DataError: the source has neither layout, or is damaged.
     """
-    names, read = _open(source)
-    if {"ratings.dat", "movies.dat"} <= names:
-        events, n_lines = _ratings(read("ratings.dat").replace(b"::", b","), source, skip_header=False)
-        rows: Iterable[list[str]] = (line.split("::") for line in _decode(read("movies.dat")).splitlines())
-    elif {"ratings.csv", "movies.csv"} <= names:
-        events, n_lines = _ratings(read("ratings.csv"), source, skip_header=True)
-        rows = csv.reader(io.StringIO(_decode(read("movies.csv")), newline=""))
-    else:
-        found = ", ".join(sorted(names)[:6]) or "nothing"
-        raise DataError(
-            f"{source}: found {found}; expected ratings.dat and movies.dat, or ratings.csv and movies.csv, as in the "
-            "official archives ml-1m, ml-10m, ml-20m, ml-25m, ml-32m or ml-latest."
-        )
-    films = dict(_film(row) for row in rows if len(row) == 3 and row[0].isdigit())
+    download = open_download(source)
+    movies = Source(download.movies, "line")
+    films = _read_films(download.read(download.movies), movies, of_films, values)
     if not films:
-        raise DataError(f"{source}: no film could be read. Unpack the official archive again.")
-    known = events.filter(pl.col("item_id").is_in(list(films)))
-    return known, films, n_lines - len(known)
-
-
-def _open(source: Path) -> tuple[set[str], Reader]:
-    if source.is_dir():
-        return {path.name for path in source.iterdir() if path.is_file()}, lambda name: (source / name).read_bytes()
-    if not source.exists():
-        raise DataError(f"{source}: found nothing; expected a folder or zip of MovieLens. Check the path.")
-    try:
-        with zipfile.ZipFile(source) as archive:
-            members = {PurePosixPath(info.filename).name: info for info in archive.infolist() if not info.is_dir()}
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{source}: {error}; expected a folder or zip of MovieLens. Download it again.") from error
-
-    def read(name: str) -> bytes:
-        try:
-            with zipfile.ZipFile(source) as archive, archive.open(members[name]) as stream:
-                data = stream.read(_MOST_BYTES + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise DataError(f"{source}: {name} is damaged: {error}. Download it again.") from error
-        if len(data) > _MOST_BYTES:
-            raise DataError(f"{source}: {name} is over {_MOST_BYTES:,} bytes, which no official file is.")
-        return data
-
-    return set(members), read
-
-
-def _ratings(data: bytes, source: Path, *, skip_header: bool) -> tuple[pl.DataFrame, int]:
-    columns = dict.fromkeys(("user_id", "item_id", "rating", "timestamp"), pl.String)
-    if data.partition(b"\n")[0].count(b",") != len(columns) - 1:
-        raise DataError(f"{source}: the ratings do not have {len(columns)} columns. Unpack the official archive again.")
-    try:
-        frame = pl.read_csv(
-            data.strip(),
-            has_header=False,
-            skip_rows=int(skip_header),
-            schema=columns,
-            quote_char=None,
-            truncate_ragged_lines=True,
-            encoding="utf8-lossy",
+        raise DataError(of_films.message(f"{source}: no film could be read. Give an official archive, as downloaded."))
+    ratings = Source(download.ratings, "line")
+    events = _read_ratings(download.read(download.ratings), ratings, of_events)
+    if events is None:
+        raise DataError(
+            of_events.message(f"{source}: no rating could be read. Give an official archive, as downloaded.")
         )
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).split("\n", 1)[0]
-        raise DataError(f"{source}: the ratings cannot be read: {reason}. Unpack the archive again.") from error
-    events = frame.select("user_id", "item_id", pl.col("timestamp").cast(pl.Int64, strict=False)).drop_nulls()
-    return events, len(frame)
+    return MovieLens(ratings, movies, events, films)
 
 
-def _decode(data: bytes) -> str:
+def _read_ratings(data: bytes, source: Source, findings: Findings) -> pl.DataFrame | None:
+    text = plain_text(data, source, findings)
+    if text is None:
+        return None
+    if source.name.endswith(".dat"):
+        # Commas would be taken for the separator, and only stand in what is not used.
+        text = text.replace(b",", b";").replace(b"::", b",")
+        parsed: Numbered | None = read_lines(text, _DAT_RATING, source, findings, has_header=False)
+    else:
+        parsed = _by_name(text, _RATING_COLUMNS, source, findings)
+    if parsed is None or len(parsed[1]) == 0:
+        return None
+    frame, numbers = parsed
+    times = TimeReader()
+    events = frame.select(
+        pl.Series(ROW, numbers),
+        user_id=pl.col("userId").str.strip_chars().str.replace(_WHOLE, "$1"),
+        item_id=pl.col("movieId").str.strip_chars().str.replace(_WHOLE, "$1"),
+        timestamp=times.column(frame["timestamp"]),
+    )
+    bad = np.flatnonzero(events["timestamp"].is_null())
+    if len(bad):
+        message = f"timestamp is {quoted(frame['timestamp'][int(bad[0])])}; {EXPECTED_TIME}."
+        findings.bad_rows(source, "timestamp cannot be read", numbers[bad], message)
+    if times.forms:
+        findings.warn(f"{source.name}: {times.note()}.")
+    good = events.drop_nulls("timestamp")
+    return None if good.is_empty() else good
+
+
+def _by_name(text: bytes, wanted: tuple[str, ...], source: Source, findings: Findings) -> Numbered | None:
+    """Return the columns of a file with the names in ``wanted``; None, and a problem, if one is missing."""
+    names = _header(text, wanted, source, findings)
+    return None if names is None else read_lines(text, names, source, findings)
+
+
+def _header(text: bytes, wanted: tuple[str, ...], source: Source, findings: Findings) -> list[str] | None:
+    """Return the names in the header, those that are wanted as they are written here."""
+    found = read_header(text, source, findings)
+    if found is None:
+        return None
+    spelling = {_plain_name(name): name for name in (*wanted, "genres")}
+    names = [spelling.get(_plain_name(name), name) for name in found]
+    missing = [name for name in wanted if names.count(name) != 1]
+    if missing:
+        findings.refuse(
+            source.name,
+            f"the header, line 1, is {quoted(','.join(found))}; expected {missing[0]} in it once, as in "
+            f"{','.join(wanted)}. Write the header line, with the name of every column.",
+        )
+        return None
+    return names
+
+
+def _plain_name(name: str) -> str:
+    return name.strip().replace("_", "").lower()
+
+
+def _read_films(data: bytes, source: Source, findings: Findings, values: Findings) -> dict[str, Record]:
+    text = plain_text(data, source, findings)
+    if text is None:
+        return {}
+    names = None if source.name.endswith(".dat") else _header(text, _MOVIE_COLUMNS, source, findings)
+    if names is None and not source.name.endswith(".dat"):
+        return {}
+    films: dict[str, Record] = {}
+    for number, line in _lines(text, has_header=names is not None):
+        try:
+            item_id, title, genres = _parts_of_dat(line) if names is None else _parts_of_csv(line, names)
+            if item_id in films:
+                raise _LineError("duplicate film", f"film {item_id} stands in an earlier line. Keep one.")
+        except _LineError as error:
+            findings.bad_rows(source, error.kind, [number], str(error))
+            continue
+        films[item_id] = _film(title, genres)
+        if title.strip() and not films[item_id]["title"]:
+            values.bad_rows(
+                source, "title is no text", [number], f"title is {quoted(title)}, markup or code: left out."
+            )
+    return films
+
+
+def _lines(text: bytes, *, has_header: bool) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank with their numbers, each decoded on its own."""
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if line.strip() and not (has_header and number == 1):
+            yield number, _decode(line)
+
+
+def _decode(line: bytes) -> str:
+    """Return a line of UTF-8, or else of Windows-1252, which is Latin-1 with letters for its control characters."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return line.decode("latin-1")
+
+
+def _parts_of_dat(line: str) -> tuple[str, str, str]:
+    item_id, found_title, rest = line.partition("::")
+    title, found_genres, genres = rest.rpartition("::")
+    if not found_title or not found_genres:
+        raise _LineError("no film", f"the line is {quoted(line)}; expected MovieID::Title::Genres.")
+    return _film_id(item_id), title, genres
+
+
+def _parts_of_csv(line: str, names: list[str]) -> tuple[str, str, str]:
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        row = split_line(line.replace("\r", " "))
+    except csv.Error as error:
+        raise _LineError(
+            "broken quote",
+            f"the line has a broken quote ({error}). Close the quote, or double the quotes inside of it.",
+        ) from error
+    if len(row) != len(names):
+        raise _LineError(
+            "wrong number of values",
+            wrong_number_of_values(len(row), names),
+        )
+    film = dict(zip(names, row, strict=True))
+    return _film_id(film["movieId"]), film["title"], film.get("genres", "")
 
 
-def _film(row: list[str]) -> tuple[str, Record]:
-    item_id, title, genres = row
-    film: Record = {"title": title.strip()}
-    if dated := _YEAR.match(title):
+def _film_id(text: str) -> str:
+    item_id = re.sub(_WHOLE, r"\1", text.strip())
+    if not re.fullmatch("[0-9]{1,18}", item_id):
+        raise _LineError("movieId is no number", f"movieId is {quoted(text)}; expected a whole number.")
+    return item_id
+
+
+def _film(title: str, genres: str) -> Record:
+    words = without_markup(title).strip()
+    if is_code(words):
+        words = ""
+    film: Record = {"title": words}
+    if dated := _YEAR.match(words):
         film = {"title": dated["title"], "year": int(dated["year"])}
     film["title"] = _ARTICLE.sub(_to_front, str(film["title"])).strip()
-    film["categories"] = [] if genres == _NO_GENRE else genres.split("|")
-    return item_id, film
+    film["categories"] = [] if genres in ("", _NO_GENRE) else genres.split("|")
+    return film
 
 
 def _to_front(match: re.Match[str]) -> str:

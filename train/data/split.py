@@ -1,6 +1,7 @@
 """Leave-one-out split by time: the last event of each user is for the test, the one before for validation.
 
-A user with fewer than :data:`LEAST_EVENTS` events only trains. Numbers of users stay the same everywhere: user
+A user with fewer than :data:`LEAST_EVENTS` events only trains, and one with fewer than :data:`LEAST_TO_LEARN` leaves no
+pair of events to learn from when two are held out. Numbers of users stay the same everywhere: user
 ``u`` of ``train`` is user ``u`` of the sequences that were split, and of every target.
 """
 
@@ -11,6 +12,7 @@ import numpy as np
 from train.data.sequences import IntArray, RowArray, Sequences
 
 LEAST_EVENTS = 3
+LEAST_TO_LEARN = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

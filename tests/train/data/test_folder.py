@@ -194,6 +194,58 @@ def test_the_digest_follows_the_bytes_of_both_files(tmp_path: Path) -> None:
     assert len({first, other_events, other_items}) == 3
 
 
+def test_the_digest_tells_what_was_left_out_from_what_was_there(tmp_path: Path) -> None:
+    in_the_folder = items('{"item_id": "c", "title": "C", "image": "pictures/c.png"}')
+    log = events("u,a,1", "u,b,2", "u,c,3", "u,a,4")
+    inside = read(tmp_path / "1", log, in_the_folder, **{"pictures/c.png": b"x"})
+    folder = write(tmp_path / "2", {"interactions.csv": log, "items.jsonl": in_the_folder, "pictures/d.png": b""})
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (folder / "pictures" / "c.png").symlink_to(tmp_path / "secret.png")
+
+    outside = read_folder(folder, skip_bad_rows=True)
+
+    assert (inside.sequences.n_events, outside.sequences.n_events) == (4, 3)
+    assert inside.digest != outside.digest
+    assert outside.digest == read_folder(folder, skip_bad_rows=True).digest
+
+
+@pytest.mark.parametrize("skip_bad_rows", [False, True])
+def test_the_day_on_which_a_folder_is_read_decides_a_warning_alone(tmp_path: Path, skip_bad_rows: bool) -> None:
+    rows = ("u,a,1700000000", "u,b,1700000001", "u,c,1900000000", "u,a,1700000002")
+    files = {"interactions.csv": events(*rows), "items.jsonl": items('{"item_id": "c", "title": "C"}')}
+    folder = write(tmp_path / "shop", files)
+
+    early = read_folder(folder, skip_bad_rows=skip_bad_rows, now_s=1_800_000_000)
+    late = read_folder(folder, skip_bad_rows=skip_bad_rows, now_s=2_000_000_000)
+
+    assert early.digest == late.digest
+    assert early.sequences.n_events == late.sequences.n_events == 4
+    assert [text for text in early.report.warnings if "in the future, the last on 2030-03-17" in text]
+    assert not [text for text in late.report.warnings if "in the future" in text]
+
+
+def test_check_says_that_nobody_has_events_enough_to_train(tmp_path: Path) -> None:
+    three = read(tmp_path / "3", events("u,a,1", "u,b,2", "u,a,3"))
+    four = read(tmp_path / "4", events("u,a,1", "u,b,2", "u,a,3", "u,b,4"))
+
+    assert any("nobody has more than 3 events" in text and "user with 4" in text for text in three.report.warnings)
+    assert not any("nobody has more" in text for text in four.report.warnings)
+
+
+def test_titles_with_line_breaks_or_tags_are_a_warning_and_one_without_a_letter_is_none(tmp_path: Path) -> None:
+    lines = (
+        r'{"item_id": "c", "title": "Mug\n7,Cup"}',
+        '{"item_id": "d", "title": "<b>Cup</b>"}',
+        r'{"item_id": "e", "title": "\u200b"}',
+    )
+
+    dataset = read(tmp_path, events("u,a,1"), items(*lines))
+
+    assert dataset.catalogue.titles[2:] == ("Mug 7,Cup", "<b>Cup</b>", "Item e")
+    assert any("1 title(s), such as that of 'c', hold a line break" in text for text in dataset.report.warnings)
+    assert any("1 title(s), such as that of 'd', hold HTML tags" in text for text in dataset.report.warnings)
+
+
 def test_what_lies_beside_the_contract_is_ignored(tmp_path: Path) -> None:
     dataset = read(tmp_path, truth=b"", **{"notes.txt": b"\xff", "truth.d/reasons.parquet": b"x"})
 

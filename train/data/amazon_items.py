@@ -1,0 +1,85 @@
+"""Turns what Amazon says of an item into the words of the data contract. Reads no file."""
+
+import html
+from collections import Counter
+from collections.abc import Iterator
+
+from train.data.facts import MOST_CHARACTERS
+from train.data.findings import Findings, Source, quoted
+from train.data.json_lines import Record
+from train.data.prices import Price, price_of
+from train.data.readable import is_code, well_formed, without_markup
+
+_MOST_DESCRIPTION = 2000
+
+
+class ItemReader:
+    """Reads item after item, and notes the values that cannot be used; the items are kept without them."""
+
+    def __init__(self, source: Source, values: Findings) -> None:
+        """Keep where the items stand, and what takes the values that cannot be read."""
+        self._source, self._values = source, values
+        self._currencies: Counter[str] = Counter()
+
+    def item(self, record: Record, number: int) -> Record:
+        """Return the record of line ``number`` as an item of the data contract, without its id."""
+        categories = record.get("categories") or record.get("category") or record.get("main_category")
+        item: Record = {
+            "title": self._said("title", record.get("title"), number),
+            "brand": self._said("brand", record.get("brand") or record.get("store"), number) or None,
+            "categories": list(
+                dict.fromkeys(text for value in _flat(categories) if (text := self._said("category", value, number)))
+            ),
+        }
+        price = self._price(record.get("price"), number)
+        if price is not None:
+            item["price"] = price.amount
+        description = " ".join(text for value in _flat(record.get("description")) if (text := _clean(value)))
+        if description:
+            item["description"] = description[:_MOST_DESCRIPTION]
+        return item
+
+    def warn(self, findings: Findings) -> None:
+        """Warn of prices in more than one currency, since a catalogue knows none."""
+        if len(self._currencies) > 1:
+            found = ", ".join(f"{count:,} in {name}" for name, count in self._currencies.most_common())
+            findings.warn(f"{self._source.name}: prices are {found}, and all of them were read as the same currency.")
+
+    def _said(self, name: str, value: object, number: int) -> str:
+        """Return a text that may be shown, empty if there is none."""
+        if not isinstance(value, str):
+            return ""
+        text = _clean(value)
+        if is_code(text) or (value.strip() and not text):
+            self._leave_out(f"{name} is no text", f"{name} is {quoted(value)}, markup or code: left out.", number)
+            return ""
+        if name != "title" and len(text) > MOST_CHARACTERS:
+            message = f"{name} has {len(text):,} characters, expected at most {MOST_CHARACTERS:,}: left out."
+            self._leave_out(f"overlong {name}", message, number)
+            return ""
+        return text
+
+    def _price(self, value: object, number: int) -> Price | None:
+        try:
+            price = price_of(value)
+        except ValueError as error:
+            self._leave_out("price cannot be read", f"price is {quoted(value)}; {error}: left out.", number)
+            return None
+        if price is not None and price.currency:
+            self._currencies[price.currency] += 1
+        return price
+
+    def _leave_out(self, kind: str, message: str, number: int) -> None:
+        self._values.bad_rows(self._source, kind, [number], message)
+
+
+def _flat(value: object, depth: int = 3) -> Iterator[str]:
+    if isinstance(value, list | tuple):
+        for part in value if depth else ():
+            yield from _flat(part, depth - 1)
+    elif isinstance(value, str):
+        yield value
+
+
+def _clean(value: str) -> str:
+    return " ".join(well_formed(without_markup(html.unescape(value))).split())

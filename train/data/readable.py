@@ -1,0 +1,33 @@
+"""Tells the words of a text from the markup and the program code that crawled texts hold. Knows no layout."""
+
+import re
+
+# Only names of HTML elements: "I <3 you", "<Untitled>" and "a < b > c" are words.
+_ELEMENTS = (
+    "a|abbr|article|aside|audio|b|base|big|blockquote|body|br|button|canvas|center|cite|code|dd|del|div|dl|dt|em|embed|"
+    "fieldset|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link|main|"
+    "map|mark|meta|nav|noscript|object|ol|optgroup|option|p|param|picture|pre|q|s|samp|script|section|select|small|"
+    "source|span|strike|strong|style|sub|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|"
+    "var|video|wbr"
+)
+_HIDDEN = re.compile(r"<(script|style|noscript|template)\b[^>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.S)
+_TAG = re.compile(rf"</?(?:{_ELEMENTS})(?:\s+[a-z_:@/-][^<>]*|/[^<>]*)?\s*(?:>|\Z)|<![a-z][^<>]*>", re.I)
+_CODE = re.compile(
+    r"\b(?:var|let|const) [\w$]+ ?=|\bfunction ?[\w$]*\([\w$, ]*\) ?\{|\bnew Date\(|\.getTime\(|\b(?:alert|eval)\("
+    r"|\bdocument\.(?:\w+\(|cookie)|\bwindow\.\w+ ?[=(.]|^javascript:\S|[.#@][\w-]+[^{}]*\{[^{}]*:[^{}]*[;}]"
+)
+
+
+def without_markup(text: str) -> str:
+    """Return a text without HTML tags and comments, and without what scripts and style sheets say."""
+    return _TAG.sub(" ", _HIDDEN.sub(" ", text)) if "<" in text else text
+
+
+def is_code(text: str) -> bool:
+    """Return whether a short text is a piece of JavaScript or CSS, as crawled titles sometimes are."""
+    return _CODE.search(text) is not None
+
+
+def well_formed(text: str) -> str:
+    """Return a text that can be written as UTF-8: surrogates joined in pairs, and U+FFFD for each one alone."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
