@@ -1,11 +1,37 @@
-"""Where models work: the accelerator that training uses, or the processor where there is none."""
+"""Where models work: in one process, on the accelerator that it has, or on the processor where there is none."""
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import get_int_from_env
+
+from edge_runtime.errors import RunError
+
+# By each of these a launcher tells Accelerate how many processes it has started.
+_N_PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+
+
+def require_one_process() -> None:
+    """Check that no launcher has started this process as one of several (ADR 0025).
+
+    Raises:
+        RunError: it has.
+    """
+    n_processes = max(int(get_int_from_env([name], 1)) for name in _N_PROCESSES)
+    if n_processes > 1:
+        raise RunError(
+            f"{n_processes} processes were started to work together (by `accelerate launch`, `torchrun` or `mpirun`); "
+            "expected one, because losses compare the users of a whole batch. Run the command by itself: it takes the "
+            "accelerator that it finds, and CUDA_VISIBLE_DEVICES chooses among several."
+        )
 
 
 def best_device() -> torch.device:
-    """Return the device that Hugging Face Accelerate gives this process."""
+    """Return the device that Hugging Face Accelerate gives this process.
+
+    Raises:
+        RunError: it is one of several.
+    """
+    require_one_process()
     device: torch.device = PartialState().device
     return device
 

@@ -1,4 +1,4 @@
-"""The training loop: one for every model, on Hugging Face Accelerate, resumable after each epoch.
+"""The training loop: one for every model, in one process on Hugging Face Accelerate, resumable after each epoch.
 
 A run killed at any time and resumed gives the same weights as one that was left alone: each epoch draws its randomness
 from the seed and its own number.
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from train.averaging import WeightAverage
 from train.batches import Batch, RandomBatches, TrainingSequences, group_lengths, training_batch
+from train.device import require_one_process
 from train.finite import FiniteSteps, check_figure, check_weights
 from train.progress import EpochProgress
 from train.runs import RunFolder
@@ -26,7 +27,7 @@ class FitConfig:
     """How a model is fitted.
 
     Attributes:
-        batch_users: users a batch, over all processes' share of it.
+        batch_users: users a batch.
         patience: epochs without a better validation NDCG@10 after which it stops.
         max_gradient_norm: gradients are scaled down to it.
         seed: of everything that is drawn.
@@ -105,8 +106,9 @@ def fit(
 
     Raises:
         RunError: a term of the loss, a gradient, a weight or the validation is not finite. The run stays as the last
-            good epoch left it, unfinished.
+            good epoch left it, unfinished. Or this process is one of several.
     """
+    require_one_process()
     accelerator = Accelerator()
     sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
     loader = DataLoader(
@@ -115,7 +117,7 @@ def fit(
     fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
     average = WeightAverage(model, average_epochs * len(sampler))
     progress = _resume(model, optimizer, average, run)
-    with EpochProgress(title, len(sampler), config.max_epochs, shown=accelerator.is_main_process) as bar:
+    with EpochProgress(title, len(sampler), config.max_epochs) as bar:
         while not _done(progress, config):
             start = perf_counter()
             torch.manual_seed(config.seed * 100_003 + progress.epoch)
@@ -131,12 +133,10 @@ def fit(
                 score = validate()
                 check_figure("validation NDCG@10", score, progress.epoch + 1, advice)
                 better = _note(progress, terms, score, perf_counter() - start)
-                if better and accelerator.is_main_process:
+                if better:
                     run.save_best(model.state_dict())
-            if accelerator.is_main_process:
-                run.save_checkpoint(_training_state(model, optimizer, average), asdict(progress))
+            run.save_checkpoint(_training_state(model, optimizer, average), asdict(progress))
             bar.finish(progress.log[-1], progress.best, progress.best_epoch)
-    accelerator.wait_for_everyone()
     model.load_state_dict(run.load_best())
     model.eval()
     return Fitted(progress.best, progress.best_epoch, progress.log)

@@ -13,8 +13,8 @@ from edge_runtime.terminal.progress import progress_bar
 class EpochProgress:
     """Shows the steps of the epoch under way, and one line for each that is done."""
 
-    def __init__(self, title: str, n_steps: int, max_epochs: int, *, shown: bool = True) -> None:
-        self._console = Console(stderr=True, quiet=not shown)
+    def __init__(self, title: str, n_steps: int, max_epochs: int) -> None:
+        self._console = Console(stderr=True)
         self._title = title
         self._max_epochs = max_epochs
         self._bar = progress_bar(self._console, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())

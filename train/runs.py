@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from edge_runtime.errors import RunError
+from train.device import require_one_process
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
@@ -35,8 +36,10 @@ class RunFolder:
         """Take the folder for a run described by ``about``; say whether it is already finished.
 
         Raises:
-            RunError: it holds another run, or an unfinished one that was not asked to be resumed.
+            RunError: it holds another run, or an unfinished one that was not asked to be resumed; or this process is
+                one of several, which would all write to it.
         """
+        require_one_process()
         wanted = json.loads(json.dumps(about))
         if not (self.path / RUN_FILE).exists():
             if self.path.exists() and any(self.path.iterdir()):
