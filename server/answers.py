@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import HTTPException
 from litestar.response.streaming import ASGIStreamingResponse
 
@@ -14,6 +15,9 @@ from server.blob import Blob
 from server.ranges import wanted_part
 
 AnyRequest = Request[Any, Any, Any]
+
+reading = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
+"""Decorates what answers GET; HEAD is the same without the body, which the server leaves out."""
 
 log = logging.getLogger(__name__)
 

@@ -64,11 +64,16 @@ def application(releases: ReleaseStore, web: WebFiles, *, watch_s: float) -> Lit
 
 
 async def _watch(looks: tuple[Callable[[], None], ...], watch_s: float) -> None:
-    """Look again and again; a folder that cannot be read now leaves what is on offer as it is."""
+    """Look again and again; a look that fails, for whatever reason, leaves what is on offer as it is."""
+    said: set[str] = set()
     while True:
         await asyncio.sleep(watch_s)
         for look in looks:
             try:
                 await asyncio.to_thread(look)
-            except OSError as error:
-                log.warning("could not look for changes: %s", error)
+            except Exception as error:  # a server that no longer looks serves old releases for ever
+                cause = f"{type(error).__name__}: {error}"
+                if cause not in said:  # once each: the same trouble comes back every second
+                    said.add(cause)
+                    foreseen = isinstance(error, OSError)
+                    log.warning("could not look for changes: %s", cause, exc_info=None if foreseen else error)

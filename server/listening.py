@@ -7,11 +7,13 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from litestar import Litestar
 
 from edge_runtime.errors import PocketRecError
+from server.connection import BoundedProtocol, RequestLimits
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -23,8 +25,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except socket.gaierror as error:
-        raise PocketRecError(f"--host {host}: {error.strerror}. Use an address such as 127.0.0.1 or ::1.") from error
+    except (socket.gaierror, UnicodeError) as error:
+        why = error.strerror if isinstance(error, socket.gaierror) else "is no name of a host"
+        raise PocketRecError(f"--host {host}: {why}. Use an address such as 127.0.0.1 or ::1.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -42,7 +45,12 @@ def address_of(listener: socket.socket) -> str:
 
 
 def serve_until_stopped(
-    app: Litestar, listener: socket.socket, *, grace_s: int, on_listening: Callable[[], None]
+    app: Litestar,
+    listener: socket.socket,
+    *,
+    grace_s: int,
+    on_listening: Callable[[], object],
+    limits: RequestLimits | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let downloads under way finish for ``grace_s`` seconds; a second one hurries.
 
@@ -51,9 +59,12 @@ def serve_until_stopped(
         listener: where; closed at the end.
         grace_s: seconds for the downloads.
         on_listening: called once requests are answered.
+        limits: of each request; None for the usual ones.
     """
     config = uvicorn.Config(
         app,
+        http=partial(BoundedProtocol, limits=limits or RequestLimits()),  # type: ignore[arg-type]  # it is called, only
+        ws="none",
         log_config=None,
         access_log=False,  # who asked for what is nobody's business
         server_header=False,
@@ -68,7 +79,7 @@ def serve_until_stopped(
 class _Server(uvicorn.Server):
     """uvicorn, but a requested stop is a success: the signal is not raised again afterwards."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], object]) -> None:
         super().__init__(config)
         self._on_listening = on_listening
 
@@ -76,6 +87,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and not self.should_exit:
             self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn leaves the application behind as it is, which ends in a traceback
+            await self.lifespan.shutdown()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -47,7 +47,14 @@ class LiveServer:
 @contextmanager
 def serving(root: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
     """Run `pocketrec serve ROOT --port 0 OPTIONS` until the block ends, or until it is stopped inside."""
-    command = (*POCKETREC, "serve", str(root), *(options if "--port" in options else ("--port", "0", *options)))
+    port = () if "--port" in options else ("--port", "0")
+    with started(*POCKETREC, "serve", str(root), *port, *options, environment=environment) as server:
+        yield server
+
+
+@contextmanager
+def started(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
+    """Run a command that prints its address, until the block ends or it is stopped inside."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:

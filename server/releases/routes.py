@@ -3,12 +3,12 @@
 from typing import Annotated, Final
 
 import msgspec
-from litestar import Controller, MediaType, Response, get, head
+from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.params import FromPath, HeaderParameter
 
-from server.answers import FileAnswer
+from server.answers import FileAnswer, reading
 from server.blob import Blob
 from server.ranges import tag_matches
 from server.releases.service import Release, ReleaseStore
@@ -43,7 +43,7 @@ class ReleaseController(Controller):
 
     path = "/v1"
 
-    @get("/channels")
+    @reading("/channels")
     async def channels(self, releases: NamedDependency[ReleaseStore]) -> Response[list[Offer]]:
         """List what is on offer."""
         offers = [
@@ -52,7 +52,7 @@ class ReleaseController(Controller):
         ]
         return Response(offers, headers=REVALIDATED)
 
-    @get("/channels/{target:str}/manifest.json")
+    @reading("/channels/{target:str}/manifest.json")
     async def manifest(
         self, target: FromPath[str], releases: NamedDependency[ReleaseStore], if_none_match: IfNoneMatch = None
     ) -> Response[bytes]:
@@ -63,25 +63,13 @@ class ReleaseController(Controller):
             return Response(b"", status_code=304, headers=headers)
         return Response(release.raw, media_type=MediaType.JSON, headers=headers)
 
-    @head("/channels/{target:str}/manifest.json")
-    async def manifest_head(self, target: FromPath[str], releases: NamedDependency[ReleaseStore]) -> Response[None]:
-        """Return the size and the tag of the newest manifest of a target."""
-        release = _newest(releases, target)
-        size = {"Content-Length": str(len(release.raw)), "Content-Type": MediaType.JSON.value}
-        return Response(None, headers={"ETag": release.etag, **size, **REVALIDATED})
-
-    @get("/files/{sha256:str}")
+    @reading("/files/{sha256:str}")
     async def file(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> FileAnswer:
         """Return a file of a release on offer, or of the one before it; whole or one range of it."""
         return FileAnswer(_find(releases, sha256), BYTES, IMMUTABLE)
 
-    @head("/files/{sha256:str}")
-    async def file_head(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> Response[None]:
-        """Return the size and the tag of a file."""
-        return FileAnswer(_find(releases, sha256), BYTES, IMMUTABLE)
 
-
-@get("/healthz")
+@reading("/healthz")
 async def healthz(releases: NamedDependency[ReleaseStore]) -> Response[Health]:
     """Say whether everything in the folder is on offer. Always 200: a refused folder is no reason to stop the rest."""
     view = releases.view

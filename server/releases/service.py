@@ -16,7 +16,7 @@ from typing import Final
 from edge_runtime.bundle import Manifest, parse_manifest
 from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME
-from edge_runtime.errors import BundleError, BundleIntegrityError, PocketRecError
+from edge_runtime.errors import BundleError, BundleIntegrityError
 from server.blob import Blob
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 UNFINISHED: Final = (".new", ".old")
 _TARGET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-Stamp = tuple[tuple[str, int, int, int], ...]
+Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """One folder as last seen. ``previous`` keeps the files of the replaced release within reach."""
+    """One folder as last seen.
 
-    stamp: Stamp
+    Attributes:
+        stamp: what it looked like; None where it could not be read, so that the next look tries again.
+        current: the release on offer.
+        previous: keeps the files of the replaced release within reach.
+        problem: why what is in the folder now is not on offer.
+    """
+
+    stamp: Stamp | None
     current: Release | None
     previous: Release | None = None
     problem: str | None = None
@@ -110,8 +117,10 @@ class ReleaseStore:
             return before
         try:
             release = read_release(folder)
-        except (PocketRecError, OSError) as error:
-            return _refused(name, stamp, before, error)
+        except BundleError as error:
+            return _refused(stamp, before, str(error))
+        except Exception as error:  # noqa: BLE001 - one folder must not take the others from the devices
+            return _refused(None, before, f"{name}: {_short(error)}")
         if before is not None and before.current is not None and before.current.etag == release.etag:
             return _Channel(stamp, release, before.previous)
         log.info("%s: release %d of %r is on offer", name, release.manifest.release, release.manifest.name)
@@ -162,21 +171,25 @@ def _is_being_replaced(folder: Path) -> bool:
     return any(folder.with_name(folder.name + suffix).exists() for suffix in UNFINISHED)
 
 
-def _refused(name: str, stamp: Stamp, before: _Channel | None, error: Exception) -> _Channel:
-    reason = str(error) if isinstance(error, PocketRecError) else f"{name}: {_short(error)}"
+def _refused(stamp: Stamp | None, before: _Channel | None, reason: str) -> _Channel:
     kept = before.current if before and before.current and before.current.is_intact() else None
-    log.warning("not offered: %s%s", reason, " The release before it stays on offer." if kept else "")
+    if before is None or before.problem != reason:
+        log.warning("not offered: %s%s", reason, " The release before it stays on offer." if kept else "")
     return _Channel(stamp, kept, before.previous if before else None, reason)
 
 
 def _stamp(folder: Path) -> Stamp:
-    """Return what changes when any file of the folder does: names, inodes, sizes and times; empty if it is gone."""
+    """Return what changes when any file of the folder does: names, inodes, sizes and times; empty if it is gone.
+
+    The time of the last change of the inode is among them: rights change it, and copies that keep the other time.
+    """
     try:
         with os.scandir(folder) as entries:
             found = [(entry.name, entry.stat()) for entry in entries]
     except OSError:
         return ()
-    return tuple(sorted((name, status.st_ino, status.st_size, status.st_mtime_ns) for name, status in found))
+    stamps = ((name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in found)
+    return tuple(sorted(stamps))
 
 
 def _view_of(seen: Mapping[str, _Channel]) -> View:

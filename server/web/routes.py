@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from litestar import Controller, Response, get, head
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from server.answers import AnyRequest, FileAnswer
+from server.answers import AnyRequest, FileAnswer, reading
 from server.web.service import WebFiles
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -41,27 +41,16 @@ class WebController(Controller):
 
     path = "/"
 
-    @get(["/", "/{path:path}"])
+    @reading(["/", "/{path:path}"])
     async def page(self, request: AnyRequest, web: NamedDependency[WebFiles], path: FromPath[str] = "/") -> FileAnswer:
         """Return one file of the page."""
-        return _answer(request, web, path)
-
-    @head(["/", "/{path:path}"])
-    async def page_head(
-        self, request: AnyRequest, web: NamedDependency[WebFiles], path: FromPath[str] = "/"
-    ) -> Response[None]:
-        """Return the headers of one file of the page."""
-        return _answer(request, web, path)
-
-
-def _answer(request: AnyRequest, web: WebFiles, path: str) -> FileAnswer:
-    file = web.find(path.removeprefix("/"))
-    if file is None:
-        raise NotFoundException("There is no such page here. Devices ask under /v1, people start at /.")
-    encoding, blob = file.choose(request.headers.get("accept-encoding"))
-    headers = {"Cache-Control": IMMUTABLE if file.immutable else "no-cache", **PAGE_HEADERS}
-    if len(file.variants) > 1:
-        headers["Vary"] = "Accept-Encoding"
-    if encoding != "identity":
-        headers["Content-Encoding"] = encoding
-    return FileAnswer(blob, file.media_type, headers)
+        file = web.find(path.removeprefix("/"))
+        if file is None:
+            raise NotFoundException("There is no such page here. Devices ask under /v1, people start at /.")
+        encoding, blob = file.choose(request.headers.get("accept-encoding"))
+        headers = {"Cache-Control": IMMUTABLE if file.immutable else "no-cache", **PAGE_HEADERS}
+        if len(file.variants) > 1:
+            headers["Vary"] = "Accept-Encoding"
+        if encoding != "identity":
+            headers["Content-Encoding"] = encoding
+        return FileAnswer(blob, file.media_type, headers)

@@ -8,11 +8,14 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from server.app import create_app
+from server.app import application, create_app
+from server.releases.service import ReleaseStore
+from server.web.service import WebFiles
 from tests.tiny_bundle import make_tiny_bundle
 
 Client = TestClient[Litestar]
 LAPTOP = "laptop-x86_64"
+MANIFEST = f"/v1/channels/{LAPTOP}/manifest.json"
 BIG = bytes(range(256)) * 4096  # four pieces of a stream
 
 
@@ -35,7 +38,7 @@ def big() -> str:
 
 
 def test_the_manifest_is_passed_on_byte_for_byte(client: Client, root: Path) -> None:
-    answer = client.get(f"/v1/channels/{LAPTOP}/manifest.json")
+    answer = client.get(MANIFEST)
 
     assert answer.content == (root / LAPTOP / "manifest.json").read_bytes()
     assert answer.headers["cache-control"] == "no-cache"
@@ -44,7 +47,7 @@ def test_the_manifest_is_passed_on_byte_for_byte(client: Client, root: Path) -> 
 
 
 def test_a_device_that_has_the_manifest_gets_304_and_no_body(client: Client) -> None:
-    path = f"/v1/channels/{LAPTOP}/manifest.json"
+    path = MANIFEST
     etag = client.get(path).headers["etag"]
 
     answer = client.get(path, headers={"If-None-Match": etag})
@@ -195,6 +198,36 @@ def test_a_new_release_is_offered_without_a_restart(root: Path) -> None:
         releases = [client.get("/v1/channels").json()[0]["release"] for _ in range(300)]
 
     assert releases[-1] == 2
+
+
+def test_every_path_that_answers_get_answers_head_alike(client: Client, big: str) -> None:
+    known = {"/v1/files/{sha256:str}": big, "/v1/channels/{target:str}/manifest.json": MANIFEST, "/{path:path}": "/"}
+    for route in client.app.routes:
+        path = known.get(route.path, route.path)
+        got, head = client.get(path), client.head(path)
+        assert (path, head.status_code) == (path, 200)
+        assert (path, dict(head.headers)) == (path, dict(got.headers))
+
+
+def test_a_look_that_fails_is_logged_once_and_the_next_ones_find_the_new_release(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Moody(ReleaseStore):
+        looks = 0
+
+        def refresh(self) -> None:
+            self.looks += 1
+            if 1 < self.looks < 6:
+                raise ValueError("nobody foresaw this")
+            super().refresh()
+
+    store = Moody(root)
+    with TestClient(application(store, WebFiles(None), watch_s=0.001)) as client:
+        make_tiny_bundle(root / LAPTOP, seed=1, release=2)
+        releases = [client.get("/v1/channels").json()[0]["release"] for _ in range(300)]
+
+    assert releases[-1] == 2
+    assert caplog.text.count("could not look for changes: ValueError: nobody foresaw this") == 1
 
 
 def test_a_bug_is_a_problem_and_tells_nothing_of_the_request(

@@ -1,9 +1,11 @@
 """What the store offers while folders come, change, break and go."""
 
+import errno
 import logging
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -156,6 +158,44 @@ def test_a_pipe_in_place_of_a_file_is_refused_without_waiting(root: Path, store:
     store.refresh()
 
     assert "no such file" in store.view.problems[LAPTOP]
+
+
+def test_a_folder_that_could_not_be_read_is_tried_again_although_nothing_in_it_changed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ReleaseStore(root)
+    for error in (OSError(errno.EMFILE, "Too many open files"), RuntimeError("nobody foresaw this")):
+        with monkeypatch.context() as broken:
+            broken.setattr("server.releases.service.read_release", MagicMock(side_effect=error))
+            store.refresh()
+            store.refresh()
+        assert not store.view.channels
+
+    store.refresh()
+
+    assert list(store.view.channels) == [LAPTOP]
+    assert not store.view.problems
+    assert caplog.text.count("not offered") == 2
+
+
+def test_files_that_changed_under_their_old_times_are_read_again(root: Path, store: ReleaseStore) -> None:
+    path = root / LAPTOP / "codes.safetensors"
+    before = path.stat()
+    flip_a_byte(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    store.refresh()
+
+    assert LAPTOP in store.view.problems
+
+
+def test_a_pipe_in_place_of_the_manifest_is_refused_without_waiting(root: Path, store: ReleaseStore) -> None:
+    (root / LAPTOP / "manifest.json").unlink()
+    os.mkfifo(root / LAPTOP / "manifest.json")
+
+    store.refresh()
+
+    assert "manifest.json" in store.view.problems[LAPTOP]
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"{" * 100_000, b" " * (2 << 20)])

@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,21 @@ def test_the_printed_address_answers_and_a_signal_ends_it_well(root: Path, numbe
             assert answer.status == 200
 
         code, output = server.stop(number)
+
+    assert code == 0
+    assert "Traceback" not in output
+
+
+def test_a_second_ctrl_c_ends_a_waiting_server_without_a_traceback(root: Path) -> None:
+    with serving(root) as server, socket.create_connection(address(server.url)) as reader:
+        digest = open_folder(root / "laptop-x86_64").manifest.file("big.bin").sha256
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.sendall(f"GET /v1/files/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        reader.recv(100)
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)  # two signals at once may arrive as one
+
+        code, output = server.stop(signal.SIGINT)
 
     assert code == 0
     assert "Traceback" not in output
@@ -79,6 +95,15 @@ def test_a_host_that_is_not_ours_is_said_in_one_line(root: Path) -> None:
 
     assert result.returncode == 1
     assert "cannot listen on 192.0.2.1" in result.stderr
+
+
+@pytest.mark.parametrize("host", ["shop..example", "a" * 70, "no such host"])
+def test_a_host_that_is_no_name_is_said_in_one_line(root: Path, host: str) -> None:
+    result = serve(str(root), "--host", host, "--port", "0")
+
+    assert result.returncode == 1
+    assert f"--host {host}" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_an_empty_folder_is_served_with_advice_and_filled_later(tmp_path: Path) -> None:
