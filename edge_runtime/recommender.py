@@ -25,11 +25,11 @@ from edge_runtime.contents import Contents, current_folder, open_contents
 from edge_runtime.engines.ladder import Ladder, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
-from edge_runtime.finder import Finder
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.past import GivenPast, Past, RecordedPast
 from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.search.finder import Finder
 from edge_runtime.state.history import Event, History
 from edge_runtime.variety import AUTO_VARIETY, N_FEEDBACK, POOL, Variety, adapted_variety, checked_variety, varied_rows
 

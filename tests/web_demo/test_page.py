@@ -173,6 +173,16 @@ def test_search_finds_titles_as_one_types_and_marks_them(tab: ShopPage, server: 
     expect(hits.first).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.parametrize("typed", ["hand creams", "CREAM hand", "hnad cream", "handcreams"])
+def test_search_knows_plurals_categories_and_one_typing_error(tab: ShopPage, server: LiveServer, typed: str) -> None:
+    tab.open(server.url)
+
+    tab.page.get_by_label("Search the shop").fill(typed)
+
+    hits = tab.page.locator("#search-hits button")
+    expect(hits.first).to_contain_text(" hand cream ")
+
+
 def test_why_says_everything_that_is_known_and_nothing_else(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.mark(tab.titles()[0])

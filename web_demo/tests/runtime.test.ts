@@ -7,7 +7,6 @@ import type { SelfTest } from "../src/runtime/golden";
 import type { Bytes } from "../src/runtime/json";
 import { Ladder } from "../src/runtime/ladder";
 import type { EngineVariant } from "../src/runtime/manifest";
-import { TitleSearch } from "../src/runtime/search";
 import { BASE, GOOD, openBundle, openRecommender, serve } from "./folder";
 
 describe("the reference engine", () => {
@@ -219,26 +218,5 @@ describe("a bundle's files", () => {
 
     await expect(large.role("pictures")).rejects.toThrow(BundleIntegrityError);
     expect(pieces).toHaveBeenCalledTimes(4);
-  });
-});
-
-describe("search", () => {
-  const titles = ["Crème de nuit", "Night cream", "Cream soda", "Ice-cream scoop", "Plain soap"];
-  const search = new TitleSearch(titles, [1, 2, 3, 4, 5]);
-
-  test("knows no accents and no capitals", () => {
-    expect(search.find("CREME", 9)).toEqual([0]);
-  });
-
-  test("puts titles that begin with the words first, then by popularity", () => {
-    expect(search.find("cream", 9)).toEqual([2, 3, 1]);
-  });
-
-  test("wants every word", () => {
-    expect(search.find("cream ni", 9)).toEqual([1]);
-  });
-
-  test("finds nothing for nothing", () => {
-    expect(search.find(" -!", 9)).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ interface Props {
   readonly onChoose: (hit: Hit) => void;
 }
 
-/** Search over titles as one types; results lie over the page, so that it does not move. */
+/** Search over titles and facts as one types; results lie over the page, so that it does not move. */
 export function Search({ ask, ready, marks, onChoose }: Props) {
   const [text, setText] = useState("");
   const [hits, setHits] = useState<readonly Hit[]>([]);
@@ -103,7 +103,7 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
             </button>
           </li>
         ))}
-        {hits.length === 0 && <li class="none">Nothing in this shop is called that.</li>}
+        {hits.length === 0 && <li class="none">Nothing in this shop matches that.</li>}
       </ul>
     </search>
   );

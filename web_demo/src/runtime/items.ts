@@ -1,4 +1,4 @@
-/** Names and facts of the items (SPEC section 6), and search over the names. */
+/** Names and facts of the items (SPEC section 6). */
 
 import { BundleError, messageOf } from "./errors";
 import { type Bytes, Fields, isInteger, parseJson } from "./json";

@@ -11,7 +11,7 @@ import { Ladder, type OpenEngine, type Rung } from "./ladder";
 import { fileOfRole, type Manifest } from "./manifest";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
-import { TitleSearch } from "./search";
+import { Finder } from "./search/finder";
 import { variedRows } from "./variety";
 
 /** Milliseconds of the parts of one list. */
@@ -31,12 +31,13 @@ export interface Ranking {
 }
 
 export class Recommender {
+  private finder: Finder | null = null;
+
   private constructor(
     readonly manifest: Manifest,
     readonly items: Items,
     readonly popularity: Uint8Array,
-    readonly search: TitleSearch,
-    private readonly finder: FactFinder,
+    private readonly factFinder: FactFinder,
     private readonly codes: ProductCodes,
     private readonly knowledge: KnowledgeSwitch,
     readonly ladder: Ladder,
@@ -66,17 +67,8 @@ export class Recommender {
     const test = (engine: Engine, variant: Manifest["engines"][number]) =>
       selfTest(engine, variant, golden, codes, small);
     const ladder = new Ladder(manifest.engines, open, test, changed);
-    const finder = new FactFinder(items, popularity);
-    return new Recommender(
-      manifest,
-      items,
-      popularity,
-      new TitleSearch(items.titles, popularity),
-      finder,
-      codes,
-      new KnowledgeSwitch(codes, small),
-      ladder,
-    );
+    const factFinder = new FactFinder(items, popularity);
+    return new Recommender(manifest, items, popularity, factFinder, codes, new KnowledgeSwitch(codes, small), ladder);
   }
 
   /**
@@ -114,6 +106,13 @@ export class Recommender {
     return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
   }
 
+  /** The rows that a text finds, the best first; the first call builds the index of words. */
+  search(text: string, limit: number): number[] {
+    if (text.trim() === "") return [];
+    this.finder ??= new Finder(this.items, this.popularity);
+    return this.finder.find(text, limit);
+  }
+
   /** The facts of an item, and every sentence that they allow. */
   sentences(row: number, sequence: readonly number[]): { facts: readonly Fact[]; allowed: readonly Sentence[] } {
     const facts = this.facts(row, sequence);
@@ -127,7 +126,7 @@ export class Recommender {
 
   /** Only events that the encoder has seen are cited. */
   private facts(row: number, sequence: readonly number[]): readonly Fact[] {
-    return this.finder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
+    return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
   }
 
   private rankByPopularity(excluded: ReadonlySet<number>, k: number, variety: number): Ranking {

@@ -157,9 +157,10 @@ export class Session {
 
   search(text: string): readonly Hit[] {
     if (this.opened === null) return [];
-    const { search, items } = this.opened.recommender;
+    const { recommender } = this.opened;
     const ids = new Set(this.events.map(({ itemId }) => itemId));
-    return search.find(text, N_HITS).map((row) => ({ ...faceOf(items, row), marked: ids.has(items.ids[row] ?? "") }));
+    const hits = recommender.search(text, N_HITS).map((row) => faceOf(recommender.items, row));
+    return hits.map((face) => ({ ...face, marked: ids.has(face.itemId) }));
   }
 
   /** The picture of a row as a data URL; null where there is none. */

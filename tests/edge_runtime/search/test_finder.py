@@ -1,0 +1,88 @@
+"""Items are found by the words a person would type."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.bundle.items import Field, Items
+from edge_runtime.search.finder import Finder
+from edge_runtime.search.words import words_of
+from tests.golden_search import PATH, dump, finder_of, make_all
+
+ITEMS = Items(
+    item_id=["b1", "b2", "b3", "b4", "b5"],
+    title=["L'Oréal Rose Hand Cream", "Rosewater Toner", "Hand Soap, Mint", "Roséwood Comb", "Crème de Rose"],
+    fields={
+        "brand": Field(["L'Oréal", "Klorane"], [[0], [1], [], [], [1]]),
+        "categories": Field(["Skin care", "Baths"], [[0], [0], [1], [], [0]]),
+    },
+)
+FINDER = Finder(ITEMS, np.array([10, 200, 30, 40, 50], dtype=np.uint8))
+GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("rose", ["b5", "b1", "b2", "b4"]),
+        ("ROSE cream", ["b1", "b5", "b2", "b4"]),
+        ("loreal rose cream", ["b1"]),
+        ("loreal", ["b1"]),
+        ("l'oreal", ["b1"]),
+        ("creme", ["b5"]),
+        ("klorane rose", ["b5", "b2", "b1", "b4"]),
+        ("bath", ["b3"]),
+        ("hnad sopa", ["b3", "b1"]),
+        ("combs", ["b4"]),
+        ("rose spaceship", ["b5", "b1", "b2", "b4"]),
+        ("spaceship", []),
+        ("  ,;  ", []),
+        ("", []),
+    ],
+)
+def test_words_find_items(text: str, found: list[str]) -> None:
+    assert [ITEMS.item_id[row] for row in FINDER.find(text, 10)] == found
+
+
+def test_a_limit_is_kept() -> None:
+    assert len(FINDER.find("rose", 2)) == 2
+    assert FINDER.find("rose", 0) == []
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['query']} in {case['catalogue']}")
+def test_a_query_finds_what_is_written_down(case: dict[str, Any]) -> None:
+    catalogue = GOLDEN["catalogues"][case["catalogue"]]
+
+    found = finder_of(catalogue).find(case["query"], GOLDEN["limit"])
+
+    assert [catalogue["item_id"][row] for row in found] == case["expected"]
+
+
+def test_the_file_of_cases_is_what_its_maker_writes() -> None:
+    assert PATH.read_text(encoding="utf-8") == dump(make_all())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=12))
+def test_an_item_is_found_by_any_of_its_words_and_first_by_all_of_them(titles: list[str]) -> None:
+    finder = Finder(Items([str(n) for n in range(len(titles))], titles, {}), np.zeros(len(titles), dtype=np.uint8))
+
+    for row, title in enumerate(titles):
+        words = words_of(title)
+        assert all(row in finder.find(word, len(titles)) for word in words)
+        if words:
+            assert set(words_of(titles[finder.find(title, 1)[0]])) == set(words)
+
+
+def test_equal_matches_go_to_the_popular_item_then_to_the_lower_row() -> None:
+    items = Items(["a", "b", "c"], ["red mug", "blue mug", "green mug"], {})
+
+    assert Finder(items, np.array([7, 9, 7], dtype=np.uint8)).find("mug", 3) == [1, 0, 2]
+
+
+def test_a_shop_without_facts_or_words_can_be_searched() -> None:
+    assert Finder(Items(["a"], ["!"], {}), np.zeros(1, dtype=np.uint8)).find("mug", 3) == []

@@ -1,0 +1,142 @@
+/** Finds items by the words of their titles and facts; twin of `edge_runtime/search/finder.py`, which has the formula. */
+
+import { bestRows } from "../codes";
+import type { Items } from "../items";
+import { FORM, type Match, Vocabulary } from "./vocabulary";
+import { wordsOf } from "./words";
+
+const MAX_WORDS = 16;
+const N_ITEMS_OF_A_RARE_WORD = 1000;
+const IMPORTANT_FIELDS: ReadonlySet<string> = new Set(["brand", "categories", "category", "genre", "genres"]);
+const TITLE_WEIGHT = 4;
+const IMPORTANT_WEIGHT = 2;
+
+/** How well each item's title and its best fact match a word. */
+interface Matched {
+  readonly title: Uint8Array;
+  readonly fact: Uint8Array;
+  readonly nItems: number;
+}
+
+export class Finder {
+  private readonly nItems: number;
+  private readonly index: Index;
+
+  /** @param popularity orders items that match equally well. */
+  constructor(
+    private readonly items: Items,
+    private readonly popularity: Uint8Array,
+  ) {
+    this.nItems = items.titles.length;
+    this.index = indexOf([...items.titles, ...items.columns().flatMap(([, { values }]) => values)]);
+  }
+
+  /** The rows of the `limit` best matches, the best first: those that match most words, and those that match one fewer. */
+  find(text: string, limit: number): number[] {
+    const nMatched = new Uint8Array(this.nItems);
+    const nInTitle = new Uint8Array(this.nItems);
+    const weight = new Uint32Array(this.nItems);
+    for (const word of this.wanted(text)) {
+      const { title, fact, nItems } = this.match(word);
+      const rarity = nItems === 0 ? 0 : 32 - Math.clz32(Math.floor(this.nItems / nItems));
+      for (let row = 0; row < this.nItems; row++) {
+        const [inTitle, inFact] = [title[row] as number, fact[row] as number];
+        if (inTitle === 0 && inFact === 0) continue;
+        nMatched[row] = (nMatched[row] as number) + 1;
+        if (inTitle >= FORM) nInTitle[row] = (nInTitle[row] as number) + 1;
+        weight[row] = (weight[row] as number) + rarity * (TITLE_WEIGHT * inTitle + inFact);
+      }
+    }
+    const least = Math.max(1, nMatched.reduce((most, n) => Math.max(most, n), 0) - 1);
+    const missed = new Set<number>();
+    const order = Float64Array.from(nMatched, (n, row) => {
+      if (n < least) missed.add(row);
+      const saysNoMore = nInTitle[row] === this.index.nWords[row] ? 1 : 0;
+      return (n * 2 + saysNoMore) * 2 ** 24 + (weight[row] as number) * 256 + (this.popularity[row] as number);
+    });
+    return bestRows(order, limit, missed);
+  }
+
+  /** The words of a query, each once; one that means nothing but as two words becomes these. */
+  private wanted(text: string): string[] {
+    const { vocabulary } = this.index;
+    const wanted = wordsOf(text)
+      .slice(0, MAX_WORDS)
+      .flatMap((word) => {
+        const isKnown = vocabulary.matches(word).length > 0 || vocabulary.near(word).length > 0;
+        return isKnown ? [word] : vocabulary.split(word);
+      });
+    return [...new Set(wanted)].slice(0, MAX_WORDS);
+  }
+
+  /** A typing error is supposed where at most one item of a thousand has the word: it may be another's error. */
+  private match(word: string): Matched {
+    const { vocabulary } = this.index;
+    const found = this.matchedBy(vocabulary.matches(word));
+    if (N_ITEMS_OF_A_RARE_WORD * found.nItems > this.nItems) return found;
+    return this.matchedBy([...vocabulary.near(word), ...vocabulary.matches(word)]);
+  }
+
+  private matchedBy(matches: readonly Match[]): Matched {
+    const { starts, texts, nWords } = this.index;
+    const matched = new Uint8Array(nWords.length);
+    for (const { quality, places } of matches) {
+      for (let at = starts[places[0]] as number; at < (starts[places[1]] as number); at++) {
+        matched[texts[at] as number] = quality;
+      }
+    }
+    const title = matched.subarray(0, this.nItems);
+    const fact = this.matchedFacts(matched.subarray(this.nItems));
+    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] as number) > 0 ? 1 : 0), 0) };
+  }
+
+  private matchedFacts(matched: Uint8Array): Uint8Array {
+    const fact = new Uint8Array(this.nItems);
+    let first = 0;
+    for (const [name, { values, rows }] of this.items.columns()) {
+      const weight = IMPORTANT_FIELDS.has(name) ? IMPORTANT_WEIGHT : 1;
+      const ofValues = matched.subarray(first, first + values.length).map((of) => Math.min(of, FORM) * weight);
+      first += values.length;
+      if (!ofValues.some((of) => of > 0)) continue;
+      for (const [row, indices] of rows.entries()) {
+        for (const index of indices) fact[row] = Math.max(fact[row] as number, ofValues[index] as number);
+      }
+    }
+    return fact;
+  }
+}
+
+interface Index {
+  readonly vocabulary: Vocabulary;
+  /** `texts[starts[place]]` and on, up to the next start, are the texts that have the word at `place`. */
+  readonly starts: Uint32Array;
+  readonly texts: Uint32Array;
+  /** Of each text, 255 at most. */
+  readonly nWords: Uint8Array;
+}
+
+function indexOf(texts: readonly string[]): Index {
+  const numberOf = new Map<string, number>();
+  const nWords = new Uint8Array(texts.length);
+  const numbers = texts.map((text, index) => {
+    const distinct = [...new Set(wordsOf(text))];
+    nWords[index] = Math.min(distinct.length, 255);
+    return Uint32Array.from(distinct, (word) => numberOf.get(word) ?? numberOf.set(word, numberOf.size).size - 1);
+  });
+  const words = [...numberOf.keys()].sort();
+  const placeOf = new Uint32Array(words.length);
+  for (const [place, word] of words.entries()) placeOf[numberOf.get(word) as number] = place;
+  const starts = new Uint32Array(words.length + 1);
+  const next = (place: number, by: number) => {
+    starts[place] = (starts[place] as number) + by;
+    return starts[place] as number;
+  };
+  for (const ofText of numbers) for (const number of ofText) next(placeOf[number] as number, 1);
+  for (let place = 1; place <= words.length; place++) next(place, starts[place - 1] as number);
+  // From the last text to the first: each word's end moves down to its start.
+  const byWord = new Uint32Array(starts[words.length] as number);
+  for (let text = texts.length - 1; text >= 0; text--) {
+    for (const number of numbers[text] as Uint32Array) byWord[next(placeOf[number] as number, -1)] = text;
+  }
+  return { vocabulary: new Vocabulary(words), starts, texts: byWord, nWords };
+}
