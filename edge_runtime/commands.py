@@ -44,7 +44,10 @@ def recommend(
         typer.Option(help="Item ids, oldest first, with commas between them; may be given several times."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")] = 10,
-    variety: Annotated[float, typer.Option(min=0.0, max=1.0, help="From precise, 0, to varied, 1.")] = 0.0,
+    variety: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the precise list that gives way to different items, 0 to 1."),
+    ] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Say why, item by item.")] = False,
     as_json: Json = False,
 ) -> None:

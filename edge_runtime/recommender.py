@@ -182,8 +182,9 @@ class Recommender:
         Args:
             k: how many; fewer come back when the catalogue runs out.
             history: item ids, oldest first, in place of the recorded history. Ids that the catalogue lacks are skipped.
-            variety: 0 gives the most precise list; up to 1, items that resemble others of the list give way to
-                different ones among the best hundred (:mod:`edge_runtime.variety`). ``auto`` is :meth:`auto_variety`.
+            variety: the share of the precise list that gives way to different items among the best hundred: 0 leaves
+                it as it is, 1 exchanges all that can be (:mod:`edge_runtime.variety`). ``auto`` is
+                :meth:`auto_variety`.
 
         Raises:
             ValueError: ``k`` is not positive, or ``variety`` is not in [0, 1].

@@ -23,7 +23,10 @@ HELP: Sequence[tuple[str, str]] = (
     ("like 3, buy 3, dislike 3", "say more about it; a disliked item is hidden"),
     ("why 3", "why it is recommended"),
     ("list, list 20", "your recommendations, as many as you like"),
-    ("variety 0.5, variety auto", "from precise, 0, to varied, 1; `auto` follows what you like and dislike"),
+    (
+        "variety 0.5, variety auto",
+        "from precise, 0, to varied, 1: 0.5 exchanges half of the list; `auto` follows likes and dislikes",
+    ),
     ("history", "what you did, the newest first"),
     ("undo, remove 2", "take back the last event, or one of the history"),
     ("forget", "delete everything that is kept about you"),

@@ -163,8 +163,8 @@ def test_the_list_can_be_made_more_varied_and_precise_again(visit: Visit) -> Non
 def test_variety_can_follow_the_feedback(visit: Visit) -> None:
     said = visit.type("variety auto", "dislike 1", "variety")
 
-    assert "variety 0.30 (auto), " in said
-    assert "Variety is 0.44 (auto);" in said
+    assert "variety 0.10 (auto), " in said
+    assert "Variety is 0.29 (auto);" in said
 
 
 def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> None:

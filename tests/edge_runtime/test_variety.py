@@ -15,7 +15,7 @@ from edge_runtime import Recommender
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.ranking import best_rows, score_all
-from edge_runtime.variety import AUTO_VARIETY, POOL, adapted_variety, varied_places, varied_rows
+from edge_runtime.variety import AUTO_VARIETY, POOL, adapted_variety, places_of_weight, varied_places, varied_rows
 from tests.golden_variety import PATH, answer, dump, make_cases
 from tests.tiny_bundle import tiny_codes
 
@@ -29,7 +29,7 @@ def candidates(n: int, dim: int = 8, seed: int = 0) -> tuple[Vectors, Vectors]:
     return scores, random.normal(size=(n, dim)).astype(np.float32)
 
 
-def printed_objective(scores: Vectors, vectors: Vectors, chosen: list[int], variety: float) -> float:
+def printed_objective(scores: Vectors, vectors: Vectors, chosen: list[int], weight: float) -> float:
     """The objective as the module prints it: a determinant from scratch, in float64, cosines not rounded."""
     exact, points = scores.astype(np.float64), vectors.astype(np.float64)
     relevance = (exact - exact.mean()) / (4 * exact.std())
@@ -37,7 +37,7 @@ def printed_objective(scores: Vectors, vectors: Vectors, chosen: list[int], vari
     kernel = 0.9 * (1 + unit @ unit.T) / 2
     np.fill_diagonal(kernel, 1.0)
     determinant = np.linalg.det(kernel[np.ix_(chosen, chosen)])
-    return float((1 - variety) * relevance[chosen].sum() + variety / 2 * np.log(determinant))
+    return float((1 - weight) * relevance[chosen].sum() + weight / 2 * np.log(determinant))
 
 
 def mean_distance(vectors: Vectors, places: NDArray[np.int64]) -> float:
@@ -46,15 +46,15 @@ def mean_distance(vectors: Vectors, places: NDArray[np.int64]) -> float:
     return float(np.mean([1 - unit[i] @ unit[j] for i, j in combinations(places.tolist(), 2)]))
 
 
-@pytest.mark.parametrize("variety", [0.1, 0.5, 0.9])
-def test_each_choice_adds_most_to_the_printed_objective(variety: float) -> None:
+@pytest.mark.parametrize("weight", [0.1, 0.5, 0.9])
+def test_each_choice_adds_most_to_the_printed_objective(weight: float) -> None:
     scores, vectors = candidates(20)
 
-    places = varied_places(scores, vectors, 6, variety).tolist()
+    places = places_of_weight(scores, vectors, 6, weight).tolist()
 
     for size, place in enumerate(places):
         gains = {
-            other: printed_objective(scores, vectors, [*places[:size], other], variety)
+            other: printed_objective(scores, vectors, [*places[:size], other], weight)
             for other in range(20)
             if other not in places[:size]
         }
@@ -65,6 +65,29 @@ def test_the_precise_end_is_the_order_of_the_scores() -> None:
     scores, vectors = candidates(POOL)
 
     assert varied_places(scores, vectors, 10, 0.0).tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("spread", "k"), [(1.0, 12), (0.1, 12), (10.0, 12), (1.0, 30)])
+def test_the_share_that_gives_way_is_the_variety_whatever_the_scores(spread: float, k: int, seed: int) -> None:
+    scores, vectors = candidates(POOL, seed=seed)
+    scores[:3] += spread
+    most = (varied_places(scores, vectors, k, 1.0) >= k).sum()
+
+    exchanged = [(varied_places(scores, vectors, k, step / 20) >= k).sum() for step in range(21)]
+
+    assert most >= k // 2
+    assert (np.diff(exchanged) >= 0).all()
+    # A weight that exchanges one item more may exchange two or three at once.
+    assert exchanged == pytest.approx([step / 20 * most for step in range(21)], abs=0.5 + k / 6)
+
+
+@pytest.mark.parametrize(("n", "k"), [(12, 12), (5, 8), (2, 2), (1, 1), (0, 3)])
+def test_a_list_of_everything_is_another_order_of_it(n: int, k: int) -> None:
+    scores, vectors = candidates(n)
+
+    for variety in (0.0, 0.3, 0.7, 1.0):
+        assert sorted(varied_places(scores, vectors, k, variety).tolist()) == list(range(n))
 
 
 def test_the_list_grows_more_varied_along_the_way() -> None:
@@ -109,7 +132,7 @@ def test_the_length_of_a_vector_does_not_matter() -> None:
 def test_a_copy_gives_way_to_something_else() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
 
-    places = varied_places(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.3)
+    places = varied_places(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.5)
 
     assert places.tolist() == [0, 2]
 

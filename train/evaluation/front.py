@@ -30,7 +30,8 @@ class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         knob: from 0 "precise" to 1 "varied".
-        figures: NDCG@10, Recall@10 and those of :mod:`train.evaluation.lists`, by name.
+        figures: NDCG@10, Recall@10, ``kept@10`` (the share of the precise list that remains), and those of
+            :mod:`train.evaluation.lists`, by name.
     """
 
     knob: float
@@ -61,7 +62,8 @@ def front(
     points = []
     for knob in knobs:
         lists = re_ranked(candidates, scores, table, re_rank, knob)
-        figures = accuracy(lists, targets.rows) | list_figures(lists, len(vectors), vectors, interests)
+        figures = accuracy(lists, targets.rows) | {"kept@10": kept(lists, candidates)}
+        figures |= list_figures(lists, len(vectors), vectors, interests)
         points.append(FrontPoint(knob=float(knob), figures=figures))
     return points
 
@@ -85,6 +87,15 @@ def re_ranked(
         places = re_rank(values[there], table[rows], LIST_LENGTH, knob)
         shown[: len(places)] = rows[places]
     return lists
+
+
+def kept(lists: Lists, candidates: Lists) -> float:
+    """Return the mean share of the ten best candidates that the lists still hold, whatever the order."""
+    precise = candidates[:, :LIST_LENGTH]
+    there = precise != NOTHING
+    found = (precise[:, :, None] == lists[:, None, :]).any(axis=2) & there
+    n_precise = there.sum(axis=1)
+    return float((found.sum(axis=1) / np.maximum(n_precise, 1))[n_precise > 0].mean())
 
 
 def accuracy(lists: Lists, targets: NDArray[np.int32]) -> dict[str, float]:

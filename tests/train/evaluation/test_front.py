@@ -7,7 +7,7 @@ from edge_runtime.variety import varied_places
 from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
-from train.evaluation.front import accuracy, front, re_ranked
+from train.evaluation.front import accuracy, front, kept, re_ranked
 from train.evaluation.lists import NOTHING
 
 
@@ -32,6 +32,7 @@ def test_the_device_s_own_knob_fits_and_does_nothing_at_its_precise_end() -> Non
     precise, varied = front(Walker(12), targets, varied_places, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
 
     assert precise.figures["ndcg@10"] == 1.0
+    assert precise.figures["kept@10"] == 1.0
     assert varied.figures["coverage@10"] > 0
 
 
@@ -39,6 +40,13 @@ def test_accuracy_counts_the_place_in_the_list_and_a_target_outside_of_it_as_mis
     found = accuracy(np.array([[3, 4, 5], [3, 4, 5], [0, 1, 2]], dtype=np.int32), rows(3, 5, 9))
 
     assert found == pytest.approx({"ndcg@10": (1.0 + 0.5 + 0.0) / 3, "recall@10": 2 / 3})
+
+
+def test_what_is_kept_is_the_share_of_the_precise_list_whatever_the_order() -> None:
+    candidates = np.array([[*range(20)], [4, 5, *[NOTHING] * 18], [NOTHING] * 20], dtype=np.int32)
+    lists = np.array([[9, 0, 10, 11, 12, 13, 14, 15, 16, 17], [5, *[NOTHING] * 9], [NOTHING] * 10], dtype=np.int32)
+
+    assert kept(lists, candidates) == pytest.approx((2 / 10 + 1 / 2) / 2)
 
 
 def test_the_front_has_a_point_for_each_position_of_the_knob() -> None:

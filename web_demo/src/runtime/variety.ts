@@ -13,6 +13,8 @@ export const POOL = 100;
 const RIDGE = 0.1;
 const UNIT = 4;
 const STEPS = 1023;
+/** Weights between the precise and the varied end. */
+const N_STEPS = 64;
 
 /** The rows of a list of `k`, in the order in which they are shown; with `variety` 0 these are the best. */
 export function variedRows(
@@ -28,7 +30,7 @@ export function variedRows(
   const places = variedPlaces(
     pool.map((row) => scores[row] as number),
     codes.decode(pool),
-    k,
+    Math.min(k, POOL),
     variety,
   );
   return [...places.map((place) => pool[place] as number), ...best.slice(POOL, k)];
@@ -39,37 +41,67 @@ export function variedRows(
  *
  * @param scores of the candidates, the best first.
  * @param vectors of the candidates, `[scores.length, dim]`.
- * @param variety from 0, precise, to 1, varied.
+ * @param variety the share of the precise list that gives way, from 0 to 1.
  */
 export function variedPlaces(scores: readonly number[], vectors: Float32Array, k: number, variety: number): number[] {
   const n = scores.length;
-  const relevance = standardised(scores).map((value) => (1 - variety) * value);
+  const nShown = Math.min(k, n);
+  const nLookedAt = Math.min(nShown, Math.floor((n + 1) / 2));
+  const relevance = standardised(scores);
   const kernel = kernelOf(vectors, n);
+  const nExchanged = (step: number) =>
+    chosenOf(relevance, kernel, nLookedAt, weightOf(step)).filter((place) => place >= nLookedAt).length;
+  return chosenOf(relevance, kernel, nShown, weightOf(stepOf(nExchanged, variety)));
+}
+
+/** The first step at which the wanted share is exchanged; found by halving, as if the number only grew. */
+function stepOf(nExchanged: (step: number) => number, variety: number): number {
+  let [low, high] = [0, N_STEPS];
+  if (variety === 0 || variety === 1) return variety === 0 ? low : high;
+  const wanted = Math.floor(variety * nExchanged(high) + 0.5);
+  if (wanted === 0) return low;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (nExchanged(middle) >= wanted) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+function weightOf(step: number): number {
+  const share = step / N_STEPS;
+  return (4 * share) / (1 + 3 * share);
+}
+
+/** The places of `k` candidates, chosen greedily. */
+function chosenOf(relevance: readonly number[], kernel: Float64Array, k: number, weight: number): number[] {
+  const n = relevance.length;
+  const free = new Set(relevance.keys());
+  const left = Float64Array.from(relevance, (_, place) => kernel[place * n + place] as number);
+  const rows: Float64Array[] = [];
+  const shares: Float64Array[] = [];
   const chosen: number[] = [];
-  const free = new Set(scores.keys());
-  while (chosen.length < k && free.size > 0) {
+  while (chosen.length < k) {
     let best = -1;
     let most = Number.NEGATIVE_INFINITY;
     for (const place of free) {
-      const gain = (relevance[place] as number) + variety * 0.5 * Math.log(kernel[place * n + place] as number);
+      const gain = (1 - weight) * (relevance[place] as number) + weight * 0.5 * Math.log(left[place] as number);
       if (gain > most) [best, most] = [place, gain];
     }
     free.delete(best);
     chosen.push(best);
-    condition(kernel, n, best);
+    // What is chosen tells already, taken out of the kernel (a Schur complement): only the row that is needed.
+    const row = kernel.slice(best * n, (best + 1) * n);
+    for (const [index, share] of shares.entries()) {
+      const told = (rows[index] as Float64Array)[best] as number;
+      for (let j = 0; j < n; j++) row[j] = (row[j] as number) - told * (share[j] as number);
+    }
+    const share = row.map((value) => value / (row[best] as number));
+    for (let j = 0; j < n; j++) left[j] = (left[j] as number) - (row[j] as number) * (share[j] as number);
+    rows.push(row);
+    shares.push(share);
   }
   return chosen;
-}
-
-/** Take out of the kernel what a chosen item tells already (a Schur complement). */
-function condition(kernel: Float64Array, n: number, chosen: number): void {
-  const row = kernel.slice(chosen * n, (chosen + 1) * n);
-  const share = row.map((value) => value / (row[chosen] as number));
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++)
-      kernel[i * n + j] = (kernel[i * n + j] as number) - (row[i] as number) * (share[j] as number);
-  }
-  kernel[chosen * n + chosen] = 1;
 }
 
 function standardised(scores: readonly number[]): number[] {
