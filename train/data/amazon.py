@@ -19,7 +19,7 @@ import polars as pl
 from edge_runtime.errors import DataError
 from train.data.amazon_files import read_lines, read_record
 from train.data.amazon_items import ItemReader
-from train.data.findings import Findings, Source, quoted
+from train.data.findings import Findings, RowError, Source, quoted
 from train.data.interactions import ROW
 from train.data.json_lines import Record
 from train.data.timestamps import EXPECTED_TIME, TimeReader
@@ -35,14 +35,6 @@ class _Review(msgspec.Struct):
     parent_asin: object = None
     review_time: object = msgspec.field(name="unixReviewTime", default=None)
     timestamp: object = None
-
-
-class _LineError(ValueError):
-    """A line that is no review: the kind of problem, and what was found."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 def read_reviews(path: Path, findings: Findings) -> pl.DataFrame:
@@ -61,7 +53,7 @@ def read_reviews(path: Path, findings: Findings) -> pl.DataFrame:
     for number, line in read_lines(path, source, findings):
         try:
             user, item, second = _event(_review(line, decoder), times)
-        except _LineError as error:
+        except RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
             continue
         users.append(user)
@@ -129,7 +121,7 @@ def _review(line: bytes, decoder: "msgspec.json.Decoder[_Review]") -> _Review:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         record = read_record(line)
     if record is None:
-        raise _LineError("broken review", f"the line is {quoted(line)}; expected one JSON object.")
+        raise RowError("broken review", f"the line is {quoted(line)}; expected one JSON object.")
     # Keys of a Python literal need not be texts, and other keys are not used.
     return msgspec.convert({str(name): value for name, value in record.items()}, _Review)
 
@@ -140,13 +132,13 @@ def _event(review: _Review, times: TimeReader) -> tuple[str, str, int]:
     found = review.timestamp if review.review_time is None else review.review_time
     seconds = times.seconds(found)
     if seconds is None:
-        raise _LineError("timestamp cannot be read", f"timestamp is {quoted(found)}; {EXPECTED_TIME}.")
+        raise RowError("timestamp cannot be read", f"timestamp is {quoted(found)}; {EXPECTED_TIME}.")
     return user, item, seconds
 
 
 def _id(what: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise _LineError(f"no {what}", f"the id of the {what} is {quoted(value)}; {_EXPECTED}, ids as text.")
+        raise RowError(f"no {what}", f"the id of the {what} is {quoted(value)}; {_EXPECTED}, ids as text.")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise _LineError(f"broken id of the {what}", f"the id of the {what} is {quoted(value)}, which is no text.")
+        raise RowError(f"broken id of the {what}", f"the id of the {what} is {quoted(value)}, which is no text.")
     return value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from train.data.dataset import Catalogue
 from train.data.facts import FACTS, FactError, fact_values, text_list
-from train.data.findings import Findings, quoted
+from train.data.findings import Findings, RowError, quoted
 from train.data.ids import id_fault, id_message
 from train.data.interactions import check_columns
 from train.data.json_lines import Record
@@ -30,14 +30,6 @@ class _Item:
     video: tuple[Path, ...]
 
 
-class _RowError(ValueError):
-    """One row breaks the contract: the kind of problem, and what was found."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
 @dataclass(slots=True)
 class _Reader:
     """Reads item after item, and counts what a warning will tell."""
@@ -54,7 +46,7 @@ class _Reader:
         """Return one row as an item of that id.
 
         Raises:
-            _RowError: the row breaks the contract.
+            RowError: the row breaks the contract.
         """
         return _Item(
             item_id=item_id,
@@ -86,7 +78,7 @@ class _Reader:
                 values = fact_values(name, value)
             except FactError as error:
                 if name in FACTS:
-                    raise _RowError(f"{name} of a wrong type", f"{name} is {quoted(value)}; {error}") from error
+                    raise RowError(f"{name} of a wrong type", f"{name} is {quoted(value)}; {error}") from error
                 self.ignored[name] += 1
                 continue
             if values:
@@ -108,7 +100,7 @@ class _Reader:
         try:
             names = text_list(record.get("video"))
         except FactError as error:
-            raise _RowError("video of a wrong type", f"video is {quoted(record['video'])}; {error}") from error
+            raise RowError("video of a wrong type", f"video is {quoted(record['video'])}; {error}") from error
         frames: list[Path] = []
         for name in names:
             try:
@@ -136,9 +128,9 @@ def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue 
         try:
             item_id = _item_id(record.get("item_id"))
             if item_id in items:
-                raise _RowError("duplicate item", f"item_id {quoted(item_id)} stands in an earlier row. Keep one.")
+                raise RowError("duplicate item", f"item_id {quoted(item_id)} stands in an earlier row. Keep one.")
             item = reader.item(record, item_id)
-        except _RowError as error:
+        except RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
         else:
             items[item.item_id] = item
@@ -187,23 +179,23 @@ def _warn(reader: _Reader, file: str, findings: Findings) -> None:
 
 def _item_id(value: object) -> str:
     if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
-        raise _RowError("item_id of a wrong type", f"item_id is {quoted(value)}; expected text or a whole number.")
+        raise RowError("item_id of a wrong type", f"item_id is {quoted(value)}; expected text or a whole number.")
     item_id = "" if value is None else str(value)
     fault = id_fault(item_id)
     if fault:
-        raise _RowError(f"{fault} item_id", id_message("item_id", item_id))
+        raise RowError(f"{fault} item_id", id_message("item_id", item_id))
     return item_id
 
 
 def _text(record: Record, name: str) -> str | None:
     value = record.get(name)
     if value is not None and not isinstance(value, str):
-        raise _RowError(f"{name} of a wrong type", f"{name} is {quoted(value)}; expected text.")
+        raise RowError(f"{name} of a wrong type", f"{name} is {quoted(value)}; expected text.")
     return (value or "").strip() or None
 
 
-def _outside(name: str, path: str) -> _RowError:
-    return _RowError(
+def _outside(name: str, path: str) -> RowError:
+    return RowError(
         f"{name} outside of the folder",
         f"{name} {quoted(path)} leaves the folder; expected a path relative to it, with '/', and inside.",
     )

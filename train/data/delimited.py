@@ -129,7 +129,7 @@ def _quoted_lines(data: bytes, names: list[str], source: Source, findings: Findi
         if bad[number - 1] or not line.strip() or (has_header and number == 1):
             continue
         try:
-            row = split_line(line.decode())
+            row = next(csv.reader([line.decode()], strict=True, skipinitialspace=True))
         except csv.Error as error:
             message = f"the line has a broken quote ({error}). Close the quote, or double the quotes inside of it."
             findings.bad_rows(source, "broken quote", [number], message)
@@ -140,21 +140,6 @@ def _quoted_lines(data: bytes, names: list[str], source: Source, findings: Findi
         numbers.append(number)
         rows.append([value or None for value in row])
     return _numbered(numbers, rows, names)
-
-
-def split_line(line: str) -> list[str]:
-    """Return the values of one line of CSV.
-
-    Raises:
-        csv.Error: a quote is not closed, or closed inside of a value.
-    """
-    return next(csv.reader([line], strict=True, skipinitialspace=True), [])
-
-
-def wrong_number_of_values(n_values: int, names: list[str]) -> str:
-    """Return what is said of a line with too few or too many values."""
-    columns = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
-    return f"the line has {n_values} values, the header {len(names)} ({columns}). Quote values that hold a comma."
 
 
 def _numbered(numbers: list[int], rows: list[list[str | None]], names: list[str]) -> Numbered:
@@ -172,5 +157,6 @@ def _report_ragged(
 ) -> None:
     if len(numbers) == 0:
         return
-    message = wrong_number_of_values(int(n_values[0]), names)
+    columns = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
+    message = f"the line has {n_values[0]} values, the header {len(names)} ({columns}). Quote values that hold a comma."
     findings.bad_rows(source, "wrong number of values", numbers, message)

@@ -16,6 +16,14 @@ _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 60
 
 
+class RowError(ValueError):
+    """One row cannot be used: the kind of problem, and in the message what was found."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file of the folder, and what its rows are called: ``line`` in text, ``row`` in Parquet; both count from 1."""

@@ -5,7 +5,6 @@
 by name. In both a line is a row, and only a line feed ends it.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from edge_runtime.errors import DataError
-from train.data.delimited import Numbered, read_header, read_lines, split_line, wrong_number_of_values
-from train.data.findings import Findings, Source, quoted
+from train.data.delimited import Numbered, read_header, read_lines
+from train.data.findings import Findings, RowError, Source, quoted
 from train.data.interactions import ROW
 from train.data.json_lines import Record
 from train.data.movielens_files import open_download
@@ -33,14 +32,6 @@ _ARTICLE = re.compile(r"^(?P<title>[^(]*), (?P<article>The|A|An|Le|La|Les|L'|Il|
 _NO_GENRE = "(no genres listed)"
 # Spreadsheets write 7 as "7.0".
 _WHOLE = r"^([0-9]{1,18})\.0+$"
-
-
-class _LineError(ValueError):
-    """A line that describes no film: the kind of problem, and what was found."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,72 +139,62 @@ def _read_films(data: bytes, source: Source, findings: Findings, values: Finding
     text = plain_text(data, source, findings)
     if text is None:
         return {}
-    names = None if source.name.endswith(".dat") else _header(text, _MOVIE_COLUMNS, source, findings)
-    if names is None and not source.name.endswith(".dat"):
-        return {}
+    text = b"\n".join(map(_as_utf8, text.split(b"\n")))
+    rows = _dat_films(text, source, findings) if source.name.endswith(".dat") else _csv_films(text, source, findings)
     films: dict[str, Record] = {}
-    for number, line in _lines(text, has_header=names is not None):
+    for number, written_id, title, genres in rows:
         try:
-            item_id, title, genres = _parts_of_dat(line) if names is None else _parts_of_csv(line, names)
+            item_id = _film_id(written_id)
             if item_id in films:
-                raise _LineError("duplicate film", f"film {item_id} stands in an earlier line. Keep one.")
-        except _LineError as error:
+                raise RowError("duplicate film", f"film {item_id} stands in an earlier line. Keep one.")
+        except RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
             continue
         films[item_id] = _film(title, genres)
         if title.strip() and not films[item_id]["title"]:
-            values.bad_rows(
-                source, "title is no text", [number], f"title is {quoted(title)}, markup or code: left out."
-            )
+            message = f"title is {quoted(title)}, markup or code: left out."
+            values.bad_rows(source, "title is no text", [number], message)
     return films
 
 
-def _lines(text: bytes, *, has_header: bool) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not blank with their numbers, each decoded on its own."""
-    for number, line in enumerate(text.split(b"\n"), start=1):
-        if line.strip() and not (has_header and number == 1):
-            yield number, _decode(line)
-
-
-def _decode(line: bytes) -> str:
-    """Return a line of UTF-8, or else of Windows-1252, which is Latin-1 with letters for its control characters."""
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return line.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return line.decode("latin-1")
-
-
-def _parts_of_dat(line: str) -> tuple[str, str, str]:
-    item_id, found_title, rest = line.partition("::")
-    title, found_genres, genres = rest.rpartition("::")
-    if not found_title or not found_genres:
-        raise _LineError("no film", f"the line is {quoted(line)}; expected MovieID::Title::Genres.")
-    return _film_id(item_id), title, genres
-
-
-def _parts_of_csv(line: str, names: list[str]) -> tuple[str, str, str]:
+def _as_utf8(line: bytes) -> bytes:
+    """Return a line of UTF-8, or else of Windows-1252, which is Latin-1 with letters for control characters."""
     try:
-        row = split_line(line.replace("\r", " "))
-    except csv.Error as error:
-        raise _LineError(
-            "broken quote",
-            f"the line has a broken quote ({error}). Close the quote, or double the quotes inside of it.",
-        ) from error
-    if len(row) != len(names):
-        raise _LineError(
-            "wrong number of values",
-            wrong_number_of_values(len(row), names),
-        )
-    film = dict(zip(names, row, strict=True))
-    return _film_id(film["movieId"]), film["title"], film.get("genres", "")
+        line.decode()
+    except UnicodeDecodeError:
+        try:
+            line = line.decode("cp1252").encode()
+        except UnicodeDecodeError:
+            line = line.decode("latin-1").encode()
+    return line.replace(b"\r", b" ")
+
+
+def _csv_films(text: bytes, source: Source, findings: Findings) -> Iterator[tuple[int, str, str, str]]:
+    """Yield the line, id, title and genres of every film."""
+    parsed = _by_name(text, _MOVIE_COLUMNS, source, findings)
+    if parsed is None:
+        return
+    frame, numbers = parsed
+    for number, row in zip(numbers.tolist(), frame.iter_rows(named=True), strict=True):
+        yield number, row["movieId"] or "", row["title"] or "", row.get("genres") or ""
+
+
+def _dat_films(text: bytes, source: Source, findings: Findings) -> Iterator[tuple[int, str, str, str]]:
+    """Yield the same of a file whose titles may hold the separator."""
+    for number, line in enumerate(text.decode().split("\n"), start=1):
+        item_id, found_title, rest = line.partition("::")
+        title, found_genres, genres = rest.rpartition("::")
+        if found_title and found_genres:
+            yield number, item_id, title, genres
+        elif line.strip():
+            message = f"the line is {quoted(line)}; expected MovieID::Title::Genres."
+            findings.bad_rows(source, "no film", [number], message)
 
 
 def _film_id(text: str) -> str:
     item_id = re.sub(_WHOLE, r"\1", text.strip())
     if not re.fullmatch("[0-9]{1,18}", item_id):
-        raise _LineError("movieId is no number", f"movieId is {quoted(text)}; expected a whole number.")
+        raise RowError("movieId is no number", f"movieId is {quoted(text)}; expected a whole number.")
     return item_id
 
 

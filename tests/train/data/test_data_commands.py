@@ -59,6 +59,27 @@ def test_import_tells_what_was_left_out_and_what_came(tmp_path: Path, capsys: py
     assert "nothing is overwritten" in capsys.readouterr().err
 
 
+def test_import_prints_one_json_object_with_what_was_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write(tmp_path / "ml", {**DAT, "ratings.dat": DAT["ratings.dat"] + b"3::10::5::soon\n3::99::5::7\n"})
+
+    code = run("import", "movielens", str(source), "--out", str(tmp_path / "out"), "--k-core", "2", "--json")
+
+    answer = json.loads(capsys.readouterr().out)
+    assert (code, answer["ok"], answer["name"], answer["events"]) == (0, True, "out", 4)
+    assert answer["imported"]["left_out"] == {
+        "broken_event_lines": 1,
+        "broken_item_lines": 0,
+        "events_of_unknown_items": 1,
+        "duplicate_events": 0,
+        "events_outside_of_core": 1,
+    }
+    assert [(problem["file"], problem["rows"]) for problem in answer["imported"]["problems"]] == [("ratings.dat", [6])]
+    assert run("check", str(tmp_path / "out"), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == answer["digest"]
+
+
 @pytest.mark.parametrize(
     "arguments", [("check",), ("import", "netflix", "x", "--out", "y"), ("world", "--out", "x", "--seed", "-1")]
 )
