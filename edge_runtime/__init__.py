@@ -4,11 +4,12 @@ Never imports torch, nor anything of ``train``, ``export`` or ``server``. Import
 the libraries that it may load later.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from edge_runtime.telemetry import switch_off
 
+TYPE_CHECKING = False  # as `typing` has it, without importing that: Ctrl-C is not taken over yet
 if TYPE_CHECKING:
+    from typing import Any
+
     from edge_runtime.recommender import Recommendation, Recommender
 
 __all__ = ["Recommendation", "Recommender", "__version__"]
@@ -17,7 +18,7 @@ __version__ = "0.1.0"
 switch_off()
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything
+def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may be anything
     """Import the recommender on first use, so that reading a bundle stays light."""
     if name in ("Recommender", "Recommendation"):
         from edge_runtime import recommender

@@ -1,20 +1,25 @@
 """The command ``pocketrec``: finds its sub-commands by entry points, and reports errors in one place.
 
-Exit codes: 0 done, 1 failed or refused, 2 misused. Results go to stdout, complaints to stderr.
+Exit codes: 0 done, 1 failed or refused, 2 misused, 130 stopped with Ctrl-C. Results go to stdout, complaints to stderr.
 """
 
 import io
+import shlex
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from typing import Annotated
 
 import typer
 
 from edge_runtime import __version__
 from edge_runtime.errors import PocketRecError
+from edge_runtime.interrupt import Interrupt
 from edge_runtime.terminal.console import print_error
+
+Command = Callable[..., object]
 
 GROUP = "pocketrec.commands"
 
@@ -25,8 +30,12 @@ ORDER = (
 )  # fmt: skip
 
 
-def application() -> typer.Typer:
-    """Return the command with every installed sub-command."""
+def application(stoppable: Callable[[Command], Command] = lambda command: command) -> typer.Typer:
+    """Return the command with every installed sub-command.
+
+    Args:
+        stoppable: makes of a sub-command one that Ctrl-C ends properly.
+    """
     app = typer.Typer(
         name="pocketrec",
         no_args_is_help=True,
@@ -37,15 +46,23 @@ def application() -> typer.Typer:
     )
     app.callback()(_root)
     for entry in sorted(entry_points(group=GROUP), key=_place):
-        app.command(entry.name)(_stoppable(_load(entry)))
+        app.command(entry.name)(stoppable(_load(entry)))
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit code."""
+def main(arguments: Sequence[str] | None = None, *, interrupt: Interrupt | None = None) -> None:
+    """Run one command and leave with its exit code.
+
+    Args:
+        arguments: of the command, by default those of the process.
+        interrupt: what Ctrl-C does, if this process is the command's alone.
+    """
     _write_what_can_be_encoded()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        application()(args=arguments, prog_name="pocketrec")
+        application(*([partial(_stoppable, interrupt, words)] if interrupt is not None else []))(
+            args=arguments, prog_name="pocketrec"
+        )
     except PocketRecError as error:
         print_error(str(error))
         sys.exit(1)
@@ -80,16 +97,16 @@ def _place(entry: EntryPoint) -> tuple[int, str]:
     return (ORDER.index(entry.name) if entry.name in ORDER else len(ORDER), entry.name)
 
 
-def _load(entry: EntryPoint) -> Callable[..., object]:
+def _load(entry: EntryPoint) -> Command:
     """Import one command, or return one that says what to install when its part of the project is not here."""
     try:
-        function: Callable[..., object] = entry.load()
+        function: Command = entry.load()
     except ModuleNotFoundError as missing:
         return _unavailable(entry.name, missing.name or "")
     return function
 
 
-def _unavailable(name: str, module: str) -> Callable[..., object]:
+def _unavailable(name: str, module: str) -> Command:
     def explain() -> None:
         raise PocketRecError(
             f"`pocketrec {name}` needs the module {module!r}, which is not installed. The device's commands "
@@ -100,14 +117,17 @@ def _unavailable(name: str, module: str) -> Callable[..., object]:
     return explain
 
 
-def _stoppable(function: Callable[..., object]) -> Callable[..., object]:
-    """Turn Ctrl-C into one line: every command keeps what it had finished."""
+def _stoppable(interrupt: Interrupt, words: Sequence[str], command: Command) -> Command:
+    """Return a command that Ctrl-C ends with the command line that goes on."""
+    resume = ["--resume"] if "resume" in signature(command).parameters and "--resume" not in words else []
+    advice = f"What was finished is kept; go on with: {shlex.join(['pocketrec', *words, *resume])}"
 
-    @wraps(function)
+    @wraps(command)
     def stoppable(*args: object, **kwargs: object) -> object:
         try:
-            return function(*args, **kwargs)
-        except KeyboardInterrupt as stop:
-            raise PocketRecError("stopped. What was finished is kept; run the same command again to go on.") from stop
+            with interrupt.raising(advice):
+                return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            interrupt.leave()
 
     return stoppable

@@ -6,10 +6,8 @@ of ours can import a library, and for every process that is started from here.
 
 import os
 import sys
-import warnings
-from typing import Final
 
-OFF: Final = {
+OFF = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime; its function disable_telemetry_events comes too late for most of it
     "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, and with it transformers, accelerate, optimum, peft
     "DO_NOT_TRACK": "1",  # https://consoledonottrack.com
@@ -23,6 +21,8 @@ def switch_off() -> None:
         RuntimeWarning: ONNX Runtime was loaded before, with its telemetry on.
     """
     if "onnxruntime" in sys.modules and not os.environ.get("ORT_DISABLE_TELEMETRY"):
+        import warnings
+
         warnings.warn(
             "onnxruntime was imported before edge_runtime, so its telemetry is on in this process. Import edge_runtime "
             "first, or set ORT_DISABLE_TELEMETRY=1 before the process starts.",

@@ -6,6 +6,7 @@ be repeated by hand. Finished steps are found again by a second run.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from edge_runtime.errors import PocketRecError
 TARGETS = ("laptop-x86_64", "browser-wasm")
 FIGURES_FILE = "figures.json"
 WORLD_EPOCHS = 30
+_LEAVING_S = 5.0
 
 
 def demo(
@@ -47,7 +49,7 @@ def demo(
     print_figures(figures, out)
     if not no_serve:
         # The server takes over this process, so that Ctrl-C and exit codes are its own.
-        command = _pocketrec("serve", out / "bundles", "--host", host, "--port", str(port))
+        command = _pocketrec("edge_runtime", "serve", out / "bundles", "--host", host, "--port", str(port))
         sys.stdout.flush()
         os.chdir(child.FOLDER)
         os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
@@ -70,7 +72,7 @@ class Steps:
         print(f"$ pocketrec {' '.join(words)}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
         start = time.perf_counter()
         with subprocess.Popen(  # noqa: S603 - our own command
-            _pocketrec(*arguments, "--json"),
+            _pocketrec("export.step", *arguments, "--json"),
             cwd=child.FOLDER,
             env=child.environment(),
             stdout=subprocess.PIPE,
@@ -82,8 +84,7 @@ class Steps:
                 _, status, usage = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)
             except KeyboardInterrupt:
-                # The child had the same Ctrl-C; it keeps its checkpoint and leaves.
-                process.wait()
+                _stop(process)
                 raise
         if process.returncode != 0:
             raise PocketRecError(
@@ -126,9 +127,19 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
     return figures
 
 
-def _pocketrec(*arguments: str | Path) -> list[str]:
+def _pocketrec(module: str, *arguments: str | Path) -> list[str]:
     """Return one of our commands; it works in another folder, so its paths are made absolute."""
-    return child.command("edge_runtime", *(one.absolute() if isinstance(one, Path) else one for one in arguments))
+    return child.command(module, *(one.absolute() if isinstance(one, Path) else one for one in arguments))
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """Wait for a step to leave; in a terminal it had the same Ctrl-C, elsewhere it has to be given one."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        try:
+            process.wait(_LEAVING_S)
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+    process.wait()
 
 
 def _plain(name: str) -> str:

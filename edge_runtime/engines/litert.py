@@ -38,6 +38,7 @@ class LiteRTEngine:
         """
         with quiet():  # it reports its delegate, as INFO, on whatever terminal there is
             interpreter = _interpreter_class()(model_content=data, num_threads=1)
+            interpreter.allocate_tensors()
             return cls(_runner(interpreter), sizes, precision)
 
     def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:

@@ -22,6 +22,9 @@ class FakeInterpreter:
         self.inputs = model_content.decode().split(",")
         self.memory = np.zeros((1, 16), dtype=np.float32)
 
+    def allocate_tensors(self) -> None:
+        """Do nothing: there are none."""
+
     def get_signature_list(self) -> dict[str, dict[str, list[str]]]:
         return {"other": {"inputs": ["x"], "outputs": ["y"]}, "encode": {"inputs": self.inputs, "outputs": ["state"]}}
 

@@ -1,0 +1,85 @@
+"""Ctrl-C, from the first moment of a command to its last: one line and exit code 130, never a traceback.
+
+It has to be in force before anything else is imported, so this module imports next to nothing, ``typing`` included.
+"""
+
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn, Self
+
+EXIT_CODE = 130
+"""What shells give a program that Ctrl-C ended: 128 + SIGINT."""
+
+_IMPORT_SYSTEM = "<frozen importlib"
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Interrupt:
+    """What Ctrl-C does to a process that runs one command, which it does as ``with interrupt.raising(advice):``.
+
+    Inside it raises ``KeyboardInterrupt``, once, so that files are closed and children ended. At any other moment it
+    ends the process at once: while a library is imported, because many turn the exception into something else; and
+    the second time, because the first has not helped. Files are replaced in one step everywhere, so nothing is left
+    half-written.
+
+    Args:
+        is_silent: say nothing, because whoever started the process does.
+    """
+
+    def __init__(self, *, is_silent: bool = False) -> None:
+        self._is_silent = is_silent
+        self._raises = False
+        self._advice = ""
+        self._stderr = os.dup(2)  # whatever the standard stream is made to be later
+        signal.signal(signal.SIGINT, self._on_signal)
+        sys.unraisablehook = self._on_unraisable
+
+    def raising(self, advice: str) -> "Self":
+        """Return this, to be entered by a command.
+
+        Args:
+            advice: what to do to go on, a sentence for the line that says that the command was stopped.
+        """
+        self._advice = f" {advice}"
+        return self
+
+    def __enter__(self) -> None:
+        self._raises = True
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._raises = False
+        if kind is None:
+            self._advice = ""
+
+    def leave(self) -> "NoReturn":
+        """Say that the command was stopped, and end the process."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        restored = _SHOW_CURSOR if os.isatty(self._stderr) else b""
+        if not self._is_silent:
+            os.write(self._stderr, restored + f"stopped.{self._advice}\n".encode(errors="replace"))
+        os._exit(EXIT_CODE)
+
+    def _on_signal(self, _: int, frame: "FrameType | None") -> None:
+        if not self._raises or _is_importing(frame):
+            self.leave()
+        self._raises = False
+        raise KeyboardInterrupt
+
+    def _on_unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """End the process where Ctrl-C came during a call whose exceptions Python only prints."""
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self.leave()
+        sys.__unraisablehook__(unraisable)
+
+
+def _is_importing(frame: "FrameType | None") -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORT_SYSTEM):
+            return True
+        frame = frame.f_back
+    return False
