@@ -1,14 +1,13 @@
 """The command ``pocketrec``: finds its sub-commands by entry points, and reports errors in one place.
 
-Exit codes: 0 done, 1 failed or refused, 2 misused, 130 stopped with Ctrl-C. Results go to stdout, complaints to stderr.
+Exit codes: 0 done, 1 failed or refused, 2 misused. Results go to stdout, complaints to stderr.
 """
 
 import io
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial, wraps
-from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Annotated
 
@@ -16,21 +15,12 @@ import typer
 
 from edge_runtime import __version__
 from edge_runtime.errors import PocketRecError
+from edge_runtime.installed import what_is_missing
 from edge_runtime.interrupt import Interrupt
-from edge_runtime.terminal.console import print_error
-
-Command = Callable[..., object]
-
-GROUP = "pocketrec.commands"
-
-# The order of the work, so that `pocketrec --help` reads as a story; commands of others follow, by name.
-ORDER = (
-    "demo", "world", "import", "check", "train", "distill", "evaluate", "export", "verify",
-    "inspect", "recommend", "run", "serve", "sync",
-)  # fmt: skip
+from edge_runtime.subcommands import Command, Decorator, Subcommands
 
 
-def application(stoppable: Callable[[Command], Command] = lambda command: command) -> typer.Typer:
+def application(stoppable: Decorator = lambda command: command) -> typer.Typer:
     """Return the command with every installed sub-command.
 
     Args:
@@ -38,15 +28,14 @@ def application(stoppable: Callable[[Command], Command] = lambda command: comman
     """
     app = typer.Typer(
         name="pocketrec",
+        cls=Subcommands,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "obj": stoppable},
     )
     app.callback()(_root)
-    for entry in sorted(entry_points(group=GROUP), key=_place):
-        app.command(entry.name)(stoppable(_load(entry)))
     return app
 
 
@@ -58,17 +47,27 @@ def main(arguments: Sequence[str] | None = None, *, interrupt: Interrupt | None 
         interrupt: what Ctrl-C does, if this process is the command's alone.
     """
     _write_what_can_be_encoded()
-    words = sys.argv[1:] if arguments is None else arguments
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         application(*([partial(_stoppable, interrupt, words)] if interrupt is not None else []))(
-            args=arguments, prog_name="pocketrec"
+            args=words, prog_name="pocketrec"
         )
     except PocketRecError as error:
-        print_error(str(error))
-        sys.exit(1)
+        _fail(str(error))
     except OSError as error:
-        print_error(f"{error.filename or 'the system'}: {error.strerror or error}")
-        sys.exit(1)
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except ModuleNotFoundError as error:
+        advice = what_is_missing(error, next((word for word in words if not word.startswith("-")), ""))
+        if advice is None:
+            raise
+        _fail(advice)
+
+
+def _fail(message: str) -> None:
+    from edge_runtime.terminal.console import print_error
+
+    print_error(message)
+    sys.exit(1)
 
 
 def _write_what_can_be_encoded() -> None:
@@ -91,30 +90,6 @@ def _root(
 
     Start with: pocketrec demo
     """
-
-
-def _place(entry: EntryPoint) -> tuple[int, str]:
-    return (ORDER.index(entry.name) if entry.name in ORDER else len(ORDER), entry.name)
-
-
-def _load(entry: EntryPoint) -> Command:
-    """Import one command, or return one that says what to install when its part of the project is not here."""
-    try:
-        function: Command = entry.load()
-    except ModuleNotFoundError as missing:
-        return _unavailable(entry.name, missing.name or "")
-    return function
-
-
-def _unavailable(name: str, module: str) -> Command:
-    def explain() -> None:
-        raise PocketRecError(
-            f"`pocketrec {name}` needs the module {module!r}, which is not installed. The device's commands "
-            "come with `pip install pocketrec`; for this one work in a checkout, after `make setup`."
-        )
-
-    explain.__doc__ = f"(not installed here: needs {module})"
-    return explain
 
 
 def _stoppable(interrupt: Interrupt, words: Sequence[str], command: Command) -> Command:

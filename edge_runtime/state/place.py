@@ -3,28 +3,47 @@
 import hashlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from edge_runtime.errors import StateError
 
-def default_state(name: str, environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:
+
+def default_state(
+    name: str,
+    environment: Mapping[str, str],
+    *,
+    platform: str = sys.platform,
+    home: Callable[[], Path] = Path.home,
+) -> Path:
     """Return the state file for the bundles called ``name``; all its releases and targets share it.
 
     Args:
         name: of the bundle.
         environment: of the process.
         platform: as ``sys.platform``.
+        home: returns the home folder of the user.
+
+    Raises:
+        StateError: the user has no home folder, and the environment names no other place.
     """
-    return _folder(environment, platform) / "pocketrec" / f"{_plain(name)}.sqlite"
+    try:
+        folder = _folder(environment, platform, home)
+    except RuntimeError as error:
+        raise StateError(
+            "no place for your history: found neither a home folder (HOME is not set, and the system does not know "
+            "this user) nor XDG_STATE_HOME. Name a file with --state."
+        ) from error
+    return folder / "pocketrec" / f"{_plain(name)}.sqlite"
 
 
-def _folder(environment: Mapping[str, str], platform: str) -> Path:
+def _folder(environment: Mapping[str, str], platform: str, home: Callable[[], Path]) -> Path:
     if platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return Path(environment.get("LOCALAPPDATA") or home() / "AppData" / "Local")
     if platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
+        return home() / "Library" / "Application Support"
     named = environment.get("XDG_STATE_HOME", "")
-    return Path(named) if Path(named).is_absolute() else Path.home() / ".local" / "state"
+    return Path(named) if Path(named).is_absolute() else home() / ".local" / "state"
 
 
 def _plain(name: str) -> str:

@@ -46,7 +46,7 @@ def interrupted(folder: Path, moments: str, *command: str | Path) -> "subprocess
     [
         "import edge_runtime.cli",
         "import typer",
-        "import rich.console",
+        "import edge_runtime.subcommands",
         "import importlib.metadata",
     ],
 )

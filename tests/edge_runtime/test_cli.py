@@ -1,0 +1,148 @@
+"""The command imports what it needs and no more, says what to install, and never dies of a character."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import installed
+from edge_runtime.installed import what_is_missing
+
+MODULES = """
+import json, sys
+from edge_runtime.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+DEVICE_ALONE = """
+import sys
+sys.path += [sys.argv.pop(1), sys.argv.pop(1)]
+from edge_runtime.cli import main
+main(sys.argv[1:])
+"""
+WITHOUT = """
+import sys
+sys.modules[sys.argv.pop(1)] = None
+from edge_runtime.cli import main
+main(sys.argv[1:])
+"""
+
+
+def run(
+    code: str, *arguments: str | Path, folder: Path | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run the command in a process whose working folder, from which Python imports as well, is ``folder``."""
+    return subprocess.run(
+        [sys.executable, "-S" if code is DEVICE_ALONE else "-B", "-c", code, *arguments],
+        cwd=folder,
+        timeout=60,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env=os.environ | variables,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "theirs"),
+    [
+        (["inspect", "--help"], {"train.commands", "export.commands", "server.commands", "edge_runtime.sync.commands"}),
+        (["check", "--help"], {"train.commands", "export.commands", "server.commands", "edge_runtime.commands"}),
+        (["--version"], {"train", "export", "server", "edge_runtime.commands", "numpy", "rich.table"}),
+    ],
+)
+def test_a_command_imports_no_other_command(arguments: list[str], theirs: set[str]) -> None:
+    done = run(MODULES, *arguments)
+
+    assert done.returncode == 0
+    assert not theirs & set(json.loads(done.stderr))
+
+
+@pytest.fixture(scope="module")
+def device_alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Paths from which the device can be imported, and none of the project's other parts."""
+    folder = tmp_path_factory.mktemp("device")
+    shutil.copytree(
+        Path(installed.__file__).parent, folder / "edge_runtime", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    libraries = next(path for path in sys.path if list(Path(path).glob("pocketrec-*.dist-info")))
+    return folder, libraries
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["train", "--data", "d"], "train"),
+        (["train", "--help"], "train"),
+        (["check"], "train"),
+        (["verify", "b", "--data", "d", "--json"], "export"),
+        (["demo", "--no-serve", "--out", "nowhere", "--data", "nowhere"], "export"),
+        (["serve", "bundles", "--port", "0"], "server"),
+    ],
+)
+def test_a_device_alone_says_what_to_install_whatever_is_asked(
+    device_alone: tuple[Path, str], tmp_path: Path, arguments: list[str], extra: str
+) -> None:
+    done = run(DEVICE_ALONE, *device_alone, *arguments, folder=tmp_path, PYTHONPATH="")
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    assert f"`pocketrec {arguments[0]}` is not part of this installation" in done.stderr
+    assert f"pip install -e '.[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_device_alone_lists_and_runs_its_own_commands(
+    device_alone: tuple[Path, str], bundle: Path, tmp_path: Path
+) -> None:
+    listed = run(DEVICE_ALONE, *device_alone, "--help", folder=tmp_path, PYTHONPATH="")
+    inspected = run(DEVICE_ALONE, *device_alone, "inspect", bundle, folder=tmp_path, PYTHONPATH="")
+
+    assert listed.returncode == inspected.returncode == 0, listed.stderr + inspected.stderr
+    assert listed.stdout.count("(not installed here)") == 10
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "advice"),
+    [
+        ("polars", ["check", "."], "needs polars, which is not installed .* `pip install 'pocketrec\\[train\\]'`"),
+        ("litestar", ["serve", "."], "needs litestar, .*pocketrec\\[server\\]"),
+        ("msgspec", ["inspect", "b"], "needs msgspec, .*`pip install 'pocketrec'`"),
+    ],
+)
+def test_a_library_that_is_missing_is_named_with_its_extra(
+    module: str, arguments: list[str], advice: str, tmp_path: Path
+) -> None:
+    done = run(WITHOUT, module, *arguments)
+
+    assert done.returncode == 1
+    assert re.search(advice, " ".join(done.stderr.split())), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["train.no_such_module", "edge_runtime.typo", "no_such_library", None])
+def test_an_error_of_our_own_is_not_called_a_missing_installation(name: str | None) -> None:
+    assert what_is_missing(ModuleNotFoundError("No module named it", name=name), "train") is None
+
+
+def test_a_broken_command_shows_its_error_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import edge_runtime.no_such_module\n", encoding="utf-8")
+    about = tmp_path / "broken-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: broken\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[pocketrec.commands]\nbroken = broken:command\n", encoding="utf-8")
+
+    listed, ran = (run(MODULES, word, PYTHONPATH=str(tmp_path)) for word in ("--help", "broken"))
+
+    assert listed.returncode == 0
+    assert "broken: No module named 'edge_runtime.no_such_module'" in " ".join(listed.stdout.split())
+    assert "ModuleNotFoundError: No module named 'edge_runtime.no_such_module'" in ran.stderr
+    assert "not installed" not in ran.stderr
