@@ -72,9 +72,14 @@ def check_weights(weights: Iterable[tuple[str, Tensor]], epoch: int, advice: str
     Raises:
         RunError: one is not finite, as when the last step was too large.
     """
-    for name, weight in weights:
-        if not bool(weight.isfinite().all()):
-            raise RunError(f"epoch {epoch}: the weights '{name}' are not all finite after its last step. {advice}")
+    name = name_not_finite(weights)
+    if name is not None:
+        raise RunError(f"epoch {epoch}: the weights '{name}' are not all finite after its last step. {advice}")
+
+
+def name_not_finite(weights: Iterable[tuple[str, Tensor]]) -> str | None:
+    """Return the first name whose weights are not all finite, or None."""
+    return next((name for name, weight in weights if not bool(weight.isfinite().all())), None)
 
 
 def check_figure(name: str, value: float, epoch: int, advice: str) -> None:

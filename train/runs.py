@@ -19,6 +19,7 @@ from torch import Tensor
 
 from edge_runtime.errors import RunError
 from train.device import require_one_process
+from train.finite import name_not_finite
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
@@ -113,7 +114,7 @@ class RunFolder:
         """Return the best weights.
 
         Raises:
-            RunError: there are none yet.
+            RunError: there are none yet, or they are not finite.
         """
         try:
             weights: dict[str, Tensor] = load_file(self.path / _BEST)
@@ -122,6 +123,12 @@ class RunFolder:
                 f"{self.path}: found no usable {_BEST} ({error}), expected a trained run. "
                 f"Train it first: `pocketrec train --out {self.path}`."
             ) from error
+        name = name_not_finite(weights.items())
+        if name is not None:
+            raise RunError(
+                f"{self.path / _BEST}: the weights '{name}' are not all finite, as when a training diverged; train "
+                "again in a new folder, with a lower --learning-rate or another --seed."
+            )
         return weights
 
     def _json(self, name: str) -> dict[str, Any]:

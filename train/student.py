@@ -19,6 +19,7 @@ from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.errors import BundleError, RunError
 from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
+from train.finite import name_not_finite
 from train.ranker import Ranker
 
 STUDENT_FILE = "student.json"
@@ -115,6 +116,8 @@ def load_student(path: Path) -> Student:
         sizes = _sizes(about["catalogue"])
         encoder = DeviceEncoder(encoder_config(about["encoder"]))
         encoder.load_state_dict(load_file(path / "encoder.safetensors"))
+        if (name := name_not_finite(encoder.named_parameters())) is not None:
+            raise ValueError(f"the weights '{name}' are not all finite")
         arrays = {
             name: load_arrays((path / f"{name}.safetensors").read_bytes(), f"{name}.safetensors")
             for name in ("codes", "prompts", "adapter")

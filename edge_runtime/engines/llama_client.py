@@ -3,27 +3,20 @@
 Knows no llama.cpp; `llama_worker` does. One line of JSON a message, over the worker's own pipes.
 """
 
-import contextlib
-import itertools
-import json
 import os
-import queue
-import subprocess
 import threading
-import time
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from edge_runtime import child
+from edge_runtime.engines.llama_process import BrokenWorkerError, Worker
 from edge_runtime.errors import BundleError
 from edge_runtime.reasons.writer import WriterError
 
 WORKER: Final = tuple(child.command("edge_runtime.engines.llama_worker"))
 MAX_FAILURES: Final = 2
-MAX_ANSWER_BYTES: Final = 1 << 20
-_END_TIMEOUT_S: Final = 5.0
 
 
 class LlamaWriter:
@@ -57,7 +50,7 @@ class LlamaWriter:
         self._command = tuple(command)
         self._lock = threading.Lock()  # one request at a time
         self._gate = threading.Lock()  # of `_worker` and `_closed`: closing does not wait for a request
-        self._worker: _Worker | None = None
+        self._worker: Worker | None = None
         self._closed = False
         self._failures = 0
         self._refusal: str | None = None
@@ -97,7 +90,7 @@ class LlamaWriter:
         try:
             worker = self._worker or self._start()
             answer = worker.ask(request, self._timeout_s)
-        except _BrokenWorkerError as broken:
+        except BrokenWorkerError as broken:
             self._stop()
             if self._closed:
                 raise WriterError(_CLOSED) from broken
@@ -109,13 +102,13 @@ class LlamaWriter:
         self._failures = 0
         return answer
 
-    def _start(self) -> "_Worker":
+    def _start(self) -> Worker:
         try:
             model = self._model() if callable(self._model) else self._model
         except (BundleError, OSError) as error:
             self._refusal = f"the language model is not used: {error}"
             raise WriterError(self._refusal) from error
-        worker = _Worker([*self._command, str(model.absolute()), str(self._context)])
+        worker = Worker([*self._command, str(model.absolute()), str(self._context)])
         self._keep(worker)
         try:
             greeting = worker.receive(self._start_timeout_s)
@@ -128,7 +121,7 @@ class LlamaWriter:
             raise WriterError(self._refusal)
         return worker
 
-    def _keep(self, worker: "_Worker") -> None:
+    def _keep(self, worker: Worker) -> None:
         with self._gate:
             if not self._closed:
                 self._worker = worker
@@ -161,124 +154,3 @@ def _start_over_after_a_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_over_after_a_fork)
-
-
-class _BrokenWorkerError(Exception):
-    """The worker did not answer; the message completes "the language model ..."."""
-
-
-class _Worker:
-    """One process, a thread that writes its requests and one that reads its answers.
-
-    Threads, so that a worker that does not read its input blocks nobody who asks: on every system a full pipe may be
-    waited for without end, but a queue has a time limit.
-    """
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._numbers = itertools.count(1)
-        self._requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
-        threading.Thread(target=_run, args=(command, started, self._answers), daemon=True).start()
-        process = started.get()
-        if isinstance(process, OSError):
-            raise _BrokenWorkerError(f"could not be started: {process}") from process
-        self._process = process
-        threading.Thread(target=_send, args=(process, self._requests), daemon=True).start()
-        self.end = weakref.finalize(self, _end, process, self._requests)
-
-    @property
-    def process_id(self) -> int:
-        return self._process.pid
-
-    def ask(self, request: dict[str, object], timeout_s: float) -> dict[str, object]:
-        number = next(self._numbers)
-        self._requests.put(json.dumps({"id": number, **request}).encode() + b"\n")
-        return self.receive(timeout_s, number)
-
-    def receive(self, timeout_s: float, number: int | None = None) -> dict[str, object]:
-        """Return the answer to request ``number``, or the greeting.
-
-        Answers to earlier requests, given up with Ctrl-C, are dropped.
-        """
-        deadline = time.monotonic() + timeout_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            try:
-                line = self._answers.get(timeout=left_s)
-            except queue.Empty:
-                break
-            answer = _parsed(line)
-            if number is None or answer.get("id") == number:
-                return answer
-        raise _BrokenWorkerError(f"did not answer within {timeout_s:g} s")
-
-    def leave(self) -> None:
-        """Close this process's copies of the pipes, and let the worker live."""
-        self.end.detach()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.poll()  # it is no child of this process: from now on nothing here ends or awaits it
-
-
-def _parsed(line: bytes) -> dict[str, object]:
-    try:
-        answer = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _BrokenWorkerError("stopped unexpectedly") from error
-    if not isinstance(answer, dict):
-        raise _BrokenWorkerError("gave an answer that makes no sense")
-    return answer
-
-
-def _run(
-    command: Sequence[str],
-    started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError],
-    answers: queue.SimpleQueue[bytes],
-) -> None:
-    """Start the worker and put each line of it into the queue, and an empty one when there are no more.
-
-    The thread that starts the worker lives as long as the worker does: on Linux the worker ends with it.
-    """
-    try:
-        process = subprocess.Popen(  # noqa: S603 - our own module, and paths from the caller
-            command,
-            cwd=child.FOLDER,
-            env=child.environment(),
-            bufsize=0,  # a buffer has a lock, which a fork may leave locked
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is for the app; the worker ends with its input
-        )
-    except OSError as error:
-        started.put(error)
-        return
-    started.put(process)
-    rest = b""
-    if process.stdout is not None:
-        with process.stdout as pipe:
-            while len(rest) < MAX_ANSWER_BYTES and (data := pipe.read(1 << 16)):
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    answers.put(line)
-    answers.put(b"")
-
-
-def _send(process: subprocess.Popen[bytes], requests: queue.SimpleQueue[bytes]) -> None:
-    """Write each request to the worker until an empty one comes; what a dead worker had not read is lost."""
-    if process.stdin is not None:
-        with process.stdin as pipe:
-            while left := memoryview(requests.get()):
-                try:
-                    while left:
-                        left = left[pipe.write(left) :]
-                except OSError:  # the thread that reads says so
-                    return
-
-
-def _end(process: subprocess.Popen[bytes], requests: queue.SimpleQueue[bytes]) -> None:
-    requests.put(b"")
-    process.kill()
-    with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds fast ends when it is let go
-        process.wait(_END_TIMEOUT_S)

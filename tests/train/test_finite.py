@@ -149,6 +149,14 @@ def test_a_writer_that_overflows_ends_with_advice(tmp_path: Path) -> None:
     assert not RunFolder(tmp_path / "run").finished
 
 
+def test_kept_weights_that_are_not_finite_are_refused_with_advice(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.save_best({"good": torch.ones(2), "table": torch.tensor([1.0, float("nan")])})
+
+    with pytest.raises(RunError, match=r"best\.safetensors: the weights 'table' are not all finite.* --learning-rate"):
+        run.load_best()
+
+
 def small() -> TrainConfig:
     return TrainConfig(
         encoder=EncoderConfig(dim=16, max_length=8), fit=FitConfig(batch_users=16, max_epochs=2), dropout=0.0

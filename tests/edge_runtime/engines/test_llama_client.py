@@ -129,11 +129,31 @@ def test_a_worker_that_does_not_greet_is_a_failure(greeting: str) -> None:
         writer.write("x", CHOICES, 0)
 
 
-def test_a_command_that_does_not_exist_is_a_failure() -> None:
-    writer = LlamaWriter(Path("model.gguf"), context=64, command=("/nonexistent/python",))
+@pytest.mark.parametrize("program", ["/nonexistent/python", "no\0program"])
+def test_a_command_that_cannot_be_run_is_a_failure(program: str) -> None:
+    writer = LlamaWriter(Path("model.gguf"), context=64, command=(program,))
 
     with pytest.raises(WriterError, match="could not be started"):
         writer.write("x", CHOICES, 0)
+
+
+def test_without_a_thread_to_spare_the_request_fails_and_no_worker_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, n_started = threading.Thread.start, 0
+
+    def start_one_only(thread: threading.Thread) -> None:
+        nonlocal n_started
+        n_started += 1
+        if n_started > 1:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with a_writer(OBEDIENT) as writer:
+        monkeypatch.setattr(threading.Thread, "start", start_one_only)
+        with pytest.raises(WriterError, match="could not be started: can't start new thread"):
+            writer.write("x", CHOICES, 0)
+
+        monkeypatch.undo()
+        assert writer.write("x", CHOICES, 0) == CHOICES[0]
 
 
 def test_a_file_that_does_not_match_its_digest_is_never_loaded() -> None:
