@@ -12,7 +12,7 @@ from train.data.ids import id_fault, id_message
 from train.data.interactions import check_columns
 from train.data.json_lines import Record
 from train.data.pictures import OutsideError, PictureFolder
-from train.data.readable import without_markup
+from train.data.readable import has_markup
 from train.data.table_file import Table
 
 REQUIRED = ("item_id", "title")
@@ -62,7 +62,7 @@ class _Reader:
         title = " ".join(written.split())
         if "\n" in written:
             self.broken_lines[item_id] = None
-        if without_markup(title) != title:
+        if has_markup(title):
             self.markup[item_id] = None
         if any(character.isprintable() and character != " " for character in title):
             return title

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 EXPECTED_PRICE = "expected one amount, such as 1299, $1,299.00 or 1.299,00 €"
 
 _MOST = 1e9
+_MOST_CHARACTERS = 40
 _UNKNOWN = frozenset({"", "none", "null", "nan", "n/a", "-", "\N{EN DASH}", "\N{EM DASH}"})
 _CURRENCY = (
     r"(?:US\$|CA\$|C\$|A\$|AU\$|NZ\$|R\$|[$£€¥₹]|Rs\.?|kr\.?|zł|"
@@ -52,7 +53,7 @@ def price_of(value: object) -> Price | None:
 
 
 def _printed(text: str) -> Price:
-    found = _PRICE.fullmatch(text)
+    found = _PRICE.fullmatch(text) if len(text) <= _MOST_CHARACTERS else None
     if found is None or (found["before"] and found["after"]):
         raise ValueError(EXPECTED_PRICE)
     symbol = found["before"] or found["after"] or ""

@@ -10,6 +10,8 @@ _ELEMENTS = (
     "source|span|strike|strong|style|sub|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|"
     "var|video|wbr"
 )
+_MOST_MARKUP = 10_000
+_MOST_CODE = 500
 _HIDDEN = re.compile(r"<(script|style|noscript|template)\b[^>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.S)
 _TAG = re.compile(rf"</?(?:{_ELEMENTS})(?:\s+[a-z_:@/-][^<>]*|/[^<>]*)?\s*(?:>|\Z)|<![a-z][^<>]*>", re.I)
 _CODE = re.compile(
@@ -19,13 +21,21 @@ _CODE = re.compile(
 
 
 def without_markup(text: str) -> str:
-    """Return a text without HTML tags and comments, and without what scripts and style sheets say."""
-    return _TAG.sub(" ", _HIDDEN.sub(" ", text)) if "<" in text else text
+    """Return a text without HTML tags and comments, and without what scripts and style sheets say.
+
+    A text with a ``<`` is cut after 10,000 characters: the search takes quadratic time on what was made for that.
+    """
+    return _TAG.sub(" ", _HIDDEN.sub(" ", " ".join(text[:_MOST_MARKUP].split()))) if "<" in text else text
+
+
+def has_markup(text: str) -> bool:
+    """Return whether a text holds HTML tags, in its first 10,000 characters."""
+    return _TAG.search(text, 0, _MOST_MARKUP) is not None
 
 
 def is_code(text: str) -> bool:
-    """Return whether a short text is a piece of JavaScript or CSS, as crawled titles sometimes are."""
-    return _CODE.search(text) is not None
+    """Return whether a text begins as a piece of JavaScript or CSS, as crawled titles sometimes do."""
+    return _CODE.search(text, 0, _MOST_CODE) is not None
 
 
 def well_formed(text: str) -> str:
