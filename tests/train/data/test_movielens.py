@@ -100,7 +100,7 @@ def test_events_that_cannot_be_read_are_left_out_by_line_and_apart_from_items(tm
         "line 7: the line has 2 values",
         "line 8: timestamp is -1",
         "line 9: user_id is ''",
-        "line 10: movies.csv does not describe the film '99'",
+        "ratings.csv: movies.csv does not describe 1 of the films, such as '99' in line 10: their 1 event(s)",
     ):
         assert phrase in said
 
