@@ -69,8 +69,8 @@ def import_movielens(source: Path, out: Path, *, k: int = 5) -> Imported:
         if len(unknown):
             log.events.warn(
                 f"{found.ratings.name}: {found.movies.name} does not describe {unknown['item_id'].n_unique():,} of the "
-                f"films, such as {quoted(unknown['item_id'][0])} in line {unknown[ROW][0]}: their {len(unknown):,} event(s) "
-                "are left out."
+                f"films, such as {quoted(unknown['item_id'][0])} in line {unknown[ROW][0]}: their {len(unknown):,} "
+                "event(s) are left out."
             )
         core = _core(known, k, found.ratings, log)
         return _write(draft, out, core, found.films, log, k=k, n_unknown=len(unknown))
