@@ -108,6 +108,8 @@ class LlamaWriter:
         except (BundleError, OSError) as error:
             self._refusal = f"the language model is not used: {error}"
             raise WriterError(self._refusal) from error
+        if self._closed:
+            raise WriterError(_CLOSED)
         worker = Worker([*self._command, str(model.absolute()), str(self._context)])
         self._keep(worker)
         try:

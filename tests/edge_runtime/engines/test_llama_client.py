@@ -198,6 +198,20 @@ def test_a_writer_that_was_closed_starts_no_worker() -> None:
         assert writer.process_id is None
 
 
+def test_a_writer_that_is_closed_while_its_file_is_checked_starts_no_worker(tmp_path: Path) -> None:
+    def checked() -> Path:
+        writer.close()
+        return tmp_path / "model.gguf"
+
+    mark = f"open({str(tmp_path / 'started')!r}, 'w')"
+    writer = LlamaWriter(checked, context=64, command=(sys.executable, "-c", mark))
+
+    with pytest.raises(WriterError, match="was closed"):
+        writer.write("x", CHOICES, 0)
+
+    assert not (tmp_path / "started").exists()
+
+
 def test_several_threads_may_ask() -> None:
     with a_writer(OBEDIENT) as writer:
         answers: list[str] = []

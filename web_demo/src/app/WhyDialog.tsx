@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { clean } from "../runtime/reasons/quoting";
 import type { Card, Why } from "../worker/protocol";
 import type { Ask } from "./client";
 import { Picture } from "./Picture";
@@ -28,7 +29,7 @@ export function WhyDialog({ card, ask, onClose }: { card: Card | null; ask: Ask;
         <div class="inside">
           <div class="head">
             <Picture row={card.row} title={card.title} kind={card.kind} />
-            <h2 id="why-title">Why “{card.title}”?</h2>
+            <h2 id="why-title">Why “{clean(card.title)}”?</h2>
           </div>
           <p class="reason">
             <Reason pieces={card.reason} />
