@@ -13,12 +13,14 @@ from rich.text import Text
 from edge_runtime.errors import PocketRecError
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.state.history import DISLIKE, Event
+from edge_runtime.terminal.arguments import is_command, is_number, nothing, refused, whole_number
 from edge_runtime.terminal.plain import about
 from edge_runtime.terminal.prompt import Lines
 from edge_runtime.terminal.screen import VERBS, Line, Screen, done_sign, movement
 from edge_runtime.variety import Variety, checked_variety
 
 N_LISTED = 10
+N_EVENTS = 20
 MOST_LISTED = 100
 _DECIMAL = re.compile(r"[0-9]{0,6}\.?[0-9]{1,6}")
 _MARKS: Mapping[str, str] = {
@@ -91,19 +93,19 @@ class Session:
         return True
 
     def _do(self, name: str, rest: str, whole: str) -> None:
-        if name in _MARKS and _is_number(rest):
-            self._mark(rest, _MARKS[name])
-        elif _is_number(whole):
-            self._mark(whole, "click")
-        elif name in self._commands and _is_argument(name, rest):
+        if is_number(whole):
+            self._mark("open", whole)
+        elif name in _MARKS and is_command(rest):
+            self._mark(name, rest)
+        elif name in self._commands and (name == "search" or is_command(rest)):
             self._commands[name](rest)
-        elif name in _MARKS and not rest:
-            raise ValueError(f"{name} which one? `{name} 3` means item 3 of the list on the screen.")
         elif whole:
             self._search(whole)
 
-    def _mark(self, number: str, event: str) -> None:
-        item = self._chosen(number)
+    def _mark(self, name: str, rest: str) -> None:
+        if not rest:
+            raise ValueError(f"{name} which one? `{name} 3` means item 3 of the list on the screen.")
+        item, event = self._chosen(whole_number(name, rest)), _MARKS[name]
         self._recommender.observe(item.item_id, event)
         self._screen.say(f"{VERBS[event]}: {item.title}", "green")
         self._list("")
@@ -111,7 +113,8 @@ class Session:
     def _list(self, rest: str) -> None:
         """Print the recommendations, and how each moved since the last list."""
         recommender = self._recommender
-        items = recommender.recommend(min(int(rest or N_LISTED), MOST_LISTED) or 1, variety=self._variety)
+        n_items = whole_number("list", rest, default=N_LISTED, most=MOST_LISTED)
+        items = recommender.recommend(n_items, variety=self._variety)
         before = self._ranks
         moves = [movement(item.rank, (before or {}).get(item.row), is_first=before is None) for item in items]
         self._ranks = {item.row: item.rank for item in items}
@@ -132,7 +135,7 @@ class Session:
         self._show(f"found for {text!r}", items, marks, "`3` opens, `like 3`, `dislike 3`")
 
     def _why(self, rest: str) -> None:
-        item = self._chosen(rest or "1")
+        item = self._chosen(whole_number("why", rest, default=1))
         with self._screen.thinking():
             reason = self._recommender.explain(item.item_id, style="detailed")
         milliseconds = self._recommender.timings["explain"]
@@ -148,6 +151,8 @@ class Session:
             self._screen.say(f"Variety is {self._variety_in_use()}; 0 is the most precise, 1 the most varied.", "dim")
             self._screen.blank()
             return
+        if rest.lower() != "auto" and not _DECIMAL.fullmatch(rest):
+            raise refused("variety", rest, "one number from 0 (precise) to 1 (varied), or `auto`")
         self._variety = "auto" if rest.lower() == "auto" else checked_variety(float(rest))
         self._list("")
 
@@ -157,14 +162,15 @@ class Session:
         return f"{self._variety:g}"
 
     def _history(self, rest: str) -> None:
-        self._events = self._recommender.history(int(rest or 20))
+        self._events = self._recommender.history(whole_number("history", rest, default=N_EVENTS))
         if not self._events:
             self._screen.say("Nothing yet: search something, and open or like it.", "dim")
             self._screen.blank()
             return
         self._screen.events(self._events, [self._title_of(event) for event in self._events], self._clock())
 
-    def _undo(self, _: str) -> None:
+    def _undo(self, rest: str) -> None:
+        nothing("undo", rest, ": it takes back the newest event, and `remove 2` line 2 of the `history`")
         newest = self._recommender.history(1)
         if not newest:
             raise ValueError("there is nothing to take back.")
@@ -173,9 +179,9 @@ class Session:
     def _remove(self, rest: str) -> None:
         if not self._events:
             raise ValueError("look at your `history` first: `remove 2` means its second line.")
-        number = int(rest or "0")
-        if not 1 <= number <= len(self._events):
-            raise ValueError(f"the history on the screen has the lines 1 to {len(self._events)}.")
+        number = whole_number("remove", rest)
+        if number > len(self._events):
+            raise ValueError(f"the history on the screen has the lines 1 to {len(self._events)}, not {number}.")
         self._take_back(self._events[number - 1])
 
     def _take_back(self, event: Event) -> None:
@@ -186,7 +192,9 @@ class Session:
         self._list("")
 
     def _forget(self, rest: str) -> None:
-        if rest != "yes":
+        if rest.lower() not in ("", "yes"):
+            raise refused("forget", rest, "nothing after it, or `yes`")
+        if not rest:
             n_events = len(self._recommender.history())
             self._screen.say(
                 f"This deletes all {n_events} events for good. Type `forget yes` if you mean it.", "yellow"
@@ -198,10 +206,12 @@ class Session:
         self._screen.say("Forgotten: nothing about you is left in the file.", "green")
         self._list("")
 
-    def _engine(self, _: str) -> None:
+    def _engine(self, rest: str) -> None:
+        nothing("engine", rest)
         self._screen.engine(self._recommender.engine, self._recommender.timings)
 
-    def _help(self, _: str) -> None:
+    def _help(self, rest: str) -> None:
+        nothing("help", rest)
         self._screen.help()
 
     def _show(self, title: str, items: Sequence[Recommendation], marks: Sequence[Text], footer: str) -> None:
@@ -230,27 +240,12 @@ class Session:
             return f"{event.item_id} (not in this bundle)"
         return self._recommender.items.title[self._recommender.row(event.item_id)]
 
-    def _chosen(self, number: str) -> Recommendation:
+    def _chosen(self, number: int) -> Recommendation:
         """Return the item that a number means.
 
         Raises:
             ValueError: the list on the screen has no such line.
         """
-        if not 1 <= int(number) <= len(self._shown):
+        if not 1 <= number <= len(self._shown):
             raise ValueError(f"the list on the screen has the items 1 to {len(self._shown)}, not {number}.")
-        return self._shown[int(number) - 1]
-
-
-def _is_argument(name: str, text: str) -> bool:
-    """Return whether a command can be followed by this; where it cannot, the line is a search."""
-    match name:
-        case "search":
-            return True
-        case "variety":
-            return text.lower() in ("", "auto") or _DECIMAL.fullmatch(text) is not None
-        case _:
-            return text in ("", "yes") or _is_number(text)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 6
+        return self._shown[number - 1]

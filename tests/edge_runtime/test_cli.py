@@ -21,6 +21,7 @@ try:
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
+MAIN = "import sys; from edge_runtime.cli import main; main(sys.argv[1:])"
 DEVICE_ALONE = """
 import sys
 sys.path += [sys.argv.pop(1), sys.argv.pop(1)]
@@ -146,3 +147,74 @@ def test_a_broken_command_shows_its_error_and_leaves_the_others_alone(tmp_path: 
     assert "broken: No module named 'edge_runtime.no_such_module'" in " ".join(listed.stdout.split())
     assert "ModuleNotFoundError: No module named 'edge_runtime.no_such_module'" in ran.stderr
     assert "not installed" not in ran.stderr
+
+
+UNREADABLE = "b\udcff-\udce9"  # bytes of another encoding, as Python shows them
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect", UNREADABLE],
+        ["inspect", UNREADABLE, "--json"],
+        ["recommend", UNREADABLE, "--history", UNREADABLE],
+        ["run", UNREADABLE],
+        [UNREADABLE],
+        ["inspect", "x", f"--{UNREADABLE}"],
+        ["verify", UNREADABLE, "--data", UNREADABLE],
+        ["check", UNREADABLE],
+        ["serve", UNREADABLE],
+    ],
+    ids=lambda arguments: arguments[0].encode("ascii", "replace").decode(),
+)
+def test_bytes_in_an_argument_that_are_no_text_end_in_a_sentence(arguments: list[str]) -> None:
+    done = run(MAIN, *arguments, PYTHONIOENCODING="ascii")
+
+    assert done.returncode in (1, 2)
+    assert "rror" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
+def test_a_bundle_whose_path_and_history_are_no_text_is_used(bundle: Path, tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / UNREADABLE
+    shutil.copytree(bundle, folder)
+
+    inspected = run(MAIN, "inspect", folder, "--json", PYTHONIOENCODING=encoding)
+    recommended = run(
+        MAIN, "recommend", folder, "--history", f"item-3,{UNREADABLE}", "--json", PYTHONIOENCODING=encoding
+    )
+
+    assert inspected.returncode == recommended.returncode == 0, inspected.stderr + recommended.stderr
+    assert json.loads(inspected.stdout)["intact"]
+    assert json.loads(recommended.stdout)["unknown"] == ["b?-?"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
+def test_lines_that_are_no_text_are_answered(bundle: Path, tmp_path: Path, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", "run", bundle, "--state", tmp_path / "s"],
+        input="rose\nlike 1\n\udcff\udcfe\n日本\nhistory\n".encode(errors="surrogateescape"),
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    assert b"Bye. 1 event kept" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux to become an unknown user")
+def test_a_user_without_a_home_is_told_to_name_a_file(bundle: Path, tmp_path: Path) -> None:
+    unknown = ["unshare", "-U", "--map-user=12345", "env", "-u", "HOME", "-u", "XDG_STATE_HOME"]
+    if subprocess.run([*unknown, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this system lets nobody become an unknown user; test_history has the same without")
+
+    done = subprocess.run(
+        [*unknown, sys.executable, "-m", "edge_runtime", "run", bundle], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "Name a file with --state" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

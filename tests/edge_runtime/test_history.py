@@ -427,3 +427,17 @@ def test_a_file_of_the_first_release_gains_the_index_of_items(tmp_path: Path) ->
         plan = history._connection.execute("EXPLAIN QUERY PLAN SELECT 1 FROM events WHERE item_id = 'a'").fetchall()
 
     assert "events_by_item" in str(plan)
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
+def test_a_user_without_a_home_is_told_to_name_a_file(platform: str) -> None:
+    with pytest.raises(StateError, match=r"HOME is not set.*Name a file with --state"):
+        default_state("beauty", {}, platform=platform, home=no_home)
+
+
+def test_a_user_without_a_home_may_have_a_place_all_the_same() -> None:
+    assert default_state("a", {"XDG_STATE_HOME": "/s"}, platform="linux", home=no_home) == Path("/s/pocketrec/a.sqlite")

@@ -178,8 +178,28 @@ def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> Non
     ("line", "answer"),
     [
         ("99", "the items 1 to 10, not 99"),
-        ("0", "the items 1 to 10, not 0"),
+        ("0", "`open` takes one whole number from 1 to 999,999; found '0'"),
         ("like", "which one"),
+        ("like 3 5", "`like` takes one whole number from 1 to 999,999; found '3 5'"),
+        ("buy yes", "`buy` takes one whole number"),
+        ("like -1", "`like` takes one whole number"),
+        ("undo 5", "`undo` takes nothing after it: it takes back the newest event, and `remove 2` line 2"),
+        ("undo 5", "To search for these words type `search undo 5`"),
+        ("list yes", "`list` takes one whole number from 1 to 100; found 'yes'"),
+        ("list 0", "`list` takes one whole number from 1 to 100; found '0'"),
+        ("list 101", "found '101'"),
+        ("list 20 30", "found '20 30'"),
+        ("list 2.5", "found '2.5'"),
+        ("why yes", "`why` takes one whole number"),
+        ("history auto", "`history` takes one whole number"),
+        ("history 0", "`history` takes one whole number"),
+        ("forget 5", "`forget` takes nothing after it, or `yes`; found '5'"),
+        ("forget yes 1", "`forget` takes nothing after it, or `yes`"),
+        ("engine 1", "`engine` takes nothing after it; found '1'"),
+        ("help yes", "`help` takes nothing after it; found 'yes'"),
+        ("variety yes", "`variety` takes one number from 0 (precise) to 1 (varied), or `auto`; found 'yes'"),
+        ("variety -1", "`variety` takes one number"),
+        ("variety 0.5 0.6", "found '0.5 0.6'"),
         ("remove 1", "look at your `history` first"),
         ("undo", "nothing to take back"),
         ("history", "Nothing yet"),
@@ -189,6 +209,13 @@ def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> Non
 )
 def test_a_line_that_cannot_be_done_is_answered(visit: Visit, line: str, answer: str) -> None:
     assert answer in visit.type(line)
+
+
+def test_a_line_that_cannot_be_meant_changes_nothing(visit: Visit) -> None:
+    said = visit.type("like 1", "history", "undo 5", "remove 1 2", "remove yes", "remove", "forget 1", "like 1 2")
+
+    assert said.count("; found ") == 6
+    assert len(visit.recommender.history()) == 1
 
 
 @pytest.mark.parametrize("line", ["", "   ", "²", "9" * 40, "like " + "9" * 40, "[bold]", "\x1b[2J", "'; DROP TABLE--"])

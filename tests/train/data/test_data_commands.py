@@ -1,6 +1,9 @@
 """The commands ``check``, ``import`` and ``world`` as a person or a script meets them."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,56 @@ def test_import_prints_one_json_object_with_what_was_left_out(
 def test_misuse_exits_with_two(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == 2
     assert capsys.readouterr().err
+
+
+HOSTILE = (
+    b'{"item_id": "a", "title": "[/x] Tent :heart:", "[/x]": "y", "\\u001b[2J": "z", "[bold]": "w"}\n'
+    b'{"item_id": "b", "title": "\\u001b]0;window\\u0007 Mat"}\n{"item_id": "c", "title": "Mug"}\n'
+)
+
+
+@pytest.mark.parametrize("name", ["shop", "[bold] shop [", ":heart: [b]"])
+def test_columns_titles_and_folders_are_text_and_no_markup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = write(tmp_path / "[" / name, {"interactions.csv": EVENTS, "items.jsonl": HOSTILE})
+
+    assert run("check", str(folder)) == 0
+
+    said = capsys.readouterr().out
+    assert name in said
+    assert "with [/x]" in said
+    assert "with [bold]" in said
+    assert "\x1b" not in said
+
+
+def test_what_is_wrong_with_a_row_is_shown_as_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = events("u,a,1700000000", "u,[/x],1700000001", "v,\x1b[2J,1700000002", "v,[bold]:heart:,soon")
+
+    assert run("check", str(write(tmp_path / "[/x]", {"interactions.csv": rows, "items.jsonl": ITEMS}))) == 1
+
+    said = capsys.readouterr().err
+    assert "[/x]: 3 kinds of problem" in said
+    assert "'[/x]'" in said
+    assert "\x1b" not in said
+
+
+CYRILLIC = '{"item_id": "a", "title": "Чай", "вкус": "мёд"}\n{"item_id": "b", "title": "日本"}\n'.encode()
+
+
+@pytest.mark.parametrize(("encoding", "more"), [("cp1252", ()), ("ascii", ()), ("utf-8", ()), ("cp1252", ("--json",))])
+def test_what_a_terminal_cannot_encode_is_replaced(tmp_path: Path, encoding: str, more: tuple[str, ...]) -> None:
+    rows = events("u,a,1700000000", "u,b,1700000001")
+    folder = write(tmp_path / "магазин", {"interactions.csv": rows, "items.jsonl": CYRILLIC})
+
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", "check", folder, *more],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    replaced = encoding != "utf-8" and not more
+    assert ("with ????" in done.stdout.decode(encoding)) if replaced else ("вкус" in done.stdout.decode())
