@@ -1,5 +1,9 @@
 """The device: opens a bundle, keeps the history, ranks and explains, offline.
 
+Everything that an app needs is imported from here: :class:`Recommender`, and the errors that it may want to handle.
+
+    from edge_runtime import BundleError, Recommender, StateError
+
 Never imports torch, nor anything of ``train``, ``export`` or ``server``. Importing it switches off the telemetry of
 the libraries that it may load later.
 """
@@ -10,18 +14,52 @@ TYPE_CHECKING = False  # as `typing` has it, without importing that: Ctrl-C is n
 if TYPE_CHECKING:
     from typing import Any
 
+    from edge_runtime.errors import (
+        BundleError,
+        BundleIntegrityError,
+        BundleVersionError,
+        BusyError,
+        EngineError,
+        PocketRecError,
+        ServerUnreachableError,
+        StateError,
+        SyncError,
+        UnknownItemError,
+        UnprotectedError,
+        UpdateRefusedError,
+    )
     from edge_runtime.recommender import Recommendation, Recommender
 
-__all__ = ["Recommendation", "Recommender", "__version__"]
+__all__ = [
+    "BundleError",
+    "BundleIntegrityError",
+    "BundleVersionError",
+    "BusyError",
+    "EngineError",
+    "PocketRecError",
+    "Recommendation",
+    "Recommender",
+    "ServerUnreachableError",
+    "StateError",
+    "SyncError",
+    "UnknownItemError",
+    "UnprotectedError",
+    "UpdateRefusedError",
+    "__version__",
+]
 __version__ = "0.1.0"
 
 switch_off()
 
 
 def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may be anything
-    """Import the recommender on first use, so that reading a bundle stays light."""
+    """Import a public name on first use, so that reading a bundle stays light."""
     if name in ("Recommender", "Recommendation"):
         from edge_runtime import recommender
 
         return getattr(recommender, name)
+    if name in __all__:
+        from edge_runtime import errors
+
+        return getattr(errors, name)
     raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")

@@ -10,6 +10,7 @@ from edge_runtime.bundle.items import Items, read_items
 from edge_runtime.engines.ladder import Ladder
 from edge_runtime.engines.popularity import Popularity
 from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
+from edge_runtime.paths import AnyPath
 
 _CHECKED_AS_READ = ("codes", "prompts", "adapter", "items", "popularity", "golden")
 
@@ -30,7 +31,7 @@ class Contents:
         return Ladder(self.folder, self.codes, self.small, self.golden, first=first)
 
 
-def current_folder(path: Path) -> Path:
+def current_folder(path: AnyPath) -> Path:
     """Return the bundle folder that ``path`` means: itself, or the slot that is live in a folder filled by sync."""
     from edge_runtime.sync.slots import current_bundle  # here, because it reads bundles itself
 

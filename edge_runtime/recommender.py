@@ -28,6 +28,7 @@ from edge_runtime.errors import UnknownItemError
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.past import GivenPast, Past, RecordedPast
+from edge_runtime.paths import AnyPath
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.search.finder import Finder
 from edge_runtime.state.history import Event, History
@@ -104,7 +105,12 @@ class Recommender:
 
     @classmethod
     def open(
-        cls, bundle: Path, state: Path | None = None, *, engine: Engine | None = None, language_model: bool = True
+        cls,
+        bundle: AnyPath,
+        state: AnyPath | None = None,
+        *,
+        engine: Engine | None = None,
+        language_model: bool = True,
     ) -> Self:
         """Open a bundle; every file is checked against its digest before any is used.
 

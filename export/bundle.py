@@ -14,6 +14,7 @@ from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
 from edge_runtime.bundle.manifest import MANIFEST_NAME, Encoder, EngineVariant, LanguageModel
 from edge_runtime.errors import BundleError, RunError
+from edge_runtime.paths import AnyPath
 from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.golden import golden_answers, golden_sequences
@@ -83,18 +84,18 @@ class Exporter:
         self,
         student: Student,
         dataset: Dataset,
-        out: Path,
+        out: AnyPath,
         *,
-        writer: Path | None = None,
+        writer: AnyPath | None = None,
         progress: Progress = lambda _: None,
     ) -> None:
         _check_same_data(student, dataset)
         self._student = student
         self._dataset = dataset
-        self._out = out
-        self._writer = writer
+        self._out = Path(out)
+        self._writer = None if writer is None else Path(writer)
         self._progress = progress
-        self._parts = Parts(out / WORK_FOLDER)
+        self._parts = Parts(self._out / WORK_FOLDER)
         self._encoders = Encoders(student, self._parts)
         self._popularity = published_popularity(dataset)
         self._shared: Contents | None = None

@@ -1,5 +1,6 @@
 """A target: which engines, pictures and language model its bundle holds, and how large each may be."""
 
+import os
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +11,7 @@ from msgspec import Meta, Struct
 
 from edge_runtime.bundle.manifest import Name, Share
 from edge_runtime.errors import TargetError
+from edge_runtime.paths import AnyPath
 
 # The file of every engine variant that can be exported.
 ENCODER_FILES = {
@@ -83,12 +85,13 @@ def known_targets() -> list[str]:
     return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(_SUFFIX))
 
 
-def read_target(name_or_path: str) -> Target:
+def read_target(name_or_path: AnyPath) -> Target:
     """Return a target by its name, or from a TOML file of the caller's own.
 
     Raises:
         TargetError: there is no such target, or its file cannot be used.
     """
+    name_or_path = os.fspath(name_or_path)
     if name_or_path.endswith(_SUFFIX):
         path = Path(name_or_path)
         if not path.is_file():

@@ -1,7 +1,6 @@
 """Proves a bundle through the device's own runtime: digests, self-tests, accuracy, agreement, reasons, budgets."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
@@ -9,6 +8,7 @@ from msgspec import Struct, field
 from edge_runtime.bundle import open_folder
 from edge_runtime.contents import Contents, current_folder, open_contents
 from edge_runtime.errors import DataError, PocketRecError
+from edge_runtime.paths import AnyPath
 from export.against import Comparison, compare
 from export.budget import budget_complaints, budget_lines, bytes_by_role
 from export.measure import OpenEngine, People, Ranking, agreement, latencies, open_engine, rank_people
@@ -61,7 +61,7 @@ class Verification(Struct, kw_only=True):
 
 
 def verify_bundle(
-    path: Path, dataset: Dataset, *, n_users: int | None = None, run: Path | None = None, seed: int = 0
+    path: AnyPath, dataset: Dataset, *, n_users: int | None = None, run: AnyPath | None = None, seed: int = 0
 ) -> Verification:
     """Return what a bundle does on its data.
 
@@ -100,7 +100,7 @@ def verify_bundle(
         n_users=len(people),
         n_test_users=people.n_all,
         engines=engines,
-        compared=_compare(good[0], contents, run, people, dataset) if good else [],
+        compared=_compare(good[0], contents, None if run is None else Path(run), people, dataset) if good else [],
         reasons=reasons,
         bytes=bytes_by_role(manifest),
         ranking_bytes=manifest.ranking_bytes,

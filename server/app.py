@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
+from edge_runtime.paths import AnyPath
 from server.answers import http_problem, unforeseen_problem
 from server.releases.routes import ReleaseController, healthz
 from server.releases.service import ReleaseStore
@@ -19,7 +20,7 @@ from server.web.service import WebFiles
 log = logging.getLogger(__name__)
 
 
-def create_app(root: Path, web: Path | None, *, watch_s: float = 1.0) -> Litestar:
+def create_app(root: AnyPath, web: AnyPath | None, *, watch_s: float = 1.0) -> Litestar:
     """Return the application; it reads its folders when it starts, and again every ``watch_s`` seconds.
 
     Args:
@@ -30,7 +31,7 @@ def create_app(root: Path, web: Path | None, *, watch_s: float = 1.0) -> Litesta
     Raises:
         OSError: at start-up, when ``root`` cannot be read.
     """
-    return application(ReleaseStore(root), WebFiles(web), watch_s=watch_s)
+    return application(ReleaseStore(Path(root)), WebFiles(None if web is None else Path(web)), watch_s=watch_s)
 
 
 def application(releases: ReleaseStore, web: WebFiles, *, watch_s: float) -> Litestar:

@@ -17,6 +17,7 @@ from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.errors import BundleError, RunError
+from edge_runtime.paths import AnyPath
 from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
 from train.finite import name_not_finite
@@ -99,12 +100,13 @@ class Student:
         return self.codes.decode(np.arange(self.sizes.n_items))
 
 
-def load_student(path: Path) -> Student:
+def load_student(path: AnyPath) -> Student:
     """Read a folder written by ``pocketrec distill``.
 
     Raises:
         RunError: the folder holds no finished student, or its files do not fit together.
     """
+    path = Path(path)
     about_path = path / STUDENT_FILE
     if not about_path.is_file():
         raise RunError(

@@ -27,6 +27,7 @@ from edge_runtime.bundle.manifest import (
     parse_manifest,
 )
 from edge_runtime.errors import BundleError, BundleIntegrityError
+from edge_runtime.paths import AnyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,14 @@ class BundleFolder:
             self.checked_path(entry)
 
 
-def open_folder(path: Path) -> BundleFolder:
+def open_folder(path: AnyPath) -> BundleFolder:
     """Read and check the manifest of the bundle in ``path``; no other file is touched yet.
 
     Raises:
         BundleError: there is no bundle, or its manifest breaks the rules.
     """
-    return BundleFolder(path, parse_manifest(read_manifest(path)))
+    folder = Path(path)
+    return BundleFolder(folder, parse_manifest(read_manifest(folder)))
 
 
 def read_manifest(path: Path) -> bytes:
@@ -122,7 +124,7 @@ def describe(name: str, role: str, data: bytes) -> File:
     )
 
 
-def write_folder(path: Path, manifest: Manifest, contents: Mapping[str, tuple[str, bytes]]) -> Manifest:
+def write_folder(path: AnyPath, manifest: Manifest, contents: Mapping[str, tuple[str, bytes]]) -> Manifest:
     """Write a bundle folder; an older one at ``path`` is replaced only when the new one is complete on disk.
 
     Args:
@@ -133,6 +135,7 @@ def write_folder(path: Path, manifest: Manifest, contents: Mapping[str, tuple[st
     Returns:
         The manifest as written.
     """
+    path = Path(path)
     files = tuple(describe(name, role, data) for name, (role, data) in contents.items())
     complete = parse_manifest(dump_manifest(msgspec.structs.replace(manifest, files=files)))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from edge_runtime.bundle.folder import write_durably
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.errors import SyncError
 from edge_runtime.lock import locked
+from edge_runtime.paths import AnyPath
 from edge_runtime.sync.fetch import Offered, Source
 from edge_runtime.sync.file import OnBytes
 from edge_runtime.sync.slots import Pointer, Slots, place, slot_name
@@ -60,7 +61,7 @@ class SyncReport:
 
 
 def apply(
-    into: Path,
+    into: AnyPath,
     *,
     source: Source,
     target: str,
@@ -89,6 +90,7 @@ def apply(
         EngineError: no engine passes the self-test on the new release.
         OSError: the disk cannot be written.
     """
+    into = Path(into)
     into.mkdir(parents=True, exist_ok=True)
     with locked(into / "lock", "sync"):
         slots = Slots(into)

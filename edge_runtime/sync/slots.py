@@ -25,6 +25,7 @@ from edge_runtime.bundle.folder import open_file, read_manifest, sync_folder, wr
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import BundleError, SyncError
+from edge_runtime.paths import AnyPath
 
 CURRENT: Final = "current.json"
 UNFINISHED: Final = ".new"
@@ -54,12 +55,13 @@ class Pointer(Struct, frozen=True, kw_only=True):
     etag: str | None = None
 
 
-def current_bundle(path: Path) -> Path:
+def current_bundle(path: AnyPath) -> Path:
     """Return the bundle folder that ``path`` stands for: itself, or the slot in use of a folder made by sync.
 
     Raises:
         BundleError: it is neither.
     """
+    path = Path(path)
     if (path / MANIFEST_NAME).exists():
         return path
     slot = path / "slots" / read_pointer(path).slot

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.errors import DataError
+from edge_runtime.paths import AnyPath
 from train.data.catalogue import read_catalogue
 from train.data.clock import FIRST_CLOCK_S, has_clock, warn_of_future
 from train.data.dataset import Catalogue, Dataset, Report
@@ -24,7 +25,7 @@ ITEMS, INTERACTIONS = "items", "interactions"
 
 
 def read_folder(
-    path: Path, *, skip_bad_rows: bool = False, now_s: float | None = None, findings: Findings | None = None
+    path: AnyPath, *, skip_bad_rows: bool = False, now_s: float | None = None, findings: Findings | None = None
 ) -> Dataset:
     """Read and check the folder ``path``.
 
@@ -37,6 +38,7 @@ def read_folder(
     Raises:
         DataError: what is wrong, file by file and row by row, and what to do.
     """
+    path = Path(path)
     findings = Findings() if findings is None else findings
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing"

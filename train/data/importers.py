@@ -12,6 +12,7 @@ import msgspec
 import polars as pl
 
 from edge_runtime.errors import DataError
+from edge_runtime.paths import AnyPath
 from train.data.amazon import read_metadata, read_reviews
 from train.data.amazon_files import find_files
 from train.data.clock import check_clock
@@ -53,7 +54,7 @@ class _Log:
     values: Findings = field(default_factory=Findings)
 
 
-def import_movielens(source: Path, out: Path, *, k: int = 5) -> Imported:
+def import_movielens(source: AnyPath, out: AnyPath, *, k: int = 5) -> Imported:
     """Import MovieLens: a folder or zip with ``ratings.dat`` and ``movies.dat``, or ``ratings.csv`` and ``movies.csv``.
 
     Every rating is an event, whatever its stars, as in the literature on sequences.
@@ -61,6 +62,7 @@ def import_movielens(source: Path, out: Path, *, k: int = 5) -> Imported:
     Raises:
         DataError: the source has another layout, is damaged, or too small for ``k``; or ``out`` holds something.
     """
+    source, out = Path(source), Path(out)
     with new_folder(out) as draft:
         log = _Log(source)
         found = read_movielens(source, log.events, log.items, log.values)
@@ -76,12 +78,13 @@ def import_movielens(source: Path, out: Path, *, k: int = 5) -> Imported:
         return _write(draft, out, core, found.films, log, k=k, n_unknown=len(unknown))
 
 
-def import_amazon(source: Path, out: Path, *, k: int = 5) -> Imported:
+def import_amazon(source: AnyPath, out: AnyPath, *, k: int = 5) -> Imported:
     """Import Amazon reviews of 2014, 2018 or 2023: a folder with one file of reviews and one ``meta*`` file.
 
     Raises:
         DataError: as :func:`import_movielens`.
     """
+    source, out = Path(source), Path(out)
     with new_folder(out) as draft:
         log = _Log(source)
         reviews, metadata = find_files(source)

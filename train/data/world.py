@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from edge_runtime.paths import AnyPath
 from train.data.json_lines import Record
 from train.data.new_folder import new_folder
 from train.data.world_items import PARTNER_CHANCES, ShopItem, make_items
@@ -68,12 +69,13 @@ def make_world(seed: int) -> World:
     return World(items, shelf, people, times_s, names)
 
 
-def write_world(out: Path, *, seed: int = 0) -> None:
+def write_world(out: AnyPath, *, seed: int = 0) -> None:
     """Make a world and write it as a data folder with a folder ``truth``.
 
     Raises:
         DataError: ``out`` holds something already.
     """
+    out = Path(out)
     with new_folder(out) as draft:
         world = make_world(seed)
         _write_items(draft, world.items)

@@ -6,6 +6,7 @@ A suite (:func:`train.evaluation.suite_run.run_suite`) trains; everything here o
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_runtime.paths import AnyPath
 from train.data.dataset import Dataset
 from train.distill import check_same_data
 from train.evaluation.checks import Verdict, sceptic_checks
@@ -37,13 +38,13 @@ class LoadedRun:
     derived: Derived
 
 
-def load_run(path: Path, dataset: Dataset) -> LoadedRun:
+def load_run(path: AnyPath, dataset: Dataset) -> LoadedRun:
     """Load the model of a run's folder: of ``train``, ``distill`` or a suite's cell, whichever it holds.
 
     Raises:
         RunError: there is none, or it was trained on other data.
     """
-    run = RunFolder(path)
+    run = RunFolder(Path(path))
     check_same_data(run, dataset)
     about = run.about()
     arranged, derived = arrange(dataset, Plan(**about.get("split", {})))
@@ -52,7 +53,7 @@ def load_run(path: Path, dataset: Dataset) -> LoadedRun:
     return LoadedRun(load_model(run, arranged, derived.split), arranged, derived)
 
 
-def scenario_figures(path: Path, dataset: Dataset) -> Figures:
+def scenario_figures(path: AnyPath, dataset: Dataset) -> Figures:
     """Return every figure of a run: section to name to value, those of its plug-ins by their names.
 
     Raises:
@@ -65,7 +66,7 @@ def scenario_figures(path: Path, dataset: Dataset) -> Figures:
     return found
 
 
-def sceptic_verdicts(path: Path, dataset: Dataset) -> list[Verdict]:
+def sceptic_verdicts(path: AnyPath, dataset: Dataset) -> list[Verdict]:
     """Return the verdict of every check of a run.
 
     Raises:
@@ -86,7 +87,7 @@ def floors(dataset: Dataset, plan: Plan) -> dict[str, Figures]:
     return floor_figures(derived, ground.vectors, ground.interests)
 
 
-def diversity_front(path: Path, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:
+def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:
     """Return what lists are like at each position of the knob of a re-ranker.
 
     Raises:
