@@ -1,6 +1,7 @@
 """Proves a bundle through the device's own runtime: digests, self-tests, accuracy, agreement, reasons, budgets."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
