@@ -18,8 +18,10 @@ def locked(path: Path, doing: str) -> Iterator[None]:
         doing: what is done under the lock, for whoever is kept out.
 
     Raises:
-        BusyError: another process, or another thread of this one, holds it.
+        BusyError: another process, or another thread of this one, holds it; or it cannot be a lock.
     """
+    if path.exists() and not path.is_file():
+        raise BusyError(f"{path}: found a folder, a pipe or a device, expected a plain lock file. Remove it.")
     with path.open("a+") as stream:
         try:
             _take(stream.fileno())

@@ -9,7 +9,7 @@ import msgspec
 
 from edge_runtime.bundle import Manifest, dump_manifest, open_folder, parse_manifest, write_folder
 from edge_runtime.bundle.arrays import dump_arrays
-from edge_runtime.bundle.folder import describe, recover_folder
+from edge_runtime.bundle.folder import describe, read_file, recover_folder
 from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
 from edge_runtime.bundle.manifest import MANIFEST_NAME, Encoder, EngineVariant, LanguageModel
@@ -125,7 +125,7 @@ class Exporter:
         """Return the files that are the same in every bundle."""
         student = self._student
         contents: Contents = {
-            f"{role}.safetensors": (role, (student.path / f"{role}.safetensors").read_bytes())
+            f"{role}.safetensors": (role, read_file(student.path / f"{role}.safetensors"))
             for role in ("codes", "prompts", "adapter")
         }
         contents["items.json.z"] = ("items", dump_items(published_items(self._dataset.catalogue)))

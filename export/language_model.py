@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge_runtime.bundle.folder import open_file
 from edge_runtime.bundle.manifest import LanguageModel
 from export.parts import Parts, digest_of
 from train.data.dataset import Dataset
@@ -69,7 +70,7 @@ def folder_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted({path for pattern in _SHAPES_THE_MODEL for path in folder.glob(pattern)}):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             while piece := stream.read(_PIECE):
                 digest.update(piece)
     return digest.hexdigest()

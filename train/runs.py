@@ -17,6 +17,7 @@ import safetensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from edge_runtime.bundle.folder import read_file
 from edge_runtime.errors import RunError
 from train.device import require_one_process
 from train.finite import name_not_finite
@@ -134,7 +135,7 @@ class RunFolder:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            found: dict[str, Any] = json.loads(read_file(path))
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.path}: found no {name}, expected a run's folder. "

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.codes import ProductCodes, read_codes
+from edge_runtime.bundle.folder import read_file
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.errors import BundleError, RunError
 from edge_runtime.paths import AnyPath
@@ -114,14 +115,14 @@ def load_student(path: AnyPath) -> Student:
             f"Make one with `pocketrec distill --out {path}`."
         )
     try:
-        about = json.loads(about_path.read_text("utf-8"))
+        about = json.loads(read_file(about_path))
         sizes = _sizes(about["catalogue"])
         encoder = DeviceEncoder(encoder_config(about["encoder"]))
         encoder.load_state_dict(load_file(path / "encoder.safetensors"))
         if (name := name_not_finite(encoder.named_parameters())) is not None:
             raise ValueError(f"the weights '{name}' are not all finite")
         arrays = {
-            name: load_arrays((path / f"{name}.safetensors").read_bytes(), f"{name}.safetensors")
+            name: load_arrays(read_file(path / f"{name}.safetensors"), f"{name}.safetensors")
             for name in ("codes", "prompts", "adapter")
         }
         codes = read_codes(arrays["codes"], sizes)

@@ -112,6 +112,12 @@ def open_file(path: Path) -> BufferedReader:
     return path.open("rb")
 
 
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file that :func:`open_file` opens."""
+    with open_file(path) as stream:
+        return stream.read()
+
+
 def describe(name: str, role: str, data: bytes) -> File:
     """Return the manifest entry of a file."""
     chunks = range(0, len(data), CHUNK_BYTES) if len(data) > CHUNK_BYTES else ()

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
+from edge_runtime.bundle.folder import open_file
 from edge_runtime.errors import DataError
 from train.data.findings import Findings, Source
 from train.data.json_lines import Record
@@ -95,7 +96,7 @@ def _lenient(line: bytes) -> object:
 
 
 def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         packed = stream.read(len(_GZIP_MARK)) == _GZIP_MARK
     return cast(BinaryIO, gzip.open(path)) if packed or path.name.endswith(".gz") else path.open("rb")
 

@@ -74,7 +74,7 @@ def find_table(folder: Path, stem: str, findings: Findings) -> Path | None:
         findings.refuse(stem, f"{names} both stand here, and it is unclear which one counts. Keep one.")
         return None
     if not there[0].is_file():
-        findings.refuse(there[0].name, "this is a folder, a device or a broken link; expected a file.")
+        findings.refuse(there[0].name, "this is a folder, a pipe, a device or a broken link; expected a file.")
         return None
     return there[0]
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from edge_runtime.bundle.folder import read_file
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.device import device_name
@@ -170,7 +171,7 @@ def read_result(folder: Path) -> CellResult | None:
     if path.stat().st_size > _MOST_RESULT_BYTES:
         raise RunError(f"{path}: {path.stat().st_size:,} bytes; expected a cell's result. Delete it, and run it again.")
     try:
-        return msgspec.json.decode(path.read_bytes(), type=CellResult)
+        return msgspec.json.decode(read_file(path), type=CellResult)
     except msgspec.DecodeError as error:
         raise RunError(f"{path}: cannot be read ({error}). Delete it, and the cell is measured again.") from error
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from edge_runtime.bundle.folder import open_file
 from train.items.blocks import Things
 
 # What a model's folder is made of; other files change nothing.
@@ -27,7 +28,7 @@ def file_digests(paths: Iterable[Path]) -> Iterator[bytes]:
 
 def file_digest(path: Path) -> bytes:
     """Return the digest of a file's bytes, read in pieces."""
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
