@@ -8,6 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.dislikes import N_DISLIKES, N_EVENTS, newest_dislikes
 from edge_runtime.ranking import Floats, Rows, best_rows
 from edge_runtime.state.history import DISLIKE, Event, History
 
@@ -18,6 +19,11 @@ class Past(Protocol):
     @property
     def sequence(self) -> Rows:
         """The newest interactions, oldest first, at most as many as the encoder looks at."""
+        ...
+
+    @property
+    def disliked(self) -> Rows:
+        """The newest disliked items, the newest first."""
         ...
 
     def best_unseen(self, scores: Floats, k: int) -> Rows:
@@ -42,6 +48,11 @@ class GivenPast:
         """Return the past that is given as item ids, oldest first, all of them interactions."""
         rows = np.array([row_of[one] for one in item_ids if one in row_of], dtype=np.int64)
         return cls(rows[-max_length:], rows)
+
+    @property
+    def disliked(self) -> Rows:
+        """No item: what is given is wanted."""
+        return np.empty(0, dtype=np.int64)
 
     def best_unseen(self, scores: Floats, k: int) -> Rows:
         """Return the rows of the ``k`` best items that the history lacks, best first."""
@@ -70,6 +81,7 @@ class RecordedPast:
         self._epoch: tuple[int, int] | None = None
         self._last_id = 0
         self._rows: Rows = np.empty(0, dtype=np.int64)
+        self._disliked: Rows | None = None
         self._is_checked: NDArray[np.bool_] = np.zeros(len(item_ids), dtype=bool)
         self._is_seen: NDArray[np.bool_] = np.zeros(len(item_ids), dtype=bool)
 
@@ -77,13 +89,19 @@ class RecordedPast:
     def sequence(self) -> Rows:
         """The newest interactions, oldest first; what was recorded since the last look is read."""
         with self._lock:
-            epoch = self._history.epoch()
-            if epoch == self._epoch:
-                self._follow(self._history.after(self._last_id))
-            else:
-                self._begin()
-                self._epoch = epoch
+            self._look()
             return self._rows
+
+    @property
+    def disliked(self) -> Rows:
+        """The newest disliked items, the newest first; read anew when anything was recorded or removed."""
+        with self._lock:
+            self._look()
+            if self._disliked is None:
+                item_ids = newest_dislikes(self._history.newest(N_EVENTS))
+                rows = [self._row_of[item_id] for item_id in item_ids if item_id in self._row_of]
+                self._disliked = np.array(rows[:N_DISLIKES], dtype=np.int64)
+            return self._disliked
 
     def best_unseen(self, scores: Floats, k: int) -> Rows:
         """Return the rows of the ``k`` best items that were neither met nor disliked, best first.
@@ -101,12 +119,21 @@ class RecordedPast:
                 self._look_up(ahead[~self._is_checked[ahead]])
                 n_ahead *= 2  # where most of the best were met, a few long looks are quicker than many short ones
 
+    def _look(self) -> None:
+        epoch = self._history.epoch()
+        if epoch == self._epoch:
+            self._follow(self._history.after(self._last_id))
+        else:
+            self._begin()
+            self._epoch = epoch
+
     def _begin(self) -> None:
         """Read the newest interactions, and keep nothing of what was known of items."""
         newest = self._history.newest(1)
         self._last_id = newest[0].id if newest else 0
         item_ids = self._history.newest_interactions(self._max_length, self._row_of, self._last_id)
         self._rows = np.array([self._row_of[item_id] for item_id in item_ids], dtype=np.int64)
+        self._disliked = None
         self._is_checked[:] = False
         self._is_seen[:] = False
 
@@ -119,6 +146,7 @@ class RecordedPast:
         rows = [row for row, _ in known]
         self._rows = np.concatenate([self._rows, interactions])[-self._max_length :]
         self._is_checked[rows] = self._is_seen[rows] = True
+        self._disliked = None
         self._last_id = events[-1].id
 
     def _look_up(self, rows: Rows) -> None:

@@ -23,8 +23,18 @@ def score_all(codes: ProductCodes, state: Floats) -> Floats:
     """Return the score of every item, ``[n_items]`` in row order; ``state`` is ``[d]``."""
     scores = np.empty(len(codes.tier_of), dtype=np.float32)
     for tier in codes.tiers:
-        _score_tier(tier, state, scores)
+        m, _, width = tier.codebook.shape
+        _add_up(tier, (state.reshape(m, 1, width) @ tier.codebook.transpose(0, 2, 1)).reshape(-1), scores)
     return scores
+
+
+def item_lengths(codes: ProductCodes) -> Floats:
+    """Return the length of every item's decoded vector, ``[n_items]``."""
+    squares = np.empty(len(codes.tier_of), dtype=np.float32)
+    for tier in codes.tiers:
+        _add_up(tier, np.square(tier.codebook).sum(axis=2).reshape(-1), squares)
+    lengths: Floats = np.sqrt(squares)
+    return lengths
 
 
 def best_rows(scores: Floats, k: int, excluded: NDArray[np.integer[Any]] | None = None) -> Rows:
@@ -48,16 +58,15 @@ def best_rows(scores: Floats, k: int, excluded: NDArray[np.integer[Any]] | None 
     return candidates[order]
 
 
-def _score_tier(tier: TierCodes, state: Floats, scores: Floats) -> None:
-    """Write the scores of one tier's items into ``scores``."""
-    m, n_codewords, width = tier.codebook.shape
-    table = (state.reshape(m, 1, width) @ tier.codebook.transpose(0, 2, 1)).reshape(-1)
+def _add_up(tier: TierCodes, table: Floats, sums: Floats) -> None:
+    """Write the sums of one tier's items into ``sums``: of each code's number in ``table``, ``[m * n_codewords]``."""
+    m, n_codewords, _ = tier.codebook.shape
     narrow = np.dtype(np.uint16 if m * n_codewords <= 1 << 16 else np.uint32)
     offset: NDArray[Any] = np.arange(0, m * n_codewords, n_codewords, dtype=narrow)[:, None]
     codes = tier.codes.T
     for start in range(0, len(tier.rows), BLOCK):
         block = slice(start, start + BLOCK)
-        scores[tier.rows[block]] = np.add.reduce(table.take(codes[:, block] + offset), axis=0)
+        sums[tier.rows[block]] = np.add.reduce(table.take(codes[:, block] + offset), axis=0)
 
 
 def _reached_by(scores: Floats, k: int) -> float:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.contents import Contents, current_folder, open_contents
+from edge_runtime.dislikes import Resemblance
 from edge_runtime.engines.ladder import Ladder, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
@@ -88,6 +89,7 @@ class Recommender:
         self.manifest: Manifest = contents.folder.manifest
         self.items = contents.items
         self._contents = contents
+        self._resemblance = Resemblance(contents.codes)
         self._ladder = ladder
         self._knowledge = self._new_knowledge()
         self._history = history
@@ -171,7 +173,8 @@ class Recommender:
 
         Args:
             item_id: the item.
-            event: ``click``, ``like``, ``purchase`` or another interaction of ``[a-z_]{1,32}``; ``dislike`` hides it.
+            event: ``click``, ``like``, ``purchase`` or another interaction of ``[a-z_]{1,32}``; ``dislike`` hides it
+                and lowers what resembles it (:mod:`edge_runtime.dislikes`).
 
         Raises:
             ValueError: the id or the event's name is not one.
@@ -200,7 +203,7 @@ class Recommender:
         with self._timed("recommend"):
             wanted = self.auto_variety(history) if variety == "auto" else checked_variety(variety)
             past = self._past_of(history)
-            scores = self._scores(past.sequence)
+            scores = self._resemblance.lowered(self._scores(past.sequence), past.disliked)
             rows = past.best_unseen(scores, max(POOL, k) if wanted > 0 else k)
             if wanted > 0:
                 rows = varied_rows(self._contents.codes, scores, rows, k, wanted)

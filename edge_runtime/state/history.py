@@ -20,7 +20,7 @@ from edge_runtime.state.database import WANTS_ROOM, damaged, in_words, open_data
 from edge_runtime.state.erasing import erase
 
 DISLIKE: Final = "dislike"
-"""Hides its item, and says nothing of what the person wants next."""
+"""Hides its item and lowers what resembles it; it is no interaction."""
 
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256

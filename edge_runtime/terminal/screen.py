@@ -20,7 +20,7 @@ VERBS: Mapping[str, str] = {
 HELP: Sequence[tuple[str, str]] = (
     ("hand cream", "search: any words that are not a command"),
     ("3", "open item 3 of the list on the screen"),
-    ("like 3, buy 3, dislike 3", "say more about it; a disliked item is hidden"),
+    ("like 3, buy 3, dislike 3", "say more about it; a disliked item is hidden, and similar ones are shown less"),
     ("why 3", "why it is recommended"),
     ("list, list 20", "your recommendations, as many as you like"),
     (

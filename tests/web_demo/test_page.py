@@ -137,6 +137,28 @@ def test_what_is_not_for_one_stays_hidden_until_it_is_asked_for_again(tab: ShopP
     expect(tab.page.locator(".cards h3").get_by_text(unwanted, exact=True)).to_be_visible()
 
 
+def test_hiding_lowers_similar_items_as_python_does_and_says_so(tab: ShopPage, server: LiveServer, shop: Path) -> None:
+    tab.open(server.url)
+    marked = tab.titles()[0]
+    tab.mark(marked)
+    expect(tab.cards).to_have_count(12)
+    unwanted = tab.titles()[:2]
+
+    for title in unwanted:
+        tab.hide(title)
+
+    expect(tab.notices).to_contain_text("Similar items are shown less.")
+    with Recommender.open(shop / TARGET) as recommender:
+        ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
+        recommender.observe(ids[marked], "like")
+        only_hidden = [item.title for item in recommender.recommend(14) if item.title not in unwanted]
+        for title in unwanted:
+            recommender.observe(ids[title], "dislike")
+        expected = [item.title for item in recommender.recommend(12)]
+    tab.expect_titles(expected)
+    assert expected != only_hidden
+
+
 def test_hiding_can_be_undone_at_once(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     before = tab.titles()

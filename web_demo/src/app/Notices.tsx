@@ -47,6 +47,7 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
         {hidden !== null && (
           <Notice tone="calm" onDismiss={onDone}>
             <span class="line">Hidden: {hidden.title}</span>
+            <span class="line">Similar items are shown less.</span>
             <button
               type="button"
               class="link"

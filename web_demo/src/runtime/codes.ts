@@ -67,18 +67,28 @@ export class ProductCodes {
 
   /** The score of every item, in row order: one table of `nCodes x nCodewords` a tier, then look-ups. */
   scores(state: Float32Array): Float32Array<ArrayBuffer> {
-    const scores = new Float32Array(this.sizes.nItems);
+    return this.sums((tier) => tableOf(tier, state, this.sizes));
+  }
+
+  /** The length of every item's vector, in row order. */
+  lengths(): Float32Array<ArrayBuffer> {
+    return this.sums((tier) => squaresOf(tier, this.sizes)).map(Math.sqrt);
+  }
+
+  /** For every item the sum of its codes' numbers in its tier's table, `[nCodes, nCodewords]`. */
+  private sums(tableFor: (tier: TierCodes) => Float32Array): Float32Array<ArrayBuffer> {
+    const sums = new Float32Array(this.sizes.nItems);
     for (const tier of this.tiers) {
-      const table = tableOf(tier, state, this.sizes);
+      const table = tableFor(tier);
       const { rows, codes, nCodes } = tier;
       const { nCodewords } = this.sizes;
       for (let position = 0, at = 0; position < rows.length; position++) {
         let total = 0;
         for (let m = 0; m < nCodes; m++, at++) total += table[m * nCodewords + (codes[at] as number)] as number;
-        scores[rows[position] as number] = total;
+        sums[rows[position] as number] = total;
       }
     }
-    return scores;
+    return sums;
   }
 }
 
@@ -140,4 +150,11 @@ function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: Cata
     table[entry] = sum;
   }
   return table;
+}
+
+function squaresOf({ codebook, nCodes }: TierCodes, { dim, nCodewords }: CatalogueSizes): Float32Array {
+  const width = dim / nCodes;
+  return Float32Array.from({ length: nCodes * nCodewords }, (_, entry) =>
+    codebook.subarray(entry * width, (entry + 1) * width).reduce((sum, value) => sum + value * value, 0),
+  );
 }

@@ -3,6 +3,7 @@
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 import { ProductCodes } from "./codes";
+import { Resemblance } from "./dislikes";
 import { type Engine, readSmall } from "./encoder";
 import { readGolden, selfTest } from "./golden";
 import { Items } from "./items";
@@ -32,6 +33,7 @@ export interface Ranking {
 
 export class Recommender {
   private finder: Finder | null = null;
+  private readonly resemblance: Resemblance;
 
   private constructor(
     readonly manifest: Manifest,
@@ -41,7 +43,9 @@ export class Recommender {
     private readonly codes: ProductCodes,
     private readonly knowledge: KnowledgeSwitch,
     readonly ladder: Ladder,
-  ) {}
+  ) {
+    this.resemblance = new Resemblance(codes);
+  }
 
   /**
    * Read everything that a list needs but the engines; the caller starts the ladder.
@@ -75,17 +79,19 @@ export class Recommender {
    * The `k` best rows that a person has neither marked nor hidden, best first.
    *
    * @param sequence rows, oldest first; with none of them, or without an engine, the popularity order is given.
-   * @param variety from 0, the most precise list, to 1, the most varied one.
+   * @param variety the share of the precise list that gives way, from 0 to 1.
+   * @param disliked rows, the newest first: what resembles them falls.
    */
   async rank(
     sequence: readonly number[],
     hidden: ReadonlySet<number>,
     k: number,
     variety: number = 0,
+    disliked: readonly number[] = [],
   ): Promise<Ranking> {
     const excluded = new Set([...sequence, ...hidden]);
     const engine = this.ladder.current;
-    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, variety);
+    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, variety, disliked);
     const newest = sequence.slice(-this.manifest.encoder.maxLength);
     const times = [performance.now()];
     const embeddings = this.codes.decode(newest);
@@ -95,10 +101,10 @@ export class Recommender {
       state = await this.knowledge.encode(engine, newest, embeddings);
     } catch (error) {
       await this.ladder.fail(engine, error);
-      return this.rank(sequence, hidden, k, variety);
+      return this.rank(sequence, hidden, k, variety, disliked);
     }
     times.push(performance.now());
-    const scores = this.codes.scores(state);
+    const scores = this.resemblance.lowered(this.codes.scores(state), disliked);
     times.push(performance.now());
     const rows = variedRows(this.codes, scores, k, excluded, variety);
     times.push(performance.now());
@@ -129,10 +135,16 @@ export class Recommender {
     return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
   }
 
-  private rankByPopularity(excluded: ReadonlySet<number>, k: number, variety: number): Ranking {
+  private rankByPopularity(
+    excluded: ReadonlySet<number>,
+    k: number,
+    variety: number,
+    disliked: readonly number[],
+  ): Ranking {
     const begun = performance.now();
     // In 0 to 1, as float32, as the Python runtime has them.
-    const scores = Float32Array.from(this.popularity, (level) => level / 255);
+    const levels = Float32Array.from(this.popularity, (level) => level / 255);
+    const scores = this.resemblance.lowered(levels, disliked);
     const rows = variedRows(this.codes, scores, k, excluded, variety);
     const phases = { decode: 0, encode: 0, score: 0, rank: performance.now() - begun };
     return { rows, by: "popularity", engine: "popularity", phases };

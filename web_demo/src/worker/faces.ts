@@ -1,6 +1,7 @@
 /** How items, marks and releases look to the page. */
 
 import type { Bundle } from "../runtime/bundle";
+import { newestDislikes } from "../runtime/dislikes";
 import type { HistoryEvent } from "../runtime/events";
 import type { Items } from "../runtime/items";
 import { marked } from "../runtime/reasons/marked";
@@ -20,6 +21,19 @@ export function faceOf(items: Items, row: number): { row: number; itemId: string
 
 export function cardOf(items: Items, row: number, sentence: Sentence, by: Card["by"]): Card {
   return { ...faceOf(items, row), reason: marked(sentence, items), by };
+}
+
+/** What a list needs of the events, as rows; items that the catalogue lacks are left out. */
+export function pastOf(events: readonly HistoryEvent[], items: Items) {
+  const rowsOf = (ids: readonly string[]) => ids.map((id) => items.row(id)).filter((row) => row !== undefined);
+  const idsOf = (some: readonly HistoryEvent[]) => some.map(({ itemId }) => itemId);
+  return {
+    /** Oldest first. */
+    sequence: rowsOf(idsOf(events.filter(({ event }) => event !== "dislike"))),
+    hidden: new Set(rowsOf(idsOf(events.filter(({ event }) => event === "dislike")))),
+    /** Newest first. */
+    disliked: rowsOf(newestDislikes(events)),
+  };
 }
 
 /** Newest first; an item that the catalogue lacks keeps the title that it was marked with. */

@@ -9,10 +9,9 @@ import { Pictures } from "../runtime/pictures";
 import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
-import type { Recommender } from "../runtime/recommender";
 import { ReleaseStore } from "../runtime/store";
 import { engineOpener, languageWasm } from "./engines";
-import { cardOf, faceOf, marksOf, releaseOf } from "./faces";
+import { cardOf, faceOf, marksOf, pastOf, releaseOf } from "./faces";
 import { knowsOf, storedSize } from "./knows";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
@@ -188,10 +187,10 @@ export class Session {
     await this.recall();
     if (this.opened === null) return;
     const { recommender } = this.opened;
-    this.sequence = this.rows(recommender, ({ event }) => event !== "dislike");
-    const hidden = new Set(this.rows(recommender, ({ event }) => event === "dislike"));
+    const { sequence, hidden, disliked } = pastOf(this.events, recommender.items);
+    this.sequence = sequence;
     const k = this.sequence.length === 0 ? N_STARTERS : N_CARDS;
-    const ranking = await recommender.rank(this.sequence, hidden, k, this.variety);
+    const ranking = await recommender.rank(this.sequence, hidden, k, this.variety, disliked);
     const wishes = ranking.rows.map((row) => {
       const { facts, allowed } = recommender.sentences(row, this.sequence);
       return { row, prompt: prompt(recommender.items, row, facts, "short"), allowed: worthOffering(allowed, facts) };
@@ -227,11 +226,6 @@ export class Session {
       await this.history.set(VARIETY, variety === 0 ? null : variety);
       await this.changed();
     }
-  }
-
-  private rows(recommender: Recommender, wanted: (event: HistoryEvent) => boolean): number[] {
-    const rows = this.events.filter(wanted).map(({ itemId }) => recommender.items.row(itemId));
-    return rows.filter((row) => row !== undefined);
   }
 
   private async changed(): Promise<void> {

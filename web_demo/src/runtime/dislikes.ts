@@ -1,0 +1,64 @@
+/** What is shown less because something that resembles it was not wanted; twin of `edge_runtime/dislikes.py`. */
+
+import { bestRows, type ProductCodes } from "./codes";
+import type { HistoryEvent } from "./events";
+
+const N_DISLIKES = 8;
+const N_EVENTS = 256;
+const STRENGTH = 0.75;
+const DEPTH = 100;
+const FAR = 1 / 3;
+
+/** The ids of the newest disliked items, the newest first; one that was wanted later is none of them. */
+export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "event">[]): string[] {
+  const newest = new Map<string, string>();
+  for (const { itemId, event } of events.slice(-N_EVENTS).reverse()) {
+    if (!newest.has(itemId)) newest.set(itemId, event);
+  }
+  return [...newest].filter(([, event]) => event === "dislike").map(([itemId]) => itemId);
+}
+
+/** How much items resemble each other; it keeps the length of each item's vector from the first dislike on. */
+export class Resemblance {
+  private lengths: Float32Array | null = null;
+
+  constructor(private readonly codes: ProductCodes) {}
+
+  /**
+   * The scores after some dislikes; `scores` itself where there are none.
+   *
+   * @param disliked rows, the newest first.
+   */
+  lowered(scores: Float32Array, disliked: readonly number[]): Float32Array {
+    if (disliked.length === 0) return scores;
+    const best = bestRows(scores, DEPTH, new Set());
+    const spread = Math.fround((scores[best[0] as number] as number) - (scores[best.at(-1) as number] as number));
+    const most = new Float32Array(scores.length);
+    for (const [age, row] of disliked.slice(0, N_DISLIKES).entries()) {
+      const weight = 1 - age / N_DISLIKES;
+      for (const [other, resemblance] of this.to(row).entries()) {
+        most[other] = Math.max(most[other] as number, weight * resemblance);
+      }
+    }
+    return scores.map((score, row) => score - Math.fround(STRENGTH * spread * (most[row] as number)));
+  }
+
+  /** How much every item resembles the item of a row, from 0 to 1. */
+  private to(row: number): Float32Array {
+    this.lengths ??= this.codes.lengths();
+    const lengths = this.lengths;
+    const vector = this.codes.decode([row]);
+    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+    if (length === 0) return new Float32Array(lengths.length);
+    const products = this.codes.scores(vector.map((value) => value / length));
+    const cosines = products.map((product, other) =>
+      (lengths[other] as number) > 0 ? product / (lengths[other] as number) : 0,
+    );
+    const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
+    const far = mean + (1 - mean) * FAR;
+    // All items are alike.
+    if (far >= 1) return new Float32Array(lengths.length);
+    const [from, width] = [Math.fround(far), Math.fround(1 - far)];
+    return cosines.map((value) => Math.min(1, Math.max(0, Math.fround(value - from) / width)));
+  }
+}

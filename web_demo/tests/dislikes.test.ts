@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { NdArray } from "../src/runtime/arrays";
+import { bestRows, ProductCodes } from "../src/runtime/codes";
+import { newestDislikes, Resemblance } from "../src/runtime/dislikes";
+import type { EventName } from "../src/runtime/events";
+import { GOOD, openRecommender } from "./folder";
+
+interface Golden {
+  readonly sizes: { n_items: number; dim: number; n_codewords: number };
+  readonly tiers: { n_items: number; n_codes: number; n_books: number }[];
+  readonly codes: Record<string, { dtype: "uint8" | "int8" | "float32"; shape: number[]; data: number[] }>;
+  readonly cases: { scores: number[]; disliked: number[]; expected: number[]; best: number[] }[];
+  readonly histories: [[string, EventName, number][], string[]][];
+}
+
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../tests/golden/dislikes.json"), "utf8"),
+) as Golden;
+
+function codes(): ProductCodes {
+  const arrays = Object.entries(golden.codes).map(([name, { dtype, shape, data }]): [string, NdArray] => {
+    if (dtype === "uint8") return [name, { dtype: "U8", shape, data: Uint8Array.from(data) }];
+    if (dtype === "int8") return [name, { dtype: "I8", shape, data: Int8Array.from(data) }];
+    return [name, { dtype: "F32", shape, data: Float32Array.from(data) }];
+  });
+  const { n_items: nItems, dim, n_codewords: nCodewords } = golden.sizes;
+  const tiers = golden.tiers.map((tier) => ({ nItems: tier.n_items, nCodes: tier.n_codes, nBooks: tier.n_books }));
+  return ProductCodes.read(new Map(arrays), { nItems, dim, nCodewords, tiers });
+}
+
+describe("dislikes lower what they lower in Python", () => {
+  test.each(golden.cases)("$disliked", ({ scores, disliked, expected, best }) => {
+    const before = Float32Array.from(scores);
+
+    const after = new Resemblance(codes()).lowered(before, disliked);
+
+    for (const [row, score] of after.entries()) expect(score).toBeCloseTo(expected[row] as number, 4);
+    expect(bestRows(after, 10, new Set())).toEqual(best);
+    expect(Array.from(before)).toEqual(Array.from(Float32Array.from(scores)));
+  });
+
+  test("and nothing where there are none", () => {
+    const scores = Float32Array.of(3, 1, 2);
+
+    expect(new Resemblance(codes()).lowered(scores, [])).toBe(scores);
+  });
+});
+
+test.each(golden.histories)("of %j the dislikes that count are those of Python", (history, expected) => {
+  const events = history.flatMap(([itemId, event, times]) => Array.from({ length: times }, () => ({ itemId, event })));
+
+  expect(newestDislikes(events)).toEqual(expected);
+});
+
+describe("a list after a dislike", () => {
+  test("holds what resembles it further down, by popularity too, and is the old one when it is undone", async () => {
+    const recommender = await openRecommender(GOOD);
+
+    for (const sequence of [[], [3, 1, 4]]) {
+      const before = await recommender.rank(sequence, new Set([5]), 40);
+      const after = await recommender.rank(sequence, new Set([5]), 40, 0, [5]);
+      const undone = await recommender.rank(sequence, new Set([5]), 40, 0, []);
+
+      expect(after.rows).not.toEqual(before.rows);
+      expect([...after.rows].sort()).toEqual([...before.rows].sort());
+      expect(undone.rows).toEqual(before.rows);
+    }
+  });
+});
