@@ -1,9 +1,7 @@
 """Finds and reads one table of a data folder, whatever its format, into rows that still know their number."""
 
 import io
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from edge_runtime.quiet import quiet
 from train.data.delimited import read_csv
 from train.data.findings import Findings, Source
 from train.data.json_lines import Record, read_json_lines, text_columns
@@ -131,7 +130,7 @@ def _read_parquet(data: bytes, source: Source, findings: Findings) -> Table | No
         findings.refuse(source.name, "the file is no Parquet, or its end was cut off. Write it again.")
         return None
     try:
-        with _silent_stderr():
+        with quiet():  # Polars prints a stack trace of its own before it raises on some damaged files
             frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).strip().split("\n", 1)[0]
@@ -141,17 +140,3 @@ def _read_parquet(data: bytes, source: Source, findings: Findings) -> Table | No
         findings.refuse(source.name, "the file holds columns and no row. Write at least one row.")
         return None
     return Table(source, len(frame), frame, np.arange(1, len(frame) + 1, dtype=np.int64))
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send stderr nowhere: Polars prints a stack trace of its own before it raises on some damaged files."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

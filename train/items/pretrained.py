@@ -7,6 +7,7 @@ import torch
 
 from edge_runtime.errors import DataError
 from train.device import best_device
+from train.hushed import hushed
 from train.items.digests import MODEL_FILES, folder_digest
 
 
@@ -54,9 +55,10 @@ def load_model(folder: Path) -> torch.nn.Module:
     Raises:
         DataError: it cannot be loaded, or has weights for a part of itself only.
     """
-    from transformers import AutoModel
+    with hushed():
+        from transformers import AutoModel
 
-    model, report = load(AutoModel, folder, use_safetensors=True, output_loading_info=True, dtype=torch.float32)
+        model, report = load(AutoModel, folder, use_safetensors=True, output_loading_info=True, dtype=torch.float32)
     # A pooler that was never trained is common, and not used here; anything else would be noise.
     missing = [name for name in report["missing_keys"] if "pooler" not in name]
     if missing:

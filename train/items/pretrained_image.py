@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from train.hushed import hushed
 from train.items.blocks import Described, Extractor, Things, unit_length
 from train.items.picture import Prepared, describe_pictures
 from train.items.pretrained import identity, load, load_model, model_folder
@@ -31,10 +32,11 @@ def pretrained_image(name: str) -> Extractor[Path]:
 
 
 def _describe(folder: Path, paths: Things[Path]) -> Described:
-    from transformers import AutoImageProcessor
+    with hushed():
+        from transformers import AutoImageProcessor
 
-    # The processors in plain Pillow: the others need torchvision.
-    processor = load(AutoImageProcessor, folder, use_fast=False)
+        # The processors in plain Pillow: the others need torchvision.
+        processor = load(AutoImageProcessor, folder, use_fast=False)
     model = load_model(folder)
 
     def prepare(picture: Image.Image) -> Prepared:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edge_runtime.errors import DataError
+from train.hushed import hushed
 from train.items.blocks import Block, Described, Extractor, Things, batches, unit_length
 from train.items.digests import file_digest
 from train.items.pretrained import identity, load, load_model, model_folder
@@ -87,9 +88,10 @@ def _encoder(model: Any) -> nn.Module:  # noqa: ANN401 - transformers has no typ
 
 
 def _tokenizer(folder: Path, model: nn.Module) -> Tokenize:
-    from transformers import AutoTokenizer
+    with hushed():
+        from transformers import AutoTokenizer
 
-    tokenizer = load(AutoTokenizer, folder)
+        tokenizer = load(AutoTokenizer, folder)
     longest = min(
         MOST_TOKENS, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", MOST_TOKENS)
     )

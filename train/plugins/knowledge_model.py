@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train.hushed import hushed
 from train.items.blocks import Things
 from train.items.features import Features
 from train.items.pretrained import load, load_model, model_folder
 from train.items.pretrained_text import minilm_folder
 from train.reasons.lora import add_lora
-from train.reasons.pretrained import hushed
 
 RANK: Final = 8
 DROPOUT: Final = 0.05

@@ -1,10 +1,7 @@
 """Loads and saves Hugging Face folders: a model from elsewhere in, the tuned one out."""
 
 import json
-import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,20 +70,6 @@ def save(model: Any, tokenizer: "Tokenizer", folder: Path, source: str | None) -
         AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(fresh)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Silence what transformers and peft import on their way: it complains of extensions for other machines."""
-    loggers = [logging.getLogger(name) for name in ("torchao", "torch.utils._pytree")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _first_line(error: Exception) -> str:

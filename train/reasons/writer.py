@@ -18,6 +18,7 @@ from edge_runtime.bundle.items import Items
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
+from train.hushed import hushed
 from train.reasons import pretrained
 from train.reasons.batches import Encoded, encode
 from train.reasons.corpus import Example, make_corpus
@@ -98,7 +99,7 @@ def train_writer(
     if run.claim(about, resume=True):
         return out / MODEL_FOLDER
     started = time.monotonic()
-    with pretrained.hushed(), torch.random.fork_rng(devices=[]):
+    with hushed(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         figures = _train(dataset, run, config, language_model, shown=shown)
     run.finish(figures | {"seconds": round(time.monotonic() - started, 2)})
