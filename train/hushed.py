@@ -1,14 +1,19 @@
-"""Keeps off the terminal what transformers logs while it imports what it may never use."""
+"""Keeps off the terminal what transformers logs while it loads models."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_LOGGERS: Final = (
+    "torchao", "torch.utils._pytree", "transformers.modeling_utils", "transformers.integrations.tensor_parallel"
+)  # fmt: skip
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Silence what transformers and peft import on their way: it complains of extensions for other machines."""
-    loggers = [logging.getLogger(name) for name in ("torchao", "torch.utils._pytree")]
+    """Silence complaints of what other machines have, and of missing weights, which whoever loads a model checks."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
