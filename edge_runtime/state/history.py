@@ -199,8 +199,9 @@ class History:
         """
         with self._lock, in_words(self._path, "nothing was deleted"):
             self._n_removals += 1
+            if not (self._is_on_disk or self._has_room()):
+                return  # the files are erased, and nothing could be recorded since
             try:
-                self._return_to_disk()
                 self._delete_rows()
             except sqlite3.DatabaseError as error:
                 self._erase(error)
@@ -250,8 +251,19 @@ class History:
 
     def _return_to_disk(self) -> None:
         if not self._is_on_disk:
-            self._connection = open_database(self._path)
+            in_memory, self._connection = self._connection, open_database(self._path)
+            in_memory.close()
             self._is_on_disk = True
+
+    def _has_room(self) -> bool:
+        """Return to the disk after its files were erased; return False where it is still full."""
+        try:
+            self._return_to_disk()
+        except StateError as error:
+            if isinstance(error.__cause__, sqlite3.Error) and primary_code(error.__cause__) in WANTS_ROOM:
+                return False
+            raise
+        return True
 
     def _change(self, undone: str, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
         """Do one statement durably, or nothing; on a full disk in the room that the log takes."""

@@ -114,7 +114,7 @@ def show(answer: Answer, console: Console) -> None:
     table.add_column("why" if answer.reasons else "about", ratio=3)
     for index, item in enumerate(answer.items):
         told = answer.reasons[index].text if answer.reasons else answer.facts[index]
-        table.add_row(str(item.rank), Text(plain(item.item_id)), Text(plain(item.title)), Text(plain(told)))
+        table.add_row(str(item.rank), plain(item.item_id), plain(item.title), plain(told))
     console.print(table)
     console.print(f"{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms", style="dim")
     for note in dict.fromkeys(reason.note for reason in answer.reasons if reason.note):

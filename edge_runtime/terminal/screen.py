@@ -52,7 +52,7 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line; what comes from a bundle or a person is never taken for markup."""
-        self._console.print(Text(plain(text), style=style))
+        self._console.print(plain(text), style=style)
 
     def thinking(self) -> AbstractContextManager[object]:
         """Return a context in which a person sees that something is going on."""
@@ -79,7 +79,7 @@ class Screen:
         table.add_column(overflow="ellipsis", no_wrap=True, ratio=5)
         table.add_column(overflow="ellipsis", no_wrap=True, ratio=3, style="dim")
         for number, line in enumerate(lines, start=1):
-            table.add_row(str(number), line.move, Text(plain(line.item.title)), Text(line.about))
+            table.add_row(str(number), line.move, plain(line.item.title), line.about)
         self._console.print(table)
         if footer:
             self.say(footer, "dim")
@@ -94,7 +94,7 @@ class Screen:
         table.add_column(style="dim", justify="right", min_width=10)
         for number, (event, title) in enumerate(zip(events, titles, strict=True), start=1):
             told = VERBS.get(event.event, event.event)
-            table.add_row(str(number), told, Text(plain(title)), ago(now - event.time / 1000))
+            table.add_row(str(number), told, plain(title), ago(now - event.time / 1000))
         self._console.print(table)
         self.blank()
 

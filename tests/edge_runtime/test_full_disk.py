@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.errors import StateError
+from edge_runtime import Recommender, StateError
 from edge_runtime.state.history import History
 
 SCRIPT = Path(__file__).with_name("full_disk.py")
@@ -96,3 +96,25 @@ def test_a_full_disk_and_another_program_that_uses_the_file_are_both_named(tmp_p
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         assert history.newest() == []
     assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_an_app_goes_on_after_forgetting_on_a_full_disk(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, tmp_path / "s.sqlite") as recommender:
+        fresh = recommender.recommend(5)
+        recommender.observe("item-3", "like")
+        assert recommender.recommend(5) != fresh
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            recommender.forget()
+            forgotten = recommender.recommend(5)
+            with pytest.raises(StateError, match="could not be opened"):
+                recommender.observe("item-3")
+            recommender.forget()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        recommender.observe("item-4")
+
+    assert forgotten == fresh
+    with History.open(tmp_path / "s.sqlite") as history:
+        assert [event.item_id for event in history.newest()] == ["item-4"]
