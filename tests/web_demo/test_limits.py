@@ -198,9 +198,9 @@ def test_a_double_click_hides_one_item(tab: ShopPage, server: LiveServer) -> Non
 
     tab.page.locator("[data-action=hide]").first.dblclick()
 
-    expect(tab.page.locator(".history .hint")).to_contain_text("1 item hidden")
+    expect(tab.page.locator(".history .hint")).to_contain_text("1 hidden")
     tab.page.wait_for_timeout(500)
-    expect(tab.page.locator(".history .hint")).to_contain_text("1 item hidden")
+    expect(tab.page.locator(".history .hint")).to_contain_text("1 hidden")
 
 
 def test_a_double_click_on_a_result_marks_it(tab: ShopPage, server: LiveServer) -> None:

@@ -19,6 +19,8 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
   const [asked, setAsked] = useState<Card | null>(null);
   const [hidden, setHidden] = useState<Hidden | null>(null);
   const marks = view.marks ?? NO_MARKS;
+  // What stands below the list comes after it, so that the list does not push it away.
+  const isSettled = view.shelf.version > 0 || view.opening.state === "failed";
   const mark = (itemId: string, event: EventName) => void ask("mark", { itemId, event }).catch(() => undefined);
   const unmark = (entries: readonly HistoryEntry[]) => {
     void ask("unmark", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
@@ -35,6 +37,9 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
   return (
     <PictureSource ask={ask} release={view.opening.state === "ready" ? view.opening.release : null}>
       <div class="page">
+        <a class="skip" href="#shelf-title">
+          Skip to the list
+        </a>
         <Header view={view} />
         <main>
           <section class="intro" aria-labelledby="intro-title">
@@ -53,13 +58,17 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
             onVary={(variety) => void ask("vary", { variety }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
-          <Knows
-            knows={view.knows}
-            pageKept={view.pageKept}
-            traffic={view.traffic}
-            onForget={() => ask("forget", null)}
-          />
-          <Hood view={view} onCheck={() => void ask("checkUpdate", null).catch(() => undefined)} />
+          {isSettled && (
+            <>
+              <Knows
+                knows={view.knows}
+                pageKept={view.pageKept}
+                traffic={view.traffic}
+                onForget={() => ask("forget", null)}
+              />
+              <Hood view={view} onCheck={() => void ask("checkUpdate", null).catch(() => undefined)} />
+            </>
+          )}
         </main>
         <Notices
           view={view}

@@ -1,7 +1,11 @@
 import type { Card as CardData } from "../worker/protocol";
+import { shortened } from "./format";
 import { once } from "./once";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
+
+/** Characters: some lines of a card. "Why?" has the whole title, and the buttons' names have it too. */
+const MAX_TITLE = 80;
 
 interface Props {
   readonly card: CardData;
@@ -17,7 +21,7 @@ export function Card({ card, onMore, onHide, onWhy }: Props) {
       <Picture row={card.row} title={card.title} kind={card.kind} />
       <div class="body">
         <h3 class="title" title={card.title}>
-          {card.title}
+          {shortened(card.title, MAX_TITLE)}
         </h3>
         <p class="reason">
           <Reason pieces={card.reason} />

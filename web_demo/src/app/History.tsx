@@ -1,9 +1,12 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { HistoryEntry, Marks } from "../worker/protocol";
 import { useFlip } from "./flip";
-import { count } from "./format";
+import { shortened } from "./format";
 import { once } from "./once";
 import { Picture } from "./Picture";
+
+/** Characters: three lines of a chip. */
+const MAX_TITLE = 36;
 
 /** The strip of what was marked, newest first, each removable. It is as high when empty, so that nothing jumps. */
 export function History({
@@ -30,10 +33,12 @@ export function History({
   return (
     <section class="history" aria-labelledby="history-title">
       <div class="heading">
-        <h2 id="history-title">Your history</h2>
+        <h2 id="history-title" tabIndex={-1}>
+          Your history
+        </h2>
         {hidden.length > 0 && (
           <p class="hint">
-            {count(hidden.length, "item")} hidden{" "}
+            {hidden.length} hidden{" "}
             <button type="button" class="link" onClick={() => onRemove(hidden)}>
               Show again
             </button>
@@ -50,7 +55,7 @@ export function History({
             <li key={entry.id} data-key={entry.id} class={entry.gone ? "chip gone" : "chip"}>
               <Picture row={entry.row} title={entry.title} kind={entry.kind} />
               <span class="name" title={entry.title}>
-                {entry.title}
+                {shortened(entry.title, MAX_TITLE)}
                 {entry.gone && <small>no longer in this shop</small>}
               </span>
               <button

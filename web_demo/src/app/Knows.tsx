@@ -28,7 +28,9 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
     );
   return (
     <section class="knows" aria-labelledby="knows-title">
-      <h2 id="knows-title">What this page knows</h2>
+      <h2 id="knows-title" tabIndex={-1}>
+        What this page knows
+      </h2>
       <dl class="figures">
         <Figure term="About you" value={aboutYou(knows)} note={`${bytes(knows.eventBytes)}, on this device alone`} />
         <Figure

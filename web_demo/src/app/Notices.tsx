@@ -1,9 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { View } from "./client";
-import { bytes } from "./format";
+import { bytes, shortened } from "./format";
 
 const UNDO_MS = 8000;
+/** Characters: two lines of a phone. */
+const MAX_TITLE = 60;
 
 /** An item that has just been hidden, and may be brought back. */
 export interface Hidden {
@@ -22,11 +24,14 @@ interface Props {
 /** What a person should hear of now; it lies over the page's foot, so that nothing moves. */
 export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
   const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
+  // As long as a hand or the keyboard is on it, it stays.
+  const [isHeld, setHeld] = useState(false);
+  useEffect(() => setHeld(false), [hidden]);
   useEffect(() => {
-    if (hidden === null) return;
+    if (hidden === null || isHeld) return;
     const timer = setTimeout(onDone, UNDO_MS);
     return () => clearTimeout(timer);
-  }, [hidden]);
+  }, [hidden, isHeld]);
   const standing = noticesOf(view).filter(({ text }) => !dismissed.has(text));
   return (
     <aside class="notices" aria-label="Notices">
@@ -45,8 +50,8 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
           </Notice>
         )}
         {hidden !== null && (
-          <Notice tone="calm" onDismiss={onDone}>
-            <span class="line">Hidden: {hidden.title}</span>
+          <Notice tone="calm" onDismiss={onDone} onHold={setHeld}>
+            <span class="line">Hidden: {shortened(hidden.title, MAX_TITLE)}</span>
             <span class="line">Similar items are shown less.</span>
             <button
               type="button"
@@ -77,12 +82,22 @@ function noticesOf({ update, problem, knows }: View): { text: string; tone: "bad
   return notices;
 }
 
-function Notice(props: { tone: "good" | "bad" | "calm"; onDismiss?: () => void; children: ComponentChildren }) {
+interface NoticeProps {
+  readonly tone: "good" | "bad" | "calm";
+  readonly onDismiss?: () => void;
+  /** Whether a pointer or the focus is on it. */
+  readonly onHold?: (isHeld: boolean) => void;
+  readonly children: ComponentChildren;
+}
+
+function Notice({ tone, onDismiss, onHold, children }: NoticeProps) {
+  const hold = () => onHold?.(true);
+  const release = () => onHold?.(false);
   return (
-    <div class={`notice ${props.tone}`}>
-      <p>{props.children}</p>
-      {props.onDismiss !== undefined && (
-        <button type="button" class="remove" aria-label="Dismiss this notice" onClick={props.onDismiss}>
+    <div class={`notice ${tone}`} onPointerEnter={hold} onPointerLeave={release} onFocusIn={hold} onFocusOut={release}>
+      <p>{children}</p>
+      {onDismiss !== undefined && (
+        <button type="button" class="remove" aria-label="Dismiss this notice" onClick={onDismiss}>
           <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
             <path d="M3 3l10 10M13 3L3 13" />
           </svg>

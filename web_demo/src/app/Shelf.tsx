@@ -23,7 +23,7 @@ interface Props {
 export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   const { shelf, opening } = view;
   const list = useRef<HTMLUListElement>(null);
-  const used = useRef<{ place: number; action: string } | null>(null);
+  const used = useRef<Used | null>(null);
   useFlip(list, shelf.version);
   useLayoutEffect(() => keepFocus(list.current, used), [shelf.version]);
   if (opening.state === "failed") {
@@ -33,14 +33,16 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   const isWaiting = shelf.version === 0;
   const nSkeletons = !isWaiting || view.marks === null ? 0 : isStart ? N_STARTERS : N_CARDS;
   const act = (place: number, action: string, then: (card: CardData) => void) => (card: CardData) => {
-    used.current = { place, action };
+    used.current = { row: card.row, place, action };
     then(card);
   };
   return (
     <section class="shelf" aria-labelledby="shelf-title">
       <div class="above">
         <div class="heading">
-          <h2 id="shelf-title">{isStart ? "Popular here" : "For you"}</h2>
+          <h2 id="shelf-title" tabIndex={-1}>
+            {isStart ? "Popular here" : "For you"}
+          </h2>
           <p class="hint">{hintOf(view, isStart)}</p>
         </div>
         <Knob variety={view.variety} ready={shelf.version > 0} onChange={onVary} />
@@ -71,10 +73,19 @@ function marksOf({ marks }: View): number {
   return marks === null ? 0 : marks.entries.length + marks.hidden.length;
 }
 
+/** The button that was used last. */
+interface Used {
+  readonly row: number;
+  readonly place: number;
+  readonly action: string;
+}
+
 /** A card that was acted upon leaves the list; the one in its place takes the focus, so that the keyboard stays there. */
-function keepFocus(list: HTMLUListElement | null, used: { current: { place: number; action: string } | null }): void {
+function keepFocus(list: HTMLUListElement | null, used: { current: Used | null }): void {
   if (used.current === null || list === null) return;
-  const { place, action } = used.current;
+  const { row, place, action } = used.current;
+  // A list that was under way before it was used still has the card.
+  if (list.querySelector(`[data-key="${row}"]`) !== null) return;
   used.current = null;
   if (document.activeElement !== null && document.activeElement !== document.body) return;
   const child = list.children[Math.min(place, list.children.length - 1)];

@@ -3,12 +3,15 @@
 import { render } from "preact";
 import { App } from "./App";
 import { Client, type View } from "./client";
+import { keepFocus } from "./focus";
 import "./style.css";
 
 const TARGET = "browser-wasm";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no #app");
+
+keepFocus(root);
 
 let first: View | null = null;
 const client = new Client((view) => {
