@@ -10,7 +10,6 @@ import json
 import resource
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime import child
 from edge_runtime.bundle.items import Field, Items
 from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.past import RecordedPast
@@ -43,8 +43,9 @@ def main() -> None:
     sizes = ["--items", str(arguments.items), "--events", str(arguments.events)]
     found = {}
     for part in PARTS:
-        command = [sys.executable, "-m", "benchmarks.long_history", "--part", part, *sizes]
-        found[part] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        command = child.command("benchmarks.long_history", "--part", part, *sizes)
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=child.FOLDER, env=child.environment())
+        found[part] = json.loads(done.stdout)
     print(json.dumps(found, indent=1))
 
 
