@@ -4,6 +4,7 @@ Format: https://huggingface.co/docs/safetensors, eight bytes of header length, a
 Knows nothing of files: bytes come in already checked against their digest.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from edge_runtime.errors import BundleError
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSION = 1 << 31
+MAX_RANK = 8
+MAX_EXTENT = 4 << 30
+"""Bytes that the dimensions other than 0 make together: of a tensor without elements, no library checks them."""
 
 Array = NDArray[Any]
 
@@ -117,11 +121,10 @@ def _read(body: memoryview, name: str, tensor: _Tensor, source: str) -> Array:
     if dtype is None:
         raise BundleError(f"{source}: tensor {name!r} has dtype {tensor.dtype!r}, expected one of {list(_DTYPE_OF)}")
     start, stop = tensor.data_offsets
-    if any(not 0 <= n < MAX_DIMENSION for n in tensor.shape) or len(tensor.shape) > 8:
-        raise BundleError(f"{source}: tensor {name!r} has the shape {tensor.shape}")
-    size = dtype.itemsize
-    for n in tensor.shape:
-        size *= n
+    extent = dtype.itemsize * math.prod(n for n in tensor.shape if n > 0)  # also where another dimension is 0
+    if any(not 0 <= n < MAX_DIMENSION for n in tensor.shape) or len(tensor.shape) > MAX_RANK or extent > MAX_EXTENT:
+        raise BundleError(f"{source}: tensor {name[:100]!r} has the shape {tensor.shape[:MAX_RANK]}")
+    size = extent if all(tensor.shape) else 0
     if not 0 <= start <= stop <= len(body) or stop - start != size:
         raise BundleError(f"{source}: tensor {name!r} claims bytes {start} to {stop}, but needs {size}")
     array = np.frombuffer(body[start:stop], dtype=dtype).reshape(tensor.shape)

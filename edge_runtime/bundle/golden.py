@@ -11,6 +11,8 @@ from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.errors import BundleError
 
 TOP = 10
+MAX_SEQUENCES = 1024
+"""Each costs a run of the encoder at every first start."""
 _FILE = "golden.safetensors"
 
 
@@ -37,6 +39,8 @@ def read_golden(arrays: Mapping[str, Array], manifest: Manifest) -> Golden:
     """
     n_items, encoder = manifest.catalogue.n_items, manifest.encoder
     n_sequences = len(arrays["rows"]) if "rows" in arrays and arrays["rows"].ndim else 0
+    if n_sequences > MAX_SEQUENCES:
+        raise BundleError(f"{_FILE}: there are {n_sequences} golden sequences, at most {MAX_SEQUENCES} are allowed")
     if not n_sequences:
         raise BundleError(f"{_FILE}: there is no golden sequence")
     rows = take(arrays, "rows", "int32", (n_sequences, encoder.max_length), _FILE)

@@ -30,13 +30,19 @@ Count = Annotated[int, Meta(ge=0, le=MAX_TOTAL_BYTES)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Version = Annotated[str, Meta(pattern=r"\A\d{1,6}\.\d{1,6}\.\d{1,6}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")]
+Moment = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z", max_length=40)]
+Text = Annotated[str, Meta(max_length=1000)]
+# What every reader holds exactly: half of them keep numbers as doubles.
+Exact = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+Features = Annotated[tuple[Name, ...], Meta(max_length=64)]
 
 
 class File(Struct, frozen=True, omit_defaults=True):
     """One file of the bundle."""
 
     name: str
-    role: str
+    role: Word
     bytes: Count
     sha256: Digest
     chunk_sha256: tuple[Digest, ...] = ()
@@ -74,9 +80,9 @@ class Encoder(Struct, frozen=True):
 class EngineVariant(Struct, frozen=True):
     """One rung of the ladder: an engine, its file, and how far it may stray from the golden vectors."""
 
-    engine: Name
-    precision: Name
-    file: str
+    engine: Word
+    precision: Word
+    file: Name
     max_state_error: Annotated[float, Meta(gt=0.0)]
     min_overlap: Share
 
@@ -84,29 +90,29 @@ class EngineVariant(Struct, frozen=True):
 class LanguageModel(Struct, frozen=True):
     """The model that writes reasons."""
 
-    file: str
+    file: Name
     context: Annotated[int, Meta(ge=32, le=1 << 20)]
-    prompt: Name
+    prompt: Word
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
     """Everything that a reader must know before it opens a file."""
 
-    schema: int
-    required_features: tuple[str, ...]
+    schema: Exact
+    required_features: Features
     minimum_runtime: Version
     name: Name
-    release: Annotated[int, Meta(ge=1)]
-    created: str
-    target: Name
+    release: Annotated[int, Meta(ge=1, le=(1 << 53) - 1)]
+    created: Moment
+    target: Word
     files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=256)]
     catalogue: Catalogue
     encoder: Encoder
     engines: Annotated[tuple[EngineVariant, ...], Meta(min_length=1, max_length=16)]
     language_model: LanguageModel | None = None
-    budgets: dict[str, int] = {}
-    provenance: dict[str, str] = {}
-    licences: tuple[str, ...] = ()
+    budgets: Annotated[dict[Name, Exact], Meta(max_length=64)] = {}
+    provenance: Annotated[dict[Name, Text], Meta(max_length=256)] = {}
+    licences: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
 
     def file(self, name: str) -> File:
         """Return the entry called ``name``.
@@ -145,8 +151,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
 class _Preface(Struct):
     """What decides whether the rest may be read at all."""
 
-    schema: int
-    required_features: list[str]
+    schema: Exact
+    required_features: Features
     minimum_runtime: Version
 
 

@@ -4,6 +4,7 @@ An engine is used only after it has reproduced the golden vectors (SPEC section 
 that fails later, in the middle of its work, is left for the next. Below the last engine there is the popularity order.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,9 @@ from edge_runtime.ranking import Rows, best_rows, score_all
 
 LARGEST_STATE: Final = 1e20
 """With the limit on scales (SPEC section 4) no score of a state below it overflows."""
+
+MAX_TEST_S: Final = 30.0
+"""Seconds of a self-test (SPEC section 8): a slower engine is of no use, and a bundle may have been made to be slow."""
 
 Opener = Callable[[bytes, Encoder, str], Engine]
 
@@ -59,6 +63,7 @@ class Ladder:
         golden: what an engine must reproduce.
         first: an engine of the caller's, tried before those of the manifest.
         openers: engine name to the function that opens it; the default is all that this runtime has.
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -70,11 +75,13 @@ class Ladder:
         *,
         first: Engine | None = None,
         openers: Mapping[str, Opener] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._codes = codes
         self._small = small
         self._golden = golden
+        self._clock = clock
         self._openers = OPENERS if openers is None else openers
         self._waiting: list[EngineVariant | Engine] = [*([first] if first else []), *folder.manifest.engines]
         self.engine: Engine | None = None
@@ -126,8 +133,11 @@ class Ladder:
             EngineError: it is outside the tolerance.
         """
         errors, overlaps = [], []
+        end = self._clock() + MAX_TEST_S
         for rows, state, top in zip(self._golden.sequences, self._golden.states, self._golden.top_rows, strict=True):
             found = self._checked(engine, self._codes.decode(rows), self._small)
+            if self._clock() > end:
+                raise EngineError(f"took more than {MAX_TEST_S:g} s for its self-test")
             errors.append(float(np.abs(found - state).max()))
             overlaps.append(_share(top, best_rows(score_all(self._codes, found), TOP, rows)))
         result = SelfTest(max(errors), sum(overlaps) / len(overlaps), len(errors))

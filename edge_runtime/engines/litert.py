@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_runtime.bundle.manifest import Encoder
 from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
+from edge_runtime.engines.tflite_graph import check_graph
 from edge_runtime.errors import EngineError
 from edge_runtime.quiet import quiet
 
@@ -34,10 +35,12 @@ class LiteRTEngine:
 
         Raises:
             ImportError: neither library is installed.
-            EngineError: the file has no signature with the inputs of SPEC section 3.
+            EngineError: the file has no signature with the inputs of SPEC section 3, or other operators.
         """
         with quiet():  # it reports its delegate, as INFO, on whatever terminal there is
-            interpreter = _interpreter_class()(model_content=data, num_threads=1)
+            interpreter_class = _interpreter_class()
+            check_graph(data)
+            interpreter = interpreter_class(model_content=data, num_threads=1)
             interpreter.allocate_tensors()
             return cls(_runner(interpreter), sizes, precision)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from edge_runtime.bundle.manifest import Encoder
+from edge_runtime.engines.onnx_graph import check_graph
 from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
 from edge_runtime.errors import EngineError
 from edge_runtime.quiet import quiet
@@ -55,8 +56,9 @@ class OnnxRuntimeEngine:
 
         Raises:
             ImportError: ONNX Runtime is not installed.
-            EngineError: the graph has other inputs than SPEC section 3.
+            EngineError: the graph has other inputs or operators than SPEC section 3.
         """
+        check_graph(data)
         onnxruntime = library()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # a second thread costs more to wake than such a small graph takes

@@ -7,6 +7,7 @@ The first part of a name says how a reader must answer:
 ``format``     digests are right, the content breaks SPEC.md: refused
 ``pictures``   as ``format``, for a reader that shows pictures
 ``engine``     the bundle can be used, but its first engine must not be
+``graph``      as ``engine``: the graph holds what is not allowed, and no library may see it
 """
 
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from tests.attacks.draft import Attack, read_draft
 from tests.attacks.engines import engines
+from tests.attacks.graphs import graphs
 from tests.attacks.items import items
 from tests.attacks.manifests import integrity, manifests, versions
 from tests.attacks.tensors import containers, contents
@@ -36,4 +38,4 @@ def attacks(root: Path) -> Iterator[tuple[str, Path]]:
 
 def table() -> dict[str, Attack]:
     """Return name to attack."""
-    return integrity() | versions() | manifests() | containers() | contents() | items() | engines()
+    return integrity() | versions() | manifests() | containers() | contents() | items() | engines() | graphs()

@@ -39,6 +39,14 @@ def items() -> dict[str, Attack]:
         "format/items-with-a-tail": lambda draft: draft.replace(name, draft.files[name] + b"tail"),
         "format/items-not-json": bytes_(zlib.compress(b"{nonsense")),
         "format/items-nested": bytes_(zlib.compress(b'{"x": ' + b"[" * 500_000 + b"]" * 500_000 + b"}")),
+        "format/items-of-many-lists": bytes_(zlib.compress(b'{"x": [' + b"[]," * 100_000 + b"[]]}")),
+        "format/items-of-many-objects": bytes_(zlib.compress(b'{"x": [' + b"{}," * 100_000 + b"{}]}")),
+        "format/items-of-many-rows": text(lambda items: items["fields"]["brand"]["rows"].extend([[]] * 100_000)),
+        "format/items-title-long": column("title", 1, "t" * 1001),
+        "format/items-fact-long": text(lambda items: items["fields"]["brand"]["values"].append("v" * 1001)),
+        "format/items-fact-name-long": text(
+            lambda items: items["fields"].update({"n" * 1001: items["fields"]["brand"]})
+        ),
         "format/items-not-utf8": inside(b"Aster", b"\xff\xfe\xfd\xfc\xfb"),
         "format/items-lone-surrogate": inside(b'"Aster"', b'"\\ud800"'),
         "format/items-too-few": text(lambda items: items["title"].pop()),

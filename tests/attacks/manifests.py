@@ -105,9 +105,37 @@ def manifests() -> dict[str, Attack]:
         "format/dims-differ": in_part("encoder", None, dim=8),
         "format/input-scale-zero": in_part("encoder", None, input_scale=0.0),
         "format/release-zero": _set(release=0),
+        "format/release-beyond-doubles": _set(release=1 << 53),
+        "format/release-without-end": _replace_in_manifest(b'"release": 1', b'"release": 1' + b"0" * 4000),
+        "format/budget-without-end": _replace_in_manifest(b'"ranking_bytes": 1', b'"ranking_bytes": 1' + b"0" * 400),
+        "format/budget-negative": _set(budgets={"ranking_bytes": -1}),
+        "format/budget-a-text": _set(budgets={"ranking_bytes": "all"}),
+        "format/too-many-budgets": _set(budgets=dict.fromkeys(map(str, range(65)), 1)),
+        "format/budget-without-name": _set(budgets={"": 1}),
+        "format/input-scale-without-end": _replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": 4' + b"0" * 400),
+        "format/schema-without-end": _replace_in_manifest(b'"schema": 1', b'"schema": 1' + b"0" * 4000),
+        "format/created-long": _set(created="2026-01-01T00:00:00" + "0" * 50_000 + "Z"),
+        "format/created-markup": _set(created="[/x]"),
+        "format/created-elsewhere": _set(created="2026-01-01T00:00:00+01:00"),
+        "format/role-markup": _in_file("pictures.safetensors", role="[/x]"),
+        "format/target-markup": _set(target="[/x]"),
+        "format/engine-with-escapes": in_part("engines", 0, engine="reference\x1b[31m"),
+        "format/precision-markup": in_part("engines", 0, precision="[/x]"),
+        "format/feature-long": _set(required_features=["x" * 101]),
+        "format/too-many-features": _set(required_features=["shared-codebooks"] * 65),
+        "format/provenance-long": _set(provenance={"seed": "x" * 1001}),
+        "format/provenance-a-number": _set(provenance={"seed": 1}),
+        "format/too-much-provenance": _set(provenance=dict.fromkeys(map(str, range(257)), "x")),
+        "format/licence-long": _set(licences=["x" * 1001]),
+        "format/too-many-licences": _set(licences=["x"] * 65),
+        "format/manifest-nested-where-nobody-looks": _set(x=_nested(40)),
         "format/version-not-a-version": _set(minimum_runtime="one"),
     }
     return found
+
+
+def _nested(depth: int) -> object:
+    return [_nested(depth - 1)] if depth else []
 
 
 def _raw(data: bytes) -> Attack:

@@ -49,6 +49,11 @@ def containers() -> dict[str, Attack]:
         "format/shape-huge": header(a={"shape": [1 << 62, 1 << 62]}),
         "format/shape-overflows-to-the-right-size": header(a={"shape": [1 << 32, 1 << 32, 32]}),
         "format/shape-with-nothing-times-much": header(128, a={"shape": [0, 1 << 40], "data_offsets": [0, 0]}),
+        "format/shape-with-nothing-times-the-most-of-each": header(
+            128, a={"shape": [0, *[(1 << 31) - 1] * 3], "data_offsets": [0, 0]}
+        ),
+        "format/shape-of-nine-dimensions": header(a={"shape": [16, 2, *[1] * 7]}),
+        "format/shape-nested": header(a={"shape": [[[16]], 2]}),
         "format/shape-of-fractions": header(a={"shape": [16.5, 2]}),
         "format/dtype-unknown": header(a={"dtype": "F128"}),
         "format/dtype-of-the-wrong-size": header(a={"dtype": "U8"}),
@@ -96,6 +101,12 @@ def contents() -> dict[str, Attack]:
             rows=np.empty((0, 8), dtype=np.int32),
             state=np.empty((0, 16), dtype=np.float32),
             top_rows=np.empty((0, 10), dtype=np.int32),
+        ),
+        "format/golden-without-end": lambda draft: draft.replace_arrays(
+            golden,
+            rows=np.repeat(draft.arrays(golden)["rows"], 200, axis=0),
+            state=np.repeat(draft.arrays(golden)["state"], 200, axis=0),
+            top_rows=np.repeat(draft.arrays(golden)["top_rows"], 200, axis=0),
         ),
         "format/golden-outside-the-catalogue": change(golden, "rows", put(0, 0, 40)),
         "format/golden-below-minus-one": change(golden, "rows", put(0, 7, -2)),

@@ -7,6 +7,7 @@ import pytest
 from edge_runtime import Recommender
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.pictures import Pictures
+from edge_runtime.engines import onnxruntime
 from edge_runtime.errors import BundleError, BundleIntegrityError, BundleVersionError
 from tests.attacks import attacks, table
 
@@ -62,6 +63,19 @@ def test_an_engine_that_cannot_be_trusted_is_not_used(malformed: dict[str, Path]
     assert len(status.fallbacks) == 1
     assert status.fallbacks[0].reason
     assert len(listed) == 5
+
+
+@pytest.mark.parametrize("name", names("graph"))
+def test_a_graph_that_holds_more_than_arithmetic_is_shown_to_no_library(
+    malformed: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, "library", None)
+
+    with Recommender.open(malformed[name]) as recommender:
+        status = recommender.engine
+
+    assert status.name == "reference"
+    assert "TypeError" not in status.fallbacks[0].reason
 
 
 def test_there_are_enough_attacks() -> None:

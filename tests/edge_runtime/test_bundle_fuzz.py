@@ -13,8 +13,10 @@ from edge_runtime.bundle.codes import read_codes
 from edge_runtime.bundle.golden import read_golden
 from edge_runtime.bundle.items import read_items
 from edge_runtime.bundle.manifest import dump_manifest, parse_manifest
-from edge_runtime.errors import BundleError
+from edge_runtime.engines.onnx_graph import check_graph
+from edge_runtime.errors import BundleError, EngineError
 from tests.tiny_bundle import Contents, Shape, tiny_contents
+from tests.tiny_onnx import tiny_onnx
 
 FUZZ = settings(max_examples=300, deadline=None)
 
@@ -30,6 +32,7 @@ def sealed() -> tuple[bytes, Contents]:
 
 
 MANIFEST, CONTENTS = sealed()
+GRAPH = tiny_onnx(CONTENTS["encoder.safetensors"][1], parse_manifest(MANIFEST).encoder)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -106,6 +109,13 @@ def test_any_items(data: bytes) -> None:
 def test_any_text_inside_the_items(text: bytes) -> None:
     with contextlib.suppress(BundleError):
         assert len(set(read_items(zlib.compress(text), 40).item_id)) == 40
+
+
+@FUZZ
+@given(st.binary(max_size=100) | changed(GRAPH))
+def test_any_graph(data: bytes) -> None:
+    with contextlib.suppress(EngineError):
+        check_graph(data)
 
 
 @FUZZ

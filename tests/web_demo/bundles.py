@@ -1,7 +1,7 @@
 """Writes what the browser runtime's own tests read: ``python -m tests.web_demo.bundles FOLDER``.
 
-``FOLDER/good`` is a complete bundle, ``FOLDER/malformed/*`` are those of `tests.attacks`, and ``FOLDER/index.json``
-lists them.
+``FOLDER/good`` is a complete bundle, ``FOLDER/encoder.onnx`` its encoder as a graph, ``FOLDER/malformed/*`` are those
+of `tests.attacks`, and ``FOLDER/index.json`` lists them.
 """
 
 import json
@@ -10,11 +10,14 @@ from pathlib import Path
 
 from tests.attacks import attacks
 from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_onnx import tiny_onnx
 
 
 def main(folder: Path) -> None:
     """Write the bundles."""
-    make_tiny_bundle(folder / "good", pictures=True, target="browser-wasm")
+    manifest = make_tiny_bundle(folder / "good", pictures=True, target="browser-wasm")
+    weights = (folder / "good" / "encoder.safetensors").read_bytes()
+    (folder / "encoder.onnx").write_bytes(tiny_onnx(weights, manifest.encoder))
     malformed = [{"name": name, "folder": str(path)} for name, path in attacks(folder / "malformed")]
     (folder / "index.json").write_text(json.dumps(malformed), encoding="utf-8")
 

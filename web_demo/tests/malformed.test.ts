@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { loadArrays } from "../src/runtime/arrays";
-import { BundleError, BundleVersionError, FetchError } from "../src/runtime/errors";
+import { BundleError, BundleVersionError, EngineError, FetchError } from "../src/runtime/errors";
+import { checkGraph } from "../src/runtime/onnxGraph";
 import { Pictures } from "../src/runtime/pictures";
 import { openBundle, openRecommender } from "./folder";
 
@@ -54,6 +55,18 @@ describe("a file that is not the manifest's is never used", () => {
 
     expect(ladder.current).toBeNull();
     expect(ladder.view[0]).toMatchObject({ state: "failed", inUse: false });
+  });
+});
+
+describe("a graph that holds more than arithmetic is shown to no library", () => {
+  test.each(attacks("graph"))("$name", ({ folder }) => {
+    const graph = new Uint8Array(readFileSync(join(folder, "encoder.onnx")));
+
+    expect(() => checkGraph(graph)).toThrow(EngineError);
+  });
+
+  test("the graph of a good bundle passes", () => {
+    checkGraph(new Uint8Array(readFileSync(join(inject("bundles"), "encoder.onnx"))));
   });
 });
 

@@ -1,13 +1,25 @@
 import { describe, expect, test, vi } from "vitest";
 import { Bundle } from "../src/runtime/bundle";
-import { bestRows } from "../src/runtime/codes";
-import type { Engine } from "../src/runtime/encoder";
+import { bestRows, type ProductCodes } from "../src/runtime/codes";
+import type { Engine, SmallMatrices } from "../src/runtime/encoder";
 import { BundleIntegrityError, FetchError } from "../src/runtime/errors";
-import type { SelfTest } from "../src/runtime/golden";
+import { type SelfTest, selfTest } from "../src/runtime/golden";
 import type { Bytes } from "../src/runtime/json";
 import { Ladder } from "../src/runtime/ladder";
 import type { EngineVariant } from "../src/runtime/manifest";
 import { BASE, GOOD, openBundle, openRecommender, serve } from "./folder";
+
+test("an engine whose self-test takes more than half a minute has failed", async () => {
+  const golden = [{ rows: [0], state: new Float32Array(2), topRows: [] }];
+  const codes = { decode: () => new Float32Array(2), scores: () => new Float32Array(1) } as unknown as ProductCodes;
+  const engine: Engine = { name: "slow", precision: "int8", encode: async () => new Float32Array(2) };
+  const variant = { engine: "slow", precision: "int8", file: "x", maxStateError: 1, minOverlap: 0 };
+  const moments = [0, 31_000];
+
+  const found = await selfTest(engine, variant, golden, codes, {} as SmallMatrices, () => moments.shift() as number);
+
+  expect(found).toMatchObject({ passed: false, why: "its self-test took more than 30 s" });
+});
 
 describe("the reference engine", () => {
   test("passes the golden vectors of the Python runtime", async () => {

@@ -158,3 +158,26 @@ def test_without_any_engine_the_popular_items_are_recommended(bundle: Path, tmp_
     assert status.self_test is None
     assert listed == [item_id for item_id in popular if item_id != "item-1"][:10]
     assert "no such file" in status.fallbacks[-1].reason
+
+
+def test_an_engine_whose_self_test_has_no_end_is_left_for_the_next(contents: Contents) -> None:
+    now = 0.0
+
+    def slowly(state: Floats) -> Floats:
+        nonlocal now
+        now += 16.0
+        return state
+
+    ladder = Ladder(
+        contents.folder,
+        contents.codes,
+        contents.small,
+        contents.golden,
+        openers=spoilt_openers(slowly, 0),
+        clock=lambda: now,
+    )
+
+    assert ladder.engine is not None
+    assert ladder.engine.name == "reference"
+    assert "more than 30 s" in ladder.refusals[0].reason
+    assert now == 32.0

@@ -10,6 +10,8 @@ import { type Bytes, Fields, isInteger, parseJson } from "./json";
 const MAX_HEADER_BYTES = 1 << 20;
 const MAX_DIMENSION = 2 ** 31;
 const MAX_RANK = 8;
+/** Bytes that the dimensions other than 0 make together: of a tensor without elements, no library checks them. */
+const MAX_EXTENT = 4 * 2 ** 30;
 
 interface DataOf {
   F32: Float32Array<ArrayBuffer>;
@@ -116,7 +118,10 @@ function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
     throw new BundleError(`${where}: dtype ${dtype.slice(0, 20)}, expected one of ${Object.keys(SIZE_OF)}`);
   const shape = integers(fields.list("shape", 0, MAX_RANK), where);
   const [start, stop] = integers(fields.list("data_offsets", 2, 2), where);
-  if (shape.some((n) => n >= MAX_DIMENSION)) throw new BundleError(`${where}: the shape is [${shape}]`);
+  const extent = shape.reduce((product, n) => product * Math.max(n, 1), SIZE_OF[dtype]);
+  if (shape.some((n) => n >= MAX_DIMENSION) || extent > MAX_EXTENT) {
+    throw new BundleError(`${where}: the shape is [${shape}]`);
+  }
   const size = shape.reduce((product, n) => product * n, SIZE_OF[dtype]);
   if (start === undefined || stop === undefined || start > stop || stop > bodyBytes || stop - start !== size) {
     throw new BundleError(`${where}: claims bytes ${start} to ${stop}, but needs ${size} of ${bodyBytes}`);
@@ -126,7 +131,7 @@ function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
 
 function integers(list: readonly unknown[], where: string): number[] {
   return list.map((entry) => {
-    if (!isInteger(entry) || entry < 0) throw new BundleError(`${where}: expected counts, found ${String(entry)}`);
+    if (!isInteger(entry) || entry < 0) throw new BundleError(`${where}: expected counts, found ${typeof entry}`);
     return entry;
   });
 }

@@ -3,10 +3,13 @@
 import { type Arrays, take } from "./arrays";
 import { bestRows, type ProductCodes } from "./codes";
 import type { Engine, SmallMatrices } from "./encoder";
-import { BundleError, messageOf } from "./errors";
+import { BundleError, EngineError, messageOf } from "./errors";
 import type { EngineVariant, Manifest } from "./manifest";
 
 const TOP = 10;
+const MAX_SEQUENCES = 1024;
+/** Of a whole self-test: a slower engine is of no use, and a bundle may have been made to be slow. */
+const MAX_TEST_MS = 30_000;
 const FILE = "golden.safetensors";
 
 interface GoldenCase {
@@ -36,6 +39,8 @@ export interface SelfTest {
  */
 export function readGolden(arrays: Arrays, { encoder, catalogue }: Manifest): Golden {
   const n = arrays.get("rows")?.shape[0] ?? 0;
+  if (n > MAX_SEQUENCES)
+    throw new BundleError(`${FILE}: there are ${n} sequences, at most ${MAX_SEQUENCES} are allowed`);
   if (n === 0) throw new BundleError(`${FILE}: there is no golden sequence`);
   const rows = take(arrays, "rows", "I32", [n, encoder.maxLength], FILE);
   const states = take(arrays, "state", "F32", [n, encoder.dim], FILE);
@@ -66,13 +71,16 @@ export async function selfTest(
   golden: Golden,
   codes: ProductCodes,
   small: SmallMatrices,
+  clock: () => number = () => performance.now(),
 ): Promise<SelfTest> {
   let stateError = 0;
   let found = 0;
   let expected = 0;
+  const end = clock() + MAX_TEST_MS;
   try {
     for (const { rows, state, topRows } of golden) {
       const answer = await engine.encode(codes.decode(rows), small);
+      if (clock() > end) throw new EngineError(`its self-test took more than ${MAX_TEST_MS / 1000} s`);
       if (answer.length !== state.length || !answer.every(Number.isFinite)) {
         return {
           passed: false,

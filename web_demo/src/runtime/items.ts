@@ -4,6 +4,7 @@ import { BundleError, messageOf } from "./errors";
 import { type Bytes, Fields, isInteger, parseJson } from "./json";
 
 const MAX_INFLATED_BYTES = 64 << 20;
+const MAX_TEXT = 1000;
 const FILE = "items.json.z";
 
 /** One kind of fact: its distinct values, and for each row the indices of those that are true of it. */
@@ -33,17 +34,16 @@ export class Items {
    * @throws BundleError the bytes break SPEC section 6, or inflate beyond its limit.
    */
   static async read(data: Bytes, nItems: number): Promise<Items> {
-    const fields = Fields.of(parseJson(await inflate(data), FILE), FILE);
-    const ids = fields.texts("item_id");
-    const titles = fields.texts("title");
+    const text = await inflate(data);
+    checkText(text, nItems);
+    const fields = Fields.of(parseJson(text, FILE), FILE);
+    const ids = fields.texts("item_id", nItems, 1, 256);
+    const titles = fields.texts("title", nItems, 1, MAX_TEXT);
     const columns = readColumns(fields.object("fields"));
     for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(columns)] as const) {
       if (length !== nItems)
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
     }
-    if (ids.some((id) => id.length === 0 || [...id].length > 256))
-      throw new BundleError(`${FILE}: an item id is empty or long`);
-    if (titles.some((title) => title.length === 0)) throw new BundleError(`${FILE}: an item has no title`);
     const items = new Items(ids, titles, columns);
     if (items.rowOf.size !== nItems) throw new BundleError(`${FILE}: an item id stands twice`);
     return items;
@@ -76,9 +76,9 @@ export class Items {
 
 function readColumns(fields: Fields): Map<string, Column> {
   const columns = new Map<string, Column>();
-  for (const name of fields.names()) {
+  for (const name of fields.names(Number.POSITIVE_INFINITY, MAX_TEXT)) {
     const column = fields.object(name);
-    const values = column.texts("values");
+    const values = column.texts("values", Number.POSITIVE_INFINITY, 0, MAX_TEXT);
     const rows = column.list("rows", 0, Number.POSITIVE_INFINITY).map((row) => {
       if (!Array.isArray(row) || !row.every((index) => isInteger(index) && index >= 0 && index < values.length)) {
         throw new BundleError(`${FILE}: field ${name} points outside its values`);
@@ -92,6 +92,18 @@ function readColumns(fields: Fields): Map<string, Column> {
 
 function lengthsOf(columns: ReadonlyMap<string, Column>): [string, number][] {
   return [...columns].map(([name, { rows }]) => [name, rows.length]);
+}
+
+/** Refuse a text whose commas and opening brackets would become more values than so many items have. */
+function checkText(text: Uint8Array, nItems: number): void {
+  const most = 65_536 + 256 * nItems;
+  let found = 0;
+  for (const byte of text) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) found += 1;
+  if (found > most) {
+    throw new BundleError(
+      `${FILE}: holds ${found} commas and opening brackets, at most ${most} are allowed for ${nItems} items`,
+    );
+  }
 }
 
 /** Undo zlib (RFC 1950), stopping at the limit. */

@@ -13,6 +13,8 @@ const NAME = "manifest.json";
 const KNOWN_FEATURES: ReadonlySet<string> = new Set(["shared-codebooks"]);
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
+const WORD = FILE_NAME;
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
 const VERSION = /^\d{1,6}\.\d{1,6}\.\d{1,6}$/;
 const ONE_EACH = ["codes", "prompts", "adapter", "items", "popularity", "golden"] as const;
 const AT_MOST_ONE = ["pictures", "language_model"] as const;
@@ -93,15 +95,16 @@ export function parseManifest(data: Uint8Array): Manifest {
   const manifest: Manifest = {
     name: fields.text("name", 1, 100),
     release: fields.integer("release", 1, Number.MAX_SAFE_INTEGER),
-    created: fields.text("created"),
-    target: fields.text("target", 1, 100),
+    created: fields.matching("created", MOMENT),
+    target: fields.matching("target", WORD),
     files: fields.objects("files", 1, 256).map(readFile),
     catalogue: readCatalogue(fields.object("catalogue")),
     encoder: readEncoder(fields.object("encoder")),
     engines: fields.objects("engines", 1, 16).map(readEngine),
     languageModel: readLanguageModel(fields),
-    licences: fields.has("licences") ? fields.texts("licences") : [],
+    licences: fields.has("licences") ? fields.texts("licences", 64, 0, 1000) : [],
   };
+  checkNotes(fields);
   checkFiles(manifest);
   checkRoles(manifest);
   checkSizes(manifest);
@@ -128,7 +131,7 @@ function readFile(fields: Fields): FileEntry {
     throw new BundleError(`${fields.where}: chunk_sha256 holds no digest`);
   return {
     name: fields.text("name"),
-    role: fields.text("role"),
+    role: fields.matching("role", WORD),
     bytes: fields.integer("bytes", 0, MAX_TOTAL_BYTES),
     sha256: fields.matching("sha256", DIGEST),
     chunkSha256: chunks,
@@ -162,9 +165,9 @@ function readEncoder(fields: Fields): EncoderSizes {
 
 function readEngine(fields: Fields): EngineVariant {
   return {
-    engine: fields.text("engine", 1, 100),
-    precision: fields.text("precision", 1, 100),
-    file: fields.text("file"),
+    engine: fields.matching("engine", WORD),
+    precision: fields.matching("precision", WORD),
+    file: fields.text("file", 1, 100),
     maxStateError: fields.number("max_state_error", (value) => value > 0, "a number above 0"),
     minOverlap: fields.number("min_overlap", (value) => value >= 0 && value <= 1, "a share from 0 to 1"),
   };
@@ -174,18 +177,18 @@ function readLanguageModel(fields: Fields): LanguageModel | null {
   if (!fields.has("language_model") || fields.raw("language_model") === null) return null;
   const model = fields.object("language_model");
   return {
-    file: model.text("file"),
+    file: model.text("file", 1, 100),
     context: model.integer("context", 32, 1 << 20),
-    prompt: model.text("prompt", 1, 100),
+    prompt: model.matching("prompt", WORD),
   };
 }
 
 function checkVersion(fields: Fields): void {
   const advice = "Reload the page when the shop has been updated.";
-  const schema = fields.integer("schema", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  const schema = fields.integer("schema", 0, Number.MAX_SAFE_INTEGER);
   if (schema !== SCHEMA)
     throw new BundleVersionError(`${NAME}: schema ${schema}, this page reads ${SCHEMA}. ${advice}`);
-  const unknown = fields.texts("required_features").filter((feature) => !KNOWN_FEATURES.has(feature));
+  const unknown = fields.texts("required_features", 64, 1, 100).filter((feature) => !KNOWN_FEATURES.has(feature));
   if (unknown.length > 0) {
     throw new BundleVersionError(`${NAME}: the bundle needs ${unknown.join(", ")}, unknown to this page. ${advice}`);
   }
@@ -202,6 +205,24 @@ function compareVersions(left: string, right: string): number {
     if (difference !== 0) return difference;
   }
   return 0;
+}
+
+/** What a page has no use for is checked all the same: a bundle is good for every reader or for none. */
+function checkNotes(fields: Fields): void {
+  if (fields.has("budgets")) {
+    const budgets = fields.object("budgets");
+    for (const name of named(budgets, 64)) budgets.integer(name, 0, Number.MAX_SAFE_INTEGER);
+  }
+  if (fields.has("provenance")) {
+    const provenance = fields.object("provenance");
+    for (const name of named(provenance, 256)) provenance.text(name, 0, 1000);
+  }
+}
+
+function named(fields: Fields, max: number): string[] {
+  const names = fields.names(max, 100);
+  if (names.includes("")) throw new BundleError(`${fields.where}: a name is empty`);
+  return names;
 }
 
 function checkFiles(manifest: Manifest): void {

@@ -5,6 +5,7 @@ import type { Engine, SmallMatrices } from "./encoder";
 import { EngineError } from "./errors";
 import type { Bytes } from "./json";
 import type { EncoderSizes } from "./manifest";
+import { checkGraph } from "./onnxGraph";
 
 export type OrtModule = typeof Ort;
 
@@ -32,9 +33,11 @@ export class OnnxEngine implements Engine {
    * Make a session over the bytes of `encoder*.onnx`.
    *
    * @param ort the library, its `env.wasm` already set up.
+   * @throws EngineError the graph holds what is not allowed.
    * @throws whatever ONNX Runtime throws for a graph that it cannot load.
    */
   static async open(ort: OrtModule, file: Bytes, sizes: EncoderSizes, precision: string): Promise<OnnxEngine> {
+    checkGraph(file);
     const session = await ort.InferenceSession.create(file, {
       executionProviders: ["wasm"],
       graphOptimizationLevel: "all",

@@ -1,0 +1,162 @@
+/**
+ * What an ONNX file may compute (SPEC section 3), looked up before any library parses it: arithmetic, no control flow,
+ * no code of others, no other file. Numbers of fields: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+ */
+
+import { EngineError } from "./errors";
+import type { Bytes } from "./json";
+
+const OPERATORS: ReadonlySet<string> = new Set(
+  (
+    "Add Cast Concat Constant ConstantOfShape DequantizeLinear Div Erf Expand Gather Gelu Gemm Identity " +
+    "LayerNormalization MatMul Mul Neg Pow ReduceMean Relu Reshape Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub " +
+    "Tanh Transpose Trilu Unsqueeze Where"
+  ).split(" "),
+);
+const DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx"]);
+const MAX_FIELDS = 100_000;
+const NO_GRAPH = "the file is cut short, or no ONNX graph";
+const BYTES = 2;
+
+/** Numbers of fields, by message. */
+const MODEL = { graph: 7, training: 20, functions: 25 };
+const GRAPH = { node: 1, initializer: 5, sparse: 15 };
+const NODE = { operator: 4, attribute: 5, domain: 7 };
+const ATTRIBUTE = { tensors: [5, 10], refused: [6, 11, 22, 23] };
+const TENSOR = { external: [13, 14] };
+
+interface Field {
+  readonly number: number;
+  readonly wire: number;
+  readonly start: number;
+  readonly stop: number;
+}
+
+/**
+ * Look at every operator and every tensor of an ONNX file.
+ *
+ * @throws EngineError it is no ONNX file, or holds what an encoder has no need of.
+ */
+export function checkGraph(data: Bytes): void {
+  const walk = new Walk(data);
+  if (walk.text(4, 8) === "ORTM") throw new EngineError("the graph is in ONNX Runtime's own format, expected ONNX");
+  walk.model();
+}
+
+class Walk {
+  private nFields = 0;
+
+  constructor(private readonly data: Bytes) {}
+
+  model(): void {
+    let nOperators = 0;
+    for (const { number, start, stop } of this.messages(0, this.data.length)) {
+      if (number === MODEL.training || number === MODEL.functions) {
+        throw new EngineError("the file brings functions or steps of training, and an encoder has none");
+      }
+      if (number === MODEL.graph) nOperators += this.graph(start, stop);
+    }
+    if (nOperators === 0) throw new EngineError("the file holds no operator: it is no ONNX graph");
+  }
+
+  text(start: number, stop: number): string {
+    return new TextDecoder().decode(this.data.subarray(start, Math.min(stop, start + 100)));
+  }
+
+  private graph(from: number, to: number): number {
+    let nOperators = 0;
+    for (const { number, start, stop } of this.messages(from, to)) {
+      if (number === GRAPH.sparse) throw new EngineError("the graph holds a sparse tensor, and an encoder has none");
+      if (number === GRAPH.initializer) this.tensor(start, stop);
+      if (number === GRAPH.node) {
+        this.node(start, stop);
+        nOperators += 1;
+      }
+    }
+    return nOperators;
+  }
+
+  private node(from: number, to: number): void {
+    let name = "";
+    for (const { number, start, stop } of this.messages(from, to)) {
+      if (number === NODE.operator) {
+        name = this.text(start, stop);
+        checkOperator(name);
+      }
+      if (number === NODE.domain && !DOMAINS.has(this.text(start, stop))) {
+        throw new EngineError("the graph has an operator of another domain, which is not allowed");
+      }
+      if (number === NODE.attribute) this.attribute(start, stop);
+    }
+    checkOperator(name);
+  }
+
+  private attribute(from: number, to: number): void {
+    for (const { number, start, stop } of this.messages(from, to)) {
+      if (ATTRIBUTE.refused.includes(number)) {
+        throw new EngineError("the graph holds a graph or a sparse tensor inside an operator, which is not allowed");
+      }
+      if (ATTRIBUTE.tensors.includes(number)) this.tensor(start, stop);
+    }
+  }
+
+  private tensor(from: number, to: number): void {
+    for (const { number } of this.fields(from, to)) {
+      if (TENSOR.external.includes(number)) {
+        throw new EngineError("the graph keeps a tensor in another file (external data), which is not allowed");
+      }
+    }
+  }
+
+  /** The fields that are messages, texts or bytes. */
+  private *messages(start: number, stop: number): Generator<Field> {
+    for (const field of this.fields(start, stop)) if (field.wire === BYTES) yield field;
+  }
+
+  private *fields(start: number, stop: number): Generator<Field> {
+    for (let at = start; at < stop; ) {
+      this.nFields += 1;
+      if (this.nFields > MAX_FIELDS) throw new EngineError(`the graph has more than ${MAX_FIELDS} fields`);
+      const key = this.varint(at, stop);
+      const wire = key.value % 8;
+      const extent = this.extent(wire, key.next, stop);
+      if (extent.stop > stop || key.value < 8) throw new EngineError(NO_GRAPH);
+      yield { number: Math.floor(key.value / 8), wire, ...extent };
+      at = extent.stop;
+    }
+  }
+
+  /** Where the value of a field begins and ends. */
+  private extent(wire: number, at: number, stop: number): { start: number; stop: number } {
+    switch (wire) {
+      case 0:
+        return { start: at, stop: this.varint(at, stop).next };
+      case 1:
+        return { start: at, stop: at + 8 };
+      case BYTES: {
+        const { value, next } = this.varint(at, stop);
+        return { start: next, stop: next + value };
+      }
+      case 5:
+        return { start: at, stop: at + 4 };
+      default:
+        throw new EngineError(NO_GRAPH);
+    }
+  }
+
+  /** A number of at most ten bytes; beyond 2^53 it is not exact, and as a length it lies beyond the file anyway. */
+  private varint(at: number, stop: number): { value: number; next: number } {
+    let value = 0;
+    for (let place = 0; place < 10 && at + place < stop; place++) {
+      const byte = this.data[at + place] as number;
+      value += (byte & 0x7f) * 2 ** (7 * place);
+      if (byte < 0x80) return { value, next: at + place + 1 };
+    }
+    throw new EngineError(NO_GRAPH);
+  }
+}
+
+function checkOperator(name: string): void {
+  if (!OPERATORS.has(name))
+    throw new EngineError(`the graph has the operator ${JSON.stringify(name)}, not allowed here`);
+}
