@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -51,9 +52,18 @@ def test_a_folder_without_a_bundle_is_refused_with_advice(tmp_path: Path) -> Non
         current_bundle(tmp_path)
 
 
-@pytest.mark.parametrize("pointer", ["", "{}", '{"slot": "../../etc"}', '{"slot": "0123456789ABCDEF"}', "\x00" * 40])
+@pytest.mark.parametrize(
+    "pointer", ["", "{}", '{"slot": "../../etc"}', '{"slot": "0123456789ABCDEF"}', "\x00" * 40, "[" * 1500 + "]" * 1500]
+)
 def test_a_damaged_pointer_is_no_path(tmp_path: Path, pointer: str) -> None:
     (tmp_path / "current.json").write_text(pointer)
+
+    with pytest.raises(BundleError, match=r"current\.json"):
+        current_bundle(tmp_path)
+
+
+def test_a_pipe_in_place_of_the_pointer_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "current.json")
 
     with pytest.raises(BundleError, match=r"current\.json"):
         current_bundle(tmp_path)
