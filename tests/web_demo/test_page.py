@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from edge_runtime import Recommender
 from tests.live_server import LiveServer
@@ -193,6 +193,25 @@ def test_search_finds_titles_as_one_types_and_marks_them(tab: ShopPage, server: 
     hits.first.click()
     expect(tab.history.filter(has_text=title)).to_be_visible()
     expect(hits.first).to_have_attribute("aria-pressed", "true")
+
+
+def test_search_does_not_say_that_there_is_nothing_before_it_has_looked(tab: ShopPage, server: LiveServer) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    tab.page.context.route("**/v1/channels/**", hold)
+    tab.page.goto(server.url)
+
+    tab.page.get_by_label("Search the shop").fill("hand creams")
+    tab.page.wait_for_timeout(500)
+
+    expect(tab.page.locator("#search-hits")).to_be_hidden()
+    assert held
+    for route in held:
+        route.continue_()
+    expect(tab.page.locator("#search-hits button").first).to_contain_text(" hand cream ")
 
 
 @pytest.mark.parametrize("typed", ["hand creams", "CREAM hand", "hnad cream", "handcreams"])

@@ -15,7 +15,10 @@ interface Props {
 /** Search over titles and facts as one types; results lie over the page, so that it does not move. */
 export function Search({ ask, ready, marks, onChoose }: Props) {
   const [text, setText] = useState("");
-  const [hits, setHits] = useState<readonly Hit[]>([]);
+  const [{ hits, answered }, setFound] = useState<{ hits: readonly Hit[]; answered: string }>({
+    hits: [],
+    answered: "",
+  });
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
@@ -26,7 +29,7 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
       .then((found) => {
         if (!isCurrent) return;
         held.current = focusedIn(box.current);
-        setHits(found);
+        setFound({ hits: found, answered: text });
       })
       .catch(() => undefined);
     return () => {
@@ -61,7 +64,8 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
   const leave = (event: FocusEvent) => {
     if (event.relatedTarget instanceof Node && box.current?.contains(event.relatedTarget) === false) setOpen(false);
   };
-  const isShown = open && text.trim() !== "";
+  // The hits of what was typed a moment ago stay until the next answer; that there is nothing is not said before it.
+  const isShown = open && text.trim() !== "" && (hits.length > 0 || (ready && answered === text));
   return (
     <search class="search" ref={box} onKeyDown={onKeyDown} onFocusOut={leave}>
       <label class="unseen" for="search-text">
