@@ -193,6 +193,18 @@ def test_a_button_that_disappears_under_the_keyboard_leaves_it_at_the_heading_of
     expect(heading).to_be_focused()
 
 
+def test_a_button_that_is_at_work_keeps_the_keyboard(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.open_hood()
+    check = tab.hood.get_by_role("button", name="Check now")
+    tab.wait_until_offline_ready()
+
+    check.press("Enter")
+
+    expect(tab.hood).to_contain_text("This is the newest release.")
+    expect(check).to_be_focused()
+
+
 @pytest.mark.parametrize("button", ["Undo", "Dismiss this notice"])
 def test_a_notice_that_disappears_does_not_take_the_keyboard_along(
     tab: ShopPage, server: LiveServer, button: str

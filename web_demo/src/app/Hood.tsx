@@ -34,7 +34,7 @@ export function Hood({ view, onCheck }: { view: View; onCheck: () => void }) {
           <Plot timings={view.timings} />
           <h3>Updates</h3>
           <p role="status">{updateText(view.update)}</p>
-          <button type="button" class="secondary" onClick={onCheck} disabled={view.update.state === "checking"}>
+          <button type="button" class="secondary" onClick={onCheck} aria-disabled={view.update.state === "checking"}>
             Check now
           </button>
         </section>
