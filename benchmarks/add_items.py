@@ -1,7 +1,7 @@
 """What it takes to put new items on the shelf: one encoding, against a row of a dedicated vocabulary that is trained.
 
 Some items are held out of training altogether. With a reused vocabulary (SAGE, ``both``) their texts are described and
-mapped, and the items known with the nearest texts stand in for a vector of their own (:mod:`train.new_items`): that is
+mapped, and the items known with the nearest texts stand in for a vector of their own (:mod:`train.full_model.new_items`): that is
 timed, and those very vectors are ranked. Where an extractor is made of the texts it is given (``hashed``), describing a
 new one means to run it over the catalogue again, and takes that time. With a dedicated vocabulary the model is trained
 without the new items, and then their rows alone are trained, on the events that were withheld, while everything else
@@ -25,25 +25,25 @@ from rich.table import Table
 from torch import Tensor
 
 from edge_runtime.terminal.console import Console
-from train.batches import RandomBatches, TrainingSequences, training_batch
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.sequences import Sequences
 from train.data.split import Targets, leave_one_out
-from train.evaluation.histories import histories_of
-from train.evaluation.ranking import rank_targets, recall
 from train.evaluation.splits import NEW_ITEMS_SHARE, Derived, hold_out_items
-from train.fit import FitConfig, batch_users_for
+from train.full_model.model import Model
+from train.full_model.new_items import new_item_vectors
+from train.full_model.recipes import FEATURES, TrainConfig
+from train.full_model.training import describe_run, load_model, train_model
 from train.items.extractors import ExtractorConfig, material, text_extractor
 from train.items.features import Features
 from train.items.language import encode_texts
 from train.items.text import ItemTexts
-from train.model import Model
-from train.new_items import new_item_vectors
-from train.next_item import describe_run, load_model, train_model
-from train.ranker import scorer
-from train.recipes import FEATURES, TrainConfig
-from train.runs import RunFolder
+from train.loop.batches import RandomBatches, TrainingSequences, training_batch
+from train.loop.fit import FitConfig, batch_users_for
+from train.loop.runs import RunFolder
+from train.metrics.histories import histories_of
+from train.metrics.ranker import scorer
+from train.metrics.ranking import rank_targets, recall
 
 LEARNING_RATE = 1e-2
 MAX_PASSES = 30

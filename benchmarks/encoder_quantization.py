@@ -29,8 +29,8 @@ from export.measure import agreement
 from export.quantize import quantize_encoder
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
-from train.evaluation.ranking import metrics, rank_targets
-from train.student import Student, load_student
+from train.distill.student import Student, load_student
+from train.metrics.ranking import metrics, rank_targets
 
 EXACT = "float32"
 

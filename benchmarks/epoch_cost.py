@@ -26,15 +26,15 @@ from rich.table import Table
 
 from edge_runtime import child
 from edge_runtime.terminal.console import Console
-from train.batches import RandomBatches, TrainingSequences, training_batch
-from train.choices import PLUGINS, BackboneName
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
-from train.evaluation.origin import commit
-from train.fit import batch_users_for
+from train.full_model.choices import PLUGINS, BackboneName
+from train.full_model.recipes import TrainConfig, compose
 from train.items.extractors import ExtractorConfig
-from train.ranker import validation_score
-from train.recipes import TrainConfig, compose
+from train.loop.batches import RandomBatches, TrainingSequences, training_batch
+from train.loop.fit import batch_users_for
+from train.metrics.ranker import validation_score
+from train.suites.origin import commit
 
 Task = Literal["step", "prepare", "validate", "most memory", "stop"]
 

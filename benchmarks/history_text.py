@@ -27,23 +27,23 @@ from torch import Tensor
 
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
-from train.batches import pad
 from train.data.dataset import Catalogue
 from train.data.folder import read_folder
 from train.data.split import Targets, leave_one_out
-from train.evaluation.histories import histories_of, only
-from train.evaluation.ranking import BATCH_USERS, ndcg, rank_targets, recall
 from train.evaluation.significance import paired_bootstrap
+from train.full_model.recipes import FEATURES
 from train.items.blocks import Block, Described, Extractor, Things
 from train.items.extractors import ExtractorConfig, material, text_extractor
 from train.items.features import Features, text_space
 from train.items.language import Situation, encode_texts, history_text, situation_at
 from train.items.text import ItemTexts
 from train.items.whitening import Whitening
+from train.loop.batches import pad
+from train.metrics.histories import histories_of, only
+from train.metrics.ranking import BATCH_USERS, ndcg, rank_targets, recall
 from train.objectives.contrast import directions
 from train.plugins.llmrec import LlmRecConfig
 from train.plugins.llmrec_history import newest_means
-from train.recipes import FEATURES
 
 AS_TEXT, WITH_SITUATION = "history as text", "history and situation"
 MEAN, NEWEST = "recency mean of items", "newest item"

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from export.demo import Steps, print_figures, run_steps
-from train.evaluation.origin import commit
+from train.suites.origin import commit
 
 RESULTS = Path(__file__).parent / "results"
 

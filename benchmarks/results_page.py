@@ -16,8 +16,8 @@ from rich import box
 from rich.table import Table
 
 from edge_runtime.terminal.console import Console
-from train.evaluation.suite_print import printed, users_of
-from train.evaluation.suite_table import SuiteTable
+from train.suites.printing import printed, users_of
+from train.suites.table import SuiteTable
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"

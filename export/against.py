@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from edge_runtime.errors import RunError
 from export.measure import People
 from export.provenance import FIGURES
-from train.batches import Rows, pad
 from train.data.dataset import Dataset
-from train.distill import check_same_data
-from train.evaluation.ranking import Ranked, Score, rank_targets, summary
-from train.next_item import load_model
-from train.ranker import scorer
-from train.runs import RunFolder
-from train.student import STUDENT_FILE, Student, load_student
+from train.distill.distillation import check_same_data
+from train.distill.student import STUDENT_FILE, Student, load_student
+from train.full_model.training import load_model
+from train.loop.batches import Rows, pad
+from train.loop.runs import RunFolder
+from train.metrics.ranker import scorer
+from train.metrics.ranking import Ranked, Score, rank_targets, summary
 
 
 class Comparison(Struct, kw_only=True):

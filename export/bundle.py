@@ -26,7 +26,7 @@ from export.target import Target
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
-from train.student import Student
+from train.distill.student import Student
 
 WORK_FOLDER = ".work"
 MINIMUM_RUNTIME = "0.1.0"

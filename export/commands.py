@@ -47,7 +47,7 @@ def export(
     from export.show import print_exported, progress
     from export.target import read_target
     from train.data.folder import read_folder
-    from train.student import load_student
+    from train.distill.student import load_student
 
     if language_model is not None and no_language_model:
         raise typer.BadParameter("cannot be given with --no-language-model", param_hint="--language-model")

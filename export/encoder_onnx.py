@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 
 from edge_runtime.errors import EngineError
 from export.quantize import QuantizedEncoder, QuantizedRows
-from train.student import DeviceEncoder
+from train.distill.student import DeviceEncoder
 
 INPUTS = ("embeddings", "mask", "prompts", "knowledge", "adapter_a", "adapter_b")
 OUTPUT = "state"

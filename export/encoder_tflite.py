@@ -24,7 +24,7 @@ from edge_runtime.errors import EngineError
 from export.encoder_onnx import OUTPUT, example_inputs
 from export.quantize import QuantizedEncoder, quantize_encoder
 from train.backbones.encoder import encoder_config
-from train.student import DeviceEncoder
+from train.distill.student import DeviceEncoder
 
 SIGNATURE = "encode"
 POSITION = "position"

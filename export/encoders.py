@@ -7,7 +7,7 @@ from edge_runtime.bundle.arrays import dump_arrays
 from export.parts import Parts, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
 from export.target import EngineChoice
-from train.student import Student
+from train.distill.student import Student
 
 
 class Encoders:

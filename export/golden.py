@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.bundle.golden import TOP, Golden
 from train.data.sequences import Sequences
-from train.student import DeviceEncoder
+from train.distill.student import DeviceEncoder
 
 N_SEQUENCES = 32
 _TRIES = 32

@@ -20,7 +20,7 @@ from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.recommender import Recommender
 from edge_runtime.state.history import History
 from train.data.split import Targets
-from train.evaluation.ranking import rank_targets, summary
+from train.metrics.ranking import rank_targets, summary
 
 LATENCY_USERS = 200
 _WARM_UP = 10
@@ -87,7 +87,7 @@ class Ranking:
     """What an engine makes of people.
 
     Attributes:
-        figures: as :func:`train.evaluation.ranking.summary` gives them.
+        figures: as :func:`train.metrics.ranking.summary` gives them.
         top_rows: the first ten rows of each, int64 ``[n, 10]``, -1 behind where the catalogue is smaller.
     """
 

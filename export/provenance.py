@@ -3,8 +3,8 @@
 from edge_runtime import __version__
 from export.parts import tool_versions
 from train.data.dataset import Dataset
-from train.evaluation.origin import commit
-from train.student import Student
+from train.distill.student import Student
+from train.suites.origin import commit
 
 FIGURES = {"ndcg@10": "ndcg10", "recall@5": "recall5", "recall@10": "recall10"}
 """Metrics that a bundle remembers, and their part of the key, such as ``student_ndcg10``."""

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import Array
-from train.student import DeviceEncoder
+from train.distill.student import DeviceEncoder
 
 LEVELS = 127
 _SMALLEST_SCALE = np.float32(1e-30)

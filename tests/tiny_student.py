@@ -14,8 +14,8 @@ from tests.tiny_bundle import tiny_codes
 from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
-from train.runs import replace_tensors
-from train.student import DeviceEncoder, Student, load_student
+from train.distill.student import DeviceEncoder, Student, load_student
+from train.loop.runs import replace_tensors
 
 N_ITEMS = 60
 N_USERS = 80

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from train.choices import PLUGINS, BackboneName, PluginName
+from train.full_model.choices import PLUGINS, BackboneName, PluginName
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).")]
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
@@ -67,11 +67,11 @@ def train(
     """
     from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
-    from train.fit import FitConfig, batch_users_for
+    from train.full_model.recipes import TrainConfig
+    from train.full_model.training import describe_run, train_model
     from train.items.extractors import ExtractorConfig
-    from train.next_item import describe_run, train_model
-    from train.recipes import TrainConfig
-    from train.runs import RunFolder
+    from train.loop.fit import FitConfig, batch_users_for
+    from train.loop.runs import RunFolder
 
     if dim % 2:
         raise typer.BadParameter(f"must be even (two attention heads), got {dim}", param_hint="--dim")
@@ -122,7 +122,7 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
     chosen = {name: found.get(name, {}) for name in PLUGINS if name in wanted}
 
     from edge_runtime.errors import RunError
-    from train.recipes import plugin_maker
+    from train.full_model.recipes import plugin_maker
 
     try:
         for name, values in chosen.items():
@@ -139,7 +139,7 @@ def checked_backbone_settings(name: BackboneName, text: str) -> dict[str, Any]:
         typer.BadParameter: they are no JSON object, or not such as the backbone takes.
     """
     from edge_runtime.errors import RunError
-    from train.recipes import check_backbone
+    from train.full_model.recipes import check_backbone
 
     settings = _object(text, "--backbone-settings")
     try:
@@ -173,10 +173,10 @@ def distill(
     Example: pocketrec distill --run runs/teacher --data my-shop --out runs/student
     """
     from train.data.folder import read_folder
-    from train.distill import describe_student, distill_model, usual_plan
-    from train.fit import batch_users_for
-    from train.runs import RunFolder
-    from train.student_model import DistillConfig
+    from train.distill.distillation import describe_student, distill_model, usual_plan
+    from train.distill.student_model import DistillConfig
+    from train.loop.fit import batch_users_for
+    from train.loop.runs import RunFolder
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users_for(len(dataset.sequences))

@@ -8,7 +8,7 @@ from benchmarks.epoch_cost import measured
 from tests.hostile_folder import HostileFolder
 from tests.tiny_shop import write_shop
 from train.data.folder import read_folder
-from train.recipes import TrainConfig
+from train.full_model.recipes import TrainConfig
 
 
 def test_an_epoch_is_all_its_steps_and_what_stands_around_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

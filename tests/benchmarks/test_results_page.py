@@ -4,7 +4,7 @@ import msgspec
 
 from benchmarks.results_page import PAGE, Kept, kept_tables, page
 from train.evaluation.significance import Spread
-from train.evaluation.suite_table import SuiteRow
+from train.suites.table import SuiteRow
 
 
 def row(label: str, ndcg: float | None, *commits: str) -> SuiteRow:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.manifest import Encoder
 from edge_runtime.engines.protocol import Engine, SmallMatrices
 from tests.tiny_student import CONFIG, N_PROMPTS, RANK
-from train.student import DeviceEncoder
+from train.distill.student import DeviceEncoder
 
 SIZES = Encoder(
     dim=CONFIG.dim,

@@ -18,7 +18,7 @@ from train.backbones.attention import bidirectional_bias
 from train.backbones.cloze import hide_at_random
 from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp
 from train.backbones.transformer import Transformer
-from train.batches import Group
+from train.loop.batches import Group
 
 
 class BERT4Rec(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from train.batches import Group
+from train.loop.batches import Group
 
 # From catalogue rows, int64 ``[...]``, to item vectors ``[..., dim]``.
 LookUp = Callable[[Tensor], Tensor]

@@ -24,8 +24,8 @@ from train.backbones.attention import MASKED, causal_bias
 from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
 from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
 from train.backbones.transformer import Transformer
-from train.batches import Group
 from train.items.features import Features, Material
+from train.loop.batches import Group
 
 
 def fdsa(config: EncoderConfig, material: Material, dropout: float) -> "FDSA":

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
-from train.batches import Group
+from train.loop.batches import Group
 
 
 class GRU4Rec(nn.Module):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from train.backbones.attention import causal_bias
 from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, look_up_events
 from train.backbones.transformer import Transformer
-from train.batches import Group
+from train.loop.batches import Group
 
 
 class PinnerFormer(nn.Module):

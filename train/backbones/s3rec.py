@@ -29,8 +29,8 @@ from train.backbones.cloze import hide_at_random, hide_segments
 from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
 from train.backbones.mutual_information import info_nce
 from train.backbones.transformer import Transformer
-from train.batches import Group
 from train.items.features import Material
+from train.loop.batches import Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from train.backbones.attention import causal_bias
 from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
 from train.backbones.transformer import Transformer
-from train.batches import Group
+from train.loop.batches import Group
 
 
 class SASRec(Transformer):

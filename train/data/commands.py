@@ -29,7 +29,7 @@ def world(
     """
     from train.data.folder import read_folder
     from train.data.summary import summarize
-    from train.data.world import write_world
+    from train.data.world.folder import write_world
 
     write_world(out, seed=seed)
     _show(summarize(read_folder(out)), as_json=as_json)

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from train.data.sequences import IntArray, RowArray
 from train.data.split import Split, Targets
-from train.evaluation.histories import histories_of, shuffle_histories, with_histories
-from train.evaluation.lists import NOTHING, Lists, model_lists
-from train.evaluation.ranking import ndcg
 from train.evaluation.significance import paired_bootstrap
 from train.evaluation.splits import Derived
-from train.ranker import Ranker, rank_split
+from train.metrics.histories import histories_of, shuffle_histories, with_histories
+from train.metrics.lists import NOTHING, Lists, model_lists
+from train.metrics.ranker import Ranker, rank_split
+from train.metrics.ranking import ndcg
 
 # Rounding may turn a few near ties; a dependence on item order turns many ranks.
 LEAST_SAME_RANKS = 0.99

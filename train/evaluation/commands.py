@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from train.choices import BackboneName, SuiteName
 from train.commands import AsJson, DataFolder, SkipBadRows
+from train.full_model.choices import BackboneName, SuiteName
 
 if TYPE_CHECKING:
     from train.data.dataset import Dataset
@@ -115,8 +115,8 @@ def _headline(run: Path, dataset: "Dataset", *, as_json: bool) -> None:
 
     from edge_runtime.terminal.console import Console, print_json
     from train.evaluation.modes import load_run
-    from train.evaluation.ranking import summary
-    from train.ranker import rank_split
+    from train.metrics.ranker import rank_split
+    from train.metrics.ranking import summary
 
     loaded = load_run(run, dataset)
     figures = summary(rank_split(loaded.model, loaded.derived.split.test))
@@ -223,12 +223,12 @@ def _run_suite(
     import msgspec
 
     from edge_runtime.terminal.console import Console, print_json
-    from train.evaluation.origin import Origin
-    from train.evaluation.suite_print import printed
-    from train.evaluation.suite_run import run_suite
-    from train.evaluation.suites import SuiteOptions
-    from train.evaluation.wide_table import print_wide
     from train.items.extractors import ExtractorConfig
+    from train.suites.origin import Origin
+    from train.suites.printing import printed
+    from train.suites.run import run_suite
+    from train.suites.suites import SuiteOptions
+    from train.suites.wide_table import print_wide
 
     backbone, seeds, max_epochs, users, text, image, language_models = options
     chosen = SuiteOptions(

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from train.data.split import Targets
-from train.evaluation.histories import histories_of, only
-from train.evaluation.lists import NOTHING, Lists, Vectors, model_lists, top_lists
-from train.evaluation.ranking import BATCH_USERS
-from train.ranker import Ranker, scorer
+from train.metrics.histories import histories_of, only
+from train.metrics.lists import NOTHING, Lists, Vectors, model_lists, top_lists
+from train.metrics.ranker import Ranker, scorer
+from train.metrics.ranking import BATCH_USERS
 
 LIST_LENGTH = 10
 

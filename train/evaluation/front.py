@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from train.data.split import Targets
-from train.evaluation.interests import Interests
-from train.evaluation.lists import NOTHING, Lists, Vectors, list_figures, model_lists
-from train.evaluation.ranking import ndcg, recall
-from train.ranker import Ranker
+from train.metrics.interests import Interests
+from train.metrics.lists import NOTHING, Lists, Vectors, list_figures, model_lists
+from train.metrics.ranker import Ranker
+from train.metrics.ranking import ndcg, recall
 
 N_CANDIDATES = 100
 LIST_LENGTH = 10
@@ -31,7 +31,7 @@ class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         knob: from 0 "precise" to 1 "varied".
         figures: NDCG@10, Recall@10, ``kept@10`` (the share of the precise list that remains), and those of
-            :mod:`train.evaluation.lists`, by name.
+            :mod:`train.metrics.lists`, by name.
     """
 
     knob: float

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.data.split import Split, Targets
+from train.evaluation.baselines import AMONG_NEW, NEW_ITEM
 from train.evaluation.feedback import feedback_figures
-from train.evaluation.floors import AMONG_NEW, NEW_ITEM
-from train.evaluation.histories import cut_histories, histories_of, insert_noise, only
-from train.evaluation.interests import Interests
-from train.evaluation.lists import Vectors, list_figures, model_lists
-from train.evaluation.ranking import Ranked, metrics, summary
 from train.evaluation.scenarios import scenarios
 from train.evaluation.splits import Derived
-from train.model import Model
+from train.full_model.model import Model
+from train.metrics.histories import cut_histories, histories_of, insert_noise, only
+from train.metrics.interests import Interests
+from train.metrics.lists import Vectors, list_figures, model_lists
+from train.metrics.ranker import Ranker, rank_split
+from train.metrics.ranking import Ranked, metrics, summary
 from train.plugins.plugin import Probe
-from train.ranker import Ranker, rank_split
 
 NOISE_SHARES = (0.1, 0.2, 0.3)
 NEWCOMER_EVENTS = (1, 2, 3)

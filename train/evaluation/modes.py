@@ -1,6 +1,6 @@
 """What ``pocketrec evaluate`` can do, one function a mode: from a run's folder and data to figures.
 
-A suite (:func:`train.evaluation.suite_run.run_suite`) trains; everything here only measures what is there.
+A suite (:func:`train.suites.run.run_suite`) trains; everything here only measures what is there.
 """
 
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from pathlib import Path
 
 from edge_runtime.paths import AnyPath
 from train.data.dataset import Dataset
-from train.distill import check_same_data
+from train.distill.distillation import check_same_data
+from train.distill.student import load_student, ranking_model
+from train.evaluation.baselines import floor_figures
 from train.evaluation.checks import Verdict, sceptic_checks
-from train.evaluation.floors import floor_figures
+from train.evaluation.context import ground_of
 from train.evaluation.front import FrontPoint, ReRank, front
-from train.evaluation.ground import ground_of
 from train.evaluation.measure import Figures, measure, plugin_figures
 from train.evaluation.plan import Plan, arrange
 from train.evaluation.splits import Derived
-from train.model import Model
-from train.next_item import load_model
-from train.ranker import Ranker
-from train.runs import RunFolder
-from train.student import load_student, ranking_model
+from train.full_model.model import Model
+from train.full_model.training import load_model
+from train.loop.runs import RunFolder
+from train.metrics.ranker import Ranker
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from train.data.sequences import IntArray
 from train.data.split import Split
-from train.evaluation.interests import Interests, drift, drift_by_chance, new_to_user
+from train.metrics.interests import Interests, drift, drift_by_chance, new_to_user
 
 Mask = NDArray[np.bool_]
 

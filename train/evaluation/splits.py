@@ -13,7 +13,7 @@ from edge_runtime.errors import DataError
 from train.data.clock import has_clock
 from train.data.sequences import IntArray, RowArray, Sequences
 from train.data.split import LEAST_EVENTS, Split, Targets, leave_one_out
-from train.evaluation.histories import histories_of, only, with_histories
+from train.metrics.histories import histories_of, only, with_histories
 
 NEW_ITEMS_SHARE = 0.1
 NEW_USERS_SHARE = 0.1

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import RunError
-from train.finite import first_not_finite
 from train.items.blocks import Places
 from train.items.digests import file_digest
 from train.items.features import Features
-from train.runs import write_json
+from train.loop.finite import first_not_finite
+from train.loop.runs import write_json
 
 _FORMAT = 1
 _VECTORS, _PRESENT, _ENTRY = "vectors.npy", "present.npy", "entry.json"

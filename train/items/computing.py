@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
-from train.finite import first_not_finite
 from train.items.blocks import Block, Extractor, Places, T, Things
 from train.items.cache import features_key, keep_features, read_features
 from train.items.features import Features
+from train.loop.finite import first_not_finite
 
 # Work shorter than this leaves no line in a log.
 _WORTH_A_LINE_S = 10.0

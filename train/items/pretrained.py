@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import torch
 
 from edge_runtime.errors import DataError
-from train.device import best_device
 from train.hushed import hushed
 from train.items.digests import MODEL_FILES, folder_digest
+from train.loop.device import best_device
 
 
 class PretrainedClass(Protocol):

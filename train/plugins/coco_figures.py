@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.knowledge_use import Judged, judge_by_past, ranking_by_use
+from train.metrics.knowledge_use import Judged, judge_by_past, ranking_by_use
 from train.plugins.knowledge_attention import helped
 from train.plugins.plugin import Past, Probe
 from train.plugins.prompt_codebook import perplexity

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from train.clustering import mean_directions, nearest_centre, spherical_k_means
+from train.items.clustering import mean_directions, nearest_centre, spherical_k_means
 from train.objectives.contrast import directions
 
 _FIRST_STEPS = 10

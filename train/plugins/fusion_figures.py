@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.batches import pad
-from train.evaluation.ranking import BATCH_USERS, Ranks, ndcg, rank_targets, recall
-from train.evaluation.retrieval import retrieval_ranks
+from train.loop.batches import pad
+from train.metrics.ranking import BATCH_USERS, Ranks, ndcg, rank_targets, recall
+from train.metrics.retrieval import retrieval_ranks
 from train.plugins.fusion import CHUNK_ITEMS, Fusion
 from train.plugins.plugin import Past, Probe
 

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.batches import pad
-from train.evaluation.ranking import rank_targets, recall
+from train.loop.batches import pad
+from train.metrics.ranking import rank_targets, recall
 from train.objectives.contrast import directions
 from train.plugins.llmrec_history import newest_means
 from train.plugins.llmrec_space import SemanticSpace

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.batches import pad
-from train.evaluation.lists import NOTHING, Lists, Vectors, coverage, intra_list_distance, top_lists
-from train.evaluation.ranking import BATCH_USERS
+from train.loop.batches import pad
+from train.metrics.lists import NOTHING, Lists, Vectors, coverage, intra_list_distance, top_lists
+from train.metrics.ranking import BATCH_USERS
 from train.objectives.redundancy import redundancy
 from train.plugins.plugin import Probe
 

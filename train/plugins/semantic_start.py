@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from train.clustering import spherical_k_means
+from train.items.clustering import spherical_k_means
 from train.objectives.contrast import directions
 
 _LLOYD_STEPS = 10

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
+from train.loop.runs import RunFolder
 from train.reasons.batches import Encoded, batch_plan, collate
-from train.runs import RunFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

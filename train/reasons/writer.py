@@ -19,6 +19,7 @@ from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.hushed import hushed
+from train.loop.runs import RunFolder
 from train.reasons import pretrained
 from train.reasons.batches import Encoded, encode
 from train.reasons.corpus import Example, make_corpus
@@ -26,7 +27,6 @@ from train.reasons.greedy import share_of_allowed
 from train.reasons.lora import add_lora, merge
 from train.reasons.tokenizer import END, train_tokenizer
 from train.reasons.tuning import Stage, tune
-from train.runs import RunFolder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

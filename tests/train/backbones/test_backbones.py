@@ -18,10 +18,10 @@ from tests.train.backbones.tiny_backbones import (
 )
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import Backbone, Events, Foretold
-from train.batches import Group, TrainingSequences, training_batch
 from train.data.split import leave_one_out
-from train.model import Model
-from train.ranker import validation_score
+from train.full_model.model import Model
+from train.loop.batches import Group, TrainingSequences, training_batch
+from train.metrics.ranker import validation_score
 
 
 @pytest.fixture(params=ALL)

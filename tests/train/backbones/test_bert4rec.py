@@ -6,7 +6,7 @@ from torch import Tensor
 from tests.train.backbones.tiny_backbones import CONFIG, events_of, tiny_events, tiny_group, tiny_table
 from train.backbones.bert4rec import BERT4Rec
 from train.backbones.encoder import Foretold
-from train.batches import Group
+from train.loop.batches import Group
 
 
 def bert4rec(hidden_share: float = 0.4, last_share: float = 0.0) -> BERT4Rec:

@@ -12,7 +12,7 @@ from train.backbones.attributes import Attributes, number_attributes
 from train.backbones.cloze import hide_at_random, hide_segments
 from train.backbones.encoder import EncoderConfig, Foretold
 from train.backbones.s3rec import ObjectiveWeights, S3Rec, s3rec
-from train.batches import Group
+from train.loop.batches import Group
 
 ALL_ONE = ObjectiveWeights(aap=1.0, mip=1.0, map=1.0, sp=1.0)
 CANDIDATES = torch.arange(2, 24)

@@ -16,9 +16,9 @@ from train.backbones.gru4rec import GRU4Rec
 from train.backbones.pinnerformer import PinnerFormer
 from train.backbones.s3rec import s3rec
 from train.backbones.sasrec import SASRec
-from train.batches import Group, training_batch
 from train.data.split import leave_one_out
 from train.items.features import Features, Material
+from train.loop.batches import Group, training_batch
 
 CONFIG = EncoderConfig(dim=16, max_length=8)
 N_ITEMS = 24

@@ -13,10 +13,10 @@ from edge_runtime.errors import DataError
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
-from train.data.world import FIRST_S, N_DAYS, N_USERS, write_world
-from train.data.world_items import make_items
-from train.data.world_pictures import ALL_SHAPES, N_FRAMES, SIZE, Look, frames, picture
-from train.data.world_shop import CATEGORIES
+from train.data.world.folder import FIRST_S, N_DAYS, N_USERS, write_world
+from train.data.world.items import make_items
+from train.data.world.pictures import ALL_SHAPES, N_FRAMES, SIZE, Look, frames, picture
+from train.data.world.shop import CATEGORIES
 
 
 @pytest.fixture(scope="module")

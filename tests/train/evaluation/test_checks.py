@@ -8,9 +8,9 @@ from tests.train.evaluation.walker import Walker
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import Split, Targets, leave_one_out
 from train.evaluation.checks import check_leaks, check_lists, check_order, check_permutation, sceptic_checks
-from train.evaluation.histories import histories_of
-from train.evaluation.lists import NOTHING
 from train.evaluation.splits import Derived, hold_out_items
+from train.metrics.histories import histories_of
+from train.metrics.lists import NOTHING
 
 SPLIT = leave_one_out(tiny_dataset().sequences)
 

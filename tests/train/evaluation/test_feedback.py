@@ -6,7 +6,7 @@ from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
 from train.evaluation.feedback import feedback_figures, nearest_shown
-from train.evaluation.lists import NOTHING
+from train.metrics.lists import NOTHING
 
 # Forty items around half a circle: item 20 in the middle, its neighbours at either hand.
 ANGLES = np.linspace(0.0, np.pi, 40)

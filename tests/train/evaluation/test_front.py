@@ -8,7 +8,7 @@ from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
 from train.evaluation.front import accuracy, front, kept, re_ranked
-from train.evaluation.lists import NOTHING
+from train.metrics.lists import NOTHING
 
 
 def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, knob: float) -> NDArray[np.int64]:

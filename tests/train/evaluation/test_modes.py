@@ -7,16 +7,16 @@ import pytest
 from edge_runtime.errors import RunError
 from edge_runtime.variety import varied_places
 from tests.train.tiny_data import tiny_dataset
-from train import recipes
 from train.backbones.encoder import EncoderConfig
-from train.evaluation import ground
-from train.evaluation.cells import Cell, read_result, run_cell
+from train.evaluation import context as ground
 from train.evaluation.front import KNOBS
 from train.evaluation.modes import diversity_front, floors, scenario_figures, sceptic_verdicts
-from train.evaluation.origin import Origin
 from train.evaluation.plan import Plan
-from train.fit import FitConfig
-from train.recipes import TrainConfig
+from train.full_model import recipes
+from train.full_model.recipes import TrainConfig
+from train.loop.fit import FitConfig
+from train.suites.cells import Cell, read_result, run_cell
+from train.suites.origin import Origin
 
 CONFIG = TrainConfig(
     encoder=EncoderConfig(dim=16, max_length=8),

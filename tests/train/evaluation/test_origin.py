@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile_folder import HostileFolder
-from train.evaluation import origin
+from train.suites import origin
 
 CHECKOUT = Path(origin.__file__).parents[2]
 needs_checkout = pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="the code lies in no checkout")

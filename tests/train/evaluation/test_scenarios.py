@@ -2,7 +2,6 @@ import numpy as np
 
 from tests.train.evaluation.hand_made import log
 from train.data.split import Split, leave_one_out
-from train.evaluation.interests import cluster_interests
 from train.evaluation.scenarios import (
     cold_target,
     densities,
@@ -13,6 +12,7 @@ from train.evaluation.scenarios import (
     scenarios,
     short_sparse,
 )
+from train.metrics.interests import cluster_interests
 
 # Twelve items: 0 to 5 in one cluster, 6 to 11 in the other. Each log ends in a validation and a test event.
 TWO_TASTES = cluster_interests(np.repeat([0, 1], 6))

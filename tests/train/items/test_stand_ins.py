@@ -8,9 +8,9 @@ import torch
 
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
+from train.full_model.model import Model
 from train.items.features import Features
 from train.items.stand_ins import StandIns
-from train.model import Model
 from train.plugins.plugin import Plugin
 
 # Angles of the texts; the last item has none.

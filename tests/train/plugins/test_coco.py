@@ -13,8 +13,8 @@ from tests.train.plugins.shown import make_step
 from tests.train.plugins.tiny_coco import DIM, drawn, tiny_material
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
-from train.batches import TrainingSequences, pad, training_batch
-from train.model import Model
+from train.full_model.model import Model
+from train.loop.batches import TrainingSequences, pad, training_batch
 from train.plugins import coco as coco_module
 from train.plugins.coco import CoCo, CoCoConfig, coco
 from train.plugins.plugin import Past, Plugin

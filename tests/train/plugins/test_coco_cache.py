@@ -10,15 +10,15 @@ from tests.train.plugins.tiny_coco import drawn, make_bert, tiny_material
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.data.split import leave_one_out
-from train.fit import FitConfig
+from train.full_model.model import Model
+from train.full_model.recipes import TrainConfig
+from train.full_model.training import describe_run, load_model, train_model
 from train.items.text import ItemTexts
-from train.model import Model
-from train.next_item import describe_run, load_model, train_model
+from train.loop.fit import FitConfig
+from train.loop.runs import RunFolder
+from train.metrics.ranker import validation_score
 from train.plugins.coco import CoCo, CoCoConfig, coco
 from train.plugins.knowledge_model import REFRESH_EPOCHS, ItemKnowledge, tunable_knowledge
-from train.ranker import validation_score
-from train.recipes import TrainConfig
-from train.runs import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,9 @@ def test_the_figures_are_of_the_settled_model(run: RunFolder) -> None:
     assert run.figures()["valid_ndcg@10"] == pytest.approx(score, abs=1e-9)
 
 
-@pytest.mark.parametrize("killed_at", ["train.next_item.validation_score", "train.next_item.RunFolder.finish"])
+@pytest.mark.parametrize(
+    "killed_at", ["train.full_model.training.validation_score", "train.full_model.training.RunFolder.finish"]
+)
 def test_a_run_that_is_cut_off_and_resumed_equals_one_that_was_left_alone(
     run: RunFolder, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.averaging import WeightAverage
+from train.loop.averaging import WeightAverage
 from train.plugins.prompt_codebook import COMMITMENT, KEPT_FEATURES, PromptCodebook, perplexity
 from train.plugins.semantic_start import cluster_centres, principal_map
 

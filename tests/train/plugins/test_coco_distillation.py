@@ -6,8 +6,8 @@ from torch import Tensor
 
 from tests.train.plugins.tiny_coco import drawn
 from train.backbones.encoder import EncoderConfig
+from train.distill.student import DeviceEncoder
 from train.plugins.knowledge_distillation import distil_knowledge
-from train.student import DeviceEncoder
 
 N, DIM, K = 400, 8, 5
 

@@ -17,10 +17,10 @@ from tests.train.plugins.tiny_corec import (
     train_epochs,
 )
 from tests.train.tiny_data import tiny_dataset
-from train.batches import training_batch
 from train.data.split import leave_one_out
 from train.evaluation.measure import plugin_figures
-from train.model import whole_histories
+from train.full_model.model import whole_histories
+from train.loop.batches import training_batch
 from train.plugins.corec import CoRecConfig, corec
 from train.plugins.corec_users import batch_items, interest_counts
 

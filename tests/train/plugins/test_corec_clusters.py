@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from train.clustering import nearest_centre, spherical_k_means
+from train.items.clustering import nearest_centre, spherical_k_means
 from train.plugins.corec_clusters import InterestClusters
 
 

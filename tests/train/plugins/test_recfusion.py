@@ -10,9 +10,9 @@ from edge_runtime.errors import DataError
 from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, fusion_of, made, text_only, tiny_material, tiny_step
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
-from train.batches import TrainingSequences, training_batch
+from train.full_model.model import Model
 from train.items.features import Features
-from train.model import Model
+from train.loop.batches import TrainingSequences, training_batch
 from train.plugins.fusion import Fusion, drop_modalities
 from train.plugins.plugin import Past, Plugin
 from train.plugins.recfusion import RecFusionConfig, recfusion

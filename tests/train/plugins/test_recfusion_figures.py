@@ -12,14 +12,14 @@ from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.data.split import leave_one_out
 from train.evaluation.measure import plugin_figures
-from train.evaluation.ranking import ndcg
-from train.model import Model
+from train.full_model.model import Model
+from train.metrics.ranker import rank_split
+from train.metrics.ranking import ndcg
 from train.plugins.fusion import Fusion
 from train.plugins.fusion_figures import item_gate_figures, ranking_figures, retrieval_figures, user_gate_figures
 from train.plugins.plugin import Plugin, Probe
 from train.plugins.recfusion import RecFusionConfig
 from train.plugins.sage import SageConfig, sage
-from train.ranker import rank_split
 
 NOBODY = np.zeros(N_ITEMS, dtype=np.bool_)
 

@@ -20,9 +20,9 @@ from tests.train.plugins.tiny_sage import (
     tiny_model,
     tiny_probe,
 )
-from train.batches import training_batch
+from train.full_model.model import Model
 from train.items.features import Features
-from train.model import Model
+from train.loop.batches import training_batch
 from train.plugins.plugin import Plugin
 from train.plugins.sage import Sage, SageConfig, VocabularyKind, gradient_scale, sage
 

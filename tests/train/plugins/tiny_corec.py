@@ -10,11 +10,11 @@ from torch import Tensor
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
-from train.batches import Batch, TrainingSequences, training_batch
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
+from train.full_model.model import Model
 from train.items.features import Features, Material
-from train.model import Model
+from train.loop.batches import Batch, TrainingSequences, training_batch
 from train.plugins.corec import CoRec, CoRecConfig, corec
 
 N_ITEMS = 24

@@ -10,10 +10,10 @@ from tests.train.plugins.shown import make_probe
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
-from train.batches import Batch, TrainingSequences, training_batch
 from train.data.split import leave_one_out
+from train.full_model.model import Model
 from train.items.features import Features, Material
-from train.model import Model
+from train.loop.batches import Batch, TrainingSequences, training_batch
 from train.plugins.plugin import Plugin, Probe
 
 DIM, WIDTH, N_ITEMS, N_GROUPS, MAX_LENGTH = 8, 12, 24, 4, 8

@@ -1,0 +1,317 @@
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_runtime.errors import RunError
+from edge_runtime.lock import locked
+from edge_runtime.terminal.console import Console
+from tests.train.tiny_data import tiny_dataset
+from train.data.dataset import Dataset
+from train.evaluation import context as ground
+from train.full_model import recipes
+from train.plugins.coco import CoCoConfig
+from train.plugins.corec import CoRecConfig
+from train.plugins.llmrec import LlmRecConfig
+from train.plugins.recfusion import RecFusionConfig
+from train.plugins.sage import SageConfig
+from train.suites import run as suite_run
+from train.suites.cells import Cell, CellResult, run_cell
+from train.suites.origin import Origin
+from train.suites.printing import EMPTY, printed
+from train.suites.run import run_suite, suite_cells, time_left
+from train.suites.suites import ALONE, SUITES, SuiteOptions, cells_of, missing, variants
+from train.suites.table import SuiteTable
+
+HERE = Origin("pocketrec evaluate --suite corec", "abc")
+QUICK = SuiteOptions(seeds=(0,), max_epochs=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ground, recipes):
+            patch.setattr(module, "FEATURES", tmp_path_factory.mktemp("features"))
+        yield
+
+
+def with_a_clock() -> Dataset:
+    data = tiny_dataset()
+    return replace(data, sequences=replace(data.sequences, timestamps=data.sequences.timestamps + 1_000_000_000))
+
+
+def text_of(table: SuiteTable) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    for each in printed(table):
+        console.print(each)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+class Interrupted:
+    """Runs cells, and behaves as Ctrl-C does when the time has come."""
+
+    def __init__(self, n_cells: int) -> None:
+        self.left = n_cells
+        self.names: list[str] = []
+
+    def __call__(self, cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.names.append(cell.name)
+        return run_cell(cell, dataset, folder, origin)
+
+
+def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_as_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, first, second = tiny_dataset(), Interrupted(2), Interrupted(99)
+    monkeypatch.setattr(suite_run, "run_cell", first)
+    with pytest.raises(KeyboardInterrupt):
+        run_suite("corec", data, tmp_path, QUICK, origin=HERE)
+
+    cut = run_suite("corec", data, tmp_path, QUICK, budget_s=0, origin=HERE)
+
+    assert [row.label for row in cut.rows if row.seeds] == [ALONE, "corec"]
+    empty = next(row for row in cut.rows if row.label == "corec without contrast")
+    assert (empty.seeds, empty.figures, empty.versus_alone, empty.versus_whole) == ([], {}, {}, {})
+    (line,) = [line for line in text_of(cut).splitlines() if "corec without contrast" in line and "0 of 1" in line]
+    assert line.count(EMPTY) == 10
+
+    monkeypatch.setattr(suite_run, "run_cell", second)
+    whole = run_suite("corec", data, tmp_path, QUICK, origin=HERE)
+
+    assert not set(first.names) & set(second.names)
+    assert len(first.names + second.names) == len(suite_cells("corec", data, QUICK)) == 5
+    done = {row.label: row for row in whole.rows if row.seeds}
+    assert len(done) == 5
+    assert done["corec"].figures == next(row for row in cut.rows if row.label == "corec").figures
+    assert done["corec"].versus_alone["all"].n_users == 60
+    parts = done["corec without contrast"].versus_whole
+    assert set(parts) >= {"all", "short sparse", "newcomer 1", "noise 30%"}
+    assert "NDCG@10 with a part away, against the whole" in text_of(whole)
+    assert "NDCG@10 with a part away" not in text_of(cut)
+    assert done[ALONE].versus_alone == {}
+    assert msgspec.json.decode(msgspec.json.encode(whole), type=SuiteTable) == whole
+
+
+def test_a_part_is_compared_with_the_whole_of_its_own_seeds_alone(tmp_path: Path) -> None:
+    data, both = tiny_dataset(), replace(QUICK, seeds=(0, 1))
+    run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), only=["corec without contrast"], origin=HERE)
+    run_suite("corec", data, tmp_path, both, only=["corec"], origin=HERE)
+
+    found = {
+        row.label: row for row in run_suite("corec", data, tmp_path, both, budget_s=0, origin=HERE).rows if row.seeds
+    }
+
+    part, whole = found["corec without contrast"], found["corec"]
+    assert (part.seeds, whole.seeds) == ([1], [0, 1])
+    assert part.versus_whole["all"].n_seeds == (1, 1)
+    of_seed_1 = run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), budget_s=0, origin=HERE)
+    assert part.versus_whole == next(row for row in of_seed_1.rows if row.label == part.label).versus_whole
+
+
+def test_seeds_that_two_rows_do_not_share_are_all_compared(tmp_path: Path) -> None:
+    data, both = tiny_dataset(), replace(QUICK, seeds=(0, 1))
+    for seed, label in ((0, "corec"), (1, "corec without contrast")):
+        run_suite("corec", data, tmp_path, replace(both, seeds=(seed,)), only=[label], origin=HERE)
+
+    table = run_suite("corec", data, tmp_path, both, budget_s=0, origin=HERE)
+
+    part = next(row for row in table.rows if row.label == "corec without contrast")
+    assert part.versus_whole["all"].n_seeds == (1, 1)
+
+
+def test_rows_that_the_data_cannot_give_stand_below_the_table_with_the_reason(tmp_path: Path) -> None:
+    table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, budget_s=0, origin=HERE)
+
+    timed = [row for row in table.rows if row.split == "global time"]
+    assert [row.missing for row in timed] == ["needs timestamps of a real clock"] * 2
+    assert all(row.seeds == [] for row in timed)
+    shown = " ".join(text_of(table).split())
+    reason = "Cannot be run here (needs timestamps of a real clock):"
+    assert f"{reason} backbone alone [global time], corec [global time]." in shown
+    assert shown.count("[global time]") == 2
+    assert not any(tmp_path.iterdir())
+
+
+def test_time_that_is_spent_starts_no_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, ticks = Interrupted(99), iter([0.0, 1.0, 7.0, 7.0])
+    monkeypatch.setattr(suite_run, "run_cell", counted)
+
+    run_suite("corec", tiny_dataset(), tmp_path, QUICK, budget_s=5, origin=HERE, clock=lambda: next(ticks))
+
+    assert len(counted.names) == 1
+
+
+def test_time_left_is_told_from_cells_of_the_same_kind_and_else_not_at_all(tmp_path: Path) -> None:
+    data, options = tiny_dataset(), SuiteOptions(seeds=(0, 1), max_epochs=2)
+    cells = suite_cells("corec", data, options)
+    done = {cells[0].name: run_cell(cells[0], data, tmp_path / cells[0].name, HERE)}
+
+    left = time_left(cells, done, tmp_path)
+
+    result = done[cells[0].name]
+    assert left.seconds == pytest.approx(result.seconds + result.evaluation_seconds)
+    assert (left.n_told, left.n_unknown) == (1, 8)
+    assert "unknown for 8" in left.sentence()
+
+
+def test_every_row_gets_its_first_seed_before_any_gets_its_second() -> None:
+    cells = suite_cells("sage", tiny_dataset(), SuiteOptions(seeds=(4, 7)))
+
+    half = len(cells) // 2
+    assert [cell.seed for cell in cells] == [4] * half + [7] * half
+    assert [cell.name.rsplit("/", 1)[0] for cell in cells[:half]] == [
+        cell.name.rsplit("/", 1)[0] for cell in cells[half:]
+    ]
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_suite_has_the_backbone_alone_and_cells_of_their_own(name: str) -> None:
+    options = SuiteOptions(language_models=("some/model", "other/model"))
+
+    rows = variants(name, options)  # type: ignore[arg-type]  # parametrised by its values
+
+    cells = [cell for row in rows for cell in cells_of(row, with_a_clock(), options)]
+    assert rows[0].label == ALONE
+    assert all(missing(row, with_a_clock()) is None for row in rows)
+    assert len({cell.name for cell in cells}) == len(cells) == 3 * len(rows)
+    wholes = {(row.label, row.split) for row in rows}
+    assert all((row.part_of, row.split) in wholes for row in rows if row.part_of is not None)
+    assert all((ALONE, row.split) in wholes for row in rows)
+
+
+def test_every_row_names_settings_that_its_plug_ins_have() -> None:
+    configs = {"corec": CoRecConfig, "sage": SageConfig, "llmrec": LlmRecConfig}
+    configs |= {"recfusion": RecFusionConfig, "coco": CoCoConfig}
+
+    for row in variants("all", SuiteOptions(language_models=("some/model", "other/model"))):
+        for plugin, settings in row.plugins.items():
+            whole, part = configs[plugin](), configs[plugin](**settings)
+            assert (part == whole) == (not settings), f"{row.label}: {settings} changes nothing"
+
+
+def test_suites_share_the_cells_of_the_backbone_alone() -> None:
+    data = tiny_dataset()
+
+    first, second = (suite_cells(name, data, QUICK)[0] for name in ("corec", "coco"))
+
+    assert first == second
+
+
+def test_a_language_model_that_learns_gives_cells_of_their_own() -> None:
+    data = tiny_dataset()
+
+    frozen, tuned, other = (
+        {cell.name: cell for cell in suite_cells("all", data, replace(QUICK, language_models=models))}
+        for models in ((), ("minilm",), ("other/model",))
+    )
+
+    shared = frozen.keys() & tuned.keys() & other.keys()
+    assert frozen.keys() & tuned.keys() == tuned.keys() & other.keys() == shared
+    assert shared == {name for name, cell in frozen.items() if "coco" not in cell.config.plugins}
+
+
+def test_all_holds_every_suite_and_the_five_together() -> None:
+    rows = variants("all", QUICK)
+
+    assert {row.label for name in SUITES if name != "all" for row in variants(name, QUICK)} < {r.label for r in rows}
+    assert set(rows[-1].plugins) == {"corec", "sage", "llmrec", "recfusion", "coco"}
+
+
+def test_each_of_the_five_is_left_out_once_of_all_five_together() -> None:
+    rows = {row.label: row for row in variants("all", QUICK)}
+
+    five, parts = rows["all five"], [row for row in rows.values() if row.part_of == "all five"]
+    assert len(parts) == 5
+    for part in parts:
+        left_out = part.label.removeprefix("all five without ")
+        assert dict(part.plugins) == {name: value for name, value in five.plugins.items() if name != left_out}
+        assert left_out in five.plugins
+
+
+def test_fine_tuning_without_a_language_model_cannot_be_taken_away() -> None:
+    (row,) = [row for row in variants("coco", QUICK) if row.label == "coco without fine-tuning"]
+
+    assert missing(row, tiny_dataset()) == "needs a language model"
+    assert cells_of(row, tiny_dataset(), QUICK) == []
+
+
+def test_a_cell_that_another_process_works_on_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, counted = tiny_dataset(), Interrupted(99)
+    monkeypatch.setattr(suite_run, "run_cell", counted)
+    first = tmp_path / suite_cells("corec", data, QUICK)[0].name
+    first.parent.mkdir(parents=True)
+
+    with locked(first.with_suffix(".lock"), "training"):
+        table = run_suite("corec", data, tmp_path, QUICK, only=[ALONE], origin=HERE)
+
+    assert counted.names == []
+    assert [row.seeds for row in table.rows] == [[]] * len(table.rows)
+
+
+def test_a_cell_that_another_process_has_finished_meanwhile_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny_dataset()
+    cells = suite_cells("corec", data, QUICK)
+    ran: list[str] = []
+
+    def run_two(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
+        """The other process finishes the second while this one is at the first."""
+        ran.append(cell.name)
+        if cell.name == cells[0].name:
+            run_cell(cells[1], dataset, tmp_path / cells[1].name, origin)
+        return run_cell(cell, dataset, folder, origin)
+
+    monkeypatch.setattr(suite_run, "run_cell", run_two)
+
+    table = run_suite("corec", data, tmp_path, QUICK, origin=HERE)
+
+    assert ran == [cell.name for cell in cells if cell.name != cells[1].name]
+    assert sum(len(row.seeds) for row in table.rows) == len(cells)
+
+
+def test_only_some_rows_are_trained_where_that_is_asked(tmp_path: Path) -> None:
+    table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, only=["corec without contrast"], origin=HERE)
+
+    assert [row.label for row in table.rows if row.seeds] == ["corec without contrast"]
+    assert len(table.rows) == 7
+
+
+def test_rows_of_new_items_stand_beside_the_most_popular_of_these_items(tmp_path: Path) -> None:
+    table = run_suite("llmrec", tiny_dataset(), tmp_path, QUICK, only=["backbone alone [new items]"], origin=HERE)
+
+    section = "new item, among new"
+    (row,) = (row for row in table.rows if row.seeds)
+    ours, whole = (row.figures[name]["recall@10"].mean for name in (section, "new item"))
+    most_popular = table.floors["new items"]["most popular among new"][section]["recall@10"]
+    text = text_of(table).partition("Recall@10 of new items")[2].partition("Lists of ten")[0]
+    shown = [line.split("│") for line in text.splitlines() if "[new items]" in line]
+    found = {parts[1].strip(): [part.strip() for part in parts[2:5]] for parts in shown}
+    assert found["most popular among new [new items]"] == [f"{most_popular:.4f}", "1.00", EMPTY]
+    assert found["backbone alone [new items]"] == [f"{ours:.4f}", f"{ours / most_popular:.2f}", f"{whole:.4f}"]
+    assert float(found["nearest text [new items]"][2]) <= float(found["nearest text [new items]"][0])
+    assert "Recall@10 of new items" in text_of(msgspec.structs.replace(table, floors={})), "where nobody asks for one"
+
+
+def test_a_row_that_a_suite_does_not_have_is_named_with_those_it_has() -> None:
+    with pytest.raises(RunError, match=r"no row 'corec \[new items\]'; it has backbone alone, corec, "):
+        suite_cells("corec", tiny_dataset(), QUICK, ["corec [new items]"])
+
+
+def test_whole_systems_are_trained_before_their_parts_and_other_splits() -> None:
+    labels = [cell.name.split("/")[3:5] for cell in suite_cells("all", tiny_dataset(), QUICK)]
+
+    wholes = ["backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "llmrec-and-recfusion", "all-five"]
+    assert labels[:8] == [["standard", name] for name in wholes]
+
+
+def test_a_suite_without_seeds_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one seed"):
+        SuiteOptions(seeds=())

@@ -1,0 +1,1 @@
+"""The made world: a synthetic shop with known preferences."""

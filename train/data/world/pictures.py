@@ -1,0 +1,161 @@
+"""Draws the products of the made world: flat pictures whose shape is the product and whose colour is the item's.
+
+Everything becomes polygons before it is drawn, so that one transformation can turn a product for its video.
+"""
+
+import functools
+import io
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from train.data.world.shapes import SHAPES, Part
+from train.data.world.shapes_small import SMALL_SHAPES
+
+SIZE = 128
+N_FRAMES = 6
+_OVERSAMPLING = 3
+_QUALITY = 82
+_SPEED = 2
+_ARC_STEPS = 28
+_FLOOR = (50.0, 88.0)
+_SWAY_DEGREES = 9.0
+# A part of a step, so that no two frames stand at the same angle.
+_FIRST_PHASE = 0.25
+
+Rgb = tuple[int, int, int]
+Points = list[tuple[float, float]]
+
+ALL_SHAPES: dict[str, tuple[Part, ...]] = {**SHAPES, **SMALL_SHAPES}
+_FIXED: dict[str, Rgb] = {
+    "ink": (52, 56, 66),
+    "white": (250, 248, 242),
+    "metal": (163, 172, 181),
+    "steel": (203, 210, 216),
+    "wood": (150, 108, 74),
+    "leaf": (118, 158, 102),
+    "coffee": (88, 58, 42),
+    "flame": (255, 224, 130),
+    "glow": (247, 150, 60),
+    "glass": (190, 224, 236),
+    "steam": (214, 216, 214),
+    "kraft": (205, 172, 126),
+    "drop": (94, 164, 204),
+    "flag": (206, 74, 62),
+}
+_GLOWS = ("glow", "flame", "beam")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture needs to know of an item; ``paper`` is the background, ``shape`` a key of the shapes."""
+
+    shape: str
+    main: Rgb
+    accent: Rgb
+    paper: Rgb
+
+
+def picture(look: Look) -> bytes:
+    """Return the product as a WebP of ``SIZE`` by ``SIZE``."""
+    return _draw(look, turn=0.0, brightness=1.0)
+
+
+def frames(look: Look) -> Iterator[bytes]:
+    """Yield the ``N_FRAMES`` frames of the video: the product sways once to and fro, and what glows flickers."""
+    for index in range(N_FRAMES):
+        phase = 2 * math.pi * (index + _FIRST_PHASE) / N_FRAMES
+        yield _draw(look, turn=math.sin(phase), brightness=0.8 + 0.2 * math.cos(2 * phase))
+
+
+def _draw(look: Look, *, turn: float, brightness: float) -> bytes:
+    n = SIZE * _OVERSAMPLING
+    image = Image.new("RGB", (n, n), look.paper)
+    draw = ImageDraw.Draw(image)
+    draw.ellipse(_box(50, 50, 43, 43, n), fill=_mix(look.paper, (255, 255, 255), 0.55))
+    draw.ellipse(_box(*_FLOOR, 30, 3.6, n), fill=_mix(look.paper, (60, 60, 70), 0.16))
+    colours = _colours(look, brightness)
+    for role, polygon in _outline(look.shape):
+        draw.polygon(_placed(polygon, turn, n), fill=colours[role])
+    out = io.BytesIO()
+    image.reduce(_OVERSAMPLING).save(out, "WEBP", quality=_QUALITY, method=_SPEED)
+    return out.getvalue()
+
+
+def _colours(look: Look, brightness: float) -> dict[str, Rgb]:
+    own = {
+        "main": look.main,
+        "dark": _mix(look.main, (22, 24, 40), 0.26),
+        "light": _mix(look.main, (255, 255, 255), 0.34),
+        "accent": look.accent,
+        "paper": _mix(look.paper, (255, 255, 255), 0.55),
+        "beam": _mix(look.paper, (255, 226, 130), 0.75),
+    }
+    colours = {**_FIXED, **own}
+    return colours | {role: _mix(colours["paper"], colours[role], brightness) for role in _GLOWS}
+
+
+def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def _placed(polygon: Points, turn: float, n: int) -> Points:
+    """Sway a polygon about the middle of the floor by ``turn`` in [-1, 1], and scale it to ``n`` pixels."""
+    angle, scale = math.radians(_SWAY_DEGREES * turn), n / 100
+    cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
+    x0, y0 = _FLOOR[0] * scale, _FLOOR[1] * scale
+    moved = ((x - _FLOOR[0], y - _FLOOR[1]) for x, y in polygon)
+    return [(x * cosine - y * sine + x0, x * sine + y * cosine + y0) for x, y in moved]
+
+
+def _box(x: float, y: float, rx: float, ry: float, n: int) -> tuple[float, float, float, float]:
+    return (x - rx) * n / 100, (y - ry) * n / 100, (x + rx) * n / 100, (y + ry) * n / 100
+
+
+@functools.cache
+def _outline(shape: str) -> tuple[tuple[str, Points], ...]:
+    """Return the polygons of a shape with their roles, the hindmost first."""
+    return tuple((role, polygon) for kind, role, numbers in ALL_SHAPES[shape] for polygon in _polygons(kind, numbers))
+
+
+def _polygons(kind: str, numbers: tuple[float, ...]) -> Iterator[Points]:
+    match kind:
+        case "P":
+            yield _pairs(numbers)
+        case "E":
+            x, y, rx, ry = numbers
+            yield _arc(x, y, rx, ry, 0, 360)
+        case "R":
+            yield _rounded(*numbers)
+        case _:
+            yield from _stroke(numbers[0], _pairs(numbers[1:]))
+
+
+def _pairs(numbers: tuple[float, ...]) -> Points:
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _arc(x: float, y: float, rx: float, ry: float, begin: float, end: float) -> Points:
+    steps = max(4, round(_ARC_STEPS * (end - begin) / 360))
+    angles = (math.radians(begin + (end - begin) * i / steps) for i in range(steps + 1))
+    return [(x + rx * math.cos(angle), y + ry * math.sin(angle)) for angle in angles]
+
+
+def _rounded(x0: float, y0: float, x1: float, y1: float, r: float) -> Points:
+    corners = ((x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180), (x1 - r, y0 + r, 270))
+    return [point for x, y, begin in corners for point in _arc(x, y, r, r, begin, begin + 90)]
+
+
+def _stroke(width: float, points: Points) -> Iterator[Points]:
+    """Yield a stroke with round ends: a circle at every point, a bar between each two."""
+    half = width / 2
+    for x, y in points:
+        yield _arc(x, y, half, half, 0, 360)
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+        length = math.hypot(x1 - x0, y1 - y0) or 1.0
+        dx, dy = -(y1 - y0) / length * half, (x1 - x0) / length * half
+        yield [(x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy)]

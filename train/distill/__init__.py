@@ -1,0 +1,1 @@
+"""From a full model to a student with product codes."""

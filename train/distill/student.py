@@ -1,0 +1,161 @@
+"""The student: the encoder and the product codes that a device runs, as PyTorch sees them."""
+
+import json
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from edge_runtime.bundle.arrays import load_arrays
+from edge_runtime.bundle.codes import ProductCodes, read_codes
+from edge_runtime.bundle.folder import read_file
+from edge_runtime.bundle.manifest import Catalogue, Tier
+from edge_runtime.errors import BundleError, RunError
+from edge_runtime.paths import AnyPath
+from train.backbones.encoder import EncoderConfig, encoder_config
+from train.backbones.sasrec import SASRec
+from train.loop.finite import name_not_finite
+from train.metrics.ranker import Ranker
+
+STUDENT_FILE = "student.json"
+N_PROMPTS = 8
+ADAPTER_RANK = 4
+
+
+def known(states: Tensor, prompts: Tensor, knowledge: Tensor) -> Tensor:
+    """Return what knowledge adds to states, ``[..., dim]``: ``softmax(h P^T / sqrt(d)) K`` (SPEC section 3)."""
+    return torch.softmax(states @ prompts.T / sqrt(states.shape[-1]), dim=-1) @ knowledge
+
+
+class DeviceEncoder(nn.Module):
+    """The encoder as the bundle format defines it (SPEC section 3): parameter names and all."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        backbone = SASRec(config)
+        self.config = config
+        self.position = backbone.position
+        self.block = backbone.block
+        self.norm = backbone.norm
+        # Not registered as a sub-module: its parameters are the three above.
+        self._backbone = (backbone,)
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        prompts: Tensor,
+        knowledge: Tensor,
+        adapter_a: Tensor,
+        adapter_b: Tensor,
+    ) -> Tensor:
+        """Return the user state.
+
+        Args:
+            embeddings: decoded item vectors, oldest first, padding in front, ``[batch, length, dim]``.
+            mask: 1 for an event, 0 for padding, ``[batch, length]``.
+            prompts: keys of the prompt codebook, ``[n_prompts, dim]``.
+            knowledge: one row a prompt, ``[n_prompts, dim]``; zeros change nothing.
+            adapter_a: ``[dim, rank]``.
+            adapter_b: ``[rank, dim]``; zeros change nothing.
+
+        Returns:
+            ``[batch, dim]``.
+        """
+        state = self._backbone[0].user_state(embeddings, mask)
+        state = state + known(state, prompts, knowledge)
+        return state + (state @ adapter_a) @ adapter_b
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A trained student, ready to be exported.
+
+    Attributes:
+        path: the folder that it was read from.
+        encoder: in evaluation mode, float32.
+        sizes: of the item table.
+        codes: the item table as product codes, codebooks as int8 grid values.
+        prompts: ``prompts`` and ``knowledge``, float32 ``[n_prompts, dim]``.
+        adapter: ``a`` ``[dim, rank]`` and ``b`` ``[rank, dim]``, float32.
+        about: ``student.json`` as it stands: configuration, seed, data digest, figures.
+    """
+
+    path: Path
+    encoder: DeviceEncoder
+    sizes: Catalogue
+    codes: ProductCodes
+    prompts: dict[str, NDArray[np.float32]]
+    adapter: dict[str, NDArray[np.float32]]
+    about: dict[str, Any]
+
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the whole item table decoded, ``[n_items, dim]``."""
+        return self.codes.decode(np.arange(self.sizes.n_items))
+
+
+def load_student(path: AnyPath) -> Student:
+    """Read a folder written by ``pocketrec distill``.
+
+    Raises:
+        RunError: the folder holds no finished student, or its files do not fit together.
+    """
+    path = Path(path)
+    about_path = path / STUDENT_FILE
+    if not about_path.is_file():
+        raise RunError(
+            f"{path}: found no {STUDENT_FILE}, expected a student's folder. "
+            f"Make one with `pocketrec distill --out {path}`."
+        )
+    try:
+        about = json.loads(read_file(about_path))
+        sizes = _sizes(about["catalogue"])
+        encoder = DeviceEncoder(encoder_config(about["encoder"]))
+        encoder.load_state_dict(load_file(path / "encoder.safetensors"))
+        if (name := name_not_finite(encoder.named_parameters())) is not None:
+            raise ValueError(f"the weights '{name}' are not all finite")
+        arrays = {
+            name: load_arrays(read_file(path / f"{name}.safetensors"), f"{name}.safetensors")
+            for name in ("codes", "prompts", "adapter")
+        }
+        codes = read_codes(arrays["codes"], sizes)
+    except (ValueError, KeyError, TypeError, RuntimeError, FileNotFoundError, BundleError) as error:
+        raise RunError(f"{path}: the student's files do not fit together ({error}); distil it again.") from error
+    return Student(path, encoder.eval(), sizes, codes, arrays["prompts"], arrays["adapter"], about)
+
+
+def _sizes(fields: dict[str, Any]) -> Catalogue:
+    tiers = tuple(Tier(tier["n_items"], tier["n_codes"], tier["n_books"]) for tier in fields["tiers"])
+    return Catalogue(fields["n_items"], fields["dim"], fields["n_codewords"], tiers)
+
+
+class _CodedModel(nn.Module):
+    """A student as the evaluation sees a model; knowledge is always used."""
+
+    def __init__(self, backbone: SASRec, vectors: Tensor, prompts: Tensor, knowledge: Tensor) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.max_length = backbone.config.max_length
+        self._vectors, self._prompts, self._knowledge = vectors, prompts, knowledge
+
+    def item_vectors(self) -> Tensor:
+        return self._vectors
+
+    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        states = self.backbone.user_state(F.embedding(rows, table), mask)
+        return states + known(states, self._prompts, self._knowledge)
+
+
+def ranking_model(student: Student) -> Ranker:
+    """Return a model that ``train.metrics.ranker.rank_split`` can rank with; the adapter, as distilled, changes nothing."""
+    backbone = SASRec(student.encoder.config)
+    backbone.load_state_dict(student.encoder.state_dict())
+    prompts, knowledge = (torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge"))
+    return _CodedModel(backbone.eval(), torch.from_numpy(student.item_vectors()), prompts, knowledge)

@@ -1,0 +1,45 @@
+"""What a teacher's plug-ins did to states, as knowledge that a device can hold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.backbones.encoder import Events
+from train.data.split import Split
+from train.full_model.model import Model
+from train.loop.batches import Rows, pad
+from train.plugins.knowledge_distillation import DistilledKnowledge, distil_knowledge
+from train.plugins.semantic_start import cluster_centres
+
+# Two matrices of 64 columns and as many rows are 8 KB of the part that ranks; 64 rows are 32 KB.
+DEVICE_PROMPTS = 16
+_MOST_USERS = 50_000
+_BATCH = 512
+
+
+@torch.no_grad()
+def teacher_knowledge(teacher: Model, split: Split, seed: int) -> DistilledKnowledge | None:
+    """Return what fits the teacher's change of states best; None where no plug-in of it has prompts for devices."""
+    found = [plugin.device_prompts() for plugin in teacher.plugins if plugin.device_prompts is not None]
+    if not found:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        prompts = torch.cat(found).cpu()
+        prompts = cluster_centres(prompts, min(DEVICE_PROMPTS, len(prompts)))
+    teacher.eval()
+    table = teacher.item_vectors()
+    users = np.random.default_rng(seed).permutation(len(split.train))[:_MOST_USERS]
+    histories = [rows for user in users if len(rows := split.train.of(int(user)))]
+    pairs = [_states(teacher, histories[start : start + _BATCH], table) for start in range(0, len(histories), _BATCH)]
+    without, aligned = (torch.cat(states).cpu() for states in zip(*pairs, strict=True))
+    return distil_knowledge(prompts, without, aligned)
+
+
+def _states(teacher: Model, histories: Sequence[Rows], table: Tensor) -> tuple[Tensor, Tensor]:
+    rows, mask = (part.to(table.device) for part in pad([rows[-teacher.max_length :] for rows in histories]))
+    plain = teacher.backbone.last(Events(F.embedding(rows, table), mask, rows))
+    return plain, teacher.user_states(rows, mask, table)

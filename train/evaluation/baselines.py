@@ -1,0 +1,180 @@
+"""What any model must beat, as score functions for :func:`train.metrics.ranking.rank_targets`, and their figures.
+
+A floor is a table of counts or a frozen text vector: nothing is trained. They are here so that no figure stands alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.data.sequences import IntArray, RowArray, Sequences
+from train.evaluation.scenarios import scenarios
+from train.evaluation.splits import Derived
+from train.metrics.histories import histories_of, only
+from train.metrics.interests import Interests
+from train.metrics.lists import Vectors
+from train.metrics.ranking import Score, metrics, rank_targets
+
+# The newest events that speak, and how much less each older one says than the one after it.
+NEWEST = 5
+DECAY = 0.4
+# Popularity decides only where nothing else does.
+_TIE_BREAK = 1e-4
+
+MOST_POPULAR_NEW = "most popular among new"
+NEAREST_TEXT = "nearest text"
+# Sections: new items as targets among the whole catalogue, and among themselves.
+NEW_ITEM = "new item"
+AMONG_NEW = "new item, among new"
+
+
+def popularity(rows: RowArray, n_items: int) -> Score:
+    """Score each item by how often it occurs in ``rows``, for everybody alike.
+
+    Over training events this is the plain floor. Over the withheld events of new items
+    (:class:`train.evaluation.splits.Derived`) it is "most popular among new items": generous, for it knows what a shop
+    would learn only later.
+    """
+    counts = np.bincount(rows, minlength=n_items).astype(np.float32)
+
+    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.tile(counts, (len(users), 1))
+
+    return score
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transitions:
+    """Which item followed which, and how often: a sparse matrix by rows.
+
+    Attributes:
+        offsets: int64 ``[n_items + 1]``; what followed item ``i`` stands at ``offsets[i]:offsets[i + 1]``.
+        following: int64 ``[P]``, catalogue rows.
+        share: float64 ``[P]``; the share of the item's followers; those of one item sum to 1.
+    """
+
+    offsets: IntArray
+    following: IntArray
+    share: NDArray[np.float64]
+
+
+def transitions(train: Sequences, n_items: int) -> Transitions:
+    r"""Count consecutive events of the same user: :math:`P(j \mid i) = n(i \to j) / \sum_{j'} n(i \to j')`."""
+    users = train.users()
+    follows = users[1:] == users[:-1]
+    pairs = train.rows[:-1][follows].astype(np.int64) * n_items + train.rows[1:][follows]
+    distinct, count = np.unique(pairs, return_counts=True)
+    first = distinct // n_items
+    total = np.bincount(first, count, minlength=n_items)
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(first, minlength=n_items)))).astype(np.int64)
+    return Transitions(offsets, distinct % n_items, count / total[first])
+
+
+def item_to_item(train: Sequences, histories: Sequence[RowArray], n_items: int) -> Score:
+    r"""Score each item by how often it followed the newest events of the history.
+
+    .. math:: s(j) = \sum_{a=0}^{4} 0.4^a \, P(j \mid h_{-1-a}) + 10^{-4} \, n_j / \max n
+
+    The last term is popularity: it orders what never followed.
+    """
+    table = transitions(train, n_items)
+    counts = np.bincount(train.rows, minlength=n_items)
+    base = _TIE_BREAK * counts / max(1, counts.max(initial=0))
+
+    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+        newest = [histories[int(user)][-NEWEST:][::-1] for user in users]
+        lengths = np.array([len(rows) for rows in newest])
+        events = np.concatenate([*newest, np.empty(0, np.int32)])
+        age = np.arange(len(events)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        place = np.repeat(np.arange(len(users)), lengths)
+        n_following = np.diff(table.offsets)[events]
+        event = np.repeat(np.arange(len(events)), n_following)
+        within = np.arange(len(event)) - np.repeat(np.cumsum(n_following) - n_following, n_following)
+        entry = table.offsets[events[event]] + within
+        flat = place[event] * n_items + table.following[entry]
+        said = np.bincount(flat, DECAY ** age[event] * table.share[entry], len(users) * n_items)
+        scores: NDArray[np.float32] = (said.reshape(len(users), n_items) + base).astype(np.float32)
+        return scores
+
+    return score
+
+
+def nearest_text(histories: Sequence[RowArray], vectors: Vectors) -> Score:
+    r"""Score each item by its text's likeness to the history's: the floor of new items, and of semantics.
+
+    .. math:: s(j) = v_j \cdot \sum_{a=0}^{4} 0.4^a \, v_{h_{-1-a}}
+
+    All vectors are of length 1, so items stand in the order of their cosines.
+
+    Args:
+        histories: what each user has had.
+        vectors: unit vectors of the items' texts, ``[n_items, W]``, zeros where there is none.
+    """
+
+    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+        wanted = np.zeros((len(users), vectors.shape[1]), dtype=np.float32)
+        for place, user in enumerate(users):
+            newest = histories[int(user)][-NEWEST:][::-1]
+            wanted[place] = DECAY ** np.arange(len(newest), dtype=np.float32) @ vectors[newest]
+        found: NDArray[np.float32] = wanted @ vectors.T
+        return found
+
+    return score
+
+
+def floor_figures(
+    derived: Derived, vectors: Vectors, interests: Interests | None
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of each floor by scenario: floor to section to name to value.
+
+    Args:
+        derived: the split; where it has new items, the floors among those are added.
+        vectors: unit vectors of the items' texts, ``[n_items, W]``.
+        interests: what items are about, where that is known.
+    """
+    test, n_items = derived.split.test, len(vectors)
+    histories = histories_of(test)
+    masks = scenarios(derived.split, n_items, interests)
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    floors = {
+        "popularity": popularity(derived.split.train.rows, n_items),
+        "item to item": item_to_item(derived.split.train, histories, n_items),
+        NEAREST_TEXT: nearest_text(histories, vectors),
+    }
+    for name, score in floors.items():
+        ranked = rank_targets(score, histories, test.rows, n_items)
+        found[name] = {
+            section: {"n_users": float(mask.sum())} | metrics(ranked.excluded[mask])
+            for section, mask in masks.items()
+            if mask.any()
+        }
+        found[name]["history included"] = metrics(ranked.included)
+    for name, sections in new_item_floors(derived, vectors).items():
+        found[name] = found.get(name, {}) | sections
+    return found
+
+
+def new_item_floors(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of floors for new items, as :func:`floor_figures` does; none where no item is new.
+
+    They are ranked among new items, and the nearest text among the whole catalogue too, where popularity knows nothing
+    of them.
+    """
+    if derived.new_items is None or derived.withheld is None:
+        return {}
+    asked = only(derived.split.test, derived.new_items[derived.split.test.rows])
+    if not len(asked):
+        return {}
+    histories = histories_of(asked)
+    popular, text = popularity(derived.withheld, len(vectors)), nearest_text(histories, vectors)
+
+    def figures(score: Score, candidates: NDArray[np.bool_] | None) -> dict[str, float]:
+        ranked = rank_targets(score, histories, asked.rows, len(vectors), candidates=candidates)
+        return {"n_users": float(len(asked))} | metrics(ranked.excluded)
+
+    return {
+        MOST_POPULAR_NEW: {AMONG_NEW: figures(popular, derived.new_items)},
+        NEAREST_TEXT: {AMONG_NEW: figures(text, derived.new_items), NEW_ITEM: figures(text, None)},
+    }

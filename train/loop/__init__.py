@@ -1,0 +1,1 @@
+"""The training loop: batches, fitting, averaging, run folders, progress."""

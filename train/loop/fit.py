@@ -1,0 +1,236 @@
+"""The training loop: one for every model, in one process on Hugging Face Accelerate, resumable after each epoch.
+
+A run killed at any time and resumed gives the same weights as one that was left alone: each epoch draws its randomness
+from the seed and its own number.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from time import perf_counter
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from train.loop.averaging import WeightAverage
+from train.loop.batches import Batch, RandomBatches, TrainingSequences, group_lengths, training_batch
+from train.loop.device import require_one_process
+from train.loop.finite import FiniteSteps, check_figure, check_weights
+from train.loop.progress import EpochProgress
+from train.loop.runs import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitConfig:
+    """How a model is fitted.
+
+    Attributes:
+        batch_users: users a batch.
+        patience: epochs without a better validation NDCG@10 after which it stops.
+        max_gradient_norm: gradients are scaled down to it.
+        seed: of everything that is drawn.
+    """
+
+    batch_users: int = 256
+    max_epochs: int = 100
+    patience: int = 5
+    max_gradient_norm: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.batch_users, self.max_epochs, self.patience) < 1:
+            raise ValueError(f"batch_users, max_epochs and patience must be at least 1, got {asdict(self)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """How the fitting went.
+
+    Attributes:
+        best: validation NDCG@10 of the kept weights.
+        best_epoch: the epoch that gave them, from 1.
+        log: one entry an epoch: loss and each of its terms, validation, seconds.
+    """
+
+    best: float
+    best_epoch: int
+    log: list[dict[str, float]]
+
+    @property
+    def seconds(self) -> float:
+        """Return how long all epochs took together, resumed ones included."""
+        return sum(entry["seconds"] for entry in self.log)
+
+
+@dataclass
+class _Progress:
+    """Where the run stands; goes into the checkpoint as JSON."""
+
+    epoch: int
+    best: float
+    best_epoch: int
+    log: list[dict[str, float]]
+
+
+def fit(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    sequences: TrainingSequences,
+    validate: Callable[[], float],
+    run: RunFolder,
+    config: FitConfig,
+    *,
+    title: str,
+    advice: str,
+    average_epochs: float = 0.0,
+    before_epoch: Callable[[int], None] | None = None,
+    before_step: Callable[[int], None] | None = None,
+) -> Fitted:
+    """Fit ``model`` until validation stops improving; its best weights are in ``run`` and in the model afterwards.
+
+    Args:
+        model: maps a :class:`Batch` to the terms of the loss, scalars by name; their sum is minimised.
+        optimizer: over the model's parameters.
+        sequences: what to learn from.
+        validate: NDCG@10 of the model as it stands, on held-out events.
+        run: takes checkpoints; one that is there is resumed.
+        config: how long, in which batches, from which seed.
+        title: of the progress bar.
+        advice: what to try where the numbers are no longer finite.
+        average_epochs: about how many epochs' weights are averaged into those that are validated and kept; 0 takes
+            them as an epoch leaves them.
+        before_epoch: called with the epoch (from 0) before its first step.
+        before_step: called with the step (from 0, over all epochs) before each one.
+
+    Raises:
+        RunError: a term of the loss, a gradient, a weight or the validation is not finite. The run stays as the last
+            good epoch left it, unfinished. Or this process is one of several.
+    """
+    require_one_process()
+    accelerator = Accelerator()
+    sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
+    loader = DataLoader(
+        sequences, batch_sampler=sampler, collate_fn=partial(training_batch, cuts=group_lengths(accelerator.device))
+    )
+    fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
+    average = WeightAverage(model, average_epochs * len(sampler))
+    progress = _resume(model, optimizer, average, run)
+    with EpochProgress(title, len(sampler), config.max_epochs) as bar:
+        while not _done(progress, config):
+            start = perf_counter()
+            torch.manual_seed(config.seed * 100_003 + progress.epoch)
+            sampler.epoch = progress.epoch
+            bar.start(progress.epoch + 1)
+            if before_epoch is not None:
+                before_epoch(progress.epoch)
+            hook = _step_hook(before_step, progress.epoch * len(sampler))
+            steps = FiniteSteps(progress.epoch + 1, advice, at_once=accelerator.device.type == "cpu")
+            terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook, steps)
+            check_weights(model.named_parameters(), progress.epoch + 1, advice)
+            with average.applied():
+                score = validate()
+                check_figure("validation NDCG@10", score, progress.epoch + 1, advice)
+                better = _note(progress, terms, score, perf_counter() - start)
+                if better:
+                    run.save_best(model.state_dict())
+            run.save_checkpoint(_training_state(model, optimizer, average), asdict(progress))
+            bar.finish(progress.log[-1], progress.best, progress.best_epoch)
+    model.load_state_dict(run.load_best())
+    model.eval()
+    return Fitted(progress.best, progress.best_epoch, progress.log)
+
+
+def _done(progress: _Progress, config: FitConfig) -> bool:
+    waited = progress.epoch - progress.best_epoch
+    return progress.epoch >= config.max_epochs or (progress.best_epoch > 0 and waited >= config.patience)
+
+
+def _step_hook(before_step: Callable[[int], None] | None, first: int) -> Callable[[int], None]:
+    def hook(step: int) -> None:
+        if before_step is not None:
+            before_step(first + step)
+
+    return hook
+
+
+def _epoch(
+    accelerator: Accelerator,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage,
+    batches: Iterable[Batch],
+    config: FitConfig,
+    bar: EpochProgress,
+    hook: Callable[[int], None],
+    steps: FiniteSteps,
+) -> dict[str, float]:
+    """Take one step a batch; return the mean of the loss and of each of its terms.
+
+    Raises:
+        RunError: a term or a gradient is not finite.
+    """
+    model.train()
+    total: dict[str, Tensor] = {}
+    n = 0
+    for step, batch in enumerate(batches):
+        hook(step)
+        terms = model(batch)
+        loss = torch.stack(list(terms.values())).sum()
+        accelerator.backward(loss)
+        steps.note(terms, accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.follow()
+        # Not read before the epoch's end: a read would wait for the accelerator.
+        for name, term in ({"loss": loss} | terms).items():
+            total[name] = total.get(name, 0.0) + term.detach()
+        n += 1
+        bar.step()
+    steps.check()
+    return {name: float(value) / n for name, value in total.items()}
+
+
+def _note(progress: _Progress, terms: dict[str, float], score: float, seconds: float) -> bool:
+    """Take note of an epoch; say whether it is the best so far."""
+    progress.epoch += 1
+    progress.log.append({"epoch": progress.epoch, **terms, "valid_ndcg@10": score, "seconds": seconds})
+    if progress.best_epoch and score <= progress.best:
+        return False
+    progress.best, progress.best_epoch = score, progress.epoch
+    return True
+
+
+def _training_state(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.state().items()}
+    for index, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+    return tensors
+
+
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage, run: RunFolder) -> _Progress:
+    """Load the last checkpoint, if there is one, and say where training stands."""
+    found = run.load_checkpoint()
+    if found is None:
+        return _Progress(0, 0.0, 0, [])
+    tensors, state = found
+    model.load_state_dict(_below("model.", tensors))
+    average.resume(_below("average.", tensors))
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below("optimizer.", tensors).items():
+        index, slot = name.split(".", 1)
+        slots.setdefault(int(index), {})[slot] = tensor
+    full = optimizer.state_dict()
+    optimizer.load_state_dict({**full, "state": slots})
+    return _Progress(**state)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def batch_users_for(n_users: int) -> int:
+    """Return a batch size that leaves a small data set enough steps an epoch: 32 to 256 users, some 40 steps."""
+    return int(min(256, max(32, n_users // 40)))

@@ -1,0 +1,107 @@
+"""Whether knowledge is used for a person, judged on their own past: what a device does, for many people at once.
+
+The rule itself is the device's, :mod:`edge_runtime.learning.utility`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edge_runtime.learning.utility import FEWEST_EVENTS, MOST_EVENTS, knowledge_helps
+from train.loop.batches import Rows, pad
+from train.metrics.ranking import ndcg, rank_targets
+
+_BATCH = 512
+
+# Rows [n, length] and mask [n, length] to the states without knowledge and with it, both [n, dim].
+Pair = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class Judged(NamedTuple):
+    """What the past of ``U`` people says.
+
+    Attributes:
+        without: the newest state of each without knowledge, ``[U, dim]``.
+        aligned: with it, ``[U, dim]``.
+        helped: whether knowledge helped so far, bool ``[U]``; False where the past is too short to say.
+        known: whether it is long enough, bool ``[U]``.
+    """
+
+    without: Tensor
+    aligned: Tensor
+    helped: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+    def chosen(self) -> Tensor:
+        """Return the states that a device ranks with: with knowledge where it helped or nothing is known."""
+        uses = torch.from_numpy(self.helped | ~self.known).to(self.aligned.device)
+        return torch.where(uses[:, None], self.aligned, self.without)
+
+
+def judge_by_past(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Judged:
+    """Judge everybody's newest events, each foretold from what came before it.
+
+    Args:
+        histories: catalogue rows of each person, oldest first, at least one.
+        pair: without gradients.
+        table: item vectors, ``[n_items, dim]``.
+    """
+    cases, wanted = list(histories), []
+    n_events = np.zeros(len(histories), dtype=np.int64)
+    for user, rows in enumerate(histories):
+        ends = range(max(1, len(rows) - MOST_EVENTS), len(rows))
+        cases += [rows[:end] for end in ends]
+        wanted += [int(rows[end]) for end in ends]
+        n_events[user] = len(ends)
+    without, aligned = _states(cases, pair, table)
+    past = [part[len(histories) :].cpu().numpy() for part in (without, aligned)]
+    vectors = table[torch.tensor(wanted, dtype=torch.int64, device=table.device)].cpu().numpy()
+    helped = np.zeros(len(histories), dtype=np.bool_)
+    for user, end in enumerate(np.cumsum(n_events)):
+        own = slice(end - n_events[user], end)
+        helped[user] = knowledge_helps(past[0][own], past[1][own], vectors[own])
+    newest = slice(len(histories))
+    return Judged(without[newest], aligned[newest], helped, n_events >= FEWEST_EVENTS)
+
+
+def ranking_by_use(
+    judged: Judged, histories: Sequence[Rows], targets: NDArray[np.int32], table: Tensor
+) -> dict[str, float]:
+    """Return NDCG@10 without knowledge, with it, and as a device decides for each person; history excluded.
+
+    Args:
+        judged: ``U`` people's states.
+        histories: what each has had; a list of recommendations holds none of it.
+        targets: what each did next, int32 ``[U]``.
+        table: item vectors, ``[n_items, dim]``: an item's score is its product with the state.
+    """
+
+    def score(states: Tensor) -> float:
+        ranked = rank_targets(
+            lambda users: states[torch.from_numpy(users).to(states.device)] @ table.T, histories, targets, len(table)
+        )
+        return float(np.mean(ndcg(ranked.excluded, 10)))
+
+    return {
+        "ndcg@10_without": score(judged.without),
+        "ndcg@10_with": score(judged.aligned),
+        "ndcg@10_decided": score(judged.chosen()),
+    }
+
+
+def _states(histories: Sequence[Rows], pair: Pair, table: Tensor) -> tuple[Tensor, Tensor]:
+    without = torch.empty(len(histories), table.shape[1], device=table.device)
+    aligned = torch.empty_like(without)
+    for index in _by_length(histories):
+        rows, mask = (part.to(table.device) for part in pad([histories[case] for case in index]))
+        without[index], aligned[index] = pair(rows, mask)
+    return without, aligned
+
+
+def _by_length(histories: Sequence[Rows]) -> Iterator[list[int]]:
+    order = np.argsort([len(rows) for rows in histories], kind="stable")
+    return (order[start : start + _BATCH].tolist() for start in range(0, len(order), _BATCH))

@@ -1,0 +1,64 @@
+"""What ranks: the full model or a student, as evaluation sees them. Knows neither.
+
+A state's product with an item's vector is the item's score.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from train.data.split import Split, Targets
+from train.loop.batches import Rows, pad
+from train.metrics.ranking import Ranked, Score, ndcg, rank_targets
+
+
+class Ranker(Protocol):
+    """What ranking needs of a model, the full one or a student."""
+
+    training: bool
+    max_length: int
+
+    def item_vectors(self) -> Tensor:
+        """Return ``[n_items, dim]``."""
+        ...
+
+    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        """Return the state after the newest event, ``[batch, dim]``."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:  # noqa: ANN401 - as nn.Module declares it
+        """Switch between training and evaluation, as ``nn.Module`` does."""
+        ...
+
+
+def validation_score(model: Ranker, split: Split) -> float:
+    """Return NDCG@10 on the validation events, history excluded."""
+    return float(np.mean(ndcg(rank_split(model, split.valid).excluded, 10)))
+
+
+def rank_split(model: Ranker, targets: Targets, candidates: NDArray[np.bool_] | None = None) -> Ranked:
+    """Rank the targets among the candidates, bool ``[n_items]``, or the whole catalogue."""
+    histories = [targets.history(index) for index in range(len(targets))]
+    with torch.inference_mode():
+        was_training = model.training
+        model.train(False)
+        table = model.item_vectors()
+        score = scorer(model, table, histories)
+        ranked = rank_targets(score, histories, targets.rows, len(table), candidates=candidates)
+        model.train(was_training)
+    return ranked
+
+
+def scorer(model: Ranker, table: Tensor, histories: Sequence[Rows]) -> Score:
+    """Return a function from user numbers to scores of all items, ``[users, n_items]``; call it in inference mode."""
+
+    def score(users: NDArray[np.int64]) -> Tensor:
+        rows, mask = pad([histories[user][-model.max_length :] for user in users])
+        states = model.user_states(rows.to(table.device), mask.to(table.device), table)
+        return states @ table.T
+
+    return score

@@ -1,0 +1,203 @@
+"""One cell of a table: one training of one configuration on one split, measured once, kept in one folder.
+
+``run.json``, checkpoint and weights are those of any training (:mod:`train.loop.runs`); ``ranks.safetensors`` holds the rank
+of every user's target, and ``result.json``, written last, says that the cell is done. A cell that is done is read and
+never run again; one that was cut off goes on where it stood.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from edge_runtime.bundle.folder import read_file
+from edge_runtime.errors import RunError
+from train.data.dataset import Dataset
+from train.evaluation.context import ground_of
+from train.evaluation.measure import Figures, Measured, measure, plugin_figures
+from train.evaluation.plan import Plan, arrange
+from train.full_model.recipes import TrainConfig
+from train.full_model.training import describe_run, load_model, train_model
+from train.loop.device import device_name
+from train.loop.runs import RunFolder, replace_tensors, write_json
+from train.suites.origin import Origin
+
+RESULT_FILE = "result.json"
+RANKS_FILE = "ranks.safetensors"
+_MOST_RESULT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What is trained and on which split.
+
+    Attributes:
+        name: tells it from the other cells; also its folder, relative, with ``/``.
+        config: the training.
+        plan: the split.
+    """
+
+    name: str
+    config: TrainConfig
+    plan: Plan
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the training."""
+        return self.config.fit.seed
+
+
+class CellResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finished cell says.
+
+    Attributes:
+        name: of the cell.
+        command: that finished it.
+        commit: of the code, where known.
+        device: that it was trained on; seconds are of this one.
+        data_name: of the data's folder.
+        data_digest: SHA-256 of the data.
+        seed: of the training.
+        epochs: that were trained.
+        best_epoch: whose weights were kept, by validation.
+        valid_ndcg10: what validation said of them.
+        seconds: of the training, over all its parts.
+        evaluation_seconds: of the measuring.
+        plan: the split.
+        config: the training.
+        figures: section to name to value.
+    """
+
+    name: str
+    command: str
+    commit: str | None
+    device: str
+    data_name: str
+    data_digest: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    valid_ndcg10: float
+    seconds: float
+    evaluation_seconds: float
+    plan: dict[str, Any]
+    config: dict[str, Any]
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SectionRanks:
+    """Ranks of one section of a finished cell.
+
+    Attributes:
+        users: int32 ``[n]``.
+        ranks: history excluded, 0 the best, int32 ``[n]``.
+    """
+
+    users: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+
+
+def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
+    """Train and measure a cell in ``folder``, or finish what was begun there, or read what is done.
+
+    Raises:
+        RunError: the folder holds something else.
+        DataError: the data has not what the split needs.
+    """
+    arranged, derived = arrange(dataset, cell.plan)
+    run = RunFolder(folder)
+    trained = run.claim(_about(cell, arranged), resume=True)
+    if (done := read_result(folder)) is not None:
+        return done
+    if not trained:
+        train_model(arranged, cell.config, run, derived.split)
+    start = perf_counter()
+    model = load_model(run, arranged, derived.split)
+    ground = ground_of(arranged)
+    measured = measure(model, derived, ground.vectors, ground.interests)
+    measured.figures.update(plugin_figures(model, derived.split))
+    _save_ranks(folder, measured)
+    training = run.figures()
+    result = CellResult(
+        name=cell.name,
+        command=origin.command,
+        commit=origin.commit,
+        device=device_name(),
+        data_name=dataset.name,
+        data_digest=dataset.digest,
+        seed=cell.seed,
+        epochs=len(training["log"]),
+        best_epoch=training["best_epoch"],
+        valid_ndcg10=training["valid_ndcg@10"],
+        seconds=training["seconds"],
+        evaluation_seconds=round(perf_counter() - start, 1),
+        plan=asdict(cell.plan),
+        config=asdict(cell.config),
+        figures=measured.figures,
+    )
+    write_json(folder / RESULT_FILE, msgspec.to_builtins(result))
+    return result
+
+
+def read_cell(cell: Cell, dataset: Dataset, folder: Path) -> CellResult | None:
+    """Return what is done of a cell, training nothing; None where it is not finished.
+
+    Raises:
+        RunError: the folder holds something else, or the result cannot be read.
+    """
+    if not (folder / RESULT_FILE).exists():
+        return None
+    RunFolder(folder).claim(_about(cell, dataset), resume=True)
+    return read_result(folder)
+
+
+def read_result(folder: Path) -> CellResult | None:
+    """Return the result in ``folder``, or None where there is none.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    path = folder / RESULT_FILE
+    if not path.exists():
+        return None
+    if path.stat().st_size > _MOST_RESULT_BYTES:
+        raise RunError(f"{path}: {path.stat().st_size:,} bytes; expected a cell's result. Delete it, and run it again.")
+    try:
+        return msgspec.json.decode(read_file(path), type=CellResult)
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path}: cannot be read ({error}). Delete it, and the cell is measured again.") from error
+
+
+def read_ranks(folder: Path) -> dict[str, SectionRanks]:
+    """Return the ranks of a finished cell by section.
+
+    Raises:
+        RunError: they cannot be read.
+    """
+    path = folder / RANKS_FILE
+    try:
+        arrays: dict[str, NDArray[np.int32]] = load_file(path)
+        sections = [name.removeprefix("ranks/") for name in arrays if name.startswith("ranks/")]
+        return {name: SectionRanks(arrays[f"users/{name}"], arrays[f"ranks/{name}"]) for name in sections}
+    except (OSError, KeyError, safetensors.SafetensorError) as error:
+        raise RunError(
+            f"{path}: cannot be read ({error}). Delete {RESULT_FILE} beside it, and the cell is measured again."
+        ) from error
+
+
+def _about(cell: Cell, dataset: Dataset) -> dict[str, Any]:
+    return describe_run(dataset, cell.config) | {"split": asdict(cell.plan)}
+
+
+def _save_ranks(folder: Path, measured: Measured) -> None:
+    ranks = {f"ranks/{name}": torch.from_numpy(values) for name, values in measured.ranks.items()}
+    users = {f"users/{name}": torch.from_numpy(values) for name, values in measured.users.items()}
+    replace_tensors(folder / RANKS_FILE, ranks | users, {})

@@ -1,0 +1,237 @@
+"""What is trained to say what a system does: the backbone alone, with the plug-in, and with each part taken away.
+
+A suite is a list of variants; a variant times a seed is a cell. What has a row in a table stands here, whether it can
+run or not: a row that cannot says why, and stays empty.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from train.data.dataset import Dataset
+from train.evaluation.plan import Plan, SplitName, can_split
+from train.full_model.choices import PLUGINS, BackboneName, PluginName, SuiteName
+from train.full_model.recipes import TrainConfig
+from train.items.extractors import ExtractorConfig
+from train.loop.fit import FitConfig, batch_users_for
+from train.suites.cells import Cell
+
+SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
+
+Settings = Mapping[PluginName, Mapping[str, Any]]
+
+ALONE = "backbone alone"
+# Where plug-ins together are looked at beside leave-one-out.
+_OTHER_SPLITS: tuple[SplitName, ...] = ("new items", "global time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One row of a table.
+
+    Attributes:
+        label: what a reader sees.
+        plugins: name to settings that differ from the plug-in's own defaults.
+        split: what it is trained and tested on.
+        part_of: the label of the whole that this row takes a part away from, or turns a dial of; None for a whole.
+        needs: what is missing where the row cannot be run; None where it can.
+    """
+
+    label: str
+    plugins: Settings = field(default_factory=dict)
+    split: SplitName = "standard"
+    part_of: str | None = None
+    needs: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Return what tells the row from all others of a suite."""
+        return self.label if self.split == "standard" else f"{self.label} [{self.split}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteOptions:
+    """How every cell of a suite is trained.
+
+    Attributes:
+        backbone: under every plug-in.
+        seeds: of the trainings.
+        max_epochs: of each.
+        n_users: a sample of the users; all where None.
+        extractors: what describes items to plug-ins.
+        language_models: Hugging Face ids or folders that CoCo tunes, the first one in the main row, all in a sweep.
+    """
+
+    backbone: BackboneName = "sasrec"
+    seeds: tuple[int, ...] = (0, 1, 2)
+    max_epochs: int = 100
+    n_users: int | None = None
+    extractors: ExtractorConfig = field(default_factory=ExtractorConfig)
+    language_models: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"expected at least one seed, each once, got {self.seeds}")
+
+
+def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
+    """Return the rows of a suite, wholes before their parts."""
+    match name:
+        case "corec":
+            return _corec()
+        case "sage":
+            return _sage()
+        case "llmrec":
+            return _llmrec()
+        case "recfusion":
+            return _recfusion()
+        case "coco":
+            return _coco(options)
+        case "all":
+            each = [variant for suite in SUITES if suite != "all" for variant in variants(suite, options)]
+            return _distinct([*each, *_together(options)])
+
+
+def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
+    """Return a variant's trainings, one a seed; none where it cannot be run."""
+    plan = Plan(split=variant.split, n_users=options.n_users)
+    if missing(variant, dataset) is not None:
+        return []
+    n_users = min(len(dataset.sequences), options.n_users or len(dataset.sequences))
+    config = TrainConfig(
+        backbone=options.backbone,
+        plugins=variant.plugins,
+        extractors=options.extractors,
+        fit=FitConfig(batch_users=batch_users_for(n_users), max_epochs=options.max_epochs),
+    )
+    return [
+        Cell(name=f"{_folder(variant, options)}/seed-{seed}", config=_seeded(config, seed), plan=plan)
+        for seed in options.seeds
+    ]
+
+
+def missing(variant: Variant, dataset: Dataset) -> str | None:
+    """Return why a row cannot be run, or None."""
+    if variant.needs is None and not can_split(dataset, Plan(split=variant.split)):
+        return "needs timestamps of a real clock"
+    return variant.needs
+
+
+def _corec() -> list[Variant]:
+    return [
+        *_pair("corec", "standard"),
+        _part("corec", "without contrast", {"contrast": False}),
+        _part("corec", "without reconstruction", {"reconstruction": False}),
+        _part("corec", "without adaptation", {"adaptive": False}),
+        *_pair("corec", "global time"),
+    ]
+
+
+def _sage() -> list[Variant]:
+    return [
+        *_pair("sage", "standard"),
+        _part("sage", "without gradient scale", {"gamma": 0.0}),
+        _part("sage", "without vocabulary reuse", {"vocabulary": "dedicated"}),
+        _part("sage", "vocabulary reuse alone", {"vocabulary": "reuse"}),
+        _part("sage", "without diversity", {"diversity": 0.0}),
+        *_pair("sage", "global time"),
+        *_pair("sage", "new users"),
+        *_pair("sage", "new items"),
+        *_pair("sage", "extreme"),
+    ]
+
+
+def _llmrec() -> list[Variant]:
+    return [
+        *_pair("llmrec", "standard"),
+        _part("llmrec", "without item semantics", {"semantics": False}),
+        _part("llmrec", "without user semantics", {"user_semantics": False}),
+        _part("llmrec", "without alignment", {"align": False}),
+        *_pair("llmrec", "new items"),
+        *_pair("llmrec", "global time"),
+    ]
+
+
+def _recfusion() -> list[Variant]:
+    return [
+        *_pair("recfusion", "standard"),
+        _part("recfusion", "without unified encoder", {"unified": False}),
+        _part("recfusion", "without gate", {"gate": False}),
+        _part("recfusion", "without contrast", {"contrast": 0.0}),
+        *_pair("recfusion", "new items"),
+        *_pair("recfusion", "new users"),
+        *_pair("recfusion", "global time"),
+    ]
+
+
+def _together(options: SuiteOptions) -> list[Variant]:
+    """Return plug-ins over each other, in the order in which the model applies them, and all five less one."""
+    every: Settings = {name: {} for name in PLUGINS} | {"coco": _tuned(options)}
+    content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
+    five = Variant(label="all five", plugins=every)
+    less_one = [
+        Variant(
+            label=f"{five.label} without {left_out}",
+            plugins={name: settings for name, settings in every.items() if name != left_out},
+            part_of=five.label,
+        )
+        for left_out in every
+    ]
+    elsewhere = [replace(whole, split=split) for split in _OTHER_SPLITS for whole in (content, five)]
+    return [content, five, *less_one, *elsewhere]
+
+
+def _tuned(options: SuiteOptions) -> dict[str, Any]:
+    """Return what tells CoCo to tune the first language model; nothing where there is none."""
+    return {"language_model": options.language_models[0]} if options.language_models else {}
+
+
+def _coco(options: SuiteOptions) -> list[Variant]:
+    first = _tuned(options)
+    sweeps: list[tuple[str, dict[str, Any]]] = [(f"K = {k}", {"n_prompts": k}) for k in (16, 32, 128)]
+    sweeps += [(f"threshold {cosine}", {"threshold": cosine}) for cosine in (0.3, 0.6)]
+    sweeps += [(f"model {Path(model).name}", {"language_model": model}) for model in options.language_models[1:]]
+    whole = Variant(label="coco", plugins={"coco": first})
+    untuned = _part("coco", "without fine-tuning", first | {"llm_budget": 0})
+    return [
+        Variant(label=ALONE),
+        whole,
+        _part("coco", "static prompt", first | {"static_prompt": True}),
+        _part("coco", "without disentangling", first | {"disentangle": False}),
+        replace(untuned, needs=None if first else "needs a language model"),
+        *(_part("coco", label, first | settings) for label, settings in sweeps),
+        *(replace(each, split="global time") for each in (Variant(label=ALONE), whole)),
+    ]
+
+
+def _pair(plugin: PluginName, split: SplitName) -> list[Variant]:
+    return [Variant(label=ALONE, split=split), Variant(label=plugin, plugins={plugin: {}}, split=split)]
+
+
+def _part(plugin: PluginName, label: str, settings: Mapping[str, Any]) -> Variant:
+    return Variant(label=f"{plugin} {label}", plugins={plugin: settings}, part_of=plugin)
+
+
+def _distinct(found: Sequence[Variant]) -> list[Variant]:
+    kept: dict[tuple[str, SplitName], Variant] = {}
+    for variant in found:
+        kept.setdefault((variant.label, variant.split), variant)
+    return list(kept.values())
+
+
+def _seeded(config: TrainConfig, seed: int) -> TrainConfig:
+    return replace(config, fit=replace(config.fit, seed=seed))
+
+
+def _folder(variant: Variant, options: SuiteOptions) -> str:
+    """Return a variant's folder: the same for suites that share it, another for other users, models or texts."""
+    users = "all-users" if options.n_users is None else f"{options.n_users}-users"
+    extractors = f"{options.extractors.text}-{options.extractors.image}"
+    models = [str(settings["language_model"]) for settings in variant.plugins.values() if "language_model" in settings]
+    parts = (users, extractors, options.backbone, variant.split, "-".join([variant.label, *models]))
+    return "/".join("".join(_plain(part)) for part in parts)
+
+
+def _plain(name: str) -> Iterator[str]:
+    return (letter if letter.isalnum() or letter in "._" else "-" for letter in name)
