@@ -34,7 +34,7 @@ from train.full_model.model import Model
 from train.full_model.new_items import new_item_vectors
 from train.full_model.recipes import FEATURES, TrainConfig
 from train.full_model.training import describe_run, load_model, train_model
-from train.items.extractors import ExtractorConfig, material, text_extractor
+from train.items.extractors import ExtractorConfig, plugin_inputs, text_extractor
 from train.items.features import Features
 from train.items.language import encode_texts
 from train.items.text import ItemTexts
@@ -65,10 +65,10 @@ def by_encoding(model: Model, dataset: Dataset, derived: Derived, config: TrainC
     """Return what a reused vocabulary takes and gives, for all new items at once, and what one alone takes."""
     new = new_rows(derived)
     texts = ItemTexts(dataset.catalogue)
-    made_from = material(
+    inputs = plugin_inputs(
         dataset.catalogue, derived.split.train, config.extractors, dim=config.encoder.dim, seed=0, cache_dir=FEATURES
     )
-    known, counts = made_from.text(), made_from.counts()
+    known, counts = inputs.text(), inputs.counts()
 
     def added(rows: NDArray[np.int64]) -> tuple[Tensor, float]:
         started = time.perf_counter()

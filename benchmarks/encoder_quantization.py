@@ -36,7 +36,7 @@ EXACT = "float32"
 
 
 def ort_dynamic(float32: bytes) -> bytes:
-    """Return the graph quantised by Optimum's ORTQuantizer, dynamic int8, per channel."""
+    """Return the graph quantized by Optimum's ORTQuantizer, dynamic int8, per channel."""
     with warnings.catch_warnings():
         # onnxruntime's quantizer and optimum use functions of onnx that are deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -32,8 +32,8 @@ from train.data.folder import read_folder
 from train.data.split import Targets, leave_one_out
 from train.evaluation.significance import paired_bootstrap
 from train.full_model.recipes import FEATURES
-from train.items.blocks import Block, Described, Extractor, Things
-from train.items.extractors import ExtractorConfig, material, text_extractor
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs
+from train.items.extractors import ExtractorConfig, plugin_inputs, text_extractor
 from train.items.features import Features, text_space
 from train.items.language import Situation, encode_texts, history_text, situation_at
 from train.items.text import ItemTexts
@@ -97,11 +97,11 @@ def watched(extractor: Extractor[str], title: str) -> Extractor[str]:
     """Return the same extractor, which shows on stderr how far it is, and afterwards how long many texts took."""
     console = Console(stderr=True)
 
-    def describe(texts: Things[str]) -> Described:
+    def describe(texts: Inputs[str]) -> EncodedInputs:
         described = extractor.describe(texts)
-        return Described(described.width, blocks(described, len(texts)))
+        return EncodedInputs(described.width, blocks(described, len(texts)))
 
-    def blocks(described: Described, n_texts: int) -> Iterator[Block]:
+    def blocks(described: EncodedInputs, n_texts: int) -> Iterator[Block]:
         started = time.perf_counter()
         with progress_bar(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
             task = bar.add_task(title, total=n_texts)
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     split = leave_one_out(dataset.sequences)
     test = sample(split.test, options.users, options.seed)
     config = ExtractorConfig(text=options.text)
-    known = material(dataset.catalogue, split.train, config, dim=1, seed=0, cache_dir=FEATURES).text()
+    known = plugin_inputs(dataset.catalogue, split.train, config, dim=1, seed=0, cache_dir=FEATURES).text()
     rows = measure(test, dataset.catalogue, text_extractor(options.text), known)
     if options.json:
         about = {"data": dataset.name, "text": known.extractor, "users": len(test), "seed": options.seed}

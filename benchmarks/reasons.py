@@ -33,7 +33,7 @@ CONTEXT = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class Users:
     """Whom reasons are given to: for each the item they took last, and what they took before.
 
     Attributes:
@@ -59,7 +59,7 @@ def main() -> None:
     sequences = [rows.tolist()[-51:] for rows in dataset.sequences if len(rows) > 1]
     chosen = random.Random(0).sample(sequences, min(options.people, len(sequences)))  # noqa: S311 - a sample
     cases = tuple((rows[-1], rows[:-1]) for rows in chosen)
-    people = People(published_items(dataset.catalogue), published_popularity(dataset), cases)
+    people = Users(published_items(dataset.catalogue), published_popularity(dataset), cases)
     figures: dict[str, object] = {
         "data": dataset.name,
         "writer": json.loads((options.out / "metrics.json").read_text("utf-8")),
@@ -74,7 +74,7 @@ def main() -> None:
     print(json.dumps(figures, indent=1))
 
 
-def reasons(people: People, writer: Writer | None) -> dict[str, object]:
+def reasons(people: Users, writer: Writer | None) -> dict[str, object]:
     """Return figures of short and detailed reasons through the explainer, as an app asks for them."""
     explainer = Explainer(people.items, people.popularity, writer=writer)
     explainer.explain(*people.cases[0])  # starts the worker
@@ -106,7 +106,7 @@ def reasons(people: People, writer: Writer | None) -> dict[str, object]:
     }
 
 
-def decoding(people: People, file: Path) -> dict[str, object]:
+def decoding(people: Users, file: Path) -> dict[str, object]:
     """Return figures of llama.cpp in this process: the prompt, and the tokens behind it under the grammar."""
     model = load(file, CONTEXT)
     explainer = Explainer(people.items, people.popularity)

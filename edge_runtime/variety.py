@@ -16,7 +16,7 @@ nothing on its first half. On Beauty, over 600 people, there remain 12, 9.0, 6.0
 
 Source: Chen, Zhang and Zhou, "Fast Greedy MAP Inference for Determinantal Point Process to Improve Recommendation
 Diversity", NeurIPS 2018, https://arxiv.org/abs/1709.05135 (their objective, with ``w = 1 - theta``). Where we deviate:
-scores are standardised within the hundred, four standard deviations, about what lies between the first and the
+scores are standardized within the hundred, four standard deviations, about what lies between the first and the
 hundredth, being the unit; the ridge ``rho`` bounds what a copy costs; and the kernel is conditioned on each choice (a
 Schur complement, of which only the diagonal and the rows of the chosen are computed) in place of the Cholesky row: as
 quick, and without a sum whose order another runtime would have to share.
@@ -88,7 +88,7 @@ def varied_places(scores: Floats, vectors: Floats, k: int, variety: float) -> Ro
     """
     k = min(k, len(scores))
     n_looked_at = min(k, (len(scores) + 1) // 2)
-    relevance, kernel = _standardised(scores), _kernel(vectors)
+    relevance, kernel = _standardized(scores), _kernel(vectors)
 
     def n_exchanged(step: int) -> int:
         return int((_chosen(relevance, kernel, n_looked_at, _weight(step)) >= n_looked_at).sum())
@@ -98,7 +98,7 @@ def varied_places(scores: Floats, vectors: Floats, k: int, variety: float) -> Ro
 
 def places_of_weight(scores: Floats, vectors: Floats, k: int, weight: float) -> Rows:
     """Return the places that the greedy choice gives, with ``w`` of the objective itself; otherwise as above."""
-    return _chosen(_standardised(scores), _kernel(vectors), min(k, len(scores)), weight)
+    return _chosen(_standardized(scores), _kernel(vectors), min(k, len(scores)), weight)
 
 
 def adapted_variety(variety: float, feedback: Sequence[str]) -> float:
@@ -162,7 +162,7 @@ def _chosen(relevance: NDArray[np.float64], kernel: NDArray[np.float64], k: int,
     """Return the places of ``k`` candidates, chosen greedily.
 
     Args:
-        relevance: standardised scores, ``[n]``.
+        relevance: standardized scores, ``[n]``.
         kernel: ``K``, ``[n, n]``; left as it is.
         k: at most ``n``.
         weight: ``w``.
@@ -187,13 +187,13 @@ def _chosen(relevance: NDArray[np.float64], kernel: NDArray[np.float64], k: int,
     return chosen
 
 
-def _standardised(scores: Floats) -> NDArray[np.float64]:
+def _standardized(scores: Floats) -> NDArray[np.float64]:
     """Return how many units each score lies above the mean; zeros where all are equal."""
     below_best = scores.astype(np.float64) - float(scores.max(initial=-np.inf))
     centred = below_best - below_best.sum() / max(len(scores), 1)
     deviation = np.sqrt((centred * centred).sum() / max(len(scores), 1))
-    standardised: NDArray[np.float64] = centred / (deviation * _UNIT if deviation > 0 else 1.0)
-    return standardised
+    standardized: NDArray[np.float64] = centred / (deviation * _UNIT if deviation > 0 else 1.0)
+    return standardized
 
 
 def _kernel(vectors: Floats) -> NDArray[np.float64]:

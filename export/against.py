@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from edge_runtime.errors import RunError
-from export.measure import People
+from export.measure import Users
 from export.provenance import FIGURES
 from train.data.dataset import Dataset
 from train.distill.distillation import check_same_data
@@ -39,7 +39,7 @@ class Comparison(Struct, kw_only=True):
 
 
 def compare(
-    ours: float, provenance: Mapping[str, str], run: Path | None, people: People, dataset: Dataset
+    ours: float, provenance: Mapping[str, str], run: Path | None, people: Users, dataset: Dataset
 ) -> list[Comparison]:
     """Compare the NDCG@10 of a bundle with what its manifest says of its makers, and with a run measured now.
 
@@ -64,7 +64,7 @@ def compare(
     ]
 
 
-def rank_run(run: Path, people: People, dataset: Dataset) -> Ranked:
+def rank_run(run: Path, people: Users, dataset: Dataset) -> Ranked:
     """Rank everyone's true next item with the float32 model of a student's or a teacher's folder.
 
     Raises:

@@ -57,7 +57,7 @@ def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) ->
 
 
 def export_onnx_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
-    """Return the graph of a quantised encoder, its matrices stored as int8."""
+    """Return the graph of a quantized encoder, its matrices stored as int8."""
     data = export_onnx(quantized.encoder, n_prompts=n_prompts, adapter_rank=adapter_rank)
     return _compact(_store_as_int8(onnx.load_from_string(data), quantized.rows))
 

@@ -11,7 +11,7 @@ from train.distill.student import Student
 
 
 class Encoders:
-    """The encoder of a student, quantised once, in every form.
+    """The encoder of a student, quantized once, in every form.
 
     Attributes:
         quantized: what every int8 file holds, and what golden vectors are made of.

@@ -56,7 +56,7 @@ class OpenEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class Users:
     """Test users of a data folder, or a sample of them.
 
     Attributes:
@@ -70,7 +70,7 @@ class People:
     n_all: int
 
     @classmethod
-    def of(cls, targets: Targets, n_users: int, seed: int = 0) -> "People":
+    def of(cls, targets: Targets, n_users: int, seed: int = 0) -> "Users":
         """Return all test users, or a seeded sample of ``n_users``."""
         chosen = np.arange(len(targets))
         if n_users < len(targets):
@@ -111,7 +111,7 @@ def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
     return OpenEngine(variant, ladder)
 
 
-def rank_people(contents: Contents, engine: OpenEngine, people: People) -> Ranking:
+def rank_users(contents: Contents, engine: OpenEngine, people: Users) -> Ranking:
     """Rank the true next item of everyone among the whole catalogue, as a device would score it."""
     n_items, longest = contents.folder.manifest.catalogue.n_items, contents.folder.manifest.encoder.max_length
     top_rows = np.full((len(people), TOP), -1, dtype=np.int64)
@@ -139,7 +139,7 @@ def agreement(ours: TopRows, theirs: TopRows) -> float:
 
 
 def latencies(
-    contents: Contents, engines: Sequence[OpenEngine], people: People, *, seed: int = 0
+    contents: Contents, engines: Sequence[OpenEngine], people: Users, *, seed: int = 0
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return milliseconds by engine and step: ``encode``, ``score`` (with the best ten), and ``recommend``.
 

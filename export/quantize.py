@@ -43,8 +43,8 @@ class QuantizedEncoder:
     """An encoder whose matrices are on the int8 grid.
 
     Attributes:
-        encoder: the PyTorch encoder with the dequantised weights, in evaluation mode.
-        rows: each quantised matrix, by its name in SPEC section 3.
+        encoder: the PyTorch encoder with the dequantized weights, in evaluation mode.
+        rows: each quantized matrix, by its name in SPEC section 3.
     """
 
     encoder: DeviceEncoder
@@ -66,7 +66,7 @@ def quantize_rows(weight: NDArray[np.float32]) -> QuantizedRows:
     """Round a matrix ``[rows, columns]`` to int8, one scale a row: ``scale = max |w| / 127``.
 
     The scale is rounded up to 16 significant bits, so that every product ``int8 * scale`` is exact in float32:
-    quantising twice changes nothing, and no engine can dequantise differently.
+    quantizing twice changes nothing, and no engine can dequantize differently.
 
     Raises:
         ValueError: it is not a matrix, or holds NaN or infinity.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.contents import Contents
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.recommender import Recommender
-from export.measure import People
+from export.measure import Users
 
 N_REASONS = 40
 # A slow language model may not hold a verification up.
@@ -27,7 +27,7 @@ class ReasonReport(Struct, kw_only=True):
     p50_ms: float
 
 
-def check_reasons(contents: Contents, people: People, top_rows: NDArray[np.int64]) -> ReasonReport:
+def check_reasons(contents: Contents, people: Users, top_rows: NDArray[np.int64]) -> ReasonReport:
     """Ask why the best item of some people was recommended, and check every fact that is cited."""
     items, levels = contents.items, contents.popularity.levels
     longest = contents.folder.manifest.encoder.max_length

@@ -12,7 +12,7 @@ from edge_runtime.errors import DataError, PocketRecError
 from edge_runtime.paths import AnyPath
 from export.against import Comparison, compare
 from export.budget import budget_complaints, budget_lines, bytes_by_role
-from export.measure import OpenEngine, People, Ranking, agreement, latencies, open_engine, rank_people
+from export.measure import OpenEngine, Ranking, Users, agreement, latencies, open_engine, rank_users
 from export.reason_check import ReasonReport, check_reasons
 from train.data.dataset import Dataset
 from train.data.split import leave_one_out
@@ -21,7 +21,7 @@ MOST_USERS = 50_000
 
 
 class EngineReport(Struct, kw_only=True):
-    """One rung of the ladder.
+    """One candidate of the ladder.
 
     Attributes:
         status: ``ok``, ``failed`` or ``not installed``.
@@ -84,7 +84,7 @@ def verify_bundle(
     targets = leave_one_out(dataset.sequences).test
     if not len(targets):
         raise DataError(f"{dataset.path}: nobody has three events, so nothing can be tested. Verify with more data.")
-    people = People.of(targets, n_users or MOST_USERS, seed)
+    people = Users.of(targets, n_users or MOST_USERS, seed)
     engines, rankings = _engines(contents, people)
     good = [report for report in engines if report.status == "ok"]
     parity = [f"{one.engine} {one.precision}: {one.reason}" for one in engines if one.status == "failed"]
@@ -120,7 +120,7 @@ def _check_same_items(contents: Contents, dataset: Dataset) -> None:
         )
 
 
-def _engines(contents: Contents, people: People) -> tuple[list[EngineReport], list[Ranking]]:
+def _engines(contents: Contents, people: Users) -> tuple[list[EngineReport], list[Ranking]]:
     """Open, rank with, compare and time every engine; rankings only of those that are ok."""
     reports: list[EngineReport] = []
     opened: list[OpenEngine] = []
@@ -147,10 +147,10 @@ def _engines(contents: Contents, people: People) -> tuple[list[EngineReport], li
     return reports, rankings
 
 
-def _rank(contents: Contents, engine: OpenEngine, people: People, report: EngineReport) -> Ranking | None:
+def _rank(contents: Contents, engine: OpenEngine, people: Users, report: EngineReport) -> Ranking | None:
     report.state_error, report.golden_overlap = engine.self_test.state_error, engine.self_test.overlap
     try:
-        ranking = rank_people(contents, engine, people)
+        ranking = rank_users(contents, engine, people)
     except PocketRecError as error:
         report.status, report.reason = "failed", str(error)
         return None
@@ -174,7 +174,7 @@ def _agree(
 
 
 def _compare(
-    best: EngineReport, contents: Contents, run: Path | None, people: People, dataset: Dataset
+    best: EngineReport, contents: Contents, run: Path | None, people: Users, dataset: Dataset
 ) -> list[Comparison]:
     ours = float(best.figures["history_excluded"]["ndcg@10"])
     return compare(ours, contents.folder.manifest.provenance, run, people, dataset)

@@ -71,7 +71,7 @@ def make_tiny_bundle(
         name: written into the manifest.
         pictures: add ``pictures.safetensors`` with one small PNG for two items out of three.
         extra: more files, name to role and bytes.
-        engines: rungs that stand before the reference engine; their files are in ``extra``.
+        engines: candidates that stand before the reference engine; their files are in ``extra``.
     """
     manifest, contents = tiny_contents(
         n_items=n_items, seed=seed, target=target, shape=shape or Shape(), release=release, name=name, engines=engines

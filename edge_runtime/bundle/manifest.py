@@ -78,7 +78,7 @@ class Encoder(Struct, frozen=True):
 
 
 class EngineVariant(Struct, frozen=True):
-    """One rung of the ladder: an engine, its file, and how far it may stray from the golden vectors."""
+    """One candidate of the ladder: an engine, its file, and how far it may stray from the golden vectors."""
 
     engine: Word
     precision: Word

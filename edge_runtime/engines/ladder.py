@@ -87,7 +87,7 @@ class Ladder:
         self.engine: Engine | None = None
         self.self_test: SelfTest | None = None
         self.refusals: list[Refusal] = []
-        self.descend()
+        self.next_engine()
 
     def encode(self, embeddings: Floats, small: SmallMatrices | None = None) -> Floats | None:
         """Return the state ``[d]`` after the events ``[l, d]``; None when no engine is left.
@@ -100,21 +100,21 @@ class Ladder:
                 return self._checked(self.engine, embeddings, small or self._small)
             except Exception as error:  # noqa: BLE001 - a library may raise anything; the reason is kept
                 self._refuse(self.engine, f"failed while it was working: {_in_words(error)}")
-                self.descend()
+                self.next_engine()
         return None
 
-    def descend(self) -> bool:
+    def next_engine(self) -> bool:
         """Give up the current engine for the next one that opens and passes the self-test; False when none is left."""
         self.engine = self.self_test = None
         while self._waiting and self.engine is None:
-            rung = self._waiting.pop(0)
+            candidate = self._waiting.pop(0)
             try:
-                engine = self._open(rung) if isinstance(rung, EngineVariant) else rung
-                self.self_test = self._test(engine, self._tolerance(rung))
+                engine = self._open(candidate) if isinstance(candidate, EngineVariant) else candidate
+                self.self_test = self._test(engine, self._tolerance(candidate))
             except ModuleNotFoundError as error:
-                self._refuse(rung, f"not installed (no module {error.name!r})")
+                self._refuse(candidate, f"not installed (no module {error.name!r})")
             except Exception as error:  # noqa: BLE001 - as above
-                self._refuse(rung, _in_words(error))
+                self._refuse(candidate, _in_words(error))
             else:
                 self.engine = engine
         return self.engine is not None
@@ -161,13 +161,13 @@ class Ladder:
             raise EngineError("gave a state with NaN, infinity or a number so large that scores overflow")
         return state
 
-    def _tolerance(self, rung: EngineVariant | Engine) -> EngineVariant:
-        """Return the variant whose tolerance holds for a rung; a caller's own engine is judged as the first one."""
-        return rung if isinstance(rung, EngineVariant) else self._folder.manifest.engines[0]
+    def _tolerance(self, candidate: EngineVariant | Engine) -> EngineVariant:
+        """Return the variant whose tolerance holds for a candidate; a caller's own engine is judged as the first one."""
+        return candidate if isinstance(candidate, EngineVariant) else self._folder.manifest.engines[0]
 
-    def _refuse(self, rung: EngineVariant | Engine, reason: str) -> None:
-        name = rung.engine if isinstance(rung, EngineVariant) else rung.name
-        self.refusals.append(Refusal(name, rung.precision, reason))
+    def _refuse(self, candidate: EngineVariant | Engine, reason: str) -> None:
+        name = candidate.engine if isinstance(candidate, EngineVariant) else candidate.name
+        self.refusals.append(Refusal(name, candidate.precision, reason))
 
 
 def _share(golden: NDArray[np.int32], found: Rows) -> float:

@@ -1,4 +1,4 @@
-"""The last rung: what most people chose. Needs no encoder and cannot fail."""
+"""The last candidate: what most people chose. Needs no encoder and cannot fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The encoder in plain numpy: the formula of SPEC section 3. Needs nothing installed, and is what a test compares with.
 
-The weights are dequantised once, at opening; activations are float32. In the last block only the last position is
+The weights are dequantized once, at opening; activations are float32. In the last block only the last position is
 computed, because nothing else of it is used.
 """
 

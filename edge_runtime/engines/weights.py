@@ -1,4 +1,4 @@
-"""``encoder.safetensors``: the weights of the encoder, checked and dequantised (SPEC section 3)."""
+"""``encoder.safetensors``: the weights of the encoder, checked and dequantized (SPEC section 3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ from edge_runtime.paths import AnyPath
 from edge_runtime.sync.fetch import Offered, Source
 from edge_runtime.sync.file import OnBytes
 from edge_runtime.sync.slots import Pointer, Slots, place, slot_name
-from edge_runtime.sync.trust import Floor, check_succession, trusted_manifest
+from edge_runtime.sync.trust import Installed, check_succession, trusted_manifest
 
 # Left free beyond the files: manifests, folders, and a state file that must go on being written.
 SPARE_BYTES: Final = 4 << 20
@@ -130,7 +130,7 @@ class _Work:
             raise SyncError("the server says that nothing has changed, but nothing is installed. Sync again.")
         manifest = trusted_manifest(offered.raw, target=self.target)
         if installed is not None and installed.slot != slot_name(offered.raw):
-            floor = Floor(installed.name, installed.target, installed.release)
+            floor = Installed(installed.name, installed.target, installed.release)
             check_succession(manifest, floor, allow_older=allow_older)
         return self._install(offered, manifest, installed, is_intact=is_intact)
 

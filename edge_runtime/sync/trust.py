@@ -10,7 +10,7 @@ from edge_runtime.errors import BundleError, BundleVersionError, UpdateRefusedEr
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class Installed:
     """What the device has accepted before; an update must not fall below it."""
 
     name: str
@@ -53,7 +53,7 @@ def trusted_manifest(raw: bytes, *, target: str) -> Manifest:
     return manifest
 
 
-def check_succession(manifest: Manifest, floor: Floor, *, allow_older: bool) -> None:
+def check_succession(manifest: Manifest, floor: Installed, *, allow_older: bool) -> None:
     """Refuse a manifest that must not follow what is installed.
 
     Args:

@@ -132,7 +132,7 @@ def _try_engines(contents: Contents) -> tuple[Verdict, ...]:
     passed = []
     while ladder.engine is not None:
         passed.append(Verdict(ladder.engine.name, ladder.engine.precision, ladder.self_test, None))
-        ladder.descend()
+        ladder.next_engine()
     refused = [_verdict(refusal) for refusal in ladder.refusals]
     order = [(variant.engine, variant.precision) for variant in contents.folder.manifest.engines]
     return tuple(sorted(passed + refused, key=lambda verdict: order.index((verdict.engine, verdict.precision))))

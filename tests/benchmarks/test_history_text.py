@@ -26,7 +26,7 @@ from tests.tiny_shop import write_shop
 from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
 from train.data.split import Targets, leave_one_out
-from train.items.blocks import Block, Described, Extractor, Things, unit_length
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, unit_length
 from train.items.features import Features
 from train.items.language import Situation
 from train.items.text import ItemTexts
@@ -40,13 +40,13 @@ DAY_S = 86_400
 def counted_words() -> Extractor[str]:
     """Stand in for a language model: one axis a word."""
 
-    def blocks(texts: Things[str]) -> Iterator[Block]:
+    def blocks(texts: Inputs[str]) -> Iterator[Block]:
         for row in range(len(texts)):
             words = texts[row].replace(",", " ").split()
             counts = np.array([[words.count(word) for word in WORDS]], dtype=np.float32)
             yield Block(np.array([row]), unit_length(counts))
 
-    return Extractor("counted", lambda texts: Described(len(WORDS), blocks(texts)))
+    return Extractor("counted", lambda texts: EncodedInputs(len(WORDS), blocks(texts)))
 
 
 def catalogue() -> Catalogue:

@@ -114,12 +114,12 @@ def test_it_is_not_lost_where_python_only_prints_exceptions() -> None:
     code = """
 import os, signal, time
 from edge_runtime.interrupt import Interrupt
-class Finalised:
+class Finalized:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
 with Interrupt().raising("Go on."):
-    Finalised()
+    Finalized()
     time.sleep(60)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)

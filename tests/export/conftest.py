@@ -1,4 +1,4 @@
-"""Things that take seconds to make, made once for all tests of this folder."""
+"""Inputs that take seconds to make, made once for all tests of this folder."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ def test_no_weight_moves_by_more_than_half_a_step() -> None:
     assert (np.abs(rows.dequantize() - weight) <= 0.502 * rows.scale[:, None]).all()
 
 
-def test_quantising_twice_changes_nothing() -> None:
+def test_quantizing_twice_changes_nothing() -> None:
     once = quantize_rows(np.random.default_rng(1).normal(scale=1e-3, size=(200, 64)).astype(np.float32))
 
     twice = quantize_rows(once.dequantize())
@@ -29,7 +29,7 @@ def test_quantising_twice_changes_nothing() -> None:
     np.testing.assert_array_equal(once.scale, twice.scale)
 
 
-def test_dequantising_is_exact_in_float32() -> None:
+def test_dequantizing_is_exact_in_float32() -> None:
     rows = quantize_rows(np.random.default_rng(2).normal(size=(50, 30)).astype(np.float32))
 
     exact = rows.values.astype(np.float64) * rows.scale.astype(np.float64)[:, None]
@@ -50,7 +50,7 @@ def test_what_is_no_finite_matrix_is_refused(weight: np.ndarray[tuple[int, ...],
         quantize_rows(weight.astype(np.float32))
 
 
-def test_the_encoder_that_is_quantised_keeps_its_own_weights() -> None:
+def test_the_encoder_that_is_quantized_keeps_its_own_weights() -> None:
     encoder = make_encoder()
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
 

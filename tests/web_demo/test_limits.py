@@ -157,7 +157,7 @@ def test_without_simd_no_engine_and_no_language_model_is_downloaded(
         tab.open_hood()
         without = "this browser has no WebAssembly SIMD"
         expect(tab.hood).to_contain_text(f"reasons come from the template: {without}.", timeout=WAIT_MS)
-        expect(tab.hood.locator(".rungs li").first).to_contain_text(without)
+        expect(tab.hood.locator(".candidates li").first).to_contain_text(without)
         digests = {url.rpartition("/")[2] for url in asked if "/v1/files/" in url}
         assert digests, "no file of the bundle was asked for"
         assert sha256(model).hexdigest() not in digests

@@ -88,10 +88,10 @@ def test_an_engine_whose_file_was_changed_is_not_used_and_the_page_says_why(
 
     expect(tab.notices).to_contain_text("encoder.onnx", timeout=WAIT_MS)
     tab.open_hood()
-    failed = tab.hood.locator(".rungs li").first
+    failed = tab.hood.locator(".candidates li").first
     expect(failed).to_contain_text("failed")
     expect(failed).to_contain_text("encoder.onnx: found sha256")
-    assert "reference" in tab.hood.locator(".rungs .used").inner_text()
+    assert "reference" in tab.hood.locator(".candidates .used").inner_text()
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_an_update_is_fetched_tried_and_then_used_on_request(
     expect(tab.hood).to_contain_text("tiny shop, release 2", use_inner_text=False)
     expect(tab.page.locator(".cards h3").first).not_to_have_text(before[0])
     expect(tab.hood.locator("summary")).to_contain_text("onnxruntime", timeout=WAIT_MS)
-    expect(tab.hood.locator(".rungs .used")).to_contain_text("onnxruntime", timeout=WAIT_MS)
+    expect(tab.hood.locator(".candidates .used")).to_contain_text("onnxruntime", timeout=WAIT_MS)
 
 
 def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_removed(
@@ -183,5 +183,5 @@ def test_without_webassembly_the_reference_engine_serves_and_the_page_says_why(
 
     tab.wait_for_engine("reference")
     tab.open_hood()
-    expect(tab.hood.locator(".rungs li").first).to_contain_text("this browser has no WebAssembly SIMD")
+    expect(tab.hood.locator(".candidates li").first).to_contain_text("this browser has no WebAssembly SIMD")
     bare.close()

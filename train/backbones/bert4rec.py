@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from train.backbones.attention import bidirectional_bias
 from train.backbones.cloze import hide_at_random
-from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp
+from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision
 from train.backbones.transformer import Transformer
 from train.loop.batches import Group
 
@@ -68,14 +68,14 @@ class BERT4Rec(nn.Module):
         real = torch.cat([events.mask, torch.ones_like(events.mask[:, :1])], dim=1)
         return self._leave(self.encoder.encode_last(vectors, bidirectional_bias(real)))
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Hide some events of the whole sequences, the last target included, and ask for those."""
         rows = torch.cat([group.rows, group.targets[:, -1:]], dim=1)
         real = torch.cat([group.mask, torch.ones_like(group.mask[:, :1])], dim=1)
         hidden = self._hide(real)
         vectors = torch.where(hidden[:, :, None], self.hidden_event, look_up(rows))
         states = self._leave(self.encoder.encode(vectors, bidirectional_bias(real)))
-        return Foretold(states, rows.masked_fill(~hidden, -1), rows, real * ~hidden, {})
+        return Supervision(states, rows.masked_fill(~hidden, -1), rows, real * ~hidden, {})
 
     def _hide(self, real: Tensor) -> Tensor:
         last = torch.zeros_like(real, dtype=torch.bool)

@@ -59,14 +59,14 @@ class Events(NamedTuple):
     rows: Tensor
 
 
-class Foretold(NamedTuple):
-    """What a backbone's way of training asks about one group: these states are to foretell these rows.
+class Supervision(NamedTuple):
+    """What a backbone's way of training asks about one group: these states are to predict these rows.
 
     ``positions`` may differ from the length of the group.
 
     Attributes:
         states: ``[batch, positions, dim]``.
-        targets: the row to foretell, -1 where nothing is asked, int64 ``[batch, positions]``.
+        targets: the row to predict, -1 where nothing is asked, int64 ``[batch, positions]``.
         rows: what stands at each position, as catalogue rows, int64 ``[batch, positions]``.
         visible: 1 for an event that a plug-in may look at, 0 for padding and for what the backbone hides (a cloze),
             float32 ``[batch, positions]``. A state may be told of visible events up to its own position, of no other.
@@ -86,14 +86,14 @@ class Backbone(Protocol):
     config: EncoderConfig
 
     def __call__(self, events: Events) -> Tensor:
-        """Return the state after each event, of which the next item is foretold, ``[batch, length, dim]``."""
+        """Return the state after each event, of which the next item is predicted, ``[batch, length, dim]``."""
         ...
 
     def last(self, events: Events) -> Tensor:
         """Return the state after the newest event, ``[batch, dim]``."""
         ...
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Return what this backbone is trained on: its next item at every position, a cloze, ..."""
         ...
 
@@ -107,6 +107,6 @@ def look_up_events(group: Group, look_up: LookUp) -> Events:
     return Events(look_up(group.rows), group.mask, group.rows)
 
 
-def foretell_next(backbone: Backbone, group: Group, look_up: LookUp) -> Foretold:
+def next_item_supervision(backbone: Backbone, group: Group, look_up: LookUp) -> Supervision:
     """Ask every position of a causal backbone for the event that followed it."""
-    return Foretold(backbone(look_up_events(group, look_up)), group.targets, group.rows, group.mask, {})
+    return Supervision(backbone(look_up_events(group, look_up)), group.targets, group.rows, group.mask, {})

@@ -22,16 +22,16 @@ from torch import Tensor, nn
 
 from train.backbones.attention import MASKED, causal_bias
 from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
-from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
+from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
 from train.backbones.transformer import Transformer
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.loop.batches import Group
 
 
-def fdsa(config: EncoderConfig, material: Material, dropout: float) -> "FDSA":
+def fdsa(config: EncoderConfig, inputs: PluginInputs, dropout: float) -> "FDSA":
     """Return an untrained FDSA over the catalogue's fields and texts."""
-    attributes = number_attributes(material.catalogue.fields, material.n_items)
-    return FDSA(config, attributes, mean_vectors(material.text()), dropout=dropout)
+    attributes = number_attributes(inputs.catalogue.fields, inputs.n_items)
+    return FDSA(config, attributes, mean_vectors(inputs.text()), dropout=dropout)
 
 
 def mean_vectors(features: Features) -> Tensor:
@@ -75,9 +75,9 @@ class FDSA(nn.Module):
         of_features = self.feature_stream.encode_last(self.features(events.rows), bias)
         return self._join(of_items, of_features)
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Ask every position for the event that followed it."""
-        return foretell_next(self, group, look_up)
+        return next_item_supervision(self, group, look_up)
 
     def _join(self, of_items: Tensor, of_features: Tensor) -> Tensor:
         joined: Tensor = self.output(torch.cat([of_items, of_features], dim=-1))

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
+from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
 from train.loop.batches import Group
 
 
@@ -47,9 +47,9 @@ class GRU4Rec(nn.Module):
         """Return the state after the newest event, ``[batch, dim]``."""
         return self._leave(self._recur(events)[:, -1])
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Ask every position for the event that followed it."""
-        return foretell_next(self, group, look_up)
+        return next_item_supervision(self, group, look_up)
 
     def _recur(self, events: Events) -> Tensor:
         """Return the hidden state after each event, ``[batch, length, width]``.

@@ -9,7 +9,7 @@ state is ``s * MLP(h) / ||MLP(h)||`` with a learnt ``s``, the inverse of the pap
 Where we deviate: the window counts events and is short (the paper takes 28 days of engagement), because sequences here
 are short and the ranking asks for the very next event; the model's softmax goes over the whole catalogue, so that the
 paper's sampled softmax with logQ correction is not needed; time and action features are left out, because the data may
-have no clock and no kinds of action; item vectors are learnt and not normalised, where the paper has fixed ones.
+have no clock and no kinds of action; item vectors are learnt and not normalized, where the paper has fixed ones.
 """
 
 from math import log
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.backbones.attention import causal_bias
-from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, look_up_events
+from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, look_up_events
 from train.backbones.transformer import Transformer
 from train.loop.batches import Group
 
@@ -33,7 +33,7 @@ class PinnerFormer(nn.Module):
         Args:
             config: its sizes.
             dropout: of everything, attention weights too.
-            window: events among which the one to foretell is drawn; 1 always asks for the next.
+            window: events among which the one to predict is drawn; 1 always asks for the next.
         """
         super().__init__()
         if window < 1:
@@ -58,10 +58,10 @@ class PinnerFormer(nn.Module):
         """Return the state after the newest event, ``[batch, dim]``."""
         return self._leave(self.encoder.encode_last(events.embeddings, causal_bias(events.mask)))
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Ask every position for one of the events that soon followed it."""
         states = self(look_up_events(group, look_up))
-        return Foretold(states, draw_within(group.targets, self._window), group.rows, group.mask, {})
+        return Supervision(states, draw_within(group.targets, self._window), group.rows, group.mask, {})
 
     def _leave(self, states: Tensor) -> Tensor:
         inner = F.dropout(F.gelu(self.head_in(states), approximate="tanh"), self.dropout, self.training)
@@ -72,7 +72,7 @@ def draw_within(targets: Tensor, window: int) -> Tensor:
     """Return for each position one target of those at it and behind it, uniformly, from torch's global generator.
 
     Args:
-        targets: the row that followed each event, -1 where there is none to foretell, int64 ``[batch, length]``.
+        targets: the row that followed each event, -1 where there is none to predict, int64 ``[batch, length]``.
         window: how many targets are drawn from, the position's own included; fewer where the sequence ends.
     """
     length = targets.shape[1]

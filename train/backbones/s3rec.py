@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from train.backbones.attention import bidirectional_bias, causal_bias
 from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
 from train.backbones.cloze import hide_at_random, hide_segments
-from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
+from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
 from train.backbones.mutual_information import info_nce
 from train.backbones.transformer import Transformer
-from train.items.features import Material
+from train.items.features import PluginInputs
 from train.loop.batches import Group
 
 
@@ -56,7 +56,7 @@ class ObjectiveWeights:
 
 def s3rec(
     config: EncoderConfig,
-    material: Material,
+    inputs: PluginInputs,
     dropout: float,
     *,
     hidden_share: float = 0.2,
@@ -67,14 +67,14 @@ def s3rec(
 
     Args:
         config: its sizes.
-        material: the catalogue, and what occurs in training.
+        inputs: the catalogue, and what occurs in training.
         dropout: as :class:`S3Rec`.
         hidden_share: as :class:`S3Rec`.
         n_negatives: as :class:`S3Rec`.
         objectives: multiplies the weights of all four.
     """
-    attributes = number_attributes(material.catalogue.fields, material.n_items)
-    seen = torch.from_numpy(material.counts() > 0).nonzero()[:, 0]
+    attributes = number_attributes(inputs.catalogue.fields, inputs.n_items)
+    seen = torch.from_numpy(inputs.counts() > 0).nonzero()[:, 0]
     weights = ObjectiveWeights(**{name: objectives * weight for name, weight in asdict(ObjectiveWeights()).items()})
     return S3Rec(
         config,
@@ -141,14 +141,14 @@ class S3Rec(nn.Module):
         """Return the state after the newest event, ``[batch, dim]``."""
         return self.encoder.encode_last(events.embeddings, causal_bias(events.mask))
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Ask every position for the event that followed it, and the four objectives about the whole sequences."""
         rows = torch.cat([group.rows, group.targets[:, -1:]], dim=1)[:, -self.config.max_length :]
         real = torch.cat([group.mask, torch.ones_like(group.mask[:, :1])], dim=1)[:, -self.config.max_length :]
         vectors = look_up(rows)
         terms = self._hidden_event_terms(rows, real, vectors, look_up)
         terms["sp"] = self._weights.sp * self._segment_loss(real, vectors)
-        return foretell_next(self, group, look_up)._replace(terms=terms)
+        return next_item_supervision(self, group, look_up)._replace(terms=terms)
 
     def _hidden_event_terms(self, rows: Tensor, real: Tensor, vectors: Tensor, look_up: LookUp) -> dict[str, Tensor]:
         hidden = hide_at_random(real, self._hidden_share)
@@ -208,7 +208,7 @@ class S3Rec(nn.Module):
             \qquad f = s^\top W_{SP}\, \tilde s / \sqrt d
 
         ``s`` is the last state of the sequence without the segment, the other of the segment alone; the rest of each is
-        hidden. Both are normalised, so their product grows with d, unlike that of a state and an item: hence the root.
+        hidden. Both are normalized, so their product grows with d, unlike that of a state and an item: hence the root.
 
         Args:
             real: 1 for an event, 0 for padding, ``[batch, length]``.

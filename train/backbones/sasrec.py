@@ -8,7 +8,7 @@ full softmax instead of one sampled negative (Petrov and Macdonald 2023 show why
 from torch import Tensor
 
 from train.backbones.attention import causal_bias
-from train.backbones.encoder import EncoderConfig, Events, Foretold, LookUp, foretell_next
+from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
 from train.backbones.transformer import Transformer
 from train.loop.batches import Group
 
@@ -32,6 +32,6 @@ class SASRec(Transformer):
         """Return what :meth:`last` does, of what a device has: vectors ``[batch, length, dim]`` and a mask."""
         return self.encode_last(embeddings, causal_bias(mask))
 
-    def foretell(self, group: Group, look_up: LookUp) -> Foretold:
+    def supervise(self, group: Group, look_up: LookUp) -> Supervision:
         """Ask every position for the event that followed it."""
-        return foretell_next(self, group, look_up)
+        return next_item_supervision(self, group, look_up)

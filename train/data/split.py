@@ -17,11 +17,11 @@ LEAST_TO_LEARN = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """One event to foretell for each of ``T`` users.
+    """One event to predict for each of ``T`` users.
 
     Attributes:
         users: int64 ``[T]``, ascending, users of ``sequences``.
-        rows: int32 ``[T]``, the catalogue row to foretell.
+        rows: int32 ``[T]``, the catalogue row to predict.
         sequences: the whole sequences, before the split.
         n_held_out: how many of a user's newest events the history lacks: 2 for validation, 1 for the test.
     """

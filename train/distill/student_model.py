@@ -145,5 +145,5 @@ class Knowledge(nn.Module):
 
 
 def _asked(values: Sequence[Tensor], places: Sequence[Tensor]) -> Tensor:
-    """Return what stands where something is to be foretold, over all groups."""
+    """Return what stands where something is to be predicted, over all groups."""
     return torch.cat([value[there] for value, there in zip(values, places, strict=True)])

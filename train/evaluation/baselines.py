@@ -124,7 +124,7 @@ def nearest_text(histories: Sequence[RowArray], vectors: Vectors) -> Score:
     return score
 
 
-def floor_figures(
+def figures_of_baselines(
     derived: Derived, vectors: Vectors, interests: Interests | None
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return the figures of each floor by scenario: floor to section to name to value.
@@ -151,13 +151,13 @@ def floor_figures(
             if mask.any()
         }
         found[name]["history included"] = metrics(ranked.included)
-    for name, sections in new_item_floors(derived, vectors).items():
+    for name, sections in new_item_baselines(derived, vectors).items():
         found[name] = found.get(name, {}) | sections
     return found
 
 
-def new_item_floors(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the figures of floors for new items, as :func:`floor_figures` does; none where no item is new.
+def new_item_baselines(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of floors for new items, as :func:`figures_of_baselines` does; none where no item is new.
 
     They are ranked among new items, and the nearest text among the whole catalogue too, where popularity knows nothing
     of them.

@@ -10,7 +10,7 @@ import torch
 from train.data.dataset import Dataset
 from train.full_model.recipes import FEATURES
 from train.items.clustering import nearest_centre, spherical_k_means
-from train.items.extractors import ExtractorConfig, material
+from train.items.extractors import ExtractorConfig, plugin_inputs
 from train.items.features import text_space
 from train.metrics.interests import Interests, category_interests, cluster_interests
 from train.metrics.lists import Vectors
@@ -22,7 +22,7 @@ _CLUSTER_SEED = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ground:
+class EvaluationContext:
     """What does not depend on a model.
 
     Attributes:
@@ -34,11 +34,11 @@ class Ground:
     interests: Interests | None
 
 
-def ground_of(dataset: Dataset) -> Ground:
+def evaluation_context(dataset: Dataset) -> EvaluationContext:
     """Return the ground of a data set's catalogue, of texts described by the default extractor."""
-    made_from = material(dataset.catalogue, dataset.sequences, ExtractorConfig(), dim=1, seed=0, cache_dir=FEATURES)
-    vectors = text_space(made_from.text())
-    return Ground(vectors, category_interests(dataset.catalogue) or text_clusters(vectors))
+    inputs = plugin_inputs(dataset.catalogue, dataset.sequences, ExtractorConfig(), dim=1, seed=0, cache_dir=FEATURES)
+    vectors = text_space(inputs.text())
+    return EvaluationContext(vectors, category_interests(dataset.catalogue) or text_clusters(vectors))
 
 
 def text_clusters(vectors: Vectors) -> Interests | None:

@@ -10,9 +10,9 @@ from edge_runtime.paths import AnyPath
 from train.data.dataset import Dataset
 from train.distill.distillation import check_same_data
 from train.distill.student import load_student, ranking_model
-from train.evaluation.baselines import floor_figures
+from train.evaluation.baselines import figures_of_baselines
 from train.evaluation.checks import Verdict, sceptic_checks
-from train.evaluation.context import ground_of
+from train.evaluation.context import evaluation_context
 from train.evaluation.front import FrontPoint, ReRank, front
 from train.evaluation.measure import Figures, measure, plugin_figures
 from train.evaluation.plan import Plan, arrange
@@ -59,7 +59,7 @@ def scenario_figures(path: AnyPath, dataset: Dataset) -> Figures:
     Raises:
         RunError: as :func:`load_run`.
     """
-    loaded, ground = load_run(path, dataset), ground_of(dataset)
+    loaded, ground = load_run(path, dataset), evaluation_context(dataset)
     found = measure(loaded.model, loaded.derived, ground.vectors, ground.interests).figures
     if isinstance(loaded.model, Model):
         found |= plugin_figures(loaded.model, loaded.derived.split)
@@ -83,8 +83,8 @@ def floors(dataset: Dataset, plan: Plan) -> dict[str, Figures]:
         DataError: the data has not what the split needs.
     """
     arranged, derived = arrange(dataset, plan)
-    ground = ground_of(arranged)
-    return floor_figures(derived, ground.vectors, ground.interests)
+    ground = evaluation_context(arranged)
+    return figures_of_baselines(derived, ground.vectors, ground.interests)
 
 
 def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:
@@ -93,5 +93,5 @@ def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[Fr
     Raises:
         RunError: as :func:`load_run`.
     """
-    loaded, ground = load_run(path, dataset), ground_of(dataset)
+    loaded, ground = load_run(path, dataset), evaluation_context(dataset)
     return front(loaded.model, loaded.derived.split.test, re_rank, ground.vectors, ground.interests)

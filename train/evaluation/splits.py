@@ -23,7 +23,7 @@ TRAIN_UNTIL, VALIDATE_UNTIL = 0.8, 0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derived:
-    """What is learnt from, what is foretold, and what was kept from the model.
+    """What is learnt from, what is predicted, and what was kept from the model.
 
     Attributes:
         split: training events, validation and test targets.

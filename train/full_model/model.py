@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.backbones.encoder import Backbone, Events, Foretold
+from train.backbones.encoder import Backbone, Events, Supervision
 from train.items.stand_ins import StandIns
 from train.loop.batches import Batch
 from train.objectives.cross_entropy import fast_product_dtype, full_cross_entropy
@@ -27,8 +27,8 @@ class _Items(NamedTuple):
     has_own: Tensor
 
 
-class _Asked(NamedTuple):
-    """States that are to foretell a row, over all groups of a batch, and whose they are.
+class _Supervised(NamedTuple):
+    """States that are to predict a row, over all groups of a batch, and whose they are.
 
     ``stages`` are those states as they come to each plug-in, and last as they leave the last one.
     """
@@ -40,7 +40,7 @@ class _Asked(NamedTuple):
 
 
 class Model(nn.Module):
-    """Item vectors, a backbone and plug-ins, trained to foretell the next item."""
+    """Item vectors, a backbone and plug-ins, trained to predict the next item."""
 
     seen: Tensor
 
@@ -164,12 +164,12 @@ class Model(nn.Module):
             stages.append(stages[-1] if plugin.state is None else plugin.state(stages[-1], past))
         return stages
 
-    def _ask(self, batch: Batch, table: Tensor) -> _Asked:
+    def _ask(self, batch: Batch, table: Tensor) -> _Supervised:
         stages, targets, users = [], [], []
         own_terms: list[Mapping[str, Tensor]] = []
         first_user = 0
         for group in batch:
-            found: Foretold = self.backbone.foretell(group, lambda rows: F.embedding(rows, table))
+            found: Supervision = self.backbone.supervise(group, lambda rows: F.embedding(rows, table))
             asked = found.targets >= 0
             changed = self._stages(found.states, Past(found.rows, found.visible, table))
             stages.append([stage[asked] for stage in changed])
@@ -178,14 +178,14 @@ class Model(nn.Module):
             own_terms.append(found.terms)
             first_user += len(group.rows)
         weights = [len(group.rows) / first_user for group in batch]
-        return _Asked(
+        return _Supervised(
             [torch.cat(parts) for parts in zip(*stages, strict=True)],
             torch.cat(targets),
             torch.cat(users),
             _mean_terms(own_terms, weights),
         )
 
-    def _step(self, batch: Batch, items: _Items, asked: _Asked) -> Step:
+    def _step(self, batch: Batch, items: _Items, asked: _Supervised) -> Step:
         histories, mask = whole_histories(batch)
 
         def encode(rows: Tensor, mask: Tensor) -> Tensor:
@@ -208,7 +208,7 @@ class Model(nn.Module):
     def _next_item_loss(self, step: Step) -> Tensor:
         table, targets = step.table, step.targets
         if not self._all_seen:
-            # Places among the items seen; every target is one of them.
+            # TokenLayout among the items seen; every target is one of them.
             targets = (self.seen.cumsum(0) - 1)[targets]
             table = table[self.seen]
         weights = None

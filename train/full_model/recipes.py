@@ -19,8 +19,8 @@ from train.data.dataset import Dataset
 from train.data.sequences import Sequences
 from train.full_model.choices import BACKBONES, PLUGINS, BackboneName, PluginName
 from train.full_model.model import Model
-from train.items.extractors import ExtractorConfig, material
-from train.items.features import Material
+from train.items.extractors import ExtractorConfig, plugin_inputs
+from train.items.features import PluginInputs
 from train.items.stand_ins import StandIns
 from train.loop.fit import FitConfig
 from train.plugins.plugin import Plugin
@@ -92,7 +92,7 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
         train: the events that may be learnt from.
         config: backbone, plug-ins and sizes.
     """
-    made_from = material(
+    inputs = plugin_inputs(
         dataset.catalogue,
         train,
         config.extractors,
@@ -100,15 +100,15 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
         seed=config.fit.seed,
         cache_dir=FEATURES,
     )
-    backbone = make_backbone(config, made_from)
-    plugins = [plugin_maker(name, config.plugins[name])(made_from) for name in PLUGINS if name in config.plugins]
-    counts = made_from.counts()
+    backbone = make_backbone(config, inputs)
+    plugins = [plugin_maker(name, config.plugins[name])(inputs) for name in PLUGINS if name in config.plugins]
+    counts = inputs.counts()
     describes = any(plugin.items is not None for plugin in plugins)
-    stand_ins = StandIns(made_from.text(), counts) if describes else None
+    stand_ins = StandIns(inputs.text(), counts) if describes else None
     return Model(torch.from_numpy(counts > 0), backbone, plugins, id_dropout=config.id_dropout, stand_ins=stand_ins)
 
 
-def make_backbone(config: TrainConfig, made_from: Material) -> Backbone:
+def make_backbone(config: TrainConfig, inputs: PluginInputs) -> Backbone:
     """Return an untrained backbone; only its own module is imported.
 
     Raises:
@@ -116,7 +116,7 @@ def make_backbone(config: TrainConfig, made_from: Material) -> Backbone:
     """
     check_backbone(config.backbone, config.backbone_settings)
     maker = _backbone_maker(config.backbone)
-    given = {"material": made_from} if "material" in signature(maker).parameters else {}
+    given = {"inputs": inputs} if "inputs" in signature(maker).parameters else {}
     try:
         return maker(config.encoder, dropout=config.dropout, **given, **config.backbone_settings)
     except (TypeError, ValueError) as error:
@@ -129,7 +129,7 @@ def check_backbone(name: BackboneName, settings: Mapping[str, Any]) -> None:
     Raises:
         RunError: there are some.
     """
-    given = ("config", "dropout", "material")
+    given = ("config", "dropout", "inputs")
     _check_names(name, settings, [known for known in signature(_backbone_maker(name)).parameters if known not in given])
 
 
@@ -159,7 +159,7 @@ def _backbone_maker(name: BackboneName) -> Callable[..., Backbone]:
             return PinnerFormer
 
 
-def plugin_maker(name: PluginName, settings: Mapping[str, Any]) -> Callable[[Material], Plugin]:
+def plugin_maker(name: PluginName, settings: Mapping[str, Any]) -> Callable[[PluginInputs], Plugin]:
     """Return what makes an untrained plug-in; only its own module is imported.
 
     Args:

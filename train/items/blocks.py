@@ -11,7 +11,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Things(Protocol[T_co]):
+class Inputs(Protocol[T_co]):
     """What an extractor reads, one at a time: a list, or something that makes each when asked."""
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Block(NamedTuple):
     vectors: NDArray[np.float32]
 
 
-class Described(NamedTuple):
+class EncodedInputs(NamedTuple):
     """Vectors of all things, made while they are iterated over, in any order."""
 
     width: int
@@ -52,10 +52,10 @@ class Extractor(Generic[T]):
     """
 
     name: str
-    describe: Callable[[Things[T]], Described]
+    describe: Callable[[Inputs[T]], EncodedInputs]
 
 
-class Places(NamedTuple):
+class TokenLayout(NamedTuple):
     """Where the vector of each thing belongs.
 
     Attributes:
@@ -69,9 +69,9 @@ class Places(NamedTuple):
     shape: tuple[int, int]
 
 
-def one_each(rows: Sequence[int], n_items: int) -> Places:
+def one_each(rows: Sequence[int], n_items: int) -> TokenLayout:
     """Return the places of things of which an item has one, or none."""
-    return Places(np.asarray(rows, dtype=np.int64), np.zeros(len(rows), dtype=np.int64), (n_items, 1))
+    return TokenLayout(np.asarray(rows, dtype=np.int64), np.zeros(len(rows), dtype=np.int64), (n_items, 1))
 
 
 def batches(n: int, size: int) -> Iterator[NDArray[np.int64]]:

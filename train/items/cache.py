@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import RunError
-from train.items.blocks import Places
+from train.items.blocks import TokenLayout
 from train.items.digests import file_digest
 from train.items.features import Features
 from train.loop.finite import first_not_finite
@@ -29,7 +29,7 @@ _VECTORS, _PRESENT, _ENTRY = "vectors.npy", "present.npy", "entry.json"
 _SPARE_BYTES = 64 * 2**20
 
 
-def features_key(extractor: str, places: Places, digests: Iterable[bytes]) -> str:
+def features_key(extractor: str, places: TokenLayout, digests: Iterable[bytes]) -> str:
     """Return the key of an extractor's features of things with these digests, 64 hex digits."""
     key = hashlib.sha256(json.dumps([_FORMAT, extractor, *places.shape]).encode() + b"\n")
     for row, token, digest in zip(places.rows, places.tokens, digests, strict=True):

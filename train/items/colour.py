@@ -44,7 +44,7 @@ def luma_and_chroma(pixels: Prepared) -> NDArray[np.float32]:
 
 
 def colour_layout(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the colour layout, after the MPEG-7 descriptor of that name (ISO/IEC 15938-3), but not quantised.
+    """Return the colour layout, after the MPEG-7 descriptor of that name (ISO/IEC 15938-3), but not quantized.
 
     Mean colours on an 8 x 8 grid, and of those the low frequencies of the two-dimensional discrete cosine transform
     (type II, orthonormal) in zigzag order. ``[n, height, width, 3]`` to ``[n, 41]``.

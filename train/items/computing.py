@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
-from train.items.blocks import Block, Extractor, Places, T, Things
+from train.items.blocks import Block, Extractor, Inputs, T, TokenLayout
 from train.items.cache import features_key, keep_features, read_features
 from train.items.features import Features
 from train.loop.finite import first_not_finite
@@ -24,8 +24,8 @@ _WORTH_A_LINE_S = 10.0
 
 def features_of(
     extractor: Extractor[T],
-    things: Things[T],
-    places: Places,
+    things: Inputs[T],
+    places: TokenLayout,
     digests: Callable[[], Iterable[bytes]],
     cache_dir: Path | None,
 ) -> Features:
@@ -54,7 +54,7 @@ def features_of(
     return keep_features(entry, extractor.name, (*places.shape, described.width), fill)
 
 
-def _in_memory(extractor: Extractor[T], things: Things[T], places: Places) -> Features:
+def _in_memory(extractor: Extractor[T], things: Inputs[T], places: TokenLayout) -> Features:
     described = extractor.describe(things)
     vectors = np.zeros((*places.shape, described.width), dtype=np.float32)
     present = np.zeros(places.shape, dtype=np.bool_)
@@ -86,7 +86,7 @@ def _check_finite(block: Block, rows: NDArray[np.int64], name: str) -> None:
 
 def _fill(
     blocks: Iterable[Block],
-    places: Places,
+    places: TokenLayout,
     vectors: NDArray[np.float32],
     present: NDArray[np.bool_],
     name: str,

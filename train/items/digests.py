@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edge_runtime.bundle.folder import open_file
-from train.items.blocks import Things
+from train.items.blocks import Inputs
 
 # What a model's folder is made of; other files change nothing.
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
-def text_digests(texts: Things[str]) -> Iterator[bytes]:
+def text_digests(texts: Inputs[str]) -> Iterator[bytes]:
     """Yield the digest of each text."""
     for row in range(len(texts)):
         yield hashlib.sha256(texts[row].encode("utf-8", "surrogatepass")).digest()

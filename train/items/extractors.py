@@ -10,7 +10,7 @@ from train.items.blocks import Extractor, one_each
 from train.items.colour import colour
 from train.items.computing import features_of
 from train.items.digests import file_digests, text_digests
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.items.hashed_text import hashed_text
 from train.items.pretrained_image import pretrained_image
 from train.items.pretrained_text import minilm, pretrained_text
@@ -32,9 +32,9 @@ class ExtractorConfig:
     image: str = "colour"
 
 
-def material(
+def plugin_inputs(
     catalogue: Catalogue, train: Sequences, config: ExtractorConfig, *, dim: int, seed: int, cache_dir: Path | None
-) -> Material:
+) -> PluginInputs:
     """Return what plug-ins and backbones are made from; features are computed when first asked for.
 
     Args:
@@ -64,7 +64,7 @@ def material(
         paths, places = frames(catalogue)
         return features_of(image_extractor(config.image), paths, places, lambda: file_digests(paths), cache_dir)
 
-    return Material(catalogue, train, dim, seed, text, image, video)
+    return PluginInputs(catalogue, train, dim, seed, text, image, video)
 
 
 def text_extractor(name: str) -> Extractor[str]:

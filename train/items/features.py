@@ -38,7 +38,7 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Material:
+class PluginInputs:
     """What plug-ins and backbones are made from.
 
     Attributes:

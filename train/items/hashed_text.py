@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from train.items.blocks import Block, Described, Extractor, Things, batches, unit_length
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, batches, unit_length
 from train.items.hashing import N_COLUMNS, hashed_counts
 
 _BATCH = 2048
@@ -31,10 +31,10 @@ def hashed_text(*, width: int = 256, sample: int = 32_768) -> Extractor[str]:
         sample: texts that are decomposed, evenly spaced: memory does not grow with the catalogue.
     """
     name = f"hashed-2 width={width} sample={sample}"
-    return Extractor(name, lambda texts: Described(width, _blocks(texts, width, sample)))
+    return Extractor(name, lambda texts: EncodedInputs(width, _blocks(texts, width, sample)))
 
 
-def _blocks(texts: Things[str], width: int, n_sampled: int) -> Iterator[Block]:
+def _blocks(texts: Inputs[str], width: int, n_sampled: int) -> Iterator[Block]:
     if not len(texts):
         return
     rarity, sample = _survey(texts, n_sampled)
@@ -46,7 +46,7 @@ def _blocks(texts: Things[str], width: int, n_sampled: int) -> Iterator[Block]:
         yield Block(batch, unit_length(vectors))
 
 
-def _survey(texts: Things[str], n_sampled: int) -> tuple[NDArray[np.float32], sparse.csr_matrix]:
+def _survey(texts: Inputs[str], n_sampled: int) -> tuple[NDArray[np.float32], sparse.csr_matrix]:
     """Return the rarity of every column, ``[N_COLUMNS]``, and the counts of the sampled texts."""
     sampled = np.linspace(0, len(texts) - 1, min(n_sampled, len(texts))).astype(np.int64)
     n_texts_with = np.zeros(N_COLUMNS, dtype=np.int64)

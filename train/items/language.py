@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from train.data.clock import has_clock
 from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
-from train.items.blocks import Extractor, Things
+from train.items.blocks import Extractor, Inputs
 from train.items.features import Features
 from train.items.text import LONGEST, item_text
 
@@ -90,7 +90,7 @@ def history_text(catalogue: Catalogue, rows: Sequence[int] | NDArray[np.int32], 
 
 
 def encode_texts(
-    extractor: Extractor[str], texts: Sequence[str], items: Things[str], known: Features
+    extractor: Extractor[str], texts: Sequence[str], items: Inputs[str], known: Features
 ) -> NDArray[np.float32]:
     r"""Return the vectors of any texts in the space of the items' vectors, float32 ``[n, width]``.
 
@@ -134,8 +134,8 @@ def encode_texts(
 class _Joined:
     """Two sets of texts as one, each text made when it is asked for."""
 
-    first: Things[str]
-    second: Things[str]
+    first: Inputs[str]
+    second: Inputs[str]
 
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
@@ -145,7 +145,7 @@ class _Joined:
         return self.first[index] if index < n else self.second[index - n]
 
 
-def _needs_no_company(extractor: Extractor[str], items: Things[str], known: Features) -> bool:
+def _needs_no_company(extractor: Extractor[str], items: Inputs[str], known: Features) -> bool:
     """Return whether items alone are described as they are among all.
 
     Two that differ much are asked, each by itself: an extractor that is made of its texts gives both the same axis.
@@ -159,7 +159,7 @@ def _needs_no_company(extractor: Extractor[str], items: Things[str], known: Feat
     return bool(((alone * known.vectors[pair, 0]).sum(1) > _SAME).all())
 
 
-def _described(extractor: Extractor[str], texts: Things[str], width: int) -> NDArray[np.float32]:
+def _described(extractor: Extractor[str], texts: Inputs[str], width: int) -> NDArray[np.float32]:
     found = np.zeros((len(texts), width), dtype=np.float32)
     for rows, vectors in extractor.describe(texts).blocks:
         found[rows] = vectors

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from train.items.blocks import Block, Described, Things, batches
+from train.items.blocks import Block, EncodedInputs, Inputs, batches
 
 # Those that a data folder may hold (train.data.pictures), by Pillow's names. Its other parsers see no file of ours.
 _FORMATS = ("JPEG", "PNG", "WEBP")
@@ -69,12 +69,12 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def describe_pictures(
-    paths: Things[Path],
+    paths: Inputs[Path],
     prepare: Callable[[Image.Image], Prepared],
     describe: Callable[[Prepared], NDArray[np.float32]],
     *,
     batch: int,
-) -> Described:
+) -> EncodedInputs:
     """Describe the pictures that can be read, and warn of those that cannot.
 
     Args:
@@ -86,11 +86,11 @@ def describe_pictures(
     # An extractor knows its width best by describing something.
     black = prepare(Image.new("RGB", (256, 256)))
     width = describe(black[None]).shape[1]
-    return Described(width, _blocks(paths, prepare, describe, batch))
+    return EncodedInputs(width, _blocks(paths, prepare, describe, batch))
 
 
 def _blocks(
-    paths: Things[Path],
+    paths: Inputs[Path],
     prepare: Callable[[Image.Image], Prepared],
     describe: Callable[[Prepared], NDArray[np.float32]],
     batch: int,

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from train.hushed import hushed
-from train.items.blocks import Described, Extractor, Things, unit_length
+from train.items.blocks import EncodedInputs, Extractor, Inputs, unit_length
 from train.items.picture import Prepared, describe_pictures
 from train.items.pretrained import identity, load, load_model, model_folder
 
@@ -31,7 +31,7 @@ def pretrained_image(name: str) -> Extractor[Path]:
     return Extractor(f"vision-1 {identity(folder)}", partial(_describe, folder))
 
 
-def _describe(folder: Path, paths: Things[Path]) -> Described:
+def _describe(folder: Path, paths: Inputs[Path]) -> EncodedInputs:
     with hushed():
         from transformers import AutoImageProcessor
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from edge_runtime.errors import DataError
 from train.hushed import hushed
-from train.items.blocks import Block, Described, Extractor, Things, batches, unit_length
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, batches, unit_length
 from train.items.digests import file_digest
 from train.items.pretrained import identity, load, load_model, model_folder
 
@@ -74,11 +74,11 @@ def pretrained_text(name: str) -> Extractor[str]:
     return Extractor(f"mean-pooled-1 {identity(folder)} tokens={MOST_TOKENS}", partial(_describe, folder))
 
 
-def _describe(folder: Path, texts: Things[str]) -> Described:
+def _describe(folder: Path, texts: Inputs[str]) -> EncodedInputs:
     model = _encoder(load_model(folder))
     tokenize = _tokenizer(folder, model)
     width = mean_pooled(model, tokenize(["a"])).shape[1]
-    return Described(width, _blocks(model, tokenize, texts))
+    return EncodedInputs(width, _blocks(model, tokenize, texts))
 
 
 def _encoder(model: Any) -> nn.Module:  # noqa: ANN401 - transformers has no types
@@ -103,7 +103,7 @@ def _tokenizer(folder: Path, model: nn.Module) -> Tokenize:
     return tokenize
 
 
-def _blocks(model: nn.Module, tokenize: Tokenize, texts: Things[str]) -> Iterator[Block]:
+def _blocks(model: nn.Module, tokenize: Tokenize, texts: Inputs[str]) -> Iterator[Block]:
     for window in batches(len(texts), _WINDOW):
         tokens = tokenize([texts[row] for row in window])
         by_length = np.argsort([len(each) for each in tokens], kind="stable")

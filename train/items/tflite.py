@@ -10,7 +10,7 @@ from PIL import Image
 
 from edge_runtime.errors import DataError
 from edge_runtime.quiet import quiet
-from train.items.blocks import Described, Extractor, Things, unit_length
+from train.items.blocks import EncodedInputs, Extractor, Inputs, unit_length
 from train.items.digests import file_digest
 from train.items.picture import Prepared, describe_pictures
 
@@ -30,7 +30,7 @@ def tflite_image(path: Path) -> Extractor[Path]:
     return Extractor(f"tflite-1 {path.stem}@{digest[:16]}", partial(_describe, path.expanduser()))
 
 
-def _describe(path: Path, pictures: Things[Path]) -> Described:
+def _describe(path: Path, pictures: Inputs[Path]) -> EncodedInputs:
     interpreter = _open(path)
     target, source = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     shape = [int(size) for size in target["shape"]]
@@ -46,7 +46,7 @@ def _describe(path: Path, pictures: Things[Path]) -> Described:
         for each in inputs:
             interpreter.set_tensor(target["index"], each[None])
             interpreter.invoke()
-            vectors.append(dequantised(interpreter.get_tensor(source["index"]), *source["quantization"]).ravel())
+            vectors.append(dequantized(interpreter.get_tensor(source["index"]), *source["quantization"]).ravel())
         return unit_length(np.stack(vectors))
 
     return describe_pictures(pictures, prepare, describe, batch=_BATCH)
@@ -69,7 +69,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - LiteRT has no types
 def as_input(pixels: NDArray[np.uint8], kind: np.dtype[Any], path: Path) -> Prepared:
     """Return pixels as a model of input type ``kind`` takes them.
 
-    Whole numbers are the pixels themselves, shifted where the type is signed: the quantisation of such an input spans
+    Whole numbers are the pixels themselves, shifted where the type is signed: the quantization of such an input spans
     the pixels' range. Floats are from -1 to 1, as MobileNet and EfficientNet-Lite have them.
 
     Raises:
@@ -86,7 +86,7 @@ def as_input(pixels: NDArray[np.uint8], kind: np.dtype[Any], path: Path) -> Prep
             raise DataError(f"{path}: takes {other}, expected pixels as uint8, int8 or float32.")
 
 
-def dequantised(values: NDArray[np.generic], scale: float, zero: int) -> NDArray[np.float32]:
+def dequantized(values: NDArray[np.generic], scale: float, zero: int) -> NDArray[np.float32]:
     """Return ``scale * (values - zero)``, or the values themselves where a scale of 0 says that they are floats."""
     numbers = values.astype(np.float32)
     return numbers if scale == 0 else np.float32(scale) * (numbers - zero)

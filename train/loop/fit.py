@@ -91,7 +91,7 @@ def fit(
     """Fit ``model`` until validation stops improving; its best weights are in ``run`` and in the model afterwards.
 
     Args:
-        model: maps a :class:`Batch` to the terms of the loss, scalars by name; their sum is minimised.
+        model: maps a :class:`Batch` to the terms of the loss, scalars by name; their sum is minimized.
         optimizer: over the model's parameters.
         sequences: what to learn from.
         validate: NDCG@10 of the model as it stands, on held-out events.

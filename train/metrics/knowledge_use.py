@@ -43,7 +43,7 @@ class Judged(NamedTuple):
 
 
 def judge_by_past(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Judged:
-    """Judge everybody's newest events, each foretold from what came before it.
+    """Judge everybody's newest events, each predicted from what came before it.
 
     Args:
         histories: catalogue rows of each person, oldest first, at least one.

@@ -120,7 +120,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             ours.add_outer(table_gradient, scaled)
             state_gradient[rows] = (ours.mean - expected) * share[rows, None]
             # sum_i e_i (logsumexp - s . v_i) = logsumexp - s . (sum_i e_i v_i), since the expectation e sums to 1.
-            loss = loss + ((ours.normaliser - (expected * chunk).sum(1)) * share[rows]).sum()
+            loss = loss + ((ours.normalizer - (expected * chunk).sum(1)) * share[rows]).sum()
         ctx.save_for_backward(state_gradient, table_gradient)
         return loss
 
@@ -137,13 +137,13 @@ class _Probabilities:
     Attributes:
         tiles: ``exp(logit - highest of the tile)``, each ``[rows, items of the tile]``.
         factors: what each tile is to be multiplied by to be probabilities, each ``[rows, 1]``.
-        normaliser: logsumexp of the logits, ``[rows]``.
+        normalizer: logsumexp of the logits, ``[rows]``.
         mean: of the values of all items, by probability, ``[rows, dim]``.
     """
 
     tiles: list[Tensor]
     factors: list[Tensor]
-    normaliser: Tensor
+    normalizer: Tensor
     mean: Tensor
 
     def subtract(self, other: "_Probabilities", weight: float) -> None:
@@ -189,7 +189,7 @@ class _Softmax:
             tops.append(top.float())
             totals.append(tile.sum(1, keepdim=True, dtype=torch.float32))
             means.append((tile @ values).float())
-        normaliser = torch.logsumexp(torch.cat(tops, 1) + torch.cat(totals, 1).log(), 1)
-        factors = [torch.exp(top - normaliser[:, None]) for top in tops]
+        normalizer = torch.logsumexp(torch.cat(tops, 1) + torch.cat(totals, 1).log(), 1)
+        factors = [torch.exp(top - normalizer[:, None]) for top in tops]
         mean = torch.stack([mean * factor for mean, factor in zip(means, factors, strict=True)]).sum(0)
-        return _Probabilities(tiles, factors, normaliser, mean)
+        return _Probabilities(tiles, factors, normalizer, mean)

@@ -10,7 +10,7 @@ and ``e_i`` independent noise of variance 1. The redundancy is the total correla
 
 with ``S`` the cosines of the ``t_i`` (Watanabe, "Information Theoretical Analysis of Multivariate Correlation", IBM
 Journal of Research and Development 4(1), 1960, for the quantity; its Gaussian case is the log-determinant that
-determinantal point processes maximise: Kulesza and Taskar, "Determinantal Point Processes for Machine Learning", 2012,
+determinantal point processes maximize: Kulesza and Taskar, "Determinantal Point Processes for Machine Learning", 2012,
 https://arxiv.org/abs/1207.6083). It is divided by its value for ``k`` copies of one item, so that 1 means that.
 
 Where ``S`` is measured decides what can be gained. In the space that is trained, the ranking loss and this one could

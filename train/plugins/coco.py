@@ -13,7 +13,7 @@ use without knowledge. The language model's LoRA learns from ``L_r`` of samples 
 nothing but the LoRA.
 
 Where we deviate: ``h_mix`` is one vector for each of the newest ``window`` events, the mean over its item's text,
-mapped to the width of states and normalised without a scale of its own, where the description has what the language
+mapped to the width of states and normalized without a scale of its own, where the description has what the language
 model says of a whole history. So prompts attend over items, not over words: a history's words would cost ``window``
 times the words of a text at every position that is trained, and can be cached for no item.
 """
@@ -28,7 +28,7 @@ from torch.func import functional_call
 from torch.nn.utils.parametrizations import orthogonal
 from torch.utils.checkpoint import checkpoint
 
-from train.items.features import Material
+from train.items.features import PluginInputs
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions, info_nce
 from train.plugins.coco_figures import knowledge_figures
@@ -56,7 +56,7 @@ class CoCoConfig:
         temperature: of ``L_aux``.
         dropout: of what knowledge adds to states, while training; without it a model over a small log learns texts by
             heart (on Beauty, at the training loss where the backbone alone validates at 0.068, it was at 0.062).
-        language_model: ``minilm``, or a Hugging Face id or folder, to be tuned; None takes the material's frozen text
+        language_model: ``minilm``, or a Hugging Face id or folder, to be tuned; None takes the inputs's frozen text
             features.
         llm_budget: texts a step that the language model reads anew; 0 is the ablation without fine-tuning.
         static_prompt: ablation: everybody gets the shared prompt alone.
@@ -95,23 +95,23 @@ class CoCoConfig:
             raise ValueError(f"temperature must be more than 0, got {self.temperature}")
 
 
-def coco(config: CoCoConfig, material: Material) -> Plugin:
-    """Return the plug-in; what it draws comes from the material's seed.
+def coco(config: CoCoConfig, inputs: PluginInputs) -> Plugin:
+    """Return the plug-in; what it draws comes from the inputs's seed.
 
     Raises:
         DataError: the language model, or what describes texts, cannot be loaded.
         RunError: the language model has no q and v to tune.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(material.seed)
+        torch.manual_seed(inputs.seed)
         if config.language_model is None:
-            knowledge = cached_knowledge(material.text())
+            knowledge = cached_knowledge(inputs.text())
         else:
-            knowledge = tunable_knowledge(config.language_model, ItemTexts(material.catalogue))
-        module = CoCo(config, knowledge, material.dim)
+            knowledge = tunable_knowledge(config.language_model, ItemTexts(inputs.catalogue))
+        module = CoCo(config, knowledge, inputs.dim)
 
     def before_epoch(epoch: int, table: Tensor) -> None:
-        module.codebook.restart_dead(torch.Generator().manual_seed(material.seed * 100_003 + epoch))
+        module.codebook.restart_dead(torch.Generator().manual_seed(inputs.seed * 100_003 + epoch))
         if module.tunes:
             module.knowledge.refresh_share(epoch)
 
@@ -266,7 +266,7 @@ class CoCo(nn.Module):
         """
         states, targets = step.before[newest], step.targets[newest]
         aligned = self(states[:, None], hidden, told)[:, 0]
-        foretells_newest = targets == step.histories[step.users[newest], -1]
-        asked = foretells_newest & (told > 0).any(1) & ~helped(aligned, states, step.table[targets])
+        predicts_newest = targets == step.histories[step.users[newest], -1]
+        asked = predicts_newest & (told > 0).any(1) & ~helped(aligned, states, step.table[targets])
         found = asked.nonzero()[:, 0]
         return found[torch.randperm(len(found), device=found.device)[: self.config.llm_budget]]

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.items.features import Material
+from train.items.features import PluginInputs
 from train.objectives.contrast import info_nce
 from train.plugins.corec_clusters import InterestClusters
 from train.plugins.corec_completion import Completion
@@ -100,17 +100,17 @@ class CoRecConfig:
             raise ValueError(f"n_interests, refresh_every and kl_steps must be at least 1, got {asdict(self)}")
 
 
-def corec(config: CoRecConfig, material: Material) -> Plugin:
+def corec(config: CoRecConfig, inputs: PluginInputs) -> Plugin:
     """Return the plug-in.
 
     Args:
         config: what it adds.
-        material: the events it may learn from; nothing else of it is used.
+        inputs: the events it may learn from; nothing else of it is used.
 
     Raises:
         ValueError: there are no events.
     """
-    module = CoRec(config, material)
+    module = CoRec(config, inputs)
     return Plugin(
         name="corec",
         module=module,
@@ -131,23 +131,23 @@ class CoRec(nn.Module):
     pivot: Tensor
     counts: Tensor
 
-    def __init__(self, config: CoRecConfig, material: Material) -> None:
+    def __init__(self, config: CoRecConfig, inputs: PluginInputs) -> None:
         super().__init__()
-        counts = material.counts()
+        counts = inputs.counts()
         known = torch.from_numpy(np.flatnonzero(counts))
         if len(known) == 0:
             raise ValueError("CoRec needs training events, got none")
         self.config = config
-        self.seed = material.seed
-        vectors = co_occurrence_vectors(material.train, material.n_items, dim=material.dim, seed=material.seed)
-        self.clusters = InterestClusters(vectors, known, n_interests=config.n_interests, seed=material.seed)
+        self.seed = inputs.seed
+        vectors = co_occurrence_vectors(inputs.train, inputs.n_items, dim=inputs.dim, seed=inputs.seed)
+        self.clusters = InterestClusters(vectors, known, n_interests=config.n_interests, seed=inputs.seed)
         self.completion = (
-            Completion(material.dim, kl_weight=config.kl_weight, kl_steps=config.kl_steps)
+            Completion(inputs.dim, kl_weight=config.kl_weight, kl_steps=config.kl_steps)
             if config.reconstruction
             else None
         )
-        self.similar = SimilarItems(material.train, material.n_items) if config.contrast else None
-        self.register_buffer("pivot", torch.tensor(median_evidence(material.train, self.clusters.label)))
+        self.similar = SimilarItems(inputs.train, inputs.n_items) if config.contrast else None
+        self.register_buffer("pivot", torch.tensor(median_evidence(inputs.train, self.clusters.label)))
         self.register_buffer("counts", torch.from_numpy(counts), persistent=False)
 
     def losses(self, step: Step) -> dict[str, Tensor]:

@@ -56,7 +56,7 @@ def co_occurrence_vectors(train: Sequences, n_items: int, *, dim: int, seed: int
     .. math::
         \tilde X = D_u^{-1/2} X D_i^{-1/2}
 
-    with :math:`X_{ui}` the number of events and :math:`D` its sums, by randomised subspace iteration (Halko, Martinsson
+    with :math:`X_{ui}` the number of events and :math:`D` its sums, by randomized subspace iteration (Halko, Martinsson
     and Tropp, "Finding Structure with Randomness", SIAM Review 2011, https://arxiv.org/abs/0909.4061). An item without
     events has a vector of zeros.
     """

@@ -38,7 +38,7 @@ def completion_figures(
 
     - ``completion_recall@10``: the item is among the ten best of the items that belong to the interests of what is
       shown and do not occur there; ties count against us.
-    - ``completion_floor@10``: the same, where training events of an item stand for its score: the most popular of the
+    - ``completion_baseline@10``: the same, where training events of an item stand for its score: the most popular of the
       user's interests.
     - ``completion_reach``: it belongs to those interests.
 
@@ -68,7 +68,7 @@ def completion_figures(
         reachable += int(candidates.gather(1, wanted[:, None]).sum())
     return {
         "completion_recall@10": found / n_hidden,
-        "completion_floor@10": popular / n_hidden,
+        "completion_baseline@10": popular / n_hidden,
         "completion_reach": reachable / n_hidden,
     }
 

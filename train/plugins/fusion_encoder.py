@@ -38,14 +38,14 @@ class Tokens:
     present: Tensor
 
 
-def standardised(name: str, features: Features) -> Tokens:
+def standardized(name: str, features: Features) -> Tokens:
     """Return features without the direction that all of them share, which would hide what tells items apart."""
     found = features.vectors[features.present].astype(np.float32)
     centred = found - found.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = float(np.sqrt(np.mean(np.square(centred, dtype=np.float64))))
     vectors = np.zeros(features.vectors.shape, dtype=np.float32)
     vectors[features.present] = centred / (scale or 1.0)
-    # Places that no item uses would cost as much as the others.
+    # TokenLayout that no item uses would cost as much as the others.
     used = features.present.any(axis=0)
     vectors, present = vectors[:, used], features.present[:, used]
     return Tokens(name, torch.from_numpy(vectors), torch.from_numpy(present))

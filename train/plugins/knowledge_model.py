@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.hushed import hushed
-from train.items.blocks import Things
+from train.items.blocks import Inputs
 from train.items.features import Features
 from train.items.pretrained import load, load_model, model_folder
 from train.items.pretrained_text import minilm_folder
@@ -152,7 +152,7 @@ def cached_knowledge(features: Features) -> ItemKnowledge:
     return ItemKnowledge((vectors * present[:, :, None]).sum(1) / n_tokens, present.any(1))
 
 
-def tunable_knowledge(source: str, texts: Things[str]) -> ItemKnowledge:
+def tunable_knowledge(source: str, texts: Inputs[str]) -> ItemKnowledge:
     """Return the hidden states of a Hugging Face id or folder for every text, each computed once, and its fresh LoRA.
 
     The LoRA is drawn from torch's global generator; it starts as no change at all.

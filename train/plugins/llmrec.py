@@ -2,7 +2,7 @@
 
 After the description of LLMRec. Item vectors gain a learnt map of their frozen text vectors; states gain a gated map of
 what the user's history says; InfoNCE aligns both with what comes next and with the space of behaviour. The language
-model is whatever describes texts in the material. A state has no clock, so what it gains tells of the history alone;
+model is whatever describes texts in the inputs. A state has no clock, so what it gains tells of the history alone;
 the exact form, history and situation as text, is in :mod:`train.items.language`.
 """
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.plugins.llmrec_alignment import COLDEST, HOTTEST, Alignment, Pairs
 from train.plugins.llmrec_figures import retrieval_figures
 from train.plugins.llmrec_history import before_targets, newest_means, recency_means
@@ -73,18 +73,18 @@ class LlmRecConfig:
             raise ValueError(f"n_pairs must be at least 2, got {self.n_pairs}")
 
 
-def llmrec(config: LlmRecConfig, material: Material) -> Plugin:
-    """Return the plug-in; what it draws comes from the material's seed.
+def llmrec(config: LlmRecConfig, inputs: PluginInputs) -> Plugin:
+    """Return the plug-in; what it draws comes from the inputs's seed.
 
     Raises:
         ValueError: items are described by more than one vector of text each.
     """
-    features = material.text()
+    features = inputs.text()
     if features.vectors.shape[1] != 1:
         raise ValueError(f"expected one text vector an item, got {features.vectors.shape[1]}")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(material.seed)
-        module = LlmRec(config, features, material.dim)
+        torch.manual_seed(inputs.seed)
+        module = LlmRec(config, features, inputs.dim)
     return Plugin(
         name="llmrec",
         module=module,

@@ -13,7 +13,7 @@ other: one is the beginning of the other, and they hardly differ. In ``L_next`` 
 negative of what comes next, as it is in the main loss, which ranks one item above all others. Each of the three has its
 own temperature, learnt within bounds as ``lo + (hi - lo) sigmoid(p)``.
 
-``u`` is of everything before the item that came next, ``h`` the state that was asked to foretell it. Where a backbone
+``u`` is of everything before the item that came next, ``h`` the state that was asked to predict it. Where a backbone
 asks for the next event, both have seen the same. PinnerFormer asks for one of the next few, so its ``h`` may have seen
 fewer events than ``u``; BERT4Rec asks for a hidden one in the middle, so its ``h`` has seen later ones as well, and not
 all of the earlier ones. They are paired all the same: both are of one person around one time, and ``u`` must not know

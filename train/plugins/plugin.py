@@ -31,7 +31,7 @@ class Past(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One training step as a plug-in's losses see it. ``R`` states are asked to foretell a row.
+    """One training step as a plug-in's losses see it. ``R`` states are asked to predict a row.
 
     Attributes:
         table: item vectors of the whole catalogue, after every plug-in, ``[n_items, dim]``; carries gradients.
@@ -40,7 +40,7 @@ class Step:
         plain_states: the backbone's states, before any plug-in, ``[R, dim]``.
         before: as they came to this very plug-in: changed by those that are applied before it, ``[R, dim]``.
         states: after every plug-in; these are scored against the table, ``[R, dim]``.
-        targets: the rows to foretell, int64 ``[R]``.
+        targets: the rows to predict, int64 ``[R]``.
         users: which user of the batch each state belongs to, int64 ``[R]``.
         histories: the rows of each user of the batch, oldest first, padding in front, int64 ``[users, length]``. The
             newest event of a user (the last target) is among them: they may be one longer than a backbone takes.

@@ -16,10 +16,10 @@ from functools import partial
 from torch import Tensor
 
 from edge_runtime.errors import DataError
-from train.items.features import Material
+from train.items.features import PluginInputs
 from train.plugins.fusion import Fusion
 from train.plugins.fusion_contrast import Contrast, held_out
-from train.plugins.fusion_encoder import FusionEncoder, standardised
+from train.plugins.fusion_encoder import FusionEncoder, standardized
 from train.plugins.fusion_figures import figures
 from train.plugins.plugin import Plugin, Step
 
@@ -69,18 +69,18 @@ class RecFusionConfig:
             raise ValueError(f"drop may name some of {MODALITIES}, not all and no others, got {self.drop}")
 
 
-def recfusion(config: RecFusionConfig, material: Material) -> Plugin:
+def recfusion(config: RecFusionConfig, inputs: PluginInputs) -> Plugin:
     """Return the plug-in; a modality that no item has is left out.
 
     Raises:
         DataError: no item has anything in the modalities that are not dropped.
     """
-    read = {"text": material.text, "image": material.image, "video": material.video}
+    read = {"text": inputs.text, "image": inputs.image, "video": inputs.video}
     found = [(name, read[name]()) for name in MODALITIES if name not in config.drop]
-    tokens = [standardised(name, features) for name, features in found if features.present.any()]
+    tokens = [standardized(name, features) for name, features in found if features.present.any()]
     if not tokens:
         raise DataError(
-            f"recfusion found nothing in {[name for name, _ in found]} for any of {material.n_items} items; expected a "
+            f"recfusion found nothing in {[name for name, _ in found]} for any of {inputs.n_items} items; expected a "
             "modality that some item has. Add texts, pictures or videos, or train without this plug-in."
         )
     encoder = FusionEncoder(
@@ -93,13 +93,13 @@ def recfusion(config: RecFusionConfig, material: Material) -> Plugin:
     )
     fusion = Fusion(
         encoder,
-        material.dim,
+        inputs.dim,
         gate=config.gate,
         private=config.private,
         modality_dropout=config.modality_dropout,
         refresh_items=config.refresh_items,
     )
-    unpaired = held_out(encoder.has.numpy(), material.seed)
+    unpaired = held_out(encoder.has.numpy(), inputs.seed)
     contrast = Contrast(encoder, unpaired, temperature=config.temperature)
 
     def losses(step: Step) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ After the description of SAGE, each part by itself and each with a switch:
 - *adaptive gradients*: what a short history teaches counts more than what a long one does (:func:`gradient_scale`);
 - *vocabulary reuse*: item vectors come from the text features, by default on top of a table
   (:mod:`train.plugins.sage_vocabulary` says why);
-- *sequence-level diversity*: the list that the model would show is penalised for what it repeats
+- *sequence-level diversity*: the list that the model would show is penalized for what it repeats
   (:mod:`train.objectives.redundancy`).
 
 The device has the other half of the diversity, one knob from precise to varied: :mod:`edge_runtime.variety`.
@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from train.items.features import Features, Material, text_space
+from train.items.features import Features, PluginInputs, text_space
 from train.plugins.plugin import Plugin, Step
 from train.plugins.sage_figures import figures
 from train.plugins.sage_lists import shown_redundancy
@@ -82,20 +82,20 @@ class Sage(nn.Module):
 
     text: Tensor
 
-    def __init__(self, config: SageConfig, material: Material) -> None:
+    def __init__(self, config: SageConfig, inputs: PluginInputs) -> None:
         super().__init__()
-        features = material.text()
+        features = inputs.text()
         self.extractor = features.extractor
         self._config = config
         # Frozen and read from the features at each start: no part of the weights.
         self.register_buffer("text", torch.from_numpy(text_space(features)), persistent=False)
         self.vocabulary: ReusedVocabulary | None = None
         if config.vocabulary != "dedicated":
-            seen = torch.from_numpy(material.counts() > 0) & (self.text != 0).any(1)
+            seen = torch.from_numpy(inputs.counts() > 0) & (self.text != 0).any(1)
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(material.seed)
+                torch.manual_seed(inputs.seed)
                 self.vocabulary = ReusedVocabulary(
-                    self.text[seen], material.dim, config.hidden, from_zero=config.vocabulary == "both"
+                    self.text[seen], inputs.dim, config.hidden, from_zero=config.vocabulary == "both"
                 )
 
     @property
@@ -145,22 +145,22 @@ class Sage(nn.Module):
         return {"redundancy": config.diversity * found}
 
 
-def sage(config: SageConfig, material: Material) -> Plugin:
+def sage(config: SageConfig, inputs: PluginInputs) -> Plugin:
     """Return the plug-in; an absent part of the configuration is an absent part of it."""
     has_vocabulary = config.vocabulary != "dedicated"
-    module = Sage(config, material) if has_vocabulary or config.diversity > 0 else None
+    module = Sage(config, inputs) if has_vocabulary or config.diversity > 0 else None
     return Plugin(
         name="sage",
         module=module,
         items=module.items if module is not None and has_vocabulary else None,
         losses=module.losses if module is not None and config.diversity > 0 else None,
         scale=(lambda lengths: gradient_scale(lengths, config.half_length, config.gamma)) if config.gamma > 0 else None,
-        figures=lambda probe: figures(probe, text_space(material.text()), config.list_length),
+        figures=lambda probe: figures(probe, text_space(inputs.text()), config.list_length),
     )
 
 
 def gradient_scale(lengths: Tensor, half_length: float, gamma: float) -> Tensor:
-    r"""Return how strongly each user's events count before they are normalised, ``s`` of each length, ``[users]``.
+    r"""Return how strongly each user's events count before they are normalized, ``s`` of each length, ``[users]``.
 
     .. math::
         g_u = \frac{s(l_u)}{\sum_v n_v\, s(l_v) \,/\, \sum_v n_v}, \qquad

@@ -41,7 +41,7 @@ def shown_redundancy(
 def best_candidates(states: Tensor, step: Step, drawn: Tensor, n_candidates: int) -> tuple[Tensor, Tensor]:
     """Return the best rows ``[n, n_candidates]`` for each state, best first, and whether they may be shown.
 
-    What a user has had is not shown, but for what the state is asked to foretell: it is still to come.
+    What a user has had is not shown, but for what the state is asked to predict: it is still to come.
 
     Args:
         states: ``[n, dim]``.

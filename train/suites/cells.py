@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from edge_runtime.bundle.folder import read_file
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
-from train.evaluation.context import ground_of
+from train.evaluation.context import evaluation_context
 from train.evaluation.measure import Figures, Measured, measure, plugin_figures
 from train.evaluation.plan import Plan, arrange
 from train.full_model.recipes import TrainConfig
@@ -121,7 +121,7 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
         train_model(arranged, cell.config, run, derived.split)
     start = perf_counter()
     model = load_model(run, arranged, derived.split)
-    ground = ground_of(arranged)
+    ground = evaluation_context(arranged)
     measured = measure(model, derived, ground.vectors, ground.interests)
     measured.figures.update(plugin_figures(model, derived.split))
     _save_ranks(folder, measured)

@@ -9,8 +9,8 @@ import numpy as np
 
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
-from train.evaluation.baselines import new_item_floors
-from train.evaluation.context import ground_of
+from train.evaluation.baselines import new_item_baselines
+from train.evaluation.context import evaluation_context
 from train.evaluation.measure import Figures
 from train.evaluation.plan import Plan, SplitName, arrange
 from train.evaluation.significance import Comparison, Gains, Spread, paired_bootstrap, spread
@@ -143,7 +143,9 @@ def _floors(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions
     found: dict[str, dict[str, Figures]] = {}
     for split in splits:
         arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
-        if derived.new_items is not None and (floors := new_item_floors(derived, ground_of(arranged).vectors)):
+        if derived.new_items is not None and (
+            floors := new_item_baselines(derived, evaluation_context(arranged).vectors)
+        ):
             found[split] = floors
     return found
 

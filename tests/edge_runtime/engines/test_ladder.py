@@ -108,8 +108,8 @@ def test_an_engine_that_fails_at_work_is_left_for_the_next(
 
 def test_below_the_last_engine_there_is_none(contents: Contents) -> None:
     ladder = ladder_of(contents, raises, from_call=len(contents.golden.sequences))
-    ladder.descend()
-    ladder.descend()
+    ladder.next_engine()
+    ladder.next_engine()
 
     assert ladder.engine is None
     assert ladder.self_test is None

@@ -63,7 +63,7 @@ def state(contents: Contents, rows: Rows, *, known: bool) -> Floats:
 
 
 def helped_before(contents: Contents, rows: Rows) -> bool:
-    """The newest events, each foretold from what came before it, with knowledge and without."""
+    """The newest events, each predicted from what came before it, with knowledge and without."""
     gains = []
     for end in range(max(1, len(rows) - MOST_EVENTS), len(rows)):
         wanted = contents.codes.decode(rows[end : end + 1])[0]
@@ -148,7 +148,7 @@ def test_an_engine_that_cannot_do_without_knowledge_keeps_it(contents: Contents)
 def test_without_any_engine_there_is_no_state(contents: Contents) -> None:
     ladder = contents.ladder()
     while ladder.engine is not None:
-        ladder.descend()
+        ladder.next_engine()
 
     assert KnowledgeSwitch(contents.codes, contents.small, ladder).encode(sequence(0, 6)) is None
 

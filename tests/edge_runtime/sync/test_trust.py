@@ -7,11 +7,11 @@ import pytest
 
 from edge_runtime.bundle import Manifest, dump_manifest
 from edge_runtime.errors import BundleVersionError, UpdateRefusedError
-from edge_runtime.sync.trust import Floor, check_succession, trusted_manifest
+from edge_runtime.sync.trust import Installed, check_succession, trusted_manifest
 from tests.tiny_bundle import make_tiny_bundle
 
 LAPTOP = "laptop-x86_64"
-FLOOR = Floor("tiny shop", LAPTOP, 5)
+FLOOR = Installed("tiny shop", LAPTOP, 5)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.train.backbones.tiny_backbones import (
     tiny_table,
 )
 from tests.train.tiny_data import tiny_dataset
-from train.backbones.encoder import Backbone, Events, Foretold
+from train.backbones.encoder import Backbone, Events, Supervision
 from train.data.split import leave_one_out
 from train.full_model.model import Model
 from train.loop.batches import Group, TrainingSequences, training_batch
@@ -39,9 +39,9 @@ def made(name: str, dropout: float = 0.0) -> Backbone:
     return ALL[name](dropout)
 
 
-def foretold(backbone: Backbone, group: Group, table: Tensor, seed: int = 0) -> Foretold:
+def predicted(backbone: Backbone, group: Group, table: Tensor, seed: int = 0) -> Supervision:
     torch.manual_seed(seed)
-    return backbone.foretell(group, lambda rows: F.embedding(rows, table))
+    return backbone.supervise(group, lambda rows: F.embedding(rows, table))
 
 
 def test_padding_in_front_changes_no_state(backbone: Backbone) -> None:
@@ -100,7 +100,7 @@ def test_a_sequence_of_padding_alone_gives_a_finite_state(backbone: Backbone) ->
 def test_huge_item_vectors_leave_states_and_gradients_finite(backbone: Backbone) -> None:
     table = (tiny_table() * 1e4).requires_grad_()
 
-    found = foretold(backbone, tiny_group(), table)
+    found = predicted(backbone, tiny_group(), table)
     torch.autograd.backward([found.states[found.targets >= 0].sum(), *found.terms.values()])
 
     assert found.states.isfinite().all()
@@ -112,7 +112,7 @@ def test_huge_item_vectors_leave_states_and_gradients_finite(backbone: Backbone)
 def test_the_same_seed_gives_the_same_states(name: str) -> None:
     first, second = made(name, dropout=0.5), made(name, dropout=0.5)
 
-    one, two = (foretold(backbone, tiny_group(), tiny_table()) for backbone in (first, second))
+    one, two = (predicted(backbone, tiny_group(), tiny_table()) for backbone in (first, second))
 
     assert torch.equal(one.states, two.states)
     assert torch.equal(one.targets, two.targets)
@@ -133,7 +133,7 @@ def test_dropout_is_drawn_in_training_and_off_in_evaluation(name: str) -> None:
 
 
 def test_what_is_trained_on_reaches_every_parameter_and_stays_finite(backbone: Backbone) -> None:
-    found = foretold(backbone, tiny_group(), tiny_table())
+    found = predicted(backbone, tiny_group(), tiny_table())
 
     asked = found.states[found.targets >= 0]
     torch.autograd.backward([(asked * torch.randn_like(asked)).sum(), *found.terms.values()])
@@ -144,7 +144,7 @@ def test_what_is_trained_on_reaches_every_parameter_and_stays_finite(backbone: B
 
 
 def test_what_is_told_of_a_group_has_the_shapes_that_plug_ins_expect(backbone: Backbone) -> None:
-    found = foretold(backbone, tiny_group(), tiny_table())
+    found = predicted(backbone, tiny_group(), tiny_table())
 
     shape = found.states.shape[:2]
     assert found.targets.shape == found.rows.shape == found.visible.shape == shape
@@ -158,7 +158,7 @@ def test_what_is_told_of_a_group_has_the_shapes_that_plug_ins_expect(backbone: B
 def test_a_causal_backbone_asks_for_events_that_follow_and_shows_what_came_before(causal: Backbone) -> None:
     group = tiny_group()
 
-    found = foretold(causal, group, tiny_table())
+    found = predicted(causal, group, tiny_table())
 
     assert torch.equal(found.rows, group.rows)
     assert torch.equal(found.visible, group.mask)
@@ -169,13 +169,13 @@ def test_a_causal_backbone_asks_for_events_that_follow_and_shows_what_came_befor
 
 def test_a_causal_state_is_told_nothing_of_what_it_foretells(causal: Backbone) -> None:
     group = tiny_group()
-    before = foretold(causal, group, tiny_table())
+    before = predicted(causal, group, tiny_table())
 
     for place in range(group.rows.shape[1]):
         rows, targets = group.rows.clone(), group.targets.clone()
         rows[:, place + 1 :] = 11
         targets[:, place:] = 12
-        after = foretold(causal, Group(rows, group.mask, targets), tiny_table())
+        after = predicted(causal, Group(rows, group.mask, targets), tiny_table())
 
         real = group.mask[:, : place + 1] > 0
         torch.testing.assert_close(after.states[:, : place + 1][real], before.states[:, : place + 1][real])

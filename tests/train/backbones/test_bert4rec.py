@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tests.train.backbones.tiny_backbones import CONFIG, events_of, tiny_events, tiny_group, tiny_table
 from train.backbones.bert4rec import BERT4Rec
-from train.backbones.encoder import Foretold
+from train.backbones.encoder import Supervision
 from train.loop.batches import Group
 
 
@@ -14,9 +14,9 @@ def bert4rec(hidden_share: float = 0.4, last_share: float = 0.0) -> BERT4Rec:
     return BERT4Rec(CONFIG, hidden_share=hidden_share, last_share=last_share)
 
 
-def foretold(backbone: BERT4Rec, group: Group, table: Tensor, seed: int = 3) -> Foretold:
+def predicted(backbone: BERT4Rec, group: Group, table: Tensor, seed: int = 3) -> Supervision:
     torch.manual_seed(seed)
-    return backbone.foretell(group, lambda rows: F.embedding(rows, table))
+    return backbone.supervise(group, lambda rows: F.embedding(rows, table))
 
 
 def whole(group: Group) -> tuple[Tensor, Tensor]:
@@ -26,7 +26,7 @@ def whole(group: Group) -> tuple[Tensor, Tensor]:
 def test_the_cloze_goes_over_the_whole_sequence_the_last_target_included() -> None:
     rows, real = whole(tiny_group())
 
-    found = foretold(bert4rec(), tiny_group(), tiny_table())
+    found = predicted(bert4rec(), tiny_group(), tiny_table())
 
     hidden = found.targets >= 0
     assert torch.equal(found.rows, rows)
@@ -39,19 +39,19 @@ def test_every_sequence_hides_something_whatever_is_drawn() -> None:
     backbone = bert4rec(hidden_share=1e-6)
 
     for seed in range(20):
-        hidden = foretold(backbone, tiny_group(), tiny_table(), seed).targets >= 0
+        hidden = predicted(backbone, tiny_group(), tiny_table(), seed).targets >= 0
         assert torch.equal(hidden.sum(1), torch.ones(3, dtype=torch.long))
 
 
 def test_a_share_of_one_hides_everything() -> None:
-    found = foretold(bert4rec(hidden_share=1.0), tiny_group(), tiny_table())
+    found = predicted(bert4rec(hidden_share=1.0), tiny_group(), tiny_table())
 
     assert torch.equal(found.targets >= 0, whole(tiny_group())[1] > 0)
     assert found.visible.sum() == 0
 
 
 def test_some_samples_hide_only_the_newest_event() -> None:
-    found = foretold(bert4rec(last_share=1.0), tiny_group(), tiny_table())
+    found = predicted(bert4rec(last_share=1.0), tiny_group(), tiny_table())
 
     assert torch.equal(found.targets[:, -1], tiny_group().targets[:, -1])
     assert (found.targets[:, :-1] == -1).all()
@@ -61,7 +61,7 @@ def test_what_is_hidden_differs_from_step_to_step() -> None:
     backbone = bert4rec()
 
     drawn = {
-        tuple((foretold(backbone, tiny_group(), tiny_table(), seed).targets[0] >= 0).tolist()) for seed in range(9)
+        tuple((predicted(backbone, tiny_group(), tiny_table(), seed).targets[0] >= 0).tolist()) for seed in range(9)
     }
 
     assert len(drawn) > 3
@@ -69,11 +69,11 @@ def test_what_is_hidden_differs_from_step_to_step() -> None:
 
 def test_hidden_events_cannot_reach_the_states_that_foretell_them() -> None:
     backbone, group = bert4rec(), tiny_group()
-    before = foretold(backbone, group, tiny_table())
+    before = predicted(backbone, group, tiny_table())
     rows, _ = whole(group)
 
     other = torch.where(before.targets >= 0, (rows + 5) % 24, rows)
-    after = foretold(backbone, Group(other[:, :-1], group.mask, other[:, 1:]), tiny_table())
+    after = predicted(backbone, Group(other[:, :-1], group.mask, other[:, 1:]), tiny_table())
 
     assert not torch.equal(after.targets, before.targets)
     assert torch.equal(after.states, before.states)
@@ -81,7 +81,7 @@ def test_hidden_events_cannot_reach_the_states_that_foretell_them() -> None:
 
 def test_visible_events_on_both_sides_reach_the_state_between_them() -> None:
     backbone, group = bert4rec(hidden_share=1e-6), tiny_group()
-    before = foretold(backbone, group, tiny_table(), seed=1)
+    before = predicted(backbone, group, tiny_table(), seed=1)
     rows, _ = whole(group)
     (asked,) = (before.targets[0] >= 0).nonzero()[0].tolist()
     assert 0 < asked < 5
@@ -89,14 +89,14 @@ def test_visible_events_on_both_sides_reach_the_state_between_them() -> None:
     for place in (asked - 1, asked + 1):
         other = rows.clone()
         other[0, place] = (other[0, place] + 5) % 24
-        after = foretold(backbone, Group(other[:, :-1], group.mask, other[:, 1:]), tiny_table(), seed=1)
+        after = predicted(backbone, Group(other[:, :-1], group.mask, other[:, 1:]), tiny_table(), seed=1)
         assert (after.states - before.states)[0, asked].abs().max() > 1e-6
 
 
 def test_training_and_ranking_ask_for_the_newest_event_alike() -> None:
     backbone, group = bert4rec(last_share=1.0), tiny_group()
 
-    found = foretold(backbone, group, tiny_table())
+    found = predicted(backbone, group, tiny_table())
     ranking = backbone.last(events_of(group.rows, group.mask, tiny_table()))
 
     torch.testing.assert_close(found.states[:, -1], ranking)

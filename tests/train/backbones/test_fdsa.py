@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tests.train.backbones.tiny_backbones import CONFIG, events_of, tiny_events, tiny_material, tiny_table
+from tests.train.backbones.tiny_backbones import CONFIG, events_of, tiny_events, tiny_inputs, tiny_table
 from train.backbones.attributes import number_attributes
 from train.backbones.fdsa import FDSA, FeatureVectors, fdsa, mean_vectors
 from train.items.features import Features
@@ -59,9 +59,9 @@ def test_an_item_of_which_nothing_is_known_has_no_feature_vector() -> None:
 
 
 def test_states_change_with_a_brand_and_with_a_text() -> None:
-    material = tiny_material()
-    attributes = number_attributes(material.catalogue.fields, material.n_items)
-    vectors = mean_vectors(material.text())
+    inputs = tiny_inputs()
+    attributes = number_attributes(inputs.catalogue.fields, inputs.n_items)
+    vectors = mean_vectors(inputs.text())
     events = events_of(torch.tensor([[1, 5]]), torch.ones(1, 2), tiny_table())
     assert attributes.values[1, 0] > 0
 
@@ -97,7 +97,7 @@ def test_a_text_of_several_tokens_counts_as_the_direction_of_their_mean() -> Non
 
 
 def test_what_is_read_from_the_catalogue_is_not_saved_with_the_weights() -> None:
-    names = set(fdsa(CONFIG, tiny_material(), 0.0).state_dict())
+    names = set(fdsa(CONFIG, tiny_inputs(), 0.0).state_dict())
 
     assert {"features.text.weight", "features.attribute.vector"} <= names
     assert not {"features.texts", "features.attribute.values"} & names

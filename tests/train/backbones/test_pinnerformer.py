@@ -11,7 +11,7 @@ from train.backbones.pinnerformer import PinnerFormer, draw_within
 def test_a_window_of_one_asks_for_the_next_event() -> None:
     group = tiny_group()
 
-    found = PinnerFormer(CONFIG, window=1).foretell(group, lambda rows: F.embedding(rows, tiny_table()))
+    found = PinnerFormer(CONFIG, window=1).supervise(group, lambda rows: F.embedding(rows, tiny_table()))
 
     assert torch.equal(found.targets, group.targets)
 

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.train.backbones.tiny_backbones import CONFIG, tiny_group, tiny_material, tiny_table
+from tests.train.backbones.tiny_backbones import CONFIG, tiny_group, tiny_inputs, tiny_table
 from train.backbones.attention import bidirectional_bias
 from train.backbones.attributes import Attributes, number_attributes
 from train.backbones.cloze import hide_at_random, hide_segments
-from train.backbones.encoder import EncoderConfig, Foretold
+from train.backbones.encoder import EncoderConfig, Supervision
 from train.backbones.s3rec import ObjectiveWeights, S3Rec, s3rec
 from train.loop.batches import Group
 
@@ -20,8 +20,8 @@ N_NEGATIVES = 5
 
 
 def attributes() -> Attributes:
-    material = tiny_material()
-    return number_attributes(material.catalogue.fields, material.n_items)
+    inputs = tiny_inputs()
+    return number_attributes(inputs.catalogue.fields, inputs.n_items)
 
 
 def backbone(weights: ObjectiveWeights = ALL_ONE, config: EncoderConfig = CONFIG, hidden_share: float = 0.5) -> S3Rec:
@@ -30,9 +30,9 @@ def backbone(weights: ObjectiveWeights = ALL_ONE, config: EncoderConfig = CONFIG
     return made.double().requires_grad_(False)
 
 
-def foretold(made: S3Rec, group: Group, table: Tensor, seed: int = 1) -> Foretold:
+def predicted(made: S3Rec, group: Group, table: Tensor, seed: int = 1) -> Supervision:
     torch.manual_seed(seed)
-    return made.foretell(group._replace(mask=group.mask.double()), lambda rows: F.embedding(rows, table.double()))
+    return made.supervise(group._replace(mask=group.mask.double()), lambda rows: F.embedding(rows, table.double()))
 
 
 def contrast(own: float, others: list[float]) -> float:
@@ -92,7 +92,7 @@ def segments_slowly(made: S3Rec, vectors: Tensor, real: Tensor) -> float:
 def test_the_objectives_equal_their_formulas_written_out(seed: int) -> None:
     made = backbone()
 
-    found = foretold(made, tiny_group(), tiny_table(), seed).terms
+    found = predicted(made, tiny_group(), tiny_table(), seed).terms
 
     expected = slowly(made, tiny_group(), tiny_table(), seed)
     assert set(found) == set(expected)
@@ -101,10 +101,10 @@ def test_the_objectives_equal_their_formulas_written_out(seed: int) -> None:
 
 
 def test_each_objective_counts_by_its_own_weight() -> None:
-    plain = foretold(backbone(), tiny_group(), tiny_table()).terms
+    plain = predicted(backbone(), tiny_group(), tiny_table()).terms
     weights = ObjectiveWeights(aap=0.0, mip=2.0, map=3.0, sp=0.5)
 
-    found = foretold(backbone(weights), tiny_group(), tiny_table()).terms
+    found = predicted(backbone(weights), tiny_group(), tiny_table()).terms
 
     expected = {"aap": 0.0, "mip": 2.0, "map": 3.0, "sp": 0.5}
     assert {name: float(found[name] / plain[name]) for name in plain} == pytest.approx(expected)
@@ -112,7 +112,7 @@ def test_each_objective_counts_by_its_own_weight() -> None:
 
 def test_the_objectives_leave_what_is_foretold_alone() -> None:
     found, without = (
-        foretold(backbone(weights), tiny_group(), tiny_table())
+        predicted(backbone(weights), tiny_group(), tiny_table())
         for weights in (ALL_ONE, ObjectiveWeights(aap=0.0, mip=0.0, map=0.0, sp=0.0))
     )
 
@@ -124,7 +124,7 @@ def test_other_attributes_of_the_items_change_both_attribute_objectives_alone() 
     made, other = backbone(), backbone()
     other.attribute.values.copy_(made.attribute.values.roll(1, 0))
 
-    before, after = (foretold(one, tiny_group(), tiny_table()).terms for one in (made, other))
+    before, after = (predicted(one, tiny_group(), tiny_table()).terms for one in (made, other))
 
     assert {name for name in before if before[name] != after[name]} == {"aap", "map"}
 
@@ -132,7 +132,7 @@ def test_other_attributes_of_the_items_change_both_attribute_objectives_alone() 
 def test_a_catalogue_without_fields_has_no_attribute_objectives() -> None:
     made = S3Rec(CONFIG, number_attributes({}, 24), CANDIDATES)
 
-    terms = made.foretell(tiny_group(), lambda rows: F.embedding(rows, tiny_table())).terms
+    terms = made.supervise(tiny_group(), lambda rows: F.embedding(rows, tiny_table())).terms
 
     assert set(terms) == {"mip", "sp"}
     assert all(term.isfinite() for term in terms.values())
@@ -150,7 +150,7 @@ def untrained(known: Attributes, hidden_share: float = 0.5) -> S3Rec:
 
 def objectives(made: S3Rec, group: Group, table: Tensor) -> dict[str, Tensor]:
     torch.manual_seed(1)
-    return dict(made.foretell(group, lambda rows: F.embedding(rows, table)).terms)
+    return dict(made.supervise(group, lambda rows: F.embedding(rows, table)).terms)
 
 
 @pytest.mark.parametrize("hidden_share", [0.5, 1.0])
@@ -158,7 +158,7 @@ def test_an_item_without_attributes_is_asked_for_none_and_any_share_may_be_hidde
     made = backbone(hidden_share=hidden_share)
     made.attribute.values[[3, 5, 9]] = 0
 
-    found = foretold(made, tiny_group(), tiny_table()).terms
+    found = predicted(made, tiny_group(), tiny_table()).terms
 
     expected = slowly(made, tiny_group(), tiny_table(), hidden_share=hidden_share)
     assert {name: float(term) for name, term in found.items()} == pytest.approx(expected, abs=1e-9)
@@ -216,22 +216,22 @@ def test_the_objectives_stay_finite_on_vectors_of_zeros_and_on_huge_ones(size: f
 def test_one_user_alone_has_no_other_segments_to_tell_from() -> None:
     group = Group(*(part[:1] for part in tiny_group()))
 
-    assert foretold(backbone(), group, tiny_table()).terms["sp"] == 0
+    assert predicted(backbone(), group, tiny_table()).terms["sp"] == 0
 
 
 def test_the_longest_sequences_lose_their_oldest_event_before_they_are_hidden_in() -> None:
     config = replace(CONFIG, max_length=5)
 
-    terms = foretold(backbone(config=config), tiny_group(), tiny_table()).terms
+    terms = predicted(backbone(config=config), tiny_group(), tiny_table()).terms
 
     assert all(term.isfinite() for term in terms.values())
 
 
 def test_only_items_seen_in_training_are_drawn() -> None:
-    material = tiny_material()
-    counts = torch.from_numpy(material.counts())
+    inputs = tiny_inputs()
+    counts = torch.from_numpy(inputs.counts())
 
-    assert torch.equal(s3rec(CONFIG, material, 0.0).candidates, (counts > 0).nonzero()[:, 0])
+    assert torch.equal(s3rec(CONFIG, inputs, 0.0).candidates, (counts > 0).nonzero()[:, 0])
 
 
 def test_impossible_settings_are_refused() -> None:

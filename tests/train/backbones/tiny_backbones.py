@@ -17,7 +17,7 @@ from train.backbones.pinnerformer import PinnerFormer
 from train.backbones.s3rec import s3rec
 from train.backbones.sasrec import SASRec
 from train.data.split import leave_one_out
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.loop.batches import Group, training_batch
 
 CONFIG = EncoderConfig(dim=16, max_length=8)
@@ -26,7 +26,7 @@ N_ITEMS = 24
 Make = Callable[[float], Backbone]
 
 
-def tiny_material(text_width: int = 6) -> Material:
+def tiny_inputs(text_width: int = 6) -> PluginInputs:
     """Return the tiny data set with fields and texts; half of the items lack a brand, every fourth lacks a text."""
     dataset = tiny_dataset(n_items=N_ITEMS)
     fields = {
@@ -36,7 +36,7 @@ def tiny_material(text_width: int = 6) -> Material:
     random = np.random.default_rng(0)
     present = np.arange(N_ITEMS)[:, None] % 4 > 0
     vectors = random.standard_normal((N_ITEMS, 1, text_width)).astype(np.float32) * present[:, :, None]
-    return Material(
+    return PluginInputs(
         catalogue=replace(dataset.catalogue, fields=fields),
         train=leave_one_out(dataset.sequences).train,
         dim=CONFIG.dim,
@@ -50,8 +50,8 @@ def tiny_material(text_width: int = 6) -> Material:
 CAUSAL: Mapping[str, Make] = {
     "sasrec": lambda dropout: SASRec(CONFIG, dropout=dropout),
     "gru4rec": lambda dropout: GRU4Rec(CONFIG, dropout=dropout),
-    "fdsa": lambda dropout: fdsa(CONFIG, tiny_material(), dropout),
-    "s3rec": lambda dropout: s3rec(CONFIG, tiny_material(), dropout),
+    "fdsa": lambda dropout: fdsa(CONFIG, tiny_inputs(), dropout),
+    "s3rec": lambda dropout: s3rec(CONFIG, tiny_inputs(), dropout),
     "pinnerformer": lambda dropout: PinnerFormer(CONFIG, dropout=dropout),
 }
 ALL: Mapping[str, Make] = {

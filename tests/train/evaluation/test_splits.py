@@ -135,7 +135,7 @@ def test_positions_are_no_clock() -> None:
 def test_no_split_lets_training_know_what_is_asked(split: str) -> None:
     data = tiny_dataset()
 
-    _, derived = arrange(data, Plan(split=split, n_users=40))  # type: ignore[arg-type]  # parametrised by its values
+    _, derived = arrange(data, Plan(split=split, n_users=40))  # type: ignore[arg-type]  # parametrized by its values
 
     assert check_leaks(derived).passed
     assert len(derived.split.test)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.train.plugins.tiny_sage import DIM, MAX_LENGTH, N_ITEMS, tiny_features, tiny_material
+from tests.train.plugins.tiny_sage import DIM, MAX_LENGTH, N_ITEMS, tiny_features, tiny_inputs
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.full_model.model import Model
@@ -34,7 +34,7 @@ def model_of(
     stands_in: bool = True,
 ) -> Model:
     """Return a model over some items, as training would leave it, the same for the same known items."""
-    plugin = sage(SageConfig(vocabulary=vocabulary, list_length=3, n_candidates=8), tiny_material())
+    plugin = sage(SageConfig(vocabulary=vocabulary, list_length=3, n_candidates=8), tiny_inputs())
     module = plugin.module
     assert isinstance(module, Sage)
     backbone = SASRec(EncoderConfig(dim=DIM, max_length=MAX_LENGTH, n_blocks=1))

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tests.train.items.tiny_catalogue import draw, make_catalogue, no_events
-from train.items.blocks import Block, Described, Extractor, Things, one_each
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, one_each
 from train.items.computing import features_of
 from train.items.digests import text_digests
-from train.items.extractors import ExtractorConfig, material
+from train.items.extractors import ExtractorConfig, plugin_inputs
 from train.items.features import Features
 
 
@@ -25,13 +25,13 @@ class Lengths:
         places = one_each(range(len(texts)), len(texts))
         return features_of(self.extractor, texts, places, lambda: text_digests(texts), cache_dir)
 
-    def _describe(self, texts: Things[str]) -> Described:
+    def _describe(self, texts: Inputs[str]) -> EncodedInputs:
         def blocks() -> Iterator[Block]:
             for row in reversed(range(len(texts))):
                 self.n_described += 1
                 yield Block(np.asarray([row]), np.full((1, 2), len(texts[row]), dtype=np.float32))
 
-        return Described(2, blocks())
+        return EncodedInputs(2, blocks())
 
 
 def entries(cache_dir: Path) -> list[Path]:
@@ -136,12 +136,12 @@ def test_an_entry_of_pickled_objects_is_never_loaded(tmp_path: Path) -> None:
 
 
 def test_an_extractor_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    def fail(texts: Things[str]) -> Described:
+    def fail(texts: Inputs[str]) -> EncodedInputs:
         def blocks() -> Iterator[Block]:
             yield Block(np.asarray([0]), np.ones((1, 2), dtype=np.float32))
             raise KeyboardInterrupt
 
-        return Described(2, blocks())
+        return EncodedInputs(2, blocks())
 
     with pytest.raises(KeyboardInterrupt):
         features_of(Extractor("fails", fail), ["a"], one_each([0], 1), lambda: [b"a"], tmp_path)
@@ -163,8 +163,8 @@ def test_a_changed_picture_is_described_anew(tmp_path: Path) -> None:
     catalogue = make_catalogue(["Item"], images=[path])
 
     def image() -> Features:
-        made_from = material(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=tmp_path / "cache")
-        return made_from.image()
+        inputs = plugin_inputs(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=tmp_path / "cache")
+        return inputs.image()
 
     red = image().vectors.copy()
     same = image().vectors.copy()

@@ -6,18 +6,18 @@ import pytest
 from edge_runtime.errors import DataError
 from tests.train.items.tiny_catalogue import draw, make_catalogue, no_events
 from train.data.dataset import Catalogue
-from train.items.extractors import ExtractorConfig, image_extractor, material, text_extractor
-from train.items.features import Material
+from train.items.extractors import ExtractorConfig, image_extractor, plugin_inputs, text_extractor
+from train.items.features import PluginInputs
 
 
-def made_from(catalogue: Catalogue, **config: str) -> Material:
-    return material(catalogue, no_events(), ExtractorConfig(**config), dim=4, seed=0, cache_dir=None)
+def inputs(catalogue: Catalogue, **config: str) -> PluginInputs:
+    return plugin_inputs(catalogue, no_events(), ExtractorConfig(**config), dim=4, seed=0, cache_dir=None)
 
 
 def test_every_item_has_a_text_and_only_some_a_picture(tmp_path: Path) -> None:
     catalogue = make_catalogue(["Red", "Blue", "None"], images=[draw(tmp_path / "r.png", "red"), None, None])
 
-    text, image = made_from(catalogue).text(), made_from(catalogue).image()
+    text, image = inputs(catalogue).text(), inputs(catalogue).image()
 
     assert text.present.tolist() == [[True]] * 3
     assert image.present.tolist() == [[True], [False], [False]]
@@ -25,7 +25,7 @@ def test_every_item_has_a_text_and_only_some_a_picture(tmp_path: Path) -> None:
 
 
 def test_a_catalogue_without_pictures_has_absent_ones_as_wide_as_the_extractor_says() -> None:
-    features = made_from(make_catalogue(["One", "Two"])).image()
+    features = inputs(make_catalogue(["One", "Two"])).image()
 
     assert features.vectors.shape == (2, 1, 105)
     assert not features.present.any()
@@ -33,8 +33,8 @@ def test_a_catalogue_without_pictures_has_absent_ones_as_wide_as_the_extractor_s
 
 def test_features_are_computed_when_first_asked_for_and_then_kept(tmp_path: Path) -> None:
     path = draw(tmp_path / "item.png", "red")
-    asked = made_from(make_catalogue(["Item"], images=[path]))
-    never = made_from(make_catalogue(["Item"]), image="no/such/extractor/at all")
+    asked = inputs(make_catalogue(["Item"], images=[path]))
+    never = inputs(make_catalogue(["Item"]), image="no/such/extractor/at all")
 
     first = asked.image()
     path.unlink()
@@ -65,7 +65,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 def test_features_do_not_depend_on_seed_or_events() -> None:
     catalogue = make_catalogue(["Rose soap", "Mint soap"])
 
-    first = material(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=None).text()
-    second = material(catalogue, no_events(), ExtractorConfig(), dim=8, seed=1, cache_dir=None).text()
+    first = plugin_inputs(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=None).text()
+    second = plugin_inputs(catalogue, no_events(), ExtractorConfig(), dim=8, seed=1, cache_dir=None).text()
 
     np.testing.assert_array_equal(first.vectors, second.vectors)

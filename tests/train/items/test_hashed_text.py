@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tests.train.items.tiny_catalogue import describe
-from train.items.blocks import Things
+from train.items.blocks import Inputs
 from train.items.hashed_text import hashed_text, principal_axes, rarity_of, weighted
 from train.items.hashing import N_COLUMNS, PARTS_WEIGHT, hashed_counts
 
@@ -30,7 +30,7 @@ def slow_features(text: str) -> dict[int, float]:
     return vector
 
 
-def vectors_of(texts: Things[str], **settings: int) -> NDArray[np.float64]:
+def vectors_of(texts: Inputs[str], **settings: int) -> NDArray[np.float64]:
     found = describe(hashed_text(**settings), texts)
     return np.asarray([found[row] for row in range(len(texts))])
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
-from train.items.blocks import Block, Described, Extractor, Things
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs
 from train.items.features import Features
 from train.items.hashed_text import hashed_text
 from train.items.language import (
@@ -38,14 +38,14 @@ def clocked(times: list[int]) -> Sequences:
     return Sequences(("user",), offsets, np.zeros(len(times), dtype=np.int32), np.array(times, dtype=np.int64))
 
 
-def described(extractor: Extractor[str], texts: Things[str], width: int) -> NDArray[np.float32]:
+def described(extractor: Extractor[str], texts: Inputs[str], width: int) -> NDArray[np.float32]:
     vectors = np.zeros((len(texts), width), dtype=np.float32)
     for rows, block in extractor.describe(texts).blocks:
         vectors[rows] = block
     return vectors
 
 
-def features_of(extractor: Extractor[str], texts: Things[str]) -> Features:
+def features_of(extractor: Extractor[str], texts: Inputs[str]) -> Features:
     vectors = described(extractor, texts, extractor.describe(texts).width)
     return Features(extractor.name, vectors[:, None], np.ones((len(texts), 1), dtype=np.bool_))
 
@@ -53,12 +53,12 @@ def features_of(extractor: Extractor[str], texts: Things[str]) -> Features:
 def letters() -> Extractor[str]:
     """Stand in for a pretrained model: counts letters, whatever else it is given."""
 
-    def blocks(texts: Things[str]) -> Iterator[Block]:
+    def blocks(texts: Inputs[str]) -> Iterator[Block]:
         for row in range(len(texts)):
             counts = np.array([[texts[row].count(chr(97 + letter)) for letter in range(26)]], dtype=np.float32)
             yield Block(np.array([row]), counts / max(float(np.linalg.norm(counts)), 1.0))
 
-    return Extractor("letters", lambda texts: Described(26, blocks(texts)))
+    return Extractor("letters", lambda texts: EncodedInputs(26, blocks(texts)))
 
 
 def test_a_history_is_told_newest_first_with_the_facts_of_each_event() -> None:
@@ -136,7 +136,7 @@ def test_an_extractor_that_needs_no_company_is_not_run_over_the_catalogue_again(
     items, asked = ItemTexts(catalogue_of(WORDS)), []
     plain = letters()
 
-    def describe(texts: Things[str]) -> Described:
+    def describe(texts: Inputs[str]) -> EncodedInputs:
         asked.append(len(texts))
         return plain.describe(texts)
 

@@ -9,15 +9,15 @@ from tests.train.items.tiny_models import make_tflite
 from train.items.extractors import image_extractor
 
 # Of the picture's colour, (255, 128, 64), as each input type takes it, and what the output's scale makes of that.
-QUANTISED = [
+QuantizED = [
     pytest.param("float32", 0.0, 0, np.asarray([255, 128, 64]) / 127.5 - 1, id="float32"),
     pytest.param("uint8", 0.5, 100, 0.5 * (np.asarray([255, 128, 64]) - 100), id="uint8"),
     pytest.param("int8", 0.5, -28, 0.5 * (np.asarray([255, 128, 64]) - 128 + 28), id="int8"),
 ]
 
 
-@pytest.mark.parametrize(("kind", "scale", "zero", "expected"), QUANTISED)
-def test_pixels_go_in_as_the_model_takes_them_and_come_out_dequantised_at_unit_length(
+@pytest.mark.parametrize(("kind", "scale", "zero", "expected"), QuantizED)
+def test_pixels_go_in_as_the_model_takes_them_and_come_out_dequantized_at_unit_length(
     tmp_path: Path, kind: str, scale: float, zero: int, expected: np.ndarray
 ) -> None:
     model = make_tflite(tmp_path / "mean.tflite", kind, scale=scale, zero=zero)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.train.items.tiny_catalogue import draw, make_catalogue, no_events
-from train.items.extractors import ExtractorConfig, material
+from train.items.extractors import ExtractorConfig, plugin_inputs
 from train.items.video import MOST_FRAMES, evenly_spaced, frames
 
 
@@ -29,7 +29,7 @@ def test_shorter_videos_are_masked_and_each_frame_is_a_token(tmp_path: Path) -> 
     red, blue = draw(tmp_path / "red.png", "red"), draw(tmp_path / "blue.png", "blue")
     catalogue = make_catalogue(["None", "Two", "Three"], videos=[(), (red, blue), (blue, blue, red)])
 
-    features = material(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=None).video()
+    features = plugin_inputs(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=None).video()
 
     assert features.present.tolist() == [[False] * 3, [True, True, False], [True] * 3]
     np.testing.assert_array_equal(features.vectors[1, 0], features.vectors[2, 2])
@@ -40,10 +40,10 @@ def test_shorter_videos_are_masked_and_each_frame_is_a_token(tmp_path: Path) -> 
 def test_a_frame_that_cannot_be_read_is_the_only_one_absent(tmp_path: Path) -> None:
     red = draw(tmp_path / "red.png", "red")
     catalogue = make_catalogue(["Film"], videos=[(red, tmp_path / "missing.png", red)])
-    made_from = material(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=None)
+    inputs = plugin_inputs(catalogue, no_events(), ExtractorConfig(), dim=4, seed=0, cache_dir=None)
 
     with pytest.warns(UserWarning, match="missing"):
-        features = made_from.video()
+        features = inputs.video()
 
     assert features.present.tolist() == [[True, False, True]]
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
-from train.items.blocks import Extractor, T, Things
+from train.items.blocks import Extractor, Inputs, T
 
 
 def make_catalogue(
@@ -39,7 +39,7 @@ def draw(path: Path, colour: str, size: tuple[int, int] = (32, 24)) -> Path:
     return path
 
 
-def describe(extractor: Extractor[T], things: Things[T]) -> dict[int, list[float]]:
+def describe(extractor: Extractor[T], things: Inputs[T]) -> dict[int, list[float]]:
     """Return the vector of each thing that has one."""
     described = extractor.describe(things)
     found = {

@@ -18,7 +18,7 @@ from train.distill.distillation import describe_student, distill_model
 from train.distill.student_model import DistillConfig
 from train.full_model.recipes import TrainConfig
 from train.full_model.training import describe_run, load_model, train_model
-from train.items.blocks import Block, Described, Extractor, Things, one_each
+from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, one_each
 from train.items.computing import features_of
 from train.items.digests import text_digests
 from train.items.features import Features
@@ -166,13 +166,13 @@ def small() -> TrainConfig:
 def describing(value: float) -> Extractor[str]:
     """Return an extractor whose vector of the second text holds ``value``."""
 
-    def describe(texts: Things[str]) -> Described:
+    def describe(texts: Inputs[str]) -> EncodedInputs:
         def blocks() -> Iterator[Block]:
             vectors = np.ones((len(texts), 2), dtype=np.float32)
             vectors[1, 0] = value
             yield Block(np.arange(len(texts)), vectors)
 
-        return Described(2, blocks())
+        return EncodedInputs(2, blocks())
 
     return Extractor("half-precision-1", describe)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.train.plugins.shown import make_step
-from tests.train.plugins.tiny_coco import DIM, drawn, tiny_material
+from tests.train.plugins.tiny_coco import DIM, drawn, tiny_inputs
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.full_model.model import Model
@@ -30,7 +30,7 @@ def module_of(plugin: Plugin) -> CoCo:
 
 def awake(config: CoCoConfig = SMALL, *, absent: tuple[int, ...] = ()) -> CoCo:
     """A module as training would leave it: its output map is not zero any more."""
-    module = module_of(coco(config, tiny_material(absent=absent)))
+    module = module_of(coco(config, tiny_inputs(absent=absent)))
     torch.nn.init.normal_(module.attention.output.weight, generator=torch.Generator().manual_seed(1))
     return module
 
@@ -49,7 +49,7 @@ def tiny_model(*plugins: Plugin) -> Model:
 
 
 def sequences() -> TrainingSequences:
-    return TrainingSequences(list(tiny_material().train), 8)
+    return TrainingSequences(list(tiny_inputs().train), 8)
 
 
 def losses_of(module: CoCo) -> Callable[[], dict[str, float]]:
@@ -61,7 +61,7 @@ def losses_of(module: CoCo) -> Callable[[], dict[str, float]]:
 
 
 def test_an_untrained_plugin_leaves_the_backbone_as_it_is() -> None:
-    plain, with_coco = tiny_model(), tiny_model(coco(SMALL, tiny_material()))
+    plain, with_coco = tiny_model(), tiny_model(coco(SMALL, tiny_inputs()))
     rows, mask = pad([np.array([1, 2, 3], dtype=np.int32), np.array([6], dtype=np.int32)])
 
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_plugin_and_disturbs_no_other_draw() -> Non
     expected = torch.rand(3)
     torch.manual_seed(0)
 
-    made = [module_of(coco(SMALL, tiny_material(seed=seed))).state_dict() for seed in (1, 1, 2)]
+    made = [module_of(coco(SMALL, tiny_inputs(seed=seed))).state_dict() for seed in (1, 1, 2)]
 
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
@@ -221,7 +221,7 @@ def test_only_the_newest_state_of_each_user_speaks_for_it() -> None:
 
 
 def test_the_codebook_is_where_states_come_to_it_from_plugins_before_it() -> None:
-    first, second, shift = coco(SMALL, tiny_material()), coco(SMALL, tiny_material()), 3.0 * drawn(DIM, seed=8)
+    first, second, shift = coco(SMALL, tiny_inputs()), coco(SMALL, tiny_inputs()), 3.0 * drawn(DIM, seed=8)
     batch = training_batch([sequences()[index] for index in range(40)])
 
     tiny_model(first)(batch)
@@ -302,7 +302,7 @@ def test_users_who_have_much_in_common_do_not_end_with_one_prompt() -> None:
 
 
 def test_a_model_with_it_learns_and_every_parameter_takes_part() -> None:
-    model, data = tiny_model(coco(SMALL, tiny_material())), sequences()
+    model, data = tiny_model(coco(SMALL, tiny_inputs())), sequences()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
@@ -319,7 +319,7 @@ def test_a_model_with_it_learns_and_every_parameter_takes_part() -> None:
 
 
 def test_an_epoch_moves_dead_prompts_as_its_number_and_the_seed_say() -> None:
-    plugin = coco(SMALL, tiny_material())
+    plugin = coco(SMALL, tiny_inputs())
     module, saved = module_of(plugin), {}
     module.codebook.usage.copy_(torch.tensor([9.0, 9.0, 0.0, 9.0, 0.0, 9.0]))
     module.codebook.track(drawn(30, DIM), torch.zeros(30, 6, dtype=torch.bool))

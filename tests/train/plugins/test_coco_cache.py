@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train.plugins.tiny_coco import drawn, make_bert, tiny_material
+from tests.train.plugins.tiny_coco import drawn, make_bert, tiny_inputs
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.data.split import leave_one_out
@@ -45,7 +45,7 @@ def config_of(bert: Path) -> TrainConfig:
 
 def tuned(bert: Path) -> ItemKnowledge:
     """Knowledge whose LoRA has learnt since the cache was made."""
-    knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_material().catalogue))
+    knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_inputs().catalogue))
     with torch.no_grad():
         for index, parameter in enumerate(knowledge.lora):
             parameter.copy_(0.5 * drawn(*parameter.shape, seed=20 + index))
@@ -108,7 +108,7 @@ def test_a_catalogue_smaller_than_the_shares_leaves_epochs_without_one(bert: Pat
 
 @pytest.mark.parametrize("llm_budget", [0, 4])
 def test_an_epoch_refreshes_its_share_where_the_language_model_learns(bert: Path, llm_budget: int) -> None:
-    plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_material())
+    plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_inputs())
     assert isinstance(plugin.module, CoCo)
     states = plugin.module.knowledge.states
     with torch.no_grad():
@@ -123,7 +123,7 @@ def test_an_epoch_refreshes_its_share_where_the_language_model_learns(bert: Path
 
 
 def test_frozen_features_need_no_settling() -> None:
-    assert coco(CoCoConfig(n_prompts=6), tiny_material()).settle is None
+    assert coco(CoCoConfig(n_prompts=6), tiny_inputs()).settle is None
 
 
 def test_the_kept_states_are_those_of_the_kept_language_model(run: RunFolder) -> None:

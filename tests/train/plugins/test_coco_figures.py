@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edge_runtime.learning.utility import knowledge_helps
 from tests.train.plugins.shown import make_probe, unasked
-from tests.train.plugins.tiny_coco import DIM, drawn, tiny_material
+from tests.train.plugins.tiny_coco import DIM, drawn, tiny_inputs
 from train.plugins.coco import CoCoConfig, coco
 from train.plugins.coco_figures import knowledge_figures
 from train.plugins.plugin import Past, Probe
@@ -150,7 +150,7 @@ def test_nobody_with_a_past_gives_no_figures_of_it() -> None:
 
 
 def test_an_untrained_plugin_helps_nobody() -> None:
-    plugin = coco(CoCoConfig(n_prompts=6), tiny_material())
+    plugin = coco(CoCoConfig(n_prompts=6), tiny_inputs())
     assert plugin.figures is not None
 
     with torch.inference_mode():

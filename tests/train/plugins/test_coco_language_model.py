@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edge_runtime.errors import DataError, RunError
 from tests.train.plugins.shown import make_step
-from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, tiny_material
+from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, tiny_inputs
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions
 from train.plugins.coco import CoCo, CoCoConfig, coco
@@ -28,7 +28,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(bert: Path, *, llm_budget: int = 4) -> tuple[Plugin, CoCo]:
     """A plug-in that does change states, and whose LoRA does change texts."""
-    plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_material())
+    plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_inputs())
     module = plugin.module
     assert isinstance(module, CoCo)
     with torch.no_grad():
@@ -126,7 +126,7 @@ def test_the_term_is_the_share_of_the_unhelped_in_the_main_loss(bert: Path) -> N
     with torch.no_grad():
         for index in range(1, 8, 2):
             module.knowledge.lora[index].zero_()
-        module.knowledge.states.copy_(tunable_knowledge(str(bert), ItemTexts(tiny_material().catalogue)).states)
+        module.knowledge.states.copy_(tunable_knowledge(str(bert), ItemTexts(tiny_inputs().catalogue)).states)
     step = step_of(module, helps=False)
 
     assert plugin.losses is not None
@@ -200,7 +200,7 @@ def test_states_and_items_of_any_size_leave_the_term_and_its_gradients_finite(be
 
 def test_every_text_is_read_once_and_alone_it_gives_the_same(bert: Path) -> None:
     torch.manual_seed(0)
-    knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_material().catalogue))
+    knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_inputs().catalogue))
 
     one = tunable_knowledge(str(bert), ["Thing number 7"])
 
@@ -232,7 +232,7 @@ def test_only_what_learns_is_saved_with_the_model(bert: Path) -> None:
 
 
 def test_frozen_features_are_not_saved_and_cannot_be_read_again() -> None:
-    knowledge = cached_knowledge(tiny_material().text())
+    knowledge = cached_knowledge(tiny_inputs().text())
 
     assert not knowledge.state_dict()
     assert not knowledge.can_learn

@@ -127,7 +127,7 @@ def test_completion_is_counted_among_the_interests_of_what_is_shown() -> None:
     figures = completion_figures(completion(), clusters(), torch.ones(9), probe, seed=0)
 
     third = pytest.approx(2 / 3)
-    assert figures == {"completion_recall@10": third, "completion_floor@10": third, "completion_reach": third}
+    assert figures == {"completion_recall@10": third, "completion_baseline@10": third, "completion_reach": third}
 
 
 @pytest.mark.parametrize(("n_items", "found"), [(13, 0.0), (12, 1.0)])
@@ -154,7 +154,7 @@ def test_the_floor_is_the_ten_most_popular_of_the_interests_that_are_not_shown(m
 
     figures = completion_figures(completion(), clusters(label), counts, probe, seed=0)
 
-    assert figures["completion_floor@10"] == found
+    assert figures["completion_baseline@10"] == found
 
 
 def test_in_the_floor_too_ties_count_against_it() -> None:
@@ -163,7 +163,7 @@ def test_in_the_floor_too_ties_count_against_it() -> None:
 
     figures = completion_figures(completion(), clusters(torch.zeros_like(counts)), counts, probe, seed=0)
 
-    assert figures["completion_floor@10"] == 0.0
+    assert figures["completion_baseline@10"] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.train.plugins.shown import make_step
-from tests.train.plugins.tiny_corec import DIM, N_ITEMS, tiny_material
+from tests.train.plugins.tiny_corec import DIM, N_ITEMS, tiny_inputs
 from train.plugins.corec import CoRec, CoRecConfig
 from train.plugins.corec_completion import Completion
 from train.plugins.plugin import Step
@@ -44,7 +44,7 @@ def padded(histories: list[list[int]]) -> tuple[Tensor, Tensor]:
 
 
 def module_of(config: CoRecConfig, losses: Tensor) -> CoRec:
-    module = CoRec(config, tiny_material())
+    module = CoRec(config, tiny_inputs())
     module.clusters.label.copy_(LABEL)
     module.pivot.fill_(PIVOT)
     module.completion = GivenLosses(losses)
@@ -113,7 +113,7 @@ def terms_and_gradient(
         return (F.embedding(views, table) * kept[:, :, None]).sum(dim=1)
 
     step = make_step(torch.zeros(len(rows), DIM), table, rows, mask=mask, encode=encode)
-    terms = dict(CoRec(CONFIG, tiny_material(n_items=n_items)).losses(step))
+    terms = dict(CoRec(CONFIG, tiny_inputs(n_items=n_items)).losses(step))
     (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), table)
     return terms, gradient
 
@@ -145,7 +145,7 @@ def test_users_without_any_event_ask_for_nothing() -> None:
         torch.zeros(2, DIM), table, rows, mask=torch.zeros_like(mask), encode=lambda views, _: table[views[:, -1]]
     )
 
-    terms = CoRec(CONFIG, tiny_material()).losses(step)
+    terms = CoRec(CONFIG, tiny_inputs()).losses(step)
 
     (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), table)
     assert {name: float(term.detach()) for name, term in terms.items()} == {"contrast": 0.0, "reconstruction": 0.0}

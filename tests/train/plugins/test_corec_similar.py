@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.plugins.tiny_corec import N_ITEMS, sequences_of, tiny_material
+from tests.train.plugins.tiny_corec import N_ITEMS, sequences_of, tiny_inputs
 from train.objectives.contrast import directions
 from train.plugins.corec_cooccurrence import co_occurrence_vectors, co_occurring
 from train.plugins.corec_similar import SimilarItems
@@ -16,7 +16,7 @@ HISTORIES = [[0, 1, 2], [1, 0, 1], [0, 1, 4, 2], [3], []]
 
 
 def test_neighbours_are_those_of_the_formula_written_out() -> None:
-    train, window = tiny_material().train, 2
+    train, window = tiny_inputs().train, 2
     pairs: Counter[tuple[int, int]] = Counter()
     n = Counter(train.rows.tolist())
     for rows in train:
@@ -68,7 +68,7 @@ def test_vectors_point_the_same_way_where_the_same_people_have_the_items() -> No
 
 
 def test_vectors_span_the_leading_singular_vectors() -> None:
-    train = tiny_material().train
+    train = tiny_inputs().train
     dense = np.zeros((len(train), N_ITEMS))
     np.add.at(dense, (train.users(), train.rows), 1.0)
     scaled = dense / np.sqrt(dense.sum(axis=1, keepdims=True) * dense.sum(axis=0)).clip(1e-9)

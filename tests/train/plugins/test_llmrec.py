@@ -13,7 +13,7 @@ from train.backbones.sasrec import SASRec
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.full_model.model import Model
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.loop.batches import Batch, training_batch
 from train.plugins.llmrec import LlmRec, LlmRecConfig, llmrec
 from train.plugins.llmrec_alignment import Pairs
@@ -32,10 +32,10 @@ def circle() -> Features:
     return Features("circle", vectors[:, None] * present[:, :, None], present)
 
 
-def material(seed: int = 0, train: Sequences | None = None) -> Material:
+def inputs(seed: int = 0, train: Sequences | None = None) -> PluginInputs:
     dataset = tiny_dataset(n_items=N_ITEMS)
     train = train or leave_one_out(dataset.sequences).train
-    return Material(dataset.catalogue, train, DIM, seed, circle, circle, circle)
+    return PluginInputs(dataset.catalogue, train, DIM, seed, circle, circle, circle)
 
 
 def module_of(plugin: Plugin) -> LlmRec:
@@ -56,11 +56,11 @@ def model_of(config: LlmRecConfig = PLAIN, seed: int = 0, seen: Tensor | None = 
     torch.manual_seed(seed)
     backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1))
     seen = torch.ones(N_ITEMS, dtype=torch.bool) if seen is None else seen
-    return Model(seen, backbone, [llmrec(config, material())], id_dropout=0.1)
+    return Model(seen, backbone, [llmrec(config, inputs())], id_dropout=0.1)
 
 
 def batch() -> Batch:
-    return training_batch([rows[-9:] for rows in material().train if len(rows) > 1])
+    return training_batch([rows[-9:] for rows in inputs().train if len(rows) > 1])
 
 
 def trained(config: LlmRecConfig, n_steps: int = 30) -> Model:
@@ -99,7 +99,7 @@ def step(n: int = 6, seed: int = 0) -> Step:
 
 
 def test_training_starts_with_the_states_of_the_backbone_alone() -> None:
-    plugin = llmrec(PLAIN, material())
+    plugin = llmrec(PLAIN, inputs())
     states, past = torch.randn(2, 3, DIM), Past(torch.tensor([[1, 2, 3]] * 2), torch.ones(2, 3), torch.zeros(1, DIM))
 
     assert plugin.state is not None
@@ -107,7 +107,7 @@ def test_training_starts_with_the_states_of_the_backbone_alone() -> None:
 
 
 def test_a_state_depends_on_visible_events_up_to_its_own_position_alone() -> None:
-    plugin = opened(llmrec(PLAIN, material()))
+    plugin = opened(llmrec(PLAIN, inputs()))
     assert plugin.state is not None
     states, table = torch.randn(1, 5, DIM), torch.zeros(N_ITEMS, DIM)
     visible = torch.tensor([[1.0, 0.0, 1.0, 1.0, 1.0]])
@@ -124,7 +124,7 @@ def test_a_state_depends_on_visible_events_up_to_its_own_position_alone() -> Non
 
 @pytest.mark.parametrize("decay", [1.0, 0.6])
 def test_states_equal_the_formula_written_out_where_events_are_masked_or_say_nothing(decay: float) -> None:
-    plugin = opened(llmrec(replace(PLAIN, decay=decay), material()))
+    plugin = opened(llmrec(replace(PLAIN, decay=decay), inputs()))
     assert plugin.state is not None
     states = torch.randn(2, 3, DIM)
     rows = torch.tensor([[1, 2, 3, 4, 5], [0, SILENT, 7, 8, SILENT]])
@@ -164,7 +164,7 @@ def state_by_hand(module: LlmRec, state: Tensor, rows: Tensor, visible: Tensor, 
 
 
 def test_the_current_state_alone_is_what_it_is_among_all() -> None:
-    plugin = opened(llmrec(PLAIN, material()))
+    plugin = opened(llmrec(PLAIN, inputs()))
     assert plugin.state is not None
     states, past = torch.randn(2, 4, DIM), Past(torch.arange(8).view(2, 4), torch.ones(2, 4), torch.zeros(1, DIM))
 
@@ -174,7 +174,7 @@ def test_the_current_state_alone_is_what_it_is_among_all() -> None:
 
 
 def test_the_gate_knows_how_much_there_is_to_go_by() -> None:
-    plugin = opened(llmrec(PLAIN, material()))
+    plugin = opened(llmrec(PLAIN, inputs()))
     assert plugin.state is not None
     state, table = torch.randn(1, 1, DIM), torch.zeros(1, DIM)
 
@@ -185,7 +185,7 @@ def test_the_gate_knows_how_much_there_is_to_go_by() -> None:
 
 
 def test_a_past_without_any_text_leaves_the_state_alone() -> None:
-    plugin = opened(llmrec(PLAIN, material()))
+    plugin = opened(llmrec(PLAIN, inputs()))
     assert plugin.state is not None
     state, table = torch.randn(1, 1, DIM), torch.zeros(1, DIM)
 
@@ -215,7 +215,7 @@ def item_part(model: Model, row: int) -> Tensor:
 
 @pytest.mark.parametrize("switch", ["semantics", "user_semantics", "align"])
 def test_a_piece_that_is_switched_off_contributes_nothing(switch: str) -> None:
-    plugin = llmrec(LlmRecConfig(**{switch: False}), material())
+    plugin = llmrec(LlmRecConfig(**{switch: False}), inputs())
 
     parts = {"semantics": plugin.items, "user_semantics": plugin.state, "align": plugin.losses}
     assert [name for name, part in parts.items() if part is None] == [switch]
@@ -249,18 +249,18 @@ def test_the_losses_are_finite_and_reach_every_parameter_of_the_plug_in() -> Non
 
 
 def test_parameters_that_nothing_uses_are_not_trained() -> None:
-    items_only = module_of(llmrec(LlmRecConfig(user_semantics=False, align=False), material()))
-    users_only = module_of(llmrec(LlmRecConfig(semantics=False, align=False), material()))
+    items_only = module_of(llmrec(LlmRecConfig(user_semantics=False, align=False), inputs()))
+    users_only = module_of(llmrec(LlmRecConfig(semantics=False, align=False), inputs()))
 
     assert not any(parameter.requires_grad for parameter in items_only.space.history_map.parameters())
     assert not any(parameter.requires_grad for parameter in users_only.space.item_map.parameters())
 
 
 def test_pairs_are_what_came_before_a_target_and_no_more_than_asked_for() -> None:
-    module = module_of(llmrec(replace(PLAIN, decay=1.0), material()))
+    module = module_of(llmrec(replace(PLAIN, decay=1.0), inputs()))
 
     pairs = module.pairs(step())
-    few = module_of(llmrec(replace(PLAIN, n_pairs=2), material())).pairs(step())
+    few = module_of(llmrec(replace(PLAIN, n_pairs=2), inputs())).pairs(step())
 
     # Before the fifth target, a user had only the item without a text.
     assert sorted(pairs.users.tolist()) == [0, 0, 1, 1, 2]
@@ -275,7 +275,7 @@ def test_items_are_aligned_with_their_own_vectors_whatever_plug_ins_add_to_the_t
     torch.manual_seed(0)
     content = Plugin(name="content", items=lambda table: table + 3.0)
     backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1))
-    ours = llmrec(PLAIN, material())
+    ours = llmrec(PLAIN, inputs())
     found: list[Pairs] = []
 
     def watch(step: Step) -> dict[str, Tensor]:
@@ -292,7 +292,7 @@ def test_items_are_aligned_with_their_own_vectors_whatever_plug_ins_add_to_the_t
 
 
 def test_an_item_whose_own_vector_is_left_out_of_a_step_is_not_aligned_with_what_stands_in() -> None:
-    module = module_of(llmrec(PLAIN, material()))
+    module = module_of(llmrec(PLAIN, inputs()))
     has_own = torch.ones(N_ITEMS, dtype=torch.bool)
     has_own[[3, 7]] = False
     own = torch.randn(N_ITEMS, DIM, requires_grad=True)
@@ -308,7 +308,7 @@ def test_an_item_whose_own_vector_is_left_out_of_a_step_is_not_aligned_with_what
 
 
 def test_a_step_without_any_own_vector_still_aligns_histories_and_reaches_no_stand_in() -> None:
-    module = module_of(llmrec(PLAIN, material()))
+    module = module_of(llmrec(PLAIN, inputs()))
     own = torch.randn(N_ITEMS, DIM, requires_grad=True)
 
     losses = module.losses(replace(step(), own=own, has_own=torch.zeros(N_ITEMS, dtype=torch.bool)))
@@ -320,7 +320,7 @@ def test_a_step_without_any_own_vector_still_aligns_histories_and_reaches_no_sta
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_step_with_next_to_nothing_to_align_costs_nothing(n: int) -> None:
-    losses = module_of(llmrec(PLAIN, material())).losses(step(n))
+    losses = module_of(llmrec(PLAIN, inputs())).losses(step(n))
 
     assert all(float(loss.detach()) == pytest.approx(0.0, abs=1e-6) for loss in losses.values())
 
@@ -331,10 +331,10 @@ def test_construction_depends_on_the_seed_alone_and_on_no_event() -> None:
     torch.manual_seed(5)
     nothing = Sequences((), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
 
-    first = module_of(llmrec(PLAIN, material())).state_dict()
+    first = module_of(llmrec(PLAIN, inputs())).state_dict()
     drawn_next = torch.rand(1)
-    again = module_of(llmrec(PLAIN, material(train=nothing))).state_dict()
-    other = module_of(llmrec(PLAIN, material(seed=1))).state_dict()
+    again = module_of(llmrec(PLAIN, inputs(train=nothing))).state_dict()
+    other = module_of(llmrec(PLAIN, inputs(seed=1))).state_dict()
 
     assert torch.equal(drawn_next, expected_next)
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -362,7 +362,7 @@ def figures_of(model: Model) -> dict[str, float]:
 
 
 def test_figures_count_users_of_whom_nothing_is_known_and_stay_finite() -> None:
-    plugin = llmrec(PLAIN, material())
+    plugin = llmrec(PLAIN, inputs())
     assert plugin.figures is not None
 
     with torch.inference_mode():
@@ -373,8 +373,8 @@ def test_figures_count_users_of_whom_nothing_is_known_and_stay_finite() -> None:
 
 
 def test_figures_are_given_only_where_both_sides_are_learnt() -> None:
-    assert llmrec(LlmRecConfig(semantics=False, align=False), material()).figures is None
-    assert llmrec(LlmRecConfig(semantics=False, user_semantics=False), material()).figures is not None
+    assert llmrec(LlmRecConfig(semantics=False, align=False), inputs()).figures is None
+    assert llmrec(LlmRecConfig(semantics=False, user_semantics=False), inputs()).figures is not None
 
 
 @pytest.mark.parametrize(
@@ -395,4 +395,4 @@ def test_several_text_vectors_an_item_are_refused() -> None:
     twice = Features("twice", np.zeros((N_ITEMS, 2, 4), np.float32), np.ones((N_ITEMS, 2), np.bool_))
 
     with pytest.raises(ValueError, match="got 2"):
-        llmrec(PLAIN, replace(material(), text=lambda: twice))
+        llmrec(PLAIN, replace(inputs(), text=lambda: twice))

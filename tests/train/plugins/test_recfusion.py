@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from edge_runtime.errors import DataError
-from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, fusion_of, made, text_only, tiny_material, tiny_step
+from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, fusion_of, made, text_only, tiny_inputs, tiny_step
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.full_model.model import Model
@@ -21,11 +21,11 @@ TABLE = torch.zeros(N_ITEMS, DIM)
 
 
 def model_with(config: RecFusionConfig) -> tuple[Model, Plugin]:
-    material = tiny_material()
+    inputs = tiny_inputs()
     torch.manual_seed(0)
-    plugin = recfusion(config, material)
+    plugin = recfusion(config, inputs)
     backbone = SASRec(EncoderConfig(dim=DIM, max_length=8, n_blocks=1), dropout=0.1)
-    return Model(torch.from_numpy(material.counts() > 0), backbone, [plugin], id_dropout=0.1), plugin
+    return Model(torch.from_numpy(inputs.counts() > 0), backbone, [plugin], id_dropout=0.1), plugin
 
 
 def content(fusion: Fusion, missing: tuple[str, ...] = ()) -> Tensor:
@@ -36,7 +36,7 @@ def content(fusion: Fusion, missing: tuple[str, ...] = ()) -> Tensor:
 
 def trained(config: RecFusionConfig, n_steps: int = 3) -> dict[str, Tensor]:
     model, _ = model_with(config)
-    sequences = TrainingSequences(list(tiny_material().train), 8)
+    sequences = TrainingSequences(list(tiny_inputs().train), 8)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     model.before_epoch(0)
     for _ in range(n_steps):
@@ -207,7 +207,7 @@ def test_modalities_are_hidden_while_training_only() -> None:
 
 
 def test_texts_alone_are_fused_without_a_gate_or_a_contrast() -> None:
-    plugin = recfusion(PLAIN, text_only(tiny_material()))
+    plugin = recfusion(PLAIN, text_only(tiny_inputs()))
 
     assert plugin.state is None
     assert plugin.losses is None
@@ -219,14 +219,14 @@ def test_a_dropped_modality_is_never_read() -> None:
     def unread() -> Features:
         raise AssertionError("the modality was dropped")
 
-    fusion = fusion_of(recfusion(replace(PLAIN, drop=("video",)), replace(tiny_material(), video=unread)))
+    fusion = fusion_of(recfusion(replace(PLAIN, drop=("video",)), replace(tiny_inputs(), video=unread)))
 
     assert fusion.names == ("text", "image")
 
 
 def test_a_catalogue_of_nothing_is_refused_with_advice() -> None:
     with pytest.raises(DataError, match="recfusion found nothing in"):
-        recfusion(replace(PLAIN, drop=("text",)), text_only(tiny_material()))
+        recfusion(replace(PLAIN, drop=("text",)), text_only(tiny_inputs()))
 
 
 def test_every_switch_takes_its_part_away() -> None:
@@ -281,7 +281,7 @@ def test_training_is_the_same_from_the_same_seed() -> None:
 
 def test_every_weight_is_trained() -> None:
     model, _ = model_with(PLAIN)
-    sequences = TrainingSequences(list(tiny_material().train), 8)
+    sequences = TrainingSequences(list(tiny_inputs().train), 8)
 
     # Gates that weigh the same at the start still get a gradient.
     terms = model(training_batch([sequences[index] for index in range(len(sequences))]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.plugins.tiny_fusion import PLAIN, features, made, tiny_material, tiny_step
+from tests.train.plugins.tiny_fusion import PLAIN, features, made, tiny_inputs, tiny_step
 from train.plugins.fusion_contrast import CONTRAST_ITEMS, Contrast, held_out
 from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder
 
@@ -98,14 +98,14 @@ def test_two_items_are_told_from_each_other_and_one_alone_from_nothing() -> None
 def test_where_no_item_has_two_modalities_there_is_nothing_to_contrast() -> None:
     even = (np.arange(12) % 2 == 0)[:, None]
     never = np.zeros_like(even)
-    material = replace(
-        tiny_material(),
+    inputs = replace(
+        tiny_inputs(),
         text=lambda: features(6, even, 1),
         image=lambda: features(7, ~even, 2),
         video=lambda: features(4, never, 3),
     )
 
-    plugin, fusion = made(PLAIN, material)
+    plugin, fusion = made(PLAIN, inputs)
     contrast = Contrast(fusion.encoder, NOBODY, temperature=0.2)
     loss = contrast(STEP)
     torch.autograd.backward(loss)
@@ -159,7 +159,7 @@ def test_items_held_out_and_items_of_one_modality_get_no_gradient() -> None:
 
 def test_items_of_the_batch_come_first_and_the_sample_is_bounded() -> None:
     n_items = 3 * CONTRAST_ITEMS
-    _, fusion = made(material=tiny_material(n_items))
+    _, fusion = made(inputs=tiny_inputs(n_items))
     contrast = Contrast(fusion.encoder, np.zeros(n_items, dtype=np.bool_), temperature=0.2)
     vectors = fusion.encoder.get_buffer("vectors_text").requires_grad_()
     batch = torch.tensor([[0, 60, 120], [180, 240, 300]])

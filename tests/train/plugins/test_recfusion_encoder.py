@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train.plugins.tiny_fusion import PLAIN, fusion_of, made, text_only, tiny_material
+from tests.train.plugins.tiny_fusion import PLAIN, fusion_of, made, text_only, tiny_inputs
 from train.items.features import Features
-from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder, standardised
+from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder, standardized
 from train.plugins.recfusion import recfusion
 
 
@@ -26,7 +26,7 @@ def test_tokens_are_centred_and_of_unit_size_and_absent_ones_are_no_part_of_it()
     vectors = np.array([[[1.0, 9.0]], [[3.0, 5.0]], [[0.0, 0.0]]], dtype=np.float32)
     present = np.array([[True], [True], [False]])
 
-    tokens = standardised("text", Features("made", vectors, present))
+    tokens = standardized("text", Features("made", vectors, present))
 
     found = tokens.vectors[:2]
     torch.testing.assert_close(found.mean(0), torch.zeros(1, 2))
@@ -35,7 +35,7 @@ def test_tokens_are_centred_and_of_unit_size_and_absent_ones_are_no_part_of_it()
 
 
 def test_tokens_that_are_all_the_same_stay_finite() -> None:
-    tokens = standardised("text", Features("made", np.full((3, 1, 2), 7.0, np.float32), np.ones((3, 1), np.bool_)))
+    tokens = standardized("text", Features("made", np.full((3, 1, 2), 7.0, np.float32), np.ones((3, 1), np.bool_)))
 
     assert tokens.vectors.tolist() == [[[0.0, 0.0]]] * 3
 
@@ -43,7 +43,7 @@ def test_tokens_that_are_all_the_same_stay_finite() -> None:
 def test_places_that_no_video_uses_are_not_carried_along() -> None:
     present = np.array([[True, True, False], [True, False, False]])
 
-    tokens = standardised("video", Features("made", np.ones((2, 3, 4), np.float32), present))
+    tokens = standardized("video", Features("made", np.ones((2, 3, 4), np.float32), present))
 
     assert tokens.vectors.shape == (2, 2, 4)
 
@@ -60,7 +60,7 @@ def test_what_an_absent_modality_would_have_said_changes_nothing() -> None:
 
 
 def test_a_modality_that_is_overlooked_is_as_if_it_had_never_been_there() -> None:
-    model, material = encoder(), tiny_material()
+    model, inputs = encoder(), tiny_inputs()
     kept = without(model.has, 1)
 
     overlooked = model(EVERYTHING, kept)
@@ -68,7 +68,7 @@ def test_a_modality_that_is_overlooked_is_as_if_it_had_never_been_there() -> Non
     model.get_buffer("vectors_image").normal_()
     torch.testing.assert_close(model(EVERYTHING, kept)[kept], overlooked[kept])
     assert kept[:, 1].sum() == 0
-    assert material.n_items == len(kept)
+    assert inputs.n_items == len(kept)
 
 
 def test_modalities_of_one_item_inform_each_other_in_the_unified_encoder_only() -> None:
@@ -134,6 +134,6 @@ def test_features_are_not_saved_with_the_weights() -> None:
 
 
 def test_modalities_that_no_item_has_are_left_out() -> None:
-    fusion = fusion_of(recfusion(PLAIN, text_only(tiny_material())))
+    fusion = fusion_of(recfusion(PLAIN, text_only(tiny_inputs())))
 
     assert fusion.names == ("text",)

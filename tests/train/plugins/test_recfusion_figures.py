@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.train.plugins.shown import make_probe
-from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, made, text_only, tiny_material
+from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, made, text_only, tiny_inputs
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
@@ -36,7 +36,7 @@ def probe(base: Tensor, fusion: Fusion) -> Probe:
 
 
 def measured(config: RecFusionConfig = PLAIN, *, text_alone: bool = False) -> tuple[dict[str, float], Plugin, Fusion]:
-    plugin, fusion = made(config, text_only(tiny_material()) if text_alone else None)
+    plugin, fusion = made(config, text_only(tiny_inputs()) if text_alone else None)
     assert plugin.figures is not None
     with torch.inference_mode():
         return dict(plugin.figures(probe(torch.randn(N_ITEMS, DIM), fusion))), plugin, fusion
@@ -157,7 +157,7 @@ def test_a_modality_is_missing_from_what_is_ranked_and_from_the_past_alike() -> 
 
 def test_nothing_is_missing_where_another_plugin_replaced_what_this_one_gave() -> None:
     split = leave_one_out(tiny_dataset(n_users=20, n_items=N_ITEMS).sequences)
-    reused = sage(SageConfig(vocabulary="reuse", diversity=0.0, gamma=0.0), tiny_material())
+    reused = sage(SageConfig(vocabulary="reuse", diversity=0.0, gamma=0.0), tiny_inputs())
     model, fusion = composed([reused])
     assert fusion.user_gate is not None
     # A gate that weighs everything the same, for it is RecFusion's own and not replaced.

@@ -16,7 +16,7 @@ from tests.train.plugins.tiny_sage import (
     drawn,
     tiny_batch,
     tiny_features,
-    tiny_material,
+    tiny_inputs,
     tiny_model,
     tiny_probe,
 )
@@ -36,7 +36,7 @@ def module_of(plugin: Plugin) -> Sage:
 
 def awake(config: SageConfig = SMALL, *, absent: tuple[int, ...] = ()) -> Sage:
     """A module as training would leave it: its gain is not zero any more."""
-    module = module_of(sage(config, tiny_material(absent=absent)))
+    module = module_of(sage(config, tiny_inputs(absent=absent)))
     assert module.vocabulary is not None
     torch.nn.init.constant_(module.vocabulary.gain, 0.5)
     return module
@@ -55,7 +55,7 @@ def test_the_scale_falls_with_the_length_by_the_printed_formula(gamma: float) ->
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
 def test_the_main_loss_weighs_events_by_the_printed_formula_with_mean_one_over_events(gamma: float) -> None:
     histories = [np.array([1, 2], np.int32), np.array([3, 4], np.int32), np.arange(5, 14, dtype=np.int32)]
-    plugin = sage(replace(SMALL, gamma=gamma, vocabulary="dedicated", diversity=0.0), tiny_material())
+    plugin = sage(replace(SMALL, gamma=gamma, vocabulary="dedicated", diversity=0.0), tiny_inputs())
     model = tiny_model(plugin)
     torch.nn.init.normal_(model.item)
 
@@ -96,7 +96,7 @@ def test_any_lengths_give_scales_between_nothing_and_one(lengths: list[float]) -
 
 def test_without_gamma_all_lengths_count_alike_and_the_part_is_absent() -> None:
     assert gradient_scale(torch.tensor([1.0, 50.0]), 10.0, 0.0).tolist() == [1.0, 1.0]
-    assert sage(replace(SMALL, gamma=0.0), tiny_material()).scale is None
+    assert sage(replace(SMALL, gamma=0.0), tiny_inputs()).scale is None
 
 
 def test_the_scale_changes_what_a_step_teaches() -> None:
@@ -104,7 +104,7 @@ def test_the_scale_changes_what_a_step_teaches() -> None:
     only_scale = replace(SMALL, vocabulary="dedicated", diversity=0.0)
 
     plain = tiny_model()(batch)["next"]
-    scaled = tiny_model(sage(only_scale, tiny_material()))(batch)["next"]
+    scaled = tiny_model(sage(only_scale, tiny_inputs()))(batch)["next"]
 
     assert float(scaled.detach()) != pytest.approx(float(plain.detach()), abs=1e-6)
 
@@ -112,14 +112,14 @@ def test_the_scale_changes_what_a_step_teaches() -> None:
 def test_training_starts_as_without_it_where_the_map_adds_to_the_table() -> None:
     table = drawn(N_ITEMS, DIM)
 
-    plugin = sage(SMALL, tiny_material())
+    plugin = sage(SMALL, tiny_inputs())
 
     assert plugin.items is not None
     assert torch.equal(plugin.items(table), table)
 
 
 def test_the_map_wakes_up_within_a_few_steps() -> None:
-    plugin = sage(replace(SMALL, hidden=6), tiny_material())
+    plugin = sage(replace(SMALL, hidden=6), tiny_inputs())
     model = tiny_model(plugin)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     batch = tiny_batch(16)
@@ -135,7 +135,7 @@ def test_the_map_wakes_up_within_a_few_steps() -> None:
 
 @pytest.mark.parametrize(("kind", "follows"), [("reuse", False), ("dedicated", True), ("both", True)])
 def test_the_kind_of_vocabulary_decides_whether_the_table_counts(kind: VocabularyKind, follows: bool) -> None:
-    plugin = sage(replace(SMALL, vocabulary=kind), tiny_material())
+    plugin = sage(replace(SMALL, vocabulary=kind), tiny_inputs())
     one, other = drawn(N_ITEMS, DIM), drawn(N_ITEMS, DIM, seed=1)
     items = plugin.items or (lambda table: table)
 
@@ -147,14 +147,14 @@ def test_a_reused_vocabulary_drops_what_plug_ins_before_it_made_of_the_table(kin
     before = Plugin(name="before", items=lambda table: table + 1.0)
     config = replace(SMALL, vocabulary=kind)
 
-    alone = tiny_model(sage(config, tiny_material())).item_vectors()
-    behind = tiny_model(before, sage(config, tiny_material())).item_vectors()
+    alone = tiny_model(sage(config, tiny_inputs())).item_vectors()
+    behind = tiny_model(before, sage(config, tiny_inputs())).item_vectors()
 
     torch.testing.assert_close(behind, alone + kept)
 
 
 def test_a_reused_vocabulary_begins_as_large_as_a_table() -> None:
-    plugin = sage(replace(SMALL, vocabulary="reuse"), tiny_material())
+    plugin = sage(replace(SMALL, vocabulary="reuse"), tiny_inputs())
     assert plugin.items is not None
 
     vectors = plugin.items(torch.zeros(N_ITEMS, DIM))
@@ -163,9 +163,9 @@ def test_a_reused_vocabulary_begins_as_large_as_a_table() -> None:
 
 
 def test_a_dedicated_vocabulary_without_diversity_needs_no_text_at_all() -> None:
-    material = replace(tiny_material(), text=lambda: pytest.fail("the texts were asked for"))
+    inputs = replace(tiny_inputs(), text=lambda: pytest.fail("the texts were asked for"))
 
-    plugin = sage(SageConfig(vocabulary="dedicated", diversity=0.0), material)
+    plugin = sage(SageConfig(vocabulary="dedicated", diversity=0.0), inputs)
 
     assert (plugin.module, plugin.items, plugin.losses) == (None, None, None)
 
@@ -210,7 +210,7 @@ def test_features_of_another_extractor_are_refused(features: Features) -> None:
 
 
 def test_a_dedicated_vocabulary_refuses_new_texts() -> None:
-    module = module_of(sage(replace(SMALL, vocabulary="dedicated"), tiny_material()))
+    module = module_of(sage(replace(SMALL, vocabulary="dedicated"), tiny_inputs()))
 
     with pytest.raises(ValueError, match="dedicated vocabulary"):
         module.map_texts(tiny_features())
@@ -233,9 +233,9 @@ def test_no_text_at_all_leaves_the_table_alone() -> None:
 
 
 def test_texts_are_measured_on_items_that_occur_in_training_alone() -> None:
-    material = tiny_material()
-    held_out = replace(material, train=material.train.keep(material.train.rows != 5))
-    made = material.text()
+    inputs = tiny_inputs()
+    held_out = replace(inputs, train=inputs.train.keep(inputs.train.rows != 5))
+    made = inputs.text()
     changed = Features(made.extractor, made.vectors.copy(), made.present)
     changed.vectors[5] *= -3.0
 
@@ -251,7 +251,7 @@ def test_the_frozen_texts_are_no_part_of_the_weights() -> None:
     saved = awake().state_dict()
 
     assert "text" not in saved
-    fresh = module_of(sage(SMALL, tiny_material(seed=3)))
+    fresh = module_of(sage(SMALL, tiny_inputs(seed=3)))
     fresh.load_state_dict(saved)
     assert torch.equal(fresh.items(torch.zeros(N_ITEMS, DIM)), awake().items(torch.zeros(N_ITEMS, DIM)))
 
@@ -261,10 +261,10 @@ def test_the_same_seed_gives_the_same_plugin_and_disturbs_no_other_draw() -> Non
     untouched = torch.rand(3)
     torch.manual_seed(5)
 
-    one = module_of(sage(SMALL, tiny_material())).state_dict()
+    one = module_of(sage(SMALL, tiny_inputs())).state_dict()
     after = torch.rand(3)
-    other = module_of(sage(SMALL, tiny_material())).state_dict()
-    different = module_of(sage(SMALL, tiny_material(seed=1))).state_dict()
+    other = module_of(sage(SMALL, tiny_inputs())).state_dict()
+    different = module_of(sage(SMALL, tiny_inputs(seed=1))).state_dict()
 
     assert torch.equal(after, untouched)
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -278,7 +278,7 @@ def test_the_redundancy_is_weighted_and_absent_where_it_weighs_nothing() -> None
 
     assert heavy == pytest.approx(4 * light)
     assert light > 0
-    assert sage(replace(SMALL, diversity=0.0), tiny_material()).losses is None
+    assert sage(replace(SMALL, diversity=0.0), tiny_inputs()).losses is None
 
 
 def test_a_model_trained_against_redundancy_shows_more_varied_lists() -> None:
@@ -293,7 +293,7 @@ def test_a_model_trained_against_redundancy_shows_more_varied_lists() -> None:
 
 def trained_figures(config: SageConfig) -> Mapping[str, float]:
     """Return what the plug-in says of its lists after some steps."""
-    plugin = sage(config, tiny_material())
+    plugin = sage(config, tiny_inputs())
     model = tiny_model(plugin)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     batch = tiny_batch(48)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.plugins.tiny_sage import N_ITEMS, tiny_material, tiny_model, tiny_probe
+from tests.train.plugins.tiny_sage import N_ITEMS, tiny_inputs, tiny_model, tiny_probe
 from train.items.features import text_space
 from train.plugins.sage_figures import figures, list_redundancy
 
-TEXT = text_space(tiny_material().text())
+TEXT = text_space(tiny_inputs().text())
 
 
 def test_the_figures_are_those_of_the_best_unseen_items() -> None:

@@ -1,4 +1,4 @@
-"""Material, language models and training steps small enough to see through."""
+"""PluginInputs, language models and training steps small enough to see through."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor
 from tests.train.tiny_data import tiny_dataset
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 
 DIM, WIDTH = 8, 12
 
@@ -20,7 +20,7 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def tiny_material(*, n_items: int = 24, dim: int = DIM, seed: int = 0, absent: Sequence[int] = ()) -> Material:
+def tiny_inputs(*, n_items: int = 24, dim: int = DIM, seed: int = 0, absent: Sequence[int] = ()) -> PluginInputs:
     """Items with random texts' features; ``absent`` ones have none."""
     dataset = tiny_dataset(n_items=n_items)
     vectors = np.random.default_rng(7).normal(size=(n_items, 1, WIDTH)).astype(np.float32)
@@ -28,7 +28,7 @@ def tiny_material(*, n_items: int = 24, dim: int = DIM, seed: int = 0, absent: S
     vectors[list(absent)], present[list(absent)] = 0.0, False
     features = Features("made", vectors, present)
     train: Sequences = leave_one_out(dataset.sequences).train
-    return Material(dataset.catalogue, train, dim, seed, lambda: features, lambda: features, lambda: features)
+    return PluginInputs(dataset.catalogue, train, dim, seed, lambda: features, lambda: features, lambda: features)
 
 
 def make_bert(folder: Path, *, seed: int = 0) -> Path:

@@ -13,7 +13,7 @@ from train.backbones.sasrec import SASRec
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.full_model.model import Model
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.loop.batches import Batch, TrainingSequences, training_batch
 from train.plugins.corec import CoRec, CoRecConfig, corec
 
@@ -35,11 +35,11 @@ def nothing() -> Features:
     return Features("none", np.zeros((N_ITEMS, 1, 0), np.float32), np.zeros((N_ITEMS, 1), np.bool_))
 
 
-def tiny_material(seed: int = 0, *, n_items: int = N_ITEMS) -> Material:
+def tiny_inputs(seed: int = 0, *, n_items: int = N_ITEMS) -> PluginInputs:
     """Return the tiny data set's training events."""
     dataset = tiny_dataset(n_items=n_items)
     train = leave_one_out(dataset.sequences).train
-    return Material(dataset.catalogue, train, DIM, seed, nothing, nothing, nothing)
+    return PluginInputs(dataset.catalogue, train, DIM, seed, nothing, nothing, nothing)
 
 
 def sequences_of(histories: Sequence[Sequence[int]]) -> Sequences:
@@ -52,11 +52,11 @@ def sequences_of(histories: Sequence[Sequence[int]]) -> Sequences:
 
 def tiny_model(config: CoRecConfig | None = None, *, dropout: float = 0.1) -> Composed:
     """Return SASRec with CoRec, and the training users in batches of 16."""
-    material = tiny_material()
+    inputs = tiny_inputs()
     torch.manual_seed(0)
-    plugin = corec(config or CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1), material)
-    model = Model(torch.from_numpy(material.counts() > 0), SASRec(ENCODER, dropout=dropout), [plugin])
-    users = TrainingSequences(list(material.train), ENCODER.max_length)
+    plugin = corec(config or CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1), inputs)
+    model = Model(torch.from_numpy(inputs.counts() > 0), SASRec(ENCODER, dropout=dropout), [plugin])
+    users = TrainingSequences(list(inputs.train), ENCODER.max_length)
     batches = [
         training_batch([users[user] for user in range(start, min(start + 16, len(users)))])
         for start in range(0, len(users), 16)

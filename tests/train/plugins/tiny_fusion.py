@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.train.plugins.shown import make_step
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import leave_one_out
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.plugins.fusion import Fusion
 from train.plugins.plugin import Plugin, Step
 from train.plugins.recfusion import RecFusionConfig, recfusion
@@ -29,7 +29,7 @@ def features(width: int, present: NDArray[np.bool_], seed: int) -> Features:
     return Features("made", (vectors * present[:, :, None]).astype(np.float32), present)
 
 
-def tiny_material(n_items: int = N_ITEMS) -> Material:
+def tiny_inputs(n_items: int = N_ITEMS) -> PluginInputs:
     """Return texts for all but the last item, pictures for two in three, videos of up to three frames for one in two.
 
     The last item has nothing at all.
@@ -39,7 +39,7 @@ def tiny_material(n_items: int = N_ITEMS) -> Material:
     text = (rows < n_items - 1)[:, None]
     image = text & (rows % 3 < 2)[:, None]
     video = text & (rows % 2 == 0)[:, None] & (np.arange(3) <= rows[:, None] % 3)
-    return Material(
+    return PluginInputs(
         dataset.catalogue,
         leave_one_out(dataset.sequences).train,
         DIM,
@@ -50,12 +50,10 @@ def tiny_material(n_items: int = N_ITEMS) -> Material:
     )
 
 
-def text_only(material: Material) -> Material:
+def text_only(inputs: PluginInputs) -> PluginInputs:
     """Return the same without any picture or video."""
-    nothing = Features(
-        "made", np.zeros((material.n_items, 1, 4), np.float32), np.zeros((material.n_items, 1), np.bool_)
-    )
-    return replace(material, image=lambda: nothing, video=lambda: nothing)
+    nothing = Features("made", np.zeros((inputs.n_items, 1, 4), np.float32), np.zeros((inputs.n_items, 1), np.bool_))
+    return replace(inputs, image=lambda: nothing, video=lambda: nothing)
 
 
 def fusion_of(plugin: Plugin) -> Fusion:
@@ -64,10 +62,10 @@ def fusion_of(plugin: Plugin) -> Fusion:
     return plugin.module
 
 
-def made(config: RecFusionConfig = PLAIN, material: Material | None = None) -> tuple[Plugin, Fusion]:
+def made(config: RecFusionConfig = PLAIN, inputs: PluginInputs | None = None) -> tuple[Plugin, Fusion]:
     """Return a plug-in whose weights are all drawn anew, so that nothing hides behind a zero; it is not training."""
     torch.manual_seed(0)
-    plugin = recfusion(config, material or tiny_material())
+    plugin = recfusion(config, inputs or tiny_inputs())
     fusion = fusion_of(plugin)
     with torch.no_grad():
         for name, weight in fusion.named_parameters():

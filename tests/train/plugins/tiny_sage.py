@@ -1,4 +1,4 @@
-"""Material and training steps small enough to see through: texts that fall into groups, so that lists can repeat."""
+"""PluginInputs and training steps small enough to see through: texts that fall into groups, so that lists can repeat."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.data.split import leave_one_out
 from train.full_model.model import Model
-from train.items.features import Features, Material
+from train.items.features import Features, PluginInputs
 from train.loop.batches import Batch, TrainingSequences, training_batch
 from train.plugins.plugin import Plugin, Probe
 
@@ -31,15 +31,15 @@ def tiny_features(n: int = N_ITEMS, *, seed: int = 7, extractor: str = "made") -
     return Features(extractor, vectors.astype(np.float32), np.ones((n, 2), dtype=np.bool_))
 
 
-def tiny_material(*, absent: Sequence[int] = (), seed: int = 0) -> Material:
-    """Return the material of a tiny shop; ``absent`` items have no text."""
+def tiny_inputs(*, absent: Sequence[int] = (), seed: int = 0) -> PluginInputs:
+    """Return the inputs of a tiny shop; ``absent`` items have no text."""
     dataset = tiny_dataset(n_items=N_ITEMS)
     made = tiny_features()
     vectors, present = made.vectors.copy(), made.present.copy()
     vectors[list(absent)], present[list(absent)] = 0.0, False
     features = Features(made.extractor, vectors, present)
     train = leave_one_out(dataset.sequences).train
-    return Material(dataset.catalogue, train, DIM, seed, lambda: features, no_features, no_features)
+    return PluginInputs(dataset.catalogue, train, DIM, seed, lambda: features, no_features, no_features)
 
 
 def no_features() -> Features:
@@ -54,7 +54,7 @@ def tiny_model(*plugins: Plugin, seen: Tensor | None = None, seed: int = 0) -> M
 
 def tiny_batch(n_users: int) -> Batch:
     """Return the first users' training sequences."""
-    sequences = TrainingSequences(list(tiny_material().train), MAX_LENGTH)
+    sequences = TrainingSequences(list(tiny_inputs().train), MAX_LENGTH)
     return training_batch([sequences[user] for user in range(n_users)])
 
 

@@ -175,7 +175,7 @@ def test_every_row_gets_its_first_seed_before_any_gets_its_second() -> None:
 def test_every_suite_has_the_backbone_alone_and_cells_of_their_own(name: str) -> None:
     options = SuiteOptions(language_models=("some/model", "other/model"))
 
-    rows = variants(name, options)  # type: ignore[arg-type]  # parametrised by its values
+    rows = variants(name, options)  # type: ignore[arg-type]  # parametrized by its values
 
     cells = [cell for row in rows for cell in cells_of(row, with_a_clock(), options)]
     assert rows[0].label == ALONE

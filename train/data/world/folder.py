@@ -19,7 +19,7 @@ from train.data.new_folder import new_folder
 from train.data.world.items import PARTNER_CHANCES, ShopItem, make_items
 from train.data.world.pictures import frames, picture
 from train.data.world.shop import BRANDS, CATEGORIES, COLOURS, USES
-from train.data.world.users import BRAND, CATEGORY, COMPLEMENT, DRIFT, Event, Person, Shelf, Taste, live, stock
+from train.data.world.users import BRAND, CATEGORY, COMPLEMENT, DRIFT, Event, Shelf, Taste, User, live, stock
 
 N_USERS = 1500
 FIRST_S = int(datetime(2023, 9, 1, tzinfo=UTC).timestamp())
@@ -49,7 +49,7 @@ class World:
 
     items: tuple[ShopItem, ...]
     shelf: Shelf
-    people: tuple[Person, ...]
+    people: tuple[User, ...]
     times_s: tuple[npt.NDArray[np.int64], ...]
     names: tuple[tuple[str, ...], ...]
 
@@ -165,7 +165,7 @@ def _reasons(world: World) -> pl.DataFrame:
     return log.hstack(reasons).with_columns(oracle_rank=pl.Series(ranks, dtype=pl.Int32))
 
 
-def _reason(world: World, person: Person, event: Event) -> tuple[str, str | None, str | None, str | None]:
+def _reason(world: World, person: User, event: Event) -> tuple[str, str | None, str | None, str | None]:
     item = world.items[event.row]
     because = None if event.because is None else world.items[person.events[event.because].row].item_id
     match event.kind:

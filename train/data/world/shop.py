@@ -175,7 +175,7 @@ CATEGORIES: dict[str, tuple[Kind, ...]] = {
     ),
     "Trail Food": (
         Kind("coffee", "Coffee", 11, "coffee", ("arabica beans", "arabica and robusta"), ("250 g", "500 g"),
-             ("Ground for a filter over a mug.", "Tastes of cocoa and of a slow morning."),
+             ("EvaluationContext for a filter over a mug.", "Tastes of cocoa and of a slow morning."),
              ("mug", "energy bar")),
         Kind("energy bar", "Bars", 3, "bar", ("oats and honey", "dates and nuts", "cocoa and salt"), ("", "x6", "x12"),
              ("No melting, no crumbs, no palm oil.", "Four bites to the next ridge."),

@@ -71,7 +71,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """One customer: first and last taste, when it changed (places in the sequence), and what was taken."""
 
     start: Taste
@@ -111,7 +111,7 @@ def stock(items: Sequence[ShopItem], released_s: npt.NDArray[np.int64], rng: np.
     )
 
 
-def live(shelf: Shelf, times_s: npt.NDArray[np.int64], rng: np.random.Generator) -> Person:
+def live(shelf: Shelf, times_s: npt.NDArray[np.int64], rng: np.random.Generator) -> User:
     """Return a new person who takes an item at each of ``times_s``."""
     first = taste = _new_taste(rng)
     changes = _changes(len(times_s), rng)
@@ -127,7 +127,7 @@ def live(shelf: Shelf, times_s: npt.NDArray[np.int64], rng: np.random.Generator)
         event = _take(causes, shelf, rows, int(now_s), rng)
         events.append(event)
         rows.append(event.row)
-    return Person(first, taste, changes, tuple(events))
+    return User(first, taste, changes, tuple(events))
 
 
 def _places(names: Sequence[str], known: Iterable[str]) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 /**
  * From precise to varied: a list that repeats itself less, by one number.
  *
- * `edge_runtime/variety.py` tells what is maximised and why; this is the same, operation by operation, so that both
+ * `edge_runtime/variety.py` tells what is maximized and why; this is the same, operation by operation, so that both
  * runtimes make the same list. `tests/golden/variety.json` holds them to it.
  */
 
@@ -47,7 +47,7 @@ export function variedPlaces(scores: readonly number[], vectors: Float32Array, k
   const n = scores.length;
   const nShown = Math.min(k, n);
   const nLookedAt = Math.min(nShown, Math.floor((n + 1) / 2));
-  const relevance = standardised(scores);
+  const relevance = standardized(scores);
   const kernel = kernelOf(vectors, n);
   const nExchanged = (step: number) =>
     chosenOf(relevance, kernel, nLookedAt, weightOf(step)).filter((place) => place >= nLookedAt).length;
@@ -104,7 +104,7 @@ function chosenOf(relevance: readonly number[], kernel: Float64Array, k: number,
   return chosen;
 }
 
-function standardised(scores: readonly number[]): number[] {
+function standardized(scores: readonly number[]): number[] {
   const n = Math.max(scores.length, 1);
   const highest = scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
   const belowBest = scores.map((score) => score - highest);

@@ -1,4 +1,4 @@
-/** `encoder.safetensors`: the weights of the encoder, checked and dequantised (SPEC section 3). */
+/** `encoder.safetensors`: the weights of the encoder, checked and dequantized (SPEC section 3). */
 
 import { type Arrays, take } from "./arrays";
 import { BundleError } from "./errors";
@@ -36,7 +36,7 @@ export interface EncoderWeights {
 }
 
 /**
- * Check every shape against the manifest and dequantise once.
+ * Check every shape against the manifest and dequantize once.
  *
  * @throws BundleError a tensor is missing, or has another shape or dtype than SPEC section 3 says.
  */
