@@ -1,8 +1,8 @@
 """What it takes to put new items on the shelf: one encoding, against a row of a dedicated vocabulary that is trained.
 
 Some items are held out of training altogether. With a reused vocabulary (SAGE, ``both``) their texts are described and
-mapped, and the items known with the nearest texts stand in for a vector of their own (:mod:`train.full_model.new_items`): that is
-timed, and those very vectors are ranked. Where an extractor is made of the texts it is given (``hashed``), describing a
+mapped, and the items known with the nearest texts stand in for a vector of their own
+(:mod:`train.full_model.new_items`): that is timed, and those very vectors are ranked. Where an extractor is made of the texts it is given (``hashed``), describing a
 new one means to run it over the catalogue again, and takes that time. With a dedicated vocabulary the model is trained
 without the new items, and then their rows alone are trained, on the events that were withheld, while everything else
 stands still: no cheaper way to a row of one's own is known to us, and it needs events that a new item does not have.

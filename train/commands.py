@@ -9,12 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from train.full_model.choices import PLUGINS, BackboneName, PluginName
-
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).")]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run of the same settings was cut off.")]
+from train.options import AsJson, DataFolder, Resume, Seed, SkipBadRows
 
 
 def train(

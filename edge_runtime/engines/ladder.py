@@ -162,7 +162,7 @@ class Ladder:
         return state
 
     def _tolerance(self, candidate: EngineVariant | Engine) -> EngineVariant:
-        """Return the variant whose tolerance holds for a candidate; a caller's own engine is judged as the first one."""
+        """Return the variant whose tolerance applies; a caller's own engine is held to that of the first one."""
         return candidate if isinstance(candidate, EngineVariant) else self._folder.manifest.engines[0]
 
     def _refuse(self, candidate: EngineVariant | Engine, reason: str) -> None:

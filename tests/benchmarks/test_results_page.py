@@ -36,7 +36,7 @@ def table_of(*rows: SuiteRow) -> Kept:
         image="colour",
         n_users=None,
         max_epochs=9,
-        floors={},
+        baselines={},
         rows=list(rows),
         command="pocketrec evaluate --suite corec",
     )

@@ -1,4 +1,4 @@
-"""The commands of the data: ``world``, ``import``, ``check``. Each parses, makes one call and prints."""
+"""The commands of the data: ``import`` and ``check``. Each parses, makes one call and prints."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -16,23 +16,6 @@ class Layout(StrEnum):
 
     MOVIELENS = "movielens"
     AMAZON = "amazon"
-
-
-def world(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same bytes.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Make a small shop with customers, where the true reason of every purchase is known.
-
-    Example: pocketrec world --out build/world
-    """
-    from train.data.folder import read_folder
-    from train.data.summary import summarize
-    from train.data.world.folder import write_world
-
-    write_world(out, seed=seed)
-    _show(summarize(read_folder(out)), as_json=as_json)
 
 
 def import_(
@@ -56,7 +39,7 @@ def import_(
             imported = import_amazon(source, out, k=k_core)
     if not as_json:
         Console(soft_wrap=True).print(str(imported))
-    _show(imported.summary, as_json=as_json, imported=imported.as_json())
+    show_summary(imported.summary, as_json=as_json, imported=imported.as_json())
 
 
 def check(
@@ -84,7 +67,7 @@ def check(
         if as_json:
             _print_problems(str(error), findings)
         raise
-    _show(summarize(dataset), as_json=as_json)
+    show_summary(summarize(dataset), as_json=as_json)
 
 
 def _print_problems(error: str, findings: "Findings") -> None:
@@ -94,7 +77,8 @@ def _print_problems(error: str, findings: "Findings") -> None:
     print_json({"ok": False, "error": error, "problems": problems, "warnings": findings.warnings})
 
 
-def _show(summary: "Summary", *, as_json: bool, **more: object) -> None:
+def show_summary(summary: "Summary", *, as_json: bool, **more: object) -> None:
+    """Print what is in a data folder, as a table or as one JSON object with the further entries ``more``."""
     import msgspec
     from rich.table import Table
     from rich.text import Text

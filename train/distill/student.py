@@ -154,7 +154,7 @@ class _CodedModel(nn.Module):
 
 
 def ranking_model(student: Student) -> Ranker:
-    """Return a model that ``train.metrics.ranker.rank_split`` can rank with; the adapter, as distilled, changes nothing."""
+    """Return a model for :func:`train.metrics.ranker.rank_split`; the adapter, as distilled, changes nothing."""
     backbone = SASRec(student.encoder.config)
     backbone.load_state_dict(student.encoder.state_dict())
     prompts, knowledge = (torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge"))

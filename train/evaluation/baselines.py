@@ -1,6 +1,6 @@
 """What any model must beat, as score functions for :func:`train.metrics.ranking.rank_targets`, and their figures.
 
-A floor is a table of counts or a frozen text vector: nothing is trained. They are here so that no figure stands alone.
+A baseline is a table of counts or a frozen text vector: nothing is trained. No figure is shown without one.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ AMONG_NEW = "new item, among new"
 def popularity(rows: RowArray, n_items: int) -> Score:
     """Score each item by how often it occurs in ``rows``, for everybody alike.
 
-    Over training events this is the plain floor. Over the withheld events of new items
+    Over training events this is the plain baseline. Over the withheld events of new items
     (:class:`train.evaluation.splits.Derived`) it is "most popular among new items": generous, for it knows what a shop
     would learn only later.
     """
@@ -102,7 +102,7 @@ def item_to_item(train: Sequences, histories: Sequence[RowArray], n_items: int) 
 
 
 def nearest_text(histories: Sequence[RowArray], vectors: Vectors) -> Score:
-    r"""Score each item by its text's likeness to the history's: the floor of new items, and of semantics.
+    r"""Score each item by its text's likeness to the history's: the baseline of new items, and of semantics.
 
     .. math:: s(j) = v_j \cdot \sum_{a=0}^{4} 0.4^a \, v_{h_{-1-a}}
 
@@ -127,10 +127,10 @@ def nearest_text(histories: Sequence[RowArray], vectors: Vectors) -> Score:
 def figures_of_baselines(
     derived: Derived, vectors: Vectors, interests: Interests | None
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the figures of each floor by scenario: floor to section to name to value.
+    """Return the figures of each baseline by scenario: baseline to section to name to value.
 
     Args:
-        derived: the split; where it has new items, the floors among those are added.
+        derived: the split; where it has new items, the baselines among those are added.
         vectors: unit vectors of the items' texts, ``[n_items, W]``.
         interests: what items are about, where that is known.
     """
@@ -138,12 +138,12 @@ def figures_of_baselines(
     histories = histories_of(test)
     masks = scenarios(derived.split, n_items, interests)
     found: dict[str, dict[str, dict[str, float]]] = {}
-    floors = {
+    baselines = {
         "popularity": popularity(derived.split.train.rows, n_items),
         "item to item": item_to_item(derived.split.train, histories, n_items),
         NEAREST_TEXT: nearest_text(histories, vectors),
     }
-    for name, score in floors.items():
+    for name, score in baselines.items():
         ranked = rank_targets(score, histories, test.rows, n_items)
         found[name] = {
             section: {"n_users": float(mask.sum())} | metrics(ranked.excluded[mask])
@@ -157,7 +157,7 @@ def figures_of_baselines(
 
 
 def new_item_baselines(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the figures of floors for new items, as :func:`figures_of_baselines` does; none where no item is new.
+    """Return the figures of baselines for new items, as :func:`figures_of_baselines` does; none where no item is new.
 
     They are ranked among new items, and the nearest text among the whole catalogue too, where popularity knows nothing
     of them.

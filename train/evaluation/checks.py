@@ -44,7 +44,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     figures: Mapping[str, float]
 
 
-def sceptic_checks(model: Ranker, derived: Derived, *, seed: int = 0) -> list[Verdict]:
+def run_checks(model: Ranker, derived: Derived, *, seed: int = 0) -> list[Verdict]:
     """Run every check on the test targets of a split that ``model`` was trained on."""
     lists, _ = model_lists(model, derived.split.test, LIST_LENGTH)
     return [

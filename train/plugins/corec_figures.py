@@ -31,15 +31,15 @@ class Hidden(NamedTuple):
 def completion_figures(
     completion: Completion, clusters: InterestClusters, counts: Tensor, probe: Probe, *, seed: int
 ) -> Mapping[str, float]:
-    """Return the share of hidden events found, that of a floor, and the share that could be found at all.
+    """Return the share of hidden events found, that of a baseline, and the share that could be found at all.
 
     What is hidden, and of whom, says :func:`hide_one`: events that the autoencoder never learnt. Under leave-one-out
     they are those of validation, by which the best epoch was chosen; that is all that the model knows of them.
 
     - ``completion_recall@10``: the item is among the ten best of the items that belong to the interests of what is
       shown and do not occur there; ties count against us.
-    - ``completion_baseline@10``: the same, where training events of an item stand for its score: the most popular of the
-      user's interests.
+    - ``completion_baseline@10``: the same with an item's number of training events as its score: the most popular
+      of the user's interests.
     - ``completion_reach``: it belongs to those interests.
 
     Args:

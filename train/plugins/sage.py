@@ -113,7 +113,8 @@ class Sage(nn.Module):
     def map_texts(self, features: Features) -> Tensor:
         """Return what the map makes of any texts, ``[n, dim]``, without training anything.
 
-        It is a new item's part of :meth:`items`, not yet its vector: see :func:`train.full_model.new_items.new_item_vectors`.
+        It is a new item's part of :meth:`items`, not yet its vector: see
+        :func:`train.full_model.new_items.new_item_vectors`.
 
         Args:
             features: of the texts, by the extractor that this model was trained with.

@@ -7,7 +7,8 @@ Where we deviate:
 
 - The description builds no item vocabulary. That is ``vocabulary="reuse"``; the default, ``both``, keeps a table of
   vectors beside the map, because the map alone loses 40 % of NDCG@10 on Beauty (docs/results.md): texts do not tell
-  what behaviour does. What stands in for a new item's row is made of its neighbours' (:mod:`train.full_model.new_items`).
+  what behaviour does. What stands in for a new item's row is made of its neighbours'
+  (:mod:`train.full_model.new_items`).
 - It takes token embeddings and hidden states. Here it is the mean of the last hidden states: contextual states of the
   same tokens. One vector an item keeps the cache small and the map linear. Extractors are replaceable
   (:mod:`train.items.extractors`): one that gives the mean of token embeddings fits as well.

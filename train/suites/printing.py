@@ -138,14 +138,14 @@ def _retention(table: SuiteTable) -> Table:
 
 
 def _new_items(table: SuiteTable) -> Table:
-    """Show rows and floors by split; times the most popular, because that is what a shop does with new items."""
+    """Show rows and baselines by split; times the most popular, because that is what a shop does with new items."""
     shown = Table(title="Recall@10 of new items: among new items alone, and in the whole catalogue")
     _columns(shown, ("variant", "among new", "times the most popular", "whole catalogue"))
-    for split, floors in table.floors.items():
-        found = {f"{name} [{split}]": values for name, values in floors.items()}
+    for split, baselines in table.baselines.items():
+        found = {f"{name} [{split}]": values for name, values in baselines.items()}
         rows = [row for row in table.rows if row.split == split and AMONG_NEW in row.figures]
         found |= {f"{row.label} [{split}]": _means(row) for row in rows}
-        most_popular = floors[MOST_POPULAR_NEW][AMONG_NEW]["recall@10"]
+        most_popular = baselines[MOST_POPULAR_NEW][AMONG_NEW]["recall@10"]
         for label, sections in found.items():
             among, whole = (sections.get(section, {}).get("recall@10") for section in (AMONG_NEW, NEW_ITEM))
             times = among / most_popular if among is not None and most_popular else None

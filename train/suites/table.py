@@ -67,8 +67,7 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
         language_models: that CoCo tunes; none where it keeps to the texts' frozen features.
         n_users: size of the sample; None for all.
         max_epochs: of each training.
-        floors: what any model must beat, by split, for splits with new items that a row has: floor to section to name
-            to value.
+        baselines: of each split with new items that a row has: split to baseline to section to name to value.
         rows: in the order in which they are read.
     """
 
@@ -80,7 +79,7 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     n_users: int | None
     max_epochs: int
-    floors: dict[str, dict[str, Figures]]
+    baselines: dict[str, dict[str, Figures]]
     rows: list[SuiteRow]
     language_models: tuple[str, ...] = ()
 
@@ -132,21 +131,23 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
         image=options.extractors.image,
         n_users=options.n_users,
         max_epochs=options.max_epochs,
-        floors=_floors(dataset, {each.split for row, each in zip(rows, asked, strict=True) if row.seeds}, options),
+        baselines=_baselines(
+            dataset, {each.split for row, each in zip(rows, asked, strict=True) if row.seeds}, options
+        ),
         rows=rows,
         language_models=options.language_models,
     )
 
 
-def _floors(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions) -> dict[str, dict[str, Figures]]:
-    """Return the floors of those splits that ask for new items."""
+def _baselines(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions) -> dict[str, dict[str, Figures]]:
+    """Return the baselines of those splits that ask for new items."""
     found: dict[str, dict[str, Figures]] = {}
     for split in splits:
         arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
         if derived.new_items is not None and (
-            floors := new_item_baselines(derived, evaluation_context(arranged).vectors)
+            baselines := new_item_baselines(derived, evaluation_context(arranged).vectors)
         ):
-            found[split] = floors
+            found[split] = baselines
     return found
 
 

@@ -77,7 +77,7 @@ def test_item_to_item_finds_the_rule_of_the_tiny_data_and_popularity_does_not() 
     assert found["item to item"]["all"]["n_users"] == 60
 
 
-def test_new_items_have_floors_of_their_own_among_themselves() -> None:
+def test_new_items_have_baselines_of_their_own_among_themselves() -> None:
     derived = hold_out_items(tiny_dataset().sequences, 0.3, 24, seed=0)
 
     found = figures_of_baselines(derived, np.eye(24, dtype=np.float32), None)

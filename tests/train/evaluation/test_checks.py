@@ -7,7 +7,7 @@ from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import Split, Targets, leave_one_out
-from train.evaluation.checks import check_leaks, check_lists, check_order, check_permutation, sceptic_checks
+from train.evaluation.checks import check_leaks, check_lists, check_order, check_permutation, run_checks
 from train.evaluation.splits import Derived, hold_out_items
 from train.metrics.histories import histories_of
 from train.metrics.lists import NOTHING
@@ -16,7 +16,7 @@ SPLIT = leave_one_out(tiny_dataset().sequences)
 
 
 def test_an_honest_ranker_passes_every_check() -> None:
-    verdicts = sceptic_checks(Walker(24), Derived(SPLIT))
+    verdicts = run_checks(Walker(24), Derived(SPLIT))
 
     assert [verdict.name for verdict in verdicts] == ["permuted items", "shuffled histories", "seen items", "leaks"]
     assert all(verdict.passed for verdict in verdicts), [verdict.sentence for verdict in verdicts]

@@ -158,7 +158,7 @@ def test_one_user_alone_and_the_same_user_twice_are_survived() -> None:
             assert parameter.grad is None or parameter.grad.isfinite().all(), name
 
 
-def test_completion_of_events_that_training_never_saw_rises_above_the_floor() -> None:
+def test_completion_of_events_that_training_never_saw_rises_above_the_baseline() -> None:
     composed = tiny_model(replace(SMALL, n_interests=1, kl_weight=0.01, reconstruction_weight=2.0))
     split = leave_one_out(tiny_dataset(n_items=N_ITEMS).sequences)
 

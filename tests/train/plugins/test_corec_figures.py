@@ -146,7 +146,9 @@ def test_ties_count_against_us(n_items: int, found: float) -> None:
     [(9, 1.0), (10, 0.0)],
     ids=["tenth", "eleventh"],
 )
-def test_the_floor_is_the_ten_most_popular_of_the_interests_that_are_not_shown(more_popular: int, found: float) -> None:
+def test_the_baseline_is_the_ten_most_popular_of_the_interests_that_are_not_shown(
+    more_popular: int, found: float
+) -> None:
     # Shown are items 0 and 2, item 1 is hidden; the last item, of another interest, is the most popular of all.
     counts = torch.tensor([90, 5, 90] + [6] * more_popular + [4, 4, 100])
     label = torch.tensor([0] * (len(counts) - 1) + [1])
@@ -157,7 +159,7 @@ def test_the_floor_is_the_ten_most_popular_of_the_interests_that_are_not_shown(m
     assert figures["completion_baseline@10"] == found
 
 
-def test_in_the_floor_too_ties_count_against_it() -> None:
+def test_in_the_baseline_too_ties_count_against_it() -> None:
     counts = torch.tensor([90, 5, 90] + [5] * 10)
     probe = probe_of([[0, 1]], [2], n_trained=[1], table=torch.randn(len(counts), DIM))
 

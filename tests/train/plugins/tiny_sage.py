@@ -1,4 +1,4 @@
-"""PluginInputs and training steps small enough to see through: texts that fall into groups, so that lists can repeat."""
+"""Inputs and training steps small enough to check by hand: texts that fall into groups, so that lists can repeat."""
 
 from collections.abc import Sequence
 

@@ -290,14 +290,16 @@ def test_rows_of_new_items_stand_beside_the_most_popular_of_these_items(tmp_path
     section = "new item, among new"
     (row,) = (row for row in table.rows if row.seeds)
     ours, whole = (row.figures[name]["recall@10"].mean for name in (section, "new item"))
-    most_popular = table.floors["new items"]["most popular among new"][section]["recall@10"]
+    most_popular = table.baselines["new items"]["most popular among new"][section]["recall@10"]
     text = text_of(table).partition("Recall@10 of new items")[2].partition("Lists of ten")[0]
     shown = [line.split("│") for line in text.splitlines() if "[new items]" in line]
     found = {parts[1].strip(): [part.strip() for part in parts[2:5]] for parts in shown}
     assert found["most popular among new [new items]"] == [f"{most_popular:.4f}", "1.00", EMPTY]
     assert found["backbone alone [new items]"] == [f"{ours:.4f}", f"{ours / most_popular:.2f}", f"{whole:.4f}"]
     assert float(found["nearest text [new items]"][2]) <= float(found["nearest text [new items]"][0])
-    assert "Recall@10 of new items" in text_of(msgspec.structs.replace(table, floors={})), "where nobody asks for one"
+    assert "Recall@10 of new items" in text_of(msgspec.structs.replace(table, baselines={})), (
+        "where nobody asks for one"
+    )
 
 
 def test_a_row_that_a_suite_does_not_have_is_named_with_those_it_has() -> None:

@@ -10,7 +10,7 @@ from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.evaluation import context as ground
 from train.evaluation.front import KNOBS
-from train.evaluation.modes import diversity_front, floors, scenario_figures, sceptic_verdicts
+from train.evaluation.measurements import baseline_figures, diversity_front, sanity_checks, scenario_figures
 from train.evaluation.plan import Plan
 from train.full_model import recipes
 from train.full_model.recipes import TrainConfig
@@ -58,14 +58,14 @@ def test_a_run_of_other_data_is_refused(cell: Path) -> None:
 
 
 def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Path) -> None:
-    verdicts = {verdict.name: verdict for verdict in sceptic_verdicts(cell, tiny_dataset())}
+    verdicts = {verdict.name: verdict for verdict in sanity_checks(cell, tiny_dataset())}
 
     for name in ("permuted items", "seen items", "leaks"):
         assert verdicts[name].passed, verdicts[name].sentence
 
 
-def test_floors_need_no_model() -> None:
-    found = floors(tiny_dataset(), Plan(split="new items"))
+def test_baselines_need_no_model() -> None:
+    found = baseline_figures(tiny_dataset(), Plan(split="new items"))
 
     assert list(found) == ["popularity", "item to item", "nearest text", "most popular among new"]
     assert found["popularity"]["all"]["ndcg@10"] < found["most popular among new"]["new item, among new"]["ndcg@10"]

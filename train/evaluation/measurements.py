@@ -1,17 +1,15 @@
-"""What ``pocketrec evaluate`` can do, one function a mode: from a run's folder and data to figures.
-
-A suite (:func:`train.suites.run.run_suite`) trains; everything here only measures what is there.
-"""
+"""From a run's folder and its data to figures, one function for each evaluating command. Nothing here trains."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.paths import AnyPath
 from train.data.dataset import Dataset
 from train.distill.distillation import check_same_data
 from train.distill.student import load_student, ranking_model
 from train.evaluation.baselines import figures_of_baselines
-from train.evaluation.checks import Verdict, sceptic_checks
+from train.evaluation.checks import Verdict, run_checks
 from train.evaluation.context import evaluation_context
 from train.evaluation.front import FrontPoint, ReRank, front
 from train.evaluation.measure import Figures, measure, plugin_figures
@@ -20,7 +18,8 @@ from train.evaluation.splits import Derived
 from train.full_model.model import Model
 from train.full_model.training import load_model
 from train.loop.runs import RunFolder
-from train.metrics.ranker import Ranker
+from train.metrics.ranker import Ranker, rank_split
+from train.metrics.ranking import summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,38 +52,48 @@ def load_run(path: AnyPath, dataset: Dataset) -> LoadedRun:
     return LoadedRun(load_model(run, arranged, derived.split), arranged, derived)
 
 
+def headline_figures(path: AnyPath, dataset: Dataset) -> dict[str, Any]:
+    """Return the ranking metrics of a run on its test split, with the history excluded and included.
+
+    Raises:
+        RunError: as :func:`load_run`.
+    """
+    loaded = load_run(path, dataset)
+    return summary(rank_split(loaded.model, loaded.derived.split.test))
+
+
 def scenario_figures(path: AnyPath, dataset: Dataset) -> Figures:
     """Return every figure of a run: section to name to value, those of its plug-ins by their names.
 
     Raises:
         RunError: as :func:`load_run`.
     """
-    loaded, ground = load_run(path, dataset), evaluation_context(dataset)
-    found = measure(loaded.model, loaded.derived, ground.vectors, ground.interests).figures
+    loaded, context = load_run(path, dataset), evaluation_context(dataset)
+    found = measure(loaded.model, loaded.derived, context.vectors, context.interests).figures
     if isinstance(loaded.model, Model):
         found |= plugin_figures(loaded.model, loaded.derived.split)
     return found
 
 
-def sceptic_verdicts(path: AnyPath, dataset: Dataset) -> list[Verdict]:
+def sanity_checks(path: AnyPath, dataset: Dataset) -> list[Verdict]:
     """Return the verdict of every check of a run.
 
     Raises:
         RunError: as :func:`load_run`.
     """
     loaded = load_run(path, dataset)
-    return sceptic_checks(loaded.model, loaded.derived)
+    return run_checks(loaded.model, loaded.derived)
 
 
-def floors(dataset: Dataset, plan: Plan) -> dict[str, Figures]:
-    """Return what any model must beat on a split: floor to section to name to value.
+def baseline_figures(dataset: Dataset, plan: Plan) -> dict[str, Figures]:
+    """Return the figures of the baselines on a split: baseline to section to name to value.
 
     Raises:
         DataError: the data has not what the split needs.
     """
     arranged, derived = arrange(dataset, plan)
-    ground = evaluation_context(arranged)
-    return figures_of_baselines(derived, ground.vectors, ground.interests)
+    context = evaluation_context(arranged)
+    return figures_of_baselines(derived, context.vectors, context.interests)
 
 
 def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:
@@ -93,5 +102,5 @@ def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[Fr
     Raises:
         RunError: as :func:`load_run`.
     """
-    loaded, ground = load_run(path, dataset), evaluation_context(dataset)
-    return front(loaded.model, loaded.derived.split.test, re_rank, ground.vectors, ground.interests)
+    loaded, context = load_run(path, dataset), evaluation_context(dataset)
+    return front(loaded.model, loaded.derived.split.test, re_rank, context.vectors, context.interests)

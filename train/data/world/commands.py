@@ -1,0 +1,24 @@
+"""``pocketrec world``. Parses, makes one call and prints."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def world(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same bytes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make a small shop with customers, where the true reason of every purchase is known.
+
+    Example: pocketrec world --out build/world
+    """
+    from train.data.commands import show_summary
+    from train.data.folder import read_folder
+    from train.data.summary import summarize
+    from train.data.world.folder import write_world
+
+    write_world(out, seed=seed)
+    show_summary(summarize(read_folder(out)), as_json=as_json)

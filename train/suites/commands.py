@@ -1,0 +1,79 @@
+"""``pocketrec compare``: trains the variants of a system and compares them. Parses, makes one call and prints."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from train.full_model.choices import BackboneName, SuiteName
+from train.options import AsJson, DataFolder, SkipBadRows
+
+
+def compare(
+    suite: Annotated[SuiteName, typer.Argument(help="The system whose variants are trained, or all of them.")],
+    data: DataFolder,
+    out: Annotated[Path, typer.Option(help="Folder that takes one folder for each training; continued if it exists.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Train this row alone, such as 'sage [new items]'; repeatable.")
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Random seeds; each variant is trained with each.", metavar="N,N")
+    ] = "0,1,2",
+    backbone: Annotated[BackboneName, typer.Option(help="Sequence encoder under every variant.")] = "sasrec",
+    max_epochs: Annotated[int, typer.Option(min=1, help="Most epochs of each training.")] = 100,
+    users: Annotated[int | None, typer.Option(min=1, help="Use a random sample of this many users.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Start no training after this many seconds; 0 only prints the table.")
+    ] = None,
+    text: Annotated[str, typer.Option(help="Text features, as for `pocketrec train`.")] = "hashed",
+    image: Annotated[str, typer.Option(help="Image features, as for `pocketrec train`.")] = "colour",
+    language_model: Annotated[
+        list[str] | None, typer.Option(help="Language model that CoCo tunes: an id or folder; several make a sweep.")
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a system, its ablations and the plain backbone, and compare them with significance tests.
+
+    This takes hours: Ctrl-C loses at most one epoch, and the same command continues. Two processes with the same
+    command share the work; on a small machine two with OMP_NUM_THREADS=1 are faster than one with two threads.
+
+    Example: pocketrec compare corec --data my-shop --out runs/corec --seeds 0,1,2
+    """
+    import msgspec
+
+    from edge_runtime.terminal.console import Console, print_json
+    from train.data.folder import read_folder
+    from train.items.extractors import ExtractorConfig
+    from train.suites.origin import Origin
+    from train.suites.printing import printed
+    from train.suites.run import run_suite
+    from train.suites.suites import SuiteOptions
+    from train.suites.wide_table import print_wide
+
+    options = SuiteOptions(
+        backbone=backbone,
+        seeds=_seeds(seeds),
+        max_epochs=max_epochs,
+        n_users=users,
+        extractors=ExtractorConfig(text=text, image=image),
+        language_models=tuple(language_model or ()),
+    )
+    dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+    origin = Origin.of_this_process()
+    table = run_suite(suite, dataset, out, options, only=tuple(only or ()), budget_s=budget, origin=origin)
+    if as_json:
+        print_json({"command": origin.command} | msgspec.to_builtins(table), indent=1)
+        return
+    console = Console()
+    for one in printed(table):
+        print_wide(console, one)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len({int(part) for part in parts}) != len(parts):
+        raise typer.BadParameter(
+            f"expected whole numbers, each once, such as 0,1,2, got {text!r}", param_hint="--seeds"
+        )
+    return tuple(int(part) for part in parts)
