@@ -4,7 +4,7 @@ python -m benchmarks.results_page
 
 A table is what a suite printed:
 
-pocketrec evaluate --suite all --data beauty --out suites/beauty --json > benchmarks/results/suite-NAME.json
+pocketrec compare all --data beauty --out suites/beauty --json > benchmarks/results/suite-NAME.json
 """
 
 import io

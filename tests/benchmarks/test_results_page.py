@@ -38,7 +38,7 @@ def table_of(*rows: SuiteRow) -> Kept:
         max_epochs=9,
         baselines={},
         rows=list(rows),
-        command="pocketrec evaluate --suite corec",
+        command="pocketrec compare corec",
     )
 
 
@@ -46,7 +46,7 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
     lines = page([table_of(row("backbone alone", 0.25, "a" * 40), row("corec", None))]).splitlines()
 
     assert "## shop, all users: corec over sasrec, text hashed" in lines
-    assert "`pocketrec evaluate --suite corec`" in lines
+    assert "`pocketrec compare corec`" in lines
     shown = next(line for line in lines if line.startswith("| backbone alone"))
     cells = [cell.strip() for cell in shown.strip("|").split("|")]
     assert (cells[:3], cells[-3:]) == (["backbone alone", "1 of 1", "0.2500"], ["7", "61", "CPU, 2 threads"])

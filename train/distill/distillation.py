@@ -158,7 +158,7 @@ def _snap_codebooks(table: CodedTable) -> None:
 
 
 def _write_student(path: Path, student: StudentModel, dataset: Dataset, figures: dict[str, Any], seed: int) -> None:
-    """Write the files that :func:`train.distill.student.load_student` reads; ``student.json``, written last, makes them valid."""
+    """Write the files of a student, of which ``student.json``, written last, makes the others valid."""
     config = student.backbone.config
     random = np.random.default_rng(seed)
     dim = config.dim

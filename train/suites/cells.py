@@ -1,7 +1,7 @@
 """One cell of a table: one training of one configuration on one split, measured once, kept in one folder.
 
 ``run.json``, checkpoint and weights are those of any training (:mod:`train.loop.runs`); ``ranks.safetensors`` holds the
-rank of every user's target, and ``result.json``, written last, says that the cell is done. A cell that is done is read and
+rank of every user's target, and ``result.json``, written last, says that the cell is done. A finished cell is read and
 never run again; one that was cut off goes on where it stood.
 """
 

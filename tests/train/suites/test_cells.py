@@ -20,7 +20,7 @@ from train.suites import cells
 from train.suites.cells import RANKS_FILE, RESULT_FILE, Cell, read_cell, read_ranks, read_result, run_cell
 from train.suites.origin import Origin
 
-HERE = Origin("pocketrec evaluate --suite tiny", "abc")
+HERE = Origin("pocketrec compare tiny", "abc")
 CONFIG = TrainConfig(
     encoder=EncoderConfig(dim=8, max_length=8), fit=FitConfig(batch_users=32, max_epochs=2, seed=3), learning_rate=3e-3
 )

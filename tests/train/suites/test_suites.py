@@ -26,7 +26,7 @@ from train.suites.run import run_suite, suite_cells, time_left
 from train.suites.suites import ALONE, SUITES, SuiteOptions, cells_of, missing, variants
 from train.suites.table import SuiteTable
 
-HERE = Origin("pocketrec evaluate --suite corec", "abc")
+HERE = Origin("pocketrec compare corec", "abc")
 QUICK = SuiteOptions(seeds=(0,), max_epochs=2)
 
 
