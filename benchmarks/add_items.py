@@ -2,11 +2,11 @@
 
 Some items are held out of training altogether. With a reused vocabulary (SAGE, ``both``) their texts are described and
 mapped, and the items known with the nearest texts stand in for a vector of their own
-(:mod:`train.full_model.new_items`): that is timed, and those very vectors are ranked. Where an extractor is fitted to the
-texts it is given (``hashed``), a new text means fitting it to the whole catalogue again, and takes that time. With a dedicated vocabulary the model is trained
-without the new items, and then their rows alone are trained, on the events that were withheld, while everything else
-stands still: no cheaper way to a row of one's own is known to us, and it needs events that a new item does not have.
-Both are then asked for the new items among the whole catalogue.
+(:mod:`train.full_model.new_items`): that is timed, and those very vectors are ranked. Where an extractor is fitted to
+the texts it is given (``hashed``), a new text means fitting it to the whole catalogue again, and takes that time. With
+a dedicated vocabulary the model is trained without the new items, and then their rows alone are trained, on the events
+that were withheld, while everything else stands still: no cheaper way to a row of one's own is known to us, and it
+needs events that a new item does not have. Both are then asked for the new items among the whole catalogue.
 
 Usage: python -m benchmarks.add_items --data DIR --out DIR [--epochs 30] [--text hashed] [--json]
 """

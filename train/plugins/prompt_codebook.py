@@ -17,7 +17,8 @@ least where prompts point away from each other.
 A prompt is kept as where it started, a buffer, and what it learnt since, a parameter. A restart moves the former alone:
 an average of the weights over steps (:mod:`train.loop.averaging`) follows parameters, and would for epochs have a
 restarted prompt somewhere between its old place and the new one. What a restart does not touch is the optimizer's
-memory: of a prompt that nobody used it is that of ``L_ortho``, and Adam's sense of direction fades within some ten steps.
+memory: of a prompt that nobody used it is that of ``L_ortho``, and Adam's sense of direction fades within some ten
+steps.
 """
 
 from typing import Final

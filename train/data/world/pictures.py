@@ -1,19 +1,24 @@
 """Draws the products of the made world: flat pictures whose shape is the product and whose colour is the item's.
 
+``shapes.json`` has the drawings, strokes and surfaces on a board of 100 by 100, y downwards, the hindmost first:
+``["P", role, x, y, ...]`` is a polygon, ``["E", role, x, y, rx, ry]`` an ellipse, ``["R", role, x0, y0, x1, y1, r]`` a
+rounded rectangle, ``["L", role, width, x, y, ...]`` a stroke. A role is turned into a colour: ``main`` is the item's
+colour, ``dark`` and ``light`` its shades, ``accent`` its second colour; the others are the same for all items.
+
 Everything becomes polygons before it is drawn, so that one transformation can turn a product for its video.
 """
 
 import functools
 import io
 import itertools
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
-
-from train.data.world.shapes import SHAPES, Part
-from train.data.world.shapes_small import SMALL_SHAPES
 
 SIZE = 128
 N_FRAMES = 6
@@ -29,7 +34,7 @@ _FIRST_PHASE = 0.25
 Rgb = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
-ALL_SHAPES: dict[str, tuple[Part, ...]] = {**SHAPES, **SMALL_SHAPES}
+_SHAPES = Path(__file__).with_name("shapes.json")
 _FIXED: dict[str, Rgb] = {
     "ink": (52, 56, 66),
     "white": (250, 248, 242),
@@ -117,12 +122,19 @@ def _box(x: float, y: float, rx: float, ry: float, n: int) -> tuple[float, float
 
 
 @functools.cache
+def shapes() -> dict[str, list[list[Any]]]:
+    """Return the drawing of each shape by its name: a list of parts, as described above."""
+    drawings: dict[str, list[list[Any]]] = json.loads(_SHAPES.read_text("utf-8"))
+    return drawings
+
+
+@functools.cache
 def _outline(shape: str) -> tuple[tuple[str, Points], ...]:
     """Return the polygons of a shape with their roles, the hindmost first."""
-    return tuple((role, polygon) for kind, role, numbers in ALL_SHAPES[shape] for polygon in _polygons(kind, numbers))
+    return tuple((role, polygon) for kind, role, *numbers in shapes()[shape] for polygon in _polygons(kind, numbers))
 
 
-def _polygons(kind: str, numbers: tuple[float, ...]) -> Iterator[Points]:
+def _polygons(kind: str, numbers: Sequence[float]) -> Iterator[Points]:
     match kind:
         case "P":
             yield _pairs(numbers)
@@ -135,7 +147,7 @@ def _polygons(kind: str, numbers: tuple[float, ...]) -> Iterator[Points]:
             yield from _stroke(numbers[0], _pairs(numbers[1:]))
 
 
-def _pairs(numbers: tuple[float, ...]) -> Points:
+def _pairs(numbers: Sequence[float]) -> Points:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 

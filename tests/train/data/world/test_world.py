@@ -15,7 +15,7 @@ from train.data.folder import read_folder
 from train.data.split import leave_one_out
 from train.data.world.folder import FIRST_S, N_DAYS, N_USERS, write_world
 from train.data.world.items import make_items
-from train.data.world.pictures import ALL_SHAPES, N_FRAMES, SIZE, Look, frames, picture
+from train.data.world.pictures import N_FRAMES, SIZE, Look, frames, picture, shapes
 from train.data.world.shop import CATEGORIES
 
 
@@ -149,7 +149,7 @@ def test_every_kind_of_product_has_a_shape_and_its_own_picture() -> None:
     kinds = [kind.name for of in CATEGORIES.values() for kind in of]
     pictures = {picture(Look(name, (200, 90, 60), (240, 200, 90), (238, 234, 222))) for name in kinds}
 
-    assert set(kinds) == set(ALL_SHAPES)
+    assert set(kinds) == set(shapes())
     assert len(pictures) == len(kinds)
     assert max(map(len, pictures)) < 6000
 
