@@ -1,0 +1,74 @@
+"""Digests of a seeded tiny training, distillation and export: equal before and after a change of structure alone.
+
+Runs the commands ``train``, ``distill`` and ``export`` with one thread on a tiny made-up shop, and prints the SHA-256
+of every file of the bundle and the figures of both models. Run it at two commits on one machine and compare:
+
+    python -m benchmarks.fingerprint > before.txt
+
+Usage: python -m benchmarks.fingerprint [--plugins llmrec,sage]
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from tests.tiny_shop import write_shop
+
+TARGET: Final = "laptop-x86_64"
+
+
+def main() -> None:
+    """Print one line for each figure and each file."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--plugins", default="llmrec", help="Plug-ins of the full model, as for `pocketrec train`.")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for line in fingerprint(Path(folder), options.plugins):
+            print(line)
+
+
+def fingerprint(folder: Path, plugins: str) -> list[str]:
+    """Return figures and digests, each on a line, after running the main job in an empty folder."""
+    write_shop(folder / "shop")
+    train = ("train", "--data", "shop", "--out", "teacher", "--plugins", plugins, "--max-epochs", "3", "--json")
+    distill = ("distill", "--run", "teacher", "--data", "shop", "--out", "student", "--json")
+    lines = [f"teacher {name} {value}" for name, value in _figures(_run(folder, *train)).items()]
+    lines += [f"student {name} {value}" for name, value in _figures(_run(folder, *distill)).items()]
+    _run(folder, "export", "--run", "student", "--data", "shop", "--target", TARGET, "--out", "bundles", "--json")
+    files = json.loads((folder / "bundles" / TARGET / "manifest.json").read_text("utf-8"))["files"]
+    for entry in sorted(files, key=lambda entry: str(entry["name"])):
+        data = (folder / "bundles" / TARGET / entry["name"]).read_bytes()
+        lines.append(f"{entry['name']} {len(data)} {hashlib.sha256(data).hexdigest()}")
+    return lines
+
+
+def _run(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "edge_runtime", *arguments]
+    # The checkout that this module was imported from, in whatever folder the command runs.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with exit code {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def _figures(printed: str) -> dict[str, float]:
+    """Return the numbers of a JSON object, nested ones with dotted names, without timings."""
+    found: dict[str, float] = {}
+    values: dict[str, Any] = json.loads(printed)
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{inner}": number for inner, number in _figures(json.dumps(value)).items()}
+        elif isinstance(value, int | float) and not name.endswith("seconds"):
+            found[name] = value
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What an installation takes is counted from what is installed and built."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.footprint import installed_sizes, page_sizes
+from edge_runtime.errors import PocketRecError
+
+
+def test_the_device_installation_counts_its_dependencies_and_not_those_of_extras() -> None:
+    sizes = installed_sizes("pocketrec")
+
+    assert {"pocketrec", "numpy", "onnxruntime", "msgspec"} <= sizes.keys()
+    assert not {"torch", "transformers", "litestar"} & sizes.keys()
+    assert sizes["numpy"] > sizes["msgspec"] > 0
+
+
+def test_the_page_is_counted_by_part_as_it_is_served(tmp_path: Path) -> None:
+    for name, size in (("index.js.br", 5), ("style.css.br", 2), ("ort-wasm.wasm.br", 11), ("wllama.wasm.br", 7)):
+        (tmp_path / name).write_bytes(bytes(size))
+
+    sizes = page_sizes(tmp_path, None)
+
+    assert sorted(sizes.values()) == [7, 7, 11]
+    assert sizes["page: HTML, CSS and JavaScript"] == 7
+
+
+def test_a_page_that_is_not_built_is_an_error_and_not_zero_bytes(tmp_path: Path) -> None:
+    with pytest.raises(PocketRecError, match="make web"):
+        page_sizes(tmp_path, None)
