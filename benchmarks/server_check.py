@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from edge_runtime import __version__
 from tests.live_server import serving
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -132,7 +133,7 @@ def _etag(where: tuple[str, int]) -> str:
 def _request(where: tuple[str, int], etag: str) -> bytes:
     """Return what a device sends."""
     lines = (f"GET {PATH} HTTP/1.1", f"Host: {where[0]}:{where[1]}", "Accept-Encoding: identity")
-    return "\r\n".join((*lines, "User-Agent: pocketrec/0.1.0", f"If-None-Match: {etag}", "", "")).encode()
+    return "\r\n".join((*lines, f"User-Agent: pocketrec/{__version__}", f"If-None-Match: {etag}", "", "")).encode()
 
 
 def _cpu_s(pid: int) -> float:
