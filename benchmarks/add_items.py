@@ -29,7 +29,7 @@ from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.sequences import Sequences
 from train.data.split import Targets, leave_one_out
-from train.evaluation.splits import NEW_ITEMS_SHARE, Derived, hold_out_items
+from train.evaluation.splits import NEW_ITEMS_SHARE, DerivedSplit, hold_out_items
 from train.full_model.model import Model
 from train.full_model.new_items import new_item_vectors
 from train.full_model.recipes import FEATURES, TrainConfig
@@ -53,7 +53,7 @@ LEAST_GAIN = 0.005
 Row = Mapping[str, float | int | str]
 
 
-def trained(dataset: Dataset, derived: Derived, config: TrainConfig, folder: Path) -> Model:
+def trained(dataset: Dataset, derived: DerivedSplit, config: TrainConfig, folder: Path) -> Model:
     """Return a model that has never seen the new items; a training that is there already is taken."""
     run = RunFolder(folder)
     if not run.claim(describe_run(dataset, config) | {"new_items": new_rows(derived).tolist()}, resume=True):
@@ -61,7 +61,7 @@ def trained(dataset: Dataset, derived: Derived, config: TrainConfig, folder: Pat
     return load_model(run, dataset, derived.split)
 
 
-def by_encoding(model: Model, dataset: Dataset, derived: Derived, config: TrainConfig) -> Row:
+def by_encoding(model: Model, dataset: Dataset, derived: DerivedSplit, config: TrainConfig) -> Row:
     """Return what a reused vocabulary takes and gives, for all new items at once, and what one alone takes."""
     new = new_rows(derived)
     texts = ItemTexts(dataset.catalogue)
@@ -85,7 +85,7 @@ def by_encoding(model: Model, dataset: Dataset, derived: Derived, config: TrainC
     return row("reused", len(new), seconds, 0, found) | {"seconds_for_one": one_s}
 
 
-def by_training(model: Model, dataset: Dataset, derived: Derived) -> Row:
+def by_training(model: Model, dataset: Dataset, derived: DerivedSplit) -> Row:
     """Return what a dedicated vocabulary takes and gives; the rows of new items are trained in place."""
     new = torch.zeros(len(model.item), 1)
     new[new_rows(derived)] = 1.0
@@ -126,13 +126,13 @@ def train_rows(model: Model, sequences: TrainingSequences) -> int:
     return batches.epoch + 1
 
 
-def with_new_items(train: Sequences, derived: Derived) -> list[NDArray[np.int32]]:
+def with_new_items(train: Sequences, derived: DerivedSplit) -> list[NDArray[np.int32]]:
     """Return the training histories in which a new item occurs."""
     is_new = np.isin(np.arange(train.rows.max() + 1), new_rows(derived))
     return [rows for rows in train if is_new[rows].any()]
 
 
-def new_rows(derived: Derived) -> NDArray[np.int64]:
+def new_rows(derived: DerivedSplit) -> NDArray[np.int64]:
     """Return the rows of the items that were held out."""
     return np.empty(0, dtype=np.int64) if derived.new_items is None else np.flatnonzero(derived.new_items)
 

@@ -39,7 +39,7 @@ from train.items.language import Situation, encode_texts, history_text, situatio
 from train.items.text import ItemTexts
 from train.items.whitening import Whitening
 from train.loop.batches import pad
-from train.metrics.histories import histories_of, only
+from train.metrics.histories import histories_of, select_targets
 from train.metrics.ranking import BATCH_USERS, ndcg, rank_targets, recall
 from train.objectives.contrast import directions
 from train.plugins.llmrec import LlmRecConfig
@@ -56,7 +56,7 @@ Row = Mapping[str, float | str]
 def sample(test: Targets, n_users: int, seed: int) -> Targets:
     """Return the targets of ``n_users`` of the users, drawn once from the seed; of all where there are no more."""
     drawn = np.random.default_rng(seed).permutation(len(test))[:n_users]
-    return only(test, np.isin(np.arange(len(test)), drawn))
+    return select_targets(test, np.isin(np.arange(len(test)), drawn))
 
 
 def situations(test: Targets) -> list[Situation | None]:

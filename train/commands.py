@@ -117,11 +117,11 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
     chosen = {name: found.get(name, {}) for name in PLUGINS if name in wanted}
 
     from edge_runtime.errors import RunError
-    from train.full_model.recipes import plugin_maker
+    from train.full_model.recipes import plugin_factory
 
     try:
         for name, values in chosen.items():
-            plugin_maker(name, values)
+            plugin_factory(name, values)
     except RunError as error:
         raise typer.BadParameter(str(error), param_hint="--plugin-settings") from error
     return chosen

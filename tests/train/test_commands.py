@@ -41,7 +41,7 @@ def test_train_without_its_options_is_misuse() -> None:
         ("corec", '{"sage": {}}', "sage"),
         ("corec", '{"corec": {"contrst": false}}', "no setting contrst"),
         ("corec", '{"corec": {"temperature": -1}}', "temperature"),
-        ("corec", '{"corec": {"temperature": "warm"}}', "cannot be set so"),
+        ("corec", '{"corec": {"temperature": "warm"}}', "invalid settings"),
     ],
 )
 def test_plugins_that_cannot_be_are_misuse(names: str, settings: str, said: str) -> None:

@@ -1,1 +1,1 @@
-"""Sequence encoders: embeddings and a mask in, states out."""
+"""Sequence encoders: they map item embeddings and a mask to states."""

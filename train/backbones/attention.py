@@ -1,15 +1,15 @@
-"""Pre-norm transformer blocks whose parameter names are those of the bundle format (SPEC section 3)."""
+"""Pre-norm Transformer blocks with the parameter names of the bundle format (SPEC section 3)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Finite, so that a row that may attend to nothing stays a number; exp(-1e4) is exactly 0 in float32: the mask is exact.
+# Finite, so that a fully masked row has no NaN; exp(-1e4) is exactly 0 in float32, so the mask is exact.
 MASKED = -1e4
 
 
 class Block(nn.Module):
-    """Self-attention, then a feed-forward map of the same width, each behind a layer norm and a residual."""
+    """Self-attention, then a feed-forward network of the same width, each with a layer norm before and a residual."""
 
     def __init__(self, dim: int, n_heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -33,16 +33,16 @@ class Block(nn.Module):
         Args:
             hidden: ``[batch, length, dim]``.
             bias: added to the attention scores, 0 or ``MASKED``, ``[batch, 1, length or 1, length]``.
-            last_only: compute the last position alone: all that a user state needs of the last block.
+            last_only: compute the last position only, which is all that the last block needs for a user state.
 
         Returns:
             ``[batch, length, dim]``, or ``[batch, 1, dim]`` for ``last_only``.
         """
         normed = self.attention_norm(hidden)
-        asking = normed[:, -1:] if last_only else normed
+        queried = normed[:, -1:] if last_only else normed
         residual = hidden[:, -1:] if last_only else hidden
         attended = F.scaled_dot_product_attention(
-            self._heads(self.query(asking)),
+            self._heads(self.query(queried)),
             self._heads(self.key(normed)),
             self._heads(self.value(normed)),
             attn_mask=bias[:, :, -1:] if last_only else bias,
@@ -63,7 +63,7 @@ class Block(nn.Module):
 
 
 def causal_bias(mask: Tensor) -> Tensor:
-    """Return what is added to attention scores so that only real, earlier events are attended to.
+    """Return an additive attention mask in which only real, earlier events are visible.
 
     Args:
         mask: 1 for an event, 0 for padding, ``[batch, length]``.
@@ -77,7 +77,7 @@ def causal_bias(mask: Tensor) -> Tensor:
 
 
 def bidirectional_bias(mask: Tensor) -> Tensor:
-    """Return what is added to attention scores so that every real event is attended to, and no padding.
+    """Return an additive attention mask in which every real event is visible, and no padding.
 
     Args:
         mask: 1 for an event, 0 for padding, ``[batch, length]``.

@@ -1,4 +1,4 @@
-"""What every backbone takes and gives. Knows no items, no plug-ins, and no loss over the catalogue."""
+"""The interface of backbones: configuration, inputs, states and training targets."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from train.loop.batches import Group
 
-# From catalogue rows, int64 ``[...]``, to item vectors ``[..., dim]``.
+# Maps catalogue rows, int64 ``[...]``, to item vectors ``[..., dim]``.
 LookUp = Callable[[Tensor], Tensor]
 
 
@@ -19,7 +19,7 @@ class EncoderConfig:
 
     Attributes:
         dim: width of item vectors and states.
-        max_length: events of a sequence that are used, the newest ones.
+        max_length: maximum number of events of a sequence; the newest are used.
     """
 
     dim: int = 64
@@ -35,7 +35,7 @@ class EncoderConfig:
 
     @property
     def input_scale(self) -> float:
-        """What item vectors are multiplied by at the input."""
+        """Factor of the item vectors at the input."""
         return sqrt(self.dim)
 
 
@@ -45,13 +45,12 @@ def encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
 
 
 class Events(NamedTuple):
-    """Some users' sequences, oldest event first, padding in front.
+    """Sequences of a batch of users, oldest event first, padding in front.
 
     Attributes:
         embeddings: item vectors, ``[batch, length, dim]``.
         mask: 1 for an event, 0 for padding, float32 ``[batch, length]``.
-        rows: catalogue rows, for backbones that know more of an item than its vector; 0 where padded, int64
-            ``[batch, length]``.
+        rows: catalogue rows, for backbones that use attributes of items; 0 for padding, int64 ``[batch, length]``.
     """
 
     embeddings: Tensor
@@ -60,17 +59,17 @@ class Events(NamedTuple):
 
 
 class Supervision(NamedTuple):
-    """What a backbone's way of training asks about one group: these states are to predict these rows.
+    """The states of a group of sequences, and the targets that they are trained to predict.
 
-    ``positions`` may differ from the length of the group.
+    The number of ``positions`` may differ from the length of the group.
 
     Attributes:
         states: ``[batch, positions, dim]``.
-        targets: the row to predict, -1 where nothing is asked, int64 ``[batch, positions]``.
-        rows: what stands at each position, as catalogue rows, int64 ``[batch, positions]``.
-        visible: 1 for an event that a plug-in may look at, 0 for padding and for what the backbone hides (a cloze),
-            float32 ``[batch, positions]``. A state may be told of visible events up to its own position, of no other.
-        terms: losses of the backbone's own, weighted, by name.
+        targets: the row to predict, -1 without a target, int64 ``[batch, positions]``.
+        rows: the catalogue row at each position, int64 ``[batch, positions]``.
+        visible: 1 for an event that a plug-in may use, 0 for padding and for events that the backbone masks, float32
+            ``[batch, positions]``. A state may use visible events up to its own position only.
+        terms: weighted additional losses of the backbone, by name.
     """
 
     states: Tensor
@@ -81,12 +80,12 @@ class Supervision(NamedTuple):
 
 
 class Backbone(Protocol):
-    """A sequence encoder; an ``nn.Module`` that composes with any plug-in."""
+    """A sequence encoder; an ``nn.Module`` that can be combined with any plug-in."""
 
     config: EncoderConfig
 
     def __call__(self, events: Events) -> Tensor:
-        """Return the state after each event, of which the next item is predicted, ``[batch, length, dim]``."""
+        """Return the state after each event, which predicts the next item, ``[batch, length, dim]``."""
         ...
 
     def last(self, events: Events) -> Tensor:
@@ -94,19 +93,19 @@ class Backbone(Protocol):
         ...
 
     def supervise(self, group: Group, look_up: LookUp) -> Supervision:
-        """Return what this backbone is trained on: its next item at every position, a cloze, ..."""
+        """Return states and targets of this backbone's training task: next item, cloze, ..."""
         ...
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """Return what is trained, as ``nn.Module`` does."""
+        """Return the parameters, as ``nn.Module`` does."""
         ...
 
 
 def look_up_events(group: Group, look_up: LookUp) -> Events:
-    """Return a group's events with their item vectors."""
+    """Return the events of a group with their item vectors."""
     return Events(look_up(group.rows), group.mask, group.rows)
 
 
 def next_item_supervision(backbone: Backbone, group: Group, look_up: LookUp) -> Supervision:
-    """Ask every position of a causal backbone for the event that followed it."""
+    """Return the task of predicting the next item at every position of a causal backbone."""
     return Supervision(backbone(look_up_events(group, look_up)), group.targets, group.rows, group.mask, {})

@@ -1,18 +1,18 @@
-"""FDSA: one stream of self-attention over items, one over their features.
+"""FDSA: two streams of self-attention, over items and over their features.
 
 Source: Zhang et al., "Feature-level Deeper Self-Attention Network for Sequential Recommendation", IJCAI 2019,
 https://www.ijcai.org/proceedings/2019/600.
 
-Vanilla attention makes one vector of an item's features ``A_i = {a_1, ..., a_m}``::
+Vanilla attention combines an item's features ``A_i = {a_1, ..., a_m}`` into one vector::
 
     alpha = softmax(W a_j + b_j over j),    f_i = sum_j alpha_j a_j
 
-Both sequences, of item vectors and of ``f_i``, pass a transformer of their own, and the state is
+Each sequence, of item vectors and of ``f_i``, is encoded by its own Transformer, and the state is
 ``[state of items; state of features] W + b``.
 
-Where we deviate: a feature is the mean over a field's values, or a linear map of the frozen text vector, and one that
-an item lacks is left out of the softmax; ``b_j`` is one a feature, because a common one would cancel; SASRec's
-deviations (:mod:`train.backbones.sasrec`).
+Deviations: a feature is the mean over a field's values, or a linear projection of the frozen text vector, and missing
+features are left out of the softmax; ``b_j`` is a bias for each feature, because a common one would cancel; and those
+of SASRec (:mod:`train.backbones.sasrec`).
 """
 
 import numpy as np
@@ -35,22 +35,22 @@ def fdsa(config: EncoderConfig, inputs: PluginInputs, dropout: float) -> "FDSA":
 
 
 def mean_vectors(features: Features) -> Tensor:
-    """Return each item's mean over its tokens, of length 1 or zeros where there is none, ``[n_items, width]``."""
+    """Return the mean over each item's tokens at unit length, or zeros without tokens, ``[n_items, width]``."""
     total = np.where(features.present[:, :, None], features.vectors, 0.0).sum(axis=1, dtype=np.float32)
     return F.normalize(torch.from_numpy(total), dim=-1)
 
 
 class FDSA(nn.Module):
-    """Item embeddings, a mask and catalogue rows in, one state a position out."""
+    """Maps item embeddings, a mask and catalogue rows to a state for each position."""
 
     def __init__(self, config: EncoderConfig, attributes: Attributes, texts: Tensor, *, dropout: float = 0.0) -> None:
-        """Make an untrained one.
+        """Build the untrained encoder.
 
         Args:
-            config: its sizes; each stream has ``n_blocks``.
+            config: sizes; each stream has ``n_blocks``.
             attributes: the items' field values.
-            texts: vectors of the items' texts, of length 1 or zeros, ``[n_items, width]``.
-            dropout: of everything, attention weights too.
+            texts: text vectors of the items, of unit length or zeros, ``[n_items, width]``.
+            dropout: dropout rate, also of attention weights.
         """
         super().__init__()
         self.config = config
@@ -62,7 +62,7 @@ class FDSA(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, events: Events) -> Tensor:
-        """Return the state after each event, ``[batch, length, dim]``; at a padded position it means nothing."""
+        """Return the state after each event, ``[batch, length, dim]``; arbitrary at padded positions."""
         bias = causal_bias(events.mask)
         of_items = self.item_stream.encode(events.embeddings, bias)
         of_features = self.feature_stream.encode(self.features(events.rows), bias)
@@ -76,7 +76,7 @@ class FDSA(nn.Module):
         return self._join(of_items, of_features)
 
     def supervise(self, group: Group, look_up: LookUp) -> Supervision:
-        """Ask every position for the event that followed it."""
+        """Predict the next item at every position."""
         return next_item_supervision(self, group, look_up)
 
     def _join(self, of_items: Tensor, of_features: Tensor) -> Tensor:
@@ -85,17 +85,17 @@ class FDSA(nn.Module):
 
 
 class FeatureVectors(nn.Module):
-    """Vanilla attention over what is known of an item: each field's values, and its text."""
+    """Vanilla attention over the features of an item: each field's values, and its text."""
 
     texts: Tensor
 
     def __init__(self, attributes: Attributes, texts: Tensor, dim: int) -> None:
         super().__init__()
         self.attribute = AttributeVectors(attributes, dim)
-        # Made from the catalogue whenever the model is, so it is not saved with the weights.
+        # Computed from the catalogue when the model is built, so it is not saved with the weights.
         self.register_buffer("texts", texts, persistent=False)
         self.text = nn.Linear(texts.shape[1], dim, bias=False)
-        # A text vector of length 1 comes out like a fresh item vector.
+        # A unit text vector is projected to the scale of an initial item vector.
         nn.init.normal_(self.text.weight, std=0.02)
         self.attention = nn.Linear(dim, 1, bias=False)
         nn.init.xavier_uniform_(self.attention.weight)
@@ -104,7 +104,7 @@ class FeatureVectors(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Return the feature vector of each event's item: rows int64 ``[batch, length]`` to ``[batch, length, dim]``.
 
-        An item of which nothing is known gets zeros.
+        Items without features get zeros.
         """
         of_fields, has_field = self.attribute.field_means(rows)
         texts = self.texts[rows]

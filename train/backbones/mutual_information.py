@@ -1,4 +1,4 @@
-"""InfoNCE: how well a context tells what belongs to it from what does not.
+"""InfoNCE: how well a context distinguishes its positives from negatives.
 
 Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018,
 https://arxiv.org/abs/1807.03748, in the form that Zhou et al. give to all four objectives of S3-Rec
@@ -10,22 +10,22 @@ from torch import Tensor
 
 
 def info_nce(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> Tensor:
-    r"""Return the mean over contexts, each the mean over what belongs to it, a scalar.
+    r"""Return the mean over contexts of the mean over their positives, a scalar.
 
     .. math::
         -\mathbb{E}_{a \in A}\Bigl[f(c, a) -
         \log\bigl(\exp f(c, a) + \sum_{\tilde a \notin A} \exp f(c, \tilde a)\bigr)\Bigr]
 
     Args:
-        positive: ``f`` of what may belong to each context, ``[contexts, P]``.
-        negative: ``f`` of what was drawn, ``[contexts, K]``.
-        is_positive: which of ``positive`` do belong, bool ``[contexts, P]``; a context without any is left out.
-        is_negative: which of ``negative`` do not belong, bool ``[contexts, K]``.
+        positive: ``f`` of the potential positives of each context, ``[contexts, P]``.
+        negative: ``f`` of the sampled negatives, ``[contexts, K]``.
+        is_positive: which of ``positive`` are positives, bool ``[contexts, P]``; a context without any is left out.
+        is_negative: which of ``negative`` are true negatives, bool ``[contexts, K]``.
 
     Returns:
-        0 where no context has anything.
+        0 if no context has positives.
     """
-    others = torch.logsumexp(negative.masked_fill(~is_negative, _NOTHING), dim=1, keepdim=True)
+    others = torch.logsumexp(negative.masked_fill(~is_negative, _MASKED), dim=1, keepdim=True)
     losses = (torch.logaddexp(positive, others) - positive).masked_fill(~is_positive, 0.0)
     n_positive = is_positive.sum(1)
     of_contexts = losses.sum(1) / n_positive.clamp(min=1)
@@ -33,4 +33,4 @@ def info_nce(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negativ
 
 
 # Finite, so that a context without negatives keeps a gradient; exp of it is exactly 0.
-_NOTHING = -1e9
+_MASKED = -1e9

@@ -1,15 +1,15 @@
-"""PinnerFormer: a causal transformer that is asked for what follows soon, not only next.
+"""PinnerFormer: a causal Transformer that predicts one of the next few items.
 
 Source: Pancha et al., "PinnerFormer: Sequence Modeling for User Representation at Pinterest", KDD 2022,
 https://arxiv.org/abs/2205.04507.
 
-Dense all-action loss: each position is asked for one event drawn at random from those that follow within a window. The
-state is ``s * MLP(h) / ||MLP(h)||`` with a learnt ``s``, the inverse of the paper's temperature.
+Dense all-action loss: the target of each position is a random event of those that follow within a window. The state is
+``s * MLP(h) / ||MLP(h)||`` with a learned ``s``, the inverse of the paper's temperature.
 
-Where we deviate: the window counts events and is short (the paper takes 28 days of engagement), because sequences here
-are short and the ranking asks for the very next event; the model's softmax goes over the whole catalogue, so that the
-paper's sampled softmax with logQ correction is not needed; time and action features are left out, because the data may
-have no clock and no kinds of action; item vectors are learnt and not normalized, where the paper has fixed ones.
+Deviations: the window counts events and is short (the paper uses 28 days of engagement), because sequences here are
+short and the ranking is evaluated on the next item; the softmax runs over the whole catalogue, so the paper's sampled
+softmax with logQ correction is not needed; time and action features are left out, because the data may have no
+timestamps and no action types; item vectors are learned and not normalized, where the paper has fixed ones.
 """
 
 from math import log
@@ -25,15 +25,15 @@ from train.loop.batches import Group
 
 
 class PinnerFormer(nn.Module):
-    """Item embeddings and a mask in, one state of learnt length a position out."""
+    """Maps item embeddings and a mask to a state of learned length for each position."""
 
     def __init__(self, config: EncoderConfig, *, dropout: float = 0.0, window: int = 3) -> None:
-        """Make an untrained one.
+        """Build the untrained encoder.
 
         Args:
-            config: its sizes.
-            dropout: of everything, attention weights too.
-            window: events among which the one to predict is drawn; 1 always asks for the next.
+            config: sizes.
+            dropout: dropout rate, also of attention weights.
+            window: number of next events from which the target is drawn; 1 is next-item prediction.
         """
         super().__init__()
         if window < 1:
@@ -47,11 +47,11 @@ class PinnerFormer(nn.Module):
         for linear in (self.head_in, self.head_out):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
-        # The length that a layer norm gives.
+        # The length of a layer norm's output.
         self.log_scale = nn.Parameter(torch.tensor(log(config.input_scale)))
 
     def forward(self, events: Events) -> Tensor:
-        """Return the state after each event, ``[batch, length, dim]``; at a padded position it means nothing."""
+        """Return the state after each event, ``[batch, length, dim]``; arbitrary at padded positions."""
         return self._leave(self.encoder.encode(events.embeddings, causal_bias(events.mask)))
 
     def last(self, events: Events) -> Tensor:
@@ -59,7 +59,7 @@ class PinnerFormer(nn.Module):
         return self._leave(self.encoder.encode_last(events.embeddings, causal_bias(events.mask)))
 
     def supervise(self, group: Group, look_up: LookUp) -> Supervision:
-        """Ask every position for one of the events that soon followed it."""
+        """Predict a random one of the next few items at every position."""
         states = self(look_up_events(group, look_up))
         return Supervision(states, draw_within(group.targets, self._window), group.rows, group.mask, {})
 
@@ -69,14 +69,14 @@ class PinnerFormer(nn.Module):
 
 
 def draw_within(targets: Tensor, window: int) -> Tensor:
-    """Return for each position one target of those at it and behind it, uniformly, from torch's global generator.
+    """Draw a target for each position, uniformly from its own and the following ones, with torch's global generator.
 
     Args:
-        targets: the row that followed each event, -1 where there is none to predict, int64 ``[batch, length]``.
-        window: how many targets are drawn from, the position's own included; fewer where the sequence ends.
+        targets: the row that followed each event, -1 without a target, int64 ``[batch, length]``.
+        window: number of targets to draw from, including the position's own; fewer at the end of a sequence.
     """
     length = targets.shape[1]
-    place = torch.arange(length, device=targets.device)
-    reach = (length - place).clamp(max=window)
+    position = torch.arange(length, device=targets.device)
+    reach = (length - position).clamp(max=window)
     step = (torch.rand(targets.shape, device=targets.device) * reach).long().minimum(reach - 1)
-    return targets.gather(1, place + step).masked_fill(targets < 0, -1)
+    return targets.gather(1, position + step).masked_fill(targets < 0, -1)

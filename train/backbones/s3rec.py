@@ -1,20 +1,20 @@
-"""S3-Rec: a causal transformer with four self-supervised objectives that tie items, attributes, segments and sequences.
+"""S3-Rec: a causal Transformer with four self-supervised objectives over items, attributes, segments and sequences.
 
 Source: Zhou et al., "S3-Rec: Self-Supervised Learning for Sequential Recommendation with Mutual Information
 Maximization", CIKM 2020, https://arxiv.org/abs/2008.07873.
 
-Where we deviate:
+Deviations:
 
-- The objectives are terms of the loss on every batch, beside the next item, instead of a stage of pre-training: one
-  run, one stopping rule, and plug-ins need not know of stages. Their weights keep the paper's proportions at a tenth
-  of its size: beside the next item's loss the whole of it drowns what ranking needs (0.73 of NDCG@10 in place of 0.93
-  on a small log with a rule).
-- The paper puts ``f`` through a sigmoid inside the softmax, which keeps the scores within 1 of each other, so that the
-  loss cannot fall far; its released code trains binary cross-entropies instead. Here ``f`` is the bilinear form itself.
-- What does not belong is drawn: items and attributes uniformly for each batch, segments from the other users of the
-  group. What was drawn and belongs after all is left out, except for equal segments of two users.
-- An attribute objective asks about the events that the cloze hides, also AAP, which needs no hiding: a random share.
-- SASRec's deviations (:mod:`train.backbones.sasrec`).
+- The objectives are terms of the loss of every batch, beside next-item prediction, instead of a pre-training stage:
+  one run, one early stopping, and plug-ins need not handle stages. Their weights have the paper's proportions at a
+  tenth of its size: with the full weights next-item prediction suffers (NDCG@10 of 0.73 instead of 0.93 on a small log
+  with a deterministic rule).
+- The paper applies a sigmoid to ``f`` inside the softmax, which bounds the differences of scores by 1, so that the loss
+  cannot fall far; its released code trains binary cross-entropies instead. Here ``f`` is the bilinear form itself.
+- Negatives are sampled: items and attributes uniformly for each batch, segments from the other users of the group.
+  Sampled positives are left out, except for equal segments of two users.
+- The attribute objectives use the masked events, also AAP, which needs no masking: a random share.
+- Those of SASRec (:mod:`train.backbones.sasrec`).
 """
 
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from train.backbones.attention import bidirectional_bias, causal_bias
 from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
-from train.backbones.cloze import hide_at_random, hide_segments
+from train.backbones.cloze import mask_randomly, mask_segments
 from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
 from train.backbones.mutual_information import info_nce
 from train.backbones.transformer import Transformer
@@ -35,7 +35,7 @@ from train.loop.batches import Group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveWeights:
-    """How much each objective counts beside the next item's loss.
+    """Weights of the objectives relative to the next-item loss.
 
     Attributes:
         aap: associated attribute prediction.
@@ -66,12 +66,12 @@ def s3rec(
     """Return an untrained S3-Rec over the catalogue's fields.
 
     Args:
-        config: its sizes.
-        inputs: the catalogue, and what occurs in training.
+        config: sizes.
+        inputs: the catalogue and the training events.
         dropout: as :class:`S3Rec`.
         hidden_share: as :class:`S3Rec`.
         n_negatives: as :class:`S3Rec`.
-        objectives: multiplies the weights of all four.
+        objectives: common factor of the four weights.
     """
     attributes = number_attributes(inputs.catalogue.fields, inputs.n_items)
     seen = torch.from_numpy(inputs.counts() > 0).nonzero()[:, 0]
@@ -88,7 +88,7 @@ def s3rec(
 
 
 class S3Rec(nn.Module):
-    """Item embeddings and a mask in, one state a position out; attributes are used in training only."""
+    """Maps item embeddings and a mask to a state for each position; attributes are used in training only."""
 
     candidates: Tensor
 
@@ -103,16 +103,16 @@ class S3Rec(nn.Module):
         hidden_share: float = 0.2,
         n_negatives: int = 128,
     ) -> None:
-        """Make an untrained one.
+        """Build the untrained encoder.
 
         Args:
-            config: its sizes.
+            config: sizes.
             attributes: the items' field values.
-            candidates: rows that may be drawn as negatives, int64 ``[n]``; at least one.
-            dropout: of everything, attention weights too.
-            weights: of the objectives; a tenth of the paper's where None.
-            hidden_share: of the events of a sequence, for the objectives that hide; the paper's.
-            n_negatives: items, and attributes, drawn for each group of a batch.
+            candidates: rows that may be sampled as negatives, int64 ``[n]``; at least one.
+            dropout: dropout rate, also of attention weights.
+            weights: weights of the objectives; a tenth of the paper's if None.
+            hidden_share: probability of masking an event, for the objectives with masking; the paper's.
+            n_negatives: number of items, and of attributes, sampled for each group of a batch.
         """
         super().__init__()
         if not 0.0 < hidden_share <= 1.0 or n_negatives < 1 or len(candidates) == 0:
@@ -134,7 +134,7 @@ class S3Rec(nn.Module):
         self.register_buffer("candidates", candidates, persistent=False)
 
     def forward(self, events: Events) -> Tensor:
-        """Return the state after each event, ``[batch, length, dim]``; at a padded position it means nothing."""
+        """Return the state after each event, ``[batch, length, dim]``; arbitrary at padded positions."""
         return self.encoder.encode(events.embeddings, causal_bias(events.mask))
 
     def last(self, events: Events) -> Tensor:
@@ -142,7 +142,7 @@ class S3Rec(nn.Module):
         return self.encoder.encode_last(events.embeddings, causal_bias(events.mask))
 
     def supervise(self, group: Group, look_up: LookUp) -> Supervision:
-        """Ask every position for the event that followed it, and the four objectives about the whole sequences."""
+        """Predict the next item at every position, and add the four objectives on the whole sequences."""
         rows = torch.cat([group.rows, group.targets[:, -1:]], dim=1)[:, -self.config.max_length :]
         real = torch.cat([group.mask, torch.ones_like(group.mask[:, :1])], dim=1)[:, -self.config.max_length :]
         vectors = look_up(rows)
@@ -151,8 +151,8 @@ class S3Rec(nn.Module):
         return next_item_supervision(self, group, look_up)._replace(terms=terms)
 
     def _hidden_event_terms(self, rows: Tensor, real: Tensor, vectors: Tensor, look_up: LookUp) -> dict[str, Tensor]:
-        hidden = hide_at_random(real, self._hidden_share)
-        contexts = self.encoder.encode(self._without(vectors, hidden), bidirectional_bias(real))[hidden]
+        hidden = mask_randomly(real, self._hidden_share)
+        contexts = self.encoder.encode(self._masked(vectors, hidden), bidirectional_bias(real))[hidden]
         rows, items = rows[hidden], vectors[hidden] * self.config.input_scale
         terms = {"mip": self._weights.mip * self._item_loss(contexts, rows, items, look_up)}
         if self.attribute.n_values:
@@ -169,20 +169,20 @@ class S3Rec(nn.Module):
             \qquad f(C_t, i) = F_t^\top W_{MIP}\, e_i
 
         Args:
-            contexts: ``F_t``, the bidirectional states of the hidden events, ``[hidden, dim]``.
-            rows: which items they are, int64 ``[hidden]``.
+            contexts: ``F_t``, the bidirectional states of the masked events, ``[hidden, dim]``.
+            rows: rows of their items, int64 ``[hidden]``.
             items: ``e_i`` of those, ``[hidden, dim]``.
-            look_up: gives ``e`` of what is drawn.
+            look_up: returns ``e`` of the sampled negatives.
         """
         drawn = self.candidates[torch.randint(len(self.candidates), (self._n_negatives,), device=rows.device)]
-        asking = self.mip(contexts)
-        positive = (asking * items).sum(1, keepdim=True)
-        negative = asking @ (look_up(drawn) * self.config.input_scale).T
+        queries = self.mip(contexts)
+        positive = (queries * items).sum(1, keepdim=True)
+        negative = queries @ (look_up(drawn) * self.config.input_scale).T
         return info_nce(
             positive, negative, torch.ones_like(positive, dtype=torch.bool), drawn[None, :] != rows[:, None]
         )
 
-    def _attribute_loss(self, asking: Tensor, values: Tensor) -> Tensor:
+    def _attribute_loss(self, queries: Tensor, values: Tensor) -> Tensor:
         r"""Associated and masked attribute prediction, with the positive in the denominator.
 
         .. math::
@@ -191,14 +191,14 @@ class S3Rec(nn.Module):
             \quad f_{MAP}(C_t, a) = F_t^\top W_{MAP}\, e_a
 
         Args:
-            asking: ``e_i^T W`` or ``F_t^T W``, ``[hidden, dim]``.
-            values: ``A_i``, 0 where there is none, int64 ``[hidden, columns]``.
+            queries: ``e_i^T W`` or ``F_t^T W``, ``[hidden, dim]``.
+            values: ``A_i``, 0 for padding, int64 ``[hidden, columns]``.
         """
-        asking = asking * self.config.input_scale
+        queries = queries * self.config.input_scale
         drawn = torch.randint(1, self.attribute.n_values + 1, (self._n_negatives,), device=values.device)
-        positive = torch.einsum("hd,hcd->hc", asking, self.attribute.vector[values])
+        positive = torch.einsum("hd,hcd->hc", queries, self.attribute.vector[values])
         belongs = (values[:, :, None] == drawn).any(1)
-        return info_nce(positive, asking @ self.attribute.vector[drawn].T, values > 0, ~belongs)
+        return info_nce(positive, queries @ self.attribute.vector[drawn].T, values > 0, ~belongs)
 
     def _segment_loss(self, real: Tensor, vectors: Tensor) -> Tensor:
         r"""Segment prediction, with the positive in the denominator.
@@ -207,19 +207,20 @@ class S3Rec(nn.Module):
             L_{SP}(C, i_{j_1:j_2}) = f(C, i_{j_1:j_2}) - \log \sum_{\tilde i} \exp f(C, \tilde i_{j_1:j_2}),
             \qquad f = s^\top W_{SP}\, \tilde s / \sqrt d
 
-        ``s`` is the last state of the sequence without the segment, the other of the segment alone; the rest of each is
-        hidden. Both are normalized, so their product grows with d, unlike that of a state and an item: hence the root.
+        ``s`` is the last state of the sequence without the segment, ``\tilde s`` that of the segment alone; other
+        events are masked. Both are normalized, so their product grows with d, unlike that of a state and an item: hence
+        the root.
 
         Args:
             real: 1 for an event, 0 for padding, ``[batch, length]``.
-            vectors: of the whole sequences, ``[batch, length, dim]``.
+            vectors: vectors of the whole sequences, ``[batch, length, dim]``.
         """
-        segment = hide_segments(real)
-        both = torch.cat([self._without(vectors, segment), self._without(vectors, ~segment)])
+        segment = mask_segments(real)
+        both = torch.cat([self._masked(vectors, segment), self._masked(vectors, ~segment)])
         contexts, segments = self.encoder.encode_last(both, bidirectional_bias(real.repeat(2, 1))).chunk(2)
         scores = self.sp(contexts) @ segments.T / sqrt(self.config.dim)
-        own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
-        return info_nce(scores.diagonal()[:, None], scores, own.any(1, keepdim=True), ~own)
+        self_pairs = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+        return info_nce(scores.diagonal()[:, None], scores, self_pairs.any(1, keepdim=True), ~self_pairs)
 
-    def _without(self, vectors: Tensor, hidden: Tensor) -> Tensor:
+    def _masked(self, vectors: Tensor, hidden: Tensor) -> Tensor:
         return torch.where(hidden[:, :, None], self.hidden_event, vectors)

@@ -1,4 +1,4 @@
-"""Learnt positions, blocks and a closing norm: what every self-attentive backbone is made of. Knows no items."""
+"""Learned positions, blocks and a final norm: the common part of all self-attentive backbones."""
 
 import torch
 import torch.nn.functional as F
@@ -9,15 +9,15 @@ from train.backbones.encoder import EncoderConfig
 
 
 class Transformer(nn.Module):
-    """Vectors and an attention bias in, states out; who may look at whom is the caller's."""
+    """Maps vectors and an additive attention mask to states."""
 
     def __init__(self, config: EncoderConfig, *, dropout: float = 0.0, n_positions: int | None = None) -> None:
-        """Make an untrained one.
+        """Build the untrained encoder.
 
         Args:
-            config: its sizes.
-            dropout: of everything, attention weights too.
-            n_positions: the longest sequence; ``config.max_length`` where None.
+            config: sizes.
+            dropout: dropout rate, also of attention weights.
+            n_positions: maximum length of a sequence; ``config.max_length`` if None.
         """
         super().__init__()
         self.dropout = dropout
@@ -32,11 +32,11 @@ class Transformer(nn.Module):
         """Return the state of each position.
 
         Args:
-            vectors: of items, not yet scaled, newest last, ``[batch, length, dim]``.
-            bias: added to the attention scores, see :class:`Block`.
+            vectors: item vectors, not yet scaled, newest last, ``[batch, length, dim]``.
+            bias: additive attention mask, see :class:`Block`.
 
         Returns:
-            ``[batch, length, dim]``; at a padded position it means nothing, but it is finite.
+            ``[batch, length, dim]``; arbitrary but finite at padded positions.
         """
         hidden = self._enter(vectors)
         for block in self.block:
@@ -45,7 +45,7 @@ class Transformer(nn.Module):
         return normed
 
     def encode_last(self, vectors: Tensor, bias: Tensor) -> Tensor:
-        """Return the state of the last position alone, ``[batch, dim]``; arguments as :meth:`encode`."""
+        """Return the state of the last position only, ``[batch, dim]``; arguments as for :meth:`encode`."""
         hidden = self._enter(vectors)
         for index, block in enumerate(self.block):
             hidden = block(hidden, bias, last_only=index == len(self.block) - 1)
@@ -53,6 +53,6 @@ class Transformer(nn.Module):
         return normed[:, -1]
 
     def _enter(self, vectors: Tensor) -> Tensor:
-        # position[0] belongs to the newest event, which stands last.
+        # position[0] belongs to the newest event, which is last.
         position = self.position[: vectors.shape[1]].flip(0)
         return F.dropout(vectors * self.input_scale + position, self.dropout, self.training)

@@ -11,8 +11,8 @@ from train.backbones.encoder import Events
 from train.data.split import Split
 from train.full_model.model import Model
 from train.loop.batches import Rows, pad
+from train.plugins.coco_initialization import cluster_centres
 from train.plugins.knowledge_distillation import DistilledKnowledge, distil_knowledge
-from train.plugins.semantic_start import cluster_centres
 
 # Two matrices of 64 columns and as many rows are 8 KB of the part that ranks; 64 rows are 32 KB.
 DEVICE_PROMPTS = 16

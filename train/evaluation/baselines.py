@@ -1,6 +1,6 @@
-"""What any model must beat, as score functions for :func:`train.metrics.ranking.rank_targets`, and their figures.
+"""Baselines without training, as score functions for :func:`train.metrics.ranking.rank_targets`, and their metrics.
 
-A baseline is a table of counts or a frozen text vector: nothing is trained. No figure is shown without one.
+They are based on counts or on frozen text vectors.
 """
 
 from collections.abc import Sequence
@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 
 from train.data.sequences import IntArray, RowArray, Sequences
 from train.evaluation.scenarios import scenarios
-from train.evaluation.splits import Derived
-from train.metrics.histories import histories_of, only
+from train.evaluation.splits import DerivedSplit
+from train.metrics.histories import histories_of, select_targets
 from train.metrics.interests import Interests
 from train.metrics.lists import Vectors
 from train.metrics.ranking import Score, metrics, rank_targets
 
-# The newest events that speak, and how much less each older one says than the one after it.
+# Number of newest events that are used, and the weight of each relative to the next newer one.
 NEWEST = 5
 DECAY = 0.4
-# Popularity decides only where nothing else does.
+# Weight of popularity, which only breaks ties.
 _TIE_BREAK = 1e-4
 
 MOST_POPULAR_NEW = "most popular among new"
 NEAREST_TEXT = "nearest text"
-# Sections: new items as targets among the whole catalogue, and among themselves.
+# Sections of the metrics: new items as targets among the whole catalogue, and among new items.
 NEW_ITEM = "new item"
 AMONG_NEW = "new item, among new"
 
 
 def popularity(rows: RowArray, n_items: int) -> Score:
-    """Score each item by how often it occurs in ``rows``, for everybody alike.
+    """Score each item by its number of occurrences in ``rows``, the same for all users.
 
-    Over training events this is the plain baseline. Over the withheld events of new items
-    (:class:`train.evaluation.splits.Derived`) it is "most popular among new items": generous, for it knows what a shop
-    would learn only later.
+    Over training events this is the popularity baseline. Over the withheld events of new items
+    (:class:`train.evaluation.splits.DerivedSplit`) it is "most popular among new items", an optimistic baseline,
+    because a shop would observe these events only later.
     """
     counts = np.bincount(rows, minlength=n_items).astype(np.float32)
 
@@ -47,12 +47,12 @@ def popularity(rows: RowArray, n_items: int) -> Score:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transitions:
-    """Which item followed which, and how often: a sparse matrix by rows.
+    """Counts of consecutive items, as a sparse matrix by rows.
 
     Attributes:
-        offsets: int64 ``[n_items + 1]``; what followed item ``i`` stands at ``offsets[i]:offsets[i + 1]``.
-        following: int64 ``[P]``, catalogue rows.
-        share: float64 ``[P]``; the share of the item's followers; those of one item sum to 1.
+        offsets: int64 ``[n_items + 1]``; the followers of item ``i`` are at ``offsets[i]:offsets[i + 1]``.
+        following: catalogue rows of the followers, int64 ``[P]``.
+        share: relative frequency of each follower, float64 ``[P]``; those of an item sum to 1.
     """
 
     offsets: IntArray
@@ -73,11 +73,11 @@ def transitions(train: Sequences, n_items: int) -> Transitions:
 
 
 def item_to_item(train: Sequences, histories: Sequence[RowArray], n_items: int) -> Score:
-    r"""Score each item by how often it followed the newest events of the history.
+    r"""Score each item by how often it followed the newest events of the history (a first-order Markov chain).
 
     .. math:: s(j) = \sum_{a=0}^{4} 0.4^a \, P(j \mid h_{-1-a}) + 10^{-4} \, n_j / \max n
 
-    The last term is popularity: it orders what never followed.
+    The last term is popularity, for items that never followed.
     """
     table = transitions(train, n_items)
     counts = np.bincount(train.rows, minlength=n_items)
@@ -88,56 +88,56 @@ def item_to_item(train: Sequences, histories: Sequence[RowArray], n_items: int) 
         lengths = np.array([len(rows) for rows in newest])
         events = np.concatenate([*newest, np.empty(0, np.int32)])
         age = np.arange(len(events)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        place = np.repeat(np.arange(len(users)), lengths)
+        position = np.repeat(np.arange(len(users)), lengths)
         n_following = np.diff(table.offsets)[events]
         event = np.repeat(np.arange(len(events)), n_following)
         within = np.arange(len(event)) - np.repeat(np.cumsum(n_following) - n_following, n_following)
         entry = table.offsets[events[event]] + within
-        flat = place[event] * n_items + table.following[entry]
-        said = np.bincount(flat, DECAY ** age[event] * table.share[entry], len(users) * n_items)
-        scores: NDArray[np.float32] = (said.reshape(len(users), n_items) + base).astype(np.float32)
+        flat = position[event] * n_items + table.following[entry]
+        weights = np.bincount(flat, DECAY ** age[event] * table.share[entry], len(users) * n_items)
+        scores: NDArray[np.float32] = (weights.reshape(len(users), n_items) + base).astype(np.float32)
         return scores
 
     return score
 
 
 def nearest_text(histories: Sequence[RowArray], vectors: Vectors) -> Score:
-    r"""Score each item by its text's likeness to the history's: the baseline of new items, and of semantics.
+    r"""Score each item by the similarity of its text to those of the history.
 
     .. math:: s(j) = v_j \cdot \sum_{a=0}^{4} 0.4^a \, v_{h_{-1-a}}
 
-    All vectors are of length 1, so items stand in the order of their cosines.
+    All vectors have unit length, so items are ranked by a weighted sum of cosines.
 
     Args:
-        histories: what each user has had.
-        vectors: unit vectors of the items' texts, ``[n_items, W]``, zeros where there is none.
+        histories: events of each user.
+        vectors: unit vectors of the items' texts, ``[n_items, W]``, zeros for items without text.
     """
 
     def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
-        wanted = np.zeros((len(users), vectors.shape[1]), dtype=np.float32)
-        for place, user in enumerate(users):
+        queries = np.zeros((len(users), vectors.shape[1]), dtype=np.float32)
+        for position, user in enumerate(users):
             newest = histories[int(user)][-NEWEST:][::-1]
-            wanted[place] = DECAY ** np.arange(len(newest), dtype=np.float32) @ vectors[newest]
-        found: NDArray[np.float32] = wanted @ vectors.T
-        return found
+            queries[position] = DECAY ** np.arange(len(newest), dtype=np.float32) @ vectors[newest]
+        scores: NDArray[np.float32] = queries @ vectors.T
+        return scores
 
     return score
 
 
-def figures_of_baselines(
-    derived: Derived, vectors: Vectors, interests: Interests | None
+def baseline_metrics_of_split(
+    derived: DerivedSplit, vectors: Vectors, interests: Interests | None
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the figures of each baseline by scenario: baseline to section to name to value.
+    """Return the metrics of each baseline by scenario: baseline to section to name to value.
 
     Args:
-        derived: the split; where it has new items, the baselines among those are added.
+        derived: the split; if it has new items, the baselines among those are added.
         vectors: unit vectors of the items' texts, ``[n_items, W]``.
-        interests: what items are about, where that is known.
+        interests: labels of the items, or None.
     """
     test, n_items = derived.split.test, len(vectors)
     histories = histories_of(test)
     masks = scenarios(derived.split, n_items, interests)
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    metrics_by_section: dict[str, dict[str, dict[str, float]]] = {}
     baselines = {
         "popularity": popularity(derived.split.train.rows, n_items),
         "item to item": item_to_item(derived.split.train, histories, n_items),
@@ -145,34 +145,34 @@ def figures_of_baselines(
     }
     for name, score in baselines.items():
         ranked = rank_targets(score, histories, test.rows, n_items)
-        found[name] = {
+        metrics_by_section[name] = {
             section: {"n_users": float(mask.sum())} | metrics(ranked.excluded[mask])
             for section, mask in masks.items()
             if mask.any()
         }
-        found[name]["history included"] = metrics(ranked.included)
+        metrics_by_section[name]["history included"] = metrics(ranked.included)
     for name, sections in new_item_baselines(derived, vectors).items():
-        found[name] = found.get(name, {}) | sections
-    return found
+        metrics_by_section[name] = metrics_by_section.get(name, {}) | sections
+    return metrics_by_section
 
 
-def new_item_baselines(derived: Derived, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the figures of baselines for new items, as :func:`figures_of_baselines` does; none where no item is new.
+def new_item_baselines(derived: DerivedSplit, vectors: Vectors) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the metrics of baselines for new items, as :func:`baseline_metrics_of_split`; empty without new items.
 
-    They are ranked among new items, and the nearest text among the whole catalogue too, where popularity knows nothing
-    of them.
+    They are ranked among new items. The nearest text is also ranked among the whole catalogue, where popularity cannot
+    be computed.
     """
     if derived.new_items is None or derived.withheld is None:
         return {}
-    asked = only(derived.split.test, derived.new_items[derived.split.test.rows])
-    if not len(asked):
+    selected = select_targets(derived.split.test, derived.new_items[derived.split.test.rows])
+    if not len(selected):
         return {}
-    histories = histories_of(asked)
+    histories = histories_of(selected)
     popular, text = popularity(derived.withheld, len(vectors)), nearest_text(histories, vectors)
 
     def figures(score: Score, candidates: NDArray[np.bool_] | None) -> dict[str, float]:
-        ranked = rank_targets(score, histories, asked.rows, len(vectors), candidates=candidates)
-        return {"n_users": float(len(asked))} | metrics(ranked.excluded)
+        ranked = rank_targets(score, histories, selected.rows, len(vectors), candidates=candidates)
+        return {"n_users": float(len(selected))} | metrics(ranked.excluded)
 
     return {
         MOST_POPULAR_NEW: {AMONG_NEW: figures(popular, derived.new_items)},

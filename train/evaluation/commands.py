@@ -1,4 +1,4 @@
-"""``pocketrec evaluate``, ``sanity-check``, ``diversity`` and ``baselines``. Each parses, makes one call and prints."""
+"""The commands ``pocketrec evaluate``, ``sanity-check``, ``diversity`` and ``baselines``."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,21 +7,21 @@ import typer
 from train.options import AsJson, DataFolder, RunOption, SkipBadRows
 
 if TYPE_CHECKING:
-    from train.evaluation.measure import Figures
+    from train.evaluation.measure import MetricsBySection
 
 
 def evaluate(
     run: RunOption,
     data: DataFolder,
     scenarios: Annotated[
-        bool, typer.Option("--scenarios", help="Add figures by scenario: sparse, drifting and new users, noise, lists.")
+        bool, typer.Option("--scenarios", help="Add metrics by scenario: sparse, drifting and new users, noise, lists.")
     ] = False,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank every user's last event against the whole catalogue, with the user's history excluded and included.
 
-    docs/evaluation.md explains the protocol and every figure.
+    docs/evaluation.md explains the protocol and all metrics.
 
     Example: pocketrec evaluate --run runs/teacher --data my-shop
 
@@ -29,18 +29,18 @@ def evaluate(
     """
     from edge_runtime.terminal.console import print_json
     from train.data.folder import read_folder
-    from train.evaluation.measurements import headline_figures, scenario_figures
+    from train.evaluation.measurements import headline_metrics, scenario_metrics
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     about = {"run": str(run), "data": str(dataset.path), "n_items": len(dataset.catalogue)}
     if scenarios:
-        figures = scenario_figures(run, dataset)
+        figures = scenario_metrics(run, dataset)
         if as_json:
             print_json(about | {"figures": figures})
         else:
             _print_sections(str(run), figures)
         return
-    headline = headline_figures(run, dataset)
+    headline = headline_metrics(run, dataset)
     if as_json:
         print_json(headline | about)
     else:
@@ -48,10 +48,10 @@ def evaluate(
 
 
 def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Check that a model's figures can be believed; exit 1 if one check fails.
+    """Check that a model's metrics are valid; exit with 1 if a check fails.
 
-    Permuted item ids must give the same figures, a shuffled history worse ones; no list may hold an item that the user
-    already has, and no test event may have been trained on.
+    Permuted item ids must not change the metrics, shuffled histories must lower them, no list may contain an item of
+    the user's history, and no test event may be in the training data.
 
     Example: pocketrec sanity-check --run runs/teacher --data my-shop
     """
@@ -71,7 +71,7 @@ def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = 
 
 
 def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Measure accuracy against diversity of the lists, for each setting of the device's variety.
+    """Measure the accuracy and the diversity of lists for each setting of the device's diversity.
 
     Example: pocketrec diversity --run runs/student --data my-shop
     """
@@ -86,7 +86,7 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
     if as_json:
         print_json({"run": str(run), "front": points})
         return
-    table = Table(title=f"{run}: the best hundred, re-ranked for variety")
+    table = Table(title=f"{run}: the best hundred items, re-ranked for diversity")
     for name in ("variety", *points[0].figures):
         table.add_column(name, justify="right")
     for point in points:
@@ -95,21 +95,21 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
 
 
 def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Measure what every model has to beat: popularity, item-to-item transitions, nearest texts. Trains nothing.
+    """Measure baselines that need no training: popularity, item-to-item transitions, nearest texts.
 
     Example: pocketrec baselines --data my-shop
     """
     from edge_runtime.terminal.console import print_json
     from train.data.folder import read_folder
-    from train.evaluation.measurements import baseline_figures
-    from train.evaluation.plan import Plan
+    from train.evaluation.measurements import baseline_metrics
+    from train.evaluation.plan import SplitConfig
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
-    found = baseline_figures(dataset, Plan())
+    values = baseline_metrics(dataset, SplitConfig())
     if as_json:
-        print_json({"data": str(dataset.path), "baselines": found})
+        print_json({"data": str(dataset.path), "baselines": values})
         return
-    for name, figures in found.items():
+    for name, figures in values.items():
         _print_sections(f"baseline: {name}", figures)
 
 
@@ -126,17 +126,17 @@ def _print_headline(title: str, figures: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"standard error of NDCG@10: {figures['ndcg@10_standard_error']:.4f}; users whose true item ties with another: "
+        f"standard error of NDCG@10: {figures['ndcg@10_standard_error']:.4f}; users with a tied target: "
         f"{figures['share_tied']:.2%} (ties count against the model)"
     )
 
 
-def _print_sections(title: str, figures: "Figures") -> None:
+def _print_sections(title: str, figures: "MetricsBySection") -> None:
     from rich.table import Table
 
     from edge_runtime.terminal.console import Console
 
-    table = Table("section", "figure", title=title)
+    table = Table("section", "metric", title=title)
     table.add_column("value", justify="right")
     for section, values in figures.items():
         for name, value in values.items():

@@ -1,6 +1,6 @@
-"""Diversity against accuracy: what a re-ranking knob gives and what it costs.
+"""The trade-off between diversity and accuracy of a re-ranker.
 
-The re-ranker is an argument, for it belongs to the device (:func:`edge_runtime.variety.varied_places`).
+The re-ranker is an argument, because it is part of the device (:func:`edge_runtime.variety.varied_places`).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from train.data.split import Targets
 from train.metrics.interests import Interests
-from train.metrics.lists import NOTHING, Lists, Vectors, list_figures, model_lists
+from train.metrics.lists import NOTHING, Lists, Vectors, list_metrics, model_lists
 from train.metrics.ranker import Ranker
 from train.metrics.ranking import ndcg, recall
 
@@ -20,17 +20,17 @@ N_CANDIDATES = 100
 LIST_LENGTH = 10
 KNOBS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
-# Scores of the candidates, the best first, ``[c]``; their item vectors ``[c, dim]``; how many are shown; the knob, from
-# 0 "precise" to 1 "varied". Returns the places of what is shown, in the order in which it is shown.
+# Maps the scores of the candidates, best first, ``[c]``, their item vectors ``[c, dim]``, the number of items to show
+# and the diversity, from 0 "precise" to 1 "varied", to the indices of the shown items, in order.
 ReRank = Callable[[NDArray[np.float32], NDArray[np.float32], int, float], NDArray[np.int64]]
 
 
 class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What lists are like at one position of the knob.
+    """Metrics of the lists at one setting of the diversity.
 
     Attributes:
         knob: from 0 "precise" to 1 "varied".
-        figures: NDCG@10, Recall@10, ``kept@10`` (the share of the precise list that remains), and those of
+        figures: NDCG@10, Recall@10, ``kept@10`` (share of the most precise list that remains), and the metrics of
             :mod:`train.metrics.lists`, by name.
     """
 
@@ -46,15 +46,15 @@ def front(
     interests: Interests | None,
     knobs: Sequence[float] = KNOBS,
 ) -> list[FrontPoint]:
-    """Re-rank each user's best hundred unseen items at each position of the knob.
+    """Re-rank each user's best hundred unseen items at each setting of the diversity.
 
     Args:
-        model: ranks.
-        targets: whose lists, and what they should hold.
-        re_rank: chooses from the candidates.
-        vectors: text space, unit vectors ``[n_items, W]``.
-        interests: what items are about, where that is known.
-        knobs: positions to measure.
+        model: the model to evaluate.
+        targets: test users and their targets.
+        re_rank: selects from the candidates.
+        vectors: unit vectors of the texts, ``[n_items, W]``.
+        interests: labels of the items, or None.
+        knobs: settings to measure.
     """
     candidates, scores = model_lists(model, targets, N_CANDIDATES)
     with torch.inference_mode():
@@ -63,7 +63,7 @@ def front(
     for knob in knobs:
         lists = re_ranked(candidates, scores, table, re_rank, knob)
         figures = accuracy(lists, targets.rows) | {"kept@10": kept(lists, candidates)}
-        figures |= list_figures(lists, len(vectors), vectors, interests)
+        figures |= list_metrics(lists, len(vectors), vectors, interests)
         points.append(FrontPoint(knob=float(knob), figures=figures))
     return points
 
@@ -71,21 +71,21 @@ def front(
 def re_ranked(
     candidates: Lists, scores: NDArray[np.float32], table: NDArray[np.float32], re_rank: ReRank, knob: float
 ) -> Lists:
-    """Return the lists that are shown, int32 ``[U, 10]``.
+    """Return the re-ranked lists, int32 ``[U, 10]``.
 
     Args:
-        candidates: the best of each user, int32 ``[U, c]``.
-        scores: theirs, ``[U, c]``.
+        candidates: the best items of each user, int32 ``[U, c]``.
+        scores: their scores, ``[U, c]``.
         table: item vectors, ``[n_items, dim]``.
-        re_rank: chooses from the candidates.
+        re_rank: selects from the candidates.
         knob: from 0 "precise" to 1 "varied".
     """
     lists = np.full((len(candidates), LIST_LENGTH), NOTHING, dtype=np.int32)
     for shown, rows, values in zip(lists, candidates, scores, strict=True):
         there = rows != NOTHING
         rows = rows[there]
-        places = re_rank(values[there], table[rows], LIST_LENGTH, knob)
-        shown[: len(places)] = rows[places]
+        positions = re_rank(values[there], table[rows], LIST_LENGTH, knob)
+        shown[: len(positions)] = rows[positions]
     return lists
 
 
@@ -99,7 +99,7 @@ def kept(lists: Lists, candidates: Lists) -> float:
 
 
 def accuracy(lists: Lists, targets: NDArray[np.int32]) -> dict[str, float]:
-    """Return NDCG@10 and Recall@10 of lists that were put together, not ranked: a target in none is a miss."""
-    found = lists == targets[:, None]
-    ranks = np.where(found.any(axis=1), found.argmax(axis=1), max(LIST_LENGTH, lists.shape[1]))
+    """Return NDCG@10 and Recall@10 of re-ranked lists; a target outside the list is a miss."""
+    hits = lists == targets[:, None]
+    ranks = np.where(hits.any(axis=1), hits.argmax(axis=1), max(LIST_LENGTH, lists.shape[1]))
     return {"ndcg@10": float(ndcg(ranks, 10).mean()), "recall@10": float(recall(ranks, 10).mean())}

@@ -1,4 +1,4 @@
-"""From a run's folder and its data to figures, one function for each evaluating command. Nothing here trains."""
+"""Metrics of saved runs, one function for each evaluation command. Nothing here trains."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,13 @@ from edge_runtime.paths import AnyPath
 from train.data.dataset import Dataset
 from train.distill.distillation import check_same_data
 from train.distill.student import load_student, ranking_model
-from train.evaluation.baselines import figures_of_baselines
+from train.evaluation.baselines import baseline_metrics_of_split
 from train.evaluation.checks import Verdict, run_checks
 from train.evaluation.context import evaluation_context
 from train.evaluation.front import FrontPoint, ReRank, front
-from train.evaluation.measure import Figures, measure, plugin_figures
-from train.evaluation.plan import Plan, arrange
-from train.evaluation.splits import Derived
+from train.evaluation.measure import MetricsBySection, measure, plugin_metrics
+from train.evaluation.plan import SplitConfig, make_split
+from train.evaluation.splits import DerivedSplit
 from train.full_model.model import Model
 from train.full_model.training import load_model
 from train.loop.runs import RunFolder
@@ -24,21 +24,21 @@ from train.metrics.ranking import summary
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedRun:
-    """A trained model, on the data and the split that it was trained on.
+    """A trained model with the data and the split that it was trained on.
 
     Attributes:
-        model: the full one or a student.
-        dataset: as it was arranged for the split.
+        model: the full model or a student.
+        dataset: the dataset, reduced as the split requires.
         derived: the split.
     """
 
     model: Ranker
     dataset: Dataset
-    derived: Derived
+    derived: DerivedSplit
 
 
 def load_run(path: AnyPath, dataset: Dataset) -> LoadedRun:
-    """Load the model of a run's folder: of ``train``, ``distill`` or a suite's cell, whichever it holds.
+    """Load the model of a run of ``train``, ``distill`` or ``compare``.
 
     Raises:
         RunError: there is none, or it was trained on other data.
@@ -46,13 +46,13 @@ def load_run(path: AnyPath, dataset: Dataset) -> LoadedRun:
     run = RunFolder(Path(path))
     check_same_data(run, dataset)
     about = run.about()
-    arranged, derived = arrange(dataset, Plan(**about.get("split", {})))
+    arranged, derived = make_split(dataset, SplitConfig(**about.get("split", {})))
     if about["kind"] == "student":
         return LoadedRun(ranking_model(load_student(path)), arranged, derived)
     return LoadedRun(load_model(run, arranged, derived.split), arranged, derived)
 
 
-def headline_figures(path: AnyPath, dataset: Dataset) -> dict[str, Any]:
+def headline_metrics(path: AnyPath, dataset: Dataset) -> dict[str, Any]:
     """Return the ranking metrics of a run on its test split, with the history excluded and included.
 
     Raises:
@@ -62,21 +62,21 @@ def headline_figures(path: AnyPath, dataset: Dataset) -> dict[str, Any]:
     return summary(rank_split(loaded.model, loaded.derived.split.test))
 
 
-def scenario_figures(path: AnyPath, dataset: Dataset) -> Figures:
-    """Return every figure of a run: section to name to value, those of its plug-ins by their names.
+def scenario_metrics(path: AnyPath, dataset: Dataset) -> MetricsBySection:
+    """Return all metrics of a run: section to name to value, those of plug-ins under their names.
 
     Raises:
         RunError: as :func:`load_run`.
     """
     loaded, context = load_run(path, dataset), evaluation_context(dataset)
-    found = measure(loaded.model, loaded.derived, context.vectors, context.interests).figures
+    metrics = measure(loaded.model, loaded.derived, context.vectors, context.interests).figures
     if isinstance(loaded.model, Model):
-        found |= plugin_figures(loaded.model, loaded.derived.split)
-    return found
+        metrics |= plugin_metrics(loaded.model, loaded.derived.split)
+    return metrics
 
 
 def sanity_checks(path: AnyPath, dataset: Dataset) -> list[Verdict]:
-    """Return the verdict of every check of a run.
+    """Return the results of all sanity checks of a run.
 
     Raises:
         RunError: as :func:`load_run`.
@@ -85,15 +85,15 @@ def sanity_checks(path: AnyPath, dataset: Dataset) -> list[Verdict]:
     return run_checks(loaded.model, loaded.derived)
 
 
-def baseline_figures(dataset: Dataset, plan: Plan) -> dict[str, Figures]:
-    """Return the figures of the baselines on a split: baseline to section to name to value.
+def baseline_metrics(dataset: Dataset, plan: SplitConfig) -> dict[str, MetricsBySection]:
+    """Return the metrics of the baselines on a split: baseline to section to name to value.
 
     Raises:
-        DataError: the data has not what the split needs.
+        DataError: the data does not have what the split needs.
     """
-    arranged, derived = arrange(dataset, plan)
+    arranged, derived = make_split(dataset, plan)
     context = evaluation_context(arranged)
-    return figures_of_baselines(derived, context.vectors, context.interests)
+    return baseline_metrics_of_split(derived, context.vectors, context.interests)
 
 
 def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:

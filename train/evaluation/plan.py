@@ -1,4 +1,4 @@
-"""Which split a training is made on: a name and a few numbers, part of what decides a cell's outcome."""
+"""The choice of a split: its name and settings, which are part of a run's configuration."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -10,7 +10,7 @@ from train.evaluation.splits import (
     EXTREME_SHARE,
     NEW_ITEMS_SHARE,
     NEW_USERS_SHARE,
-    Derived,
+    DerivedSplit,
     hold_out_both,
     hold_out_items,
     hold_out_users,
@@ -23,13 +23,13 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How a log is parted.
+class SplitConfig:
+    """Configuration of a split.
 
     Attributes:
-        split: ``standard`` is leave-one-out.
-        n_users: a sample of that many users; all where None.
-        seed: of what is drawn for the split, whatever the seed of a training: all trainings meet the same people.
+        split: name of the split; ``standard`` is leave-one-out.
+        n_users: size of the sample of users; all users if None.
+        seed: random seed of the split, independent of the seed of training, so that all runs use the same split.
     """
 
     split: SplitName = "standard"
@@ -43,27 +43,27 @@ class Plan:
             raise ValueError(f"n_users must be at least 1, got {self.n_users}")
 
 
-def can_split(dataset: Dataset, plan: Plan) -> bool:
-    """Return whether the data has what the split needs: a real clock, for one in time."""
+def can_split(dataset: Dataset, plan: SplitConfig) -> bool:
+    """Return whether the data has what the split needs: timestamps, for a split by time."""
     return plan.split != "global time" or has_clock(int(dataset.sequences.timestamps.max(initial=0)))
 
 
-def arrange(dataset: Dataset, plan: Plan) -> tuple[Dataset, Derived]:
-    """Return the data to compose models on, and its split.
+def make_split(dataset: Dataset, plan: SplitConfig) -> tuple[Dataset, DerivedSplit]:
+    """Return the dataset, possibly reduced to a sample of users, and its split.
 
     Raises:
-        DataError: the data has not what the split needs.
+        DataError: the data does not have what the split needs.
     """
     if plan.n_users is not None:
         dataset = replace(dataset, sequences=sample_users(dataset.sequences, plan.n_users, seed=plan.seed))
     return dataset, _derive(dataset, plan)
 
 
-def _derive(dataset: Dataset, plan: Plan) -> Derived:
+def _derive(dataset: Dataset, plan: SplitConfig) -> DerivedSplit:
     sequences, n_items = dataset.sequences, len(dataset.catalogue)
     match plan.split:
         case "standard":
-            return Derived(leave_one_out(sequences))
+            return DerivedSplit(leave_one_out(sequences))
         case "new items":
             return hold_out_items(sequences, NEW_ITEMS_SHARE, n_items, seed=plan.seed)
         case "new users":

@@ -1,11 +1,11 @@
-"""Is it better, or luck? A paired bootstrap over users, and over seeds where there are several trainings.
+"""Significance of a difference: a paired bootstrap over users, and over seeds where there are several trainings.
 
-A user is asked the same by both systems, so gains are compared user by user. Seeds are resampled too, because the claim
-is about a method and not about three trainings of it: on Beauty the seed alone moves NDCG@10 by up to 6 %, as much as
-most gains. With few seeds a plain bootstrap sees too little of that spread: its variance is ``(S - 1) / S`` of the true
-one. Each draw's distance from the mean over seeds is therefore stretched by ``sqrt(S / (S - 1))`` (the rescaling
+Both systems are evaluated on the same users, so gains are paired by user. Seeds are resampled too, because the claim is
+about a method and not about particular trainings: on Beauty the seed alone changes NDCG@10 by up to 6 %, as much as
+most gains. With few seeds a plain bootstrap underestimates that spread: its variance is ``(S - 1) / S`` of the true
+one. Each resample's deviation from the mean over seeds is therefore scaled by ``sqrt(S / (S - 1))`` (the rescaling
 bootstrap of Rao and Wu, "Resampling Inference with Complex Survey Data", JASA 1988, for a sample of ``S``). With one
-seed a side there is no such spread to see: the answer is then about those trainings alone.
+seed on each side the result applies to those trainings only.
 """
 
 from collections.abc import Iterator
@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
-# Counts held at a time while resampling; some 130 MB with all that is made of them.
+# Numbers in memory at a time while resampling; about 130 MB with intermediate results.
 _CHUNK_NUMBERS = 4_000_000
 
 Gains = NDArray[np.float64]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """How much better one system is than another.
+    """The difference between two systems.
 
     Attributes:
-        difference: mean over users and seeds, ours less theirs.
+        difference: mean over users and seeds, ours minus theirs.
         low: lower end of the 95 % percentile interval of the difference.
         high: upper end.
         p_value: two-sided; at least ``2 / (n_resamples + 1)``.
-        relative: the difference as a share of theirs; None where theirs is 0.
-        n_users: paired users.
-        n_seeds: trainings of ours and of theirs.
+        relative: the difference relative to theirs; None if theirs is 0.
+        n_users: number of paired users.
+        n_seeds: number of trainings of ours and of theirs.
     """
 
     difference: float
@@ -45,12 +45,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure over several trainings.
+    """A metric over several trainings.
 
     Attributes:
-        mean: over seeds.
-        deviation: sample standard deviation over seeds; None with one.
-        n_seeds: how many.
+        mean: mean over seeds.
+        deviation: sample standard deviation over seeds; None for one seed.
+        n_seeds: number of seeds.
     """
 
     mean: float
@@ -59,13 +59,13 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def spread(values: list[float]) -> Spread:
-    """Return mean and deviation of one figure, a value a seed.
+    """Return mean and standard deviation of a metric over seeds.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there are no values.
     """
     if not values:
-        raise ValueError("expected a value of at least one seed, got none")
+        raise ValueError("expected the value of at least one seed, got none")
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Spread(mean=float(np.mean(values)), deviation=deviation, n_seeds=len(values))
 
@@ -78,17 +78,17 @@ def paired_bootstrap(ours: Gains, theirs: Gains, *, n_resamples: int = N_RESAMPL
 
     .. math:: \bar x^* - \bar y^*, \qquad \bar x^* = m + \sqrt{\tfrac{S}{S-1}} \, (m_{drawn} - m),
 
-    with :math:`m` the mean of the drawn users over all seeds, :math:`m_{drawn}` over the drawn ones. The interval is
-    that of the percentiles; ``p = 2 min(P(d <= 0), P(d >= 0))`` with one added to each count.
+    with :math:`m` the mean of the drawn users over all seeds, :math:`m_{drawn}` over the drawn ones. The interval is a
+    percentile interval; ``p = 2 min(P(d <= 0), P(d >= 0))`` with one added to each count.
 
     Args:
         ours: gain of each user in each training, such as NDCG@10, ``[seeds, users]``.
-        theirs: the other system's, ``[their seeds, users]``, users in the same order.
-        n_resamples: how many.
-        seed: of the resampling.
+        theirs: gains of the other system, ``[their seeds, users]``, users in the same order.
+        n_resamples: number of resamples.
+        seed: random seed.
 
     Raises:
-        ValueError: there is no user or no seed, or the users differ in number.
+        ValueError: there are no users or seeds, or the numbers of users differ.
     """
     if ours.ndim != 2 or theirs.ndim != 2 or ours.shape[1] != theirs.shape[1] or 0 in ours.shape + theirs.shape:
         raise ValueError(f"expected gains [seeds, users] of the same users, got {ours.shape} and {theirs.shape}")
@@ -109,9 +109,9 @@ def paired_bootstrap(ours: Gains, theirs: Gains, *, n_resamples: int = N_RESAMPL
 
 
 def _differences(ours: Gains, theirs: Gains, n_resamples: int, random: np.random.Generator) -> Iterator[Gains]:
-    """Yield the differences of some resamples at a time, in bounded memory."""
+    """Yield the differences of resamples in chunks, in bounded memory."""
     gains = np.concatenate([ours, theirs]).T
-    # Whoever gains nothing anywhere, most users, adds nothing to a sum: only how many of the others are drawn counts.
+    # Users with zero gains everywhere, the majority, do not change a sum: only the number of other users matters.
     active = gains[(gains != 0).any(axis=1)]
     chunk = max(1, _CHUNK_NUMBERS // max(1, len(active)))
     for start in range(0, n_resamples, chunk):
@@ -129,7 +129,7 @@ def _times_drawn(n: int, n_active: int, n_users: int, random: np.random.Generato
 
 
 def _over_seeds(means: Gains, random: np.random.Generator) -> Gains:
-    """Return the mean over drawn seeds of each resample, ``[n]``, of the means by seed ``[n, S]``; see the module."""
+    """Return the mean over drawn seeds of each resample, ``[n]``, from means by seed ``[n, S]``; see the module."""
     n, n_seeds = means.shape
     whole: Gains = means.mean(axis=1)
     if n_seeds == 1:

@@ -1,7 +1,7 @@
-"""Other ways to part a log than leave-one-out: new items, new users, both, a sample of users, one cut in time.
+"""Splits other than leave-one-out: new items, new users, both, a sample of users, and a global split by time.
 
-Each gives a :class:`Derived`: a split that any model can be trained on, and what was withheld from it. Users keep their
-numbers, and rows stay catalogue rows.
+Each returns a :class:`DerivedSplit`: a split for training and evaluation, and the withheld data. User numbers and
+catalogue rows are unchanged.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from edge_runtime.errors import DataError
 from train.data.clock import has_clock
 from train.data.sequences import IntArray, RowArray, Sequences
 from train.data.split import LEAST_EVENTS, Split, Targets, leave_one_out
-from train.metrics.histories import histories_of, only, with_histories
+from train.metrics.histories import histories_of, select_targets, with_histories
 
 NEW_ITEMS_SHARE = 0.1
 NEW_USERS_SHARE = 0.1
@@ -22,15 +22,14 @@ TRAIN_UNTIL, VALIDATE_UNTIL = 0.8, 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Derived:
-    """What is learnt from, what is predicted, and what was kept from the model.
+class DerivedSplit:
+    """A split, and the data that is withheld from training.
 
     Attributes:
         split: training events, validation and test targets.
-        new_items: items that occur nowhere in training because they were held out, bool ``[n_items]``; None where no
-            items were.
-        withheld: rows of the events of new items that training was denied, without any target: what a shop would come
-            to know of their popularity.
+        new_items: items that were held out of training, bool ``[n_items]``; None if no items were.
+        withheld: catalogue rows of the withheld events of new items, without targets: what a shop would later observe
+            of their popularity.
     """
 
     split: Split
@@ -38,19 +37,19 @@ class Derived:
     withheld: RowArray | None = None
 
 
-def hold_out_items(sequences: Sequences, share: float, n_items: int, *, seed: int) -> Derived:
-    """Hold a share of the items out of training altogether; they are what the test asks for.
+def hold_out_items(sequences: Sequences, share: float, n_items: int, *, seed: int) -> DerivedSplit:
+    """Hold a share of the items out of training; test targets are events of these items.
 
-    Every event of a new item leaves the training sequences. A test target is a user's newest event of a new item among
-    the last two events (those that leave-one-out holds back), behind a history without new items: they are put on the
-    shelf just then. Validation keeps the leave-one-out targets that are no new item, so that what is chosen has seen
-    none of them.
+    All events of new items are removed from the training sequences. A test target is a user's newest event of a new
+    item among the last two events (those that leave-one-out holds out), with a history without new items, as if they
+    had just been added to the catalogue. Validation uses the leave-one-out targets that are not new items, so that
+    model selection does not use new items.
 
     Args:
-        sequences: the whole log.
-        share: of the items that occur in it, in (0, 1).
+        sequences: all events.
+        share: share of the items that occur in them, in (0, 1).
         n_items: size of the catalogue.
-        seed: of the items that are drawn.
+        seed: random seed.
 
     Raises:
         DataError: no test or validation target is left.
@@ -59,17 +58,17 @@ def hold_out_items(sequences: Sequences, share: float, n_items: int, *, seed: in
     new = _draw(np.unique(sequences.rows).astype(np.int64), share, n_items, seed)
     is_new = new[plain.train.rows]
     last, before = new[plain.test.rows], new[plain.valid.rows]
-    tested = _join(only(plain.test, last), only(plain.valid, before & ~last))
+    tested = _join(select_targets(plain.test, last), select_targets(plain.valid, before & ~last))
     split = Split(
         plain.train.keep(~is_new),
-        _without_items(only(plain.valid, ~before), new),
+        _without_items(select_targets(plain.valid, ~before), new),
         _without_items(tested, new),
     )
-    return Derived(_checked(split, "new items"), new, plain.train.rows[is_new])
+    return DerivedSplit(_checked(split, "new items"), new, plain.train.rows[is_new])
 
 
-def hold_out_users(sequences: Sequences, share: float, *, seed: int) -> Derived:
-    """Hold a share of the testable users out of training; their last events are the test, behind whole histories.
+def hold_out_users(sequences: Sequences, share: float, *, seed: int) -> DerivedSplit:
+    """Hold a share of the testable users out of training; their last events are test targets, with whole histories.
 
     Raises:
         DataError: no test or validation target is left.
@@ -78,17 +77,17 @@ def hold_out_users(sequences: Sequences, share: float, *, seed: int) -> Derived:
     new = _draw(plain.test.users, share, len(sequences), seed)
     split = Split(
         plain.train.keep(~new[plain.train.users()]),
-        only(plain.valid, ~new[plain.valid.users]),
-        only(plain.test, new[plain.test.users]),
+        select_targets(plain.valid, ~new[plain.valid.users]),
+        select_targets(plain.test, new[plain.test.users]),
     )
-    return Derived(_checked(split, "new users"))
+    return DerivedSplit(_checked(split, "new users"))
 
 
-def hold_out_both(sequences: Sequences, share: float, n_items: int, *, seed: int) -> Derived:
-    """Hold a share of the users and of the items out: the new users' last events are the test, of any item.
+def hold_out_both(sequences: Sequences, share: float, n_items: int, *, seed: int) -> DerivedSplit:
+    """Hold out a share of the users and of the items; test targets are the last events of new users, of any item.
 
-    Old users train and validate on old items. New users come with all they did, new items too: for them the whole
-    catalogue is there.
+    Old users train and validate on old items. New users have their whole histories, including new items, and are ranked
+    over the whole catalogue.
 
     Raises:
         DataError: no test or validation target is left.
@@ -100,16 +99,16 @@ def hold_out_both(sequences: Sequences, share: float, n_items: int, *, seed: int
     old_valid = ~new_users[plain.valid.users] & ~new_items[plain.valid.rows]
     split = Split(
         plain.train.keep(~is_new & ~new_users[plain.train.users()]),
-        _without_items(only(plain.valid, old_valid), new_items),
-        only(plain.test, new_users[plain.test.users]),
+        _without_items(select_targets(plain.valid, old_valid), new_items),
+        select_targets(plain.test, new_users[plain.test.users]),
     )
-    return Derived(_checked(split, "extreme"), new_items, plain.train.rows[is_new])
+    return DerivedSplit(_checked(split, "extreme"), new_items, plain.train.rows[is_new])
 
 
 def sample_users(sequences: Sequences, n_users: int, *, seed: int) -> Sequences:
-    """Return the events of ``n_users`` testable users, drawn once from the seed; the others have none left.
+    """Return the events of ``n_users`` random testable users; other users are kept without events.
 
-    Everybody stays where there are no more than ``n_users``.
+    All users are kept if there are no more than ``n_users``.
 
     Raises:
         ValueError: ``n_users`` is below 1.
@@ -124,21 +123,22 @@ def sample_users(sequences: Sequences, n_users: int, *, seed: int) -> Sequences:
     return sequences.keep(kept[sequences.users()])
 
 
-def split_by_time(sequences: Sequences) -> Derived:
-    """Cut the log at two moments, the same for everybody: nothing of the future is learnt from.
+def split_by_time(sequences: Sequences) -> DerivedSplit:
+    """Split by time at two moments for all users, so that no future events are used in training.
 
-    Training has the events before the moment by which 80 % of all events had happened. Validation asks for each user's
-    first event from there on, up to the moment of 90 %; the test for the first one after that. Each stands behind all
-    that the user did before; a user without a past is not asked for, and one second is never cut in two.
+    Training has the events before the moment by which 80 % of all events had happened. The validation target of a user
+    is the first event from then on, up to the moment of 90 %; the test target is the first one after that. The history
+    has all earlier events of the user; users without earlier events have no target, and equal timestamps are kept
+    together.
 
     Raises:
-        DataError: timestamps are positions and no clock, or no test or validation target is left.
+        DataError: timestamps are positions and not seconds, or no validation or test target is left.
     """
     times = np.sort(sequences.timestamps)
     if not has_clock(int(times.max(initial=0))):
         raise DataError(
-            f"the newest timestamp is {int(times.max(initial=0))}, a position; expected seconds since 1970. "
-            "A split by time needs a real clock; use leave-one-out."
+            f"the newest timestamp is {int(times.max(initial=0))}, which is a position; expected seconds since 1970. "
+            "A split by time needs real timestamps; use leave-one-out instead."
         )
     first, second = (times[int(share * len(times))] for share in (TRAIN_UNTIL, VALIDATE_UNTIL))
     split = Split(
@@ -146,11 +146,11 @@ def split_by_time(sequences: Sequences) -> Derived:
         _first_between(sequences, first, second),
         _first_between(sequences, second, times[-1] + 1),
     )
-    return Derived(_checked(split, "global time"))
+    return DerivedSplit(_checked(split, "global time"))
 
 
 def _draw(among: IntArray, share: float, n: int, seed: int) -> NDArray[np.bool_]:
-    """Return a mask ``[n]`` of a share of ``among``, at least one."""
+    """Return a mask ``[n]`` of a random share of ``among``, at least one."""
     if not 0.0 < share < 1.0:
         raise ValueError(f"share must be in (0, 1), got {share}")
     drawn = np.zeros(n, dtype=np.bool_)
@@ -160,7 +160,7 @@ def _draw(among: IntArray, share: float, n: int, seed: int) -> NDArray[np.bool_]
 
 
 def _join(first: Targets, second: Targets) -> Targets:
-    """Return the targets of both, of different users, ascending."""
+    """Return the targets of both, which have different users, in the order of users."""
     users = np.concatenate([first.users, second.users])
     rows = np.concatenate([first.rows, second.rows])
     histories = histories_of(first) + histories_of(second)
@@ -170,27 +170,27 @@ def _join(first: Targets, second: Targets) -> Targets:
 
 
 def _without_items(targets: Targets, items: NDArray[np.bool_]) -> Targets:
-    """Take ``items`` out of the histories; who has nothing left is asked for nothing."""
+    """Remove ``items`` from the histories, and users whose history becomes empty."""
     histories = [rows[~items[rows]] for rows in histories_of(targets)]
     left = np.array([len(rows) > 0 for rows in histories], dtype=np.bool_)
-    return with_histories(only(targets, left), [rows for rows in histories if len(rows)])
+    return with_histories(select_targets(targets, left), [rows for rows in histories if len(rows)])
 
 
 def _first_between(sequences: Sequences, start: int, end: int) -> Targets:
-    """Return each user's first event from ``start`` to before ``end``, where something came before ``start``."""
+    """Return each user's first event from ``start`` to before ``end``, of users with events before ``start``."""
     users = sequences.users()
     n_before = np.bincount(users[sequences.timestamps < start], minlength=len(sequences))
     n_until = np.bincount(users[sequences.timestamps < end], minlength=len(sequences))
-    asked = np.flatnonzero((n_before > 0) & (n_until > n_before))
-    rows = sequences.rows[sequences.offsets[asked] + n_before[asked]]
-    targets = Targets(asked, rows, sequences, n_held_out=1)
-    return with_histories(targets, [sequences.of(int(user))[: n_before[user]] for user in asked])
+    selected = np.flatnonzero((n_before > 0) & (n_until > n_before))
+    rows = sequences.rows[sequences.offsets[selected] + n_before[selected]]
+    targets = Targets(selected, rows, sequences, n_held_out=1)
+    return with_histories(targets, [sequences.of(int(user))[: n_before[user]] for user in selected])
 
 
 def _checked(split: Split, what: str) -> Split:
     if not (len(split.valid) and len(split.test) and split.train.n_events):
         raise DataError(
             f"the split for {what} leaves {split.train.n_events} training events, {len(split.valid)} validation and "
-            f"{len(split.test)} test targets; expected at least one of each. Give a longer log."
+            f"{len(split.test)} test targets; expected at least one of each. Provide a longer log."
         )
     return split

@@ -1,4 +1,4 @@
-"""The names that the command line offers. Imports nothing heavy, so that ``--help`` stays quick."""
+"""Names of backbones, plug-ins and suites on the command line. Imports nothing heavy, so that ``--help`` is fast."""
 
 from typing import Literal, get_args
 
@@ -7,5 +7,5 @@ PluginName = Literal["corec", "sage", "llmrec", "recfusion", "coco"]
 SuiteName = Literal["corec", "sage", "llmrec", "recfusion", "coco", "all"]
 
 BACKBONES: tuple[BackboneName, ...] = get_args(BackboneName)
-# In the order in which they are applied: what gives item vectors comes before what reads them.
+# In the order of application: plug-ins that change item vectors come before those that use them.
 PLUGINS: tuple[PluginName, ...] = ("recfusion", "llmrec", "sage", "corec", "coco")

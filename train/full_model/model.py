@@ -1,7 +1,7 @@
 """The full model: item vectors, a backbone over them, and plug-ins over both.
 
-Item vectors are looked up at the input and scored against at the output (tied). The model knows what a plug-in may do
-(:mod:`train.plugins.plugin`), not which ones there are.
+Item vectors are used as input embeddings and as output weights (tied). The model depends on the plug-in interface
+(:mod:`train.plugins.plugin`), not on particular plug-ins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,21 +16,21 @@ from train.backbones.encoder import Backbone, Events, Supervision
 from train.items.stand_ins import StandIns
 from train.loop.batches import Batch
 from train.objectives.cross_entropy import fast_product_dtype, full_cross_entropy
-from train.plugins.plugin import Past, Plugin, Step
+from train.plugins.plugin import Plugin, TrainingStep, VisibleHistory
 
 
 class _Items(NamedTuple):
-    """Item vectors after every plug-in and before any, and which items have one of their own."""
+    """Item vectors after all plug-ins, ID embeddings before them, and which items have one."""
 
     table: Tensor
-    own: Tensor
-    has_own: Tensor
+    id_embeddings: Tensor
+    has_id_embedding: Tensor
 
 
 class _Supervised(NamedTuple):
-    """States that are to predict a row, over all groups of a batch, and whose they are.
+    """States with their targets and users, over all groups of a batch.
 
-    ``stages`` are those states as they come to each plug-in, and last as they leave the last one.
+    ``stages`` are the input states of each plug-in, followed by the output of the last one.
     """
 
     stages: list[Tensor]
@@ -53,17 +53,17 @@ class Model(nn.Module):
         id_dropout: float = 0.0,
         stand_ins: StandIns | None = None,
     ) -> None:
-        """Compose a model.
+        """Compose the model.
 
         Args:
-            seen: which items occur in training, bool ``[n_items]``. Where a plug-in gives item vectors, the others
-                have no vector of their own and are no candidates while training; without one, nothing is known of
-                them, and the model learns that they are rare.
+            seen: which items occur in training, bool ``[n_items]``. If a plug-in changes item vectors, other items have
+                no ID embedding and are no candidates in training. Otherwise they are candidates, and the model learns
+                that they are rare.
             backbone: an ``nn.Module``.
-            plugins: applied in this order.
-            id_dropout: share of the items whose own vector is left out of a training step, so that what plug-ins know
-                of an item learns to do without; only where a plug-in gives item vectors.
-            stand_ins: for the own vectors that items lack; zeros where None. Only where a plug-in gives item vectors.
+            plugins: in the order of application.
+            id_dropout: share of the items whose ID embedding is dropped in a training step, so that plug-ins learn to
+                represent items without it; only if a plug-in changes item vectors.
+            stand_ins: substitutes for missing ID embeddings; zeros if None. Only if a plug-in changes item vectors.
         """
         super().__init__()
         if not 0.0 <= id_dropout < 1.0:
@@ -81,19 +81,19 @@ class Model(nn.Module):
         self.stand_ins = stand_ins if has_content else None
 
     def item_vectors(self) -> Tensor:
-        """Return what items are to the backbone and the ranking, ``[n_items, dim]``."""
+        """Return the item vectors that backbone and ranking use, ``[n_items, dim]``."""
         return self._items().table
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms of the loss by name, weighted, scalars; ``next`` is the main one."""
+        """Return the weighted terms of the loss by name, scalars; ``next`` is the main one."""
         items = self._items()
-        asked = self._ask(batch, items.table)
-        step = self._step(batch, items, asked)
-        terms = {"next": self._next_item_loss(step)} | asked.terms
-        for plugin, before in zip(self.plugins, asked.stages[:-1], strict=True):
+        supervised = self._supervise(batch, items.table)
+        step = self._step(batch, items, supervised)
+        terms = {"next": self._next_item_loss(step)} | supervised.terms
+        for plugin, input_states in zip(self.plugins, supervised.stages[:-1], strict=True):
             if plugin.losses is not None:
-                found = plugin.losses(replace(step, before=before))
-                terms |= {f"{plugin.name}.{name}": term for name, term in found.items()}
+                added = plugin.losses(replace(step, input_states=input_states))
+                terms |= {f"{plugin.name}.{name}": term for name, term in added.items()}
         return terms
 
     def states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
@@ -102,25 +102,25 @@ class Model(nn.Module):
         Args:
             rows: catalogue rows, oldest first, padding in front, int64 ``[batch, length]``.
             mask: 1 for an event, 0 for padding, float32 ``[batch, length]``.
-            table: :meth:`item_vectors`, made once for many calls.
+            table: result of :meth:`item_vectors`, computed once for many calls.
         """
         states = self.backbone(Events(F.embedding(rows, table), mask, rows))
-        return self._stages(states, Past(rows, mask, table))[-1]
+        return self._stages(states, VisibleHistory(rows, mask, table))[-1]
 
     def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        """Return the state after the newest event, plug-ins included, ``[batch, dim]``; arguments as :meth:`states`."""
+        """Return the state after the newest event, plug-ins included, ``[batch, dim]``; see :meth:`states`."""
         return self.user_stages(rows, mask, table)[-1]
 
     def user_stages(self, rows: Tensor, mask: Tensor, table: Tensor) -> list[Tensor]:
-        """Return the state after the newest event as it comes to each plug-in, and last as it leaves the last one.
+        """Return the input states of each plug-in, after the newest event, followed by the output of the last one.
 
-        The first is the backbone's own. Each is ``[batch, dim]``; arguments as :meth:`states`.
+        The first are the backbone's states. Each is ``[batch, dim]``; arguments as for :meth:`states`.
         """
         state = self.backbone.last(Events(F.embedding(rows, table), mask, rows))
-        return [stage[:, 0] for stage in self._stages(state[:, None], Past(rows, mask, table))]
+        return [stage[:, 0] for stage in self._stages(state[:, None], VisibleHistory(rows, mask, table))]
 
     def before_epoch(self, epoch: int) -> None:
-        """Let plug-ins prepare an epoch, counted from 0."""
+        """Call the plug-ins' hooks before an epoch, counted from 0."""
         hooks = [plugin.before_epoch for plugin in self.plugins if plugin.before_epoch is not None]
         if not hooks:
             return
@@ -132,90 +132,92 @@ class Model(nn.Module):
         for hook in hooks:
             hook(epoch, table)
 
-    def settle(self) -> bool:
-        """Let plug-ins bring what they hold in line with the weights that are kept; say whether any had to."""
-        hooks = [plugin.settle for plugin in self.plugins if plugin.settle is not None]
+    def finalize(self) -> bool:
+        """Call the plug-ins' hooks after training, with the final weights; return whether there are any."""
+        hooks = [plugin.finalize for plugin in self.plugins if plugin.finalize is not None]
         for hook in hooks:
             hook()
         return bool(hooks)
 
     def _items(self) -> _Items:
-        own, has_own = self._own_vectors()
-        table = own
+        id_embeddings, has_id_embedding = self._id_embeddings()
+        table = id_embeddings
         for plugin in self.plugins:
             if plugin.items is not None:
                 table = plugin.items(table)
-        return _Items(table, own, has_own)
+        return _Items(table, id_embeddings, has_id_embedding)
 
-    def _own_vectors(self) -> tuple[Tensor, Tensor]:
-        """Return the items' own vectors, or what stands in for them, ``[n_items, dim]``; and which are there."""
-        has_own = self.seen
+    def _id_embeddings(self) -> tuple[Tensor, Tensor]:
+        """Return ID embeddings or their stand-ins, ``[n_items, dim]``, and which items have an ID embedding."""
+        has_id_embedding = self.seen
         if self.training and self._id_dropout:
-            has_own = has_own & (torch.rand(len(self.item), device=self.item.device) >= self._id_dropout)
+            has_id_embedding = has_id_embedding & (
+                torch.rand(len(self.item), device=self.item.device) >= self._id_dropout
+            )
         elif self._all_seen:
-            return self.item, has_own
+            return self.item, has_id_embedding
         if self.stand_ins is None:
-            return self.item * has_own[:, None], has_own
-        return self.stand_ins(self.item, ~has_own), has_own
+            return self.item * has_id_embedding[:, None], has_id_embedding
+        return self.stand_ins(self.item, ~has_id_embedding), has_id_embedding
 
-    def _stages(self, states: Tensor, past: Past) -> list[Tensor]:
+    def _stages(self, states: Tensor, history: VisibleHistory) -> list[Tensor]:
         stages = [states]
         for plugin in self.plugins:
-            stages.append(stages[-1] if plugin.state is None else plugin.state(stages[-1], past))
+            stages.append(stages[-1] if plugin.state is None else plugin.state(stages[-1], history))
         return stages
 
-    def _ask(self, batch: Batch, table: Tensor) -> _Supervised:
+    def _supervise(self, batch: Batch, table: Tensor) -> _Supervised:
         stages, targets, users = [], [], []
-        own_terms: list[Mapping[str, Tensor]] = []
+        terms: list[Mapping[str, Tensor]] = []
         first_user = 0
         for group in batch:
-            found: Supervision = self.backbone.supervise(group, lambda rows: F.embedding(rows, table))
-            asked = found.targets >= 0
-            changed = self._stages(found.states, Past(found.rows, found.visible, table))
-            stages.append([stage[asked] for stage in changed])
-            targets.append(found.targets[asked])
-            users.append(asked.nonzero()[:, 0] + first_user)
-            own_terms.append(found.terms)
+            supervision: Supervision = self.backbone.supervise(group, lambda rows: F.embedding(rows, table))
+            supervised = supervision.targets >= 0
+            changed = self._stages(supervision.states, VisibleHistory(supervision.rows, supervision.visible, table))
+            stages.append([stage[supervised] for stage in changed])
+            targets.append(supervision.targets[supervised])
+            users.append(supervised.nonzero()[:, 0] + first_user)
+            terms.append(supervision.terms)
             first_user += len(group.rows)
         weights = [len(group.rows) / first_user for group in batch]
         return _Supervised(
             [torch.cat(parts) for parts in zip(*stages, strict=True)],
             torch.cat(targets),
             torch.cat(users),
-            _mean_terms(own_terms, weights),
+            _mean_terms(terms, weights),
         )
 
-    def _step(self, batch: Batch, items: _Items, asked: _Supervised) -> Step:
+    def _step(self, batch: Batch, items: _Items, supervised: _Supervised) -> TrainingStep:
         histories, mask = whole_histories(batch)
 
         def encode(rows: Tensor, mask: Tensor) -> Tensor:
             return self.backbone.last(Events(F.embedding(rows, items.table), mask, rows))
 
-        return Step(
+        return TrainingStep(
             table=items.table,
-            own=items.own,
-            has_own=items.has_own,
-            plain_states=asked.stages[0],
-            before=asked.stages[0],
-            states=asked.stages[-1],
-            targets=asked.targets,
-            users=asked.users,
+            id_embeddings=items.id_embeddings,
+            has_id_embedding=items.has_id_embedding,
+            backbone_states=supervised.stages[0],
+            input_states=supervised.stages[0],
+            states=supervised.stages[-1],
+            targets=supervised.targets,
+            users=supervised.users,
             histories=histories,
             mask=mask,
             encode=encode,
         )
 
-    def _next_item_loss(self, step: Step) -> Tensor:
+    def _next_item_loss(self, step: TrainingStep) -> Tensor:
         table, targets = step.table, step.targets
         if not self._all_seen:
-            # TokenLayout among the items seen; every target is one of them.
+            # Indices among the items seen; every target is one of them.
             targets = (self.seen.cumsum(0) - 1)[targets]
             table = table[self.seen]
         weights = None
         for plugin in self.plugins:
-            if plugin.scale is not None:
-                scale = plugin.scale(step.lengths)
-                weights = scale if weights is None else weights * scale
+            if plugin.loss_weights is not None:
+                added = plugin.loss_weights(step.lengths)
+                weights = added if weights is None else weights * added
         return full_cross_entropy(
             step.states,
             table,
@@ -226,7 +228,7 @@ class Model(nn.Module):
 
 
 def whole_histories(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return each user's events, the last target included: rows ``[users, length]``, padding in front, and the mask."""
+    """Return each user's events including the last target: rows ``[users, length]``, padding in front, and the mask."""
     whole = [torch.cat([group.rows, group.targets[:, -1:]], dim=1) for group in batch]
     masks = [torch.cat([group.mask, torch.ones_like(group.mask[:, :1])], dim=1) for group in batch]
     longest = max(rows.shape[1] for rows in whole)
@@ -237,9 +239,9 @@ def whole_histories(batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _mean_terms(terms: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:
-    """Return the mean of each term over groups; a group that lacks a term adds nothing to it."""
+    """Return the weighted mean of each term over groups; a group without a term contributes 0."""
     total: dict[str, Tensor] = {}
-    for found, weight in zip(terms, weights, strict=True):
-        for name, term in found.items():
+    for of_group, weight in zip(terms, weights, strict=True):
+        for name, term in of_group.items():
             total[name] = total[name] + weight * term if name in total else weight * term
     return total

@@ -1,7 +1,7 @@
-"""Vectors of items that a model has never met, from one encoding of their texts and without training.
+"""Vectors of items that are new to a trained model, from one encoding of their texts, without training.
 
-They are what the model itself would give them, had they been in its catalogue from the start: what stands in for an own
-vector (:mod:`train.items.stand_ins`), and what SAGE's map makes of the text on top of it.
+They equal the vectors that the model would compute if the items had been in its catalogue: a stand-in for the ID
+embedding (:mod:`train.items.stand_ins`) plus SAGE's projection of the text.
 """
 
 import numpy as np
@@ -20,16 +20,16 @@ def new_item_vectors(model: Model, known: Features, counts: NDArray[np.int64], n
     """Return the vectors ``[n, dim]`` of new items.
 
     Args:
-        model: one whose item vectors SAGE changes, and nothing else does.
+        model: a model in which SAGE is the only plug-in that changes item vectors.
         known: features of the texts of the model's own catalogue.
-        counts: how often each of its items occurs in training, int64 ``[n_items]``.
+        counts: occurrences of each of its items in training, int64 ``[n_items]``.
         new: features of the new items' texts, by the same extractor.
 
     Raises:
-        ValueError: another plug-in changes item vectors, or SAGE's vocabulary is a dedicated one, or the features are
-            of another extractor or of other items.
+        ValueError: another plug-in changes item vectors, SAGE's vocabulary is dedicated, or the features are from a
+            different extractor or of other items.
     """
-    sage = _only_source(model)
+    sage = _sage_of(model)
     if known.extractor != sage.extractor or not len(known.vectors) == len(counts) == len(model.item):
         raise ValueError(
             f"expected features by {sage.extractor!r} and counts of the model's {len(model.item)} items, "
@@ -39,7 +39,7 @@ def new_item_vectors(model: Model, known: Features, counts: NDArray[np.int64], n
     return mapped if sage.ignores_table else _stand_ins(model, known, counts, new) + mapped
 
 
-def _only_source(model: Model) -> Sage:
+def _sage_of(model: Model) -> Sage:
     modules = [plugin.module for plugin in model.plugins if plugin.items is not None]
     if len(modules) == 1 and isinstance(modules[0], Sage):
         return modules[0]
@@ -51,14 +51,14 @@ def _only_source(model: Model) -> Sage:
 
 
 def _stand_ins(model: Model, known: Features, counts: NDArray[np.int64], new: Features) -> Tensor:
-    """Return what stands in for the own vectors of the new items, ``[n, dim]``."""
+    """Return stand-ins for the ID embeddings of the new items, ``[n, dim]``."""
     n_known, n_new = len(known.vectors), len(new.vectors)
-    own = torch.cat([model.item, model.item.new_zeros(n_new, model.item.shape[1])])
+    embeddings = torch.cat([model.item, model.item.new_zeros(n_new, model.item.shape[1])])
     if model.stand_ins is None:
-        return own[n_known:]
-    # One table of both, so that neighbours are found and weighed as they were for the model.
+        return embeddings[n_known:]
+    # One table of both, so that neighbours and their weights are computed as for the model.
     vectors = np.concatenate([text_space(known), text_space(new)])[:, None]
     both = Features(known.extractor, vectors, (vectors != 0).any(2))
-    stand_ins = StandIns(both, np.concatenate([counts, np.zeros(n_new, np.int64)])).to(own.device)
-    found: Tensor = stand_ins(own, torch.arange(len(own), device=own.device) >= n_known)
-    return found[n_known:]
+    stand_ins = StandIns(both, np.concatenate([counts, np.zeros(n_new, np.int64)])).to(embeddings.device)
+    result: Tensor = stand_ins(embeddings, torch.arange(len(embeddings), device=embeddings.device) >= n_known)
+    return result[n_known:]

@@ -1,6 +1,6 @@
-"""From names and numbers to a composed model: what the command line offers, and what ``run.json`` is read back with.
+"""Builds models from names and settings, for the command line and for the configuration saved in ``run.json``.
 
-Anything beyond this closed list is a short script that composes :class:`train.full_model.model.Model` itself.
+For anything beyond this list, write a short script that composes :class:`train.full_model.model.Model` itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,22 +27,22 @@ from train.plugins.plugin import Plugin
 
 Config = TypeVar("Config")
 
-# Features cost minutes and depend on the catalogue alone: kept for the next run.
+# Features take minutes to compute and depend on the catalogue alone, so they are cached between runs.
 FEATURES = Path.home() / ".cache" / "pocketrec" / "features"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One training of the full model.
+    """Configuration of the training of a full model.
 
     Attributes:
         backbone: one of ``BACKBONES``.
-        backbone_settings: those that differ from the backbone's own defaults.
-        plugins: name to the settings that differ from the plug-in's own defaults; applied in the order of ``PLUGINS``.
-        extractors: what describes texts, images and videos to plug-ins and backbones that use them.
-        dropout: of the backbone.
+        backbone_settings: settings that differ from the backbone's defaults.
+        plugins: settings that differ from the defaults, by name of the plug-in; applied in the order of ``PLUGINS``.
+        extractors: extractors of text, image and video features, for plug-ins and backbones that use them.
+        dropout: dropout rate of the backbone.
         id_dropout: see :class:`train.full_model.model.Model`.
-        learning_rate: of AdamW, constant.
+        learning_rate: constant learning rate of AdamW.
         average_epochs: see :func:`train.loop.fit.fit`.
     """
 
@@ -72,7 +72,7 @@ class TrainConfig:
 
 
 def read_config(fields: Mapping[str, Any]) -> TrainConfig:
-    """Return the configuration that ``run.json`` holds, ignoring entries of newer versions."""
+    """Return the configuration saved in ``run.json``, ignoring entries of newer versions."""
     known = {name: fields[name] for name in TrainConfig.__dataclass_fields__ if name in fields}
     return TrainConfig(
         **known
@@ -88,8 +88,8 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
     """Return the untrained model that ``config`` describes.
 
     Args:
-        dataset: its items.
-        train: the events that may be learnt from.
+        dataset: provides the items.
+        train: the training events.
         config: backbone, plug-ins and sizes.
     """
     inputs = plugin_inputs(
@@ -100,40 +100,42 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
         seed=config.fit.seed,
         cache_dir=FEATURES,
     )
-    backbone = make_backbone(config, inputs)
-    plugins = [plugin_maker(name, config.plugins[name])(inputs) for name in PLUGINS if name in config.plugins]
+    backbone = build_backbone(config, inputs)
+    plugins = [plugin_factory(name, config.plugins[name])(inputs) for name in PLUGINS if name in config.plugins]
     counts = inputs.counts()
     describes = any(plugin.items is not None for plugin in plugins)
     stand_ins = StandIns(inputs.text(), counts) if describes else None
     return Model(torch.from_numpy(counts > 0), backbone, plugins, id_dropout=config.id_dropout, stand_ins=stand_ins)
 
 
-def make_backbone(config: TrainConfig, inputs: PluginInputs) -> Backbone:
+def build_backbone(config: TrainConfig, inputs: PluginInputs) -> Backbone:
     """Return an untrained backbone; only its own module is imported.
 
     Raises:
-        RunError: the backbone has no such setting, or not such a value.
+        RunError: the backbone has no such setting, or the value is invalid.
     """
     check_backbone(config.backbone, config.backbone_settings)
-    maker = _backbone_maker(config.backbone)
-    given = {"inputs": inputs} if "inputs" in signature(maker).parameters else {}
+    factory = _backbone_factory(config.backbone)
+    given = {"inputs": inputs} if "inputs" in signature(factory).parameters else {}
     try:
-        return maker(config.encoder, dropout=config.dropout, **given, **config.backbone_settings)
+        return factory(config.encoder, dropout=config.dropout, **given, **config.backbone_settings)
     except (TypeError, ValueError) as error:
-        raise RunError(f"{config.backbone} cannot be set so: {error}.") from error
+        raise RunError(f"{config.backbone}: invalid settings: {error}.") from error
 
 
 def check_backbone(name: BackboneName, settings: Mapping[str, Any]) -> None:
-    """Refuse settings that a backbone does not have.
+    """Check that a backbone has the given settings.
 
     Raises:
-        RunError: there are some.
+        RunError: it does not have one of them.
     """
     given = ("config", "dropout", "inputs")
-    _check_names(name, settings, [known for known in signature(_backbone_maker(name)).parameters if known not in given])
+    _check_names(
+        name, settings, [known for known in signature(_backbone_factory(name)).parameters if known not in given]
+    )
 
 
-def _backbone_maker(name: BackboneName) -> Callable[..., Backbone]:
+def _backbone_factory(name: BackboneName) -> Callable[..., Backbone]:
     match name:
         case "sasrec":
             return SASRec
@@ -159,48 +161,48 @@ def _backbone_maker(name: BackboneName) -> Callable[..., Backbone]:
             return PinnerFormer
 
 
-def plugin_maker(name: PluginName, settings: Mapping[str, Any]) -> Callable[[PluginInputs], Plugin]:
-    """Return what makes an untrained plug-in; only its own module is imported.
+def plugin_factory(name: PluginName, settings: Mapping[str, Any]) -> Callable[[PluginInputs], Plugin]:
+    """Return a function that builds an untrained plug-in; only its own module is imported.
 
     Args:
-        name: which.
-        settings: those that differ from its defaults.
+        name: name of the plug-in.
+        settings: settings that differ from its defaults.
 
     Raises:
-        RunError: the plug-in has no such setting, or not such a value.
+        RunError: the plug-in has no such setting, or the value is invalid.
     """
     match name:
         case "corec":
             from train.plugins.corec import CoRecConfig, corec
 
-            return partial(corec, _configured(CoRecConfig, name, settings))
+            return partial(corec, _build_config(CoRecConfig, name, settings))
         case "sage":
             from train.plugins.sage import SageConfig, sage
 
-            return partial(sage, _configured(SageConfig, name, settings))
+            return partial(sage, _build_config(SageConfig, name, settings))
         case "llmrec":
             from train.plugins.llmrec import LlmRecConfig, llmrec
 
-            return partial(llmrec, _configured(LlmRecConfig, name, settings))
+            return partial(llmrec, _build_config(LlmRecConfig, name, settings))
         case "recfusion":
             from train.plugins.recfusion import RecFusionConfig, recfusion
 
-            return partial(recfusion, _configured(RecFusionConfig, name, settings))
+            return partial(recfusion, _build_config(RecFusionConfig, name, settings))
         case "coco":
             from train.plugins.coco import CoCoConfig, coco
 
-            return partial(coco, _configured(CoCoConfig, name, settings))
+            return partial(coco, _build_config(CoCoConfig, name, settings))
 
 
-def _configured(kind: Callable[..., Config], name: str, settings: Mapping[str, Any]) -> Config:
+def _build_config(kind: Callable[..., Config], name: str, settings: Mapping[str, Any]) -> Config:
     _check_names(name, settings, list(signature(kind).parameters))
     try:
         return kind(**settings)
     except (TypeError, ValueError) as error:
-        raise RunError(f"{name} cannot be set so: {error}.") from error
+        raise RunError(f"{name}: invalid settings: {error}.") from error
 
 
 def _check_names(name: str, settings: Mapping[str, Any], known: Sequence[str]) -> None:
     unknown = sorted(set(settings) - set(known))
     if unknown:
-        raise RunError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(known) or 'none'}.")
+        raise RunError(f"{name} has no setting {', '.join(unknown)}; expected some of {', '.join(known) or 'none'}.")

@@ -1,4 +1,4 @@
-"""Training the full model of a run's folder, and loading it."""
+"""Training and loading of full models."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,22 +17,22 @@ from train.loop.runs import RunFolder
 from train.metrics.ranker import validation_score
 
 _ADVICE = (
-    "Train in another --out with a lower --learning-rate, larger batches (--batch-users) or another --seed; where the "
-    "term is a plug-in's, leave that plug-in out to see whether it is the cause."
+    "Train into another --out with a lower --learning-rate, larger batches (--batch-users) or another --seed; if the "
+    "term belongs to a plug-in, train without that plug-in to see whether it is the cause."
 )
 
 
 def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Split | None = None) -> dict[str, Any]:
-    """Train the full model, or finish a training that was cut off; return its figures, which are also in ``run``.
+    """Train the full model, or resume an interrupted training; return its metrics, which are also saved in ``run``.
 
     Args:
-        dataset: its items, and its events where ``split`` is None.
-        config: what is trained, and how.
-        run: takes checkpoints, weights and figures.
-        split: what is learnt from and what validates; leave-one-out of the dataset where None.
+        dataset: provides the items, and the events if ``split`` is None.
+        config: configuration of model and training.
+        run: stores checkpoints, weights and metrics.
+        split: training and validation events; leave-one-out of the dataset if None.
 
     Raises:
-        RunError: the numbers of the training are no longer finite; ``run`` stays unfinished.
+        RunError: the loss or the weights are no longer finite; ``run`` stays unfinished.
     """
     split = split or leave_one_out(dataset.sequences)
     torch.manual_seed(config.fit.seed)
@@ -51,8 +51,8 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         before_epoch=model.before_epoch,
     )
     best = fitted.best
-    # A kill from here on costs nothing: an unfinished run is loaded at its last epoch and settled again, to the same.
-    if model.settle():
+    # An interruption from here on loses nothing: the run is resumed after its last epoch and finalized again.
+    if model.finalize():
         run.save_best(model.state_dict())
         best = validation_score(model, split)
     figures = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": best, "seconds": round(fitted.seconds, 1)}
@@ -61,16 +61,16 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
 
 
 def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
-    """Return what ``run.json`` says: everything that decides the outcome.
+    """Return the content of ``run.json``: everything that determines the result.
 
     Raises:
-        DataError: nobody has events enough to learn from.
+        DataError: no user has enough events.
     """
     longest = int(dataset.sequences.lengths.max(initial=0))
     if longest < LEAST_TO_LEARN:
         raise DataError(
-            f"{dataset.path}: nobody has more than {longest} events; expected at least one user with {LEAST_TO_LEARN}: "
-            "two to learn from, one to validate, one to test. Give a longer log."
+            f"{dataset.path}: the longest history has {longest} events; expected at least one user with "
+            f"{LEAST_TO_LEARN}: two for training, one for validation, one for testing. Provide a longer log."
         )
     return {
         "kind": "teacher",
@@ -82,30 +82,30 @@ def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
 
 
 def full_config(run: RunFolder) -> TrainConfig:
-    """Return the configuration of a full model's run.
+    """Return the configuration of a run of a full model.
 
     Raises:
-        RunError: there is no run, or it is a student's.
+        RunError: there is no run, or it is that of a student.
     """
     about = run.about()
     if about.get("kind") != "teacher":
         raise RunError(
-            f"{run.path}: holds a run of the kind '{about.get('kind')}', expected a full model's. "
-            "Give the folder that `pocketrec train` wrote."
+            f"{run.path}: holds a run of the kind '{about.get('kind')}', expected one of a full model. "
+            "Give a folder written by `pocketrec train`."
         )
     return read_config(about["config"])
 
 
 def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> Model:
-    """Return the trained model of a run, in evaluation mode, on the accelerator where there is one.
+    """Load the trained model of a run, in evaluation mode, on the accelerator if there is one.
 
     Args:
-        run: a finished one, or one with an epoch at least.
-        dataset: what it was trained on.
-        split: as given to :func:`train_model`.
+        run: a finished run, or one with at least one epoch.
+        dataset: the dataset it was trained on.
+        split: as for :func:`train_model`.
 
     Raises:
-        RunError: there is none, it is a student's, or its weights are not those of today's model.
+        RunError: there is none, it is that of a student, or its weights do not fit the model.
     """
     split = split or leave_one_out(dataset.sequences)
     model = compose(dataset, split.train, full_config(run))
@@ -113,7 +113,7 @@ def load_model(run: RunFolder, dataset: Dataset, split: Split | None = None) -> 
         model.load_state_dict(run.load_best())
     except RuntimeError as error:
         raise RunError(
-            f"{run.path}: its weights do not fit the model that they are for, as when another version wrote them; "
-            f"train again in a new folder. PyTorch says: {' '.join(str(error).split())}"
+            f"{run.path}: the weights do not fit the model, probably because another version wrote them; "
+            f"train again in a new folder. PyTorch reports: {' '.join(str(error).split())}"
         ) from error
     return model.to(best_device()).eval()

@@ -1,1 +1,1 @@
-"""What is measured of rankings and lists; knows no model."""
+"""Metrics of rankings and lists; independent of models."""

@@ -1,4 +1,4 @@
-"""The same targets behind changed histories: cut short, with noise, or out of order. Training is not touched."""
+"""Modified histories for the same targets: truncated, noisy or shuffled. Training data is not modified."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from train.data.split import Targets
 
 
 def histories_of(targets: Targets) -> list[RowArray]:
-    """Return what each user did before the target, views."""
+    """Return the events of each user before the target, as views."""
     return [targets.history(index) for index in range(len(targets))]
 
 
 def with_histories(targets: Targets, histories: Sequence[RowArray]) -> Targets:
-    """Return the same users and rows behind other histories, one a target.
+    """Return the same users and targets with other histories, one for each target.
 
-    Timestamps become positions: what is inserted or moved has no time of its own.
+    Timestamps are replaced by positions, because inserted and moved events have no timestamps.
     """
     whole: list[RowArray] = [np.empty(0, np.int32)] * len(targets.sequences)
     for user, row, history in zip(targets.users, targets.rows, histories, strict=True):
@@ -29,13 +29,13 @@ def with_histories(targets: Targets, histories: Sequence[RowArray]) -> Targets:
     return Targets(targets.users, targets.rows, sequences, n_held_out=1)
 
 
-def only(targets: Targets, kept: NDArray[np.bool_]) -> Targets:
-    """Return the targets where ``kept`` ``[T]`` is true."""
+def select_targets(targets: Targets, kept: NDArray[np.bool_]) -> Targets:
+    """Return the targets selected by the mask ``kept`` ``[T]``."""
     return Targets(targets.users[kept], targets.rows[kept], targets.sequences, targets.n_held_out)
 
 
 def cut_histories(targets: Targets, n_events: int) -> Targets:
-    """Return the targets behind each user's newest ``n_events``: somebody who has only just come.
+    """Return the targets with histories truncated to the newest ``n_events``, as for new users.
 
     Raises:
         ValueError: ``n_events`` is below 1.
@@ -46,26 +46,26 @@ def cut_histories(targets: Targets, n_events: int) -> Targets:
 
 
 def shuffle_histories(targets: Targets, *, seed: int) -> Targets:
-    """Return the targets behind the same events in a random order."""
+    """Return the targets with the events of each history in random order."""
     random = np.random.default_rng(seed)
     return with_histories(targets, [random.permutation(rows) for rows in histories_of(targets)])
 
 
 def insert_noise(targets: Targets, share: float, n_items: int, *, seed: int) -> Targets:
-    """Return the targets behind histories with random clicks among the real events.
+    """Return the targets with random clicks inserted into the histories.
 
-    A history of ``n`` events gets ``share * n`` clicks, rounded up or down at random so that the mean is right, each on
-    an item drawn uniformly from all but the target (with history excluded, a click on it would hide it), each at a
-    place drawn uniformly from the ``n + 1`` there are.
+    A history of ``n`` events gets ``share * n`` clicks, rounded up or down at random with the right mean. Each is on an
+    item drawn uniformly from all but the target (a click on the target would exclude it), at a position drawn uniformly
+    from the ``n + 1`` possible ones.
 
     Args:
-        targets: whose histories are copied.
+        targets: targets and histories; not modified.
         share: clicks for each event, such as 0.1.
         n_items: size of the catalogue, at least 2.
-        seed: of what is drawn.
+        seed: random seed.
 
     Raises:
-        ValueError: ``share`` is negative, or there is no item but the target.
+        ValueError: ``share`` is negative, or there is no item besides the target.
     """
     if share < 0 or n_items < 2:
         raise ValueError(f"expected a share of at least 0 and at least 2 items, got {share} and {n_items}")

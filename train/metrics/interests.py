@@ -1,8 +1,8 @@
-"""What an item is about, and how a person's interests spread over that: labels from the catalogue, or clusters.
+"""Labels of items, and the distribution of a user's interests over them: categories of the catalogue, or clusters.
 
-A label is a category of the catalogue. One that more than :data:`ROOT_SHARE` of the items carry (such as "Beauty" in a
-beauty shop) tells nothing about anybody and is left out. Where the catalogue has no categories, a cluster number for
-each item does the same.
+A label is a category of the catalogue. Categories of more than :data:`ROOT_SHARE` of the items (such as "Beauty" in a
+beauty shop) do not distinguish users and are left out. If the catalogue has no categories, a cluster of each item is
+used instead.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from train.data.dataset import Catalogue
 from train.data.sequences import IntArray, RowArray
 
 ROOT_SHARE = 0.5
-LEAST_HALF = 4
+MIN_HALF = 4
 N_SHUFFLES = 20
 _BATCH = 1024
 
@@ -28,7 +28,7 @@ class Interests:
     Attributes:
         offsets: int64 ``[n_items + 1]``; item ``i`` has the labels ``offsets[i]:offsets[i + 1]``.
         labels: int64 ``[P]``, from 0 to ``n_labels - 1``.
-        n_labels: how many there are.
+        n_labels: number of labels.
     """
 
     offsets: IntArray
@@ -36,26 +36,26 @@ class Interests:
     n_labels: int
 
     def pairs(self, rows: RowArray) -> tuple[IntArray, IntArray]:
-        """Return every label of every event: the event's position in ``rows`` and the label, both ``[pairs]``."""
+        """Return every label of every event: the event's index in ``rows`` and the label, both ``[pairs]``."""
         counts = np.diff(self.offsets)[rows]
         event = np.repeat(np.arange(len(rows), dtype=np.int64), counts)
         within = np.arange(len(event), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
         return event, self.labels[np.repeat(self.offsets[rows], counts) + within]
 
     def distributions(self, histories: Sequence[RowArray]) -> NDArray[np.float64]:
-        r"""Return how each history spreads over labels, ``[len(histories), n_labels]``.
+        r"""Return the label distribution of each history, ``[len(histories), n_labels]``.
 
         .. math::
             p_u(c) = \frac{\sum_{i \in H_u} 1[c \in C_i] / |C_i|}{\sum_{i \in H_u} 1[C_i \neq \emptyset]}
 
-        A history without any label is a row of zeros.
+        A history without labels is a row of zeros.
         """
         user = np.repeat(np.arange(len(histories)), [len(rows) for rows in histories])
         rows = _joined(histories)
         event, label = self.pairs(rows)
         weight = 1.0 / np.diff(self.offsets)[rows[event]]
         flat = np.bincount(user[event] * self.n_labels + label, weight, len(histories) * self.n_labels)
-        # Without any pair numpy counts in whole numbers.
+        # Without any pair bincount returns integers.
         mass = flat.astype(np.float64).reshape(len(histories), self.n_labels)
         total = mass.sum(axis=1, keepdims=True)
         spread: NDArray[np.float64] = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
@@ -63,7 +63,7 @@ class Interests:
 
 
 def category_interests(catalogue: Catalogue) -> Interests | None:
-    """Return the categories of each item as labels, or None where the catalogue has none that tell items apart."""
+    """Return the categories of each item as labels, or None if the catalogue has none that distinguish items."""
     categories = catalogue.fields.get("categories", ())
     carried = Counter(name for names in categories for name in set(names))
     most = ROOT_SHARE * len(catalogue)
@@ -74,12 +74,12 @@ def category_interests(catalogue: Catalogue) -> Interests | None:
 
 
 def cluster_interests(clusters: IntArray) -> Interests:
-    """Return one label an item: its cluster, from 0; -1 for an item in none."""
+    """Return one label for each item, its cluster, from 0; -1 is an item without one."""
     return _interests(([int(c)] if c >= 0 else [] for c in clusters), range(int(clusters.max(initial=-1)) + 1))
 
 
 def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Return the Jensen-Shannon divergence of each pair of distributions, in bits: 0 the same, 1 disjoint.
+    r"""Return the Jensen-Shannon divergence of each pair of distributions, in bits: 0 is equal, 1 disjoint.
 
     .. math::
         JS(p, q) = \tfrac12 KL(p \| m) + \tfrac12 KL(q \| m), \qquad m = \tfrac12 (p + q), \qquad 0 \log 0 = 0
@@ -97,28 +97,29 @@ def jensen_shannon(first: NDArray[np.float64], second: NDArray[np.float64]) -> N
 def drift(histories: Sequence[RowArray], interests: Interests) -> NDArray[np.float64]:
     """Return the divergence between the labels of each history's first and second half, in bits, ``[n]``.
 
-    The newer half has the odd event. It is not a number where a half has fewer than :data:`LEAST_HALF` events, or no
-    label: one event against another says nothing of an interest.
+    With an odd number of events the newer half is longer. The result is NaN if a half has fewer than :data:`MIN_HALF`
+    events, or no label, because a few events do not show an interest.
     """
-    found = np.full(len(histories), np.nan)
-    long = np.flatnonzero([len(rows) >= 2 * LEAST_HALF for rows in histories])
+    values = np.full(len(histories), np.nan)
+    long = np.flatnonzero([len(rows) >= 2 * MIN_HALF for rows in histories])
     for users in _batches(long):
         older = interests.distributions([histories[user][: len(histories[user]) // 2] for user in users])
         newer = interests.distributions([histories[user][len(histories[user]) // 2 :] for user in users])
-        told = (older.sum(axis=1) > 0) & (newer.sum(axis=1) > 0)
-        found[users[told]] = jensen_shannon(older[told], newer[told])
-    return found
+        valid = (older.sum(axis=1) > 0) & (newer.sum(axis=1) > 0)
+        values[users[valid]] = jensen_shannon(older[valid], newer[valid])
+    return values
 
 
 def drift_by_chance(histories: Sequence[RowArray], interests: Interests, *, seed: int) -> NDArray[np.float64]:
     """Return the mean of :func:`drift` over :data:`N_SHUFFLES` shuffles of each history, ``[n]``.
 
-    Two handfuls of events drawn from one unchanging taste differ, the more the fewer they are: on Beauty the plain
-    divergence of a shuffled history is as large as that of the real one, and a threshold on it selects short histories.
+    Two small samples of one constant taste differ, the more the smaller they are: on Beauty the divergence of a
+    shuffled history is as large as that of the original, so a threshold on the plain divergence would select short
+    histories.
     """
     random = np.random.default_rng(seed)
     by_chance = np.full(len(histories), np.nan)
-    long = [user for user, rows in enumerate(histories) if len(rows) >= 2 * LEAST_HALF]
+    long = [user for user, rows in enumerate(histories) if len(rows) >= 2 * MIN_HALF]
     total = np.zeros(len(long))
     for _ in range(N_SHUFFLES):
         shuffled: list[RowArray] = [random.permutation(histories[user]) for user in long]
@@ -128,19 +129,19 @@ def drift_by_chance(histories: Sequence[RowArray], interests: Interests, *, seed
 
 
 def new_to_user(histories: Sequence[RowArray], targets: RowArray, interests: Interests) -> NDArray[np.bool_]:
-    """Return whether each target has labels, and none that occurs in the history, bool ``[n]``."""
-    found = np.zeros(len(targets), dtype=np.bool_)
+    """Return whether each target has labels, none of which occurs in the history, bool ``[n]``."""
+    values = np.zeros(len(targets), dtype=np.bool_)
     for users in _batches(np.arange(len(targets))):
         touched = interests.distributions([histories[user] for user in users]) > 0
         event, label = interests.pairs(targets[users])
         known = np.bincount(event, touched[event, label], len(users)) > 0
-        found[users] = (np.bincount(event, minlength=len(users)) > 0) & ~known
-    return found
+        values[users] = (np.bincount(event, minlength=len(users)) > 0) & ~known
+    return values
 
 
 def _interests(labels: Iterable[Sequence[int]], names: Iterable[object]) -> Interests:
-    each = [np.asarray(found, dtype=np.int64) for found in labels]
-    offsets = np.concatenate(([0], np.cumsum([len(found) for found in each]))).astype(np.int64)
+    each = [np.asarray(values, dtype=np.int64) for values in labels]
+    offsets = np.concatenate(([0], np.cumsum([len(values) for values in each]))).astype(np.int64)
     return Interests(offsets, np.concatenate([*each, np.empty(0, np.int64)]), sum(1 for _ in names))
 
 

@@ -1,6 +1,6 @@
-"""Whether knowledge is used for a person, judged on their own past: what a device does, for many people at once.
+"""Decides for many users at once whether knowledge is used, judging by their histories as a device does.
 
-The rule itself is the device's, :mod:`edge_runtime.learning.utility`.
+The rule is that of the device, :mod:`edge_runtime.learning.utility`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +17,18 @@ from train.metrics.ranking import ndcg, rank_targets
 
 _BATCH = 512
 
-# Rows [n, length] and mask [n, length] to the states without knowledge and with it, both [n, dim].
+# Maps rows [n, length] and mask [n, length] to the states without knowledge and with it, both [n, dim].
 Pair = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-class Judged(NamedTuple):
-    """What the past of ``U`` people says.
+class KnowledgeJudgement(NamedTuple):
+    """Judgement of ``U`` users by their histories.
 
     Attributes:
-        without: the newest state of each without knowledge, ``[U, dim]``.
-        aligned: with it, ``[U, dim]``.
-        helped: whether knowledge helped so far, bool ``[U]``; False where the past is too short to say.
-        known: whether it is long enough, bool ``[U]``.
+        without: newest state of each user without knowledge, ``[U, dim]``.
+        aligned: the same with knowledge, ``[U, dim]``.
+        helped: whether knowledge helped on the history, bool ``[U]``; False if the history is too short.
+        known: whether the history is long enough, bool ``[U]``.
     """
 
     without: Tensor
@@ -37,46 +37,46 @@ class Judged(NamedTuple):
     known: NDArray[np.bool_]
 
     def chosen(self) -> Tensor:
-        """Return the states that a device ranks with: with knowledge where it helped or nothing is known."""
+        """Return the states that a device ranks with: with knowledge if it helped or the history is too short."""
         uses = torch.from_numpy(self.helped | ~self.known).to(self.aligned.device)
         return torch.where(uses[:, None], self.aligned, self.without)
 
 
-def judge_by_past(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Judged:
-    """Judge everybody's newest events, each predicted from what came before it.
+def judge_by_history(histories: Sequence[Rows], pair: Pair, table: Tensor) -> KnowledgeJudgement:
+    """Predict the newest events of every user from the earlier ones, with and without knowledge.
 
     Args:
-        histories: catalogue rows of each person, oldest first, at least one.
-        pair: without gradients.
+        histories: catalogue rows of each user, oldest first, at least one.
+        pair: computes states without and with knowledge; called without gradients.
         table: item vectors, ``[n_items, dim]``.
     """
-    cases, wanted = list(histories), []
+    cases, targets = list(histories), []
     n_events = np.zeros(len(histories), dtype=np.int64)
     for user, rows in enumerate(histories):
         ends = range(max(1, len(rows) - MOST_EVENTS), len(rows))
         cases += [rows[:end] for end in ends]
-        wanted += [int(rows[end]) for end in ends]
+        targets += [int(rows[end]) for end in ends]
         n_events[user] = len(ends)
     without, aligned = _states(cases, pair, table)
-    past = [part[len(histories) :].cpu().numpy() for part in (without, aligned)]
-    vectors = table[torch.tensor(wanted, dtype=torch.int64, device=table.device)].cpu().numpy()
+    history_states = [part[len(histories) :].cpu().numpy() for part in (without, aligned)]
+    vectors = table[torch.tensor(targets, dtype=torch.int64, device=table.device)].cpu().numpy()
     helped = np.zeros(len(histories), dtype=np.bool_)
     for user, end in enumerate(np.cumsum(n_events)):
         own = slice(end - n_events[user], end)
-        helped[user] = knowledge_helps(past[0][own], past[1][own], vectors[own])
+        helped[user] = knowledge_helps(history_states[0][own], history_states[1][own], vectors[own])
     newest = slice(len(histories))
-    return Judged(without[newest], aligned[newest], helped, n_events >= FEWEST_EVENTS)
+    return KnowledgeJudgement(without[newest], aligned[newest], helped, n_events >= FEWEST_EVENTS)
 
 
 def ranking_by_use(
-    judged: Judged, histories: Sequence[Rows], targets: NDArray[np.int32], table: Tensor
+    judged: KnowledgeJudgement, histories: Sequence[Rows], targets: NDArray[np.int32], table: Tensor
 ) -> dict[str, float]:
-    """Return NDCG@10 without knowledge, with it, and as a device decides for each person; history excluded.
+    """Return NDCG@10 without knowledge, with it, and with the choice of a device for each user; history excluded.
 
     Args:
-        judged: ``U`` people's states.
-        histories: what each has had; a list of recommendations holds none of it.
-        targets: what each did next, int32 ``[U]``.
+        judged: states of ``U`` users.
+        histories: events of each user, which are excluded from recommendations.
+        targets: next item of each user, int32 ``[U]``.
         table: item vectors, ``[n_items, dim]``: an item's score is its product with the state.
     """
 

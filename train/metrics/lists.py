@@ -1,7 +1,7 @@
-"""What a shown list is like: how varied, and how evenly the catalogue is shown. Knows no model but what ranks.
+"""Diversity of recommended lists, and coverage of the catalogue.
 
-Diversity has no single definition; each figure stands with its formula. ``L_u`` is the list of user ``u``, ``k`` its
-length, ``N`` the size of the catalogue.
+There is no single definition of diversity; the docstrings have the formulas. ``L_u`` is the list of user ``u``, ``k``
+its length, ``N`` the size of the catalogue.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from train.metrics.interests import Interests
 from train.metrics.ranker import Ranker, scorer
 from train.metrics.ranking import BATCH_USERS, Score, mark_seen
 
-# Instead of a row, where a list is shorter than k: the catalogue ran out.
+# Padding of lists shorter than k, when the catalogue has no more unseen items.
 NOTHING = -1
 
 Lists = NDArray[np.int32]
@@ -31,20 +31,20 @@ def model_lists(model: Ranker, targets: Targets, k: int) -> tuple[Lists, NDArray
         was_training = model.training
         model.train(False)
         table = model.item_vectors()
-        found = top_lists(scorer(model, table, histories), histories, len(table), k)
+        result = top_lists(scorer(model, table, histories), histories, len(table), k)
         model.train(was_training)
-    return found
+    return result
 
 
 def top_lists(score: Score, histories: Sequence[RowArray], n_items: int, k: int) -> tuple[Lists, NDArray[np.float32]]:
-    """Return each user's ``k`` best items that are not in the history, best first, and their scores.
+    """Return each user's ``k`` best items outside the history, best first, and their scores.
 
-    Equal scores: the lower row first, as on the device. Where the catalogue runs out the list ends in ``NOTHING``, with
-    minus infinity as score.
+    Ties are in the order of rows, as on the device. If there are fewer items the list is padded with ``NOTHING``, with
+    scores of minus infinity.
 
     Args:
-        score: user numbers ``[batch]`` to scores ``[batch, n_items]``; it may be overwritten.
-        histories: what each user has had.
+        score: maps user indices ``[batch]`` to scores ``[batch, n_items]``, which may be overwritten.
+        histories: events of each user.
         n_items: size of the catalogue.
         k: length of a list.
     """
@@ -63,35 +63,35 @@ def top_lists(score: Score, histories: Sequence[RowArray], n_items: int, k: int)
 
 
 def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Return the ``k`` best columns of each row, best first, the lower column first among equals."""
+    """Return the ``k`` best columns of each row, best first; ties in the order of columns."""
     least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
-    found = np.empty((len(scores), k), dtype=np.int64)
+    result = np.empty((len(scores), k), dtype=np.int64)
     for row, (values, bound) in enumerate(zip(scores, least, strict=True)):
         candidates = np.flatnonzero(values >= bound)
-        found[row] = candidates[np.argsort(-values[candidates], kind="stable")[:k]]
-    return found
+        result[row] = candidates[np.argsort(-values[candidates], kind="stable")[:k]]
+    return result
 
 
 def intra_list_distance(lists: Lists, vectors: Vectors) -> NDArray[np.float64]:
-    r"""Return the intra-list distance of each list, ``[U]``; nan where fewer than two items have a vector.
+    r"""Return the intra-list distance of each list, ``[U]``; NaN if fewer than two items have a vector.
 
     .. math::
         ILD_u = \frac{2}{m (m - 1)} \sum_{i < j} \bigl(1 - \cos(v_i, v_j)\bigr)
               = 1 - \frac{\lVert \sum_i v_i \rVert^2 - m}{m (m - 1)}, \qquad \lVert v_i \rVert = 1,
 
-    over the ``m`` items of the list that have a vector. In 0 (all the same) to 2.
+    over the ``m`` items of the list that have a vector. In the range 0 (all equal) to 2.
 
     Args:
         lists: int32 ``[U, k]``.
-        vectors: unit vectors ``[n_items, W]``, zeros where there is none.
+        vectors: unit vectors ``[n_items, W]``, zeros for items without one.
     """
     has_vector = (vectors != 0).any(axis=1)
     distance = np.full(len(lists), np.nan)
     for start in range(0, len(lists), BATCH_USERS):
         chunk = lists[start : start + BATCH_USERS]
-        told = (chunk != NOTHING) & has_vector[chunk]
-        m = told.sum(axis=1).astype(np.float64)
-        summed = (vectors[chunk] * told[:, :, None]).sum(axis=1, dtype=np.float64)
+        valid = (chunk != NOTHING) & has_vector[chunk]
+        m = valid.sum(axis=1).astype(np.float64)
+        summed = (vectors[chunk] * valid[:, :, None]).sum(axis=1, dtype=np.float64)
         square = (summed**2).sum(axis=1)
         enough = m > 1
         distance[start : start + len(chunk)][enough] = (1 - (square - m) / np.maximum(m * (m - 1), 1))[enough]
@@ -99,7 +99,7 @@ def intra_list_distance(lists: Lists, vectors: Vectors) -> NDArray[np.float64]:
 
 
 def distinct_labels(lists: Lists, interests: Interests) -> NDArray[np.float64]:
-    r"""Return :math:`|\bigcup_{i \in L_u} C_i| / k` of each list, ``[U]``: distinct categories a place."""
+    r"""Return :math:`|\bigcup_{i \in L_u} C_i| / k` of each list, ``[U]``: distinct categories per list position."""
     n_users, k = lists.shape
     user, _ = np.nonzero(lists != NOTHING)
     event, label = interests.pairs(lists[lists != NOTHING])
@@ -109,16 +109,16 @@ def distinct_labels(lists: Lists, interests: Interests) -> NDArray[np.float64]:
 
 
 def coverage(lists: Lists, n_items: int) -> float:
-    r"""Return :math:`|\bigcup_u L_u| / N`: the share of the catalogue that anybody is shown."""
+    r"""Return :math:`|\bigcup_u L_u| / N`: the share of the catalogue that occurs in any list."""
     return float((_exposure(lists, n_items) > 0).mean())
 
 
 def gini(lists: Lists, n_items: int) -> float:
-    r"""Return how unevenly items are shown: 0 all equally often, near 1 a few alone.
+    r"""Return the Gini coefficient of exposure: 0 if all items are shown equally often, near 1 if only a few are.
 
     .. math:: G = \frac{\sum_{j=1}^{N} (2j - N - 1) \, x_j}{N \sum_j x_j}
 
-    with :math:`x_1 \le \dots \le x_N` how often each item is shown, never shown included.
+    with :math:`x_1 \le \dots \le x_N` the exposure of each item, including items that are never shown.
     """
     exposure = np.sort(_exposure(lists, n_items)).astype(np.float64)
     total = exposure.sum()
@@ -126,16 +126,16 @@ def gini(lists: Lists, n_items: int) -> float:
     return float((weights * exposure).sum() / (n_items * total)) if total else 0.0
 
 
-def list_figures(lists: Lists, n_items: int, vectors: Vectors, interests: Interests | None) -> dict[str, float]:
-    """Return every figure of lists of ``k`` items by name; one that cannot be told is left out."""
+def list_metrics(lists: Lists, n_items: int, vectors: Vectors, interests: Interests | None) -> dict[str, float]:
+    """Return all metrics of lists of ``k`` items by name; undefined ones are left out."""
     k = lists.shape[1]
-    found = {f"coverage@{k}": coverage(lists, n_items), f"gini@{k}": gini(lists, n_items)}
+    result = {f"coverage@{k}": coverage(lists, n_items), f"gini@{k}": gini(lists, n_items)}
     distances = intra_list_distance(lists, vectors)
     if not np.isnan(distances).all():
-        found[f"ild@{k}"] = float(np.nanmean(distances))
+        result[f"ild@{k}"] = float(np.nanmean(distances))
     if interests is not None:
-        found[f"categories@{k}"] = float(distinct_labels(lists, interests).mean())
-    return found
+        result[f"categories@{k}"] = float(distinct_labels(lists, interests).mean())
+    return result
 
 
 def _exposure(lists: Lists, n_items: int) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
-"""What ranks: the full model or a student, as evaluation sees them. Knows neither.
+"""The interface of models that rank items: the full model and the student.
 
-A state's product with an item's vector is the item's score.
+An item's score is the product of its vector with the user's state.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from train.metrics.ranking import Ranked, Score, ndcg, rank_targets
 
 
 class Ranker(Protocol):
-    """What ranking needs of a model, the full one or a student."""
+    """What evaluation needs of a model."""
 
     training: bool
     max_length: int
@@ -54,7 +54,7 @@ def rank_split(model: Ranker, targets: Targets, candidates: NDArray[np.bool_] | 
 
 
 def scorer(model: Ranker, table: Tensor, histories: Sequence[Rows]) -> Score:
-    """Return a function from user numbers to scores of all items, ``[users, n_items]``; call it in inference mode."""
+    """Return a function from user indices to scores of all items, ``[users, n_items]``; call it in inference mode."""
 
     def score(users: NDArray[np.int64]) -> Tensor:
         rows, mask = pad([histories[user][-model.max_length :] for user in users])

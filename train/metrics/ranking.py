@@ -1,8 +1,8 @@
-"""Ranking against the whole catalogue, and the metrics made of ranks.
+"""Full ranking over the whole catalogue, and metrics of the ranks.
 
-Protocol: one true next item a user, ranked against every item, reported with the user's own history excluded (the
-headline) and not excluded. Ties are broken against us, and counted. A true item that is in the history counts as missed
-when history is excluded: it would not have been shown. "HR@k" of the literature is Recall@k at one target.
+Protocol: one next item for each user, ranked against all items, reported with the user's history excluded (the main
+result) and included. Ties count against the model and are reported. With the history excluded, a target that is in the
+history counts as a miss. With one target, Recall@k is the "HR@k" of the literature.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,18 +19,18 @@ from edge_runtime.errors import RunError
 BATCH_USERS = 512
 
 Ranks = NDArray[np.int64]
-# On whatever device scores are made, so that ranks are made there too.
+# Scores may be on any device; ranks are computed there.
 Score = Callable[[NDArray[np.int64]], Tensor | NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Ranks of the true items, 0 the best, one a user.
+    """Rank of each user's target, 0 is best.
 
     Attributes:
-        excluded: with the user's history excluded.
-        included: with it among the candidates.
-        tied: how many other candidates had exactly the true item's score (history excluded).
+        excluded: rank with the user's history excluded.
+        included: rank with the history among the candidates.
+        tied: number of other candidates with exactly the target's score (history excluded).
     """
 
     excluded: Ranks
@@ -38,7 +38,7 @@ class Ranked:
     tied: Ranks
 
     def among(self, users: NDArray[np.bool_]) -> "Ranked":
-        """Return the ranks of those users only; ``users`` is bool, one a rank."""
+        """Return the ranks of the users selected by the mask ``users``."""
         return Ranked(self.excluded[users], self.included[users], self.tied[users])
 
 
@@ -53,16 +53,15 @@ def rank_targets(
     """Rank each target among all items.
 
     Args:
-        score: user numbers ``[batch]`` to scores ``[batch, n_items]``, float32; it may be overwritten.
-        histories: what each user has had, catalogue rows.
-        targets: each user's true next item.
+        score: maps user indices ``[batch]`` to scores ``[batch, n_items]``, float32, which may be overwritten.
+        histories: events of each user, catalogue rows.
+        targets: next item of each user.
         n_items: size of the catalogue.
-        candidates: which items compete, bool ``[n_items]``; the whole catalogue where None.
+        candidates: mask of the candidate items, bool ``[n_items]``; the whole catalogue if None.
 
     Raises:
-        ValueError: there is nobody to rank for, the numbers of histories and targets differ, or a target is no
-            candidate.
-        RunError: a score is NaN: it would count as neither better nor worse than any other.
+        ValueError: there are no users, the numbers of histories and targets differ, or a target is not a candidate.
+        RunError: a score is NaN, which would count as neither better nor worse than any other.
     """
     if len(histories) != len(targets) or len(targets) == 0:
         raise ValueError(
@@ -83,29 +82,29 @@ def rank_targets(
             )
         if candidates is not None:
             scores[:, torch.from_numpy(~candidates).to(scores.device)] = -torch.inf
-        wanted = torch.from_numpy(targets[users].astype(np.int64)).to(scores.device)
-        ranked.included[users], _ = _rank(scores, wanted)
+        target_rows = torch.from_numpy(targets[users].astype(np.int64)).to(scores.device)
+        ranked.included[users], _ = _rank(scores, target_rows)
         mark_seen(scores, [histories[user] for user in users])
-        ranked.excluded[users], ranked.tied[users] = _rank(scores, wanted)
+        ranked.excluded[users], ranked.tied[users] = _rank(scores, target_rows)
     return ranked
 
 
 def mark_seen(scores: Tensor, histories: Sequence[NDArray[np.int32]]) -> None:
-    """Set the scores ``[users, n_items]`` of what each user has had to minus infinity, in place."""
+    """Set the scores ``[users, n_items]`` of items in each user's history to minus infinity, in place."""
     user = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
     seen = np.concatenate([*histories, np.empty(0, np.int32)]).astype(np.int64)
-    places = torch.from_numpy(np.stack((user, seen))).to(scores.device)
-    scores[places[0], places[1]] = -torch.inf
+    indices = torch.from_numpy(np.stack((user, seen))).to(scores.device)
+    scores[indices[0], indices[1]] = -torch.inf
 
 
 def metrics(ranks: Ranks) -> dict[str, float]:
     """Return Recall@{5,10,20}, NDCG@{5,10,20} and MRR, means over users."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for k in (5, 10, 20):
-        found[f"recall@{k}"] = float(np.mean(recall(ranks, k)))
-        found[f"ndcg@{k}"] = float(np.mean(ndcg(ranks, k)))
-    found["mrr"] = float(np.mean(1.0 / (ranks + 1.0)))
-    return found
+        values[f"recall@{k}"] = float(np.mean(recall(ranks, k)))
+        values[f"ndcg@{k}"] = float(np.mean(ndcg(ranks, k)))
+    values["mrr"] = float(np.mean(1.0 / (ranks + 1.0)))
+    return values
 
 
 def recall(ranks: Ranks, k: int) -> NDArray[np.float64]:
@@ -119,7 +118,7 @@ def ndcg(ranks: Ranks, k: int) -> NDArray[np.float64]:
 
 
 def summary(ranked: Ranked) -> dict[str, Any]:
-    """Return the figures of both protocols, the standard error of the headline, and how often ties occur."""
+    """Return the metrics of both protocols, the standard error of NDCG@10, and the share of users with ties."""
     gains = ndcg(ranked.excluded, 10)
     return {
         "n_users": len(gains),
@@ -130,9 +129,9 @@ def summary(ranked: Ranked) -> dict[str, Any]:
     }
 
 
-def _rank(scores: Tensor, wanted: Tensor) -> tuple[Ranks, Ranks]:
-    """Return ranks with ties against us, and the number of ties. A score of minus infinity ranks last of all."""
-    own = scores.gather(1, wanted[:, None])
+def _rank(scores: Tensor, target_rows: Tensor) -> tuple[Ranks, Ranks]:
+    """Return ranks, with ties counted against the target, and the number of ties. Excluded targets rank last."""
+    own = scores.gather(1, target_rows[:, None])
     better = (scores > own).sum(dim=1)
     tied = (scores == own).sum(dim=1) - 1
     shown = own[:, 0].isfinite()
@@ -141,7 +140,7 @@ def _rank(scores: Tensor, wanted: Tensor) -> tuple[Ranks, Ranks]:
 
 
 def _batches(histories: Sequence[NDArray[np.int32]]) -> Iterator[NDArray[np.int64]]:
-    """Yield user numbers, those with histories of the same length together: whoever pads them computes less."""
+    """Yield user indices, sorted by the length of the history to reduce padding."""
     order = np.argsort([len(history) for history in histories], kind="stable")
     for start in range(0, len(order), BATCH_USERS):
         yield order[start : start + BATCH_USERS]

@@ -1,7 +1,7 @@
-"""Cross-modal retrieval: whether what one modality says of an item finds the item by what another says of it.
+"""Cross-modal retrieval: whether an item is found by the vector of one modality among those of another.
 
-Protocol: every item that has both modalities asks once, and is ranked among all of them by the cosine of their vectors;
-ties are broken against us, so two items with one picture cannot both be found at rank 1. "R@k" is Recall at one target.
+Protocol: every item that has both modalities is a query once, and is ranked among all of them by cosine; ties count
+against the model, so two items with the same picture are never at rank 1. With one target, "R@k" is Recall@k.
 """
 
 import numpy as np
@@ -14,22 +14,22 @@ from train.objectives.contrast import directions
 
 
 def retrieval_ranks(queries: Tensor, candidates: Tensor) -> Ranks:
-    """Rank, for each query, the candidate of its own row among all candidates, 0 the best.
+    """Rank, for each query, the candidate of the same row among all candidates; 0 is best.
 
     Args:
-        queries: ``[n, dim]``, of one modality.
-        candidates: ``[n, dim]``, of another modality of the same items.
+        queries: vectors of one modality, ``[n, dim]``.
+        candidates: vectors of another modality of the same items, ``[n, dim]``.
 
     Raises:
-        ValueError: the shapes differ, or there is nothing to find.
+        ValueError: the shapes differ, or there are no items.
     """
     if queries.shape != candidates.shape:
         raise ValueError(f"expected queries and candidates of one shape, got {queries.shape} and {candidates.shape}")
     queries, candidates = directions(queries.detach()), directions(candidates.detach())
     nothing = np.empty(0, dtype=np.int32)
 
-    def score(asking: NDArray[np.int64]) -> Tensor:
-        return queries[torch.from_numpy(asking).to(queries.device)] @ candidates.T
+    def score(users: NDArray[np.int64]) -> Tensor:
+        return queries[torch.from_numpy(users).to(queries.device)] @ candidates.T
 
     targets = np.arange(len(queries), dtype=np.int32)
     return rank_targets(score, [nothing] * len(queries), targets, len(candidates)).excluded

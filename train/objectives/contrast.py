@@ -1,14 +1,14 @@
-"""InfoNCE with any number of positives a query, over what is at hand in a batch. Knows neither users nor items.
+"""InfoNCE with any number of positives for each query, within a batch.
 
 Sources: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018,
 https://arxiv.org/abs/1807.03748, for the loss; Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020,
-https://arxiv.org/abs/2004.11362, for several positives (their ``L_out``: the mean stands outside the logarithm).
+https://arxiv.org/abs/2004.11362, for several positives (``L_out`` there: the mean is outside the logarithm).
 """
 
 import torch
 from torch import Tensor
 
-# A vector shorter than this has no direction: the gradient of one grows with 1 / length.
+# Shorter vectors are not normalized: the gradient grows with 1 / length.
 SHORTEST = 1e-12
 
 
@@ -28,19 +28,18 @@ def info_nce(
         \log\frac{\exp(\cos(q_i, k_p) / \tau)}{\sum_{a \in A(i)} \exp(\cos(q_i, k_a) / \tau)},
         \qquad Q = \{i : P(i) \neq \emptyset\}
 
-    Where we deviate from Khosla et al.: ``A(i)`` is not everything but the self, it is what the caller gives, so that
-    false negatives can be left out of it.
+    Unlike in Khosla et al., the candidates ``A(i)`` are given by the caller, so that false negatives can be left out.
 
     Args:
-        queries: ``[n, dim]``. A vector of zeros has no direction: its cosine is 0 with everything.
+        queries: ``[n, dim]``. A zero vector has cosine 0 with every key.
         keys: ``[m, dim]``.
         positives: ``P(i)``, bool ``[n, m]``.
         temperature: tau, more than 0.
-        candidates: ``A(i)``, bool ``[n, m]``; a positive is a candidate in any case. Everything where None.
-        weights: ``w_i``, ``[n]``; 1 where None.
+        candidates: ``A(i)``, bool ``[n, m]``; positives are always candidates. All keys if None.
+        weights: ``w_i``, ``[n]``; 1 if None.
 
     Returns:
-        The loss; 0, which can still be differentiated, where no query has a positive.
+        The loss; 0, with gradients of 0, if no query has a positive.
 
     Raises:
         ValueError: the temperature is not positive, or shapes do not fit.
@@ -52,27 +51,27 @@ def info_nce(
         if pairs is not None and pairs.shape != shape:
             raise ValueError(f"{name} must have the shape [queries, keys] = {shape}, got {tuple(pairs.shape)}")
     cosines = directions(queries) @ directions(keys).T
-    asked = positives.any(dim=1)
-    if not asked.any():
+    has_positive = positives.any(dim=1)
+    if not has_positive.any():
         return cosines.sum() * 0.0
-    logits, wanted = cosines[asked] / temperature, positives[asked]
-    pool = logits if candidates is None else logits.masked_fill(~(candidates[asked] | wanted), -torch.inf)
-    attraction = torch.where(wanted, logits, 0.0).sum(dim=1) / wanted.sum(dim=1)
+    logits, is_positive = cosines[has_positive] / temperature, positives[has_positive]
+    pool = logits if candidates is None else logits.masked_fill(~(candidates[has_positive] | is_positive), -torch.inf)
+    attraction = torch.where(is_positive, logits, 0.0).sum(dim=1) / is_positive.sum(dim=1)
     loss = torch.logsumexp(pool, dim=1) - attraction
-    return loss.mean() if weights is None else (weights[asked] * loss).mean()
+    return loss.mean() if weights is None else (weights[has_positive] * loss).mean()
 
 
 def symmetric_info_nce(a: Tensor, b: Tensor, *, temperature: float | Tensor, same: Tensor | None = None) -> Tensor:
-    r"""Return the mean of both directions of :func:`info_nce` between two sides of the same things, a scalar.
+    r"""Return the mean of both directions of :func:`info_nce` between two views of the same objects, a scalar.
 
     Row ``i`` of one side is a positive of row ``i`` of the other.
 
     Args:
-        a: one side, ``[n, dim]``.
-        b: the other, ``[n, dim]``.
+        a: first view, ``[n, dim]``.
+        b: second view, ``[n, dim]``.
         temperature: tau, more than 0.
-        same: True where ``a_i`` and ``b_j`` belong together as well (one item that is in the batch twice), bool
-            ``[n, n]``: these are positives too, else one thing would be pushed from itself.
+        same: True where ``a_i`` and ``b_j`` are additional positives, such as an item that occurs twice in the batch,
+            bool ``[n, n]``.
 
     Raises:
         ValueError: the temperature is not positive, or shapes do not fit.
@@ -87,10 +86,9 @@ def symmetric_info_nce(a: Tensor, b: Tensor, *, temperature: float | Tensor, sam
 
 
 def directions(vectors: Tensor) -> Tensor:
-    """Return vectors ``[..., dim]`` at length 1; one that is shorter than ``SHORTEST`` stays as it is.
+    """Normalize vectors ``[..., dim]`` to unit length; vectors shorter than ``SHORTEST`` are unchanged.
 
-    Unlike ``F.normalize``, whose gradient at a vector of zeros is ``1 / eps`` long, and which overflows where a square
-    does.
+    Unlike ``F.normalize``, this neither overflows for large vectors nor has a gradient of size ``1 / eps`` at zero.
     """
     # The direction does not depend on the scale, so the scale needs no gradient.
     largest = vectors.detach().abs().amax(dim=-1, keepdim=True)

@@ -1,14 +1,14 @@
-"""Cross-entropy over the whole catalogue, without ever holding the whole logit matrix.
+"""Cross-entropy over the whole catalogue without materializing the logit matrix.
 
 The loss of a state ``s`` with the target ``t`` is ``logsumexp_i(s . v_i) - s . v_t``. With a teacher it becomes the
 cross-entropy against the mixture ``(1 - w) onehot(t) + w softmax(teacher)``, which has the gradient of
 ``(1 - w) CE + w KL`` (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
 https://arxiv.org/abs/1503.02531, at temperature 1).
 
-Rows are taken in chunks; the gradient of a chunk is made while its probabilities are at hand, so memory is two
-matrices ``[chunk, n_items]`` whatever the batch. A chunk is made tile by tile over the items, each tile with its own
-highest logit, as in the online softmax (Milakov and Gimelshein 2018, https://arxiv.org/abs/1805.02867). Where the
-processor multiplies bfloat16 natively, products are bfloat16 and sums float32.
+Rows are processed in chunks, and the gradient of a chunk is computed together with its probabilities, so memory is two
+matrices ``[chunk, n_items]`` for any batch size. A chunk is computed in tiles of items, each with its own maximum, as
+in the online softmax (Milakov and Gimelshein 2018, https://arxiv.org/abs/1805.02867). If the processor supports
+bfloat16, products are in bfloat16 and sums in float32.
 """
 
 from dataclasses import dataclass
@@ -17,21 +17,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Logits of a chunk, rows of a chunk, items of a tile. On a processor a tile of 2 MB stays in the cache between its
-# products, and products run up to three times as fast as over a whole catalogue of 12,000. An accelerator wants large
-# ones.
+# Logits of a chunk, rows of a chunk, items of a tile. On a CPU a tile of 2 MB stays in the cache between its products,
+# which run up to three times as fast as over a whole catalogue of 12,000. Accelerators are faster with large ones.
 _CPU_SIZES = (6_400_000, 512, 1024)
 _ACCELERATOR_SIZES = (64_000_000, 8192, 1 << 20)
-_LEAST_ROWS = 8
+_MIN_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """What a student imitates.
+    """The teacher of a distillation.
 
     Attributes:
         states: the teacher's states at the same positions, ``[rows, teacher_dim]``.
-        table: its item vectors, ``[n_items, teacher_dim]``.
+        table: the teacher's item vectors, ``[n_items, teacher_dim]``.
         weight: share of the teacher in the target, in [0, 1].
     """
 
@@ -49,18 +48,18 @@ def full_cross_entropy(
     weights: Tensor | None = None,
     product_dtype: torch.dtype,
 ) -> Tensor:
-    """Return the mean loss over rows, a scalar that can be differentiated once.
+    """Return the mean loss over rows, a scalar that is differentiable once.
 
     Args:
         states: ``[rows, dim]``.
         table: item vectors, ``[n_items, dim]``.
         targets: the true next items, int64 ``[rows]``.
         teacher: soft targets to mix in.
-        weights: how much each row counts in the mean, ``[rows]``, not negative, constant; equal where None.
-        product_dtype: of the matrix products, see :func:`fast_product_dtype`.
+        weights: weight of each row in the mean, ``[rows]``, at least 0, without gradients; equal if None.
+        product_dtype: dtype of the matrix products, see :func:`fast_product_dtype`.
 
     Raises:
-        ValueError: there is no row, or no row counts.
+        ValueError: there is no row, or all weights are 0.
     """
     if len(targets) == 0:
         raise ValueError("cross-entropy needs at least one row, got 0")
@@ -76,10 +75,9 @@ def full_cross_entropy(
 
 
 def fast_product_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the processor has instructions for it, else float32 (emulation is slower than float32).
+    """Return bfloat16 if the processor has instructions for it, else float32 (emulation is slower than float32).
 
-    On an accelerator float32 too: there small kernels take the time, not products, and figures stay those of a
-    processor.
+    On an accelerator it is float32 too: there kernel launches dominate, not products, and metrics stay those of a CPU.
     """
     if device.type == "cpu":
         able = torch.cpu.get_capabilities()
@@ -88,7 +86,7 @@ def fast_product_dtype(device: torch.device) -> torch.dtype:
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Loss and gradient in one pass; backward only scales what forward has made."""
+    """Loss and gradient in one pass; backward only scales the gradients that forward computed."""
 
     @staticmethod
     def forward(
@@ -107,8 +105,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         state_gradient = torch.empty_like(states)
         table_gradient = torch.zeros_like(table)
         loss = states.new_zeros(())
-        for start in range(0, len(targets), student.most_rows):
-            rows = slice(start, start + student.most_rows)
+        for start in range(0, len(targets), student.max_rows):
+            rows = slice(start, start + student.max_rows)
             chunk, scaled = states[rows], states[rows] * share[rows, None]
             ours = student(chunk)
             expected = (1.0 - weight) * table[targets[rows]]
@@ -132,13 +130,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True)
 class _Probabilities:
-    """A softmax over all items, in tiles, valid until the next one is made.
+    """A softmax over all items, in tiles; valid until the next one is computed.
 
     Attributes:
-        tiles: ``exp(logit - highest of the tile)``, each ``[rows, items of the tile]``.
-        factors: what each tile is to be multiplied by to be probabilities, each ``[rows, 1]``.
+        tiles: ``exp(logit - maximum of the tile)``, each ``[rows, items of the tile]``.
+        factors: factors that turn each tile into probabilities, each ``[rows, 1]``.
         normalizer: logsumexp of the logits, ``[rows]``.
-        mean: of the values of all items, by probability, ``[rows, dim]``.
+        mean: expectation of the item values, ``[rows, dim]``.
     """
 
     tiles: list[Tensor]
@@ -147,7 +145,7 @@ class _Probabilities:
     mean: Tensor
 
     def subtract(self, other: "_Probabilities", weight: float) -> None:
-        """Subtract the other's probabilities, times ``weight``, from these; ``mean`` stays what it is."""
+        """Subtract the other's probabilities, times ``weight``, from these; ``mean`` is not updated."""
         for index, (tile, theirs) in enumerate(zip(self.tiles, other.tiles, strict=True)):
             tile.mul_(self.factors[index]).addcmul_(theirs, other.factors[index], value=-weight)
             self.factors[index] = torch.ones_like(self.factors[index])
@@ -165,20 +163,20 @@ class _Probabilities:
 
 
 class _Softmax:
-    """Softmax over one item table, chunk by chunk, in buffers that are made once.
+    """Softmax over one item table, in chunks, with reused buffers.
 
-    A fresh matrix a chunk costs more than the product that fills it: the system hands out new pages each time.
+    Allocating a new matrix for each chunk would take longer than the product, because of page faults.
     """
 
     def __init__(self, table: Tensor, values: Tensor, product_dtype: torch.dtype) -> None:
         logits, rows, width = _CPU_SIZES if table.device.type == "cpu" else _ACCELERATOR_SIZES
-        self.most_rows = max(_LEAST_ROWS, min(rows, logits // len(table)))
+        self.max_rows = max(_MIN_ROWS, min(rows, logits // len(table)))
         self._tables = torch.split(table.to(product_dtype), width)
         self._values = torch.split(values.to(product_dtype), width)
-        self._buffers = [part.new_empty(self.most_rows, len(part)) for part in self._tables]
+        self._buffers = [part.new_empty(self.max_rows, len(part)) for part in self._tables]
 
     def __call__(self, states: Tensor) -> _Probabilities:
-        """Return the probabilities of the items at ``states`` ``[rows, dim]``."""
+        """Return the probabilities of the items for states ``[rows, dim]``."""
         states = states.to(self._tables[0].dtype)
         tiles, tops, totals, means = [], [], [], []
         for table, values, buffer in zip(self._tables, self._values, self._buffers, strict=True):

@@ -1,4 +1,4 @@
-"""The loss of a variational autoencoder over sets of items. Knows neither how scores nor how latents are made.
+"""The loss of a variational autoencoder over sets of items, from given scores and latents.
 
 Source: Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018,
 https://arxiv.org/abs/1802.05814 (Mult-VAE).
@@ -8,36 +8,36 @@ import torch
 from torch import Tensor
 
 
-def bounded_evidence(
-    scores: Tensor, wanted: Tensor, allowed: Tensor, mean: Tensor, log_variance: Tensor, kl_weight: Tensor | float
+def negative_elbo(
+    scores: Tensor, targets: Tensor, allowed: Tensor, mean: Tensor, log_variance: Tensor, kl_weight: Tensor | float
 ) -> Tensor:
-    r"""Return the negative evidence bound of each user, for each item wanted, ``[users]``.
+    r"""Return the negative evidence lower bound of each user, divided by the number of targets, ``[users]``.
 
     .. math::
         \frac{1}{|W_u|}\Bigl(-\sum_{i \in W_u} \log \pi_{ui}
         + \beta\, KL\bigl(N(\mu_u, \sigma_u^2) \,\|\, N(0, 1)\bigr)\Bigr),
         \qquad \pi_{ui} = \frac{\exp(s_{ui})}{\sum_{j \in A_u} \exp(s_{uj})}
 
-    Where we deviate: the softmax runs over the allowed items ``A_u`` alone, so that the others get no mass and no
-    gradient (after the description of CoRec); and the bound is divided by the number of items, so that a long history
-    weighs no more than a short one.
+    Deviations: the softmax runs over the allowed items ``A_u`` only, so that others get no probability and no gradient
+    (as in the description of CoRec); and the bound is divided by the number of items, so that long histories have no
+    larger weight.
 
     Args:
-        scores: of candidate items, ``[users, candidates]``.
-        wanted: ``W_u``, what the user had, bool ``[users, candidates]``; counts where allowed.
+        scores: scores of candidate items, ``[users, candidates]``.
+        targets: ``W_u``, the user's items, bool ``[users, candidates]``; only allowed ones count.
         allowed: ``A_u``, bool ``[users, candidates]``.
         mean: mu, ``[users, latent]``.
-        log_variance: log sigma^2, ``[users, latent]``; its exponential must be a float32, so at most 88.
+        log_variance: log sigma^2, ``[users, latent]``; at most 88, so that its exponential fits float32.
         kl_weight: beta.
 
     Returns:
-        The bound; 0 for a user of whom nothing is wanted, which can still be differentiated.
+        The bound; 0, with gradients of 0, for a user without targets.
     """
-    wanted = wanted & allowed
-    count = wanted.sum(dim=1)
-    # Somebody with nothing allowed would take the logarithm of 0.
+    targets = targets & allowed
+    count = targets.sum(dim=1)
+    # Without any allowed item the logarithm would be that of 0.
     pool = torch.where(allowed | (count == 0)[:, None], scores, -torch.inf)
-    share = torch.where(wanted, scores - torch.logsumexp(pool, dim=1, keepdim=True), 0.0)
+    share = torch.where(targets, scores - torch.logsumexp(pool, dim=1, keepdim=True), 0.0)
     bound = kl_weight * kl_from_standard_normal(mean, log_variance) - share.sum(dim=1)
     return torch.where(count > 0, bound, 0.0) / count.clamp(min=1)
 

@@ -1,21 +1,20 @@
-r"""CoCo: prompts that fit the user, and a language model's knowledge that is kept only where it helps.
+r"""CoCo: prompts selected for each user, and language-model knowledge that is used only where it helps.
 
-After the description of CoCo. :mod:`train.plugins.prompt_codebook` matches users with prompts,
-:mod:`train.plugins.knowledge_attention` draws knowledge through them into the state, and
-:mod:`train.plugins.knowledge_model` holds what the language model said of items. Here they are put together:
+Implements the description of CoCo. :mod:`train.plugins.prompt_codebook` selects prompts for users,
+:mod:`train.plugins.knowledge_attention` adds knowledge to the state through them, and
+:mod:`train.plugins.knowledge_model` holds the language model's output for items. This module combines them:
 
 .. math::
     L = L_r + 0.2\,L_{aux} + 0.15\,L_{ortho} + 0.25\,L_Q, \qquad M = 1[\cos(h_{aligned}, v_t) > \cos(h_{RS}, v_t)]
 
-``h_RS`` is everywhere the state that comes to CoCo: the backbone's own, or what plug-ins before it made of it.
-``L_aux`` is InfoNCE between users' newest ``h_RS`` and the items that came next, within the batch: it keeps states of
-use without knowledge. The language model's LoRA learns from ``L_r`` of samples with ``M = 0`` alone; that term reaches
-nothing but the LoRA.
+``h_RS`` is the input state of CoCo: the backbone's state, possibly changed by earlier plug-ins. ``L_aux`` is InfoNCE
+with in-batch negatives between users' newest ``h_RS`` and their next items; it keeps states useful without knowledge.
+The language model's LoRA is trained on ``L_r`` of samples with ``M = 0`` only, and that term trains nothing else.
 
-Where we deviate: ``h_mix`` is one vector for each of the newest ``window`` events, the mean over its item's text,
-mapped to the width of states and normalized without a scale of its own, where the description has what the language
-model says of a whole history. So prompts attend over items, not over words: a history's words would cost ``window``
-times the words of a text at every position that is trained, and can be cached for no item.
+Deviations: ``h_mix`` is one vector for each of the newest ``window`` events, the mean over its item's text, mapped to
+the width of states and normalized without a learned scale; the description encodes the whole history with the language
+model. Prompts therefore attend over items and not over tokens: the tokens of a history would cost ``window`` times the
+tokens of a text at every trained position, and could not be cached for each item.
 """
 
 from dataclasses import dataclass
@@ -31,39 +30,39 @@ from torch.utils.checkpoint import checkpoint
 from train.items.features import PluginInputs
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions, info_nce
-from train.plugins.coco_figures import knowledge_figures
+from train.plugins.coco_initialization import cluster_centres, pca_linear
+from train.plugins.coco_metrics import knowledge_metrics
 from train.plugins.knowledge_attention import KnowledgeAttention, helped
 from train.plugins.knowledge_model import ItemKnowledge, cached_knowledge, tunable_knowledge
-from train.plugins.plugin import Past, Plugin, Step
+from train.plugins.plugin import Plugin, TrainingStep, VisibleHistory
 from train.plugins.prompt_codebook import PromptCodebook
-from train.plugins.semantic_start import cluster_centres, principal_map
 
-# Attention weights of prompts over events that are held at once; beyond it, chunks are computed again for the gradient.
+# Attention weights of prompts over events in memory at once; larger batches are chunked and recomputed in backward.
 _MOST_WEIGHTS = 1 << 23
-# Some twenty steps decide where the average user is.
+# Momentum of the running mean: an average over about twenty steps.
 _CENTRE_STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoCoConfig:
-    """What of CoCo is used, and how strongly.
+    """Settings of CoCo.
 
     Attributes:
-        n_prompts: K, the rows of the codebook.
-        threshold: the cosine from which on a prompt fits a user.
-        max_selected: prompts a user gets at most; the nearest one in any case.
-        window: the newest events whose texts a state is told of.
-        temperature: of ``L_aux``.
-        dropout: of what knowledge adds to states, while training; without it a model over a small log learns texts by
-            heart (on Beauty, at the training loss where the backbone alone validates at 0.068, it was at 0.062).
-        language_model: ``minilm``, or a Hugging Face id or folder, to be tuned; None takes the inputs's frozen text
-            features.
-        llm_budget: texts a step that the language model reads anew; 0 is the ablation without fine-tuning.
-        static_prompt: ablation: everybody gets the shared prompt alone.
-        disentangle: False is the ablation in which prompts draw the mean of what the language model said.
-        auxiliary_weight: of ``L_aux``.
-        orthogonality_weight: of ``L_ortho``.
-        quantization_weight: of ``L_Q``.
+        n_prompts: number of prompts in the codebook, K.
+        threshold: minimum cosine between a user and a selected prompt.
+        max_selected: maximum number of prompts for a user; the nearest one is always selected.
+        window: number of newest events whose texts a state attends to.
+        temperature: temperature of ``L_aux``.
+        dropout: dropout of the knowledge added to states. Without it a model of a small log overfits to texts (on
+            Beauty it reached 0.062 in validation, at the training loss where the backbone alone reached 0.068).
+        language_model: ``minilm``, or a Hugging Face id or folder, to be fine-tuned; None uses the frozen text features
+            of the plug-in's inputs.
+        llm_budget: texts that the language model encodes again in each step; 0 is the ablation without fine-tuning.
+        static_prompt: ablation: all users get the shared prompt only.
+        disentangle: False is the ablation in which prompts use the mean of the language model's output.
+        auxiliary_weight: weight of ``L_aux``.
+        orthogonality_weight: weight of ``L_ortho``.
+        quantization_weight: weight of ``L_Q``.
     """
 
     n_prompts: int = 64
@@ -96,11 +95,11 @@ class CoCoConfig:
 
 
 def coco(config: CoCoConfig, inputs: PluginInputs) -> Plugin:
-    """Return the plug-in; what it draws comes from the inputs's seed.
+    """Build the plug-in; its random numbers come from the seed of ``inputs``.
 
     Raises:
-        DataError: the language model, or what describes texts, cannot be loaded.
-        RunError: the language model has no q and v to tune.
+        DataError: the language model or the text extractor cannot be loaded.
+        RunError: the language model has no q and v projections to tune.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(inputs.seed)
@@ -121,14 +120,14 @@ def coco(config: CoCoConfig, inputs: PluginInputs) -> Plugin:
         state=module.align,
         losses=module.losses,
         before_epoch=before_epoch,
-        settle=module.knowledge.refresh_all if module.tunes else None,
+        finalize=module.knowledge.refresh_all if module.tunes else None,
         device_prompts=module.device_prompts,
-        figures=partial(knowledge_figures, module.align, module.chosen),
+        metrics=partial(knowledge_metrics, module.align, module.select_prompts),
     )
 
 
 class CoCo(nn.Module):
-    """Everything of CoCo that is learnt; ``centre`` follows the mean of users' newest states as they come to CoCo."""
+    """The trainable part of CoCo. ``centre`` is a running mean of the users' newest input states."""
 
     centre: Tensor
 
@@ -137,82 +136,82 @@ class CoCo(nn.Module):
         self.config = config
         self.knowledge = knowledge
         described = knowledge.states[knowledge.present > 0]
-        self.text_map = principal_map(described, dim) if len(described) else nn.Linear(knowledge.states.shape[1], dim)
+        self.text_map = pca_linear(described, dim) if len(described) else nn.Linear(knowledge.states.shape[1], dim)
         turn = nn.Linear(dim, dim, bias=False)
         nn.init.orthogonal_(turn.weight)
         orthogonal(turn)
         self.user_map = turn
         self.register_buffer("centre", torch.zeros(dim))
         with torch.no_grad():
-            rows = cluster_centres(self.mapped(described), config.n_prompts)
+            rows = cluster_centres(self.project(described), config.n_prompts)
         self.codebook = PromptCodebook(rows, threshold=config.threshold, max_selected=config.max_selected)
         self.attention = KnowledgeAttention(dim, window=config.window, disentangle=config.disentangle)
 
     @property
     def tunes(self) -> bool:
-        """Whether training tunes the language model."""
+        """Whether the language model is fine-tuned."""
         return self.knowledge.can_learn and self.config.llm_budget > 0
 
-    def mapped(self, hidden: Tensor) -> Tensor:
-        """Return the language model's output in the width of states, ``h_mix``: ``[..., width]`` to ``[..., dim]``."""
+    def project(self, hidden: Tensor) -> Tensor:
+        """Map the language model's output to the width of states, ``h_mix``: ``[..., width]`` to ``[..., dim]``."""
         return F.layer_norm(self.text_map(hidden), (self.text_map.out_features,))
 
     def features(self, states: Tensor) -> Tensor:
         """Return ``e_u`` of states, of unit length; same shape.
 
-        It is where a state lies as seen from the average user, turned. A free map would satisfy ``L_Q`` by sending
-        everybody to the same few prompts: after three epochs on Beauty, 5 of 64 were left in use.
+        These are the states relative to the mean user, rotated. An unconstrained map would satisfy ``L_Q`` by sending
+        all users to the same few prompts: after three epochs on Beauty, 5 of 64 prompts were still in use.
         """
         return directions(self.user_map(states - self.centre))
 
-    def chosen(self, states: Tensor) -> Tensor:
-        """Return which prompts fit states ``[..., dim]``, bool ``[..., K]``."""
+    def select_prompts(self, states: Tensor) -> Tensor:
+        """Select prompts for states ``[..., dim]``; returns bool ``[..., K]``."""
         if self.config.static_prompt:
             n_prompts = len(self.codebook.prompts)
             return torch.zeros(*states.shape[:-1], n_prompts, dtype=torch.bool, device=states.device)
         return self.codebook.select(self.features(states))
 
-    def forward(self, states: Tensor, hidden: Tensor, told: Tensor) -> Tensor:
+    def forward(self, states: Tensor, hidden: Tensor, mask: Tensor) -> Tensor:
         """Return ``h_aligned``, ``[batch, positions, dim]``.
 
         Args:
             states: ``h_RS`` at the newest positions, ``[batch, positions, dim]``.
-            hidden: what the language model said of each event's item, ``[batch, length, width]``.
-            told: 1 for an event that a state may be told of, else 0, ``[batch, length]``.
+            hidden: the language model's output for each event's item, ``[batch, length, width]``.
+            mask: 1 for an event that a state may attend to, else 0, ``[batch, length]``.
         """
         prompts = torch.cat([self.codebook.prompts, self.codebook.shared[None]])
-        chosen = F.pad(self.chosen(states), (0, 1), value=True)
+        chosen = F.pad(self.select_prompts(states), (0, 1), value=True)
         nudge = torch.zeros_like(states)
         if not self.config.static_prompt:
-            # Straight through (van den Oord et al. 2017): where a selected prompt should move, the features should too.
+            # Straight-through estimator (van den Oord et al. 2017): gradients of selected prompts go to the features.
             features = self.features(states)
             nudge = features - features.detach()
-        aligned: Tensor = self.attention(states, prompts, nudge, chosen, self.mapped(hidden), told)
+        aligned: Tensor = self.attention(states, prompts, nudge, chosen, self.project(hidden), mask)
         return aligned
 
-    def align(self, states: Tensor, past: Past) -> Tensor:
-        """Return the states with knowledge, as a plug-in does."""
-        added = self._aligned(states, past) - states
+    def align(self, states: Tensor, history: VisibleHistory) -> Tensor:
+        """Return the states with knowledge; as ``Plugin.state``."""
+        added = self._aligned(states, history) - states
         return states + F.dropout(added, self.config.dropout, self.training)
 
-    def _aligned(self, states: Tensor, past: Past) -> Tensor:
+    def _aligned(self, states: Tensor, history: VisibleHistory) -> Tensor:
         n_events = states.shape[1] + self.config.window - 1
-        # Looked up before any chunk: by the time that one is computed again, a step may have changed what is cached.
-        hidden, present = self.knowledge.look_up(past.rows[:, -n_events:])
-        told = past.visible[:, -n_events:] * present
+        # Look up before chunking: by the time a chunk is recomputed, a step may have changed the cache.
+        hidden, present = self.knowledge.look_up(history.rows[:, -n_events:])
+        mask = history.visible[:, -n_events:] * present
         chunk = max(1, _MOST_WEIGHTS // (states.shape[1] * (self.config.n_prompts + 1) * self.config.window))
         if len(states) <= chunk:
-            whole: Tensor = self(states, hidden, told)
+            whole: Tensor = self(states, hidden, mask)
             return whole
-        pieces = zip(*(torch.split(part, chunk) for part in (states, hidden, told)), strict=True)
+        pieces = zip(*(torch.split(part, chunk) for part in (states, hidden, mask)), strict=True)
         return torch.cat([checkpoint(self, *piece, use_reentrant=False, preserve_rng_state=False) for piece in pieces])
 
-    def losses(self, step: Step) -> dict[str, Tensor]:
-        """Return CoCo's terms, weighted."""
-        newest = step.newest
+    def losses(self, step: TrainingStep) -> dict[str, Tensor]:
+        """Return the weighted terms of the loss."""
+        newest = step.last_indices
         terms = {"auxiliary": self.config.auxiliary_weight * self._auxiliary_loss(step, newest)}
         if not self.config.static_prompt:
-            terms |= self._codebook_terms(step.before, newest)
+            terms |= self._codebook_terms(step.input_states, newest)
         if self.tunes:
             terms["language_model"] = self._tuning_loss(step, newest)
         return terms
@@ -220,14 +219,14 @@ class CoCo(nn.Module):
     def device_prompts(self) -> Tensor:
         """Return the prompts as directions of ``h_RS``, ``[K, dim]``: ``e_u . z_k`` is along ``h . (z_k W)``.
 
-        They are taken for directions of the backbone's states, as plug-ins before CoCo add to those and turn nothing.
+        They are used as directions of the backbone's states, as plug-ins before CoCo add to states and rotate nothing.
         """
         return directions(self.codebook.prompts.detach() @ self.user_map.weight.detach())
 
-    def _auxiliary_loss(self, step: Step, newest: Tensor) -> Tensor:
+    def _auxiliary_loss(self, step: TrainingStep, newest: Tensor) -> Tensor:
         targets = step.targets[newest]
         same = targets[:, None] == targets
-        return info_nce(step.before[newest], step.table[targets], same, temperature=self.config.temperature)
+        return info_nce(step.input_states[newest], step.table[targets], same, temperature=self.config.temperature)
 
     def _codebook_terms(self, states: Tensor, newest: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -240,33 +239,32 @@ class CoCo(nn.Module):
             "quantization": self.config.quantization_weight * self.codebook.quantization_loss(features, chosen),
         }
 
-    def _tuning_loss(self, step: Step, newest: Tensor) -> Tensor:
-        """Return the share in ``L_r`` of some samples that knowledge does not help, for the LoRA alone; 0 for none."""
+    def _tuning_loss(self, step: TrainingStep, newest: Tensor) -> Tensor:
+        """Return the part of ``L_r`` of some samples that knowledge does not help, for the LoRA only; 0 for none."""
         rows = step.histories[step.users[newest], :-1][:, -self.config.window :]
-        mask = step.mask[step.users[newest], :-1][:, -self.config.window :]
         hidden, present = self.knowledge.look_up(rows)
-        told = mask * present
-        picked = self._unhelped(step, newest, hidden, told)
+        mask = step.mask[step.users[newest], :-1][:, -self.config.window :] * present
+        picked = self._unhelped(step, newest, hidden, mask)
         if not len(picked):
             return step.states.new_zeros(())
-        newest, rows, hidden, told = newest[picked], rows[picked], hidden[picked], told[picked]
-        place = torch.multinomial(told, 1)
-        fresh = self.knowledge.read_again(rows.gather(1, place)[:, 0])
-        hidden = hidden.scatter(1, place[:, :, None].expand(-1, -1, hidden.shape[2]), fresh[:, None])
+        newest, rows, hidden, mask = newest[picked], rows[picked], hidden[picked], mask[picked]
+        position = torch.multinomial(mask, 1)
+        fresh = self.knowledge.encode_for_tuning(rows.gather(1, position)[:, 0])
+        hidden = hidden.scatter(1, position[:, :, None].expand(-1, -1, hidden.shape[2]), fresh[:, None])
         fixed = {name: value.detach() for name, value in self.named_parameters()}
-        aligned = functional_call(self, fixed, (step.before[newest, None].detach(), hidden, told))[:, 0]
+        aligned = functional_call(self, fixed, (step.input_states[newest, None].detach(), hidden, mask))[:, 0]
         scores = aligned @ step.table.detach().T
         return F.cross_entropy(scores, step.targets[newest], reduction="sum") / len(step.targets)
 
     @torch.no_grad()
-    def _unhelped(self, step: Step, newest: Tensor, hidden: Tensor, told: Tensor) -> Tensor:
-        """Return which of the ``newest`` states have ``M = 0``, at most the budget, drawn from torch's generator.
+    def _unhelped(self, step: TrainingStep, newest: Tensor, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Return indices into ``newest`` of states with ``M = 0``: at most the budget, drawn from torch's generator.
 
-        Only a state that is asked for the user's newest event is certain to have known all events before it.
+        Only a state whose target is the user's newest event is certain to have seen all events before it.
         """
-        states, targets = step.before[newest], step.targets[newest]
-        aligned = self(states[:, None], hidden, told)[:, 0]
+        states, targets = step.input_states[newest], step.targets[newest]
+        aligned = self(states[:, None], hidden, mask)[:, 0]
         predicts_newest = targets == step.histories[step.users[newest], -1]
-        asked = predicts_newest & (told > 0).any(1) & ~helped(aligned, states, step.table[targets])
-        found = asked.nonzero()[:, 0]
-        return found[torch.randperm(len(found), device=found.device)[: self.config.llm_budget]]
+        eligible = predicts_newest & (mask > 0).any(1) & ~helped(aligned, states, step.table[targets])
+        indices = eligible.nonzero()[:, 0]
+        return indices[torch.randperm(len(indices), device=indices.device)[: self.config.llm_budget]]

@@ -1,23 +1,23 @@
-"""CoRec: contrast between whole sequences, reconstruction within a user's interests, and a balance between the two.
+"""CoRec: contrastive learning over sequences and reconstruction within a user's interests, weighted for each user.
 
-Each user of a batch is encoded twice from augmented views of the whole sequence (:mod:`train.plugins.corec_views`) and
-compared with the others (:mod:`train.plugins.corec_users` says who is alike). A variational autoencoder completes what
-the user did (:mod:`train.plugins.corec_completion`), within clusters of items (:mod:`train.plugins.corec_clusters`).
-Users of whom little is known lean on reconstruction, the others on contrast. Both shape item vectors and encoder while
-training, and cost nothing afterwards. What the autoencoder finds was also added to user states until it was measured:
-on Beauty this took 13 % of NDCG@10 away (docs/findings.md).
+Each user of a batch is encoded twice from augmented views of the sequence (:mod:`train.plugins.corec_views`) and
+contrasted with the other users (positives and negatives: :mod:`train.plugins.corec_users`). A variational autoencoder
+reconstructs the user's items (:mod:`train.plugins.corec_completion`) within clusters of items
+(:mod:`train.plugins.corec_clusters`). The loss of users with little data weighs reconstruction more, that of the others
+contrast. Both train item vectors and encoder, and cost nothing at inference. Adding the autoencoder's output to user
+states was tried and removed: on Beauty it lowered NDCG@10 by 13 % (docs/findings.md).
 
-The sequence that is encoded ends before the newest event: that event is the next item by which users are alike, and a
-view that held it would give the answer away.
+The encoded sequence ends before the newest event: that event is the next item that defines positives, and a view that
+contained it would leak the answer.
 
-Where the contrast deviates:
+Deviations of the contrast:
 
-- The description pools the states of a sequence; here the state after the newest event stands for it. In every backbone
-  that state has seen the whole sequence, it is what ranks, and padding never enters it. A mean over the states of a
-  causal encoder would count the oldest events, which all later states have seen, the most.
-- The negatives of a view are the others' other views, so ``n - 1`` of ``n`` users. CL4SRec, the views' source, takes
-  both views of the others, ``2 (n - 1)``. The description ("others in the batch are negatives") leaves it open; what
-  was measured was trained like this, and whether twice the negatives are any better was not tried.
+- The description pools the states of a sequence; here the state after the newest event represents it. In every backbone
+  that state has seen the whole sequence, is the one that ranks items, and contains no padding. A mean over the states
+  of a causal encoder would give the oldest events, which all later states have seen, the largest weight.
+- The negatives of a view are the other views of the other users, so ``n - 1`` for ``n`` users. CL4SRec, the source of
+  the views, uses both views of the others, ``2 (n - 1)``. The description ("others in the batch are negatives") leaves
+  it open. All results are with ``n - 1``; twice the negatives were not tried.
 """
 
 from collections.abc import Mapping
@@ -33,43 +33,43 @@ from train.objectives.contrast import info_nce
 from train.plugins.corec_clusters import InterestClusters
 from train.plugins.corec_completion import Completion
 from train.plugins.corec_cooccurrence import co_occurrence_vectors
-from train.plugins.corec_figures import completion_figures
+from train.plugins.corec_metrics import completion_metrics
 from train.plugins.corec_similar import SimilarItems
 from train.plugins.corec_users import (
-    alike,
     batch_items,
     candidate_chance,
-    contrast_share,
+    contrast_masks,
     dominant_interest,
     evidence,
     interest_counts,
     median_evidence,
     overlap,
+    user_contrast_weight,
 )
 from train.plugins.corec_views import augmented, encode_by_length
-from train.plugins.plugin import Plugin, Probe, Step
+from train.plugins.plugin import EvaluationData, Plugin, TrainingStep
 
-# Items beside those of the batch that a reconstruction is told apart from.
+# Random items added to those of the batch as candidates of the reconstruction.
 _N_SAMPLED = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoRecConfig:
-    """What CoRec adds, and how strongly.
+    """Settings of CoRec.
 
     Attributes:
         contrast: False for the ablation without contrast.
         reconstruction: False for the ablation without reconstruction.
-        adaptive: False for the ablation in which both weigh the same for everybody.
-        contrast_weight: of the contrast in the loss.
-        reconstruction_weight: of the reconstruction in the loss.
-        temperature: of the contrast.
-        strength: share of a sequence that an augmentation touches.
-        false_negative_overlap: users who share this part of the shorter history are no negatives of each other.
-        n_interests: clusters of items, at most.
-        refresh_every: epochs after which the clusters follow the item vectors.
-        kl_weight: of the divergence from the prior, once annealed.
-        kl_steps: training steps until then.
+        adaptive: False for the ablation in which both weigh the same for all users.
+        contrast_weight: weight of the contrast in the loss.
+        reconstruction_weight: weight of the reconstruction in the loss.
+        temperature: temperature of the contrast.
+        strength: share of a sequence that an augmentation changes.
+        false_negative_overlap: two users who share this part of the shorter history are not used as negatives.
+        n_interests: maximum number of item clusters.
+        refresh_every: epochs between updates of the clusters.
+        kl_weight: final weight of the divergence from the prior.
+        kl_steps: training steps over which that weight is annealed from 0.
     """
 
     contrast: bool = True
@@ -87,9 +87,9 @@ class CoRecConfig:
 
     def __post_init__(self) -> None:
         if not (self.contrast or self.reconstruction):
-            raise ValueError("CoRec without contrast and without reconstruction is nothing; leave the plug-in out")
+            raise ValueError("at least one of contrast and reconstruction must be on; else leave the plug-in out")
         if not all(weight >= 0.0 for weight in (self.contrast_weight, self.reconstruction_weight, self.kl_weight)):
-            raise ValueError(f"no weight may be below 0, got {asdict(self)}")
+            raise ValueError(f"weights must be at least 0, got {asdict(self)}")
         if not self.temperature > 0.0:
             raise ValueError(f"temperature must be more than 0, got {self.temperature}")
         if not 0.0 <= self.strength < 1.0:
@@ -101,11 +101,11 @@ class CoRecConfig:
 
 
 def corec(config: CoRecConfig, inputs: PluginInputs) -> Plugin:
-    """Return the plug-in.
+    """Build the plug-in.
 
     Args:
-        config: what it adds.
-        inputs: the events it may learn from; nothing else of it is used.
+        config: settings.
+        inputs: provides the training events; nothing else of it is used.
 
     Raises:
         ValueError: there are no events.
@@ -116,15 +116,15 @@ def corec(config: CoRecConfig, inputs: PluginInputs) -> Plugin:
         module=module,
         losses=module.losses,
         before_epoch=module.before_epoch,
-        figures=module.figures if config.reconstruction else None,
+        metrics=module.metrics if config.reconstruction else None,
     )
 
 
 class CoRec(nn.Module):
-    """The parts, composed; see the module's docstring.
+    """The trainable part of CoRec; see the module's docstring.
 
     Attributes:
-        pivot: the evidence of a user for whom contrast and reconstruction weigh the same; a buffer.
+        pivot: evidence at which contrast and reconstruction weigh the same (:func:`evidence`); a buffer.
         counts: how often each item occurs in training, int64 ``[n_items]``.
     """
 
@@ -150,15 +150,15 @@ class CoRec(nn.Module):
         self.register_buffer("pivot", torch.tensor(median_evidence(inputs.train, self.clusters.label)))
         self.register_buffer("counts", torch.from_numpy(counts), persistent=False)
 
-    def losses(self, step: Step) -> dict[str, Tensor]:
-        """Return the terms, each a mean over users of ``w(u) L(u)``, times its weight in the loss."""
+    def losses(self, step: TrainingStep) -> dict[str, Tensor]:
+        """Return the weighted terms of the loss, each a mean over users of ``w(u) L(u)``."""
         sampled = torch.randint(len(self.clusters.known), (_N_SAMPLED,), device=step.histories.device)
         items = batch_items(step.histories, step.mask, self.clusters.known[sampled])
         counts = interest_counts(items.had, self.clusters.label[items.rows], self.clusters.n_interests)
         contrast_weight = self._contrast_weight(counts.sum(dim=1), (counts > 0).sum(dim=1))
         terms = {}
         if self.similar is not None:
-            pairs = alike(
+            pairs = contrast_masks(
                 step.histories[:, -1],
                 dominant_interest(counts),
                 overlap(items.had),
@@ -175,21 +175,21 @@ class CoRec(nn.Module):
         return terms
 
     def before_epoch(self, epoch: int, table: Tensor) -> None:
-        """Let clusters and similar items follow the item vectors; at first they are those of co-occurrence."""
+        """Update clusters and similar items from the item vectors; at first they are based on co-occurrence."""
         if epoch == 0 or epoch % self.config.refresh_every:
             return
         self.clusters.refresh(table)
         if self.similar is not None:
             self.similar.refresh(table)
 
-    def figures(self, probe: Probe) -> Mapping[str, float]:
-        """Return completion accuracy, see :func:`train.plugins.corec_figures.completion_figures`."""
+    def metrics(self, data: EvaluationData) -> Mapping[str, float]:
+        """Return completion accuracy, see :func:`train.plugins.corec_metrics.completion_metrics`."""
         if self.completion is None:
             return {}
-        return completion_figures(self.completion, self.clusters, self.counts, probe, seed=self.seed)
+        return completion_metrics(self.completion, self.clusters, self.counts, data, seed=self.seed)
 
-    def _contrast(self, step: Step, similar: Tensor, pairs: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
-        """Return the contrast of the two views, either way, each user's loss weighted ``[users]``."""
+    def _contrast(self, step: TrainingStep, similar: Tensor, pairs: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
+        """Return the symmetric contrast of the two views, with a weight for each user's loss, ``[users]``."""
         rows, mask = step.histories[:, :-1], step.mask[:, :-1]
         views = [augmented(rows, mask, similar, self.config.strength) for _ in range(2)]
         states = encode_by_length(
@@ -205,4 +205,4 @@ class CoRec(nn.Module):
     def _contrast_weight(self, n_items: Tensor, n_interests: Tensor) -> Tensor:
         if not self.config.adaptive:
             return torch.ones_like(n_items)
-        return contrast_share(evidence(n_items, n_interests), self.pivot)
+        return user_contrast_weight(evidence(n_items, n_interests), self.pivot)

@@ -1,4 +1,4 @@
-"""Interests: clusters of item vectors that follow the training. Knows no user and no loss."""
+"""Interests: clusters of item vectors that are updated during training."""
 
 import torch
 from torch import Tensor, nn
@@ -11,26 +11,26 @@ _REFRESH_STEPS = 3
 
 
 class InterestClusters(nn.Module):
-    """Which interest each item belongs to.
+    """Assigns each item to an interest.
 
-    Only items that occur in training shape the clusters; the others join the nearest.
+    Only items that occur in training determine the clusters; other items join the nearest one.
 
     Attributes:
-        label: the interest of each item, int64 ``[n_items]``; a buffer, so that a resumed training goes on with it.
-        n_interests: how many there are.
+        label: interest of each item, int64 ``[n_items]``; a buffer, so that it is part of a checkpoint.
+        n_interests: number of interests.
     """
 
     label: Tensor
     known: Tensor
 
     def __init__(self, vectors: Tensor, known: Tensor, *, n_interests: int, seed: int) -> None:
-        """Cluster what is known before training.
+        """Cluster items by vectors that are known before training.
 
         Args:
-            vectors: of items, ``[n_items, width]``.
+            vectors: item vectors, ``[n_items, width]``.
             known: rows of the items that occur in training, int64 ``[known items]``; at least one.
-            n_interests: how many at most; fewer where fewer items are known.
-            seed: draws the first centres.
+            n_interests: maximum number of interests; fewer where fewer items are known.
+            seed: seed of the initial centres.
         """
         super().__init__()
         self.n_interests = min(n_interests, len(known))
@@ -41,7 +41,7 @@ class InterestClusters(nn.Module):
         self.register_buffer("label", nearest_centre(vectors, centres)[0])
 
     def refresh(self, table: Tensor) -> None:
-        """Move the interests to where the items are now: ``[n_items, dim]``."""
+        """Update the interests from item vectors ``[n_items, dim]``."""
         items = table[self.known]
         centres = mean_directions(directions(items), self.label[self.known], self.n_interests)
         centres = spherical_k_means(items, centres, n_steps=_REFRESH_STEPS)

@@ -1,4 +1,4 @@
-"""Items that may stand in for each other: neighbours in training, or in the item table where there are none."""
+"""Substitutes for items: neighbours in training events, or in the item table for items without such neighbours."""
 
 import numpy as np
 import torch
@@ -8,18 +8,18 @@ from train.data.sequences import Sequences
 from train.objectives.contrast import directions
 from train.plugins.corec_cooccurrence import co_occurring
 
-# Neighbours within so many events are taken for similar; so many of them are kept for each item.
+# Items within this many events of each other count as neighbours; this many are kept for each item.
 _WINDOW = 3
 _N_SIMILAR = 10
 _SCORES_AT_ONCE = 16_777_216
 
 
 class SimilarItems(nn.Module):
-    """Which items each item may be substituted by.
+    """Substitutes for each item.
 
     Attributes:
-        rows: int32 ``[n_items, k]``; itself where nothing is known yet. A buffer, so that a resumed training goes on
-            with it.
+        rows: substitutes, int32 ``[n_items, k]``; the item itself where none are known. A buffer, so that it is part of
+            a checkpoint.
     """
 
     rows: Tensor
@@ -27,17 +27,17 @@ class SimilarItems(nn.Module):
     lonely: Tensor
 
     def __init__(self, train: Sequences, n_items: int) -> None:
-        """Take the neighbours in training."""
+        """Start from neighbours in the training events."""
         super().__init__()
         near = co_occurring(train, n_items, window=_WINDOW, k=_N_SIMILAR)
         occurs = np.bincount(train.rows, minlength=n_items) > 0
         self.register_buffer("rows", torch.from_numpy(near.rows))
         self.register_buffer("known", torch.from_numpy(np.flatnonzero(occurs)), persistent=False)
-        # Nobody asks for an item that never occurs in training.
+        # Items that never occur in training are never substituted.
         self.register_buffer("lonely", torch.from_numpy(np.flatnonzero(occurs & ~near.known)), persistent=False)
 
     def refresh(self, table: Tensor) -> None:
-        """Give items without neighbours in training the nearest in the table, ``[n_items, dim]``."""
+        """For items without neighbours in training, take the nearest items of the table, ``[n_items, dim]``."""
         k = min(self.rows.shape[1], len(self.known) - 1)
         if k < 1:
             return

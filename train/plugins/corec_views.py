@@ -1,12 +1,12 @@
-"""Augmented views of sequences: crop, mask, reorder, substitute. All users at once, drawn from torch's generator.
+"""Augmented views of sequences: crop, mask, reorder, substitute; batched, with torch's global random generator.
 
 Sources: crop, mask and reorder: Xie et al., "Contrastive Learning for Sequential Recommendation", ICDE 2022,
 https://arxiv.org/abs/2010.14395 (CL4SRec); substitute: Liu et al., "Contrastive Self-Supervised Sequential
-Recommendation with Robust Augmentation", 2021, https://arxiv.org/abs/2108.06479 (CoSeRec). Where we deviate: a masked
-event is taken out, because not every backbone has a mask token; and one strength serves all four.
+Recommendation with Robust Augmentation", 2021, https://arxiv.org/abs/2108.06479 (CoSeRec). Deviations: a masked event
+is removed, because not every backbone has a mask token; and one strength applies to all four.
 
-Rows are int64 ``[users, length]`` and masks float32 of that shape, padding in front; so are those returned. Every user
-keeps at least one event of those that were there.
+Rows are int64 ``[users, length]`` and masks float32 of that shape, with padding in front, both for arguments and
+results. Every user keeps at least one event.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from train.loop.batches import group_lengths
 
 
 def augmented(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Return a view of each sequence, by an operation drawn for each user; where that would do nothing, substitute.
+    """Return a view of each sequence, with a random operation for each user; substitution where it would do nothing.
 
     Args:
-        rows: see above.
-        mask: see above.
-        similar: items to substitute each item by, ``[n_items, k]``.
-        strength: share of the events that an operation touches, rounded down, in [0, 1).
+        rows: see the module's docstring.
+        mask: see the module's docstring.
+        similar: substitutes for each item, ``[n_items, k]``.
+        strength: share of the events that an operation changes, rounded down, in [0, 1).
     """
     views = (
         crop(rows, mask, strength),
@@ -39,56 +39,56 @@ def augmented(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> t
 
 
 def crop(rows: Tensor, mask: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Keep one run of events; it may stand anywhere."""
-    touched, place = n_touched(mask, strength), _places(mask)
+    """Keep one contiguous run of events, at a random position."""
+    touched, position = n_touched(mask, strength), _positions(mask)
     start = _drawn_below(touched + 1)
     n_kept = mask.sum(dim=1).long() - touched
-    kept = (place >= start[:, None]) & (place < (start + n_kept)[:, None])
+    kept = (position >= start[:, None]) & (position < (start + n_kept)[:, None])
     return compacted(rows, mask * kept)
 
 
 def drop(rows: Tensor, mask: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Take out events drawn at random."""
+    """Remove random events."""
     return compacted(rows, mask * ~_drawn_events(mask, n_touched(mask, strength)))
 
 
 def reorder(rows: Tensor, mask: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Shuffle one run of events."""
-    touched, place = n_touched(mask, strength), _places(mask)
+    """Shuffle one contiguous run of events."""
+    touched, position = n_touched(mask, strength), _positions(mask)
     start = _drawn_below(mask.sum(dim=1).long() - touched + 1)
     end = start + touched
-    inside = (place >= start[:, None]) & (place < end[:, None])
+    inside = (position >= start[:, None]) & (position < end[:, None])
     shuffled = start[:, None] + torch.rand(mask.shape, device=mask.device) * touched[:, None]
-    order = torch.where(inside, shuffled, place).argsort(dim=1, stable=True)
+    order = torch.where(inside, shuffled, position).argsort(dim=1, stable=True)
     return rows.gather(1, order), mask.gather(1, order)
 
 
 def substitute(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Put a similar item in the place of events drawn at random, of one event at least."""
+    """Replace random events, at least one, by similar items."""
     chosen = _drawn_events(mask, n_touched(mask, strength).clamp(min=1))
     column = torch.randint(similar.shape[1], rows.shape, device=rows.device)
     return torch.where(chosen, similar[rows, column].long(), rows), mask
 
 
 def n_touched(mask: Tensor, strength: float) -> Tensor:
-    """Return how many events of each user an operation touches, int64 ``[users]``: all but one at most."""
+    """Return the number of events of each user that an operation changes, int64 ``[users]``: at most all but one."""
     length = mask.sum(dim=1)
     return torch.minimum((length * strength).floor(), length - 1).clamp(min=0).long()
 
 
 def compacted(rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the same events in the same order without gaps, as every backbone expects them."""
+    """Return the same events in the same order without gaps, as backbones expect them."""
     order = mask.argsort(dim=1, stable=True)
     return rows.gather(1, order), mask.gather(1, order)
 
 
 def encode_by_length(encode: Callable[[Tensor, Tensor], Tensor], rows: Tensor, mask: Tensor) -> Tensor:
-    """Return the states of views, ``[views, dim]``, made in groups of similar length to compute little padding.
+    """Return the states of views, ``[views, dim]``, computed in groups of similar length to reduce padding.
 
     Args:
-        encode: rows and mask to states, as in :class:`train.plugins.plugin.Step`.
-        rows: see above; at least one view.
-        mask: see above.
+        encode: maps rows and mask to states, as in :class:`train.plugins.plugin.TrainingStep`.
+        rows: see the module's docstring; at least one view.
+        mask: see the module's docstring.
     """
     length = mask.sum(dim=1)
     group = torch.bucketize(length, torch.tensor(group_lengths(mask.device), device=mask.device))
@@ -101,20 +101,20 @@ def encode_by_length(encode: Callable[[Tensor, Tensor], Tensor], rows: Tensor, m
     return torch.cat(states)[torch.cat(members).argsort()]
 
 
-def _places(mask: Tensor) -> Tensor:
-    """Return the place of each event in its sequence, from 0; below 0 for padding."""
+def _positions(mask: Tensor) -> Tensor:
+    """Return the position of each event in its sequence, from 0; below 0 for padding."""
     return torch.where(mask > 0, mask.cumsum(dim=1) - 1, -1.0)
 
 
 def _drawn_below(bound: Tensor) -> Tensor:
-    """Return a number from 0 to below each bound, int64; bounds are at least 1."""
+    """Return a random integer from 0 to below each bound, int64; bounds are at least 1."""
     drawn = (torch.rand(bound.shape, device=bound.device) * bound).long()
     # float32 may round up to the bound itself.
     return torch.minimum(drawn, bound - 1)
 
 
 def _drawn_events(mask: Tensor, count: Tensor) -> Tensor:
-    """Return ``count`` ``[users]`` of each user's events, drawn without replacement, bool ``[users, length]``."""
+    """Return a mask of ``count`` ``[users]`` random events of each user, bool ``[users, length]``."""
     noise = torch.rand(mask.shape, device=mask.device).masked_fill(mask == 0, torch.inf)
     rank = noise.argsort(dim=1).argsort(dim=1)
     return (rank < count[:, None]) & (mask > 0)

@@ -1,4 +1,4 @@
-"""From encoded modalities to item vectors: what RecFusion trains. Knows no users but through the user's gate."""
+"""The trainable module of RecFusion: from encoded modalities to item vectors."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -8,20 +8,20 @@ from torch import Tensor, nn
 
 from train.plugins.fusion_encoder import FusionEncoder
 from train.plugins.fusion_gate import ItemGate, UserGate, block_width
-from train.plugins.plugin import Past
+from train.plugins.plugin import VisibleHistory
 
-# Items that are encoded at once where not all of them are.
+# Chunk size when all items are encoded.
 CHUNK_ITEMS = 8192
-# Of content vectors before training: as small as the vectors that a model draws for its items.
+# Initial standard deviation of content vectors: that of a model's ID embeddings.
 INITIAL_STD = 0.02
 
 
 class Fusion(nn.Module):
-    """The encoder, both gates, and the maps from the encoder's space to item vectors.
+    """The encoder, both gates, and the projections from the encoder's space to item vectors.
 
-    A training step of a catalogue of more than ``refresh_items`` encodes a share of the items, another one each step,
-    and takes what the encoder said of the others last time; gates and maps see all items in every step. What is kept is
-    made anew before each epoch, from weights alone, so it is not saved.
+    If the catalogue has more than ``refresh_items`` items, a training step encodes a share of them, a different one in
+    each step, and uses cached outputs for the others; gates and projections process all items in every step. The cache
+    is recomputed from the weights before each epoch, so it is not saved.
     """
 
     kept: Tensor
@@ -37,22 +37,22 @@ class Fusion(nn.Module):
         modality_dropout: float,
         refresh_items: int,
     ) -> None:
-        """Compose the module.
+        """Build the module.
 
         Args:
-            encoder: gives one vector a modality.
+            encoder: computes one vector for each modality of an item.
             dim: width of item vectors and states.
-            gate: whether modalities are weighed; else they count the same.
-            private: share of the coordinates that are owned by single modalities.
-            modality_dropout: chance that a modality of an item is hidden for a training step.
-            refresh_items: about how many items a training step encodes, at most.
+            gate: whether modalities are weighted; otherwise all weigh the same.
+            private: share of the coordinates that belong to single modalities.
+            modality_dropout: probability that a modality of an item is masked in a training step.
+            refresh_items: approximate maximum number of items encoded in a training step.
         """
         super().__init__()
         n_items, n_modalities = encoder.has.shape
         width = encoder.modality.shape[1]
         self.encoder = encoder
         self.modality_dropout = modality_dropout
-        self.n_turns = -(-n_items // refresh_items)
+        self.n_shares = -(-n_items // refresh_items)
         self.turn = 0
         block = block_width(dim, n_modalities, private)
         self.n_shared = dim - n_modalities * block
@@ -66,43 +66,43 @@ class Fusion(nn.Module):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The modalities, in the order of their gates."""
+        """Names of the modalities, in the order of the gates."""
         return self.encoder.names
 
     @property
-    def takes_turns(self) -> bool:
-        """Whether the catalogue is too large to be encoded in every training step."""
-        return self.n_turns > 1
+    def rotates(self) -> bool:
+        """Whether the catalogue is too large to encode all items in every training step."""
+        return self.n_shares > 1
 
     def items(self, table: Tensor) -> Tensor:
-        """Return item vectors with content, ``[n_items, dim]``; an item without any modality stays as it is."""
+        """Return item vectors with content added, ``[n_items, dim]``; items without modalities are unchanged."""
         has = self.visible()
         if self.training:
-            # The gate meets these vectors in the same step, and what they were not made of tells it nothing.
+            # The user gate processes these vectors in the same step and must use the same mask.
             self.drawn = has
         return table + self.content(has)
 
-    def weigh(self, states: Tensor, past: Past) -> Tensor:
-        """Return the states as the user's gate weighs them; as ``Plugin.state``.
+    def weight_states(self, states: Tensor, history: VisibleHistory) -> Tensor:
+        """Return the states weighted by the user gate; as ``Plugin.state``.
 
         Raises:
-            ValueError: there is no user's gate.
+            ValueError: there is no user gate.
         """
         if self.user_gate is None:
-            raise ValueError("there is no user's gate to weigh states; leave Plugin.state out")
-        return self.user_gate.weigh(states, past, self.shown)
+            raise ValueError("there is no user gate to weight states; leave Plugin.state out")
+        return self.user_gate.weight_states(states, history, self.shown)
 
     @property
     def shown(self) -> Tensor:
-        """Which modalities item vectors are made of, bool ``[n_items, M]``; while training, in this step."""
+        """Modalities that item vectors are computed from, bool ``[n_items, M]``; in training, those of this step."""
         return self.drawn if self.training else self._present()
 
     @contextmanager
     def missing(self, names: Collection[str]) -> Iterator[None]:
-        """Let no item have the modalities ``names`` meanwhile, for item vectors and the user's gate alike.
+        """Context manager in which no item has the modalities ``names``, for item vectors and the user gate.
 
         Raises:
-            ValueError: there is no modality of such a name.
+            ValueError: a name is not that of a modality.
         """
         if not set(names) <= set(self.names):
             raise ValueError(f"expected modalities of {self.names}, got {tuple(names)}")
@@ -113,10 +113,10 @@ class Fusion(nn.Module):
             self._missing = before
 
     def content(self, has: Tensor) -> Tensor:
-        """Return what the modalities add to item vectors, ``[n_items, dim]``; zeros where there is nothing.
+        """Return the contribution of the modalities to item vectors, ``[n_items, dim]``; zeros without any.
 
         Args:
-            has: which modalities to look at, bool ``[n_items, M]``.
+            has: mask of the modalities to use, bool ``[n_items, M]``.
         """
         pooled = self.pooled(has)
         gated = pooled * self.gates(pooled, has)[:, :, None]
@@ -124,31 +124,31 @@ class Fusion(nn.Module):
         return torch.cat([shared.sum(1), own.flatten(1)], dim=1)
 
     def visible(self) -> Tensor:
-        """Return which modalities count, bool ``[n_items, M]``; while training some are hidden, drawn at each call."""
+        """Return a mask of the modalities, bool ``[n_items, M]``; in training, with modality dropout at each call."""
         has = self._present()
         return drop_modalities(has, self.modality_dropout) if self.training and self.modality_dropout else has
 
     def gates(self, pooled: Tensor, has: Tensor) -> Tensor:
-        """Return what each modality counts for each item, ``[n_items, M]``, arguments as :meth:`ItemGate.forward`."""
+        """Return the weight of each modality of each item, ``[n_items, M]``; as :meth:`ItemGate.forward`."""
         if self.item_gate is None:
             return has.to(pooled.dtype)
         gates: Tensor = self.item_gate(pooled, has)
         return gates
 
     def pooled(self, has: Tensor) -> Tensor:
-        """Return one vector a modality of each item, ``[n_items, M, width]``.
+        """Return one vector for each modality of each item, ``[n_items, M, width]``.
 
         Args:
-            has: which modalities to look at, bool ``[n_items, M]``.
+            has: mask of the modalities to use, bool ``[n_items, M]``.
         """
-        if self.training and self.takes_turns:
+        if self.training and self.rotates:
             return self._take_turn(has)
         return self._encode_all(has)
 
-    def start_turns(self, epoch: int, table: Tensor) -> None:
-        """Encode what training steps will not encode themselves; as ``Plugin.before_epoch``."""
+    def fill_cache(self, epoch: int, table: Tensor) -> None:
+        """Fill the cache for the items that a training step does not encode; as ``Plugin.before_epoch``."""
         self._keep_all()
-        self.turn = epoch % self.n_turns
+        self.turn = epoch % self.n_shares
 
     def _present(self) -> Tensor:
         has = self.encoder.has
@@ -166,8 +166,8 @@ class Fusion(nn.Module):
     def _take_turn(self, has: Tensor) -> Tensor:
         if len(self.kept) == 0:
             self._keep_all()
-        # Neighbours in a catalogue resemble each other, so a share is every n-th item rather than a stretch of them.
-        share = slice(self.turn % self.n_turns, None, self.n_turns)
+        # Neighbours in a catalogue are similar, so a share is every n-th item rather than a contiguous block.
+        share = slice(self.turn % self.n_shares, None, self.n_shares)
         fresh: Tensor = self.encoder(share, has[share])
         pooled = self.kept.clone()
         pooled[share] = fresh
@@ -181,11 +181,11 @@ class Fusion(nn.Module):
 
 
 def drop_modalities(has: Tensor, rate: float) -> Tensor:
-    """Return ``has`` with modalities hidden at random; an item that has any keeps at least one.
+    """Return ``has`` with modalities masked at random; an item that has any keeps at least one.
 
     Args:
         has: bool ``[items, M]``.
-        rate: chance of each.
+        rate: probability of masking each.
     """
     luck = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0)
     luckiest = luck >= luck.amax(dim=1, keepdim=True)

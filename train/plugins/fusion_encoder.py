@@ -1,11 +1,11 @@
-"""One Transformer over the frozen tokens of every modality of an item. Knows neither users nor item vectors.
+"""A Transformer over the frozen tokens of all modalities of an item.
 
-After the description of RecFusion: each modality's tokens are mapped to one width, told apart by a modality embedding,
-and read by one shared Transformer that sees what is there and nothing else.
+Implements the description of RecFusion: the tokens of each modality are projected to one width, marked by a modality
+embedding, and encoded by one shared Transformer in which absent tokens are masked.
 
-Where we deviate: there, a video is a set of frames. Here its frames are also told apart by a learnt embedding of their
-place, so it is a sequence: frames come in the order of the video, and order is information. Where no item has more than
-one frame there is no such embedding, nor for texts and pictures, which are one token each.
+Deviation: in the description a video is a set of frames. Here frames also have a learned position embedding, because
+the order of frames is information. There is none where no item has more than one frame, nor for texts and pictures,
+which are one token each.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from torch import Tensor, nn
 from train.backbones.attention import MASKED, Block
 from train.items.features import Features
 
-# Which items: an index, or a slice, which copies nothing.
+# An index of items, or a slice, which avoids a copy.
 Items = Tensor | slice
 EVERYTHING = slice(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """One modality of the catalogue, ready for a linear map.
+    """Standardized tokens of one modality of the catalogue.
 
     Attributes:
         name: ``text``, ``image`` or ``video``.
-        vectors: centred, root mean square 1 over what is there, zeros where absent, float32 ``[n_items, T, W]``.
+        vectors: centred, root mean square 1 over present tokens, zeros where absent, float32 ``[n_items, T, W]``.
         present: bool ``[n_items, T]``.
     """
 
@@ -39,24 +39,24 @@ class Tokens:
 
 
 def standardized(name: str, features: Features) -> Tokens:
-    """Return features without the direction that all of them share, which would hide what tells items apart."""
-    found = features.vectors[features.present].astype(np.float32)
-    centred = found - found.mean(axis=0, dtype=np.float64).astype(np.float32)
+    """Centre and scale features; the mean, which all items share, would hide the differences between items."""
+    values = features.vectors[features.present].astype(np.float32)
+    centred = values - values.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = float(np.sqrt(np.mean(np.square(centred, dtype=np.float64))))
     vectors = np.zeros(features.vectors.shape, dtype=np.float32)
     vectors[features.present] = centred / (scale or 1.0)
-    # TokenLayout that no item uses would cost as much as the others.
+    # Tokens that no item uses would cost as much as the others.
     used = features.present.any(axis=0)
     vectors, present = vectors[:, used], features.present[:, used]
     return Tokens(name, torch.from_numpy(vectors), torch.from_numpy(present))
 
 
 class FusionEncoder(nn.Module):
-    """From items to one vector a modality, each informed by the item's other modalities, or kept apart from them.
+    """Computes one vector for each modality of an item, with or without attention to the item's other modalities.
 
     Attributes:
-        names: the modalities, ``M`` of them.
-        has: which modalities an item has at all, bool ``[n_items, M]``.
+        names: names of the ``M`` modalities.
+        has: which modalities each item has, bool ``[n_items, M]``.
     """
 
     names: tuple[str, ...]
@@ -66,15 +66,15 @@ class FusionEncoder(nn.Module):
     def __init__(
         self, tokens: Sequence[Tokens], *, width: int, n_blocks: int, n_heads: int, dropout: float, unified: bool
     ) -> None:
-        """Prepare the encoder; the tokens are kept with it, and are not saved with its weights.
+        """Build the encoder. The tokens are non-persistent buffers, so they are not saved with the weights.
 
         Args:
-            tokens: the modalities, at least one.
-            width: of the space that they share.
-            n_blocks: layers of the Transformer.
-            n_heads: heads of each.
-            dropout: while training.
-            unified: without it there is no Transformer: each modality has its linear map and no more.
+            tokens: tokens of the modalities, at least one.
+            width: width of the shared space.
+            n_blocks: number of Transformer layers.
+            n_heads: attention heads of each layer.
+            dropout: dropout rate of the Transformer.
+            unified: False replaces the Transformer by the linear projection of each modality alone.
         """
         super().__init__()
         self.names = tuple(each.name for each in tokens)
@@ -90,7 +90,7 @@ class FusionEncoder(nn.Module):
         self.register_buffer("member", torch.eye(len(tokens)), persistent=False)
         self.enter = nn.ModuleDict({each.name: _linear(each.vectors.shape[2], width) for each in tokens})
         self.modality = nn.Parameter(torch.empty(len(tokens), width))
-        # Only a modality of several tokens has places to tell apart.
+        # Only a modality with several tokens needs position embeddings.
         self.place = nn.ParameterDict(
             {self.names[index]: nn.Parameter(torch.empty(n_tokens[index], width)) for index in self._several}
         )
@@ -100,13 +100,13 @@ class FusionEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, items: Items, kept: Tensor, *, apart: bool = False) -> Tensor:
-        """Return one vector a modality, ``[items, M, width]``; it means nothing for a modality that is not there.
+        """Return one vector for each modality, ``[items, M, width]``, arbitrary for absent modalities.
 
         Args:
-            items: which.
-            kept: False for a modality that is to be overlooked, bool ``[items, M]``.
-            apart: whether the tokens of different modalities are hidden from each other, as retrieval across them
-                demands: a text that has seen the picture would find it.
+            items: the items to encode.
+            kept: False masks a modality, bool ``[items, M]``.
+            apart: whether tokens of different modalities are masked from each other, as cross-modal retrieval requires:
+                otherwise a text that attends to the picture would match it trivially.
         """
         kept = kept & self.has[items]
         is_long = kept[:, self._several].any(dim=1)
@@ -114,7 +114,7 @@ class FusionEncoder(nn.Module):
             return self._encode(items, kept, self._everything, apart)
         if not bool(is_long.any()):
             return self._encode(items, kept, self._single, apart)
-        # Few items have videos: the others are not made to carry empty frames.
+        # Few items have videos: encoding the others without empty frames saves time.
         rows = torch.arange(len(self.has), device=kept.device)[items]
         short, long = (~is_long).nonzero()[:, 0], is_long.nonzero()[:, 0]
         encoded = [
@@ -124,11 +124,11 @@ class FusionEncoder(nn.Module):
         return torch.cat(encoded)[torch.cat([short, long]).argsort()]
 
     def _encode(self, items: Items, kept: Tensor, modalities: Sequence[int], apart: bool) -> Tensor:
-        """Return what :meth:`forward` does, looking at the tokens of some modalities only."""
+        """Return the result of :meth:`forward` for the tokens of some modalities only."""
         hidden = torch.cat([self._enter(index, items) for index in modalities], dim=1)
         present = [getattr(self, f"present_{self.names[index]}")[items] & kept[:, index, None] for index in modalities]
         visible = torch.cat(present, dim=1)
-        # The modality of each token, as one row in ``[tokens, M]``.
+        # The modality of each token, one-hot ``[tokens, M]``.
         member = torch.cat(
             [self.member[index].expand(each.shape[1], -1) for index, each in zip(modalities, present, strict=True)]
         )

@@ -1,7 +1,7 @@
-r"""What prompts draw from a language model's words on recent items, and how a user's state takes it in.
+r"""Cross-attention from prompts to a language model's output for recent items, and from a user's state to the prompts.
 
-After the description of CoCo. With the state ``h``, the selected prompts and the shared one ``z_k``, ``k in S``, and
-the language model's output ``m_t`` for the newest visible events ``t in T``:
+Implements the description of CoCo. With the state ``h``, the selected prompts and the shared one ``z_k``, ``k in S``,
+and the language model's output ``m_t`` for the newest visible events ``t in T``:
 
 .. math::
     p_k = \sum_{t \in T} a_{kt}\, m_t W_V, \qquad
@@ -11,12 +11,13 @@ the language model's output ``m_t`` for the newest visible events ``t in T``:
     h' = h + \Bigl(w_0\, h + \sum_{k \in S} w_k\, p_k\Bigr) U_V U_O, \qquad
     w = softmax_{\{0\} \cup S}\bigl(h U_Q \cdot [h;\, p_k]\, U_K / \sqrt d\bigr)
 
-The first is the cross-attention that disentangles, ``h_pure = [p_k]``, the second the alignment with keys and values
-``[h; h_pure]``. Where we deviate: a residual around the alignment, and ``U_O`` starts at zero, so that training starts
-from the backbone alone; one head and no biases.
+The first is the disentangling cross-attention, ``h_pure = [p_k]``, the second the alignment with keys and values
+``[h; h_pure]``. Deviations: a residual connection around the alignment, with ``U_O`` starting at zero so that training
+starts from the backbone alone; one head and no biases.
 
-Both sums are linear in the values, so ``p_k`` is never made: ``p_k U_K . h U_Q = sum_t a_kt (m_t W_V U_K . h U_Q)``
-and ``sum_k w_k p_k U_V = sum_t (sum_k w_k a_kt) m_t W_V U_V`` need a number for each prompt and event, not a vector.
+Both sums are linear in the values, so ``p_k`` need not be computed: ``p_k U_K . h U_Q = sum_t a_kt (m_t W_V U_K . h
+U_Q)`` and ``sum_k w_k p_k U_V = sum_t (sum_k w_k a_kt) m_t W_V U_V`` need a number for each prompt and event, not a
+vector.
 """
 
 import torch
@@ -27,15 +28,15 @@ from train.objectives.contrast import directions
 
 
 class KnowledgeAttention(nn.Module):
-    """Disentangles and aligns; the newest ``window`` events up to a state's own are what it is told of."""
+    """Both attentions. A state attends to the newest ``window`` events up to its own position."""
 
     def __init__(self, dim: int, *, window: int, disentangle: bool) -> None:
-        """Make the maps, drawn from torch's global generator.
+        """Create the projections; initial values come from torch's global generator.
 
         Args:
             dim: width of states, prompts and the language model's mapped output.
-            window: how many events a state is told of at most.
-            disentangle: False gives every prompt the mean of the language model's output.
+            window: maximum number of events that a state attends to.
+            disentangle: False gives all prompts the mean of the language model's output.
         """
         super().__init__()
         self._window = window
@@ -46,31 +47,31 @@ class KnowledgeAttention(nn.Module):
         nn.init.zeros_(self.output.weight)
 
     def forward(
-        self, states: Tensor, prompts: Tensor, nudge: Tensor, chosen: Tensor, mix: Tensor, told: Tensor
+        self, states: Tensor, prompts: Tensor, nudge: Tensor, chosen: Tensor, mix: Tensor, mask: Tensor
     ) -> Tensor:
-        """Return the aligned states, ``[batch, positions, dim]``; a state that is told nothing has itself to look at.
+        """Return the aligned states, ``[batch, positions, dim]``; a state without visible events attends to itself.
 
         Args:
             states: at the newest positions, ``[batch, positions, dim]``.
             prompts: ``[K, dim]``.
-            nudge: added to all prompts of a state, ``[batch, positions, dim]``: zeros that carry a gradient.
-            chosen: which prompts are a state's own, bool ``[batch, positions, K]``.
+            nudge: zeros that carry a gradient, added to all prompts of a state, ``[batch, positions, dim]``.
+            chosen: which prompts are selected for a state, bool ``[batch, positions, K]``.
             mix: the language model's mapped output for each event, ``[batch, length, dim]``.
-            told: 1 for an event that may be looked at and has such an output, else 0, ``[batch, length]``.
+            mask: 1 for an event that may be used and has such an output, else 0, ``[batch, length]``.
         """
         n_positions, scale = states.shape[1], states.shape[2] ** -0.5
-        seen = self._windows(told[:, :, None], n_positions)[:, :, 0] > 0
+        seen = self._windows(mask[:, :, None], n_positions)[:, :, 0] > 0
         values = self.value(mix)
         shares = self._shares(prompts, nudge, mix, seen)
-        asked = self.align_query(states) * scale
-        by_event = torch.einsum("npd,npdt->npt", asked, self._windows(self.align_key(values), n_positions))
+        query = self.align_query(states) * scale
+        by_event = torch.einsum("npd,npdt->npt", query, self._windows(self.align_key(values), n_positions))
         of_prompts = torch.einsum("npkt,npt->npk", shares, by_event)
-        of_state = (asked * self.align_key(states)).sum(-1, keepdim=True)
+        of_state = (query * self.align_key(states)).sum(-1, keepdim=True)
         usable = F.pad(chosen & seen.any(-1, keepdim=True), (1, 0), value=True)
         weights = masked_softmax(torch.cat([of_state, of_prompts], dim=-1), usable)
         event_weights = torch.einsum("npk,npkt->npt", weights[:, :, 1:], shares)
-        told_of = torch.einsum("npt,npdt->npd", event_weights, self._windows(self.align_value(values), n_positions))
-        aligned: Tensor = states + self.output(weights[:, :, :1] * self.align_value(states) + told_of)
+        added = torch.einsum("npt,npdt->npd", event_weights, self._windows(self.align_value(values), n_positions))
+        aligned: Tensor = states + self.output(weights[:, :, :1] * self.align_value(states) + added)
         return aligned
 
     def _shares(self, prompts: Tensor, nudge: Tensor, mix: Tensor, seen: Tensor) -> Tensor:
@@ -85,19 +86,19 @@ class KnowledgeAttention(nn.Module):
         return masked_softmax(scores + nudged[:, :, None], seen[:, :, None])
 
     def _windows(self, events: Tensor, n_positions: int) -> Tensor:
-        """Return the newest events up to each of the newest positions, ``[batch, positions, width, window]``."""
+        """Return the newest events up to each position, ``[batch, positions, width, window]``."""
         padded = F.pad(events, (0, 0, max(0, n_positions + self._window - 1 - events.shape[1]), 0))
         return padded[:, -(n_positions + self._window - 1) :].unfold(1, self._window, 1)
 
 
-def helped(aligned: Tensor, plain: Tensor, wanted: Tensor) -> Tensor:
-    """Return ``M`` of each state, bool ``[n]``: ``aligned`` points more to what is ``wanted`` than ``plain`` does."""
-    gain = (directions(aligned) - directions(plain)) * directions(wanted)
+def helped(aligned: Tensor, plain: Tensor, targets: Tensor) -> Tensor:
+    """Return ``M``, bool ``[n]``: whether ``aligned`` has a higher cosine to the target than ``plain`` has."""
+    gain = (directions(aligned) - directions(plain)) * directions(targets)
     return gain.sum(-1) > 0
 
 
 def masked_softmax(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Return the softmax over the last dimension of what is ``allowed``; zeros where nothing is."""
+    """Return the softmax over the last dimension where ``allowed``; zeros where nothing is allowed."""
     hidden = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
     return torch.softmax(hidden, dim=-1) * allowed
 

@@ -1,4 +1,4 @@
-r"""Knowledge for devices, which have no language model: one row a prompt, fitted to what knowledge did to states.
+r"""Knowledge for devices without a language model: one vector for each prompt, fitted to the change of the states.
 
 A device computes ``h + softmax(h P^T / sqrt(d)) K`` (the bundle format, SPEC section 3). With the prompts ``P`` given,
 ``K`` is a ridge regression of ``h_aligned - h`` on the softmax, over training users (Hoerl and Kennard, "Ridge
@@ -7,7 +7,7 @@ Regression: Biased Estimation for Nonorthogonal Problems", Technometrics 12(1), 
 .. math::
     K = (A^T A + \lambda I)^{-1} A^T (H_{aligned} - H), \qquad A = softmax(H P^T / \sqrt d)
 
-How sharply the softmax tells users apart is the length of the prompts; it is chosen on users who are not fitted to.
+The length of the prompts sets how sharp the softmax is; it is chosen on held-out users.
 """
 
 from typing import Final, NamedTuple
@@ -18,17 +18,17 @@ from torch import Tensor
 from train.objectives.contrast import directions
 
 LENGTHS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-_EVERY = 5  # one user of so many is held out
+_EVERY = 5  # one of five users is held out
 
 
 class DistilledKnowledge(NamedTuple):
-    """What a bundle carries as prompts.
+    """The prompts and knowledge of a bundle.
 
     Attributes:
         prompts: ``P``, float32 ``[K, dim]``.
         knowledge: float32 ``[K, dim]``.
-        explained: ``1 - |H_aligned - H - A K|^2 / |H_aligned - H|^2`` over users held out: 1 is all of the difference,
-            0 is what no knowledge at all explains; also 0 where there is no difference.
+        explained: ``1 - |H_aligned - H - A K|^2 / |H_aligned - H|^2`` over held-out users: 1 explains the whole
+            difference, 0 is no better than no knowledge. Also 0 where there is no difference.
     """
 
     prompts: Tensor
@@ -37,12 +37,12 @@ class DistilledKnowledge(NamedTuple):
 
 
 def distil_knowledge(prompts: Tensor, states: Tensor, aligned: Tensor, *, ridge: float = 0.01) -> DistilledKnowledge:
-    """Fit a device's knowledge.
+    """Fit the knowledge of a device.
 
     Args:
-        prompts: as directions of states, ``[K, dim]``; their lengths do not matter.
-        states: of training users, without knowledge, in an order that means nothing, ``[n, dim]``.
-        aligned: the same with knowledge, ``[n, dim]``.
+        prompts: directions of states, ``[K, dim]``; their lengths are ignored.
+        states: states of training users without knowledge, in random order, ``[n, dim]``.
+        aligned: the same states with knowledge, ``[n, dim]``.
         ridge: lambda, in units of the mean diagonal of ``A^T A``.
 
     Raises:
@@ -66,9 +66,9 @@ def distil_knowledge(prompts: Tensor, states: Tensor, aligned: Tensor, *, ridge:
         knowledge = _ridge(_shares(known[fitted], length * pointing), difference[fitted], ridge)
         return _explained(_shares(known[held], length * pointing) @ knowledge, difference[held])
 
-    found, length = max((explained(length), length) for length in LENGTHS)
+    score, length = max((explained(length), length) for length in LENGTHS)
     knowledge = _ridge(_shares(known, length * pointing), difference, ridge)
-    return DistilledKnowledge((length * pointing).float(), knowledge.float(), found)
+    return DistilledKnowledge((length * pointing).float(), knowledge.float(), score)
 
 
 def _shares(states: Tensor, prompts: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""What a frozen model said of every item's text, one token an item; where that model is at hand, it may learn.
+"""A language model's output for every item's text, one vector for each item, with optional fine-tuning.
 
-Two sources, one interface: cached features alone, or cached hidden states of a Hugging Face transformer with a LoRA
-beside its q and v (Hu et al., ICLR 2022, https://arxiv.org/abs/2106.09685). What is cached is always what the language
-model says without dropout. While the LoRA learns the cache is older than it: of some texts by steps, of none by more
-than ``REFRESH_EPOCHS`` epochs; afterwards :meth:`ItemKnowledge.refresh_all` makes all of it anew.
+There are two sources with one interface: cached features, or cached hidden states of a Hugging Face transformer with a
+LoRA on its q and v projections (Hu et al., ICLR 2022, https://arxiv.org/abs/2106.09685). The cache holds the model's
+output without dropout. During fine-tuning a cached state lags behind the LoRA: by a few steps for some texts, and by at
+most ``REFRESH_EPOCHS`` epochs; afterwards :meth:`ItemKnowledge.refresh_all` recomputes all of them.
 """
 
 from collections.abc import Sequence
@@ -25,21 +25,21 @@ from train.reasons.lora import add_lora
 RANK: Final = 8
 DROPOUT: Final = 0.05
 LONGEST: Final = 48
-"""Tokens of a text that are read: what tells items apart stands at the beginning."""
+"""Maximum length of a text in tokens: what distinguishes items is at the beginning."""
 REFRESH_EPOCHS: Final = 8
-"""Before each epoch one text of so many is read anew. All of them, each time, would cost more than the epoch itself on
-a CPU."""
+"""Before each epoch, one of this many texts is encoded again. Encoding all of them would take longer than the epoch
+itself on a CPU."""
 _BATCH_TEXTS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TunableTexts:
-    """Items' texts and a language model with a LoRA that reads them.
+    """Items' texts, and a language model with a LoRA that encodes them.
 
     Attributes:
-        model: of transformers and peft; everything but the LoRA is frozen.
-        tokens: token numbers of each item's text, at least one each.
-        padding: the number of the padding token.
+        model: a model of transformers and peft; all parameters but those of the LoRA are frozen.
+        tokens: token ids of each item's text, at least one each.
+        padding: id of the padding token.
     """
 
     model: Any
@@ -47,7 +47,7 @@ class TunableTexts:
     padding: int
 
     def parameters(self) -> list[nn.Parameter]:
-        """Return the LoRA's."""
+        """Return the parameters of the LoRA."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def hidden_states(self, items: Sequence[int], device: torch.device, *, tuning: bool) -> Tensor:
@@ -55,8 +55,8 @@ class TunableTexts:
 
         Args:
             items: catalogue rows.
-            device: where the model is to work.
-            tuning: drop out of the LoRA; the frozen model itself never drops anything.
+            device: where to run the model.
+            tuning: whether to apply the LoRA's dropout; the frozen model itself always runs without dropout.
         """
         self.model.to(device).eval()
         for name, part in self.model.named_modules():
@@ -75,20 +75,20 @@ class TunableTexts:
         return (hidden * weights).sum(1) / weights.sum(1)
 
     @torch.no_grad()
-    def all_states(self, items: Sequence[int], device: torch.device) -> Tensor:
-        """Return :meth:`hidden_states` of any number of items but none, without dropout, ``[n, width]``."""
-        by_length = sorted(range(len(items)), key=lambda place: len(self.tokens[items[place]]))
+    def encode_all(self, items: Sequence[int], device: torch.device) -> Tensor:
+        """Return :meth:`hidden_states` in batches, without dropout, ``[n, width]``; at least one item."""
+        by_length = sorted(range(len(items)), key=lambda index: len(self.tokens[items[index]]))
         batches = (by_length[start : start + _BATCH_TEXTS] for start in range(0, len(items), _BATCH_TEXTS))
-        found = torch.cat(
-            [self.hidden_states([items[place] for place in batch], device, tuning=False) for batch in batches]
+        states = torch.cat(
+            [self.hidden_states([items[index] for index in batch], device, tuning=False) for batch in batches]
         )
-        return torch.empty_like(found).index_copy(0, torch.tensor(by_length, device=device), found)
+        return torch.empty_like(states).index_copy(0, torch.tensor(by_length, device=device), states)
 
 
 class ItemKnowledge(nn.Module):
-    """The cached states of all items, ``[n_items, width]``, and which items have one, ``[n_items]``.
+    """Cached states of all items, ``[n_items, width]``, and which items have one, ``[n_items]``.
 
-    Where a language model learns, the states are saved with the model, and so is the LoRA; the frozen model is not.
+    When a language model is fine-tuned, the states and the LoRA are saved with the model; the frozen weights are not.
     """
 
     states: Tensor
@@ -107,13 +107,13 @@ class ItemKnowledge(nn.Module):
         return self._texts is not None
 
     def look_up(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cached states ``[..., width]`` and 1 where there is one, else 0, ``[...]``."""
+        """Return the cached states ``[..., width]``, and 1 where an item has one, else 0, ``[...]``."""
         return F.embedding(rows, self.states), self.present[rows]
 
-    def read_again(self, rows: Tensor) -> Tensor:
-        """Return the states of items ``[n]`` with gradients to the LoRA, ``[n, width]``, and cache them.
+    def encode_for_tuning(self, rows: Tensor) -> Tensor:
+        """Encode items ``[n]`` with gradients to the LoRA, ``[n, width]``, and update their cached states.
 
-        What is returned went through dropout; what is cached did not, so that it depends on text and LoRA alone.
+        The result is computed with dropout; the cached states are not, so that they depend on text and LoRA only.
 
         Raises:
             ValueError: there is no language model.
@@ -122,44 +122,44 @@ class ItemKnowledge(nn.Module):
         return self._tunable().hidden_states(rows.tolist(), self.states.device, tuning=True)
 
     def refresh(self, items: Sequence[int]) -> None:
-        """Cache what the language model, as it is now, says of items.
+        """Recompute the cached states of items with the current language model.
 
         Raises:
             ValueError: there is no language model.
         """
         texts = self._tunable()
         if items:
-            self.states[list(items)] = texts.all_states(items, self.states.device)
+            self.states[list(items)] = texts.encode_all(items, self.states.device)
 
     def refresh_share(self, epoch: int) -> None:
-        """Cache anew the share of the items whose turn it is before an epoch, counted from 0."""
+        """Recompute the share of the items that is due before an epoch, counted from 0."""
         self.refresh(range(epoch % REFRESH_EPOCHS, len(self.states), REFRESH_EPOCHS))
 
     def refresh_all(self) -> None:
-        """Cache everything anew: states that are the language model's own, as it is now."""
+        """Recompute the cached states of all items with the current language model."""
         self.refresh(range(len(self.states)))
 
     def _tunable(self) -> TunableTexts:
         if self._texts is None:
-            raise ValueError("cached features cannot be read again: no language model was given")
+            raise ValueError("cached features cannot be recomputed: no language model was given")
         return self._texts
 
 
 def cached_knowledge(features: Features) -> ItemKnowledge:
-    """Return frozen features as knowledge; of several tokens an item the mean of those that are there."""
+    """Return frozen features as knowledge; for an item with several tokens, the mean over the tokens present."""
     vectors, present = torch.from_numpy(features.vectors).float(), torch.from_numpy(features.present)
     n_tokens = present.sum(1, keepdim=True).clamp(min=1)
     return ItemKnowledge((vectors * present[:, :, None]).sum(1) / n_tokens, present.any(1))
 
 
 def tunable_knowledge(source: str, texts: Inputs[str]) -> ItemKnowledge:
-    """Return the hidden states of a Hugging Face id or folder for every text, each computed once, and its fresh LoRA.
+    """Encode every text with a Hugging Face model (id or folder), and attach a new LoRA to that model.
 
-    The LoRA is drawn from torch's global generator; it starts as no change at all.
+    The LoRA is initialized from torch's global generator and at first changes nothing.
 
     Raises:
         DataError: the model cannot be loaded.
-        RunError: it has no q and v to tune.
+        RunError: it has no q and v projections to tune.
     """
     from transformers import AutoTokenizer
 
@@ -171,8 +171,8 @@ def tunable_knowledge(source: str, texts: Inputs[str]) -> ItemKnowledge:
         tuned = add_lora(reader, RANK, dropout=DROPOUT, task=None)
     tokens = [tokenizer(texts[row], truncation=True, max_length=LONGEST)["input_ids"] for row in range(len(texts))]
     padding = int(tokenizer.pad_token_id or 0)
-    tunable = TunableTexts(tuned, [found or [padding] for found in tokens], padding)
-    states = tunable.all_states(range(len(texts)), torch.device("cpu"))
+    tunable = TunableTexts(tuned, [ids or [padding] for ids in tokens], padding)
+    states = tunable.encode_all(range(len(texts)), torch.device("cpu"))
     return ItemKnowledge(states, torch.ones(len(texts)), tunable)
 
 

@@ -1,9 +1,9 @@
-"""LLMRec's semantic side: what a language model says of items and histories, in the ranking and aligned with behaviour.
+"""The semantic part of LLMRec: text vectors of items and histories, used for ranking and aligned with behaviour.
 
-After the description of LLMRec. Item vectors gain a learnt map of their frozen text vectors; states gain a gated map of
-what the user's history says; InfoNCE aligns both with what comes next and with the space of behaviour. The language
-model is whatever describes texts in the inputs. A state has no clock, so what it gains tells of the history alone;
-the exact form, history and situation as text, is in :mod:`train.items.language`.
+Implements the description of LLMRec. A learned projection of frozen text vectors is added to item vectors; a gated
+projection of the history's text vector is added to states; InfoNCE aligns both with the next item and with behavioural
+vectors. The language model is the text extractor of the inputs. A state has no clock, so its text vector describes the
+history alone; the exact form, history and situation as text, is in :mod:`train.items.language`.
 """
 
 from collections.abc import Mapping
@@ -14,30 +14,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.items.features import Features, PluginInputs
-from train.plugins.llmrec_alignment import COLDEST, HOTTEST, Alignment, Pairs
-from train.plugins.llmrec_figures import retrieval_figures
+from train.plugins.llmrec_alignment import MAX_TEMPERATURE, MIN_TEMPERATURE, Alignment, Pairs
 from train.plugins.llmrec_history import before_targets, newest_means, recency_means
+from train.plugins.llmrec_metrics import retrieval_metrics
 from train.plugins.llmrec_space import SemanticSpace
-from train.plugins.plugin import Past, Plugin, Probe, Step
+from train.plugins.plugin import EvaluationData, Plugin, TrainingStep, VisibleHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlmRecConfig:
-    """What of LLMRec is used, and how strongly.
+    """Settings of LLMRec.
 
     Attributes:
-        semantics: item vectors gain their texts' vectors.
-        user_semantics: states gain what the history says.
-        align: the losses that align both.
-        hidden: width of a hidden layer of the maps; linear where None.
-        shrinkage: how far text vectors stay from fully whitened, in (0, 1]: 1 only centres and scales them.
-        decay: weight of an event in what a history says, relative to the next newer one, in (0, 1].
-        item_scale: what semantic item vectors are multiplied by at first; learnt.
-        dropout: of what states gain, while training.
+        semantics: whether text vectors are added to item vectors.
+        user_semantics: whether the history's text vector is added to states.
+        align: whether to use the alignment losses.
+        hidden: width of the hidden layer of the projections; None makes them linear.
+        shrinkage: interpolation of the whitening of text vectors, in (0, 1]: 1 only centres and scales them.
+        decay: weight of an event in a history's text vector, relative to the next newer one, in (0, 1].
+        item_scale: initial factor of semantic item vectors; learned.
+        dropout: dropout of the semantic part of states.
         next_weight: weight of the loss between histories and next items.
-        space_weight: weight of the loss between semantic and behaviour space.
-        temperature: of those losses at first, between 0.02 and 0.5; learnt.
-        n_pairs: pairs of history and next item in these losses a step, at most.
+        space_weight: weight of the loss between semantic and behavioural vectors.
+        temperature: initial temperature of those losses, between 0.02 and 0.5; learned.
+        n_pairs: maximum number of pairs of history and next item in these losses in a step.
     """
 
     semantics: bool = True
@@ -55,7 +55,7 @@ class LlmRecConfig:
 
     def __post_init__(self) -> None:
         if not (self.semantics or self.user_semantics or self.align):
-            raise ValueError("one of semantics, user_semantics and align must be on, else the plug-in does nothing")
+            raise ValueError("at least one of semantics, user_semantics and align must be on; else leave it out")
         for name in ("shrinkage", "decay"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in (0, 1], got {getattr(self, name)}")
@@ -67,21 +67,23 @@ class LlmRecConfig:
             )
         if not (self.next_weight >= 0.0 and self.space_weight >= 0.0):
             raise ValueError(f"weights must be at least 0, got {self.next_weight} and {self.space_weight}")
-        if not COLDEST < self.temperature < HOTTEST:
-            raise ValueError(f"temperature must lie between {COLDEST} and {HOTTEST}, got {self.temperature}")
+        if not MIN_TEMPERATURE < self.temperature < MAX_TEMPERATURE:
+            raise ValueError(
+                f"temperature must lie between {MIN_TEMPERATURE} and {MAX_TEMPERATURE}, got {self.temperature}"
+            )
         if self.n_pairs < 2:
             raise ValueError(f"n_pairs must be at least 2, got {self.n_pairs}")
 
 
 def llmrec(config: LlmRecConfig, inputs: PluginInputs) -> Plugin:
-    """Return the plug-in; what it draws comes from the inputs's seed.
+    """Build the plug-in; its random numbers come from the seed of ``inputs``.
 
     Raises:
-        ValueError: items are described by more than one vector of text each.
+        ValueError: items have more than one text vector each.
     """
     features = inputs.text()
     if features.vectors.shape[1] != 1:
-        raise ValueError(f"expected one text vector an item, got {features.vectors.shape[1]}")
+        raise ValueError(f"expected one text vector for each item, got {features.vectors.shape[1]}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(inputs.seed)
         module = LlmRec(config, features, inputs.dim)
@@ -91,7 +93,7 @@ def llmrec(config: LlmRecConfig, inputs: PluginInputs) -> Plugin:
         items=module.change_items if config.semantics else None,
         state=module.change_states if config.user_semantics else None,
         losses=module.losses if config.align else None,
-        figures=module.figures if module.learns_items and module.learns_histories else None,
+        metrics=module.metrics if module.learns_items and module.learns_histories else None,
     )
 
 
@@ -114,29 +116,29 @@ class LlmRec(nn.Module):
             nn.init.zeros_(self.gate.bias)
 
     def change_items(self, table: Tensor) -> Tensor:
-        """Return the item vectors with their semantic part, ``[n_items, dim]``."""
+        """Return the item vectors with their semantic part added, ``[n_items, dim]``."""
         return table if self.item_scale is None else table + self.item_scale * self.space.items()
 
-    def change_states(self, states: Tensor, past: Past) -> Tensor:
-        """Return the states with what the visible history up to each of them says, through the gate.
+    def change_states(self, states: Tensor, history: VisibleHistory) -> Tensor:
+        """Return the states with the gated text vector of the visible history up to each of them.
 
-        The gate is ``tanh`` of a linear map of the state's direction and of ``log(1 + n visible events)``, a number for
-        each dimension. It starts at 0: the backbone alone.
+        The gate is ``tanh`` of a linear map of the normalized state and of ``log(1 + n visible events)``, one value for
+        each dimension. It is initially 0, so that training starts from the backbone alone.
         """
         if self.gate is None:
             return states
         positions = states.shape[1]
-        counts = self.space.speaking(past.rows, past.visible)
-        means = recency_means(self.space.frozen, past.rows, counts, self.config.decay, positions)
+        counts = self.space.with_text(history.rows, history.visible)
+        means = recency_means(self.space.frozen, history.rows, counts, self.config.decay, positions)
         n_events = counts.cumsum(1)[:, -positions:]
         evidence = torch.cat([F.layer_norm(states, states.shape[-1:]), n_events.log1p()[..., None]], dim=-1)
-        said = F.dropout(
+        semantic = F.dropout(
             self.space.histories(means, (n_events > 0).to(means.dtype)), self.config.dropout, self.training
         )
-        return states + torch.tanh(self.gate(evidence)) * said
+        return states + torch.tanh(self.gate(evidence)) * semantic
 
-    def losses(self, step: Step) -> Mapping[str, Tensor]:
-        """Return the weighted losses of the alignment, scalars."""
+    def losses(self, step: TrainingStep) -> Mapping[str, Tensor]:
+        """Return the weighted alignment losses, scalars."""
         if self.alignment is None:
             return {}
         pairs = self.pairs(step)
@@ -145,28 +147,28 @@ class LlmRec(nn.Module):
             "space": self.config.space_weight * self.alignment.spaces(pairs),
         }
 
-    def pairs(self, step: Step) -> Pairs:
-        """Return pairs drawn from a step: what the user did before a target, and the target.
+    def pairs(self, step: TrainingStep) -> Pairs:
+        """Sample pairs of a step: a user's events before a target, and the target.
 
-        The state of a pair may have seen fewer or later events than that: see :mod:`train.plugins.llmrec_alignment`.
+        The state of a pair may have seen fewer or later events: see :mod:`train.plugins.llmrec_alignment`.
         """
         drawn = torch.randperm(len(step.targets), device=step.targets.device)[: self.config.n_pairs]
-        counts = self.space.speaking(step.histories, step.mask)
+        counts = self.space.with_text(step.histories, step.mask)
         before = before_targets(step.users[drawn], step.targets[drawn], step.histories, step.mask, counts)
-        drawn = drawn[before.asked]
+        drawn = drawn[before.kept]
         means = newest_means(self.space.frozen, before.rows, before.counts, self.config.decay)
-        items, place = torch.unique(step.targets[drawn], return_inverse=True)
+        items, next_index = torch.unique(step.targets[drawn], return_inverse=True)
         return Pairs(
             histories=self.space.histories(means, torch.ones_like(means[:, 0])),
-            states=step.plain_states[drawn],
+            states=step.backbone_states[drawn],
             users=step.users[drawn],
-            place=place,
+            next_index=next_index,
             semantic=self.space.items(items),
-            own=step.own[items],
+            id_embeddings=step.id_embeddings[items],
             described=self.space.described[items] > 0,
-            learnt=step.has_own[items],
+            has_id_embedding=step.has_id_embedding[items],
         )
 
-    def figures(self, probe: Probe) -> Mapping[str, float]:
-        """Return how well histories find next items by meaning alone: see :func:`retrieval_figures`."""
-        return retrieval_figures(self.space, probe, self.config.decay)
+    def metrics(self, data: EvaluationData) -> Mapping[str, float]:
+        """Return how well text vectors alone retrieve next items: see :func:`retrieval_metrics`."""
+        return retrieval_metrics(self.space, data, self.config.decay)

@@ -1,4 +1,4 @@
-"""The semantic space: frozen text vectors, made well conditioned, and learnt maps from them to the model's width.
+"""The semantic space: whitened frozen text vectors, and learned projections of them to the model's width.
 
 Frozen vectors are whitened first (:mod:`train.items.whitening`). The whitening is saved with the model, the vectors are
 not: an item that is new to the catalogue needs one encoding.
@@ -14,7 +14,7 @@ from train.objectives.contrast import directions
 
 
 class SemanticMap(nn.Module):
-    """From frozen vectors ``[..., width]`` to ``[..., dim]``: linear, or with one hidden layer behind a layer norm."""
+    """Projection from ``[..., width]`` to ``[..., dim]``: linear, or with a hidden layer followed by a layer norm."""
 
     def __init__(self, whitening: Whitening, dim: int, hidden: int | None) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class SemanticMap(nn.Module):
 
 
 class SemanticSpace(nn.Module):
-    """Frozen vectors of every item, at unit length, and learnt maps of items and of histories to the model's width."""
+    """Frozen unit vectors of all items, and learned projections of items and histories to the model's width."""
 
     frozen: Tensor
     described: Tensor
@@ -50,26 +50,26 @@ class SemanticSpace(nn.Module):
         self.whitening = Whitening(frozen[described], shrinkage)
         self.item_map = SemanticMap(self.whitening, dim, hidden)
         self.history_map = SemanticMap(self.whitening, dim, hidden)
-        # From the same start, so that a history is near the items that it resembles before anything is learnt.
+        # From the same weights, so that a history is near similar items before training.
         self.history_map.load_state_dict(self.item_map.state_dict())
 
     def items(self, rows: Tensor | None = None) -> Tensor:
-        """Return the semantic vectors of ``rows`` ``[n]``, or of all items, ``[n, dim]``; zeros where no text is."""
+        """Return the semantic vectors of ``rows`` ``[n]``, or of all items, ``[n, dim]``; zeros without a text."""
         kept = slice(None) if rows is None else rows
         mapped: Tensor = self.item_map(self.whitening, self.frozen[kept])
         return mapped * self.described[kept, None]
 
-    def speaking(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """Return 1 for the events of ``mask`` ``[..., length]`` whose items have a text, else 0, of the same shape."""
+    def with_text(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """Return ``mask`` ``[..., length]`` without the events whose items have no text, of the same shape."""
         return mask * self.described[rows]
 
     def histories(self, means: Tensor, known: Tensor) -> Tensor:
         """Return the semantic vectors of users, ``[..., dim]``.
 
         Args:
-            means: what their histories say: a mean of events' frozen vectors, or the exact encoding of their text;
-                the direction alone is used, in which both agree, ``[..., width]``.
-            known: whether there is anything to go by, 1 or 0, ``[...]``.
+            means: text vectors of histories: a mean of events' frozen vectors, or the exact encoding of their text.
+                They are normalized, ``[..., width]``.
+            known: 1 for a history with texts, else 0, ``[...]``.
         """
         mapped: Tensor = self.history_map(self.whitening, directions(means))
         return mapped * known[..., None]

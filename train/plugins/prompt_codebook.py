@@ -1,24 +1,22 @@
-r"""Prompts that users are matched with: a codebook that follows the users, and stays diverse. Knows no items.
+r"""The codebook of prompts: learned vectors that follow the users' features and stay diverse.
 
-After the description of CoCo. A user with the features ``e_u`` gets the prompts with ``cos(e_u, z_k)`` above a
-threshold, the nearest ``max_selected`` of them, and at least the nearest one, ``S_u``:
+Implements the description of CoCo. A user with the features ``e_u`` gets the prompts with ``cos(e_u, z_k)`` above a
+threshold, at most the nearest ``max_selected`` and at least the nearest one, ``S_u``:
 
 .. math::
     L_Q = \frac1n\sum_u \frac1{|S_u|}\sum_{k \in S_u}
           \bigl(\lVert sg(e_u) - z_k\rVert^2 + \beta\,\lVert e_u - sg(z_k)\rVert^2\bigr),
     \qquad L_{ortho} = \sum_{i<j}\cos(z_i, z_j)^2
 
-with ``sg`` a stop of the gradient and ``beta`` the commitment of van den Oord et al., "Neural Discrete Representation
-Learning", 2017, https://arxiv.org/abs/1711.00937. The mean is over a user's prompts first, so that somebody who fits
-many has no larger say. ``e_u`` is of unit length: else both sides could shrink to nothing, where every distance is
-small. ``L_ortho`` is the sum that the description gives its weight to, squared, because a sum of signed cosines is
-least where prompts point away from each other.
+with ``sg`` the stop-gradient operator and ``beta`` the commitment weight of van den Oord et al., "Neural Discrete
+Representation Learning", 2017, https://arxiv.org/abs/1711.00937. The mean over a user's prompts comes first, so that a
+user with many prompts has no larger weight. ``e_u`` has unit length, because otherwise both sides could shrink to zero.
+``L_ortho`` is squared because a sum of signed cosines would be smallest for prompts that point away from each other.
 
-A prompt is kept as where it started, a buffer, and what it learnt since, a parameter. A restart moves the former alone:
-an average of the weights over steps (:mod:`train.loop.averaging`) follows parameters, and would for epochs have a
-restarted prompt somewhere between its old place and the new one. What a restart does not touch is the optimizer's
-memory: of a prompt that nobody used it is that of ``L_ortho``, and Adam's sense of direction fades within some ten
-steps.
+A prompt is stored as an initial value, a buffer, plus a learned offset, a parameter. A restart changes the buffer only:
+weight averaging (:mod:`train.loop.averaging`) follows parameters, and would keep a restarted prompt between its old and
+its new value for epochs. The optimizer state is not reset; for an unused prompt it only holds gradients of ``L_ortho``,
+and Adam's first moment decays within some ten steps.
 """
 
 from typing import Final
@@ -29,16 +27,16 @@ from torch import Tensor, nn
 from train.objectives.contrast import directions
 
 COMMITMENT: Final = 0.25
-"""beta; the paper found no difference from 0.1 to 2.0."""
+"""``beta``; the paper found no difference between 0.1 and 2.0."""
 KEPT_FEATURES: Final = 512
 _DEAD_SHARE = 0.01
 
 
 class PromptCodebook(nn.Module):
-    """``K`` prompts, one prompt that all users share, and how often each was used of late.
+    """``K`` prompts, one prompt shared by all users, and counts of recent use.
 
-    ``origins`` are where prompts started or were restarted; ``usage`` counts since the last restart; ``recent`` holds
-    the newest users' features, the newest last, of which ``n_recent`` are real.
+    ``origins`` are the initial or restarted values of the prompts; ``usage`` counts selections since the last restart;
+    ``recent`` holds the newest users' features, the newest last, of which ``n_recent`` are real.
     """
 
     origins: Tensor
@@ -47,7 +45,7 @@ class PromptCodebook(nn.Module):
     n_recent: Tensor
 
     def __init__(self, rows: Tensor, *, threshold: float, max_selected: int) -> None:
-        """Start from ``rows`` ``[K, dim]``; the shared prompt is drawn from torch's global generator."""
+        """Start from ``rows`` ``[K, dim]``; the shared prompt is initialized from torch's global generator."""
         super().__init__()
         dim = rows.shape[1]
         self.offsets = nn.Parameter(torch.zeros_like(rows))
@@ -61,18 +59,18 @@ class PromptCodebook(nn.Module):
 
     @property
     def prompts(self) -> Tensor:
-        """Return ``z_k``, ``[K, dim]``; carries gradients."""
+        """The prompts ``z_k``, ``[K, dim]``; carries gradients."""
         return self.origins + self.offsets
 
     def select(self, features: Tensor) -> Tensor:
-        """Return which prompts fit features ``[..., dim]``, bool ``[..., K]``; without gradients."""
+        """Select prompts for features ``[..., dim]``; returns bool ``[..., K]``, without gradients."""
         cosines = directions(features.detach()) @ directions(self.prompts.detach()).T
         nearest = cosines.topk(self._max_selected, dim=-1).indices
         among_nearest = torch.zeros_like(cosines, dtype=torch.bool).scatter(-1, nearest, True)
         return ((cosines > self._threshold) & among_nearest).scatter(-1, nearest[..., :1], True)
 
     def quantization_loss(self, features: Tensor, chosen: Tensor) -> Tensor:
-        """Return ``L_Q`` of features ``[n, dim]`` and what :meth:`select` chose, ``[n, K]``; 0 where n is 0."""
+        """Return ``L_Q`` for features ``[n, dim]`` and their selected prompts ``[n, K]``; 0 where n is 0."""
         shares = chosen / (chosen.sum(1, keepdim=True) * max(len(chosen), 1))
         to_users = (shares * _squared_distances(features.detach(), self.prompts)).sum()
         to_prompts = (shares * _squared_distances(features, self.prompts.detach())).sum()
@@ -85,16 +83,16 @@ class PromptCodebook(nn.Module):
 
     @torch.no_grad()
     def track(self, features: Tensor, chosen: Tensor) -> None:
-        """Take note of users' features ``[n, dim]`` and of the prompts they used ``[n, K]``."""
+        """Record users' features ``[n, dim]`` and their selected prompts ``[n, K]``."""
         self.usage += chosen.sum(0)
         self.recent.copy_(torch.cat([self.recent, features])[-KEPT_FEATURES:])
         self.n_recent.copy_((self.n_recent + len(features)).clamp(max=KEPT_FEATURES))
 
     @torch.no_grad()
     def restart_dead(self, generator: torch.Generator) -> int:
-        """Move prompts that hardly anybody used to users seen of late, forget the counts, and return how many moved.
+        """Move unused prompts to the features of recent users, reset the counts, and return how many moved.
 
-        Dead is what was used less than a hundredth as often as a prompt is on average.
+        A prompt counts as unused when it was selected less than a hundredth as often as the average prompt.
         """
         dead = (self.usage < _DEAD_SHARE * self.usage.mean()).nonzero()[:, 0]
         n_recent = int(self.n_recent)
@@ -106,7 +104,7 @@ class PromptCodebook(nn.Module):
 
 
 def perplexity(usage: Tensor) -> float:
-    """Return ``exp(-sum p log p)`` of counts ``[K]``: so many, used alike, would be as spread; 0 of no use at all."""
+    """Return ``exp(-sum p log p)`` of counts ``[K]``: the effective number of prompts in use; 0 without any use."""
     total = usage.sum()
     if not total > 0:
         return 0.0

@@ -1,13 +1,12 @@
 """RecFusion: text, image and video of an item in one space, weighted by item and user.
 
-After the description of RecFusion; no published code is followed. A shared Transformer reads the frozen tokens of each
-item's modalities (:mod:`train.plugins.fusion_encoder`), two gates weigh them (:mod:`train.plugins.fusion_gate`), and
-the sum is added to the item's vector, so an item that nobody has touched is ranked by its content alone. While
-training, whole modalities of random items are hidden, and the modalities of one item are drawn together by a symmetric
-InfoNCE.
+Implements the description of RecFusion; there is no published code. A shared Transformer encodes the frozen tokens of
+each item's modalities (:mod:`train.plugins.fusion_encoder`), two gates weight them (:mod:`train.plugins.fusion_gate`),
+and the sum is added to the item's vector, so that an item without events is ranked by its content. In training,
+modalities of random items are masked, and the modalities of an item are aligned by a symmetric InfoNCE.
 
-Content depends on frozen features and trained weights, never on the table that it is added to: a model can be asked
-what it would know without a modality, and nothing of this is left on a device but the fused vector.
+Content depends on frozen features and trained weights only, not on the table that it is added to. The model can
+therefore be evaluated without a modality, and a device needs only the fused vectors.
 """
 
 from dataclasses import asdict, dataclass
@@ -20,29 +19,29 @@ from train.items.features import PluginInputs
 from train.plugins.fusion import Fusion
 from train.plugins.fusion_contrast import Contrast, held_out
 from train.plugins.fusion_encoder import FusionEncoder, standardized
-from train.plugins.fusion_figures import figures
-from train.plugins.plugin import Plugin, Step
+from train.plugins.fusion_metrics import recfusion_metrics
+from train.plugins.plugin import Plugin, TrainingStep
 
 MODALITIES = ("text", "image", "video")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecFusionConfig:
-    """How modalities are fused.
+    """Settings of RecFusion.
 
     Attributes:
-        width: of the space that the modalities share.
+        width: width of the space that the modalities share.
         n_blocks: layers of the shared Transformer.
-        n_heads: attention heads of each.
-        dropout: of the Transformer.
-        modality_dropout: chance that a modality of an item is hidden for a training step; one always stays.
-        unified: whether there is a shared Transformer; without it each modality has a linear map of its own.
-        gate: whether items and users weigh the modalities; without it they count the same.
-        private: share of the coordinates that are owned by single modalities, for the user's gate to weigh.
-        contrast: weight of the contrast between the modalities of an item; 0 leaves it out.
-        temperature: of the contrast.
-        refresh_items: of a larger catalogue, about so many items are encoded anew in a training step, in turn.
-        drop: modalities that are left out altogether.
+        n_heads: attention heads of each layer.
+        dropout: dropout rate of the Transformer.
+        modality_dropout: probability that a modality of an item is masked in a training step; one is always kept.
+        unified: whether there is a shared Transformer; otherwise each modality has only a linear projection.
+        gate: whether items and users weight the modalities; otherwise all weigh the same.
+        private: share of the coordinates that belong to single modalities, for the user gate to weight.
+        contrast: weight of the contrast between the modalities of an item; 0 turns it off.
+        temperature: temperature of the contrast.
+        refresh_items: for a larger catalogue, the approximate number of items encoded again in a training step.
+        drop: modalities that are not used.
     """
 
     width: int = 64
@@ -66,22 +65,22 @@ class RecFusionConfig:
         if not (self.contrast >= 0.0 and self.temperature > 0.0):
             raise ValueError(f"contrast must be at least 0 and temperature more than 0, got {asdict(self)}")
         if not set(self.drop) < set(MODALITIES):
-            raise ValueError(f"drop may name some of {MODALITIES}, not all and no others, got {self.drop}")
+            raise ValueError(f"drop must be a proper subset of {MODALITIES}, got {self.drop}")
 
 
 def recfusion(config: RecFusionConfig, inputs: PluginInputs) -> Plugin:
-    """Return the plug-in; a modality that no item has is left out.
+    """Build the plug-in; a modality that no item has is left out.
 
     Raises:
-        DataError: no item has anything in the modalities that are not dropped.
+        DataError: no item has any of the modalities that are not dropped.
     """
     read = {"text": inputs.text, "image": inputs.image, "video": inputs.video}
-    found = [(name, read[name]()) for name in MODALITIES if name not in config.drop]
-    tokens = [standardized(name, features) for name, features in found if features.present.any()]
+    loaded = [(name, read[name]()) for name in MODALITIES if name not in config.drop]
+    tokens = [standardized(name, features) for name, features in loaded if features.present.any()]
     if not tokens:
         raise DataError(
-            f"recfusion found nothing in {[name for name, _ in found]} for any of {inputs.n_items} items; expected a "
-            "modality that some item has. Add texts, pictures or videos, or train without this plug-in."
+            f"recfusion: none of {inputs.n_items} items has any of {[name for name, _ in loaded]}; expected at least "
+            "one modality. Add texts, pictures or videos, or train without this plug-in."
         )
     encoder = FusionEncoder(
         tokens,
@@ -102,15 +101,15 @@ def recfusion(config: RecFusionConfig, inputs: PluginInputs) -> Plugin:
     unpaired = held_out(encoder.has.numpy(), inputs.seed)
     contrast = Contrast(encoder, unpaired, temperature=config.temperature)
 
-    def losses(step: Step) -> dict[str, Tensor]:
+    def losses(step: TrainingStep) -> dict[str, Tensor]:
         return {"contrast": config.contrast * contrast(step)}
 
     return Plugin(
         name="recfusion",
         module=fusion,
         items=fusion.items,
-        state=None if fusion.user_gate is None else fusion.weigh,
+        state=None if fusion.user_gate is None else fusion.weight_states,
         losses=losses if config.contrast > 0.0 and contrast.n_items > 1 else None,
-        before_epoch=fusion.start_turns if fusion.takes_turns else None,
-        figures=partial(figures, fusion, unpaired),
+        before_epoch=fusion.fill_cache if fusion.rotates else None,
+        metrics=partial(recfusion_metrics, fusion, unpaired),
     )

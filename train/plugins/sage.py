@@ -1,14 +1,14 @@
-"""SAGE: cold start and diversity. Composes adaptive gradients, a reused vocabulary and varied lists.
+"""SAGE: cold start and diversity, by adaptive gradients, a reused vocabulary and diverse lists.
 
-After the description of SAGE, each part by itself and each with a switch:
+Implements the description of SAGE; each part can be switched off:
 
-- *adaptive gradients*: what a short history teaches counts more than what a long one does (:func:`gradient_scale`);
+- *adaptive gradients*: short histories get a larger weight in the loss than long ones (:func:`gradient_scale`);
 - *vocabulary reuse*: item vectors come from the text features, by default on top of a table
-  (:mod:`train.plugins.sage_vocabulary` says why);
-- *sequence-level diversity*: the list that the model would show is penalized for what it repeats
+  (see :mod:`train.plugins.sage_vocabulary`);
+- *sequence-level diversity*: redundancy in the list that the model would recommend is penalized
   (:mod:`train.objectives.redundancy`).
 
-The device has the other half of the diversity, one knob from precise to varied: :mod:`edge_runtime.variety`.
+The other half of the diversity is on the device, a setting between precise and varied: :mod:`edge_runtime.variety`.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from train.items.features import Features, PluginInputs, text_space
-from train.plugins.plugin import Plugin, Step
-from train.plugins.sage_figures import figures
+from train.plugins.plugin import Plugin, TrainingStep
 from train.plugins.sage_lists import shown_redundancy
+from train.plugins.sage_metrics import sage_metrics
 from train.plugins.sage_vocabulary import ReusedVocabulary
 
 VocabularyKind = Literal["reuse", "dedicated", "both"]
@@ -30,20 +30,20 @@ VocabularyKind = Literal["reuse", "dedicated", "both"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SageConfig:
-    """What SAGE does, and how strongly.
+    """Settings of SAGE.
 
     Attributes:
-        gamma: exponent of the gradient scale; 0 treats all lengths alike.
-        half_length: ``l0`` of the gradient scale, events.
-        vocabulary: ``reuse`` makes item vectors of texts alone and ignores the table, and with it whatever plug-ins
-            before this one made of it: apply SAGE first then. ``dedicated`` leaves the table alone, ``both`` adds what
-            comes of texts to it.
-        hidden: width of the hidden layer between text and item vector; linear where 0.
-        diversity: weight of the redundancy of the shown list; 0 leaves it out.
-        list_length: items of the list whose redundancy counts.
-        n_candidates: best items of a user that the list is softly chosen from.
-        n_users: users of a step whose lists are looked at.
-        temperature: how soft the choice is, in standard deviations of the candidates' scores.
+        gamma: exponent of the gradient scale; 0 weights all lengths the same.
+        half_length: ``l0`` of the gradient scale, in events.
+        vocabulary: ``reuse`` computes item vectors from texts alone and ignores the table, including the changes of
+            earlier plug-ins, so SAGE must then come first. ``dedicated`` leaves the table unchanged, ``both`` adds the
+            vectors from texts to it.
+        hidden: width of the hidden layer between text and item vector; 0 makes the projection linear.
+        diversity: weight of the redundancy of the recommended list; 0 turns it off.
+        list_length: length of the list whose redundancy is penalized.
+        n_candidates: number of a user's best items from which the list is softly selected.
+        n_users: number of users of a step whose lists are penalized.
+        temperature: softness of the selection, in standard deviations of the candidates' scores.
     """
 
     gamma: float = 0.5
@@ -74,10 +74,10 @@ class SageConfig:
 
 
 class Sage(nn.Module):
-    """What SAGE knows of the items' texts, and the map that is learnt from them.
+    """The text vectors of the items, and the learned projection from them.
 
     Attributes:
-        extractor: name of the features that :meth:`map_texts` takes.
+        extractor: name of the extractor whose features :meth:`map_texts` takes.
     """
 
     text: Tensor
@@ -87,7 +87,7 @@ class Sage(nn.Module):
         features = inputs.text()
         self.extractor = features.extractor
         self._config = config
-        # Frozen and read from the features at each start: no part of the weights.
+        # Frozen and loaded from the features at each start, so not part of the weights.
         self.register_buffer("text", torch.from_numpy(text_space(features)), persistent=False)
         self.vocabulary: ReusedVocabulary | None = None
         if config.vocabulary != "dedicated":
@@ -100,27 +100,27 @@ class Sage(nn.Module):
 
     @property
     def ignores_table(self) -> bool:
-        """Return whether item vectors come from texts alone."""
+        """Whether item vectors are computed from texts alone."""
         return self._config.vocabulary == "reuse"
 
     def items(self, table: Tensor) -> Tensor:
-        """Return item vectors ``[n_items, dim]`` in place of, or on top of, those of ``table``."""
+        """Return item vectors ``[n_items, dim]`` that replace, or add to, those of ``table``."""
         if self.vocabulary is None:
             return table
         vectors: Tensor = self.vocabulary(self.text)
         return vectors if self.ignores_table else table + vectors
 
     def map_texts(self, features: Features) -> Tensor:
-        """Return what the map makes of any texts, ``[n, dim]``, without training anything.
+        """Project the features of any texts, ``[n, dim]``, without training.
 
-        It is a new item's part of :meth:`items`, not yet its vector: see
+        The result is a new item's part of :meth:`items`, not yet its vector: see
         :func:`train.full_model.new_items.new_item_vectors`.
 
         Args:
-            features: of the texts, by the extractor that this model was trained with.
+            features: features of the texts, from the extractor that this model was trained with.
 
         Raises:
-            ValueError: there is no reused vocabulary, or the features are another extractor's.
+            ValueError: there is no reused vocabulary, or the features are from a different extractor.
         """
         if self.vocabulary is None:
             raise ValueError("a dedicated vocabulary has no vector for a new item; train with vocabulary='both'")
@@ -132,10 +132,10 @@ class Sage(nn.Module):
         vectors: Tensor = self.vocabulary(torch.from_numpy(text_space(features)).to(self.text))
         return vectors
 
-    def losses(self, step: Step) -> Mapping[str, Tensor]:
-        """Return the redundancy of the lists that some users of the batch would be shown, weighted."""
+    def losses(self, step: TrainingStep) -> Mapping[str, Tensor]:
+        """Return the weighted redundancy of the lists that the model would show to some users of the batch."""
         config = self._config
-        found = shown_redundancy(
+        value = shown_redundancy(
             step,
             self.text,
             list_length=config.list_length,
@@ -143,11 +143,11 @@ class Sage(nn.Module):
             n_users=config.n_users,
             temperature=config.temperature,
         )
-        return {"redundancy": config.diversity * found}
+        return {"redundancy": config.diversity * value}
 
 
 def sage(config: SageConfig, inputs: PluginInputs) -> Plugin:
-    """Return the plug-in; an absent part of the configuration is an absent part of it."""
+    """Build the plug-in; parts that are switched off are None."""
     has_vocabulary = config.vocabulary != "dedicated"
     module = Sage(config, inputs) if has_vocabulary or config.diversity > 0 else None
     return Plugin(
@@ -155,34 +155,35 @@ def sage(config: SageConfig, inputs: PluginInputs) -> Plugin:
         module=module,
         items=module.items if module is not None and has_vocabulary else None,
         losses=module.losses if module is not None and config.diversity > 0 else None,
-        scale=(lambda lengths: gradient_scale(lengths, config.half_length, config.gamma)) if config.gamma > 0 else None,
-        figures=lambda probe: figures(probe, text_space(inputs.text()), config.list_length),
+        loss_weights=(lambda lengths: gradient_scale(lengths, config.half_length, config.gamma))
+        if config.gamma > 0
+        else None,
+        metrics=lambda data: sage_metrics(data, text_space(inputs.text()), config.list_length),
     )
 
 
 def gradient_scale(lengths: Tensor, half_length: float, gamma: float) -> Tensor:
-    r"""Return how strongly each user's events count before they are normalized, ``s`` of each length, ``[users]``.
+    r"""Return the unnormalized weight of each user's events in the loss, ``s`` of each length, ``[users]``.
 
     .. math::
         g_u = \frac{s(l_u)}{\sum_v n_v\, s(l_v) \,/\, \sum_v n_v}, \qquad
         s(l) = \Bigl(\frac{l_0}{l_0 + l}\Bigr)^{\gamma}
 
-    with ``n_v`` the events of a user that the batch asks for. ``g_u`` is what acts: the main loss divides by the sum of
-    its weights (:func:`train.objectives.cross_entropy.full_cross_entropy`), so that ``g`` has mean 1 over the events of
-    a batch, whatever factor all of ``s`` have in common. The loss is a mean over events: this mean keeps the meaning of
-    the learning rate, one over users would not.
+    with ``n_v`` the number of a user's targets in the batch. ``g_u`` is the effective weight: the main loss divides by
+    the sum of its weights (:func:`train.objectives.cross_entropy.full_cross_entropy`), so ``g`` has mean 1 over the
+    events of a batch, whatever factor all ``s`` share. The loss is a mean over events: with this normalization the
+    learning rate keeps its meaning, which normalizing over users would not give.
 
-    After the description of SAGE: a decreasing function of the length, so that short histories explore in larger steps
-    and long ones exploit in smaller ones. The form of ``s`` is ours: smooth, between 1 for no event and 0 for endlessly
+    The description of SAGE asks for a decreasing function of the length, so that short histories explore in larger
+    steps and long ones exploit in smaller ones. The form of ``s`` is ours: smooth, 1 for no event, 0 in the limit of
     many, and constant for ``gamma = 0``.
 
-    The main loss alone is scaled. What a plug-in's terms are means over (users, pairs, items) is its own to know, a
-    weight of a user says nothing in many of them, and plug-ins do not know each other. SAGE's own redundancy counts
-    each drawn user once as it is.
+    Only the main loss is scaled: the terms of other plug-ins are means over different units (users, pairs, items), so a
+    weight for each user would not apply to many of them. SAGE's own redundancy weights all sampled users the same.
 
     Args:
         lengths: number of events of each user, ``[users]``.
-        half_length: ``l0``, the length at which ``s`` has fallen to ``2 ** -gamma``.
-        gamma: how fast it falls.
+        half_length: ``l0``, the length at which ``s`` is ``2 ** -gamma``.
+        gamma: rate of the decrease.
     """
     return (half_length / (half_length + lengths)) ** gamma

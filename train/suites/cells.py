@@ -21,8 +21,8 @@ from edge_runtime.bundle.folder import read_file
 from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.evaluation.context import evaluation_context
-from train.evaluation.measure import Figures, Measured, measure, plugin_figures
-from train.evaluation.plan import Plan, arrange
+from train.evaluation.measure import MetricsBySection, ModelMetrics, measure, plugin_metrics
+from train.evaluation.plan import SplitConfig, make_split
 from train.full_model.recipes import TrainConfig
 from train.full_model.training import describe_run, load_model, train_model
 from train.loop.device import device_name
@@ -46,7 +46,7 @@ class Cell:
 
     name: str
     config: TrainConfig
-    plan: Plan
+    plan: SplitConfig
 
     @property
     def seed(self) -> int:
@@ -89,7 +89,7 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     evaluation_seconds: float
     plan: dict[str, Any]
     config: dict[str, Any]
-    figures: Figures
+    figures: MetricsBySection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,7 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
         RunError: the folder holds something else.
         DataError: the data has not what the split needs.
     """
-    arranged, derived = arrange(dataset, cell.plan)
+    arranged, derived = make_split(dataset, cell.plan)
     run = RunFolder(folder)
     trained = run.claim(_about(cell, arranged), resume=True)
     if (done := read_result(folder)) is not None:
@@ -123,7 +123,7 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
     model = load_model(run, arranged, derived.split)
     ground = evaluation_context(arranged)
     measured = measure(model, derived, ground.vectors, ground.interests)
-    measured.figures.update(plugin_figures(model, derived.split))
+    measured.figures.update(plugin_metrics(model, derived.split))
     _save_ranks(folder, measured)
     training = run.figures()
     result = CellResult(
@@ -197,7 +197,7 @@ def _about(cell: Cell, dataset: Dataset) -> dict[str, Any]:
     return describe_run(dataset, cell.config) | {"split": asdict(cell.plan)}
 
 
-def _save_ranks(folder: Path, measured: Measured) -> None:
+def _save_ranks(folder: Path, measured: ModelMetrics) -> None:
     ranks = {f"ranks/{name}": torch.from_numpy(values) for name, values in measured.ranks.items()}
     users = {f"users/{name}": torch.from_numpy(values) for name, values in measured.users.items()}
     replace_tensors(folder / RANKS_FILE, ranks | users, {})

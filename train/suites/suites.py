@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from train.data.dataset import Dataset
-from train.evaluation.plan import Plan, SplitName, can_split
+from train.evaluation.plan import SplitConfig, SplitName, can_split
 from train.full_model.choices import PLUGINS, BackboneName, PluginName, SuiteName
 from train.full_model.recipes import TrainConfig
 from train.items.extractors import ExtractorConfig
@@ -95,7 +95,7 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
 
 def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
     """Return a variant's trainings, one a seed; none where it cannot be run."""
-    plan = Plan(split=variant.split, n_users=options.n_users)
+    plan = SplitConfig(split=variant.split, n_users=options.n_users)
     if missing(variant, dataset) is not None:
         return []
     n_users = min(len(dataset.sequences), options.n_users or len(dataset.sequences))
@@ -113,7 +113,7 @@ def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[
 
 def missing(variant: Variant, dataset: Dataset) -> str | None:
     """Return why a row cannot be run, or None."""
-    if variant.needs is None and not can_split(dataset, Plan(split=variant.split)):
+    if variant.needs is None and not can_split(dataset, SplitConfig(split=variant.split)):
         return "needs timestamps of a real clock"
     return variant.needs
 

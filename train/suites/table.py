@@ -11,8 +11,8 @@ from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.evaluation.baselines import new_item_baselines
 from train.evaluation.context import evaluation_context
-from train.evaluation.measure import Figures
-from train.evaluation.plan import Plan, SplitName, arrange
+from train.evaluation.measure import MetricsBySection
+from train.evaluation.plan import SplitConfig, SplitName, make_split
 from train.evaluation.significance import Comparison, Gains, Spread, paired_bootstrap, spread
 from train.full_model.choices import SuiteName
 from train.metrics.ranking import ndcg
@@ -79,7 +79,7 @@ class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     n_users: int | None
     max_epochs: int
-    baselines: dict[str, dict[str, Figures]]
+    baselines: dict[str, dict[str, MetricsBySection]]
     rows: list[SuiteRow]
     language_models: tuple[str, ...] = ()
 
@@ -139,11 +139,13 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
     )
 
 
-def _baselines(dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions) -> dict[str, dict[str, Figures]]:
+def _baselines(
+    dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions
+) -> dict[str, dict[str, MetricsBySection]]:
     """Return the baselines of those splits that ask for new items."""
-    found: dict[str, dict[str, Figures]] = {}
+    found: dict[str, dict[str, MetricsBySection]] = {}
     for split in splits:
-        arranged, derived = arrange(dataset, Plan(split=split, n_users=options.n_users))
+        arranged, derived = make_split(dataset, SplitConfig(split=split, n_users=options.n_users))
         if derived.new_items is not None and (
             baselines := new_item_baselines(derived, evaluation_context(arranged).vectors)
         ):

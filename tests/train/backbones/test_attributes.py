@@ -11,52 +11,52 @@ FIELDS = {
 }
 
 
-def test_values_are_numbered_the_most_frequent_first_a_field_after_the_other() -> None:
-    found = number_attributes(FIELDS, 6)
+def test_values_are_numbered_by_field_and_frequency() -> None:
+    result = number_attributes(FIELDS, 6)
 
-    # Ax 1, Bo 2, blue 3, red 4: equally frequent ones by name.
-    assert found.fields == {"brand": slice(0, 1), "kind": slice(1, 3)}
-    assert found.n_values == 4
-    assert found.values.tolist() == [[1, 4, 0], [0, 0, 0], [2, 4, 3], [1, 3, 0], [2, 0, 0], [1, 0, 0]]
-
-
-def test_a_value_of_one_item_and_a_value_of_all_items_are_left_out() -> None:
-    found = number_attributes({"kind": FIELDS["kind"]}, 6)
-
-    assert found.n_values == 2
+    # Ax 1, Bo 2, blue 3, red 4: ties are in alphabetical order.
+    assert result.fields == {"brand": slice(0, 1), "kind": slice(1, 3)}
+    assert result.n_values == 4
+    assert result.values.tolist() == [[1, 4, 0], [0, 0, 0], [2, 4, 3], [1, 3, 0], [2, 0, 0], [1, 0, 0]]
 
 
-def test_a_field_that_tells_nothing_is_left_out() -> None:
-    found = number_attributes({"year": (("1",), ("2",), ("3",)), "empty": ((), (), ())}, 3)
+def test_values_of_one_item_or_of_all_items_are_left_out() -> None:
+    result = number_attributes({"kind": FIELDS["kind"]}, 6)
 
-    assert found.fields == {}
-    assert found.values.shape == (3, 0)
-    assert found.n_values == 0
+    assert result.n_values == 2
 
 
-def test_equal_words_of_two_fields_are_two_values() -> None:
+def test_a_field_without_kept_values_is_left_out() -> None:
+    result = number_attributes({"year": (("1",), ("2",), ("3",)), "empty": ((), (), ())}, 3)
+
+    assert result.fields == {}
+    assert result.values.shape == (3, 0)
+    assert result.n_values == 0
+
+
+def test_equal_values_of_two_fields_are_distinct() -> None:
     words = (("red",), ("red",), ())
 
     assert number_attributes({"brand": words, "colour": words}, 3).n_values == 2
 
 
-def test_a_field_of_very_many_values_keeps_the_most_frequent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_VALUES_A_FIELD", 1)
+def test_a_field_with_many_values_keeps_the_most_frequent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VALUES_PER_FIELD", 1)
 
-    found = number_attributes({"brand": FIELDS["brand"]}, 6)
+    result = number_attributes({"brand": FIELDS["brand"]}, 6)
 
-    assert found.values[:, 0].tolist() == [1, 0, 0, 1, 0, 1]
+    assert result.values[:, 0].tolist() == [1, 0, 0, 1, 0, 1]
 
 
-def test_an_item_of_very_many_values_keeps_the_first() -> None:
+def test_an_item_with_many_values_keeps_the_first() -> None:
     many = tuple(f"{value:02}" for value in range(30))
 
-    found = number_attributes({"cast": (many, many, ())}, 3)
+    result = number_attributes({"cast": (many, many, ())}, 3)
 
-    assert found.values.tolist() == [list(range(1, 9)), list(range(1, 9)), [0] * 8]
+    assert result.values.tolist() == [list(range(1, 9)), list(range(1, 9)), [0] * 8]
 
 
-def test_a_field_is_the_mean_of_its_values_and_absent_where_there_is_none() -> None:
+def test_a_field_is_the_mean_of_its_values_and_absent_without_any() -> None:
     vectors = AttributeVectors(number_attributes(FIELDS, 6), dim=4)
     rows = torch.tensor([[0, 1, 2], [3, 4, 5]])
 
@@ -80,7 +80,7 @@ def test_a_catalogue_without_fields_has_no_field_vectors() -> None:
     assert present.shape == (1, 3, 0)
 
 
-def test_what_is_read_from_the_catalogue_is_not_saved_with_the_weights() -> None:
+def test_attributes_are_not_saved_with_the_weights() -> None:
     vectors = AttributeVectors(number_attributes(FIELDS, 6), dim=4)
 
     assert set(vectors.state_dict()) == {"vector"}

@@ -1,4 +1,4 @@
-"""What every backbone promises, whichever it is."""
+"""Properties that every backbone must have."""
 
 import numpy as np
 import pytest
@@ -26,25 +26,25 @@ from train.metrics.ranker import validation_score
 
 @pytest.fixture(params=ALL)
 def backbone(request: pytest.FixtureRequest) -> Backbone:
-    return made(request.param)
+    return module(request.param)
 
 
 @pytest.fixture(params=CAUSAL)
 def causal(request: pytest.FixtureRequest) -> Backbone:
-    return made(request.param)
+    return module(request.param)
 
 
-def made(name: str, dropout: float = 0.0) -> Backbone:
+def module(name: str, dropout: float = 0.0) -> Backbone:
     torch.manual_seed(0)
     return ALL[name](dropout)
 
 
-def predicted(backbone: Backbone, group: Group, table: Tensor, seed: int = 0) -> Supervision:
+def supervision_of(backbone: Backbone, group: Group, table: Tensor, seed: int = 0) -> Supervision:
     torch.manual_seed(seed)
     return backbone.supervise(group, lambda rows: F.embedding(rows, table))
 
 
-def test_padding_in_front_changes_no_state(backbone: Backbone) -> None:
+def test_padding_does_not_change_states(backbone: Backbone) -> None:
     events = tiny_events((4, 4))
     noise = torch.full((2, 3), 5)
     padded = events_of(torch.cat([noise, events.rows], 1), torch.cat([torch.zeros(2, 3), events.mask], 1), tiny_table())
@@ -53,7 +53,7 @@ def test_padding_in_front_changes_no_state(backbone: Backbone) -> None:
     torch.testing.assert_close(backbone.last(padded), backbone.last(events))
 
 
-def test_the_state_after_the_newest_event_is_the_last_of_all_states(backbone: Backbone) -> None:
+def test_the_last_state_equals_the_last_of_all_states(backbone: Backbone) -> None:
     events = tiny_events()
 
     torch.testing.assert_close(backbone.last(events), backbone(events)[:, -1])
@@ -63,16 +63,16 @@ def test_a_state_depends_on_its_own_event_and_on_no_later_one(backbone: Backbone
     events = tiny_events((5, 5))
     before = backbone(events)
 
-    for place in range(5):
+    for position in range(5):
         rows = events.rows.clone()
-        rows[:, place] = (rows[:, place] + 7) % N_ITEMS
+        rows[:, position] = (rows[:, position] + 7) % N_ITEMS
         after = backbone(events_of(rows, events.mask, tiny_table()))
 
-        torch.testing.assert_close(after[:, :place], before[:, :place])
-        assert (after[:, place:] - before[:, place:]).abs().amax(2).min() > 1e-6
+        torch.testing.assert_close(after[:, :position], before[:, :position])
+        assert (after[:, position:] - before[:, position:]).abs().amax(2).min() > 1e-6
 
 
-def test_a_state_depends_on_the_order_of_what_came_before(backbone: Backbone) -> None:
+def test_a_state_depends_on_the_order_of_earlier_events(backbone: Backbone) -> None:
     events = tiny_events((4,), seed=1)
     swapped = Events(events.embeddings[:, [1, 0, 2, 3]], events.mask, events.rows[:, [1, 0, 2, 3]])
 
@@ -80,7 +80,7 @@ def test_a_state_depends_on_the_order_of_what_came_before(backbone: Backbone) ->
 
 
 @pytest.mark.parametrize("lengths", [(1,), (8, 1), (8, 8)])
-def test_every_length_up_to_the_longest_gives_finite_states(backbone: Backbone, lengths: tuple[int, ...]) -> None:
+def test_states_are_finite_for_every_length(backbone: Backbone, lengths: tuple[int, ...]) -> None:
     events = tiny_events(lengths)
 
     states = backbone(events)
@@ -90,7 +90,7 @@ def test_every_length_up_to_the_longest_gives_finite_states(backbone: Backbone, 
     assert backbone.last(events).shape == (len(lengths), CONFIG.dim)
 
 
-def test_a_sequence_of_padding_alone_gives_a_finite_state(backbone: Backbone) -> None:
+def test_a_fully_padded_sequence_has_a_finite_state(backbone: Backbone) -> None:
     nothing = events_of(torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, 3), tiny_table())
 
     assert backbone(nothing).isfinite().all()
@@ -100,19 +100,19 @@ def test_a_sequence_of_padding_alone_gives_a_finite_state(backbone: Backbone) ->
 def test_huge_item_vectors_leave_states_and_gradients_finite(backbone: Backbone) -> None:
     table = (tiny_table() * 1e4).requires_grad_()
 
-    found = predicted(backbone, tiny_group(), table)
-    torch.autograd.backward([found.states[found.targets >= 0].sum(), *found.terms.values()])
+    result = supervision_of(backbone, tiny_group(), table)
+    torch.autograd.backward([result.states[result.targets >= 0].sum(), *result.terms.values()])
 
-    assert found.states.isfinite().all()
+    assert result.states.isfinite().all()
     assert table.grad is not None
     assert table.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_same_seed_gives_the_same_states(name: str) -> None:
-    first, second = made(name, dropout=0.5), made(name, dropout=0.5)
+    first, second = module(name, dropout=0.5), module(name, dropout=0.5)
 
-    one, two = (predicted(backbone, tiny_group(), tiny_table()) for backbone in (first, second))
+    one, two = (supervision_of(backbone, tiny_group(), tiny_table()) for backbone in (first, second))
 
     assert torch.equal(one.states, two.states)
     assert torch.equal(one.targets, two.targets)
@@ -120,8 +120,8 @@ def test_the_same_seed_gives_the_same_states(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_dropout_is_drawn_in_training_and_off_in_evaluation(name: str) -> None:
-    backbone = made(name, dropout=0.5)
+def test_dropout_is_applied_in_training_only(name: str) -> None:
+    backbone = module(name, dropout=0.5)
 
     in_training = backbone.last(tiny_events()), backbone.last(tiny_events())
     assert isinstance(backbone, nn.Module)
@@ -132,60 +132,60 @@ def test_dropout_is_drawn_in_training_and_off_in_evaluation(name: str) -> None:
     assert torch.equal(*in_evaluation)
 
 
-def test_what_is_trained_on_reaches_every_parameter_and_stays_finite(backbone: Backbone) -> None:
-    found = predicted(backbone, tiny_group(), tiny_table())
+def test_every_parameter_gets_a_finite_gradient(backbone: Backbone) -> None:
+    result = supervision_of(backbone, tiny_group(), tiny_table())
 
-    asked = found.states[found.targets >= 0]
-    torch.autograd.backward([(asked * torch.randn_like(asked)).sum(), *found.terms.values()])
+    supervised = result.states[result.targets >= 0]
+    torch.autograd.backward([(supervised * torch.randn_like(supervised)).sum(), *result.terms.values()])
 
     for parameter in backbone.parameters():
         assert parameter.grad is not None
         assert parameter.grad.isfinite().all()
 
 
-def test_what_is_told_of_a_group_has_the_shapes_that_plug_ins_expect(backbone: Backbone) -> None:
-    found = predicted(backbone, tiny_group(), tiny_table())
+def test_supervision_has_the_shapes_that_plugins_expect(backbone: Backbone) -> None:
+    result = supervision_of(backbone, tiny_group(), tiny_table())
 
-    shape = found.states.shape[:2]
-    assert found.targets.shape == found.rows.shape == found.visible.shape == shape
-    assert found.states.shape[2] == CONFIG.dim
-    assert found.visible.dtype == torch.float32
-    assert ((found.visible == 0) | (found.visible == 1)).all()
-    assert ((found.targets >= 0).sum(1) > 0).all()
-    assert all(term.shape == () for term in found.terms.values())
+    shape = result.states.shape[:2]
+    assert result.targets.shape == result.rows.shape == result.visible.shape == shape
+    assert result.states.shape[2] == CONFIG.dim
+    assert result.visible.dtype == torch.float32
+    assert ((result.visible == 0) | (result.visible == 1)).all()
+    assert ((result.targets >= 0).sum(1) > 0).all()
+    assert all(term.shape == () for term in result.terms.values())
 
 
-def test_a_causal_backbone_asks_for_events_that_follow_and_shows_what_came_before(causal: Backbone) -> None:
+def test_a_causal_backbone_predicts_later_events_and_shows_earlier_ones(causal: Backbone) -> None:
     group = tiny_group()
 
-    found = predicted(causal, group, tiny_table())
+    result = supervision_of(causal, group, tiny_table())
 
-    assert torch.equal(found.rows, group.rows)
-    assert torch.equal(found.visible, group.mask)
-    assert torch.equal(found.targets >= 0, group.mask > 0)
-    for user, place in (found.targets >= 0).nonzero().tolist():
-        assert found.targets[user, place] in group.targets[user, place:]
+    assert torch.equal(result.rows, group.rows)
+    assert torch.equal(result.visible, group.mask)
+    assert torch.equal(result.targets >= 0, group.mask > 0)
+    for user, position in (result.targets >= 0).nonzero().tolist():
+        assert result.targets[user, position] in group.targets[user, position:]
 
 
-def test_a_causal_state_is_told_nothing_of_what_it_foretells(causal: Backbone) -> None:
+def test_a_causal_state_does_not_depend_on_its_target(causal: Backbone) -> None:
     group = tiny_group()
-    before = predicted(causal, group, tiny_table())
+    before = supervision_of(causal, group, tiny_table())
 
-    for place in range(group.rows.shape[1]):
+    for position in range(group.rows.shape[1]):
         rows, targets = group.rows.clone(), group.targets.clone()
-        rows[:, place + 1 :] = 11
-        targets[:, place:] = 12
-        after = predicted(causal, Group(rows, group.mask, targets), tiny_table())
+        rows[:, position + 1 :] = 11
+        targets[:, position:] = 12
+        after = supervision_of(causal, Group(rows, group.mask, targets), tiny_table())
 
-        real = group.mask[:, : place + 1] > 0
-        torch.testing.assert_close(after.states[:, : place + 1][real], before.states[:, : place + 1][real])
+        real = group.mask[:, : position + 1] > 0
+        torch.testing.assert_close(after.states[:, : position + 1][real], before.states[:, : position + 1][real])
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_backbone_learns_to_walk(name: str) -> None:
+def test_a_backbone_learns_a_deterministic_sequence(name: str) -> None:
     dataset = tiny_dataset(n_items=N_ITEMS)
     split = leave_one_out(dataset.sequences)
-    model = Model(torch.ones(N_ITEMS, dtype=torch.bool), made(name, dropout=0.1))
+    model = Model(torch.ones(N_ITEMS, dtype=torch.bool), module(name, dropout=0.1))
 
     untrained = validation_score(model, split)
     train(model, TrainingSequences(list(split.train), CONFIG.max_length), epochs=16)

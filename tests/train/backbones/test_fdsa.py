@@ -23,42 +23,42 @@ def texts() -> Tensor:
 
 def feature_vectors() -> FeatureVectors:
     torch.manual_seed(0)
-    made = FeatureVectors(number_attributes(FIELDS, 6), texts(), 4)
+    module = FeatureVectors(number_attributes(FIELDS, 6), texts(), 4)
     with torch.no_grad():
-        made.attribute.vector.copy_(torch.randn(5, 4))
-        made.text.weight.copy_(torch.randn(4, 5))
-        made.attention_bias.copy_(torch.randn(3))
-    return made
+        module.attribute.vector.copy_(torch.randn(5, 4))
+        module.text.weight.copy_(torch.randn(4, 5))
+        module.attention_bias.copy_(torch.randn(3))
+    return module
 
 
-def slowly(made: FeatureVectors, features: dict[int, Tensor]) -> Tensor:
-    """Vanilla attention as printed, over the features that an item has, by their place."""
+def slowly(module: FeatureVectors, features: dict[int, Tensor]) -> Tensor:
+    """Compute vanilla attention over the features that an item has, by their index."""
     weight = {
-        place: exp(float((made.attention.weight[0] @ vector + made.attention_bias[place]).detach()))
-        for place, vector in features.items()
+        position: exp(float((module.attention.weight[0] @ vector + module.attention_bias[position]).detach()))
+        for position, vector in features.items()
     }
     total = sum(weight.values())
-    return sum((weight[place] / total * vector for place, vector in features.items()), torch.zeros(4))
+    return sum((weight[position] / total * vector for position, vector in features.items()), torch.zeros(4))
 
 
-def test_the_feature_vector_is_the_vanilla_attention_over_what_an_item_has() -> None:
-    made = feature_vectors()
-    value, text = made.attribute.vector, made.text(texts())
+def test_the_feature_vector_is_vanilla_attention_over_the_features() -> None:
+    module = feature_vectors()
+    value, text = module.attribute.vector, module.text(texts())
 
-    found = made(torch.tensor([[0, 2, 3, 4]]))[0]
+    result = module(torch.tensor([[0, 2, 3, 4]]))[0]
 
     # Ax 1, Bo 2, blue 3, red 4.
-    torch.testing.assert_close(found[0], slowly(made, {0: value[1], 1: value[4], 2: text[0]}))
-    torch.testing.assert_close(found[1], slowly(made, {0: value[2], 1: (value[3] + value[4]) / 2, 2: text[2]}))
-    torch.testing.assert_close(found[2], slowly(made, {0: value[1], 1: value[3], 2: text[3]}))
-    torch.testing.assert_close(found[3], value[2])
+    torch.testing.assert_close(result[0], slowly(module, {0: value[1], 1: value[4], 2: text[0]}))
+    torch.testing.assert_close(result[1], slowly(module, {0: value[2], 1: (value[3] + value[4]) / 2, 2: text[2]}))
+    torch.testing.assert_close(result[2], slowly(module, {0: value[1], 1: value[3], 2: text[3]}))
+    torch.testing.assert_close(result[3], value[2])
 
 
-def test_an_item_of_which_nothing_is_known_has_no_feature_vector() -> None:
+def test_an_item_without_features_has_a_zero_vector() -> None:
     assert not feature_vectors()(torch.tensor([[1]])).any()
 
 
-def test_states_change_with_a_brand_and_with_a_text() -> None:
+def test_states_depend_on_attributes_and_texts() -> None:
     inputs = tiny_inputs()
     attributes = number_attributes(inputs.catalogue.fields, inputs.n_items)
     vectors = mean_vectors(inputs.text())
@@ -67,9 +67,9 @@ def test_states_change_with_a_brand_and_with_a_text() -> None:
 
     def state(values: Tensor, vectors: Tensor) -> Tensor:
         torch.manual_seed(0)
-        made = FDSA(CONFIG, attributes, vectors)
-        made.features.attribute.values.copy_(values)
-        return made.last(events)
+        module = FDSA(CONFIG, attributes, vectors)
+        module.features.attribute.values.copy_(values)
+        return module.last(events)
 
     values = torch.from_numpy(attributes.values.copy())
     other_brand, other_text = values.clone(), vectors.clone()
@@ -81,22 +81,22 @@ def test_states_change_with_a_brand_and_with_a_text() -> None:
     assert (state(values, other_text) - as_it_is).abs().max() > 1e-6
 
 
-def test_a_catalogue_without_fields_and_texts_still_gives_states() -> None:
+def test_a_catalogue_without_fields_and_texts_has_finite_states() -> None:
     backbone = FDSA(CONFIG, number_attributes({}, 24), torch.zeros(24, 3))
 
     assert backbone(tiny_events()).isfinite().all()
 
 
-def test_a_text_of_several_tokens_counts_as_the_direction_of_their_mean() -> None:
+def test_several_tokens_are_averaged_and_normalized() -> None:
     vectors = np.array([[[3.0, 0.0], [0.0, 3.0]], [[5.0, 0.0], [9.0, 9.0]], [[1.0, 1.0], [1.0, 1.0]]], dtype=np.float32)
     present = np.array([[True, True], [True, False], [False, False]])
 
-    found = mean_vectors(Features("made", vectors, present))
+    result = mean_vectors(Features("made", vectors, present))
 
-    torch.testing.assert_close(found, torch.tensor([[0.5**0.5, 0.5**0.5], [1.0, 0.0], [0.0, 0.0]]))
+    torch.testing.assert_close(result, torch.tensor([[0.5**0.5, 0.5**0.5], [1.0, 0.0], [0.0, 0.0]]))
 
 
-def test_what_is_read_from_the_catalogue_is_not_saved_with_the_weights() -> None:
+def test_features_are_not_saved_with_the_weights() -> None:
     names = set(fdsa(CONFIG, tiny_inputs(), 0.0).state_dict())
 
     assert {"features.text.weight", "features.attribute.vector"} <= names

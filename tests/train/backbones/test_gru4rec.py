@@ -13,7 +13,7 @@ def gru4rec(n_blocks: int = 2, width: int | None = None) -> GRU4Rec:
 
 
 @pytest.mark.parametrize("n_blocks", [1, 3])
-def test_states_are_those_of_a_recurrence_that_starts_at_the_first_event(n_blocks: int) -> None:
+def test_states_equal_a_recurrence_from_the_first_event(n_blocks: int) -> None:
     backbone, events = gru4rec(n_blocks), tiny_events((5, 2, 1))
 
     states = backbone(events)
@@ -24,7 +24,7 @@ def test_states_are_those_of_a_recurrence_that_starts_at_the_first_event(n_block
         torch.testing.assert_close(states[user, -length:], backbone.output(recurrent)[0])
 
 
-def test_a_gap_in_a_sequence_is_stepped_over() -> None:
+def test_a_gap_in_a_sequence_is_skipped() -> None:
     backbone, events = gru4rec(), tiny_events((4,))
     mask = torch.tensor([[1.0, 0.0, 1.0, 1.0]])
     kept = events.rows[:, [0, 2, 3]]
@@ -35,13 +35,13 @@ def test_a_gap_in_a_sequence_is_stepped_over() -> None:
     torch.testing.assert_close(with_gap[:, [0, 2, 3]], without)
 
 
-def test_the_recurrent_width_is_free_of_the_width_of_items() -> None:
+def test_the_recurrent_width_is_independent_of_the_width_of_items() -> None:
     assert gru4rec(width=5).last(tiny_events()).shape == (3, CONFIG.dim)
     assert gru4rec(width=5).gru.hidden_size == 5
     assert gru4rec().gru.hidden_size == 2 * CONFIG.dim
 
 
-def test_one_layer_with_dropout_is_no_reason_for_a_warning() -> None:
+def test_one_layer_with_dropout_does_not_warn() -> None:
     backbone = GRU4Rec(replace(CONFIG, n_blocks=1), dropout=0.5)
 
     assert not torch.equal(backbone.last(tiny_events()), backbone.last(tiny_events()))

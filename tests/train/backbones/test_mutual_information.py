@@ -7,7 +7,7 @@ from train.backbones.mutual_information import info_nce
 
 
 def slowly(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> float:
-    """The formula as printed, one context and one pair at a time."""
+    """Compute the formula one context and one pair at a time."""
     of_contexts = []
     for context in range(len(positive)):
         others = sum(exp(float(f)) for f, counts in zip(negative[context], is_negative[context], strict=True) if counts)
@@ -17,7 +17,7 @@ def slowly(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative:
     return sum(of_contexts) / len(of_contexts)
 
 
-def test_it_equals_the_formula_written_out() -> None:
+def test_the_loss_matches_the_formula() -> None:
     draw = torch.Generator().manual_seed(0)
     positive = torch.randn(6, 3, generator=draw, dtype=torch.float64)
     negative = torch.randn(6, 5, generator=draw, dtype=torch.float64)
@@ -26,55 +26,55 @@ def test_it_equals_the_formula_written_out() -> None:
     is_positive[2] = False
     is_positive[0] = True
 
-    found = info_nce(positive, negative, is_positive, is_negative)
+    result = info_nce(positive, negative, is_positive, is_negative)
 
-    assert abs(float(found) - slowly(positive, negative, is_positive, is_negative)) < 1e-12
+    assert abs(float(result) - slowly(positive, negative, is_positive, is_negative)) < 1e-12
 
 
-def test_what_is_marked_out_does_not_count() -> None:
+def test_masked_entries_do_not_count() -> None:
     positive, negative = torch.tensor([[1.0, 50.0]]), torch.tensor([[0.0, 99.0]])
 
-    found = info_nce(positive, negative, torch.tensor([[True, False]]), torch.tensor([[True, False]]))
+    result = info_nce(positive, negative, torch.tensor([[True, False]]), torch.tensor([[True, False]]))
 
-    torch.testing.assert_close(found, torch.tensor(1.0).neg().exp().log1p())
+    torch.testing.assert_close(result, torch.tensor(1.0).neg().exp().log1p())
 
 
-def test_nothing_that_belongs_gives_zero_with_a_gradient_of_zero() -> None:
+def test_without_positives_loss_and_gradient_are_zero() -> None:
     positive, negative = torch.ones(2, 3, requires_grad=True), torch.ones(2, 4, requires_grad=True)
 
-    found = info_nce(positive, negative, torch.zeros(2, 3).bool(), torch.ones(2, 4).bool())
-    torch.autograd.backward(found)
+    result = info_nce(positive, negative, torch.zeros(2, 3).bool(), torch.ones(2, 4).bool())
+    torch.autograd.backward(result)
 
-    assert found == 0
+    assert result == 0
     assert positive.grad is not None
     assert negative.grad is not None
     assert not positive.grad.any()
     assert not negative.grad.any()
 
 
-def test_no_contexts_and_no_negatives_give_zero() -> None:
-    nobody, nothing = torch.zeros(0, 1), torch.zeros(2, 0)
+def test_without_contexts_or_negatives_the_loss_is_zero() -> None:
+    empty, nothing = torch.zeros(0, 1), torch.zeros(2, 0)
 
-    assert info_nce(nobody, torch.zeros(0, 4), nobody.bool(), torch.zeros(0, 4).bool()) == 0
+    assert info_nce(empty, torch.zeros(0, 4), empty.bool(), torch.zeros(0, 4).bool()) == 0
     assert info_nce(torch.ones(2, 1), nothing, torch.ones(2, 1).bool(), nothing.bool()) == 0
     assert info_nce(torch.ones(2, 1), torch.ones(2, 3), torch.ones(2, 1).bool(), torch.zeros(2, 3).bool()) == 0
 
 
-def test_huge_scores_stay_finite_gradients_too() -> None:
+def test_huge_scores_and_their_gradients_stay_finite() -> None:
     positive = torch.tensor([[1e6], [-1e6]], requires_grad=True)
     negative = torch.tensor([[-1e6, 1e6], [1e6, 1e6]], requires_grad=True)
 
-    found = info_nce(positive, negative, torch.ones(2, 1).bool(), torch.ones(2, 2).bool())
-    torch.autograd.backward(found)
+    result = info_nce(positive, negative, torch.ones(2, 1).bool(), torch.ones(2, 2).bool())
+    torch.autograd.backward(result)
 
-    assert found.isfinite()
+    assert result.isfinite()
     assert positive.grad is not None
     assert negative.grad is not None
     assert positive.grad.isfinite().all()
     assert negative.grad.isfinite().all()
 
 
-def test_duplicates_of_what_belongs_leave_the_mean_alone() -> None:
+def test_duplicate_positives_do_not_change_the_mean() -> None:
     positive, negative = torch.tensor([[0.7]]), torch.tensor([[0.1, -0.4]])
     is_negative = torch.ones(1, 2).bool()
 

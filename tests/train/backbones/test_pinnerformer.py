@@ -8,15 +8,15 @@ from tests.train.backbones.tiny_backbones import CONFIG, tiny_events, tiny_group
 from train.backbones.pinnerformer import PinnerFormer, draw_within
 
 
-def test_a_window_of_one_asks_for_the_next_event() -> None:
+def test_a_window_of_one_predicts_the_next_event() -> None:
     group = tiny_group()
 
-    found = PinnerFormer(CONFIG, window=1).supervise(group, lambda rows: F.embedding(rows, tiny_table()))
+    result = PinnerFormer(CONFIG, window=1).supervise(group, lambda rows: F.embedding(rows, tiny_table()))
 
-    assert torch.equal(found.targets, group.targets)
+    assert torch.equal(result.targets, group.targets)
 
 
-def test_every_event_of_the_window_is_drawn_about_equally_often_and_no_other() -> None:
+def test_every_event_of_the_window_is_equally_likely() -> None:
     torch.manual_seed(0)
     targets = torch.tensor([[-1, 10, 11, 12, 13]])
 
@@ -26,7 +26,7 @@ def test_every_event_of_the_window_is_drawn_about_equally_often_and_no_other() -
     assert set(drawn[:, 1].tolist()) == {10, 11, 12}
     assert set(drawn[:, 3].tolist()) == {12, 13}
     assert set(drawn[:, 4].tolist()) == {13}
-    # 1000 each, with a standard deviation of 26.
+    # Expect 1000 each, with a standard deviation of 26.
     assert all(850 < n < 1150 for n in Counter(drawn[:, 1].tolist()).values())
 
 
@@ -38,7 +38,7 @@ def test_positions_draw_independently() -> None:
     assert set(steps.tolist()) == {0, 1, 2, 3, 4}
 
 
-def test_a_window_longer_than_the_sequence_draws_from_what_there_is() -> None:
+def test_a_window_longer_than_the_sequence_uses_the_remaining_events() -> None:
     torch.manual_seed(0)
 
     drawn = torch.cat([draw_within(torch.tensor([[3, 4]]), 100) for _ in range(50)])
@@ -47,7 +47,7 @@ def test_a_window_longer_than_the_sequence_draws_from_what_there_is() -> None:
     assert set(drawn[:, 1].tolist()) == {4}
 
 
-def test_the_draw_follows_the_global_seed() -> None:
+def test_the_draw_depends_on_the_global_seed() -> None:
     targets = torch.arange(60).view(3, 20)
 
     torch.manual_seed(7)
@@ -58,7 +58,7 @@ def test_the_draw_follows_the_global_seed() -> None:
     assert not torch.equal(draw_within(targets, 4), first)
 
 
-def test_all_states_have_the_learnt_length() -> None:
+def test_all_states_have_the_learned_length() -> None:
     backbone = PinnerFormer(CONFIG)
     with torch.no_grad():
         backbone.log_scale.copy_(torch.tensor(3.0).log())
@@ -68,6 +68,6 @@ def test_all_states_have_the_learnt_length() -> None:
     torch.testing.assert_close(lengths, torch.full_like(lengths, 3.0))
 
 
-def test_a_window_without_an_event_is_refused() -> None:
+def test_a_window_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="window"):
         PinnerFormer(CONFIG, window=0)

@@ -1,4 +1,4 @@
-"""Every backbone, small, over a catalogue whose items have brands, categories and texts."""
+"""Small instances of all backbones, over a catalogue with brands, categories and texts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ Make = Callable[[float], Backbone]
 
 
 def tiny_inputs(text_width: int = 6) -> PluginInputs:
-    """Return the tiny data set with fields and texts; half of the items lack a brand, every fourth lacks a text."""
+    """Return the tiny dataset with fields and texts; half of the items have no brand, every fourth has no text."""
     dataset = tiny_dataset(n_items=N_ITEMS)
     fields = {
         "brand": tuple((f"brand-{row // 4}",) if row % 2 else () for row in range(N_ITEMS)),
@@ -61,17 +61,17 @@ ALL: Mapping[str, Make] = {
 
 
 def tiny_table(seed: int = 0) -> Tensor:
-    """Return item vectors ``[N_ITEMS, dim]``, large enough for differences to show."""
+    """Return item vectors ``[N_ITEMS, dim]`` with large differences."""
     return torch.randn(N_ITEMS, CONFIG.dim, generator=torch.Generator().manual_seed(seed)) * 0.3
 
 
 def events_of(rows: Tensor, mask: Tensor, table: Tensor) -> Events:
-    """Return events with their vectors."""
+    """Return events with their item vectors."""
     return Events(F.embedding(rows, table), mask, rows)
 
 
 def tiny_events(lengths: tuple[int, ...] = (5, 2, 1), seed: int = 0) -> Events:
-    """Return sequences of these lengths, padded in front."""
+    """Return sequences of the given lengths, padded in front."""
     longest = max(lengths)
     mask = torch.tensor([[0.0] * (longest - length) + [1.0] * length for length in lengths])
     rows = torch.randint(1, N_ITEMS, mask.shape, generator=torch.Generator().manual_seed(seed)) * mask.long()
@@ -79,7 +79,7 @@ def tiny_events(lengths: tuple[int, ...] = (5, 2, 1), seed: int = 0) -> Events:
 
 
 def tiny_group() -> Group:
-    """Return one group of three users, of 5, 3 and 1 events and a target each."""
+    """Return one group of three users, with 5, 3 and 1 events and one target each."""
     histories = [np.arange(3, 9), np.array([2, 9, 4, 1]), np.array([7, 5])]
     (group,) = training_batch([rows.astype(np.int32) for rows in histories])
     return group

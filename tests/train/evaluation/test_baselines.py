@@ -8,13 +8,13 @@ from tests.train.tiny_data import tiny_dataset
 from train.data.split import leave_one_out
 from train.evaluation.baselines import (
     DECAY,
-    figures_of_baselines,
+    baseline_metrics_of_split,
     item_to_item,
     nearest_text,
     popularity,
     transitions,
 )
-from train.evaluation.splits import Derived, hold_out_items
+from train.evaluation.splits import DerivedSplit, hold_out_items
 
 EVERYBODY = np.arange(1)
 
@@ -69,9 +69,9 @@ def test_nearest_text_prefers_what_reads_like_the_newest_event() -> None:
 
 
 def test_item_to_item_finds_the_rule_of_the_tiny_data_and_popularity_does_not() -> None:
-    derived = Derived(leave_one_out(tiny_dataset().sequences))
+    derived = DerivedSplit(leave_one_out(tiny_dataset().sequences))
 
-    found = figures_of_baselines(derived, np.eye(24, dtype=np.float32), None)
+    found = baseline_metrics_of_split(derived, np.eye(24, dtype=np.float32), None)
 
     assert found["item to item"]["all"]["ndcg@10"] > 0.6 > found["popularity"]["all"]["ndcg@10"]
     assert found["item to item"]["all"]["n_users"] == 60
@@ -80,7 +80,7 @@ def test_item_to_item_finds_the_rule_of_the_tiny_data_and_popularity_does_not() 
 def test_new_items_have_baselines_of_their_own_among_themselves() -> None:
     derived = hold_out_items(tiny_dataset().sequences, 0.3, 24, seed=0)
 
-    found = figures_of_baselines(derived, np.eye(24, dtype=np.float32), None)
+    found = baseline_metrics_of_split(derived, np.eye(24, dtype=np.float32), None)
 
     among = found["most popular among new"]["new item, among new"]
     assert among["n_users"] == len(derived.split.test)

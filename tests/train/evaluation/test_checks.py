@@ -8,7 +8,7 @@ from tests.train.evaluation.walker import Walker
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import Split, Targets, leave_one_out
 from train.evaluation.checks import check_leaks, check_lists, check_order, check_permutation, run_checks
-from train.evaluation.splits import Derived, hold_out_items
+from train.evaluation.splits import DerivedSplit, hold_out_items
 from train.metrics.histories import histories_of
 from train.metrics.lists import NOTHING
 
@@ -16,7 +16,7 @@ SPLIT = leave_one_out(tiny_dataset().sequences)
 
 
 def test_an_honest_ranker_passes_every_check() -> None:
-    verdicts = run_checks(Walker(24), Derived(SPLIT))
+    verdicts = run_checks(Walker(24), DerivedSplit(SPLIT))
 
     assert [verdict.name for verdict in verdicts] == ["permuted items", "shuffled histories", "seen items", "leaks"]
     assert all(verdict.passed for verdict in verdicts), [verdict.sentence for verdict in verdicts]
@@ -76,8 +76,8 @@ def test_training_that_holds_a_target_is_found() -> None:
 
     leaking = Split(sequences.keep((np.arange(8) % 4 < 2) | last_of_first), honest.valid, honest.test)
 
-    assert check_leaks(Derived(honest)).passed
-    found = check_leaks(Derived(leaking))
+    assert check_leaks(DerivedSplit(honest)).passed
+    found = check_leaks(DerivedSplit(leaking))
     assert not found.passed
     assert (found.figures["n_validation"], found.figures["n_test"]) == (1, 1)
 
@@ -88,8 +88,8 @@ def test_a_target_that_repeats_an_earlier_item_is_no_leak_unless_it_is_learnt_it
 
     everything = Split(sequences, honest.valid, honest.test)
 
-    assert check_leaks(Derived(honest)).passed
-    assert not check_leaks(Derived(everything)).passed
+    assert check_leaks(DerivedSplit(honest)).passed
+    assert not check_leaks(DerivedSplit(everything)).passed
 
 
 def test_a_held_out_item_in_training_is_found() -> None:
@@ -108,4 +108,4 @@ def test_users_without_any_training_event_leak_nothing() -> None:
     nobody = Targets(np.array([0]), rows(2), log([[0, 1, 2]]), n_held_out=1)
 
     assert histories_of(nobody)[0].tolist() == [0, 1]
-    assert check_leaks(Derived(Split(log([[]]), nobody, nobody))).passed
+    assert check_leaks(DerivedSplit(Split(log([[]]), nobody, nobody))).passed

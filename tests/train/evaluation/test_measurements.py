@@ -10,8 +10,8 @@ from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.evaluation import context as ground
 from train.evaluation.front import KNOBS
-from train.evaluation.measurements import baseline_figures, diversity_front, sanity_checks, scenario_figures
-from train.evaluation.plan import Plan
+from train.evaluation.measurements import baseline_metrics, diversity_front, sanity_checks, scenario_metrics
+from train.evaluation.plan import SplitConfig
 from train.full_model import recipes
 from train.full_model.recipes import TrainConfig
 from train.loop.fit import FitConfig
@@ -38,13 +38,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cells") / "new-users"
     run_cell(
-        Cell(name="tiny", config=CONFIG, plan=Plan(split="new users")), tiny_dataset(), folder, Origin("here", None)
+        Cell(name="tiny", config=CONFIG, plan=SplitConfig(split="new users")),
+        tiny_dataset(),
+        folder,
+        Origin("here", None),
     )
     return folder
 
 
 def test_a_run_is_measured_on_the_split_that_it_was_trained_on(cell: Path) -> None:
-    found = scenario_figures(cell, tiny_dataset())
+    found = scenario_metrics(cell, tiny_dataset())
 
     result = read_result(cell)
     assert result is not None
@@ -54,7 +57,7 @@ def test_a_run_is_measured_on_the_split_that_it_was_trained_on(cell: Path) -> No
 
 def test_a_run_of_other_data_is_refused(cell: Path) -> None:
     with pytest.raises(RunError, match="digest"):
-        scenario_figures(cell, tiny_dataset(seed=1))
+        scenario_metrics(cell, tiny_dataset(seed=1))
 
 
 def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Path) -> None:
@@ -65,7 +68,7 @@ def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Pat
 
 
 def test_baselines_need_no_model() -> None:
-    found = baseline_figures(tiny_dataset(), Plan(split="new items"))
+    found = baseline_metrics(tiny_dataset(), SplitConfig(split="new items"))
 
     assert list(found) == ["popularity", "item to item", "nearest text", "most popular among new"]
     assert found["popularity"]["all"]["ndcg@10"] < found["most popular among new"]["new item, among new"]["ndcg@10"]
@@ -83,4 +86,4 @@ def test_the_front_begins_at_the_model_s_own_accuracy(cell: Path) -> None:
 
 def test_a_plan_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="n_users"):
-        replace(Plan(), n_users=0)
+        replace(SplitConfig(), n_users=0)

@@ -7,7 +7,7 @@ from edge_runtime.errors import DataError
 from tests.train.evaluation.hand_made import log, told
 from tests.train.tiny_data import tiny_dataset
 from train.evaluation.checks import check_leaks
-from train.evaluation.plan import SPLITS, Plan, arrange, can_split
+from train.evaluation.plan import SPLITS, SplitConfig, can_split, make_split
 from train.evaluation.splits import (
     hold_out_both,
     hold_out_items,
@@ -135,7 +135,7 @@ def test_positions_are_no_clock() -> None:
 def test_no_split_lets_training_know_what_is_asked(split: str) -> None:
     data = tiny_dataset()
 
-    _, derived = arrange(data, Plan(split=split, n_users=40))  # type: ignore[arg-type]  # parametrized by its values
+    _, derived = make_split(data, SplitConfig(split=split, n_users=40))  # type: ignore[arg-type]  # parametrized by its values
 
     assert check_leaks(derived).passed
     assert len(derived.split.test)
@@ -145,11 +145,11 @@ def test_a_split_by_time_leaks_nothing_either_and_needs_a_clock() -> None:
     data = tiny_dataset()
     timed = replace(data, sequences=replace(data.sequences, timestamps=data.sequences.timestamps + START))
 
-    _, derived = arrange(timed, Plan(split="global time"))
+    _, derived = make_split(timed, SplitConfig(split="global time"))
 
     assert check_leaks(derived).passed
-    assert can_split(timed, Plan(split="global time"))
-    assert not can_split(data, Plan(split="global time"))
+    assert can_split(timed, SplitConfig(split="global time"))
+    assert not can_split(data, SplitConfig(split="global time"))
 
 
 def test_a_log_that_leaves_nothing_to_ask_is_refused() -> None:

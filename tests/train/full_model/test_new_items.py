@@ -1,4 +1,4 @@
-"""A new item gets what the model would have given it, had it been in the catalogue from the start."""
+"""A new item gets the vector that the model would compute if it had been in the catalogue."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def model_of(
     vocabulary: VocabularyKind = "both",
     stands_in: bool = True,
 ) -> Model:
-    """Return a model over some items, as training would leave it, the same for the same known items."""
+    """Return a model over some items, with trained weights, the same for the same known items."""
     plugin = sage(SageConfig(vocabulary=vocabulary, list_length=3, n_candidates=8), tiny_inputs())
     module = plugin.module
     assert isinstance(module, Sage)
@@ -50,19 +50,19 @@ def model_of(
 
 @pytest.mark.parametrize("vocabulary", ["both", "reuse"])
 @pytest.mark.parametrize("stands_in", [True, False])
-def test_a_new_item_gets_the_vector_that_a_model_of_the_larger_catalogue_gives_it(
+def test_a_new_item_gets_the_vector_of_a_model_of_the_larger_catalogue(
     vocabulary: VocabularyKind, stands_in: bool
 ) -> None:
     smaller = model_of(KNOWN, COUNTS[:N_KNOWN], vocabulary=vocabulary, stands_in=stands_in)
     larger = model_of(tiny_features(), COUNTS, vocabulary=vocabulary, stands_in=stands_in)
 
-    found = new_item_vectors(smaller, KNOWN, COUNTS[:N_KNOWN], NEW)
+    result = new_item_vectors(smaller, KNOWN, COUNTS[:N_KNOWN], NEW)
 
-    assert not found.requires_grad
-    torch.testing.assert_close(found, larger.item_vectors()[N_KNOWN:].detach())
+    assert not result.requires_grad
+    torch.testing.assert_close(result, larger.item_vectors()[N_KNOWN:].detach())
 
 
-def test_a_new_item_stands_near_the_items_that_it_resembles() -> None:
+def test_a_new_item_is_near_similar_items() -> None:
     model = model_of(KNOWN, COUNTS[:N_KNOWN])
     alone = model_of(KNOWN, COUNTS[:N_KNOWN], stands_in=False)
 
@@ -70,27 +70,27 @@ def test_a_new_item_stands_near_the_items_that_it_resembles() -> None:
         alone, KNOWN, COUNTS[:N_KNOWN], NEW
     )
 
-    # There are five known items of every kind, and five stand in.
+    # There are five known items of each kind, and five stand-ins.
     for item, own in enumerate(added):
         kin = model.item[(N_KNOWN + item) % 4 : N_KNOWN : 4].detach()
         assert bool(((own >= kin.amin(0)) & (own <= kin.amax(0))).all())
 
 
-def test_a_new_item_without_a_text_gets_nothing() -> None:
+def test_a_new_item_without_text_gets_zeros() -> None:
     silent = Features("made", np.zeros_like(NEW.vectors), np.zeros_like(NEW.present))
 
-    found = new_item_vectors(model_of(KNOWN, COUNTS[:N_KNOWN]), KNOWN, COUNTS[:N_KNOWN], silent)
+    result = new_item_vectors(model_of(KNOWN, COUNTS[:N_KNOWN]), KNOWN, COUNTS[:N_KNOWN], silent)
 
-    assert not found.any()
+    assert not result.any()
 
 
-def test_no_new_item_is_no_vector() -> None:
+def test_no_new_items_give_no_vectors() -> None:
     none = of_rows(NEW, slice(0))
 
     assert new_item_vectors(model_of(KNOWN, COUNTS[:N_KNOWN]), KNOWN, COUNTS[:N_KNOWN], none).shape == (0, DIM)
 
 
-def test_adding_items_leaves_the_model_as_it_was() -> None:
+def test_adding_items_does_not_change_the_model() -> None:
     model = model_of(KNOWN, COUNTS[:N_KNOWN])
     before = {name: value.clone() for name, value in model.state_dict().items()}
 
@@ -110,7 +110,7 @@ def test_features_of_another_catalogue_or_extractor_are_refused() -> None:
         new_item_vectors(model, KNOWN, COUNTS[:N_KNOWN], tiny_features(extractor="another"))
 
 
-def test_a_model_whose_item_vectors_come_from_elsewhere_too_is_refused() -> None:
+def test_a_model_with_other_sources_of_item_vectors_is_refused() -> None:
     other = Plugin(name="colour", items=lambda table: table)
 
     with pytest.raises(ValueError, match="got sage, colour"):

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_weights(teacher: RunFolder, tmp_path: Path
     assert_same_weights(teacher, again)
 
 
-def test_a_run_that_is_cut_off_and_resumed_equals_one_that_was_left_alone(
+def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     teacher: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, run = tiny_dataset(), RunFolder(tmp_path / "cut")
@@ -73,7 +73,7 @@ def test_a_run_that_is_cut_off_and_resumed_equals_one_that_was_left_alone(
 
 
 def stop_after(n: int) -> Callable[[Ranker, Split], float]:
-    """Validate ``n`` times, then behave as Ctrl-C does."""
+    """Validate ``n`` times, then interrupt like Ctrl-C."""
     calls = 0
 
     def score(model: Ranker, split: Split) -> float:
@@ -93,12 +93,12 @@ def test_other_settings_in_the_same_folder_are_refused(teacher: RunFolder) -> No
         teacher.claim(describe_run(tiny_dataset(), other), resume=True)
 
 
-def test_a_finished_run_is_not_overwritten_unasked(teacher: RunFolder) -> None:
+def test_a_finished_run_is_not_overwritten_without_resume(teacher: RunFolder) -> None:
     with pytest.raises(RunError, match="--resume"):
         teacher.claim(describe_run(tiny_dataset(), SMALL), resume=False)
 
 
-def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos.txt").write_text("mine")
 
     with pytest.raises(RunError, match="not empty"):
@@ -110,7 +110,7 @@ def test_a_student_of_other_data_is_refused(teacher: RunFolder) -> None:
         describe_student(tiny_dataset(seed=1), teacher, CodePlan.for_items(24, 16), DistillConfig())
 
 
-def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) -> None:
+def test_a_student_ranks_as_its_saved_arrays(teacher: RunFolder, tmp_path: Path) -> None:
     dataset, out = tiny_dataset(), RunFolder(tmp_path / "student")
     plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=64)
     config = DistillConfig(fit=FitConfig(batch_users=16, max_epochs=6, patience=6), reassign_every=2)
@@ -129,7 +129,7 @@ def test_a_student_ranks_as_its_files_say(teacher: RunFolder, tmp_path: Path) ->
     assert not student.adapter["b"].any()
 
 
-def test_a_student_of_a_teacher_with_knowledge_carries_it_and_is_of_use_without(tmp_path: Path) -> None:
+def test_a_student_of_a_teacher_with_knowledge_works_with_and_without_it(tmp_path: Path) -> None:
     dataset, out = tiny_dataset(), RunFolder(tmp_path / "student")
     teacher = trained(tmp_path / "teacher", replace(SMALL, plugins={"coco": {"n_prompts": 24}}))
     plan = CodePlan(n_codes=(8, 4), shares=(0.25, 0.75), n_codewords=64)
@@ -150,7 +150,7 @@ def test_a_student_of_a_teacher_with_knowledge_carries_it_and_is_of_use_without(
     assert of_knowledge["share_judged"] == 1.0
 
 
-def test_of_a_short_log_a_student_heeds_its_teacher_more() -> None:
+def test_the_teacher_weight_is_larger_for_a_short_log() -> None:
     of_short, of_long = (DistillConfig.of(seed=3, batch_users=8, n_events=n) for n in (20_000, 200_000))
 
     assert of_short.teacher_weight > of_long.teacher_weight == DistillConfig().teacher_weight
@@ -161,11 +161,11 @@ def test_a_student_of_a_student_is_refused(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "student")
     run.claim({"kind": "student", "data_digest": tiny_dataset().digest, "config": {}}, resume=False)
 
-    with pytest.raises(RunError, match="kind 'student', expected a full model's"):
+    with pytest.raises(RunError, match="kind 'student', expected one of a full model"):
         usual_plan(tiny_dataset(), run)
 
 
-def test_weights_of_another_version_are_refused_with_advice(tmp_path: Path) -> None:
+def test_weights_of_another_version_are_refused(tmp_path: Path) -> None:
     run = trained(tmp_path / "old", replace(SMALL, fit=replace(SMALL.fit, max_epochs=1)))
     run.save_best({"codebook.prompts": torch.zeros(2, 16)})
 
@@ -173,7 +173,7 @@ def test_weights_of_another_version_are_refused_with_advice(tmp_path: Path) -> N
         load_model(run, tiny_dataset())
 
 
-def test_a_teacher_that_saw_a_part_of_the_data_only_is_refused(tmp_path: Path) -> None:
+def test_a_teacher_trained_on_part_of_the_data_is_refused(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "cell")
     about = describe_run(tiny_dataset(), SMALL) | {"split": {"split": "new items"}}
     run.claim(about, resume=False)
@@ -183,14 +183,14 @@ def test_a_teacher_that_saw_a_part_of_the_data_only_is_refused(tmp_path: Path) -
         describe_student(tiny_dataset(), run, CodePlan.for_items(24, 16), DistillConfig())
 
 
-def test_a_damaged_student_is_refused_with_advice(tmp_path: Path) -> None:
+def test_a_damaged_student_is_refused(tmp_path: Path) -> None:
     (tmp_path / "student.json").write_text('{"encoder": {}}')
 
     with pytest.raises(RunError, match="distil it again"):
         load_student(tmp_path)
 
 
-def test_a_log_too_short_to_learn_from_is_refused_before_anything_is_written() -> None:
+def test_a_log_too_short_to_train_on_is_refused_before_anything_is_written() -> None:
     dataset = tiny_dataset()
     short = Sequences(("u",), np.array([0, 3]), dataset.sequences.rows[:3], dataset.sequences.timestamps[:3])
 

@@ -7,7 +7,7 @@ from train.metrics.histories import (
     cut_histories,
     histories_of,
     insert_noise,
-    only,
+    select_targets,
     shuffle_histories,
     with_histories,
 )
@@ -83,4 +83,4 @@ def test_no_noise_changes_nothing_and_negative_noise_is_refused() -> None:
 
 
 def test_a_part_of_the_targets_keeps_its_histories() -> None:
-    assert told(only(SPLIT.test, np.array([False, True]))) == {2: ([6, 7], 8)}
+    assert told(select_targets(SPLIT.test, np.array([False, True]))) == {2: ([6, 7], 8)}

@@ -13,7 +13,7 @@ from train.metrics.lists import (
     distinct_labels,
     gini,
     intra_list_distance,
-    list_figures,
+    list_metrics,
     top_lists,
 )
 from train.metrics.ranking import Score
@@ -114,13 +114,13 @@ def test_gini_equals_the_mean_difference_of_all_pairs(shown: list[list[int]]) ->
 def test_nothing_shown_is_no_error() -> None:
     nothing = np.full((2, 3), NOTHING, dtype=np.int32)
 
-    assert list_figures(nothing, 4, np.eye(4, dtype=np.float32), None) == {"coverage@3": 0.0, "gini@3": 0.0}
+    assert list_metrics(nothing, 4, np.eye(4, dtype=np.float32), None) == {"coverage@3": 0.0, "gini@3": 0.0}
 
 
 def test_every_figure_of_lists_has_its_name() -> None:
     labels = category_interests(catalogue([["a"], ["b"], ["c"]]))
 
-    found = list_figures(np.array([[0, 1], [0, 2]], dtype=np.int32), 3, np.eye(3, dtype=np.float32), labels)
+    found = list_metrics(np.array([[0, 1], [0, 2]], dtype=np.int32), 3, np.eye(3, dtype=np.float32), labels)
 
     assert found == pytest.approx({"coverage@2": 1.0, "gini@2": 1 / 6, "ild@2": 1.0, "categories@2": 1.0})
 

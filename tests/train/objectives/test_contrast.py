@@ -1,4 +1,4 @@
-"""InfoNCE against its formula written out, and at the edges."""
+"""InfoNCE: reference values and edge cases."""
 
 import math
 
@@ -12,7 +12,7 @@ TEMPERATURE = 0.2
 
 
 def written_out(queries: Tensor, keys: Tensor, positives: Tensor, candidates: Tensor, temperature: float) -> float:
-    """The formula of Khosla et al. with the candidates given, in plain loops."""
+    """Compute the formula of Khosla et al. with given candidates in plain loops."""
 
     def similarity(i: int, j: int) -> float:
         q, k = queries[i].double(), keys[j].double()
@@ -20,11 +20,11 @@ def written_out(queries: Tensor, keys: Tensor, positives: Tensor, candidates: Te
 
     losses = []
     for i in range(len(queries)):
-        wanted = [j for j in range(len(keys)) if positives[i, j]]
-        if not wanted:
+        targets = [j for j in range(len(keys)) if positives[i, j]]
+        if not targets:
             continue
         pool = sum(math.exp(similarity(i, j)) for j in range(len(keys)) if positives[i, j] or candidates[i, j])
-        losses.append(-sum(math.log(math.exp(similarity(i, p)) / pool) for p in wanted) / len(wanted))
+        losses.append(-sum(math.log(math.exp(similarity(i, p)) / pool) for p in targets) / len(targets))
     return sum(losses) / len(losses)
 
 
@@ -37,7 +37,7 @@ def some_pairs(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return queries, keys, positives, torch.rand(6, 9, generator=generator) < 0.6
 
 
-def test_info_nce_equals_the_formula_written_out() -> None:
+def test_info_nce_matches_the_formula() -> None:
     queries, keys, positives, candidates = some_pairs()
 
     ours = info_nce(queries.double(), keys.double(), positives, temperature=TEMPERATURE, candidates=candidates)
@@ -45,7 +45,7 @@ def test_info_nce_equals_the_formula_written_out() -> None:
     assert float(ours) == pytest.approx(written_out(queries, keys, positives, candidates, TEMPERATURE), rel=1e-9)
 
 
-def test_everything_is_a_candidate_unless_said_otherwise() -> None:
+def test_by_default_every_key_is_a_candidate() -> None:
     queries, keys, positives, _ = some_pairs()
     everything = torch.ones_like(positives)
 
@@ -57,19 +57,20 @@ def test_everything_is_a_candidate_unless_said_otherwise() -> None:
 def test_weights_multiply_the_loss_of_each_query() -> None:
     queries, keys, positives, candidates = some_pairs()
     weights = torch.tensor([9.0, 0.5, 2.0, 0.0, 1.0, 1.0]).double()
-    asked = [i for i in range(6) if positives[i].any()]
+    is_query = [i for i in range(6) if positives[i].any()]
 
     ours = info_nce(
         queries.double(), keys.double(), positives, temperature=TEMPERATURE, candidates=candidates, weights=weights
     )
 
     alone = [
-        float(weights[i]) * written_out(queries[[i]], keys, positives[[i]], candidates[[i]], TEMPERATURE) for i in asked
+        float(weights[i]) * written_out(queries[[i]], keys, positives[[i]], candidates[[i]], TEMPERATURE)
+        for i in is_query
     ]
-    assert float(ours) == pytest.approx(sum(alone) / len(asked), rel=1e-9)
+    assert float(ours) == pytest.approx(sum(alone) / len(is_query), rel=1e-9)
 
 
-def test_a_query_without_a_positive_changes_nothing() -> None:
+def test_a_query_without_positives_has_no_effect() -> None:
     queries, keys, positives, candidates = some_pairs()
 
     whole = info_nce(queries, keys, positives, temperature=TEMPERATURE, candidates=candidates)
@@ -78,7 +79,7 @@ def test_a_query_without_a_positive_changes_nothing() -> None:
     torch.testing.assert_close(whole, rest)
 
 
-def test_a_false_negative_that_is_left_out_neither_counts_nor_gets_a_gradient() -> None:
+def test_an_excluded_false_negative_has_no_effect_and_no_gradient() -> None:
     queries, keys, positives, candidates = some_pairs()
     keys.requires_grad_()
     candidates[:, 8] = positives[:, 8] = False
@@ -90,7 +91,7 @@ def test_a_false_negative_that_is_left_out_neither_counts_nor_gets_a_gradient() 
     assert gradient[:3].any(dim=1).all()
 
 
-def test_the_loss_does_not_depend_on_the_length_of_vectors() -> None:
+def test_the_loss_does_not_depend_on_norms() -> None:
     queries, keys, positives, candidates = some_pairs()
 
     plain = info_nce(queries, keys, positives, temperature=TEMPERATURE, candidates=candidates)
@@ -106,9 +107,9 @@ def test_the_loss_does_not_depend_on_the_length_of_vectors() -> None:
         (torch.ones(2, 3), torch.zeros(0, 3)),
         (torch.ones(2, 3), torch.ones(2, 3)),
     ],
-    ids=["nobody", "no keys", "no positive"],
+    ids=["no queries", "no keys", "no positive"],
 )
-def test_nothing_to_attract_gives_zero_and_a_gradient_of_zeros(queries: Tensor, keys: Tensor) -> None:
+def test_without_positives_loss_and_gradient_are_zero(queries: Tensor, keys: Tensor) -> None:
     queries = queries.clone().requires_grad_()
 
     loss = info_nce(queries, keys, torch.zeros(len(queries), len(keys), dtype=torch.bool), temperature=0.1)
@@ -120,7 +121,7 @@ def test_nothing_to_attract_gives_zero_and_a_gradient_of_zeros(queries: Tensor, 
 
 @pytest.mark.parametrize("value", [0.0, 1e-38, 1e38, -1e38])
 @pytest.mark.parametrize("temperature", [1e-3, 100.0])
-def test_loss_and_gradient_stay_finite_at_the_edges(value: float, temperature: float) -> None:
+def test_loss_and_gradient_stay_finite_at_extremes(value: float, temperature: float) -> None:
     queries = torch.tensor([[value, value], [1.0, -1.0], [1.0, -1.0]], requires_grad=True)
     keys = torch.tensor([[-1.0, 1.0], [value, 0.0], [-1.0, 1.0]], requires_grad=True)
 
@@ -131,7 +132,7 @@ def test_loss_and_gradient_stay_finite_at_the_edges(value: float, temperature: f
         assert gradient.isfinite().all()
 
 
-def test_one_pair_alone_has_nothing_to_tell_apart() -> None:
+def test_a_single_pair_has_zero_loss() -> None:
     loss = info_nce(torch.randn(1, 4), torch.randn(1, 4), torch.ones(1, 1, dtype=torch.bool), temperature=0.1)
 
     assert float(loss) == pytest.approx(0.0, abs=1e-6)
@@ -150,24 +151,24 @@ def test_the_symmetric_loss_is_the_mean_of_both_directions() -> None:
     assert float(ours) == pytest.approx((forth + back) / 2, rel=1e-9)
 
 
-def test_one_thing_twice_in_a_batch_is_not_pushed_from_itself() -> None:
+def test_duplicates_in_a_batch_are_positives() -> None:
     a = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     twice = torch.ones(2, 2, dtype=torch.bool)
 
-    told = a.clone().requires_grad_()
-    loss = symmetric_info_nce(told, a, temperature=TEMPERATURE, same=twice)
+    mask = a.clone().requires_grad_()
+    loss = symmetric_info_nce(mask, a, temperature=TEMPERATURE, same=twice)
 
-    (gradient,) = torch.autograd.grad(loss, told)
+    (gradient,) = torch.autograd.grad(loss, mask)
     torch.testing.assert_close(gradient, torch.zeros(2, 2))
 
 
-def test_directions_are_cosines_and_zero_has_none() -> None:
+def test_directions_have_unit_length_and_zero_vectors_stay_zero() -> None:
     vectors = torch.tensor([[3.0, 4.0], [0.0, 0.0], [3e38, 0.0]], requires_grad=True)
 
-    found = directions(vectors)
+    result = directions(vectors)
 
-    (gradient,) = torch.autograd.grad(found.sum(), vectors)
-    torch.testing.assert_close(found.detach(), torch.tensor([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]]))
+    (gradient,) = torch.autograd.grad(result.sum(), vectors)
+    torch.testing.assert_close(result.detach(), torch.tensor([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]]))
     assert gradient.abs().max() <= 1.0
 
 
@@ -177,7 +178,7 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature: float) -> No
         info_nce(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool), temperature=temperature)
 
 
-def test_shapes_that_do_not_fit_are_refused() -> None:
+def test_mismatched_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="positives"):
         info_nce(torch.ones(2, 3), torch.ones(4, 3), torch.ones(2, 3, dtype=torch.bool), temperature=1.0)
     with pytest.raises(ValueError, match="same shape"):

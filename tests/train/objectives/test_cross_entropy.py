@@ -11,8 +11,8 @@ def drawn(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
     return values.requires_grad_()
 
 
-def textbook(states: Tensor, table: Tensor, targets: Tensor, teacher: Teacher | None) -> Tensor:
-    """The formula as printed, the whole matrix in memory."""
+def reference(states: Tensor, table: Tensor, targets: Tensor, teacher: Teacher | None) -> Tensor:
+    """Compute the formula with the whole matrix in memory."""
     expected = F.one_hot(targets, len(table)).to(states.dtype)
     if teacher is not None:
         soft = torch.softmax(teacher.states @ teacher.table.T, dim=-1)
@@ -20,10 +20,10 @@ def textbook(states: Tensor, table: Tensor, targets: Tensor, teacher: Teacher | 
     return -(expected * torch.log_softmax(states @ table.T, dim=-1)).sum(-1).mean()
 
 
-# With 31 items, 256 rows make a chunk.
+# With 31 items, a chunk has 256 rows.
 @pytest.mark.parametrize("n_rows", [1, 255, 256, 515])
 @pytest.mark.parametrize("weight", [None, 0.0, 0.5, 1.0])
-def test_loss_and_gradients_equal_the_textbook(n_rows: int, weight: float | None) -> None:
+def test_loss_and_gradients_match_the_reference(n_rows: int, weight: float | None) -> None:
     states, table = drawn(n_rows, 8), drawn(31, 8, seed=1)
     targets = torch.arange(n_rows) % 31
     teacher = None
@@ -31,7 +31,7 @@ def test_loss_and_gradients_equal_the_textbook(n_rows: int, weight: float | None
         teacher = Teacher(drawn(n_rows, 5, seed=2).detach(), drawn(31, 5, seed=3).detach(), weight)
 
     ours = full_cross_entropy(states, table, targets, teacher=teacher, product_dtype=torch.float32)
-    theirs = textbook(states, table, targets, teacher)
+    theirs = reference(states, table, targets, teacher)
 
     torch.testing.assert_close(ours, theirs)
     mine = torch.autograd.grad(3 * ours, [states, table])
@@ -39,7 +39,7 @@ def test_loss_and_gradients_equal_the_textbook(n_rows: int, weight: float | None
     torch.testing.assert_close(mine, yours, atol=1e-6, rtol=1e-4)
 
 
-def test_a_row_counts_as_much_as_its_weight() -> None:
+def test_rows_are_weighted() -> None:
     states, table, targets = drawn(5, 8), drawn(31, 8, seed=1), torch.arange(5)
     weights = torch.tensor([2.0, 0.0, 1.0, 0.5, 1.0])
 
@@ -52,7 +52,7 @@ def test_a_row_counts_as_much_as_its_weight() -> None:
     torch.testing.assert_close(mine, torch.autograd.grad(theirs, [states, table]), atol=1e-6, rtol=1e-4)
 
 
-def test_weights_of_nothing_but_zeros_are_an_error() -> None:
+def test_weights_of_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 0"):
         full_cross_entropy(
             drawn(2, 4),
@@ -74,18 +74,18 @@ def test_huge_scores_stay_finite() -> None:
     assert torch.isfinite(states.grad).all()
 
 
-def test_a_catalogue_of_one_item_costs_nothing() -> None:
+def test_a_catalogue_of_one_item_has_zero_loss() -> None:
     loss = full_cross_entropy(drawn(3, 4), drawn(1, 4), torch.zeros(3, dtype=torch.int64), product_dtype=torch.float32)
 
     assert float(loss.detach()) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_no_row_is_an_error_and_not_nan() -> None:
+def test_an_empty_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one row"):
         full_cross_entropy(drawn(0, 4), drawn(3, 4), torch.zeros(0, dtype=torch.int64), product_dtype=torch.float32)
 
 
-def test_narrow_products_stay_close_to_float32() -> None:
+def test_bfloat16_products_are_close_to_float32() -> None:
     states, table, targets = drawn(300, 64), drawn(500, 64, seed=1, scale=0.2), torch.arange(300)
 
     exact = full_cross_entropy(states, table, targets, product_dtype=torch.float32)
@@ -94,7 +94,7 @@ def test_narrow_products_stay_close_to_float32() -> None:
     assert float(narrow.detach()) == pytest.approx(float(exact.detach()), rel=2e-2)
 
 
-def test_a_processor_without_bfloat16_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_without_bfloat16_uses_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
 
     assert fast_product_dtype(torch.device("cpu")) == torch.float32

@@ -1,4 +1,4 @@
-"""The bounded evidence of a variational autoencoder against its formula, and at the edges."""
+"""The evidence lower bound: reference values and edge cases."""
 
 import math
 
@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.objectives.reconstruction import bounded_evidence, kl_from_standard_normal
+from train.objectives.reconstruction import kl_from_standard_normal, negative_elbo
 
 
 def written_out(
-    scores: Tensor, wanted: Tensor, allowed: Tensor, mean: Tensor, log_variance: Tensor, beta: float
+    scores: Tensor, targets: Tensor, allowed: Tensor, mean: Tensor, log_variance: Tensor, beta: float
 ) -> list[float]:
-    """The bound of every user in plain loops."""
+    """Compute the bound of every user in plain loops."""
     losses = []
     for u in range(len(scores)):
-        items = [i for i in range(scores.shape[1]) if wanted[u, i] and allowed[u, i]]
+        items = [i for i in range(scores.shape[1]) if targets[u, i] and allowed[u, i]]
         pool = sum(math.exp(float(scores[u, j])) for j in range(scores.shape[1]) if allowed[u, j])
         likelihood = sum(math.log(math.exp(float(scores[u, i])) / pool) for i in items)
         divergence = 0.0
@@ -29,23 +29,23 @@ def some_users() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(5, 8, generator=generator).double()
     allowed = torch.rand(5, 8, generator=generator) < 0.6
-    wanted = allowed & (torch.rand(5, 8, generator=generator) < 0.5)
-    wanted[0, 0], allowed[0, 0] = True, False
-    wanted[4] = False
+    targets = allowed & (torch.rand(5, 8, generator=generator) < 0.5)
+    targets[0, 0], allowed[0, 0] = True, False
+    targets[4] = False
     mean, log_variance = torch.randn(2, 5, 3, generator=generator).double()
-    return scores, wanted, allowed, mean, log_variance
+    return scores, targets, allowed, mean, log_variance
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.2, 1.0])
-def test_the_bound_equals_the_formula_written_out(beta: float) -> None:
+def test_the_bound_matches_the_formula(beta: float) -> None:
     users = some_users()
 
-    ours = bounded_evidence(*users, beta)
+    ours = negative_elbo(*users, beta)
 
     assert ours.tolist() == pytest.approx(written_out(*users, beta), rel=1e-9)
 
 
-def test_the_divergence_equals_that_of_torch() -> None:
+def test_the_divergence_matches_torch() -> None:
     *_, mean, log_variance = some_users()
     normal = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
 
@@ -54,31 +54,31 @@ def test_the_divergence_equals_that_of_torch() -> None:
     torch.testing.assert_close(kl_from_standard_normal(mean, log_variance), theirs)
 
 
-def test_the_prior_itself_has_no_divergence() -> None:
+def test_the_divergence_of_the_prior_is_zero() -> None:
     assert not kl_from_standard_normal(torch.zeros(2, 3), torch.zeros(2, 3)).any()
 
 
 def test_an_item_that_is_not_allowed_gets_no_gradient() -> None:
-    scores, wanted, allowed, mean, log_variance = some_users()
+    scores, targets, allowed, mean, log_variance = some_users()
     scores.requires_grad_()
 
-    loss = bounded_evidence(scores, wanted, allowed, mean, log_variance, 1.0).sum()
+    loss = negative_elbo(scores, targets, allowed, mean, log_variance, 1.0).sum()
 
     (gradient,) = torch.autograd.grad(loss, scores)
     assert not gradient[~allowed].any()
-    assert gradient[allowed & wanted.any(dim=1)[:, None]].abs().min() > 0
+    assert gradient[allowed & targets.any(dim=1)[:, None]].abs().min() > 0
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e30])
 @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (3, 1), (3, 4)])
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_loss_and_gradients_stay_finite_at_the_edges(shape: tuple[int, int], scale: float, share: float) -> None:
+def test_loss_and_gradients_stay_finite_at_extremes(shape: tuple[int, int], scale: float, share: float) -> None:
     scores = (torch.randn(shape) * scale).requires_grad_()
     mean = torch.full((shape[0], 2), 1e9, requires_grad=True)
     log_variance = torch.tensor([[-88.0, 88.0]]).repeat(shape[0], 1).requires_grad_()
     pairs = torch.full(shape, share > 0)
 
-    loss = bounded_evidence(scores, pairs, pairs, mean, log_variance, 0.1)
+    loss = negative_elbo(scores, pairs, pairs, mean, log_variance, 0.1)
 
     assert loss.shape == (shape[0],)
     assert loss.isfinite().all()
@@ -86,11 +86,11 @@ def test_loss_and_gradients_stay_finite_at_the_edges(shape: tuple[int, int], sca
         assert gradient.isfinite().all()
 
 
-def test_nobody_gains_from_a_divergence_when_nothing_is_wanted_of_them() -> None:
+def test_a_user_without_targets_has_no_divergence_term() -> None:
     mean = torch.ones(1, 2, requires_grad=True)
     nothing = torch.zeros(1, 3, dtype=torch.bool)
 
-    loss = bounded_evidence(torch.zeros(1, 3), nothing, ~nothing, mean, torch.zeros(1, 2), 1.0)
+    loss = negative_elbo(torch.zeros(1, 3), nothing, ~nothing, mean, torch.zeros(1, 2), 1.0)
 
     (gradient,) = torch.autograd.grad(loss.sum(), mean)
     assert loss.tolist() == [0.0]

@@ -1,4 +1,4 @@
-"""The redundancy of a list equals the printed total correlation, and only another list lowers it."""
+"""The redundancy of a list matches the total correlation of the formula."""
 
 import math
 
@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.objectives.redundancy import copies, list_weights, redundancy
+from train.objectives.redundancy import copies_redundancy, list_weights, redundancy
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def printed_redundancy(weights: Tensor, directions: Tensor, k: int) -> list[float]:
-    """The total correlation from entropies of Gaussians, pair by pair, in float64."""
-    found = []
+def reference_redundancy(weights: Tensor, directions: Tensor, k: int) -> list[float]:
+    """Compute the total correlation from Gaussian entropies, pair by pair, in float64."""
+    result = []
     for w, t in zip(weights.double(), directions.double(), strict=True):
         n = len(w)
         covariance = np.zeros((n, n))
@@ -27,12 +27,12 @@ def printed_redundancy(weights: Tensor, directions: Tensor, k: int) -> list[floa
                 covariance[i, j] = math.sqrt(w[i] * w[j]) * cosine + (i == j)
         alone = sum(0.5 * math.log(covariance[i, i]) for i in range(n))
         together = 0.5 * math.log(np.linalg.det(covariance))
-        found.append((alone - together) / (0.5 * (k * math.log(2) - math.log(1 + k))))
-    return found
+        result.append((alone - together) / (0.5 * (k * math.log(2) - math.log(1 + k))))
+    return result
 
 
-def printed_weights(scores: list[float], k: int, temperature: float) -> list[float]:
-    """The softened top-k as the docstring prints it."""
+def reference_weights(scores: list[float], k: int, temperature: float) -> list[float]:
+    """Compute the soft top-k by the formula of the docstring."""
     mean = sum(scores) / len(scores)
     deviation = math.sqrt(sum((s - mean) ** 2 for s in scores) / len(scores))
     ranked = sorted(scores, reverse=True)
@@ -45,26 +45,26 @@ def everything(scores: Tensor) -> Tensor:
     return torch.ones(scores.shape, dtype=torch.bool)
 
 
-def test_the_redundancy_is_the_printed_total_correlation() -> None:
+def test_the_redundancy_is_the_total_correlation() -> None:
     weights = drawn(3, 7).abs()
     directions = F.normalize(drawn(3, 7, 5, seed=1), dim=2)
 
-    found = redundancy(weights, directions, 4)
+    result = redundancy(weights, directions, 4)
 
-    assert found.tolist() == pytest.approx(printed_redundancy(weights, directions, 4))
+    assert result.tolist() == pytest.approx(reference_redundancy(weights, directions, 4))
 
 
-def test_copies_of_one_item_are_fully_redundant_and_unlike_items_not_at_all() -> None:
+def test_copies_are_fully_redundant_and_orthogonal_items_not_at_all() -> None:
     one = F.normalize(drawn(1, 1, 8), dim=2).expand(1, 5, 8)
     unlike = torch.eye(8, dtype=torch.float64)[None, :5]
 
-    found = redundancy(torch.ones(2, 5, dtype=torch.float64), torch.cat([one, unlike]), 5)
+    result = redundancy(torch.ones(2, 5, dtype=torch.float64), torch.cat([one, unlike]), 5)
 
-    assert found.tolist() == pytest.approx([1.0, 0.0])
-    assert copies(5) > 0
+    assert result.tolist() == pytest.approx([1.0, 0.0])
+    assert copies_redundancy(5) > 0
 
 
-def test_an_item_that_is_not_on_the_list_or_has_no_text_repeats_nothing() -> None:
+def test_items_without_weight_or_text_add_no_redundancy() -> None:
     one = F.normalize(drawn(8), dim=0)
     weights = torch.tensor([[1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
     directions = torch.stack([torch.stack([one, one]), torch.stack([one, one * 0])])
@@ -72,16 +72,16 @@ def test_an_item_that_is_not_on_the_list_or_has_no_text_repeats_nothing() -> Non
     assert redundancy(weights, directions, 2).tolist() == pytest.approx([0.0, 0.0], abs=1e-8)
 
 
-def test_the_weights_are_those_of_the_printed_formula() -> None:
+def test_the_weights_match_the_formula() -> None:
     scores = drawn(2, 9)
 
-    found = list_weights(scores, everything(scores), 3, 0.5)
+    result = list_weights(scores, everything(scores), 3, 0.5)
 
-    for row, expected in zip(found, scores, strict=True):
-        assert row.tolist() == pytest.approx(printed_weights(expected.tolist(), 3, 0.5))
+    for row, expected in zip(result, scores, strict=True):
+        assert row.tolist() == pytest.approx(reference_weights(expected.tolist(), 3, 0.5))
 
 
-def test_weights_sum_to_the_length_of_the_list_and_what_is_not_allowed_has_none() -> None:
+def test_weights_sum_to_the_length_of_the_list_and_excluded_items_have_none() -> None:
     scores = drawn(2, 9)
     allowed = torch.ones(2, 9, dtype=torch.bool)
     allowed[0, scores[0].topk(3).indices] = False
@@ -94,7 +94,7 @@ def test_weights_sum_to_the_length_of_the_list_and_what_is_not_allowed_has_none(
     assert weights[0][allowed[0]].tolist() == pytest.approx(list_weights(kept, everything(kept), 4, 0.5)[0].tolist())
 
 
-def test_the_choice_becomes_the_hard_list_as_it_gets_colder() -> None:
+def test_the_soft_list_approaches_the_hard_list_at_low_temperature() -> None:
     scores = drawn(1, 9)
 
     cold = list_weights(scores, everything(scores), 3, 1e-3)[0]
@@ -103,7 +103,7 @@ def test_the_choice_becomes_the_hard_list_as_it_gets_colder() -> None:
     assert cold.topk(3).values.tolist() == pytest.approx([1.0, 1.0, 1.0])
 
 
-def test_stretching_or_shifting_the_scores_gains_nothing() -> None:
+def test_scaling_or_shifting_the_scores_changes_nothing() -> None:
     scores = drawn(2, 9)
     directions = F.normalize(drawn(2, 9, 4, seed=1), dim=2)
     stretch = torch.ones((), dtype=torch.float64, requires_grad=True)
@@ -116,7 +116,7 @@ def test_stretching_or_shifting_the_scores_gains_nothing() -> None:
     assert float(shift.grad or 0.0) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_following_the_gradient_exchanges_a_copy_for_something_else() -> None:
+def test_a_gradient_step_replaces_a_copy_by_another_item() -> None:
     directions = torch.eye(6, dtype=torch.float64)[[0, 0, 0, 1, 2, 3]][None]
     scores = torch.tensor([[1.0, 0.9, 0.8, 0.7, 0.6, 0.0]], dtype=torch.float64, requires_grad=True)
 
@@ -144,7 +144,7 @@ def test_values_and_gradients_stay_finite(scale: float) -> None:
     assert scores.grad.isfinite().all()
 
 
-def test_only_the_candidates_that_are_there_can_be_the_whole_list() -> None:
+def test_with_just_enough_candidates_all_of_them_are_on_the_list() -> None:
     scores = drawn(1, 5)
     allowed = torch.tensor([[True, True, True, False, False]])
 

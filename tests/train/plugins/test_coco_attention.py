@@ -1,4 +1,4 @@
-"""Knowledge reaches a state through its prompts, from visible events up to its own position, and from nowhere else."""
+"""The attention of CoCo: formulas, visibility of events, and numerical limits."""
 
 import math
 
@@ -17,30 +17,38 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 def attention(*, disentangle: bool = True) -> KnowledgeAttention:
     torch.manual_seed(0)
-    made = KnowledgeAttention(DIM, window=WINDOW, disentangle=disentangle)
-    torch.nn.init.normal_(made.output.weight)
-    return made
+    module = KnowledgeAttention(DIM, window=WINDOW, disentangle=disentangle)
+    torch.nn.init.normal_(module.output.weight)
+    return module
 
 
 def inputs(batch: int = 2) -> dict[str, Tensor]:
-    told = torch.ones(batch, LENGTH)
-    told[0, :3], told[1, 4] = 0.0, 0.0
+    mask = torch.ones(batch, LENGTH)
+    mask[0, :3], mask[1, 4] = 0.0, 0.0
     return {
         "states": drawn(batch, LENGTH, DIM),
         "prompts": drawn(5, DIM, seed=1),
         "nudge": torch.zeros(batch, LENGTH, DIM),
         "chosen": drawn(batch, LENGTH, 5, seed=2) > 0.3,
         "mix": drawn(batch, LENGTH, DIM, seed=3),
-        "told": told,
+        "mask": mask,
     }
 
 
-def aligned_slowly(made: KnowledgeAttention, given: dict[str, Tensor], user: int, position: int) -> Tensor:
-    """``h_pure`` prompt by prompt, then the alignment over ``[h; h_pure]``, as printed, in float64."""
-    maps = (made.query, made.key, made.value, made.align_query, made.align_key, made.align_value, made.output)
+def aligned_slowly(module: KnowledgeAttention, given: dict[str, Tensor], user: int, position: int) -> Tensor:
+    """Compute ``h_pure`` for each prompt, then the alignment over ``[h; h_pure]``, in float64."""
+    maps = (
+        module.query,
+        module.key,
+        module.value,
+        module.align_query,
+        module.align_key,
+        module.align_value,
+        module.output,
+    )
     wq, wk, wv, uq, uk, uv, uo = (linear.weight.detach().double().T for linear in maps)
     h, mix = given["states"][user, position].double(), given["mix"][user].double()
-    events = [t for t in range(max(0, position - WINDOW + 1), position + 1) if given["told"][user, t] > 0]
+    events = [t for t in range(max(0, position - WINDOW + 1), position + 1) if given["mask"][user, t] > 0]
     pure = []
     for k in given["chosen"][user, position].nonzero()[:, 0].tolist() if events else []:
         z = given["prompts"][k].double()
@@ -52,76 +60,76 @@ def aligned_slowly(made: KnowledgeAttention, given: dict[str, Tensor], user: int
     return h + mixed @ uo
 
 
-def test_states_are_aligned_as_the_formulas_say() -> None:
-    made, given = attention(), inputs()
+def test_aligned_states_match_the_formulas() -> None:
+    module, given = attention(), inputs()
 
-    found = made(**given).detach().double()
+    result = module(**given).detach().double()
 
     for user in range(2):
         for position in range(LENGTH):
-            expected = aligned_slowly(made, given, user, position)
-            torch.testing.assert_close(found[user, position], expected, rtol=1e-4, atol=1e-5)
+            expected = aligned_slowly(module, given, user, position)
+            torch.testing.assert_close(result[user, position], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_are_those_of_the_slow_formula() -> None:
-    made, given = attention(), inputs()
+def test_gradients_match_the_reference() -> None:
+    module, given = attention(), inputs()
     states, mix = given["states"].requires_grad_(), given["mix"].requires_grad_()
 
-    found = torch.autograd.grad(made(**given)[1, 5].sum(), (states, mix))
+    result = torch.autograd.grad(module(**given)[1, 5].sum(), (states, mix))
 
-    slow = torch.autograd.grad(aligned_slowly(made, given, 1, 5).sum(), (states, mix))
-    torch.testing.assert_close(found, slow, rtol=1e-4, atol=1e-5)
+    slow = torch.autograd.grad(aligned_slowly(module, given, 1, 5).sum(), (states, mix))
+    torch.testing.assert_close(result, slow, rtol=1e-4, atol=1e-5)
 
 
-def test_it_starts_from_the_backbone_alone() -> None:
+def test_initially_states_are_unchanged() -> None:
     torch.manual_seed(0)
     given = inputs()
 
     assert torch.equal(KnowledgeAttention(DIM, window=WINDOW, disentangle=True)(**given), given["states"])
 
 
-def test_a_state_sees_no_later_event_none_that_is_hidden_and_none_beyond_the_window() -> None:
-    made, given = attention(), inputs()
-    before = made(**given)
+def test_a_state_sees_no_later_masked_or_older_event_than_the_window() -> None:
+    module, given = attention(), inputs()
+    before = module(**given)
 
     for event in range(LENGTH):
         changed = given["mix"].clone()
         changed[:, event] += 5.0
-        moved = (made(**given | {"mix": changed}) - before).abs().sum(2) > 1e-6
+        moved = (module(**given | {"mix": changed}) - before).abs().sum(2) > 1e-6
         for user in range(2):
-            told = bool(given["told"][user, event])
-            expected = [told and event <= position < event + WINDOW for position in range(LENGTH)]
+            mask = bool(given["mask"][user, event])
+            expected = [mask and event <= position < event + WINDOW for position in range(LENGTH)]
             anything = given["chosen"][user].any(1).tolist()
             assert moved[user].tolist() == [a and b for a, b in zip(expected, anything, strict=True)]
 
 
 @pytest.mark.parametrize("positions", [1, 2, 4, LENGTH])
 @pytest.mark.parametrize("n_events", [LENGTH, 5])
-def test_the_newest_positions_alone_give_what_all_positions_give(positions: int, n_events: int) -> None:
-    made, given = attention(), inputs()
-    whole = made(**given)[:, -positions:]
+def test_the_newest_positions_alone_give_the_same_states(positions: int, n_events: int) -> None:
+    module, given = attention(), inputs()
+    whole = module(**given)[:, -positions:]
     newest = {
         name: given[name][:, -positions:] for name in ("states", "nudge", "chosen")
-    } | {name: given[name][:, -max(n_events, positions) :] for name in ("mix", "told")}  # fmt: skip
+    } | {name: given[name][:, -max(n_events, positions) :] for name in ("mix", "mask")}  # fmt: skip
 
-    found = made(**given | newest)
+    result = module(**given | newest)
 
     reach = slice(max(0, positions - (n_events - WINDOW + 1)), None)
-    torch.testing.assert_close(found[:, reach], whole[:, reach])
+    torch.testing.assert_close(result[:, reach], whole[:, reach])
 
 
-def test_a_state_that_is_told_nothing_looks_at_itself() -> None:
-    made, given = attention(), inputs()
-    given["told"] = torch.zeros(2, LENGTH)
+def test_a_state_without_visible_events_attends_to_itself() -> None:
+    module, given = attention(), inputs()
+    given["mask"] = torch.zeros(2, LENGTH)
 
-    found = made(**given)
+    result = module(**given)
 
     states = given["states"]
-    torch.testing.assert_close(found, states + made.output(made.align_value(states)))
+    torch.testing.assert_close(result, states + module.output(module.align_value(states)))
 
 
-def test_a_prompt_that_is_not_chosen_changes_nothing() -> None:
-    made, given = attention(), inputs()
+def test_a_prompt_that_is_not_selected_has_no_effect() -> None:
+    module, given = attention(), inputs()
     given["chosen"] = torch.zeros(2, LENGTH, 5, dtype=torch.bool)
     given["chosen"][:, :, 1] = True
     others = given["prompts"].clone()
@@ -129,71 +137,71 @@ def test_a_prompt_that_is_not_chosen_changes_nothing() -> None:
     mine = given["prompts"].clone()
     mine[1] += 3.0
 
-    before = made(**given)
+    before = module(**given)
 
-    torch.testing.assert_close(made(**given | {"prompts": others}), before)
-    assert not torch.allclose(made(**given | {"prompts": mine})[:, 5], before[:, 5])
+    torch.testing.assert_close(module(**given | {"prompts": others}), before)
+    assert not torch.allclose(module(**given | {"prompts": mine})[:, 5], before[:, 5])
 
 
-def test_without_disentangling_every_prompt_draws_the_mean() -> None:
-    made, given = attention(disentangle=False), inputs()
+def test_without_disentangling_every_prompt_is_the_mean() -> None:
+    module, given = attention(disentangle=False), inputs()
     other = given | {"prompts": given["prompts"] + 3.0}
     one = torch.zeros(2, LENGTH, 5, dtype=torch.bool)
     one[:, :, 0] = True
 
-    found = made(**given | {"chosen": one})
+    result = module(**given | {"chosen": one})
 
-    torch.testing.assert_close(made(**given), made(**other))
-    mean = given["mix"][1, 3:6][given["told"][1, 3:6] > 0].mean(0)
+    torch.testing.assert_close(module(**given), module(**other))
+    mean = given["mix"][1, 3:6][given["mask"][1, 3:6] > 0].mean(0)
     same = attention()
     alike = given["mix"].clone()
     alike[1, 3:6] = mean
-    torch.testing.assert_close(found[1, 5], same(**given | {"chosen": one, "mix": alike})[1, 5])
+    torch.testing.assert_close(result[1, 5], same(**given | {"chosen": one, "mix": alike})[1, 5])
 
 
-def test_the_nudge_changes_no_value_and_carries_the_gradient_of_the_chosen_prompts() -> None:
-    made, given = attention(), inputs(batch=2)
+def test_the_nudge_has_no_value_and_carries_the_gradient_of_the_selected_prompts() -> None:
+    module, given = attention(), inputs(batch=2)
     one = torch.zeros(2, LENGTH, 5, dtype=torch.bool)
     one[:, :, 1] = True
     nudge, prompts = torch.zeros(2, LENGTH, DIM).requires_grad_(), given["prompts"].requires_grad_()
 
-    found = made(**given | {"chosen": one, "nudge": nudge})
+    result = module(**given | {"chosen": one, "nudge": nudge})
 
-    to_nudge, to_prompts = torch.autograd.grad(found.square().sum(), (nudge, prompts))
-    assert torch.equal(found, made(**given | {"chosen": one}))
+    to_nudge, to_prompts = torch.autograd.grad(result.square().sum(), (nudge, prompts))
+    assert torch.equal(result, module(**given | {"chosen": one}))
     torch.testing.assert_close(to_nudge.sum((0, 1)), to_prompts[1], rtol=1e-4, atol=1e-5)
     assert float(to_prompts[[0, 2, 3, 4]].abs().max()) == 0.0
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-20, 1e8])
 def test_values_and_gradients_stay_finite(scale: float) -> None:
-    made, given = attention(), inputs()
+    module, given = attention(), inputs()
     given["states"] = (scale * given["states"]).requires_grad_()
     given["mix"] = (scale * given["mix"]).requires_grad_()
 
-    found = made(**given)
+    result = module(**given)
 
-    assert torch.isfinite(found).all()
-    for gradient in torch.autograd.grad(found.sum(), (*made.parameters(), given["states"], given["mix"])):
+    assert torch.isfinite(result).all()
+    for gradient in torch.autograd.grad(result.sum(), (*module.parameters(), given["states"], given["mix"])):
         assert torch.isfinite(gradient).all()
 
 
-def test_the_masked_softmax_of_nothing_is_zeros() -> None:
+def test_the_masked_softmax_of_an_empty_mask_is_zeros() -> None:
     scores = drawn(3, 4).requires_grad_()
     allowed = torch.tensor([[True, False, True, False], [False] * 4, [True] * 4])
 
-    found = masked_softmax(scores, allowed)
+    result = masked_softmax(scores, allowed)
 
-    torch.testing.assert_close(found[0, [0, 2]], torch.softmax(scores[0, [0, 2]], 0))
-    assert found[0, [1, 3]].tolist() == [0.0, 0.0]
-    assert found[1].tolist() == [0.0] * 4
-    torch.testing.assert_close(found[2], torch.softmax(scores[2], 0))
-    assert torch.autograd.grad(found.square().sum(), scores)[0].isfinite().all()
+    torch.testing.assert_close(result[0, [0, 2]], torch.softmax(scores[0, [0, 2]], 0))
+    assert result[0, [1, 3]].tolist() == [0.0, 0.0]
+    assert result[1].tolist() == [0.0] * 4
+    torch.testing.assert_close(result[2], torch.softmax(scores[2], 0))
+    assert torch.autograd.grad(result.square().sum(), scores)[0].isfinite().all()
 
 
-def test_knowledge_helps_where_the_state_turns_to_what_was_wanted() -> None:
+def test_knowledge_helps_if_the_cosine_to_the_target_rises() -> None:
     plain = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
-    wanted = torch.tensor([[0.0, 1.0]]).expand(4, 2)
+    targets = torch.tensor([[0.0, 1.0]]).expand(4, 2)
     aligned = torch.tensor([[1.0, 0.1], [1.0, -0.1], [5.0, 0.0], [0.0, 3.0]])
 
-    assert helped(aligned, plain, wanted).tolist() == [True, False, False, True]
+    assert helped(aligned, plain, targets).tolist() == [True, False, False, True]

@@ -1,4 +1,4 @@
-"""What is cached of the language model depends on texts and its LoRA alone, and in the end on the LoRA that is kept."""
+"""The language model's cached states depend on texts and LoRA alone, and match the final LoRA after training."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def config_of(bert: Path) -> TrainConfig:
 
 
 def tuned(bert: Path) -> ItemKnowledge:
-    """Knowledge whose LoRA has learnt since the cache was made."""
+    """Return knowledge after an update of the LoRA, so that the cache is stale."""
     knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_inputs().catalogue))
     with torch.no_grad():
         for index, parameter in enumerate(knowledge.lora):
@@ -52,8 +52,8 @@ def tuned(bert: Path) -> ItemKnowledge:
     return knowledge
 
 
-def read_alone(knowledge: ItemKnowledge, item: int) -> Tensor:
-    """What the language model says of one text, by itself and without dropout."""
+def encode_alone(knowledge: ItemKnowledge, item: int) -> Tensor:
+    """Encode one text by itself, without dropout."""
     assert knowledge._texts is not None
     with torch.no_grad():
         return knowledge._texts.hidden_states([item], torch.device("cpu"), tuning=False)[0]
@@ -65,20 +65,20 @@ def module_of(model: Model) -> CoCo:
     return module
 
 
-def test_a_text_that_is_read_again_is_cached_without_dropout(bert: Path) -> None:
+def test_an_encoded_text_is_cached_without_dropout(bert: Path) -> None:
     knowledge = tuned(bert)
     rows, before = torch.tensor([7, 4, 7]), knowledge.states.clone()
 
-    fresh = knowledge.read_again(rows)
+    fresh = knowledge.encode_for_tuning(rows)
 
     assert fresh.requires_grad
-    for place, item in enumerate(rows.tolist()):
-        torch.testing.assert_close(knowledge.states[item], read_alone(knowledge, item), rtol=1e-4, atol=1e-5)
-        assert not torch.allclose(fresh[place].detach(), knowledge.states[item])
+    for position, item in enumerate(rows.tolist()):
+        torch.testing.assert_close(knowledge.states[item], encode_alone(knowledge, item), rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(fresh[position].detach(), knowledge.states[item])
     assert (knowledge.states != before).any(1).nonzero()[:, 0].tolist() == [4, 7]
 
 
-def test_no_cached_state_is_older_than_so_many_epochs(bert: Path) -> None:
+def test_no_cached_state_is_older_than_the_refresh_period(bert: Path) -> None:
     knowledge = tuned(bert)
     before = knowledge.states.clone()
 
@@ -94,7 +94,7 @@ def test_no_cached_state_is_older_than_so_many_epochs(bert: Path) -> None:
     torch.testing.assert_close(everything, knowledge.states, rtol=1e-4, atol=1e-5)
 
 
-def test_a_catalogue_smaller_than_the_shares_leaves_epochs_without_one(bert: Path) -> None:
+def test_some_epochs_refresh_nothing_in_a_catalogue_smaller_than_the_period(bert: Path) -> None:
     knowledge = tunable_knowledge(str(bert), ["Thing number 1", "Thing number 2"])
     with torch.no_grad():
         knowledge.states.zero_()
@@ -107,7 +107,7 @@ def test_a_catalogue_smaller_than_the_shares_leaves_epochs_without_one(bert: Pat
 
 
 @pytest.mark.parametrize("llm_budget", [0, 4])
-def test_an_epoch_refreshes_its_share_where_the_language_model_learns(bert: Path, llm_budget: int) -> None:
+def test_an_epoch_refreshes_its_share_if_the_language_model_is_tuned(bert: Path, llm_budget: int) -> None:
     plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_inputs())
     assert isinstance(plugin.module, CoCo)
     states = plugin.module.knowledge.states
@@ -119,33 +119,33 @@ def test_an_epoch_refreshes_its_share_where_the_language_model_learns(bert: Path
 
     shares = range(2, 24, REFRESH_EPOCHS) if llm_budget else range(0)
     assert states.any(1).nonzero()[:, 0].tolist() == list(shares)
-    assert (plugin.settle is not None) == bool(llm_budget)
+    assert (plugin.finalize is not None) == bool(llm_budget)
 
 
-def test_frozen_features_need_no_settling() -> None:
-    assert coco(CoCoConfig(n_prompts=6), tiny_inputs()).settle is None
+def test_frozen_features_have_no_finalize_hook() -> None:
+    assert coco(CoCoConfig(n_prompts=6), tiny_inputs()).finalize is None
 
 
-def test_the_kept_states_are_those_of_the_kept_language_model(run: RunFolder) -> None:
+def test_saved_states_match_the_saved_language_model(run: RunFolder) -> None:
     model = load_model(run, tiny_dataset())
     knowledge = module_of(model).knowledge
 
     for item in range(24):
-        torch.testing.assert_close(knowledge.states[item].cpu(), read_alone(knowledge, item), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(knowledge.states[item].cpu(), encode_alone(knowledge, item), rtol=1e-4, atol=1e-5)
     assert any(bool(weight.any()) for weight in list(knowledge.lora)[1::2])
 
 
-def test_settling_again_changes_no_bit(run: RunFolder) -> None:
+def test_a_second_finalize_changes_nothing(run: RunFolder) -> None:
     model = load_model(run, tiny_dataset())
     states = module_of(model).knowledge.states
     before = states.clone()
 
-    assert model.settle()
+    assert model.finalize()
 
     assert torch.equal(states, before)
 
 
-def test_the_figures_are_of_the_settled_model(run: RunFolder) -> None:
+def test_metrics_are_those_of_the_finalized_model(run: RunFolder) -> None:
     split = leave_one_out(tiny_dataset().sequences)
 
     score = validation_score(load_model(run, tiny_dataset()), split)
@@ -156,7 +156,7 @@ def test_the_figures_are_of_the_settled_model(run: RunFolder) -> None:
 @pytest.mark.parametrize(
     "killed_at", ["train.full_model.training.validation_score", "train.full_model.training.RunFolder.finish"]
 )
-def test_a_run_that_is_cut_off_and_resumed_equals_one_that_was_left_alone(
+def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     run: RunFolder, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
 ) -> None:
     cut, config, dataset = RunFolder(tmp_path / "cut"), config_of(bert), tiny_dataset()

@@ -1,4 +1,4 @@
-"""Prompts follow users, stay apart from each other, and come back when nobody uses them."""
+"""The codebook follows users, stays diverse, and restarts unused prompts."""
 
 import math
 
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from train.loop.averaging import WeightAverage
+from train.plugins.coco_initialization import cluster_centres, pca_linear
 from train.plugins.prompt_codebook import COMMITMENT, KEPT_FEATURES, PromptCodebook, perplexity
-from train.plugins.semantic_start import cluster_centres, principal_map
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -24,26 +24,26 @@ def cosine(a: Tensor, b: Tensor) -> float:
 
 
 def selected_slowly(features: Tensor, rows: Tensor, threshold: float, most: int) -> list[set[int]]:
-    found = []
+    result = []
     for one in features:
         nearest = sorted(range(len(rows)), key=lambda k: -cosine(one, rows[k]))
-        found.append({k for k in nearest[:most] if cosine(one, rows[k]) > threshold} | {nearest[0]})
-    return found
+        result.append({k for k in nearest[:most] if cosine(one, rows[k]) > threshold} | {nearest[0]})
+    return result
 
 
 @pytest.mark.parametrize("threshold", [-1.0, 0.0, 0.45, 1.0])
 @pytest.mark.parametrize("most", [1, 3, 30])
-def test_the_prompts_that_fit_are_selected_and_the_nearest_in_any_case(threshold: float, most: int) -> None:
+def test_prompts_above_the_threshold_are_selected_and_always_the_nearest(threshold: float, most: int) -> None:
     features, rows = drawn(20, 6), drawn(9, 6, seed=1)
 
     chosen = codebook(rows, threshold=threshold, max_selected=most).select(features)
 
-    found = [set(row.nonzero()[:, 0].tolist()) for row in chosen]
-    assert found == selected_slowly(features, rows, threshold, most)
-    assert all(1 <= len(one) <= most for one in found)
+    result = [set(row.nonzero()[:, 0].tolist()) for row in chosen]
+    assert result == selected_slowly(features, rows, threshold, most)
+    assert all(1 <= len(one) <= most for one in result)
 
 
-def test_equal_prompts_and_users_without_direction_get_a_prompt_too() -> None:
+def test_ties_and_zero_vectors_select_a_prompt_too() -> None:
     rows = drawn(1, 6).expand(5, 6)
 
     for features in (drawn(4, 6, seed=1), torch.zeros(4, 6), 1e30 * drawn(4, 6, seed=1)):
@@ -54,17 +54,17 @@ def test_equal_prompts_and_users_without_direction_get_a_prompt_too() -> None:
     assert codebook(torch.zeros(3, 6)).select(drawn(2, 6)).any(1).all()
 
 
-def test_positions_are_selected_for_one_by_one() -> None:
+def test_each_position_is_selected_independently() -> None:
     book, features = codebook(drawn(9, 6)), drawn(2, 3, 6, seed=1)
 
     torch.testing.assert_close(book.select(features)[1, 2], book.select(features[1, 2][None])[0])
 
 
-def test_the_quantization_loss_and_its_gradients_are_those_of_the_formula() -> None:
+def test_the_quantization_loss_and_its_gradients_match_the_formula() -> None:
     book, features = codebook(drawn(5, 4)), drawn(7, 4, seed=1).requires_grad_()
     chosen = book.select(features) | (drawn(7, 5, seed=2) > 0)
 
-    found = book.quantization_loss(features, chosen)
+    result = book.quantization_loss(features, chosen)
 
     prompts = book.prompts.detach().double()
     value, to_prompts, to_features = 0.0, torch.zeros(5, 4).double(), torch.zeros(7, 4).double()
@@ -75,32 +75,32 @@ def test_the_quantization_loss_and_its_gradients_are_those_of_the_formula() -> N
             value += (1 + COMMITMENT) * float(apart @ apart) / len(mine) / 7
             to_prompts[k] -= 2 * apart / len(mine) / 7
             to_features[u] += COMMITMENT * 2 * apart / len(mine) / 7
-    assert found.item() == pytest.approx(value, rel=1e-5)
-    gradients = torch.autograd.grad(found, (book.offsets, features))
+    assert result.item() == pytest.approx(value, rel=1e-5)
+    gradients = torch.autograd.grad(result, (book.offsets, features))
     torch.testing.assert_close(gradients[0].double(), to_prompts, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(gradients[1].double(), to_features, rtol=1e-4, atol=1e-6)
 
 
-def test_prompts_that_fit_exactly_cost_nothing_and_nobody_costs_nothing() -> None:
+def test_the_quantization_loss_is_zero_for_exact_matches_and_for_no_users() -> None:
     rows = drawn(3, 4)
     book = codebook(rows)
 
     assert book.quantization_loss(rows, torch.eye(3, dtype=torch.bool)).item() == pytest.approx(0.0, abs=1e-5)
-    nobody = book.quantization_loss(torch.zeros(0, 4), torch.zeros(0, 3, dtype=torch.bool))
-    assert nobody.item() == 0.0
-    assert float(torch.autograd.grad(nobody, book.offsets)[0].abs().max()) == 0.0
+    result_of_none = book.quantization_loss(torch.zeros(0, 4), torch.zeros(0, 3, dtype=torch.bool))
+    assert result_of_none.item() == 0.0
+    assert float(torch.autograd.grad(result_of_none, book.offsets)[0].abs().max()) == 0.0
 
 
-def test_the_orthogonality_loss_is_the_sum_over_pairs_of_squared_cosines() -> None:
+def test_the_orthogonality_loss_is_the_sum_of_squared_cosines_over_pairs() -> None:
     rows = drawn(6, 4)
 
-    found = codebook(rows).orthogonality_loss().item()
+    result = codebook(rows).orthogonality_loss().item()
 
     pairs = [(i, j) for j in range(6) for i in range(j)]
-    assert found == pytest.approx(sum(cosine(rows[i], rows[j]) ** 2 for i, j in pairs), rel=1e-5)
+    assert result == pytest.approx(sum(cosine(rows[i], rows[j]) ** 2 for i, j in pairs), rel=1e-5)
 
 
-def test_prompts_that_point_away_from_each_other_are_as_bad_as_equal_ones() -> None:
+def test_opposite_prompts_cost_as_much_as_equal_ones() -> None:
     one = drawn(1, 4)
 
     opposite = codebook(torch.cat([one, -one])).orthogonality_loss().item()
@@ -130,7 +130,7 @@ def used(book: PromptCodebook, counts: list[int]) -> None:
         book.track(drawn(n, book.prompts.shape[1], seed=10 + k), chosen)
 
 
-def test_dead_prompts_move_to_users_seen_of_late_and_the_others_stay() -> None:
+def test_unused_prompts_move_to_recent_users_and_others_stay() -> None:
     rows = drawn(4, 3)
     book = codebook(rows)
     used(book, [300, 0, 250, 1])
@@ -145,7 +145,7 @@ def test_dead_prompts_move_to_users_seen_of_late_and_the_others_stay() -> None:
     assert float(book.usage.sum()) == 0.0
 
 
-def test_averaged_weights_have_a_restarted_prompt_at_its_new_place() -> None:
+def test_averaged_weights_have_a_restarted_prompt_at_its_new_value() -> None:
     book = codebook(drawn(4, 3))
     average = WeightAverage(book, 100.0)
     for step in range(50):
@@ -158,13 +158,13 @@ def test_averaged_weights_have_a_restarted_prompt_at_its_new_place() -> None:
     average.follow()
 
     seen, moved = book.recent, book.prompts[[1, 3]].detach()
-    assert all(float((seen - place).norm(dim=1).min()) < 1e-6 for place in moved)
+    assert all(float((seen - position).norm(dim=1).min()) < 1e-6 for position in moved)
     with average.applied():
         torch.testing.assert_close(book.prompts[[1, 3]], moved, rtol=0, atol=0.4)
         assert not torch.equal(book.prompts[[1, 3]], moved)
 
 
-def test_a_restart_depends_on_seed_and_buffers_alone() -> None:
+def test_a_restart_depends_only_on_seed_and_buffers() -> None:
     books = [codebook(drawn(4, 3)) for _ in range(2)]
     used(books[0], [100, 0, 0, 100])
     books[1].load_state_dict(books[0].state_dict())
@@ -175,7 +175,7 @@ def test_a_restart_depends_on_seed_and_buffers_alone() -> None:
     assert torch.equal(books[0].prompts, books[1].prompts)
 
 
-def test_before_anybody_was_seen_nothing_moves() -> None:
+def test_nothing_moves_before_any_user_was_seen() -> None:
     rows = drawn(4, 3)
     book = codebook(rows)
 
@@ -183,14 +183,14 @@ def test_before_anybody_was_seen_nothing_moves() -> None:
     assert torch.equal(book.prompts, rows)
 
 
-def test_fewer_users_than_dead_prompts_move_as_many_as_they_are() -> None:
+def test_at_most_one_prompt_moves_to_each_recent_user() -> None:
     book = codebook(drawn(9, 3))
     used(book, [2] + 8 * [0])
 
     assert book.restart_dead(torch.Generator().manual_seed(0)) == 2
 
 
-def test_only_the_newest_users_are_kept_the_newest_last() -> None:
+def test_only_the_newest_users_are_kept_in_order() -> None:
     book = codebook(drawn(2, 3))
     features = drawn(KEPT_FEATURES + 70, 3, seed=3)
 
@@ -202,7 +202,7 @@ def test_only_the_newest_users_are_kept_the_newest_last() -> None:
     assert book.usage.tolist() == [KEPT_FEATURES + 70] * 2
 
 
-def test_perplexity_is_how_many_prompts_are_in_use() -> None:
+def test_perplexity_is_the_effective_number_of_prompts() -> None:
     assert perplexity(torch.tensor([5.0, 5.0, 5.0, 0.0])) == pytest.approx(3.0)
     assert perplexity(torch.tensor([7.0])) == pytest.approx(1.0)
     assert perplexity(torch.zeros(4)) == 0.0
@@ -210,20 +210,20 @@ def test_perplexity_is_how_many_prompts_are_in_use() -> None:
     assert perplexity(torch.tensor(shares)) == pytest.approx(math.exp(-sum(p * math.log(p) for p in shares)))
 
 
-def test_the_map_of_texts_starts_as_their_principal_components() -> None:
+def test_the_text_map_starts_as_the_principal_components() -> None:
     features = drawn(40, 5) * torch.tensor([5.0, 0.1, 3.0, 0.1, 0.1]) + 7.0
 
-    mapped = principal_map(features, 2)(features).detach()
+    project = pca_linear(features, 2)(features).detach()
 
     centred = features - features.mean(0)
-    torch.testing.assert_close(mapped.mean(0), torch.zeros(2), atol=1e-4, rtol=0)
-    kept = mapped.square().sum() / centred.square().sum()
+    torch.testing.assert_close(project.mean(0), torch.zeros(2), atol=1e-4, rtol=0)
+    kept = project.square().sum() / centred.square().sum()
     best = torch.linalg.svdvals(centred)[:2].square().sum() / centred.square().sum()
     assert float(kept) == pytest.approx(float(best), rel=1e-4)
-    assert principal_map(features[:1], 9)(features).isfinite().all()
+    assert pca_linear(features[:1], 9)(features).isfinite().all()
 
 
-def test_prompts_start_at_the_centres_of_what_texts_are_about() -> None:
+def test_prompts_start_at_the_centres_of_text_clusters() -> None:
     torch.manual_seed(0)
     about = torch.eye(6)[:3].repeat_interleave(20, dim=0)
     texts = 4 * (about + 0.05 * drawn(60, 6))
@@ -236,7 +236,7 @@ def test_prompts_start_at_the_centres_of_what_texts_are_about() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])
-def test_a_catalogue_smaller_than_the_codebook_leaves_room_for_chance(n: int) -> None:
+def test_a_catalogue_smaller_than_the_codebook_adds_random_prompts(n: int) -> None:
     torch.manual_seed(0)
 
     centres = cluster_centres(drawn(n, 6), 7)

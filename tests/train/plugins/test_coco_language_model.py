@@ -1,4 +1,4 @@
-"""The language model learns from samples that knowledge does not help, and from no others."""
+"""The language model is trained only on samples that knowledge does not help."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edge_runtime.errors import DataError, RunError
-from tests.train.plugins.shown import make_step
 from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, tiny_inputs
+from tests.train.plugins.tiny_steps import make_step
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions
 from train.plugins.coco import CoCo, CoCoConfig, coco
 from train.plugins.knowledge_model import DROPOUT, RANK, cached_knowledge, tunable_knowledge
-from train.plugins.plugin import Plugin, Step
+from train.plugins.plugin import Plugin, TrainingStep
 from train.reasons.lora import add_lora
 
 N_USERS = 6
@@ -26,8 +26,8 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bert(tmp_path_factory.mktemp("bert") / "model")
 
 
-def made(bert: Path, *, llm_budget: int = 4) -> tuple[Plugin, CoCo]:
-    """A plug-in that does change states, and whose LoRA does change texts."""
+def trained_plugin(bert: Path, *, llm_budget: int = 4) -> tuple[Plugin, CoCo]:
+    """Return a plug-in with non-zero output weights and a non-zero LoRA."""
     plugin = coco(CoCoConfig(n_prompts=6, language_model=str(bert), llm_budget=llm_budget), tiny_inputs())
     module = plugin.module
     assert isinstance(module, CoCo)
@@ -38,8 +38,8 @@ def made(bert: Path, *, llm_budget: int = 4) -> tuple[Plugin, CoCo]:
     return plugin, module
 
 
-def step_of(module: CoCo, *, helps: bool, scale: float = 1.0) -> Step:
-    """Everybody wants an item that lies where knowledge turns the state to, or the other way."""
+def step_of(module: CoCo, *, helps: bool, scale: float = 1.0) -> TrainingStep:
+    """Return a step in which knowledge moves every state towards, or away from, its target."""
     histories = torch.arange(N_USERS)[:, None] * 3 + torch.arange(4)
     states = scale * drawn(N_USERS, DIM)
     hidden, _ = module.knowledge.look_up(histories[:, :-1])
@@ -47,10 +47,10 @@ def step_of(module: CoCo, *, helps: bool, scale: float = 1.0) -> Step:
     turn = directions(aligned) - directions(states)
     table = drawn(24, DIM, seed=1)
     table[histories[:, -1]] = turn if helps else -turn
-    return make_step(states, table, histories, plain=torch.full_like(states, torch.nan))  # nobody's business here
+    return make_step(states, table, histories, plain=torch.full_like(states, torch.nan))  # unused here
 
 
-def train_once(plugin: Plugin, optimizer: torch.optim.Optimizer, step: Step) -> dict[str, Tensor]:
+def train_once(plugin: Plugin, optimizer: torch.optim.Optimizer, step: TrainingStep) -> dict[str, Tensor]:
     assert plugin.losses is not None
     terms = dict(plugin.losses(step))
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]  # as torch has it
@@ -59,10 +59,10 @@ def train_once(plugin: Plugin, optimizer: torch.optim.Optimizer, step: Step) -> 
     return terms
 
 
-def test_where_knowledge_helps_everybody_the_language_model_stays_bit_for_bit(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_the_language_model_stays_unchanged_bit_for_bit_if_knowledge_helps_all_users(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.1, weight_decay=0.1)
-    train_once(plugin, optimizer, step_of(module, helps=False))  # so that the optimizer has momentum to go on with
+    train_once(plugin, optimizer, step_of(module, helps=False))  # so that the optimizer has momentum
     before = [parameter.detach().clone() for parameter in module.knowledge.lora]
     states, others = module.knowledge.states.clone(), module.codebook.prompts.detach().clone()
 
@@ -74,8 +74,8 @@ def test_where_knowledge_helps_everybody_the_language_model_stays_bit_for_bit(be
     assert not torch.equal(module.codebook.prompts, others)
 
 
-def test_where_knowledge_does_not_help_the_language_model_learns(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_the_language_model_changes_if_knowledge_does_not_help(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.01, weight_decay=0.0)
     before = [parameter.detach().clone() for parameter in module.knowledge.lora]
 
@@ -86,8 +86,8 @@ def test_where_knowledge_does_not_help_the_language_model_learns(bert: Path) -> 
 
 
 @pytest.mark.parametrize("budget", [1, 4])
-def test_so_many_texts_are_read_again_as_the_budget_allows_and_their_states_are_kept(bert: Path, budget: int) -> None:
-    plugin, module = made(bert, llm_budget=budget)
+def test_the_budget_limits_the_texts_encoded_in_a_step_and_they_are_cached(bert: Path, budget: int) -> None:
+    plugin, module = trained_plugin(bert, llm_budget=budget)
     step, before = step_of(module, helps=False), module.knowledge.states.clone()
     torch.manual_seed(0)
 
@@ -99,17 +99,17 @@ def test_so_many_texts_are_read_again_as_the_budget_allows_and_their_states_are_
     assert set(changed) <= set(step.histories[:, :-1].flatten().tolist())
 
 
-def test_without_a_budget_nothing_is_fine_tuned(bert: Path) -> None:
-    plugin, module = made(bert, llm_budget=0)
+def test_without_a_budget_there_is_no_fine_tuning(bert: Path) -> None:
+    plugin, module = trained_plugin(bert, llm_budget=0)
 
     assert plugin.losses is not None
     assert "language_model" not in plugin.losses(step_of(module, helps=False))
 
 
-def test_the_term_reaches_the_lora_alone(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_the_term_has_gradients_for_the_lora_only(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     step = step_of(module, helps=False)
-    states, table = step.before.requires_grad_(), step.table.requires_grad_()
+    states, table = step.input_states.requires_grad_(), step.table.requires_grad_()
 
     assert plugin.losses is not None
     plugin.losses(step)["language_model"].backward()  # type: ignore[no-untyped-call]  # as torch has it
@@ -120,9 +120,9 @@ def test_the_term_reaches_the_lora_alone(bert: Path) -> None:
     assert table.grad is None
 
 
-def test_the_term_is_the_share_of_the_unhelped_in_the_main_loss(bert: Path) -> None:
-    plugin, module = made(bert, llm_budget=N_USERS)
-    # A LoRA that is no change has nothing to drop, so texts read again are what is cached.
+def test_the_term_is_the_part_of_the_main_loss_of_samples_that_are_not_helped(bert: Path) -> None:
+    plugin, module = trained_plugin(bert, llm_budget=N_USERS)
+    # An initial LoRA changes nothing, so dropout has no effect and encoded texts equal the cache.
     with torch.no_grad():
         for index in range(1, 8, 2):
             module.knowledge.lora[index].zero_()
@@ -130,16 +130,16 @@ def test_the_term_is_the_share_of_the_unhelped_in_the_main_loss(bert: Path) -> N
     step = step_of(module, helps=False)
 
     assert plugin.losses is not None
-    found = plugin.losses(step)["language_model"].item()
+    result = plugin.losses(step)["language_model"].item()
 
     hidden, _ = module.knowledge.look_up(step.histories[:, :-1])
-    aligned = module(step.before[:, None], hidden, torch.ones(N_USERS, 3))[:, 0]
+    aligned = module(step.input_states[:, None], hidden, torch.ones(N_USERS, 3))[:, 0]
     losses = [F.cross_entropy(state @ step.table.T, row) for state, row in zip(aligned, step.targets, strict=True)]
-    assert found == pytest.approx(float(torch.stack(losses).detach().mean()), rel=1e-4)
+    assert result == pytest.approx(float(torch.stack(losses).detach().mean()), rel=1e-4)
 
 
-def test_a_state_that_is_not_asked_for_the_newest_event_is_left_alone(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_states_with_an_earlier_target_are_not_used(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     step = step_of(module, helps=False)
     histories = torch.cat([step.histories, torch.full((N_USERS, 1), 23)], dim=1)
     older = replace(step, histories=histories, mask=torch.ones(N_USERS, 5))
@@ -148,8 +148,8 @@ def test_a_state_that_is_not_asked_for_the_newest_event_is_left_alone(bert: Path
     assert plugin.losses(older)["language_model"].item() == 0.0
 
 
-def test_a_step_in_which_no_event_may_be_looked_at_tunes_nothing(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_a_step_without_visible_events_tunes_nothing(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     step = step_of(module, helps=False)
     blind = replace(step, mask=torch.zeros_like(step.mask))
 
@@ -159,9 +159,9 @@ def test_a_step_in_which_no_event_may_be_looked_at_tunes_nothing(bert: Path) -> 
 
 
 def test_one_user_with_one_event_before_the_newest_is_enough(bert: Path) -> None:
-    plugin, module = made(bert)
+    plugin, module = trained_plugin(bert)
     step = step_of(module, helps=False)
-    histories, state, table = step.histories[:1, -2:], step.before[:1], step.table.clone()
+    histories, state, table = step.histories[:1, -2:], step.input_states[:1], step.table.clone()
     hidden, _ = module.knowledge.look_up(histories[:, :1])
     aligned = module(state[:, None], hidden, torch.ones(1, 1))[:, 0].detach()
     table[histories[0, 1]] = directions(state[0]) - directions(aligned[0])
@@ -172,22 +172,22 @@ def test_one_user_with_one_event_before_the_newest_is_enough(bert: Path) -> None
     assert any(float(weight.grad.abs().max()) > 0 for weight in module.knowledge.lora if weight.grad is not None)
 
 
-def test_nobody_with_an_event_before_the_newest_and_a_catalogue_of_one_item_tune_nothing(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_users_without_earlier_events_and_a_catalogue_of_one_item_tune_nothing(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     alone = make_step(drawn(1, DIM), drawn(24, DIM), torch.tensor([[3]]))
     same = torch.zeros(2, 3, dtype=torch.int64)
 
     assert plugin.losses is not None
     assert plugin.losses(alone)["language_model"].item() == 0.0
     of_one = plugin.losses(make_step(drawn(2, DIM), drawn(1, DIM), same))["language_model"]
-    # Whatever is said of it, the only item is certain to be the next one.
+    # The only item is always the next one, whatever the language model returns.
     assert of_one.item() == 0.0
     assert module.knowledge.states.isfinite().all()
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-12, 1e6, 1e12])
-def test_states_and_items_of_any_size_leave_the_term_and_its_gradients_finite(bert: Path, scale: float) -> None:
-    plugin, module = made(bert, llm_budget=N_USERS)
+def test_extreme_states_and_items_leave_the_term_and_its_gradients_finite(bert: Path, scale: float) -> None:
+    plugin, module = trained_plugin(bert, llm_budget=N_USERS)
     states, items = step_of(module, helps=False, scale=scale), step_of(module, helps=False)
 
     assert plugin.losses is not None
@@ -198,7 +198,7 @@ def test_states_and_items_of_any_size_leave_the_term_and_its_gradients_finite(be
         assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-def test_every_text_is_read_once_and_alone_it_gives_the_same(bert: Path) -> None:
+def test_batched_texts_are_encoded_as_single_ones(bert: Path) -> None:
     torch.manual_seed(0)
     knowledge = tunable_knowledge(str(bert), ItemTexts(tiny_inputs().catalogue))
 
@@ -210,13 +210,13 @@ def test_every_text_is_read_once_and_alone_it_gives_the_same(bert: Path) -> None
     assert knowledge.present.all()
 
 
-def test_an_empty_text_is_read_too(bert: Path) -> None:
+def test_an_empty_text_is_encoded(bert: Path) -> None:
     assert tunable_knowledge(str(bert), ["", "Thing"]).states.isfinite().all()
 
 
-def test_only_what_learns_is_saved_with_the_model(bert: Path) -> None:
-    _, module = made(bert)
-    _, other = made(bert)
+def test_only_the_lora_is_saved_with_the_model(bert: Path) -> None:
+    _, module = trained_plugin(bert)
+    _, other = trained_plugin(bert)
     with torch.no_grad():
         other.knowledge.lora[0].add_(1.0)
         other.knowledge.states.add_(1.0)
@@ -226,29 +226,29 @@ def test_only_what_learns_is_saved_with_the_model(bert: Path) -> None:
 
     assert saved == {"knowledge.states"} | {f"knowledge.lora.{index}" for index in range(8)}
     torch.manual_seed(3)
-    once = module.knowledge.read_again(torch.tensor([4]))
+    once = module.knowledge.encode_for_tuning(torch.tensor([4]))
     torch.manual_seed(3)
-    assert torch.equal(other.knowledge.read_again(torch.tensor([4])), once)
+    assert torch.equal(other.knowledge.encode_for_tuning(torch.tensor([4])), once)
 
 
-def test_frozen_features_are_not_saved_and_cannot_be_read_again() -> None:
+def test_frozen_features_are_not_saved_and_cannot_be_recomputed() -> None:
     knowledge = cached_knowledge(tiny_inputs().text())
 
     assert not knowledge.state_dict()
     assert not knowledge.can_learn
     with pytest.raises(ValueError, match="no language model"):
-        knowledge.read_again(torch.tensor([0]))
+        knowledge.encode_for_tuning(torch.tensor([0]))
 
 
-def test_the_lora_drops_out_while_tuning_and_the_model_under_it_never_does(bert: Path) -> None:
-    plugin, module = made(bert)
+def test_only_the_lora_has_dropout_and_only_while_tuning(bert: Path) -> None:
+    plugin, module = trained_plugin(bert)
     row = torch.tensor([4])
 
-    drawn_twice = [module.knowledge.read_again(row) for _ in range(2)]
+    drawn_twice = [module.knowledge.encode_for_tuning(row) for _ in range(2)]
     with torch.no_grad():
         for parameter in module.knowledge.lora:
             parameter.zero_()
-    silent = [module.knowledge.read_again(row) for _ in range(2)]
+    silent = [module.knowledge.encode_for_tuning(row) for _ in range(2)]
 
     assert (RANK, DROPOUT) == (8, 0.05)
     assert plugin.name == "coco"
@@ -257,7 +257,7 @@ def test_the_lora_drops_out_while_tuning_and_the_model_under_it_never_does(bert:
     assert torch.equal(*silent)
 
 
-def test_a_model_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no config\.json; expected `minilm`, a folder"):
         tunable_knowledge(str(tmp_path), ["Thing"])
 

@@ -1,4 +1,4 @@
-"""CoRec over a backbone: it trains, its switches switch, and it resumes."""
+"""CoRec with a backbone: training, switches and resuming."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ from tests.train.plugins.tiny_corec import (
 )
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import leave_one_out
-from train.evaluation.measure import plugin_figures
+from train.evaluation.measure import plugin_metrics
 from train.full_model.model import whole_histories
 from train.loop.batches import training_batch
 from train.plugins.corec import CoRecConfig, corec
@@ -34,11 +34,13 @@ def weights_after(config: CoRecConfig, epochs: int = 2) -> dict[str, Tensor]:
 
 
 def test_a_few_steps_lower_every_term() -> None:
-    # Clusters that move, and a divergence that gains weight, would change what the terms ask for meanwhile.
+    # Moving clusters and KL annealing would change the objective in between.
     composed = tiny_model(replace(SMALL, contrast_weight=0.5, refresh_every=100, kl_weight=0.01))
     terms: list[dict[str, float]] = []
 
-    train_epochs(composed, range(8), after=lambda found: terms.append({n: float(t.detach()) for n, t in found.items()}))
+    train_epochs(
+        composed, range(8), after=lambda result: terms.append({n: float(t.detach()) for n, t in result.items()})
+    )
 
     n = len(composed.batches)
     assert set(terms[0]) == {"next", "corec.contrast", "corec.reconstruction"}
@@ -64,7 +66,7 @@ def test_a_few_steps_lower_every_term() -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_every_setting_changes_what_is_learnt(change: dict[str, Any]) -> None:
+def test_every_setting_changes_the_trained_weights(change: dict[str, Any]) -> None:
     plain, changed = weights_after(SMALL), weights_after(replace(SMALL, **change))
 
     assert not torch.equal(plain["item"], changed["item"])
@@ -73,7 +75,7 @@ def test_every_setting_changes_what_is_learnt(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("switch", "gone"), [("contrast", "corec.contrast"), ("reconstruction", "corec.reconstruction")]
 )
-def test_a_part_that_is_switched_off_leaves_no_term_and_no_weights(switch: str, gone: str) -> None:
+def test_a_disabled_part_has_no_term_and_no_weights(switch: str, gone: str) -> None:
     composed = tiny_model(replace(SMALL, **{switch: False}))
 
     terms = composed.model.train()(composed.batches[0])
@@ -84,7 +86,7 @@ def test_a_part_that_is_switched_off_leaves_no_term_and_no_weights(switch: str, 
     assert bool(weights) == (switch == "contrast")
 
 
-def test_a_resumed_training_equals_one_that_was_left_alone() -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one() -> None:
     whole, first, second = tiny_model(), tiny_model(), tiny_model()
     train_epochs(whole, range(4))
 
@@ -96,7 +98,7 @@ def test_a_resumed_training_equals_one_that_was_left_alone() -> None:
         torch.testing.assert_close(tensor, second.model.state_dict()[name], rtol=0, atol=0, msg=name)
 
 
-def test_clusters_follow_the_table_every_few_epochs_and_not_at_first() -> None:
+def test_clusters_are_refreshed_every_few_epochs_and_not_in_the_first() -> None:
     module = tiny_model(replace(SMALL, refresh_every=2)).corec
     first = module.clusters.label.clone()
     table = torch.randn(N_ITEMS, ENCODER.dim, generator=torch.Generator().manual_seed(0))
@@ -109,7 +111,7 @@ def test_clusters_follow_the_table_every_few_epochs_and_not_at_first() -> None:
     assert not torch.equal(module.clusters.label, first)
 
 
-def test_the_same_seed_composes_the_same_and_another_does_not() -> None:
+def test_the_result_depends_on_the_seed() -> None:
     one, two, other = (corec(SMALL, tiny_inputs(seed)).module for seed in (0, 0, 1))
 
     assert one is not None
@@ -120,7 +122,7 @@ def test_the_same_seed_composes_the_same_and_another_does_not() -> None:
     assert not torch.equal(buffers[0]["clusters.label"], buffers[2]["clusters.label"])
 
 
-def test_a_step_completes_nothing_outside_of_the_users_interests() -> None:
+def test_reconstruction_is_limited_to_the_users_interests() -> None:
     composed = tiny_model(replace(SMALL, contrast=False))
     module, batch = composed.corec, composed.batches[0][:1]
     histories, mask = whole_histories(batch)
@@ -137,7 +139,7 @@ def test_a_step_completes_nothing_outside_of_the_users_interests() -> None:
     assert gradient.any()
 
 
-def test_sequences_as_long_as_the_backbone_allows_are_encoded() -> None:
+def test_sequences_of_maximum_length_are_encoded() -> None:
     composed = tiny_model()
     longest = np.arange(ENCODER.max_length + 1, dtype=np.int32)
 
@@ -146,7 +148,7 @@ def test_sequences_as_long_as_the_backbone_allows_are_encoded() -> None:
     assert all(term.isfinite() for term in terms.values())
 
 
-def test_one_user_alone_and_the_same_user_twice_are_survived() -> None:
+def test_a_batch_of_one_user_or_of_duplicates_works() -> None:
     composed = tiny_model()
     rows = np.array([1, 2], dtype=np.int32)
 
@@ -158,13 +160,13 @@ def test_one_user_alone_and_the_same_user_twice_are_survived() -> None:
             assert parameter.grad is None or parameter.grad.isfinite().all(), name
 
 
-def test_completion_of_events_that_training_never_saw_rises_above_the_baseline() -> None:
+def test_completion_of_unseen_events_rises_above_the_baseline() -> None:
     composed = tiny_model(replace(SMALL, n_interests=1, kl_weight=0.01, reconstruction_weight=2.0))
     split = leave_one_out(tiny_dataset(n_items=N_ITEMS).sequences)
 
-    before = plugin_figures(composed.model, split)["corec"]
+    before = plugin_metrics(composed.model, split)["corec"]
     train_epochs(composed, range(10))
-    after = plugin_figures(composed.model, split)["corec"]
+    after = plugin_metrics(composed.model, split)["corec"]
 
     assert after["completion_recall@10"] > max(before["completion_recall@10"], after["completion_baseline@10"]) + 0.1
 
@@ -185,11 +187,11 @@ def test_completion_of_events_that_training_never_saw_rises_above_the_baseline()
         {"kl_steps": 0},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"CoRec|weight|temperature|strength|overlap|at least 1"):
+def test_invalid_settings_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"contrast|weight|temperature|strength|overlap|at least 1"):
         CoRecConfig(**change)
 
 
-def test_without_events_there_is_nothing_to_make_it_from() -> None:
+def test_no_training_events_are_refused() -> None:
     with pytest.raises(ValueError, match="training events"):
         corec(SMALL, replace(tiny_inputs(), train=sequences_of([[]])))

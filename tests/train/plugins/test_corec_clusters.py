@@ -1,4 +1,4 @@
-"""Clusters of items: what they find, and that they can be followed and saved."""
+"""Clusters of items: assignment, updates and saving."""
 
 import torch
 from torch import Tensor
@@ -7,8 +7,8 @@ from train.items.clustering import nearest_centre, spherical_k_means
 from train.plugins.corec_clusters import InterestClusters
 
 
-def three_bundles(n: int = 12) -> Tensor:
-    """Items 0, 3, 6, ... point one way, 1, 4, 7, ... another, 2, 5, 8, ... a third; lengths differ."""
+def three_clusters(n: int = 12) -> Tensor:
+    """Return items 0, 3, 6, ... in one direction, 1, 4, 7, ... in another and 2, 5, 8, ... in a third."""
     generator = torch.Generator().manual_seed(0)
     return torch.eye(3).repeat(n // 3, 1) * torch.rand(n, 1, generator=generator).add(0.1) + 0.01 * torch.rand(
         n, 3, generator=generator
@@ -19,13 +19,13 @@ def same_partition(label: Tensor, truth: Tensor) -> bool:
     return torch.equal(label[:, None] == label, truth[:, None] == truth)
 
 
-def test_items_that_point_the_same_way_share_an_interest() -> None:
-    clusters = InterestClusters(three_bundles(), torch.arange(12), n_interests=3, seed=0)
+def test_items_with_the_same_direction_share_an_interest() -> None:
+    clusters = InterestClusters(three_clusters(), torch.arange(12), n_interests=3, seed=0)
 
     assert same_partition(clusters.label, torch.arange(12) % 3)
 
 
-def test_one_lloyd_step_equals_the_algorithm_written_out() -> None:
+def test_one_lloyd_step_matches_the_reference() -> None:
     vectors = torch.randn(20, 4, generator=torch.Generator().manual_seed(1)).double()
     start = vectors[:3]
 
@@ -35,12 +35,12 @@ def test_one_lloyd_step_equals_the_algorithm_written_out() -> None:
     for vector in vectors:
         cosines = [float(vector @ centre / vector.norm() / centre.norm()) for centre in start]
         members[cosines.index(max(cosines))].append(vector / vector.norm())
-    for found, mine in zip(centres, members.values(), strict=True):
+    for result, mine in zip(centres, members.values(), strict=True):
         total = torch.stack(mine).sum(dim=0)
-        torch.testing.assert_close(found, total / total.norm())
+        torch.testing.assert_close(result, total / total.norm())
 
 
-def test_a_centre_that_nothing_chose_restarts_at_the_worst_fit() -> None:
+def test_an_empty_cluster_restarts_at_the_worst_fit() -> None:
     vectors = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
     start = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
 
@@ -50,8 +50,8 @@ def test_a_centre_that_nothing_chose_restarts_at_the_worst_fit() -> None:
 
 
 def test_refreshed_clusters_follow_the_table_and_keep_their_numbers() -> None:
-    clusters = InterestClusters(three_bundles(), torch.arange(12), n_interests=3, seed=0)
-    before, moved = clusters.label.clone(), three_bundles()
+    clusters = InterestClusters(three_clusters(), torch.arange(12), n_interests=3, seed=0)
+    before, moved = clusters.label.clone(), three_clusters()
     moved[0] = moved[1]
 
     clusters.refresh(moved)
@@ -60,8 +60,8 @@ def test_refreshed_clusters_follow_the_table_and_keep_their_numbers() -> None:
     assert torch.equal(clusters.label[1:], before[1:])
 
 
-def test_items_that_never_occur_join_an_interest_and_shape_none() -> None:
-    vectors = three_bundles()
+def test_items_without_events_join_an_interest_but_do_not_change_the_clusters() -> None:
+    vectors = three_clusters()
     known = torch.arange(9)
     other = vectors.clone()
     other[9:] = 100 * torch.tensor([-1.0, -1.0, -1.0])
@@ -72,14 +72,14 @@ def test_items_that_never_occur_join_an_interest_and_shape_none() -> None:
     assert same_partition(one.label, torch.arange(12) % 3)
 
 
-def test_there_are_no_more_interests_than_known_items() -> None:
-    clusters = InterestClusters(three_bundles(), torch.tensor([4]), n_interests=5, seed=0)
+def test_there_are_at_most_as_many_interests_as_known_items() -> None:
+    clusters = InterestClusters(three_clusters(), torch.tensor([4]), n_interests=5, seed=0)
 
     assert clusters.n_interests == 1
     assert set(clusters.label.tolist()) == {0}
 
 
-def test_items_without_a_direction_and_duplicates_are_survived() -> None:
+def test_zero_vectors_and_duplicates_are_handled() -> None:
     clusters = InterestClusters(torch.zeros(6, 3), torch.arange(6), n_interests=4, seed=0)
 
     clusters.refresh(torch.ones(6, 2))
@@ -88,8 +88,8 @@ def test_items_without_a_direction_and_duplicates_are_survived() -> None:
     assert clusters.label.max() < 4
 
 
-def test_the_clusters_are_saved_with_the_model() -> None:
-    one, two = (InterestClusters(three_bundles(), torch.arange(12), n_interests=3, seed=seed) for seed in (0, 5))
+def test_clusters_are_saved_with_the_model() -> None:
+    one, two = (InterestClusters(three_clusters(), torch.arange(12), n_interests=3, seed=seed) for seed in (0, 5))
 
     two.load_state_dict(one.state_dict())
 

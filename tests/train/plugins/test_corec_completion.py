@@ -1,4 +1,4 @@
-"""The autoencoder: what it is shown, what it is asked for, and what it may fill in."""
+"""The autoencoder: input, targets and candidates."""
 
 import math
 
@@ -15,9 +15,9 @@ CHANCE = [0.9, 0.5, 0.1, 1.0, 0.3, 0.7, 0.2, 1e-6, 0.05]
 
 def completion(*, kl_weight: float = 0.5, kl_steps: int = 2) -> Completion:
     torch.manual_seed(0)
-    made = Completion(DIM, kl_weight=kl_weight, kl_steps=kl_steps)
-    torch.nn.init.normal_(made.log_variance.weight)
-    return made
+    module = Completion(DIM, kl_weight=kl_weight, kl_steps=kl_steps)
+    torch.nn.init.normal_(module.log_variance.weight)
+    return module
 
 
 def linear(layer: torch.nn.Linear, vector: list[float]) -> list[float]:
@@ -25,13 +25,13 @@ def linear(layer: torch.nn.Linear, vector: list[float]) -> list[float]:
     return [sum(w * x for w, x in zip(row, vector, strict=True)) + bias for row, bias in rows]
 
 
-def test_the_posterior_is_the_formula_written_out() -> None:
+def test_the_posterior_matches_the_formula() -> None:
     model = completion()
     torch.nn.init.normal_(model.enter.bias)
     model = model.double()
     vectors = torch.randn(3, DIM).double()
 
-    mean, log_variance = (found.tolist() for found in model.posterior(vectors.sum(dim=0), torch.tensor(3)))
+    mean, log_variance = (result.tolist() for result in model.posterior(vectors.sum(dim=0), torch.tensor(3)))
 
     bag = [sum(v[k] for v in vectors.tolist()) / math.sqrt(3) * math.sqrt(DIM) for k in range(DIM)]
     hidden = [math.tanh(x) for x in linear(model.enter, bag)]
@@ -39,7 +39,7 @@ def test_the_posterior_is_the_formula_written_out() -> None:
     assert log_variance == pytest.approx(linear(model.log_variance, hidden))
 
 
-def test_the_queries_are_the_formula_written_out() -> None:
+def test_the_queries_match_the_formula() -> None:
     model = completion()
     torch.nn.init.normal_(model.leave.bias)
     model = model.double()
@@ -47,11 +47,11 @@ def test_the_queries_are_the_formula_written_out() -> None:
 
     queries = model.queries(latent).tolist()
 
-    for found, vector in zip(queries, latent.tolist(), strict=True):
-        assert found == pytest.approx([math.tanh(x) for x in linear(model.leave, vector)])
+    for result, vector in zip(queries, latent.tolist(), strict=True):
+        assert result == pytest.approx([math.tanh(x) for x in linear(model.leave, vector)])
 
 
-def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_all() -> None:
+def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> None:
     model = completion(kl_weight=0.5, kl_steps=2).double().requires_grad_(False)
     model.steps.fill_(1)
     vectors = torch.randn(9, DIM).double()
@@ -73,16 +73,16 @@ def test_the_encoder_is_shown_half_of_what_was_had_and_the_decoder_is_asked_for_
         known = zip(vectors, COUNTS, CHANCE, strict=True)
         scores = [float(query @ vector) + math.log(1 + n) - math.log(q) for vector, n, q in known]
         pool = sum(math.exp(scores[j]) for j in range(9) if allowed[u, j])
-        wanted = [i for i in range(9) if had[u, i]]
-        likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in wanted)
+        targets = [i for i in range(9) if had[u, i]]
+        likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in targets)
         divergence = 0.0
         for mu, lv in zip(mean.tolist(), log_variance.tolist(), strict=True):
             divergence += 0.5 * (mu**2 + math.exp(lv) - 1.0 - lv)
-        # Half of the annealing is done.
-        assert losses[u] == pytest.approx((0.5 * 0.5 * divergence - likelihood) / len(wanted))
+        # Halfway through the annealing.
+        assert losses[u] == pytest.approx((0.5 * 0.5 * divergence - likelihood) / len(targets))
 
 
-def test_training_pulls_on_no_item_outside_of_what_is_allowed() -> None:
+def test_items_outside_of_the_allowed_ones_get_no_gradient() -> None:
     model = completion()
     vectors = torch.randn(9, DIM, requires_grad=True)
     had = torch.zeros(2, 9, dtype=torch.bool)
@@ -96,14 +96,14 @@ def test_training_pulls_on_no_item_outside_of_what_is_allowed() -> None:
     assert gradient[:6].any(dim=1).all()
 
 
-def test_the_divergence_is_annealed_by_steps_of_training_alone() -> None:
+def test_annealing_counts_training_steps_only() -> None:
     model = completion(kl_weight=1.0, kl_steps=2)
     had = torch.ones(1, 1, dtype=torch.bool)
     weight = []
 
     for _ in range(4):
         torch.manual_seed(1)
-        # Of one item the likelihood is certain: what is left is the divergence.
+        # With a single item the likelihood is 1, so only the divergence remains.
         weight.append(float(model.loss(torch.ones(1, DIM), had, had, torch.ones(1), torch.ones(1)).detach()))
     steps = int(model.steps)
     model.eval()
@@ -116,7 +116,7 @@ def test_the_divergence_is_annealed_by_steps_of_training_alone() -> None:
     assert int(model.steps) == steps == 4
 
 
-def test_loss_and_gradients_are_finite_for_an_empty_history_and_for_a_huge_table() -> None:
+def test_loss_and_gradients_are_finite_for_an_empty_history_and_a_huge_table() -> None:
     model = completion()
     vectors = (torch.randn(9, DIM) * 1e18).requires_grad_()
     had = torch.zeros(3, 9, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""The joint loss of a step: each user's contrast and reconstruction, weighed by how much is known of the user."""
+"""The joint loss of a step: contrast and reconstruction, weighted for each user."""
 
 import math
 from dataclasses import replace
@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.train.plugins.shown import make_step
 from tests.train.plugins.tiny_corec import DIM, N_ITEMS, tiny_inputs
+from tests.train.plugins.tiny_steps import make_step
 from train.plugins.corec import CoRec, CoRecConfig
 from train.plugins.corec_completion import Completion
-from train.plugins.plugin import Step
+from train.plugins.plugin import TrainingStep
 
 CONFIG = CoRecConfig(n_interests=6, contrast_weight=0.3, reconstruction_weight=0.7, temperature=0.5)
 # Items 0 to 3 belong to interest 0, 4 to 7 to 1, and so on.
 LABEL = torch.arange(N_ITEMS) // 4
 HISTORIES = [[0, 1, 2, 20], [4, 8, 20], [5, 6, 7], [4, 8, 12, 16], [3, 1]]
-# The first two share their next item, the first and the last their interest; the second and the fourth have two of
+# The first two share their next item, the first and the last their interest. The second and the fourth have two of
 # three items in common, so they are false negatives.
 POSITIVES = [{0, 1, 4}, {0, 1}, {2}, {3}, {0, 4}]
 CANDIDATES = [{0, 1, 2, 3, 4}, {0, 1, 2, 4}, {0, 1, 2, 3, 4}, {0, 2, 3, 4}, {0, 1, 2, 3, 4}]
@@ -27,7 +27,7 @@ PIVOT = 4.0
 
 
 class GivenLosses(Completion):
-    """An autoencoder whose loss of each user is given."""
+    """An autoencoder with a given loss for each user."""
 
     def __init__(self, losses: Tensor) -> None:
         super().__init__(DIM, kl_weight=0.0, kl_steps=1)
@@ -51,12 +51,12 @@ def module_of(config: CoRecConfig, losses: Tensor) -> CoRec:
     return module
 
 
-def step_of(states: Tensor) -> Step:
-    """Return a step in which the two views of all users, one view after the other, are encoded to ``states``."""
+def step_of(states: Tensor) -> TrainingStep:
+    """Return a step that encodes the views of all users to ``states``: all first views, then all second ones."""
     rows, mask = padded(HISTORIES)
 
     def encode(views: Tensor, _: Tensor) -> Tensor:
-        # No view has more than three events, so all are encoded at once.
+        # No view has more than three events, so all are encoded in one batch.
         assert len(views) == len(states)
         return states
 
@@ -64,7 +64,7 @@ def step_of(states: Tensor) -> Step:
 
 
 def contrast_written_out(queries: Tensor, keys: Tensor, temperature: float) -> list[float]:
-    """The InfoNCE of every user in plain loops."""
+    """Compute the InfoNCE of every user in plain loops."""
     losses = []
     for u, query in enumerate(queries):
         logits = [float(query @ key / query.norm() / key.norm()) / temperature for key in keys]
@@ -74,7 +74,7 @@ def contrast_written_out(queries: Tensor, keys: Tensor, temperature: float) -> l
 
 
 def joint_written_out(contrast: list[float], reconstruction: list[float], weights: list[float]) -> dict[str, float]:
-    """``mean_u w_c(u) L_c(u)`` and ``mean_u w_r(u) L_r(u)``, with ``w_r = 2 - w_c``, as they enter the loss."""
+    """Return ``mean_u w_c(u) L_c(u)`` and ``mean_u w_r(u) L_r(u)``, with ``w_r = 2 - w_c``, weighted as in the loss."""
     n = len(weights)
     return {
         "contrast": 0.3 * sum(w * loss for w, loss in zip(weights, contrast, strict=True)) / n,
@@ -83,7 +83,7 @@ def joint_written_out(contrast: list[float], reconstruction: list[float], weight
 
 
 @pytest.mark.parametrize("adaptive", [True, False])
-def test_the_joint_loss_equals_the_formula_written_out(adaptive: bool) -> None:
+def test_the_joint_loss_matches_the_formula(adaptive: bool) -> None:
     torch.manual_seed(0)
     states, reconstruction = torch.randn(10, DIM).double(), [3.0, 0.5, 2.0, 7.0, 1.0]
 
@@ -94,17 +94,17 @@ def test_the_joint_loss_equals_the_formula_written_out(adaptive: bool) -> None:
     contrast = [(a + b) / 2 for a, b in zip(forth, back, strict=True)]
     evidence = [n * n / c for n, c in zip(N_ITEMS_HAD, N_INTERESTS, strict=True)]
     weights = [2 * e / (e + PIVOT) if adaptive else 1.0 for e in evidence]
-    found = {name: float(term) for name, term in terms.items()}
-    assert found == pytest.approx(joint_written_out(contrast, reconstruction, weights))
-    # These users would notice if the two weights were exchanged.
+    result = {name: float(term) for name, term in terms.items()}
+    assert result == pytest.approx(joint_written_out(contrast, reconstruction, weights))
+    # The result would differ if the two weights were swapped.
     exchanged = joint_written_out(contrast, reconstruction, [2 - w for w in weights])
-    assert (found == pytest.approx(exchanged, rel=0.01)) != adaptive
+    assert (result == pytest.approx(exchanged, rel=0.01)) != adaptive
 
 
 def terms_and_gradient(
     histories: list[list[int]], *, scale: float = 1.0, n_items: int = N_ITEMS
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Return the terms of a step and their gradient of the table; a user is encoded as the sum of the items."""
+    """Return the terms of a step and their gradient to the table; a user is encoded as the sum of the items."""
     torch.manual_seed(0)
     rows, mask = padded(histories)
     table = (scale * torch.randn(n_items, DIM)).requires_grad_()
@@ -130,7 +130,7 @@ def terms_and_gradient(
     ],
     ids=["nothing of one user", "one user", "nothing before the newest", "huge vectors", "no vectors", "one item"],
 )
-def test_the_joint_loss_is_finite_at_the_extremes(histories: list[list[int]], scale: float, n_items: int) -> None:
+def test_the_joint_loss_is_finite_at_extremes(histories: list[list[int]], scale: float, n_items: int) -> None:
     terms, gradient = terms_and_gradient(histories, scale=scale, n_items=n_items)
 
     assert set(terms) == {"contrast", "reconstruction"}
@@ -138,7 +138,7 @@ def test_the_joint_loss_is_finite_at_the_extremes(histories: list[list[int]], sc
     assert gradient.isfinite().all()
 
 
-def test_users_without_any_event_ask_for_nothing() -> None:
+def test_users_without_events_have_no_loss() -> None:
     rows, mask = padded([[0, 1, 2], [4, 5, 6]])
     table = torch.randn(N_ITEMS, DIM, requires_grad=True)
     step = make_step(
@@ -152,7 +152,7 @@ def test_users_without_any_event_ask_for_nothing() -> None:
     assert not gradient.any()
 
 
-def test_one_user_alone_has_nobody_to_be_told_from() -> None:
+def test_a_single_user_has_no_negatives() -> None:
     terms, _ = terms_and_gradient([[0, 1, 2]])
 
     assert float(terms["contrast"].detach()) == pytest.approx(0.0, abs=1e-6)

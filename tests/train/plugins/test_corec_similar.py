@@ -1,4 +1,4 @@
-"""Which items occur together, and which may stand in for each other."""
+"""Co-occurrence of items, and substitutes for them."""
 
 from collections import Counter
 from itertools import product
@@ -15,7 +15,7 @@ from train.plugins.corec_similar import SimilarItems
 HISTORIES = [[0, 1, 2], [1, 0, 1], [0, 1, 4, 2], [3], []]
 
 
-def test_neighbours_are_those_of_the_formula_written_out() -> None:
+def test_neighbours_match_the_formula() -> None:
     train, window = tiny_inputs().train, 2
     pairs: Counter[tuple[int, int]] = Counter()
     n = Counter(train.rows.tolist())
@@ -24,38 +24,38 @@ def test_neighbours_are_those_of_the_formula_written_out() -> None:
             if a != b and abs(a - b) <= window and rows[a] != rows[b]:
                 pairs[int(rows[a]), int(rows[b])] += 1
 
-    found = co_occurring(train, N_ITEMS, window=window, k=3)
+    result = co_occurring(train, N_ITEMS, window=window, k=3)
 
     for item in range(N_ITEMS):
         ranked = sorted((-pairs[item, j] / (n[item] * n[j]) ** 0.5, j) for j in range(N_ITEMS) if pairs[item, j])
-        assert found.rows[item].tolist() == [j for _, j in ranked[:3]]
+        assert result.rows[item].tolist() == [j for _, j in ranked[:3]]
 
 
-def test_an_item_with_few_neighbours_has_them_again_and_one_without_has_itself() -> None:
-    found = co_occurring(sequences_of(HISTORIES), 6, window=1, k=3)
+def test_few_neighbours_are_repeated_and_an_item_without_any_has_itself() -> None:
+    result = co_occurring(sequences_of(HISTORIES), 6, window=1, k=3)
 
-    assert found.rows[0].tolist() == [1, 1, 1]
-    assert found.rows[4].tolist() == [2, 1, 2]
-    assert found.rows[3].tolist() == [3, 3, 3]
-    assert found.rows[5].tolist() == [5, 5, 5]
-    assert found.known.tolist() == [True, True, True, False, True, False]
+    assert result.rows[0].tolist() == [1, 1, 1]
+    assert result.rows[4].tolist() == [2, 1, 2]
+    assert result.rows[3].tolist() == [3, 3, 3]
+    assert result.rows[5].tolist() == [5, 5, 5]
+    assert result.known.tolist() == [True, True, True, False, True, False]
 
 
 @pytest.mark.parametrize("histories", [[], [[]], [[2]], [[2, 2, 2]]])
 def test_without_pairs_every_item_has_itself(histories: list[list[int]]) -> None:
-    found = co_occurring(sequences_of(histories), 3, window=3, k=2)
+    result = co_occurring(sequences_of(histories), 3, window=3, k=2)
 
-    assert found.rows.tolist() == [[0, 0], [1, 1], [2, 2]]
-    assert not found.known.any()
-
-
-def test_the_last_event_of_one_user_is_no_neighbour_of_the_first_of_the_next() -> None:
-    found = co_occurring(sequences_of([[0, 1], [2, 3]]), 4, window=3, k=1)
-
-    assert found.rows[:, 0].tolist() == [1, 0, 3, 2]
+    assert result.rows.tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert not result.known.any()
 
 
-def test_vectors_point_the_same_way_where_the_same_people_have_the_items() -> None:
+def test_pairs_do_not_cross_users() -> None:
+    result = co_occurring(sequences_of([[0, 1], [2, 3]]), 4, window=3, k=1)
+
+    assert result.rows[:, 0].tolist() == [1, 0, 3, 2]
+
+
+def test_items_with_the_same_users_have_similar_vectors() -> None:
     histories = [[0, 1, 2], [1, 2, 0], [3, 4], [4, 3, 5], [5, 3], [0, 2]]
 
     units = directions(co_occurrence_vectors(sequences_of(histories), 7, dim=2, seed=0))
@@ -76,11 +76,11 @@ def test_vectors_span_the_leading_singular_vectors() -> None:
 
     basis = co_occurrence_vectors(train, N_ITEMS, dim=8, seed=0).numpy()
 
-    # What the subspace leaves of each vector that should lie in it.
+    # The part of each singular vector that is outside the subspace.
     assert np.linalg.norm(leading - basis @ (basis.T @ leading), axis=0).max() < 0.05
 
 
-def test_a_lonely_item_gets_the_nearest_of_the_table_once_there_is_one() -> None:
+def test_an_item_without_neighbours_gets_the_nearest_of_the_table() -> None:
     similar = SimilarItems(sequences_of(HISTORIES), 6)
     table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.9, 0.1], [-1.0, 0.0], [0.9, 0.1]])
     before = similar.rows.clone()
@@ -93,7 +93,7 @@ def test_a_lonely_item_gets_the_nearest_of_the_table_once_there_is_one() -> None
     assert torch.equal(similar.rows[others], before[others])
 
 
-def test_an_only_item_stays_its_own_neighbour() -> None:
+def test_a_single_item_stays_its_own_neighbour() -> None:
     similar = SimilarItems(sequences_of([[1]]), 2)
 
     similar.refresh(torch.ones(2, 3))

@@ -1,4 +1,4 @@
-"""Augmented views: what each operation may and may not do to a sequence."""
+"""Augmented views of sequences."""
 
 import pytest
 import torch
@@ -23,19 +23,19 @@ STRENGTH = 0.4
 
 
 def some_sequences() -> tuple[Tensor, Tensor]:
-    """Rows 1, 2, 3, ... of each user, so that an event can be told by its row; padding is row 0."""
+    """Rows 1, 2, 3, ... for each user, so that a row identifies an event; padding is row 0."""
     mask = torch.tensor([[0.0] * (10 - n) + [1.0] * n for n in LENGTHS])
     return (mask.cumsum(dim=1) * mask).long(), mask
 
 
 def similar_items() -> Tensor:
-    """Item ``i`` may be substituted by ``100 + i`` or ``200 + i``."""
+    """Item ``i`` may be replaced by ``100 + i`` or ``200 + i``."""
     rows = torch.arange(20)
     return torch.stack([100 + rows, 200 + rows], dim=1).to(torch.int32)
 
 
 def events(rows: Tensor, mask: Tensor) -> list[list[int]]:
-    """Return each user's events; fails where padding does not stand in front."""
+    """Return each user's events; fails if padding is not in front."""
     assert (mask.diff(dim=1) >= 0).all()
     return [[int(row) for row, kept in zip(*user, strict=True) if kept] for user in zip(rows, mask, strict=True)]
 
@@ -46,7 +46,7 @@ def _drawn(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.usefixtures("_drawn")
-def test_a_crop_is_one_run_of_the_sequence() -> None:
+def test_a_crop_is_a_contiguous_part_of_the_sequence() -> None:
     views = events(*crop(*some_sequences(), STRENGTH))
 
     for view, length, expected in zip(views, LENGTHS, (6, 5, 2, 1, 0), strict=True):
@@ -55,7 +55,7 @@ def test_a_crop_is_one_run_of_the_sequence() -> None:
 
 
 @pytest.mark.usefixtures("_drawn")
-def test_a_mask_takes_events_out_and_keeps_the_order() -> None:
+def test_a_mask_removes_events_and_keeps_the_order() -> None:
     views = events(*drop(*some_sequences(), STRENGTH))
 
     assert [len(view) for view in views] == [6, 5, 2, 1, 0]
@@ -68,12 +68,12 @@ def test_a_reordering_keeps_all_events_and_moves_those_of_one_run() -> None:
 
     for view, length, touched in zip(views, LENGTHS, (4, 2, 0, 0, 0), strict=True):
         assert sorted(view) == list(range(1, length + 1))
-        moved = [place for place, row in enumerate(view) if row != place + 1]
+        moved = [position for position, row in enumerate(view) if row != position + 1]
         assert not moved or moved[-1] - moved[0] < touched
 
 
 @pytest.mark.usefixtures("_drawn")
-def test_a_substitution_puts_similar_items_in_the_place_of_at_least_one_event() -> None:
+def test_a_substitution_replaces_at_least_one_event_by_similar_items() -> None:
     views = events(*substitute(*some_sequences(), similar_items(), STRENGTH))
 
     for view, length, expected in zip(views, LENGTHS, (4, 2, 1, 1, 0), strict=True):
@@ -81,7 +81,7 @@ def test_a_substitution_puts_similar_items_in_the_place_of_at_least_one_event() 
         assert sum(row >= 100 for row in view) == expected
 
 
-def test_every_place_can_be_cropped_and_every_event_taken_out() -> None:
+def test_every_position_can_be_cropped_and_every_event_removed() -> None:
     torch.manual_seed(0)
     rows, mask = (tensor[:1].repeat(300, 1) for tensor in some_sequences())
 
@@ -92,7 +92,7 @@ def test_every_place_can_be_cropped_and_every_event_taken_out() -> None:
     assert left_out == set(range(1, 11))
 
 
-def test_a_view_is_made_by_one_operation_drawn_for_each_user() -> None:
+def test_each_view_uses_one_random_operation() -> None:
     torch.manual_seed(0)
     rows, mask = (tensor[:1].repeat(200, 1) for tensor in some_sequences())
 
@@ -102,7 +102,7 @@ def test_a_view_is_made_by_one_operation_drawn_for_each_user() -> None:
         "substituted" if any(row >= 100 for row in view) else "shortened" if len(view) == 6 else "whole"
         for view in views
     ]
-    # Crop and mask shorten, reorder leaves everything.
+    # Crop and mask shorten, reorder keeps the length.
     assert {kind: round(kinds.count(kind) / 200, 1) for kind in set(kinds)} == {
         "substituted": pytest.approx(0.25, abs=0.1),
         "shortened": pytest.approx(0.5, abs=0.1),
@@ -110,7 +110,7 @@ def test_a_view_is_made_by_one_operation_drawn_for_each_user() -> None:
     }
 
 
-def test_what_is_too_short_to_be_cropped_is_substituted() -> None:
+def test_sequences_too_short_to_crop_are_substituted() -> None:
     torch.manual_seed(0)
     rows, mask = (tensor[2:4].repeat(20, 1) for tensor in some_sequences())
 
@@ -119,7 +119,7 @@ def test_what_is_too_short_to_be_cropped_is_substituted() -> None:
     assert all(sum(row >= 100 for row in view) == 1 for view in views)
 
 
-def test_the_arguments_stay_as_they_were() -> None:
+def test_the_arguments_are_not_modified() -> None:
     rows, mask = some_sequences()
     before = rows.clone(), mask.clone()
 
@@ -131,7 +131,7 @@ def test_the_arguments_stay_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 0.999])
-def test_everybody_keeps_an_event(strength: float) -> None:
+def test_every_user_keeps_an_event(strength: float) -> None:
     rows, mask = some_sequences()
 
     for _ in range(10):
@@ -140,7 +140,7 @@ def test_everybody_keeps_an_event(strength: float) -> None:
     assert (n_touched(mask, strength) < torch.tensor(LENGTHS).clamp(min=1)).all()
 
 
-def test_gaps_are_closed_to_the_end() -> None:
+def test_gaps_are_closed_towards_the_end() -> None:
     rows, mask = torch.tensor([[5, 6, 7, 8]]), torch.tensor([[1.0, 0.0, 1.0, 0.0]])
 
     closed, kept = compacted(rows, mask)
@@ -149,7 +149,7 @@ def test_gaps_are_closed_to_the_end() -> None:
     assert closed[0, 2:].tolist() == [5, 7]
 
 
-def test_encoding_by_length_gives_the_states_of_encoding_all_at_once() -> None:
+def test_encoding_by_length_matches_encoding_in_one_batch() -> None:
     torch.manual_seed(0)
     backbone, table = SASRec(ENCODER).eval(), torch.randn(60, ENCODER.dim)
     lengths = torch.tensor([8, 1, 7, 3, 0, 8])
@@ -163,7 +163,7 @@ def test_encoding_by_length_gives_the_states_of_encoding_all_at_once() -> None:
 
     states = encode_by_length(encode, rows, mask)
 
-    # The state of nothing means nothing.
+    # The state of an empty sequence is arbitrary.
     some = mask.sum(dim=1) > 0
     torch.testing.assert_close(states[some], encode(rows, mask)[some])
     assert widths == [3, 8, 8]

@@ -5,22 +5,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.plugins.llmrec_alignment import COLDEST, HOTTEST, Alignment, Pairs
+from train.plugins.llmrec_alignment import MAX_TEMPERATURE, MIN_TEMPERATURE, Alignment, Pairs
 
 
 def example(seed: int = 0) -> Pairs:
-    """Five histories of three users; the first and the last end in the same item; one item has no text."""
+    """Five histories of three users; the first and the last have the same next item; one item has no text."""
     generator = torch.Generator().manual_seed(seed)
     described = torch.tensor([True, True, False, True])
     return Pairs(
         histories=torch.randn(5, 3, generator=generator, requires_grad=True),
         states=torch.randn(5, 3, generator=generator, requires_grad=True),
         users=torch.tensor([0, 0, 1, 2, 2]),
-        place=torch.tensor([1, 0, 3, 2, 1]),
+        next_index=torch.tensor([1, 0, 3, 2, 1]),
         semantic=torch.randn(4, 3, generator=generator, requires_grad=True),
-        own=torch.randn(4, 3, generator=generator, requires_grad=True),
+        id_embeddings=torch.randn(4, 3, generator=generator, requires_grad=True),
         described=described,
-        learnt=torch.tensor([True, True, True, True]),
+        has_id_embedding=torch.tensor([True, True, True, True]),
     )
 
 
@@ -29,29 +29,29 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float(a @ b / (a.norm() * b.norm()))
 
 
-def nce(logits: list[float], wanted: float) -> float:
-    return math.log(sum(math.exp(logit) for logit in logits)) - wanted
+def nce(logits: list[float], targets: float) -> float:
+    return math.log(sum(math.exp(logit) for logit in logits)) - targets
 
 
-def test_the_loss_of_next_items_equals_its_formula_written_out() -> None:
+def test_the_loss_of_next_items_matches_the_formula() -> None:
     alignment, pairs = Alignment(0.1), example()
 
-    found = alignment.next_items(pairs)
+    result = alignment.next_items(pairs)
 
     losses = []
     for row in range(5):
-        place = int(pairs.place[row])
-        if pairs.described[place]:
+        position = int(pairs.next_index[row])
+        if pairs.described[position]:
             logits = {i: cosine(pairs.histories[row], pairs.semantic[i]) / 0.1 for i in range(4) if pairs.described[i]}
-            losses.append(nce(list(logits.values()), logits[place]))
+            losses.append(nce(list(logits.values()), logits[position]))
     assert len(losses) == 4
-    assert float(found.detach()) == pytest.approx(sum(losses) / 4, rel=1e-5)
+    assert float(result.detach()) == pytest.approx(sum(losses) / 4, rel=1e-5)
 
 
-def test_the_loss_between_the_spaces_equals_its_formula_written_out() -> None:
+def test_the_loss_between_the_spaces_matches_the_formula() -> None:
     alignment, pairs = Alignment(0.2), example()
 
-    found = alignment.spaces(pairs)
+    result = alignment.spaces(pairs)
 
     both_ways = []
     for queries, keys in ((pairs.histories, pairs.states), (pairs.states, pairs.histories)):
@@ -59,34 +59,34 @@ def test_the_loss_between_the_spaces_equals_its_formula_written_out() -> None:
             others = [j for j in range(5) if j == row or pairs.users[j] != pairs.users[row]]
             logits = [cosine(queries[row], keys[j]) / 0.2 for j in others]
             both_ways.append(nce(logits, logits[others.index(row)]))
-    for queries, keys in ((pairs.semantic, pairs.own), (pairs.own, pairs.semantic)):
+    for queries, keys in ((pairs.semantic, pairs.id_embeddings), (pairs.id_embeddings, pairs.semantic)):
         for item in (0, 1, 3):
             logits = [cosine(queries[item], keys[j]) / 0.2 for j in (0, 1, 3)]
             both_ways.append(nce(logits, logits[(0, 1, 3).index(item)]))
     expected = 0.5 * (sum(both_ways[:10]) / 10 + sum(both_ways[10:]) / 6)
-    assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(result.detach()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_item_with_only_a_stand_in_for_its_own_vector_is_aligned_with_nothing() -> None:
-    alignment, pairs = Alignment(0.2), example()._replace(learnt=torch.tensor([True, False, True, True]))
-    pairs = pairs._replace(own=pairs.own.detach().clone().requires_grad_(True))
+def test_an_item_with_only_a_stand_in_is_not_aligned() -> None:
+    alignment, pairs = Alignment(0.2), example()._replace(has_id_embedding=torch.tensor([True, False, True, True]))
+    pairs = pairs._replace(id_embeddings=pairs.id_embeddings.detach().clone().requires_grad_(True))
 
-    found = alignment.spaces(pairs)
-    (gradient,) = torch.autograd.grad(found, pairs.own)
+    result = alignment.spaces(pairs)
+    (gradient,) = torch.autograd.grad(result, pairs.id_embeddings)
 
-    # The third has no text: two items are left.
+    # The third has no text, so two items are left.
     of_items = []
-    for queries, keys in ((pairs.semantic, pairs.own), (pairs.own, pairs.semantic)):
+    for queries, keys in ((pairs.semantic, pairs.id_embeddings), (pairs.id_embeddings, pairs.semantic)):
         for item, other in ((0, 3), (3, 0)):
             logits = [cosine(queries[item], keys[j]) / 0.2 for j in (item, other)]
             of_items.append(nce(logits, logits[0]))
-    without = float(alignment.spaces(pairs._replace(learnt=torch.zeros(4, dtype=torch.bool))).detach())
-    assert float(found.detach()) == pytest.approx(without + 0.5 * sum(of_items) / 4, rel=1e-5)
+    without = float(alignment.spaces(pairs._replace(has_id_embedding=torch.zeros(4, dtype=torch.bool))).detach())
+    assert float(result.detach()) == pytest.approx(without + 0.5 * sum(of_items) / 4, rel=1e-5)
     assert gradient[1].tolist() == [0.0] * 3
     assert bool((gradient[[0, 3]] != 0).any(1).all())
 
 
-def test_temperatures_start_as_asked_learn_and_stay_within_bounds() -> None:
+def test_temperatures_start_as_given_are_learned_and_stay_within_bounds() -> None:
     alignment = Alignment(0.1)
     torch.testing.assert_close(alignment.temperatures(), torch.full((3,), 0.1))
 
@@ -96,7 +96,9 @@ def test_temperatures_start_as_asked_learn_and_stay_within_bounds() -> None:
     assert bool((gradient != 0).all())
     for extreme in (-1e6, 1e6):
         alignment.warmth.data.fill_(extreme)
-        assert bool(((alignment.temperatures() >= COLDEST) & (alignment.temperatures() <= HOTTEST)).all())
+        assert bool(
+            ((alignment.temperatures() >= MIN_TEMPERATURE) & (alignment.temperatures() <= MAX_TEMPERATURE)).all()
+        )
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,12 @@ def extremes() -> list[Extreme]:
     some = Pairs(*(part.detach() for part in usual))
     return [
         Extreme("nothing", Pairs(*(part[:0] for part in some))),
-        Extreme("one pair", Pairs(*(part[:1] for part in some))._replace(place=torch.tensor([0]))),
+        Extreme("one pair", Pairs(*(part[:1] for part in some))._replace(next_index=torch.tensor([0]))),
         Extreme("no text", some._replace(described=torch.zeros(4, dtype=torch.bool))),
-        Extreme("no own vector", some._replace(learnt=torch.zeros(4, dtype=torch.bool))),
+        Extreme("no own vector", some._replace(has_id_embedding=torch.zeros(4, dtype=torch.bool))),
         Extreme("one user", some._replace(users=torch.zeros(5, dtype=torch.int64))),
         Extreme("zeros", some._replace(**dict.fromkeys(("histories", "states"), torch.zeros(5, 3)))),
-        Extreme("huge", some._replace(histories=some.histories * 1e30, own=some.own * 1e30)),
+        Extreme("huge", some._replace(histories=some.histories * 1e30, id_embeddings=some.id_embeddings * 1e30)),
         Extreme("equal", some._replace(histories=torch.ones(5, 3), semantic=torch.ones(4, 3))),
     ]
 
@@ -124,10 +126,10 @@ def extremes() -> list[Extreme]:
 def test_losses_and_gradients_are_finite_at_extremes(extreme: Extreme) -> None:
     parts = {n: p.clone().requires_grad_(p.is_floating_point()) for n, p in extreme.pairs._asdict().items()}
     alignment = Alignment(0.05)
-    learnt = [alignment.warmth, *(part for part in parts.values() if part.requires_grad)]
+    trainable = [alignment.warmth, *(part for part in parts.values() if part.requires_grad)]
 
     loss = alignment.next_items(Pairs(**parts)) + alignment.spaces(Pairs(**parts))
-    gradients = torch.autograd.grad(loss, learnt, materialize_grads=True)
+    gradients = torch.autograd.grad(loss, trainable, materialize_grads=True)
 
     assert torch.isfinite(loss)
     assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients)

@@ -8,9 +8,9 @@ from train.plugins.llmrec_history import before_targets, newest_means, recency_m
 
 
 def means_by_loops(vectors: Tensor, rows: Tensor, counts: Tensor, decay: float) -> Tensor:
-    """The module's formula, written out: float64, one event at a time."""
+    """Compute the module's formula in float64, one event at a time."""
     batch, length = rows.shape
-    found = torch.zeros(batch, length, vectors.shape[1], dtype=torch.float64)
+    result = torch.zeros(batch, length, vectors.shape[1], dtype=torch.float64)
     for user in range(batch):
         for at in range(length):
             total, weight_sum = torch.zeros(vectors.shape[1], dtype=torch.float64), 0.0
@@ -20,8 +20,8 @@ def means_by_loops(vectors: Tensor, rows: Tensor, counts: Tensor, decay: float) 
                     total += decay**newer * vectors[rows[user, event]].double()
                     weight_sum += decay**newer
             if weight_sum:
-                found[user, at] = total / weight_sum
-    return found
+                result[user, at] = total / weight_sum
+    return result
 
 
 def example(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -35,15 +35,15 @@ def example(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("decay", [1.0, 0.8, 0.01])
-def test_means_equal_the_formula_written_out_at_every_position(decay: float) -> None:
+def test_means_match_the_formula_at_every_position(decay: float) -> None:
     vectors, rows, counts = example()
 
-    found = recency_means(vectors, rows, counts, decay, positions=7)
+    result = recency_means(vectors, rows, counts, decay, positions=7)
 
-    torch.testing.assert_close(found.double(), means_by_loops(vectors, rows, counts, decay))
+    torch.testing.assert_close(result.double(), means_by_loops(vectors, rows, counts, decay))
 
 
-def test_the_newest_positions_alone_are_what_they_are_among_all() -> None:
+def test_the_newest_positions_alone_give_the_same_means() -> None:
     vectors, rows, counts = example()
 
     some = recency_means(vectors, rows, counts, 0.7, positions=3)
@@ -54,7 +54,7 @@ def test_the_newest_positions_alone_are_what_they_are_among_all() -> None:
     torch.testing.assert_close(newest, every[:, -1])
 
 
-def test_weights_sum_to_one_wherever_something_counts_and_to_zero_elsewhere() -> None:
+def test_weights_sum_to_one_if_any_event_counts_and_else_to_zero() -> None:
     _, _, counts = example()
 
     sums = recency_weights(counts, 0.5, 7).sum(2)
@@ -62,7 +62,7 @@ def test_weights_sum_to_one_wherever_something_counts_and_to_zero_elsewhere() ->
     torch.testing.assert_close(sums, (counts.cumsum(1) > 0).float())
 
 
-def test_what_comes_later_or_does_not_count_changes_nothing() -> None:
+def test_later_and_masked_events_have_no_effect() -> None:
     vectors, rows, counts = example()
     counts[2, 1] = 0.0
     changed = rows.clone()
@@ -75,51 +75,51 @@ def test_what_comes_later_or_does_not_count_changes_nothing() -> None:
     assert not torch.equal(before[:, 4:], after[:, 4:])
 
 
-def test_a_long_history_under_a_steep_decay_stays_finite() -> None:
+def test_a_long_history_with_a_strong_decay_stays_finite() -> None:
     vectors = torch.full((1, 2), 1e30)
 
-    found = newest_means(vectors, torch.zeros(1, 500, dtype=torch.int64), torch.ones(1, 500), 0.01)
+    result = newest_means(vectors, torch.zeros(1, 500, dtype=torch.int64), torch.ones(1, 500), 0.01)
 
-    torch.testing.assert_close(found, vectors)
+    torch.testing.assert_close(result, vectors)
 
 
-def test_targets_are_found_in_their_histories_with_what_came_before_them() -> None:
+def test_targets_are_located_in_their_histories() -> None:
     histories = torch.tensor([[0, 5, 6, 7], [1, 2, 1, 3]])
     mask = torch.tensor([[0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
     users = torch.tensor([0, 0, 0, 1, 1, 1])
     targets = torch.tensor([7, 6, 5, 3, 1, 2])
 
-    found = before_targets(users, targets, histories, mask, mask)
+    result = before_targets(users, targets, histories, mask, mask)
 
-    # The third has nothing before it; the fifth occurs twice.
-    assert found.asked.tolist() == [0, 1, 3, 5]
-    assert found.counts.tolist() == [[0, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
-    assert found.rows.tolist() == histories[[0, 0, 1, 1]].tolist()
+    # The third has no earlier event; the fifth occurs twice.
+    assert result.kept.tolist() == [0, 1, 3, 5]
+    assert result.counts.tolist() == [[0, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
+    assert result.rows.tolist() == histories[[0, 0, 1, 1]].tolist()
 
 
-def test_padding_is_never_taken_for_the_item_in_row_zero() -> None:
+def test_padding_is_not_taken_for_the_item_in_row_zero() -> None:
     histories, mask = torch.tensor([[0, 4, 0]]), torch.tensor([[0.0, 1.0, 1.0]])
 
-    found = before_targets(torch.tensor([0]), torch.tensor([0]), histories, mask, mask)
+    result = before_targets(torch.tensor([0]), torch.tensor([0]), histories, mask, mask)
 
-    assert found.counts.tolist() == [[0, 1, 0]]
+    assert result.counts.tolist() == [[0, 1, 0]]
 
 
-def test_a_target_with_only_silent_events_before_it_is_left_out() -> None:
+def test_a_target_after_events_without_text_only_is_left_out() -> None:
     histories, mask = torch.tensor([[4, 5, 6]]), torch.ones(1, 3)
     counts = torch.tensor([[0.0, 1.0, 1.0]])
 
-    found = before_targets(torch.tensor([0, 0]), torch.tensor([5, 6]), histories, mask, counts)
+    result = before_targets(torch.tensor([0, 0]), torch.tensor([5, 6]), histories, mask, counts)
 
-    assert found.asked.tolist() == [1]
+    assert result.kept.tolist() == [1]
 
 
-def test_no_target_at_all_gives_no_pairs_and_no_means() -> None:
+def test_no_targets_give_no_pairs() -> None:
     nothing = torch.zeros(0, dtype=torch.int64)
     histories, mask = torch.tensor([[4, 5]]), torch.ones(1, 2)
 
-    found = before_targets(nothing, nothing, histories, mask, mask)
-    means = newest_means(torch.ones(6, 3), found.rows, found.counts, 0.8)
+    result = before_targets(nothing, nothing, histories, mask, mask)
+    means = newest_means(torch.ones(6, 3), result.rows, result.counts, 0.8)
 
     assert means.shape == (0, 3)
-    assert math.prod(found.rows.shape) == 0
+    assert math.prod(result.rows.shape) == 0

@@ -27,25 +27,25 @@ def condition(vectors: Tensor) -> float:
     return float(strengths[-1] / strengths[0])
 
 
-def test_whitening_as_published_gives_the_identity_as_covariance() -> None:
+def test_full_whitening_gives_the_identity_covariance() -> None:
     vectors = skewed()
 
-    found = Whitening(vectors, shrinkage=1e-9)(vectors)
+    result = Whitening(vectors, shrinkage=1e-9)(vectors)
 
-    torch.testing.assert_close(torch.cov(found.T, correction=0), torch.eye(6), atol=1e-3, rtol=0.0)
-    torch.testing.assert_close(found.mean(0), torch.zeros(6), atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(torch.cov(result.T, correction=0), torch.eye(6), atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(result.mean(0), torch.zeros(6), atol=1e-3, rtol=0.0)
 
 
-def test_more_shrinkage_leaves_more_of_the_shape_and_one_leaves_all_of_it() -> None:
+def test_shrinkage_interpolates_between_whitened_and_original_covariance() -> None:
     vectors = skewed()
 
-    found = [condition(Whitening(vectors, shrinkage)(vectors)) for shrinkage in (0.01, 0.1, 1.0)]
+    result = [condition(Whitening(vectors, shrinkage)(vectors)) for shrinkage in (0.01, 0.1, 1.0)]
 
-    assert found[0] < found[1] < found[2]
-    assert found[2] == pytest.approx(condition(vectors), rel=0.01)
+    assert result[0] < result[1] < result[2]
+    assert result[2] == pytest.approx(condition(vectors), rel=0.01)
 
 
-def test_whitening_folded_into_a_linear_map_equals_whitening_and_then_mapping() -> None:
+def test_whitening_folded_into_a_linear_map_equals_both_in_sequence() -> None:
     vectors, linear = skewed(), nn.Linear(6, 4)
     whitening = Whitening(vectors, 0.1)
 
@@ -61,15 +61,15 @@ def test_few_or_equal_vectors_are_whitened_to_finite_numbers(n: int) -> None:
     assert torch.isfinite(whitening(torch.randn(5, 4))).all()
 
 
-def test_columns_that_hold_nothing_stay_nothing() -> None:
+def test_constant_columns_stay_zero() -> None:
     vectors = torch.cat([skewed(), torch.zeros(400, 3)], dim=1)
 
-    found = Whitening(vectors, 0.1)(vectors)
+    result = Whitening(vectors, 0.1)(vectors)
 
-    assert found[:, 6:].abs().max() < 1e-4
+    assert result[:, 6:].abs().max() < 1e-4
 
 
-def test_an_item_without_text_has_no_semantic_vector_and_does_not_bend_the_space() -> None:
+def test_an_item_without_text_has_a_zero_vector_and_does_not_affect_the_whitening() -> None:
     vectors = skewed(20)
     space = SemanticSpace(features_of(vectors, absent=(3,)), dim=4, hidden=None, shrinkage=0.1)
     nn.init.ones_(space.item_map.first.bias)
@@ -82,7 +82,7 @@ def test_an_item_without_text_has_no_semantic_vector_and_does_not_bend_the_space
     torch.testing.assert_close(space.whitening.centre, space.frozen[others].mean(0))
 
 
-def test_only_directions_count_so_that_a_mean_and_an_exact_encoding_agree() -> None:
+def test_only_directions_count() -> None:
     space = SemanticSpace(features_of(skewed(20)), dim=4, hidden=None, shrinkage=0.1)
     longer = SemanticSpace(features_of(skewed(20) * 7.0), dim=4, hidden=None, shrinkage=0.1)
     longer.load_state_dict(space.state_dict())
@@ -92,35 +92,35 @@ def test_only_directions_count_so_that_a_mean_and_an_exact_encoding_agree() -> N
     torch.testing.assert_close(space.histories(0.2 * space.frozen, known), space.histories(space.frozen, known))
 
 
-def test_a_history_that_says_nothing_has_no_semantic_vector() -> None:
+def test_a_history_without_texts_has_a_zero_vector() -> None:
     space = SemanticSpace(features_of(skewed(20)), dim=4, hidden=None, shrinkage=0.1)
 
-    found = space.histories(torch.zeros(2, 6), torch.zeros(2))
+    result = space.histories(torch.zeros(2, 6), torch.zeros(2))
 
-    assert found.tolist() == [[0.0] * 4] * 2
+    assert result.tolist() == [[0.0] * 4] * 2
 
 
 @pytest.mark.parametrize("hidden", [None, 8])
-def test_a_history_of_one_event_starts_where_its_item_is(hidden: int | None) -> None:
+def test_a_history_of_one_event_starts_at_its_item(hidden: int | None) -> None:
     space = SemanticSpace(features_of(skewed(20)), dim=4, hidden=hidden, shrinkage=0.1)
 
     torch.testing.assert_close(space.histories(space.frozen, torch.ones(20)), space.items())
 
 
-def test_some_items_are_what_they_are_among_all() -> None:
+def test_a_selection_of_items_gives_the_same_vectors() -> None:
     space = SemanticSpace(features_of(skewed(20), absent=(5,)), dim=4, hidden=None, shrinkage=0.1)
     rows = torch.tensor([7, 5, 7])
 
     torch.testing.assert_close(space.items(rows), space.items()[rows])
 
 
-def test_a_hidden_layer_makes_the_map_bend() -> None:
+def test_a_hidden_layer_makes_the_projection_non_linear() -> None:
     vectors = skewed(20)
     straight, bent = (SemanticSpace(features_of(vectors), 4, hidden, 0.1) for hidden in (None, 8))
     weights = torch.full((1, 20), 1 / 20)
 
     def gap(space: SemanticSpace) -> float:
-        """Between the map of a mean and the mean of the maps."""
+        """Difference between the projection of a mean and the mean of the projections."""
         with torch.inference_mode():
             mapped: Tensor = space.item_map(space.whitening, weights @ space.frozen)
             return float((mapped - weights @ space.items()).abs().max())
@@ -129,7 +129,7 @@ def test_a_hidden_layer_makes_the_map_bend() -> None:
     assert gap(bent) > 1e-3
 
 
-def test_the_space_is_saved_without_the_vectors_and_reads_new_items_as_before() -> None:
+def test_the_space_is_saved_without_the_item_vectors() -> None:
     old, new = skewed(20), torch.cat([skewed(20), skewed(5, seed=1)])
     trained = SemanticSpace(features_of(old), dim=4, hidden=None, shrinkage=0.1)
     grown = SemanticSpace(features_of(new), dim=4, hidden=None, shrinkage=0.1)

@@ -7,14 +7,23 @@ import torch
 from torch import Tensor
 
 from edge_runtime.errors import DataError
-from tests.train.plugins.tiny_fusion import DIM, N_ITEMS, PLAIN, fusion_of, made, text_only, tiny_inputs, tiny_step
+from tests.train.plugins.tiny_fusion import (
+    DIM,
+    N_ITEMS,
+    PLAIN,
+    fusion_of,
+    random_plugin,
+    text_only,
+    tiny_inputs,
+    tiny_step,
+)
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.full_model.model import Model
 from train.items.features import Features
 from train.loop.batches import TrainingSequences, training_batch
 from train.plugins.fusion import Fusion, drop_modalities
-from train.plugins.plugin import Past, Plugin
+from train.plugins.plugin import Plugin, VisibleHistory
 from train.plugins.recfusion import RecFusionConfig, recfusion
 
 TABLE = torch.zeros(N_ITEMS, DIM)
@@ -29,7 +38,7 @@ def model_with(config: RecFusionConfig) -> tuple[Model, Plugin]:
 
 
 def content(fusion: Fusion, missing: tuple[str, ...] = ()) -> Tensor:
-    """Return what the modalities add to item vectors, of which some may be missing everywhere."""
+    """Return the contribution of the modalities to item vectors, optionally without some of them."""
     with fusion.missing(missing):
         return fusion.content(fusion.visible())
 
@@ -52,12 +61,12 @@ def plain_weights() -> dict[str, Tensor]:
     return trained(PLAIN)
 
 
-def test_an_item_vector_is_the_sum_of_gated_modalities_written_out() -> None:
-    _, fusion = made()
+def test_an_item_vector_is_the_sum_of_gated_modalities() -> None:
+    _, fusion = random_plugin()
     fusion.double()
 
     with torch.no_grad():
-        found = content(fusion)
+        result = content(fusion)
         pooled = fusion.encoder(slice(None), fusion.encoder.has)
 
     assert fusion.item_gate is not None
@@ -74,11 +83,11 @@ def test_an_item_vector_is_the_sum_of_gated_modalities_written_out() -> None:
             expected[: DIM - 3 * block] += gate * vector @ fusion.leave[m, :, : fusion.n_shared].detach().numpy()
             own = slice(DIM - (3 - m) * block, DIM - (3 - m) * block + block)
             expected[own] += gate * vector @ fusion.leave[m, :, fusion.n_shared :].detach().numpy()
-        np.testing.assert_allclose(found[row].numpy(), expected, atol=1e-9)
+        np.testing.assert_allclose(result[row].numpy(), expected, atol=1e-9)
 
 
-def test_an_item_that_nobody_has_touched_gets_its_vector_from_content_alone() -> None:
-    plugin, fusion = made()
+def test_an_item_without_events_gets_its_vector_from_content() -> None:
+    plugin, fusion = random_plugin()
     assert plugin.items is not None
 
     vectors = plugin.items(TABLE)
@@ -87,16 +96,16 @@ def test_an_item_that_nobody_has_touched_gets_its_vector_from_content_alone() ->
     assert (vectors[:-1].norm(dim=1) > 0).all()
 
 
-def test_an_item_without_any_modality_stays_what_behaviour_says() -> None:
-    plugin, _ = made()
+def test_an_item_without_modalities_is_unchanged() -> None:
+    plugin, _ = random_plugin()
     assert plugin.items is not None
     table = torch.randn(N_ITEMS, DIM)
 
     torch.testing.assert_close(plugin.items(table)[-1], table[-1])
 
 
-def test_a_missing_modality_weighs_nothing_and_the_others_take_its_share() -> None:
-    _, fusion = made()
+def test_a_missing_modality_has_weight_zero_and_the_others_share_its_weight() -> None:
+    _, fusion = random_plugin()
     with fusion.missing(("text",)):
         has = fusion.visible()
 
@@ -106,8 +115,8 @@ def test_a_missing_modality_weighs_nothing_and_the_others_take_its_share() -> No
     torch.testing.assert_close(gates.sum(1), has.sum(dim=1).float())
 
 
-def test_an_item_that_lacks_everything_but_what_is_missing_keeps_no_content() -> None:
-    _, fusion = made()
+def test_an_item_whose_only_modality_is_missing_has_no_content() -> None:
+    _, fusion = random_plugin()
     only_text = fusion.encoder.has[:, 0] & (fusion.encoder.has.sum(1) == 1)
 
     left = content(fusion, ("text",))
@@ -117,8 +126,8 @@ def test_an_item_that_lacks_everything_but_what_is_missing_keeps_no_content() ->
 
 
 @pytest.mark.parametrize("gate", [True, False])
-def test_a_modality_that_an_item_lacks_adds_nothing_to_the_coordinates_that_it_owns(gate: bool) -> None:
-    _, fusion = made(replace(PLAIN, gate=gate))
+def test_an_absent_modality_adds_nothing_to_its_block(gate: bool) -> None:
+    _, fusion = random_plugin(replace(PLAIN, gate=gate))
     block = (DIM - fusion.n_shared) // 3
 
     own = content(fusion)[:, fusion.n_shared :].reshape(N_ITEMS, 3, block)
@@ -126,8 +135,8 @@ def test_a_modality_that_an_item_lacks_adds_nothing_to_the_coordinates_that_it_o
     torch.testing.assert_close((own != 0).any(2), fusion.encoder.has)
 
 
-def test_a_missing_modality_is_as_good_as_absent_and_comes_back() -> None:
-    plugin, fusion = made()
+def test_a_missing_modality_equals_an_absent_one_and_is_restored() -> None:
+    plugin, fusion = random_plugin()
     assert plugin.items is not None
     table = torch.randn(N_ITEMS, DIM)
     before = plugin.items(table)
@@ -142,50 +151,52 @@ def test_a_missing_modality_is_as_good_as_absent_and_comes_back() -> None:
         pass
 
 
-def test_the_gate_of_a_user_knows_what_items_have() -> None:
-    plugin, fusion = made()
+def test_the_user_gate_uses_the_modalities_of_items() -> None:
+    plugin, fusion = random_plugin()
     assert plugin.state is not None
     assert fusion.user_gate is not None
     states, table = torch.randn(1, 2, DIM), torch.randn(N_ITEMS, DIM)
-    # Item 1 has no video, and item 11 has nothing.
-    past = Past(torch.tensor([[1, 11]]), torch.ones(1, 2), table)
+    # Item 1 has no video, and item 11 has no modality.
+    history = VisibleHistory(torch.tensor([[1, 11]]), torch.ones(1, 2), table)
 
-    weighed = plugin.state(states, past)
+    weighed = plugin.state(states, history)
     with fusion.missing(("image",)):
-        with_text_alone = plugin.state(states, past)
+        with_text_alone = plugin.state(states, history)
 
-    torch.testing.assert_close(weighed, fusion.user_gate.weigh(states, past, fusion.encoder.has))
+    torch.testing.assert_close(weighed, fusion.user_gate.weight_states(states, history, fusion.encoder.has))
     block = (DIM - fusion.n_shared) // 3
     torch.testing.assert_close(weighed[..., -block:], states[..., -block:])
     assert not torch.allclose(weighed, states)
     torch.testing.assert_close(with_text_alone, states)
 
 
-def test_while_training_the_gate_of_a_user_knows_what_is_hidden_in_this_step() -> None:
-    plugin, fusion = made(replace(PLAIN, modality_dropout=0.7))
+def test_in_training_the_user_gate_uses_the_modalities_of_the_step() -> None:
+    plugin, fusion = random_plugin(replace(PLAIN, modality_dropout=0.7))
     assert plugin.items is not None
     assert plugin.state is not None
     assert fusion.user_gate is not None
     states = torch.randn(1, 4, DIM)
     fusion.train()
 
-    past = Past(torch.tensor([[0, 4, 6, 10]]), torch.ones(1, 4), plugin.items(TABLE))
-    weighed, shown = plugin.state(states, past), fusion.shown
+    history = VisibleHistory(torch.tensor([[0, 4, 6, 10]]), torch.ones(1, 4), plugin.items(TABLE))
+    weighed, shown = plugin.state(states, history), fusion.shown
 
     assert 0 < int(shown.sum()) < int(fusion.encoder.has.sum())
-    torch.testing.assert_close(weighed, fusion.user_gate.weigh(states, past, shown))
-    assert not torch.allclose(weighed, fusion.user_gate.weigh(states, past, fusion.encoder.has))
+    torch.testing.assert_close(weighed, fusion.user_gate.weight_states(states, history, shown))
+    assert not torch.allclose(weighed, fusion.user_gate.weight_states(states, history, fusion.encoder.has))
     assert torch.equal(fusion.eval().shown, fusion.encoder.has)
 
 
-def test_without_a_gate_of_users_there_is_nothing_to_weigh_states_with() -> None:
-    _, fusion = made(replace(PLAIN, gate=False))
+def test_weighting_states_without_a_user_gate_is_refused() -> None:
+    _, fusion = random_plugin(replace(PLAIN, gate=False))
 
-    with pytest.raises(ValueError, match="no user's gate"):
-        fusion.weigh(torch.zeros(1, 1, DIM), Past(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1), TABLE))
+    with pytest.raises(ValueError, match="no user gate"):
+        fusion.weight_states(
+            torch.zeros(1, 1, DIM), VisibleHistory(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1), TABLE)
+        )
 
 
-def test_hiding_modalities_at_random_leaves_every_item_at_least_one() -> None:
+def test_modality_dropout_leaves_every_item_at_least_one() -> None:
     torch.manual_seed(0)
     has = torch.tensor([[True, True, True], [False, True, False], [False, False, False]]).repeat(200, 1)
 
@@ -196,8 +207,8 @@ def test_hiding_modalities_at_random_leaves_every_item_at_least_one() -> None:
     assert kept[::3].sum(1).float().mean() < 1.5
 
 
-def test_modalities_are_hidden_while_training_only() -> None:
-    _, fusion = made(replace(PLAIN, modality_dropout=0.5))
+def test_modality_dropout_applies_in_training_only() -> None:
+    _, fusion = random_plugin(replace(PLAIN, modality_dropout=0.5))
 
     evaluated = content(fusion)
     fusion.train()
@@ -206,7 +217,7 @@ def test_modalities_are_hidden_while_training_only() -> None:
     assert not torch.allclose(content(fusion.train()), evaluated)
 
 
-def test_texts_alone_are_fused_without_a_gate_or_a_contrast() -> None:
+def test_texts_alone_need_no_user_gate_and_no_contrast() -> None:
     plugin = recfusion(PLAIN, text_only(tiny_inputs()))
 
     assert plugin.state is None
@@ -215,7 +226,7 @@ def test_texts_alone_are_fused_without_a_gate_or_a_contrast() -> None:
     assert plugin.items(TABLE).isfinite().all()
 
 
-def test_a_dropped_modality_is_never_read() -> None:
+def test_a_dropped_modality_is_not_loaded() -> None:
     def unread() -> Features:
         raise AssertionError("the modality was dropped")
 
@@ -224,17 +235,17 @@ def test_a_dropped_modality_is_never_read() -> None:
     assert fusion.names == ("text", "image")
 
 
-def test_a_catalogue_of_nothing_is_refused_with_advice() -> None:
-    with pytest.raises(DataError, match="recfusion found nothing in"):
+def test_a_catalogue_without_modalities_is_refused() -> None:
+    with pytest.raises(DataError, match="recfusion: none of"):
         recfusion(replace(PLAIN, drop=("text",)), text_only(tiny_inputs()))
 
 
-def test_every_switch_takes_its_part_away() -> None:
-    whole, _ = made()
-    no_gate, ungated = made(replace(PLAIN, gate=False))
-    no_contrast, _ = made(replace(PLAIN, contrast=0.0))
-    nothing_owned, _ = made(replace(PLAIN, private=0.0))
-    _, separate = made(replace(PLAIN, unified=False))
+def test_every_switch_removes_its_part() -> None:
+    whole, _ = random_plugin()
+    no_gate, ungated = random_plugin(replace(PLAIN, gate=False))
+    no_contrast, _ = random_plugin(replace(PLAIN, contrast=0.0))
+    nothing_owned, _ = random_plugin(replace(PLAIN, private=0.0))
+    _, separate = random_plugin(replace(PLAIN, unified=False))
 
     assert whole.state is not None
     assert whole.losses is not None
@@ -263,7 +274,7 @@ def test_every_switch_takes_its_part_away() -> None:
     ],
     ids=str,
 )
-def test_every_setting_changes_what_is_learnt(change: dict[str, Any], plain_weights: dict[str, Tensor]) -> None:
+def test_every_setting_changes_the_trained_weights(change: dict[str, Any], plain_weights: dict[str, Tensor]) -> None:
     assert change.keys() < asdict(PLAIN).keys()
 
     changed = trained(replace(PLAIN, **change))
@@ -271,7 +282,7 @@ def test_every_setting_changes_what_is_learnt(change: dict[str, Any], plain_weig
     assert any(not torch.equal(changed[name], weight) for name, weight in plain_weights.items() if name in changed)
 
 
-def test_training_is_the_same_from_the_same_seed() -> None:
+def test_training_is_reproducible() -> None:
     config = replace(PLAIN, modality_dropout=0.3, dropout=0.1, refresh_items=5)
 
     first, second = trained(config), trained(config)
@@ -279,11 +290,11 @@ def test_training_is_the_same_from_the_same_seed() -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_every_weight_is_trained() -> None:
+def test_every_parameter_gets_a_gradient() -> None:
     model, _ = model_with(PLAIN)
     sequences = TrainingSequences(list(tiny_inputs().train), 8)
 
-    # Gates that weigh the same at the start still get a gradient.
+    # Gates with equal weights at the start still get a gradient.
     terms = model(training_batch([sequences[index] for index in range(len(sequences))]))
     torch.autograd.backward(torch.stack(list(terms.values())).sum())
 
@@ -293,8 +304,8 @@ def test_every_weight_is_trained() -> None:
         assert name.endswith("key.bias") or weight.grad.abs().sum() > 0, name
 
 
-def test_a_large_catalogue_is_encoded_in_turns_until_everything_is_fresh() -> None:
-    plugin, fusion = made(replace(PLAIN, refresh_items=5))
+def test_a_large_catalogue_is_encoded_in_shares() -> None:
+    plugin, fusion = random_plugin(replace(PLAIN, refresh_items=5))
     assert plugin.before_epoch is not None
     plugin.before_epoch(0, TABLE)
     fusion.train()
@@ -304,12 +315,12 @@ def test_a_large_catalogue_is_encoded_in_turns_until_everything_is_fresh() -> No
         fusion.train()
         agreeing = [int(torch.isclose(content(fusion), fresh, atol=1e-6).all(1).sum()) for _ in range(3)]
 
-    # Twelve items in three turns of four; the last item has nothing, so it is never stale.
+    # Twelve items in three shares of four; the last item has no modality, so it is never stale.
     assert agreeing == [5, 9, 12]
 
 
-def test_in_turns_only_what_is_encoded_in_a_step_reaches_the_encoder_and_all_reaches_the_maps() -> None:
-    plugin, fusion = made(replace(PLAIN, refresh_items=5, unified=False))
+def test_only_the_share_of_a_step_gives_gradients_to_the_encoder() -> None:
+    plugin, fusion = random_plugin(replace(PLAIN, refresh_items=5, unified=False))
     assert plugin.before_epoch is not None
     plugin.before_epoch(1, TABLE)
     vectors = fusion.encoder.get_buffer("vectors_text").requires_grad_()
@@ -323,32 +334,32 @@ def test_in_turns_only_what_is_encoded_in_a_step_reaches_the_encoder_and_all_rea
     assert (fusion.leave.grad.abs().sum((1, 2)) > 0).all()
 
 
-def test_what_is_kept_for_turns_is_made_from_weights_alone_and_is_not_saved() -> None:
+def test_the_cache_depends_on_weights_alone_and_is_not_saved() -> None:
     config = replace(PLAIN, refresh_items=5)
-    _, ran = made(config)
+    _, ran = random_plugin(config)
     ran.train()
     for _ in range(4):
         content(ran)
-    plugin, resumed = made(config)
+    plugin, resumed = random_plugin(config)
     assert plugin.before_epoch is not None
     resumed.load_state_dict(ran.state_dict())
 
-    ran.start_turns(7, TABLE)
+    ran.fill_cache(7, TABLE)
     plugin.before_epoch(7, TABLE)
 
     torch.testing.assert_close(content(ran), content(resumed.train()))
     assert not {"kept", "drawn"} & ran.state_dict().keys()
 
 
-def test_a_catalogue_that_fits_is_never_encoded_in_turns() -> None:
-    plugin, _ = made(replace(PLAIN, refresh_items=N_ITEMS))
+def test_a_small_catalogue_is_encoded_in_every_step() -> None:
+    plugin, _ = random_plugin(replace(PLAIN, refresh_items=N_ITEMS))
 
     assert plugin.before_epoch is None
 
 
 def test_the_loss_is_weighted() -> None:
-    single, _ = made(replace(PLAIN, contrast=0.1))
-    double, _ = made(replace(PLAIN, contrast=0.2))
+    single, _ = random_plugin(replace(PLAIN, contrast=0.1))
+    double, _ = random_plugin(replace(PLAIN, contrast=0.2))
     assert single.losses is not None
     assert double.losses is not None
     step = tiny_step(torch.tensor([[0, 1]]), TABLE)
@@ -374,6 +385,6 @@ def test_the_loss_is_weighted() -> None:
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|may name"):
         RecFusionConfig(**wrong)

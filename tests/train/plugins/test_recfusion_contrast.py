@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.plugins.tiny_fusion import PLAIN, features, made, tiny_inputs, tiny_step
+from tests.train.plugins.tiny_fusion import PLAIN, features, random_plugin, tiny_inputs, tiny_step
 from train.plugins.fusion_contrast import CONTRAST_ITEMS, Contrast, held_out
 from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder
 
-NOBODY = np.zeros(12, dtype=np.bool_)
+NO_ITEMS = np.zeros(12, dtype=np.bool_)
 STEP = tiny_step(torch.tensor([[0, 1], [2, 4]]), torch.zeros(12, 16))
 
 
 def encoder() -> FusionEncoder:
-    _, fusion = made()
+    _, fusion = random_plugin()
     return fusion.encoder
 
 
@@ -25,7 +25,7 @@ def cosine(a: list[float], b: list[float]) -> float:
 
 
 def info_nce_slowly(queries: list[list[float]], keys: list[list[float]], temperature: float) -> float:
-    """The mean of ``-log(exp(cos(q_i, k_i) / tau) / sum_j exp(cos(q_i, k_j) / tau))``."""
+    """Compute the mean of ``-log(exp(cos(q_i, k_i) / tau) / sum_j exp(cos(q_i, k_j) / tau))``."""
     losses = []
     for row, query in enumerate(queries):
         exponentials = [exp(cosine(query, key) / temperature) for key in keys]
@@ -34,30 +34,30 @@ def info_nce_slowly(queries: list[list[float]], keys: list[list[float]], tempera
 
 
 def contrast_slowly(model: FusionEncoder, rows: list[int], temperature: float) -> float:
-    """The mean over pairs of modalities of both directions, over those of the items ``rows`` that have both."""
+    """Compute the mean over pairs of modalities of both directions, over those of the items ``rows`` that have both."""
     apart = model(EVERYTHING, model.has, apart=True).tolist()
-    found = []
+    result = []
     for first, second in combinations(range(len(model.names)), 2):
         both = [row for row in rows if model.has[row, first] and model.has[row, second]]
         a, b = [apart[row][first] for row in both], [apart[row][second] for row in both]
-        found.append((info_nce_slowly(a, b, temperature) + info_nce_slowly(b, a, temperature)) / 2)
-    return sum(found) / len(found)
+        result.append((info_nce_slowly(a, b, temperature) + info_nce_slowly(b, a, temperature)) / 2)
+    return sum(result) / len(result)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.2, 5.0])
 def test_the_loss_is_the_mean_info_nce_over_the_pairs_of_modalities(temperature: float) -> None:
     model = encoder()
 
-    loss = Contrast(model, NOBODY, temperature=temperature)(STEP)
+    loss = Contrast(model, NO_ITEMS, temperature=temperature)(STEP)
 
     assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), temperature), rel=1e-4)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-8, 1e18])
-def test_the_size_of_vectors_does_not_matter_and_those_of_zeros_are_alike_to_nothing(size: float) -> None:
+def test_the_loss_does_not_depend_on_norms_and_zero_vectors_have_cosine_zero(size: float) -> None:
     model = encoder()
-    contrast = Contrast(model, NOBODY, temperature=0.2)
-    # Of what the encoder returns: its last step is this norm.
+    contrast = Contrast(model, NO_ITEMS, temperature=0.2)
+    # The encoder's last step is this norm.
     torch.nn.init.constant_(model.norm.weight, size)
     torch.nn.init.zeros_(model.norm.bias)
 
@@ -74,19 +74,19 @@ def test_the_size_of_vectors_does_not_matter_and_those_of_zeros_are_alike_to_not
 
 
 @pytest.mark.parametrize("size", [0.0, 1e15])
-def test_tokens_of_zeros_and_huge_ones_leave_the_loss_finite(size: float) -> None:
+def test_zero_and_huge_tokens_leave_the_loss_finite(size: float) -> None:
     model = encoder()
     model.get_buffer("vectors_text").mul_(size)
 
-    loss = Contrast(model, NOBODY, temperature=0.2)(STEP)
+    loss = Contrast(model, NO_ITEMS, temperature=0.2)(STEP)
     torch.autograd.backward(loss)
 
     assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), 0.2), rel=1e-4)
     assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
 
 
-def test_two_items_are_told_from_each_other_and_one_alone_from_nothing() -> None:
-    # Items 3 and 9 have a text and a picture and no video.
+def test_two_items_contrast_and_a_single_one_has_no_loss() -> None:
+    # Items 3 and 9 have a text and a picture but no video.
     model = encoder()
 
     for rows in ([3, 9], [3]):
@@ -95,7 +95,7 @@ def test_two_items_are_told_from_each_other_and_one_alone_from_nothing() -> None
         assert float(loss.detach()) == pytest.approx(contrast_slowly(model, rows, 0.2), rel=1e-4, abs=1e-6)
 
 
-def test_where_no_item_has_two_modalities_there_is_nothing_to_contrast() -> None:
+def test_without_items_with_two_modalities_there_is_no_contrast() -> None:
     even = (np.arange(12) % 2 == 0)[:, None]
     never = np.zeros_like(even)
     inputs = replace(
@@ -105,8 +105,8 @@ def test_where_no_item_has_two_modalities_there_is_nothing_to_contrast() -> None
         video=lambda: features(4, never, 3),
     )
 
-    plugin, fusion = made(PLAIN, inputs)
-    contrast = Contrast(fusion.encoder, NOBODY, temperature=0.2)
+    plugin, fusion = random_plugin(PLAIN, inputs)
+    contrast = Contrast(fusion.encoder, NO_ITEMS, temperature=0.2)
     loss = contrast(STEP)
     torch.autograd.backward(loss)
 
@@ -116,9 +116,9 @@ def test_where_no_item_has_two_modalities_there_is_nothing_to_contrast() -> None
     assert all(weight.grad.isfinite().all() for weight in fusion.encoder.parameters() if weight.grad is not None)
 
 
-def test_training_on_the_contrast_draws_the_modalities_of_an_item_together() -> None:
+def test_training_on_the_contrast_aligns_the_modalities_of_an_item() -> None:
     model = encoder()
-    contrast = Contrast(model, NOBODY, temperature=0.2)
+    contrast = Contrast(model, NO_ITEMS, temperature=0.2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     before = float(contrast(STEP).detach())
 
@@ -131,7 +131,7 @@ def test_training_on_the_contrast_draws_the_modalities_of_an_item_together() -> 
     assert float(loss.detach()) < 0.5 * before
 
 
-def test_a_tenth_of_the_items_with_several_modalities_is_never_contrasted() -> None:
+def test_a_tenth_of_the_items_with_several_modalities_is_held_out() -> None:
     has = np.zeros((100, 2), dtype=np.bool_)
     has[:, 0], has[:60, 1] = True, True
 
@@ -143,9 +143,9 @@ def test_a_tenth_of_the_items_with_several_modalities_is_never_contrasted() -> N
     assert (held_out(has, seed=4) != out).any()
 
 
-def test_items_held_out_and_items_of_one_modality_get_no_gradient() -> None:
+def test_held_out_items_and_items_with_one_modality_get_no_gradient() -> None:
     model = encoder()
-    out = NOBODY.copy()
+    out = NO_ITEMS.copy()
     out[[0, 3]] = True
     vectors = model.get_buffer("vectors_text").requires_grad_()
 
@@ -157,9 +157,9 @@ def test_items_held_out_and_items_of_one_modality_get_no_gradient() -> None:
     assert (touched == several & ~torch.from_numpy(out)).all()
 
 
-def test_items_of_the_batch_come_first_and_the_sample_is_bounded() -> None:
+def test_items_of_the_batch_are_sampled_first_and_the_sample_is_bounded() -> None:
     n_items = 3 * CONTRAST_ITEMS
-    _, fusion = made(inputs=tiny_inputs(n_items))
+    _, fusion = random_plugin(inputs=tiny_inputs(n_items))
     contrast = Contrast(fusion.encoder, np.zeros(n_items, dtype=np.bool_), temperature=0.2)
     vectors = fusion.encoder.get_buffer("vectors_text").requires_grad_()
     batch = torch.tensor([[0, 60, 120], [180, 240, 300]])
@@ -173,7 +173,7 @@ def test_items_of_the_batch_come_first_and_the_sample_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("usable", [0, 1])
-def test_with_too_few_items_the_loss_is_zero_and_can_be_differentiated(usable: int) -> None:
+def test_with_too_few_items_the_loss_is_zero_with_a_gradient(usable: int) -> None:
     model = encoder()
     out = np.arange(12) >= usable
 

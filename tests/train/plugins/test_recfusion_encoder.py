@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train.plugins.tiny_fusion import PLAIN, fusion_of, made, text_only, tiny_inputs
+from tests.train.plugins.tiny_fusion import PLAIN, fusion_of, random_plugin, text_only, tiny_inputs
 from train.items.features import Features
 from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder, standardized
 from train.plugins.recfusion import recfusion
 
 
 def encoder(unified: bool = True) -> FusionEncoder:
-    _, fusion = made(replace(PLAIN, unified=unified))
+    _, fusion = random_plugin(replace(PLAIN, unified=unified))
     return fusion.encoder
 
 
@@ -22,25 +22,25 @@ def without(has: Tensor, modality: int) -> Tensor:
     return kept
 
 
-def test_tokens_are_centred_and_of_unit_size_and_absent_ones_are_no_part_of_it() -> None:
+def test_present_tokens_are_standardized() -> None:
     vectors = np.array([[[1.0, 9.0]], [[3.0, 5.0]], [[0.0, 0.0]]], dtype=np.float32)
     present = np.array([[True], [True], [False]])
 
     tokens = standardized("text", Features("made", vectors, present))
 
-    found = tokens.vectors[:2]
-    torch.testing.assert_close(found.mean(0), torch.zeros(1, 2))
-    assert float(found.square().mean()) == pytest.approx(1.0)
+    result = tokens.vectors[:2]
+    torch.testing.assert_close(result.mean(0), torch.zeros(1, 2))
+    assert float(result.square().mean()) == pytest.approx(1.0)
     assert tokens.vectors[2].tolist() == [[0.0, 0.0]]
 
 
-def test_tokens_that_are_all_the_same_stay_finite() -> None:
+def test_equal_tokens_stay_finite() -> None:
     tokens = standardized("text", Features("made", np.full((3, 1, 2), 7.0, np.float32), np.ones((3, 1), np.bool_)))
 
     assert tokens.vectors.tolist() == [[[0.0, 0.0]]] * 3
 
 
-def test_places_that_no_video_uses_are_not_carried_along() -> None:
+def test_unused_frames_are_removed() -> None:
     present = np.array([[True, True, False], [True, False, False]])
 
     tokens = standardized("video", Features("made", np.ones((2, 3, 4), np.float32), present))
@@ -48,7 +48,7 @@ def test_places_that_no_video_uses_are_not_carried_along() -> None:
     assert tokens.vectors.shape == (2, 2, 4)
 
 
-def test_what_an_absent_modality_would_have_said_changes_nothing() -> None:
+def test_the_values_of_absent_tokens_have_no_effect() -> None:
     model = encoder()
     before = model(EVERYTHING, model.has)
 
@@ -59,7 +59,7 @@ def test_what_an_absent_modality_would_have_said_changes_nothing() -> None:
     torch.testing.assert_close(model(EVERYTHING, there)[there], before[there])
 
 
-def test_a_modality_that_is_overlooked_is_as_if_it_had_never_been_there() -> None:
+def test_a_masked_modality_equals_an_absent_one() -> None:
     model, inputs = encoder(), tiny_inputs()
     kept = without(model.has, 1)
 
@@ -71,7 +71,7 @@ def test_a_modality_that_is_overlooked_is_as_if_it_had_never_been_there() -> Non
     assert inputs.n_items == len(kept)
 
 
-def test_modalities_of_one_item_inform_each_other_in_the_unified_encoder_only() -> None:
+def test_modalities_attend_to_each_other_in_the_unified_encoder_only() -> None:
     for unified in (True, False):
         model = encoder(unified)
         has = model.has
@@ -83,7 +83,7 @@ def test_modalities_of_one_item_inform_each_other_in_the_unified_encoder_only() 
         assert torch.allclose(alone, together, atol=1e-6) is not unified
 
 
-def test_apart_means_that_no_modality_has_seen_another() -> None:
+def test_separately_encoded_modalities_do_not_attend_to_each_other() -> None:
     model = encoder()
     has = model.has
 
@@ -95,7 +95,7 @@ def test_apart_means_that_no_modality_has_seen_another() -> None:
         torch.testing.assert_close(apart[mine, modality], model(EVERYTHING, alone)[mine, modality])
 
 
-def test_an_item_is_encoded_the_same_in_any_company() -> None:
+def test_an_item_is_encoded_the_same_in_any_batch() -> None:
     model = encoder()
     items = torch.tensor([4, 1, 1, 11, 0])
 
@@ -107,7 +107,7 @@ def test_an_item_is_encoded_the_same_in_any_company() -> None:
         torch.testing.assert_close(model(slice(row, row + 1), model.has[row : row + 1])[0], together[row])
 
 
-def test_frames_are_told_apart_by_their_place() -> None:
+def test_the_order_of_frames_matters() -> None:
     model = encoder()
     vectors = model.get_buffer("vectors_video")
     three_frames = int(model.get_buffer("present_video").all(dim=1).nonzero()[0])
@@ -118,7 +118,7 @@ def test_frames_are_told_apart_by_their_place() -> None:
     assert not torch.allclose(model(EVERYTHING, model.has)[three_frames, 2], before)
 
 
-def test_an_item_with_nothing_at_all_stays_finite() -> None:
+def test_an_item_without_modalities_stays_finite() -> None:
     model = encoder()
     nothing = model(slice(11, 12), model.has[11:12])
 

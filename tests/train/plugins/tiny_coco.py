@@ -1,4 +1,4 @@
-"""PluginInputs, language models and training steps small enough to see through."""
+"""Plug-in inputs, language models and training steps small enough to check by hand."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 
 def tiny_inputs(*, n_items: int = 24, dim: int = DIM, seed: int = 0, absent: Sequence[int] = ()) -> PluginInputs:
-    """Items with random texts' features; ``absent`` ones have none."""
+    """Return items with random text features; ``absent`` ones have none."""
     dataset = tiny_dataset(n_items=n_items)
     vectors = np.random.default_rng(7).normal(size=(n_items, 1, WIDTH)).astype(np.float32)
     present = np.ones((n_items, 1), dtype=np.bool_)
@@ -32,12 +32,12 @@ def tiny_inputs(*, n_items: int = 24, dim: int = DIM, seed: int = 0, absent: Seq
 
 
 def make_bert(folder: Path, *, seed: int = 0) -> Path:
-    """Write a BERT of random weights that reads single words, as a Hugging Face folder."""
+    """Write a word-level BERT with random weights, as a Hugging Face folder."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     words = ["[PAD]", "[UNK]", "Thing", "number", *map(str, range(24))]
-    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordLevel({word: position for position, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
     sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}

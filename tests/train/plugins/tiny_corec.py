@@ -1,4 +1,4 @@
-"""What CoRec is made from, small enough to read."""
+"""Small inputs and models for the tests of CoRec."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -23,7 +23,7 @@ ENCODER = EncoderConfig(dim=DIM, max_length=8, n_blocks=1)
 
 
 class Composed(NamedTuple):
-    """A model with CoRec, CoRec's module, and batches to train on."""
+    """A model with CoRec, the module of CoRec, and batches to train on."""
 
     model: Model
     corec: CoRec
@@ -36,7 +36,7 @@ def nothing() -> Features:
 
 
 def tiny_inputs(seed: int = 0, *, n_items: int = N_ITEMS) -> PluginInputs:
-    """Return the tiny data set's training events."""
+    """Return the training events of the tiny dataset."""
     dataset = tiny_dataset(n_items=n_items)
     train = leave_one_out(dataset.sequences).train
     return PluginInputs(dataset.catalogue, train, DIM, seed, nothing, nothing, nothing)
@@ -70,7 +70,7 @@ def tiny_model(config: CoRecConfig | None = None, *, dropout: float = 0.1) -> Co
 def train_epochs(
     composed: Composed, epochs: Sequence[int], *, after: Callable[[dict[str, Tensor]], None] | None = None
 ) -> None:
-    """Train as the training loop does, plain gradient descent, each epoch seeded by its number."""
+    """Train by plain gradient descent, with each epoch seeded by its number, as the training loop does."""
     composed.model.train()
     for epoch in epochs:
         torch.manual_seed(epoch)

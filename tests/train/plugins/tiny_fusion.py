@@ -1,4 +1,4 @@
-"""A catalogue of twelve things, some with a picture or a video, whose modalities tell of one hidden vector."""
+"""A catalogue of twelve items, some with a picture or a video, whose modalities depend on one latent vector."""
 
 from dataclasses import replace
 
@@ -7,21 +7,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tests.train.plugins.shown import make_step
+from tests.train.plugins.tiny_steps import make_step
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import leave_one_out
 from train.items.features import Features, PluginInputs
 from train.plugins.fusion import Fusion
-from train.plugins.plugin import Plugin, Step
+from train.plugins.plugin import Plugin, TrainingStep
 from train.plugins.recfusion import RecFusionConfig, recfusion
 
 N_ITEMS, DIM = 12, 16
-# Small enough for a test, and without anything random.
+# Small and deterministic.
 PLAIN = RecFusionConfig(width=16, dropout=0.0, modality_dropout=0.0, private=0.5)
 
 
 def features(width: int, present: NDArray[np.bool_], seed: int) -> Features:
-    """Return noisy linear views of what the items are, ``present`` being ``[n_items, tokens]``."""
+    """Return noisy linear projections of the items' latent vectors; ``present`` is ``[n_items, tokens]``."""
     hidden = np.random.default_rng(99).normal(size=(len(present), 5))
     random = np.random.default_rng(seed)
     view = hidden @ random.normal(size=(5, width))
@@ -57,13 +57,13 @@ def text_only(inputs: PluginInputs) -> PluginInputs:
 
 
 def fusion_of(plugin: Plugin) -> Fusion:
-    """Return what the plug-in trains."""
+    """Return the plug-in's module."""
     assert isinstance(plugin.module, Fusion)
     return plugin.module
 
 
-def made(config: RecFusionConfig = PLAIN, inputs: PluginInputs | None = None) -> tuple[Plugin, Fusion]:
-    """Return a plug-in whose weights are all drawn anew, so that nothing hides behind a zero; it is not training."""
+def random_plugin(config: RecFusionConfig = PLAIN, inputs: PluginInputs | None = None) -> tuple[Plugin, Fusion]:
+    """Return a plug-in in evaluation mode with random weights, so that no part is zero."""
     torch.manual_seed(0)
     plugin = recfusion(config, inputs or tiny_inputs())
     fusion = fusion_of(plugin)
@@ -75,7 +75,7 @@ def made(config: RecFusionConfig = PLAIN, inputs: PluginInputs | None = None) ->
     return plugin, fusion
 
 
-def tiny_step(histories: Tensor, table: Tensor) -> Step:
-    """Return a training step in which nothing matters but who had what."""
+def tiny_step(histories: Tensor, table: Tensor) -> TrainingStep:
+    """Return a training step in which only the histories matter."""
     states = torch.zeros(len(histories), table.shape[1])
     return make_step(states, table, histories)

@@ -1,4 +1,4 @@
-"""Inputs and training steps small enough to check by hand: texts that fall into groups, so that lists can repeat."""
+"""Inputs and training steps small enough to check by hand, with texts in groups, so that lists can be redundant."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tests.train.plugins.shown import make_probe
+from tests.train.plugins.tiny_steps import make_data
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
@@ -14,7 +14,7 @@ from train.data.split import leave_one_out
 from train.full_model.model import Model
 from train.items.features import Features, PluginInputs
 from train.loop.batches import Batch, TrainingSequences, training_batch
-from train.plugins.plugin import Plugin, Probe
+from train.plugins.plugin import EvaluationData, Plugin
 
 DIM, WIDTH, N_ITEMS, N_GROUPS, MAX_LENGTH = 8, 12, 24, 4, 8
 
@@ -24,7 +24,7 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 
 def tiny_features(n: int = N_ITEMS, *, seed: int = 7, extractor: str = "made") -> Features:
-    """Return two tokens an item; items whose row is the same modulo ``N_GROUPS`` resemble each other."""
+    """Return two tokens for each item; items whose row is the same modulo ``N_GROUPS`` have similar texts."""
     random = np.random.default_rng(seed)
     groups = random.normal(size=(N_GROUPS, 1, WIDTH))
     vectors = groups[np.arange(n) % N_GROUPS] + 0.3 * random.normal(size=(n, 2, WIDTH))
@@ -32,12 +32,12 @@ def tiny_features(n: int = N_ITEMS, *, seed: int = 7, extractor: str = "made") -
 
 
 def tiny_inputs(*, absent: Sequence[int] = (), seed: int = 0) -> PluginInputs:
-    """Return the inputs of a tiny shop; ``absent`` items have no text."""
+    """Return the inputs of a tiny catalogue; ``absent`` items have no text."""
     dataset = tiny_dataset(n_items=N_ITEMS)
-    made = tiny_features()
-    vectors, present = made.vectors.copy(), made.present.copy()
+    module = tiny_features()
+    vectors, present = module.vectors.copy(), module.present.copy()
     vectors[list(absent)], present[list(absent)] = 0.0, False
-    features = Features(made.extractor, vectors, present)
+    features = Features(module.extractor, vectors, present)
     train = leave_one_out(dataset.sequences).train
     return PluginInputs(dataset.catalogue, train, DIM, seed, lambda: features, no_features, no_features)
 
@@ -58,8 +58,8 @@ def tiny_batch(n_users: int) -> Batch:
     return training_batch([sequences[user] for user in range(n_users)])
 
 
-def tiny_probe(model: Model, n_users: int = 20) -> Probe:
-    """Return what the evaluation shows a plug-in of the first test users."""
+def tiny_evaluation_data(model: Model, n_users: int = 20) -> EvaluationData:
+    """Return the evaluation data of the first test users."""
     test = leave_one_out(tiny_dataset(n_items=N_ITEMS).sequences).test
     table = model.eval().item_vectors()
 
@@ -67,4 +67,4 @@ def tiny_probe(model: Model, n_users: int = 20) -> Probe:
         return model.user_states(rows[:, -MAX_LENGTH:], mask[:, -MAX_LENGTH:], table)
 
     histories = [test.history(user) for user in range(n_users)]
-    return make_probe(table, histories, test.rows[:n_users], states=user_states)
+    return make_data(table, histories, test.rows[:n_users], states=user_states)

@@ -11,7 +11,7 @@ from edge_runtime.errors import DataError, RunError
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.evaluation import context as ground
-from train.evaluation.plan import Plan
+from train.evaluation.plan import SplitConfig
 from train.full_model import recipes
 from train.full_model.recipes import TrainConfig
 from train.loop.fit import FitConfig
@@ -26,7 +26,7 @@ CONFIG = TrainConfig(
 )
 
 
-TINY = Cell(name="tiny/alone", config=CONFIG, plan=Plan())
+TINY = Cell(name="tiny/alone", config=CONFIG, plan=SplitConfig())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,7 +55,7 @@ def test_a_cell_says_what_was_done_and_what_was_found(finished: Path) -> None:
     assert result is not None
     assert (result.command, result.commit, result.seed, result.epochs) == (HERE.command, "abc", 3, 2)
     assert (result.data_name, result.data_digest) == ("tiny", tiny_dataset().digest)
-    assert result.plan == asdict(Plan())
+    assert result.plan == asdict(SplitConfig())
     sections = set(result.figures)
     assert {"all", "history included", "short sparse", "long dense", "drift", "cold item", "lists"} <= sections
     assert {"newcomer 1", "newcomer 3", "noise 10%", "noise 30%"} <= sections
@@ -102,13 +102,13 @@ def test_a_cell_killed_before_its_result_is_measured_without_training_again(
 
 def test_another_cell_in_the_same_folder_is_refused(copy: Path) -> None:
     with pytest.raises(RunError, match="split"):
-        run_cell(replace(TINY, plan=Plan(n_users=20)), tiny_dataset(), copy, HERE)
+        run_cell(replace(TINY, plan=SplitConfig(n_users=20)), tiny_dataset(), copy, HERE)
     with pytest.raises(RunError, match="config"):
         read_cell(replace(TINY, config=replace(CONFIG, dropout=0.1)), tiny_dataset(), copy)
 
 
 def test_new_items_are_ranked_among_all_and_among_themselves(tmp_path: Path) -> None:
-    cell = Cell(name="tiny", config=CONFIG, plan=Plan(split="new items"))
+    cell = Cell(name="tiny", config=CONFIG, plan=SplitConfig(split="new items"))
 
     figures = run_cell(cell, tiny_dataset(), tmp_path / "cell", HERE).figures
 
@@ -118,7 +118,7 @@ def test_new_items_are_ranked_among_all_and_among_themselves(tmp_path: Path) -> 
 
 
 def test_a_plug_in_tells_its_own_figures(tmp_path: Path) -> None:
-    cell = Cell(name="tiny", config=replace(CONFIG, plugins={"corec": {}}), plan=Plan())
+    cell = Cell(name="tiny", config=replace(CONFIG, plugins={"corec": {}}), plan=SplitConfig())
 
     figures = run_cell(cell, tiny_dataset(), tmp_path / "cell", HERE).figures
 
@@ -127,7 +127,7 @@ def test_a_plug_in_tells_its_own_figures(tmp_path: Path) -> None:
 
 
 def test_a_split_that_the_data_cannot_give_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    cell = Cell(name="tiny", config=CONFIG, plan=Plan(split="global time"))
+    cell = Cell(name="tiny", config=CONFIG, plan=SplitConfig(split="global time"))
 
     with pytest.raises(DataError, match="real clock"):
         run_cell(cell, tiny_dataset(), tmp_path / "cell", HERE)

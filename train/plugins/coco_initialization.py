@@ -1,4 +1,4 @@
-"""Where prompts and the map of texts start: what the catalogue's texts are about, before anybody was seen."""
+"""Initialization of the prompts and of the text map, from the catalogue's texts alone."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,10 @@ from train.objectives.contrast import directions
 _LLOYD_STEPS = 10
 
 
-def principal_map(features: Tensor, dim: int) -> nn.Linear:
-    """Return a linear map that starts as the principal components of ``features`` ``[n, width]``, centred.
+def pca_linear(features: Tensor, dim: int) -> nn.Linear:
+    """Return a linear map that is initialized with the principal components of ``features`` ``[n, width]``, centred.
 
-    Where there are fewer components than ``dim``, the others start as ``nn.Linear`` does.
+    Where there are fewer components than ``dim``, the remaining rows keep the default initialization of ``nn.Linear``.
     """
     linear = nn.Linear(features.shape[1], dim)
     mean = features.mean(0)
@@ -25,9 +25,9 @@ def principal_map(features: Tensor, dim: int) -> nn.Linear:
 
 
 def cluster_centres(vectors: Tensor, n_centres: int) -> Tensor:
-    """Return the directions of clusters of ``vectors`` ``[n, dim]``, ``[n_centres, dim]``, at unit length.
+    """Return unit vectors of the centres of clusters of ``vectors`` ``[n, dim]``, ``[n_centres, dim]``.
 
-    The first centres are drawn from torch's global generator. What ``n`` vectors cannot give is random directions.
+    Initial centres are drawn from torch's global generator. With fewer vectors than centres, the rest are random.
     """
     drawn = vectors[torch.randperm(len(vectors))[:n_centres]]
     centres = spherical_k_means(vectors, drawn, n_steps=_LLOYD_STEPS) if len(drawn) else drawn
