@@ -97,8 +97,8 @@ def watched(extractor: Extractor[str], title: str) -> Extractor[str]:
     """Return the same extractor, which shows on stderr how far it is, and afterwards how long many texts took."""
     console = Console(stderr=True)
 
-    def describe(texts: Inputs[str]) -> EncodedInputs:
-        described = extractor.describe(texts)
+    def encode(texts: Inputs[str]) -> EncodedInputs:
+        described = extractor.encode(texts)
         return EncodedInputs(described.width, blocks(described, len(texts)))
 
     def blocks(described: EncodedInputs, n_texts: int) -> Iterator[Block]:
@@ -111,7 +111,7 @@ def watched(extractor: Extractor[str], title: str) -> Extractor[str]:
         if n_texts > 1:
             console.print(f"{title}: {n_texts:,} texts, {time.perf_counter() - started:.1f} s")
 
-    return Extractor(extractor.name, describe)
+    return Extractor(extractor.name, encode)
 
 
 def measure(test: Targets, catalogue: Catalogue, extractor: Extractor[str], known: Features) -> list[Row]:

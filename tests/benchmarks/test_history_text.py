@@ -55,7 +55,7 @@ def catalogue() -> Catalogue:
 
 
 def known() -> Features:
-    blocks = counted_words().describe(ItemTexts(catalogue())).blocks
+    blocks = counted_words().encode(ItemTexts(catalogue())).blocks
     vectors = np.concatenate([block.vectors for block in blocks])
     return Features("counted", vectors[:, None], np.ones((len(TITLES), 1), dtype=np.bool_))
 
@@ -133,7 +133,7 @@ def test_watching_an_extractor_changes_nothing_of_what_it_gives(capsys: pytest.C
     plain, seen = counted_words(), watched(counted_words(), "two texts")
 
     assert seen.name == plain.name
-    for mine, theirs in zip(seen.describe(texts).blocks, plain.describe(texts).blocks, strict=True):
+    for mine, theirs in zip(seen.encode(texts).blocks, plain.encode(texts).blocks, strict=True):
         assert np.array_equal(mine.vectors, theirs.vectors)
     assert "two texts: 2 texts" in capsys.readouterr().err
 

@@ -62,7 +62,7 @@ def test_the_backbone_alone_can_be_asked_for(names: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "it has hidden_share")],
+    [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "expected some of hidden_share")],
 )
 def test_backbone_settings_that_cannot_be_are_misuse(text: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):

@@ -1,1 +1,1 @@
-"""What items are made of: frozen features of their texts, pictures and videos."""
+"""Frozen features of items: texts, pictures and videos."""

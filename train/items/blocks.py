@@ -1,4 +1,4 @@
-"""What an extractor is, and where its vectors go. Knows no particular extractor and no cache."""
+"""The interface of feature extractors, and the layout of their output."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Inputs(Protocol[T_co]):
-    """What an extractor reads, one at a time: a list, or something that makes each when asked."""
+    """The inputs of an extractor: a list, or a sequence that creates each element on access."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of inputs."""
         ...
 
     def __getitem__(self, index: int, /) -> T_co:
-        """Return one."""
+        """Return one input."""
         ...
 
 
 class Block(NamedTuple):
-    """Vectors of some things.
+    """Vectors of some inputs.
 
     Attributes:
-        which: numbers of the things, int64 ``[n]``; a thing is in one block at most. Those in none are absent.
+        which: indices of the inputs, int64 ``[n]``. Each input is in at most one block; those in none are absent.
         vectors: float32 ``[n, width]``.
     """
 
@@ -36,7 +36,7 @@ class Block(NamedTuple):
 
 
 class EncodedInputs(NamedTuple):
-    """Vectors of all things, made while they are iterated over, in any order."""
+    """Vectors of all inputs, computed lazily, in any order."""
 
     width: int
     blocks: Iterable[Block]
@@ -44,24 +44,24 @@ class EncodedInputs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extractor(Generic[T]):
-    """Turns texts, or picture files, into vectors; frozen: nothing of it is ever trained.
+    """A frozen encoder of texts or picture files.
 
     Attributes:
-        name: extractor, version and settings: two of the same name give the same vectors for the same things.
-        describe: loads what it needs, and describes things.
+        name: extractor, version and settings; equal names give equal vectors for equal inputs.
+        encode: loads the model and encodes inputs.
     """
 
     name: str
-    describe: Callable[[Inputs[T]], EncodedInputs]
+    encode: Callable[[Inputs[T]], EncodedInputs]
 
 
 class TokenLayout(NamedTuple):
-    """Where the vector of each thing belongs.
+    """The item and token position of each input's vector.
 
     Attributes:
-        rows: item of each thing, int64 ``[n_things]``.
-        tokens: place within the item, int64 ``[n_things]``.
-        shape: items, and tokens an item.
+        rows: item of each input, int64 ``[n_inputs]``.
+        tokens: token position within the item, int64 ``[n_inputs]``.
+        shape: number of items, and of tokens for each item.
     """
 
     rows: NDArray[np.int64]
@@ -70,17 +70,17 @@ class TokenLayout(NamedTuple):
 
 
 def one_each(rows: Sequence[int], n_items: int) -> TokenLayout:
-    """Return the places of things of which an item has one, or none."""
+    """Return the layout of inputs with at most one for each item."""
     return TokenLayout(np.asarray(rows, dtype=np.int64), np.zeros(len(rows), dtype=np.int64), (n_items, 1))
 
 
 def batches(n: int, size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the numbers below ``n`` in order, ``size`` at a time."""
+    """Yield the indices below ``n`` in order, ``size`` at a time."""
     return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the vectors ``[..., width]`` at length one; those of zeros stay."""
+    """Return the vectors ``[..., width]`` at unit length; zero vectors are unchanged."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: NDArray[np.float32] = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
     return scaled

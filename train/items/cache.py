@@ -1,8 +1,8 @@
-"""Computed features on disk, by the digest of everything that decides them.
+"""A cache of computed features on disk, keyed by the digest of everything that determines them.
 
 Each entry is a folder named by its key, with ``vectors.npy``, ``present.npy`` and ``entry.json``, which holds the
-digests of the two. It is written aside and renamed when it is whole, checked before it is used, and read through a
-memory map. An entry may be deleted at any time, and never grows stale: a changed picture has another key.
+digests of the two. It is written to a temporary folder and renamed when complete, verified before use, and read through
+a memory map. Entries may be deleted at any time and never become stale: a changed picture has another key.
 """
 
 import hashlib
@@ -25,22 +25,22 @@ from train.loop.runs import write_json
 
 _FORMAT = 1
 _VECTORS, _PRESENT, _ENTRY = "vectors.npy", "present.npy", "entry.json"
-# Left free on the disk: a memory map that finds none kills the process.
+# Disk space that must stay free: a full disk under a memory map kills the process.
 _SPARE_BYTES = 64 * 2**20
 
 
-def features_key(extractor: str, places: TokenLayout, digests: Iterable[bytes]) -> str:
-    """Return the key of an extractor's features of things with these digests, 64 hex digits."""
-    key = hashlib.sha256(json.dumps([_FORMAT, extractor, *places.shape]).encode() + b"\n")
-    for row, token, digest in zip(places.rows, places.tokens, digests, strict=True):
+def features_key(extractor: str, layout: TokenLayout, digests: Iterable[bytes]) -> str:
+    """Return the key of an extractor's features for inputs with these digests, 64 hex digits."""
+    key = hashlib.sha256(json.dumps([_FORMAT, extractor, *layout.shape]).encode() + b"\n")
+    for row, token, digest in zip(layout.rows, layout.tokens, digests, strict=True):
         key.update(f"{row} {token} {digest.hex()}\n".encode())
     return key.hexdigest()
 
 
 def read_features(entry: Path, extractor: str, shape: tuple[int, int]) -> Features | None:
-    """Return what ``entry`` holds, or None where it holds nothing, something else, or something damaged.
+    """Return the features in ``entry``, or None if they are missing, do not match, or are damaged.
 
-    The vectors are a copy-on-write memory map: whoever writes to them changes neither the file nor anybody else's.
+    The vectors are a copy-on-write memory map: writes change neither the file nor other processes.
     """
     if not entry.is_dir():
         return None
@@ -54,21 +54,21 @@ def read_features(entry: Path, extractor: str, shape: tuple[int, int]) -> Featur
         if first_not_finite(features.vectors) is not None:
             raise ValueError("a vector is not finite")
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        warnings.warn(f"{entry}: kept features are damaged ({error}) and are computed again.", stacklevel=2)
+        warnings.warn(f"{entry}: cached features are damaged ({error}); computing them again.", stacklevel=2)
         return None
     return features
 
 
-def keep_features(
+def write_features(
     entry: Path,
     extractor: str,
     shape: tuple[int, int, int],
     fill: Callable[[NDArray[np.float32], NDArray[np.bool_]], None],
 ) -> Features:
-    """Let ``fill`` write vectors and presence, both zeros, and keep them as ``entry`` when it went well.
+    """Let ``fill`` write vectors and presence, initially zeros, and save them as ``entry`` on success.
 
     Raises:
-        RunError: the disk has no room for them.
+        RunError: there is not enough disk space.
         OSError: the folder cannot be written to.
     """
     with TemporaryDirectory(prefix=".new-", dir=entry.parent, ignore_cleanup_errors=True) as aside:
@@ -97,7 +97,7 @@ def _check_room(folder: Path, n_bytes: int) -> None:
 
 
 def _move(fresh: Path, entry: Path) -> None:
-    """Put a whole entry in its place, over a damaged one; one that another process has just put there is as good."""
+    """Move a complete entry to its path, replacing a damaged one; one that another process has just written is kept."""
     if entry.exists():
         shutil.rmtree(entry, ignore_errors=True)
     try:

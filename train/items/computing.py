@@ -1,4 +1,4 @@
-"""Computes features block by block, or takes them from the cache."""
+"""Computes features block by block, or loads them from the cache."""
 
 import os
 import warnings
@@ -14,55 +14,55 @@ from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
 from train.items.blocks import Block, Extractor, Inputs, T, TokenLayout
-from train.items.cache import features_key, keep_features, read_features
+from train.items.cache import features_key, read_features, write_features
 from train.items.features import Features
 from train.loop.finite import first_not_finite
 
-# Work shorter than this leaves no line in a log.
-_WORTH_A_LINE_S = 10.0
+# Shorter computations are not logged.
+_LOGGED_FROM_S = 10.0
 
 
 def features_of(
     extractor: Extractor[T],
-    things: Inputs[T],
-    places: TokenLayout,
+    inputs: Inputs[T],
+    layout: TokenLayout,
     digests: Callable[[], Iterable[bytes]],
     cache_dir: Path | None,
 ) -> Features:
-    """Return the features of items, from the cache where it has them.
+    """Return the features of items, from the cache if possible.
 
     Args:
-        extractor: describes ``things``.
-        things: texts, or files.
-        places: where the vector of each thing belongs.
-        digests: of each thing, in order.
-        cache_dir: where features are kept; in memory alone where None.
+        extractor: encodes the inputs.
+        inputs: texts, or files.
+        layout: item and token position of each input.
+        digests: digest of each input, in order.
+        cache_dir: folder of the cache; None disables it.
     """
-    if cache_dir is None or not len(things):
-        return _in_memory(extractor, things, places)
-    entry = cache_dir / features_key(extractor.name, places, digests())
-    found = read_features(entry, extractor.name, places.shape)
-    if found is not None:
-        return found
-    if not _can_keep(cache_dir):
-        return _in_memory(extractor, things, places)
-    described = extractor.describe(things)
+    if cache_dir is None or not len(inputs):
+        return _in_memory(extractor, inputs, layout)
+    entry = cache_dir / features_key(extractor.name, layout, digests())
+    result = read_features(entry, extractor.name, layout.shape)
+    if result is not None:
+        return result
+    if not _can_write(cache_dir):
+        return _in_memory(extractor, inputs, layout)
+    encoded = extractor.encode(inputs)
 
     def fill(vectors: NDArray[np.float32], present: NDArray[np.bool_]) -> None:
-        _fill(described.blocks, places, vectors, present, extractor.name)
+        _fill(encoded.blocks, layout, vectors, present, extractor.name)
 
-    return keep_features(entry, extractor.name, (*places.shape, described.width), fill)
+    return write_features(entry, extractor.name, (*layout.shape, encoded.width), fill)
 
 
-def _in_memory(extractor: Extractor[T], things: Inputs[T], places: TokenLayout) -> Features:
-    described = extractor.describe(things)
-    vectors = np.zeros((*places.shape, described.width), dtype=np.float32)
-    present = np.zeros(places.shape, dtype=np.bool_)
-    _fill(described.blocks, places, vectors, present, extractor.name)
+def _in_memory(extractor: Extractor[T], inputs: Inputs[T], layout: TokenLayout) -> Features:
+    encoded = extractor.encode(inputs)
+    vectors = np.zeros((*layout.shape, encoded.width), dtype=np.float32)
+    present = np.zeros(layout.shape, dtype=np.bool_)
+    _fill(encoded.blocks, layout, vectors, present, extractor.name)
     return Features(extractor.name, vectors, present)
 
 
-def _can_keep(folder: Path) -> bool:
+def _can_write(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
@@ -70,7 +70,7 @@ def _can_keep(folder: Path) -> bool:
         reason = "not writable"
     except OSError as error:
         reason = str(error)
-    warnings.warn(f"{folder}: features of items are not kept for the next run ({reason}).", stacklevel=2)
+    warnings.warn(f"{folder}: features of items are not cached for the next run ({reason}).", stacklevel=2)
     return False
 
 
@@ -86,12 +86,12 @@ def _check_finite(block: Block, rows: NDArray[np.int64], name: str) -> None:
 
 def _fill(
     blocks: Iterable[Block],
-    places: TokenLayout,
+    layout: TokenLayout,
     vectors: NDArray[np.float32],
     present: NDArray[np.bool_],
     name: str,
 ) -> None:
-    """Write blocks to where they belong, and show on stderr how far that is.
+    """Write blocks to their positions, with a progress bar on stderr.
 
     Raises:
         RunError: a vector is not finite.
@@ -99,13 +99,13 @@ def _fill(
     console = Console(stderr=True)
     start = perf_counter()
     with progress_bar(console, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
-        task = bar.add_task(f"features ({name})", total=len(places.rows))
+        task = bar.add_task(f"features ({name})", total=len(layout.rows))
         for block in blocks:
-            rows, tokens = places.rows[block.which], places.tokens[block.which]
+            rows, tokens = layout.rows[block.which], layout.tokens[block.which]
             _check_finite(block, rows, name)
             vectors[rows, tokens] = block.vectors
             present[rows, tokens] = True
             bar.advance(task, len(block.which))
     seconds = perf_counter() - start
-    if seconds > _WORTH_A_LINE_S:
-        console.print(f"features ({name}): {len(places.rows):,} described, {seconds:.1f} s", soft_wrap=True)
+    if seconds > _LOGGED_FROM_S:
+        console.print(f"features ({name}): {len(layout.rows):,} computed, {seconds:.1f} s", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""SHA-256 of texts, files and folders: what decides whether features may be used again."""
+"""SHA-256 digests of texts, files and folders, as keys of cached features."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from edge_runtime.bundle.folder import open_file
 from train.items.blocks import Inputs
 
-# What a model's folder is made of; other files change nothing.
+# The files of a model; others do not affect it.
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
@@ -18,24 +18,24 @@ def text_digests(texts: Inputs[str]) -> Iterator[bytes]:
 
 
 def file_digests(paths: Iterable[Path]) -> Iterator[bytes]:
-    """Yield the digest of each file's bytes; nothing, ``b""``, for one that cannot be read."""
+    """Yield the digest of each file's bytes; ``b""`` for a file that cannot be read."""
     for path in paths:
         try:
             yield file_digest(path)
-        except OSError:  # then no picture can be read from it either, and the extractor says so
+        except OSError:  # the extractor will report it
             yield b""
 
 
 def file_digest(path: Path) -> bytes:
-    """Return the digest of a file's bytes, read in pieces."""
+    """Return the digest of a file, read in chunks."""
     with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
 def folder_digest(folder: Path) -> str:
-    """Return 16 hex digits over names and bytes of a model's files."""
+    """Return 16 hex digits of a digest over the names and contents of a model's files."""
     total = hashlib.sha256()
-    found = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.is_file()}
-    for path in sorted(found):
+    paths = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.is_file()}
+    for path in sorted(paths):
         total.update(path.name.encode("utf-8", "surrogatepass") + b"\0" + file_digest(path))
     return total.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Which extractor describes texts, pictures and videos, and the material that plug-ins are made from."""
+"""Selection of the text and image extractors, and the inputs of plug-ins."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -21,11 +21,11 @@ from train.items.video import frames
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractorConfig:
-    """What describes items; part of a run's configuration.
+    """Names of the extractors; part of a run's configuration.
 
     Attributes:
         text: ``hashed``, ``minilm``, or a Hugging Face id or folder.
-        image: ``colour``, a TFLite file, or a Hugging Face id or folder; videos use it frame by frame.
+        image: ``colour``, a TFLite file, or a Hugging Face id or folder; also used for the frames of videos.
     """
 
     text: str = "hashed"
@@ -35,43 +35,43 @@ class ExtractorConfig:
 def plugin_inputs(
     catalogue: Catalogue, train: Sequences, config: ExtractorConfig, *, dim: int, seed: int, cache_dir: Path | None
 ) -> PluginInputs:
-    """Return what plug-ins and backbones are made from; features are computed when first asked for.
+    """Return the inputs of plug-ins and backbones; features are computed on first use.
 
     Args:
         catalogue: the items.
-        train: the events that may be learnt from.
-        config: which extractors.
+        train: the training events.
+        config: names of the extractors.
         dim: width of item vectors and states.
-        seed: for what is drawn at construction.
-        cache_dir: where computed features are kept; not kept where None.
+        seed: random seed of initial values.
+        cache_dir: folder of the feature cache; None disables it.
     """
 
     @cache
     def text() -> Features:
         texts = ItemTexts(catalogue)
-        places = one_each(range(len(texts)), len(catalogue))
-        return features_of(text_extractor(config.text), texts, places, lambda: text_digests(texts), cache_dir)
+        layout = one_each(range(len(texts)), len(catalogue))
+        return features_of(text_extractor(config.text), texts, layout, lambda: text_digests(texts), cache_dir)
 
     @cache
     def image() -> Features:
-        with_image = [(row, path) for row, path in enumerate(catalogue.images) if path is not None]
-        paths = [path for _, path in with_image]
-        places = one_each([row for row, _ in with_image], len(catalogue))
-        return features_of(image_extractor(config.image), paths, places, lambda: file_digests(paths), cache_dir)
+        rows_and_paths = [(row, path) for row, path in enumerate(catalogue.images) if path is not None]
+        paths = [path for _, path in rows_and_paths]
+        layout = one_each([row for row, _ in rows_and_paths], len(catalogue))
+        return features_of(image_extractor(config.image), paths, layout, lambda: file_digests(paths), cache_dir)
 
     @cache
     def video() -> Features:
-        paths, places = frames(catalogue)
-        return features_of(image_extractor(config.image), paths, places, lambda: file_digests(paths), cache_dir)
+        paths, layout = frames(catalogue)
+        return features_of(image_extractor(config.image), paths, layout, lambda: file_digests(paths), cache_dir)
 
     return PluginInputs(catalogue, train, dim, seed, text, image, video)
 
 
 def text_extractor(name: str) -> Extractor[str]:
-    """Return the extractor of texts that ``ExtractorConfig.text`` names.
+    """Return the text extractor for a value of ``ExtractorConfig.text``.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such extractor.
     """
     match name:
         case "hashed":
@@ -83,10 +83,10 @@ def text_extractor(name: str) -> Extractor[str]:
 
 
 def image_extractor(name: str) -> Extractor[Path]:
-    """Return the extractor of pictures that ``ExtractorConfig.image`` names.
+    """Return the image extractor for a value of ``ExtractorConfig.image``.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such extractor.
     """
     match name:
         case "colour":

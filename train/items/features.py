@@ -1,4 +1,4 @@
-"""Frozen features of one modality, and everything that plug-ins are made from. Knows no extractor and no model."""
+"""Frozen features of one modality, and the inputs of plug-ins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from train.data.sequences import Sequences
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """What a frozen extractor says of every item: ``T`` tokens of width ``W``, one for text or image, frames for video.
+    """Features of every item: ``T`` tokens of width ``W``; one token for text or image, one per frame for video.
 
     Attributes:
-        extractor: its name and version: part of what decides a run's outcome.
+        extractor: name and version of the extractor, which a run's result depends on.
         vectors: float32 ``[n_items, T, W]``, zeros where absent; may be a memory map.
         present: bool ``[n_items, T]``.
     """
@@ -39,16 +39,16 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PluginInputs:
-    """What plug-ins and backbones are made from.
+    """The inputs of plug-ins and backbones.
 
     Attributes:
         catalogue: the items.
-        train: the events that may be learnt from; nothing of validation or test.
+        train: the training events, without validation and test.
         dim: width of item vectors and states.
-        seed: for whatever is drawn at construction.
-        text: features of the items' texts; computed, or read from the cache, when first asked for.
-        image: of their pictures.
-        video: of their frames.
+        seed: random seed of initial values.
+        text: features of the items' texts; computed, or read from the cache, on first use.
+        image: features of the items' pictures.
+        video: features of the items' frames.
     """
 
     catalogue: Catalogue
@@ -61,16 +61,16 @@ class PluginInputs:
 
     @property
     def n_items(self) -> int:
-        """How many items there are."""
+        """Number of items."""
         return len(self.catalogue)
 
     def counts(self) -> NDArray[np.int64]:
-        """Return how often each item occurs in training, int64 ``[n_items]``."""
+        """Return the number of training events of each item, int64 ``[n_items]``."""
         return np.bincount(self.train.rows, minlength=self.n_items).astype(np.int64)
 
 
 def text_space(features: Features) -> NDArray[np.float32]:
-    """Return each item's mean token, of length 1, float32 ``[n_items, W]``; zeros where it has no text."""
+    """Return each item's mean token at unit length, float32 ``[n_items, W]``; zeros for items without text."""
     shown = features.vectors * features.present[:, :, None]
     summed = shown.sum(axis=1)
     length = np.linalg.norm(summed, axis=1, keepdims=True)

@@ -1,10 +1,10 @@
-"""The plain baseline for texts: hashed n-grams, weighted by rarity, reduced by truncated singular value decomposition.
+"""The default text features: hashed n-grams with tf-idf weights, reduced by truncated singular value decomposition.
 
 Sources: Deerwester, Dumais, Furnas, Landauer and Harshman, "Indexing by Latent Semantic Analysis", JASIS 1990, for the
-whole; Halko, Martinsson and Tropp, "Finding Structure with Randomness", SIAM Review 53(2), 2011,
+method; Halko, Martinsson and Tropp, "Finding Structure with Randomness", SIAM Review 53(2), 2011,
 https://arxiv.org/abs/0909.4061, for the decomposition.
 
-Rarity and decomposition are of the catalogue as it stands: another catalogue gives other vectors.
+Document frequencies and decomposition are those of the catalogue: another catalogue gives other vectors.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ from train.items.hashing import N_COLUMNS, hashed_counts
 _BATCH = 2048
 _SURPLUS = 32
 _POWER_STEPS = 3
-# Axes whose singular value is below this share of the first one's are noise of the arithmetic.
+# Axes with a singular value below this share of the first one's are numerical noise.
 _SMALLEST = 1e-4
 
 
 def hashed_text(*, width: int = 256, sample: int = 32_768) -> Extractor[str]:
-    """Return the extractor; its vectors are of unit length, and end in zeros where a catalogue has fewer dimensions.
+    """Return the extractor; its vectors have unit length, padded with zeros if the rank is lower than ``width``.
 
     Args:
-        width: of the vectors.
-        sample: texts that are decomposed, evenly spaced: memory does not grow with the catalogue.
+        width: width of the vectors.
+        sample: number of texts for the decomposition, evenly spaced, which bounds memory.
     """
     name = f"hashed-2 width={width} sample={sample}"
     return Extractor(name, lambda texts: EncodedInputs(width, _blocks(texts, width, sample)))
@@ -47,7 +47,7 @@ def _blocks(texts: Inputs[str], width: int, n_sampled: int) -> Iterator[Block]:
 
 
 def _survey(texts: Inputs[str], n_sampled: int) -> tuple[NDArray[np.float32], sparse.csr_matrix]:
-    """Return the rarity of every column, ``[N_COLUMNS]``, and the counts of the sampled texts."""
+    """Return the weight of every column, ``[N_COLUMNS]``, and the counts of the sampled texts."""
     sampled = np.linspace(0, len(texts) - 1, min(n_sampled, len(texts))).astype(np.int64)
     n_texts_with = np.zeros(N_COLUMNS, dtype=np.int64)
     kept = []
@@ -61,15 +61,15 @@ def _survey(texts: Inputs[str], n_sampled: int) -> tuple[NDArray[np.float32], sp
 def rarity_of(n_texts_with: NDArray[np.int64], n_texts: int) -> NDArray[np.float32]:
     """Return the square of the inverse document frequency, ``(ln((1 + n) / (1 + n_with)) + 1)^2``.
 
-    Smoothed as scikit-learn does. Squared, because the first axes else go to what nearly every item says (its top
-    category): as a list of what somebody buys next on Beauty, an item's nearest texts reach an NDCG@10 of 0.035 with
-    the square and 0.031 without it; on MovieLens it makes no difference.
+    Smoothed as in scikit-learn. It is squared, because otherwise the first axes represent what almost all items share,
+    such as the top category: as a recommender on Beauty, an item's nearest texts reach an NDCG@10 of 0.035 with the
+    square and 0.031 without it; on MovieLens there is no difference.
     """
     return ((np.log((1 + n_texts) / (1 + n_texts_with)) + 1) ** 2).astype(np.float32)
 
 
 def weighted(counts: sparse.csr_matrix, rarity: NDArray[np.float32]) -> sparse.csr_matrix:
-    """Return the rows of ``counts`` times the rarity of each column, at unit length."""
+    """Return the rows of ``counts`` times the weight of each column, at unit length."""
     values = counts.data * rarity[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=counts.shape[0]))
@@ -80,9 +80,9 @@ def weighted(counts: sparse.csr_matrix, rarity: NDArray[np.float32]) -> sparse.c
 def principal_axes(matrix: sparse.csr_matrix, width: int) -> NDArray[np.float32]:
     r"""Return the first right singular vectors of ``A = matrix [n, columns]``, float32 ``[columns, rank or width]``.
 
-    Subspace iteration on the side of the texts: :math:`Q = \mathrm{orth}((A A^\top)^q \Omega)` from a random
+    Subspace iteration on the texts' side: :math:`Q = \mathrm{orth}((A A^\top)^q \Omega)` from a random
     :math:`\Omega`, then the eigenvectors :math:`U` of :math:`Q^\top A A^\top Q = U S^2 U^\top` give
-    :math:`V = A^\top Q U S^{-1}`. The largest entry of each axis is made positive, else its sign is anybody's guess.
+    :math:`V = A^\top Q U S^{-1}`. The largest entry of each axis is made positive, which fixes its sign.
     """
     n = matrix.shape[0]
     start = np.random.default_rng(0).standard_normal((n, min(n, width + _SURPLUS)), dtype=np.float32)

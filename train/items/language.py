@@ -1,9 +1,9 @@
-"""A person's history and situation as text, and any text as a vector beside those of the items.
+"""A user's history and situation as text, and the encoding of any text in the space of the items' vectors.
 
-This is the exact form of what a history says: for people of whom no model has a state, and for a language model that
-writes. While training, a mean of the events' vectors stands in for it (:mod:`train.plugins.llmrec_history`), because
-every prefix of every history has a text of its own; ``python -m benchmarks.history_text`` compares the two. New items
-are described by :func:`encode_texts` as well (``python -m benchmarks.add_items``).
+This is the exact text representation of a history, for users without a model state and for language models. Training
+approximates it by a mean of the events' vectors (:mod:`train.plugins.llmrec_history`), because every prefix of every
+history has a text of its own; ``python -m benchmarks.history_text`` compares the two. New items are also encoded by
+:func:`encode_texts` (``python -m benchmarks.add_items``).
 """
 
 from collections.abc import Sequence
@@ -18,28 +18,28 @@ from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
 from train.items.blocks import Extractor, Inputs
 from train.items.features import Features
-from train.items.text import LONGEST, item_text
+from train.items.text import MAX_CHARACTERS, item_text
 
-# An event says what it was, not its whole description.
-LONGEST_EVENT = 256
+# An event is described by the beginning of its text.
+MAX_EVENT_CHARACTERS = 256
 _DAY_S = 86_400
 _PARTS_OF_DAY = ((5, "night"), (12, "morning"), (17, "afternoon"), (22, "evening"), (24, "night"))
 _GAPS = (
     (3600, "within the hour"), (_DAY_S, "within the day"), (7 * _DAY_S, "within the week"),
     (31 * _DAY_S, "within the month"),
 )  # fmt: skip
-# Two unit vectors this near are the same text in the same space.
+# Unit vectors with at least this cosine are considered equal.
 _SAME = 0.999
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """When somebody asks.
+    """The time of a request.
 
     Attributes:
-        hour: of the day, UTC, 0 to 23.
+        hour: hour of the day, UTC, 0 to 23.
         weekday: 0 for Monday to 6.
-        gap_s: seconds since the event before; None where there is none.
+        gap_s: seconds since the previous event; None if there is none.
     """
 
     hour: int
@@ -48,7 +48,7 @@ class Situation:
 
 
 def situation_at(sequences: Sequences, user: int, now_s: int) -> Situation | None:
-    """Return the situation of a user at ``now_s``, in seconds since 1970; None where the data has no clock."""
+    """Return the situation of a user at ``now_s``, in seconds since 1970; None if the data has no real timestamps."""
     if not has_clock(int(sequences.timestamps.max(initial=0))):
         return None
     now = datetime.fromtimestamp(now_s, UTC)
@@ -58,7 +58,7 @@ def situation_at(sequences: Sequences, user: int, now_s: int) -> Situation | Non
 
 
 def situation_text(situation: Situation) -> str:
-    """Return such as ``Friday evening, 20:00, last here within the week``."""
+    """Return the situation as text, such as ``Friday evening, 20:00, last here within the week``."""
     day = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[situation.weekday]
     part = next(name for end, name in _PARTS_OF_DAY if situation.hour < end)
     text = f"{day} {part}, {situation.hour}:00"
@@ -69,24 +69,24 @@ def situation_text(situation: Situation) -> str:
 
 
 def history_text(catalogue: Catalogue, rows: Sequence[int] | NDArray[np.int32], situation: Situation | None) -> str:
-    """Return the situation, then the events, a line each, the newest first, at most ``LONGEST`` characters.
+    """Return the situation, then the events, one a line, newest first, at most ``MAX_CHARACTERS`` characters.
 
-    The newest come first because a language model cuts what is too long at its end. Nothing else is said, because to
-    an extractor that counts words the words around the events would be what all histories have in common.
+    The newest come first because language models truncate at the end. Nothing else is added, because for an extractor
+    that counts words it would be common to all histories.
 
     Args:
         catalogue: the items.
         rows: the history, oldest first.
-        situation: None where it is not known: then it is not mentioned.
+        situation: the situation; None leaves it out.
     """
     lines = [] if situation is None else [situation_text(situation)]
     n_characters = sum(len(line) for line in lines)
     for row in reversed(rows):
-        if n_characters >= LONGEST:
+        if n_characters >= MAX_CHARACTERS:
             break
-        lines.append("; ".join(item_text(catalogue, int(row)).split("\n"))[:LONGEST_EVENT])
+        lines.append("; ".join(item_text(catalogue, int(row)).split("\n"))[:MAX_EVENT_CHARACTERS])
         n_characters += len(lines[-1]) + 1
-    return "\n".join(lines)[:LONGEST]
+    return "\n".join(lines)[:MAX_CHARACTERS]
 
 
 def encode_texts(
@@ -94,9 +94,9 @@ def encode_texts(
 ) -> NDArray[np.float32]:
     r"""Return the vectors of any texts in the space of the items' vectors, float32 ``[n, width]``.
 
-    A pretrained extractor describes a text the same whatever stands beside it. One that is made of the texts it is
-    given (rarity of words, a decomposition) is run over the items and the texts together, and the outcome is turned
-    back to where the items are known to be, by the rotation
+    A pretrained extractor encodes each text independently. One that is fitted to its texts (document frequencies, a
+    decomposition) is run over the items and the texts together, and the result is aligned with the known vectors of the
+    items by the rotation
 
     .. math::
         R = \arg\min_{R^\top R = I} \lVert X' R - X \rVert = U V^\top, \qquad U \Sigma V^\top = \mathrm{svd}(X'^\top X)
@@ -105,13 +105,13 @@ def encode_texts(
     Procrustes Problem", Psychometrika 31(1), 1966.
 
     Args:
-        extractor: the one that gave ``known``.
-        texts: what to encode.
-        items: the texts of the items.
+        extractor: the extractor of ``known``.
+        texts: texts to encode.
+        items: texts of the items.
         known: features of the items.
 
     Raises:
-        ValueError: ``known`` are of another extractor, or of other items.
+        ValueError: ``known`` is from another extractor, or of other items.
     """
     if known.extractor != extractor.name or len(known.vectors) != len(items):
         raise ValueError(
@@ -121,9 +121,9 @@ def encode_texts(
     width = known.width
     if len(texts) == 0:
         return np.zeros((0, width), dtype=np.float32)
-    if _needs_no_company(extractor, items, known):
-        return _described(extractor, texts, width)
-    together = _described(extractor, _Joined(items, texts), width)
+    if _encodes_independently(extractor, items, known):
+        return _encode_all(extractor, texts, width)
+    together = _encode_all(extractor, _Joined(items, texts), width)
     described = known.present[:, 0]
     left, _, right = np.linalg.svd(together[: len(items)][described].T @ known.vectors[described, 0])
     turned: NDArray[np.float32] = (together[len(items) :] @ (left @ right)).astype(np.float32)
@@ -132,7 +132,7 @@ def encode_texts(
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """Two sets of texts as one, each text made when it is asked for."""
+    """The concatenation of two sets of texts, each text created on access."""
 
     first: Inputs[str]
     second: Inputs[str]
@@ -145,22 +145,22 @@ class _Joined:
         return self.first[index] if index < n else self.second[index - n]
 
 
-def _needs_no_company(extractor: Extractor[str], items: Inputs[str], known: Features) -> bool:
-    """Return whether items alone are described as they are among all.
+def _encodes_independently(extractor: Extractor[str], items: Inputs[str], known: Features) -> bool:
+    """Return whether the extractor encodes each text independently of the others.
 
-    Two that differ much are asked, each by itself: an extractor that is made of its texts gives both the same axis.
+    Two dissimilar texts are encoded separately: an extractor that is fitted to its texts gives both the same axis.
     """
     rows = np.flatnonzero(known.present[:, 0])
     if len(rows) < 2:
         return False
     vectors = known.vectors[rows, 0]
     pair = rows[[0, int(np.argmin(vectors @ vectors[0]))]]
-    alone = np.concatenate([_described(extractor, [items[int(row)]], known.width) for row in pair])
+    alone = np.concatenate([_encode_all(extractor, [items[int(row)]], known.width) for row in pair])
     return bool(((alone * known.vectors[pair, 0]).sum(1) > _SAME).all())
 
 
-def _described(extractor: Extractor[str], texts: Inputs[str], width: int) -> NDArray[np.float32]:
-    found = np.zeros((len(texts), width), dtype=np.float32)
-    for rows, vectors in extractor.describe(texts).blocks:
-        found[rows] = vectors
-    return found
+def _encode_all(extractor: Extractor[str], texts: Inputs[str], width: int) -> NDArray[np.float32]:
+    result = np.zeros((len(texts), width), dtype=np.float32)
+    for rows, vectors in extractor.encode(texts).blocks:
+        result[rows] = vectors
+    return result

@@ -1,4 +1,4 @@
-"""How a file of unknown origin becomes a picture, or is left out."""
+"""Loading of pictures from untrusted files."""
 
 import struct
 import warnings
@@ -12,10 +12,10 @@ from PIL import Image
 
 from train.items.blocks import Block, EncodedInputs, Inputs, batches
 
-# Those that a data folder may hold (train.data.pictures), by Pillow's names. Its other parsers see no file of ours.
+# The formats that a data folder may contain (train.data.pictures), by Pillow's names; other parsers are not used.
 _FORMATS = ("JPEG", "PNG", "WEBP")
-MOST_PIXELS = 64_000_000
-# A JPEG is decoded no larger than needed for the largest extractor.
+MAX_PIXELS = 64_000_000
+# JPEGs are decoded no larger than the largest extractor needs.
 _DECODED = (512, 512)
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -27,30 +27,30 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow's parsers raise on broken files.
+# Exceptions of Pillow's parsers for broken files.
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, MemoryError, struct.error)
 _WARNED_EACH = 3
 
-# One picture as an extractor wants it, all of one shape.
+# One picture as the input of an extractor; all have the same shape.
 Prepared = NDArray[np.generic]
 
 
 class UnreadableError(ValueError):
-    """A file that gives no picture."""
+    """A file that cannot be read as a picture."""
 
 
 def open_picture(path: Path) -> Image.Image:
-    """Return a picture as RGB, upright, on white where it is transparent.
+    """Return a picture as RGB, rotated by its EXIF orientation, with white behind transparent pixels.
 
     Raises:
-        UnreadableError: it is missing, broken, of another kind, or larger than ``MOST_PIXELS``.
+        UnreadableError: it is missing, broken, of another format, or larger than ``MAX_PIXELS``.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what Pillow could mend, and of sizes: our limit is the lower one
+            warnings.simplefilter("ignore")  # repaired errors and sizes; our limit is lower
             with Image.open(path, formats=_FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise UnreadableError(f"{image.width} x {image.height} pixels, at most {MOST_PIXELS:,} expected")
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnreadableError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} expected")
                 image.draft("RGB", _DECODED)
                 turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
                 plain = _on_white(image)
@@ -68,45 +68,47 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", layers.size, (255, 255, 255, 255)), layers).convert("RGB")
 
 
-def describe_pictures(
+def encode_pictures(
     paths: Inputs[Path],
     prepare: Callable[[Image.Image], Prepared],
-    describe: Callable[[Prepared], NDArray[np.float32]],
+    encode: Callable[[Prepared], NDArray[np.float32]],
     *,
     batch: int,
 ) -> EncodedInputs:
-    """Describe the pictures that can be read, and warn of those that cannot.
+    """Encode the pictures that can be read, and warn about the others.
 
     Args:
         paths: files.
-        prepare: brings one picture to the shape that ``describe`` wants.
-        describe: a stack of them to vectors ``[n, width]``.
-        batch: pictures at a time.
+        prepare: converts a picture to the input of ``encode``.
+        encode: encodes a batch of inputs to vectors ``[n, width]``.
+        batch: batch size.
     """
-    # An extractor knows its width best by describing something.
+    # Encode one picture to find the width.
     black = prepare(Image.new("RGB", (256, 256)))
-    width = describe(black[None]).shape[1]
-    return EncodedInputs(width, _blocks(paths, prepare, describe, batch))
+    width = encode(black[None]).shape[1]
+    return EncodedInputs(width, _blocks(paths, prepare, encode, batch))
 
 
 def _blocks(
     paths: Inputs[Path],
     prepare: Callable[[Image.Image], Prepared],
-    describe: Callable[[Prepared], NDArray[np.float32]],
+    encode: Callable[[Prepared], NDArray[np.float32]],
     batch: int,
 ) -> Iterator[Block]:
     n_left_out = 0
-    for places in batches(len(paths), batch):
-        index, prepared = [], []
-        for place in places:
+    for positions in batches(len(paths), batch):
+        which, prepared = [], []
+        for position in positions:
             try:
-                prepared.append(prepare(open_picture(paths[place])))
-                index.append(place)
+                prepared.append(prepare(open_picture(paths[position])))
+                which.append(position)
             except UnreadableError as error:
                 n_left_out += 1
                 if n_left_out <= _WARNED_EACH:
-                    warnings.warn(f"{paths[place]}: left out, it gives no picture ({error}).", stacklevel=2)
-        if index:
-            yield Block(np.asarray(index, dtype=np.int64), describe(np.stack(prepared)))
+                    warnings.warn(
+                        f"{paths[position]}: left out, it cannot be read as a picture ({error}).", stacklevel=2
+                    )
+        if which:
+            yield Block(np.asarray(which, dtype=np.int64), encode(np.stack(prepared)))
     if n_left_out > _WARNED_EACH:
-        warnings.warn(f"{n_left_out - _WARNED_EACH:,} more files give no picture and were left out.", stacklevel=2)
+        warnings.warn(f"{n_left_out - _WARNED_EACH:,} more files cannot be read as pictures; left out.", stacklevel=2)

@@ -1,4 +1,4 @@
-"""Pictures through a pretrained vision model."""
+"""Image features of a pretrained vision model."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,41 +12,41 @@ from torch import Tensor, nn
 
 from train.hushed import hushed
 from train.items.blocks import EncodedInputs, Extractor, Inputs, unit_length
-from train.items.picture import Prepared, describe_pictures
+from train.items.picture import Prepared, encode_pictures
 from train.items.pretrained import identity, load, load_model, model_folder
 
 _BATCH = 16
 
 
 def pretrained_image(name: str) -> Extractor[Path]:
-    """Return any vision model that transformers knows, by Hugging Face id or folder.
+    """Return the extractor of a vision model of transformers, by Hugging Face id or folder.
 
-    A model of pictures and texts (CLIP, SigLIP) gives its picture vector in their common space, any other the mean of
-    its last hidden states, over patches or places: poolers are often left untrained.
+    Models of pictures and texts (CLIP, SigLIP) give the picture's vector in the common space, others the mean of the
+    last hidden states, over patches or spatial positions, because poolers are often untrained.
 
     Raises:
-        DataError: there is none of that name.
+        DataError: there is no such model.
     """
     folder = model_folder(name, "`colour`, a .tflite file")
-    return Extractor(f"vision-1 {identity(folder)}", partial(_describe, folder))
+    return Extractor(f"vision-1 {identity(folder)}", partial(_encode, folder))
 
 
-def _describe(folder: Path, paths: Inputs[Path]) -> EncodedInputs:
+def _encode(folder: Path, paths: Inputs[Path]) -> EncodedInputs:
     with hushed():
         from transformers import AutoImageProcessor
 
-        # The processors in plain Pillow: the others need torchvision.
+        # The processors based on Pillow: the others need torchvision.
         processor = load(AutoImageProcessor, folder, use_fast=False)
     model = load_model(folder)
 
     def prepare(picture: Image.Image) -> Prepared:
-        found: Prepared = processor(images=picture, return_tensors="np")["pixel_values"][0]
-        return found
+        values: Prepared = processor(images=picture, return_tensors="np")["pixel_values"][0]
+        return values
 
-    def describe(pixels: Prepared) -> NDArray[np.float32]:
+    def encode(pixels: Prepared) -> NDArray[np.float32]:
         return unit_length(_embed(model, torch.from_numpy(pixels)))
 
-    return describe_pictures(paths, prepare, describe, batch=_BATCH)
+    return encode_pictures(paths, prepare, encode, batch=_BATCH)
 
 
 def _embed(model: nn.Module, pixels: Tensor) -> NDArray[np.float32]:
@@ -58,5 +58,5 @@ def _embed(model: nn.Module, pixels: Tensor) -> NDArray[np.float32]:
         else:
             hidden: Tensor = model(pixel_values=pixels).last_hidden_state
             vectors = hidden.mean((2, 3)) if hidden.ndim == 4 else hidden.mean(1)
-    found: NDArray[np.float32] = vectors.float().cpu().numpy()
-    return found
+    values: NDArray[np.float32] = vectors.float().cpu().numpy()
+    return values

@@ -1,13 +1,13 @@
-r"""What stands in for the own vector of an item that has none: those of the known items with the nearest texts.
+r"""Stand-ins for missing ID embeddings: the weighted mean over known items with the nearest texts.
 
 .. math::
     \tilde e_i = \sum_{j \in N_k(i)} w_{ij}\, e_j, \qquad
     w_{ij} = \frac{\exp(\cos(x_i, x_j) / \tau)}{\sum_{j' \in N_k(i)} \exp(\cos(x_i, x_{j'}) / \tau)}
 
-with :math:`x` the frozen text vectors and :math:`N_k(i)` the ``k`` known items nearest to ``i``, not itself: kernel
-regression (Nadaraya 1964, Watson 1964) from texts to what behaviour taught of items. What plug-ins know of a text is a
-smooth map of it and spreads scores half as far as vectors of one's own do, so that a new item alone with it hardly ever
-reaches a list. Knows no model.
+with :math:`x` the frozen text vectors and :math:`N_k(i)` the ``k`` known items nearest to ``i``, except itself: kernel
+regression (Nadaraya 1964, Watson 1964) from texts to ID embeddings. The vectors that plug-ins compute from texts are
+smooth functions of them, with half the spread in scores of ID embeddings, so a new item with these alone would rarely
+reach a list.
 """
 
 import numpy as np
@@ -19,44 +19,44 @@ from train.items.features import Features, text_space
 
 _N_NEAREST = 5
 _TEMPERATURE = 0.1
-# Cosines of a large catalogue are made in pieces, and against its best known items only: time stays linear.
+# Cosines of a large catalogue are computed in chunks, and with its most frequent items only, so time is linear.
 _COSINES_AT_ONCE = 16_777_216
-_MOST_KNOWN = 16_384
+_MAX_KNOWN = 16_384
 
 
 class StandIns(nn.Module):
-    """The nearest known items of every item, and how much of each.
+    """The nearest known items of every item, with their weights.
 
     Attributes:
         rows: catalogue rows, int64 ``[n_items, k]``; a buffer.
-        weights: they sum to 1; zeros for an item without a text, or where nothing is known, float32 ``[n_items, k]``; a
-            buffer.
+        weights: weights that sum to 1, or zeros for an item without text or without known items, float32
+            ``[n_items, k]``; a buffer.
     """
 
     rows: Tensor
     weights: Tensor
 
     def __init__(self, features: Features, counts: NDArray[np.int64]) -> None:
-        """Find them.
+        """Compute neighbours and weights.
 
         Args:
-            features: of the items' texts.
-            counts: how often each item occurs in training, int64 ``[n_items]``; one that does not is not known.
+            features: features of the items' texts.
+            counts: training events of each item, int64 ``[n_items]``; items without any are not known.
         """
         super().__init__()
         space = torch.from_numpy(text_space(features))
         described = (space != 0).any(1).numpy()
-        order = np.argsort(-counts, kind="stable")[:_MOST_KNOWN]
+        order = np.argsort(-counts, kind="stable")[:_MAX_KNOWN]
         known = torch.from_numpy(order[(counts > 0)[order] & described[order]])
         rows, weights = _nearest(space, known, min(_N_NEAREST, max(len(known) - 1, 0)))
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("weights", weights * torch.from_numpy(described)[:, None], persistent=False)
 
-    def forward(self, table: Tensor, lacking: Tensor) -> Tensor:
+    def forward(self, table: Tensor, missing: Tensor) -> Tensor:
         """Return ``table`` ``[n_items, dim]`` with the rows of the ``lacking`` items, bool ``[n_items]``, replaced."""
-        items = lacking.nonzero()[:, 0]
-        found = (self.weights[items, :, None] * table[self.rows[items]]).sum(1)
-        return table.index_copy(0, items, found)
+        items = missing.nonzero()[:, 0]
+        result = (self.weights[items, :, None] * table[self.rows[items]]).sum(1)
+        return table.index_copy(0, items, result)
 
 
 def _nearest(space: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:

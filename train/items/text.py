@@ -1,26 +1,26 @@
-"""What is read of an item, as one text."""
+"""The text of an item, for extractors."""
 
 from dataclasses import dataclass
 
 from train.data.dataset import Catalogue
 
-# A catalogue may hold whole manuals; what tells items apart stands at the beginning.
-LONGEST = 4096
+# Descriptions may be very long; what distinguishes items is at the beginning.
+MAX_CHARACTERS = 4096
 
 
 def item_text(catalogue: Catalogue, row: int) -> str:
-    """Return an item's title, known facts as ``name: value, value`` and description, ``LONGEST`` characters at most."""
+    """Return title, fields as ``name: value, value`` and description, at most ``MAX_CHARACTERS`` characters."""
     lines = [catalogue.titles[row]]
     for name, values in catalogue.fields.items():
         if values[row]:
             lines.append(f"{name}: {', '.join(values[row])}")
     lines.append(catalogue.descriptions[row] or "")
-    return "\n".join(lines).strip()[:LONGEST]
+    return "\n".join(lines).strip()[:MAX_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)
 class ItemTexts:
-    """The texts of a catalogue's items, each put together when it is asked for."""
+    """The texts of a catalogue's items, created on access."""
 
     catalogue: Catalogue
 

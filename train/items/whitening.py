@@ -1,14 +1,14 @@
-r"""Frozen text vectors, made well conditioned for a learnt map. Knows no model.
+r"""Whitening of frozen text vectors, as the input of a learned projection.
 
-Text vectors are anisotropic: a few directions hold most of their variance, and one learning rate cannot suit a map of
-all of them. Source of the remedy: Zhang, Zhou, Zeng and Shen, "Are ID Embeddings Necessary? Whitening Pre-trained Text
+Text vectors are anisotropic: a few directions have most of the variance, so one learning rate does not fit all
+directions of a projection. Source: Zhang, Zhou, Zeng and Shen, "Are ID Embeddings Necessary? Whitening Pre-trained Text
 Embeddings for Effective Sequential Recommendation", 2024, https://arxiv.org/abs/2402.10602:
 
 .. math::
     \hat x = (x - \mu)\, U\, \mathrm{diag}(\lambda)^{-1/2}\, U^\top
 
-with ``mu`` the mean and ``U diag(lambda) U^T`` the covariance of the vectors. Where we deviate: ``lambda`` is replaced
-by ``(1 - e) lambda + e mean(lambda)``, so that directions which hold next to nothing are not blown up into noise.
+with ``mu`` the mean and ``U diag(lambda) U^T`` the covariance of the vectors. Deviation: ``lambda`` is replaced by
+``(1 - e) lambda + e mean(lambda)``, so that directions with almost no variance are not amplified to noise.
 """
 
 import torch
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 
 class Whitening(nn.Module):
-    """``mu`` and the symmetric matrix of the module's formula, folded into whatever linear map comes next."""
+    """``mu`` and the symmetric matrix of the module's formula, which can be folded into a following linear map."""
 
     centre: Tensor
     matrix: Tensor
 
     def __init__(self, vectors: Tensor, shrinkage: float) -> None:
-        """Measure ``vectors`` ``[n, width]``; ``shrinkage`` is ``e``, in (0, 1]: 1 only centres and scales."""
+        """Fit to ``vectors`` ``[n, width]``; ``shrinkage`` is ``e``, in (0, 1]: 1 only centres and scales."""
         super().__init__()
         centre, matrix = _whitening(vectors.double(), shrinkage)
         self.register_buffer("centre", centre.float())
@@ -34,7 +34,7 @@ class Whitening(nn.Module):
         return (vectors - self.centre) @ self.matrix
 
     def then(self, linear: nn.Linear, vectors: Tensor) -> Tensor:
-        """Return ``linear`` of the whitened ``vectors`` at the price of ``linear`` alone."""
+        """Return ``linear`` of the whitened ``vectors``, at the cost of ``linear`` alone."""
         weight = linear.weight @ self.matrix
         return F.linear(vectors, weight, linear.bias - weight @ self.centre)
 

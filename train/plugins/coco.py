@@ -38,7 +38,7 @@ from train.plugins.plugin import Plugin, TrainingStep, VisibleHistory
 from train.plugins.prompt_codebook import PromptCodebook
 
 # Attention weights of prompts over events in memory at once; larger batches are chunked and recomputed in backward.
-_MOST_WEIGHTS = 1 << 23
+_MAX_WEIGHTS = 1 << 23
 # Momentum of the running mean: an average over about twenty steps.
 _CENTRE_STEP = 0.05
 
@@ -199,7 +199,7 @@ class CoCo(nn.Module):
         # Look up before chunking: by the time a chunk is recomputed, a step may have changed the cache.
         hidden, present = self.knowledge.look_up(history.rows[:, -n_events:])
         mask = history.visible[:, -n_events:] * present
-        chunk = max(1, _MOST_WEIGHTS // (states.shape[1] * (self.config.n_prompts + 1) * self.config.window))
+        chunk = max(1, _MAX_WEIGHTS // (states.shape[1] * (self.config.n_prompts + 1) * self.config.window))
         if len(states) <= chunk:
             whole: Tensor = self(states, hidden, mask)
             return whole

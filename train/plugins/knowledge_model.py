@@ -24,7 +24,7 @@ from train.reasons.lora import add_lora
 
 RANK: Final = 8
 DROPOUT: Final = 0.05
-LONGEST: Final = 48
+MAX_TOKENS: Final = 48
 """Maximum length of a text in tokens: what distinguishes items is at the beginning."""
 REFRESH_EPOCHS: Final = 8
 """Before each epoch, one of this many texts is encoded again. Encoding all of them would take longer than the epoch
@@ -169,7 +169,7 @@ def tunable_knowledge(source: str, texts: Inputs[str]) -> ItemKnowledge:
         tokenizer = load(AutoTokenizer, folder)
         reader = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
         tuned = add_lora(reader, RANK, dropout=DROPOUT, task=None)
-    tokens = [tokenizer(texts[row], truncation=True, max_length=LONGEST)["input_ids"] for row in range(len(texts))]
+    tokens = [tokenizer(texts[row], truncation=True, max_length=MAX_TOKENS)["input_ids"] for row in range(len(texts))]
     padding = int(tokenizer.pad_token_id or 0)
     tunable = TunableTexts(tuned, [ids or [padding] for ids in tokens], padding)
     states = tunable.encode_all(range(len(texts)), torch.device("cpu"))

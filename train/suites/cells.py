@@ -1,8 +1,8 @@
-"""One cell of a table: one training of one configuration on one split, measured once, kept in one folder.
+"""Cells of a comparison: one training of a configuration on a split, with its metrics, in a folder.
 
-``run.json``, checkpoint and weights are those of any training (:mod:`train.loop.runs`); ``ranks.safetensors`` holds the
-rank of every user's target, and ``result.json``, written last, says that the cell is done. A finished cell is read and
-never run again; one that was cut off goes on where it stood.
+``run.json``, checkpoint and weights are those of any training (:mod:`train.loop.runs`). ``ranks.safetensors`` has the
+rank of every user's target, and ``result.json``, written last, marks the cell as finished. Finished cells are loaded
+and not run again; interrupted ones are resumed.
 """
 
 from dataclasses import asdict, dataclass
@@ -31,17 +31,17 @@ from train.suites.origin import Origin
 
 RESULT_FILE = "result.json"
 RANKS_FILE = "ranks.safetensors"
-_MOST_RESULT_BYTES = 16 << 20
+_MAX_RESULT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What is trained and on which split.
+    """A configuration to train and the split to train it on.
 
     Attributes:
-        name: tells it from the other cells; also its folder, relative, with ``/``.
-        config: the training.
-        plan: the split.
+        name: unique name of the cell, and its relative folder, with ``/``.
+        config: configuration of model and training.
+        plan: configuration of the split.
     """
 
     name: str
@@ -50,28 +50,28 @@ class Cell:
 
     @property
     def seed(self) -> int:
-        """Return the seed of the training."""
+        """Random seed of the training."""
         return self.config.fit.seed
 
 
 class CellResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a finished cell says.
+    """The result of a finished cell.
 
     Attributes:
-        name: of the cell.
-        command: that finished it.
-        commit: of the code, where known.
-        device: that it was trained on; seconds are of this one.
-        data_name: of the data's folder.
-        data_digest: SHA-256 of the data.
-        seed: of the training.
-        epochs: that were trained.
-        best_epoch: whose weights were kept, by validation.
-        valid_ndcg10: what validation said of them.
-        seconds: of the training, over all its parts.
-        evaluation_seconds: of the measuring.
-        plan: the split.
-        config: the training.
+        name: name of the cell.
+        command: the command that finished it.
+        commit: commit of the code, if known.
+        device: the device of the training, which ``seconds`` refers to.
+        data_name: name of the dataset.
+        data_digest: SHA-256 of the dataset.
+        seed: random seed of the training.
+        epochs: number of epochs trained.
+        best_epoch: epoch of the saved weights, by validation.
+        valid_ndcg10: validation NDCG@10 of the saved weights.
+        seconds: duration of the training, over all interruptions.
+        evaluation_seconds: duration of the evaluation.
+        plan: configuration of the split.
+        config: configuration of the training.
         figures: section to name to value.
     """
 
@@ -106,11 +106,11 @@ class SectionRanks:
 
 
 def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
-    """Train and measure a cell in ``folder``, or finish what was begun there, or read what is done.
+    """Train and evaluate a cell in ``folder``, resume it, or load its result.
 
     Raises:
-        RunError: the folder holds something else.
-        DataError: the data has not what the split needs.
+        RunError: the folder holds another run.
+        DataError: the data does not have what the split needs.
     """
     arranged, derived = make_split(dataset, cell.plan)
     run = RunFolder(folder)
@@ -121,8 +121,8 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
         train_model(arranged, cell.config, run, derived.split)
     start = perf_counter()
     model = load_model(run, arranged, derived.split)
-    ground = evaluation_context(arranged)
-    measured = measure(model, derived, ground.vectors, ground.interests)
+    context = evaluation_context(arranged)
+    measured = measure(model, derived, context.vectors, context.interests)
     measured.figures.update(plugin_metrics(model, derived.split))
     _save_ranks(folder, measured)
     training = run.figures()
@@ -148,10 +148,10 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
 
 
 def read_cell(cell: Cell, dataset: Dataset, folder: Path) -> CellResult | None:
-    """Return what is done of a cell, training nothing; None where it is not finished.
+    """Return the result of a cell, or None if it is not finished; trains nothing.
 
     Raises:
-        RunError: the folder holds something else, or the result cannot be read.
+        RunError: the folder holds another run, or the result cannot be read.
     """
     if not (folder / RESULT_FILE).exists():
         return None
@@ -160,7 +160,7 @@ def read_cell(cell: Cell, dataset: Dataset, folder: Path) -> CellResult | None:
 
 
 def read_result(folder: Path) -> CellResult | None:
-    """Return the result in ``folder``, or None where there is none.
+    """Return the result in ``folder``, or None if there is none.
 
     Raises:
         RunError: it cannot be read.
@@ -168,8 +168,10 @@ def read_result(folder: Path) -> CellResult | None:
     path = folder / RESULT_FILE
     if not path.exists():
         return None
-    if path.stat().st_size > _MOST_RESULT_BYTES:
-        raise RunError(f"{path}: {path.stat().st_size:,} bytes; expected a cell's result. Delete it, and run it again.")
+    if path.stat().st_size > _MAX_RESULT_BYTES:
+        raise RunError(
+            f"{path}: {path.stat().st_size:,} bytes, too large for a result. Delete it, and the cell is measured again."
+        )
     try:
         return msgspec.json.decode(read_file(path), type=CellResult)
     except msgspec.DecodeError as error:

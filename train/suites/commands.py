@@ -1,4 +1,4 @@
-"""``pocketrec compare``: trains the variants of a system and compares them. Parses, makes one call and prints."""
+"""The command ``pocketrec compare``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,33 +10,34 @@ from train.options import AsJson, DataFolder, SkipBadRows
 
 
 def compare(
-    suite: Annotated[SuiteName, typer.Argument(help="The system whose variants are trained, or all of them.")],
+    suite: Annotated[SuiteName, typer.Argument(help="System to compare, or all of them.")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder that takes one folder for each training; continued if it exists.")],
+    out: Annotated[Path, typer.Option(help="Output folder; continued if it exists.")],
     only: Annotated[
-        list[str] | None, typer.Option(help="Train this row alone, such as 'sage [new items]'; repeatable.")
+        list[str] | None, typer.Option(help="Train only this row, such as 'sage [new items]'; repeatable.")
     ] = None,
     seeds: Annotated[
-        str, typer.Option(help="Random seeds; each variant is trained with each.", metavar="N,N")
+        str, typer.Option(help="Comma-separated random seeds; every variant is trained with each.", metavar="N,N")
     ] = "0,1,2",
-    backbone: Annotated[BackboneName, typer.Option(help="Sequence encoder under every variant.")] = "sasrec",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Most epochs of each training.")] = 100,
+    backbone: Annotated[BackboneName, typer.Option(help="Backbone of every variant.")] = "sasrec",
+    max_epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs of each training.")] = 100,
     users: Annotated[int | None, typer.Option(min=1, help="Use a random sample of this many users.")] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, help="Start no training after this many seconds; 0 only prints the table.")
+        float | None, typer.Option(min=0, help="Start no training after this many seconds; 0 only prints results.")
     ] = None,
     text: Annotated[str, typer.Option(help="Text features, as for `pocketrec train`.")] = "hashed",
     image: Annotated[str, typer.Option(help="Image features, as for `pocketrec train`.")] = "colour",
     language_model: Annotated[
-        list[str] | None, typer.Option(help="Language model that CoCo tunes: an id or folder; several make a sweep.")
+        list[str] | None, typer.Option(help="Language model for CoCo to fine-tune: an id or folder; repeatable.")
     ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a system, its ablations and the plain backbone, and compare them with significance tests.
 
-    This takes hours: Ctrl-C loses at most one epoch, and the same command continues. Two processes with the same
-    command share the work; on a small machine two with OMP_NUM_THREADS=1 are faster than one with two threads.
+    This takes hours. It can be interrupted with Ctrl-C and continued with the same command, losing at most one epoch.
+    Several processes with the same command share the work; on a small machine, two with OMP_NUM_THREADS=1 are faster
+    than one with two threads.
 
     Example: pocketrec compare corec --data my-shop --out runs/corec --seeds 0,1,2
     """

@@ -1,4 +1,4 @@
-"""Where a figure comes from: the command that printed it and the commit of the code."""
+"""The origin of results: the command and the commit of the code."""
 
 import shlex
 import subprocess
@@ -10,8 +10,8 @@ from typing import Self
 from edge_runtime import child
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-# Named outright, so that git looks for no repository: what another one's configuration says may be a command to run.
-# --exclude=* leaves tags out, so that the commit itself is told.
+# The repository is given explicitly, so that git does not search for one whose configuration may run commands.
+# --exclude=* ignores tags, so that the commit itself is described.
 _DESCRIBE = (
     "git", f"--git-dir={_CHECKOUT / '.git'}", f"--work-tree={_CHECKOUT}", "-c", "core.fsmonitor=false",
     "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*",
@@ -20,11 +20,11 @@ _DESCRIBE = (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a figure.
+    """The origin of a result.
 
     Attributes:
-        command: as a shell would take it.
-        commit: of this checkout, ``-dirty`` behind it where files were changed; None outside of one.
+        command: the command line, quoted for a shell.
+        commit: commit of the checkout, with ``-dirty`` for modified files; None outside a checkout.
     """
 
     command: str
@@ -37,12 +37,12 @@ class Origin:
 
 
 def commit() -> str | None:
-    """Return the commit of this checkout, ``-dirty`` behind it where files were changed, or None outside of one."""
+    """Return the commit of the checkout, with ``-dirty`` for modified files, or None outside a checkout."""
     if not (_CHECKOUT / ".git").exists():
         return None
     own = {name: value for name, value in child.environment().items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+        done = subprocess.run(  # noqa: S603 - constant arguments
             _DESCRIBE, cwd=child.FOLDER, env=own, capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError):

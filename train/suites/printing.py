@@ -1,4 +1,4 @@
-"""A suite's table for people: one table a question, a row a variant, an empty cell where nothing was run."""
+"""Tables of a comparison for the terminal: a row for each variant, empty cells for variants without results."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from train.full_model.choices import PLUGINS
 from train.suites.table import SuiteRow, SuiteTable
 
 EMPTY = "—"
-# A gain beyond chance, at 5 %, two-sided; of many comparisons one in twenty is so by luck.
+# Two-sided significance level, without correction for multiple comparisons.
 SIGNIFICANT = 0.05
 
 _SCENARIOS = ("short sparse", "long dense", "drift", "new behaviour", "cold item")
@@ -20,36 +20,36 @@ _NEWCOMERS = tuple(f"newcomer {n}" for n in (1, 2, 3))
 _NOISE = ("noise 10%", "noise 20%", "noise 30%")
 _NEW_ITEMS = (NEW_ITEM, "old item", AMONG_NEW)
 _FEEDBACK = ("recall@10_without", "recall@10_after", "gain")
-# Of a commit's name, as git shows it.
+# Digits of a commit, as in git.
 _SHORT = 7
 _LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
 
 
 def printed(table: SuiteTable) -> Iterator[Table]:
-    """Yield the tables of a suite: accuracy, scenarios, newcomers, noise, new items, lists, feedback, plug-ins' own."""
+    """Yield the tables of a suite: accuracy, scenarios, new users, noise, new items, lists, feedback, plug-ins."""
     yield _accuracy(table)
-    # A row that was not run is told of once, above.
+    # Rows without results are only in the first table.
     table = msgspec.structs.replace(table, rows=[row for row in table.rows if row.seeds])
     if not table.rows:
         return
     yield _gains(table, "NDCG@10 by scenario", _SCENARIOS)
     yield _recalls(table)
     yield from _parts(table)
-    yield _gains(table, "NDCG@10 of newcomers: histories cut to the newest 1, 2, 3 events", _NEWCOMERS)
+    yield _gains(table, "NDCG@10 of new users: histories truncated to the newest 1, 2, 3 events", _NEWCOMERS)
     yield _retention(table)
     if any(section in row.figures for row in table.rows for section in _NEW_ITEMS):
-        yield _gains(table, "NDCG@10 of new items, never trained on", _NEW_ITEMS)
+        yield _gains(table, "NDCG@10 of new items, without training events", _NEW_ITEMS)
         yield _new_items(table)
     yield _plain(table, "Lists of ten", "lists", _LISTS)
-    yield _plain(table, "One round of simulated feedback: the target in ten further items", "feedback", _FEEDBACK)
+    yield _plain(table, "One round of simulated feedback: recall among ten further items", "feedback", _FEEDBACK)
     for plugin in PLUGINS:
         rows = [row for row in table.rows if plugin in row.figures]
         if rows:
-            yield _own_figures(plugin, rows)
+            yield _plugin_metrics(plugin, rows)
 
 
 def users_of(table: SuiteTable) -> str:
-    """Return whose events a suite was trained on, in words."""
+    """Return the users that a suite was trained on, in words."""
     return "all users" if table.n_users is None else f"{table.n_users:,} users"
 
 
@@ -59,7 +59,7 @@ def _accuracy(table: SuiteTable) -> Table:
         + "".join(f"language model {Path(model).name}, " for model in table.language_models)
         + f"at most {table.max_epochs} epochs"
     )
-    # Rows of several commits may differ by what was changed between them.
+    # With several commits the rows may not be comparable.
     several = len({commit for row in table.rows for commit in row.commits}) > 1
     accuracy = ("NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
     origin = ("epochs", "s", "on", *(("commit",) if several else ()))
@@ -84,7 +84,7 @@ def _accuracy(table: SuiteTable) -> Table:
 
 
 def _impossible(rows: Sequence[SuiteRow]) -> str | None:
-    """Return one sentence for each reason that keeps rows from being run, None where all can be."""
+    """Return a sentence for each reason why rows cannot be run, None if all can be."""
     kept_out: dict[str, list[str]] = {}
     for row in rows:
         if row.missing is not None and not row.seeds:
@@ -110,7 +110,7 @@ def _gains(table: SuiteTable, title: str, sections: Sequence[str]) -> Table:
 
 
 def _recalls(table: SuiteTable) -> Table:
-    shown = Table(title="Recall@10 by scenario, what the literature calls HR@10")
+    shown = Table(title="Recall@10 by scenario (HR@10)")
     _columns(shown, ("variant", *_SCENARIOS))
     for row in table.rows:
         shown.add_row(_label(row), *(_value(row.figures.get(name, {}).get("recall@10")) for name in _SCENARIOS))
@@ -121,7 +121,7 @@ def _parts(table: SuiteTable) -> Iterator[Table]:
     rows = [row for row in table.rows if row.versus_whole]
     if not rows:
         return
-    shown = Table(title="NDCG@10 with a part away, against the whole; below 0 the part helps")
+    shown = Table(title="NDCG@10 without a part, relative to the whole; negative if the part helps")
     _columns(shown, ("variant", "all", *_SCENARIOS))
     for row in rows:
         shown.add_row(_label(row), *(_gain(row.versus_whole.get(name)) for name in ("all", *_SCENARIOS)))
@@ -129,7 +129,7 @@ def _parts(table: SuiteTable) -> Iterator[Table]:
 
 
 def _retention(table: SuiteTable) -> Table:
-    shown = Table(title="Noise: random clicks among the history; share of NDCG@10 that is left")
+    shown = Table(title="Noise: share of NDCG@10 that remains with random clicks in the history")
     _columns(shown, ("variant", *_NOISE))
     for row in table.rows:
         kept = (row.figures.get(section, {}).get("retention_ndcg@10") for section in _NOISE)
@@ -138,15 +138,15 @@ def _retention(table: SuiteTable) -> Table:
 
 
 def _new_items(table: SuiteTable) -> Table:
-    """Show rows and baselines by split; times the most popular, because that is what a shop does with new items."""
+    """Show rows and baselines by split, relative to the most popular new items, the usual practice for new items."""
     shown = Table(title="Recall@10 of new items: among new items alone, and in the whole catalogue")
     _columns(shown, ("variant", "among new", "times the most popular", "whole catalogue"))
     for split, baselines in table.baselines.items():
-        found = {f"{name} [{split}]": values for name, values in baselines.items()}
+        entries = {f"{name} [{split}]": values for name, values in baselines.items()}
         rows = [row for row in table.rows if row.split == split and AMONG_NEW in row.figures]
-        found |= {f"{row.label} [{split}]": _means(row) for row in rows}
+        entries |= {f"{row.label} [{split}]": _means(row) for row in rows}
         most_popular = baselines[MOST_POPULAR_NEW][AMONG_NEW]["recall@10"]
-        for label, sections in found.items():
+        for label, sections in entries.items():
             among, whole = (sections.get(section, {}).get("recall@10") for section in (AMONG_NEW, NEW_ITEM))
             times = among / most_popular if among is not None and most_popular else None
             shown.add_row(
@@ -171,9 +171,9 @@ def _plain(table: SuiteTable, title: str, section: str, names: Sequence[str]) ->
     return shown
 
 
-def _own_figures(plugin: str, rows: Sequence[SuiteRow]) -> Table:
-    shown = Table(title=f"What {plugin} measures of itself")
-    _columns(shown, ("figure", *(_label(row) for row in rows)))
+def _plugin_metrics(plugin: str, rows: Sequence[SuiteRow]) -> Table:
+    shown = Table(title=f"Metrics of {plugin}")
+    _columns(shown, ("metric", *(_label(row) for row in rows)))
     names = dict.fromkeys(name for row in rows for name in row.figures[plugin])
     for name in names:
         shown.add_row(name, *(_value(row.figures[plugin].get(name)) for row in rows))
@@ -198,9 +198,9 @@ def _value(value: Spread | None) -> str:
     return f"{value.mean:.4f} ± {value.deviation:.4f}"
 
 
-def _gain(found: Comparison | None, *, interval: bool = False) -> str:
-    if found is None:
+def _gain(comparison: Comparison | None, *, interval: bool = False) -> str:
+    if comparison is None:
         return EMPTY
-    size = f"{found.difference:+.4f}" if found.relative is None else f"{found.relative:+.1%}"
-    between = f" ({found.low:+.4f} to {found.high:+.4f})" if interval else ""
-    return f"{size}{between}, p {found.p_value:.4f}" + (" *" if found.p_value < SIGNIFICANT else "")
+    size = f"{comparison.difference:+.4f}" if comparison.relative is None else f"{comparison.relative:+.1%}"
+    between = f" ({comparison.low:+.4f} to {comparison.high:+.4f})" if interval else ""
+    return f"{size}{between}, p {comparison.p_value:.4f}" + (" *" if comparison.p_value < SIGNIFICANT else "")

@@ -1,6 +1,6 @@
-"""Runs the cells of a suite one after another. Cut off at any moment, the same call goes on where it stood.
+"""Runs the cells of a suite one after another; an interrupted call is continued by repeating it.
 
-Several processes may run the same suite into the same folder: each takes cells that no other works on.
+Several processes may run the same suite in the same folder: each takes cells that no other process is running.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,21 +22,21 @@ from train.suites.table import SuiteTable, suite_table
 
 
 class TimeLeft(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what is not done will take, as far as it can be told.
+    """Estimated time for the unfinished cells.
 
     Attributes:
-        seconds: of the cells of which it can be told.
-        n_told: how many those are.
-        n_unknown: cells of which nothing is known yet.
+        seconds: total of the cells with an estimate.
+        n_estimated: number of cells with an estimate.
+        n_unknown: number of cells without an estimate.
     """
 
     seconds: float
-    n_told: int
+    n_estimated: int
     n_unknown: int
 
     def sentence(self) -> str:
-        """Return it in words."""
-        known = f"about {_duration(self.seconds)} for {self.n_told} cell(s)" if self.n_told else ""
+        """Return the estimate in words."""
+        known = f"about {_duration(self.seconds)} for {self.n_estimated} cell(s)" if self.n_estimated else ""
         unknown = f"unknown for {self.n_unknown} of a kind that has not been run" if self.n_unknown else ""
         return ", ".join(part for part in (known, unknown) if part) or "none"
 
@@ -52,23 +52,23 @@ def run_suite(
     origin: Origin,
     clock: Callable[[], float] = perf_counter,
 ) -> SuiteTable:
-    """Run what is not done of a suite, and return its table.
+    """Run the unfinished cells of a suite, and return its table.
 
-    Whole systems on the standard split come first, then the other splits and parts, each row with its first seed before
-    any gets its second: a table that is cut off is whole as far as it goes.
+    Whole systems on the standard split come first, then other splits and ablations, and all rows get their first seed
+    before any gets its second, so that an interrupted suite is complete as far as it goes.
 
     Args:
-        name: of the suite.
-        dataset: what is learnt from.
-        out_dir: takes a folder a cell; suites and calls that share cells share their folders.
+        name: name of the suite.
+        dataset: the dataset.
+        out_dir: output folder with a folder for each cell; suites and calls with common cells share them.
         options: backbone, seeds, epochs, users.
-        only: the titles of the rows to train, all where empty; the table has all rows anyway.
-        budget_s: no cell is started after so many seconds; 0 trains nothing and reads what is done.
-        origin: the command and the commit that results name.
-        clock: seconds.
+        only: titles of the rows to train, all if empty; the table has all rows anyway.
+        budget_s: seconds after which no cell is started; 0 trains nothing and loads the results.
+        origin: command and commit to save with the results.
+        clock: returns seconds.
 
     Raises:
-        RunError: a folder holds something else, or there is no row of a title.
+        RunError: a folder holds another run, or there is no row with a title of ``only``.
     """
     console, start = Console(stderr=True), clock()
     cells = suite_cells(name, dataset, options, only)
@@ -80,26 +80,28 @@ def run_suite(
         if cell.name in done:
             continue
         if budget_s is not None and clock() - start >= budget_s:
-            console.print(f"The time is spent; {len(cells) - len(done)} cell(s) are not done.")
+            console.print(f"The time budget is used up; {len(cells) - len(done)} cell(s) unfinished.")
             break
         left = time_left(cells, done, out_dir)
         console.print(f"{len(done)} of {len(cells)} done. Left: {left.sentence()}. Now: {cell.name}")
         try:
             done[cell.name] = _run_alone(cell, dataset, out_dir / cell.name, origin)
         except BusyError as error:
-            console.print(f"{error} Going on with the next.")
+            console.print(f"{error} Continuing with the next cell.")
     return suite_table(name, dataset, out_dir, options)
 
 
 def suite_cells(name: SuiteName, dataset: Dataset, options: SuiteOptions, only: Sequence[str] = ()) -> list[Cell]:
-    """Return the cells of a suite in the order in which they are run, those of rows with a title in ``only``.
+    """Return the cells of a suite in the order of running, optionally only of rows with a title in ``only``.
 
     Raises:
         RunError: the suite has no such row.
     """
     titles = [variant.title for variant in variants(name, options)]
     if unknown := sorted(set(only) - set(titles)):
-        raise RunError(f"suite {name}: has no row {', '.join(map(repr, unknown))}; it has {', '.join(titles)}.")
+        raise RunError(
+            f"suite {name} has no row {', '.join(map(repr, unknown))}; expected some of {', '.join(titles)}."
+        )
     rows = [variant for variant in variants(name, options) if not only or variant.title in only]
     first = [variant for variant in rows if variant.part_of is None and variant.split == "standard"]
     rest = [variant for variant in rows if variant not in first]
@@ -108,10 +110,10 @@ def suite_cells(name: SuiteName, dataset: Dataset, options: SuiteOptions, only: 
 
 
 def _run_alone(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
-    """Run a cell unless another process does.
+    """Run a cell unless another process is running it.
 
     Raises:
-        BusyError: another process does.
+        BusyError: another process is running it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock"), "training"):
@@ -119,25 +121,25 @@ def _run_alone(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Ce
 
 
 def time_left(cells: Sequence[Cell], done: dict[str, CellResult], out_dir: Path) -> TimeLeft:
-    """Return how long the cells that are not done will take.
+    """Estimate the time for the unfinished cells.
 
-    A cell takes as long as the finished ones of its kind did: the same row with another seed. Without one, a training
-    that was cut off tells from its own epochs, as if it needed all it may have. Of any other nothing is known.
+    The estimate of a cell is the mean of finished cells of the same row with other seeds. Without any, that of an
+    interrupted training is based on its own epochs, assuming the maximum number of epochs. Others have no estimate.
     """
-    told = [_expected(cell, cells, done, out_dir) for cell in cells if cell.name not in done]
-    known = [seconds for seconds in told if seconds is not None]
-    return TimeLeft(seconds=sum(known), n_told=len(known), n_unknown=len(told) - len(known))
+    estimates = [_expected(cell, cells, done, out_dir) for cell in cells if cell.name not in done]
+    known = [seconds for seconds in estimates if seconds is not None]
+    return TimeLeft(seconds=sum(known), n_estimated=len(known), n_unknown=len(estimates) - len(known))
 
 
 def _expected(cell: Cell, cells: Sequence[Cell], done: dict[str, CellResult], out_dir: Path) -> float | None:
     kind = Path(cell.name).parent
-    alike = [done[other.name] for other in cells if other.name in done and Path(other.name).parent == kind]
-    if alike:
-        return sum(result.seconds + result.evaluation_seconds for result in alike) / len(alike)
-    found = RunFolder(out_dir / cell.name).load_checkpoint()
-    if found is None:
+    same_row = [done[other.name] for other in cells if other.name in done and Path(other.name).parent == kind]
+    if same_row:
+        return sum(result.seconds + result.evaluation_seconds for result in same_row) / len(same_row)
+    checkpoint = RunFolder(out_dir / cell.name).load_checkpoint()
+    if checkpoint is None:
         return None
-    seconds: list[float] = [entry["seconds"] for entry in found[1]["log"]]
+    seconds: list[float] = [entry["seconds"] for entry in checkpoint[1]["log"]]
     return sum(seconds) / len(seconds) * (cell.config.fit.max_epochs - len(seconds))
 
 

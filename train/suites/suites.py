@@ -1,7 +1,7 @@
-"""What is trained to say what a system does: the backbone alone, with the plug-in, and with each part taken away.
+"""The variants of each suite: the backbone alone, the backbone with a plug-in, and its ablations.
 
-A suite is a list of variants; a variant times a seed is a cell. What has a row in a table stands here, whether it can
-run or not: a row that cannot says why, and stays empty.
+A suite is a list of variants; a variant with a seed is a cell. Variants that cannot be run on the data are included;
+their rows are empty and have the reason.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,20 +22,20 @@ SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
 Settings = Mapping[PluginName, Mapping[str, Any]]
 
 ALONE = "backbone alone"
-# Where plug-ins together are looked at beside leave-one-out.
+# Splits besides leave-one-out for combinations of plug-ins.
 _OTHER_SPLITS: tuple[SplitName, ...] = ("new items", "global time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One row of a table.
+    """A row of a table.
 
     Attributes:
-        label: what a reader sees.
-        plugins: name to settings that differ from the plug-in's own defaults.
-        split: what it is trained and tested on.
-        part_of: the label of the whole that this row takes a part away from, or turns a dial of; None for a whole.
-        needs: what is missing where the row cannot be run; None where it can.
+        label: label of the row.
+        plugins: settings that differ from the defaults, by name of the plug-in.
+        split: split for training and testing.
+        part_of: label of the whole system that this is an ablation or a sweep of; None for a whole system.
+        needs: the reason why the row cannot be run; None if it can.
     """
 
     label: str
@@ -46,21 +46,21 @@ class Variant:
 
     @property
     def title(self) -> str:
-        """Return what tells the row from all others of a suite."""
+        """Unique title of the row within a suite."""
         return self.label if self.split == "standard" else f"{self.label} [{self.split}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteOptions:
-    """How every cell of a suite is trained.
+    """Options of all cells of a suite.
 
     Attributes:
-        backbone: under every plug-in.
-        seeds: of the trainings.
-        max_epochs: of each.
-        n_users: a sample of the users; all where None.
-        extractors: what describes items to plug-ins.
-        language_models: Hugging Face ids or folders that CoCo tunes, the first one in the main row, all in a sweep.
+        backbone: backbone of every variant.
+        seeds: random seeds of the trainings.
+        max_epochs: maximum number of epochs.
+        n_users: size of a sample of users; all if None.
+        extractors: feature extractors.
+        language_models: Hugging Face ids or folders for CoCo to fine-tune: the first in the main row, all in a sweep.
     """
 
     backbone: BackboneName = "sasrec"
@@ -72,11 +72,11 @@ class SuiteOptions:
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"expected at least one seed, each once, got {self.seeds}")
+            raise ValueError(f"expected at least one seed and no duplicates, got {self.seeds}")
 
 
 def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
-    """Return the rows of a suite, wholes before their parts."""
+    """Return the rows of a suite, whole systems before their ablations."""
     match name:
         case "corec":
             return _corec()
@@ -94,7 +94,7 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
 
 
 def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[Cell]:
-    """Return a variant's trainings, one a seed; none where it cannot be run."""
+    """Return the trainings of a variant, one for each seed; empty if it cannot be run."""
     plan = SplitConfig(split=variant.split, n_users=options.n_users)
     if missing(variant, dataset) is not None:
         return []
@@ -112,9 +112,9 @@ def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[
 
 
 def missing(variant: Variant, dataset: Dataset) -> str | None:
-    """Return why a row cannot be run, or None."""
+    """Return why a row cannot be run, or None if it can."""
     if variant.needs is None and not can_split(dataset, SplitConfig(split=variant.split)):
-        return "needs timestamps of a real clock"
+        return "needs real timestamps"
     return variant.needs
 
 
@@ -166,7 +166,7 @@ def _recfusion() -> list[Variant]:
 
 
 def _together(options: SuiteOptions) -> list[Variant]:
-    """Return plug-ins over each other, in the order in which the model applies them, and all five less one."""
+    """Return combinations of plug-ins, in the order in which the model applies them, and all five without one."""
     every: Settings = {name: {} for name in PLUGINS} | {"coco": _tuned(options)}
     content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
     five = Variant(label="all five", plugins=every)
@@ -183,7 +183,7 @@ def _together(options: SuiteOptions) -> list[Variant]:
 
 
 def _tuned(options: SuiteOptions) -> dict[str, Any]:
-    """Return what tells CoCo to tune the first language model; nothing where there is none."""
+    """Return the setting for CoCo to fine-tune the first language model; empty if there is none."""
     return {"language_model": options.language_models[0]} if options.language_models else {}
 
 
@@ -213,9 +213,9 @@ def _part(plugin: PluginName, label: str, settings: Mapping[str, Any]) -> Varian
     return Variant(label=f"{plugin} {label}", plugins={plugin: settings}, part_of=plugin)
 
 
-def _distinct(found: Sequence[Variant]) -> list[Variant]:
+def _distinct(distinct: Sequence[Variant]) -> list[Variant]:
     kept: dict[tuple[str, SplitName], Variant] = {}
-    for variant in found:
+    for variant in distinct:
         kept.setdefault((variant.label, variant.split), variant)
     return list(kept.values())
 
@@ -225,7 +225,7 @@ def _seeded(config: TrainConfig, seed: int) -> TrainConfig:
 
 
 def _folder(variant: Variant, options: SuiteOptions) -> str:
-    """Return a variant's folder: the same for suites that share it, another for other users, models or texts."""
+    """Return the folder of a variant: shared between suites, separate for other users, extractors and models."""
     users = "all-users" if options.n_users is None else f"{options.n_users}-users"
     extractors = f"{options.extractors.text}-{options.extractors.image}"
     models = [str(settings["language_model"]) for settings in variant.plugins.values() if "language_model" in settings]

@@ -1,4 +1,4 @@
-"""A suite's table, put together from the cells that are done; what is not done is empty, never guessed."""
+"""The table of a suite, from its finished cells; rows without finished cells are empty."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ from train.suites.suites import ALONE, SuiteOptions, Variant, cells_of, missing,
 
 
 class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One variant: what its finished cells say.
+    """One variant, with the results of its finished cells.
 
     Attributes:
-        label: what a reader sees.
-        split: what it was trained and tested on.
-        part_of: the whole that a part was taken away from; None for a whole.
-        missing: why it cannot be run; None where it can.
-        n_seeds: trainings wanted.
-        seeds: of the finished ones; a row without any is empty.
-        epochs: trained by each of them.
-        seconds: each training took.
-        devices: that they were trained on, each once.
-        commits: of the code that finished them, each once.
+        label: label of the row.
+        split: split for training and testing.
+        part_of: label of the whole system that this is an ablation of; None for a whole system.
+        missing: the reason why it cannot be run; None if it can.
+        n_seeds: number of requested trainings.
+        seeds: seeds of the finished trainings; empty for a row without results.
+        epochs: number of epochs of each training.
+        seconds: duration of each training.
+        devices: distinct devices of the trainings.
+        commits: distinct commits of the code.
         figures: section to name to mean and deviation over seeds.
-        versus_alone: gain in NDCG@10 over the backbone alone on the same split, by section, over seeds that both have.
-        versus_whole: the same over the whole that this is a part of; negative where the part matters.
+        versus_alone: difference in NDCG@10 to the backbone alone on the same split, by section, over common seeds.
+        versus_whole: the same to the whole system; negative if the part helps.
     """
 
     label: str
@@ -55,20 +55,20 @@ class SuiteRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SuiteTable(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a suite has to say.
+    """The results of a suite.
 
     Attributes:
-        name: of the suite.
-        data_name: of the data's folder.
-        data_digest: SHA-256 of the data.
-        backbone: under every plug-in.
-        text: what describes texts.
-        image: what describes pictures.
-        language_models: that CoCo tunes; none where it keeps to the texts' frozen features.
-        n_users: size of the sample; None for all.
-        max_epochs: of each training.
-        baselines: of each split with new items that a row has: split to baseline to section to name to value.
-        rows: in the order in which they are read.
+        name: name of the suite.
+        data_name: name of the dataset.
+        data_digest: SHA-256 of the dataset.
+        backbone: backbone of every variant.
+        text: text extractor.
+        image: image extractor.
+        language_models: language models that CoCo fine-tunes; empty if it uses frozen text features.
+        n_users: size of the sample of users; None for all.
+        max_epochs: maximum number of epochs of each training.
+        baselines: baselines for new items: split to baseline to section to name to value.
+        rows: rows in the order of display.
     """
 
     name: str
@@ -93,15 +93,15 @@ class _Finished:
 
 
 def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: SuiteOptions) -> SuiteTable:
-    """Read the finished cells of a suite in ``out_dir``, and compare them; trains nothing.
+    """Load the finished cells of a suite in ``out_dir``, and compare them; trains nothing.
 
     Raises:
-        RunError: a folder holds something else, or a result cannot be read.
+        RunError: a folder holds another run, or a result cannot be read.
     """
-    asked = variants(name, options)
-    done = {(each.label, each.split): _finished(each, dataset, out_dir, options) for each in asked}
+    requested = variants(name, options)
+    done = {(each.label, each.split): _finished(each, dataset, out_dir, options) for each in requested}
     rows = []
-    for each in asked:
+    for each in requested:
         ours = done[each.label, each.split]
         alone = done.get((ALONE, each.split), []) if each.label != ALONE else []
         whole = done.get((each.part_of, each.split), []) if each.part_of is not None else []
@@ -132,7 +132,7 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
         n_users=options.n_users,
         max_epochs=options.max_epochs,
         baselines=_baselines(
-            dataset, {each.split for row, each in zip(rows, asked, strict=True) if row.seeds}, options
+            dataset, {each.split for row, each in zip(rows, requested, strict=True) if row.seeds}, options
         ),
         rows=rows,
         language_models=options.language_models,
@@ -142,57 +142,59 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
 def _baselines(
     dataset: Dataset, splits: Iterable[SplitName], options: SuiteOptions
 ) -> dict[str, dict[str, MetricsBySection]]:
-    """Return the baselines of those splits that ask for new items."""
-    found: dict[str, dict[str, MetricsBySection]] = {}
+    """Return the baselines of splits with new items."""
+    baselines_by_split: dict[str, dict[str, MetricsBySection]] = {}
     for split in splits:
         arranged, derived = make_split(dataset, SplitConfig(split=split, n_users=options.n_users))
         if derived.new_items is not None and (
             baselines := new_item_baselines(derived, evaluation_context(arranged).vectors)
         ):
-            found[split] = baselines
-    return found
+            baselines_by_split[split] = baselines
+    return baselines_by_split
 
 
 def _finished(variant: Variant, dataset: Dataset, out_dir: Path, options: SuiteOptions) -> list[_Finished]:
-    found = []
+    finished = []
     for cell in cells_of(variant, dataset, options):
         folder = out_dir / cell.name
         result = read_cell(cell, dataset, folder)
         if result is not None:
-            found.append(_Finished(result, read_ranks(folder)))
-    return found
+            finished.append(_Finished(result, read_ranks(folder)))
+    return finished
 
 
 def _figures(results: Sequence[CellResult]) -> dict[str, dict[str, Spread]]:
-    """Return each figure over the seeds that have it."""
-    found: dict[str, dict[str, list[float]]] = {}
+    """Return mean and deviation of each metric over the seeds that have it."""
+    by_section: dict[str, dict[str, list[float]]] = {}
     for result in results:
         for section, figures in result.figures.items():
             for name, value in figures.items():
-                found.setdefault(section, {}).setdefault(name, []).append(value)
-    return {section: {name: spread(values) for name, values in figures.items()} for section, figures in found.items()}
+                by_section.setdefault(section, {}).setdefault(name, []).append(value)
+    return {
+        section: {name: spread(values) for name, values in figures.items()} for section, figures in by_section.items()
+    }
 
 
 def _versus(ours: Sequence[_Finished], theirs: Sequence[_Finished]) -> dict[str, Comparison]:
-    """Compare NDCG@10 user by user in every section that all cells have; see :func:`_of_same_seeds`."""
+    """Compare NDCG@10 by user in every section that all cells have; see :func:`_of_same_seeds`."""
     ours, theirs = _of_same_seeds(ours, theirs)
     if not ours or not theirs:
         return {}
     common = set.intersection(*(set(cell.ranks) for cell in (*ours, *theirs)))
-    found = {}
+    comparisons = {}
     for section in ours[0].ranks:
         if section in common and len(ours[0].ranks[section].users):
             same = [cell.ranks[section] for cell in (*ours, *theirs)]
             _check_users(section, same, ours[0].result.name)
-            found[section] = paired_bootstrap(_gains(same[: len(ours)]), _gains(same[len(ours) :]))
-    return found
+            comparisons[section] = paired_bootstrap(_gains(same[: len(ours)]), _gains(same[len(ours) :]))
+    return comparisons
 
 
 def _of_same_seeds(ours: Sequence[_Finished], theirs: Sequence[_Finished]) -> tuple[Sequence[_Finished], ...]:
-    """Return the cells of the seeds that both have; all of them where they share none.
+    """Return the cells of common seeds; all cells if there are no common seeds.
 
-    Equal seeds start from equal weights and draw equal batches: a part that does nothing on this data shows no
-    difference at all, where against the mean over other seeds it would show theirs.
+    Equal seeds start from equal weights and batches, so a part without effect on the data has a difference of exactly
+    zero, which the mean over other seeds would not have.
     """
     both = {cell.result.seed for cell in ours} & {cell.result.seed for cell in theirs}
     if not both:
@@ -207,6 +209,6 @@ def _gains(cells: Sequence[SectionRanks]) -> Gains:
 def _check_users(section: str, cells: Sequence[SectionRanks], name: str) -> None:
     if not all(np.array_equal(cell.users, cells[0].users) for cell in cells):
         raise RunError(
-            f"{name}: the users of '{section}' are not those of the cell it is compared with, though data and split "
-            "are the same; the code has changed in between. Use another output folder."
+            f"{name}: the users of '{section}' differ from those of the compared cell, although data and split are "
+            "equal; the code has changed in between. Use another output folder."
         )

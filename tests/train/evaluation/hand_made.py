@@ -1,4 +1,4 @@
-"""Logs and catalogues written down by hand, so that every answer can be worked out on paper."""
+"""Small logs and catalogues for which results can be computed by hand."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from train.data.split import Targets
 
 
 def log(histories: Sequence[Sequence[int]], times: Sequence[Sequence[int]] | None = None) -> Sequences:
-    """Return the sequences of users ``u0``, ``u1``, ...; without times, positions."""
+    """Return the sequences of users ``u0``, ``u1``, ...; timestamps are positions by default."""
     offsets = np.concatenate(([0], np.cumsum([len(rows) for rows in histories]))).astype(np.int64)
     clock = [list(range(len(rows))) for rows in histories] if times is None else times
     return Sequences(
@@ -24,7 +24,7 @@ def log(histories: Sequence[Sequence[int]], times: Sequence[Sequence[int]] | Non
 
 
 def catalogue(categories: Sequence[Sequence[str]], titles: Sequence[str] | None = None) -> Catalogue:
-    """Return items with those categories."""
+    """Return items with the given categories."""
     n = len(categories)
     names = tuple(f"Thing {row}" for row in range(n)) if titles is None else tuple(titles)
     fields = {"categories": tuple(tuple(each) for each in categories)} if any(categories) else {}
@@ -32,7 +32,7 @@ def catalogue(categories: Sequence[Sequence[str]], titles: Sequence[str] | None 
 
 
 def dataset(sequences: Sequences, items: Catalogue) -> Dataset:
-    """Return a data set that was read from nowhere."""
+    """Return a dataset without a folder."""
     report = Report(sequences.n_events, len(items), {}, {}, ())
     return Dataset(Path("made"), "made", items, sequences, "0" * 64, report)
 
@@ -41,8 +41,8 @@ def rows(*values: int) -> NDArray[np.int32]:
     return np.array(values, dtype=np.int32)
 
 
-def told(targets: Targets) -> dict[int, tuple[list[int], int]]:
-    """Return history and target of each user, plain numbers."""
+def as_dict(targets: Targets) -> dict[int, tuple[list[int], int]]:
+    """Return history and target of each user as plain numbers."""
     return {
         int(user): (targets.history(index).tolist(), int(targets.rows[index]))
         for index, user in enumerate(targets.users)

@@ -12,9 +12,9 @@ from train.metrics.lists import NOTHING
 
 
 def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, knob: float) -> NDArray[np.int64]:
-    """Turn the list around as soon as the knob is past the middle."""
-    places = np.arange(len(scores))
-    return (places[::-1] if knob > 0.5 else places)[:k]
+    """Reverse the list if the diversity is above one half."""
+    positions = np.arange(len(scores))
+    return (positions[::-1] if knob > 0.5 else positions)[:k]
 
 
 def test_the_first_ten_of_the_new_order_are_shown() -> None:
@@ -26,7 +26,7 @@ def test_the_first_ten_of_the_new_order_are_shown() -> None:
     assert shown.tolist() == [[*range(14, 4, -1)], [5, 4, 3, 2, 1, *[NOTHING] * 5]]
 
 
-def test_the_device_s_own_knob_fits_and_does_nothing_at_its_precise_end() -> None:
+def test_the_devices_re_ranker_changes_nothing_at_its_precise_end() -> None:
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 
     precise, varied = front(Walker(12), targets, varied_places, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
@@ -36,20 +36,20 @@ def test_the_device_s_own_knob_fits_and_does_nothing_at_its_precise_end() -> Non
     assert varied.figures["coverage@10"] > 0
 
 
-def test_accuracy_counts_the_place_in_the_list_and_a_target_outside_of_it_as_missed() -> None:
-    found = accuracy(np.array([[3, 4, 5], [3, 4, 5], [0, 1, 2]], dtype=np.int32), rows(3, 5, 9))
+def test_accuracy_uses_the_position_in_the_list_and_counts_absent_targets_as_misses() -> None:
+    result = accuracy(np.array([[3, 4, 5], [3, 4, 5], [0, 1, 2]], dtype=np.int32), rows(3, 5, 9))
 
-    assert found == pytest.approx({"ndcg@10": (1.0 + 0.5 + 0.0) / 3, "recall@10": 2 / 3})
+    assert result == pytest.approx({"ndcg@10": (1.0 + 0.5 + 0.0) / 3, "recall@10": 2 / 3})
 
 
-def test_what_is_kept_is_the_share_of_the_precise_list_whatever_the_order() -> None:
+def test_kept_is_the_share_of_the_precise_list_in_any_order() -> None:
     candidates = np.array([[*range(20)], [4, 5, *[NOTHING] * 18], [NOTHING] * 20], dtype=np.int32)
     lists = np.array([[9, 0, 10, 11, 12, 13, 14, 15, 16, 17], [5, *[NOTHING] * 9], [NOTHING] * 10], dtype=np.int32)
 
     assert kept(lists, candidates) == pytest.approx((2 / 10 + 1 / 2) / 2)
 
 
-def test_the_front_has_a_point_for_each_position_of_the_knob() -> None:
+def test_there_is_a_point_for_each_setting() -> None:
     torch.manual_seed(0)
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 

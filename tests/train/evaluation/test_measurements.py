@@ -46,13 +46,13 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_is_measured_on_the_split_that_it_was_trained_on(cell: Path) -> None:
-    found = scenario_metrics(cell, tiny_dataset())
+def test_a_run_is_measured_on_its_own_split(cell: Path) -> None:
+    results = scenario_metrics(cell, tiny_dataset())
 
     result = read_result(cell)
     assert result is not None
-    assert found["all"] == pytest.approx(result.figures["all"])
-    assert found["all"]["n_users"] == 6
+    assert results["all"] == pytest.approx(result.figures["all"])
+    assert results["all"]["n_users"] == 6
 
 
 def test_a_run_of_other_data_is_refused(cell: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_run_of_other_data_is_refused(cell: Path) -> None:
         scenario_metrics(cell, tiny_dataset(seed=1))
 
 
-def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Path) -> None:
+def test_a_trained_model_passes_the_checks_that_few_users_can_decide(cell: Path) -> None:
     verdicts = {verdict.name: verdict for verdict in sanity_checks(cell, tiny_dataset())}
 
     for name in ("permuted items", "seen items", "leaks"):
@@ -68,13 +68,13 @@ def test_a_trained_model_passes_the_checks_that_a_few_users_can_decide(cell: Pat
 
 
 def test_baselines_need_no_model() -> None:
-    found = baseline_metrics(tiny_dataset(), SplitConfig(split="new items"))
+    results = baseline_metrics(tiny_dataset(), SplitConfig(split="new items"))
 
-    assert list(found) == ["popularity", "item to item", "nearest text", "most popular among new"]
-    assert found["popularity"]["all"]["ndcg@10"] < found["most popular among new"]["new item, among new"]["ndcg@10"]
+    assert list(results) == ["popularity", "item to item", "nearest text", "most popular among new"]
+    assert results["popularity"]["all"]["ndcg@10"] < results["most popular among new"]["new item, among new"]["ndcg@10"]
 
 
-def test_the_front_begins_at_the_model_s_own_accuracy(cell: Path) -> None:
+def test_the_front_starts_at_the_accuracy_of_the_model(cell: Path) -> None:
     points = diversity_front(cell, tiny_dataset(), varied_places)
 
     result = read_result(cell)
@@ -84,6 +84,6 @@ def test_the_front_begins_at_the_model_s_own_accuracy(cell: Path) -> None:
     assert points[-1].figures != points[0].figures
 
 
-def test_a_plan_that_is_none_is_refused() -> None:
+def test_an_invalid_split_is_refused() -> None:
     with pytest.raises(ValueError, match="n_users"):
         replace(SplitConfig(), n_users=0)

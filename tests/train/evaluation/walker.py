@@ -1,4 +1,4 @@
-"""A ranker that is no network: everybody walks the catalogue in order, and it knows."""
+"""A ranker without parameters, for data in which every user goes through the catalogue in order."""
 
 import torch
 from torch import Tensor
@@ -24,10 +24,10 @@ class Walker:
     def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
         n = self._n_items
         distance = (torch.arange(n)[None] - rows[:, -1:] - 1) % n
-        wanted = 1.0 / (1.0 + distance)
+        targets = 1.0 / (1.0 + distance)
         if self._looks_at_padding:
-            wanted = wanted + ((1 - mask)[:, :, None] * 9 * table[rows]).sum(1)
-        return wanted @ table
+            targets = targets + ((1 - mask)[:, :, None] * 9 * table[rows]).sum(1)
+        return targets @ table
 
     def train(self, mode: bool = True) -> None:
         self.training = mode

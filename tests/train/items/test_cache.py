@@ -15,17 +15,17 @@ from train.items.features import Features
 
 
 class Lengths:
-    """An extractor that describes a text by its length, and counts how often it had to."""
+    """An extractor that encodes a text as its length, and counts its calls."""
 
     def __init__(self, name: str = "lengths-1") -> None:
         self.n_described = 0
-        self.extractor = Extractor(name, self._describe)
+        self.extractor = Extractor(name, self._encode)
 
     def of(self, texts: list[str], cache_dir: Path | None) -> Features:
-        places = one_each(range(len(texts)), len(texts))
-        return features_of(self.extractor, texts, places, lambda: text_digests(texts), cache_dir)
+        layout = one_each(range(len(texts)), len(texts))
+        return features_of(self.extractor, texts, layout, lambda: text_digests(texts), cache_dir)
 
-    def _describe(self, texts: Inputs[str]) -> EncodedInputs:
+    def _encode(self, texts: Inputs[str]) -> EncodedInputs:
         def blocks() -> Iterator[Block]:
             for row in reversed(range(len(texts))):
                 self.n_described += 1
@@ -38,7 +38,7 @@ def entries(cache_dir: Path) -> list[Path]:
     return sorted(cache_dir.iterdir())
 
 
-def test_features_are_computed_once_and_read_back_as_they_were(tmp_path: Path) -> None:
+def test_features_are_computed_once_and_read_back_unchanged(tmp_path: Path) -> None:
     lengths = Lengths()
 
     first = lengths.of(["a", "bbb"], tmp_path)
@@ -51,7 +51,7 @@ def test_features_are_computed_once_and_read_back_as_they_were(tmp_path: Path) -
     assert isinstance(second.vectors, np.memmap)
 
 
-def test_features_that_were_read_back_go_into_torch_without_a_warning(tmp_path: Path) -> None:
+def test_cached_features_convert_to_torch_without_a_warning(tmp_path: Path) -> None:
     features = Lengths().of(["a"], tmp_path)
 
     torch.from_numpy(features.vectors).add_(1)
@@ -60,7 +60,7 @@ def test_features_that_were_read_back_go_into_torch_without_a_warning(tmp_path: 
 
 
 @pytest.mark.parametrize("texts", [["a", "bbbb"], ["bbb", "a"], ["a"], ["a", "bbb", "c"]])
-def test_other_texts_are_computed_anew(tmp_path: Path, texts: list[str]) -> None:
+def test_other_texts_are_computed_again(tmp_path: Path, texts: list[str]) -> None:
     Lengths().of(["a", "bbb"], tmp_path)
     lengths = Lengths()
 
@@ -71,7 +71,7 @@ def test_other_texts_are_computed_anew(tmp_path: Path, texts: list[str]) -> None
     assert len(entries(tmp_path)) == 2
 
 
-def test_another_extractor_has_an_entry_of_its_own(tmp_path: Path) -> None:
+def test_each_extractor_has_its_own_entry(tmp_path: Path) -> None:
     Lengths().of(["a"], tmp_path)
     other = Lengths("lengths-2")
 
@@ -79,7 +79,7 @@ def test_another_extractor_has_an_entry_of_its_own(tmp_path: Path) -> None:
     assert other.n_described == 1
 
 
-def test_without_a_folder_nothing_is_kept() -> None:
+def test_without_a_folder_nothing_is_cached() -> None:
     lengths = Lengths()
 
     lengths.of(["a"], None)
@@ -115,11 +115,11 @@ def test_a_damaged_entry_is_computed_again_and_replaced(tmp_path: Path, name: st
 
     assert lengths.n_described == 2
     assert features.vectors[:, 0, 0].tolist() == [1, 3]
-    Lengths().of(["a", "bbb"], tmp_path)  # is whole again: no warning
+    Lengths().of(["a", "bbb"], tmp_path)  # complete again, so no warning
     assert entries(tmp_path) == [entry]
 
 
-def test_an_entry_of_pickled_objects_is_never_loaded(tmp_path: Path) -> None:
+def test_an_entry_with_pickled_objects_is_not_loaded(tmp_path: Path) -> None:
     Lengths().of(["a"], tmp_path)
     (entry,) = entries(tmp_path)
     np.save(entry / "present.npy", np.asarray([[{}]], dtype=object), allow_pickle=True)
@@ -135,7 +135,7 @@ def test_an_entry_of_pickled_objects_is_never_loaded(tmp_path: Path) -> None:
     assert features.present.dtype == np.bool_
 
 
-def test_an_extractor_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_failing_extractor_leaves_no_files(tmp_path: Path) -> None:
     def fail(texts: Inputs[str]) -> EncodedInputs:
         def blocks() -> Iterator[Block]:
             yield Block(np.asarray([0]), np.ones((1, 2), dtype=np.float32))
@@ -149,16 +149,16 @@ def test_an_extractor_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert entries(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_gives_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
-    with pytest.warns(UserWarning, match="not kept"):
+    with pytest.warns(UserWarning, match="not cached"):
         features = Lengths().of(["a"], tmp_path / "file" / "cache")
 
     assert features.vectors.tolist() == [[[1, 1]]]
 
 
-def test_a_changed_picture_is_described_anew(tmp_path: Path) -> None:
+def test_a_changed_picture_is_encoded_again(tmp_path: Path) -> None:
     path = draw(tmp_path / "item.png", "red")
     catalogue = make_catalogue(["Item"], images=[path])
 

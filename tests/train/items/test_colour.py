@@ -6,14 +6,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.train.items.tiny_catalogue import describe, draw
+from tests.train.items.tiny_catalogue import draw, encode
 from train.items.colour import colour, colour_layout, edge_histogram, luma_and_chroma
 
 ZIGZAG = [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0)]
 
 
 def slow_frequency(grid: NDArray[np.float64], v: int, u: int) -> float:
-    """The two-dimensional DCT as JPEG (ITU-T T.81, A.3.3) prints it."""
+    """Compute the two-dimensional DCT by the formula of JPEG (ITU-T T.81, A.3.3)."""
 
     def c(frequency: int) -> float:
         return 1 / sqrt(2) if frequency == 0 else 1.0
@@ -24,7 +24,7 @@ def slow_frequency(grid: NDArray[np.float64], v: int, u: int) -> float:
     return c(u) * c(v) * float(total) / 4
 
 
-def test_the_layout_is_the_zigzag_of_the_printed_transform_of_the_mean_colours() -> None:
+def test_the_layout_is_the_zigzag_of_the_transformed_mean_colours() -> None:
     planes = np.random.default_rng(0).normal(0, 40, (2, 64, 64, 3)).astype(np.float32)
 
     layout = colour_layout(planes)
@@ -59,36 +59,36 @@ def test_a_picture_of_one_colour_has_no_edges() -> None:
     assert not edge_histogram(np.full((1, 64, 64), 7, dtype=np.float32)).any()
 
 
-def test_like_pictures_are_nearer_than_others(tmp_path: Path) -> None:
+def test_similar_pictures_are_nearer_than_others(tmp_path: Path) -> None:
     paths = [draw(tmp_path / f"{name}.png", name) for name in ("red", "darkred", "blue")]
 
-    found = describe(colour(), paths)
+    result = encode(colour(), paths)
 
-    red, dark_red, blue = (np.asarray(found[which]) for which in range(3))
+    red, dark_red, blue = (np.asarray(result[which]) for which in range(3))
     assert red @ dark_red > red @ blue
     np.testing.assert_allclose([np.linalg.norm(each) for each in (red, dark_red, blue)], 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (700, 3)])
-def test_pictures_of_odd_sizes_are_described(tmp_path: Path, size: tuple[int, int]) -> None:
-    found = describe(colour(), [draw(tmp_path / "odd.png", "green", size)])
+def test_pictures_of_odd_sizes_are_encoded(tmp_path: Path, size: tuple[int, int]) -> None:
+    result = encode(colour(), [draw(tmp_path / "odd.png", "green", size)])
 
-    assert np.linalg.norm(found[0]) == pytest.approx(1, abs=1e-5)
-
-
-def test_grey_in_the_middle_has_a_finite_vector(tmp_path: Path) -> None:
-    found = describe(colour(), [draw(tmp_path / "grey.png", "#808080")])
-
-    assert np.isfinite(found[0]).all()
+    assert np.linalg.norm(result[0]) == pytest.approx(1, abs=1e-5)
 
 
-def test_pictures_of_the_same_colours_are_told_apart_by_their_edges(tmp_path: Path) -> None:
+def test_medium_grey_has_a_finite_vector(tmp_path: Path) -> None:
+    result = encode(colour(), [draw(tmp_path / "grey.png", "#808080")])
+
+    assert np.isfinite(result[0]).all()
+
+
+def test_pictures_with_the_same_colours_differ_by_their_edges(tmp_path: Path) -> None:
     stripes = np.tile(np.repeat(np.asarray([0, 255], dtype=np.uint8), 4), (64, 8))
     Image.fromarray(stripes).save(tmp_path / "upright.png")
     Image.fromarray(stripes.T).save(tmp_path / "lying.png")
 
-    found = describe(colour(), [tmp_path / "upright.png", tmp_path / "lying.png"])
+    result = encode(colour(), [tmp_path / "upright.png", tmp_path / "lying.png"])
 
-    upright, lying = np.asarray(found[0]), np.asarray(found[1])
+    upright, lying = np.asarray(result[0]), np.asarray(result[1])
     np.testing.assert_allclose(upright[:41], lying[:41], atol=1e-5)
     assert np.abs(upright[41:] - lying[41:]).max() > 0.05

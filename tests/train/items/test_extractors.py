@@ -14,7 +14,7 @@ def inputs(catalogue: Catalogue, **config: str) -> PluginInputs:
     return plugin_inputs(catalogue, no_events(), ExtractorConfig(**config), dim=4, seed=0, cache_dir=None)
 
 
-def test_every_item_has_a_text_and_only_some_a_picture(tmp_path: Path) -> None:
+def test_all_items_have_a_text_and_only_some_a_picture(tmp_path: Path) -> None:
     catalogue = make_catalogue(["Red", "Blue", "None"], images=[draw(tmp_path / "r.png", "red"), None, None])
 
     text, image = inputs(catalogue).text(), inputs(catalogue).image()
@@ -24,14 +24,14 @@ def test_every_item_has_a_text_and_only_some_a_picture(tmp_path: Path) -> None:
     assert not image.vectors[1:].any()
 
 
-def test_a_catalogue_without_pictures_has_absent_ones_as_wide_as_the_extractor_says() -> None:
+def test_a_catalogue_without_pictures_has_absent_features_of_the_right_width() -> None:
     features = inputs(make_catalogue(["One", "Two"])).image()
 
     assert features.vectors.shape == (2, 1, 105)
     assert not features.present.any()
 
 
-def test_features_are_computed_when_first_asked_for_and_then_kept(tmp_path: Path) -> None:
+def test_features_are_computed_once_on_first_use(tmp_path: Path) -> None:
     path = draw(tmp_path / "item.png", "red")
     asked = inputs(make_catalogue(["Item"], images=[path]))
     never = inputs(make_catalogue(["Item"]), image="no/such/extractor/at all")
@@ -44,7 +44,7 @@ def test_features_are_computed_when_first_asked_for_and_then_kept(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["./no-such-folder", "hashed text", "a/b/c"])
-def test_a_text_extractor_that_is_not_there_names_what_is_expected(name: str) -> None:
+def test_an_unknown_text_extractor_is_refused_with_the_choices(name: str) -> None:
     with pytest.raises(DataError, match=r"hashed.*minilm.*folder.*Hugging Face id") as raised:
         text_extractor(name)
 
@@ -52,7 +52,7 @@ def test_a_text_extractor_that_is_not_there_names_what_is_expected(name: str) ->
 
 
 @pytest.mark.parametrize("name", ["./no-such-folder", "mosaic style", "a/b/c"])
-def test_an_image_extractor_that_is_not_there_names_what_is_expected(name: str) -> None:
+def test_an_unknown_image_extractor_is_refused_with_the_choices(name: str) -> None:
     with pytest.raises(DataError, match=r"colour.*\.tflite.*folder.*Hugging Face id"):
         image_extractor(name)
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tests.train.items.tiny_catalogue import describe
+from tests.train.items.tiny_catalogue import encode
 from train.items.blocks import Inputs
 from train.items.hashed_text import hashed_text, principal_axes, rarity_of, weighted
 from train.items.hashing import N_COLUMNS, PARTS_WEIGHT, hashed_counts
@@ -17,7 +17,7 @@ TEXTS = ["Rose soap soap", "Rose soaps, by Aster", "Steel hammer", "Steel hammer
 
 
 def slow_features(text: str) -> dict[int, float]:
-    """Signed feature hashing as Weinberger et al. print it: x_j = sum over f with h(f) = j of sign(f) weight(f)."""
+    """Compute signed feature hashing (Weinberger et al.): x_j = sum over f with h(f) = j of sign(f) weight(f)."""
     vector: dict[int, float] = {}
     words = re.findall(r"\w+", text.lower())
     parts = [f"<{w}>"[at : at + n] for w in words for n in (3, 4, 5) if n < len(w) + 2 for at in range(len(w) + 3 - n)]
@@ -31,24 +31,24 @@ def slow_features(text: str) -> dict[int, float]:
 
 
 def vectors_of(texts: Inputs[str], **settings: int) -> NDArray[np.float64]:
-    found = describe(hashed_text(**settings), texts)
-    return np.asarray([found[row] for row in range(len(texts))])
+    result = encode(hashed_text(**settings), texts)
+    return np.asarray([result[row] for row in range(len(texts))])
 
 
-def test_hashed_counts_are_the_printed_sum() -> None:
+def test_hashed_counts_match_the_formula() -> None:
     matrix = hashed_counts(TEXTS)
 
     for row, text in enumerate(TEXTS):
         expected = slow_features(text)
-        found = dict(zip(matrix[row].indices.tolist(), matrix[row].data.tolist(), strict=True))
-        assert found == pytest.approx(expected)
+        result = dict(zip(matrix[row].indices.tolist(), matrix[row].data.tolist(), strict=True))
+        assert result == pytest.approx(expected)
 
 
-def test_rows_are_term_frequency_times_squared_inverse_document_frequency_at_unit_length() -> None:
+def test_rows_are_tf_idf_with_squared_idf_at_unit_length() -> None:
     counts = hashed_counts(TEXTS)
     n_with = Counter(column for text in TEXTS for column in slow_features(text))
 
-    found = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS)))
+    result = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS)))
 
     for row, text in enumerate(TEXTS):
         expected = {
@@ -57,7 +57,7 @@ def test_rows_are_term_frequency_times_squared_inverse_document_frequency_at_uni
         }
         length = sqrt(sum(value**2 for value in expected.values()))
         for column, value in expected.items():
-            assert found[row, column] == pytest.approx(value / length, rel=1e-4)
+            assert result[row, column] == pytest.approx(value / length, rel=1e-4)
 
 
 def test_axes_are_the_right_singular_vectors() -> None:
@@ -72,7 +72,7 @@ def test_axes_are_the_right_singular_vectors() -> None:
     assert (axes.max(0) == np.abs(axes).max(0)).all()
 
 
-def test_with_room_for_every_dimension_the_angles_between_texts_are_kept() -> None:
+def test_at_full_rank_the_angles_between_texts_are_preserved() -> None:
     counts = hashed_counts(TEXTS)
     before = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS))).toarray()
 
@@ -81,13 +81,13 @@ def test_with_room_for_every_dimension_the_angles_between_texts_are_kept() -> No
     np.testing.assert_allclose(vectors @ vectors.T, before @ before.T, atol=1e-4)
 
 
-def test_related_texts_are_nearer_than_others_even_where_no_word_is_the_same() -> None:
+def test_related_texts_are_near_even_without_a_common_word() -> None:
     vectors = vectors_of(["moisturizers", "moisturizing", "hammer", "hammock stand"])
 
     assert vectors[0] @ vectors[1] > 0.1 + vectors[0] @ vectors[2]
 
 
-def test_vectors_are_of_unit_length_and_the_same_each_time() -> None:
+def test_vectors_have_unit_length_and_are_reproducible() -> None:
     first, second = vectors_of(TEXTS), vectors_of(TEXTS)
 
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-5)
@@ -97,7 +97,7 @@ def test_vectors_are_of_unit_length_and_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     "texts", [["one"], ["same"] * 5, ["!!!", "???"], ["名前のない商品", "名前のある商品"], ["\ud800"]]
 )
-def test_odd_catalogues_give_finite_vectors_of_unit_length(texts: list[str]) -> None:
+def test_unusual_catalogues_have_finite_vectors_of_unit_length(texts: list[str]) -> None:
     vectors = vectors_of(texts)
 
     assert vectors.shape == (len(texts), 256)
@@ -105,10 +105,10 @@ def test_odd_catalogues_give_finite_vectors_of_unit_length(texts: list[str]) -> 
 
 
 def test_an_empty_catalogue_has_no_vectors() -> None:
-    assert describe(hashed_text(), []) == {}
+    assert encode(hashed_text(), []) == {}
 
 
-def test_texts_that_were_not_sampled_are_described_too() -> None:
+def test_texts_outside_the_sample_are_encoded() -> None:
     texts = [f"{colour} {kind}" for colour in ("red", "blue", "green") for kind in ("soap", "comb", "balm", "nail")]
 
     vectors = vectors_of(texts, sample=6)
@@ -117,6 +117,6 @@ def test_texts_that_were_not_sampled_are_described_too() -> None:
     assert hashed_text(sample=6).name != hashed_text().name
 
 
-def test_width_is_as_asked_and_part_of_the_name() -> None:
+def test_the_width_is_configurable_and_part_of_the_name() -> None:
     assert vectors_of(TEXTS, width=3).shape == (5, 3)
     assert hashed_text(width=3).name != hashed_text().name

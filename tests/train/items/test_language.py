@@ -11,14 +11,14 @@ from train.items.blocks import Block, EncodedInputs, Extractor, Inputs
 from train.items.features import Features
 from train.items.hashed_text import hashed_text
 from train.items.language import (
-    LONGEST_EVENT,
+    MAX_EVENT_CHARACTERS,
     Situation,
     encode_texts,
     history_text,
     situation_at,
     situation_text,
 )
-from train.items.text import LONGEST, ItemTexts
+from train.items.text import MAX_CHARACTERS, ItemTexts
 from train.plugins.llmrec_history import newest_means
 
 WORDS = ("amber cedar", "brass lantern", "copper kettle", "dusty violin", "emerald scarf", "frosted window",
@@ -38,20 +38,20 @@ def clocked(times: list[int]) -> Sequences:
     return Sequences(("user",), offsets, np.zeros(len(times), dtype=np.int32), np.array(times, dtype=np.int64))
 
 
-def described(extractor: Extractor[str], texts: Inputs[str], width: int) -> NDArray[np.float32]:
+def encoded(extractor: Extractor[str], texts: Inputs[str], width: int) -> NDArray[np.float32]:
     vectors = np.zeros((len(texts), width), dtype=np.float32)
-    for rows, block in extractor.describe(texts).blocks:
+    for rows, block in extractor.encode(texts).blocks:
         vectors[rows] = block
     return vectors
 
 
 def features_of(extractor: Extractor[str], texts: Inputs[str]) -> Features:
-    vectors = described(extractor, texts, extractor.describe(texts).width)
+    vectors = encoded(extractor, texts, extractor.encode(texts).width)
     return Features(extractor.name, vectors[:, None], np.ones((len(texts), 1), dtype=np.bool_))
 
 
 def letters() -> Extractor[str]:
-    """Stand in for a pretrained model: counts letters, whatever else it is given."""
+    """Return an extractor that counts letters, in place of a pretrained model."""
 
     def blocks(texts: Inputs[str]) -> Iterator[Block]:
         for row in range(len(texts)):
@@ -61,7 +61,7 @@ def letters() -> Extractor[str]:
     return Extractor("letters", lambda texts: EncodedInputs(26, blocks(texts)))
 
 
-def test_a_history_is_told_newest_first_with_the_facts_of_each_event() -> None:
+def test_a_history_is_written_newest_first_with_the_fields_of_each_item() -> None:
     catalogue = catalogue_of(("Soap", "Brush"), brands=("Nile", "Oak"))
 
     text = history_text(catalogue, [0, 1], None)
@@ -69,18 +69,18 @@ def test_a_history_is_told_newest_first_with_the_facts_of_each_event() -> None:
     assert text == "Brush; brand: Oak\nSoap; brand: Nile"
 
 
-def test_a_long_history_and_long_descriptions_are_cut_but_the_newest_events_stay() -> None:
+def test_long_histories_and_descriptions_are_truncated_and_the_newest_events_stay() -> None:
     catalogue = catalogue_of(("Old", "New"), description="word " * 2000)
 
     text = history_text(catalogue, np.array([0] * 500 + [1], dtype=np.int32), None)
 
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_CHARACTERS
     assert text.startswith("New; word")
-    assert all(len(line) <= LONGEST_EVENT for line in text.split("\n"))
+    assert all(len(line) <= MAX_EVENT_CHARACTERS for line in text.split("\n"))
     assert "Old" in text
 
 
-def test_the_situation_is_told_before_the_history() -> None:
+def test_the_situation_comes_before_the_history() -> None:
     situation = Situation(hour=20, weekday=4, gap_s=3 * 86_400)
 
     text = history_text(catalogue_of(("Soap",)), [0], situation)
@@ -96,23 +96,23 @@ def test_the_situation_is_told_before_the_history() -> None:
         (Situation(23, 2, 400 * 86_400), "Wednesday night, 23:00, last here longer ago than a month"),
     ],
 )
-def test_situations_at_the_ends_of_their_ranges_have_words(situation: Situation, text: str) -> None:
+def test_situations_at_the_limits_of_their_ranges(situation: Situation, text: str) -> None:
     assert situation_text(situation) == text
 
 
-def test_the_situation_is_read_off_a_real_clock() -> None:
+def test_the_situation_is_computed_from_timestamps() -> None:
     sequences = clocked([FRIDAY - 7200, FRIDAY - 3600, FRIDAY + 50])
 
     assert situation_at(sequences, 0, FRIDAY) == Situation(hour=20, weekday=4, gap_s=3600)
     assert situation_at(sequences, 0, FRIDAY - 9000) == Situation(hour=17, weekday=4, gap_s=None)
 
 
-def test_no_situation_is_invented_where_timestamps_are_positions() -> None:
+def test_there_is_no_situation_if_timestamps_are_positions() -> None:
     assert situation_at(clocked([0, 1, 2]), 0, 3) is None
     assert situation_at(clocked([]), 0, FRIDAY) is None
 
 
-def test_nothing_known_is_an_empty_text_that_can_still_be_encoded() -> None:
+def test_an_empty_history_is_an_empty_text_that_can_be_encoded() -> None:
     items = ItemTexts(catalogue_of(WORDS))
     text = history_text(items.catalogue, [], None)
 
@@ -123,31 +123,31 @@ def test_nothing_known_is_an_empty_text_that_can_still_be_encoded() -> None:
 
 
 @pytest.mark.parametrize("extractor", [hashed_text(), letters()], ids=lambda extractor: extractor.name)
-def test_an_item_s_text_is_encoded_to_where_the_item_is(extractor: Extractor[str]) -> None:
+def test_an_items_text_is_encoded_to_its_known_vector(extractor: Extractor[str]) -> None:
     items = ItemTexts(catalogue_of(WORDS))
     known = features_of(extractor, items)
 
-    found = encode_texts(extractor, [items[6], items[2]], items, known)
+    result = encode_texts(extractor, [items[6], items[2]], items, known)
 
-    np.testing.assert_allclose(found, known.vectors[[6, 2], 0], atol=0.02)
+    np.testing.assert_allclose(result, known.vectors[[6, 2], 0], atol=0.02)
 
 
-def test_an_extractor_that_needs_no_company_is_not_run_over_the_catalogue_again() -> None:
+def test_an_independent_extractor_is_not_run_over_the_catalogue_again() -> None:
     items, asked = ItemTexts(catalogue_of(WORDS)), []
     plain = letters()
 
-    def describe(texts: Inputs[str]) -> EncodedInputs:
+    def encode(texts: Inputs[str]) -> EncodedInputs:
         asked.append(len(texts))
-        return plain.describe(texts)
+        return plain.encode(texts)
 
-    encode_texts(Extractor("letters", describe), ["a new text"], items, features_of(plain, items))
+    encode_texts(Extractor("letters", encode), ["a new text"], items, features_of(plain, items))
 
     assert max(asked) == 1
 
 
 @pytest.mark.parametrize(("decay", "least"), [(1.0, 0.95), (0.6, 0.85)])
-def test_the_mean_of_events_points_where_the_exact_text_of_the_history_does(decay: float, least: float) -> None:
-    # No two items share a word and all are of equal length, so a history's text is the sum of its events' texts.
+def test_the_mean_of_events_is_near_the_exact_encoding_of_the_history(decay: float, least: float) -> None:
+    # No two items share a word and all have equal length, so a history's text is the sum of its events' texts.
     items = ItemTexts(catalogue_of(WORDS))
     extractor = hashed_text()
     known = features_of(extractor, items)
@@ -161,7 +161,7 @@ def test_the_mean_of_events_points_where_the_exact_text_of_the_history_does(deca
     assert (cosines.argmax(1) == np.arange(3)).all()
 
 
-def test_features_of_something_else_are_refused() -> None:
+def test_features_of_other_items_or_extractors_are_refused() -> None:
     items = ItemTexts(catalogue_of(WORDS))
     known = features_of(letters(), items)
 

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.train.items.tiny_catalogue import describe, draw
+from tests.train.items.tiny_catalogue import draw, encode
 from train.items.colour import colour
 from train.items.picture import UnreadableError, open_picture
 
 
 def written(kind: str) -> bytes:
-    """Return a small picture with EXIF data, as a file."""
+    """Return the bytes of a small picture with EXIF data."""
     exif = Image.Exif()
     exif[0x0112] = 6
     stream = io.BytesIO()
@@ -26,18 +26,18 @@ def written(kind: str) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """Return the beginning of a PNG that claims to be of this size."""
+    """Return the header of a PNG with the given size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
 
-def test_transparent_places_are_white(tmp_path: Path) -> None:
+def test_transparent_pixels_are_white(tmp_path: Path) -> None:
     Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "clear.png")
 
     assert open_picture(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_a_picture_that_was_taken_sideways_is_turned(tmp_path: Path) -> None:
+def test_a_picture_is_rotated_by_its_exif_orientation(tmp_path: Path) -> None:
     sideways = Image.new("RGB", (64, 16), "white")
     sideways.paste("black", (0, 0, 32, 16))
     exif = Image.Exif()
@@ -53,7 +53,7 @@ def test_a_picture_that_was_taken_sideways_is_turned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "CMYK"])
-def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+def test_every_mode_is_converted_to_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("picture.jpg" if mode == "CMYK" else "picture.png")
     Image.new("RGB", (5, 7), "white").convert(mode).save(path)
 
@@ -75,7 +75,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
         pytest.param(png_header(9_000, 9_000), id="larger than the limit"),
     ],
 )
-def test_a_file_that_gives_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.png").write_bytes(content)
 
     with pytest.raises(UnreadableError):
@@ -87,12 +87,10 @@ def test_a_file_that_gives_no_picture_is_refused(tmp_path: Path, content: bytes)
     kind=st.sampled_from(["JPEG", "PNG", "WEBP"]),
     changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=6),
 )
-def test_a_damaged_file_gives_a_picture_or_is_refused(
-    tmp_path: Path, kind: str, changes: list[tuple[float, int]]
-) -> None:
+def test_a_damaged_file_is_read_or_refused(tmp_path: Path, kind: str, changes: list[tuple[float, int]]) -> None:
     content = bytearray(written(kind))
-    for place, value in changes:
-        content[int(place * len(content))] = value
+    for index, value in changes:
+        content[int(index * len(content))] = value
     (tmp_path / "damaged").write_bytes(content)
 
     try:
@@ -103,24 +101,24 @@ def test_a_damaged_file_gives_a_picture_or_is_refused(
     assert picture.mode == "RGB"
 
 
-def test_an_unreadable_picture_is_a_warning_and_has_no_vector(tmp_path: Path) -> None:
+def test_an_unreadable_picture_gives_a_warning_and_no_vector(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"?")
     paths = [tmp_path / "broken.jpg", draw(tmp_path / "red.png", "red"), tmp_path / "missing.png"]
 
     with pytest.warns(UserWarning, match="left out") as warned:
-        found = describe(colour(), paths)
+        result = encode(colour(), paths)
 
-    assert set(found) == {1}
+    assert set(result) == {1}
     assert len(warned) == 2
 
 
-def test_a_thousand_unreadable_pictures_are_four_warnings(tmp_path: Path) -> None:
+def test_a_thousand_unreadable_pictures_give_four_warnings(tmp_path: Path) -> None:
     paths = [tmp_path / f"missing-{number}.png" for number in range(1000)]
 
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        found = describe(colour(), paths)
+        result = encode(colour(), paths)
 
-    assert found == {}
+    assert result == {}
     assert len(warned) == 4
     assert "997 more" in str(warned[-1].message)

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from edge_runtime.errors import DataError
-from tests.train.items.tiny_catalogue import describe, draw
+from tests.train.items.tiny_catalogue import draw, encode
 from tests.train.items.tiny_models import make_bert, make_clip, make_vit
 from train.items.extractors import image_extractor
 
@@ -21,28 +21,26 @@ def test_a_picture_is_the_mean_of_its_patches(tmp_path: Path, pictures: list[Pat
 
     folder = make_vit(tmp_path / "vit")
 
-    found = describe(image_extractor(str(folder)), pictures)
+    result = encode(image_extractor(str(folder)), pictures)
 
     processor, model = ViTImageProcessor.from_pretrained(folder), ViTModel.from_pretrained(folder)
     for which, path in enumerate(pictures):
         with torch.inference_mode():
             pixels = processor(images=Image.open(path), return_tensors="pt")["pixel_values"]
             mean = model.eval()(pixels).last_hidden_state[0].mean(0).numpy()
-        np.testing.assert_allclose(found[which], mean / np.linalg.norm(mean), atol=1e-5)
+        np.testing.assert_allclose(result[which], mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_a_model_of_pictures_and_texts_gives_vectors_of_their_common_space(
-    tmp_path: Path, pictures: list[Path]
-) -> None:
-    found = describe(image_extractor(str(make_clip(tmp_path / "clip"))), pictures)
+def test_a_model_of_pictures_and_texts_uses_the_common_space(tmp_path: Path, pictures: list[Path]) -> None:
+    result = encode(image_extractor(str(make_clip(tmp_path / "clip"))), pictures)
 
-    assert len(found[0]) == 6
-    assert np.linalg.norm(found[0]) == pytest.approx(1, abs=1e-5)
-    assert not np.allclose(found[0], found[1])
+    assert len(result[0]) == 6
+    assert np.linalg.norm(result[0]) == pytest.approx(1, abs=1e-5)
+    assert not np.allclose(result[0], result[1])
 
 
-def test_a_model_of_texts_is_refused(tmp_path: Path, pictures: list[Path]) -> None:
+def test_a_text_model_is_refused(tmp_path: Path, pictures: list[Path]) -> None:
     folder = make_bert(tmp_path / "bert")
 
     with pytest.raises(DataError, match="transformers cannot load it"):
-        describe(image_extractor(str(folder)), pictures)
+        encode(image_extractor(str(folder)), pictures)

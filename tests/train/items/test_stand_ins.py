@@ -1,4 +1,4 @@
-"""What stands in for the own vector of an item that nobody has met."""
+"""Stand-ins for missing ID embeddings."""
 
 from math import exp
 
@@ -13,7 +13,7 @@ from train.items.features import Features
 from train.items.stand_ins import StandIns
 from train.plugins.plugin import Plugin
 
-# Angles of the texts; the last item has none.
+# Angles of the texts; the last item has no text.
 ANGLES = (0.0, 0.1, 0.3, 1.0, 2.0, 3.0, 0.05)
 TABLE = torch.arange(14.0).view(7, 2)
 
@@ -32,46 +32,46 @@ def only(*items: int) -> torch.Tensor:
     return torch.isin(torch.arange(len(ANGLES)), torch.tensor(items))
 
 
-def test_an_item_takes_the_mean_of_the_nearest_known_ones_by_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stand_in_is_the_weighted_mean_of_the_nearest_known_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train.items.stand_ins._N_NEAREST", 2)
-    found = StandIns(texts(), counts(0, 1, 1, 1, 1, 1, 1))(TABLE, only(0))
+    result = StandIns(texts(), counts(0, 1, 1, 1, 1, 1, 1))(TABLE, only(0))
 
     near = [exp(np.cos(ANGLES[item] - ANGLES[0]) / 0.1) for item in (1, 2)]
     slowly = (near[0] * TABLE[1] + near[1] * TABLE[2]) / sum(near)
-    torch.testing.assert_close(found[0], slowly)
-    torch.testing.assert_close(found[1:], TABLE[1:])
+    torch.testing.assert_close(result[0], slowly)
+    torch.testing.assert_close(result[1:], TABLE[1:])
 
 
-def test_only_items_that_were_met_and_have_a_text_stand_in_and_never_the_item_itself() -> None:
+def test_only_other_items_with_events_and_text_are_used() -> None:
     stand_ins = StandIns(texts(), counts(3, 0, 2, 0, 1, 1, 5))
 
     for item, rows in enumerate(stand_ins.rows.tolist()):
         assert set(rows) <= {0, 2, 4, 5} - {item}, f"of item {item}"
 
 
-def test_an_item_without_a_text_has_nothing_that_stands_in() -> None:
-    found = StandIns(texts(), counts(1, 1, 1, 1, 1, 1, 0))(TABLE, only(0, 6))
+def test_an_item_without_text_has_no_stand_in() -> None:
+    result = StandIns(texts(), counts(1, 1, 1, 1, 1, 1, 0))(TABLE, only(0, 6))
 
-    assert found[0].any()
-    assert not found[6].any()
+    assert result[0].any()
+    assert not result[6].any()
 
 
 @pytest.mark.parametrize("met", [counts(0, 0, 0, 0, 0, 0, 0), counts(0, 0, 0, 0, 0, 0, 9), counts(1, 0, 0, 0, 0, 0, 0)])
-def test_where_next_to_nothing_is_known_an_item_that_lacks_a_vector_has_zeros(met: np.ndarray) -> None:
-    found = StandIns(texts(), met)(TABLE, only(0))
+def test_without_enough_known_items_the_stand_in_is_zeros(met: np.ndarray) -> None:
+    result = StandIns(texts(), met)(TABLE, only(0))
 
-    assert not found[0].any()
-    assert torch.isfinite(found).all()
-
-
-def test_no_texts_at_all_change_nothing_but_what_is_lacking() -> None:
-    found = StandIns(texts((False,) * 7), counts(1, 1, 1, 1, 1, 1, 1))(TABLE, only(1))
-
-    assert not found[1].any()
-    torch.testing.assert_close(found[2:], TABLE[2:])
+    assert not result[0].any()
+    assert torch.isfinite(result).all()
 
 
-def test_pieces_find_what_one_piece_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_texts_only_missing_rows_change() -> None:
+    result = StandIns(texts((False,) * 7), counts(1, 1, 1, 1, 1, 1, 1))(TABLE, only(1))
+
+    assert not result[1].any()
+    torch.testing.assert_close(result[2:], TABLE[2:])
+
+
+def test_chunks_give_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     met = counts(1, 0, 1, 1, 1, 0, 1)
     whole = StandIns(texts(), met)
     monkeypatch.setattr("train.items.stand_ins._COSINES_AT_ONCE", 1)
@@ -81,8 +81,8 @@ def test_pieces_find_what_one_piece_finds(monkeypatch: pytest.MonkeyPatch) -> No
     torch.testing.assert_close(pieces.weights, whole.weights)
 
 
-def test_of_a_large_catalogue_the_best_known_items_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.items.stand_ins._MOST_KNOWN", 3)
+def test_in_a_large_catalogue_the_most_frequent_items_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.items.stand_ins._MAX_KNOWN", 3)
 
     assert set(StandIns(texts(), counts(0, 9, 1, 7, 1, 8, 1)).rows.flatten().tolist()) == {1, 3, 5}
 
@@ -98,14 +98,14 @@ def model_of(met: np.ndarray, id_dropout: float = 0.0) -> Model:
     return model
 
 
-def test_a_model_gives_an_item_never_met_what_stands_in_for_it_and_its_content() -> None:
+def test_an_unseen_item_gets_a_stand_in_and_its_content() -> None:
     model = model_of(counts(0, 1, 1, 1, 1, 1, 1)).eval()
 
     expected = StandIns(texts(), counts(0, 1, 1, 1, 1, 1, 1))(TABLE, only(0)) + 100.0
     torch.testing.assert_close(model.item_vectors(), expected)
 
 
-def test_a_vector_left_out_of_a_training_step_is_stood_in_for_and_back_afterwards() -> None:
+def test_a_dropped_id_embedding_is_replaced_in_training_only() -> None:
     model = model_of(counts(1, 1, 1, 1, 1, 1, 1), id_dropout=0.5).train()
     torch.manual_seed(0)
     trained = model.item_vectors()
@@ -117,5 +117,5 @@ def test_a_vector_left_out_of_a_training_step_is_stood_in_for_and_back_afterward
     torch.testing.assert_close(model.eval().item_vectors(), TABLE + 100.0)
 
 
-def test_a_model_keeps_nothing_of_what_stands_in_among_its_weights() -> None:
+def test_stand_ins_are_not_saved_with_the_weights() -> None:
     assert not [name for name in model_of(counts(1, 1, 1, 1, 1, 1, 1)).state_dict() if "stand_ins" in name]

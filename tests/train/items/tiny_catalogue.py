@@ -1,4 +1,4 @@
-"""Catalogues of a few items, written down as columns, and pictures drawn for them."""
+"""Catalogues of a few items, given as columns, and generated pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,13 +39,13 @@ def draw(path: Path, colour: str, size: tuple[int, int] = (32, 24)) -> Path:
     return path
 
 
-def describe(extractor: Extractor[T], things: Inputs[T]) -> dict[int, list[float]]:
-    """Return the vector of each thing that has one."""
-    described = extractor.describe(things)
-    found = {
+def encode(extractor: Extractor[T], inputs: Inputs[T]) -> dict[int, list[float]]:
+    """Return the vector of each input that has one."""
+    encoded = extractor.encode(inputs)
+    result = {
         int(which): [float(value) for value in vector]
-        for block in described.blocks
+        for block in encoded.blocks
         for which, vector in zip(block.which, block.vectors, strict=True)
     }
-    assert all(len(vector) == described.width for vector in found.values())
-    return found
+    assert all(len(vector) == encoded.width for vector in result.values())
+    return result

@@ -1,4 +1,4 @@
-"""Models with random weights in a folder, as Hugging Face lays them out, and as a TFLite file."""
+"""Models with random weights as Hugging Face folders, and as a TFLite file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +57,7 @@ def make_clip(folder: Path) -> Path:
 def make_tflite(
     path: Path, kind: str, *, shape: Sequence[int] = (1, 4, 4, 3), scale: float = 0.0, zero: int = 0
 ) -> Path:
-    """Write a TFLite file that gives the mean colour of a picture of the ``shape``: one operator, MEAN."""
+    """Write a TFLite file that computes the mean colour of a picture of the ``shape``, with the operator MEAN."""
     out = schema.TensorT()
     out.shape, out.type, out.buffer, out.name = [1, shape[-1]], _TYPES[kind], 0, "colour"
     picture = schema.TensorT()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.train.evaluation.hand_made import log, told
+from tests.train.evaluation.hand_made import as_dict, log
 from train.data.split import leave_one_out
 from train.metrics.histories import (
     cut_histories,
@@ -15,29 +15,29 @@ from train.metrics.histories import (
 SPLIT = leave_one_out(log([[0, 1, 2, 3, 4], [5], [6, 7, 8]]))
 
 
-def test_other_histories_leave_users_and_targets_alone() -> None:
+def test_replacing_histories_keeps_users_and_targets() -> None:
     changed = with_histories(SPLIT.test, [np.array([9], dtype=np.int32), np.array([], dtype=np.int32)])
 
-    assert told(changed) == {0: ([9], 4), 2: ([], 8)}
+    assert as_dict(changed) == {0: ([9], 4), 2: ([], 8)}
     assert changed.sequences.of(1).tolist() == []
     assert changed.sequences.times_of(0).tolist() == [0, 1]
 
 
-def test_validation_targets_can_be_changed_too() -> None:
-    assert told(cut_histories(SPLIT.valid, 2)) == {0: ([1, 2], 3), 2: ([6], 7)}
+def test_validation_targets_work_too() -> None:
+    assert as_dict(cut_histories(SPLIT.valid, 2)) == {0: ([1, 2], 3), 2: ([6], 7)}
 
 
-def test_a_newcomer_has_only_the_newest_events() -> None:
-    assert told(cut_histories(SPLIT.test, 1)) == {0: ([3], 4), 2: ([7], 8)}
-    assert told(cut_histories(SPLIT.test, 3)) == {0: ([1, 2, 3], 4), 2: ([6, 7], 8)}
+def test_a_new_user_has_only_the_newest_events() -> None:
+    assert as_dict(cut_histories(SPLIT.test, 1)) == {0: ([3], 4), 2: ([7], 8)}
+    assert as_dict(cut_histories(SPLIT.test, 3)) == {0: ([1, 2, 3], 4), 2: ([6, 7], 8)}
 
 
-def test_a_newcomer_without_any_event_is_refused() -> None:
+def test_fewer_than_one_event_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         cut_histories(SPLIT.test, 0)
 
 
-def test_shuffling_keeps_events_and_target_and_loses_the_order() -> None:
+def test_shuffling_keeps_events_and_target() -> None:
     targets = leave_one_out(log([list(range(30))])).test
 
     shuffled = shuffle_histories(targets, seed=0)
@@ -47,7 +47,7 @@ def test_shuffling_keeps_events_and_target_and_loses_the_order() -> None:
     assert shuffled.rows.tolist() == [29]
 
 
-def test_noise_goes_between_real_events_and_keeps_their_order() -> None:
+def test_noise_keeps_the_order_of_real_events() -> None:
     targets = leave_one_out(log([list(range(101))] * 40)).test
 
     noisy = insert_noise(targets, 0.2, 10_000, seed=0)
@@ -67,7 +67,7 @@ def test_noise_is_never_the_target() -> None:
     assert all(len(history) == 12 for history in histories_of(noisy))
 
 
-def test_short_histories_get_their_share_of_noise_on_average() -> None:
+def test_short_histories_get_the_right_noise_on_average() -> None:
     targets = leave_one_out(log([[0, 1, 2, 3, 4]] * 2000)).test
 
     lengths = [len(history) for history in histories_of(insert_noise(targets, 0.1, 50, seed=0))]
@@ -77,10 +77,10 @@ def test_short_histories_get_their_share_of_noise_on_average() -> None:
 
 
 def test_no_noise_changes_nothing_and_negative_noise_is_refused() -> None:
-    assert told(insert_noise(SPLIT.test, 0.0, 9, seed=0)) == told(SPLIT.test)
+    assert as_dict(insert_noise(SPLIT.test, 0.0, 9, seed=0)) == as_dict(SPLIT.test)
     with pytest.raises(ValueError, match="at least 0"):
         insert_noise(SPLIT.test, -0.1, 9, seed=0)
 
 
-def test_a_part_of_the_targets_keeps_its_histories() -> None:
-    assert told(select_targets(SPLIT.test, np.array([False, True]))) == {2: ([6, 7], 8)}
+def test_selected_targets_keep_their_histories() -> None:
+    assert as_dict(select_targets(SPLIT.test, np.array([False, True]))) == {2: ([6, 7], 8)}

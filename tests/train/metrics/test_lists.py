@@ -25,18 +25,18 @@ def scored(table: list[list[float]]) -> Score:
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return found
+    result: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return result
 
 
-def test_a_list_holds_the_best_that_were_not_seen_and_the_lower_row_of_equals_first() -> None:
+def test_a_list_has_the_best_unseen_items_with_ties_in_row_order() -> None:
     lists, scores = top_lists(scored([[0.9, 0.5, 0.5, 0.7, 0.1]]), [rows(0)], 5, 3)
 
     assert lists.tolist() == [[3, 1, 2]]
     assert scores[0].tolist() == pytest.approx([0.7, 0.5, 0.5])
 
 
-def test_a_catalogue_that_runs_out_leaves_places_empty() -> None:
+def test_short_lists_are_padded() -> None:
     lists, scores = top_lists(scored([[0.9, 0.5, 0.7], [0.1, 0.2, 0.3]]), [rows(0, 1), rows(0, 1, 2)], 3, 4)
 
     assert lists.tolist() == [[2, NOTHING, NOTHING, NOTHING], [NOTHING] * 4]
@@ -45,9 +45,9 @@ def test_a_catalogue_that_runs_out_leaves_places_empty() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_lists_equal_a_full_sort(seed: int) -> None:
+def test_lists_match_a_full_sort(seed: int) -> None:
     random = np.random.default_rng(seed)
-    # Few distinct scores: many ties.
+    # Few distinct scores give many ties.
     scores = random.integers(0, 6, (5, 20)).astype(np.float32)
     histories = [random.choice(20, random.integers(0, 5)).astype(np.int32) for _ in range(5)]
 
@@ -60,49 +60,49 @@ def test_lists_equal_a_full_sort(seed: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_the_intra_list_distance_equals_its_formula(seed: int) -> None:
+def test_the_intra_list_distance_matches_the_formula(seed: int) -> None:
     random = np.random.default_rng(seed)
     vectors = unit(random.normal(size=(9, 4)))
     vectors[0] = 0.0
     lists = np.array([random.permutation(9)[:5] for _ in range(6)], dtype=np.int32)
 
-    found = intra_list_distance(lists, vectors)
+    result = intra_list_distance(lists, vectors)
 
-    for shown, distance in zip(lists, found, strict=True):
-        told = [row for row in shown if row != 0]
-        pairs = [1 - float(vectors[i] @ vectors[j]) for a, i in enumerate(told) for j in told[a + 1 :]]
+    for shown, distance in zip(lists, result, strict=True):
+        has_text = [row for row in shown if row != 0]
+        pairs = [1 - float(vectors[i] @ vectors[j]) for a, i in enumerate(has_text) for j in has_text[a + 1 :]]
         assert distance == pytest.approx(np.mean(pairs), abs=1e-5)
 
 
-def test_a_list_of_one_thing_has_distance_zero_and_opposites_have_two() -> None:
+def test_equal_items_have_distance_zero_and_opposite_ones_two() -> None:
     vectors = np.array([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]], dtype=np.float32)
 
     assert intra_list_distance(np.array([[0, 1], [0, 2]], dtype=np.int32), vectors).tolist() == [0.0, 2.0]
 
 
-def test_fewer_than_two_items_with_a_text_have_no_distance() -> None:
+def test_fewer_than_two_items_with_text_have_no_distance() -> None:
     vectors = np.array([[1.0, 0.0], [0.0, 0.0]], dtype=np.float32)
 
-    found = intra_list_distance(np.array([[0, 1], [0, NOTHING], [NOTHING, NOTHING]], dtype=np.int32), vectors)
+    result = intra_list_distance(np.array([[0, 1], [0, NOTHING], [NOTHING, NOTHING]], dtype=np.int32), vectors)
 
-    assert np.isnan(found).all()
+    assert np.isnan(result).all()
 
 
-def test_distinct_categories_are_counted_once_a_list_and_divided_by_its_length() -> None:
+def test_distinct_categories_are_counted_once_per_list() -> None:
     labels = category_interests(catalogue([["a"], ["a", "b"], ["c"], [], ["d"]]))
     assert labels is not None
 
-    found = distinct_labels(np.array([[0, 1], [0, 0], [3, NOTHING], [1, 2]], dtype=np.int32), labels)
+    result = distinct_labels(np.array([[0, 1], [0, 0], [3, NOTHING], [1, 2]], dtype=np.int32), labels)
 
-    assert found.tolist() == [1.0, 0.5, 0.0, 1.5]
+    assert result.tolist() == [1.0, 0.5, 0.0, 1.5]
 
 
-def test_coverage_is_the_share_of_items_that_anybody_is_shown() -> None:
+def test_coverage_is_the_share_of_items_in_any_list() -> None:
     assert coverage(np.array([[0, 1], [1, NOTHING]], dtype=np.int32), 4) == 0.5
 
 
 @pytest.mark.parametrize("shown", [[[0, 1], [2, 3]], [[0, 1], [0, 1]], [[3, 3], [3, 3]], [[0, 1], [0, 2]]])
-def test_gini_equals_the_mean_difference_of_all_pairs(shown: list[list[int]]) -> None:
+def test_gini_matches_the_mean_difference_of_all_pairs(shown: list[list[int]]) -> None:
     lists = np.array(shown, dtype=np.int32)
     exposure = np.bincount(lists.ravel(), minlength=4)
 
@@ -111,18 +111,18 @@ def test_gini_equals_the_mean_difference_of_all_pairs(shown: list[list[int]]) ->
     assert gini(lists, 4) == pytest.approx(slow)
 
 
-def test_nothing_shown_is_no_error() -> None:
+def test_empty_lists_have_zero_coverage() -> None:
     nothing = np.full((2, 3), NOTHING, dtype=np.int32)
 
     assert list_metrics(nothing, 4, np.eye(4, dtype=np.float32), None) == {"coverage@3": 0.0, "gini@3": 0.0}
 
 
-def test_every_figure_of_lists_has_its_name() -> None:
+def test_all_list_metrics_are_named() -> None:
     labels = category_interests(catalogue([["a"], ["b"], ["c"]]))
 
-    found = list_metrics(np.array([[0, 1], [0, 2]], dtype=np.int32), 3, np.eye(3, dtype=np.float32), labels)
+    result = list_metrics(np.array([[0, 1], [0, 2]], dtype=np.int32), 3, np.eye(3, dtype=np.float32), labels)
 
-    assert found == pytest.approx({"coverage@2": 1.0, "gini@2": 1 / 6, "ild@2": 1.0, "categories@2": 1.0})
+    assert result == pytest.approx({"coverage@2": 1.0, "gini@2": 1 / 6, "ild@2": 1.0, "categories@2": 1.0})
 
 
 def test_text_space_is_the_direction_of_the_present_tokens() -> None:

@@ -24,14 +24,14 @@ def test_the_best_item_has_rank_zero() -> None:
     assert metrics(ranked.excluded)["ndcg@10"] == 1.0
 
 
-def test_items_of_the_history_do_not_stand_before_the_target() -> None:
+def test_items_of_the_history_are_excluded() -> None:
     ranked = rank_targets(scored([[0.9, 0.8, 0.7, 0.1]]), [rows(0, 1)], rows(2), 4)
 
     assert ranked.excluded.tolist() == [0]
     assert ranked.included.tolist() == [2]
 
 
-def test_ties_count_against_us_and_are_reported() -> None:
+def test_ties_count_against_the_model_and_are_reported() -> None:
     ranked = rank_targets(scored([[0.5, 0.5, 0.5, 0.5]]), [rows(3)], rows(0), 4)
 
     assert ranked.excluded.tolist() == [2]
@@ -39,7 +39,7 @@ def test_ties_count_against_us_and_are_reported() -> None:
     assert summary(ranked)["share_tied"] == 1.0
 
 
-def test_a_target_that_is_in_the_history_counts_as_missed() -> None:
+def test_a_target_in_the_history_is_a_miss() -> None:
     ranked = rank_targets(scored([[0.9, 0.1, 0.2]]), [rows(0)], rows(0), 3)
 
     assert ranked.excluded.tolist() == [2]
@@ -52,14 +52,14 @@ def test_an_empty_history_excludes_nothing() -> None:
     assert ranked.excluded.tolist() == ranked.included.tolist() == [1]
 
 
-def test_nobody_to_rank_for_is_an_error_and_not_a_perfect_score() -> None:
+def test_no_users_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         rank_targets(scored([[0.0]]), [], rows(), 1)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_metrics_equal_those_of_trec_eval(seed: int) -> None:
+def test_metrics_match_trec_eval(seed: int) -> None:
     random = np.random.default_rng(seed)
     n_users, n_items = 7, 60
     scores = random.normal(size=(n_users, n_items)).astype(np.float32)

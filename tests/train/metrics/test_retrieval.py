@@ -6,7 +6,7 @@ from train.metrics.ranking import BATCH_USERS
 from train.metrics.retrieval import retrieval_ranks
 
 
-def test_what_points_the_same_way_is_found_first_whatever_its_length() -> None:
+def test_the_candidate_with_the_same_direction_ranks_first() -> None:
     queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     candidates = torch.tensor([[9.0, 0.1], [0.0, 0.2]])
 
@@ -15,7 +15,7 @@ def test_what_points_the_same_way_is_found_first_whatever_its_length() -> None:
     assert ranks.tolist() == [0, 0]
 
 
-def test_the_rank_is_the_number_of_candidates_that_are_nearer() -> None:
+def test_the_rank_is_the_number_of_nearer_candidates() -> None:
     generator = torch.Generator().manual_seed(0)
     queries = torch.randn(BATCH_USERS + 7, 3, generator=generator, dtype=torch.float64)
     candidates = torch.randn(BATCH_USERS + 7, 3, generator=generator, dtype=torch.float64)
@@ -26,7 +26,7 @@ def test_the_rank_is_the_number_of_candidates_that_are_nearer() -> None:
     assert ranks.tolist() == [int((row > row[own]).sum()) for own, row in enumerate(cosines)]
 
 
-def test_a_candidate_that_is_there_twice_is_never_found_first() -> None:
+def test_a_duplicate_candidate_never_ranks_first() -> None:
     twice = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 
     ranks = retrieval_ranks(twice, twice)
@@ -34,18 +34,18 @@ def test_a_candidate_that_is_there_twice_is_never_found_first() -> None:
     assert ranks.tolist() == [1, 1, 0]
 
 
-def test_vectors_that_say_nothing_find_nothing() -> None:
+def test_zero_vectors_retrieve_nothing() -> None:
     ranks = retrieval_ranks(torch.zeros(4, 2), torch.zeros(4, 2))
 
     assert ranks.tolist() == [3, 3, 3, 3]
 
 
-def test_a_single_item_is_found() -> None:
+def test_a_single_item_is_retrieved() -> None:
     assert retrieval_ranks(torch.ones(1, 2), -torch.ones(1, 2)).tolist() == [0]
 
 
 @pytest.mark.parametrize(("queries", "candidates"), [((0, 3), (0, 3)), ((2, 3), (3, 3)), ((2, 3), (2, 4))])
-def test_shapes_that_cannot_be_ranked_are_refused(queries: tuple[int, int], candidates: tuple[int, int]) -> None:
+def test_mismatched_or_empty_shapes_are_refused(queries: tuple[int, int], candidates: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="expected"):
         retrieval_ranks(torch.zeros(queries), torch.zeros(candidates))
 

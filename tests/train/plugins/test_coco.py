@@ -125,7 +125,7 @@ def test_large_batches_are_chunked_with_the_same_values_and_gradients(monkeypatc
     whole = module.align(states, given)
     gradients = torch.autograd.grad(whole.square().sum(), target, allow_unused=True)
 
-    monkeypatch.setattr(coco_module, "_MOST_WEIGHTS", 1)
+    monkeypatch.setattr(coco_module, "_MAX_WEIGHTS", 1)
     pieces = module.align(states, given)
     cached = module.knowledge.states.clone()
     module.knowledge.states.zero_()  # tuning changes the cache before a chunk is recomputed

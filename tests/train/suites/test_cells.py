@@ -49,7 +49,7 @@ def copy(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "cell"))
 
 
-def test_a_cell_says_what_was_done_and_what_was_found(finished: Path) -> None:
+def test_a_cell_saves_its_origin_and_its_metrics(finished: Path) -> None:
     result = read_result(finished)
 
     assert result is not None
@@ -65,7 +65,7 @@ def test_a_cell_says_what_was_done_and_what_was_found(finished: Path) -> None:
     assert result.figures["noise 20%"]["retention_ndcg@10"] == pytest.approx(kept)
 
 
-def test_ranks_beside_the_result_give_its_figures_again(finished: Path) -> None:
+def test_metrics_can_be_recomputed_from_saved_ranks(finished: Path) -> None:
     result, ranks = read_result(finished), read_ranks(finished)
 
     assert result is not None
@@ -75,7 +75,7 @@ def test_ranks_beside_the_result_give_its_figures_again(finished: Path) -> None:
         assert again["ndcg@10"] == pytest.approx(result.figures[section]["ndcg@10"])
 
 
-def test_a_finished_cell_is_read_and_not_run_again(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_cell_is_loaded_and_not_run_again(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "train_model", None)
     monkeypatch.setattr(cells, "measure", None)
 
@@ -85,9 +85,7 @@ def test_a_finished_cell_is_read_and_not_run_again(finished: Path, monkeypatch: 
     assert again == read_cell(TINY, tiny_dataset(), finished)
 
 
-def test_a_cell_killed_before_its_result_is_measured_without_training_again(
-    copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cell_interrupted_before_its_result_is_not_trained_again(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_result(copy)
     (copy / RESULT_FILE).unlink()
     (copy / RANKS_FILE).unlink()
@@ -107,7 +105,7 @@ def test_another_cell_in_the_same_folder_is_refused(copy: Path) -> None:
         read_cell(replace(TINY, config=replace(CONFIG, dropout=0.1)), tiny_dataset(), copy)
 
 
-def test_new_items_are_ranked_among_all_and_among_themselves(tmp_path: Path) -> None:
+def test_new_items_are_ranked_among_all_and_among_new_items(tmp_path: Path) -> None:
     cell = Cell(name="tiny", config=CONFIG, plan=SplitConfig(split="new items"))
 
     figures = run_cell(cell, tiny_dataset(), tmp_path / "cell", HERE).figures
@@ -117,7 +115,7 @@ def test_new_items_are_ranked_among_all_and_among_themselves(tmp_path: Path) -> 
     assert figures["new item, among new"]["recall@10"] == 1.0, "two or three of them"
 
 
-def test_a_plug_in_tells_its_own_figures(tmp_path: Path) -> None:
+def test_plugin_metrics_are_saved(tmp_path: Path) -> None:
     cell = Cell(name="tiny", config=replace(CONFIG, plugins={"corec": {}}), plan=SplitConfig())
 
     figures = run_cell(cell, tiny_dataset(), tmp_path / "cell", HERE).figures
@@ -126,24 +124,24 @@ def test_a_plug_in_tells_its_own_figures(tmp_path: Path) -> None:
     assert all(np.isfinite(value) for value in figures["corec"].values())
 
 
-def test_a_split_that_the_data_cannot_give_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_split_that_is_impossible_on_the_data_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     cell = Cell(name="tiny", config=CONFIG, plan=SplitConfig(split="global time"))
 
-    with pytest.raises(DataError, match="real clock"):
+    with pytest.raises(DataError, match="real timestamps"):
         run_cell(cell, tiny_dataset(), tmp_path / "cell", HERE)
 
     assert not (tmp_path / "cell").exists()
 
 
 @pytest.mark.parametrize("broken", ["{", json.dumps({"name": "x"}), "[]"])
-def test_a_damaged_result_is_refused_with_advice(tmp_path: Path, broken: str) -> None:
+def test_a_damaged_result_is_refused(tmp_path: Path, broken: str) -> None:
     (tmp_path / RESULT_FILE).write_text(broken)
 
     with pytest.raises(RunError, match="Delete it"):
         read_result(tmp_path)
 
 
-def test_damaged_ranks_are_refused_with_advice(tmp_path: Path) -> None:
+def test_damaged_ranks_are_refused(tmp_path: Path) -> None:
     (tmp_path / RANKS_FILE).write_bytes(b"nonsense")
 
     with pytest.raises(RunError, match="measured again"):

@@ -52,7 +52,7 @@ def text_of(table: SuiteTable) -> str:
 
 
 class Interrupted:
-    """Runs cells, and behaves as Ctrl-C does when the time has come."""
+    """Runs cells, and interrupts like Ctrl-C after a number of them."""
 
     def __init__(self, n_cells: int) -> None:
         self.left = n_cells
@@ -66,7 +66,7 @@ class Interrupted:
         return run_cell(cell, dataset, folder, origin)
 
 
-def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_as_empty(
+def test_an_interrupted_suite_is_resumed_and_missing_results_are_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, first, second = tiny_dataset(), Interrupted(2), Interrupted(99)
@@ -93,29 +93,29 @@ def test_a_suite_killed_between_two_cells_is_resumed_and_shows_what_is_missing_a
     assert done["corec"].versus_alone["all"].n_users == 60
     parts = done["corec without contrast"].versus_whole
     assert set(parts) >= {"all", "short sparse", "newcomer 1", "noise 30%"}
-    assert "NDCG@10 with a part away, against the whole" in text_of(whole)
-    assert "NDCG@10 with a part away" not in text_of(cut)
+    assert "NDCG@10 without a part, relative to the whole" in text_of(whole)
+    assert "NDCG@10 without a part" not in text_of(cut)
     assert done[ALONE].versus_alone == {}
     assert msgspec.json.decode(msgspec.json.encode(whole), type=SuiteTable) == whole
 
 
-def test_a_part_is_compared_with_the_whole_of_its_own_seeds_alone(tmp_path: Path) -> None:
+def test_an_ablation_is_compared_with_the_whole_over_common_seeds(tmp_path: Path) -> None:
     data, both = tiny_dataset(), replace(QUICK, seeds=(0, 1))
     run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), only=["corec without contrast"], origin=HERE)
     run_suite("corec", data, tmp_path, both, only=["corec"], origin=HERE)
 
-    found = {
+    results = {
         row.label: row for row in run_suite("corec", data, tmp_path, both, budget_s=0, origin=HERE).rows if row.seeds
     }
 
-    part, whole = found["corec without contrast"], found["corec"]
+    part, whole = results["corec without contrast"], results["corec"]
     assert (part.seeds, whole.seeds) == ([1], [0, 1])
     assert part.versus_whole["all"].n_seeds == (1, 1)
     of_seed_1 = run_suite("corec", data, tmp_path, replace(both, seeds=(1,)), budget_s=0, origin=HERE)
     assert part.versus_whole == next(row for row in of_seed_1.rows if row.label == part.label).versus_whole
 
 
-def test_seeds_that_two_rows_do_not_share_are_all_compared(tmp_path: Path) -> None:
+def test_without_common_seeds_all_are_compared(tmp_path: Path) -> None:
     data, both = tiny_dataset(), replace(QUICK, seeds=(0, 1))
     for seed, label in ((0, "corec"), (1, "corec without contrast")):
         run_suite("corec", data, tmp_path, replace(both, seeds=(seed,)), only=[label], origin=HERE)
@@ -126,20 +126,20 @@ def test_seeds_that_two_rows_do_not_share_are_all_compared(tmp_path: Path) -> No
     assert part.versus_whole["all"].n_seeds == (1, 1)
 
 
-def test_rows_that_the_data_cannot_give_stand_below_the_table_with_the_reason(tmp_path: Path) -> None:
+def test_rows_that_cannot_be_run_are_listed_with_the_reason(tmp_path: Path) -> None:
     table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, budget_s=0, origin=HERE)
 
     timed = [row for row in table.rows if row.split == "global time"]
-    assert [row.missing for row in timed] == ["needs timestamps of a real clock"] * 2
+    assert [row.missing for row in timed] == ["needs real timestamps"] * 2
     assert all(row.seeds == [] for row in timed)
     shown = " ".join(text_of(table).split())
-    reason = "Cannot be run here (needs timestamps of a real clock):"
+    reason = "Cannot be run here (needs real timestamps):"
     assert f"{reason} backbone alone [global time], corec [global time]." in shown
     assert shown.count("[global time]") == 2
     assert not any(tmp_path.iterdir())
 
 
-def test_time_that_is_spent_starts_no_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_cell_is_started_after_the_time_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, ticks = Interrupted(99), iter([0.0, 1.0, 7.0, 7.0])
     monkeypatch.setattr(suite_run, "run_cell", counted)
 
@@ -148,7 +148,7 @@ def test_time_that_is_spent_starts_no_cell(tmp_path: Path, monkeypatch: pytest.M
     assert len(counted.names) == 1
 
 
-def test_time_left_is_told_from_cells_of_the_same_kind_and_else_not_at_all(tmp_path: Path) -> None:
+def test_time_left_is_estimated_from_cells_of_the_same_row(tmp_path: Path) -> None:
     data, options = tiny_dataset(), SuiteOptions(seeds=(0, 1), max_epochs=2)
     cells = suite_cells("corec", data, options)
     done = {cells[0].name: run_cell(cells[0], data, tmp_path / cells[0].name, HERE)}
@@ -157,11 +157,11 @@ def test_time_left_is_told_from_cells_of_the_same_kind_and_else_not_at_all(tmp_p
 
     result = done[cells[0].name]
     assert left.seconds == pytest.approx(result.seconds + result.evaluation_seconds)
-    assert (left.n_told, left.n_unknown) == (1, 8)
+    assert (left.n_estimated, left.n_unknown) == (1, 8)
     assert "unknown for 8" in left.sentence()
 
 
-def test_every_row_gets_its_first_seed_before_any_gets_its_second() -> None:
+def test_all_rows_get_their_first_seed_before_any_gets_its_second() -> None:
     cells = suite_cells("sage", tiny_dataset(), SuiteOptions(seeds=(4, 7)))
 
     half = len(cells) // 2
@@ -172,7 +172,7 @@ def test_every_row_gets_its_first_seed_before_any_gets_its_second() -> None:
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_every_suite_has_the_backbone_alone_and_cells_of_their_own(name: str) -> None:
+def test_every_suite_has_the_backbone_alone_and_distinct_cells(name: str) -> None:
     options = SuiteOptions(language_models=("some/model", "other/model"))
 
     rows = variants(name, options)  # type: ignore[arg-type]  # parametrized by its values
@@ -186,7 +186,7 @@ def test_every_suite_has_the_backbone_alone_and_cells_of_their_own(name: str) ->
     assert all((ALONE, row.split) in wholes for row in rows)
 
 
-def test_every_row_names_settings_that_its_plug_ins_have() -> None:
+def test_the_settings_of_every_row_exist() -> None:
     configs = {"corec": CoRecConfig, "sage": SageConfig, "llmrec": LlmRecConfig}
     configs |= {"recfusion": RecFusionConfig, "coco": CoCoConfig}
 
@@ -204,7 +204,7 @@ def test_suites_share_the_cells_of_the_backbone_alone() -> None:
     assert first == second
 
 
-def test_a_language_model_that_learns_gives_cells_of_their_own() -> None:
+def test_each_language_model_has_its_own_cells() -> None:
     data = tiny_dataset()
 
     frozen, tuned, other = (
@@ -217,14 +217,14 @@ def test_a_language_model_that_learns_gives_cells_of_their_own() -> None:
     assert shared == {name for name, cell in frozen.items() if "coco" not in cell.config.plugins}
 
 
-def test_all_holds_every_suite_and_the_five_together() -> None:
+def test_all_contains_every_suite_and_the_five_together() -> None:
     rows = variants("all", QUICK)
 
     assert {row.label for name in SUITES if name != "all" for row in variants(name, QUICK)} < {r.label for r in rows}
     assert set(rows[-1].plugins) == {"corec", "sage", "llmrec", "recfusion", "coco"}
 
 
-def test_each_of_the_five_is_left_out_once_of_all_five_together() -> None:
+def test_each_plugin_is_left_out_of_all_five_once() -> None:
     rows = {row.label: row for row in variants("all", QUICK)}
 
     five, parts = rows["all five"], [row for row in rows.values() if row.part_of == "all five"]
@@ -235,14 +235,14 @@ def test_each_of_the_five_is_left_out_once_of_all_five_together() -> None:
         assert left_out in five.plugins
 
 
-def test_fine_tuning_without_a_language_model_cannot_be_taken_away() -> None:
+def test_the_fine_tuning_ablation_needs_a_language_model() -> None:
     (row,) = [row for row in variants("coco", QUICK) if row.label == "coco without fine-tuning"]
 
     assert missing(row, tiny_dataset()) == "needs a language model"
     assert cells_of(row, tiny_dataset(), QUICK) == []
 
 
-def test_a_cell_that_another_process_works_on_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_of_another_process_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, counted = tiny_dataset(), Interrupted(99)
     monkeypatch.setattr(suite_run, "run_cell", counted)
     first = tmp_path / suite_cells("corec", data, QUICK)[0].name
@@ -255,7 +255,7 @@ def test_a_cell_that_another_process_works_on_is_left_to_it(tmp_path: Path, monk
     assert [row.seeds for row in table.rows] == [[]] * len(table.rows)
 
 
-def test_a_cell_that_another_process_has_finished_meanwhile_is_not_run_again(
+def test_a_cell_that_another_process_has_finished_is_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tiny_dataset()
@@ -263,7 +263,7 @@ def test_a_cell_that_another_process_has_finished_meanwhile_is_not_run_again(
     ran: list[str] = []
 
     def run_two(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> CellResult:
-        """The other process finishes the second while this one is at the first."""
+        """The other process finishes the second cell while this one runs the first."""
         ran.append(cell.name)
         if cell.name == cells[0].name:
             run_cell(cells[1], dataset, tmp_path / cells[1].name, origin)
@@ -277,14 +277,14 @@ def test_a_cell_that_another_process_has_finished_meanwhile_is_not_run_again(
     assert sum(len(row.seeds) for row in table.rows) == len(cells)
 
 
-def test_only_some_rows_are_trained_where_that_is_asked(tmp_path: Path) -> None:
+def test_only_the_requested_rows_are_trained(tmp_path: Path) -> None:
     table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, only=["corec without contrast"], origin=HERE)
 
     assert [row.label for row in table.rows if row.seeds] == ["corec without contrast"]
     assert len(table.rows) == 7
 
 
-def test_rows_of_new_items_stand_beside_the_most_popular_of_these_items(tmp_path: Path) -> None:
+def test_rows_of_new_items_are_compared_with_the_most_popular_new_items(tmp_path: Path) -> None:
     table = run_suite("llmrec", tiny_dataset(), tmp_path, QUICK, only=["backbone alone [new items]"], origin=HERE)
 
     section = "new item, among new"
@@ -293,21 +293,21 @@ def test_rows_of_new_items_stand_beside_the_most_popular_of_these_items(tmp_path
     most_popular = table.baselines["new items"]["most popular among new"][section]["recall@10"]
     text = text_of(table).partition("Recall@10 of new items")[2].partition("Lists of ten")[0]
     shown = [line.split("│") for line in text.splitlines() if "[new items]" in line]
-    found = {parts[1].strip(): [part.strip() for part in parts[2:5]] for parts in shown}
-    assert found["most popular among new [new items]"] == [f"{most_popular:.4f}", "1.00", EMPTY]
-    assert found["backbone alone [new items]"] == [f"{ours:.4f}", f"{ours / most_popular:.2f}", f"{whole:.4f}"]
-    assert float(found["nearest text [new items]"][2]) <= float(found["nearest text [new items]"][0])
+    results = {parts[1].strip(): [part.strip() for part in parts[2:5]] for parts in shown}
+    assert results["most popular among new [new items]"] == [f"{most_popular:.4f}", "1.00", EMPTY]
+    assert results["backbone alone [new items]"] == [f"{ours:.4f}", f"{ours / most_popular:.2f}", f"{whole:.4f}"]
+    assert float(results["nearest text [new items]"][2]) <= float(results["nearest text [new items]"][0])
     assert "Recall@10 of new items" in text_of(msgspec.structs.replace(table, baselines={})), (
         "where nobody asks for one"
     )
 
 
-def test_a_row_that_a_suite_does_not_have_is_named_with_those_it_has() -> None:
-    with pytest.raises(RunError, match=r"no row 'corec \[new items\]'; it has backbone alone, corec, "):
+def test_an_unknown_row_is_refused_with_the_choices() -> None:
+    with pytest.raises(RunError, match=r"no row 'corec \[new items\]'; expected some of backbone alone, corec, "):
         suite_cells("corec", tiny_dataset(), QUICK, ["corec [new items]"])
 
 
-def test_whole_systems_are_trained_before_their_parts_and_other_splits() -> None:
+def test_whole_systems_come_before_ablations_and_other_splits() -> None:
     labels = [cell.name.split("/")[3:5] for cell in suite_cells("all", tiny_dataset(), QUICK)]
 
     wholes = ["backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "llmrec-and-recfusion", "all-five"]

@@ -1,4 +1,4 @@
-"""Wide tables are read in a terminal, and from a file."""
+"""Wide tables in a terminal and in a file."""
 
 import io
 
@@ -29,7 +29,7 @@ def shown(label: str, width: int, *, terminal: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
-def test_in_a_terminal_no_line_is_too_long_and_no_figure_broken(width: int) -> None:
+def test_in_a_terminal_lines_fit_and_numbers_are_not_broken(width: int) -> None:
     lines = shown("sage without gradient scale", width, terminal=True)
 
     assert max(map(len, lines)) <= width
@@ -37,7 +37,7 @@ def test_in_a_terminal_no_line_is_too_long_and_no_figure_broken(width: int) -> N
         assert sum(cell in line for line in lines) == 1, cell
 
 
-def test_each_piece_begins_with_the_first_column_and_the_title() -> None:
+def test_each_piece_has_the_title_and_the_first_column() -> None:
     lines = shown("sage", 60, terminal=True)
 
     heads = [line for line in lines if "variant" in line]
@@ -46,20 +46,20 @@ def test_each_piece_begins_with_the_first_column_and_the_title() -> None:
     )
 
 
-def test_a_first_column_that_is_too_long_wraps() -> None:
+def test_a_first_column_that_is_too_wide_wraps() -> None:
     lines = shown("coco without what nobody could possibly name in fewer words", 80, terminal=True)
 
     assert max(map(len, lines)) <= 80
     assert "possibly" in " ".join(lines)
 
 
-def test_in_a_wide_terminal_and_in_a_file_a_table_stays_whole() -> None:
+def test_a_table_is_whole_in_a_wide_terminal_and_in_a_file() -> None:
     for lines in (shown("sage", 150, terminal=True), shown("sage", 80, terminal=False)):
         (row,) = [line for line in lines if "│ sage" in line]
         assert all(cell in row for cell in ROW)
 
 
-def test_a_caption_stands_once_below_all_pieces() -> None:
+def test_a_caption_is_printed_once_below_all_pieces() -> None:
     console = Console(file=io.StringIO(), width=60, color=False, force_terminal=True)
     table = Table("variant", *NAMES, caption="What is not here.")
     table.add_row("sage", *ROW)
@@ -72,7 +72,7 @@ def test_a_caption_stands_once_below_all_pieces() -> None:
     assert lines[-1] == "What is not here."
 
 
-def test_a_table_of_one_column_is_printed_too() -> None:
+def test_a_table_with_one_column_is_printed() -> None:
     console = Console(file=io.StringIO(), width=80, color=False)
     table = Table("only")
     table.add_row("this")
