@@ -16,7 +16,7 @@ from rich import box
 from rich.table import Table
 
 from edge_runtime.terminal.console import Console
-from train.suites.printing import printed, users_of
+from train.suites.printing import describe_users, suite_tables
 from train.suites.table import SuiteTable
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +55,7 @@ def page(tables: list[Kept]) -> str:
     parts = [_HEAD]
     for table in tables:
         what = f"{table.name} over {table.backbone}, text {table.text}"
-        parts.append(f"## {table.data_name}, {users_of(table)}: {what}\n\n`{table.command}`\n")
+        parts.append(f"## {table.data_name}, {describe_users(table)}: {what}\n\n`{table.command}`\n")
         parts += list(_sections(table))
     return "\n".join(parts)
 
@@ -65,11 +65,11 @@ def _sections(table: Kept) -> Iterator[str]:
     if len(done) < len(table.rows) // 2:
         # Mostly empty, as the backbones that were trained once: the rows that there are, and accuracy alone.
         yield f"{len(table.rows) - len(done)} other rows of this suite were not run.\n"
-        accuracy = next(printed(msgspec.structs.replace(table, rows=done)))
+        accuracy = next(suite_tables(msgspec.structs.replace(table, rows=done)))
         accuracy.title = None
         yield _markdown(accuracy)
         return
-    for one in printed(table):
+    for one in suite_tables(table):
         if one.row_count:
             title, one.title = str(one.title), None
             yield f"### {title}\n\n{_markdown(one)}"

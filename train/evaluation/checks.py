@@ -17,7 +17,7 @@ from train.data.split import Split, Targets
 from train.evaluation.significance import paired_bootstrap
 from train.evaluation.splits import DerivedSplit
 from train.metrics.histories import histories_of, shuffle_histories, with_histories
-from train.metrics.lists import NOTHING, Lists, model_lists
+from train.metrics.lists import PADDING, Lists, model_lists
 from train.metrics.ranker import Ranker, rank_split
 from train.metrics.ranking import ndcg
 
@@ -103,7 +103,7 @@ def check_lists(lists: Lists, histories: list[RowArray]) -> Verdict:
     """Look for items of the history, and for duplicates, in every list ``[U, k]``."""
     n_seen = sum(bool(np.isin(shown, rows).any()) for shown, rows in zip(lists, histories, strict=True))
     ordered = np.sort(lists, axis=1)
-    repeats = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NOTHING)).any(axis=1)
+    repeats = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)).any(axis=1)
     return Verdict(
         name="seen items",
         passed=len(lists) > 0 and n_seen == 0 and not repeats.any(),

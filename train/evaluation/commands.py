@@ -80,9 +80,9 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
     from edge_runtime.terminal.console import Console, print_json
     from edge_runtime.variety import varied_places
     from train.data.folder import read_folder
-    from train.evaluation.measurements import diversity_front
+    from train.evaluation.measurements import diversity_points
 
-    points = diversity_front(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_places)
+    points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_places)
     if as_json:
         print_json({"run": str(run), "front": points})
         return

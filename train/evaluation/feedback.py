@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from train.data.split import Targets
 from train.metrics.histories import histories_of, select_targets
-from train.metrics.lists import NOTHING, Lists, Vectors, model_lists, top_lists
+from train.metrics.lists import PADDING, Lists, Vectors, model_lists, top_lists
 from train.metrics.ranker import Ranker, scorer
 from train.metrics.ranking import BATCH_USERS
 
@@ -36,17 +36,17 @@ def feedback_metrics(model: Ranker, targets: Targets, vectors: Vectors) -> dict[
     """
     shown, _ = model_lists(model, targets, 2 * LIST_LENGTH)
     first = shown[:, :LIST_LENGTH]
-    lacking = ~(first == targets.rows[:, None]).any(axis=1)
-    selected = lacking & (first[:, 0] != NOTHING) & (vectors[targets.rows] != 0).any(axis=1)
+    without_target = ~(first == targets.rows[:, None]).any(axis=1)
+    selected = without_target & (first[:, 0] != PADDING) & (vectors[targets.rows] != 0).any(axis=1)
     if not selected.any():
         return {"n_users": 0.0}
-    left = select_targets(targets, selected)
-    named = nearest_shown(first[selected], left.rows, vectors)
-    second = _second_lists(model, left, first[selected], named)
-    without = _share(shown[selected][:, LIST_LENGTH:], left.rows)
-    after = _share(second, left.rows)
+    remaining = select_targets(targets, selected)
+    named = nearest_shown(first[selected], remaining.rows, vectors)
+    second = _second_lists(model, remaining, first[selected], named)
+    without = _share(shown[selected][:, LIST_LENGTH:], remaining.rows)
+    after = _share(second, remaining.rows)
     return {
-        "n_users": float(len(left)),
+        "n_users": float(len(remaining)),
         "recall@10_without": without,
         "recall@10_after": after,
         "gain": after - without,
@@ -59,7 +59,7 @@ def nearest_shown(lists: Lists, targets: NDArray[np.int32], vectors: Vectors) ->
     for start in range(0, len(lists), BATCH_USERS):
         users = slice(start, start + BATCH_USERS)
         closeness[users] = np.einsum("ukw,uw->uk", vectors[lists[users]], vectors[targets[users]])
-    position = np.where(lists == NOTHING, -np.inf, closeness).argmax(axis=1)
+    position = np.where(lists == PADDING, -np.inf, closeness).argmax(axis=1)
     named: NDArray[np.int32] = np.take_along_axis(lists, position[:, None], axis=1)[:, 0]
     return named
 
@@ -67,12 +67,12 @@ def nearest_shown(lists: Lists, targets: NDArray[np.int32], vectors: Vectors) ->
 def _second_lists(model: Ranker, targets: Targets, first: Lists, named: NDArray[np.int32]) -> Lists:
     histories = histories_of(targets)
     has_text = [np.append(rows, row) for rows, row in zip(histories, named, strict=True)]
-    had = [np.concatenate([rows, shown[shown != NOTHING]]) for rows, shown in zip(histories, first, strict=True)]
+    excluded = [np.concatenate([rows, shown[shown != PADDING]]) for rows, shown in zip(histories, first, strict=True)]
     with torch.inference_mode():
         was_training = model.training
         model.train(False)
         table = model.item_vectors()
-        lists, _ = top_lists(scorer(model, table, has_text), had, len(table), LIST_LENGTH)
+        lists, _ = top_lists(scorer(model, table, has_text), excluded, len(table), LIST_LENGTH)
         model.train(was_training)
     return lists
 

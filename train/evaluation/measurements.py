@@ -11,7 +11,7 @@ from train.distill.student import load_student, ranking_model
 from train.evaluation.baselines import baseline_metrics_of_split
 from train.evaluation.checks import Verdict, run_checks
 from train.evaluation.context import evaluation_context
-from train.evaluation.front import FrontPoint, ReRank, front
+from train.evaluation.diversity import DiversityPoint, ReRank, measure_diversity
 from train.evaluation.measure import MetricsBySection, measure, plugin_metrics
 from train.evaluation.plan import SplitConfig, make_split
 from train.evaluation.splits import DerivedSplit
@@ -96,11 +96,11 @@ def baseline_metrics(dataset: Dataset, plan: SplitConfig) -> dict[str, MetricsBy
     return baseline_metrics_of_split(derived, context.vectors, context.interests)
 
 
-def diversity_front(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[FrontPoint]:
+def diversity_points(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[DiversityPoint]:
     """Return what lists are like at each position of the knob of a re-ranker.
 
     Raises:
         RunError: as :func:`load_run`.
     """
     loaded, context = load_run(path, dataset), evaluation_context(dataset)
-    return front(loaded.model, loaded.derived.split.test, re_rank, context.vectors, context.interests)
+    return measure_diversity(loaded.model, loaded.derived.split.test, re_rank, context.vectors, context.interests)

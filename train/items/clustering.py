@@ -31,8 +31,8 @@ def spherical_k_means(vectors: Tensor, centres: Tensor, *, n_steps: int) -> Tens
 
 def nearest_centre(vectors: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     """Return the index of the nearest centre of each vector by cosine, int64 ``[n]``, and that cosine, ``[n]``."""
-    aims = directions(centres).T
-    pieces = [(directions(piece) @ aims).max(dim=1) for piece in torch.split(vectors, _CHUNK_ROWS)]
+    centre_directions = directions(centres).T
+    pieces = [(directions(piece) @ centre_directions).max(dim=1) for piece in torch.split(vectors, _CHUNK_ROWS)]
     return torch.cat([piece.indices for piece in pieces]), torch.cat([piece.values for piece in pieces])
 
 

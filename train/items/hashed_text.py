@@ -37,12 +37,12 @@ def hashed_text(*, width: int = 256, sample: int = 32_768) -> Extractor[str]:
 def _blocks(texts: Inputs[str], width: int, n_sampled: int) -> Iterator[Block]:
     if not len(texts):
         return
-    rarity, sample = _survey(texts, n_sampled)
-    axes = principal_axes(weighted(sample, rarity), width)
+    idf, sample = _survey(texts, n_sampled)
+    axes = principal_axes(weighted(sample, idf), width)
     for batch in batches(len(texts), _BATCH):
         counts = hashed_counts([texts[row] for row in batch])
         vectors = np.zeros((len(batch), width), dtype=np.float32)
-        vectors[:, : axes.shape[1]] = weighted(counts, rarity) @ axes
+        vectors[:, : axes.shape[1]] = weighted(counts, idf) @ axes
         yield Block(batch, unit_length(vectors))
 
 
@@ -55,10 +55,10 @@ def _survey(texts: Inputs[str], n_sampled: int) -> tuple[NDArray[np.float32], sp
         counts = hashed_counts([texts[row] for row in batch])
         n_texts_with += np.bincount(counts.indices, minlength=N_COLUMNS)
         kept.append(counts[np.isin(batch, sampled)])
-    return rarity_of(n_texts_with, len(texts)), sparse.vstack(kept, format="csr")
+    return squared_idf(n_texts_with, len(texts)), sparse.vstack(kept, format="csr")
 
 
-def rarity_of(n_texts_with: NDArray[np.int64], n_texts: int) -> NDArray[np.float32]:
+def squared_idf(n_texts_with: NDArray[np.int64], n_texts: int) -> NDArray[np.float32]:
     """Return the square of the inverse document frequency, ``(ln((1 + n) / (1 + n_with)) + 1)^2``.
 
     Smoothed as in scikit-learn. It is squared, because otherwise the first axes represent what almost all items share,
@@ -68,9 +68,9 @@ def rarity_of(n_texts_with: NDArray[np.int64], n_texts: int) -> NDArray[np.float
     return ((np.log((1 + n_texts) / (1 + n_texts_with)) + 1) ** 2).astype(np.float32)
 
 
-def weighted(counts: sparse.csr_matrix, rarity: NDArray[np.float32]) -> sparse.csr_matrix:
+def weighted(counts: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.csr_matrix:
     """Return the rows of ``counts`` times the weight of each column, at unit length."""
-    values = counts.data * rarity[counts.indices]
+    values = counts.data * idf[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=counts.shape[0]))
     scaled = (values / np.where(lengths > 0, lengths, 1)[rows]).astype(np.float32)

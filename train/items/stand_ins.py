@@ -61,13 +61,13 @@ class StandIns(nn.Module):
 
 def _nearest(space: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the ``k`` rows of ``known`` nearest to each item and their weights, both ``[n_items, k]``."""
-    own_place = torch.full((len(space),), -1).index_copy(0, known, torch.arange(len(known)))
-    aims = space[known].T
+    index_in_known = torch.full((len(space),), -1).index_copy(0, known, torch.arange(len(known)))
+    known_texts = space[known].T
     rows, weights = [], []
     for items in torch.split(torch.arange(len(space)), max(1, _COSINES_AT_ONCE // max(len(known), 1))):
-        cosines = space[items] @ aims
-        itself = (own_place[items] >= 0).nonzero()[:, 0]
-        cosines[itself, own_place[items[itself]]] = -torch.inf
+        cosines = space[items] @ known_texts
+        known_items = (index_in_known[items] >= 0).nonzero()[:, 0]
+        cosines[known_items, index_in_known[items[known_items]]] = -torch.inf
         best = cosines.topk(k, dim=1)
         rows.append(known[best.indices])
         weights.append(torch.softmax(best.values / _TEMPERATURE, dim=1))

@@ -15,10 +15,10 @@ from train.data.split import Targets
 from train.metrics.histories import histories_of
 from train.metrics.interests import Interests
 from train.metrics.ranker import Ranker, scorer
-from train.metrics.ranking import BATCH_USERS, Score, mark_seen
+from train.metrics.ranking import BATCH_USERS, Score, exclude_history
 
 # Padding of lists shorter than k, when the catalogue has no more unseen items.
-NOTHING = -1
+PADDING = -1
 
 Lists = NDArray[np.int32]
 Vectors = NDArray[np.float32]
@@ -48,17 +48,17 @@ def top_lists(score: Score, histories: Sequence[RowArray], n_items: int, k: int)
         n_items: size of the catalogue.
         k: length of a list.
     """
-    lists = np.full((len(histories), k), NOTHING, dtype=np.int32)
+    lists = np.full((len(histories), k), PADDING, dtype=np.int32)
     values = np.full((len(histories), k), -np.inf, dtype=np.float32)
     kept = min(k, n_items)
     for start in range(0, len(histories), BATCH_USERS):
         users = np.arange(start, min(start + BATCH_USERS, len(histories)))
         made = torch.as_tensor(score(users))
-        mark_seen(made, histories[start : start + BATCH_USERS])
+        exclude_history(made, histories[start : start + BATCH_USERS])
         scores: NDArray[np.float32] = made.cpu().numpy()
         best = _best(scores, kept)
         values[users, :kept] = np.take_along_axis(scores, best, axis=1)
-        lists[users, :kept] = np.where(np.isfinite(values[users, :kept]), best, NOTHING)
+        lists[users, :kept] = np.where(np.isfinite(values[users, :kept]), best, PADDING)
     return lists, values
 
 
@@ -89,7 +89,7 @@ def intra_list_distance(lists: Lists, vectors: Vectors) -> NDArray[np.float64]:
     distance = np.full(len(lists), np.nan)
     for start in range(0, len(lists), BATCH_USERS):
         chunk = lists[start : start + BATCH_USERS]
-        valid = (chunk != NOTHING) & has_vector[chunk]
+        valid = (chunk != PADDING) & has_vector[chunk]
         m = valid.sum(axis=1).astype(np.float64)
         summed = (vectors[chunk] * valid[:, :, None]).sum(axis=1, dtype=np.float64)
         square = (summed**2).sum(axis=1)
@@ -101,8 +101,8 @@ def intra_list_distance(lists: Lists, vectors: Vectors) -> NDArray[np.float64]:
 def distinct_labels(lists: Lists, interests: Interests) -> NDArray[np.float64]:
     r"""Return :math:`|\bigcup_{i \in L_u} C_i| / k` of each list, ``[U]``: distinct categories per list position."""
     n_users, k = lists.shape
-    user, _ = np.nonzero(lists != NOTHING)
-    event, label = interests.pairs(lists[lists != NOTHING])
+    user, _ = np.nonzero(lists != PADDING)
+    event, label = interests.pairs(lists[lists != PADDING])
     pairs = np.unique(user[event] * interests.n_labels + label)
     distinct: NDArray[np.float64] = np.bincount(pairs // max(1, interests.n_labels), minlength=n_users) / k
     return distinct
@@ -139,4 +139,4 @@ def list_metrics(lists: Lists, n_items: int, vectors: Vectors, interests: Intere
 
 
 def _exposure(lists: Lists, n_items: int) -> NDArray[np.int64]:
-    return np.bincount(lists[lists != NOTHING], minlength=n_items)
+    return np.bincount(lists[lists != PADDING], minlength=n_items)

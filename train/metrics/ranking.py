@@ -84,12 +84,12 @@ def rank_targets(
             scores[:, torch.from_numpy(~candidates).to(scores.device)] = -torch.inf
         target_rows = torch.from_numpy(targets[users].astype(np.int64)).to(scores.device)
         ranked.included[users], _ = _rank(scores, target_rows)
-        mark_seen(scores, [histories[user] for user in users])
+        exclude_history(scores, [histories[user] for user in users])
         ranked.excluded[users], ranked.tied[users] = _rank(scores, target_rows)
     return ranked
 
 
-def mark_seen(scores: Tensor, histories: Sequence[NDArray[np.int32]]) -> None:
+def exclude_history(scores: Tensor, histories: Sequence[NDArray[np.int32]]) -> None:
     """Set the scores ``[users, n_items]`` of items in each user's history to minus infinity, in place."""
     user = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
     seen = np.concatenate([*histories, np.empty(0, np.int32)]).astype(np.int64)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 # Shorter vectors are not normalized: the gradient grows with 1 / length.
-SHORTEST = 1e-12
+MIN_NORM = 1e-12
 
 
 def info_nce(
@@ -92,7 +92,7 @@ def directions(vectors: Tensor) -> Tensor:
     """
     # The direction does not depend on the scale, so the scale needs no gradient.
     largest = vectors.detach().abs().amax(dim=-1, keepdim=True)
-    long_enough = largest >= SHORTEST
+    long_enough = largest >= MIN_NORM
     scaled = vectors / torch.where(long_enough, largest, 1.0)
     length = torch.linalg.vector_norm(scaled, dim=-1, keepdim=True)
     return scaled / torch.where(long_enough, length, 1.0)

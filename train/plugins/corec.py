@@ -46,7 +46,7 @@ from train.plugins.corec_users import (
     overlap,
     user_contrast_weight,
 )
-from train.plugins.corec_views import augmented, encode_by_length
+from train.plugins.corec_views import augment, encode_by_length
 from train.plugins.plugin import EvaluationData, Plugin, TrainingStep
 
 # Random items added to those of the batch as candidates of the reconstruction.
@@ -154,14 +154,14 @@ class CoRec(nn.Module):
         """Return the weighted terms of the loss, each a mean over users of ``w(u) L(u)``."""
         sampled = torch.randint(len(self.clusters.known), (_N_SAMPLED,), device=step.histories.device)
         items = batch_items(step.histories, step.mask, self.clusters.known[sampled])
-        counts = interest_counts(items.had, self.clusters.label[items.rows], self.clusters.n_interests)
+        counts = interest_counts(items.interactions, self.clusters.label[items.rows], self.clusters.n_interests)
         contrast_weight = self._contrast_weight(counts.sum(dim=1), (counts > 0).sum(dim=1))
         terms = {}
         if self.similar is not None:
             pairs = contrast_masks(
                 step.histories[:, -1],
                 dominant_interest(counts),
-                overlap(items.had),
+                overlap(items.interactions),
                 threshold=self.config.false_negative_overlap,
             )
             contrast = self._contrast(step, self.similar.rows, pairs, contrast_weight)
@@ -170,7 +170,9 @@ class CoRec(nn.Module):
             allowed = (counts > 0)[:, self.clusters.label[items.rows]]
             chance = candidate_chance(self.counts, step.mask.sum(), _N_SAMPLED)
             vectors = F.embedding(items.rows, step.table)
-            loss = self.completion.loss(vectors, items.had, allowed, self.counts[items.rows], chance[items.rows])
+            loss = self.completion.loss(
+                vectors, items.interactions, allowed, self.counts[items.rows], chance[items.rows]
+            )
             terms["reconstruction"] = self.config.reconstruction_weight * ((2.0 - contrast_weight) * loss).mean()
         return terms
 
@@ -191,7 +193,7 @@ class CoRec(nn.Module):
     def _contrast(self, step: TrainingStep, similar: Tensor, pairs: tuple[Tensor, Tensor], weight: Tensor) -> Tensor:
         """Return the symmetric contrast of the two views, with a weight for each user's loss, ``[users]``."""
         rows, mask = step.histories[:, :-1], step.mask[:, :-1]
-        views = [augmented(rows, mask, similar, self.config.strength) for _ in range(2)]
+        views = [augment(rows, mask, similar, self.config.strength) for _ in range(2)]
         states = encode_by_length(
             step.encode, torch.cat([view for view, _ in views]), torch.cat([kept for _, kept in views])
         )

@@ -87,21 +87,21 @@ class Completion(nn.Module):
         """
         return self.queries(latent) @ vectors.T + torch.log1p(counts.to(vectors.dtype))
 
-    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, interactions: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
         """Return the loss of each user, ``[users]``, and count a training step.
 
         Args:
             vectors: vectors of the candidate items, ``[items, dim]``.
-            had: which candidates each user interacted with, bool ``[users, items]``.
+            interactions: which candidates each user interacted with, bool ``[users, items]``.
             allowed: which candidates belong to the user's interests, bool ``[users, items]``.
             counts: occurrences of each candidate in training, ``[items]``.
             chance: probability of each item to be a candidate, in (0, 1], ``[items]``.
         """
-        shown = had & (torch.rand(had.shape, device=had.device) >= INPUT_DROPOUT)
+        shown = interactions & (torch.rand(interactions.shape, device=interactions.device) >= INPUT_DROPOUT)
         mean, log_variance = self.posterior(shown.to(vectors.dtype) @ vectors, shown.sum(dim=1))
         latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         scores = self.scores(latent, vectors, counts) - chance.log().to(vectors.dtype)
         beta = self.kl_weight * (self.steps / self.kl_steps).clamp(max=1.0)
         if self.training:
             self.steps += 1
-        return negative_elbo(scores, had, allowed, mean, log_variance, beta)
+        return negative_elbo(scores, interactions, allowed, mean, log_variance, beta)

@@ -24,7 +24,7 @@ class SimilarItems(nn.Module):
 
     rows: Tensor
     known: Tensor
-    lonely: Tensor
+    isolated: Tensor
 
     def __init__(self, train: Sequences, n_items: int) -> None:
         """Start from neighbours in the training events."""
@@ -34,16 +34,18 @@ class SimilarItems(nn.Module):
         self.register_buffer("rows", torch.from_numpy(near.rows))
         self.register_buffer("known", torch.from_numpy(np.flatnonzero(occurs)), persistent=False)
         # Items that never occur in training are never substituted.
-        self.register_buffer("lonely", torch.from_numpy(np.flatnonzero(occurs & ~near.known)), persistent=False)
+        self.register_buffer("isolated", torch.from_numpy(np.flatnonzero(occurs & ~near.known)), persistent=False)
 
     def refresh(self, table: Tensor) -> None:
         """For items without neighbours in training, take the nearest items of the table, ``[n_items, dim]``."""
         k = min(self.rows.shape[1], len(self.known) - 1)
         if k < 1:
             return
-        aims = directions(table[self.known]).T
-        for lonely in torch.split(self.lonely, max(1, _SCORES_AT_ONCE // len(self.known))):
-            cosine = (directions(table[lonely]) @ aims).masked_fill(lonely[:, None] == self.known, -torch.inf)
+        known_directions = directions(table[self.known]).T
+        for isolated in torch.split(self.isolated, max(1, _SCORES_AT_ONCE // len(self.known))):
+            cosine = (directions(table[isolated]) @ known_directions).masked_fill(
+                isolated[:, None] == self.known, -torch.inf
+            )
             nearest = self.known[cosine.topk(k, dim=1).indices]
             cycled = torch.arange(self.rows.shape[1], device=table.device) % k
-            self.rows[lonely] = nearest[:, cycled].to(self.rows.dtype)
+            self.rows[isolated] = nearest[:, cycled].to(self.rows.dtype)

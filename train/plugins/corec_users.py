@@ -15,11 +15,11 @@ class BatchItems(NamedTuple):
 
     Attributes:
         rows: catalogue rows, ascending, int64 ``[items]``.
-        had: bool ``[users, items]``.
+        interactions: bool ``[users, items]``.
     """
 
     rows: Tensor
-    had: Tensor
+    interactions: Tensor
 
 
 def batch_items(histories: Tensor, mask: Tensor, others: Tensor) -> BatchItems:
@@ -32,9 +32,9 @@ def batch_items(histories: Tensor, mask: Tensor, others: Tensor) -> BatchItems:
     """
     user, position = mask.nonzero(as_tuple=True)
     rows, index = torch.unique(torch.cat([histories[user, position], others]), return_inverse=True)
-    had = torch.zeros(len(histories), len(rows), dtype=torch.bool, device=rows.device)
-    had[user, index[: len(user)]] = True
-    return BatchItems(rows, had)
+    interactions = torch.zeros(len(histories), len(rows), dtype=torch.bool, device=rows.device)
+    interactions[user, index[: len(user)]] = True
+    return BatchItems(rows, interactions)
 
 
 def candidate_chance(counts: Tensor, n_events: Tensor, n_sampled: int) -> Tensor:
@@ -57,15 +57,15 @@ def candidate_chance(counts: Tensor, n_events: Tensor, n_sampled: int) -> Tensor
     return -torch.expm1(by_users + by_draw)
 
 
-def interest_counts(had: Tensor, label: Tensor, n_interests: int) -> Tensor:
+def interest_counts(interactions: Tensor, label: Tensor, n_interests: int) -> Tensor:
     """Return the number of items of each interest for each user, ``[users, n_interests]``.
 
     Args:
-        had: bool ``[users, items]``.
+        interactions: bool ``[users, items]``.
         label: the interest of each of these items, int64 ``[items]``.
         n_interests: number of interests.
     """
-    return had.float() @ F.one_hot(label, n_interests).float()
+    return interactions.float() @ F.one_hot(label, n_interests).float()
 
 
 def dominant_interest(counts: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def dominant_interest(counts: Tensor) -> Tensor:
     return torch.where(most.values > counts.sum(dim=1) / 2, most.indices, -1)
 
 
-def overlap(had: Tensor) -> Tensor:
+def overlap(interactions: Tensor) -> Tensor:
     r"""Return the overlap coefficient of the items of each two users, in [0, 1], ``[users, users]``.
 
     .. math::
@@ -82,7 +82,7 @@ def overlap(had: Tensor) -> Tensor:
 
     It is 0 for a user without items.
     """
-    items = had.float()
+    items = interactions.float()
     count = items.sum(dim=1)
     return (items @ items.T) / torch.minimum(count[:, None], count).clamp(min=1)
 
@@ -99,9 +99,9 @@ def contrast_masks(next_item: Tensor, dominant: Tensor, shared: Tensor, *, thres
         shared: result of :func:`overlap`.
         threshold: minimum overlap of a false negative.
     """
-    oneself = torch.eye(len(next_item), dtype=torch.bool, device=next_item.device)
+    same_user = torch.eye(len(next_item), dtype=torch.bool, device=next_item.device)
     same_interest = (dominant[:, None] == dominant) & (dominant >= 0)
-    positives = oneself | (next_item[:, None] == next_item) | same_interest
+    positives = same_user | (next_item[:, None] == next_item) | same_interest
     return positives, positives | (shared < threshold)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from train.loop.batches import group_lengths
 
 
-def augmented(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+def augment(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Return a view of each sequence, with a random operation for each user; substitution where it would do nothing.
 
     Args:
@@ -33,50 +33,50 @@ def augmented(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> t
         substitute(rows, mask, similar, strength),
     )
     drawn = torch.randint(len(views), (len(rows),), device=rows.device)
-    drawn = torch.where(n_touched(mask, strength) > 0, drawn, len(views) - 1)
+    drawn = torch.where(n_changed(mask, strength) > 0, drawn, len(views) - 1)
     user = torch.arange(len(rows), device=rows.device)
     return torch.stack([view for view, _ in views])[drawn, user], torch.stack([kept for _, kept in views])[drawn, user]
 
 
 def crop(rows: Tensor, mask: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Keep one contiguous run of events, at a random position."""
-    touched, position = n_touched(mask, strength), _positions(mask)
-    start = _drawn_below(touched + 1)
-    n_kept = mask.sum(dim=1).long() - touched
+    changed, position = n_changed(mask, strength), _positions(mask)
+    start = _drawn_below(changed + 1)
+    n_kept = mask.sum(dim=1).long() - changed
     kept = (position >= start[:, None]) & (position < (start + n_kept)[:, None])
-    return compacted(rows, mask * kept)
+    return close_gaps(rows, mask * kept)
 
 
 def drop(rows: Tensor, mask: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Remove random events."""
-    return compacted(rows, mask * ~_drawn_events(mask, n_touched(mask, strength)))
+    return close_gaps(rows, mask * ~_drawn_events(mask, n_changed(mask, strength)))
 
 
 def reorder(rows: Tensor, mask: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Shuffle one contiguous run of events."""
-    touched, position = n_touched(mask, strength), _positions(mask)
-    start = _drawn_below(mask.sum(dim=1).long() - touched + 1)
-    end = start + touched
+    changed, position = n_changed(mask, strength), _positions(mask)
+    start = _drawn_below(mask.sum(dim=1).long() - changed + 1)
+    end = start + changed
     inside = (position >= start[:, None]) & (position < end[:, None])
-    shuffled = start[:, None] + torch.rand(mask.shape, device=mask.device) * touched[:, None]
+    shuffled = start[:, None] + torch.rand(mask.shape, device=mask.device) * changed[:, None]
     order = torch.where(inside, shuffled, position).argsort(dim=1, stable=True)
     return rows.gather(1, order), mask.gather(1, order)
 
 
 def substitute(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Replace random events, at least one, by similar items."""
-    chosen = _drawn_events(mask, n_touched(mask, strength).clamp(min=1))
+    chosen = _drawn_events(mask, n_changed(mask, strength).clamp(min=1))
     column = torch.randint(similar.shape[1], rows.shape, device=rows.device)
     return torch.where(chosen, similar[rows, column].long(), rows), mask
 
 
-def n_touched(mask: Tensor, strength: float) -> Tensor:
+def n_changed(mask: Tensor, strength: float) -> Tensor:
     """Return the number of events of each user that an operation changes, int64 ``[users]``: at most all but one."""
     length = mask.sum(dim=1)
     return torch.minimum((length * strength).floor(), length - 1).clamp(min=0).long()
 
 
-def compacted(rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def close_gaps(rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return the same events in the same order without gaps, as backbones expect them."""
     order = mask.argsort(dim=1, stable=True)
     return rows.gather(1, order), mask.gather(1, order)

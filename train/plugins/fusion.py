@@ -187,6 +187,6 @@ def drop_modalities(has: Tensor, rate: float) -> Tensor:
         has: bool ``[items, M]``.
         rate: probability of masking each.
     """
-    luck = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0)
-    luckiest = luck >= luck.amax(dim=1, keepdim=True)
-    return has & ((luck >= rate) | luckiest)
+    draws = torch.rand(has.shape, device=has.device).masked_fill(~has, -1.0)
+    largest = draws >= draws.amax(dim=1, keepdim=True)
+    return has & ((draws >= rate) | largest)

@@ -64,6 +64,6 @@ class Contrast:
 
     def _sample(self, step: TrainingStep) -> Tensor:
         usable = self._usable.to(step.histories.device)
-        urgency = torch.rand(len(usable), device=usable.device)
-        urgency[step.histories[step.mask > 0]] += 1.0
-        return urgency.masked_fill(~usable, -1.0).topk(min(CONTRAST_ITEMS, self.n_items)).indices
+        priority = torch.rand(len(usable), device=usable.device)
+        priority[step.histories[step.mask > 0]] += 1.0
+        return priority.masked_fill(~usable, -1.0).topk(min(CONTRAST_ITEMS, self.n_items)).indices

@@ -20,7 +20,7 @@ from train.items.features import Features
 
 # An index of items, or a slice, which avoids a copy.
 Items = Tensor | slice
-EVERYTHING = slice(None)
+ALL_ITEMS = slice(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Tokens:
     present: Tensor
 
 
-def standardized(name: str, features: Features) -> Tokens:
+def standardize(name: str, features: Features) -> Tokens:
     """Centre and scale features; the mean, which all items share, would hide the differences between items."""
     values = features.vectors[features.present].astype(np.float32)
     centred = values - values.mean(axis=0, dtype=np.float64).astype(np.float32)

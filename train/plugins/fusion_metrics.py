@@ -39,7 +39,7 @@ def recfusion_metrics(fusion: Fusion, held_out: NDArray[np.bool_], data: Evaluat
 
 def retrieval_metrics(fusion: Fusion, held_out: NDArray[np.bool_]) -> dict[str, float]:
     """Return R@1 and R@10 from each modality to each other one, over the items that have both."""
-    alone = encoded_alone(fusion)
+    alone = encode_separately(fusion)
     has = fusion.encoder.has.cpu().numpy()
     metrics: dict[str, float] = {}
     for (first, query), (second, target) in permutations(enumerate(fusion.names), 2):
@@ -54,7 +54,7 @@ def retrieval_metrics(fusion: Fusion, held_out: NDArray[np.bool_]) -> dict[str, 
     return metrics
 
 
-def encoded_alone(fusion: Fusion) -> Tensor:
+def encode_separately(fusion: Fusion) -> Tensor:
     """Return each modality of each item, encoded separately, ``[n_items, M, width]``."""
     has = fusion.encoder.has
     chunks = [slice(start, start + CHUNK_ITEMS) for start in range(0, len(has), CHUNK_ITEMS)]

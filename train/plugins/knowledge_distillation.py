@@ -55,20 +55,20 @@ def distil_knowledge(prompts: Tensor, states: Tensor, aligned: Tensor, *, ridge:
         )
     if not ridge > 0.0:
         raise ValueError(f"ridge must be more than 0, got {ridge}")
-    pointing, known = directions(prompts.detach().double()), states.detach().double()
+    unit_prompts, known = directions(prompts.detach().double()), states.detach().double()
     difference = aligned.detach().double() - known
-    held = torch.arange(len(known), device=known.device) % _EVERY == _EVERY - 1
-    fitted = ~held
-    if not held.any():
-        held = fitted
+    validation = torch.arange(len(known), device=known.device) % _EVERY == _EVERY - 1
+    training = ~validation
+    if not validation.any():
+        validation = training
 
     def explained(length: float) -> float:
-        knowledge = _ridge(_shares(known[fitted], length * pointing), difference[fitted], ridge)
-        return _explained(_shares(known[held], length * pointing) @ knowledge, difference[held])
+        knowledge = _ridge(_shares(known[training], length * unit_prompts), difference[training], ridge)
+        return _explained(_shares(known[validation], length * unit_prompts) @ knowledge, difference[validation])
 
     score, length = max((explained(length), length) for length in LENGTHS)
-    knowledge = _ridge(_shares(known, length * pointing), difference, ridge)
-    return DistilledKnowledge((length * pointing).float(), knowledge.float(), score)
+    knowledge = _ridge(_shares(known, length * unit_prompts), difference, ridge)
+    return DistilledKnowledge((length * unit_prompts).float(), knowledge.float(), score)
 
 
 def _shares(states: Tensor, prompts: Tensor) -> Tensor:
@@ -82,6 +82,6 @@ def _ridge(shares: Tensor, difference: Tensor, ridge: float) -> Tensor:
     return rows
 
 
-def _explained(guess: Tensor, difference: Tensor) -> float:
+def _explained(prediction: Tensor, difference: Tensor) -> float:
     total = difference.square().sum()
-    return float(1.0 - (difference - guess).square().sum() / total) if total > 0 else 0.0
+    return float(1.0 - (difference - prediction).square().sum() / total) if total > 0 else 0.0

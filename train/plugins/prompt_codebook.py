@@ -28,7 +28,7 @@ from train.objectives.contrast import directions
 
 COMMITMENT: Final = 0.25
 """``beta``; the paper found no difference between 0.1 and 2.0."""
-KEPT_FEATURES: Final = 512
+N_RECENT: Final = 512
 _DEAD_SHARE = 0.01
 
 
@@ -54,7 +54,7 @@ class PromptCodebook(nn.Module):
         self._max_selected = min(max_selected, len(rows))
         self.register_buffer("origins", rows.detach().clone())
         self.register_buffer("usage", torch.zeros(len(rows)))
-        self.register_buffer("recent", torch.zeros(KEPT_FEATURES, dim))
+        self.register_buffer("recent", torch.zeros(N_RECENT, dim))
         self.register_buffer("n_recent", torch.zeros((), dtype=torch.int64))
 
     @property
@@ -78,15 +78,15 @@ class PromptCodebook(nn.Module):
 
     def orthogonality_loss(self) -> Tensor:
         """Return ``L_ortho``."""
-        pointing = directions(self.prompts)
-        return (pointing @ pointing.T).triu(diagonal=1).square().sum()
+        unit_prompts = directions(self.prompts)
+        return (unit_prompts @ unit_prompts.T).triu(diagonal=1).square().sum()
 
     @torch.no_grad()
     def track(self, features: Tensor, chosen: Tensor) -> None:
         """Record users' features ``[n, dim]`` and their selected prompts ``[n, K]``."""
         self.usage += chosen.sum(0)
-        self.recent.copy_(torch.cat([self.recent, features])[-KEPT_FEATURES:])
-        self.n_recent.copy_((self.n_recent + len(features)).clamp(max=KEPT_FEATURES))
+        self.recent.copy_(torch.cat([self.recent, features])[-N_RECENT:])
+        self.n_recent.copy_((self.n_recent + len(features)).clamp(max=N_RECENT))
 
     @torch.no_grad()
     def restart_dead(self, generator: torch.Generator) -> int:
@@ -98,7 +98,7 @@ class PromptCodebook(nn.Module):
         n_recent = int(self.n_recent)
         drawn = torch.randperm(n_recent, generator=generator)[: len(dead)].to(self.recent.device)
         moved = dead[: len(drawn)]
-        self.origins[moved] = self.recent[KEPT_FEATURES - n_recent + drawn] - self.offsets[moved]
+        self.origins[moved] = self.recent[N_RECENT - n_recent + drawn] - self.offsets[moved]
         self.usage.zero_()
         return len(moved)
 

@@ -18,7 +18,7 @@ from edge_runtime.errors import DataError
 from train.items.features import PluginInputs
 from train.plugins.fusion import Fusion
 from train.plugins.fusion_contrast import Contrast, held_out
-from train.plugins.fusion_encoder import FusionEncoder, standardized
+from train.plugins.fusion_encoder import FusionEncoder, standardize
 from train.plugins.fusion_metrics import recfusion_metrics
 from train.plugins.plugin import Plugin, TrainingStep
 
@@ -76,7 +76,7 @@ def recfusion(config: RecFusionConfig, inputs: PluginInputs) -> Plugin:
     """
     read = {"text": inputs.text, "image": inputs.image, "video": inputs.video}
     loaded = [(name, read[name]()) for name in MODALITIES if name not in config.drop]
-    tokens = [standardized(name, features) for name, features in loaded if features.present.any()]
+    tokens = [standardize(name, features) for name, features in loaded if features.present.any()]
     if not tokens:
         raise DataError(
             f"recfusion: none of {inputs.n_items} items has any of {[name for name, _ in loaded]}; expected at least "

@@ -51,8 +51,8 @@ def best_candidates(states: Tensor, step: TrainingStep, drawn: Tensor, n_candida
     """
     scores = states @ step.table.T
     histories = step.histories[step.users[drawn]]
-    had = (step.mask[step.users[drawn]] > 0) & (histories != step.targets[drawn, None])
-    state_of, _ = had.nonzero(as_tuple=True)
-    scores[state_of, histories[had]] = -torch.inf
+    excluded = (step.mask[step.users[drawn]] > 0) & (histories != step.targets[drawn, None])
+    state_of, _ = excluded.nonzero(as_tuple=True)
+    scores[state_of, histories[excluded]] = -torch.inf
     top = scores.topk(n_candidates, dim=1)
     return top.indices, top.values > -torch.inf

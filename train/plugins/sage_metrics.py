@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.loop.batches import pad
-from train.metrics.lists import NOTHING, Lists, Vectors, coverage, intra_list_distance, top_lists
+from train.metrics.lists import PADDING, Lists, Vectors, coverage, intra_list_distance, top_lists
 from train.metrics.ranking import BATCH_USERS
 from train.objectives.redundancy import redundancy
 from train.plugins.plugin import EvaluationData
@@ -31,7 +31,7 @@ def sage_metrics(data: EvaluationData, text: Vectors, k: int) -> Mapping[str, fl
     distances = intra_list_distance(lists, text)
     if not np.isnan(distances).all():
         metrics[f"div@{k}"] = float(np.nanmean(distances))
-    whole = lists[(lists != NOTHING).all(axis=1)]
+    whole = lists[(lists != PADDING).all(axis=1)]
     if len(whole):
         metrics[f"redundancy@{k}"] = float(np.mean(list_redundancy(whole, text)))
     return metrics

@@ -47,7 +47,7 @@ def compare(
     from train.data.folder import read_folder
     from train.items.extractors import ExtractorConfig
     from train.suites.origin import Origin
-    from train.suites.printing import printed
+    from train.suites.printing import suite_tables
     from train.suites.run import run_suite
     from train.suites.suites import SuiteOptions
     from train.suites.wide_table import print_wide
@@ -67,7 +67,7 @@ def compare(
         print_json({"command": origin.command} | msgspec.to_builtins(table), indent=1)
         return
     console = Console()
-    for one in printed(table):
+    for one in suite_tables(table):
         print_wide(console, one)
 
 

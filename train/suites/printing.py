@@ -25,7 +25,7 @@ _SHORT = 7
 _LISTS = ("ild@10", "categories@10", "coverage@10", "gini@10")
 
 
-def printed(table: SuiteTable) -> Iterator[Table]:
+def suite_tables(table: SuiteTable) -> Iterator[Table]:
     """Yield the tables of a suite: accuracy, scenarios, new users, noise, new items, lists, feedback, plug-ins."""
     yield _accuracy(table)
     # Rows without results are only in the first table.
@@ -48,21 +48,21 @@ def printed(table: SuiteTable) -> Iterator[Table]:
             yield _plugin_metrics(plugin, rows)
 
 
-def users_of(table: SuiteTable) -> str:
+def describe_users(table: SuiteTable) -> str:
     """Return the users that a suite was trained on, in words."""
     return "all users" if table.n_users is None else f"{table.n_users:,} users"
 
 
 def _accuracy(table: SuiteTable) -> Table:
     shown = Table(
-        title=f"{table.name} over {table.backbone}, {table.data_name}, {users_of(table)}, text {table.text}, "
+        title=f"{table.name} over {table.backbone}, {table.data_name}, {describe_users(table)}, text {table.text}, "
         + "".join(f"language model {Path(model).name}, " for model in table.language_models)
         + f"at most {table.max_epochs} epochs"
     )
     # With several commits the rows may not be comparable.
-    several = len({commit for row in table.rows for commit in row.commits}) > 1
+    several_commits = len({commit for row in table.rows for commit in row.commits}) > 1
     accuracy = ("NDCG@10", "N@5", "R@5", "R@10", "not excl.", "vs alone", "vs whole")
-    origin = ("epochs", "s", "on", *(("commit",) if several else ()))
+    origin = ("epochs", "s", "on", *(("commit",) if several_commits else ()))
     _columns(shown, ("variant", "seeds", *accuracy, *origin))
     possible = [row for row in table.rows if row.missing is None or row.seeds]
     for row in possible:
@@ -77,7 +77,7 @@ def _accuracy(table: SuiteTable) -> Table:
             ", ".join(map(str, row.epochs)) or EMPTY,
             ", ".join(f"{seconds:.0f}" for seconds in row.seconds) or EMPTY,
             "; ".join(row.devices) or EMPTY,
-            *((", ".join(commit[:_SHORT] for commit in row.commits) or EMPTY,) if several else ()),
+            *((", ".join(commit[:_SHORT] for commit in row.commits) or EMPTY,) if several_commits else ()),
         )
     shown.caption = _impossible(table.rows)
     return shown
@@ -85,11 +85,11 @@ def _accuracy(table: SuiteTable) -> Table:
 
 def _impossible(rows: Sequence[SuiteRow]) -> str | None:
     """Return a sentence for each reason why rows cannot be run, None if all can be."""
-    kept_out: dict[str, list[str]] = {}
+    rows_by_reason: dict[str, list[str]] = {}
     for row in rows:
         if row.missing is not None and not row.seeds:
-            kept_out.setdefault(row.missing, []).append(_label(row))
-    sentences = [f"Cannot be run here ({why}): {', '.join(labels)}." for why, labels in kept_out.items()]
+            rows_by_reason.setdefault(row.missing, []).append(_label(row))
+    sentences = [f"Cannot be run here ({why}): {', '.join(labels)}." for why, labels in rows_by_reason.items()]
     return " ".join(sentences) or None
 
 

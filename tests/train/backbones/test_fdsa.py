@@ -31,7 +31,7 @@ def feature_vectors() -> FeatureVectors:
     return module
 
 
-def slowly(module: FeatureVectors, features: dict[int, Tensor]) -> Tensor:
+def reference(module: FeatureVectors, features: dict[int, Tensor]) -> Tensor:
     """Compute vanilla attention over the features that an item has, by their index."""
     weight = {
         position: exp(float((module.attention.weight[0] @ vector + module.attention_bias[position]).detach()))
@@ -48,9 +48,9 @@ def test_the_feature_vector_is_vanilla_attention_over_the_features() -> None:
     result = module(torch.tensor([[0, 2, 3, 4]]))[0]
 
     # Ax 1, Bo 2, blue 3, red 4.
-    torch.testing.assert_close(result[0], slowly(module, {0: value[1], 1: value[4], 2: text[0]}))
-    torch.testing.assert_close(result[1], slowly(module, {0: value[2], 1: (value[3] + value[4]) / 2, 2: text[2]}))
-    torch.testing.assert_close(result[2], slowly(module, {0: value[1], 1: value[3], 2: text[3]}))
+    torch.testing.assert_close(result[0], reference(module, {0: value[1], 1: value[4], 2: text[0]}))
+    torch.testing.assert_close(result[1], reference(module, {0: value[2], 1: (value[3] + value[4]) / 2, 2: text[2]}))
+    torch.testing.assert_close(result[2], reference(module, {0: value[1], 1: value[3], 2: text[3]}))
     torch.testing.assert_close(result[3], value[2])
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from train.backbones.mutual_information import info_nce
 
 
-def slowly(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> float:
+def reference(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> float:
     """Compute the formula one context and one pair at a time."""
     of_contexts = []
     for context in range(len(positive)):
@@ -28,7 +28,7 @@ def test_the_loss_matches_the_formula() -> None:
 
     result = info_nce(positive, negative, is_positive, is_negative)
 
-    assert abs(float(result) - slowly(positive, negative, is_positive, is_negative)) < 1e-12
+    assert abs(float(result) - reference(positive, negative, is_positive, is_negative)) < 1e-12
 
 
 def test_masked_entries_do_not_count() -> None:

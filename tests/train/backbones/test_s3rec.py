@@ -46,7 +46,7 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def slowly(module: S3Rec, group: Group, table: Tensor, seed: int = 1, hidden_share: float = 0.5) -> dict[str, float]:
+def reference(module: S3Rec, group: Group, table: Tensor, seed: int = 1, hidden_share: float = 0.5) -> dict[str, float]:
     """Compute the four objectives one pair at a time, with the same random draws."""
     scale, item = CONFIG.input_scale, table.double()
     rows = torch.cat([group.rows, group.targets[:, -1:]], 1)
@@ -77,11 +77,11 @@ def slowly(module: S3Rec, group: Group, table: Tensor, seed: int = 1, hidden_sha
         result[name] = mean(
             [about_attributes(bilinear @ query[position], int(rows[position]), drawn_values) for position in having]
         )
-    result["sp"] = segments_slowly(module, item[rows], real)
+    result["sp"] = reference_segment_loss(module, item[rows], real)
     return result
 
 
-def segments_slowly(module: S3Rec, vectors: Tensor, real: Tensor) -> float:
+def reference_segment_loss(module: S3Rec, vectors: Tensor, real: Tensor) -> float:
     segment = mask_segments(real)[:, :, None]
     bias = bidirectional_bias(real)
     contexts = module.encoder.encode(torch.where(segment, module.hidden_event, vectors), bias)[:, -1]
@@ -96,7 +96,7 @@ def test_the_objectives_match_their_formulas(seed: int) -> None:
 
     result = supervision_of(module, tiny_group(), tiny_table(), seed).terms
 
-    expected = slowly(module, tiny_group(), tiny_table(), seed)
+    expected = reference(module, tiny_group(), tiny_table(), seed)
     assert set(result) == set(expected)
     for name, value in expected.items():
         assert float(result[name]) == pytest.approx(value, abs=1e-9), name
@@ -162,7 +162,7 @@ def test_items_without_attributes_are_skipped_for_any_masking_share(hidden_share
 
     result = supervision_of(module, tiny_group(), tiny_table()).terms
 
-    expected = slowly(module, tiny_group(), tiny_table(), hidden_share=hidden_share)
+    expected = reference(module, tiny_group(), tiny_table(), hidden_share=hidden_share)
     assert {name: float(term) for name, term in result.items()} == pytest.approx(expected, abs=1e-9)
 
 

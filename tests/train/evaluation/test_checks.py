@@ -10,7 +10,7 @@ from train.data.split import Split, Targets, leave_one_out
 from train.evaluation.checks import check_leaks, check_lists, check_order, check_permutation, run_checks
 from train.evaluation.splits import DerivedSplit, hold_out_items
 from train.metrics.histories import histories_of
-from train.metrics.lists import NOTHING
+from train.metrics.lists import PADDING
 
 SPLIT = leave_one_out(tiny_dataset().sequences)
 
@@ -57,7 +57,7 @@ def test_shuffled_histories_lower_the_accuracy_of_a_sequential_ranker() -> None:
 
 
 def test_seen_items_and_duplicates_in_lists_fail() -> None:
-    fine = np.array([[2, 3], [4, NOTHING], [NOTHING, NOTHING]], dtype=np.int32)
+    fine = np.array([[2, 3], [4, PADDING], [PADDING, PADDING]], dtype=np.int32)
     histories = [rows(0, 1), rows(1), rows()]
 
     assert check_lists(fine, histories).passed

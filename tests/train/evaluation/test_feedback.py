@@ -6,7 +6,7 @@ from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
 from train.evaluation.feedback import feedback_metrics, nearest_shown
-from train.metrics.lists import NOTHING
+from train.metrics.lists import PADDING
 
 # Forty items on half a circle, so that the neighbours of an item are on both sides.
 ANGLES = np.linspace(0.0, np.pi, 40)
@@ -49,6 +49,6 @@ def test_users_whose_target_has_no_text_are_left_out() -> None:
 
 
 def test_the_nearest_item_of_a_list_is_chosen_and_never_padding() -> None:
-    lists = np.array([[5, 30, 18], [39, NOTHING, NOTHING]], dtype=np.int32)
+    lists = np.array([[5, 30, 18], [39, PADDING, PADDING]], dtype=np.int32)
 
     assert nearest_shown(lists, rows(20, 39), CIRCLE).tolist() == [18, 39]

@@ -9,8 +9,8 @@ from edge_runtime.variety import varied_places
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.evaluation import context as ground
-from train.evaluation.front import KNOBS
-from train.evaluation.measurements import baseline_metrics, diversity_front, sanity_checks, scenario_metrics
+from train.evaluation.diversity import KNOBS
+from train.evaluation.measurements import baseline_metrics, diversity_points, sanity_checks, scenario_metrics
 from train.evaluation.plan import SplitConfig
 from train.full_model import recipes
 from train.full_model.recipes import TrainConfig
@@ -74,8 +74,8 @@ def test_baselines_need_no_model() -> None:
     assert results["popularity"]["all"]["ndcg@10"] < results["most popular among new"]["new item, among new"]["ndcg@10"]
 
 
-def test_the_front_starts_at_the_accuracy_of_the_model(cell: Path) -> None:
-    points = diversity_front(cell, tiny_dataset(), varied_places)
+def test_the_first_point_has_the_accuracy_of_the_model(cell: Path) -> None:
+    points = diversity_points(cell, tiny_dataset(), varied_places)
 
     result = read_result(cell)
     assert result is not None

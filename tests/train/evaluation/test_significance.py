@@ -9,7 +9,7 @@ def gains(*, n_seeds: int, n_users: int, mean: float = 0.0, seed: int = 0) -> Ga
     return mean + np.random.default_rng(seed).normal(size=(n_seeds, n_users))
 
 
-def slow_differences(ours: Gains, theirs: Gains, n_resamples: int, seed: int, chunk: int) -> list[float]:
+def reference_differences(ours: Gains, theirs: Gains, n_resamples: int, seed: int, chunk: int) -> list[float]:
     """Resample user by user and seed by seed, with the same random draws."""
     random = np.random.default_rng(seed)
     n_users = ours.shape[1]
@@ -44,7 +44,7 @@ def test_the_bootstrap_matches_a_slow_loop(n_ours: int, n_theirs: int, monkeypat
 
     result = paired_bootstrap(ours, theirs, n_resamples=25, seed=5)
 
-    slow = np.array(slow_differences(ours, theirs, 25, seed=5, chunk=9))
+    slow = np.array(reference_differences(ours, theirs, 25, seed=5, chunk=9))
     assert result.low == pytest.approx(np.percentile(slow, 2.5))
     assert result.high == pytest.approx(np.percentile(slow, 97.5))
     assert result.p_value == pytest.approx(min(1.0, 2 * (1 + min((slow <= 0).sum(), (slow >= 0).sum())) / 26))

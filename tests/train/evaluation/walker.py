@@ -9,7 +9,7 @@ class Walker:
 
     Args:
         n_items: size of the catalogue; items are one-hot vectors.
-        looks_at_padding: a mistake that a check should find.
+        looks_at_padding: a bug that a check must detect.
     """
 
     def __init__(self, n_items: int, *, max_length: int = 50, looks_at_padding: bool = False) -> None:

@@ -12,7 +12,7 @@ from train.items.colour import colour, colour_layout, edge_histogram, luma_and_c
 ZIGZAG = [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0)]
 
 
-def slow_frequency(grid: NDArray[np.float64], v: int, u: int) -> float:
+def reference_frequency(grid: NDArray[np.float64], v: int, u: int) -> float:
     """Compute the two-dimensional DCT by the formula of JPEG (ITU-T T.81, A.3.3)."""
 
     def c(frequency: int) -> float:
@@ -33,7 +33,7 @@ def test_the_layout_is_the_zigzag_of_the_transformed_mean_colours() -> None:
     for first, plane in ((0, 0), (21, 1), (31, 2)):
         for picture in range(2):
             grid = planes[picture, :, :, plane].astype(np.float64).reshape(8, 8, 8, 8).mean((1, 3))
-            expected = [slow_frequency(grid, v, u) for v, u in ZIGZAG]
+            expected = [reference_frequency(grid, v, u) for v, u in ZIGZAG]
             np.testing.assert_allclose(layout[picture, first : first + 10], expected, atol=1e-3)
 
 

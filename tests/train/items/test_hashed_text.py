@@ -10,13 +10,13 @@ from scipy import sparse
 
 from tests.train.items.tiny_catalogue import encode
 from train.items.blocks import Inputs
-from train.items.hashed_text import hashed_text, principal_axes, rarity_of, weighted
+from train.items.hashed_text import hashed_text, principal_axes, squared_idf, weighted
 from train.items.hashing import N_COLUMNS, PARTS_WEIGHT, hashed_counts
 
 TEXTS = ["Rose soap soap", "Rose soaps, by Aster", "Steel hammer", "Steel hammers and nails", "x"]
 
 
-def slow_features(text: str) -> dict[int, float]:
+def reference_features(text: str) -> dict[int, float]:
     """Compute signed feature hashing (Weinberger et al.): x_j = sum over f with h(f) = j of sign(f) weight(f)."""
     vector: dict[int, float] = {}
     words = re.findall(r"\w+", text.lower())
@@ -39,21 +39,21 @@ def test_hashed_counts_match_the_formula() -> None:
     matrix = hashed_counts(TEXTS)
 
     for row, text in enumerate(TEXTS):
-        expected = slow_features(text)
+        expected = reference_features(text)
         result = dict(zip(matrix[row].indices.tolist(), matrix[row].data.tolist(), strict=True))
         assert result == pytest.approx(expected)
 
 
 def test_rows_are_tf_idf_with_squared_idf_at_unit_length() -> None:
     counts = hashed_counts(TEXTS)
-    n_with = Counter(column for text in TEXTS for column in slow_features(text))
+    n_with = Counter(column for text in TEXTS for column in reference_features(text))
 
-    result = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS)))
+    result = weighted(counts, squared_idf(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS)))
 
     for row, text in enumerate(TEXTS):
         expected = {
             column: value * (log((1 + len(TEXTS)) / (1 + n_with[column])) + 1) ** 2
-            for column, value in slow_features(text).items()
+            for column, value in reference_features(text).items()
         }
         length = sqrt(sum(value**2 for value in expected.values()))
         for column, value in expected.items():
@@ -74,7 +74,7 @@ def test_axes_are_the_right_singular_vectors() -> None:
 
 def test_at_full_rank_the_angles_between_texts_are_preserved() -> None:
     counts = hashed_counts(TEXTS)
-    before = weighted(counts, rarity_of(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS))).toarray()
+    before = weighted(counts, squared_idf(np.bincount(counts.indices, minlength=N_COLUMNS), len(TEXTS))).toarray()
 
     vectors = vectors_of(TEXTS)
 

@@ -23,7 +23,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
 
 
-def slow_mean(folder: Path, text: str) -> np.ndarray:
+def reference_mean(folder: Path, text: str) -> np.ndarray:
     """Encode one text alone: without padding, token by token."""
     from transformers import AutoModel, AutoTokenizer
 
@@ -38,7 +38,7 @@ def test_a_text_is_the_mean_of_its_hidden_states_in_any_batch(bert: Path) -> Non
     result = encode(text_extractor(str(bert)), TEXTS)
 
     for row, text in enumerate(TEXTS):
-        np.testing.assert_allclose(result[row], slow_mean(bert, text), atol=1e-5)
+        np.testing.assert_allclose(result[row], reference_mean(bert, text), atol=1e-5)
 
 
 def test_a_decoder_without_padding_token_works_the_same(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_decoder_without_padding_token_works_the_same(tmp_path: Path) -> None:
     result = encode(text_extractor(str(folder)), TEXTS)
 
     for row, text in enumerate(TEXTS):
-        np.testing.assert_allclose(result[row], slow_mean(folder, text), atol=1e-4)
+        np.testing.assert_allclose(result[row], reference_mean(folder, text), atol=1e-4)
 
 
 def test_a_text_longer_than_the_model_allows_is_truncated(bert: Path) -> None:

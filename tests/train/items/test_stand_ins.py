@@ -37,8 +37,8 @@ def test_a_stand_in_is_the_weighted_mean_of_the_nearest_known_items(monkeypatch:
     result = StandIns(texts(), counts(0, 1, 1, 1, 1, 1, 1))(TABLE, only(0))
 
     near = [exp(np.cos(ANGLES[item] - ANGLES[0]) / 0.1) for item in (1, 2)]
-    slowly = (near[0] * TABLE[1] + near[1] * TABLE[2]) / sum(near)
-    torch.testing.assert_close(result[0], slowly)
+    reference = (near[0] * TABLE[1] + near[1] * TABLE[2]) / sum(near)
+    torch.testing.assert_close(result[0], reference)
     torch.testing.assert_close(result[1:], TABLE[1:])
 
 

@@ -8,7 +8,7 @@ from tests.train.evaluation.hand_made import catalogue, rows
 from train.items.features import Features, text_space
 from train.metrics.interests import category_interests
 from train.metrics.lists import (
-    NOTHING,
+    PADDING,
     coverage,
     distinct_labels,
     gini,
@@ -39,7 +39,7 @@ def test_a_list_has_the_best_unseen_items_with_ties_in_row_order() -> None:
 def test_short_lists_are_padded() -> None:
     lists, scores = top_lists(scored([[0.9, 0.5, 0.7], [0.1, 0.2, 0.3]]), [rows(0, 1), rows(0, 1, 2)], 3, 4)
 
-    assert lists.tolist() == [[2, NOTHING, NOTHING, NOTHING], [NOTHING] * 4]
+    assert lists.tolist() == [[2, PADDING, PADDING, PADDING], [PADDING] * 4]
     assert scores[1].tolist() == [-np.inf] * 4
 
 
@@ -83,7 +83,7 @@ def test_equal_items_have_distance_zero_and_opposite_ones_two() -> None:
 def test_fewer_than_two_items_with_text_have_no_distance() -> None:
     vectors = np.array([[1.0, 0.0], [0.0, 0.0]], dtype=np.float32)
 
-    result = intra_list_distance(np.array([[0, 1], [0, NOTHING], [NOTHING, NOTHING]], dtype=np.int32), vectors)
+    result = intra_list_distance(np.array([[0, 1], [0, PADDING], [PADDING, PADDING]], dtype=np.int32), vectors)
 
     assert np.isnan(result).all()
 
@@ -92,13 +92,13 @@ def test_distinct_categories_are_counted_once_per_list() -> None:
     labels = category_interests(catalogue([["a"], ["a", "b"], ["c"], [], ["d"]]))
     assert labels is not None
 
-    result = distinct_labels(np.array([[0, 1], [0, 0], [3, NOTHING], [1, 2]], dtype=np.int32), labels)
+    result = distinct_labels(np.array([[0, 1], [0, 0], [3, PADDING], [1, 2]], dtype=np.int32), labels)
 
     assert result.tolist() == [1.0, 0.5, 0.0, 1.5]
 
 
 def test_coverage_is_the_share_of_items_in_any_list() -> None:
-    assert coverage(np.array([[0, 1], [1, NOTHING]], dtype=np.int32), 4) == 0.5
+    assert coverage(np.array([[0, 1], [1, PADDING]], dtype=np.int32), 4) == 0.5
 
 
 @pytest.mark.parametrize("shown", [[[0, 1], [2, 3]], [[0, 1], [0, 1]], [[3, 3], [3, 3]], [[0, 1], [0, 2]]])
@@ -112,7 +112,7 @@ def test_gini_matches_the_mean_difference_of_all_pairs(shown: list[list[int]]) -
 
 
 def test_empty_lists_have_zero_coverage() -> None:
-    nothing = np.full((2, 3), NOTHING, dtype=np.int32)
+    nothing = np.full((2, 3), PADDING, dtype=np.int32)
 
     assert list_metrics(nothing, 4, np.eye(4, dtype=np.float32), None) == {"coverage@3": 0.0, "gini@3": 0.0}
 

@@ -11,7 +11,7 @@ from train.objectives.contrast import directions, info_nce, symmetric_info_nce
 TEMPERATURE = 0.2
 
 
-def written_out(queries: Tensor, keys: Tensor, positives: Tensor, candidates: Tensor, temperature: float) -> float:
+def reference(queries: Tensor, keys: Tensor, positives: Tensor, candidates: Tensor, temperature: float) -> float:
     """Compute the formula of Khosla et al. with given candidates in plain loops."""
 
     def similarity(i: int, j: int) -> float:
@@ -42,7 +42,7 @@ def test_info_nce_matches_the_formula() -> None:
 
     ours = info_nce(queries.double(), keys.double(), positives, temperature=TEMPERATURE, candidates=candidates)
 
-    assert float(ours) == pytest.approx(written_out(queries, keys, positives, candidates, TEMPERATURE), rel=1e-9)
+    assert float(ours) == pytest.approx(reference(queries, keys, positives, candidates, TEMPERATURE), rel=1e-9)
 
 
 def test_by_default_every_key_is_a_candidate() -> None:
@@ -51,7 +51,7 @@ def test_by_default_every_key_is_a_candidate() -> None:
 
     ours = info_nce(queries.double(), keys.double(), positives, temperature=TEMPERATURE)
 
-    assert float(ours) == pytest.approx(written_out(queries, keys, positives, everything, TEMPERATURE), rel=1e-9)
+    assert float(ours) == pytest.approx(reference(queries, keys, positives, everything, TEMPERATURE), rel=1e-9)
 
 
 def test_weights_multiply_the_loss_of_each_query() -> None:
@@ -64,7 +64,7 @@ def test_weights_multiply_the_loss_of_each_query() -> None:
     )
 
     alone = [
-        float(weights[i]) * written_out(queries[[i]], keys, positives[[i]], candidates[[i]], TEMPERATURE)
+        float(weights[i]) * reference(queries[[i]], keys, positives[[i]], candidates[[i]], TEMPERATURE)
         for i in is_query
     ]
     assert float(ours) == pytest.approx(sum(alone) / len(is_query), rel=1e-9)
@@ -146,8 +146,8 @@ def test_the_symmetric_loss_is_the_mean_of_both_directions() -> None:
 
     ours = symmetric_info_nce(a, b, temperature=TEMPERATURE, same=same)
 
-    forth = written_out(a, b, positives, everything, TEMPERATURE)
-    back = written_out(b, a, positives.T, everything, TEMPERATURE)
+    forth = reference(a, b, positives, everything, TEMPERATURE)
+    back = reference(b, a, positives.T, everything, TEMPERATURE)
     assert float(ours) == pytest.approx((forth + back) / 2, rel=1e-9)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from train.objectives.reconstruction import kl_from_standard_normal, negative_elbo
 
 
-def written_out(
+def reference(
     scores: Tensor, targets: Tensor, allowed: Tensor, mean: Tensor, log_variance: Tensor, beta: float
 ) -> list[float]:
     """Compute the bound of every user in plain loops."""
@@ -42,7 +42,7 @@ def test_the_bound_matches_the_formula(beta: float) -> None:
 
     ours = negative_elbo(*users, beta)
 
-    assert ours.tolist() == pytest.approx(written_out(*users, beta), rel=1e-9)
+    assert ours.tolist() == pytest.approx(reference(*users, beta), rel=1e-9)
 
 
 def test_the_divergence_matches_torch() -> None:

@@ -35,7 +35,7 @@ def inputs(batch: int = 2) -> dict[str, Tensor]:
     }
 
 
-def aligned_slowly(module: KnowledgeAttention, given: dict[str, Tensor], user: int, position: int) -> Tensor:
+def reference_alignment(module: KnowledgeAttention, given: dict[str, Tensor], user: int, position: int) -> Tensor:
     """Compute ``h_pure`` for each prompt, then the alignment over ``[h; h_pure]``, in float64."""
     maps = (
         module.query,
@@ -67,7 +67,7 @@ def test_aligned_states_match_the_formulas() -> None:
 
     for user in range(2):
         for position in range(LENGTH):
-            expected = aligned_slowly(module, given, user, position)
+            expected = reference_alignment(module, given, user, position)
             torch.testing.assert_close(result[user, position], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -77,7 +77,7 @@ def test_gradients_match_the_reference() -> None:
 
     result = torch.autograd.grad(module(**given)[1, 5].sum(), (states, mix))
 
-    slow = torch.autograd.grad(aligned_slowly(module, given, 1, 5).sum(), (states, mix))
+    slow = torch.autograd.grad(reference_alignment(module, given, 1, 5).sum(), (states, mix))
     torch.testing.assert_close(result, slow, rtol=1e-4, atol=1e-5)
 
 
@@ -154,9 +154,9 @@ def test_without_disentangling_every_prompt_is_the_mean() -> None:
     torch.testing.assert_close(module(**given), module(**other))
     mean = given["mix"][1, 3:6][given["mask"][1, 3:6] > 0].mean(0)
     same = attention()
-    alike = given["mix"].clone()
-    alike[1, 3:6] = mean
-    torch.testing.assert_close(result[1, 5], same(**given | {"chosen": one, "mix": alike})[1, 5])
+    consistent = given["mix"].clone()
+    consistent[1, 3:6] = mean
+    torch.testing.assert_close(result[1, 5], same(**given | {"chosen": one, "mix": consistent})[1, 5])
 
 
 def test_the_nudge_has_no_value_and_carries_the_gradient_of_the_selected_prompts() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from train.loop.averaging import WeightAverage
 from train.plugins.coco_initialization import cluster_centres, pca_linear
-from train.plugins.prompt_codebook import COMMITMENT, KEPT_FEATURES, PromptCodebook, perplexity
+from train.plugins.prompt_codebook import COMMITMENT, N_RECENT, PromptCodebook, perplexity
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -23,7 +23,7 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float(a.double() @ b.double() / (a.double().norm() * b.double().norm()))
 
 
-def selected_slowly(features: Tensor, rows: Tensor, threshold: float, most: int) -> list[set[int]]:
+def reference_selection(features: Tensor, rows: Tensor, threshold: float, most: int) -> list[set[int]]:
     result = []
     for one in features:
         nearest = sorted(range(len(rows)), key=lambda k: -cosine(one, rows[k]))
@@ -39,7 +39,7 @@ def test_prompts_above_the_threshold_are_selected_and_always_the_nearest(thresho
     chosen = codebook(rows, threshold=threshold, max_selected=most).select(features)
 
     result = [set(row.nonzero()[:, 0].tolist()) for row in chosen]
-    assert result == selected_slowly(features, rows, threshold, most)
+    assert result == reference_selection(features, rows, threshold, most)
     assert all(1 <= len(one) <= most for one in result)
 
 
@@ -192,14 +192,14 @@ def test_at_most_one_prompt_moves_to_each_recent_user() -> None:
 
 def test_only_the_newest_users_are_kept_in_order() -> None:
     book = codebook(drawn(2, 3))
-    features = drawn(KEPT_FEATURES + 70, 3, seed=3)
+    features = drawn(N_RECENT + 70, 3, seed=3)
 
     for part in torch.split(features, 100):
         book.track(part, torch.ones(len(part), 2, dtype=torch.bool))
 
     assert torch.equal(book.recent, features[70:])
-    assert int(book.n_recent) == KEPT_FEATURES
-    assert book.usage.tolist() == [KEPT_FEATURES + 70] * 2
+    assert int(book.n_recent) == N_RECENT
+    assert book.usage.tolist() == [N_RECENT + 70] * 2
 
 
 def test_perplexity_is_the_effective_number_of_prompts() -> None:

@@ -128,7 +128,7 @@ def test_reconstruction_is_limited_to_the_users_interests() -> None:
     histories, mask = whole_histories(batch)
     one_user = training_batch([histories[0][mask[0] > 0].numpy().astype(np.int32)])
     items = batch_items(histories[:1], mask[:1], torch.arange(0))
-    own = interest_counts(items.had, module.clusters.label[items.rows], module.clusters.n_interests)[0] > 0
+    own = interest_counts(items.interactions, module.clusters.label[items.rows], module.clusters.n_interests)[0] > 0
     outside = ~own[module.clusters.label]
     assert outside.any()
 

@@ -55,17 +55,17 @@ def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> No
     model = completion(kl_weight=0.5, kl_steps=2).double().requires_grad_(False)
     model.steps.fill_(1)
     vectors = torch.randn(9, DIM).double()
-    had = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
+    interactions = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
     allowed = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
 
     torch.manual_seed(2)
-    losses = model.loss(vectors, had, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).tolist()
+    losses = model.loss(vectors, interactions, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).tolist()
 
     torch.manual_seed(2)
-    shown = had & (torch.rand(had.shape) >= 0.5)
+    shown = interactions & (torch.rand(interactions.shape) >= 0.5)
     noise = torch.randn(2, DIM, dtype=torch.float64)
     assert (shown.sum(dim=1) > 0).all()
-    assert (shown.sum(dim=1) < had.sum(dim=1)).all()
+    assert (shown.sum(dim=1) < interactions.sum(dim=1)).all()
     for u in range(2):
         bag = torch.stack([vectors[i] for i in range(9) if shown[u, i]])
         mean, log_variance = model.posterior(bag.sum(dim=0), torch.tensor(len(bag)))
@@ -73,7 +73,7 @@ def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> No
         known = zip(vectors, COUNTS, CHANCE, strict=True)
         scores = [float(query @ vector) + math.log(1 + n) - math.log(q) for vector, n, q in known]
         pool = sum(math.exp(scores[j]) for j in range(9) if allowed[u, j])
-        targets = [i for i in range(9) if had[u, i]]
+        targets = [i for i in range(9) if interactions[u, i]]
         likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in targets)
         divergence = 0.0
         for mu, lv in zip(mean.tolist(), log_variance.tolist(), strict=True):
@@ -85,11 +85,11 @@ def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> No
 def test_items_outside_of_the_allowed_ones_get_no_gradient() -> None:
     model = completion()
     vectors = torch.randn(9, DIM, requires_grad=True)
-    had = torch.zeros(2, 9, dtype=torch.bool)
-    had[0, 0] = had[1, 4] = True
+    interactions = torch.zeros(2, 9, dtype=torch.bool)
+    interactions[0, 0] = interactions[1, 4] = True
     allowed = torch.stack([LABEL == 0, LABEL == 1])
 
-    loss = model.loss(vectors, had, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).sum()
+    loss = model.loss(vectors, interactions, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).sum()
 
     (gradient,) = torch.autograd.grad(loss, vectors)
     assert not gradient[6:].any()
@@ -98,16 +98,18 @@ def test_items_outside_of_the_allowed_ones_get_no_gradient() -> None:
 
 def test_annealing_counts_training_steps_only() -> None:
     model = completion(kl_weight=1.0, kl_steps=2)
-    had = torch.ones(1, 1, dtype=torch.bool)
+    interactions = torch.ones(1, 1, dtype=torch.bool)
     weight = []
 
     for _ in range(4):
         torch.manual_seed(1)
         # With a single item the likelihood is 1, so only the divergence remains.
-        weight.append(float(model.loss(torch.ones(1, DIM), had, had, torch.ones(1), torch.ones(1)).detach()))
+        weight.append(
+            float(model.loss(torch.ones(1, DIM), interactions, interactions, torch.ones(1), torch.ones(1)).detach())
+        )
     steps = int(model.steps)
     model.eval()
-    model.loss(torch.ones(1, DIM), had, had, torch.ones(1), torch.ones(1))
+    model.loss(torch.ones(1, DIM), interactions, interactions, torch.ones(1), torch.ones(1))
 
     assert weight[0] == 0.0
     assert weight[1] == pytest.approx(weight[2] / 2)
@@ -119,11 +121,11 @@ def test_annealing_counts_training_steps_only() -> None:
 def test_loss_and_gradients_are_finite_for_an_empty_history_and_a_huge_table() -> None:
     model = completion()
     vectors = (torch.randn(9, DIM) * 1e18).requires_grad_()
-    had = torch.zeros(3, 9, dtype=torch.bool)
-    had[1] = True
-    had[2, 5] = True
+    interactions = torch.zeros(3, 9, dtype=torch.bool)
+    interactions[1] = True
+    interactions[2, 5] = True
 
-    loss = model.loss(vectors, had, had, torch.tensor(COUNTS), torch.tensor(CHANCE))
+    loss = model.loss(vectors, interactions, interactions, torch.tensor(COUNTS), torch.tensor(CHANCE))
 
     assert loss.isfinite().all()
     assert float(loss[0].detach()) == 0.0

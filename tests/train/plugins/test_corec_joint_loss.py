@@ -33,7 +33,7 @@ class GivenLosses(Completion):
         super().__init__(DIM, kl_weight=0.0, kl_steps=1)
         self.losses = losses
 
-    def loss(self, vectors: Tensor, had: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, interactions: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
         return self.losses
 
 
@@ -63,7 +63,7 @@ def step_of(states: Tensor) -> TrainingStep:
     return make_step(torch.zeros(len(rows), DIM), torch.randn(N_ITEMS, DIM), rows, mask=mask, encode=encode)
 
 
-def contrast_written_out(queries: Tensor, keys: Tensor, temperature: float) -> list[float]:
+def reference_contrast(queries: Tensor, keys: Tensor, temperature: float) -> list[float]:
     """Compute the InfoNCE of every user in plain loops."""
     losses = []
     for u, query in enumerate(queries):
@@ -73,7 +73,7 @@ def contrast_written_out(queries: Tensor, keys: Tensor, temperature: float) -> l
     return losses
 
 
-def joint_written_out(contrast: list[float], reconstruction: list[float], weights: list[float]) -> dict[str, float]:
+def reference_joint_loss(contrast: list[float], reconstruction: list[float], weights: list[float]) -> dict[str, float]:
     """Return ``mean_u w_c(u) L_c(u)`` and ``mean_u w_r(u) L_r(u)``, with ``w_r = 2 - w_c``, weighted as in the loss."""
     n = len(weights)
     return {
@@ -89,15 +89,15 @@ def test_the_joint_loss_matches_the_formula(adaptive: bool) -> None:
 
     terms = module_of(replace(CONFIG, adaptive=adaptive), torch.tensor(reconstruction)).losses(step_of(states))
 
-    forth = contrast_written_out(states[:5], states[5:], 0.5)
-    back = contrast_written_out(states[5:], states[:5], 0.5)
+    forth = reference_contrast(states[:5], states[5:], 0.5)
+    back = reference_contrast(states[5:], states[:5], 0.5)
     contrast = [(a + b) / 2 for a, b in zip(forth, back, strict=True)]
     evidence = [n * n / c for n, c in zip(N_ITEMS_HAD, N_INTERESTS, strict=True)]
     weights = [2 * e / (e + PIVOT) if adaptive else 1.0 for e in evidence]
     result = {name: float(term) for name, term in terms.items()}
-    assert result == pytest.approx(joint_written_out(contrast, reconstruction, weights))
+    assert result == pytest.approx(reference_joint_loss(contrast, reconstruction, weights))
     # The result would differ if the two weights were swapped.
-    exchanged = joint_written_out(contrast, reconstruction, [2 - w for w in weights])
+    exchanged = reference_joint_loss(contrast, reconstruction, [2 - w for w in weights])
     assert (result == pytest.approx(exchanged, rel=0.01)) != adaptive
 
 
@@ -128,7 +128,7 @@ def terms_and_gradient(
         (HISTORIES, 0.0, N_ITEMS),
         ([[0, 0], [0, 0, 0]], 1.0, 1),
     ],
-    ids=["nothing of one user", "one user", "nothing before the newest", "huge vectors", "no vectors", "one item"],
+    ids=["a user without events", "one user", "no event before the newest", "huge vectors", "no vectors", "one item"],
 )
 def test_the_joint_loss_is_finite_at_extremes(histories: list[list[int]], scale: float, n_items: int) -> None:
     terms, gradient = terms_and_gradient(histories, scale=scale, n_items=n_items)

@@ -96,10 +96,10 @@ def test_events_of_repeated_items_are_not_chosen() -> None:
 def test_the_choice_for_one_user_does_not_depend_on_the_others() -> None:
     history = list(range(8))
     for seed in range(10):
-        beside = hold_out_one(data_of([[0, 1, 2, 3], history], [8, 8], n_trained=[1, 1]), seed)
-        beside_nobody = hold_out_one(data_of([[], history], [8, 8], n_trained=[0, 1]), seed)
+        with_others = hold_out_one(data_of([[0, 1, 2, 3], history], [8, 8], n_trained=[1, 1]), seed)
+        without_others = hold_out_one(data_of([[], history], [8, 8], n_trained=[0, 1]), seed)
 
-        assert beside.items[-1] == beside_nobody.items[-1]
+        assert with_others.items[-1] == without_others.items[-1]
 
 
 def test_only_new_items_of_the_interests_are_candidates() -> None:

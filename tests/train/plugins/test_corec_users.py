@@ -35,8 +35,8 @@ def test_batch_items_exclude_padding_and_include_others() -> None:
     items = batch_items(HISTORIES, MASK, torch.tensor([5, 0, 5]))
 
     assert items.rows.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
-    had = [set(items.rows[user].tolist()) for user in items.had]
-    assert had == [{0, 1, 2, 6}, {3, 6, 7}, {0, 1, 2}, {0, 3, 7}, {8}]
+    interactions = [set(items.rows[user].tolist()) for user in items.interactions]
+    assert interactions == [{0, 1, 2, 6}, {3, 6, 7}, {0, 1, 2}, {0, 3, 7}, {8}]
 
 
 def test_the_candidate_probability_matches_the_observed_frequency() -> None:
@@ -62,7 +62,7 @@ def test_a_single_item_is_always_a_candidate(n_events: float) -> None:
 def test_a_repeated_item_counts_once_for_an_interest() -> None:
     items = batch_items(HISTORIES, MASK, torch.tensor([5]))
 
-    counts = interest_counts(items.had, LABEL[items.rows], 3)
+    counts = interest_counts(items.interactions, LABEL[items.rows], 3)
 
     assert counts.tolist() == [[3, 0, 1], [0, 1, 2], [3, 0, 0], [1, 1, 1], [0, 0, 1]]
 
@@ -74,9 +74,9 @@ def test_a_dominant_interest_has_more_than_half_of_the_items() -> None:
 
 
 def test_overlap_is_relative_to_the_shorter_history() -> None:
-    had = batch_items(HISTORIES, MASK, torch.tensor([5])).had
+    interactions = batch_items(HISTORIES, MASK, torch.tensor([5])).interactions
 
-    shared = overlap(had)
+    shared = overlap(interactions)
 
     third = 1 / 3
     expected = [
@@ -93,7 +93,7 @@ def test_positives_and_false_negatives_are_as_described() -> None:
     items = batch_items(HISTORIES, MASK, torch.tensor([5]))
     dominant = torch.tensor([0, -1, 0, -1, 2])
 
-    positives, candidates = contrast_masks(HISTORIES[:, -1], dominant, overlap(items.had), threshold=0.5)
+    positives, candidates = contrast_masks(HISTORIES[:, -1], dominant, overlap(items.interactions), threshold=0.5)
 
     # The first two share their next item, the first and the third their interest; the second and the fourth overlap too
     # much to be negatives, and users without a dominant interest (-1) do not share one.

@@ -8,12 +8,12 @@ from tests.train.plugins.tiny_corec import ENCODER
 from train.backbones.encoder import Events
 from train.backbones.sasrec import SASRec
 from train.plugins.corec_views import (
-    augmented,
-    compacted,
+    augment,
+    close_gaps,
     crop,
     drop,
     encode_by_length,
-    n_touched,
+    n_changed,
     reorder,
     substitute,
 )
@@ -66,10 +66,10 @@ def test_a_mask_removes_events_and_keeps_the_order() -> None:
 def test_a_reordering_keeps_all_events_and_moves_those_of_one_run() -> None:
     views = events(*reorder(*some_sequences(), STRENGTH))
 
-    for view, length, touched in zip(views, LENGTHS, (4, 2, 0, 0, 0), strict=True):
+    for view, length, changed in zip(views, LENGTHS, (4, 2, 0, 0, 0), strict=True):
         assert sorted(view) == list(range(1, length + 1))
         moved = [position for position, row in enumerate(view) if row != position + 1]
-        assert not moved or moved[-1] - moved[0] < touched
+        assert not moved or moved[-1] - moved[0] < changed
 
 
 @pytest.mark.usefixtures("_drawn")
@@ -96,7 +96,7 @@ def test_each_view_uses_one_random_operation() -> None:
     torch.manual_seed(0)
     rows, mask = (tensor[:1].repeat(200, 1) for tensor in some_sequences())
 
-    views = events(*augmented(rows, mask, similar_items(), STRENGTH))
+    views = events(*augment(rows, mask, similar_items(), STRENGTH))
 
     kinds = [
         "substituted" if any(row >= 100 for row in view) else "shortened" if len(view) == 6 else "whole"
@@ -114,7 +114,7 @@ def test_sequences_too_short_to_crop_are_substituted() -> None:
     torch.manual_seed(0)
     rows, mask = (tensor[2:4].repeat(20, 1) for tensor in some_sequences())
 
-    views = events(*augmented(rows, mask, similar_items(), STRENGTH))
+    views = events(*augment(rows, mask, similar_items(), STRENGTH))
 
     assert all(sum(row >= 100 for row in view) == 1 for view in views)
 
@@ -124,7 +124,7 @@ def test_the_arguments_are_not_modified() -> None:
     before = rows.clone(), mask.clone()
 
     for _ in range(4):
-        augmented(rows, mask, similar_items(), 0.9)
+        augment(rows, mask, similar_items(), 0.9)
 
     assert torch.equal(rows, before[0])
     assert torch.equal(mask, before[1])
@@ -135,15 +135,15 @@ def test_every_user_keeps_an_event(strength: float) -> None:
     rows, mask = some_sequences()
 
     for _ in range(10):
-        _, kept = augmented(rows, mask, similar_items(), strength)
+        _, kept = augment(rows, mask, similar_items(), strength)
         assert kept.sum(dim=1)[:4].min() >= 1
-    assert (n_touched(mask, strength) < torch.tensor(LENGTHS).clamp(min=1)).all()
+    assert (n_changed(mask, strength) < torch.tensor(LENGTHS).clamp(min=1)).all()
 
 
 def test_gaps_are_closed_towards_the_end() -> None:
     rows, mask = torch.tensor([[5, 6, 7, 8]]), torch.tensor([[1.0, 0.0, 1.0, 0.0]])
 
-    closed, kept = compacted(rows, mask)
+    closed, kept = close_gaps(rows, mask)
 
     assert events(closed, kept) == [[5, 7]]
     assert closed[0, 2:].tolist() == [5, 7]

@@ -137,7 +137,7 @@ def test_states_match_the_formula_with_masked_events_and_items_without_text(deca
 
     expected = [
         [
-            state_by_hand(module_of(plugin), states[user, position], rows[user], visible[user], position + 2)
+            reference_state(module_of(plugin), states[user, position], rows[user], visible[user], position + 2)
             for position in range(3)
         ]
         for user in range(2)
@@ -148,7 +148,7 @@ def test_states_match_the_formula_with_masked_events_and_items_without_text(deca
 
 
 @torch.no_grad()
-def state_by_hand(module: LlmRec, state: Tensor, rows: Tensor, visible: Tensor, at: int) -> Tensor:
+def reference_state(module: LlmRec, state: Tensor, rows: Tensor, visible: Tensor, at: int) -> Tensor:
     """Compute ``h + tanh(W [layer norm(h); log(1 + n)] + b) * map(whitened direction of the mean)``, in float64."""
     assert module.gate is not None
     heard = [event for event in range(at + 1) if visible[event] > 0 and rows[event] != SILENT]

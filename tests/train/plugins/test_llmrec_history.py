@@ -7,7 +7,7 @@ from torch import Tensor
 from train.plugins.llmrec_history import before_targets, newest_means, recency_means, recency_weights
 
 
-def means_by_loops(vectors: Tensor, rows: Tensor, counts: Tensor, decay: float) -> Tensor:
+def reference_means(vectors: Tensor, rows: Tensor, counts: Tensor, decay: float) -> Tensor:
     """Compute the module's formula in float64, one event at a time."""
     batch, length = rows.shape
     result = torch.zeros(batch, length, vectors.shape[1], dtype=torch.float64)
@@ -40,7 +40,7 @@ def test_means_match_the_formula_at_every_position(decay: float) -> None:
 
     result = recency_means(vectors, rows, counts, decay, positions=7)
 
-    torch.testing.assert_close(result.double(), means_by_loops(vectors, rows, counts, decay))
+    torch.testing.assert_close(result.double(), reference_means(vectors, rows, counts, decay))
 
 
 def test_the_newest_positions_alone_give_the_same_means() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from tests.train.plugins.tiny_fusion import PLAIN, features, random_plugin, tiny_inputs, tiny_step
 from train.plugins.fusion_contrast import CONTRAST_ITEMS, Contrast, held_out
-from train.plugins.fusion_encoder import EVERYTHING, FusionEncoder
+from train.plugins.fusion_encoder import ALL_ITEMS, FusionEncoder
 
 NO_ITEMS = np.zeros(12, dtype=np.bool_)
 STEP = tiny_step(torch.tensor([[0, 1], [2, 4]]), torch.zeros(12, 16))
@@ -24,7 +24,7 @@ def cosine(a: list[float], b: list[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0
 
 
-def info_nce_slowly(queries: list[list[float]], keys: list[list[float]], temperature: float) -> float:
+def reference_info_nce(queries: list[list[float]], keys: list[list[float]], temperature: float) -> float:
     """Compute the mean of ``-log(exp(cos(q_i, k_i) / tau) / sum_j exp(cos(q_i, k_j) / tau))``."""
     losses = []
     for row, query in enumerate(queries):
@@ -33,14 +33,14 @@ def info_nce_slowly(queries: list[list[float]], keys: list[list[float]], tempera
     return sum(losses) / len(losses) if losses else 0.0
 
 
-def contrast_slowly(model: FusionEncoder, rows: list[int], temperature: float) -> float:
+def reference_contrast(model: FusionEncoder, rows: list[int], temperature: float) -> float:
     """Compute the mean over pairs of modalities of both directions, over those of the items ``rows`` that have both."""
-    apart = model(EVERYTHING, model.has, apart=True).tolist()
+    apart = model(ALL_ITEMS, model.has, apart=True).tolist()
     result = []
     for first, second in combinations(range(len(model.names)), 2):
         both = [row for row in rows if model.has[row, first] and model.has[row, second]]
         a, b = [apart[row][first] for row in both], [apart[row][second] for row in both]
-        result.append((info_nce_slowly(a, b, temperature) + info_nce_slowly(b, a, temperature)) / 2)
+        result.append((reference_info_nce(a, b, temperature) + reference_info_nce(b, a, temperature)) / 2)
     return sum(result) / len(result)
 
 
@@ -50,7 +50,7 @@ def test_the_loss_is_the_mean_info_nce_over_the_pairs_of_modalities(temperature:
 
     loss = Contrast(model, NO_ITEMS, temperature=temperature)(STEP)
 
-    assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), temperature), rel=1e-4)
+    assert float(loss.detach()) == pytest.approx(reference_contrast(model, list(range(12)), temperature), rel=1e-4)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-8, 1e18])
@@ -69,7 +69,7 @@ def test_the_loss_does_not_depend_on_norms_and_zero_vectors_have_cosine_zero(siz
             int((model.has[:, first] & model.has[:, second]).sum()) for first, second in ((0, 1), (0, 2), (1, 2))
         ]
         assert float(loss.detach()) == pytest.approx(sum(log(n) for n in n_items) / 3)
-    assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), 0.2), rel=1e-4)
+    assert float(loss.detach()) == pytest.approx(reference_contrast(model, list(range(12)), 0.2), rel=1e-4)
     assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
 
 
@@ -81,7 +81,7 @@ def test_zero_and_huge_tokens_leave_the_loss_finite(size: float) -> None:
     loss = Contrast(model, NO_ITEMS, temperature=0.2)(STEP)
     torch.autograd.backward(loss)
 
-    assert float(loss.detach()) == pytest.approx(contrast_slowly(model, list(range(12)), 0.2), rel=1e-4)
+    assert float(loss.detach()) == pytest.approx(reference_contrast(model, list(range(12)), 0.2), rel=1e-4)
     assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
 
 
@@ -92,7 +92,7 @@ def test_two_items_contrast_and_a_single_one_has_no_loss() -> None:
     for rows in ([3, 9], [3]):
         left_out = ~np.isin(np.arange(12), rows)
         loss = Contrast(model, left_out, temperature=0.2)(STEP)
-        assert float(loss.detach()) == pytest.approx(contrast_slowly(model, rows, 0.2), rel=1e-4, abs=1e-6)
+        assert float(loss.detach()) == pytest.approx(reference_contrast(model, rows, 0.2), rel=1e-4, abs=1e-6)
 
 
 def test_without_items_with_two_modalities_there_is_no_contrast() -> None:

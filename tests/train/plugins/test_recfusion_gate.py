@@ -82,7 +82,7 @@ def test_before_training_this_holds_whatever_modalities_are_absent(has: list[boo
     torch.testing.assert_close(weighed, states)
 
 
-def weights_slowly(gate: UserGate, state: list[float], events: list[int], table: Tensor, has: Tensor) -> list[float]:
+def reference_weights(gate: UserGate, state: list[float], events: list[int], table: Tensor, has: Tensor) -> list[float]:
     """Compute the user's weights by the module's formula, one modality, event and coordinate at a time.
 
     ``events`` are the visible ones up to the state's own position.
@@ -122,7 +122,7 @@ def test_the_weights_of_a_user_match_the_formula() -> None:
     for user in range(3):
         for position in range(4):
             events = [rows[user][at] for at in range(position + 1) if visible[user, at]]
-            expected = weights_slowly(gate, states[user, position].tolist(), events, table, has)
+            expected = reference_weights(gate, states[user, position].tolist(), events, table, has)
             assert weights[user, position].tolist() == pytest.approx(expected), (user, position)
 
 
@@ -133,9 +133,9 @@ def test_an_event_does_not_count_for_a_modality_that_its_item_lacks() -> None:
     table = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 0.0, 1.0, -3.0, 4.0]])
     other = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 0.0, 1.0, 9.0, 9.0]])
 
-    alike = gate.consistency(history([[0, 1]], table), has)
+    consistent = gate.consistency(history([[0, 1]], table), has)
 
-    torch.testing.assert_close(alike, torch.tensor([[[1.0, 1.0], [0.5**0.5, 1.0]]]))
+    torch.testing.assert_close(consistent, torch.tensor([[[1.0, 1.0], [0.5**0.5, 1.0]]]))
     torch.testing.assert_close(gate(states, history([[0, 1]], table), has), gate(states, history([[0, 1]], other), has))
 
 
@@ -180,7 +180,7 @@ def test_a_score_is_the_gated_sum_over_modalities() -> None:
     scores = (gate.weight_states(states, seen, ALL) @ items.T).detach()
 
     for position in range(2):
-        weights = weights_slowly(gate, states[0, position].tolist(), [0, 1][: position + 1], table, ALL)
+        weights = reference_weights(gate, states[0, position].tolist(), [0, 1][: position + 1], table, ALL)
         for row in range(5):
             state, item = states[0, position], items[row]
             expected = sum(float(state[k] * item[k]) for k in range(2))
@@ -202,9 +202,9 @@ def test_a_history_is_consistent_if_its_items_have_the_same_direction() -> None:
     table = torch.tensor([[7.0, 1.0, 0.0, 1.0, 0.0], [7.0, 5.0, 0.0, -3.0, 0.0]])
     gate = UserGate(5, 2, 2)
 
-    alike = gate.consistency(history([[0, 1]], table), ALL)
+    consistent = gate.consistency(history([[0, 1]], table), ALL)
 
-    torch.testing.assert_close(alike, torch.tensor([[[1.0, 1.0], [1.0, 0.0]]]))
+    torch.testing.assert_close(consistent, torch.tensor([[[1.0, 1.0], [1.0, 0.0]]]))
 
 
 def test_later_and_masked_events_have_no_effect() -> None:

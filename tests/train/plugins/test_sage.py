@@ -63,7 +63,7 @@ def test_the_main_loss_is_weighted_with_mean_one_over_events(gamma: float) -> No
 
     s = [(10.0 / (10.0 + len(rows))) ** gamma for rows in histories]
     n = [len(rows) - 1 for rows in histories]
-    losses = [losses_by_hand(model, rows) for rows in histories]
+    losses = [reference_losses(model, rows) for rows in histories]
     over_events = sum(n_v * s_v for n_v, s_v in zip(n, s, strict=True)) / sum(n)
     over_users = sum(s) / len(s)
     by_events, by_users = (
@@ -75,7 +75,7 @@ def test_the_main_loss_is_weighted_with_mean_one_over_events(gamma: float) -> No
     assert by_users != pytest.approx(by_events, rel=0.05)
 
 
-def losses_by_hand(model: Model, rows: NDArray[np.int32]) -> list[float]:
+def reference_losses(model: Model, rows: NDArray[np.int32]) -> list[float]:
     """Compute the cross-entropy of each event of a history after its first, over the whole catalogue, in float64."""
     with torch.no_grad():
         table = model.item_vectors()

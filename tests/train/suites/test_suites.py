@@ -21,7 +21,7 @@ from train.plugins.sage import SageConfig
 from train.suites import run as suite_run
 from train.suites.cells import Cell, CellResult, run_cell
 from train.suites.origin import Origin
-from train.suites.printing import EMPTY, printed
+from train.suites.printing import EMPTY, suite_tables
 from train.suites.run import run_suite, suite_cells, time_left
 from train.suites.suites import ALONE, SUITES, SuiteOptions, cells_of, missing, variants
 from train.suites.table import SuiteTable
@@ -45,7 +45,7 @@ def with_a_clock() -> Dataset:
 
 def text_of(table: SuiteTable) -> str:
     console = Console(file=io.StringIO(), width=400)
-    for each in printed(table):
+    for each in suite_tables(table):
         console.print(each)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -297,9 +297,7 @@ def test_rows_of_new_items_are_compared_with_the_most_popular_new_items(tmp_path
     assert results["most popular among new [new items]"] == [f"{most_popular:.4f}", "1.00", EMPTY]
     assert results["backbone alone [new items]"] == [f"{ours:.4f}", f"{ours / most_popular:.2f}", f"{whole:.4f}"]
     assert float(results["nearest text [new items]"][2]) <= float(results["nearest text [new items]"][0])
-    assert "Recall@10 of new items" in text_of(msgspec.structs.replace(table, baselines={})), (
-        "where nobody asks for one"
-    )
+    assert "Recall@10 of new items" in text_of(msgspec.structs.replace(table, baselines={})), "without a search"
 
 
 def test_an_unknown_row_is_refused_with_the_choices() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from train.data.split import Targets
 from train.metrics.interests import Interests
-from train.metrics.lists import NOTHING, Lists, Vectors, list_metrics, model_lists
+from train.metrics.lists import PADDING, Lists, Vectors, list_metrics, model_lists
 from train.metrics.ranker import Ranker
 from train.metrics.ranking import ndcg, recall
 
@@ -25,7 +25,7 @@ KNOBS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ReRank = Callable[[NDArray[np.float32], NDArray[np.float32], int, float], NDArray[np.int64]]
 
 
-class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
+class DiversityPoint(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics of the lists at one setting of the diversity.
 
     Attributes:
@@ -38,14 +38,14 @@ class FrontPoint(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float]
 
 
-def front(
+def measure_diversity(
     model: Ranker,
     targets: Targets,
     re_rank: ReRank,
     vectors: Vectors,
     interests: Interests | None,
     knobs: Sequence[float] = KNOBS,
-) -> list[FrontPoint]:
+) -> list[DiversityPoint]:
     """Re-rank each user's best hundred unseen items at each setting of the diversity.
 
     Args:
@@ -61,14 +61,14 @@ def front(
         table = model.item_vectors().cpu().numpy()
     points = []
     for knob in knobs:
-        lists = re_ranked(candidates, scores, table, re_rank, knob)
+        lists = re_rank_lists(candidates, scores, table, re_rank, knob)
         figures = accuracy(lists, targets.rows) | {"kept@10": kept(lists, candidates)}
         figures |= list_metrics(lists, len(vectors), vectors, interests)
-        points.append(FrontPoint(knob=float(knob), figures=figures))
+        points.append(DiversityPoint(knob=float(knob), figures=figures))
     return points
 
 
-def re_ranked(
+def re_rank_lists(
     candidates: Lists, scores: NDArray[np.float32], table: NDArray[np.float32], re_rank: ReRank, knob: float
 ) -> Lists:
     """Return the re-ranked lists, int32 ``[U, 10]``.
@@ -80,11 +80,11 @@ def re_ranked(
         re_rank: selects from the candidates.
         knob: from 0 "precise" to 1 "varied".
     """
-    lists = np.full((len(candidates), LIST_LENGTH), NOTHING, dtype=np.int32)
+    lists = np.full((len(candidates), LIST_LENGTH), PADDING, dtype=np.int32)
     for shown, rows, values in zip(lists, candidates, scores, strict=True):
-        there = rows != NOTHING
-        rows = rows[there]
-        positions = re_rank(values[there], table[rows], LIST_LENGTH, knob)
+        present = rows != PADDING
+        rows = rows[present]
+        positions = re_rank(values[present], table[rows], LIST_LENGTH, knob)
         shown[: len(positions)] = rows[positions]
     return lists
 
@@ -92,7 +92,7 @@ def re_ranked(
 def kept(lists: Lists, candidates: Lists) -> float:
     """Return the mean share of the ten best candidates that the lists still hold, whatever the order."""
     precise = candidates[:, :LIST_LENGTH]
-    there = precise != NOTHING
+    there = precise != PADDING
     found = (precise[:, :, None] == lists[:, None, :]).any(axis=2) & there
     n_precise = there.sum(axis=1)
     return float((found.sum(axis=1) / np.maximum(n_precise, 1))[n_precise > 0].mean())

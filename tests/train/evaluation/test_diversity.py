@@ -7,8 +7,8 @@ from edge_runtime.variety import varied_places
 from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
-from train.evaluation.front import accuracy, front, kept, re_ranked
-from train.metrics.lists import NOTHING
+from train.evaluation.diversity import accuracy, kept, measure_diversity, re_rank_lists
+from train.metrics.lists import PADDING
 
 
 def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, knob: float) -> NDArray[np.int64]:
@@ -18,18 +18,20 @@ def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, k
 
 
 def test_the_first_ten_of_the_new_order_are_shown() -> None:
-    candidates = np.array([[*range(1, 15)], [*range(1, 6), *[NOTHING] * 9]], dtype=np.int32)
+    candidates = np.array([[*range(1, 15)], [*range(1, 6), *[PADDING] * 9]], dtype=np.int32)
     nothing, table = np.zeros((2, 14), dtype=np.float32), np.zeros((15, 2), dtype=np.float32)
 
-    shown = re_ranked(candidates, nothing, table, reverse, 1.0)
+    shown = re_rank_lists(candidates, nothing, table, reverse, 1.0)
 
-    assert shown.tolist() == [[*range(14, 4, -1)], [5, 4, 3, 2, 1, *[NOTHING] * 5]]
+    assert shown.tolist() == [[*range(14, 4, -1)], [5, 4, 3, 2, 1, *[PADDING] * 5]]
 
 
 def test_the_devices_re_ranker_changes_nothing_at_its_precise_end() -> None:
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 
-    precise, varied = front(Walker(12), targets, varied_places, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
+    precise, varied = measure_diversity(
+        Walker(12), targets, varied_places, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0)
+    )
 
     assert precise.figures["ndcg@10"] == 1.0
     assert precise.figures["kept@10"] == 1.0
@@ -43,8 +45,8 @@ def test_accuracy_uses_the_position_in_the_list_and_counts_absent_targets_as_mis
 
 
 def test_kept_is_the_share_of_the_precise_list_in_any_order() -> None:
-    candidates = np.array([[*range(20)], [4, 5, *[NOTHING] * 18], [NOTHING] * 20], dtype=np.int32)
-    lists = np.array([[9, 0, 10, 11, 12, 13, 14, 15, 16, 17], [5, *[NOTHING] * 9], [NOTHING] * 10], dtype=np.int32)
+    candidates = np.array([[*range(20)], [4, 5, *[PADDING] * 18], [PADDING] * 20], dtype=np.int32)
+    lists = np.array([[9, 0, 10, 11, 12, 13, 14, 15, 16, 17], [5, *[PADDING] * 9], [PADDING] * 10], dtype=np.int32)
 
     assert kept(lists, candidates) == pytest.approx((2 / 10 + 1 / 2) / 2)
 
@@ -53,7 +55,7 @@ def test_there_is_a_point_for_each_setting() -> None:
     torch.manual_seed(0)
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 
-    points = front(Walker(12), targets, reverse, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
+    points = measure_diversity(Walker(12), targets, reverse, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
 
     assert [point.knob for point in points] == [0.0, 1.0]
     assert points[0].figures["ndcg@10"] == 1.0
