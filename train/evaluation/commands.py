@@ -102,7 +102,7 @@ def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJ
     from edge_runtime.terminal.console import print_json
     from train.data.folder import read_folder
     from train.evaluation.measurements import baseline_metrics
-    from train.evaluation.plan import SplitConfig
+    from train.evaluation.split_config import SplitConfig
 
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     values = baseline_metrics(dataset, SplitConfig())

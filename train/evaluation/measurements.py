@@ -13,7 +13,7 @@ from train.evaluation.checks import Verdict, run_checks
 from train.evaluation.context import evaluation_context
 from train.evaluation.diversity import DiversityPoint, ReRank, measure_diversity
 from train.evaluation.measure import MetricsBySection, measure, plugin_metrics
-from train.evaluation.plan import SplitConfig, make_split
+from train.evaluation.split_config import SplitConfig, make_split
 from train.evaluation.splits import DerivedSplit
 from train.full_model.model import Model
 from train.full_model.training import load_model

@@ -22,7 +22,7 @@ from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.evaluation.context import evaluation_context
 from train.evaluation.measure import MetricsBySection, ModelMetrics, measure, plugin_metrics
-from train.evaluation.plan import SplitConfig, make_split
+from train.evaluation.split_config import SplitConfig, make_split
 from train.full_model.recipes import TrainConfig
 from train.full_model.training import describe_run, load_model, train_model
 from train.loop.device import device_name
@@ -170,12 +170,12 @@ def read_result(folder: Path) -> CellResult | None:
         return None
     if path.stat().st_size > _MAX_RESULT_BYTES:
         raise RunError(
-            f"{path}: {path.stat().st_size:,} bytes, too large for a result. Delete it, and the cell is measured again."
+            f"{path}: {path.stat().st_size:,} bytes, too large for a result. Delete it to evaluate the cell again."
         )
     try:
         return msgspec.json.decode(read_file(path), type=CellResult)
     except msgspec.DecodeError as error:
-        raise RunError(f"{path}: cannot be read ({error}). Delete it, and the cell is measured again.") from error
+        raise RunError(f"{path}: cannot be read ({error}). Delete it, and the cell is evaluated again.") from error
 
 
 def read_ranks(folder: Path) -> dict[str, SectionRanks]:
@@ -191,7 +191,7 @@ def read_ranks(folder: Path) -> dict[str, SectionRanks]:
         return {name: SectionRanks(arrays[f"users/{name}"], arrays[f"ranks/{name}"]) for name in sections}
     except (OSError, KeyError, safetensors.SafetensorError) as error:
         raise RunError(
-            f"{path}: cannot be read ({error}). Delete {RESULT_FILE} beside it, and the cell is measured again."
+            f"{path}: cannot be read ({error}). Delete {RESULT_FILE} beside it, and the cell is evaluated again."
         ) from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from train.data.dataset import Dataset
-from train.evaluation.plan import SplitConfig, SplitName, can_split
+from train.evaluation.split_config import SplitConfig, SplitName, can_split
 from train.full_model.choices import PLUGINS, BackboneName, PluginName, SuiteName
 from train.full_model.recipes import TrainConfig
 from train.items.extractors import ExtractorConfig

@@ -12,8 +12,8 @@ from train.data.dataset import Dataset
 from train.evaluation.baselines import new_item_baselines
 from train.evaluation.context import evaluation_context
 from train.evaluation.measure import MetricsBySection
-from train.evaluation.plan import SplitConfig, SplitName, make_split
 from train.evaluation.significance import Comparison, Gains, Spread, paired_bootstrap, spread
+from train.evaluation.split_config import SplitConfig, SplitName, make_split
 from train.full_model.choices import SuiteName
 from train.metrics.ranking import ndcg
 from train.suites.cells import CellResult, SectionRanks, read_cell, read_ranks

@@ -11,7 +11,7 @@ from train.backbones.encoder import EncoderConfig
 from train.evaluation import context as ground
 from train.evaluation.diversity import KNOBS
 from train.evaluation.measurements import baseline_metrics, diversity_points, sanity_checks, scenario_metrics
-from train.evaluation.plan import SplitConfig
+from train.evaluation.split_config import SplitConfig
 from train.full_model import recipes
 from train.full_model.recipes import TrainConfig
 from train.loop.fit import FitConfig

@@ -7,7 +7,7 @@ from edge_runtime.errors import DataError
 from tests.train.evaluation.hand_made import as_dict, log
 from tests.train.tiny_data import tiny_dataset
 from train.evaluation.checks import check_leaks
-from train.evaluation.plan import SPLITS, SplitConfig, can_split, make_split
+from train.evaluation.split_config import SPLITS, SplitConfig, can_split, make_split
 from train.evaluation.splits import (
     hold_out_both,
     hold_out_items,

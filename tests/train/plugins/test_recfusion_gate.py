@@ -88,9 +88,9 @@ def reference_weights(gate: UserGate, state: list[float], events: list[int], tab
     ``events`` are the visible ones up to the state's own position.
     """
     n_modalities, first = has.shape[1], table.shape[1] - has.shape[1] * gate.block
-    center = sum(state) / len(state)
-    spread = sqrt(sum((x - center) ** 2 for x in state) / len(state) + 1e-5)
-    seen, known = [(x - center) / spread for x in state], []
+    centre = sum(state) / len(state)
+    spread = sqrt(sum((x - centre) ** 2 for x in state) / len(state) + 1e-5)
+    seen, known = [(x - centre) / spread for x in state], []
     for m in range(n_modalities):
         total, modality_mask = [0.0] * gate.block, [row for row in events if has[row, m]]
         for row in modality_mask:

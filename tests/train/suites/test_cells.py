@@ -11,7 +11,7 @@ from edge_runtime.errors import DataError, RunError
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.evaluation import context as ground
-from train.evaluation.plan import SplitConfig
+from train.evaluation.split_config import SplitConfig
 from train.full_model import recipes
 from train.full_model.recipes import TrainConfig
 from train.loop.fit import FitConfig
@@ -144,5 +144,5 @@ def test_a_damaged_result_is_refused(tmp_path: Path, broken: str) -> None:
 def test_damaged_ranks_are_refused(tmp_path: Path) -> None:
     (tmp_path / RANKS_FILE).write_bytes(b"nonsense")
 
-    with pytest.raises(RunError, match="measured again"):
+    with pytest.raises(RunError, match="evaluated again"):
         read_ranks(tmp_path)
