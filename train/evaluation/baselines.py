@@ -170,11 +170,11 @@ def new_item_baselines(derived: DerivedSplit, vectors: Vectors) -> dict[str, dic
     histories = histories_of(selected)
     popular, text = popularity(derived.withheld, len(vectors)), nearest_text(histories, vectors)
 
-    def figures(score: Score, candidates: NDArray[np.bool_] | None) -> dict[str, float]:
+    def metrics_of(score: Score, candidates: NDArray[np.bool_] | None) -> dict[str, float]:
         ranked = rank_targets(score, histories, selected.rows, len(vectors), candidates=candidates)
         return {"n_users": float(len(selected))} | metrics(ranked.excluded)
 
     return {
-        MOST_POPULAR_NEW: {AMONG_NEW: figures(popular, derived.new_items)},
-        NEAREST_TEXT: {AMONG_NEW: figures(text, derived.new_items), NEW_ITEM: figures(text, None)},
+        MOST_POPULAR_NEW: {AMONG_NEW: metrics_of(popular, derived.new_items)},
+        NEAREST_TEXT: {AMONG_NEW: metrics_of(text, derived.new_items), NEW_ITEM: metrics_of(text, None)},
     }
