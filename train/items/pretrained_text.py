@@ -92,9 +92,7 @@ def _tokenizer(folder: Path, model: nn.Module) -> Tokenize:
         from transformers import AutoTokenizer
 
         tokenizer = load(AutoTokenizer, folder)
-    longest = min(
-        MAX_TOKENS, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", MAX_TOKENS)
-    )
+    longest = min(MAX_TOKENS, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", MAX_TOKENS))
 
     def tokenize(texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=longest)["input_ids"]

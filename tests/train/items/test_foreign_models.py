@@ -33,7 +33,7 @@ from PIL import Image
 picture = Path({str(tmp_path / "p.png")!r})
 Image.new("RGB", (8, 8), "red").save(picture)
 from train.items import pretrained_image, pretrained_text
-described = {extractor}({str(tmp_path / "model")!r}).describe({things})
+described = {extractor}({str(tmp_path / "model")!r}).encode({things})
 print(described.width, [block for block in described.blocks])
 """
     done = subprocess.run(
