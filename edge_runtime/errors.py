@@ -1,17 +1,12 @@
-"""Every error this project raises on purpose.
+"""Every error that the device raises on purpose. Those of training and export are in their own packages.
 
 PocketRecError
-├── DataError                   a data folder breaks the contract
-├── RunError                    a training run cannot be used, resumed or overwritten
 ├── BundleError                 the files are not a usable bundle
 │   ├── BundleVersionError      written by a newer exporter
 │   └── BundleIntegrityError    a file does not match its digest
 ├── EngineError                 no engine, or one that fails its self-test
 ├── StateError                  the device's state file cannot be used
 ├── UnknownItemError            the catalogue has no such item
-├── TargetError                 no such export target, or its description is wrong
-├── BudgetError                 a bundle is larger or slower than its target allows
-├── ParityError                 two engines disagree beyond the stated tolerance
 ├── BusyError                   another process is writing into the same folder
 └── SyncError                   nothing was installed; the device keeps what it has
     ├── UnprotectedError        plain http to another machine, which nobody asked for
@@ -26,14 +21,6 @@ from pathlib import PurePath
 
 class PocketRecError(Exception):
     """Root of every error that a caller may want to handle."""
-
-
-class DataError(PocketRecError):
-    """A data folder breaks the contract."""
-
-
-class RunError(PocketRecError):
-    """A training run cannot be used, resumed or overwritten."""
 
 
 class BundleError(PocketRecError):
@@ -67,18 +54,6 @@ class StateError(PocketRecError):
 
 class UnknownItemError(PocketRecError):
     """The catalogue has no such item."""
-
-
-class TargetError(PocketRecError):
-    """There is no such export target, or its description cannot be used."""
-
-
-class BudgetError(PocketRecError):
-    """A bundle breaks the budget of its target."""
-
-
-class ParityError(PocketRecError):
-    """Two engines disagree beyond the stated tolerance."""
 
 
 class BusyError(PocketRecError):

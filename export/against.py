@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from edge_runtime.errors import RunError
 from export.measure import Users
 from export.provenance import FIGURES
 from train.data.dataset import Dataset
 from train.distill.distillation import check_same_data
 from train.distill.student import STUDENT_FILE, Student, load_student
+from train.errors import RunError
 from train.full_model.training import load_model
 from train.loop.batches import Rows, pad
 from train.loop.runs import RunFolder

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from edge_runtime.bundle.manifest import Manifest
-from edge_runtime.errors import BudgetError
+from export.errors import BudgetError
 from export.target import Budgets
 
 RANKING, BUNDLE = "ranking_bytes", "bundle_bytes"

@@ -13,7 +13,7 @@ from edge_runtime.bundle.folder import describe, read_file, recover_folder
 from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
 from edge_runtime.bundle.manifest import MANIFEST_NAME, Encoder, EngineVariant, LanguageModel
-from edge_runtime.errors import BundleError, RunError
+from edge_runtime.errors import BundleError
 from edge_runtime.paths import AnyPath
 from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
@@ -27,6 +27,7 @@ from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
 from train.distill.student import Student
+from train.errors import RunError
 
 WORK_FOLDER = ".work"
 MINIMUM_RUNTIME = "0.1.0"

@@ -41,8 +41,8 @@ def export(
 
     Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
     """
-    from edge_runtime.errors import TargetError
     from export.bundle import Exporter, Release, export_all
+    from export.errors import TargetError
     from export.language_model import writer_folder
     from export.show import print_exported, progress
     from export.target import read_target
@@ -84,7 +84,7 @@ def verify(
 
     Example: pocketrec verify bundles/laptop-x86_64 --data my-shop
     """
-    from edge_runtime.errors import BudgetError, ParityError
+    from export.errors import BudgetError, ParityError
     from export.show import print_verification, progress
     from export.verify import verify_bundle
     from train.data.folder import read_folder

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import RunError
 from edge_runtime.reasons.prompt import LAYOUT
 from export.gguf_tokenizer import Vocabulary, read_vocabulary
 from export.quantize_gguf import quantize_gguf, unfit_for
+from train.errors import RunError
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 
 Json = dict[str, Any]
 

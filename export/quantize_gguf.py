@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 
 # Name -> (llama_ftype, values in one block: rows that are no multiple fall back to another type).
 QUANTIZATIONS: Final = {"Q8_0": (7, 32), "Q4_K_M": (15, 256)}

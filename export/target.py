@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime.bundle.manifest import Name, Share
-from edge_runtime.errors import TargetError
 from edge_runtime.paths import AnyPath
+from export.errors import TargetError
 
 # The file of every engine variant that can be exported.
 ENCODER_FILES = {

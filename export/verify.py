@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.contents import Contents, current_folder, open_contents
-from edge_runtime.errors import DataError, PocketRecError
+from edge_runtime.errors import PocketRecError
 from edge_runtime.paths import AnyPath
 from export.against import Comparison, compare
 from export.budget import budget_complaints, budget_lines, bytes_by_role
@@ -16,6 +16,7 @@ from export.measure import OpenEngine, Ranking, Users, agreement, latencies, ope
 from export.reason_check import ReasonReport, check_reasons
 from train.data.dataset import Dataset
 from train.data.split import leave_one_out
+from train.errors import DataError
 
 MOST_USERS = 50_000
 

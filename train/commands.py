@@ -116,7 +116,7 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
         )
     chosen = {name: found.get(name, {}) for name in PLUGINS if name in wanted}
 
-    from edge_runtime.errors import RunError
+    from train.errors import RunError
     from train.full_model.recipes import plugin_factory
 
     try:
@@ -133,7 +133,7 @@ def checked_backbone_settings(name: BackboneName, text: str) -> dict[str, Any]:
     Raises:
         typer.BadParameter: they are no JSON object, or not such as the backbone takes.
     """
-    from edge_runtime.errors import RunError
+    from train.errors import RunError
     from train.full_model.recipes import check_backbone
 
     settings = _object(text, "--backbone-settings")

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from edge_runtime.bundle import Manifest, open_folder
-from edge_runtime.errors import BudgetError
 from export.budget import budget_lines, bytes_by_role, check_budgets, manifest_budgets
+from export.errors import BudgetError
 from export.target import Budgets
 
 

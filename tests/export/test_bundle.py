@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.errors import BudgetError, BundleError, BundleIntegrityError, RunError
+from edge_runtime.errors import BundleError, BundleIntegrityError
 from edge_runtime.recommender import Recommender
 from export.bundle import WORK_FOLDER, Exporter, Release
+from export.errors import BudgetError
 from export.parts import Parts
 from export.target import Budgets, Target, read_target
 from tests.tiny_student import TinyStudent, make_tiny_student
+from train.errors import RunError
 
 OPENED_BY = {"laptop-x86_64": "onnxruntime", "browser-wasm": "onnxruntime"}
 

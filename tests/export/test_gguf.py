@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_runtime.errors import RunError
 from export.gguf import interleave_rotary, make_language_model, write_gguf
 from export.gguf_parity import compare_gguf
 from export.quantize_gguf import QUANTIZATIONS, quantize_gguf, unfit_for
 from tests.tiny_language_model import TEXTS, Shape
 from tests.tiny_language_model import make_language_model as make_folder
+from train.errors import RunError
 
 HARD = (
     "plain words",

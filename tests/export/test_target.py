@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import TargetError
+from export.errors import TargetError
 from export.target import known_targets, parse_target, read_target
 
 MINIMAL = """

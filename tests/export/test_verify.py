@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from edge_runtime.bundle import Manifest, dump_manifest, open_folder
-from edge_runtime.errors import BundleIntegrityError, DataError
+from edge_runtime.errors import BundleIntegrityError
 from export import measure
 from export.verify import Verification, verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
+from train.errors import DataError
 
 
 @pytest.fixture(scope="module")

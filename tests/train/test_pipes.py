@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import BusyError, DataError, RunError
+from edge_runtime.errors import BusyError
 from edge_runtime.lock import locked
 from tests.train.data.data_folders import EVENTS, ITEMS, write
 from train.data.folder import read_folder
 from train.distill.student import STUDENT_FILE, load_student
+from train.errors import DataError, RunError
 from train.loop.runs import RUN_FILE, RunFolder
 
 Make = Callable[[Path], None]

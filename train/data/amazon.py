@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from edge_runtime.errors import DataError
 from train.data.amazon_files import read_lines, read_record
 from train.data.amazon_items import ItemReader
 from train.data.findings import Findings, RowError, Source, quoted
 from train.data.interactions import ROW
 from train.data.json_lines import Record
 from train.data.timestamps import EXPECTED_TIME, TimeReader
+from train.errors import DataError
 
 _ASIN = re.compile(rb"""["'](?:parent_asin|asin)["']\s*:\s*["']([^"']{1,64})["']""")
 _EXPECTED = "expected reviewerID, asin, unixReviewTime, or user_id, parent_asin, timestamp"

@@ -12,9 +12,9 @@ from typing import BinaryIO, cast
 import msgspec
 
 from edge_runtime.bundle.folder import open_file
-from edge_runtime.errors import DataError
 from train.data.findings import Findings, Source
 from train.data.json_lines import Record
+from train.errors import DataError
 
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _MOST_LINE_BYTES = 4 << 20

@@ -55,10 +55,10 @@ def check(
 
     Example: pocketrec check data/shop --skip-bad-rows
     """
-    from edge_runtime.errors import DataError
     from train.data.findings import Findings
     from train.data.folder import read_folder
     from train.data.summary import summarize
+    from train.errors import DataError
 
     findings = Findings()
     try:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_runtime.errors import DataError
 from train.data.sequences import IntArray
+from train.errors import DataError
 
 _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 60

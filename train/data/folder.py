@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.errors import DataError
 from edge_runtime.paths import AnyPath
 from train.data.catalogue import read_catalogue
 from train.data.clock import FIRST_CLOCK_S, has_clock, warn_of_future
@@ -20,6 +19,7 @@ from train.data.interactions import Events, read_events
 from train.data.sequences import Sequences
 from train.data.split import LEAST_EVENTS, LEAST_TO_LEARN
 from train.data.table_file import Table, find_table, read_bytes, read_table
+from train.errors import DataError
 
 ITEMS, INTERACTIONS = "items", "interactions"
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from edge_runtime.errors import DataError
 from edge_runtime.paths import AnyPath
 from train.data.amazon import read_metadata, read_reviews
 from train.data.amazon_files import find_files
@@ -26,6 +25,7 @@ from train.data.json_lines import Record
 from train.data.movielens import read_movielens
 from train.data.new_folder import new_folder
 from train.data.summary import Summary, summarize
+from train.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from edge_runtime.errors import DataError
 from train.data.delimited import Numbered, read_header, read_lines
 from train.data.findings import Findings, RowError, Source, quoted
 from train.data.interactions import ROW
@@ -22,6 +21,7 @@ from train.data.movielens_files import open_download
 from train.data.readable import is_code, without_markup
 from train.data.text_file import plain_text
 from train.data.timestamps import EXPECTED_TIME, TimeReader
+from train.errors import DataError
 
 _RATING_COLUMNS = ("userId", "movieId", "timestamp")
 _MOVIE_COLUMNS = ("movieId", "title")

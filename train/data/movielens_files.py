@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edge_runtime.errors import DataError
+from train.errors import DataError
 
 # The largest official file, ratings.csv of 32M, has 877 MB.
 _MOST_BYTES = 4 << 30

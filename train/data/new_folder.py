@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edge_runtime.errors import DataError
+from train.errors import DataError
 
 _ORDINARY_RIGHTS = 0o755
 

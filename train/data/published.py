@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import MAX_INFLATED_BYTES, Field, Items, check_text
-from edge_runtime.errors import BudgetError, BundleError
+from edge_runtime.errors import BundleError
 from train.data.dataset import Catalogue, Dataset
 from train.data.split import leave_one_out
+from train.errors import DataError
 
 MAX_TITLE = 300
 MAX_VALUE = 120
@@ -22,7 +23,7 @@ def published_items(catalogue: Catalogue) -> Items:
     """Return names and facts (SPEC section 6), without descriptions, long texts cut and at most 16 values a fact.
 
     Raises:
-        BudgetError: they are more than a reader inflates, or makes values of.
+        DataError: they are more than a reader inflates, or makes values of.
     """
     items = Items(
         item_id=list(catalogue.item_ids),
@@ -32,14 +33,14 @@ def published_items(catalogue: Catalogue) -> Items:
     text = msgspec.json.encode(items)
     n_bytes = len(text)
     if n_bytes > MAX_INFLATED_BYTES:
-        raise BudgetError(
+        raise DataError(
             f"items.json.z: names and facts are {n_bytes:,} bytes before compression, at most {MAX_INFLATED_BYTES:,} "
             "may be. Shorten titles and facts in the catalogue, or split it."
         )
     try:
         check_text(text, len(items.item_id))
     except BundleError as error:
-        raise BudgetError(f"{error}. Leave facts out of the catalogue, or split it.") from error
+        raise DataError(f"{error}. Leave facts out of the catalogue, or split it.") from error
     return items
 
 

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import dump_arrays
-from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.data.split import leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
@@ -22,6 +21,7 @@ from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
 from train.distill.student_figures import compare
 from train.distill.student_model import DistillConfig, Knowledge, StudentModel
 from train.distill.teacher_knowledge import teacher_knowledge
+from train.errors import RunError
 from train.full_model.training import full_config, load_model
 from train.loop.batches import TrainingSequences
 from train.loop.fit import fit

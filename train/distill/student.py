@@ -17,10 +17,11 @@ from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import read_file
 from edge_runtime.bundle.manifest import Catalogue, Tier
-from edge_runtime.errors import BundleError, RunError
+from edge_runtime.errors import BundleError
 from edge_runtime.paths import AnyPath
 from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
+from train.errors import RunError
 from train.loop.finite import name_not_finite
 from train.metrics.ranker import Ranker
 

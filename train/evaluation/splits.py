@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import DataError
 from train.data.clock import has_clock
 from train.data.sequences import IntArray, RowArray, Sequences
 from train.data.split import LEAST_EVENTS, Split, Targets, leave_one_out
+from train.errors import DataError
 from train.metrics.histories import histories_of, select_targets, with_histories
 
 NEW_ITEMS_SHARE = 0.1

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import torch
 
-from edge_runtime.errors import RunError
 from train.backbones.encoder import Backbone, EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
 from train.data.dataset import Dataset
 from train.data.sequences import Sequences
+from train.errors import RunError
 from train.full_model.choices import BACKBONES, PLUGINS, BackboneName, PluginName
 from train.full_model.model import Model
 from train.items.extractors import ExtractorConfig, plugin_inputs

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from edge_runtime.errors import DataError, RunError
 from train.data.dataset import Dataset
 from train.data.split import LEAST_TO_LEARN, Split, leave_one_out
+from train.errors import DataError, RunError
 from train.full_model.model import Model
 from train.full_model.recipes import TrainConfig, compose, read_config
 from train.loop.batches import TrainingSequences

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 from train.items.blocks import TokenLayout
 from train.items.digests import file_digest
 from train.items.features import Features

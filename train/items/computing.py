@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
-from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
+from train.errors import RunError
 from train.items.blocks import Block, Extractor, Inputs, T, TokenLayout
 from train.items.cache import features_key, read_features, write_features
 from train.items.features import Features

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import torch
 
-from edge_runtime.errors import DataError
+from train.errors import DataError
 from train.hushed import hushed
 from train.items.digests import MODEL_FILES, folder_digest
 from train.loop.device import best_device

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge_runtime.errors import DataError
+from train.errors import DataError
 from train.hushed import hushed
 from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, batches, unit_length
 from train.items.digests import file_digest

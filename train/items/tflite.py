@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_runtime.errors import DataError
 from edge_runtime.quiet import quiet
+from train.errors import DataError
 from train.items.blocks import EncodedInputs, Extractor, Inputs, unit_length
 from train.items.digests import file_digest
 from train.items.picture import Prepared, encode_pictures

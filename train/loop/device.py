@@ -4,7 +4,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import get_int_from_env
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 
 # By each of these a launcher tells Accelerate how many processes it has started.
 _N_PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")

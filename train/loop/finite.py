@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 
 GRADIENT_NORM = "norm of the gradients"
 _BLOCK_ROWS = 4096

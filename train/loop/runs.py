@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from edge_runtime.bundle.folder import read_file
-from edge_runtime.errors import RunError
+from train.errors import RunError
 from train.loop.device import require_one_process
 from train.loop.finite import name_not_finite
 

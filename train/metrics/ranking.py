@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 
 BATCH_USERS = 512
 

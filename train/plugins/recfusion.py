@@ -14,7 +14,7 @@ from functools import partial
 
 from torch import Tensor
 
-from edge_runtime.errors import DataError
+from train.errors import DataError
 from train.items.features import PluginInputs
 from train.plugins.fusion import Fusion
 from train.plugins.fusion_contrast import Contrast, held_out

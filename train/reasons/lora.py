@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 
 QUERY_AND_VALUE: Final = (("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v_lin"), ("q", "v"))
 """What q and v are called in Llama and Qwen, in BERT and RoBERTa, in DistilBERT, in T5 and MPNet."""

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_runtime.errors import RunError
+from train.errors import RunError
 from train.reasons.tokenizer import END
 
 if TYPE_CHECKING:

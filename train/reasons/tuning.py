@@ -11,9 +11,9 @@ import torch
 from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from edge_runtime.errors import RunError
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
+from train.errors import RunError
 from train.loop.runs import RunFolder
 from train.reasons.batches import Encoded, batch_plan, collate
 

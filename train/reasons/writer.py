@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
-from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
+from train.errors import RunError
 from train.hushed import hushed
 from train.loop.runs import RunFolder
 from train.reasons import pretrained

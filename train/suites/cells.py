@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from edge_runtime.bundle.folder import read_file
-from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
+from train.errors import RunError
 from train.evaluation.context import evaluation_context
 from train.evaluation.measure import MetricsBySection, ModelMetrics, measure, plugin_metrics
 from train.evaluation.split_config import SplitConfig, make_split

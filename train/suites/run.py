@@ -9,10 +9,11 @@ from time import perf_counter
 
 import msgspec
 
-from edge_runtime.errors import BusyError, RunError
+from edge_runtime.errors import BusyError
 from edge_runtime.lock import locked
 from edge_runtime.terminal.console import Console
 from train.data.dataset import Dataset
+from train.errors import RunError
 from train.full_model.choices import SuiteName
 from train.loop.runs import RunFolder
 from train.suites.cells import Cell, CellResult, read_cell, run_cell

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edge_runtime.errors import RunError
 from train.data.dataset import Dataset
+from train.errors import RunError
 from train.evaluation.baselines import new_item_baselines
 from train.evaluation.context import evaluation_context
 from train.evaluation.measure import MetricsBySection

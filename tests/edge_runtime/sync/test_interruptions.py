@@ -8,12 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.errors import (
-    BusyError,
-    ServerUnreachableError,
-    SyncError,
-    UpdateRefusedError,
-)
+from edge_runtime.errors import BusyError, ServerUnreachableError, SyncError, UpdateRefusedError
 from edge_runtime.lock import locked
 from edge_runtime.sync.slots import current_bundle
 from tests.edge_runtime.sync.device import SHARED, Device

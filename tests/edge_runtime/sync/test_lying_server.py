@@ -9,10 +9,7 @@ import pytest
 
 from edge_runtime.bundle import dump_manifest, open_folder
 from edge_runtime.bundle.manifest import CHUNK_BYTES
-from edge_runtime.errors import (
-    ServerUnreachableError,
-    UpdateRefusedError,
-)
+from edge_runtime.errors import ServerUnreachableError, UpdateRefusedError
 from tests.edge_runtime.sync.device import LAPTOP, MANIFEST, Device
 from tests.edge_runtime.sync.fake_server import FakeAnswer, FakeServer, whole
 from tests.tiny_bundle import make_tiny_bundle

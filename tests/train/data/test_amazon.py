@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import DataError
 from tests.train.data.data_folders import histories, write
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.import_report import Imported
 from train.data.importers import import_amazon
+from train.errors import DataError
 
 META = b'{"parent_asin": "B1", "title": "Soap"}\n{"parent_asin": "B2", "title": "Comb"}\n'
 

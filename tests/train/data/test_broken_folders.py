@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.errors import DataError
 from tests.train.data.data_folders import EVENTS, ITEMS, NOW_S, events, items, parquet, write
 from train.data.folder import read_folder
+from train.errors import DataError
 
 GOOD_PARQUET = parquet(user_id=["u", "u"], item_id=["a", "b"], timestamp=[1, 2])
 WITH_WEIGHT = "user_id,item_id,timestamp,weight"

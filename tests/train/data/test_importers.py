@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import DataError
 from tests.train.data.data_folders import histories, write
 from train.data.folder import read_folder
 from train.data.importers import import_amazon, import_movielens
+from train.errors import DataError
 
 DAT = {
     "ratings.dat": b"1::10::5::978300760\n1::20::3::978300700\n"

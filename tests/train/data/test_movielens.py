@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import DataError
 from tests.train.data.data_folders import histories, write
 from train.data.folder import read_folder
 from train.data.import_report import Imported
 from train.data.importers import import_movielens
+from train.errors import DataError
 
 RATINGS = "userId,movieId,rating,timestamp\n1,10,4.0,964982703\n1,20,4.0,964981247\n2,10,3.5,964982705\n"
 MOVIES = 'movieId,title,genres\n10,"American President, The (1995)",Comedy|Drama\n20,Nowhere (1999),Drama\n'

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundle.items import dump_items, read_items
-from edge_runtime.errors import BudgetError
 from tests.tiny_dataset import make_dataset
 from train.data import published
 from train.data.dataset import Catalogue
@@ -19,6 +18,7 @@ from train.data.published import (
     published_items,
     published_popularity,
 )
+from train.errors import DataError
 
 
 def catalogue_of(titles: Sequence[str], fields: dict[str, tuple[tuple[str, ...], ...]] | None = None) -> Catalogue:
@@ -59,7 +59,7 @@ def test_long_texts_are_cut_and_long_lists_shortened() -> None:
 def test_facts_that_no_device_would_inflate_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "MAX_INFLATED_BYTES", 100)
 
-    with pytest.raises(BudgetError, match="Shorten titles"):
+    with pytest.raises(DataError, match="Shorten titles"):
         published_items(catalogue_of([f"A title of some length, number {n}" for n in range(10)]))
 
 

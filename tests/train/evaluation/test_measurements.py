@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import RunError
 from edge_runtime.variety import varied_places
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
+from train.errors import RunError
 from train.evaluation import context as ground
 from train.evaluation.diversity import KNOBS
 from train.evaluation.measurements import baseline_metrics, diversity_points, sanity_checks, scenario_metrics

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_runtime.errors import DataError
 from tests.train.evaluation.hand_made import as_dict, log
 from tests.train.tiny_data import tiny_dataset
+from train.errors import DataError
 from train.evaluation.checks import check_leaks
 from train.evaluation.split_config import SPLITS, SplitConfig, can_split, make_split
 from train.evaluation.splits import (

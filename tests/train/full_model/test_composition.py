@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.errors import RunError
 from tests.train.plugins.tiny_steps import make_step
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.data.sequences import Sequences
 from train.data.split import leave_one_out
+from train.errors import RunError
 from train.full_model.choices import BACKBONES, PLUGINS, BackboneName, PluginName
 from train.full_model.model import Model, whole_histories
 from train.full_model.recipes import TrainConfig, compose

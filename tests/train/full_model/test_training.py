@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.errors import DataError, RunError
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.data.sequences import Sequences
@@ -16,6 +15,7 @@ from train.distill.distillation import describe_student, distill_model, usual_pl
 from train.distill.student import load_student, ranking_model
 from train.distill.student_model import DistillConfig
 from train.distill.teacher_knowledge import DEVICE_PROMPTS
+from train.errors import DataError, RunError
 from train.full_model.recipes import TrainConfig
 from train.full_model.training import describe_run, load_model, train_model
 from train.loop.fit import FitConfig

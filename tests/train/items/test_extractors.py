@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.errors import DataError
 from tests.train.items.tiny_catalogue import draw, make_catalogue, no_events
 from train.data.dataset import Catalogue
+from train.errors import DataError
 from train.items.extractors import ExtractorConfig, image_extractor, plugin_inputs, text_extractor
 from train.items.features import PluginInputs
 

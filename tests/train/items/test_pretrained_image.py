@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from edge_runtime.errors import DataError
 from tests.train.items.tiny_catalogue import draw, encode
 from tests.train.items.tiny_models import make_bert, make_clip, make_vit
+from train.errors import DataError
 from train.items.extractors import image_extractor
 
 

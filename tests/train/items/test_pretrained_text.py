@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from edge_runtime.errors import DataError
 from tests.tiny_language_model import make_language_model
 from tests.train.items.tiny_catalogue import encode
 from tests.train.items.tiny_models import make_bert
+from train.errors import DataError
 from train.items.extractors import text_extractor
 from train.items.pretrained import load_model
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.errors import DataError
 from tests.train.items.tiny_catalogue import draw, encode
 from tests.train.items.tiny_models import make_tflite
+from train.errors import DataError
 from train.items.extractors import image_extractor
 
 # The picture's colour, (255, 128, 64), in each input type, and the dequantized output.

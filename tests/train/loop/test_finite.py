@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.errors import RunError
 from tests.tiny_dataset import make_dataset
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.distill.codes import CodePlan
 from train.distill.distillation import describe_student, distill_model
 from train.distill.student_model import DistillConfig
+from train.errors import RunError
 from train.full_model.recipes import TrainConfig
 from train.full_model.training import describe_run, load_model, train_model
 from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, one_each

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.errors import RunError
 from tests.tiny_shop import write_shop
+from train.errors import RunError
 from train.loop.batches import TrainingSequences
 from train.loop.device import best_device, require_one_process
 from train.loop.fit import FitConfig, fit

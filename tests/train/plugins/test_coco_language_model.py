@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edge_runtime.errors import DataError, RunError
 from tests.train.plugins.tiny_coco import DIM, drawn, make_bert, tiny_inputs
 from tests.train.plugins.tiny_steps import make_step
+from train.errors import DataError, RunError
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions
 from train.plugins.coco import CoCo, CoCoConfig, coco

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from edge_runtime.errors import DataError
 from tests.train.plugins.tiny_fusion import (
     DIM,
     N_ITEMS,
@@ -19,6 +18,7 @@ from tests.train.plugins.tiny_fusion import (
 )
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
+from train.errors import DataError
 from train.full_model.model import Model
 from train.items.features import Features
 from train.loop.batches import TrainingSequences, training_batch

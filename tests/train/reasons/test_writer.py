@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edge_runtime.errors import RunError
 from tests.tiny_dataset import make_dataset
 from tests.tiny_language_model import make_language_model
+from train.errors import RunError
 from train.reasons import tuning
 from train.reasons.batches import IGNORED, Encoded, batch_plan, collate
 from train.reasons.lora import merge

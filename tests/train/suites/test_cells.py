@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.errors import DataError, RunError
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
+from train.errors import DataError, RunError
 from train.evaluation import context as ground
 from train.evaluation.split_config import SplitConfig
 from train.full_model import recipes

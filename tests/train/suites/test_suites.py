@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_runtime.errors import RunError
 from edge_runtime.lock import locked
 from edge_runtime.terminal.console import Console
 from tests.train.tiny_data import tiny_dataset
 from train.data.dataset import Dataset
+from train.errors import RunError
 from train.evaluation import context as ground
 from train.full_model import recipes
 from train.plugins.coco import CoCoConfig

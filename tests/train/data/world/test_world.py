@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from edge_runtime.errors import DataError
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
@@ -17,6 +16,7 @@ from train.data.world.folder import FIRST_S, N_DAYS, N_USERS, write_world
 from train.data.world.items import make_items
 from train.data.world.pictures import N_FRAMES, SIZE, Look, frames, picture, shapes
 from train.data.world.shop import CATEGORIES
+from train.errors import DataError
 
 
 @pytest.fixture(scope="module")

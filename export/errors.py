@@ -1,0 +1,15 @@
+"""The errors of exporting and verifying bundles; their root is :class:`edge_runtime.errors.PocketRecError`."""
+
+from edge_runtime.errors import PocketRecError
+
+
+class TargetError(PocketRecError):
+    """There is no such export target, or its description cannot be used."""
+
+
+class BudgetError(PocketRecError):
+    """A bundle exceeds a budget of its target."""
+
+
+class ParityError(PocketRecError):
+    """Two engines disagree beyond the stated tolerance."""
