@@ -3,13 +3,15 @@
 Exit codes: 0 done, 1 failed or refused, 2 misused. Results go to stdout, complaints to stderr.
 """
 
+import errno
 import io
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial, wraps
 from inspect import signature
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -18,6 +20,10 @@ from edge_runtime.errors import PocketRecError
 from edge_runtime.installed import what_is_missing
 from edge_runtime.interrupt import Interrupt
 from edge_runtime.subcommands import Command, Decorator, Subcommands
+
+# Click's class, or that of the copy of Click in newer Typers.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+_JSON = "--json"
 
 
 def application(stoppable: Decorator = lambda command: command) -> typer.Typer:
@@ -30,7 +36,6 @@ def application(stoppable: Decorator = lambda command: command) -> typer.Typer:
         name="pocketrec",
         cls=Subcommands,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "obj": stoppable},
@@ -48,26 +53,40 @@ def main(arguments: Sequence[str] | None = None, *, interrupt: Interrupt | None 
     """
     _write_what_can_be_encoded()
     words = sys.argv[1:] if arguments is None else list(arguments)
+    app = application(*([partial(_stoppable, interrupt, words)] if interrupt is not None else []))
     try:
-        application(*([partial(_stoppable, interrupt, words)] if interrupt is not None else []))(
-            args=words, prog_name="pocketrec"
-        )
+        code = app(args=words, prog_name="pocketrec", standalone_mode=False)
+    except _UsageError as error:
+        _explain_usage(error, as_json=_JSON in words)
     except PocketRecError as error:
-        _fail(str(error))
+        _fail(error, words)
     except OSError as error:
-        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+        if error.errno == errno.EPIPE:  # whoever read the output, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        _fail(error, words, f"{error.filename or 'the system'}: {error.strerror or error}")
     except ModuleNotFoundError as error:
         advice = what_is_missing(error, next((word for word in words if not word.startswith("-")), ""))
         if advice is None:
             raise
-        _fail(advice)
+        _fail(error, words, advice)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> None:
-    from edge_runtime.terminal.console import print_error
+def _explain_usage(error: Any, *, as_json: bool) -> NoReturn:  # noqa: ANN401 - Click's, or its copy's
+    error.show()
+    if as_json:
+        from edge_runtime.terminal.outcome import print_failure
 
-    print_error(message)
-    sys.exit(1)
+        print_failure(error, error.format_message())
+    sys.exit(error.exit_code)
+
+
+def _fail(error: Exception, words: Sequence[str], message: str = "") -> NoReturn:
+    from edge_runtime.terminal.outcome import fail
+
+    fail(error, message, as_json=_JSON in words)
 
 
 def _write_what_can_be_encoded() -> None:
@@ -84,7 +103,9 @@ def _version(wanted: bool) -> None:
 
 
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Recommenders that run where the person is.
 

@@ -26,15 +26,17 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
     Example: pocketrec inspect build/demo/bundles/laptop-x86_64
     """
     from edge_runtime.terminal import inspection
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import fail, print_result
 
     found = inspection.inspect_bundle(bundle)
-    if as_json:
-        print_json(inspection.as_json(found), indent=2)
-    else:
+    if not as_json:
         inspection.show(found, Console())
     if found.damage:
-        raise BundleError("\n       ".join(found.damage.values()))
+        error = BundleError("\n       ".join(found.damage.values()))
+        fail(error, as_json=as_json, result=inspection.as_json(found), indent=2)
+    if as_json:
+        print_result(inspection.as_json(found), indent=2)
 
 
 def recommend(
@@ -60,7 +62,8 @@ def recommend(
     """
     from edge_runtime.recommender import Recommender
     from edge_runtime.terminal import answer
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
 
     with Recommender.open(bundle, language_model=explain) as recommender:
         known, unknown = _split(recommender, history or [])
@@ -68,7 +71,7 @@ def recommend(
             raise UnknownItemError(f"nothing of the history is in the catalogue. {answer.named(recommender, unknown)}")
         found = answer.ask(recommender, known, unknown, k=k, variety=variety, explain=explain)
     if as_json:
-        print_json(answer.as_json(found), indent=2)
+        print_result(answer.as_json(found), indent=2)
     else:
         answer.show(found, Console())
 

@@ -1,16 +1,20 @@
-"""What to install where a module is missing; nothing is said of a module that no part of the project brings."""
+"""What to install where a module is missing; nothing is said of a module that no part of the project needs."""
 
 import re
-from collections import Counter
+import tomllib
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 PARTS: Final = ("train", "export", "server")
-"""Parts of the project that a checkout has and the device's wheel lacks; each has an extra of the same name."""
+"""Packages that a checkout has and the device's wheel lacks."""
 
 _DISTRIBUTION: Final = {"PIL": "pillow", "llama_cpp": "llama-cpp-python"}
-_REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+)[^;]*(?:;.*\bextra\s*==\s*["']([\w-]+)["'])?""")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_EXTRA = re.compile(r"""\bextra\s*==\s*["']([\w-]+)["']""")
+_PYPROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def what_is_missing(error: ModuleNotFoundError, command: str) -> str | None:
@@ -26,26 +30,37 @@ def what_is_missing(error: ModuleNotFoundError, command: str) -> str | None:
     if module in PARTS:
         return (
             f"`pocketrec {command}` is not part of this installation, which has the device's commands alone (found no "
-            f"module {module!r}). Work in a checkout of the project: `make setup`, or `pip install -e '.[{module}]'`."
+            f"module {module!r}). Work in a checkout of the project, after `make setup`."
         )
-    requirements = _requirements()
-    name = _DISTRIBUTION.get(module, module.replace("_", "-").lower())
-    if name not in requirements:
-        return None
-    extra = requirements[name]
-    what = f"pocketrec[{extra}]" if extra else "pocketrec"
-    return (
-        f"`pocketrec {command}` needs {name}, which is not installed (found no module {module!r}). Install it with "
-        f"`pip install '{what}'`, or in a checkout with `make setup`."
-    )
+    name = _DISTRIBUTION.get(module, _normalized(module))
+    missing = f"`pocketrec {command}` needs {name}, which is not installed (found no module {module!r})."
+    installs = dict(_of_the_wheel())
+    if name in installs:
+        return f"{missing} Install it with `pip install '{installs[name]}'`, or in a checkout with `make setup`."
+    return f"{missing} Install everything that this checkout needs with `make setup`." if name in _of_groups() else None
 
 
-def _requirements() -> dict[str, str]:
-    """Return the smallest extra that brings each distribution; an empty text is the base installation."""
+def _of_the_wheel() -> Iterator[tuple[str, str]]:
+    """Yield each distribution that the wheel requires, and what to install to have it; extras first."""
     try:
-        found = [match for line in requires("pocketrec") or () if (match := _REQUIREMENT.match(line))]
+        lines = requires("pocketrec") or []
     except PackageNotFoundError:
-        return {}
-    size = Counter(match[2] for match in found)
-    found.sort(key=lambda match: (match[2] is not None, size[match[2]]))
-    return {match[1].lower().replace("_", "-"): match[2] or "" for match in reversed(found)}
+        return
+    for line in sorted(lines, key=lambda line: "extra" not in line):
+        requirement, _, marker = line.partition(";")
+        extra = _EXTRA.search(marker)
+        if match := _NAME.match(requirement):
+            yield _normalized(match[0]), f"pocketrec[{extra[1]}]" if extra else "pocketrec"
+
+
+def _of_groups() -> set[str]:
+    """Return the distributions in the dependency groups of a checkout; none outside of one."""
+    if not _PYPROJECT.is_file():
+        return set()
+    groups = tomllib.loads(_PYPROJECT.read_text("utf-8")).get("dependency-groups", {})
+    lines = [line for group in groups.values() for line in group if isinstance(line, str)]
+    return {_normalized(match[0]) for line in lines if (match := _NAME.match(line))}
+
+
+def _normalized(name: str) -> str:
+    return name.replace("_", "-").lower()

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from edge_runtime.errors import PocketRecError
 from edge_runtime.installed import what_is_missing
@@ -17,8 +17,8 @@ GROUP: Final = "pocketrec.commands"
 
 # The order of the work, so that `pocketrec --help` reads as a story; commands of others follow, by name.
 ORDER: Final = (
-    "demo", "world", "import", "check", "train", "distill", "evaluate", "export", "verify",
-    "inspect", "recommend", "run", "serve", "sync",
+    "demo", "world", "import", "check", "baselines", "train", "evaluate", "sanity-check", "diversity", "compare",
+    "distill", "export", "verify", "serve", "sync", "inspect", "recommend", "run",
 )  # fmt: skip
 
 Command = Callable[..., object]
@@ -49,12 +49,26 @@ def _command(entry: EntryPoint, decorator: Decorator) -> Any:  # noqa: ANN401 - 
     """Return the command of an entry point, or one that raises, when it is run, why it cannot be imported."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     try:
-        app.command(entry.name)(decorator(entry.load()))
+        function = entry.load()
+        app.command(entry.name, cls=_refusing(getattr(function, "moved_options", {})))(decorator(function))
     except ModuleNotFoundError as error:
         advice = what_is_missing(error, entry.name)
         anything: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
         app.command(entry.name, context_settings=anything)(_failing(PocketRecError(advice) if advice else error))
     return typer.main.get_command(app)
+
+
+def _refusing(moved_options: Mapping[str, str]) -> type[TyperCommand]:
+    """Return a class of commands that names the new command where an option that became one is given."""
+
+    class Refusing(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+            for option, command in moved_options.items():
+                if any(word == option or word.startswith(f"{option}=") for word in args):
+                    raise typer.BadParameter(f"{option} is now a command: `pocketrec {command}`", ctx)
+            return super().parse_args(ctx, args)
+
+    return Refusing if moved_options else TyperCommand
 
 
 def _failing(error: Exception) -> Command:

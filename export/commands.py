@@ -62,7 +62,8 @@ def export(
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
         exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ())))
-    print_exported(exported, as_json=as_json)
+    skip = ["--skip-bad-rows"] if skip_bad_rows else []
+    print_exported(exported, ["--data", str(data), *skip], as_json=as_json)
 
 
 def verify(
@@ -84,6 +85,8 @@ def verify(
 
     Example: pocketrec verify bundles/laptop-x86_64 --data my-shop
     """
+    from edge_runtime.errors import PocketRecError
+    from edge_runtime.terminal.outcome import fail
     from export.errors import BudgetError, ParityError
     from export.show import print_verification, progress
     from export.verify import verify_bundle
@@ -95,7 +98,10 @@ def verify(
         tell("ranking with every engine")
         found = verify_bundle(bundle, dataset, n_users=users, run=run)
     print_verification(found, as_json=as_json)
+    error: PocketRecError | None = None
     if found.parity_failures:
-        raise ParityError(f"{bundle}: " + "; ".join(found.parity_failures) + ". Do not ship it; export again.")
-    if found.budget_failures:
-        raise BudgetError("\n".join(found.budget_failures))
+        error = ParityError(f"{bundle}: " + "; ".join(found.parity_failures) + ". Do not ship it; export again.")
+    elif found.budget_failures:
+        error = BudgetError("\n".join(found.budget_failures))
+    if error is not None:
+        fail(error, as_json=as_json, result=found)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from rich.table import Table
 from rich.text import Text
 
-from edge_runtime.terminal.console import Console, print_json
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.outcome import next_command, print_result
 from export.budget import BUNDLE, RANKING, budget_lines, bytes_by_role
 from export.bundle import Exported
 from export.verify import EngineReport, Verification
@@ -19,16 +20,22 @@ def progress() -> Iterator[Callable[[str], None]]:
     """Show what is being done on stderr, where a person watches; stdout stays for results."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda _: None
+        yield lambda text: console.print(f"{text} ...", soft_wrap=True)
         return
     with console.status("starting") as status:
         yield lambda text: status.update(Text(f"{text} …"))
 
 
-def print_exported(exported: Sequence[Exported], *, as_json: bool) -> None:
-    """Print where the bundles are and how large."""
+def print_exported(exported: Sequence[Exported], data: Sequence[str], *, as_json: bool) -> None:
+    """Print where the bundles are and how large.
+
+    Args:
+        exported: the bundles.
+        data: the options that name the data, for the commands that verify them.
+        as_json: print one JSON object.
+    """
     if as_json:
-        print_json({"bundles": [_about(one) for one in exported]})
+        print_result({"bundles": [_about(one) for one in exported]})
         return
     table = Table(title="Bundles")
     table.add_column("target", overflow="fold")
@@ -41,13 +48,14 @@ def print_exported(exported: Sequence[Exported], *, as_json: bool) -> None:
     console = Console()
     console.print(table)
     for one in exported:
-        console.print(f"Next: pocketrec verify {one.path} --data DATA", soft_wrap=True)
+        console.print(next_command("verify", one.path, *data), soft_wrap=True)
 
 
 def print_verification(found: Verification, *, as_json: bool) -> None:
-    """Print everything that was measured."""
+    """Print everything that was measured, if it is good; :func:`export.commands.verify` reports failures."""
     if as_json:
-        print_json(found)
+        if not (found.parity_failures or found.budget_failures):
+            print_result(found)
         return
     console = Console()
     people = f"{found.n_users:,} of {found.n_test_users:,} test users"

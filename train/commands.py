@@ -1,7 +1,7 @@
 """``pocketrec train`` and ``distill``. Parse, make one call, print."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +41,7 @@ def train(
     ] = "colour",
     max_epochs: Annotated[int, typer.Option(min=1, help="Epochs at most; it stops earlier by itself.")] = 100,
     batch_users: Annotated[
-        int | None, typer.Option(min=1, help="Users a batch.  [default: by the data's size]")
+        int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-7, max=1.0, help="Of AdamW; lower it where the loss is no longer finite.")
@@ -90,9 +90,11 @@ def train(
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     sentence = (
         f"Trained: validation NDCG@10 {figures['valid_ndcg@10']:.4f} in epoch {figures['best_epoch']}, "
-        f"{figures['seconds']:.0f} s.\nNext: pocketrec distill --run {out} --data {data} --out STUDENT"
+        f"{figures['seconds']:.0f} s."
     )
-    _print(figures, sentence, as_json=as_json)
+    where: tuple[str | Path, ...] = ("--data", data, *_flag("--skip-bad-rows", given=skip_bad_rows))
+    following: tuple[str | Path, ...] = ("distill", "--run", out, *where, "--out", f"{out}-student")
+    _print(figures, sentence, following, as_json=as_json)
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:
@@ -182,17 +184,22 @@ def distill(
     figures = student.figures() if finished else distill_model(dataset, teacher, plan, config, student)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
-    sentence = (
-        f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}.\n"
-        f"Next: pocketrec export --run {out} --data {data} --target laptop-x86_64 --out BUNDLES"
-    )
-    _print(figures, sentence, as_json=as_json)
+    sentence = f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}."
+    where: tuple[str | Path, ...] = ("--data", data, *_flag("--skip-bad-rows", given=skip_bad_rows))
+    bundles = ("--target", "laptop-x86_64", "--out", out.parent / "bundles")
+    following: tuple[str | Path, ...] = ("export", "--run", out, *where, *bundles)
+    _print(figures, sentence, following, as_json=as_json)
 
 
-def _print(figures: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
-    from edge_runtime.terminal.console import Console, print_json
+def _flag(name: str, *, given: bool) -> list[str | Path]:
+    return [name] if given else []
+
+
+def _print(figures: Mapping[str, Any], sentence: str, following: Sequence[str | Path], *, as_json: bool) -> None:
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import next_command, print_result
 
     if as_json:
-        print_json(figures)
+        print_result(figures)
     else:
-        Console(soft_wrap=True).print(sentence)
+        Console(soft_wrap=True).print(f"{sentence}\n{next_command(*following)}")

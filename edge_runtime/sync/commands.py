@@ -101,10 +101,11 @@ class _Bar:
 
 
 def _print(report: "SyncReport", *, as_json: bool) -> None:
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
 
     if as_json:
-        print_json(report)
+        print_result(report)
         return
     console = Console(soft_wrap=True)
     console.print(_sentence(report))

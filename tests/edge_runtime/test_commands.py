@@ -115,7 +115,7 @@ def test_recommend_as_json_is_the_contract(bundle: Path, capsys: pytest.CaptureF
     assert pocketrec("recommend", bundle, "--history", "item-7,item-3", "--k", "4", "--json") == 0
 
     found = printed(capsys)
-    assert set(found) == {"bundle", "release", "engine", "history", "unknown", "variety", "items", "latency_ms"}
+    assert set(found) == {"ok", "bundle", "release", "engine", "history", "unknown", "variety", "items", "latency_ms"}
     assert found["variety"] == 0.0
     assert found["bundle"] == "tiny shop"
     assert found["engine"] == {"name": "reference", "precision": "int8", "fallbacks": []}
@@ -160,7 +160,7 @@ def test_recommend_refuses_a_history_of_unknown_ids_alone(bundle: Path, capsys: 
     assert pocketrec("recommend", bundle, "--history", "itm-3,nonsense", "--json") == 1
 
     said = capsys.readouterr()
-    assert said.out == ""
+    assert json.loads(said.out)["error"]["type"] == "UnknownItemError"
     assert "itm-3" in said.err
     assert "nonsense" in said.err
     assert "item-3" in said.err

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from train.data.findings import Findings
     from train.data.summary import Summary
 
 
@@ -55,6 +54,7 @@ def check(
 
     Example: pocketrec check data/shop --skip-bad-rows
     """
+    from edge_runtime.terminal.outcome import fail
     from train.data.findings import Findings
     from train.data.folder import read_folder
     from train.data.summary import summarize
@@ -64,17 +64,9 @@ def check(
     try:
         dataset = read_folder(folder, skip_bad_rows=skip_bad_rows, findings=findings)
     except DataError as error:
-        if as_json:
-            _print_problems(str(error), findings)
-        raise
+        problems = {"problems": [problem.as_json() for problem in findings.problems], "warnings": findings.warnings}
+        fail(error, as_json=as_json, result=problems)
     show_summary(summarize(dataset), as_json=as_json)
-
-
-def _print_problems(error: str, findings: "Findings") -> None:
-    from edge_runtime.terminal.console import print_json
-
-    problems = [problem.as_json() for problem in findings.problems]
-    print_json({"ok": False, "error": error, "problems": problems, "warnings": findings.warnings})
 
 
 def show_summary(summary: "Summary", *, as_json: bool, **more: object) -> None:
@@ -83,10 +75,11 @@ def show_summary(summary: "Summary", *, as_json: bool, **more: object) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
 
     if as_json:
-        print_json({"ok": True} | msgspec.to_builtins(summary) | more)
+        print_result(msgspec.to_builtins(summary) | more)
         return
     table = Table(title=summary.name, title_justify="left", show_header=False, box=None)
     for label, value in _lines(summary):

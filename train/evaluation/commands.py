@@ -27,7 +27,7 @@ def evaluate(
 
     Example: pocketrec evaluate --run runs/teacher --data my-shop --scenarios --json
     """
-    from edge_runtime.terminal.console import print_json
+    from edge_runtime.terminal.outcome import print_result
     from train.data.folder import read_folder
     from train.evaluation.measurements import headline_metrics, scenario_metrics
 
@@ -36,15 +36,24 @@ def evaluate(
     if scenarios:
         figures = scenario_metrics(run, dataset)
         if as_json:
-            print_json(about | {"figures": figures})
+            print_result(about | {"figures": figures})
         else:
             _print_sections(str(run), figures)
         return
     headline = headline_metrics(run, dataset)
     if as_json:
-        print_json(headline | about)
+        print_result(headline | about)
     else:
         _print_headline(f"{run}: {headline['n_users']:,} users, {about['n_items']:,} items, whole catalogue", headline)
+
+
+# Options of earlier versions, which are commands now.
+evaluate.moved_options = {  # type: ignore[attr-defined]
+    "--checks": "sanity-check --run RUN --data DATA",
+    "--front": "diversity --run RUN --data DATA",
+    "--floors": "baselines --data DATA",
+    "--suite": "compare SUITE --data DATA --out OUT",
+}
 
 
 def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
@@ -55,19 +64,24 @@ def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = 
 
     Example: pocketrec sanity-check --run runs/teacher --data my-shop
     """
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import fail, print_result
     from train.data.folder import read_folder
+    from train.errors import RunError
     from train.evaluation.measurements import sanity_checks
 
     verdicts = sanity_checks(run, read_folder(data, skip_bad_rows=skip_bad_rows))
-    if as_json:
-        print_json({"run": str(run), "checks": verdicts})
-    else:
+    failed = [verdict.name for verdict in verdicts if not verdict.passed]
+    result = {"run": str(run), "checks": verdicts}
+    if not as_json:
         console = Console(soft_wrap=True)
         for verdict in verdicts:
             console.print(f"{'passed' if verdict.passed else 'FAILED'}: {verdict.name}: {verdict.sentence}")
-    if not all(verdict.passed for verdict in verdicts):
-        raise typer.Exit(1)
+    if failed:
+        error = RunError(f"{run}: failed {', '.join(failed)}. Find the cause before using its figures.")
+        fail(error, as_json=as_json, result=result)
+    if as_json:
+        print_result(result)
 
 
 def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
@@ -77,14 +91,15 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
     """
     from rich.table import Table
 
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
     from edge_runtime.variety import varied_places
     from train.data.folder import read_folder
     from train.evaluation.measurements import diversity_points
 
     points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_places)
     if as_json:
-        print_json({"run": str(run), "front": points})
+        print_result({"run": str(run), "front": points})
         return
     table = Table(title=f"{run}: the best hundred items, re-ranked for diversity")
     for name in ("variety", *points[0].figures):
@@ -99,7 +114,7 @@ def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJ
 
     Example: pocketrec baselines --data my-shop
     """
-    from edge_runtime.terminal.console import print_json
+    from edge_runtime.terminal.outcome import print_result
     from train.data.folder import read_folder
     from train.evaluation.measurements import baseline_metrics
     from train.evaluation.split_config import SplitConfig
@@ -107,7 +122,7 @@ def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJ
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     values = baseline_metrics(dataset, SplitConfig())
     if as_json:
-        print_json({"data": str(dataset.path), "baselines": values})
+        print_result({"data": str(dataset.path), "baselines": values})
         return
     for name, figures in values.items():
         _print_sections(f"baseline: {name}", figures)

@@ -43,7 +43,8 @@ def compare(
     """
     import msgspec
 
-    from edge_runtime.terminal.console import Console, print_json
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
     from train.data.folder import read_folder
     from train.items.extractors import ExtractorConfig
     from train.suites.origin import Origin
@@ -64,7 +65,7 @@ def compare(
     origin = Origin.of_this_process()
     table = run_suite(suite, dataset, out, options, only=tuple(only or ()), budget_s=budget, origin=origin)
     if as_json:
-        print_json({"command": origin.command} | msgspec.to_builtins(table), indent=1)
+        print_result({"command": origin.command} | msgspec.to_builtins(table), indent=1)
         return
     console = Console()
     for one in suite_tables(table):
