@@ -19,6 +19,7 @@ from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.golden import golden_answers, golden_sequences
 from export.language_model import store_model
+from export.naming import catalogue_name
 from export.parts import Parts, digest_of
 from export.pictures import make_pictures
 from export.provenance import provenance
@@ -45,11 +46,13 @@ class Release:
         number: None for one more than the bundle that is there.
         created: when.
         licences: of the data and the models inside.
+        name: of the catalogue; None keeps the name of the bundles that are there.
     """
 
     number: int | None = None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     licences: tuple[str, ...] = ()
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ class Exporter:
             schema=1,
             required_features=FEATURES,
             minimum_runtime=MINIMUM_RUNTIME,
-            name=self._dataset.name[:100] or "data",
+            name=catalogue_name(self._out, target.name, requested=release.name, default=self._dataset.name),
             release=release.number or 1,
             created=release.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             target=target.name,

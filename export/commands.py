@@ -28,6 +28,13 @@ def export(
     release: Annotated[
         int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]")
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the catalogue, which devices follow. "
+            "[default: that of the bundles in OUT; of the data folder for the first one]"
+        ),
+    ] = None,
     licence: Annotated[
         list[str] | None, typer.Option(help="Licence of the data or of a model inside; may be repeated.")
     ] = None,
@@ -61,7 +68,7 @@ def export(
         writer = writer_folder(dataset, run, language_model, shown=not as_json)
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
-        exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ())))
+        exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ()), name=name))
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
     print_exported(exported, ["--data", str(data), *skip], as_json=as_json)
 

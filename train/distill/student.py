@@ -23,6 +23,7 @@ from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
 from train.errors import RunError
 from train.loop.finite import name_not_finite
+from train.loop.runs import RUN_FILE, RunFolder
 from train.metrics.ranker import Ranker
 
 STUDENT_FILE = "student.json"
@@ -110,6 +111,11 @@ def load_student(path: AnyPath) -> Student:
     """
     path = Path(path)
     about_path = path / STUDENT_FILE
+    if (path / RUN_FILE).is_file() and not about_path.is_file() and RunFolder(path).about().get("kind") != "student":
+        raise RunError(
+            f"{path}: found a full model, expected a student. Distil it first: "
+            f"`pocketrec distill --run {path} --data DATA --out {path}-student`."
+        )
     if not about_path.is_file():
         raise RunError(
             f"{path}: found no {STUDENT_FILE}, expected a student's folder. "
