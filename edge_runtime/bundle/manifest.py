@@ -22,8 +22,8 @@ MAX_TOTAL_BYTES: Final = 4 << 30
 CHUNK_BYTES: Final = 4 << 20
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_ONE_EACH = ("codes", "prompts", "adapter", "items", "popularity", "golden")
-_AT_MOST_ONE = ("pictures", "language_model")
+REQUIRED_ROLES: Final = ("codes", "prompts", "adapter", "items", "popularity", "golden")
+OPTIONAL_ROLES: Final = ("pictures", "language_model")
 
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOTAL_BYTES)]
@@ -223,10 +223,10 @@ def _check_names(names: list[str]) -> None:
 
 def _check_roles(manifest: Manifest) -> None:
     roles = [entry.role for entry in manifest.files]
-    for role in _ONE_EACH:
+    for role in REQUIRED_ROLES:
         if roles.count(role) != 1:
             raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, expected 1")
-    for role in _AT_MOST_ONE:
+    for role in OPTIONAL_ROLES:
         if roles.count(role) > 1:
             raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, at most 1")
     used = [(variant.file, "encoder") for variant in manifest.engines]

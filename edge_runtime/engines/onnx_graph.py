@@ -20,7 +20,7 @@ OPERATORS: Final = frozenset({
 MAX_FIELDS: Final = 100_000
 """Fields looked at; a graph of the largest encoder that a manifest allows has some ten thousand."""
 
-_DOMAINS: Final = (b"", b"ai.onnx")
+DOMAINS: Final = (b"", b"ai.onnx")
 _VARINT, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
 _ORT_FORMAT: Final = b"ORTM"
 _NO_GRAPH: Final = "the file is cut short, or no ONNX graph"
@@ -79,7 +79,7 @@ class _Walk:
             if number == _NODE_OPERATOR:
                 name = self._data[first:last]
                 self._check_operator(name)
-            elif number == _NODE_DOMAIN and self._data[first:last] not in _DOMAINS:
+            elif number == _NODE_DOMAIN and self._data[first:last] not in DOMAINS:
                 raise EngineError(f"the graph has an operator of {self._data[first:last][:60]!r}, which is not allowed")
             elif number == _NODE_ATTRIBUTE:
                 self._attribute(first, last)

@@ -6,12 +6,7 @@
 
 import { BundleError } from "./errors";
 import { type Bytes, Fields, isInteger, parseJson } from "./json";
-
-const MAX_HEADER_BYTES = 1 << 20;
-const MAX_DIMENSION = 2 ** 31;
-const MAX_RANK = 8;
-/** Bytes that the dimensions other than 0 make together: of a tensor without elements, no library checks them. */
-const MAX_EXTENT = 4 * 2 ** 30;
+import { MAX_DIMENSION, MAX_EXTENT, MAX_HEADER_BYTES, MAX_RANK } from "./limits";
 
 interface DataOf {
   F32: Float32Array<ArrayBuffer>;
@@ -116,8 +111,9 @@ function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
   const dtype = fields.text("dtype");
   if (!isDtype(dtype))
     throw new BundleError(`${where}: dtype ${dtype.slice(0, 20)}, expected one of ${Object.keys(SIZE_OF)}`);
-  const shape = integers(fields.list("shape", 0, MAX_RANK), where);
-  const [start, stop] = integers(fields.list("data_offsets", 2, 2), where);
+  const shape = integers(fields.list("shape", { min: 0, max: MAX_RANK }), where);
+  const [start, stop] = integers(fields.list("data_offsets", { min: 2, max: 2 }), where);
+  // Zero dimensions count as one here: no library checks the others of a tensor without elements.
   const extent = shape.reduce((product, n) => product * Math.max(n, 1), SIZE_OF[dtype]);
   if (shape.some((n) => n >= MAX_DIMENSION) || extent > MAX_EXTENT) {
     throw new BundleError(`${where}: the shape is [${shape}]`);

@@ -2,10 +2,10 @@
 
 import { type Arrays, take } from "./arrays";
 import { BundleError } from "./errors";
+import { MAX_CODE_SCALE } from "./limits";
 import type { CatalogueSizes } from "./manifest";
 
 const FILE = "codes.safetensors";
-const MAX_SCALE = 1e6;
 
 interface TierCodes {
   /** Catalogue rows, ascending. */
@@ -121,12 +121,12 @@ function readTier(arrays: Arrays, sizes: CatalogueSizes, index: number, rows: In
   const { nBooks } = promised;
   const books = take(arrays, `codebook.${index}`, "I8", [nBooks, sizes.nCodewords, width], FILE);
   const scale = take(arrays, `scale.${index}`, "F32", [nBooks], FILE);
-  if (!scale.every((value) => value > 0 && value < MAX_SCALE)) {
-    throw new BundleError(`${FILE}: a scale of tier ${index} is not above 0 and below ${MAX_SCALE}`);
+  if (!scale.every((value) => value > 0 && value < MAX_CODE_SCALE)) {
+    throw new BundleError(`${FILE}: a scale of tier ${index} is not above 0 and below ${MAX_CODE_SCALE}`);
   }
   const centre = take(arrays, `centre.${index}`, "F32", [sizes.dim], FILE);
-  if (!centre.every((value) => Math.abs(value) < MAX_SCALE)) {
-    throw new BundleError(`${FILE}: a number of the centre of tier ${index} is not within ${MAX_SCALE} of 0`);
+  if (!centre.every((value) => Math.abs(value) < MAX_CODE_SCALE)) {
+    throw new BundleError(`${FILE}: a number of the centre of tier ${index} is not within ${MAX_CODE_SCALE} of 0`);
   }
   const perPart = sizes.nCodewords * width;
   const codebook = new Float32Array(m * perPart);

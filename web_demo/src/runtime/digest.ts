@@ -2,7 +2,8 @@
 
 import { BundleIntegrityError, InsecureAddressError } from "./errors";
 import type { Bytes } from "./json";
-import { CHUNK_BYTES, type FileEntry } from "./manifest";
+import { CHUNK_BYTES } from "./limits";
+import type { FileEntry } from "./manifest";
 
 /**
  * See that this browser checks digests here, before anything is downloaded in vain.

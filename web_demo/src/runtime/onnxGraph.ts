@@ -5,16 +5,8 @@
 
 import { EngineError } from "./errors";
 import type { Bytes } from "./json";
+import { MAX_ONNX_FIELDS, ONNX_DOMAINS, ONNX_OPERATORS } from "./limits";
 
-const OPERATORS: ReadonlySet<string> = new Set(
-  (
-    "Add Cast Concat Constant ConstantOfShape DequantizeLinear Div Erf Expand Gather Gelu Gemm Identity " +
-    "LayerNormalization MatMul Mul Neg Pow ReduceMean Relu Reshape Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub " +
-    "Tanh Transpose Trilu Unsqueeze Where"
-  ).split(" "),
-);
-const DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx"]);
-const MAX_FIELDS = 100_000;
 const NO_GRAPH = "the file is cut short, or no ONNX graph";
 const BYTES = 2;
 
@@ -83,7 +75,7 @@ class Walk {
         name = this.text(start, stop);
         checkOperator(name);
       }
-      if (number === NODE.domain && !DOMAINS.has(this.text(start, stop))) {
+      if (number === NODE.domain && !ONNX_DOMAINS.includes(this.text(start, stop))) {
         throw new EngineError("the graph has an operator of another domain, which is not allowed");
       }
       if (number === NODE.attribute) this.attribute(start, stop);
@@ -116,7 +108,7 @@ class Walk {
   private *fields(start: number, stop: number): Generator<Field> {
     for (let at = start; at < stop; ) {
       this.nFields += 1;
-      if (this.nFields > MAX_FIELDS) throw new EngineError(`the graph has more than ${MAX_FIELDS} fields`);
+      if (this.nFields > MAX_ONNX_FIELDS) throw new EngineError(`the graph has more than ${MAX_ONNX_FIELDS} fields`);
       const key = this.varint(at, stop);
       const wire = key.value % 8;
       const extent = this.extent(wire, key.next, stop);
@@ -157,6 +149,6 @@ class Walk {
 }
 
 function checkOperator(name: string): void {
-  if (!OPERATORS.has(name))
+  if (!ONNX_OPERATORS.includes(name))
     throw new EngineError(`the graph has the operator ${JSON.stringify(name)}, not allowed here`);
 }

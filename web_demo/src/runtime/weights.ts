@@ -2,9 +2,8 @@
 
 import { type Arrays, take } from "./arrays";
 import { BundleError } from "./errors";
+import { MAX_FEED } from "./limits";
 import type { EncoderSizes } from "./manifest";
-
-const MAX_FEED = 16_384;
 
 export interface Norm {
   readonly weight: Float32Array;
