@@ -51,10 +51,10 @@ describe("a file that is not the manifest's is never used", () => {
   });
 
   test.each(attacks("integrity").filter(({ name }) => ofEngine(name)))("$name", async ({ folder }) => {
-    const { ladder } = await openRecommender(folder);
+    const { engines } = await openRecommender(folder);
 
-    expect(ladder.current).toBeNull();
-    expect(ladder.view[0]).toMatchObject({ state: "failed", inUse: false });
+    expect(engines.current).toBeNull();
+    expect(engines.view[0]).toMatchObject({ state: "failed", inUse: false });
   });
 });
 
@@ -73,12 +73,12 @@ describe("a graph that holds more than arithmetic is shown to no library", () =>
 describe("an engine that is damaged or answers wrongly is not used, and popularity takes its place", () => {
   test.each(attacks("engine"))("$name", async ({ folder }) => {
     const recommender = await openRecommender(folder);
-    await recommender.ladder.climb();
+    await recommender.engines.upgrade();
 
     const ranking = await recommender.rank([3, 1], new Set(), 5);
 
-    expect(recommender.ladder.current).toBeNull();
-    expect(recommender.ladder.view[0]?.why).not.toBe("");
+    expect(recommender.engines.current).toBeNull();
+    expect(recommender.engines.view[0]?.why).not.toBe("");
     expect(ranking).toMatchObject({ by: "popularity", rows: { length: 5 } });
   });
 });

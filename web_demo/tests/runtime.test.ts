@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { Bundle } from "../src/runtime/bundle";
+import { Bundle, serverUrls } from "../src/runtime/bundle";
+import { EngineCandidates } from "../src/runtime/candidates";
 import { bestRows, type ProductCodes } from "../src/runtime/codes";
 import type { Engine, SmallMatrices } from "../src/runtime/encoder";
 import { BundleIntegrityError, FetchError } from "../src/runtime/errors";
 import { type SelfTest, selfTest } from "../src/runtime/golden";
 import type { Bytes } from "../src/runtime/json";
-import { Ladder } from "../src/runtime/ladder";
 import type { EngineVariant } from "../src/runtime/manifest";
 import { BASE, GOOD, openBundle, openRecommender, serve } from "./folder";
 
@@ -23,11 +23,11 @@ test("an engine whose self-test takes more than half a minute has failed", async
 
 describe("the reference engine", () => {
   test("passes the golden vectors of the Python runtime", async () => {
-    const { ladder } = await openRecommender(GOOD);
+    const { engines } = await openRecommender(GOOD);
 
-    expect(ladder.current?.name).toBe("reference");
-    expect(ladder.view[0]?.test).toMatchObject({ passed: true, overlap: 1 });
-    expect(ladder.view[0]?.test?.stateError).toBeLessThan(1e-4);
+    expect(engines.current?.name).toBe("reference");
+    expect(engines.view[0]?.test).toMatchObject({ passed: true, overlap: 1 });
+    expect(engines.view[0]?.test?.stateError).toBeLessThan(1e-4);
   });
 
   test("ranks what a person has neither marked nor hidden", async () => {
@@ -63,12 +63,12 @@ describe("the reference engine", () => {
 
   test("gives way to the popularity order when it throws while it is used", async () => {
     const recommender = await openRecommender(GOOD);
-    vi.spyOn(recommender.ladder.current as Engine, "encode").mockRejectedValue(new Error("out of memory"));
+    vi.spyOn(recommender.engines.current as Engine, "encode").mockRejectedValue(new Error("out of memory"));
 
     const { by } = await recommender.rank([1], new Set(), 3);
 
     expect(by).toBe("popularity");
-    expect(recommender.ladder.view[0]).toMatchObject({ state: "failed", why: "out of memory" });
+    expect(recommender.engines.view[0]).toMatchObject({ state: "failed", why: "out of memory" });
   });
 });
 
@@ -77,7 +77,7 @@ test("among equal scores the lower row comes first", () => {
   expect(bestRows([1, 3, 3, 2, 3], 3, new Set([1]))).toEqual([2, 4, 3]);
 });
 
-describe("the ladder", () => {
+describe("the engines", () => {
   const variant = (engine: string): EngineVariant => ({
     engine,
     precision: "int8",
@@ -90,36 +90,36 @@ describe("the ladder", () => {
 
   test("starts low and climbs to the best that passes", async () => {
     const variants = ["onnxruntime", "reference"].map(variant);
-    const ladder = new Ladder(
+    const engines = new EngineCandidates(
       variants,
       async ({ engine: name }) => engine(name),
       async () => passed,
       () => undefined,
     );
 
-    await ladder.start("reference");
-    const first = ladder.current?.name;
-    await ladder.climb();
+    await engines.start("reference");
+    const first = engines.current?.name;
+    await engines.upgrade();
 
-    expect([first, ladder.current?.name]).toEqual(["reference", "onnxruntime"]);
-    expect(ladder.view.map(({ inUse }) => inUse)).toEqual([true, false]);
+    expect([first, engines.current?.name]).toEqual(["reference", "onnxruntime"]);
+    expect(engines.view.map(({ inUse }) => inUse)).toEqual([true, false]);
   });
 
   test("stays where it is when a better engine fails its self-test, and says why", async () => {
     const failed: SelfTest = { passed: false, stateError: 9, overlap: 0, why: "its state is off by 9" };
     const test = async ({ name }: Engine) => (name === "reference" ? passed : failed);
-    const ladder = new Ladder(
+    const engines = new EngineCandidates(
       ["onnxruntime", "reference"].map(variant),
       async ({ engine: n }) => engine(n),
       test,
       () => undefined,
     );
 
-    await ladder.start("reference");
-    await ladder.climb();
+    await engines.start("reference");
+    await engines.upgrade();
 
-    expect(ladder.current?.name).toBe("reference");
-    expect(ladder.view[0]).toMatchObject({ state: "failed", why: "its state is off by 9" });
+    expect(engines.current?.name).toBe("reference");
+    expect(engines.view[0]).toMatchObject({ state: "failed", why: "its state is off by 9" });
   });
 
   describe("gives engines back once each", () => {
@@ -131,16 +131,16 @@ describe("the ladder", () => {
     const make = (test: (engine: Engine) => Promise<SelfTest>) => {
       given.length = 0;
       const variants = ["best", "better", "reference"].map(variant);
-      return new Ladder(variants, open, test, () => undefined);
+      return new EngineCandidates(variants, open, test, () => undefined);
     };
 
     test("that failed their self-test, or that a better one has replaced", async () => {
-      const ladder = make(async ({ name }) => ({ ...passed, passed: name !== "best" }));
+      const engines = make(async ({ name }) => ({ ...passed, passed: name !== "best" }));
 
-      await ladder.start("reference");
-      await ladder.climb();
+      await engines.start("reference");
+      await engines.upgrade();
 
-      expect([ladder.current?.name, ...given]).toEqual(["better", "best", "reference"]);
+      expect([engines.current?.name, ...given]).toEqual(["better", "best", "reference"]);
     });
 
     test("when it is closed, one that was still loading included", async () => {
@@ -150,29 +150,29 @@ describe("the ladder", () => {
           if (name === "reference") resolve(passed);
           else tested = () => resolve(passed);
         });
-      const ladder = make(test);
-      await ladder.start("reference");
-      const climbing = ladder.climb();
+      const engines = make(test);
+      await engines.start("reference");
+      const climbing = engines.upgrade();
       await new Promise(setImmediate);
 
-      await ladder.close();
+      await engines.close();
       tested();
       await climbing;
 
-      expect([ladder.current, ...given]).toEqual([null, "reference", "best"]);
+      expect([engines.current, ...given]).toEqual([null, "reference", "best"]);
     });
 
     test("when it threw, unless it was given back already", async () => {
-      const ladder = make(async () => passed);
-      await ladder.start("reference");
-      const first = ladder.current as Engine;
-      await ladder.climb();
+      const engines = make(async () => passed);
+      await engines.start("reference");
+      const first = engines.current as Engine;
+      await engines.upgrade();
 
-      await ladder.fail(first, new Error("too late"));
-      await ladder.fail(ladder.current as Engine, new Error("out of memory"));
+      await engines.fail(first, new Error("too late"));
+      await engines.fail(engines.current as Engine, new Error("out of memory"));
 
       expect(given).toEqual(["reference", "best"]);
-      expect(ladder.current?.name).toBe("better");
+      expect(engines.current?.name).toBe("better");
     });
   });
 });
@@ -186,13 +186,13 @@ describe("a bundle's files", () => {
       remove: async (sha256: string) => void kept.delete(sha256),
     };
     const { bytes } = await openBundle(GOOD);
-    await new Bundle(bytes, BASE, serve(GOOD), store).role("codes");
+    await new Bundle(bytes, serverUrls(BASE), serve(GOOD), store).role("codes");
     const offline = async () => Promise.reject(new TypeError("Failed to fetch"));
 
-    const again = await new Bundle(bytes, BASE, offline, store).role("codes");
+    const again = await new Bundle(bytes, serverUrls(BASE), offline, store).role("codes");
 
     expect(again.data.length).toBeGreaterThan(0);
-    await expect(new Bundle(bytes, BASE, offline, store).role("items")).rejects.toThrow(FetchError);
+    await expect(new Bundle(bytes, serverUrls(BASE), offline, store).role("items")).rejects.toThrow(FetchError);
   });
 
   test("are fetched anew when what the store kept has rotted", async () => {
@@ -204,7 +204,7 @@ describe("a bundle's files", () => {
     };
     const { bytes } = await openBundle(GOOD);
 
-    const { data } = await new Bundle(bytes, BASE, serve(GOOD), store).role("codes");
+    const { data } = await new Bundle(bytes, serverUrls(BASE), serve(GOOD), store).role("codes");
 
     expect(data.length).toBeGreaterThan(3);
     expect(removed).toHaveLength(1);
@@ -222,11 +222,16 @@ describe("a bundle's files", () => {
       controller.enqueue(new Uint8Array(1 << 20)),
     );
     const response = new Response(new ReadableStream({ pull: pieces }, { highWaterMark: 0 }));
-    const large = new Bundle(new TextEncoder().encode(JSON.stringify(manifest)), BASE, async () => response, {
-      get: async () => null,
-      put: async () => undefined,
-      remove: async () => undefined,
-    });
+    const large = new Bundle(
+      new TextEncoder().encode(JSON.stringify(manifest)),
+      serverUrls(BASE),
+      async () => response,
+      {
+        get: async () => null,
+        put: async () => undefined,
+        remove: async () => undefined,
+      },
+    );
 
     await expect(large.role("pictures")).rejects.toThrow(BundleIntegrityError);
     expect(pieces).toHaveBeenCalledTimes(4);

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { EventName } from "../runtime/events";
 import type { Card, HistoryEntry, Hit, Marks } from "../worker/protocol";
-import type { Ask, View } from "./client";
+import type { SendRequest, View } from "./client";
 import { Header } from "./Header";
 import { History } from "./History";
 import { Hood } from "./Hood";
@@ -15,15 +15,15 @@ import { WhyDialog } from "./WhyDialog";
 const NO_MARKS: Marks = { entries: [], hidden: [] };
 
 /** The page: what a person sees first stands first. */
-export function App({ view, ask }: { view: View; ask: Ask }) {
+export function App({ view, request }: { view: View; request: SendRequest }) {
   const [asked, setAsked] = useState<Card | null>(null);
   const [hidden, setHidden] = useState<Hidden | null>(null);
   const marks = view.marks ?? NO_MARKS;
   // What stands below the list comes after it, so that the list does not push it away.
   const isSettled = view.shelf.version > 0 || view.opening.state === "failed";
-  const mark = (itemId: string, event: EventName) => void ask("mark", { itemId, event }).catch(() => undefined);
+  const mark = (itemId: string, event: EventName) => void request("mark", { itemId, event }).catch(() => undefined);
   const unmark = (entries: readonly HistoryEntry[]) => {
-    void ask("unmark", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
+    void request("unmark", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
   };
   const hide = (card: Card) => {
     mark(card.itemId, "dislike");
@@ -35,7 +35,7 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
     else mark(hit.itemId, "like");
   };
   return (
-    <PictureSource ask={ask} release={view.opening.state === "ready" ? view.opening.release : null}>
+    <PictureSource request={request} release={view.opening.state === "ready" ? view.opening.release : null}>
       <div class="page">
         <a class="skip" href="#shelf-title">
           Skip to the list
@@ -47,7 +47,7 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
             <p class="lead">
               Mark what you like. The list follows at once, on this device, and nothing you do is sent anywhere.
             </p>
-            <Search ask={ask} ready={view.opening.state === "ready"} marks={marks} onChoose={toggle} />
+            <Search request={request} ready={view.opening.state === "ready"} marks={marks} onChoose={toggle} />
           </section>
           <History marks={view.marks} onRemove={unmark} />
           <Shelf
@@ -55,7 +55,7 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
             onMore={(card) => mark(card.itemId, "like")}
             onHide={hide}
             onWhy={setAsked}
-            onVary={(variety) => void ask("vary", { variety }).catch(() => undefined)}
+            onVary={(variety) => void request("vary", { variety }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
           {isSettled && (
@@ -64,9 +64,9 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
                 knows={view.knows}
                 pageKept={view.pageKept}
                 traffic={view.traffic}
-                onForget={() => ask("forget", null)}
+                onForget={() => request("forget", null)}
               />
-              <Hood view={view} onCheck={() => void ask("checkUpdate", null).catch(() => undefined)} />
+              <Hood view={view} onCheck={() => void request("checkUpdate", null).catch(() => undefined)} />
             </>
           )}
         </main>
@@ -75,9 +75,9 @@ export function App({ view, ask }: { view: View; ask: Ask }) {
           hidden={hidden}
           onUndo={undoHide}
           onDone={() => setHidden(null)}
-          onUpdate={() => void ask("useUpdate", null).catch(() => undefined)}
+          onUpdate={() => void request("useUpdate", null).catch(() => undefined)}
         />
-        <WhyDialog card={asked} ask={ask} onClose={() => setAsked(null)} />
+        <WhyDialog card={asked} request={request} onClose={() => setAsked(null)} />
       </div>
     </PictureSource>
   );

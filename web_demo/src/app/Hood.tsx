@@ -1,4 +1,4 @@
-import type { Rung } from "../runtime/ladder";
+import type { Candidate } from "../runtime/candidates";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
 import { bytes, count, median, milliseconds } from "./format";
@@ -6,7 +6,7 @@ import { Plot, totalOf } from "./Plot";
 
 /** Engines, release, sizes and latency: for those who want to know, folded away. */
 export function Hood({ view, onCheck }: { view: View; onCheck: () => void }) {
-  const used = view.ladder.find(({ inUse }) => inUse);
+  const used = view.engines.find(({ inUse }) => inUse);
   const times = view.timings.map(totalOf);
   const release = view.opening.state === "ready" ? view.opening.release : null;
   return (
@@ -21,9 +21,9 @@ export function Hood({ view, onCheck }: { view: View; onCheck: () => void }) {
       <div class="grid">
         <section>
           <h3>Engines</h3>
-          <ul class="rungs">
-            {view.ladder.map((rung) => (
-              <Engine key={`${rung.engine} ${rung.precision}`} rung={rung} />
+          <ul class="candidates">
+            {view.engines.map((candidate) => (
+              <Engine key={`${candidate.engine} ${candidate.precision}`} candidate={candidate} />
             ))}
           </ul>
           <h3>Language model</h3>
@@ -44,15 +44,15 @@ export function Hood({ view, onCheck }: { view: View; onCheck: () => void }) {
   );
 }
 
-function Engine({ rung }: { rung: Rung }) {
-  const { test, ms } = rung;
+function Engine({ candidate }: { candidate: Candidate }) {
+  const { test, ms } = candidate;
   return (
-    <li class={rung.inUse ? "used" : ""}>
+    <li class={candidate.inUse ? "used" : ""}>
       <strong>
-        {rung.engine} {rung.precision}
+        {candidate.engine} {candidate.precision}
       </strong>
-      <span class={`tag ${rung.inUse ? "good" : rung.state === "failed" ? "bad" : ""}`}>
-        {rung.inUse ? "in use" : rung.state}
+      <span class={`tag ${candidate.inUse ? "good" : candidate.state === "failed" ? "bad" : ""}`}>
+        {candidate.inUse ? "in use" : candidate.state}
       </span>
       {test !== null && Number.isFinite(test.stateError) && (
         <small>
@@ -60,7 +60,7 @@ function Engine({ rung }: { rung: Rung }) {
           {(test.overlap * 100).toFixed(1)} %{ms !== null && `, ready in ${milliseconds(ms)}`}
         </small>
       )}
-      {rung.why !== "" && <small>{rung.why}</small>}
+      {candidate.why !== "" && <small>{candidate.why}</small>}
     </li>
   );
 }

@@ -1,7 +1,7 @@
 import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { Release } from "../worker/protocol";
-import type { Ask } from "./client";
+import type { SendRequest } from "./client";
 import { Drawing } from "./Drawing";
 
 /** Pictures that have been asked for once; they do not change within a release. */
@@ -14,8 +14,8 @@ const NOTHING: Source = { get: () => Promise.resolve(null), known: () => null };
 const Pictures = createContext<Source>(NOTHING);
 
 /** Gives all pictures below it one memory. */
-export function PictureSource(props: { ask: Ask; release: Release | null; children: ComponentChildren }) {
-  const { ask, release, children } = props;
+export function PictureSource(props: { request: SendRequest; release: Release | null; children: ComponentChildren }) {
+  const { request, release, children } = props;
   const source = useMemo<Source>(() => {
     if (release === null) return NOTHING;
     if (!release.parts.some(({ role }) => role === "pictures")) return NOTHING;
@@ -23,12 +23,12 @@ export function PictureSource(props: { ask: Ask; release: Release | null; childr
     return {
       known: (row) => known.get(row),
       get: async (row) => {
-        const url = await ask("picture", { row }).catch(() => null);
+        const url = await request("picture", { row }).catch(() => null);
         known.set(row, url);
         return url;
       },
     };
-  }, [ask, release]);
+  }, [request, release]);
   return <Pictures.Provider value={source}>{children}</Pictures.Provider>;
 }
 

@@ -1,11 +1,11 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Hit, Marks } from "../worker/protocol";
-import type { Ask } from "./client";
+import type { SendRequest } from "./client";
 import { once } from "./once";
 import { Picture } from "./Picture";
 
 interface Props {
-  readonly ask: Ask;
+  readonly request: SendRequest;
   readonly ready: boolean;
   /** Its changes bring the marks in the results up to date. */
   readonly marks: Marks;
@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** Search over titles and facts as one types; results lie over the page, so that it does not move. */
-export function Search({ ask, ready, marks, onChoose }: Props) {
+export function Search({ request, ready, marks, onChoose }: Props) {
   const [text, setText] = useState("");
   const [{ hits, answered }, setFound] = useState<{ hits: readonly Hit[]; answered: string }>({
     hits: [],
@@ -25,7 +25,7 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
   const held = useRef<HTMLElement | null>(null);
   useEffect(() => {
     let isCurrent = true;
-    void ask("search", { text })
+    void request("search", { text })
       .then((found) => {
         if (!isCurrent) return;
         held.current = focusedIn(box.current);
@@ -35,7 +35,7 @@ export function Search({ ask, ready, marks, onChoose }: Props) {
     return () => {
       isCurrent = false;
     };
-  }, [ask, text, ready, marks]);
+  }, [request, text, ready, marks]);
   // A late answer may take away the very result that has the focus; keys must not end up on the page's body.
   useLayoutEffect(() => {
     if (held.current && document.activeElement !== held.current) {

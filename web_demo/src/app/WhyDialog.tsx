@@ -1,22 +1,30 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clean } from "../runtime/reasons/quoting";
 import type { Card, Why } from "../worker/protocol";
-import type { Ask } from "./client";
+import type { SendRequest } from "./client";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
 
 /** Why one item was suggested: everything that may truthfully be said, and where the order comes from. */
-export function WhyDialog({ card, ask, onClose }: { card: Card | null; ask: Ask; onClose: () => void }) {
+export function WhyDialog({
+  card,
+  request,
+  onClose,
+}: {
+  card: Card | null;
+  request: SendRequest;
+  onClose: () => void;
+}) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [why, setWhy] = useState<Why | null>(null);
   useEffect(() => {
     if (card === null) return;
     dialog.current?.showModal();
     setWhy(null);
-    void ask("why", { row: card.row })
+    void request("why", { row: card.row })
       .then(setWhy)
       .catch(() => undefined);
-  }, [card, ask]);
+  }, [card, request]);
   return (
     <dialog
       class="why"
@@ -44,7 +52,7 @@ export function WhyDialog({ card, ask, onClose }: { card: Card | null; ask: Ask;
             {why !== null && why.facts.length === 0 && <li>Nothing that could be said of it.</li>}
           </ul>
           <p class="fine">
-            {why === null ? "" : `It stands at place ${why.place}. `}
+            {why === null ? "" : `It is number ${why.position} in the list. `}
             The order comes from what people chose one after another; the sentence says only what is true of the item
             and of your marks. Both were made on this device.
           </p>

@@ -1,14 +1,14 @@
-/** The page's end of the worker: asks with a promise each, and the newest of everything that was told. */
+/** The page's connection to its worker: requests that resolve to their results, and the latest state of everything. */
 
 import { NO_TRAFFIC, sumTraffic, type Traffic, watchTraffic } from "../runtime/traffic";
-import type { AskName, Asks, Marks, Message, Question, TellName, Tells } from "../worker/protocol";
+import type { Marks, Message, Notifications, RequestMessage, RequestName, Requests } from "../worker/protocol";
 
 /** What the page shows; everything in it but `online` and `pageKept` comes from the worker. */
-export interface View extends Omit<Tells, "marks"> {
+export interface View extends Omit<Notifications, "marks"> {
   readonly online: boolean;
-  /** Whether a service worker keeps the page itself for a visit without network. */
+  /** Whether a service worker has stored the page itself for offline visits. */
   readonly pageKept: boolean;
-  /** Null until the history has been read, which is before anything is opened. */
+  /** Null until the history has been read, which happens before any release is opened. */
   readonly marks: Marks | null;
 }
 
@@ -19,7 +19,7 @@ const FIRST: View = {
   shelf: { cards: [], by: "popularity", version: 0 },
   marks: null,
   variety: 0,
-  ladder: [],
+  engines: [],
   update: { state: "unchecked" },
   language: { state: "none" },
   knows: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, trouble: null, offline: false },
@@ -28,26 +28,30 @@ const FIRST: View = {
   problem: null,
 };
 
-interface Waiting {
-  readonly resolve: (answer: unknown) => void;
+interface Pending {
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-export type Ask = <K extends AskName>(ask: K, question: Asks[K]["question"]) => Promise<Asks[K]["answer"]>;
+export type SendRequest = <K extends RequestName>(
+  name: K,
+  params: Requests[K]["params"],
+) => Promise<Requests[K]["result"]>;
 
 export class Client {
   private readonly worker: Worker;
-  private readonly waiting = new Map<number, Waiting>();
+  private readonly pending = new Map<number, Pending>();
   private lastId = 0;
   private ofWorker: Traffic = NO_TRAFFIC;
   private ofPage: Traffic = NO_TRAFFIC;
   private current: View = FIRST;
+  private isScheduled = false;
 
-  /** @param changed hears every new view, at most one a frame. */
+  /** @param changed receives every new view; changes of one turn of the event loop are combined. */
   constructor(private readonly changed: (view: View) => void) {
     this.worker = new Worker(new URL("../worker/main.ts", import.meta.url), { type: "module", name: "pocketrec" });
     this.worker.addEventListener("message", ({ data }: MessageEvent<Message>) => this.receive(data));
-    this.worker.addEventListener("error", (event) => this.died(event.message));
+    this.worker.addEventListener("error", (event) => this.crashed(event.message));
     addEventListener("online", () => this.show({ online: true }));
     addEventListener("offline", () => this.show({ online: false }));
     watchTraffic((traffic) => {
@@ -56,55 +60,48 @@ export class Client {
     });
   }
 
-  readonly ask: Ask = (ask, question) => {
+  readonly request: SendRequest = (name, params) => {
     const id = ++this.lastId;
-    this.worker.postMessage({ id, ask, question } as Question);
+    this.worker.postMessage({ id, request: name, params } as RequestMessage);
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
+      this.pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
     });
   };
 
-  /** The page itself is kept for a visit without network. */
+  /** Record that the service worker has stored the page for offline visits. */
   pageIsKept(): void {
     this.show({ pageKept: true });
   }
 
   private receive(message: Message): void {
-    if ("tell" in message) {
-      this.hear(message.tell, message.value);
+    if ("notification" in message) {
+      if (message.notification === "traffic") {
+        this.ofWorker = message.value;
+        this.show({ traffic: sumTraffic(this.ofPage, this.ofWorker) });
+      } else this.show({ [message.notification]: message.value });
       return;
     }
-    const waiting = this.waiting.get(message.answerTo);
-    this.waiting.delete(message.answerTo);
+    const pending = this.pending.get(message.responseTo);
+    this.pending.delete(message.responseTo);
     if ("error" in message) {
-      waiting?.reject(new Error(message.error));
+      pending?.reject(new Error(message.error));
       this.show({ problem: message.error });
-    } else waiting?.resolve(message.answer);
+    } else pending?.resolve(message.result);
   }
 
-  private hear(name: TellName, value: Tells[TellName]): void {
-    if (name === "traffic") {
-      this.ofWorker = value as Traffic;
-      this.show({ traffic: sumTraffic(this.ofPage, this.ofWorker) });
-    } else this.show({ [name]: value });
-  }
-
-  private died(why: string): void {
+  private crashed(why: string): void {
     this.show({
       opening: { state: "failed", cause: "crashed", why: why || "The page's worker could not be started." },
     });
   }
 
   private show(change: Partial<View>): void {
-    const isScheduled = this.pending;
     this.current = { ...this.current, ...change };
-    if (isScheduled) return;
-    this.pending = true;
+    if (this.isScheduled) return;
+    this.isScheduled = true;
     queueMicrotask(() => {
-      this.pending = false;
+      this.isScheduled = false;
       this.changed(this.current);
     });
   }
-
-  private pending = false;
 }

@@ -20,11 +20,11 @@ const client = new Client((view) => {
 });
 
 function draw(): void {
-  if (root !== null && first !== null) render(<App view={first} ask={client.ask} />, root);
+  if (root !== null && first !== null) render(<App view={first} request={client.request} />, root);
 }
 
 const base = new URL("./", document.baseURI).href;
-void client.ask("open", { base, target: TARGET }).catch(() => undefined);
+void client.request("open", { base, target: TARGET }).catch(() => undefined);
 
 if (import.meta.env.PROD) {
   // A browser that refuses it (a private window, a plain http address) has the page all the same, but not offline.

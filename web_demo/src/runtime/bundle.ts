@@ -6,15 +6,8 @@
 import { checkChunk, checkFile } from "./digest";
 import { BundleError, BundleIntegrityError, FetchError, messageOf } from "./errors";
 import type { Bytes } from "./json";
-import {
-  CHUNK_BYTES,
-  type FileEntry,
-  fileNamed,
-  fileOfRole,
-  MAX_MANIFEST_BYTES,
-  type Manifest,
-  parseManifest,
-} from "./manifest";
+import { CHUNK_BYTES, MANIFEST_NAME, MAX_MANIFEST_BYTES } from "./limits";
+import { type FileEntry, fileNamed, fileOfRole, type Manifest, parseManifest } from "./manifest";
 
 /** Where files are kept between visits, by digest. */
 export interface FileStore {
@@ -33,9 +26,17 @@ export interface Checked {
 export type Fetch = (url: string, stop?: AbortSignal) => Promise<Response>;
 export type Progress = (entry: FileEntry, received: number) => void;
 
-/** Where a server keeps a channel's manifest. */
+/** The address of a file of a bundle. */
+export type FileUrl = (entry: FileEntry) => string;
+
+/** The address of a channel's manifest on a server. */
 export function manifestUrl(base: string, target: string): string {
-  return `${base}v1/channels/${target}/manifest.json`;
+  return `${base}v1/channels/${target}/${MANIFEST_NAME}`;
+}
+
+/** The addresses of files on a server. */
+export function serverUrls(base: string): FileUrl {
+  return ({ sha256 }) => `${base}v1/files/${sha256}`;
 }
 
 /**
@@ -45,7 +46,7 @@ export function manifestUrl(base: string, target: string): string {
  */
 export async function fetchManifest(fetch: Fetch, url: string): Promise<Bytes> {
   const response = await ask(fetch, url);
-  return readAtMost(response, MAX_MANIFEST_BYTES, "manifest.json");
+  return readAtMost(response, MAX_MANIFEST_BYTES, MANIFEST_NAME);
 }
 
 export class Bundle {
@@ -53,12 +54,11 @@ export class Bundle {
 
   /**
    * @param bytes of the manifest.
-   * @param base where `v1/files/` lies, with a slash at the end.
    * @throws BundleError the manifest breaks SPEC section 2.
    */
   constructor(
     readonly bytes: Bytes,
-    private readonly base: string,
+    private readonly urlOf: FileUrl,
     private readonly fetch: Fetch,
     private readonly store: FileStore,
     private readonly progress: Progress = () => undefined,
@@ -86,7 +86,7 @@ export class Bundle {
   async read(entry: FileEntry, stop?: AbortSignal): Promise<Checked> {
     const stored = await this.stored(entry);
     if (stored !== null) return { name: entry.name, data: stored };
-    const response = await ask(this.fetch, `${this.base}v1/files/${entry.sha256}`, stop);
+    const response = await ask(this.fetch, this.urlOf(entry), stop);
     const data = await this.receive(response, entry);
     await checkFile(data, entry);
     await this.store.put(entry.sha256, data);

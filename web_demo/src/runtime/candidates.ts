@@ -11,13 +11,13 @@ import type { SelfTest } from "./golden";
 import type { EngineVariant } from "./manifest";
 
 /** `unavailable`: this browser or page does not have that engine. */
-export type RungState = "waiting" | "loading" | "passed" | "failed" | "unavailable" | "not needed";
+export type CandidateState = "waiting" | "loading" | "passed" | "failed" | "unavailable" | "not needed";
 
 /** One engine of the manifest, and what became of it. */
-export interface Rung {
+export interface Candidate {
   readonly engine: string;
   readonly precision: string;
-  readonly state: RungState;
+  readonly state: CandidateState;
   readonly inUse: boolean;
   /** Why it is not used, or empty. */
   readonly why: string;
@@ -29,8 +29,8 @@ export interface Rung {
 /** Loads an engine, or returns why this browser cannot have it. */
 export type OpenEngine = (variant: EngineVariant) => Promise<Engine | string>;
 
-export class Ladder {
-  private readonly rungs: Rung[];
+export class EngineCandidates {
+  private readonly candidates: Candidate[];
   private engine: Engine | null = null;
   private isClosed = false;
 
@@ -38,9 +38,9 @@ export class Ladder {
     private readonly variants: readonly EngineVariant[],
     private readonly open: OpenEngine,
     private readonly test: (engine: Engine, variant: EngineVariant) => Promise<SelfTest>,
-    private readonly changed: (rungs: readonly Rung[]) => void,
+    private readonly changed: (candidates: readonly Candidate[]) => void,
   ) {
-    this.rungs = variants.map(({ engine, precision }) => ({
+    this.candidates = variants.map(({ engine, precision }) => ({
       engine,
       precision,
       state: "waiting",
@@ -56,41 +56,41 @@ export class Ladder {
     return this.engine;
   }
 
-  get view(): readonly Rung[] {
-    return this.rungs;
+  get view(): readonly Candidate[] {
+    return this.candidates;
   }
 
   /** Try the engines called `name`, best first, until one passes. */
   async start(name: string): Promise<void> {
     for (const [index, variant] of this.variants.entries()) {
-      if (variant.engine === name && (await this.tryRung(index))) return;
+      if (variant.engine === name && (await this.tryCandidate(index))) return;
     }
   }
 
-  /** Try all rungs above the one in use, best first, and stay with the first that passes. */
-  async climb(): Promise<void> {
-    const top = this.rungs.findIndex((rung) => rung.inUse);
-    const end = top < 0 ? this.rungs.length : top;
+  /** Try all candidates above the one in use, best first, and stay with the first that passes. */
+  async upgrade(): Promise<void> {
+    const top = this.candidates.findIndex((candidate) => candidate.inUse);
+    const end = top < 0 ? this.candidates.length : top;
     for (let index = 0; index < end; index++) {
-      if (this.rungs[index]?.state === "waiting" && (await this.tryRung(index))) break;
+      if (this.candidates[index]?.state === "waiting" && (await this.tryCandidate(index))) break;
     }
     if (this.isClosed) return;
-    for (const [index, rung] of this.rungs.entries()) {
-      if (rung.state === "waiting") this.set(index, { state: "not needed", why: "a better engine passed" });
+    for (const [index, candidate] of this.candidates.entries()) {
+      if (candidate.state === "waiting") this.set(index, { state: "not needed", why: "a better engine passed" });
     }
   }
 
   /** Give up an engine that threw while it was used, unless a better one has taken its place; the next one down is tried. */
   async fail(engine: Engine, error: unknown): Promise<void> {
     if (engine !== this.engine) return;
-    const index = this.rungs.findIndex((rung) => rung.inUse);
+    const index = this.candidates.findIndex((candidate) => candidate.inUse);
     this.engine = null;
     if (index >= 0) this.set(index, { state: "failed", inUse: false, why: messageOf(error) });
     await discard(engine);
-    for (let next = index + 1; next < this.rungs.length; next++) {
-      const state = this.rungs[next]?.state;
-      // A rung that is loading is tried already, by `climb`.
-      if (state !== "failed" && state !== "loading" && (await this.tryRung(next))) return;
+    for (let next = index + 1; next < this.candidates.length; next++) {
+      const state = this.candidates[next]?.state;
+      // A candidate that is loading is tried already, by `upgrade`.
+      if (state !== "failed" && state !== "loading" && (await this.tryCandidate(next))) return;
     }
   }
 
@@ -102,7 +102,7 @@ export class Ladder {
     await discard(last);
   }
 
-  private async tryRung(index: number): Promise<boolean> {
+  private async tryCandidate(index: number): Promise<boolean> {
     if (this.isClosed) return false;
     const variant = this.variants[index] as EngineVariant;
     const begun = performance.now();
@@ -131,17 +131,17 @@ export class Ladder {
   private async use(index: number, engine: Engine): Promise<void> {
     const before = this.engine;
     this.engine = engine;
-    for (const [other, rung] of this.rungs.entries()) {
-      if (rung.inUse) this.set(other, { inUse: false, why: "a better engine has loaded since" });
+    for (const [other, candidate] of this.candidates.entries()) {
+      if (candidate.inUse) this.set(other, { inUse: false, why: "a better engine has loaded since" });
     }
     this.set(index, { inUse: true, why: "" });
     await discard(before);
   }
 
-  private set(index: number, change: Partial<Rung>): void {
+  private set(index: number, change: Partial<Candidate>): void {
     if (this.isClosed) return;
-    this.rungs[index] = { ...(this.rungs[index] as Rung), ...change };
-    this.changed([...this.rungs]);
+    this.candidates[index] = { ...(this.candidates[index] as Candidate), ...change };
+    this.changed([...this.candidates]);
   }
 }
 

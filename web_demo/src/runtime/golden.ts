@@ -4,12 +4,9 @@ import { type Arrays, take } from "./arrays";
 import { bestRows, type ProductCodes } from "./codes";
 import type { Engine, SmallMatrices } from "./encoder";
 import { BundleError, EngineError, messageOf } from "./errors";
+import { GOLDEN_TOP, MAX_GOLDEN_SEQUENCES, MAX_SELF_TEST_MS } from "./limits";
 import type { EngineVariant, Manifest } from "./manifest";
 
-const TOP = 10;
-const MAX_SEQUENCES = 1024;
-/** Of a whole self-test: a slower engine is of no use, and a bundle may have been made to be slow. */
-const MAX_TEST_MS = 30_000;
 const FILE = "golden.safetensors";
 
 interface GoldenCase {
@@ -39,12 +36,12 @@ export interface SelfTest {
  */
 export function readGolden(arrays: Arrays, { encoder, catalogue }: Manifest): Golden {
   const n = arrays.get("rows")?.shape[0] ?? 0;
-  if (n > MAX_SEQUENCES)
-    throw new BundleError(`${FILE}: there are ${n} sequences, at most ${MAX_SEQUENCES} are allowed`);
+  if (n > MAX_GOLDEN_SEQUENCES)
+    throw new BundleError(`${FILE}: there are ${n} sequences, at most ${MAX_GOLDEN_SEQUENCES} are allowed`);
   if (n === 0) throw new BundleError(`${FILE}: there is no golden sequence`);
   const rows = take(arrays, "rows", "I32", [n, encoder.maxLength], FILE);
   const states = take(arrays, "state", "F32", [n, encoder.dim], FILE);
-  const tops = take(arrays, "top_rows", "I32", [n, TOP], FILE);
+  const tops = take(arrays, "top_rows", "I32", [n, GOLDEN_TOP], FILE);
   for (const array of [rows, tops]) {
     if (array.some((row) => row < -1 || row >= catalogue.nItems)) {
       throw new BundleError(`${FILE}: a row points outside the catalogue`);
@@ -59,7 +56,7 @@ export function readGolden(arrays: Arrays, { encoder, catalogue }: Manifest): Go
     return {
       rows: known,
       state: states.slice(index * encoder.dim, (index + 1) * encoder.dim),
-      topRows: [...tops.subarray(index * TOP, (index + 1) * TOP)].filter((row) => row >= 0),
+      topRows: [...tops.subarray(index * GOLDEN_TOP, (index + 1) * GOLDEN_TOP)].filter((row) => row >= 0),
     };
   });
 }
@@ -76,11 +73,11 @@ export async function selfTest(
   let stateError = 0;
   let found = 0;
   let expected = 0;
-  const end = clock() + MAX_TEST_MS;
+  const end = clock() + MAX_SELF_TEST_MS;
   try {
     for (const { rows, state, topRows } of golden) {
       const answer = await engine.encode(codes.decode(rows), small);
-      if (clock() > end) throw new EngineError(`its self-test took more than ${MAX_TEST_MS / 1000} s`);
+      if (clock() > end) throw new EngineError(`its self-test took more than ${MAX_SELF_TEST_MS / 1000} s`);
       if (answer.length !== state.length || !answer.every(Number.isFinite)) {
         return {
           passed: false,
@@ -91,7 +88,7 @@ export async function selfTest(
       }
       for (const [i, value] of answer.entries())
         stateError = Math.max(stateError, Math.abs(value - (state[i] as number)));
-      const best = bestRows(codes.scores(answer), TOP, new Set(rows));
+      const best = bestRows(codes.scores(answer), GOLDEN_TOP, new Set(rows));
       found += topRows.filter((row) => best.includes(row)).length;
       expected += topRows.length;
     }

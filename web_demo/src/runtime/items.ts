@@ -2,9 +2,8 @@
 
 import { BundleError, messageOf } from "./errors";
 import { type Bytes, Fields, isInteger, parseJson } from "./json";
+import { ITEMS as LIMITS, MAX_INFLATED_BYTES, MAX_VALUES, MAX_VALUES_PER_ITEM } from "./limits";
 
-const MAX_INFLATED_BYTES = 64 << 20;
-const MAX_TEXT = 1000;
 const FILE = "items.json.z";
 
 /** One kind of fact: its distinct values, and for each row the indices of those that are true of it. */
@@ -18,14 +17,14 @@ export type ItemFacts = ReadonlyMap<string, readonly string[]>;
 
 /** What may be said of the items; row `i` is catalogue row `i`. */
 export class Items {
-  private readonly rowOf: ReadonlyMap<string, number>;
+  private readonly rows: ReadonlyMap<string, number>;
 
   private constructor(
     readonly ids: readonly string[],
     readonly titles: readonly string[],
     private readonly fields: ReadonlyMap<string, Column>,
   ) {
-    this.rowOf = new Map(ids.map((id, row) => [id, row]));
+    this.rows = new Map(ids.map((id, row) => [id, row]));
   }
 
   /**
@@ -37,21 +36,26 @@ export class Items {
     const text = await inflate(data);
     checkText(text, nItems);
     const fields = Fields.of(parseJson(text, FILE), FILE);
-    const ids = fields.texts("item_id", nItems, 1, 256);
-    const titles = fields.texts("title", nItems, 1, MAX_TEXT);
+    const ids = fields.texts("item_id", { min: 0, max: nItems, each: LIMITS.Items.item_id.each });
+    const titles = fields.texts("title", { min: 0, max: nItems, each: LIMITS.Items.title.each });
     const columns = readColumns(fields.object("fields"));
     for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(columns)] as const) {
       if (length !== nItems)
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
     }
     const items = new Items(ids, titles, columns);
-    if (items.rowOf.size !== nItems) throw new BundleError(`${FILE}: an item id stands twice`);
+    if (items.rows.size !== nItems) throw new BundleError(`${FILE}: an item id stands twice`);
     return items;
   }
 
-  /** The catalogue row of an item id, or undefined when the catalogue lacks it. */
-  row(id: string): number | undefined {
-    return this.rowOf.get(id);
+  /** The catalogue row of an item id, or undefined if the catalogue does not contain it. */
+  rowOf(id: string): number | undefined {
+    return this.rows.get(id);
+  }
+
+  /** The catalogue rows of item ids; unknown ids are skipped. */
+  rowsOf(ids: readonly string[]): number[] {
+    return ids.map((id) => this.rows.get(id)).filter((row) => row !== undefined);
   }
 
   /** All fields by name, in the file's order. */
@@ -76,10 +80,10 @@ export class Items {
 
 function readColumns(fields: Fields): Map<string, Column> {
   const columns = new Map<string, Column>();
-  for (const name of fields.names(Number.POSITIVE_INFINITY, MAX_TEXT)) {
+  for (const name of fields.names(LIMITS.Items.fields)) {
     const column = fields.object(name);
-    const values = column.texts("values", Number.POSITIVE_INFINITY, 0, MAX_TEXT);
-    const rows = column.list("rows", 0, Number.POSITIVE_INFINITY).map((row) => {
+    const values = column.texts("values", LIMITS.Field.values);
+    const rows = column.list("rows").map((row) => {
       if (!Array.isArray(row) || !row.every((index) => isInteger(index) && index >= 0 && index < values.length)) {
         throw new BundleError(`${FILE}: field ${name} points outside its values`);
       }
@@ -96,7 +100,7 @@ function lengthsOf(columns: ReadonlyMap<string, Column>): [string, number][] {
 
 /** Refuse a text whose commas and opening brackets would become more values than so many items have. */
 function checkText(text: Uint8Array, nItems: number): void {
-  const most = 65_536 + 256 * nItems;
+  const most = MAX_VALUES + MAX_VALUES_PER_ITEM * nItems;
   let found = 0;
   for (const byte of text) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) found += 1;
   if (found > most) {

@@ -1,6 +1,6 @@
 /**
  * Whether a bundle's knowledge helps one person, estimated on that person's own past: the twin of
- * `edge_runtime/learning`, where formula and source stand. Knows no ladder and no files.
+ * `edge_runtime/learning`, where formula and source stand. Knows no engines and no files.
  */
 
 import type { ProductCodes } from "./codes";

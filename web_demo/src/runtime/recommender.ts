@@ -1,14 +1,14 @@
-/** One release, opened: its small parts read and checked, the ladder of engines, lists and reasons. */
+/** One release, opened: its small parts read and checked, the engines of engines, lists and reasons. */
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
+import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { ProductCodes } from "./codes";
 import { Resemblance } from "./dislikes";
 import { type Engine, readSmall } from "./encoder";
 import { readGolden, selfTest } from "./golden";
 import { Items } from "./items";
 import { KnowledgeSwitch } from "./knowledge";
-import { Ladder, type OpenEngine, type Rung } from "./ladder";
 import { fileOfRole, type Manifest } from "./manifest";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
@@ -31,6 +31,24 @@ export interface Ranking {
   readonly phases: Phases;
 }
 
+/** A recommended item. */
+export interface Recommendation {
+  readonly row: number;
+  readonly itemId: string;
+  readonly title: string;
+  /** One true sentence about the item and the history. */
+  readonly reason: string;
+}
+
+export interface RecommendOptions {
+  /** Ids of the items that the user chose, oldest first; unknown ids are skipped. */
+  readonly history?: readonly string[];
+  /** Ids of the items that the user dislikes, newest first: they are left out, and similar items are ranked lower. */
+  readonly disliked?: readonly string[];
+  /** The share of the list that gives way to different items, from 0 to 1. */
+  readonly variety?: number;
+}
+
 export class Recommender {
   private finder: Finder | null = null;
   private readonly resemblance: Resemblance;
@@ -42,18 +60,22 @@ export class Recommender {
     private readonly factFinder: FactFinder,
     private readonly codes: ProductCodes,
     private readonly knowledge: KnowledgeSwitch,
-    readonly ladder: Ladder,
+    readonly engines: EngineCandidates,
   ) {
     this.resemblance = new Resemblance(codes);
   }
 
   /**
-   * Read everything that a list needs but the engines; the caller starts the ladder.
+   * Read everything that a list needs but the engines; the caller starts the engines.
    *
    * @throws BundleError a file is damaged or breaks the format.
    * @throws FetchError a file cannot be fetched.
    */
-  static async open(bundle: Bundle, open: OpenEngine, changed: (rungs: readonly Rung[]) => void): Promise<Recommender> {
+  static async open(
+    bundle: Bundle,
+    open: OpenEngine,
+    changed: (candidates: readonly Candidate[]) => void = () => undefined,
+  ): Promise<Recommender> {
     const { manifest } = bundle;
     const nItems = manifest.catalogue.nItems;
     const arraysOf = async (role: string) => {
@@ -70,9 +92,9 @@ export class Recommender {
     const popularity = take(popular, "popularity", "U8", [nItems], fileOfRole(manifest, "popularity").name);
     const test = (engine: Engine, variant: Manifest["engines"][number]) =>
       selfTest(engine, variant, golden, codes, small);
-    const ladder = new Ladder(manifest.engines, open, test, changed);
+    const engines = new EngineCandidates(manifest.engines, open, test, changed);
     const factFinder = new FactFinder(items, popularity);
-    return new Recommender(manifest, items, popularity, factFinder, codes, new KnowledgeSwitch(codes, small), ladder);
+    return new Recommender(manifest, items, popularity, factFinder, codes, new KnowledgeSwitch(codes, small), engines);
   }
 
   /**
@@ -90,7 +112,7 @@ export class Recommender {
     disliked: readonly number[] = [],
   ): Promise<Ranking> {
     const excluded = new Set([...sequence, ...hidden]);
-    const engine = this.ladder.current;
+    const engine = this.engines.current;
     if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, variety, disliked);
     const newest = sequence.slice(-this.manifest.encoder.maxLength);
     const times = [performance.now()];
@@ -100,7 +122,7 @@ export class Recommender {
     try {
       state = await this.knowledge.encode(engine, newest, embeddings);
     } catch (error) {
-      await this.ladder.fail(engine, error);
+      await this.engines.fail(engine, error);
       return this.rank(sequence, hidden, k, variety, disliked);
     }
     times.push(performance.now());
@@ -110,6 +132,19 @@ export class Recommender {
     times.push(performance.now());
     const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] as number));
     return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
+  }
+
+  /** The `k` best items for a history, best first, without the items of the history itself. */
+  async recommend(k: number, options: RecommendOptions = {}): Promise<readonly Recommendation[]> {
+    const { history = [], disliked = [], variety = 0 } = options;
+    const [sequence, dislikes] = [this.items.rowsOf(history), this.items.rowsOf(disliked)];
+    const { rows } = await this.rank(sequence, new Set(dislikes), k, variety, dislikes);
+    return rows.map((row) => ({
+      row,
+      itemId: this.items.ids[row] ?? "",
+      title: this.items.titles[row] ?? "",
+      reason: this.template(row, sequence).text,
+    }));
   }
 
   /** The rows that a text finds, the best first; the first call builds the index of words. */

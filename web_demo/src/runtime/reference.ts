@@ -6,13 +6,20 @@
  */
 
 import { loadArrays } from "./arrays";
+import type { Bundle } from "./bundle";
 import type { Engine, SmallMatrices } from "./encoder";
 import type { Bytes } from "./json";
-import type { EncoderSizes } from "./manifest";
+import type { EncoderSizes, EngineVariant } from "./manifest";
 import { type Block, type EncoderWeights, type Linear, type Norm, readWeights } from "./weights";
 
 const EPSILON = 1e-5;
 const GELU_SLOPE = Math.sqrt(2 / Math.PI);
+
+/** Open the reference engine over a bundle's `encoder.safetensors`. */
+export async function openReference(bundle: Bundle, { file, precision }: EngineVariant): Promise<ReferenceEngine> {
+  const { data, name } = await bundle.file(file);
+  return ReferenceEngine.open(data, bundle.manifest.encoder, precision, name);
+}
 
 export class ReferenceEngine implements Engine {
   readonly name = "reference";

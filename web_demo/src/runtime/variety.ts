@@ -93,8 +93,8 @@ function chosenOf(relevance: readonly number[], kernel: Float64Array, k: number,
     // What is chosen tells already, taken out of the kernel (a Schur complement): only the row that is needed.
     const row = kernel.slice(best * n, (best + 1) * n);
     for (const [index, share] of shares.entries()) {
-      const told = (rows[index] as Float64Array)[best] as number;
-      for (let j = 0; j < n; j++) row[j] = (row[j] as number) - told * (share[j] as number);
+      const factor = (rows[index] as Float64Array)[best] as number;
+      for (let j = 0; j < n; j++) row[j] = (row[j] as number) - factor * (share[j] as number);
     }
     const share = row.map((value) => value / (row[best] as number));
     for (let j = 0; j < n; j++) left[j] = (left[j] as number) - (row[j] as number) * (share[j] as number);

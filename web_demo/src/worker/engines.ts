@@ -3,11 +3,11 @@
 import ortWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import wllamaWasm from "../../node_modules/@wllama/wllama/esm/wasm/wllama.wasm?url";
 import type { Bundle } from "../runtime/bundle";
+import type { OpenEngine } from "../runtime/candidates";
 import { FetchError } from "../runtime/errors";
 import type { Bytes } from "../runtime/json";
-import type { OpenEngine } from "../runtime/ladder";
 import { hasSimd, OnnxEngine, type OrtModule } from "../runtime/onnx";
-import { ReferenceEngine } from "../runtime/reference";
+import { openReference } from "../runtime/reference";
 import { openCache } from "../runtime/store";
 
 const CACHE = "pocketrec-engines";
@@ -15,12 +15,11 @@ const CACHE = "pocketrec-engines";
 /** Return how this page opens the engines of a bundle. */
 export function engineOpener(bundle: Bundle): OpenEngine {
   const { encoder } = bundle.manifest;
-  return async ({ engine, precision, file }) => {
+  return async (variant) => {
+    const { engine, precision, file } = variant;
     switch (engine) {
-      case "reference": {
-        const { data, name } = await bundle.file(file);
-        return ReferenceEngine.open(data, encoder, precision, name);
-      }
+      case "reference":
+        return openReference(bundle, variant);
       case "onnxruntime": {
         if (!hasSimd()) return "this browser has no WebAssembly SIMD";
         const [ort, graph] = await Promise.all([loadOrt(), bundle.file(file)]);

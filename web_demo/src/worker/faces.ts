@@ -25,21 +25,20 @@ export function cardOf(items: Items, row: number, sentence: Sentence, by: Card["
 
 /** What a list needs of the events, as rows; items that the catalogue lacks are left out. */
 export function pastOf(events: readonly HistoryEvent[], items: Items) {
-  const rowsOf = (ids: readonly string[]) => ids.map((id) => items.row(id)).filter((row) => row !== undefined);
   const idsOf = (some: readonly HistoryEvent[]) => some.map(({ itemId }) => itemId);
   return {
     /** Oldest first. */
-    sequence: rowsOf(idsOf(events.filter(({ event }) => event !== "dislike"))),
-    hidden: new Set(rowsOf(idsOf(events.filter(({ event }) => event === "dislike")))),
+    sequence: items.rowsOf(idsOf(events.filter(({ event }) => event !== "dislike"))),
+    hidden: new Set(items.rowsOf(idsOf(events.filter(({ event }) => event === "dislike")))),
     /** Newest first. */
-    disliked: rowsOf(newestDislikes(events)),
+    disliked: items.rowsOf(newestDislikes(events)),
   };
 }
 
 /** Newest first; an item that the catalogue lacks keeps the title that it was marked with. */
 export function marksOf(events: readonly HistoryEvent[], items: Items | null): Marks {
   const entries = [...events].reverse().map(({ id, itemId, event, title }): HistoryEntry => {
-    const row = items?.row(itemId);
+    const row = items?.rowOf(itemId);
     if (row !== undefined && items !== null) return { ...faceOf(items, row), id, event, gone: false };
     return { id, itemId, event, row: null, gone: items !== null, title: title ?? itemId, kind: "" };
   });

@@ -3,7 +3,7 @@
 import type { Bundle } from "../runtime/bundle";
 import { requireDigests } from "../runtime/digest";
 import { FetchError, InsecureAddressError, messageOf } from "../runtime/errors";
-import type { Cause, Tell, Update } from "./protocol";
+import type { Cause, Notify, Update } from "./protocol";
 import { type Opened, type Releases, required, sum } from "./releases";
 import type { Wording } from "./wording";
 
@@ -19,8 +19,8 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 };
 
 /** What follows from the release, and is not this module's. */
-export interface Followers {
-  readonly tell: Tell;
+export interface Listener {
+  readonly notify: Notify;
   /** Another release is in use from now on. */
   took(opened: Opened, from: "the server" | "this device"): void;
   /** Make the list anew, after those that are under way. */
@@ -48,7 +48,7 @@ export class Lifecycle {
   constructor(
     private readonly releases: Pick<Releases, "kept" | "newest" | "open" | "check" | "tryOut" | "keep">,
     private readonly wording: Pick<Wording, "load" | "close">,
-    private readonly followers: Followers,
+    private readonly listener: Listener,
   ) {}
 
   get state(): State {
@@ -71,11 +71,11 @@ export class Lifecycle {
     const kept = await this.openKept();
     const opened = kept ?? (await this.openNewest());
     if (opened === null) return;
-    if (this.isOver()) return opened.recommender.ladder.close();
+    if (this.isOver()) return opened.recommender.engines.close();
     this.isKept = kept !== null;
     this.take(opened, kept === null ? "the server" : "this device");
     this.go("running");
-    await this.followers.refresh();
+    await this.listener.refresh();
     this.improve();
   }
 
@@ -95,10 +95,10 @@ export class Lifecycle {
     this.next = null;
     this.leave("updating");
     this.take(next, "the server");
-    this.followers.tell("update", { state: "current" });
+    this.listener.notify("update", { state: "current" });
     // The engines of the release before, behind the last list that was made with them.
-    await this.followers.refresh();
-    await inUse?.recommender.ladder.close();
+    await this.listener.refresh();
+    await inUse?.recommender.engines.close();
     if (this.isOver()) return;
     this.go("running");
     this.improve();
@@ -113,9 +113,9 @@ export class Lifecycle {
     this.leave("closed");
     this.over.abort();
     await Promise.all([this.wording.close(), this.improving, this.checking]);
-    await this.followers.refresh();
-    await next?.recommender.ladder.close();
-    await inUse?.recommender.ladder.close();
+    await this.listener.refresh();
+    await next?.recommender.engines.close();
+    await inUse?.recommender.engines.close();
   }
 
   private may(to: State): boolean {
@@ -140,7 +140,7 @@ export class Lifecycle {
   private take(opened: Opened, from: "the server" | "this device"): void {
     this.inUse = opened;
     this.stop = new AbortController();
-    this.followers.took(opened, from);
+    this.listener.took(opened, from);
   }
 
   private async openKept(): Promise<Opened | null> {
@@ -157,30 +157,30 @@ export class Lifecycle {
     try {
       requireDigests();
       const bundle = await this.releases.newest();
-      this.followers.tell("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
+      this.listener.notify("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
       return await this.releases.open(bundle);
     } catch (error) {
-      this.followers.tell("opening", { state: "failed", cause: causeOf(error), why: messageOf(error) });
+      this.listener.notify("opening", { state: "failed", cause: causeOf(error), why: messageOf(error) });
       return null;
     }
   }
 
   private async check(current: Bundle): Promise<void> {
-    const tell = (update: Update) => {
-      if (!this.isOver()) this.followers.tell("update", update);
+    const notify = (update: Update) => {
+      if (!this.isOver()) this.listener.notify("update", update);
     };
-    tell({ state: "checking" });
+    notify({ state: "checking" });
     try {
       const found = await this.releases.check(current);
-      if (found === null) return tell({ state: "current" });
+      if (found === null) return notify({ state: "current" });
       const { release } = found.bundle.manifest;
-      tell({ state: "fetching", release, bytes: found.bytes });
+      notify({ state: "fetching", release, bytes: found.bytes });
       const tried = await this.releases.tryOut(found.bundle, this.over.signal);
-      if (this.isOver()) return tried.recommender.ladder.close();
+      if (this.isOver()) return tried.recommender.engines.close();
       this.next = tried;
-      tell({ state: "ready", release, bytes: found.bytes });
+      notify({ state: "ready", release, bytes: found.bytes });
     } catch (error) {
-      tell({ state: error instanceof FetchError ? "unreachable" : "refused", why: messageOf(error) });
+      notify({ state: error instanceof FetchError ? "unreachable" : "refused", why: messageOf(error) });
     }
   }
 
@@ -198,14 +198,14 @@ export class Lifecycle {
   private async complete({ bundle, recommender }: Opened, stop: AbortSignal): Promise<void> {
     if (stop.aborted) return;
     try {
-      await recommender.ladder.climb();
-      await this.followers.refresh();
+      await recommender.engines.upgrade();
+      await this.listener.refresh();
       this.isKept = (await this.releases.keep(bundle, stop)) || (stop.aborted && this.isKept);
     } catch (error) {
       // Without network a file may be out of reach; a damaged one is refused. The list that stands goes on working.
-      if (!(error instanceof FetchError || stop.aborted)) this.followers.tell("problem", messageOf(error));
+      if (!(error instanceof FetchError || stop.aborted)) this.listener.notify("problem", messageOf(error));
     }
-    this.followers.kept();
+    this.listener.kept();
   }
 
   private async loadLanguage({ bundle }: Opened, stop: AbortSignal): Promise<void> {
@@ -213,7 +213,7 @@ export class Lifecycle {
     await this.wording.load(bundle);
     if (stop.aborted) return;
     this.go("running");
-    await this.followers.refresh();
+    await this.listener.refresh();
   }
 }
 

@@ -1,41 +1,41 @@
-/** The worker's door: questions in, answers and tells out. Everything but drawing happens behind it. */
+/** The worker's entry point: handles the page's requests and publishes notifications. */
 
 import { messageOf } from "../runtime/errors";
 import { watchTraffic } from "../runtime/traffic";
-import type { AskName, Asks, Message, Question, Tell } from "./protocol";
+import type { Message, Notify, RequestMessage, RequestName, Requests } from "./protocol";
 import { Session } from "./session";
 
 const post = (message: Message) => self.postMessage(message);
-const tell: Tell = (name, value) => post({ tell: name, value } as Message);
+const notify: Notify = (name, value) => post({ notification: name, value } as Message);
 
-watchTraffic((traffic) => tell("traffic", traffic));
+watchTraffic((traffic) => notify("traffic", traffic));
 
 let session: Promise<Session> | null = null;
 
-function begun(): Promise<Session> {
-  if (session === null) throw new Error("the page has asked for something before it asked to open");
+function opened(): Promise<Session> {
+  if (session === null) throw new Error('the first request must be "open"');
   return session;
 }
 
-type Answers = { [K in AskName]: (question: Asks[K]["question"]) => Promise<Asks[K]["answer"]> };
+type Handlers = { [K in RequestName]: (params: Requests[K]["params"]) => Promise<Requests[K]["result"]> };
 
-const answers: Answers = {
+const handlers: Handlers = {
   open: async ({ base, target }) => {
     const before = session;
-    session = Session.begin(base, target, tell);
+    session = Session.begin(base, target, notify);
     await (await before)?.close();
     await (await session).open();
     return null;
   },
-  mark: async ({ itemId, event }) => done((await begun()).mark(itemId, event)),
-  unmark: async ({ ids }) => done((await begun()).unmark(ids)),
-  vary: async ({ variety }) => done((await begun()).vary(variety)),
-  search: async ({ text }) => (await begun()).search(text),
-  picture: async ({ row }) => (await begun()).picture(row),
-  why: async ({ row }) => (await begun()).why(row),
-  forget: async () => done((await begun()).forget()),
-  checkUpdate: async () => done((await begun()).checkUpdate()),
-  useUpdate: async () => done((await begun()).useUpdate()),
+  mark: async ({ itemId, event }) => done((await opened()).mark(itemId, event)),
+  unmark: async ({ ids }) => done((await opened()).unmark(ids)),
+  vary: async ({ variety }) => done((await opened()).vary(variety)),
+  search: async ({ text }) => (await opened()).search(text),
+  picture: async ({ row }) => (await opened()).picture(row),
+  why: async ({ row }) => (await opened()).why(row),
+  forget: async () => done((await opened()).forget()),
+  checkUpdate: async () => done((await opened()).checkUpdate()),
+  useUpdate: async () => done((await opened()).useUpdate()),
 };
 
 async function done(work: Promise<void>): Promise<null> {
@@ -43,13 +43,13 @@ async function done(work: Promise<void>): Promise<null> {
   return null;
 }
 
-async function answer<K extends AskName>(ask: K, question: Asks[K]["question"]): Promise<Asks[K]["answer"]> {
-  return answers[ask](question);
+async function handle<K extends RequestName>(name: K, params: Requests[K]["params"]): Promise<Requests[K]["result"]> {
+  return handlers[name](params);
 }
 
-self.addEventListener("message", ({ data }: MessageEvent<Question>) => {
-  answer(data.ask, data.question).then(
-    (value) => post({ answerTo: data.id, answer: value }),
-    (error: unknown) => post({ answerTo: data.id, error: messageOf(error) }),
+self.addEventListener("message", ({ data }: MessageEvent<RequestMessage>) => {
+  handle(data.request, data.params).then(
+    (result) => post({ responseTo: data.id, result }),
+    (error: unknown) => post({ responseTo: data.id, error: messageOf(error) }),
   );
 });

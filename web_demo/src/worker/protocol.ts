@@ -1,7 +1,7 @@
-/** Everything that is said between the page and its worker: one typed question for each thing asked, one tell a change. */
+/** The messages between the page and its worker: typed requests with one response each, and notifications of state. */
 
+import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/events";
-import type { Rung } from "../runtime/ladder";
 import type { Piece } from "../runtime/reasons/marked";
 import type { Phases } from "../runtime/recommender";
 import type { Traffic } from "../runtime/traffic";
@@ -10,7 +10,7 @@ export interface Card {
   readonly row: number;
   readonly itemId: string;
   readonly title: string;
-  /** Its narrowest category, for the drawn placeholder; empty where none is known. */
+  /** Its most specific category, which selects the placeholder drawing; empty if unknown. */
   readonly kind: string;
   readonly reason: readonly Piece[];
   readonly by: "language model" | "template";
@@ -19,16 +19,16 @@ export interface Card {
 export interface Shelf {
   readonly cards: readonly Card[];
   readonly by: "model" | "popularity";
-  /** Grows with every list. */
+  /** Increases with every new list. */
   readonly version: number;
 }
 
 export interface HistoryEntry {
   readonly id: number;
   readonly itemId: string;
-  /** Null: no catalogue is open, or it lacks the item. */
+  /** Null if no catalogue is open, or the open one does not contain the item. */
   readonly row: number | null;
-  /** Whether a catalogue is open and lacks the item. */
+  /** Whether a catalogue is open that does not contain the item. */
   readonly gone: boolean;
   readonly title: string;
   readonly kind: string;
@@ -59,8 +59,8 @@ export interface Release {
 }
 
 /**
- * Why nothing could be opened: the server does not answer, has no shop, answers with an error, or sent something that breaks
- * the rules; the address is one where browsers withhold what the page needs; or the page's own worker has died.
+ * Why no release could be opened: the server cannot be reached, has no release, responds with an error, or sent an invalid
+ * bundle; the page is not in a secure context; or the worker has crashed.
  */
 export type Cause = "unreachable" | "no shop" | "failing" | "refused" | "insecure" | "crashed";
 
@@ -83,34 +83,34 @@ export type Language =
 
 export interface Knows {
   readonly events: number;
-  /** What the person has set otherwise than it comes. */
+  /** How many settings differ from their defaults. */
   readonly settings: number;
   readonly hidden: number;
-  /** Of the events and the settings. */
+  /** Size of the events and the settings as JSON. */
   readonly eventBytes: number;
-  /** Everything that this site keeps in the browser, the app and the release included; null where it does not say. */
+  /** Everything that this site stores in the browser, page and release included; null if the browser does not report it. */
   readonly storedBytes: number | null;
-  /** Why what is marked ends with this tab; null while it is kept. */
+  /** Why the history is lost when this tab closes; null while it is stored. */
   readonly trouble: string | null;
-  /** Whether the whole release is kept for a visit without network. */
+  /** Whether the complete release is stored for offline visits. */
   readonly offline: boolean;
 }
 
-/** One list: when it was made, by what, and where the milliseconds went. */
+/** The engine that computed one list, and the milliseconds of each phase. */
 export interface Timing {
   readonly engine: string;
   readonly phases: Phases;
 }
 
-/** Why one item was suggested. */
+/** Why one item was recommended. */
 export interface Why {
   readonly title: string;
   readonly reason: readonly Piece[];
-  /** Everything that could truthfully be said, the best first. */
+  /** All true facts about the item, best first. */
   readonly facts: readonly (readonly Piece[])[];
   readonly by: Card["by"];
-  /** Its place in the list, from 1. */
-  readonly place: number;
+  /** Its position in the list, from 1. */
+  readonly position: number;
 }
 
 export interface Hit {
@@ -121,50 +121,50 @@ export interface Hit {
   readonly marked: boolean;
 }
 
-/** Questions and their answers. */
-export interface Asks {
-  readonly open: { readonly question: { readonly base: string; readonly target: string }; readonly answer: null };
-  readonly mark: { readonly question: { readonly itemId: string; readonly event: EventName }; readonly answer: null };
-  readonly unmark: { readonly question: { readonly ids: readonly number[] }; readonly answer: null };
-  readonly vary: { readonly question: { readonly variety: number }; readonly answer: null };
-  readonly search: { readonly question: { readonly text: string }; readonly answer: readonly Hit[] };
-  readonly picture: { readonly question: { readonly row: number }; readonly answer: string | null };
-  readonly why: { readonly question: { readonly row: number }; readonly answer: Why | null };
-  readonly forget: { readonly question: null; readonly answer: null };
-  readonly checkUpdate: { readonly question: null; readonly answer: null };
-  readonly useUpdate: { readonly question: null; readonly answer: null };
+/** Every request of the page, with its parameters and its result. */
+export interface Requests {
+  readonly open: { readonly params: { readonly base: string; readonly target: string }; readonly result: null };
+  readonly mark: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
+  readonly unmark: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
+  readonly vary: { readonly params: { readonly variety: number }; readonly result: null };
+  readonly search: { readonly params: { readonly text: string }; readonly result: readonly Hit[] };
+  readonly picture: { readonly params: { readonly row: number }; readonly result: string | null };
+  readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
+  readonly forget: { readonly params: null; readonly result: null };
+  readonly checkUpdate: { readonly params: null; readonly result: null };
+  readonly useUpdate: { readonly params: null; readonly result: null };
 }
 
-export type AskName = keyof Asks;
+export type RequestName = keyof Requests;
 
-/** A question on its way to the worker. */
-export type Question = {
-  [K in AskName]: { readonly id: number; readonly ask: K; readonly question: Asks[K]["question"] };
-}[AskName];
+/** A request as it is posted to the worker. */
+export type RequestMessage = {
+  [K in RequestName]: { readonly id: number; readonly request: K; readonly params: Requests[K]["params"] };
+}[RequestName];
 
-/** What the worker tells unasked; the page keeps the newest of each. */
-export interface Tells {
+/** State that the worker publishes whenever it changes; the page keeps the latest value of each. */
+export interface Notifications {
   readonly opening: Opening;
   readonly shelf: Shelf;
   readonly marks: Marks;
   /** From 0, the most precise list, to 1, the most varied one. */
   readonly variety: number;
-  readonly ladder: readonly Rung[];
+  readonly engines: readonly Candidate[];
   readonly update: Update;
   readonly language: Language;
   readonly knows: Knows;
   readonly timings: readonly Timing[];
   readonly traffic: Traffic;
-  /** A file that was refused, or anything else that a person should hear of; null when all is well. */
+  /** An error that the user should see, such as a rejected file; null when there is none. */
   readonly problem: string | null;
 }
 
-export type TellName = keyof Tells;
+export type NotificationName = keyof Notifications;
 
 /** A message from the worker. */
 export type Message =
-  | { readonly answerTo: number; readonly answer: unknown }
-  | { readonly answerTo: number; readonly error: string }
-  | { [K in TellName]: { readonly tell: K; readonly value: Tells[K] } }[TellName];
+  | { readonly responseTo: number; readonly result: unknown }
+  | { readonly responseTo: number; readonly error: string }
+  | { [K in NotificationName]: { readonly notification: K; readonly value: Notifications[K] } }[NotificationName];
 
-export type Tell = <K extends TellName>(name: K, value: Tells[K]) => void;
+export type Notify = <K extends NotificationName>(name: K, value: Notifications[K]) => void;

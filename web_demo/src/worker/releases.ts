@@ -1,8 +1,8 @@
 /** Which release the page runs on: the one kept on this device first, a newer one after it has been fetched and tried. */
 
-import { Bundle, type Fetch, fetchManifest, manifestUrl, type Progress } from "../runtime/bundle";
+import { Bundle, type Fetch, fetchManifest, manifestUrl, type Progress, serverUrls } from "../runtime/bundle";
+import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { BundleError } from "../runtime/errors";
-import type { OpenEngine, Rung } from "../runtime/ladder";
 import type { FileEntry, Manifest } from "../runtime/manifest";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/store";
@@ -15,7 +15,7 @@ export interface Opened {
 }
 
 /** Hears of every change of a release's engines. */
-export type LadderChanged = (bundle: Bundle, rungs: readonly Rung[]) => void;
+export type CandidatesChanged = (bundle: Bundle, candidates: readonly Candidate[]) => void;
 
 /** What the check for a newer release found. */
 export type Found = { readonly bundle: Bundle; readonly bytes: number } | null;
@@ -28,7 +28,7 @@ export class Releases {
     private readonly store: ReleaseStore,
     private readonly opener: (bundle: Bundle) => OpenEngine,
     private readonly progress: Progress,
-    private readonly ladderChanged: LadderChanged,
+    private readonly candidatesChanged: CandidatesChanged,
   ) {}
 
   /** The release that this device keeps, or null. A damaged one counts as none. */
@@ -73,9 +73,9 @@ export class Releases {
 
   /** Open a release as far as lists need, and start the first engine that can be had without a large download. */
   async open(bundle: Bundle): Promise<Opened> {
-    const changed = (rungs: readonly Rung[]) => this.ladderChanged(bundle, rungs);
+    const changed = (candidates: readonly Candidate[]) => this.candidatesChanged(bundle, candidates);
     const recommender = await Recommender.open(bundle, this.opener(bundle), changed);
-    await recommender.ladder.start("reference");
+    await recommender.engines.start("reference");
     return { bundle, recommender };
   }
 
@@ -89,9 +89,9 @@ export class Releases {
   async tryOut(bundle: Bundle, stop: AbortSignal): Promise<Opened> {
     for (const file of required(bundle.manifest)) await bundle.read(file, stop);
     const opened = await this.open(bundle);
-    const { ladder } = opened.recommender;
-    if (ladder.current === null) await ladder.climb();
-    if (ladder.current === null) {
+    const { engines } = opened.recommender;
+    if (engines.current === null) await engines.upgrade();
+    if (engines.current === null) {
       throw new BundleError(`No engine of release ${bundle.manifest.release} passes its self-test in this browser.`);
     }
     return opened;
@@ -116,7 +116,7 @@ export class Releases {
   }
 
   private bundle(bytes: Uint8Array<ArrayBuffer>): Bundle {
-    return new Bundle(bytes, this.base, this.fetch, this.store, this.progress);
+    return new Bundle(bytes, serverUrls(this.base), this.fetch, this.store, this.progress);
   }
 }
 

@@ -15,8 +15,8 @@ import { cardOf, faceOf, marksOf, pastOf, releaseOf } from "./faces";
 import { knowsOf, storedSize } from "./knows";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
-import type { Hit, Shelf, Tell, Timing, Why } from "./protocol";
-import { type LadderChanged, type Opened, Releases } from "./releases";
+import type { Hit, Notify, Shelf, Timing, Why } from "./protocol";
+import { type CandidatesChanged, type Opened, Releases } from "./releases";
 import { Wording, type WordingParts } from "./wording";
 
 const HISTORY = "pocketrec";
@@ -55,41 +55,41 @@ export class Session {
   private readonly life: Lifecycle;
 
   constructor(
-    private readonly tell: Tell,
+    private readonly notify: Notify,
     private readonly history: LastingHistory,
-    releases: (changed: LadderChanged) => Releases,
+    releases: (changed: CandidatesChanged) => Releases,
     language: WordingParts,
     private readonly otherTabs: BroadcastChannel,
   ) {
     this.wording = new Wording(
       language,
-      (state) => tell("language", state),
+      (state) => notify("language", state),
       (row, text, sentence) => this.reword(row, text, sentence),
     );
-    const changed: LadderChanged = (bundle, rungs) => {
+    const changed: CandidatesChanged = (bundle, candidates) => {
       // A newer release is tried while another is in use.
-      if ((this.opened?.bundle ?? bundle) === bundle) tell("ladder", rungs);
+      if ((this.opened?.bundle ?? bundle) === bundle) notify("engines", candidates);
     };
     this.life = new Lifecycle(releases(changed), this.wording, {
-      tell,
+      notify,
       took: (opened, from) => this.took(opened, from),
       refresh: () => this.refresh(),
-      kept: () => void this.tellKnows(),
+      kept: () => void this.notifyKnows(),
     });
     otherTabs.addEventListener("message", () => void this.refresh());
   }
 
   /** Begin with what the browser keeps; nothing is opened yet. */
-  static async begin(base: string, target: string, tell: Tell): Promise<Session> {
+  static async begin(base: string, target: string, notify: Notify): Promise<Session> {
     const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
     // Past the browser's own cache: what is good is kept in ours, and what is damaged must not come back from there.
     const download: Fetch = (url, stop) => fetch(url, { cache: "no-store", signal: stop ?? null });
     const progress: Progress = (file, received) => {
-      if (file.role === "language_model") tell("language", { state: "fetching", received, total: file.bytes });
+      if (file.role === "language_model") notify("language", { state: "fetching", received, total: file.bytes });
     };
-    const releases = (changed: LadderChanged) =>
+    const releases = (changed: CandidatesChanged) =>
       new Releases(base, target, download, store, engineOpener, progress, changed);
-    return new Session(tell, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
+    return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
   }
 
   /** Open a release, and look for a newer one as long as the session lasts. */
@@ -119,7 +119,7 @@ export class Session {
 
   /** Remember what a person did, then show what follows from it. */
   async mark(itemId: string, event: EventName): Promise<void> {
-    const row = this.opened?.recommender.items.row(itemId);
+    const row = this.opened?.recommender.items.rowOf(itemId);
     const title = row === undefined ? null : (this.opened?.recommender.items.titles[row] ?? null);
     await this.history.add({ itemId, event, at: Date.now(), title });
     await this.changed();
@@ -168,18 +168,18 @@ export class Session {
   }
 
   why(row: number): Why | null {
-    const place = this.shelf.cards.findIndex((card) => card.row === row);
-    const card = this.shelf.cards[place];
+    const index = this.shelf.cards.findIndex((card) => card.row === row);
+    const card = this.shelf.cards[index];
     if (card === undefined || this.opened === null) return null;
     const { recommender } = this.opened;
     const { facts } = recommender.sentences(row, this.sequence);
-    const said = facts.map((fact) => markedFact(fact, recommender.items));
-    return { title: card.title, reason: card.reason, facts: said, by: card.by, place: place + 1 };
+    const marked = facts.map((fact) => markedFact(fact, recommender.items));
+    return { title: card.title, reason: card.reason, facts: marked, by: card.by, position: index + 1 };
   }
 
   /** Compute the list anew, after those that are under way. */
   refresh(): Promise<void> {
-    this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.tell("problem", messageOf(error)));
+    this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", messageOf(error)));
     return this.lists;
   }
 
@@ -201,11 +201,11 @@ export class Session {
       return cardOf(recommender.items, wish.row, sentence, worded === undefined ? "template" : "language model");
     });
     this.shelf = { cards, by: ranking.by, version: this.shelf.version + 1 };
-    this.tell("shelf", this.shelf);
+    this.notify("shelf", this.shelf);
     if (ranking.by === "model") {
       this.timings = [...this.timings, { engine: ranking.engine, phases: ranking.phases }].slice(-N_TIMINGS);
     }
-    this.tell("timings", this.timings);
+    this.notify("timings", this.timings);
     void this.wording.want(wishes);
   }
 
@@ -213,10 +213,10 @@ export class Session {
   private async recall(): Promise<void> {
     this.events = await this.history.all();
     this.variety = (await this.history.setting(VARIETY)) ?? 0;
-    this.tell("variety", this.variety);
-    this.tell("marks", marksOf(this.events, this.opened?.recommender.items ?? null));
+    this.notify("variety", this.variety);
+    this.notify("marks", marksOf(this.events, this.opened?.recommender.items ?? null));
     // Not waited for: a browser that does not say how much it stores must not hold up the list.
-    void this.tellKnows();
+    void this.notifyKnows();
   }
 
   private async followKnob(): Promise<void> {
@@ -236,8 +236,8 @@ export class Session {
   private took(opened: Opened, from: "the server" | "this device"): void {
     // `keep` reads the same file and says what is wrong with it; cards have their drawings meanwhile.
     this.pictures = Pictures.of(opened.bundle).catch(() => null);
-    this.tell("ladder", opened.recommender.ladder.view);
-    this.tell("opening", { state: "ready", release: releaseOf(opened.bundle), from });
+    this.notify("engines", opened.recommender.engines.view);
+    this.notify("opening", { state: "ready", release: releaseOf(opened.bundle), from });
   }
 
   /** A better wording has come: show it, if the card still stands for the same facts. */
@@ -248,15 +248,15 @@ export class Session {
     if (text !== prompt(recommender.items, row, facts, "short")) return;
     const worded = cardOf(recommender.items, row, sentence, "language model");
     this.shelf = { ...this.shelf, cards: this.shelf.cards.map((card) => (card.row === row ? worded : card)) };
-    this.tell("shelf", this.shelf);
+    this.notify("shelf", this.shelf);
   }
 
-  private async tellKnows(): Promise<void> {
+  private async notifyKnows(): Promise<void> {
     const storedBytes = await storedSize();
     // Read after that wait, so that an older answer never follows a newer one.
     const settings = this.variety === 0 ? {} : { [VARIETY]: this.variety };
     const { trouble } = this.history;
-    this.tell("knows", knowsOf(this.events, settings, { storedBytes, trouble, offline: this.life.offline }));
+    this.notify("knows", knowsOf(this.events, settings, { storedBytes, trouble, offline: this.life.offline }));
   }
 
   private get opened(): Opened | null {

@@ -50,7 +50,7 @@ export class Wording {
 
   constructor(
     private readonly parts: WordingParts,
-    private readonly tell: (language: Language) => void,
+    private readonly notify: (language: Language) => void,
     private readonly wrote: (row: number, prompt: string, sentence: Sentence) => void,
   ) {}
 
@@ -100,7 +100,7 @@ export class Wording {
   private async hold(bundle: Bundle, stop: AbortSignal, settled: () => void): Promise<void> {
     if (stop.aborted) return;
     const { manifest } = bundle;
-    if (manifest.languageModel === null) return this.tell({ state: "none" });
+    if (manifest.languageModel === null) return this.notify({ state: "none" });
     const lacking = lacksPrompt(manifest.languageModel) ?? this.parts.lacks();
     if (lacking !== null) return this.refuse(lacking);
     const release = await this.parts.lock();
@@ -120,10 +120,10 @@ export class Wording {
     // Before the model, which is the larger download by far.
     if (!WebAssembly.validate(wasm)) throw new WriterError("this browser cannot run llama.cpp's WebAssembly");
     if (stop.aborted) return null;
-    this.tell({ state: "fetching", received: 0, total: fileNamed(bundle.manifest, model.file).bytes });
+    this.notify({ state: "fetching", received: 0, total: fileNamed(bundle.manifest, model.file).bytes });
     const gguf = await bundle.file(model.file, stop);
     if (stop.aborted) return null;
-    this.tell({ state: "starting" });
+    this.notify({ state: "starting" });
     return this.parts.open(gguf.data, model.context, wasm);
   }
 
@@ -133,7 +133,7 @@ export class Wording {
       const stopped = new Promise((resolve) => stop.addEventListener("abort", resolve));
       this.writer = writer;
       this.failures = 0;
-      this.tellReady();
+      this.notifyReady();
       settled();
       await stopped;
     } finally {
@@ -159,7 +159,7 @@ export class Wording {
       this.spentMs += performance.now() - begun;
       if (this.known.size >= MAX_REMEMBERED) this.known.clear();
       this.known.set(prompt, sentence);
-      this.tellReady();
+      this.notifyReady();
       this.wrote(row, prompt, sentence);
     } catch (error) {
       if (stop.aborted) return;
@@ -171,11 +171,15 @@ export class Wording {
   /** The template goes on alone. */
   private refuse(why: string): void {
     void this.close();
-    this.tell({ state: "unavailable", why });
+    this.notify({ state: "unavailable", why });
   }
 
-  private tellReady(): void {
-    this.tell({ state: "ready", written: this.written, meanMs: this.written === 0 ? 0 : this.spentMs / this.written });
+  private notifyReady(): void {
+    this.notify({
+      state: "ready",
+      written: this.written,
+      meanMs: this.written === 0 ? 0 : this.spentMs / this.written,
+    });
   }
 }
 

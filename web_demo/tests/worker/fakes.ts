@@ -124,23 +124,23 @@ export function bundleOf(release: number, model: { gate?: Gate; read?: () => voi
   return { manifest, bytes: new Uint8Array([release]), file } as unknown as Bundle;
 }
 
-/** Counts the ladders that are open. */
-export class Ladders {
+/** Counts the engines that are open. */
+export class FakeEngines {
   opened = 0;
   closed = 0;
-  climbed: number[] = [];
+  upgraded: number[] = [];
 
   open(bundle: Bundle): Opened {
     this.opened++;
     let isClosed = false;
-    const ladder = {
-      climb: async () => void this.climbed.push(bundle.manifest.release),
+    const engines = {
+      upgrade: async () => void this.upgraded.push(bundle.manifest.release),
       close: async () => {
-        if (isClosed) throw new Error("a ladder is closed twice");
+        if (isClosed) throw new Error("a engines is closed twice");
         isClosed = true;
         this.closed++;
       },
     };
-    return { bundle, recommender: { ladder } } as unknown as Opened;
+    return { bundle, recommender: { engines } } as unknown as Opened;
   }
 }

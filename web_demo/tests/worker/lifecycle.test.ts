@@ -5,11 +5,11 @@ import { Lifecycle } from "../../src/worker/lifecycle";
 import type { Opening, Update } from "../../src/worker/protocol";
 import type { Found } from "../../src/worker/releases";
 import { Wording } from "../../src/worker/wording";
-import { bundleOf, Gate, Ladders, Llamas, Locks, settle, wordingParts } from "./fakes";
+import { bundleOf, FakeEngines, Gate, Llamas, Locks, settle, wordingParts } from "./fakes";
 
 /** Releases of a server that has release 1 and whatever else it is given; counts what is asked of it. */
 class FakeReleases {
-  readonly ladders = new Ladders();
+  readonly engines = new FakeEngines();
   readonly adopted: number[] = [];
   checks = 0;
   trials = 0;
@@ -26,7 +26,7 @@ class FakeReleases {
     return this.current;
   };
 
-  readonly open = async (bundle: Bundle) => this.ladders.open(bundle);
+  readonly open = async (bundle: Bundle) => this.engines.open(bundle);
 
   readonly check = async (inUse: Bundle): Promise<Found> => {
     this.checks++;
@@ -37,7 +37,7 @@ class FakeReleases {
   readonly tryOut = async (bundle: Bundle) => {
     this.trials++;
     await this.gates.tryOut?.passed;
-    return this.ladders.open(bundle);
+    return this.engines.open(bundle);
   };
 
   readonly keep = async ({ manifest }: Bundle, stop: AbortSignal) => {
@@ -59,7 +59,7 @@ function setUp() {
     () => undefined,
   );
   const life = new Lifecycle(releases, wording, {
-    tell: (name, value) => {
+    notify: (name, value) => {
       if (name === "update") updates.push(value as Update);
       if (name === "opening") openings.push(value as Opening);
     },
@@ -72,7 +72,7 @@ function setUp() {
 
 /** Everything that was opened has been given back. */
 function expectNoLeak({ releases, llamas, locks }: ReturnType<typeof setUp>): void {
-  expect([releases.ladders.closed, llamas.exited]).toEqual([releases.ladders.opened, llamas.created]);
+  expect([releases.engines.closed, llamas.exited]).toEqual([releases.engines.opened, llamas.created]);
   expect(llamas.most).toBeLessThanOrEqual(1);
   expect(locks.isTaken).toBe(false);
 }
@@ -147,7 +147,7 @@ describe("the lifecycle", () => {
     expect(before).toBe("loading the language model");
     expect(used).toEqual([1, 2]);
     expect([life.state, llamas.living, llamas.most]).toEqual(["running", 1, 1]);
-    expect(releases.ladders.opened - releases.ladders.closed).toBe(1);
+    expect(releases.engines.opened - releases.engines.closed).toBe(1);
     await life.close();
     expectNoLeak(all);
   });
@@ -195,7 +195,7 @@ describe("the lifecycle", () => {
     await settle();
 
     expect(releases.adopted).toEqual([2]);
-    expect(releases.ladders.climbed).toEqual([1, 2]);
+    expect(releases.engines.upgraded).toEqual([1, 2]);
   });
 
   test.each(["check", "tryOut", "keep"] as const)(
@@ -245,7 +245,7 @@ describe("the lifecycle", () => {
     await life.close();
     await Promise.all(work);
 
-    expect(releases.ladders.opened).toBeGreaterThan(2);
+    expect(releases.engines.opened).toBeGreaterThan(2);
     expect(llamas.created).toBeGreaterThan(1);
     expectNoLeak(all);
   });

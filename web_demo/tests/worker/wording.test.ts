@@ -4,31 +4,31 @@ import { Wording } from "../../src/worker/wording";
 import { bundleOf, Gate, Llamas, Locks, settle, wordingParts } from "./fakes";
 
 function setUp(lacking: string | null = null) {
-  const [llamas, locks, told] = [new Llamas(), new Locks(), [] as Language[]];
+  const [llamas, locks, states] = [new Llamas(), new Locks(), [] as Language[]];
   const parts = wordingParts(llamas, locks, lacking);
   const wording = new Wording(
     parts,
-    (state) => void told.push(state),
+    (state) => void states.push(state),
     () => undefined,
   );
-  return { llamas, locks, told, parts, wording, states: () => told.map(({ state }) => state) };
+  return { llamas, locks, states, parts, wording, stateNames: () => states.map(({ state }) => state) };
 }
 
 describe("the wording", () => {
   test("loads one model and gives it back with its lock", async () => {
-    const { llamas, locks, wording, states } = setUp();
+    const { llamas, locks, wording, stateNames } = setUp();
 
     await wording.load(bundleOf(1, {}));
     const whileOpen = [llamas.living, locks.isTaken];
     await wording.close();
 
-    expect(states()).toEqual(["fetching", "starting", "ready"]);
+    expect(stateNames()).toEqual(["fetching", "starting", "ready"]);
     expect(whileOpen).toEqual([1, true]);
     expect([llamas.created, llamas.exited, locks.isTaken]).toEqual([1, 1, false]);
   });
 
   test("gives back a model that was closed while it loaded, and says nothing of it", async () => {
-    const { llamas, locks, wording, states } = setUp();
+    const { llamas, locks, wording, stateNames } = setUp();
     llamas.gate = new Gate();
     const loading = wording.load(bundleOf(1, {}));
     await settle();
@@ -38,7 +38,7 @@ describe("the wording", () => {
     await Promise.all([loading, closing]);
 
     expect([llamas.created, llamas.exited, locks.isTaken]).toEqual([1, 1, false]);
-    expect(states()).toEqual(["fetching", "starting"]);
+    expect(stateNames()).toEqual(["fetching", "starting"]);
   });
 
   test("stops a download that was closed, and makes no model", async () => {
@@ -53,7 +53,7 @@ describe("the wording", () => {
   });
 
   test("has one model at a time however loads and closes overlap", async () => {
-    const { llamas, locks, told, wording } = setUp();
+    const { llamas, locks, states, wording } = setUp();
     llamas.gate = new Gate();
     const work = [wording.load(bundleOf(1, {}))];
     await settle();
@@ -67,53 +67,56 @@ describe("the wording", () => {
     llamas.gate.lift();
     await Promise.all(work);
 
-    expect(told.at(-1)?.state).toBe("ready");
+    expect(states.at(-1)?.state).toBe("ready");
     expect([llamas.living, llamas.most, locks.isTaken]).toEqual([1, 1, true]);
     await wording.close();
     expect(llamas.exited).toBe(llamas.created);
   });
 
   test("leaves nothing of a model that does not load, and says why", async () => {
-    const { llamas, locks, told, wording } = setUp();
+    const { llamas, locks, states, wording } = setUp();
     llamas.fails = true;
 
     await wording.load(bundleOf(1, {}));
     await settle();
 
-    expect(told.at(-1)).toEqual({ state: "unavailable", why: "not a model" });
+    expect(states.at(-1)).toEqual({ state: "unavailable", why: "not a model" });
     expect([llamas.created, llamas.exited, locks.isTaken]).toEqual([1, 1, false]);
   });
 
   test("downloads nothing where the browser lacks something", async () => {
-    const { told, parts, wording } = setUp("this browser has no WebAssembly SIMD");
+    const { states, parts, wording } = setUp("this browser has no WebAssembly SIMD");
     let reads = 0;
 
     await wording.load(bundleOf(1, { read: () => void reads++ }));
 
-    expect(told).toEqual([{ state: "unavailable", why: "this browser has no WebAssembly SIMD" }]);
+    expect(states).toEqual([{ state: "unavailable", why: "this browser has no WebAssembly SIMD" }]);
     expect(reads).toBe(0);
     expect(parts.wasm).not.toHaveBeenCalled();
   });
 
   test("downloads no model where the browser refuses llama.cpp's WebAssembly", async () => {
-    const { told, parts, wording } = setUp();
+    const { states, parts, wording } = setUp();
     let reads = 0;
     const strange = { ...parts, wasm: async () => new Uint8Array([0, 97, 115, 109, 9, 0, 0, 0]) };
-    const other = new Wording(strange, (state) => void told.push(state), wording.forget);
+    const other = new Wording(strange, (state) => void states.push(state), wording.forget);
 
     await other.load(bundleOf(1, { read: () => void reads++ }));
 
-    expect(told.at(-1)).toMatchObject({ state: "unavailable", why: "this browser cannot run llama.cpp's WebAssembly" });
+    expect(states.at(-1)).toMatchObject({
+      state: "unavailable",
+      why: "this browser cannot run llama.cpp's WebAssembly",
+    });
     expect(reads).toBe(0);
   });
 
   test("leaves the model to the tab that has it", async () => {
-    const { llamas, locks, told, wording } = setUp();
+    const { llamas, locks, states, wording } = setUp();
     locks.takeElsewhere();
 
     await wording.load(bundleOf(1, {}));
 
-    expect(told).toEqual([{ state: "unavailable", why: "it runs in another tab of this page" }]);
+    expect(states).toEqual([{ state: "unavailable", why: "it runs in another tab of this page" }]);
     expect(llamas.created).toBe(0);
   });
 });

@@ -1,0 +1,60 @@
+/**
+ * The entry point for other pages: a release in the browser, verified and ranked by the runtime's own engine.
+ *
+ * Needs no worker, no DOM and no ONNX Runtime. `src/worker/` shows how to add those, storage and updates.
+ */
+
+import { Bundle, type Fetch, type FileStore, fetchManifest, manifestUrl, serverUrls } from "./bundle";
+import { requireDigests } from "./digest";
+import { MANIFEST_NAME } from "./limits";
+import { Recommender } from "./recommender";
+import { openReference } from "./reference";
+
+export type { Fetch, FileStore } from "./bundle";
+export type { Candidate } from "./candidates";
+export { BundleError, BundleIntegrityError, BundleVersionError, FetchError, InsecureAddressError } from "./errors";
+export type { Items } from "./items";
+export type { Manifest } from "./manifest";
+export type { Ranking, Recommendation, RecommendOptions } from "./recommender";
+export { Recommender } from "./recommender";
+
+export interface OpenOptions {
+  /** `server` is the address of `pocketrec serve`, `folder` that of one bundle's folder, served as static files. */
+  readonly source?: "server" | "folder";
+  /** The channel to open on a server. */
+  readonly target?: string;
+  /** How files are downloaded, instead of the browser's `fetch`. */
+  readonly fetch?: Fetch;
+  /** Where verified files are stored between visits; without it, the browser's HTTP cache is used. */
+  readonly store?: FileStore;
+}
+
+const NO_STORE: FileStore = {
+  get: async () => null,
+  put: async () => undefined,
+  remove: async () => undefined,
+};
+
+/**
+ * Download and verify the newest release at an address. If its engine fails the self-test, the most popular items are
+ * recommended instead.
+ *
+ * @param base the address, with a slash at the end.
+ * @throws FetchError a file cannot be downloaded.
+ * @throws BundleError a file is damaged or violates the format.
+ * @throws InsecureAddressError the page is not in a secure context (https or localhost), so digests cannot be verified.
+ */
+export async function openRecommender(base: string, options: OpenOptions = {}): Promise<Recommender> {
+  const { source = "server", target = "browser-wasm", fetch = download, store = NO_STORE } = options;
+  requireDigests();
+  const isServer = source === "server";
+  const manifest = await fetchManifest(fetch, isServer ? manifestUrl(base, target) : `${base}${MANIFEST_NAME}`);
+  const bundle = new Bundle(manifest, isServer ? serverUrls(base) : ({ name }) => `${base}${name}`, fetch, store);
+  const recommender = await Recommender.open(bundle, async (variant) =>
+    variant.engine === "reference" ? openReference(bundle, variant) : "it needs a library that was not loaded",
+  );
+  await recommender.engines.start("reference");
+  return recommender;
+}
+
+const download: Fetch = (url, stop) => fetch(url, { signal: stop ?? null });

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { FetchError, openRecommender } from "../src/runtime";
+import { BASE, GOOD, serve, serveStatic } from "./folder";
+
+/** Documents with a snippet for `openRecommender`. */
+const READMES = ["README.md", "../README.md"]
+  .map((path) => join(import.meta.dirname, "..", path))
+  .filter((path) => readFileSync(path, "utf8").includes("recommender.recommend(10, {"));
+
+/** The first TypeScript block of a document. */
+function snippetOf(path: string): string {
+  const block = /^```ts\n(.*?)^```$/ms.exec(readFileSync(path, "utf8"))?.[1];
+  if (block === undefined) throw new Error(`${path} has no block of TypeScript`);
+  return block;
+}
+
+/** Run a snippet against the good bundle and return the lines that it prints. */
+async function run(snippet: string): Promise<string[]> {
+  const body = snippet.replace(/^import \{ openRecommender \} from ".*\/runtime";$/m, "");
+  const { outputText } = ts.transpileModule(`export const run = async () => {${body}};`, {
+    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.CommonJS },
+  });
+  const printed: string[] = [];
+  const exported: { run?: () => Promise<void> } = {};
+  const log = (...parts: unknown[]) => void printed.push(parts.join(" "));
+  vi.stubGlobal("fetch", serve(GOOD, "/"));
+  new Function("exports", "openRecommender", "console", outputText)(exported, openRecommender, { log });
+  await exported.run?.();
+  return printed;
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("the lines of TypeScript in the README", () => {
+  test.each(READMES)("run as printed: %s", async (path) => {
+    const snippet = snippetOf(path);
+
+    const printed = await run(snippet);
+
+    expect(snippet).toMatch(/^import \{ openRecommender \} from/m);
+    expect(printed).toHaveLength(10);
+    expect(new Set(printed).size).toBe(10);
+    for (const line of printed) expect(line).toMatch(/^.+ - .+\.$/);
+  });
+});
+
+describe("openRecommender", () => {
+  test("opens a folder of static files like a server's channel", async () => {
+    const options = { history: ["item-7", "item-3"], disliked: ["item-5"], variety: 0.3 };
+
+    const ofServer = await openRecommender(BASE, { fetch: serve(GOOD) });
+    const ofFolder = await openRecommender(BASE, { fetch: serveStatic(GOOD), source: "folder" });
+
+    expect(ofServer.engines.current?.name).toBe("reference");
+    expect(await ofFolder.recommend(5, options)).toEqual(await ofServer.recommend(5, options));
+  });
+
+  test("rejects a channel that the server does not have", async () => {
+    const opening = openRecommender(BASE, { fetch: serve(GOOD), target: "no-such-target" });
+
+    await expect(opening).rejects.toThrow(FetchError);
+  });
+});
+
+describe("recommend", () => {
+  test("ranks the rows of the history's items and skips unknown ids", async () => {
+    const recommender = await openRecommender(BASE, { fetch: serve(GOOD) });
+
+    const items = await recommender.recommend(5, { history: ["item-7", "unknown"], disliked: ["item-5"] });
+
+    const { rows } = await recommender.rank([7], new Set([5]), 5, 0, [5]);
+    expect(items.map(({ row }) => row)).toEqual(rows);
+    expect(items.map(({ itemId }) => itemId)).toEqual(rows.map((row) => `item-${row}`));
+    expect(items.every(({ title, reason }) => title !== "" && reason.endsWith("."))).toBe(true);
+  });
+});
