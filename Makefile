@@ -79,7 +79,7 @@ demo: setup ## The main job: train, distil, export, verify, serve
 
 test: setup chromium old-board-env ## All tests, the browser's included
 	cd web_demo && npm test --silent
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
