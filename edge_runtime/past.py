@@ -151,6 +151,6 @@ class RecordedPast:
 
     def _look_up(self, rows: Rows) -> None:
         item_ids = [self._item_ids[row] for row in rows.tolist()]
-        met = self._history.met(item_ids)
+        met = self._history.seen_items(item_ids)
         self._is_checked[rows] = True
         self._is_seen[rows] = [item_id in met for item_id in item_ids]

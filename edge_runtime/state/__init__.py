@@ -1,1 +1,1 @@
-"""What the device keeps: one SQLite file."""
+"""Persistent state of a device: one SQLite file with the event history and the settings."""

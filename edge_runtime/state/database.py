@@ -1,7 +1,7 @@
-"""The SQLite file below a history: opened with the promises that a history makes, and its errors in words.
+"""Open the SQLite file of a history and translate SQLite's errors into advice.
 
-WAL with ``synchronous=FULL``: a commit has reached the disk when it returns; a power cut leaves the old state or the
-new one. ``secure_delete`` overwrites what is deleted.
+The journal mode is WAL with ``synchronous=FULL``: a commit is on the disk when it returns, and a power failure leaves
+either the old state or the new one. ``secure_delete`` overwrites deleted content.
 """
 
 import os
@@ -16,10 +16,10 @@ from edge_runtime.errors import StateError
 
 SCHEMA: Final = 1
 APPLICATION_ID: Final = 0x706F636B
-"""``pock``: how a SQLite file names its program; another program's database is not written into."""
+"""``pock``, the application id in the header of our files; databases with another id are not written to."""
 BUSY_TIMEOUT_MS: Final = 5000
-WANTS_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""What SQLite answers where the disk takes no more."""
+DISK_FULL_CODES: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+"""SQLite's result codes on a full disk."""
 
 _TABLES = """
 CREATE TABLE events (
@@ -34,60 +34,63 @@ _INDEX = "CREATE INDEX IF NOT EXISTS events_by_item ON events (item_id)"
 
 
 def open_database(path: Path | None) -> sqlite3.Connection:
-    """Open the state file, or make it, readable by its owner alone; without a path the database is in memory.
+    """Open the state file, creating it if needed, with access for its owner only.
+
+    Args:
+        path: path of the file; None opens a database in memory.
 
     Raises:
-        StateError: the file is not ours, is newer than this runtime, is damaged, or cannot be written.
+        StateError: the file belongs to another program, is newer than this runtime, is damaged or cannot be written.
     """
-    with in_words(path, "the state file could not be opened"):
+    with translated_errors(path, "the state file could not be opened"):
         if path is not None:
             _create(path)
         try:
             return _connected(path)
         except sqlite3.OperationalError as error:
-            if path is None or primary_code(error) not in WANTS_ROOM:
+            if path is None or primary_code(error) not in DISK_FULL_CODES:
                 raise
-            # What processes share needs 32 KiB of disk. One process alone keeps it in memory: the history can be
-            # read, and forgotten, on a full disk.
-            return _connected(path, is_alone=True)
+            # The WAL index that processes share needs 32 KiB of disk. In exclusive mode it is kept in memory, so that
+            # the history can be read and deleted on a full disk.
+            return _connected(path, is_exclusive=True)
 
 
 @contextmanager
-def in_words(path: Path | None, undone: str) -> Iterator[None]:
-    """Turn what SQLite and the system say into advice.
+def translated_errors(path: Path | None, consequence: str) -> Iterator[None]:
+    """Translate errors of SQLite and of the operating system into :class:`StateError` with advice.
 
     Args:
-        path: of the state file; None is a database in memory.
-        undone: what did not happen where the disk could not take it, such as "the event was not recorded".
+        path: path of the state file; None for a database in memory.
+        consequence: what did not happen because of the error, such as "the event was not recorded".
 
     Raises:
-        StateError: in place of their errors.
+        StateError: in place of the original error.
     """
     try:
         yield
     except sqlite3.Error as error:
-        raise StateError(f"{path or 'the state'}: {_advice(error, undone)}") from error
-    except UnicodeDecodeError as error:  # SQLite quotes the damaged bytes in its own message
+        raise StateError(f"{path or 'the state'}: {_advice(error, consequence)}") from error
+    except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes
         raise StateError(f"{path}: {_DAMAGED}") from error
     except OSError as error:
         raise StateError(
-            f"{path}: {error.strerror or error}. The state file must be in a folder that can be written; "
-            "name another file (--state)."
+            f"{path}: {error.strerror or error}. The state file must be in a writable folder; "
+            "choose another file (--state)."
         ) from error
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """Return SQLite's result code without its details; 0 where the error is Python's own."""
+    """Return SQLite's primary result code, or 0 for an error that Python's module raised itself."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def damaged(path: Path | None, what: str) -> StateError:
-    """Return the error of a file whose content cannot be what we wrote."""
+    """Return the error for a file with invalid content."""
     return StateError(f"{path}: {what}: {_DAMAGED}")
 
 
 def transact(connection: sqlite3.Connection, *statements: tuple[str, tuple[object, ...]]) -> sqlite3.Cursor:
-    """Do all statements, durably, or none; return the cursor of the last one."""
+    """Execute the statements in one durable transaction; return the cursor of the last one."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement, parameters in statements:
@@ -100,7 +103,7 @@ def transact(connection: sqlite3.Connection, *statements: tuple[str, tuple[objec
     return cursor
 
 
-def _connected(path: Path | None, *, is_alone: bool = False) -> sqlite3.Connection:
+def _connected(path: Path | None, *, is_exclusive: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path or ":memory:",
         timeout=BUSY_TIMEOUT_MS / 1000,
@@ -108,7 +111,7 @@ def _connected(path: Path | None, *, is_alone: bool = False) -> sqlite3.Connecti
         check_same_thread=False,
     )
     try:
-        if is_alone:
+        if is_exclusive:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         _prepare(connection, path)
     except BaseException:
@@ -118,28 +121,32 @@ def _connected(path: Path | None, *, is_alone: bool = False) -> sqlite3.Connecti
 
 
 def _create(path: Path) -> None:
-    """Make an empty file that only its owner may read; SQLite gives its companions the same rights."""
+    """Create an empty file that only its owner can read; SQLite gives the -wal and -shm files the same permissions."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise StateError(f"{path}: this is not a file but a pipe or a device. Name another file (--state).")
+            raise StateError(
+                f"{path}: found a pipe or a device, expected a regular file. Choose another file (--state)."
+            )
     finally:
         os.close(descriptor)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Check which program's file it is, and make the tables where it is new."""
+    """Check which program the file belongs to, and create the tables in a new file."""
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")  # nothing of the history goes into other files
+    connection.execute("PRAGMA temp_store = MEMORY")  # no part of the history is written to other files
     _check_owner(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _number(connection, "user_version") == 0:  # asked again inside: another process may have been quicker
+        if (
+            _number(connection, "user_version") == 0
+        ):  # checked within the transaction: another process may have created them
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
             connection.execute(_INDEX)
@@ -150,22 +157,22 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    with suppress(sqlite3.OperationalError):  # files of the first releases lack it; without it reading is slower
+    with suppress(sqlite3.OperationalError):  # files of the first releases have no index; reads are slower without
         connection.execute(_INDEX)
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Refuse another program's database, and one of a newer runtime."""
+    """Refuse a database of another program or of a newer runtime."""
     version, owner = _number(connection, "user_version"), _number(connection, "application_id")
     (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if owner != APPLICATION_ID and (n_tables or version or owner):
         raise StateError(
-            f"{path}: this is a database of another program. Nothing was changed; name another file (--state)."
+            f"{path}: this is a database of another program. Nothing was changed; choose another file (--state)."
         )
     if version > SCHEMA:
         raise StateError(
-            f"{path}: written by a newer pocketrec (schema {version}, this one knows {SCHEMA}). Nothing was changed; "
-            "update pocketrec, or name another file (--state)."
+            f"{path}: written by a newer pocketrec (schema {version}, this one supports {SCHEMA}). Nothing was "
+            "changed; update pocketrec, or choose another file (--state)."
         )
 
 
@@ -173,20 +180,18 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
 
 
-_DAMAGED: Final = "it is damaged. Move it away to start afresh, or name another file (--state)."
-_NETWORK: Final = (
-    "file locks do not work there, as in many network folders. Name a file on a disk of this device (--state)."
-)
+_DAMAGED: Final = "it is damaged. Move it away to start with an empty history, or choose another file (--state)."
+_NETWORK: Final = "file locks do not work there, as in many network folders. Choose a file on a local disk (--state)."
 _ADVICE: Final = {
-    sqlite3.SQLITE_NOTADB: "it is not a database. Nothing was changed; name another file (--state), or move this one.",
+    sqlite3.SQLITE_NOTADB: "it is not a database. Nothing was changed; move it, or choose another file (--state).",
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_FULL: "the disk is full; {undone}. Make room and try again.",
-    sqlite3.SQLITE_READONLY: "it cannot be written. Give yourself the right to, or name another file (--state).",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check the folder and its rights, or name another file (--state).",
-    sqlite3.SQLITE_BUSY: "another program kept it locked; {undone}. Close that program and try again.",
-    sqlite3.SQLITE_IOERR: "the disk reported an error; {undone}. Check the disk and its room, and try again.",
+    sqlite3.SQLITE_FULL: "the disk is full; {consequence}. Free some space and try again.",
+    sqlite3.SQLITE_READONLY: "it cannot be written. Change its permissions, or choose another file (--state).",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check the folder's permissions, or choose another file (--state).",
+    sqlite3.SQLITE_BUSY: "it is locked by another program; {consequence}. Close that program and try again.",
+    sqlite3.SQLITE_IOERR: "the disk reported an error; {consequence}. Check the disk and its free space.",
     sqlite3.SQLITE_PROTOCOL: _NETWORK,
-    sqlite3.SQLITE_NOLFS: "it is too large for its disk; {undone}. Move it to another disk (--state).",
+    sqlite3.SQLITE_NOLFS: "it is too large for its disk; {consequence}. Move it to another disk (--state).",
     sqlite3.SQLITE_IOERR_LOCK: _NETWORK,
     sqlite3.SQLITE_IOERR_SHMOPEN: _NETWORK,
     sqlite3.SQLITE_IOERR_SHMLOCK: _NETWORK,
@@ -194,10 +199,10 @@ _ADVICE: Final = {
 }
 
 
-def _advice(error: sqlite3.Error, undone: str) -> str:
+def _advice(error: sqlite3.Error, consequence: str) -> str:
     code = getattr(error, "sqlite_errorcode", 0)
     if code in (0, sqlite3.SQLITE_ERROR) and isinstance(error, sqlite3.OperationalError):
-        # Our statements are right: it is the tables that are not, or a text that is no UTF-8.
+        # The statements are constants, so the tables are wrong, or a text is not UTF-8.
         return f"{error}: {_DAMAGED}"
-    advice = _ADVICE.get(code) or _ADVICE.get(primary_code(error)) or f"{str(error).rstrip('.')}; {{undone}}."
-    return advice.replace("{undone}", undone)
+    advice = _ADVICE.get(code) or _ADVICE.get(primary_code(error)) or f"{str(error).rstrip('.')}; {{consequence}}."
+    return advice.replace("{consequence}", consequence)

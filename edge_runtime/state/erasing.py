@@ -1,4 +1,4 @@
-"""Erases a state file in place. It needs no room on the disk, but the file for itself."""
+"""Erase a state file in place. This needs no free disk space, but exclusive access to the file (ADR 0020)."""
 
 import os
 import sqlite3
@@ -9,9 +9,9 @@ _BLOCK_BYTES = 1 << 20
 
 
 def erase(connection: sqlite3.Connection, path: Path) -> None:
-    """Overwrite and empty a state file and its log, and close the connection. What is left is a new, empty file.
+    """Overwrite and truncate a state file and its write-ahead log, and close the connection.
 
-    The descriptors stay open until SQLite has let go of its locks, because closing one would release them.
+    The descriptors stay open until SQLite has released its locks, because closing a descriptor would release them.
 
     Raises:
         sqlite3.OperationalError: another connection uses the file; nothing was changed.
@@ -25,7 +25,8 @@ def erase(connection: sqlite3.Connection, path: Path) -> None:
         raise
     descriptors: list[int] = []
     try:
-        # The log first: a file without its log is an older state, but a log without its file brings the events back.
+        # The log first: a database without its log is an older state, but a log without its database would restore
+        # the events.
         for file in (path.with_name(path.name + "-wal"), path):
             with suppress(FileNotFoundError):
                 descriptors.append(os.open(file, os.O_RDWR))
@@ -37,9 +38,9 @@ def erase(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _empty(descriptor: int) -> None:
-    """Overwrite a file with zeros, where the file system writes in place, and cut it to nothing."""
+    """Overwrite a file with zeros, if the file system writes in place, and truncate it."""
     n_bytes = os.fstat(descriptor).st_size
-    with suppress(OSError):  # a file system that copies on writing may have no room for it
+    with suppress(OSError):  # a copy-on-write file system may have no space for it
         for start in range(0, n_bytes, _BLOCK_BYTES):
             os.lseek(descriptor, start, os.SEEK_SET)
             os.write(descriptor, bytes(min(_BLOCK_BYTES, n_bytes - start)))

@@ -1,6 +1,6 @@
-"""What the person did: one SQLite file, every event on the disk before the call that reports it returns.
+"""Event history of one user in one SQLite file; events are durable before :meth:`History.add` returns.
 
-Knows nothing of catalogues: an item is an id.
+The history is independent of the catalogue: items are ids.
 """
 
 import os
@@ -16,29 +16,36 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge_runtime.errors import StateError
-from edge_runtime.state.database import WANTS_ROOM, damaged, in_words, open_database, primary_code, transact
+from edge_runtime.state.database import (
+    DISK_FULL_CODES,
+    damaged,
+    open_database,
+    primary_code,
+    transact,
+    translated_errors,
+)
 from edge_runtime.state.erasing import erase
 
 DISLIKE: Final = "dislike"
-"""Hides its item and lowers what resembles it; it is no interaction."""
+"""Event that hides its item and lowers the scores of similar items; it does not count as an interaction."""
 
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256
 _LARGEST_EVENT_ID = (1 << 63) - 1
-_N_ASKED = 250  # items a statement; SQLite before 3.32 takes at most 999 parameters
-_NOT_READ = "it could not be read"
-_CANNOT_DELETE = (*WANTS_ROOM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+_BATCH_SIZE = 250  # items per statement; SQLite before 3.32 takes at most 999 parameters
+_NOT_READ = "the history could not be read"
+_CANNOT_DELETE = (*DISK_FULL_CODES, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that the person did with an item.
+    """An interaction of the user with an item, or a dislike.
 
     Attributes:
-        id: grows with every event; never used twice.
-        item_id: of the catalogue, or of one that this device does not have yet.
-        event: ``click``, ``like``, ``purchase``, ``dislike`` or another name of ``[a-z_]{1,32}``.
-        time: milliseconds since 1970, by the clock of the device.
+        id: increases with every event and is never reused.
+        item_id: id of the item, which need not be in the current catalogue.
+        event: ``click``, ``like``, ``purchase``, ``dislike`` or another name that matches ``[a-z_]{1,32}``.
+        time: milliseconds since 1970, by the device's clock.
     """
 
     id: int
@@ -48,7 +55,7 @@ class Event:
 
 
 class History:
-    """The events of one person on one device; threads and processes may share it."""
+    """The events of one user on one device; safe to share between threads and processes."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None, clock: Callable[[], float]) -> None:
         self._connection = connection
@@ -60,13 +67,18 @@ class History:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, *, clock: Callable[[], float] = time.time) -> Self:
-        """Open the state file, or make it, readable by its owner alone; without a path nothing outlives the process.
+        """Open the state file, creating it if needed, with access for its owner only.
+
+        Args:
+            path: path of the state file; None keeps the history in memory only.
+            clock: returns seconds since 1970.
 
         Raises:
-            StateError: the file is not ours, is newer than this runtime, is damaged, or cannot be written.
+            StateError: the file belongs to another program, is newer than this runtime, is damaged or cannot be
+                written.
         """
-        place = None if path is None else Path(path)
-        return cls(open_database(place), place, clock)
+        file = None if path is None else Path(path)
+        return cls(open_database(file), file, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -77,33 +89,35 @@ class History:
         self.close()
 
     def close(self) -> None:
-        """Give the file back; nothing is pending, so nothing can be lost."""
+        """Close the file; every recorded event is on the disk already."""
         with self._lock:
             self._connection.close()
 
     def add(self, item_id: str, event: str = "click") -> Event:
-        """Record one event; it is on the disk when this returns.
+        """Record one event; it is durable when this returns.
 
         Raises:
-            ValueError: the item id or the event's name is not one.
-            StateError: it could not be written; nothing was recorded.
+            ValueError: the item id or the event name is not valid.
+            StateError: the file could not be written; nothing was recorded.
         """
         if not 1 <= len(item_id) <= _MAX_ID:
-            raise ValueError(f"an item id has 1 to {_MAX_ID} characters, got {len(item_id)}")
+            raise ValueError(f"an item id must have 1 to {_MAX_ID} characters, got {len(item_id)}")
         if item_id.encode(errors="replace").decode() != item_id:
-            raise ValueError(f"an item id is text, got {item_id!r}, which UTF-8 cannot write")
+            raise ValueError(
+                f"an item id must be valid Unicode text, got {item_id!r}, which cannot be encoded as UTF-8"
+            )
         if not _EVENT.fullmatch(event):
-            raise ValueError(f"an event's name is made of a-z and _, at most 32 of them, got {event!r}")
+            raise ValueError(f"an event name must consist of 1 to 32 characters a-z and _, got {event!r}")
         moment = int(self._clock() * 1000)
         insert = "INSERT INTO events (item_id, event, time) VALUES (?, ?, ?)"
         cursor = self._change("the event was not recorded", insert, (item_id, event, moment))
         return Event(cursor.lastrowid or 0, item_id, event, moment)
 
     def remove(self, event_id: int) -> bool:
-        """Delete one event; return whether it was there.
+        """Delete one event; return whether it existed.
 
         Raises:
-            StateError: it could not be deleted; nothing was changed.
+            StateError: the event could not be deleted; nothing was changed.
         """
         if not 1 <= event_id <= _LARGEST_EVENT_ID:
             return False
@@ -113,7 +127,7 @@ class History:
         return cursor.rowcount > 0
 
     def newest(self, limit: int | None = None) -> list[Event]:
-        """Return the events, the newest first; ``limit`` of them, or all.
+        """Return the newest ``limit`` events, or all events, newest first.
 
         Raises:
             ValueError: ``limit`` is negative.
@@ -123,84 +137,86 @@ class History:
         return self._events("ORDER BY id DESC LIMIT ?", -1 if limit is None else min(limit, _LARGEST_EVENT_ID))
 
     def after(self, event_id: int) -> list[Event]:
-        """Return the events that came after one, the oldest first; after 0 come all."""
+        """Return the events with an id above ``event_id``, oldest first; 0 returns all."""
         return self._events("WHERE id > ? ORDER BY id", event_id)
 
     def newest_interactions(self, limit: int, known: Container[str], up_to: int) -> list[str]:
-        """Return the items of the newest interactions, oldest first; no more is read than that takes.
+        """Return the item ids of the newest interactions, oldest first, reading no more rows than necessary.
+
+        Dislikes do not count as interactions.
 
         Args:
-            limit: how many.
-            known: item ids; interactions with others are left out. Dislikes are no interactions.
-            up_to: id of the newest event that counts.
+            limit: maximum number of interactions.
+            known: item ids of the catalogue; interactions with other items are skipped.
+            up_to: id of the newest event to include.
         """
-        found: list[str] = []
-        with self._lock, in_words(self._path, _NOT_READ):
+        newest: list[str] = []
+        with self._lock, translated_errors(self._path, _NOT_READ):
             rows = self._connection.execute(
                 "SELECT item_id FROM events WHERE id <= ? AND event <> ? ORDER BY id DESC", (up_to, DISLIKE)
             )
             for (item_id,) in rows:
                 if item_id in known:
-                    found.append(item_id)
-                    if len(found) == limit:
+                    newest.append(item_id)
+                    if len(newest) == limit:
                         break
             rows.close()
-        return found[::-1]
+        return newest[::-1]
 
-    def met(self, item_ids: Sequence[str]) -> set[str]:
-        """Return which of some items any event is about; looked up one by one, whatever the length of the history."""
-        found: set[str] = set()
-        with self._lock, in_words(self._path, _NOT_READ):
-            for start in range(0, len(item_ids), _N_ASKED):
-                batch = item_ids[start : start + _N_ASKED]
+    def seen_items(self, item_ids: Sequence[str]) -> set[str]:
+        """Return the ids among ``item_ids`` that occur in an event, by index look-ups, however long the history is."""
+        seen: set[str] = set()
+        with self._lock, translated_errors(self._path, _NOT_READ):
+            for start in range(0, len(item_ids), _BATCH_SIZE):
+                batch = item_ids[start : start + _BATCH_SIZE]
                 values = ", ".join(["(?)"] * len(batch))
                 rows = self._connection.execute(
-                    f"WITH asked(item_id) AS (VALUES {values}) SELECT item_id FROM asked "  # noqa: S608 - marks alone
-                    "WHERE EXISTS (SELECT 1 FROM events WHERE events.item_id = asked.item_id)",
+                    f"WITH batch(item_id) AS (VALUES {values}) "  # noqa: S608 - placeholders only
+                    "SELECT item_id FROM batch "
+                    "WHERE EXISTS (SELECT 1 FROM events WHERE events.item_id = batch.item_id)",
                     batch,
                 )
-                found.update(item_id for (item_id,) in rows)
-        return found
+                seen.update(item_id for (item_id,) in rows)
+        return seen
 
     def epoch(self) -> tuple[int, int]:
-        """Return a value that stays while nothing happens but :meth:`add` on this object.
+        """Return a value that stays equal as long as the only changes are calls of :meth:`add` on this object.
 
-        Another process's writing changes it, and so do removals; until then :meth:`after` returns all that is new.
+        Removals and writes by other processes change it. While it is equal, :meth:`after` returns all changes.
         """
-        with self._lock, in_words(self._path, _NOT_READ):
+        with self._lock, translated_errors(self._path, _NOT_READ):
             (foreign,) = self._connection.execute("PRAGMA data_version").fetchone()
             return foreign, self._n_removals
 
     def setting(self, name: str) -> str | None:
         """Return a setting, or None."""
-        with self._lock, in_words(self._path, _NOT_READ):
-            found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-            return None if found is None else str(found[0])
+        with self._lock, translated_errors(self._path, _NOT_READ):
+            row = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+            return None if row is None else str(row[0])
 
     def set(self, name: str, value: str) -> None:
-        """Keep a setting.
+        """Save a setting.
 
         Raises:
-            StateError: it could not be written; the setting is as it was.
+            StateError: the setting could not be saved and is unchanged.
         """
         replace = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
-        self._change("the setting was not kept", replace, (name, value))
+        self._change("the setting was not saved", replace, (name, value))
 
     def forget(self) -> None:
-        """Delete everything about the person: events, settings, the counter of ids, and what a file still holds of it.
+        """Delete all data of the user: events, settings, the id counter, and their remains in the file.
 
-        It needs no room on the disk: where rows cannot be deleted, because the disk is full or the file is damaged,
-        the files are erased in place (ADR 0020).
+        No free disk space is needed: if rows cannot be deleted because the disk is full or the file is damaged, the
+        files are erased in place (ADR 0020).
 
         Raises:
-            StateError: another program uses the file, and its bytes may still hold the events; where the disk is full
-                as well, nothing was deleted. The message says which. Calling again when the program is closed
-                completes it.
+            StateError: another program uses the file, so that its bytes may still contain the events, or, if the disk
+                is full as well, nothing was deleted; the message says which. Call again after closing that program.
         """
-        with self._lock, in_words(self._path, "nothing was deleted"):
+        with self._lock, translated_errors(self._path, "nothing was deleted"):
             self._n_removals += 1
-            if not (self._is_on_disk or self._has_room()):
-                return  # the files are erased, and nothing could be recorded since
+            if not (self._is_on_disk or self._try_return_to_disk()):
+                return  # the files were erased, and nothing could be recorded since
             try:
                 self._delete_rows()
             except sqlite3.DatabaseError as error:
@@ -209,23 +225,23 @@ class History:
             is_complete = self._delete_bytes()
         if not is_complete:
             raise StateError(
-                f"{self._path}: everything is deleted, but another program is reading the file, so that traces "
-                "may remain in it. Close that program and forget once more."
+                f"{self._path}: everything is deleted, but another program is reading the file, so traces "
+                "may remain in it. Close that program and run forget again."
             )
 
     def _delete_rows(self) -> None:
-        with suppress(sqlite3.OperationalError):  # it is worth trying: an empty log has room
-            self._shorten_log()
+        with suppress(sqlite3.OperationalError):  # worth trying: an empty log has space for the deletion
+            self._checkpoint()
         tables = ("events", "settings", "sqlite_sequence")
-        transact(self._connection, *((f"DELETE FROM {table}", ()) for table in tables))  # noqa: S608 - our own names
+        transact(self._connection, *((f"DELETE FROM {table}", ()) for table in tables))  # noqa: S608 - constants
 
     def _delete_bytes(self) -> bool:
-        """Remove what files still hold of deleted rows; return False where another program prevents it."""
+        """Remove the remains of deleted rows from the files; return False if another program prevents it."""
         try:
-            is_complete = self._shorten_log()
-            with suppress(sqlite3.OperationalError):  # without room the file stays as long as it was, and holds zeros
+            is_complete = self._checkpoint()
+            with suppress(sqlite3.OperationalError):  # without free space the file keeps its length, filled with zeros
                 self._connection.execute("VACUUM")
-            return self._shorten_log() and is_complete
+            return self._checkpoint() and is_complete
         except sqlite3.DatabaseError as error:
             try:
                 self._erase(error)
@@ -233,19 +249,19 @@ class History:
                 return False
             return True
 
-    def _shorten_log(self) -> bool:
-        """Move what the log holds into the file and cut the log to nothing; return False where a reader prevents it."""
+    def _checkpoint(self) -> bool:
+        """Checkpoint the write-ahead log and truncate it; return False if a reader prevents it."""
         (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 
     def _erase(self, error: sqlite3.DatabaseError) -> None:
-        """Erase the files in place where ``error`` says that deleting cannot work, and begin again."""
+        """Erase the files in place if ``error`` means that rows cannot be deleted, and reopen them; else raise it."""
         if self._path is None or primary_code(error) not in _CANNOT_DELETE:
             raise error
         erase(self._connection, self._path)
         try:
             self._connection = open_database(self._path)
-        except StateError:  # no room for a new file: until there is, an empty history is read from memory
+        except StateError:  # no space for a new file: until there is, an empty history is read from memory
             self._connection = open_database(None)
             self._is_on_disk = False
 
@@ -255,33 +271,33 @@ class History:
             in_memory.close()
             self._is_on_disk = True
 
-    def _has_room(self) -> bool:
-        """Return to the disk after its files were erased; return False where it is still full."""
+    def _try_return_to_disk(self) -> bool:
+        """Reopen the file after it was erased; return False if the disk is still full."""
         try:
             self._return_to_disk()
         except StateError as error:
-            if isinstance(error.__cause__, sqlite3.Error) and primary_code(error.__cause__) in WANTS_ROOM:
+            if isinstance(error.__cause__, sqlite3.Error) and primary_code(error.__cause__) in DISK_FULL_CODES:
                 return False
             raise
         return True
 
-    def _change(self, undone: str, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
-        """Do one statement durably, or nothing; on a full disk in the room that the log takes."""
-        with self._lock, in_words(self._path, undone):
+    def _change(self, consequence: str, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
+        """Execute one statement durably; if the disk is full, retry in the space freed by a checkpoint."""
+        with self._lock, translated_errors(self._path, consequence):
             self._return_to_disk()
             try:
                 return transact(self._connection, (statement, parameters))
             except sqlite3.OperationalError as error:
-                if primary_code(error) not in WANTS_ROOM:
+                if primary_code(error) not in DISK_FULL_CODES:
                     raise
-                with suppress(sqlite3.OperationalError):  # the next line raises what is to be said
-                    self._shorten_log()
+                with suppress(sqlite3.OperationalError):  # the next line raises the error to report
+                    self._checkpoint()
                 return transact(self._connection, (statement, parameters))
 
-    def _events(self, which: str, parameter: int) -> list[Event]:
-        with self._lock, in_words(self._path, _NOT_READ):
+    def _events(self, condition: str, parameter: int) -> list[Event]:
+        with self._lock, translated_errors(self._path, _NOT_READ):
             rows = self._connection.execute(
-                f"SELECT id, item_id, event, time FROM events {which}",  # noqa: S608 - two constants of this class
+                f"SELECT id, item_id, event, time FROM events {condition}",  # noqa: S608 - constants of this class
                 (parameter,),
             ).fetchall()
         for row in rows:

@@ -1,4 +1,4 @@
-"""Where a person's state file lies when none is named: the system's own place for such files."""
+"""Default path of the state file: the platform's folder for application state."""
 
 import hashlib
 import re
@@ -16,25 +16,25 @@ def default_state(
     platform: str = sys.platform,
     home: Callable[[], Path] = Path.home,
 ) -> Path:
-    """Return the state file for the bundles called ``name``; all its releases and targets share it.
+    """Return the path of the state file for bundles named ``name``; all releases and targets share it.
 
     Args:
-        name: of the bundle.
-        environment: of the process.
-        platform: as ``sys.platform``.
-        home: returns the home folder of the user.
+        name: name of the bundle.
+        environment: environment variables of the process.
+        platform: platform name, as ``sys.platform``.
+        home: returns the user's home folder.
 
     Raises:
-        StateError: the user has no home folder, and the environment names no other place.
+        StateError: the user has no home folder, and the environment names no other folder.
     """
     try:
         folder = _folder(environment, platform, home)
     except RuntimeError as error:
         raise StateError(
-            "no place for your history: found neither a home folder (HOME is not set, and the system does not know "
-            "this user) nor XDG_STATE_HOME. Name a file with --state."
+            "found no folder for the history: there is no home folder (HOME is not set, and the system has no entry "
+            "for this user), and XDG_STATE_HOME is not set. Choose a file with --state."
         ) from error
-    return folder / "pocketrec" / f"{_plain(name)}.sqlite"
+    return folder / "pocketrec" / f"{_file_stem(name)}.sqlite"
 
 
 def _folder(environment: Mapping[str, str], platform: str, home: Callable[[], Path]) -> Path:
@@ -42,12 +42,12 @@ def _folder(environment: Mapping[str, str], platform: str, home: Callable[[], Pa
         return Path(environment.get("LOCALAPPDATA") or home() / "AppData" / "Local")
     if platform == "darwin":
         return home() / "Library" / "Application Support"
-    named = environment.get("XDG_STATE_HOME", "")
-    return Path(named) if Path(named).is_absolute() else home() / ".local" / "state"
+    xdg = environment.get("XDG_STATE_HOME", "")
+    return Path(xdg) if Path(xdg).is_absolute() else home() / ".local" / "state"
 
 
-def _plain(name: str) -> str:
-    """Return a file name that is told apart from that of every other bundle name."""
+def _file_stem(name: str) -> str:
+    """Return a portable file name that is unique to this bundle name."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
     if plain == name:
         return plain

@@ -1,1 +1,1 @@
-"""Fetching releases: verified before use, resumed after a break, switched in one step."""
+"""Download releases: files are verified before use, downloads resume, and the switch is atomic."""

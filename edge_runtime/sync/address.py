@@ -1,4 +1,4 @@
-"""Addresses of servers: what a person types becomes a host, a port and a path that can be sent, or a clear refusal."""
+"""Parse and normalize the address of a server."""
 
 import ipaddress
 import re
@@ -14,13 +14,13 @@ _IN_PATHS: Final = "/%:@!$&'()*+,;=~"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is.
+    """Address of a server.
 
     Attributes:
         scheme: ``http`` or ``https``.
-        host: a name in ASCII, or an IP address without brackets.
-        port: None for the scheme's own.
-        prefix: a path in front of all others, percent-encoded, without a slash at its end.
+        host: host name in ASCII, or IP address without brackets.
+        port: port; None for the scheme's default.
+        prefix: path prefix of all requests, percent-encoded, without a trailing slash.
     """
 
     scheme: str
@@ -30,13 +30,13 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The whole address, without a slash at the end."""
+        """The address as a URL, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}{'' if self.port is None else f':{self.port}'}{self.prefix}"
 
     @property
     def is_this_machine(self) -> bool:
-        """Whether the host is the machine that the program runs on: no byte leaves it."""
+        """Whether the host is a loopback address, so that no byte leaves this machine."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -44,13 +44,13 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Return the address in ``text``. Names beyond ASCII are encoded by IDNA, paths by percent signs.
+    """Parse an address. Non-ASCII host names are encoded with IDNA, paths are percent-encoded.
 
     Raises:
-        ValueError: it is no http or https address, or carries what an address of a server does not need.
+        ValueError: not an http or https address, or one with a user, a query, a fragment or port 0.
     """
     if not text.isprintable() or "\\" in text:
-        raise _refusal(text, "a character that no address has")
+        raise _refusal(text, "an invalid character")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -69,19 +69,19 @@ def parse_address(text: str) -> Address:
 def _host(text: str, parts: SplitResult) -> str:
     name = parts.hostname or ""
     if "[" in parts.netloc:
-        name = name.replace("%25", "%", 1)  # RFC 6874 writes the percent sign in front of a zone so
+        name = name.replace("%25", "%", 1)  # RFC 6874 escapes the percent sign before a zone
         try:
             ipaddress.IPv6Address(name)
         except ValueError as error:
-            raise _refusal(text, f"{name[:80]!r} in brackets, which is no IPv6 address") from error
+            raise _refusal(text, f"{name[:80]!r} in brackets, which is not an IPv6 address") from error
         return name
     try:
         encoded = name.encode("idna").decode("ascii").lower()
     except UnicodeError as error:
-        raise _refusal(text, f"the host {name[:80]!r}, which is no name") from error
+        raise _refusal(text, f"the host {name[:80]!r}, which is not a valid host name") from error
     labels = encoded.removesuffix(".").split(".")
     if len(encoded) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _refusal(text, f"the host {name[:80]!r}, which is no name")
+        raise _refusal(text, f"the host {name[:80]!r}, which is not a valid host name")
     return encoded
 
 

@@ -1,8 +1,8 @@
-"""From a server's offer to a bundle in use: the device is in the old state until the last step, then in the new one.
+"""Install the newest release of a server; the bundle in use changes atomically in the last step.
 
-Order: lock, ask, judge the manifest, look what is here already, check the space, fetch, put together, check every
-digest, self-test, switch, tidy. A stop at any point, of the process or of the machine, loses at most the bytes in
-flight: the next sync finds what arrived and goes on.
+Order: lock, fetch the manifest, verify it, find files that are present already, check the free space, download,
+assemble the slot, verify every digest, self-test, switch, clean up. If the process or the machine stops at any point,
+at most the bytes in flight are lost: the next sync resumes.
 """
 
 import errno
@@ -18,35 +18,35 @@ from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.errors import SyncError
 from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
-from edge_runtime.sync.fetch import Offered, Source
+from edge_runtime.sync.fetch import OfferedManifest, Source
 from edge_runtime.sync.file import OnBytes
-from edge_runtime.sync.slots import Pointer, Slots, place, slot_name
+from edge_runtime.sync.slots import Pointer, Slots, link_or_copy, slot_name
 from edge_runtime.sync.trust import Installed, check_succession, trusted_manifest
 
-# Left free beyond the files: manifests, folders, and a state file that must go on being written.
+# Disk space to leave free for manifests, folders and the state file.
 SPARE_BYTES: Final = 4 << 20
 
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
 
 SelfTest = Callable[[Path], None]
 Progress = Callable[[int, int], None]
-"""Told the bytes here and the bytes wanted, of the files that have to be fetched."""
+"""Called with the bytes received and the total bytes of the files to download."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What a sync did.
+    """Result of a sync.
 
     Attributes:
-        status: ``installed``, ``repaired`` (a damaged file of the installed release was replaced) or ``up to date``.
-        target: what was asked for.
-        name: of the bundle in use.
-        release: in use now.
-        previous_release: in use before, if that changed.
-        bundle: the folder of the bundle in use.
-        requests: sent to the server.
-        fetched_bytes: of bodies received.
-        reused_bytes: of files that were on the device already.
+        status: ``installed``, ``repaired`` (damaged files of the installed release were replaced) or ``up to date``.
+        target: requested target.
+        name: name of the bundle in use.
+        release: release in use now.
+        previous_release: release that it replaced, if any.
+        bundle: folder of the bundle in use.
+        requests: number of requests sent.
+        fetched_bytes: bytes of response bodies received.
+        reused_bytes: bytes of files that were on the device already.
     """
 
     status: Literal["installed", "repaired", "up to date"]
@@ -70,22 +70,22 @@ def apply(
     progress: Progress | None = None,
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
 ) -> SyncReport:
-    """Bring the folder ``into`` to the newest release that the server offers.
+    """Update the device folder ``into`` to the newest release that the server offers.
 
     Args:
-        into: the device's folder, made if missing.
+        into: the device's folder, created if missing.
         source: the server.
-        target: which bundle to ask for.
-        self_test: called with the checked bundle before it is used; raises if no engine passes.
+        target: target of the requested bundle.
+        self_test: called with the verified bundle before it is used; raises if no engine passes.
         allow_older: accept a release that is not newer than the installed one.
-        progress: told as bytes arrive.
-        free_bytes: how much room there is at a path.
+        progress: called as bytes arrive.
+        free_bytes: returns the free disk space at a path.
 
     Raises:
-        ServerUnreachableError: the server does not answer, or not to the end.
-        UpdateRefusedError: what it offers must not be used.
-        BusyError: another sync runs.
-        SyncError: there is too little room, before the first byte is fetched or later.
+        ServerUnreachableError: the server does not respond, or the response is incomplete.
+        UpdateRefusedError: the offered release must not be used.
+        BusyError: another sync is running.
+        SyncError: there is too little disk space, before or during the download.
         BundleVersionError: the release needs a newer runtime.
         EngineError: no engine passes the self-test on the new release.
         OSError: the disk cannot be written.
@@ -99,17 +99,17 @@ def apply(
         try:
             return work.run(allow_older=allow_older)
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in _DISK_FULL_ERRNOS:
                 raise
             raise SyncError(
-                f"{into}: {error.strerror}. The bundle in use is whole, and what was fetched is kept. Free some room "
-                "and sync again."
+                f"{into}: {error.strerror}. The bundle in use is complete, and downloaded data is kept. Free some "
+                "space and sync again."
             ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One sync, with everything that it needs."""
+    """One sync and its inputs."""
 
     slots: Slots
     source: Source
@@ -124,18 +124,18 @@ class _Work:
         etag = installed.etag if installed is not None and is_intact and installed.target == self.target else None
         offered = self.source.manifest(self.target, etag)
         if offered is None and installed is not None:
-            self.slots.tidy()
+            self.slots.clean_up()
             return self._report("up to date", installed)
         if offered is None:
-            raise SyncError("the server says that nothing has changed, but nothing is installed. Sync again.")
+            raise SyncError("the server responded 304 (not modified), but nothing is installed. Sync again.")
         manifest = trusted_manifest(offered.raw, target=self.target)
         if installed is not None and installed.slot != slot_name(offered.raw):
-            floor = Installed(installed.name, installed.target, installed.release)
-            check_succession(manifest, floor, allow_older=allow_older)
+            current = Installed(installed.name, installed.target, installed.release)
+            check_succession(manifest, current, allow_older=allow_older)
         return self._install(offered, manifest, installed, is_intact=is_intact)
 
     def _install(
-        self, offered: Offered, manifest: Manifest, installed: Pointer | None, *, is_intact: bool
+        self, offered: OfferedManifest, manifest: Manifest, installed: Pointer | None, *, is_intact: bool
     ) -> SyncReport:
         slot = slot_name(offered.raw)
         is_same = installed is not None and installed.slot == slot
@@ -144,7 +144,7 @@ class _Work:
             status: Literal["installed", "repaired", "up to date"] = "up to date"
         else:
             status = "repaired" if is_same else "installed"
-            reused_bytes = self._provide(slot, offered.raw, manifest)
+            reused_bytes = self._assemble(slot, offered.raw, manifest)
         pointer = Pointer(
             slot=slot,
             previous=_previous(slot, installed, is_intact=is_intact),
@@ -155,24 +155,24 @@ class _Work:
         )
         if pointer != installed:
             self.slots.switch(pointer)
-        self.slots.tidy()
+        self.slots.clean_up()
         before = installed.release if installed and status == "installed" else None
         return self._report(status, pointer, previous_release=before, reused_bytes=reused_bytes)
 
-    def _provide(self, slot: str, raw: bytes, manifest: Manifest) -> int:
-        """Make the slot whole and tested; return the bytes that had not to be fetched."""
-        if self.slots.is_intact(slot):  # put together by a sync that was stopped just before its last step
+    def _assemble(self, slot: str, raw: bytes, manifest: Manifest) -> int:
+        """Complete and test the slot; return the number of bytes that were not downloaded."""
+        if self.slots.is_intact(slot):  # assembled by a sync that was stopped just before its last step
             self.self_test(self.slots.folder(slot))
             return manifest.bundle_bytes
-        wanted = {entry.sha256: entry for entry in manifest.files}
-        self.slots.keep_incoming(frozenset(wanted))
-        here = {digest: path for digest, entry in wanted.items() if (path := self.slots.find(entry)) is not None}
-        missing = [entry for digest, entry in wanted.items() if digest not in here]
+        entries = {entry.sha256: entry for entry in manifest.files}
+        self.slots.keep_incoming(frozenset(entries))
+        paths = {digest: path for digest, entry in entries.items() if (path := self.slots.find(entry)) is not None}
+        missing = [entry for digest, entry in entries.items() if digest not in paths]
         self._check_space(missing)
-        here |= self._fetch(missing)
+        paths |= self._fetch(missing)
         folder = self.slots.begin(slot)
         for entry in manifest.files:
-            place(here[entry.sha256], folder / entry.name)
+            link_or_copy(paths[entry.sha256], folder / entry.name)
         write_durably(folder / MANIFEST_NAME, raw)
         open_folder(folder).check_all()
         self.self_test(folder)
@@ -181,25 +181,25 @@ class _Work:
 
     def _check_space(self, missing: list[File]) -> None:
         parts = (self.slots.incoming / f"{entry.sha256}.part" for entry in missing)
-        here = sum(part.stat().st_size for part in parts if part.exists())
-        needed = sum(entry.bytes for entry in missing) - here + SPARE_BYTES
+        received = sum(part.stat().st_size for part in parts if part.exists())
+        needed = sum(entry.bytes for entry in missing) - received + SPARE_BYTES
         free = self.free_bytes(self.slots.path)
         if missing and free < needed:
             raise SyncError(
-                f"{self.slots.path}: the update needs {needed:,} bytes of room, found {free:,}. Free some and sync "
-                "again; nothing was changed."
+                f"{self.slots.path}: the update needs {needed:,} bytes of disk space, found {free:,}. Free some space "
+                "and sync again; nothing was changed."
             )
 
     def _fetch(self, missing: list[File]) -> dict[str, Path]:
         total = sum(entry.bytes for entry in missing)
-        arrived: dict[str, Path] = {}
+        paths: dict[str, Path] = {}
         done = 0
         for entry in missing:
-            arrived[entry.sha256] = self.source.file(entry, self.slots.incoming, self._from(done, total))
+            paths[entry.sha256] = self.source.file(entry, self.slots.incoming, self._progress_from(done, total))
             done += entry.bytes
-        return arrived
+        return paths
 
-    def _from(self, done: int, total: int) -> OnBytes:
+    def _progress_from(self, done: int, total: int) -> OnBytes:
         return lambda received: self.progress(done + received, total)
 
     def _report(
@@ -224,7 +224,7 @@ class _Work:
 
 
 def _previous(slot: str, installed: Pointer | None, *, is_intact: bool) -> str | None:
-    """Return the slot to keep for going back: the one in use until now, if it is good for that."""
+    """Return the slot to keep for going back: the one in use until now, if it is intact."""
     if installed is None:
         return None
     if installed.slot == slot:

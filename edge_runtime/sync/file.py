@@ -1,4 +1,4 @@
-"""One file on its way into the device's folder, over as many connections as it takes."""
+"""Download of one file, resumed over as many connections as necessary."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from edge_runtime.bundle.manifest import File
 from edge_runtime.errors import BundleIntegrityError, ServerUnreachableError, UpdateRefusedError
-from edge_runtime.sync.download import Download, Head, body_start, request_headers
+from edge_runtime.sync.download import Download, ResponseHead, body_start, request_headers
 from edge_runtime.sync.session import Session
 
 PIECE_BYTES: Final = 64 << 10
@@ -18,17 +18,17 @@ OnBytes = Callable[[int], None]
 
 @dataclass(slots=True)
 class FileFetch:
-    """Fills ``part`` with the bytes of one file; on return they are checked and on the disk.
+    """Downloads one file into ``part``; when :meth:`run` returns, it is verified and durable.
 
-    Bytes that came before a break stay in ``part`` and are hashed again before they count.
+    Bytes received before an interruption stay in ``part`` and are hashed again before they are used.
 
     Attributes:
-        session: with the server.
-        entry: what the manifest says of the file.
-        part: where its bytes are gathered.
-        on_bytes: told how many bytes of the file are here.
-        end: when the server's time is up, on the session's clock.
-        gives_rests: the server has been seen to give out the rest of a file.
+        session: connection to the server.
+        entry: manifest entry of the file.
+        part: path of the partial file.
+        on_bytes: called with the number of bytes of the file received.
+        end: deadline, on the session's clock.
+        supports_ranges: the server has sent a range of this file.
     """
 
     session: Session
@@ -36,17 +36,17 @@ class FileFetch:
     part: Path
     on_bytes: OnBytes
     end: float
-    gives_rests: bool = False
+    supports_ranges: bool = False
 
     def run(self, pauses_s: Sequence[float]) -> None:
-        """Fetch what is missing.
+        """Download the missing bytes.
 
         Args:
-            pauses_s: waits between attempts that brought nothing.
+            pauses_s: delays between attempts that made no progress.
 
         Raises:
-            ServerUnreachableError: the connection broke again and again, or was too slow; what came is kept.
-            UpdateRefusedError: the server's bytes are not the file; pieces proven good are kept.
+            ServerUnreachableError: the connection broke repeatedly or was too slow; received bytes are kept.
+            UpdateRefusedError: the bytes do not match the manifest; verified chunks are kept.
             OSError: the disk is full or cannot be written.
         """
         is_resumed = self.part.exists()
@@ -54,26 +54,26 @@ class FileFetch:
             self._fetch(pauses_s)
         except BundleIntegrityError as error:
             if not is_resumed:
-                raise _forged(error) from error
-            try:  # bytes of an earlier run may have been the bad ones: once more, without them
+                raise _integrity_refusal(error) from error
+            try:  # the wrong bytes may be from an earlier run: try once more without them
                 self._fetch(pauses_s)
             except BundleIntegrityError as again:
-                raise _forged(again) from again
+                raise _integrity_refusal(again) from again
 
     def _fetch(self, pauses_s: Sequence[float]) -> None:
         try:
-            self.session.patiently(self._attempt, self._size, pauses_s, self.end)
+            self.session.with_retries(self._attempt, self._size, pauses_s, self.end)
         except (ServerUnreachableError, UpdateRefusedError):
-            if self.gives_rests or not self._size():
+            if self.supports_ranges or not self._size():
                 raise
             self._fetch_whole()
 
     def _fetch_whole(self) -> None:
-        """Ask once for the whole file, because the server does not give out its rest."""
+        """Request the whole file once, because the server does not send ranges of it."""
         try:
             self._attempt(whole=True)
         except UpdateRefusedError:
-            self.part.unlink()  # refused in part and as a whole: the next sync begins anew
+            self.part.unlink()  # range and whole file refused: the next sync starts over
             raise
 
     def _attempt(self, *, whole: bool = False) -> None:
@@ -85,26 +85,28 @@ class FileFetch:
                     self._receive(download, stream, have=0 if whole else download.received)
                 download.finish()
             except BundleIntegrityError:
-                stream.truncate(download.good)
+                stream.truncate(download.verified)
                 raise
             stream.flush()
             os.fsync(stream.fileno())
 
     def _receive(self, download: Download, stream: BinaryIO, *, have: int) -> None:
-        """Take in an answer, to a request for the bytes from ``have`` on, to the end of the file."""
-        with self.session.get(f"/v1/files/{self.entry.sha256}", request_headers(self.entry, have), self.end) as answer:
-            start = body_start(self.entry, have, Head.of(answer.status, answer.header))
-            self.gives_rests = self.gives_rests or start > 0
+        """Request the bytes from ``have`` on and append them up to the end of the file."""
+        with self.session.get(
+            f"/v1/files/{self.entry.sha256}", request_headers(self.entry, have), self.end
+        ) as response:
+            start = body_start(self.entry, have, ResponseHead.of(response.status, response.header))
+            self.supports_ranges = self.supports_ranges or start > 0
             left = self.entry.bytes - start
             while left > 0:
-                piece = self.session.read(answer, min(PIECE_BYTES, left))
+                piece = self.session.read(response, min(PIECE_BYTES, left))
                 if not piece:
                     raise ServerUnreachableError(
                         f"{self.entry.name}: the connection ended after {self.entry.bytes - left} of "
-                        f"{self.entry.bytes} bytes. What came is kept; sync again to go on."
+                        f"{self.entry.bytes} bytes. The received bytes are kept; sync again to resume."
                     )
                 if start < download.received and left == self.entry.bytes:
-                    stream.truncate(0)  # not before the first bytes are here: a break until then loses nothing
+                    stream.truncate(0)  # only once the first bytes have arrived, so that an earlier break loses nothing
                     download.restart()
                 stream.write(piece)
                 download.feed(piece)
@@ -116,7 +118,7 @@ class FileFetch:
 
 
 def _rehash(entry: File, stream: BinaryIO) -> Download:
-    """Take in what an earlier run left in a part file; what cannot be part of the file is cut off."""
+    """Hash the partial file of an earlier run, and truncate it where it does not match."""
     stream.seek(0, os.SEEK_END)
     if stream.tell() > entry.bytes:
         stream.truncate(0)
@@ -127,13 +129,13 @@ def _rehash(entry: File, stream: BinaryIO) -> Download:
             while piece := stream.read(PIECE_BYTES):
                 download.feed(piece)
         except BundleIntegrityError:
-            stream.truncate(download.good)
+            stream.truncate(download.verified)
         else:
             return download
 
 
-def _forged(error: BundleIntegrityError) -> UpdateRefusedError:
+def _integrity_refusal(error: BundleIntegrityError) -> UpdateRefusedError:
     return UpdateRefusedError(
-        f"{error.path}: the server sent {error.found}, but the manifest says {error.expected}. The file is not used, "
-        "and the device keeps what it has. The file on the server is damaged, or was changed on the way."
+        f"{error.path}: the server sent {error.found}, expected {error.expected} as in the manifest. The file is not "
+        "used, and the bundle in use is unchanged. The file is damaged on the server, or was changed in transit."
     )

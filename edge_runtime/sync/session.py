@@ -1,4 +1,4 @@
-"""Requests to one server, counted and bounded: nothing that the network says lifts a bound in bytes or in time."""
+"""Requests to one server with limits on bytes and time, whatever the server sends."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,40 +8,40 @@ from typing import TypeVar
 
 from edge_runtime.errors import ServerUnreachableError, UpdateRefusedError
 from edge_runtime.sync.download import check_encoding
-from edge_runtime.sync.transport import Answer, Transport
+from edge_runtime.sync.transport import Response, Transport
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a device bears with a server.
+class RetryPolicy:
+    """Timeouts and delays between retries.
 
     Attributes:
-        manifest_s: for the whole manifest.
-        grace_s: for a file, whatever its size.
-        slowest: bytes a second below which a file is given up.
-        pauses_s: waits between attempts at a file that brought nothing; as many further attempts are made.
-        manifest_pauses_s: the same for the manifest; few, because a person may be waiting for the verdict.
+        manifest_s: seconds for the whole manifest, all attempts together.
+        grace_s: seconds for a file, independent of its size.
+        min_bytes_per_s: download rate, in bytes per second, below which a file is abandoned.
+        pauses_s: delays before each retry of a file; the number of retries without progress is their number.
+        manifest_pauses_s: the same for the manifest; short, because the user may be waiting.
     """
 
     manifest_s: float = 30.0
     grace_s: float = 60.0
-    slowest: int = 4096
+    min_bytes_per_s: int = 4096
     pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0)
     manifest_pauses_s: tuple[float, ...] = (0.5,)
 
-    def for_file(self, n_bytes: int) -> float:
-        """Return the seconds that a file may take, all attempts together."""
-        return self.grace_s + n_bytes / self.slowest
+    def file_s(self, n_bytes: int) -> float:
+        """Return the timeout of a file in seconds, all attempts together."""
+        return self.grace_s + n_bytes / self.min_bytes_per_s
 
 
 class Session:
     """Requests to one server.
 
     Attributes:
-        requests: sent so far.
-        fetched_bytes: of bodies, received so far.
+        requests: number of requests sent so far.
+        fetched_bytes: bytes of response bodies received so far.
     """
 
     def __init__(
@@ -58,53 +58,63 @@ class Session:
         self.fetched_bytes = 0
 
     def end_after(self, seconds: float) -> float:
-        """Return the moment, on this session's clock, that lies so far ahead."""
+        """Return the deadline ``seconds`` from now, on this session's clock."""
         return self._clock() + seconds
 
-    def get(self, path: str, headers: dict[str, str], end: float) -> AbstractContextManager[Answer]:
-        """Ask once; the whole answer has to be here by ``end``.
+    def get(self, path: str, headers: dict[str, str], end: float) -> AbstractContextManager[Response]:
+        """Send one GET request; the whole response must arrive by ``end``.
 
         Raises:
-            ServerUnreachableError: there is no answer, or the time is up.
+            ServerUnreachableError: no response, or the deadline has passed.
         """
         self.requests += 1
         return self._transport.get(path, headers, within_s=end - self._clock())
 
-    def read(self, answer: Answer, n_bytes: int) -> bytes:
-        """Return some of a body, at most ``n_bytes``; nothing at its end.
+    def read(self, response: Response, n_bytes: int) -> bytes:
+        """Read up to ``n_bytes`` of a body; empty at its end.
 
         Raises:
             ServerUnreachableError: the connection broke.
-            UpdateRefusedError: more came than was asked for.
+            UpdateRefusedError: the response has more bytes than requested.
         """
-        piece = answer.read(n_bytes)
+        piece = response.read(n_bytes)
         self.fetched_bytes += len(piece)
         if len(piece) > n_bytes:
-            raise UpdateRefusedError(f"the server sent {len(piece)} bytes where at most {n_bytes} were asked for.")
+            raise UpdateRefusedError(f"the server sent {len(piece)} bytes, expected at most {n_bytes}.")
         return piece
 
-    def body(self, answer: Answer, limit: int) -> bytes:
-        """Return a whole body of unknown content, of at most ``limit`` bytes.
+    def body(self, response: Response, limit: int) -> bytes:
+        """Return a whole body of at most ``limit`` bytes.
 
         Raises:
-            ServerUnreachableError: it ended early.
-            UpdateRefusedError: it is longer, or encoded.
+            ServerUnreachableError: the body ended early.
+            UpdateRefusedError: the body is longer than ``limit``, or has a content encoding.
         """
-        check_encoding(answer.header("Content-Encoding"), "what was asked for")
+        check_encoding(response.header("Content-Encoding"), "the response")
         body = bytearray()
-        while len(body) <= limit and (piece := self.read(answer, limit + 1 - len(body))):
+        while len(body) <= limit and (piece := self.read(response, limit + 1 - len(body))):
             body += piece
         if len(body) > limit:
-            raise UpdateRefusedError(f"the server sent more than {limit} bytes, too many for what was asked.")
-        length = answer.header("Content-Length")
+            raise UpdateRefusedError(f"the server sent more than {limit} bytes, too many for this request.")
+        length = response.header("Content-Length")
         if length is not None and length != str(len(body)):
-            raise ServerUnreachableError(f"the answer ended after {len(body)} of {length[:20]} bytes. Sync again.")
+            raise ServerUnreachableError(f"the response ended after {len(body)} of {length[:20]} bytes. Sync again.")
         return bytes(body)
 
-    def patiently(
+    def with_retries(
         self, attempt: Callable[[], Result], progress: Callable[[], int], pauses_s: Sequence[float], end: float
     ) -> Result:
-        """Try again after a break; attempts that made ``progress`` grow do not count, but time does."""
+        """Call ``attempt`` until it succeeds, retrying after a lost connection.
+
+        Args:
+            attempt: one attempt.
+            progress: returns a number that grows with progress; an attempt with progress resets the count of failures.
+            pauses_s: delay before each retry.
+            end: deadline, on this session's clock.
+
+        Raises:
+            ServerUnreachableError: no retries are left, or the deadline would pass.
+        """
         failures = 0
         while True:
             before = progress()

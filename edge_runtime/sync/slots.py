@@ -1,11 +1,11 @@
-"""The folder that a device syncs into, and the one step in which it changes from one bundle to the next.
+"""Layout of the folder that a device syncs into, and the atomic switch from one bundle to the next.
 
-    slots/<16 hex digits of the manifest's SHA-256>/    a whole bundle, checked before it got this name
-    current.json                                        which slot is in use; replaced in one step
-    incoming/<sha256>, <sha256>.part                    files on their way
+    slots/<16 hex digits of the manifest's SHA-256>/    a complete bundle, verified before it got this name
+    current.json                                        the slot in use; replaced atomically
+    incoming/<sha256>, <sha256>.part                    files being downloaded
     lock                                                held while a sync runs
 
-Whoever reads asks :func:`current_bundle` and takes no lock: the slot in use and the one before it are never touched.
+Readers call :func:`current_bundle` and need no lock: the slot in use and the one before it are never removed.
 """
 
 import hashlib
@@ -36,15 +36,15 @@ _SLOT: Final = re.compile(r"[0-9a-f]{16}")
 
 
 class Pointer(Struct, frozen=True, kw_only=True):
-    """``current.json``.
+    """Content of ``current.json``.
 
     Attributes:
         slot: the slot in use.
-        previous: the slot that was in use before, kept so that one can go back.
-        name: of the bundle in use.
-        target: of the bundle in use.
-        release: of the bundle in use.
-        etag: the server's tag for its manifest, so that asking again costs next to nothing.
+        previous: the slot that was in use before, kept for going back.
+        name: name of the bundle in use.
+        target: target of the bundle in use.
+        release: release of the bundle in use.
+        etag: the server's entity tag of the manifest, for conditional requests.
     """
 
     slot: Slot
@@ -56,10 +56,10 @@ class Pointer(Struct, frozen=True, kw_only=True):
 
 
 def current_bundle(path: AnyPath) -> Path:
-    """Return the bundle folder that ``path`` stands for: itself, or the slot in use of a folder made by sync.
+    """Return the bundle folder at ``path``: ``path`` itself, or the slot in use if it was written by sync.
 
     Raises:
-        BundleError: it is neither.
+        BundleError: there is no bundle.
     """
     path = Path(path)
     if (path / MANIFEST_NAME).exists():
@@ -71,10 +71,10 @@ def current_bundle(path: AnyPath) -> Path:
 
 
 def read_pointer(path: Path) -> Pointer:
-    """Return ``current.json`` of a folder made by sync.
+    """Read ``current.json`` of a folder written by sync.
 
     Raises:
-        BundleError: there is none, or it cannot be read.
+        BundleError: the file is missing or invalid.
     """
     try:
         with open_file(path / CURRENT) as stream:
@@ -89,39 +89,39 @@ def read_pointer(path: Path) -> Pointer:
 
 
 def slot_name(manifest: bytes) -> str:
-    """Return the name of the slot of a manifest."""
+    """Return the slot name of a manifest, given its bytes."""
     return hashlib.sha256(manifest).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The folder of one device. Every method that writes expects the lock to be held."""
+    """The folder of one device. The caller must hold the lock for every method that writes."""
 
     path: Path
 
     @property
     def incoming(self) -> Path:
-        """Where files arrive."""
+        """Folder of downloads."""
         return self.path / "incoming"
 
     def folder(self, slot: str) -> Path:
-        """Return the folder of a slot, whether it exists or not."""
+        """Return the path of a slot, whether it exists or not."""
         return self.path / "slots" / slot
 
     def prepare(self) -> None:
-        """Make the folders."""
+        """Create the folders."""
         self.incoming.mkdir(parents=True, exist_ok=True)
         (self.path / "slots").mkdir(exist_ok=True)
 
     def pointer(self) -> Pointer | None:
-        """Return what is installed, or None on a new device or when the pointer is damaged beyond reading."""
+        """Return the pointer, or None if nothing is installed or the pointer is damaged."""
         try:
             return read_pointer(self.path)
         except BundleError:
             return None
 
     def is_intact(self, slot: str) -> bool:
-        """Say whether every byte of a slot is as its name and its manifest promise."""
+        """Return whether every byte of a slot matches its name and its manifest."""
         folder = self.folder(slot)
         try:
             if slot_name(read_manifest(folder)) != slot:
@@ -132,21 +132,21 @@ class Slots:
         return True
 
     def find(self, entry: File) -> Path | None:
-        """Return a file of this device with these bytes, checked just now; None if there is none."""
-        return next((path for path in self._places(entry) if holds(path, entry)), None)
+        """Return the path of a file on this device with the content of ``entry``, verified now, or None."""
+        return next((path for path in self._candidates(entry) if matches(path, entry)), None)
 
     def begin(self, slot: str) -> Path:
-        """Return a new empty folder in which a slot is put together."""
+        """Create and return an empty folder in which a slot is assembled."""
         folder = self.folder(slot + UNFINISHED)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return folder
 
     def complete(self, slot: str) -> None:
-        """Give the folder from :meth:`begin` its name, once all of it is on the disk.
+        """Rename the folder from :meth:`begin` to its slot, once all of it is on the disk.
 
-        A slot of that name is damaged, or one would not put it together again. Not in use, it is replaced; in use, it
-        is mended file by file, because its folder must not be missing for a moment.
+        An existing slot of that name is damaged, or it would not be assembled again. If it is not in use, it is
+        replaced; if it is in use, it is repaired file by file, because its folder must not be missing for a moment.
         """
         fresh, folder = self.folder(slot + UNFINISHED), self.folder(slot)
         sync_folder(fresh)
@@ -154,25 +154,27 @@ class Slots:
             for file in sorted(fresh.iterdir()):
                 file.replace(folder / file.name)
             sync_folder(folder)
-            shutil.rmtree(fresh)  # a good file was one file with two names: replacing it by itself leaves both
+            shutil.rmtree(fresh)  # hard links to intact files are left: replacing a file by itself does nothing
             return
         shutil.rmtree(folder, ignore_errors=True)
         rename_durably(fresh, folder)
 
     def switch(self, pointer: Pointer) -> None:
-        """Put another slot into use: the one step that a reader sees.
+        """Switch to another slot atomically; this is the only step that readers see.
 
         Raises:
-            SyncError: the disk gives back something else than was written.
+            SyncError: the pointer reads differently from what was written.
         """
         fresh = self.path / (CURRENT + UNFINISHED)
         write_durably(fresh, msgspec.json.encode(pointer))
         rename_durably(fresh, self.path / CURRENT)
         if self.pointer() != pointer:
-            raise SyncError(f"{self.path / CURRENT}: was written, but reads otherwise. Check the disk and sync again.")
+            raise SyncError(
+                f"{self.path / CURRENT}: reads differently from what was written. Check the disk and sync again."
+            )
 
-    def tidy(self) -> None:
-        """Remove every slot but the one in use and the one before it, and what is left of downloads."""
+    def clean_up(self) -> None:
+        """Remove all slots except the one in use and the previous one, and the remains of downloads."""
         pointer = self.pointer()
         if pointer is None:
             return
@@ -182,18 +184,18 @@ class Slots:
         self.keep_incoming(frozenset())
 
     def keep_incoming(self, digests: frozenset[str]) -> None:
-        """Remove what arrived, or began to, for releases that nobody wants any more."""
+        """Remove complete and partial downloads of all files except those with these digests."""
         for file in self.incoming.iterdir():
             if file.name.removesuffix(".part") not in digests:
                 file.unlink()
 
-    def _places(self, entry: File) -> Iterator[Path]:
-        """Yield where the file may be: arrived earlier, under its own name in a slot, or under another one there."""
+    def _candidates(self, entry: File) -> Iterator[Path]:
+        """Yield possible paths of the file: among downloads, and in slots under its own or another name."""
         yield self.incoming / entry.sha256
         for folder in sorted((self.path / "slots").iterdir()):
             if not _SLOT.fullmatch(folder.name):
                 continue
-            yield folder / entry.name  # even where the manifest is damaged
+            yield folder / entry.name  # even if the slot's manifest is damaged
             try:
                 files = open_folder(folder).manifest.files
             except (BundleError, OSError):
@@ -201,8 +203,8 @@ class Slots:
             yield from (folder / file.name for file in files if file.sha256 == entry.sha256)
 
 
-def holds(path: Path, entry: File) -> bool:
-    """Say whether a file has the length and the digest of ``entry``."""
+def matches(path: Path, entry: File) -> bool:
+    """Return whether a file has the length and the digest of ``entry``."""
     try:
         with open_file(path) as stream:
             if os.fstat(stream.fileno()).st_size != entry.bytes:
@@ -212,8 +214,8 @@ def holds(path: Path, entry: File) -> bool:
         return False
 
 
-def place(source: Path, target: Path) -> None:
-    """Give a file a second name, or a second copy where the disk knows no second names."""
+def link_or_copy(source: Path, target: Path) -> None:
+    """Create a hard link, or a durable copy if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -223,7 +225,7 @@ def place(source: Path, target: Path) -> None:
 
 
 def rename_durably(source: Path, target: Path) -> Path:
-    """Rename, and wait until the disk has it. Returns ``target``."""
+    """Rename a file or folder durably, and return ``target``."""
     source.replace(target)
     sync_folder(target.parent)
     return target

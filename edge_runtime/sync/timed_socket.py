@@ -1,4 +1,4 @@
-"""A socket whose waits have an end, one by one and all together."""
+"""A socket with a timeout for each wait and a deadline for the whole response."""
 
 import io
 import socket
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TimeLimit:
-    """How long a socket may wait now: the whole answer has an end, and so has each silence."""
+    """Time that a socket may wait: at most ``idle_s`` seconds at a time, and up to a deadline in total."""
 
     def __init__(self, idle_s: float, clock: Callable[[], float]) -> None:
         self._idle_s = idle_s
@@ -18,23 +18,23 @@ class TimeLimit:
         self._end = 0.0
 
     def start(self, within_s: float) -> None:
-        """Let an answer begin that has to be here as a whole after ``within_s`` seconds."""
+        """Set the deadline of a response to ``within_s`` seconds from now."""
         self._end = self._clock() + within_s
 
     def left_s(self) -> float:
-        """Return the seconds that the next wait may last.
+        """Return the maximum duration of the next wait in seconds.
 
         Raises:
-            TimeoutError: there are none.
+            TimeoutError: the deadline has passed.
         """
         left = self._end - self._clock()
         if left <= 0:
-            raise TimeoutError("the answer took too long as a whole")
+            raise TimeoutError("the response took too long in total")
         return min(left, self._idle_s)
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads a socket under a time limit: a timeout of the socket alone would let a trickle go on for ever."""
+    """Reads a socket under a time limit; the socket's own timeout would let a slow trickle continue for ever."""
 
     def __init__(self, sock: socket.socket, limit: TimeLimit) -> None:
         self._sock = sock
@@ -65,7 +65,7 @@ class TimedSocket:
         return io.BufferedReader(_TimedReader(self._sock, self._limit), 64 << 10)
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it under the limit."""
+        """Send all data under the limit."""
         self._sock.settimeout(self._limit.left_s())
         self._sock.sendall(data)
 

@@ -1,6 +1,6 @@
-"""HTTP for a device: the standard library alone, bounded in time, no redirect, no proxy, no cookie.
+"""HTTP client for a device: standard library only, with time limits, without redirects, proxies or cookies.
 
-A transport moves bytes and judges none of them. Tests give another one with the same two methods.
+A transport does not verify the bytes that it receives. Tests substitute another implementation of the protocol.
 """
 
 import http.client
@@ -20,8 +20,8 @@ CONNECT_S: Final = 10.0
 IDLE_S: Final = 20.0
 
 
-class Answer(Protocol):
-    """The answer to one request."""
+class Response(Protocol):
+    """Response to one request."""
 
     @property
     def status(self) -> int:
@@ -33,42 +33,42 @@ class Answer(Protocol):
         ...
 
     def read(self, n_bytes: int) -> bytes:
-        """Return some of the body, at most ``n_bytes``; nothing at its end.
+        """Read up to ``n_bytes`` of the body; empty at its end.
 
         Raises:
-            ServerUnreachableError: the connection broke, time is up, or the body is not framed as HTTP asks.
+            ServerUnreachableError: the connection broke, the time is up, or the body is not framed as HTTP requires.
         """
         ...
 
 
 class Transport(Protocol):
-    """Something that answers GET requests."""
+    """Interface for GET requests."""
 
-    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> AbstractContextManager[Answer]:
-        """Ask for ``path``, relative to the server's address; the whole answer must end in ``within_s`` seconds.
+    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> AbstractContextManager[Response]:
+        """Request ``path``, relative to the server's address; the response must be complete in ``within_s`` seconds.
 
         Raises:
-            ServerUnreachableError: there is no answer.
+            ServerUnreachableError: there is no response.
         """
         ...
 
 
 class HttpTransport:
-    """One server over http or https, one connection kept open between requests.
+    """Transport over http or https that keeps one connection open between requests.
 
     Attributes:
-        url: its address, without a slash at the end.
-        is_protected: nobody on the way can change what comes.
+        url: address of the server, without a trailing slash.
+        is_protected: whether responses cannot be changed in transit.
 
     Args:
-        url: its address, perhaps with a path in front of all others; see :func:`parse_address`.
-        insecure: accept plain http to another machine: whoever is on the way can exchange the release.
-        idle_s: the longest silence of the server, in seconds.
-        clock: seconds that only grow.
+        url: address of the server, optionally with a path prefix; see :func:`parse_address`.
+        insecure: allow plain http to another machine, where a release can be replaced in transit.
+        idle_s: maximum wait for data, in seconds.
+        clock: monotonic clock, in seconds.
 
     Raises:
-        ValueError: ``url`` is no http or https address.
-        UnprotectedError: it is plain http to another machine, and not ``insecure``.
+        ValueError: ``url`` is not an http or https address.
+        UnprotectedError: plain http to another machine without ``insecure``.
     """
 
     def __init__(
@@ -83,23 +83,23 @@ class HttpTransport:
         self.url = address.url
         self.is_protected = address.scheme == "https" or address.is_this_machine
         if not self.is_protected and not insecure:
-            raise UnprotectedError(unprotected(self.url))
+            raise UnprotectedError(_unprotected(self.url))
         self._prefix = address.prefix
         self._limit = TimeLimit(idle_s, clock)
         self._connection = _connection(address, self._limit, insecure=insecure)
 
     @contextmanager
-    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[Answer]:
-        """Ask for ``path``; see :class:`Transport`."""
+    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[Response]:
+        """Request ``path``; see :class:`Transport`."""
         self._limit.start(within_s)
         with _network_errors(self.url):
-            response = self._ask(self._prefix + path, {"User-Agent": f"pocketrec/{__version__}", **headers})
+            response = self._request(self._prefix + path, {"User-Agent": f"pocketrec/{__version__}", **headers})
         try:
-            yield _HttpAnswer(response, self.url)
+            yield _HttpResponse(response, self.url)
         finally:
             if response.length == 0 or response.isclosed():
                 response.close()
-            else:  # an unread rest would be taken for the next answer
+            else:  # unread bytes would be taken for the next response
                 response.close()
                 self._connection.close()
 
@@ -107,16 +107,16 @@ class HttpTransport:
         """Close the connection."""
         self._connection.close()
 
-    def _ask(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _request(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         is_reused = self._connection.sock is not None
         try:
-            return self._ask_once(path, headers)
+            return self._request_once(path, headers)
         except (ConnectionError, http.client.BadStatusLine):
             if not is_reused:
                 raise
-            return self._ask_once(path, headers)  # the server had closed the idle connection, which is its right
+            return self._request_once(path, headers)  # the server may close an idle connection
 
-    def _ask_once(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _request_once(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         try:
             self._connection.request("GET", path, headers=dict(headers))
             return self._connection.getresponse()
@@ -125,7 +125,7 @@ class HttpTransport:
             raise
 
 
-class _HttpAnswer:
+class _HttpResponse:
     def __init__(self, response: http.client.HTTPResponse, url: str) -> None:
         self._response = response
         self._url = url
@@ -137,22 +137,22 @@ class _HttpAnswer:
     def read(self, n_bytes: int) -> bytes:
         with _network_errors(self._url):
             piece = self._response.read1(n_bytes)
-            # The library takes a chunk's size as the server wrote it, below zero as well, and then reads without bound.
+            # http.client accepts a negative chunk size, and then reads without limit.
             if len(piece) > n_bytes:
                 raise http.client.UnknownTransferEncoding
             return piece
 
 
 def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.client.HTTPConnection:
-    """Return a connection whose socket is timed from the moment that it is open."""
+    """Return a connection that applies the time limit as soon as its socket is open."""
 
     class Plain(http.client.HTTPConnection):
         def connect(self) -> None:
             super().connect()
-            found = self.sock.getpeername()[0]
-            if not insecure and not ipaddress.ip_address(found).is_loopback:  # whatever the name promised
+            peer = self.sock.getpeername()[0]
+            if not insecure and not ipaddress.ip_address(peer).is_loopback:  # localhost may resolve to another machine
                 self.close()
-                raise UnprotectedError(unprotected(f"{address.host} is {found}"))
+                raise UnprotectedError(_unprotected(f"{address.host} is {peer}"))
             self.sock = TimedSocket(self.sock, limit)
 
     class Secure(http.client.HTTPSConnection):
@@ -165,24 +165,24 @@ def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.c
     return Plain(address.host, address.port, timeout=CONNECT_S)
 
 
-def unprotected(place: str) -> str:
-    """Return why plain http is not used, and what to do."""
+def _unprotected(server: str) -> str:
+    """Return the message that explains why plain http is refused."""
     return (
-        f"{place}: plain http to another machine is not used, because anybody on the way could exchange the release: "
-        "releases are not signed yet. Use an https address; on a network that you trust, add --insecure (in code: "
+        f"{server}: plain http to another machine is refused, because a release could be replaced in transit: "
+        "releases are not signed yet. Use an https address; on a trusted network, add --insecure (in code: "
         "`HttpTransport(url, insecure=True)`)."
     )
 
 
 @contextmanager
 def _network_errors(url: str) -> Iterator[None]:
-    """Say in one kind of error all that can go wrong between two machines."""
+    """Translate all network errors into :class:`ServerUnreachableError`."""
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
         raise ServerUnreachableError(
-            f"{url}: {_reason(error)}. Nothing is lost: what was fetched is kept, and the device works on what it "
-            "has. Check the address and the network, and sync again."
+            f"{url}: {_reason(error)}. Nothing is lost: downloaded data is kept, and the bundle in use is unchanged. "
+            "Check the address and the network, and sync again."
         ) from error
 
 
@@ -190,9 +190,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid ({error.verify_message})"
     if isinstance(error, TimeoutError):
-        return f"no answer in time ({error})"
+        return f"no response in time ({error})"
     if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused, perhaps no server runs there"
+        return "the connection was refused; perhaps no server is running there"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return f"the answer is not HTTP ({type(error).__name__})"
+    return f"the response is not valid HTTP ({type(error).__name__})"

@@ -1,7 +1,4 @@
-"""Which manifest a device believes, and which one may follow the installed one. No IO.
-
-Trust and succession are two questions: where does it come from, and is it newer than what is here?
-"""
+"""Checks of a manifest: whether it can be trusted, and whether it may replace the installed one. No I/O."""
 
 from dataclasses import dataclass
 
@@ -11,7 +8,7 @@ from edge_runtime.errors import BundleError, BundleVersionError, UpdateRefusedEr
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What the device has accepted before; an update must not fall below it."""
+    """The installed release, which an update must not precede."""
 
     name: str
     target: str
@@ -19,20 +16,19 @@ class Installed:
 
 
 def trusted_manifest(raw: bytes, *, target: str) -> Manifest:
-    """Return the manifest in ``raw``, if the device may believe it.
+    """Parse and check a manifest.
 
-    This is the one place where trust is decided. Everything else follows from the manifest by digests: a file is used
-    only if its length and SHA-256 are those that this manifest states. Today the manifest itself is believed because
-    of the way it came: over https the server's certificate vouches for it, over plain http nobody does. Signed release
-    metadata will be verified here, before parsing, and nothing behind this function will have to change.
+    Trust is decided here and nowhere else. All files are verified by the digests in the manifest. The manifest itself
+    is trusted because of its transport: over https the server's certificate vouches for it, over plain http nothing
+    does. Signed release metadata will be verified here, before parsing.
 
     Args:
-        raw: the bytes of ``manifest.json`` as the server sent them.
-        target: what this device asked for.
+        raw: the bytes of ``manifest.json`` as received.
+        target: the requested target.
 
     Raises:
-        BundleVersionError: it needs a newer runtime.
-        UpdateRefusedError: it is no manifest, breaks a rule of the format, or is for another target.
+        BundleVersionError: the manifest requires a newer runtime.
+        UpdateRefusedError: the manifest is invalid, or is for another target.
     """
     try:
         manifest = parse_manifest(raw)
@@ -40,8 +36,8 @@ def trusted_manifest(raw: bytes, *, target: str) -> Manifest:
         raise
     except BundleError as error:
         raise UpdateRefusedError(
-            f"the server's manifest is refused: {error} If the address is right, something between here and the "
-            "server answers in its place."
+            f"the server's manifest is refused: {error} If the address is right, something between this "
+            "device and the server may be responding in its place."
         ) from error
     if manifest.target != target:
         raise UpdateRefusedError(
@@ -49,30 +45,30 @@ def trusted_manifest(raw: bytes, *, target: str) -> Manifest:
         )
     lengths = {(entry.sha256, entry.bytes) for entry in manifest.files}
     if len(lengths) != len({sha256 for sha256, _ in lengths}):
-        raise UpdateRefusedError("the server's manifest is refused: two files share a digest, but not a length.")
+        raise UpdateRefusedError("the server's manifest is refused: two files share a digest but differ in length.")
     return manifest
 
 
-def check_succession(manifest: Manifest, floor: Installed, *, allow_older: bool) -> None:
-    """Refuse a manifest that must not follow what is installed.
+def check_succession(manifest: Manifest, installed: Installed, *, allow_older: bool) -> None:
+    """Check that a manifest may replace the installed one.
 
     Args:
-        manifest: the candidate, other than the installed one.
-        floor: what is installed.
-        allow_older: the person accepts a release that is not newer.
+        manifest: the new manifest, different from the installed one.
+        installed: the installed release.
+        allow_older: accept a release that is not newer.
 
     Raises:
-        UpdateRefusedError: it is another catalogue's, another target's, or not newer.
+        UpdateRefusedError: the manifest is of another catalogue or target, or is not newer.
     """
-    if (manifest.name, manifest.target) != (floor.name, floor.target):
+    if (manifest.name, manifest.target) != (installed.name, installed.target):
         raise UpdateRefusedError(
-            f"found a bundle {manifest.name!r} for {manifest.target!r}, but this folder follows {floor.name!r} for "
-            f"{floor.target!r}. Sync it into a folder of its own (--into)."
+            f"found a bundle {manifest.name!r} for {manifest.target!r}, but this folder holds {installed.name!r} for "
+            f"{installed.target!r}. Sync it into a separate folder (--into)."
         )
-    if allow_older or manifest.release > floor.release:
+    if allow_older or manifest.release > installed.release:
         return
-    how = "older than" if manifest.release < floor.release else "other than the bundle of the same number as"
+    how = "older than" if manifest.release < installed.release else "different from the bundle with the same number as"
     raise UpdateRefusedError(
-        f"the server offers release {manifest.release} of {manifest.name!r}, {how} the installed {floor.release}: a "
-        "stale copy, or a replayed one. Pass --allow-older if you want it all the same."
+        f"the server offers release {manifest.release} of {manifest.name!r}, {how} the installed {installed.release}: "
+        "a stale or replayed copy. Use --allow-older to accept it."
     )

@@ -1,4 +1,4 @@
-"""Lives through a full disk, in a process of its own: ``full_disk.py FOLDER (fill | limit) (open | reopened)``.
+"""Exercises a history on a full disk, in a separate process: ``full_disk.py FOLDER (fill | limit) (open | reopened)``.
 
 ``fill`` fills the folder's file system, which is a small one that the test has mounted. ``limit`` lets the process
 write no byte into any file (RLIMIT_FSIZE); it needs no rights, and is the stricter of the two.
@@ -18,7 +18,7 @@ SECRET = "embarrassing-item"
 
 
 def take_room(folder: Path, how: str) -> None:
-    """Leave no room for one more byte."""
+    """Fill the disk to the last byte."""
     if how == "limit":
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         return
@@ -39,7 +39,7 @@ def give_room(folder: Path, how: str) -> None:
 
 
 def refusal(do: Callable[[], object]) -> str:
-    """Return what an action says against being done, empty where it is done."""
+    """Return the error message of an action, empty on success."""
     try:
         do()
     except StateError as error:

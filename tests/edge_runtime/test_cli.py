@@ -206,7 +206,7 @@ def test_lines_that_are_no_text_are_answered(bundle: Path, tmp_path: Path, encod
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux to become an unknown user")
-def test_a_user_without_a_home_is_told_to_name_a_file(bundle: Path, tmp_path: Path) -> None:
+def test_without_a_home_folder_the_error_suggests_state(bundle: Path, tmp_path: Path) -> None:
     unknown = ["unshare", "-U", "--map-user=12345", "env", "-u", "HOME", "-u", "XDG_STATE_HOME"]
     if subprocess.run([*unknown, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this system lets nobody become an unknown user; test_history has the same without")

@@ -1,4 +1,4 @@
-"""A kill at any moment loses no event whose recording was acknowledged."""
+"""A kill at any moment loses no acknowledged event."""
 
 import random
 import signal
@@ -35,7 +35,7 @@ def observe_and_kill(bundle: Path, state: Path, n_lines: int) -> int:
     return int(rest[-1]) if rest else int(line)
 
 
-def test_every_acknowledged_event_is_there_after_a_kill(bundle: Path, tmp_path: Path) -> None:
+def test_acknowledged_events_survive_a_kill(bundle: Path, tmp_path: Path) -> None:
     rng = random.Random(0)
     for round_ in range(6):
         state = tmp_path / f"s-{round_}.sqlite"
@@ -48,7 +48,7 @@ def test_every_acknowledged_event_is_there_after_a_kill(bundle: Path, tmp_path: 
         assert len(found) <= last + 2
 
 
-def test_a_person_goes_on_where_the_kill_was(bundle: Path, tmp_path: Path) -> None:
+def test_a_session_continues_after_a_kill(bundle: Path, tmp_path: Path) -> None:
     state = tmp_path / "s.sqlite"
     observe_and_kill(bundle, state, 3)
 
@@ -62,7 +62,7 @@ def test_a_person_goes_on_where_the_kill_was(bundle: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads which files a process opens")
-def test_nothing_is_written_beside_the_state_file(bundle: Path, tmp_path: Path) -> None:
+def test_only_the_state_file_and_its_log_are_written(bundle: Path, tmp_path: Path) -> None:
     before = {file.name: file.stat().st_mtime_ns for file in bundle.iterdir()}
 
     with Recommender.open(bundle, tmp_path / "s.sqlite") as recommender:

@@ -17,7 +17,7 @@ def test_a_kill_between_the_two_renames_loses_no_bundle(tmp_path: Path) -> None:
     assert open_folder(folder).manifest.release == 4
 
 
-def test_a_bundle_that_is_in_its_place_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_bundle_is_unchanged_by_recovery(tmp_path: Path) -> None:
     folder = tmp_path / "laptop-x86_64"
     make_tiny_bundle(tmp_path / "laptop-x86_64.old", release=3)
     make_tiny_bundle(folder, release=4)
@@ -27,7 +27,7 @@ def test_a_bundle_that_is_in_its_place_is_left_alone(tmp_path: Path) -> None:
     assert open_folder(folder).manifest.release == 4
 
 
-def test_a_new_bundle_takes_the_place_of_the_old_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_new_bundle_replaces_the_old_one_without_leftovers(tmp_path: Path) -> None:
     folder = tmp_path / "laptop-x86_64"
     make_tiny_bundle(folder, release=1)
 

@@ -1,4 +1,4 @@
-"""A full disk takes no new event, and keeps nobody from forgetting."""
+"""On a full disk no event can be recorded, but everything can be forgotten."""
 
 import json
 import resource
@@ -41,15 +41,15 @@ def check(found: dict[str, Any]) -> None:
     assert found["traces"] == 0
     assert found["first_id"] == 1
     assert found["kept"] == ["a"]
-    said = found["refused"]
-    assert "the event was not recorded" in said["add"]
-    assert "the event was not removed" in said["remove"]
-    assert "the setting was not kept" in said["set"]
+    messages = found["refused"]
+    assert "the event was not recorded" in messages["add"]
+    assert "the event was not removed" in messages["remove"]
+    assert "the setting was not saved" in messages["set"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
 @pytest.mark.parametrize("when", ["open", "reopened"])
-def test_where_no_byte_can_be_written_everything_can_be_forgotten(tmp_path: Path, when: str) -> None:
+def test_everything_can_be_forgotten_if_no_byte_can_be_written(tmp_path: Path, when: str) -> None:
     check(lived([sys.executable, SCRIPT, tmp_path, "limit", when]))
 
 
@@ -61,7 +61,7 @@ def test_on_a_full_disk_everything_can_be_forgotten(tmp_path: Path, when: str) -
     check(lived(in_a_namespace(tmp_path, SMALL_DISK, sys.executable, SCRIPT, when)))
 
 
-def test_a_full_log_makes_room_for_a_removal(tmp_path: Path) -> None:
+def test_an_event_can_be_removed_with_a_full_log(tmp_path: Path) -> None:
     history = History.open(tmp_path / "s.sqlite")
     for number in range(40):
         history.add(f"item-{number}")
@@ -77,7 +77,7 @@ def test_a_full_log_makes_room_for_a_removal(tmp_path: Path) -> None:
     history.close()
 
 
-def test_a_full_disk_and_another_program_that_uses_the_file_are_both_named(tmp_path: Path) -> None:
+def test_a_full_disk_and_a_concurrent_program_are_both_reported(tmp_path: Path) -> None:
     with History.open(tmp_path / "s.sqlite") as history, History.open(tmp_path / "s.sqlite") as other:
         history.add("secret")
         assert len(other.newest()) == 1
@@ -98,7 +98,7 @@ def test_a_full_disk_and_another_program_that_uses_the_file_are_both_named(tmp_p
     assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
-def test_an_app_goes_on_after_forgetting_on_a_full_disk(bundle: Path, tmp_path: Path) -> None:
+def test_an_app_continues_after_forgetting_on_a_full_disk(bundle: Path, tmp_path: Path) -> None:
     with Recommender.open(bundle, tmp_path / "s.sqlite") as recommender:
         fresh = recommender.recommend(5)
         recommender.observe("item-3", "like")

@@ -1,4 +1,4 @@
-"""The history keeps what it was told, refuses files that are not its own, and forgets completely."""
+"""The history stores events, refuses files of other programs, and deletes everything on request."""
 
 import os
 import random
@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import StateError
-from edge_runtime.state.database import APPLICATION_ID, SCHEMA, in_words
+from edge_runtime.state.database import APPLICATION_ID, SCHEMA, translated_errors
 from edge_runtime.state.history import Event, History
 from edge_runtime.state.place import default_state
 
 
 class Clock:
-    """Ticks a second a look."""
+    """A clock that advances one second per call."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
 
-def test_events_come_back_newest_first() -> None:
+def test_events_are_returned_newest_first() -> None:
     with History.open(clock=Clock()) as history:
         history.add("a")
         history.add("b", "like")
@@ -57,7 +57,7 @@ def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-def test_commits_reach_the_disk_before_the_call_returns(tmp_path: Path) -> None:
+def test_commits_are_durable_before_the_call_returns(tmp_path: Path) -> None:
     with History.open(tmp_path / "s.sqlite") as history:
         (journal,) = history._connection.execute("PRAGMA journal_mode").fetchone()
         (synchronous,) = history._connection.execute("PRAGMA synchronous").fetchone()
@@ -65,7 +65,7 @@ def test_commits_reach_the_disk_before_the_call_returns(tmp_path: Path) -> None:
     assert (journal, synchronous) == ("wal", 2)
 
 
-def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     with History.open(tmp_path / "s.sqlite") as history:
         history.add("a")
 
@@ -76,14 +76,14 @@ def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("event", ["", "Click", "a b", "x" * 33, "like;", "like\n", "é"])
-def test_an_event_has_a_plain_name(event: str) -> None:
-    with History.open() as history, pytest.raises(ValueError, match="event's name"):
+def test_invalid_event_names_are_refused(event: str) -> None:
+    with History.open() as history, pytest.raises(ValueError, match="event name"):
         history.add("a", event)
 
 
 @pytest.mark.parametrize("item_id", ["", "i" * 257])
-def test_an_item_id_has_a_length(item_id: str) -> None:
-    with History.open() as history, pytest.raises(ValueError, match="1 to 256"):
+def test_item_ids_of_invalid_length_are_refused(item_id: str) -> None:
+    with History.open() as history, pytest.raises(ValueError, match="must have 1 to 256"):
         history.add(item_id)
 
 
@@ -96,7 +96,7 @@ def test_one_event_can_be_removed_and_its_id_is_not_used_again() -> None:
         assert history.add("b").id > first.id
 
 
-def test_what_is_new_can_be_asked_for() -> None:
+def test_events_after_an_id_are_returned() -> None:
     with History.open() as history:
         first, second = history.add("a"), history.add("b")
 
@@ -105,7 +105,7 @@ def test_what_is_new_can_be_asked_for() -> None:
         assert history.after(second.id) == []
 
 
-def test_the_epoch_ends_with_a_removal_and_with_another_programs_writing(tmp_path: Path) -> None:
+def test_the_epoch_changes_with_removals_and_writes_of_other_processes(tmp_path: Path) -> None:
     with History.open(tmp_path / "s") as mine, History.open(tmp_path / "s") as theirs:
         epochs = [mine.epoch()]
         mine.add("a")
@@ -148,7 +148,7 @@ def test_removing_one_event_overwrites_it(tmp_path: Path) -> None:
     assert b"embarrassing" not in left
 
 
-def test_forgetting_under_a_reader_is_done_and_says_that_traces_may_remain(tmp_path: Path) -> None:
+def test_forgetting_during_another_read_deletes_and_warns_of_traces(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with History.open(path) as history:
         history.add("secret")
@@ -167,7 +167,7 @@ def test_forgetting_under_a_reader_is_done_and_says_that_traces_may_remain(tmp_p
     assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     path.write_bytes(b"dear diary " * 100)
 
@@ -176,7 +176,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert path.read_bytes() == b"dear diary " * 100
 
 
-def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     other = sqlite3.connect(path)
     other.execute("CREATE TABLE bookmarks (url TEXT)")
@@ -188,7 +188,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Pat
     assert path.read_bytes() == before
 
 
-def test_a_file_of_a_newer_runtime_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_of_a_newer_runtime_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     newer = sqlite3.connect(path)
     newer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -215,7 +215,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["folder", "below-a-file"])
-def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path, place: str) -> None:
+def test_a_path_that_cannot_be_a_file_is_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     path = tmp_path / "folder" if place == "folder" else tmp_path / "file" / "s.sqlite"
@@ -224,7 +224,7 @@ def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path, place: str) 
         History.open(path)
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_read_only_file_is_reported(tmp_path: Path) -> None:
     with History.open(tmp_path / "s.sqlite") as history:
         history._connection.execute("PRAGMA query_only = ON")
 
@@ -233,7 +233,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         assert history.newest() == []
 
 
-def test_a_full_disk_is_named_and_nothing_is_half_recorded(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_partially_recorded(tmp_path: Path) -> None:
     with History.open(tmp_path / "s.sqlite") as history:
         (n_pages,) = history._connection.execute("PRAGMA page_count").fetchone()
         history._connection.execute(f"PRAGMA max_page_count = {n_pages + 1}")
@@ -248,7 +248,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_recorded(tmp_path: Path) -> No
         assert history.newest(1)[0].item_id == "room-again"
 
 
-def test_a_file_that_another_program_locks_is_named(tmp_path: Path) -> None:
+def test_a_locked_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with History.open(path) as history:
         history._connection.execute("PRAGMA busy_timeout = 50")
@@ -262,7 +262,7 @@ def test_a_file_that_another_program_locks_is_named(tmp_path: Path) -> None:
         history.add("a")
 
 
-def test_using_a_closed_history_is_an_error_of_ours() -> None:
+def test_using_a_closed_history_is_a_state_error() -> None:
     history = History.open()
     history.close()
     history.close()
@@ -282,7 +282,7 @@ with History.open(Path(sys.argv[1])) as history:
 """
 
 
-def test_several_processes_may_open_a_new_file_and_write_at_once(tmp_path: Path) -> None:
+def test_several_processes_can_open_a_new_file_and_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(one)]) for one in range(4)]
     codes = [writer.wait(timeout=60) for writer in writers]
@@ -294,7 +294,7 @@ def test_several_processes_may_open_a_new_file_and_write_at_once(tmp_path: Path)
     assert found == {f"{one}-{number}" for one in range(4) for number in range(25)}
 
 
-def test_the_default_place_is_the_systems_own(tmp_path: Path) -> None:
+def test_the_default_path_follows_the_platform(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path / "app")}
 
     linux = default_state("beauty", environment, platform="linux")
@@ -308,7 +308,7 @@ def test_the_default_place_is_the_systems_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../etc", "Tiny Shop", "tiny shop", "日本", "a" * 100, "."])
-def test_any_bundle_name_gives_a_plain_file_name_of_its_own(name: str) -> None:
+def test_every_bundle_name_has_a_unique_portable_file_name(name: str) -> None:
     path = default_state(name, {"XDG_STATE_HOME": "/state"}, platform="linux")
 
     assert path.parent == Path("/state/pocketrec")
@@ -316,13 +316,13 @@ def test_any_bundle_name_gives_a_plain_file_name_of_its_own(name: str) -> None:
     assert path.name.isascii()
 
 
-def test_a_lone_half_of_a_pair_is_no_item_id() -> None:
-    with History.open() as history, pytest.raises(ValueError, match="an item id is text"):
+def test_a_lone_surrogate_is_not_a_valid_item_id() -> None:
+    with History.open() as history, pytest.raises(ValueError, match="must be valid Unicode text"):
         history.add("item-\ud83d")
 
 
 @pytest.mark.parametrize("event_id", [0, -1, 1 << 63, 1 << 80])
-def test_an_id_that_no_event_can_have_removes_nothing(event_id: int) -> None:
+def test_removing_an_impossible_event_id_does_nothing(event_id: int) -> None:
     with History.open() as history:
         history.add("a")
 
@@ -338,26 +338,26 @@ def test_a_negative_limit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        (sqlite3.SQLITE_PROTOCOL, "file locks do not work there.*Name a file on a disk of this device"),
+        (sqlite3.SQLITE_PROTOCOL, "file locks do not work there.*Choose a file on a local disk"),
         (sqlite3.SQLITE_IOERR_SHMLOCK, "file locks do not work there"),
-        (sqlite3.SQLITE_FULL, "the disk is full; the setting was not kept. Make room"),
-        (sqlite3.SQLITE_BUSY, "the setting was not kept. Close that program"),
+        (sqlite3.SQLITE_FULL, "the disk is full; the setting was not saved. Free some space"),
+        (sqlite3.SQLITE_BUSY, "the setting was not saved. Close that program"),
         (sqlite3.SQLITE_ERROR, "no such table.*it is damaged"),
     ],
 )
-def test_what_sqlite_says_becomes_advice(code: int, advice: str) -> None:
+def test_sqlite_errors_are_translated_into_advice(code: int, advice: str) -> None:
     error = sqlite3.OperationalError("no such table: events")
     error.sqlite_errorcode = code
 
     with (
         pytest.raises(StateError, match=f"s.sqlite: .*{advice}"),
-        in_words(Path("s.sqlite"), "the setting was not kept"),
+        translated_errors(Path("s.sqlite"), "the setting was not saved"),
     ):
         raise error
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
-def test_what_is_not_a_file_is_refused_and_does_not_block(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_pipes_and_devices_are_refused_without_blocking(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "s.sqlite")
 
     with pytest.raises(StateError, match="--state"):
@@ -368,14 +368,14 @@ def use_all_of_it(path: Path) -> None:
     with History.open(path) as history:
         history.newest()
         history.newest_interactions(50, {"item-1"}, 1 << 40)
-        history.met(["item-1", "gone"])
+        history.seen_items(["item-1", "gone"])
         history.setting("nickname")
         history.add("item-2")
         history.remove(1)
         history.set("nickname", "b")
 
 
-def test_every_corruption_of_a_state_file_is_an_error_of_ours_and_can_be_forgotten(tmp_path: Path) -> None:
+def test_every_corruption_of_a_state_file_is_a_state_error_and_can_be_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with History.open(path) as history:
         for number in range(60):
@@ -417,7 +417,7 @@ def test_a_damaged_file_can_be_forgotten(tmp_path: Path) -> None:
     assert b"secret" not in path.read_bytes()
 
 
-def test_a_file_of_the_first_release_gains_the_index_of_items(tmp_path: Path) -> None:
+def test_the_item_index_is_added_to_files_of_the_first_release(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with History.open(path) as history:
         history.add("a")
@@ -434,10 +434,10 @@ def no_home() -> Path:
 
 
 @pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
-def test_a_user_without_a_home_is_told_to_name_a_file(platform: str) -> None:
-    with pytest.raises(StateError, match=r"HOME is not set.*Name a file with --state"):
+def test_without_a_home_folder_the_error_suggests_state(platform: str) -> None:
+    with pytest.raises(StateError, match=r"HOME is not set.*Choose a file with --state"):
         default_state("beauty", {}, platform=platform, home=no_home)
 
 
-def test_a_user_without_a_home_may_have_a_place_all_the_same() -> None:
+def test_without_a_home_folder_the_environment_can_name_one() -> None:
     assert default_state("a", {"XDG_STATE_HOME": "/s"}, platform="linux", home=no_home) == Path("/s/pocketrec/a.sqlite")

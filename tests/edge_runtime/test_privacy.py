@@ -63,7 +63,7 @@ for name in ("host.invalid", "127.0.0.1"):
     assert watch.network() == {"look-up host.invalid (python)", "connect 127.0.0.1 (python)"}
 
 
-def test_a_session_keeps_its_one_file_and_reaches_for_nobody(watch: Watch, onnx_bundle: Path) -> None:
+def test_a_session_writes_one_file_and_makes_no_connection(watch: Watch, onnx_bundle: Path) -> None:
     done = run(watch, *POCKETREC, "run", onnx_bundle, typed="like 1\nwhy 1\nengine\nquit\n")
 
     assert "onnxruntime" in done.stdout
@@ -75,7 +75,7 @@ def test_a_session_keeps_its_one_file_and_reaches_for_nobody(watch: Watch, onnx_
 
 
 @pytest.mark.parametrize("command", ["inspect", "recommend"])
-def test_a_look_at_a_bundle_leaves_nothing(watch: Watch, onnx_bundle: Path, command: str) -> None:
+def test_inspecting_a_bundle_writes_nothing(watch: Watch, onnx_bundle: Path, command: str) -> None:
     done = run(watch, *POCKETREC, command, onnx_bundle, "--json")
 
     assert '"onnxruntime"' in done.stdout
@@ -84,7 +84,7 @@ def test_a_look_at_a_bundle_leaves_nothing(watch: Watch, onnx_bundle: Path, comm
     assert watch.network() == set()
 
 
-def test_the_language_models_worker_leaves_nothing(
+def test_the_language_model_worker_writes_nothing(
     watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_gguf(make_language_model(tmp_path / "model"), tmp_path / "reasons.gguf", "Q4_K_M")
@@ -101,7 +101,7 @@ def test_the_language_models_worker_leaves_nothing(
     assert watch.network() == set()
 
 
-def test_a_sync_connects_to_its_server_alone_and_the_server_to_nobody(watch: Watch, tmp_path: Path) -> None:
+def test_a_sync_connects_to_its_server_only_and_the_server_to_no_host(watch: Watch, tmp_path: Path) -> None:
     make_tiny_bundle(tmp_path / "bundles" / "laptop-x86_64")
 
     with serving(tmp_path / "bundles", environment=watch.environment) as server:

@@ -78,7 +78,7 @@ def terminal(arguments: list[str], home: Path) -> Iterator[Terminal]:
         os.close(ours)
 
 
-def test_a_script_drives_it_through_a_pipe(bundle: Path, tmp_path: Path) -> None:
+def test_a_script_can_use_it_through_a_pipe(bundle: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         command(bundle, "--state", tmp_path / "s"),
         input="rose cream\nlike 1\nwhy 1\n",
@@ -97,7 +97,7 @@ def test_a_script_drives_it_through_a_pipe(bundle: Path, tmp_path: Path) -> None
         assert [event.event for event in history.newest()] == ["like"]
 
 
-def test_the_history_has_a_default_place_of_the_persons_own(bundle: Path, tmp_path: Path) -> None:
+def test_the_history_has_a_default_file_per_user(bundle: Path, tmp_path: Path) -> None:
     subprocess.run(
         command(bundle), input="like 1\n", text=True, capture_output=True, env=environment(tmp_path), check=True
     )
@@ -108,7 +108,7 @@ def test_the_history_has_a_default_place_of_the_persons_own(bundle: Path, tmp_pa
     assert files[0].name.startswith("tiny-shop")
 
 
-def test_a_person_at_a_terminal_leaves_with_ctrl_c_and_nothing_is_lost(bundle: Path, tmp_path: Path) -> None:
+def test_ctrl_c_on_a_terminal_loses_nothing(bundle: Path, tmp_path: Path) -> None:
     with terminal(command(bundle, "--state", tmp_path / "s"), tmp_path) as session:
         session.read_until("> ")
         session.type("like 1\n")
@@ -120,7 +120,7 @@ def test_a_person_at_a_terminal_leaves_with_ctrl_c_and_nothing_is_lost(bundle: P
     assert "Traceback" not in session.seen
 
 
-def test_the_end_of_the_input_leaves_cleanly(bundle: Path, tmp_path: Path) -> None:
+def test_the_end_of_the_input_ends_the_session_cleanly(bundle: Path, tmp_path: Path) -> None:
     with terminal(command(bundle, "--state", tmp_path / "s"), tmp_path) as session:
         session.read_until("> ")
         session.type("\x04")
@@ -130,7 +130,7 @@ def test_the_end_of_the_input_leaves_cleanly(bundle: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_kill_in_the_middle_loses_nothing(bundle: Path, tmp_path: Path, kill: signal.Signals) -> None:
+def test_a_kill_during_a_session_loses_nothing(bundle: Path, tmp_path: Path, kill: signal.Signals) -> None:
     with terminal(command(bundle, "--state", tmp_path / "s"), tmp_path) as session:
         session.read_until("> ")
         session.type("like 1\n")

@@ -55,7 +55,7 @@ def visit(bundle: Path) -> Iterator[Visit]:
         yield visit
 
 
-def test_a_visit_starts_with_a_list_and_says_where_things_are_kept(visit: Visit) -> None:
+def test_a_session_starts_with_a_list_and_names_the_state_file(visit: Visit) -> None:
     said = visit.type("quit")
 
     assert "tiny shop, release 1, 40 items" in said
@@ -64,7 +64,7 @@ def test_a_visit_starts_with_a_list_and_says_where_things_are_kept(visit: Visit)
     assert "0 events kept in state.sqlite" in said
 
 
-def test_searching_and_liking_changes_the_list(visit: Visit) -> None:
+def test_a_like_changes_the_list(visit: Visit) -> None:
     said = visit.type("rose hand cream", "like 1")
 
     found = re.search(r"found for 'rose hand cream'\s+1\s+(\S+ rose hand cream (\d+)) ", said)
@@ -81,7 +81,7 @@ def test_searching_and_liking_changes_the_list(visit: Visit) -> None:
     ("line", "event"),
     [("2", "click"), ("open 2", "click"), ("buy 2", "purchase"), ("dislike 2", "dislike"), ("LIKE 2", "like")],
 )
-def test_a_mark_is_recorded_for_the_item_on_the_screen(visit: Visit, line: str, event: str) -> None:
+def test_an_event_is_recorded_for_the_numbered_item(visit: Visit, line: str, event: str) -> None:
     second = visit.recommender.recommend(2)[1].item_id
 
     visit.type(line)
@@ -98,13 +98,13 @@ def test_a_disliked_item_disappears(visit: Visit) -> None:
     assert said.rpartition("what most people")[2].count(first.title) == 0
 
 
-def test_why_gives_a_reason_and_who_worded_it(visit: Visit) -> None:
+def test_why_prints_a_reason_and_its_source(visit: Visit) -> None:
     said = visit.type("like 1", "why 2")
 
     assert "worded by the template" in said
 
 
-def test_the_history_is_shown_and_lines_of_it_taken_back(visit: Visit) -> None:
+def test_events_of_the_history_can_be_removed(visit: Visit) -> None:
     said = visit.type("like 1", "dislike 1", "history", "remove 2", "undo")
 
     assert "just now" in said
@@ -113,7 +113,7 @@ def test_the_history_is_shown_and_lines_of_it_taken_back(visit: Visit) -> None:
     assert visit.recommender.history() == []
 
 
-def test_forgetting_needs_a_second_word(visit: Visit) -> None:
+def test_forget_needs_confirmation(visit: Visit) -> None:
     visit.type("like 1", "forget")
     assert len(visit.recommender.history()) == 1
 
@@ -123,11 +123,11 @@ def test_forgetting_needs_a_second_word(visit: Visit) -> None:
     assert visit.recommender.history() == []
 
 
-def test_the_engine_tells_of_its_self_test(visit: Visit) -> None:
+def test_engine_prints_the_self_test(visit: Visit) -> None:
     assert "6 golden sequences" in visit.type("engine")
 
 
-def test_help_names_every_command(visit: Visit) -> None:
+def test_help_lists_every_command(visit: Visit) -> None:
     said = visit.type("help")
 
     for word in (
@@ -160,14 +160,14 @@ def test_the_list_can_be_made_more_varied_and_precise_again(visit: Visit) -> Non
     assert "Variety is 0;" in said
 
 
-def test_variety_can_follow_the_feedback(visit: Visit) -> None:
+def test_automatic_variety_follows_the_feedback(visit: Visit) -> None:
     said = visit.type("variety auto", "dislike 1", "variety")
 
     assert "variety 0.10 (auto), " in said
     assert "Variety is 0.29 (auto);" in said
 
 
-def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> None:
+def test_words_that_start_like_a_command_are_a_search(visit: Visit) -> None:
     said = visit.type("list of soap")
 
     assert "found for 'list of soap'" in said
@@ -207,11 +207,11 @@ def test_words_that_begin_like_a_command_are_still_a_search(visit: Visit) -> Non
         ("zzzzqqqq", "Nothing is called"),
     ],
 )
-def test_a_line_that_cannot_be_done_is_answered(visit: Visit, line: str, answer: str) -> None:
+def test_an_invalid_line_prints_an_error(visit: Visit, line: str, answer: str) -> None:
     assert answer in visit.type(line)
 
 
-def test_a_line_that_cannot_be_meant_changes_nothing(visit: Visit) -> None:
+def test_an_invalid_line_changes_nothing(visit: Visit) -> None:
     said = visit.type("like 1", "history", "undo 5", "remove 1 2", "remove yes", "remove", "forget 1", "like 1 2")
 
     assert said.count("; found ") == 6
@@ -219,26 +219,26 @@ def test_a_line_that_cannot_be_meant_changes_nothing(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "   ", "²", "9" * 40, "like " + "9" * 40, "[bold]", "\x1b[2J", "'; DROP TABLE--"])
-def test_no_line_ends_the_visit(visit: Visit, line: str) -> None:
+def test_no_line_ends_the_session(visit: Visit, line: str) -> None:
     said = visit.type(line, "help")
 
     assert "leave; nothing needs to be saved" in said
 
 
 @pytest.mark.parametrize("end", ["quit", "exit", "q", None, KeyboardInterrupt])
-def test_every_way_out_is_a_clean_one(visit: Visit, end: str | type[BaseException] | None) -> None:
+def test_every_way_to_quit_ends_cleanly(visit: Visit, end: str | type[BaseException] | None) -> None:
     said = visit.type("like 1", *([end] if end else []))
 
     assert "1 event kept" in said
 
 
-def test_events_of_items_that_left_the_catalogue_are_still_shown(visit: Visit) -> None:
+def test_events_of_removed_items_are_still_shown(visit: Visit) -> None:
     visit.recommender.observe("long-gone")
 
     assert "long-gone (not in this bundle)" in visit.type("history")
 
 
-def test_a_title_cannot_steer_the_terminal(tmp_path: Path) -> None:
+def test_a_title_cannot_control_the_terminal(tmp_path: Path) -> None:
     titles = ["\x1b[2J[red]evil[/red]\r\nsecond line", *(f"soap {row}" for row in range(39))]
     items = Items([f"item-{row}" for row in range(40)], titles, {"brand": Field(["\x1b]0;x\x07"], [[0]] * 40)})
     make_tiny_bundle(tmp_path / "b", extra={"items.json.z": ("items", dump_items(items))})
@@ -251,7 +251,7 @@ def test_a_title_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "\x07" not in said
 
 
-def test_movement_is_told_by_a_sign_and_a_number() -> None:
+def test_movement_is_shown_as_a_sign_and_a_number() -> None:
     signs = [movement(3, before, is_first=False).plain for before in (None, 3, 5, 1)]
 
     assert signs == ["new", "=", "▲2", "▼2"]
@@ -261,5 +261,5 @@ def test_movement_is_told_by_a_sign_and_a_number() -> None:
 @pytest.mark.parametrize(
     ("seconds", "told"), [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (90_000, "1 d ago")]
 )
-def test_durations_are_told_in_one_unit(seconds: float, told: str) -> None:
+def test_durations_are_shown_in_one_unit(seconds: float, told: str) -> None:
     assert ago(seconds) == told

@@ -37,7 +37,7 @@ def big() -> str:
     return f"/v1/files/{hashlib.sha256(BIG).hexdigest()}"
 
 
-def test_the_manifest_is_passed_on_byte_for_byte(client: Client, root: Path) -> None:
+def test_the_manifest_is_served_byte_for_byte(client: Client, root: Path) -> None:
     answer = client.get(MANIFEST)
 
     assert answer.content == (root / LAPTOP / "manifest.json").read_bytes()
@@ -46,7 +46,7 @@ def test_the_manifest_is_passed_on_byte_for_byte(client: Client, root: Path) -> 
     assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
 
 
-def test_a_device_that_has_the_manifest_gets_304_and_no_body(client: Client) -> None:
+def test_an_unchanged_manifest_gets_304_and_no_body(client: Client) -> None:
     path = MANIFEST
     etag = client.get(path).headers["etag"]
 
@@ -65,7 +65,7 @@ def test_the_list_of_channels_names_release_and_size(client: Client) -> None:
     assert offer["bytes"] > len(BIG)
 
 
-def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, big: str) -> None:
+def test_a_whole_file_is_served_as_immutable(client: Client, big: str) -> None:
     answer = client.get(big)
 
     assert answer.content == BIG
@@ -79,9 +79,7 @@ def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, big: str) -
     ("asked", "start", "stop"),
     [("0-9", 0, 10), ("1000000-", 1_000_000, None), ("-7", -7, None), ("0-99999999", 0, None)],
 )
-def test_a_range_comes_with_its_place_in_the_file(
-    client: Client, big: str, asked: str, start: int, stop: int | None
-) -> None:
+def test_a_range_has_a_content_range_header(client: Client, big: str, asked: str, start: int, stop: int | None) -> None:
     answer = client.get(big, headers={"Range": f"bytes={asked}"})
 
     assert answer.status_code == 206
@@ -90,7 +88,7 @@ def test_a_range_comes_with_its_place_in_the_file(
     assert answer.headers["content-range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(BIG)}"
 
 
-def test_a_range_beyond_the_file_is_a_problem_that_names_the_size(client: Client, big: str) -> None:
+def test_a_range_beyond_the_file_is_refused_with_its_size(client: Client, big: str) -> None:
     answer = client.get(big, headers={"Range": f"bytes={len(BIG)}-"})
 
     assert answer.status_code == 416
@@ -99,7 +97,7 @@ def test_a_range_beyond_the_file_is_a_problem_that_names_the_size(client: Client
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_range_of_another_version_brings_the_whole_file(client: Client, big: str) -> None:
+def test_a_range_of_another_version_gets_the_whole_file(client: Client, big: str) -> None:
     answer = client.get(big, headers={"Range": "bytes=5-", "If-Range": '"other"'})
 
     assert answer.status_code == 200
@@ -117,7 +115,7 @@ def test_a_cached_file_is_not_sent_again(client: Client, big: str) -> None:
     assert "immutable" in answer.headers["cache-control"]
 
 
-def test_head_gives_the_size_and_ignores_a_range(client: Client, big: str) -> None:
+def test_head_returns_the_size_and_ignores_a_range(client: Client, big: str) -> None:
     answer = client.head(big, headers={"Range": "bytes=0-1"})
 
     assert answer.status_code == 200
@@ -143,7 +141,7 @@ def test_head_gives_the_size_and_ignores_a_range(client: Client, big: str) -> No
         "/%2fsecret",
     ],
 )
-def test_what_does_not_exist_is_a_problem_and_not_a_path(client: Client, root: Path, path: str) -> None:
+def test_missing_files_are_404_and_never_read_from_a_path(client: Client, root: Path, path: str) -> None:
     (root.parent / "secret").write_text("secret")
 
     answer = client.get(path)
@@ -154,7 +152,7 @@ def test_what_does_not_exist_is_a_problem_and_not_a_path(client: Client, root: P
     assert answer.json()["detail"]
 
 
-def test_other_methods_are_refused_with_the_ones_that_work(client: Client) -> None:
+def test_other_methods_are_refused_with_the_allowed_ones(client: Client) -> None:
     answer = client.post("/v1/channels")
 
     assert answer.status_code == 405
@@ -162,18 +160,18 @@ def test_other_methods_are_refused_with_the_ones_that_work(client: Client) -> No
     assert answer.json()["title"] == "Method Not Allowed"
 
 
-def test_a_missing_target_is_answered_with_those_that_exist(client: Client) -> None:
+def test_the_404_for_a_missing_target_lists_the_available_ones(client: Client) -> None:
     assert LAPTOP in client.get("/v1/channels/phone/manifest.json").json()["detail"]
 
 
-def test_no_answer_sets_a_cookie_or_may_be_sniffed(client: Client, big: str) -> None:
+def test_no_response_sets_a_cookie_or_allows_sniffing(client: Client, big: str) -> None:
     for path in (f"/v1/channels/{LAPTOP}/manifest.json", "/v1/channels", big, "/", "/healthz", "/nothing"):
         headers = client.get(path).headers
         assert "set-cookie" not in headers, path
         assert headers["x-content-type-options"] == "nosniff", path
 
 
-def test_health_names_the_folder_that_is_refused(root: Path) -> None:
+def test_health_names_the_refused_folder(root: Path) -> None:
     make_tiny_bundle(root / "phone", target="phone")
     (root / "phone" / "items.json.z").write_bytes(b"short")
 
@@ -186,7 +184,7 @@ def test_health_names_the_folder_that_is_refused(root: Path) -> None:
     assert offered == [LAPTOP]
 
 
-def test_a_file_that_was_written_to_is_not_sent(client: Client, root: Path, big: str) -> None:
+def test_a_modified_file_is_not_served(client: Client, root: Path, big: str) -> None:
     (root / LAPTOP / "big.bin").write_bytes(BIG[:-1])
 
     assert client.get(big).status_code == 503
@@ -200,7 +198,7 @@ def test_a_new_release_is_offered_without_a_restart(root: Path) -> None:
     assert releases[-1] == 2
 
 
-def test_every_path_that_answers_get_answers_head_alike(client: Client, big: str) -> None:
+def test_head_is_supported_wherever_get_is(client: Client, big: str) -> None:
     known = {"/v1/files/{sha256:str}": big, "/v1/channels/{target:str}/manifest.json": MANIFEST, "/{path:path}": "/"}
     for route in client.app.routes:
         path = known.get(route.path, route.path)
@@ -209,7 +207,7 @@ def test_every_path_that_answers_get_answers_head_alike(client: Client, big: str
         assert (path, dict(head.headers)) == (path, dict(got.headers))
 
 
-def test_a_look_that_fails_is_logged_once_and_the_next_ones_find_the_new_release(
+def test_a_failing_refresh_is_logged_once_and_later_ones_find_the_new_release(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Moody(ReleaseStore):
@@ -230,7 +228,7 @@ def test_a_look_that_fails_is_logged_once_and_the_next_ones_find_the_new_release
     assert caplog.text.count("could not look for changes: ValueError: nobody foresaw this") == 1
 
 
-def test_a_bug_is_a_problem_and_tells_nothing_of_the_request(
+def test_an_internal_error_reveals_nothing_about_the_request(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("server.releases.routes._newest", lambda *_: 1 / 0)

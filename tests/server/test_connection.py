@@ -60,7 +60,7 @@ def is_well(server: LiveServer) -> bool:
     return exchange(server, GET + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
-def test_a_head_of_usual_size_is_answered(server: LiveServer) -> None:
+def test_a_request_head_of_usual_size_is_served(server: LiveServer) -> None:
     answer = exchange(server, GET + b"Cookie: " + b"x" * 30_000 + b"\r\nConnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 200")
@@ -76,7 +76,7 @@ def test_a_head_of_usual_size_is_answered(server: LiveServer) -> None:
     ],
     ids=["one large header", "many headers", "a header without end", "a path without end"],
 )
-def test_a_head_beyond_the_limit_is_refused_and_the_connection_closed(
+def test_a_request_head_beyond_the_limit_is_refused_and_the_connection_closed(
     server: LiveServer, pieces: tuple[bytes, ...]
 ) -> None:
     answer = exchange(server, *pieces)
@@ -94,13 +94,13 @@ def test_a_head_beyond_the_limit_is_refused_and_the_connection_closed(
     ],
     ids=["length", "chunks", "upgrade"],
 )
-def test_a_body_without_end_is_cut_off(server: LiveServer, head: bytes) -> None:
+def test_an_endless_request_body_is_cut_off(server: LiveServer, head: bytes) -> None:
     exchange(server, head, *[b"x" * 65_536] * 500)
 
     assert is_well(server)
 
 
-def test_a_small_body_that_no_route_takes_is_left_aside(server: LiveServer) -> None:
+def test_a_small_request_body_is_ignored(server: LiveServer) -> None:
     answer = exchange(
         server,
         b"POST /v1/channels HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
@@ -114,14 +114,14 @@ def test_a_small_body_that_no_route_takes_is_left_aside(server: LiveServer) -> N
     [b"", b"G", GET, GET + b"X: ", b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx"],
     ids=["nothing", "a letter", "half a head", "half a header", "half a body"],
 )
-def test_a_request_that_is_not_finished_in_time_is_closed(hasty: LiveServer, said: bytes) -> None:
+def test_the_connection_of_an_unfinished_request_is_closed(hasty: LiveServer, said: bytes) -> None:
     answer = exchange(hasty, said)
 
     assert answer == b"" or answer.startswith((b"HTTP/1.1 408", b"HTTP/1.1 405"))
     assert is_well(hasty)
 
 
-def test_a_second_request_that_is_not_finished_in_time_is_closed(hasty: LiveServer) -> None:
+def test_the_connection_of_an_unfinished_second_request_is_closed(hasty: LiveServer) -> None:
     with connected(hasty) as client:
         client.sendall(GET + b"\r\n")
         first = client.recv(65536)
@@ -158,7 +158,7 @@ class Clock:
 
 
 @pytest.mark.parametrize("is_taken", [True, False])
-def test_an_answer_that_nobody_takes_is_broken_off(is_taken: bool) -> None:
+def test_a_response_that_the_client_does_not_read_is_aborted(is_taken: bool) -> None:
     clock, transport = Clock(), MagicMock()
     limits = RequestLimits(stalled_s=7)
     state = {"config": uvicorn.Config(MagicMock()), "server_state": ServerState(), "app_state": {}, "_loop": clock}
@@ -176,7 +176,7 @@ def test_an_answer_that_nobody_takes_is_broken_off(is_taken: bool) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/channels", "/v1/channels/laptop-x86_64/manifest.json", "/"])
-def test_head_is_answered_as_get_without_the_body(server: LiveServer, path: str) -> None:
+def test_head_is_get_without_the_body(server: LiveServer, path: str) -> None:
     request = f" {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
 
     head, nothing = exchange(server, b"HEAD" + request).split(b"\r\n\r\n")

@@ -25,7 +25,7 @@ def ask(
         ("BYTES = 5 - 6", 5, 7),
     ],
 )
-def test_a_range_is_cut_to_the_file(byte_range: str, start: int, stop: int) -> None:
+def test_a_range_is_clipped_to_the_file(byte_range: str, start: int, stop: int) -> None:
     assert ask(byte_range) == Wanted(206, start, stop)
 
 
@@ -49,7 +49,7 @@ def test_a_range_outside_the_file_cannot_be_satisfied(byte_range: str) -> None:
         "bytes=" + "9" * 5000 + "-",
     ],
 )
-def test_a_range_that_is_not_understood_gets_the_whole_file(byte_range: str) -> None:
+def test_an_unsupported_range_gets_the_whole_file(byte_range: str) -> None:
     assert ask(byte_range) == Wanted(200, 0, 100)
 
 
@@ -64,7 +64,7 @@ def test_a_range_of_another_version_gets_the_whole_file(if_range: str) -> None:
     assert ask("bytes=5-6", if_range=TAG) == Wanted(206, 5, 7)
 
 
-def test_a_known_tag_goes_before_a_range() -> None:
+def test_a_matching_tag_takes_precedence_over_a_range() -> None:
     assert ask("bytes=5-6", if_none_match=TAG) == Wanted(304)
     assert ask("bytes=5-6", if_none_match='"other"') == Wanted(206, 5, 7)
 

@@ -46,7 +46,7 @@ def test_nothing_is_read_again_when_nothing_changed(store: ReleaseStore) -> None
     assert store.view.channels[LAPTOP] is before
 
 
-def test_a_new_release_is_noticed_and_the_files_of_the_one_before_stay_within_reach(
+def test_a_new_release_is_noticed_and_the_files_of_the_previous_one_stay_available(
     root: Path, store: ReleaseStore
 ) -> None:
     old = store.view.channels[LAPTOP]
@@ -60,7 +60,7 @@ def test_a_new_release_is_noticed_and_the_files_of_the_one_before_stay_within_re
     assert all(blob.is_intact() for blob in store.view.files.values())
 
 
-def test_the_release_before_the_last_is_let_go(root: Path, store: ReleaseStore) -> None:
+def test_older_releases_are_dropped(root: Path, store: ReleaseStore) -> None:
     first = store.view.channels[LAPTOP]
     for release in (2, 3):
         make_tiny_bundle(root / LAPTOP, seed=release, release=release)
@@ -96,9 +96,7 @@ def test_a_damaged_new_release_leaves_the_old_one_on_offer(
     assert len(caplog.records) == 1
 
 
-def test_a_file_written_in_place_takes_its_release_off_the_offer_until_it_is_right_again(
-    root: Path, store: ReleaseStore
-) -> None:
+def test_a_file_modified_in_place_withdraws_its_release_until_it_is_restored(root: Path, store: ReleaseStore) -> None:
     path = root / LAPTOP / "codes.safetensors"
     good = path.read_bytes()
     flip_a_byte(path)
@@ -113,7 +111,7 @@ def test_a_file_written_in_place_takes_its_release_off_the_offer_until_it_is_rig
     assert not store.view.problems
 
 
-def test_a_folder_in_the_middle_of_being_replaced_stays_on_offer(root: Path, store: ReleaseStore) -> None:
+def test_a_folder_that_is_being_replaced_stays_on_offer(root: Path, store: ReleaseStore) -> None:
     (root / LAPTOP).rename(root / f"{LAPTOP}.old")
 
     store.refresh()
@@ -122,7 +120,7 @@ def test_a_folder_in_the_middle_of_being_replaced_stays_on_offer(root: Path, sto
     assert not store.view.problems
 
 
-def test_a_folder_that_is_removed_is_withdrawn(root: Path, store: ReleaseStore) -> None:
+def test_a_removed_folder_is_withdrawn(root: Path, store: ReleaseStore) -> None:
     shutil.rmtree(root / LAPTOP)
 
     store.refresh()
@@ -132,7 +130,7 @@ def test_a_folder_that_is_removed_is_withdrawn(root: Path, store: ReleaseStore) 
 
 
 @pytest.mark.parametrize("name", [f"{LAPTOP}.new", f"{LAPTOP}.old", ".hidden", "with space"])
-def test_folders_that_are_no_targets_are_left_out(root: Path, store: ReleaseStore, name: str) -> None:
+def test_folders_that_are_not_targets_are_ignored(root: Path, store: ReleaseStore, name: str) -> None:
     shutil.copytree(root / LAPTOP, root / name)
 
     store.refresh()
@@ -141,7 +139,7 @@ def test_folders_that_are_no_targets_are_left_out(root: Path, store: ReleaseStor
     assert not store.view.problems
 
 
-def test_a_bundle_in_another_targets_folder_is_refused(root: Path, store: ReleaseStore) -> None:
+def test_a_bundle_in_the_folder_of_another_target_is_refused(root: Path, store: ReleaseStore) -> None:
     (root / LAPTOP).rename(root / "phone")
 
     store.refresh()
@@ -160,7 +158,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_without_waiting(root: Path, store:
     assert "no such file" in store.view.problems[LAPTOP]
 
 
-def test_a_folder_that_could_not_be_read_is_tried_again_although_nothing_in_it_changed(
+def test_an_unreadable_folder_is_read_again_even_if_unchanged(
     root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = ReleaseStore(root)
@@ -178,7 +176,7 @@ def test_a_folder_that_could_not_be_read_is_tried_again_although_nothing_in_it_c
     assert caplog.text.count("not offered") == 2
 
 
-def test_files_that_changed_under_their_old_times_are_read_again(root: Path, store: ReleaseStore) -> None:
+def test_files_that_changed_with_the_same_mtime_are_read_again(root: Path, store: ReleaseStore) -> None:
     path = root / LAPTOP / "codes.safetensors"
     before = path.stat()
     flip_a_byte(path)
@@ -199,7 +197,7 @@ def test_a_pipe_in_place_of_the_manifest_is_refused_without_waiting(root: Path, 
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"{" * 100_000, b" " * (2 << 20)])
-def test_a_manifest_that_is_none_is_reported(root: Path, store: ReleaseStore, data: bytes) -> None:
+def test_an_invalid_manifest_is_reported(root: Path, store: ReleaseStore, data: bytes) -> None:
     (root / LAPTOP / "manifest.json").write_bytes(data)
 
     store.refresh()

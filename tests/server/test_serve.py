@@ -28,7 +28,7 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_printed_address_answers_and_a_signal_ends_it_well(root: Path, number: int) -> None:
+def test_the_printed_address_works_and_a_signal_stops_the_server_cleanly(root: Path, number: int) -> None:
     with serving(root) as server:
         with urllib.request.urlopen(f"{server.url}/healthz", timeout=10) as answer:
             assert answer.status == 200
@@ -39,7 +39,7 @@ def test_the_printed_address_answers_and_a_signal_ends_it_well(root: Path, numbe
     assert "Traceback" not in output
 
 
-def test_a_second_ctrl_c_ends_a_waiting_server_without_a_traceback(root: Path) -> None:
+def test_a_second_ctrl_c_stops_a_waiting_server_without_a_traceback(root: Path) -> None:
     with serving(root) as server, socket.create_connection(address(server.url)) as reader:
         digest = open_folder(root / "laptop-x86_64").manifest.file("big.bin").sha256
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -66,7 +66,7 @@ def test_a_signal_lets_a_download_finish(root: Path) -> None:
         assert server.process.wait(timeout=10) == 0
 
 
-def test_a_signal_breaks_off_a_download_that_would_never_end(root: Path) -> None:
+def test_a_signal_aborts_an_endless_download(root: Path) -> None:
     with serving(root) as server, socket.create_connection(address(server.url)) as reader:
         digest = open_folder(root / "laptop-x86_64").manifest.file("big.bin").sha256
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -80,7 +80,7 @@ def test_a_signal_breaks_off_a_download_that_would_never_end(root: Path) -> None
     assert "Traceback" not in output
 
 
-def test_a_taken_port_is_said_in_one_line(root: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(root: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = serve(str(root), "--port", str(port))
@@ -90,7 +90,7 @@ def test_a_taken_port_is_said_in_one_line(root: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_host_that_is_not_ours_is_said_in_one_line(root: Path) -> None:
+def test_an_address_of_another_machine_is_reported_in_one_line(root: Path) -> None:
     result = serve(str(root), "--host", "192.0.2.1", "--port", "0")
 
     assert result.returncode == 1
@@ -98,7 +98,7 @@ def test_a_host_that_is_not_ours_is_said_in_one_line(root: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["shop..example", "a" * 70, "no such host"])
-def test_a_host_that_is_no_name_is_said_in_one_line(root: Path, host: str) -> None:
+def test_an_invalid_host_name_is_reported_in_one_line(root: Path, host: str) -> None:
     result = serve(str(root), "--host", host, "--port", "0")
 
     assert result.returncode == 1
@@ -120,7 +120,7 @@ def test_an_empty_folder_is_served_with_advice_and_filled_later(tmp_path: Path) 
         (("{root}", "--web", "{root}"), "found no index.html"),
     ],
 )
-def test_misuse_is_told_with_exit_code_2(root: Path, arguments: tuple[str, ...], advice: str) -> None:
+def test_invalid_arguments_exit_with_code_2(root: Path, arguments: tuple[str, ...], advice: str) -> None:
     result = serve(*(argument.format(root=root) for argument in arguments))
 
     assert result.returncode == 2

@@ -51,7 +51,7 @@ def client(dist: Path, tmp_path: Path) -> Iterator[Client]:
         ("/app.webmanifest", "application/manifest+json"),
     ],
 )
-def test_a_file_has_the_type_that_browsers_insist_on(client: Client, path: str, media_type: str) -> None:
+def test_files_have_the_media_type_that_browsers_require(client: Client, path: str, media_type: str) -> None:
     assert client.get(path).headers["content-type"] == media_type
 
 
@@ -64,11 +64,11 @@ def test_a_file_has_the_type_that_browsers_insist_on(client: Client, path: str, 
         ("/assets/app-B1x9_Zq0.js", "public, max-age=31536000, immutable"),
     ],
 )
-def test_only_names_with_a_digest_are_kept_for_ever(client: Client, path: str, policy: str) -> None:
+def test_only_names_with_a_digest_are_immutable(client: Client, path: str, policy: str) -> None:
     assert client.get(path).headers["cache-control"] == policy
 
 
-def test_the_page_is_isolated_and_talks_to_nobody_else(client: Client) -> None:
+def test_the_page_is_isolated_and_connects_to_its_origin_only(client: Client) -> None:
     headers = client.get("/").headers
 
     assert headers["cross-origin-opener-policy"] == "same-origin"
@@ -85,7 +85,9 @@ def test_the_page_is_isolated_and_talks_to_nobody_else(client: Client) -> None:
     ("accepted", "encoding"),
     [("gzip, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip"), ("identity", None), ("", None)],
 )
-def test_a_compressed_copy_is_sent_to_those_who_take_it(client: Client, accepted: str, encoding: str | None) -> None:
+def test_a_compressed_copy_is_sent_to_clients_that_accept_it(
+    client: Client, accepted: str, encoding: str | None
+) -> None:
     with client.stream("GET", "/assets/app-B1x9_Zq0.js", headers={"Accept-Encoding": accepted}) as answer:
         raw = b"".join(answer.iter_raw())
 
@@ -95,7 +97,7 @@ def test_a_compressed_copy_is_sent_to_those_who_take_it(client: Client, accepted
     assert (raw == SCRIPT) is (encoding is None)
 
 
-def test_each_encoding_has_a_tag_of_its_own(client: Client) -> None:
+def test_each_encoding_has_its_own_tag(client: Client) -> None:
     tags = {
         client.head("/assets/app-B1x9_Zq0.js", headers={"Accept-Encoding": name}).headers["etag"]
         for name in ("br", "gzip", "identity")
@@ -104,7 +106,7 @@ def test_each_encoding_has_a_tag_of_its_own(client: Client) -> None:
     assert len(tags) == 3
 
 
-def test_the_page_is_not_sent_again_to_those_who_have_it(client: Client) -> None:
+def test_an_unchanged_page_gets_304(client: Client) -> None:
     etag = client.get("/").headers["etag"]
 
     assert client.get("/", headers={"If-None-Match": etag}).status_code == 304
@@ -113,12 +115,12 @@ def test_the_page_is_not_sent_again_to_those_who_have_it(client: Client) -> None
 @pytest.mark.parametrize(
     "path", ["/shelf", "/assets/", "/.env", "/link.txt", "/assets/app-B1x9_Zq0.js.gz", "/INDEX.html"]
 )
-def test_only_the_files_of_the_page_exist(client: Client, path: str) -> None:
+def test_only_files_of_the_page_are_served(client: Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("web", [None, Path("/nowhere/at/all")])
-def test_without_a_built_page_the_server_says_how_to_build_it(tmp_path: Path, web: Path | None) -> None:
+def test_without_a_built_page_the_server_explains_how_to_build_it(tmp_path: Path, web: Path | None) -> None:
     with TestClient(create_app(tmp_path, web)) as client:
         answer = client.get("/")
 
@@ -141,5 +143,5 @@ def test_a_rebuilt_page_is_noticed(dist: Path) -> None:
     assert before.variants["identity"].etag != after.variants["identity"].etag
 
 
-def test_quality_zero_means_no() -> None:
+def test_quality_zero_refuses_an_encoding() -> None:
     assert accepted_encodings("gzip;q=0, br;q=0.001, deflate; q=0.0") == {"br"}

@@ -1,4 +1,4 @@
-"""A shop's bundle, and a device that syncs with it."""
+"""Fixtures: a bundle, and a device that syncs with it."""
 
 from pathlib import Path
 

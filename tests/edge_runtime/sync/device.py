@@ -1,4 +1,4 @@
-"""A device that syncs with a server in memory, at a clock that only its own sleep moves."""
+"""A device that syncs with a server in memory, with a simulated clock."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ SHARED = {"model.bin": ("other", MODEL)}
 
 
 class Time:
-    """A clock that moves only when somebody sleeps."""
+    """A clock that advances only in :meth:`sleep`."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -35,7 +35,7 @@ class Device:
     def __init__(self, folder: Path, server: FakeServer) -> None:
         self.folder = folder
         self.server = server
-        self.tried: list[Path] = []
+        self.tested: list[Path] = []
         self.time = Time()
 
     def sync(
@@ -43,19 +43,19 @@ class Device:
         *,
         target: str = LAPTOP,
         allow_older: bool = False,
-        trial: Callable[[Path], None] = self_test,
+        test: Callable[[Path], None] = self_test,
         free_bytes: int = 1 << 40,
         progress: Callable[[int, int], None] | None = None,
     ) -> SyncReport:
-        def try_it(bundle: Path) -> None:
-            self.tried.append(bundle)
-            trial(bundle)
+        def recorded_test(bundle: Path) -> None:
+            self.tested.append(bundle)
+            test(bundle)
 
         return apply(
             self.folder,
             source=Source(self.server, clock=self.time.clock, sleep=self.time.sleep),
             target=target,
-            self_test=try_it,
+            self_test=recorded_test,
             allow_older=allow_older,
             progress=progress,
             free_bytes=lambda path: free_bytes,
@@ -65,6 +65,6 @@ class Device:
         return open_folder(current_bundle(self.folder)).manifest.release
 
     def state(self) -> dict[str, bytes]:
-        """Return every byte that a reader could see: the pointer and the bundle in use."""
+        """Return the files that a reader sees: the pointer and the bundle in use."""
         files = [self.folder / "current.json", *sorted(current_bundle(self.folder).iterdir())]
         return {file.name: file.read_bytes() for file in files}

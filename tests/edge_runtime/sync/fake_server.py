@@ -1,4 +1,4 @@
-"""A server in memory, as honest as the test wants it: a transport, so no socket is needed."""
+"""A server in memory whose responses a test can replace; it is a transport, so no socket is needed."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +11,8 @@ from edge_runtime.errors import ServerUnreachableError
 
 
 @dataclass(slots=True)
-class FakeAnswer:
-    """One answer; ``body`` may be endless. ``broken_after`` bytes the connection breaks."""
+class FakeResponse:
+    """One response; ``body`` may be endless. The connection breaks after ``broken_after`` bytes."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -36,40 +36,40 @@ class FakeAnswer:
         return piece
 
 
-Handler = Callable[[str, Mapping[str, str]], FakeAnswer | None]
+Handler = Callable[[str, Mapping[str, str]], FakeResponse | None]
 
 
 @dataclass(slots=True)
 class FakeServer:
-    """Serves bundle folders by the contract of the URLs.
+    """Serves bundle folders under the URLs of docs/serving.md.
 
     Attributes:
         folders: target to bundle folder.
-        asked: path and headers of every request.
-        instead: asked first; its answer, if any, is given in place of the honest one.
-        break_after: break each of the next connections after so many bytes of body.
+        received: path and headers of every request.
+        override: called first; its response, if not None, replaces the regular one.
+        break_after: break each of the next file responses after this many bytes of body.
     """
 
     folders: dict[str, Path]
-    asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
-    instead: Handler = lambda path, headers: None
+    received: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    override: Handler = lambda path, headers: None
     break_after: list[int] = field(default_factory=list)
 
     @contextmanager
-    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[FakeAnswer]:
+    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[FakeResponse]:
         if within_s <= 0:
             raise ServerUnreachableError("no time left")
-        self.asked.append((path, dict(headers)))
-        answer = self.instead(path, headers) or self._honest(path, headers)
+        self.received.append((path, dict(headers)))
+        response = self.override(path, headers) or self._regular(path, headers)
         if self.break_after and path.startswith("/v1/files/"):
-            answer.broken_after = self.break_after.pop(0)
-        yield answer
+            response.broken_after = self.break_after.pop(0)
+        yield response
 
     def file_requests(self) -> list[tuple[str, Mapping[str, str]]]:
         """Return the requests for files."""
-        return [(path, headers) for path, headers in self.asked if path.startswith("/v1/files/")]
+        return [(path, headers) for path, headers in self.received if path.startswith("/v1/files/")]
 
-    def _honest(self, path: str, headers: Mapping[str, str]) -> FakeAnswer:
+    def _regular(self, path: str, headers: Mapping[str, str]) -> FakeResponse:
         for target, folder in self.folders.items():
             if path == f"/v1/channels/{target}/manifest.json":
                 return _conditional((folder / "manifest.json").read_bytes(), headers)
@@ -78,23 +78,23 @@ class FakeServer:
                     return _ranged((folder / entry.name).read_bytes(), entry.sha256, headers)
         if path == "/v1/channels":
             return whole(b"[" + b",".join(b'{"target":"%s"}' % name.encode() for name in self.folders) + b"]")
-        return FakeAnswer(404)
+        return FakeResponse(404)
 
 
-def whole(body: bytes, **headers: str) -> FakeAnswer:
-    """Return a plain answer with a body."""
-    return FakeAnswer(200, {"Content-Length": str(len(body)), **headers}, iter([body]))
+def whole(body: bytes, **headers: str) -> FakeResponse:
+    """Return a 200 response with a body."""
+    return FakeResponse(200, {"Content-Length": str(len(body)), **headers}, iter([body]))
 
 
-def _conditional(body: bytes, headers: Mapping[str, str]) -> FakeAnswer:
+def _conditional(body: bytes, headers: Mapping[str, str]) -> FakeResponse:
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    return FakeAnswer(304, {"ETag": etag}) if headers.get("If-None-Match") == etag else whole(body, ETag=etag)
+    return FakeResponse(304, {"ETag": etag}) if headers.get("If-None-Match") == etag else whole(body, ETag=etag)
 
 
-def _ranged(body: bytes, sha256: str, headers: Mapping[str, str]) -> FakeAnswer:
-    asked = headers.get("Range")
-    if asked is None or headers.get("If-Range") != f'"{sha256}"':
+def _ranged(body: bytes, sha256: str, headers: Mapping[str, str]) -> FakeResponse:
+    byte_range = headers.get("Range")
+    if byte_range is None or headers.get("If-Range") != f'"{sha256}"':
         return whole(body)
-    start = int(asked.removeprefix("bytes=").removesuffix("-"))
-    told = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}", "Content-Length": str(len(body) - start)}
-    return FakeAnswer(206, told, iter([body[start:]]))
+    start = int(byte_range.removeprefix("bytes=").removesuffix("-"))
+    fields = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}", "Content-Length": str(len(body) - start)}
+    return FakeResponse(206, fields, iter([body[start:]]))

@@ -1,4 +1,4 @@
-"""A server of raw bytes: it says what HTTP allows nobody to say."""
+"""A server that sends raw bytes, including invalid HTTP."""
 
 import socket
 import threading
@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 
-Speak = Callable[[str], Iterable[bytes]]
+Respond = Callable[[str], Iterable[bytes]]
 
 
 @contextmanager
-def speaking(*pieces: bytes, pause_s: float = 0.0, repeated: bool = False) -> Iterator[str]:
-    """Send these bytes, the last of them for ever if ``repeated``, to whoever connects and asks; then hang up."""
-    with answering(lambda _: chain(pieces, repeat(pieces[-1]) if repeated else ()), pause_s=pause_s) as url:
+def raw_responses(*pieces: bytes, pause_s: float = 0.0, repeated: bool = False) -> Iterator[str]:
+    """Send these pieces in response to every request, the last one for ever if ``repeated``; then close."""
+    with raw_server(lambda _: chain(pieces, repeat(pieces[-1]) if repeated else ()), pause_s=pause_s) as url:
         yield url
 
 
 @contextmanager
-def answering(speak: Speak, *, pause_s: float = 0.0) -> Iterator[str]:
-    """Listen on a port and send to each connection what ``speak`` gives for its request; then hang up.
+def raw_server(respond: Respond, *, pause_s: float = 0.0) -> Iterator[str]:
+    """Listen on a port, send the bytes that ``respond`` returns for each connection's request, and close it.
 
     Args:
-        speak: takes a request's head and gives the bytes of the answer.
-        pause_s: seconds after each piece.
+        respond: takes the head of a request and returns the pieces of the response.
+        pause_s: delay after each piece in seconds.
     """
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -32,7 +32,7 @@ def answering(speak: Speak, *, pause_s: float = 0.0) -> Iterator[str]:
             while True:
                 connection, _ = listener.accept()
                 with connection, suppress(ConnectionError):
-                    for piece in speak(connection.recv(65536).decode("latin-1")):
+                    for piece in respond(connection.recv(65536).decode("latin-1")):
                         connection.sendall(piece)
                         time.sleep(pause_s)
 

@@ -1,4 +1,4 @@
-"""What a person may type as the address of a server."""
+"""Parsing of server addresses that a user types."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from edge_runtime.sync.address import parse_address
         ("http://[fe80::1%25eth0]", "http://[fe80::1%eth0]"),
     ],
 )
-def test_an_address_is_made_fit_to_be_sent(text: str, url: str) -> None:
+def test_addresses_are_normalized(text: str, url: str) -> None:
     assert parse_address(text).url == url
 
 
@@ -47,12 +47,12 @@ def test_an_address_is_made_fit_to_be_sent(text: str, url: str) -> None:
         ("http://::1", "':1'"),
         ("http://[::1", "Invalid IPv6"),
         ("http://[shop]", "shop"),
-        ("http://host\\@other", "a character that no address has"),
-        ("http://host\n", "a character that no address has"),
-        ("http://host/\udcff", "a character that no address has"),
+        ("http://host\\@other", "an invalid character"),
+        ("http://host\n", "an invalid character"),
+        ("http://host/\udcff", "an invalid character"),
     ],
 )
-def test_what_is_no_address_is_refused_with_what_was_found(text: str, found: str) -> None:
+def test_an_invalid_address_is_refused_with_the_reason(text: str, found: str) -> None:
     with pytest.raises(ValueError, match="expected an address such as") as caught:
         parse_address(text)
 
@@ -72,5 +72,5 @@ def test_what_is_no_address_is_refused_with_what_was_found(text: str, found: str
         ("http://10.0.0.1", False),
     ],
 )
-def test_only_loopback_addresses_are_this_machine(text: str, is_this_machine: bool) -> None:
+def test_only_loopback_addresses_count_as_this_machine(text: str, is_this_machine: bool) -> None:
     assert parse_address(text).is_this_machine is is_this_machine

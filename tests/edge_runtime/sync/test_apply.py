@@ -1,4 +1,4 @@
-"""From an offer to a bundle in use, against a server in memory."""
+"""Installing releases from a server in memory."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from tests.edge_runtime.sync.fake_server import FakeServer, whole
 from tests.tiny_bundle import make_tiny_bundle
 
 
-def test_a_new_device_gets_every_byte_and_tries_the_bundle_before_using_it(device: Device, shop: Path) -> None:
+def test_a_new_device_downloads_every_file_and_tests_the_bundle_before_using_it(device: Device, shop: Path) -> None:
     report = device.sync()
 
     bundle = current_bundle(device.folder)
@@ -25,10 +25,10 @@ def test_a_new_device_gets_every_byte_and_tries_the_bundle_before_using_it(devic
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == {
         path.name: path.read_bytes() for path in shop.iterdir()
     }
-    assert len(device.tried) == 1
+    assert len(device.tested) == 1
 
 
-def test_the_folder_looks_as_documented(device: Device, shop: Path) -> None:
+def test_the_folder_layout_is_as_documented(device: Device, shop: Path) -> None:
     device.sync()
 
     slot = hashlib.sha256((shop / "manifest.json").read_bytes()).hexdigest()[:16]
@@ -38,7 +38,7 @@ def test_the_folder_looks_as_documented(device: Device, shop: Path) -> None:
     assert {path.name for path in device.folder.iterdir()} == {"current.json", "incoming", "lock", "slots"}
 
 
-def test_a_bundle_folder_stands_for_itself(shop: Path) -> None:
+def test_the_current_bundle_of_a_bundle_folder_is_the_folder(shop: Path) -> None:
     assert current_bundle(shop) == shop
 
 
@@ -50,7 +50,7 @@ def test_a_folder_without_a_bundle_is_refused_with_advice(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "pointer", ["", "{}", '{"slot": "../../etc"}', '{"slot": "0123456789ABCDEF"}', "\x00" * 40, "[" * 1500 + "]" * 1500]
 )
-def test_a_damaged_pointer_is_no_path(tmp_path: Path, pointer: str) -> None:
+def test_a_damaged_pointer_is_refused(tmp_path: Path, pointer: str) -> None:
     (tmp_path / "current.json").write_text(pointer)
 
     with pytest.raises(BundleError, match=r"current\.json"):
@@ -64,7 +64,7 @@ def test_a_pipe_in_place_of_the_pointer_is_refused_without_waiting(tmp_path: Pat
         current_bundle(tmp_path)
 
 
-def test_a_damaged_pointer_is_healed_by_the_next_sync_without_fetching_again(device: Device) -> None:
+def test_the_next_sync_repairs_a_damaged_pointer_without_downloading_again(device: Device) -> None:
     device.sync()
     (device.folder / "current.json").write_bytes(b"\0" * 100)
 
@@ -75,42 +75,42 @@ def test_a_damaged_pointer_is_healed_by_the_next_sync_without_fetching_again(dev
     assert device.release() == 1
 
 
-def test_asking_again_costs_one_request_and_no_bytes(device: Device) -> None:
+def test_a_sync_without_changes_takes_one_request_and_no_bytes(device: Device) -> None:
     device.sync()
-    device.server.asked.clear()
+    device.server.received.clear()
 
     report = device.sync()
 
     assert report.status == "up to date"
     assert (report.requests, report.fetched_bytes) == (1, 0)
-    assert "If-None-Match" in device.server.asked[0][1]
-    assert len(device.tried) == 1
+    assert "If-None-Match" in device.server.received[0][1]
+    assert len(device.tested) == 1
 
 
-def test_a_server_without_tags_is_understood_too(device: Device, shop: Path) -> None:
-    device.server.instead = lambda path, _: whole((shop / "manifest.json").read_bytes()) if path == MANIFEST else None
+def test_a_server_without_entity_tags_is_supported(device: Device, shop: Path) -> None:
+    device.server.override = lambda path, _: whole((shop / "manifest.json").read_bytes()) if path == MANIFEST else None
     device.sync()
 
     assert device.sync().status == "up to date"
     assert len(device.server.file_requests()) == 8
 
 
-def test_a_new_release_fetches_only_what_changed_and_keeps_the_one_before(device: Device, shop: Path) -> None:
+def test_an_update_downloads_only_changed_files_and_keeps_the_previous_release(device: Device, shop: Path) -> None:
     device.sync()
     old = current_bundle(device.folder)
     make_tiny_bundle(shop, seed=1, release=2, extra=SHARED)
-    device.server.asked.clear()
+    device.server.received.clear()
 
     report = device.sync()
 
     assert (report.release, report.previous_release) == (2, 1)
     assert report.reused_bytes >= len(MODEL)
-    assert f"/v1/files/{hashlib.sha256(MODEL).hexdigest()}" not in [path for path, _ in device.server.asked]
+    assert f"/v1/files/{hashlib.sha256(MODEL).hexdigest()}" not in [path for path, _ in device.server.received]
     assert old.exists()
     assert old != current_bundle(device.folder)
 
 
-def test_only_the_bundle_in_use_and_the_one_before_are_kept(device: Device, shop: Path) -> None:
+def test_only_the_bundle_in_use_and_the_previous_one_are_kept(device: Device, shop: Path) -> None:
     device.sync()
     for release in (2, 3, 4):
         make_tiny_bundle(shop, seed=release, release=release)
@@ -121,9 +121,7 @@ def test_only_the_bundle_in_use_and_the_one_before_are_kept(device: Device, shop
 
 
 @pytest.mark.parametrize("release", [1, 2])
-def test_a_replayed_release_is_refused_and_the_device_keeps_what_it_has(
-    device: Device, shop: Path, release: int
-) -> None:
+def test_a_replayed_release_is_refused_and_the_installed_one_stays(device: Device, shop: Path, release: int) -> None:
     make_tiny_bundle(shop, seed=2, release=2)
     device.sync()
     before = device.state()
@@ -136,12 +134,12 @@ def test_a_replayed_release_is_refused_and_the_device_keeps_what_it_has(
     assert device.sync(allow_older=True).release == release
 
 
-def test_going_back_to_the_release_before_fetches_nothing(device: Device, shop: Path) -> None:
+def test_going_back_to_the_previous_release_downloads_nothing(device: Device, shop: Path) -> None:
     device.sync()
     make_tiny_bundle(shop, seed=2, release=2)
     device.sync()
     make_tiny_bundle(shop, extra=SHARED)
-    device.server.asked.clear()
+    device.server.received.clear()
 
     report = device.sync(allow_older=True)
 
@@ -150,12 +148,12 @@ def test_going_back_to_the_release_before_fetches_nothing(device: Device, shop: 
 
 
 @pytest.mark.parametrize("name", ["codes.safetensors", "manifest.json"])
-def test_a_file_damaged_on_the_device_is_replaced_and_only_that_one(device: Device, name: str) -> None:
+def test_only_the_damaged_file_on_the_device_is_replaced(device: Device, name: str) -> None:
     device.sync()
     good = device.state()
     damaged = current_bundle(device.folder) / name
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    device.server.asked.clear()
+    device.server.received.clear()
 
     report = device.sync()
 
@@ -164,7 +162,7 @@ def test_a_file_damaged_on_the_device_is_replaced_and_only_that_one(device: Devi
     assert len(device.server.file_requests()) == (name != "manifest.json")
 
 
-def test_a_slot_that_is_missing_is_put_there_again(device: Device) -> None:
+def test_a_missing_slot_is_restored(device: Device) -> None:
     device.sync()
     slot = current_bundle(device.folder)
     slot.rename(device.folder / "slots" / "elsewhere")
@@ -173,7 +171,7 @@ def test_a_slot_that_is_missing_is_put_there_again(device: Device) -> None:
     assert device.release() == 1
 
 
-def test_a_release_that_fails_its_trial_is_not_used_and_not_fetched_twice(device: Device, shop: Path) -> None:
+def test_a_release_that_fails_its_self_test_is_not_used_and_not_downloaded_twice(device: Device, shop: Path) -> None:
     device.sync()
     before = device.state()
     make_tiny_bundle(shop, seed=1, release=2)
@@ -182,14 +180,14 @@ def test_a_release_that_fails_its_trial_is_not_used_and_not_fetched_twice(device
         raise EngineError(f"no engine likes {open_folder(bundle).manifest.release}")
 
     with pytest.raises(EngineError, match="likes 2"):
-        device.sync(trial=refuse)
+        device.sync(test=refuse)
     assert device.state() == before
-    device.server.asked.clear()
+    device.server.received.clear()
     assert device.sync().release == 2
     assert not device.server.file_requests()
 
 
-def test_a_release_whose_golden_vectors_disagree_fails_the_real_trial(tmp_path: Path, shop: Path) -> None:
+def test_a_release_with_wrong_golden_vectors_fails_the_real_self_test(tmp_path: Path, shop: Path) -> None:
     make_tiny_bundle(tmp_path / "other", seed=9)
     manifest = open_folder(shop).manifest
     (shop / "golden.safetensors").write_bytes((tmp_path / "other" / "golden.safetensors").read_bytes())
@@ -204,18 +202,18 @@ def test_a_release_whose_golden_vectors_disagree_fails_the_real_trial(tmp_path: 
     assert not (device.folder / "current.json").exists()
 
 
-def test_too_little_room_is_said_before_anything_is_fetched(device: Device) -> None:
-    with pytest.raises(SyncError, match="bytes of room"):
+def test_too_little_disk_space_is_reported_before_the_download(device: Device) -> None:
+    with pytest.raises(SyncError, match="bytes of disk space"):
         device.sync(free_bytes=1000)
 
     assert not device.server.file_requests()
 
 
-def test_progress_ends_at_all_of_it(device: Device) -> None:
-    told: list[tuple[int, int]] = []
+def test_progress_ends_at_the_total(device: Device) -> None:
+    calls: list[tuple[int, int]] = []
 
-    report = device.sync(progress=lambda have, total: told.append((have, total)))
+    report = device.sync(progress=lambda have, total: calls.append((have, total)))
 
     manifest_bytes = (report.bundle / "manifest.json").stat().st_size
-    assert told[-1] == (report.fetched_bytes - manifest_bytes,) * 2
-    assert told == sorted(told)
+    assert calls[-1] == (report.fetched_bytes - manifest_bytes,) * 2
+    assert calls == sorted(calls)

@@ -1,4 +1,4 @@
-"""A server of raw bytes that tries to have more of a device than the device asked for."""
+"""A server of raw bytes that tries to make a device read or write more than it requested."""
 
 from collections.abc import Iterable
 from itertools import chain, repeat
@@ -10,13 +10,13 @@ from edge_runtime.bundle import open_folder
 from edge_runtime.errors import SyncError
 from edge_runtime.sync.apply import apply
 from edge_runtime.sync.fetch import Source
-from edge_runtime.sync.session import Patience
+from edge_runtime.sync.session import RetryPolicy
 from edge_runtime.sync.transport import HttpTransport
 from tests.edge_runtime.sync.device import LAPTOP, MANIFEST
-from tests.edge_runtime.sync.raw_server import Speak, answering
+from tests.edge_runtime.sync.raw_server import Respond, raw_server
 
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
-HASTY = Patience(manifest_s=5, grace_s=5, pauses_s=(0.01,), manifest_pauses_s=())
+RETRIES = RetryPolicy(manifest_s=5, grace_s=5, pauses_s=(0.01,), manifest_pauses_s=())
 FLOOD = [b"x" * 65536] * 200
 
 ENDLESS_BODIES = {
@@ -28,28 +28,28 @@ ENDLESS_BODIES = {
     "no-length": (OK + b"\r\n", *FLOOD),
     "two-lengths": (OK + b"Content-Length: 10\r\nContent-Length: 99999999\r\n\r\n", *FLOOD),
     "gzip": (OK + b"Content-Encoding: gzip\r\n\r\n", *FLOOD),
-    "a-range-of-nothing-asked": (b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/10\r\n\r\n", *FLOOD),
+    "an-unrequested-range": (b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/10\r\n\r\n", *FLOOD),
 }
 
 
-def spoiling(shop: Path, spoilt: str, answer: Iterable[bytes]) -> Speak:
-    """Answer every request honestly but those for the path ``spoilt``."""
+def spoiling(shop: Path, spoilt: str, answer: Iterable[bytes]) -> Respond:
+    """Respond to requests for the path ``spoilt`` with ``answer``, and correctly to all others."""
     files = {f"/v1/files/{entry.sha256}": shop / entry.name for entry in open_folder(shop).manifest.files}
     files[MANIFEST] = shop / "manifest.json"
 
-    def speak(head: str) -> Iterable[bytes]:
+    def respond(head: str) -> Iterable[bytes]:
         path = head.split(" ")[1]
         if path == spoilt:
             return answer
         body = files[path].read_bytes()
         return (OK + f"Content-Length: {len(body)}\r\n\r\n".encode() + body,)
 
-    return speak
+    return respond
 
 
 def sync_in_vain(url: str, into: Path, reason: str = ".") -> Source:
     transport = HttpTransport(url)
-    source = Source(transport, patience=HASTY)
+    source = Source(transport, retries=RETRIES)
     try:
         with pytest.raises(SyncError, match=reason):
             apply(into, source=source, target=LAPTOP, self_test=lambda _: None)
@@ -59,12 +59,12 @@ def sync_in_vain(url: str, into: Path, reason: str = ".") -> Source:
 
 
 @pytest.mark.parametrize("body", ENDLESS_BODIES.values(), ids=ENDLESS_BODIES)
-def test_no_framing_of_a_file_brings_more_bytes_to_the_disk_than_its_manifest_says(
+def test_no_framing_of_a_file_writes_more_bytes_than_its_manifest_entry_states(
     tmp_path: Path, shop: Path, body: tuple[bytes, ...]
 ) -> None:
     entry = open_folder(shop).manifest.the("codes")
 
-    with answering(spoiling(shop, f"/v1/files/{entry.sha256}", body)) as url:
+    with raw_server(spoiling(shop, f"/v1/files/{entry.sha256}", body)) as url:
         source = sync_in_vain(url, tmp_path / "device")
 
     parts = list((tmp_path / "device" / "incoming").glob("*.part"))
@@ -74,24 +74,24 @@ def test_no_framing_of_a_file_brings_more_bytes_to_the_disk_than_its_manifest_sa
 
 
 @pytest.mark.parametrize("body", ENDLESS_BODIES.values(), ids=ENDLESS_BODIES)
-def test_no_framing_of_a_manifest_brings_more_than_a_manifest_may_have(
+def test_no_framing_of_a_manifest_is_read_beyond_the_size_limit(
     tmp_path: Path, shop: Path, body: tuple[bytes, ...]
 ) -> None:
-    with answering(spoiling(shop, MANIFEST, body)) as url:
+    with raw_server(spoiling(shop, MANIFEST, body)) as url:
         source = sync_in_vain(url, tmp_path / "device")
 
     assert source.fetched_bytes <= (1 << 20) + 1
     assert not list((tmp_path / "device" / "slots").iterdir())
 
 
-def test_a_list_of_channels_that_is_nested_without_end_is_no_advice(tmp_path: Path) -> None:
+def test_a_deeply_nested_list_of_channels_is_ignored(tmp_path: Path) -> None:
     nested = b"[" * 30_000 + b"]" * 30_000
     missing = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
-    def speak(head: str) -> Iterable[bytes]:
+    def respond(head: str) -> Iterable[bytes]:
         return chain([OK + b"\r\n"], [nested]) if head.startswith("GET /v1/channels ") else repeat(missing, 1)
 
-    with answering(speak) as url:
+    with raw_server(respond) as url:
         source = sync_in_vain(url, tmp_path / "device", "Check the address")
 
     assert source.requests == 2

@@ -1,4 +1,4 @@
-"""Connections that break, busy servers, processes that stop: what has arrived is kept, what is in use stays."""
+"""Broken connections, busy servers and stopped processes: received data is kept, the bundle in use stays."""
 
 import errno
 from collections.abc import Callable, Mapping
@@ -12,11 +12,11 @@ from edge_runtime.errors import BusyError, ServerUnreachableError, SyncError, Up
 from edge_runtime.lock import locked
 from edge_runtime.sync.slots import current_bundle
 from tests.edge_runtime.sync.device import SHARED, Device
-from tests.edge_runtime.sync.fake_server import FakeAnswer, whole
+from tests.edge_runtime.sync.fake_server import FakeResponse, whole
 from tests.tiny_bundle import make_tiny_bundle
 
 
-def test_a_broken_connection_goes_on_where_it_ended(device: Device) -> None:
+def test_a_download_resumes_after_a_broken_connection(device: Device) -> None:
     device.server.break_after = [100, 50, 1]
 
     report = device.sync()
@@ -27,18 +27,18 @@ def test_a_broken_connection_goes_on_where_it_ended(device: Device) -> None:
     assert report.fetched_bytes == sum(path.stat().st_size for path in report.bundle.iterdir())
 
 
-def test_a_connection_that_keeps_breaking_is_given_up_and_the_next_sync_goes_on(device: Device) -> None:
+def test_a_sync_fails_if_the_connection_keeps_breaking_and_the_next_one_resumes(device: Device) -> None:
     device.server.break_after = [100, 0, 0, 0, 0]
     with pytest.raises(ServerUnreachableError):
         device.sync()
-    device.server.asked.clear()
+    device.server.received.clear()
 
     device.sync()
 
     assert device.server.file_requests()[0][1]["Range"] == "bytes=100-"
 
 
-def test_a_trickle_is_given_up_in_the_end(device: Device) -> None:
+def test_a_download_that_is_too_slow_fails(device: Device) -> None:
     device.server.break_after = [1] * 1_000_000
 
     with pytest.raises(ServerUnreachableError):
@@ -52,7 +52,7 @@ def test_a_server_that_ignores_ranges_sends_the_whole_file_again(device: Device,
     with pytest.raises(ServerUnreachableError):
         device.sync()
     files = {f"/v1/files/{entry.sha256}": shop / entry.name for entry in open_folder(shop).manifest.files}
-    device.server.instead = lambda path, _: whole(files[path].read_bytes()) if path in files else None
+    device.server.override = lambda path, _: whole(files[path].read_bytes()) if path in files else None
 
     assert device.sync().status == "installed"
 
@@ -60,31 +60,31 @@ def test_a_server_that_ignores_ranges_sends_the_whole_file_again(device: Device,
 @pytest.mark.parametrize(
     "answer",
     [
-        FakeAnswer(416),
-        FakeAnswer(403),
-        FakeAnswer(500),
-        FakeAnswer(206, {"Content-Range": "bytes 0-9/10"}),
-        FakeAnswer(200, {"Content-Length": "5"}),
+        FakeResponse(416),
+        FakeResponse(403),
+        FakeResponse(500),
+        FakeResponse(206, {"Content-Range": "bytes 0-9/10"}),
+        FakeResponse(200, {"Content-Length": "5"}),
     ],
     ids=["416", "403", "500", "another range", "another length"],
 )
-def test_a_server_that_never_gives_out_the_rest_of_a_file_is_asked_for_the_whole(
-    device: Device, answer: FakeAnswer
+def test_the_whole_file_is_requested_from_a_server_that_never_sends_ranges(
+    device: Device, answer: FakeResponse
 ) -> None:
     device.server.break_after = [100, *[0] * 9]
     with pytest.raises(ServerUnreachableError):
         device.sync()
     device.server.break_after.clear()
-    device.server.instead = lambda _, headers: replace(answer) if "Range" in headers else None
+    device.server.override = lambda _, headers: replace(answer) if "Range" in headers else None
 
     assert device.sync().status == "installed"
 
 
-def test_a_file_that_is_refused_in_part_and_as_a_whole_leaves_nothing_behind(device: Device) -> None:
+def test_a_file_that_is_refused_as_a_range_and_as_a_whole_leaves_no_part(device: Device) -> None:
     device.server.break_after = [100, *[0] * 9]
     with pytest.raises(ServerUnreachableError):
         device.sync()
-    device.server.instead = lambda path, _: FakeAnswer(403) if path.startswith("/v1/files/") else None
+    device.server.override = lambda path, _: FakeResponse(403) if path.startswith("/v1/files/") else None
 
     with pytest.raises(UpdateRefusedError, match="403"):
         device.sync()
@@ -92,7 +92,7 @@ def test_a_file_that_is_refused_in_part_and_as_a_whole_leaves_nothing_behind(dev
     assert not list((device.folder / "incoming").iterdir())
 
 
-def test_a_connection_that_breaks_before_the_first_byte_costs_nothing_of_what_is_here(device: Device) -> None:
+def test_a_connection_that_breaks_before_the_first_byte_loses_no_received_bytes(device: Device) -> None:
     device.server.break_after = [100, *[0] * 30]
     for _ in range(3):
         with pytest.raises(ServerUnreachableError):
@@ -103,28 +103,28 @@ def test_a_connection_that_breaks_before_the_first_byte_costs_nothing_of_what_is
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_asked_again(device: Device, status: int) -> None:
+def test_a_request_to_a_busy_server_is_retried(device: Device, status: int) -> None:
     refused: set[str] = set()
 
-    def refuse_once(path: str, _: Mapping[str, str]) -> FakeAnswer | None:
-        answer = None if path in refused else FakeAnswer(status)
+    def refuse_once(path: str, _: Mapping[str, str]) -> FakeResponse | None:
+        answer = None if path in refused else FakeResponse(status)
         refused.add(path)
         return answer
 
-    device.server.instead = refuse_once
+    device.server.override = refuse_once
 
     assert device.sync().status == "installed"
     assert device.time.now > 0
 
 
-def test_two_syncs_into_one_folder_do_not_meet(device: Device) -> None:
+def test_a_second_sync_into_the_same_folder_is_refused(device: Device) -> None:
     device.sync()
 
     with locked(device.folder / "lock", "sync"), pytest.raises(BusyError, match="another sync"):
         device.sync()
 
 
-def test_what_arrived_for_a_release_that_was_replaced_meanwhile_is_used_or_removed(device: Device, shop: Path) -> None:
+def test_downloads_for_a_replaced_release_are_reused_or_removed(device: Device, shop: Path) -> None:
     device.server.break_after = [10_000, 0, 0, 0, 0]
     with pytest.raises(ServerUnreachableError):
         device.sync()
@@ -137,11 +137,11 @@ def test_what_arrived_for_a_release_that_was_replaced_meanwhile_is_used_or_remov
 
 
 class Stopped(BaseException):
-    """Stands for the moment at which a process ends."""
+    """Simulates the end of the process."""
 
 
 @pytest.mark.parametrize("step", range(0, 44, 2))
-def test_a_stop_at_any_request_or_step_leaves_the_old_state_or_the_new_one(
+def test_a_stop_at_any_request_or_step_leaves_the_old_or_the_new_state(
     device: Device, shop: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device.sync()
@@ -157,7 +157,7 @@ def test_a_stop_at_any_request_or_step_leaves_the_old_state_or_the_new_one(
 
     for name in ("os.fsync", "os.link", "os.replace", "shutil.rmtree"):
         monkeypatch.setattr(name, counted(name, count))
-    device.server.instead = lambda path, _: count()
+    device.server.override = lambda path, _: count()
     try:
         device.sync()
     except Stopped:
@@ -165,7 +165,7 @@ def test_a_stop_at_any_request_or_step_leaves_the_old_state_or_the_new_one(
     else:
         pytest.fail("the sync has fewer steps than this test thinks")
     monkeypatch.undo()
-    device.server.instead = lambda path, headers: None
+    device.server.override = lambda path, headers: None
 
     device.sync()
 
@@ -175,7 +175,7 @@ def test_a_stop_at_any_request_or_step_leaves_the_old_state_or_the_new_one(
 
 
 @pytest.mark.parametrize("step", range(0, 44, 2))
-def test_a_disk_that_is_full_from_any_step_on_is_an_error_unless_the_new_release_is_in_use(
+def test_a_full_disk_at_any_step_is_an_error_unless_the_new_release_is_in_use(
     device: Device, shop: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device.sync()
@@ -202,7 +202,7 @@ def test_a_disk_that_is_full_from_any_step_on_is_an_error_unless_the_new_release
 
 
 def counted(name: str, count: Callable[..., None]) -> Callable[..., object]:
-    """Return the function called ``name``, with ``count`` called first."""
+    """Return the function called ``name``, wrapped so that ``count`` is called first."""
     import importlib
 
     module, _, attribute = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""HTTP as it arrives from bad servers: real sockets, made answers."""
+"""HTTP responses of misbehaving servers, over real sockets."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
 from edge_runtime.sync.transport import HttpTransport
-from tests.edge_runtime.sync.raw_server import speaking
+from tests.edge_runtime.sync.raw_server import raw_responses
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -33,8 +33,8 @@ def fetch(url: str, *, within_s: float = 5.0, idle_s: float = 5.0) -> tuple[int,
         (b"HTTP/1.0 200 OK\r\n\r\nhello",),
     ],
 )
-def test_a_body_is_read_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
-    with speaking(*pieces) as url:
+def test_a_body_is_read_with_any_valid_framing(pieces: tuple[bytes, ...]) -> None:
+    with raw_responses(*pieces) as url:
         assert fetch(url) == (200, b"hello")
 
 
@@ -52,12 +52,12 @@ def test_a_body_is_read_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
     ],
     ids=["nothing", "ssh", "zeros", "headers", "line", "chunk", "negative chunk", "endless chunk size"],
 )
-def test_what_is_not_http_is_a_server_that_cannot_be_reached(piece: bytes) -> None:
-    with speaking(piece) as url, pytest.raises(ServerUnreachableError, match="Nothing is lost"):
+def test_a_response_that_is_not_http_counts_as_unreachable(piece: bytes) -> None:
+    with raw_responses(piece) as url, pytest.raises(ServerUnreachableError, match="Nothing is lost"):
         fetch(url)
 
 
-def test_a_refused_connection_says_so() -> None:
+def test_a_refused_connection_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -65,13 +65,13 @@ def test_a_refused_connection_says_so() -> None:
         fetch(f"http://127.0.0.1:{port}")
 
 
-def test_an_unknown_host_says_so() -> None:
+def test_an_unknown_host_is_reported() -> None:
     with pytest.raises(ServerUnreachableError):
         fetch("https://no-such-host.invalid")
 
 
-def test_a_silent_server_is_left_after_the_longest_silence() -> None:
-    with speaking(OK, b"", pause_s=0.5) as url, pytest.raises(ServerUnreachableError, match="in time"):
+def test_a_silent_server_times_out() -> None:
+    with raw_responses(OK, b"", pause_s=0.5) as url, pytest.raises(ServerUnreachableError, match="in time"):
         fetch(url, idle_s=0.1)
 
 
@@ -86,11 +86,11 @@ def test_a_silent_server_is_left_after_the_longest_silence() -> None:
     ],
     ids=["header", "length", "endless", "negative length", "huge chunk"],
 )
-def test_a_trickle_is_left_when_the_whole_answer_takes_too_long(start: bytes) -> None:
+def test_a_slow_trickle_times_out_in_total(start: bytes) -> None:
     began = time.monotonic()
 
     with (
-        speaking(start, b"x", pause_s=0.05, repeated=True) as url,
+        raw_responses(start, b"x", pause_s=0.05, repeated=True) as url,
         pytest.raises(ServerUnreachableError, match="in time"),
     ):
         fetch(url, within_s=0.5)
@@ -98,8 +98,8 @@ def test_a_trickle_is_left_when_the_whole_answer_takes_too_long(start: bytes) ->
     assert time.monotonic() - began < 3
 
 
-def test_a_connection_is_used_again_and_opened_again_when_the_server_has_closed_it() -> None:
-    with speaking(OK + b"Content-Length: 2\r\n\r\nok") as url:  # says nothing of closing, and closes
+def test_a_connection_is_reused_and_reopened_if_the_server_has_closed_it() -> None:
+    with raw_responses(OK + b"Content-Length: 2\r\n\r\nok") as url:  # says nothing of closing, and closes
         transport = HttpTransport(url)
         bodies = []
         for _ in range(3):
@@ -110,8 +110,8 @@ def test_a_connection_is_used_again_and_opened_again_when_the_server_has_closed_
     assert bodies == [b"ok"] * 3
 
 
-def test_the_rest_of_an_answer_is_never_taken_for_the_next_one() -> None:
-    with speaking(OK + b"Content-Length: 5\r\n\r\nhello") as url:
+def test_unread_bytes_are_never_taken_for_the_next_response() -> None:
+    with raw_responses(OK + b"Content-Length: 5\r\n\r\nhello") as url:
         transport = HttpTransport(url)
         with transport.get("/x", {}, within_s=5) as answer:
             answer.read(1)
@@ -121,11 +121,11 @@ def test_the_rest_of_an_answer_is_never_taken_for_the_next_one() -> None:
 
 
 @pytest.mark.parametrize("endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X: y\r\n"], ids=["continue", "trailers"])
-def test_lines_without_end_are_left_when_the_time_is_up(endless: bytes) -> None:
+def test_endless_lines_time_out(endless: bytes) -> None:
     start = b"" if endless.startswith(b"HTTP") else OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
 
     with (
-        speaking(start, endless, repeated=True) as url,
+        raw_responses(start, endless, repeated=True) as url,
         pytest.raises(ServerUnreachableError, match="in time"),
     ):
         fetch(url, within_s=0.3)
@@ -136,7 +136,7 @@ PROTECTED = ("https://host", "http://localhost:1", "http://127.0.0.1", "http://[
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_plain_http_to_another_machine_is_refused_unless_asked_for(url: str) -> None:
+def test_plain_http_to_another_machine_is_refused_unless_allowed(url: str) -> None:
     with pytest.raises(UnprotectedError, match=r"not signed yet.*https.*--insecure"):
         HttpTransport(url)
 
@@ -144,7 +144,7 @@ def test_plain_http_to_another_machine_is_refused_unless_asked_for(url: str) -> 
 
 
 @pytest.mark.parametrize("url", PROTECTED)
-def test_https_and_this_very_machine_are_protected(url: str) -> None:
+def test_https_and_loopback_are_protected(url: str) -> None:
     assert HttpTransport(url).is_protected
 
 
@@ -163,7 +163,7 @@ class FakeSocket:
         self.is_open = False
 
 
-def test_a_name_of_this_machine_that_leads_to_another_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_localhost_that_resolves_to_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = FakeSocket()
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: connection)
 

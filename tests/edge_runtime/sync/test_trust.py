@@ -1,4 +1,4 @@
-"""Which manifest is believed, and which one may follow another."""
+"""Which manifests are trusted, and which may replace the installed one."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ def manifest(tmp_path: Path) -> Manifest:
     return make_tiny_bundle(tmp_path / "bundle", release=6)
 
 
-def test_a_good_manifest_is_believed(manifest: Manifest) -> None:
+def test_a_valid_manifest_is_trusted(manifest: Manifest) -> None:
     assert trusted_manifest(dump_manifest(manifest), target=LAPTOP) == manifest
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>Sign in to the hotel</html>", b"{}", b"[" * 50_000, b"\xff"])
-def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
+def test_invalid_manifests_are_refused(raw: bytes) -> None:
     with pytest.raises(UpdateRefusedError, match="manifest is refused"):
         trusted_manifest(raw, target=LAPTOP)
 
@@ -43,19 +43,19 @@ def test_a_bundle_for_another_target_is_refused(manifest: Manifest) -> None:
         trusted_manifest(dump_manifest(manifest), target="phone")
 
 
-def test_a_bundle_that_needs_a_newer_runtime_says_so(manifest: Manifest) -> None:
+def test_a_bundle_that_needs_a_newer_runtime_is_reported(manifest: Manifest) -> None:
     newer = msgspec.structs.replace(manifest, minimum_runtime="99.0.0")
 
     with pytest.raises(BundleVersionError, match=r"99\.0\.0"):
         trusted_manifest(dump_manifest(newer), target=LAPTOP)
 
 
-def test_a_newer_release_may_follow(manifest: Manifest) -> None:
+def test_a_newer_release_is_accepted(manifest: Manifest) -> None:
     check_succession(manifest, FLOOR, allow_older=False)
 
 
 @pytest.mark.parametrize("release", [1, 4, 5])
-def test_a_release_that_is_not_newer_needs_permission(manifest: Manifest, release: int) -> None:
+def test_a_release_that_is_not_newer_needs_allow_older(manifest: Manifest, release: int) -> None:
     replayed = msgspec.structs.replace(manifest, release=release)
 
     with pytest.raises(UpdateRefusedError, match="--allow-older"):
@@ -65,8 +65,8 @@ def test_a_release_that_is_not_newer_needs_permission(manifest: Manifest, releas
 
 
 @pytest.mark.parametrize("change", [{"name": "another shop"}, {"target": "phone"}])
-def test_another_catalogue_never_follows(manifest: Manifest, change: dict[str, str]) -> None:
+def test_another_catalogue_is_always_refused(manifest: Manifest, change: dict[str, str]) -> None:
     other = msgspec.structs.replace(manifest, **change)
 
-    with pytest.raises(UpdateRefusedError, match="folder of its own"):
+    with pytest.raises(UpdateRefusedError, match="separate folder"):
         check_succession(other, FLOOR, allow_older=True)

@@ -23,7 +23,7 @@ def table() -> Table:
 
 
 @pytest.mark.parametrize("what", [HOSTILE, Text(HOSTILE)])
-def test_a_line_is_shown_as_it_is_written(what: str | Text) -> None:
+def test_a_line_is_printed_literally(what: str | Text) -> None:
     screen = io.StringIO()
 
     Console(file=screen, width=100).print(what)
@@ -32,7 +32,7 @@ def test_a_line_is_shown_as_it_is_written(what: str | Text) -> None:
 
 
 @pytest.mark.parametrize("force_terminal", [True, False])
-def test_every_part_of_a_table_is_shown_as_it_is_written(force_terminal: bool) -> None:
+def test_every_part_of_a_table_is_printed_literally(force_terminal: bool) -> None:
     screen = io.StringIO()
 
     Console(file=screen, width=100, color=False, force_terminal=force_terminal).print(table())
@@ -41,7 +41,7 @@ def test_every_part_of_a_table_is_shown_as_it_is_written(force_terminal: bool) -
     assert "\x1b" not in screen.getvalue()
 
 
-def test_styles_still_reach_a_terminal() -> None:
+def test_styles_are_applied_on_a_terminal() -> None:
     screen = io.StringIO()
 
     Console(file=screen, width=100, force_terminal=True).print(Text("warning", style="bold"))
@@ -49,7 +49,7 @@ def test_styles_still_reach_a_terminal() -> None:
     assert "\x1b[1m" in screen.getvalue()
 
 
-def test_the_description_of_a_bar_is_shown_as_it_is_written() -> None:
+def test_the_description_of_a_progress_bar_is_printed_literally() -> None:
     screen = io.StringIO()
     console = Console(file=screen, width=100, color=False, force_terminal=True)
 
@@ -59,7 +59,7 @@ def test_the_description_of_a_bar_is_shown_as_it_is_written() -> None:
     assert "[/x] models/[a]" in screen.getvalue()
 
 
-def test_an_error_is_one_red_word_and_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_has_a_red_prefix_and_a_plain_message(capsys: pytest.CaptureFixture[str]) -> None:
     print_error("a[/b].csv: found '\x1b'\n  and more")
 
     said = capsys.readouterr()
@@ -67,7 +67,7 @@ def test_an_error_is_one_red_word_and_a_text(capsys: pytest.CaptureFixture[str])
     assert said.out == ""
 
 
-def test_json_is_printed_whatever_bytes_a_path_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_printed_for_paths_with_any_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"path": Path("b\udcff"), "title": "Чай", "loss": float("nan")})
 
     assert json.loads(capsys.readouterr().out) == {"path": "b?", "title": "Чай", "loss": None}

@@ -17,7 +17,7 @@ from edge_runtime.terminal.plain import about, plain, plain_lines
         ("tab\there", "tab here"),
     ],
 )
-def test_what_steers_a_terminal_or_hides_text_is_replaced(text: str, shown: str) -> None:
+def test_control_and_invisible_characters_are_replaced(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
@@ -33,13 +33,13 @@ def test_what_steers_a_terminal_or_hides_text_is_replaced(text: str, shown: str)
         "\ue000 \U000323b0",  # private use, and a letter newer than Python 3.11
     ],
 )
-def test_what_is_only_unusual_stays(text: str) -> None:
+def test_unusual_but_harmless_characters_stay(text: str) -> None:
     assert plain(text) == text
 
 
-def test_a_text_of_several_lines_keeps_them() -> None:
+def test_a_multi_line_text_keeps_its_lines() -> None:
     assert plain_lines("first\n\x1bsecond\r\n") == "first\n second \n"
 
 
-def test_facts_are_told_on_one_line() -> None:
+def test_facts_are_formatted_on_one_line() -> None:
     assert about({"categories": ["Bath", "Soap"], "brand": ["A\nB"]}) == "A B, Soap"
