@@ -1,1 +1,1 @@
-"""What a person sees of the device's commands: tables and the interactive session. Holds no logic of recommending."""
+"""Terminal output of the device's commands: tables and the interactive session, without recommendation logic."""

@@ -1,4 +1,4 @@
-"""One answer of ``pocketrec recommend``: asked, as JSON, and as a table."""
+"""The result of ``pocketrec recommend``, as JSON and as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from edge_runtime.reasons.writer import Reason
 
 N_NAMED: Final = 5
-"""Of many unknown ids so many are named, each with what was probably meant."""
+"""Number of unknown ids that are listed with a suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was asked and what came back.
+    """A list of recommendations with its inputs.
 
     Attributes:
         bundle: name of the bundle.
-        release: of the bundle.
-        engine: that answered.
-        history: ids that the catalogue knows, oldest first.
-        unknown: ids that it does not.
-        left_out: the same as a sentence for people; empty where all are known.
-        variety: that was asked for, from precise, 0, to varied, 1.
-        items: the list.
+        release: release of the bundle.
+        engine: engine that computed the list.
+        history: item ids of the history that are in the catalogue, oldest first.
+        unknown: item ids of the history that are not in the catalogue.
+        unknown_message: message about the unknown ids; empty if there are none.
+        variety: requested variety, from 0 (precise) to 1 (varied).
+        items: recommended items, best first.
         facts: one line of facts for each item.
-        reasons: one for each item, or none at all.
-        latency_ms: of the recommendation, reasons not counted.
+        reasons: one reason for each item, or an empty tuple.
+        latency_ms: time of the recommendation in milliseconds, without reasons.
     """
 
     bundle: str
@@ -41,7 +41,7 @@ class Answer:
     engine: EngineStatus
     history: tuple[str, ...]
     unknown: tuple[str, ...]
-    left_out: str
+    unknown_message: str
     variety: float
     items: tuple[Recommendation, ...]
     facts: tuple[str, ...]
@@ -52,7 +52,7 @@ class Answer:
 def ask(
     recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, variety: float, explain: bool
 ) -> Answer:
-    """Recommend for a history that is given, and explain the items if wanted."""
+    """Recommend ``k`` items for a history of known ids, optionally with reasons."""
     items = tuple(recommender.recommend(k, known, variety=variety))
     latency_ms = recommender.timings["recommend"]
     reasons = tuple(recommender.explain(item.item_id, history=known) for item in items) if explain else ()
@@ -62,7 +62,7 @@ def ask(
         engine=recommender.engine,
         history=tuple(known),
         unknown=tuple(unknown),
-        left_out=named(recommender, unknown),
+        unknown_message=named(recommender, unknown),
         variety=variety,
         items=items,
         facts=tuple(about(recommender.items.facts(item.row)) for item in items),
@@ -72,14 +72,14 @@ def ask(
 
 
 def named(recommender: Recommender, unknown: Sequence[str]) -> str:
-    """Return a sentence for each of the first ids that the catalogue lacks, with what was probably meant."""
-    sentences = [f"{one!r} is not in the catalogue.{recommender.hint(one)}" for one in unknown[:N_NAMED]]
+    """Return a message that lists the first unknown ids, each with a suggestion."""
+    sentences = [f"{item_id!r} is not in the catalogue.{recommender.hint(item_id)}" for item_id in unknown[:N_NAMED]]
     n_more = len(unknown) - len(sentences)
-    return " ".join([*sentences, *([f"Nor are {n_more:,} more."] if n_more else [])])
+    return " ".join([*sentences, *([f"{n_more:,} more ids are not in the catalogue either."] if n_more else [])])
 
 
 def as_json(answer: Answer) -> dict[str, object]:
-    """Return the answer for machines."""
+    """Return the result as JSON values."""
     items: list[dict[str, object]] = [
         {"rank": item.rank, "item_id": item.item_id, "title": item.title, "score": item.score} for item in answer.items
     ]
@@ -104,17 +104,17 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 
 def show(answer: Answer, console: Console) -> None:
-    """Print the answer for people."""
+    """Print the result as a table."""
     if answer.unknown:
-        console.print(f"Left out: {answer.left_out}", style="yellow")
+        console.print(f"Ignored: {answer.unknown_message}", style="yellow")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("item")
     table.add_column("title", ratio=3)
     table.add_column("why" if answer.reasons else "about", ratio=3)
     for index, item in enumerate(answer.items):
-        told = answer.reasons[index].text if answer.reasons else answer.facts[index]
-        table.add_row(str(item.rank), plain(item.item_id), plain(item.title), plain(told))
+        text = answer.reasons[index].text if answer.reasons else answer.facts[index]
+        table.add_row(str(item.rank), plain(item.item_id), plain(item.title), plain(text))
     console.print(table)
     console.print(f"{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms", style="dim")
     for note in dict.fromkeys(reason.note for reason in answer.reasons if reason.note):

@@ -1,4 +1,4 @@
-"""What follows a command of the session: read strictly, with advice where it cannot be meant."""
+"""Strict parsing of the arguments of the session's commands."""
 
 import re
 from typing import Final
@@ -9,26 +9,26 @@ LARGEST: Final = 999_999
 
 
 def is_command(rest: str) -> bool:
-    """Return whether what follows the name of a command makes it one; words make the whole line a search."""
+    """Return whether ``rest`` looks like arguments of a command; otherwise the whole line is a search."""
     return all(_LIKE_AN_ARGUMENT.fullmatch(word) for word in rest.split())
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a whole number that a list or a history could have."""
+    """Return whether a text is a whole number with at most six digits."""
     return _NUMBER.fullmatch(text) is not None
 
 
 def whole_number(command: str, rest: str, *, default: int | None = None, most: int = LARGEST) -> int:
-    """Return the number after a command, at least 1.
+    """Parse the argument of a command as a whole number, at least 1.
 
     Args:
-        command: its name, for the message.
-        rest: what follows it.
-        default: where nothing follows; None where something must.
-        most: the largest that is meant.
+        command: name of the command, for the error message.
+        rest: the argument.
+        default: value if there is no argument; None if it is required.
+        most: the largest valid number.
 
     Raises:
-        ValueError: it is no such number.
+        ValueError: the argument is not a valid number.
     """
     if not rest and default is not None:
         return default
@@ -37,18 +37,23 @@ def whole_number(command: str, rest: str, *, default: int | None = None, most: i
     return int(rest)
 
 
-def nothing(command: str, rest: str, advice: str = "") -> None:
-    """Check that nothing follows a command.
+def no_argument(command: str, rest: str, advice: str = "") -> None:
+    """Check that a command has no argument.
+
+    Args:
+        command: name of the command, for the error message.
+        rest: the argument.
+        advice: appended to the error message.
 
     Raises:
-        ValueError: something does.
+        ValueError: there is an argument.
     """
     if rest:
-        raise refused(command, rest, f"nothing after it{advice}")
+        raise refused(command, rest, f"no argument{advice}")
 
 
 def refused(command: str, rest: str, expected: str) -> ValueError:
-    """Return the error that says what a command takes, what was found, and how to search for the words instead."""
+    """Return the error for an invalid argument: what was expected, what was found, and how to search instead."""
     found = f"found {rest!r}" if rest else "found nothing"
     search = f" To search for these words type `search {command} {rest}`." if rest else ""
     return ValueError(f"`{command}` takes {expected}; {found}.{search}")

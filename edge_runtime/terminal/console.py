@@ -1,7 +1,7 @@
-"""The one console of every command. What is printed through it is text, never markup, and cannot steer the terminal.
+"""Console of all commands: it prints plain text, never markup, and removes control characters.
 
 Style comes from arguments (``style=``, :class:`rich.text.Text`), so that a title, a column or a path with brackets,
-colons or escape sequences is shown as it is written. Ruff refuses Rich's own console everywhere else.
+colons or escape sequences is printed literally. Ruff forbids Rich's own console everywhere else.
 """
 
 import sys
@@ -15,17 +15,17 @@ from rich.text import Text
 from edge_runtime.terminal.plain import plain_lines
 
 
-class Console(rich.console.Console):  # noqa: TID251 - the one place
-    """Rich's console without markup, emoji names and highlighting, and with every control character replaced.
+class Console(rich.console.Console):  # noqa: TID251 - the only use
+    """Rich's console without markup, emoji names and highlighting, and with control characters replaced.
 
     Args:
-        stderr: write complaints and progress, not results.
-        file: in place of the standard streams.
-        width: in characters; of the terminal where not given.
+        stderr: write to stderr, for errors and progress.
+        file: stream to write to in place of stdout or stderr.
+        width: width in characters [default: the terminal's].
         quiet: print nothing.
-        soft_wrap: leave long lines to the terminal, so that they can be copied whole.
-        color: False never writes a colour.
-        force_terminal: treat the stream as a terminal, or not; None asks it.
+        soft_wrap: do not break long lines, so that they can be copied.
+        color: whether colours may be used.
+        force_terminal: whether to treat the stream as a terminal [default: detected].
     """
 
     def __init__(
@@ -53,28 +53,29 @@ class Console(rich.console.Console):  # noqa: TID251 - the one place
         )
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own options, passed on
-        """Return the text of a line or a cell, made harmless before its width is measured."""
+        """Return the text of a line or a cell, with control characters replaced before its width is measured."""
         return super().render_str(plain_lines(text), **options)
 
     def render(
         self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yield what is to be written, the text of it made harmless; Rich's own control codes pass."""
+        """Yield the segments to write, with control characters replaced except for Rich's own control codes."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(plain_lines(segment.text), segment.style)
 
 
 def print_error(message: str) -> None:
-    """Print why a command failed, on stderr."""
+    """Print the error message of a command on stderr."""
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "bold red"), message))
 
 
 def print_json(value: object, *, indent: int = 0) -> None:
-    """Print one JSON object on stdout, in UTF-8 whatever the terminal's encoding is.
+    """Print a JSON value on stdout in UTF-8, independently of the terminal's encoding.
 
     Args:
-        value: anything that msgspec can encode; what it cannot, such as a path, becomes text, and NaN becomes null.
-        indent: spaces a level; 0 prints one line.
+        value: value to encode; types that msgspec does not support, such as paths, become strings, and NaN becomes
+            null.
+        indent: spaces per level; 0 prints one line.
     """
     import msgspec
 
@@ -87,7 +88,7 @@ def print_json(value: object, *, indent: int = 0) -> None:
 
 
 def _encodable(value: object) -> object:
-    """Return a value whose texts can all be encoded: a path or an argument may hold bytes that are not UTF-8."""
+    """Return the value with strings that can be encoded: a path or an argument may contain invalid UTF-8."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode()

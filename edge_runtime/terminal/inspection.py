@@ -1,4 +1,4 @@
-"""What ``pocketrec inspect`` finds out about a bundle, and how it is shown."""
+"""The checks of ``pocketrec inspect``, as JSON and as tables."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an engine of the ladder did on this machine: a self-test that it passed, or why it is refused."""
+class EngineResult:
+    """Result of one engine on this machine: the self-test that it passed, or the reason why it is not used."""
 
     engine: str
     precision: str
@@ -29,45 +29,45 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """All that can be said of a bundle.
+    """Result of the inspection of a bundle.
 
     Attributes:
-        path: the folder.
-        manifest: its manifest.
-        damage: file name to what is wrong with it; empty for a bundle that can be used.
-        verdicts: the engines, best first; empty for a damaged bundle.
+        path: the bundle folder.
+        manifest: the bundle's manifest.
+        damage: file name to error message; empty for an intact bundle.
+        engines: the results of all engines in order of preference; empty for a damaged bundle.
     """
 
     path: Path
     manifest: Manifest
     damage: dict[str, str]
-    verdicts: tuple[Verdict, ...]
+    engines: tuple[EngineResult, ...]
 
 
 def inspect_bundle(path: Path) -> Inspection:
-    """Check every byte of a bundle, and try every engine of it on this machine.
+    """Verify every byte of a bundle, and test each of its engines on this machine.
 
     Raises:
-        BundleError: there is no manifest, or none that can be read.
+        BundleError: the manifest is missing or invalid.
     """
     folder = open_folder(current_folder(path))
     damage = _damaged(folder)
-    verdicts: tuple[Verdict, ...] = ()
+    engines: tuple[EngineResult, ...] = ()
     if not damage:
         try:
             contents = open_contents(folder)
             _check_pictures(folder)
-            verdicts = _try_engines(contents)
+            engines = _test_engines(contents)
         except BundleError as error:
             damage["contents"] = str(error)
-    return Inspection(folder.path, folder.manifest, damage, verdicts)
+    return Inspection(folder.path, folder.manifest, damage, engines)
 
 
-def as_json(found: Inspection) -> dict[str, object]:
-    """Return the inspection for machines."""
-    manifest = found.manifest
+def as_json(inspection: Inspection) -> dict[str, object]:
+    """Return the inspection as JSON values."""
+    manifest = inspection.manifest
     return {
-        "bundle": str(found.path),
+        "bundle": str(inspection.path),
         "name": manifest.name,
         "release": manifest.release,
         "created": manifest.created,
@@ -83,27 +83,27 @@ def as_json(found: Inspection) -> dict[str, object]:
         "ranking_bytes": manifest.ranking_bytes,
         "bundle_bytes": manifest.bundle_bytes,
         "budgets": manifest.budgets,
-        "engines": [asdict(verdict) for verdict in found.verdicts],
+        "engines": [asdict(result) for result in inspection.engines],
         "language_model": manifest.language_model,
         "provenance": manifest.provenance,
         "licences": manifest.licences,
-        "intact": not found.damage,
-        "damage": found.damage,
+        "intact": not inspection.damage,
+        "damage": inspection.damage,
     }
 
 
-def show(found: Inspection, console: Console) -> None:
-    """Print the inspection for people."""
-    manifest = found.manifest
+def show(inspection: Inspection, console: Console) -> None:
+    """Print the inspection as tables."""
+    manifest = inspection.manifest
     sizes = manifest.catalogue
     console.print(f"{manifest.name}, release {manifest.release}, for {manifest.target}", style="bold")
-    console.print(f"made {manifest.created}, schema {manifest.schema}, needs runtime {manifest.minimum_runtime}")
+    console.print(f"created {manifest.created}, schema {manifest.schema}, requires runtime {manifest.minimum_runtime}")
     tiers = ", ".join(f"{tier.n_items:,} items with {tier.n_codes} codes" for tier in sizes.tiers)
     console.print(f"{sizes.n_items:,} items, {sizes.dim} dimensions: {tiers}\n")
-    console.print(_files_table(found))
+    console.print(_files_table(inspection))
     _show_budgets(manifest, console)
-    if found.verdicts:
-        console.print(_engines_table(found.verdicts))
+    if inspection.engines:
+        console.print(_engines_table(inspection.engines))
     for title, entries in (("provenance", manifest.provenance), ("licences", dict.fromkeys(manifest.licences, ""))):
         if entries:
             lines = "; ".join(f"{key}: {value}" if value else key for key, value in entries.items())
@@ -111,7 +111,7 @@ def show(found: Inspection, console: Console) -> None:
 
 
 def _damaged(folder: BundleFolder) -> dict[str, str]:
-    """Return what is wrong with the files, each checked on its own, so that one visit names them all."""
+    """Check each file; return the error messages of all damaged files by name."""
     damage = {}
     for entry in folder.manifest.files:
         try:
@@ -126,35 +126,35 @@ def _check_pictures(folder: BundleFolder) -> None:
         Pictures.open(folder.arrays("pictures"), folder.manifest.catalogue.n_items)
 
 
-def _try_engines(contents: Contents) -> tuple[Verdict, ...]:
-    """Return what every engine of the ladder does here, also those that would never be reached."""
+def _test_engines(contents: Contents) -> tuple[EngineResult, ...]:
+    """Test every engine on this machine, including those that are only fallbacks."""
     ladder = contents.ladder()
     passed = []
     while ladder.engine is not None:
-        passed.append(Verdict(ladder.engine.name, ladder.engine.precision, ladder.self_test, None))
+        passed.append(EngineResult(ladder.engine.name, ladder.engine.precision, ladder.self_test, None))
         ladder.next_engine()
-    refused = [_verdict(refusal) for refusal in ladder.refusals]
+    refused = [_refused(refusal) for refusal in ladder.refusals]
     order = [(variant.engine, variant.precision) for variant in contents.folder.manifest.engines]
-    return tuple(sorted(passed + refused, key=lambda verdict: order.index((verdict.engine, verdict.precision))))
+    return tuple(sorted(passed + refused, key=lambda result: order.index((result.engine, result.precision))))
 
 
-def _verdict(refusal: Refusal) -> Verdict:
-    return Verdict(refusal.engine, refusal.precision, None, refusal.reason)
+def _refused(refusal: Refusal) -> EngineResult:
+    return EngineResult(refusal.engine, refusal.precision, None, refusal.reason)
 
 
-def _files_table(found: Inspection) -> Table:
+def _files_table(inspection: Inspection) -> Table:
     table = Table(title="files", title_justify="left", box=None, pad_edge=False)
     for name in ("part", "file"):
         table.add_column(name)
     for name in ("bytes", "share"):
         table.add_column(name, justify="right")
     table.add_column("digest")
-    total = found.manifest.bundle_bytes
-    for entry in found.manifest.files:
-        state = Text("damaged", "bold red") if entry.name in found.damage else Text("ok", "green")
+    total = inspection.manifest.bundle_bytes
+    for entry in inspection.manifest.files:
+        state = Text("damaged", "bold red") if entry.name in inspection.damage else Text("ok", "green")
         table.add_row(entry.role, entry.name, f"{entry.bytes:,}", f"{entry.bytes / max(total, 1):.1%}", state)
     table.add_section()
-    table.add_row("ranking part", _ranking_files(found.manifest), f"{found.manifest.ranking_bytes:,}", "", "")
+    table.add_row("ranking part", _ranking_files(inspection.manifest), f"{inspection.manifest.ranking_bytes:,}", "", "")
     table.add_row("whole bundle", "", f"{total:,}", "", "")
     return table
 
@@ -169,25 +169,27 @@ def _show_budgets(manifest: Manifest, console: Console) -> None:
     used = {"ranking_bytes": manifest.ranking_bytes, "bundle_bytes": manifest.bundle_bytes}
     for name, limit in manifest.budgets.items():
         if name in used:
-            verdict = ("within", "green") if used[name] <= limit else ("over", "bold red")
+            state = ("within", "green") if used[name] <= limit else ("over", "bold red")
             start = f"{name.removesuffix('_bytes')}: {used[name] / KIB:,.1f} KiB, "
-            console.print(Text.assemble(start, verdict, f" its budget of {limit / KIB:,.1f} KiB"))
+            console.print(Text.assemble(start, state, f" its budget of {limit / KIB:,.1f} KiB"))
     console.print()
 
 
-def _engines_table(verdicts: tuple[Verdict, ...]) -> Table:
-    table = Table(title="engines, best first, tried on this machine", title_justify="left", box=None, pad_edge=False)
+def _engines_table(engines: tuple[EngineResult, ...]) -> Table:
+    table = Table(
+        title="engines in order of preference, tested on this machine", title_justify="left", box=None, pad_edge=False
+    )
     for name in ("engine", "precision", "self-test"):
         table.add_column(name)
-    for verdict in verdicts:
-        table.add_row(verdict.engine, verdict.precision, _outcome(verdict))
-    table.add_row("popularity", "", "always there")
+    for result in engines:
+        table.add_row(result.engine, result.precision, _outcome(result))
+    table.add_row("popularity", "", "always available")
     return table
 
 
-def _outcome(verdict: Verdict) -> Text:
-    if verdict.self_test is None:
-        return Text.assemble(("refused", "yellow"), f": {verdict.refusal}")
-    test = verdict.self_test
+def _outcome(result: EngineResult) -> Text:
+    if result.self_test is None:
+        return Text.assemble(("refused", "yellow"), f": {result.refusal}")
+    test = result.self_test
     agreement = f": state error {test.state_error:.1g}, top-10 overlap {test.overlap:.3f}"
     return Text.assemble(("passed", "green"), agreement)

@@ -1,6 +1,6 @@
-"""Text from data, bundles and users made fit for a terminal: it can neither steer the terminal nor hide its own parts.
+"""Sanitize text from data, bundles and users, so that it cannot control a terminal or hide parts of itself.
 
-Needs the standard library alone; training, export and the server use it as well.
+The module uses the standard library only; training, export and the server import it too.
 """
 
 import unicodedata
@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 _UNSAFE: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-"""Unicode categories: controls, invisible formats such as a change of direction, halves of a pair, line ends."""
+"""Unicode categories: control, format (such as text direction), surrogate, and line and paragraph separators."""
 _JOINERS: Final = "\u200c\u200d"
-"""Persian and many Indian scripts are misspelled without them, and compound emoji fall apart."""
+"""Required by Persian and many Indic scripts, and by compound emoji."""
 
 
 def plain(text: str) -> str:
-    """Return a text on one line: a space in place of each control, line end and invisible format.
+    """Return a text on one line, with each control, format and separator character replaced by a space.
 
-    Escape sequences lose their escape, so that a title cannot move the cursor, set a colour or rename the window. The
-    joiners U+200C and U+200D stay. What no encoding can write (half of a surrogate pair) becomes U+FFFD.
+    Escape sequences lose their escape character, so a title cannot move the cursor, set a colour or rename the window.
+    The joiners U+200C and U+200D are kept. Lone surrogates, which cannot be encoded, become U+FFFD.
     """
     if text.isprintable():
         return text
@@ -25,16 +25,16 @@ def plain(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """Return a text whose line feeds stay, each line as :func:`plain` returns it."""
+    """Return a text with :func:`plain` applied to each line."""
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def about(facts: Mapping[str, Sequence[str]], n_most: int = 3) -> str:
-    """Return a few facts of an item on one line: the brand or director first, then the narrowest categories."""
-    chosen: list[str] = []
+    """Return up to ``n_most`` facts of an item on one line: brand or director first, then the narrowest category."""
+    values_shown: list[str] = []
     for name, values in sorted(facts.items(), key=lambda entry: entry[0] == "categories"):
-        chosen += values[-1:] if name == "categories" else values[:1]
-    return plain(", ".join(dict.fromkeys(chosen[:n_most])))
+        values_shown += values[-1:] if name == "categories" else values[:1]
+    return plain(", ".join(dict.fromkeys(values_shown[:n_most])))
 
 
 def _safe(char: str) -> str:

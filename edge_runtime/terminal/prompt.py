@@ -1,4 +1,4 @@
-"""Lines from a person, or from a script: the session does not care which."""
+"""Input lines of the session, from a terminal or a pipe."""
 
 import sys
 from collections.abc import Callable
@@ -7,20 +7,20 @@ from typing import Protocol, Self, TextIO
 
 
 class Lines(Protocol):
-    """Where the session's lines come from."""
+    """Source of input lines."""
 
     @property
     def echoes(self) -> bool:
-        """Whether the line already stands on the screen when it arrives."""
+        """Whether the terminal has already shown the line."""
         ...
 
-    def ask(self, prompt: str) -> str | None:
-        """Return the next line without its end, or None when there are no more."""
+    def read(self, prompt: str) -> str | None:
+        """Return the next line without its line ending, or None at the end of the input."""
         ...
 
 
 class Prompt:
-    """Asks on a terminal, with the arrow keys and the earlier lines where the system has readline; reads a pipe."""
+    """Reads lines from a terminal, with readline's editing and history where available, or from a pipe."""
 
     def __init__(self, read: Callable[[str], str], *, echoes: bool) -> None:
         self._read = read
@@ -28,14 +28,14 @@ class Prompt:
 
     @classmethod
     def of(cls, stream: TextIO) -> Self:
-        """Return the prompt for the standard input."""
+        """Return the prompt for a stream such as the standard input."""
         if stream.isatty():
-            with suppress(ImportError):  # Windows has none, and keys of its own
-                import readline  # noqa: F401 - its import alone gives `input` its keys
+            with suppress(ImportError):  # Windows has no readline, but its console edits lines itself
+                import readline  # noqa: F401 - the import enables line editing in `input`
             return cls(input, echoes=True)
         return cls(lambda _: _line(stream), echoes=False)
 
-    def ask(self, prompt: str) -> str | None:
+    def read(self, prompt: str) -> str | None:
         """Return the next line, or None at the end of the input."""
         sys.stdout.flush()
         try:

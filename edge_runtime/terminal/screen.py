@@ -1,4 +1,4 @@
-"""The session's tables and lines. Draws what it is given; asks nothing of the recommender."""
+"""Output of the session: tables and lines, without access to the recommender."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,24 +20,24 @@ VERBS: Mapping[str, str] = {
 HELP: Sequence[tuple[str, str]] = (
     ("hand cream", "search: any words that are not a command"),
     ("3", "open item 3 of the list on the screen"),
-    ("like 3, buy 3, dislike 3", "say more about it; a disliked item is hidden, and similar ones are shown less"),
-    ("why 3", "why it is recommended"),
-    ("list, list 20", "your recommendations, as many as you like"),
+    ("like 3, buy 3, dislike 3", "record an event; a disliked item is hidden, and similar ones rank lower"),
+    ("why 3", "explain why it is recommended"),
+    ("list, list 20", "your recommendations, optionally how many"),
     (
         "variety 0.5, variety auto",
-        "from precise, 0, to varied, 1: 0.5 exchanges half of the list; `auto` follows likes and dislikes",
+        "from 0 (precise) to 1 (varied): 0.5 replaces half of the list; `auto` follows likes and dislikes",
     ),
-    ("history", "what you did, the newest first"),
-    ("undo, remove 2", "take back the last event, or one of the history"),
-    ("forget", "delete everything that is kept about you"),
-    ("engine", "what computes the list, and what it was checked against"),
-    ("quit", "leave; nothing needs to be saved"),
+    ("history", "your events, newest first"),
+    ("undo, remove 2", "delete the newest event, or line 2 of the history"),
+    ("forget", "delete all data about you"),
+    ("engine", "the engine in use, its self-test and timings"),
+    ("quit", "quit; everything is saved already"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a list: the item, a line of facts, and how it moved since the last list."""
+    """One line of a list: the item, its facts, and its movement since the last list."""
 
     item: Recommendation
     about: str
@@ -45,34 +45,36 @@ class Line:
 
 
 class Screen:
-    """Prints."""
+    """Prints the output of a session."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def say(self, text: str, style: str = "") -> None:
-        """Print one line; what comes from a bundle or a person is never taken for markup."""
+    def print(self, text: str, style: str = "") -> None:
+        """Print one line literally, without markup."""
         self._console.print(plain(text), style=style)
 
     def thinking(self) -> AbstractContextManager[object]:
-        """Return a context in which a person sees that something is going on."""
+        """Return a context that shows a spinner on a terminal."""
         return self._console.status("thinking") if self._console.is_terminal else nullcontext()
 
     def blank(self) -> None:
         """Print an empty line."""
         self._console.print()
 
-    def greet(self, name: str, release: int, n_items: int, engine: EngineStatus, place: Path) -> None:
-        """Print the head of a session."""
+    def header(self, name: str, release: int, n_items: int, engine: EngineStatus, state: Path) -> None:
+        """Print the header of a session."""
         self._console.print(Text.assemble((plain(name), "bold"), f", release {release}, {n_items:,} items"))
-        self.say(f"computed here by {engine.name} {engine.precision}, no network; your history: {place}", "dim")
+        self.print(
+            f"computed on this device by {engine.name} {engine.precision}, no network; your history: {state}", "dim"
+        )
         for refusal in engine.fallbacks:
-            self.say(f"{refusal.engine} {refusal.precision} is not used: {refusal.reason}", "yellow")
-        self.say("Type words to search, a number to open an item, `help` for the rest.", "dim")
+            self.print(f"{refusal.engine} {refusal.precision} is not used: {refusal.reason}", "yellow")
+        self.print("Type words to search, a number to open an item, or `help`.", "dim")
         self.blank()
 
     def items(self, title: str, lines: Sequence[Line], footer: str = "") -> None:
-        """Print a numbered list; on a narrow terminal the titles give way, never the numbers."""
+        """Print a numbered list; on a narrow terminal the titles are shortened, never the numbers."""
         table = _table(title, min(self._console.width, WIDEST))
         table.add_column(justify="right", style="cyan", min_width=2)
         table.add_column(min_width=3)
@@ -82,7 +84,7 @@ class Screen:
             table.add_row(str(number), line.move, plain(line.item.title), line.about)
         self._console.print(table)
         if footer:
-            self.say(footer, "dim")
+            self.print(footer, "dim")
         self.blank()
 
     def events(self, events: Sequence[Event], titles: Sequence[str], now: float) -> None:
@@ -93,31 +95,31 @@ class Screen:
         table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
         table.add_column(style="dim", justify="right", min_width=10)
         for number, (event, title) in enumerate(zip(events, titles, strict=True), start=1):
-            told = VERBS.get(event.event, event.event)
-            table.add_row(str(number), told, plain(title), ago(now - event.time / 1000))
+            verb = VERBS.get(event.event, event.event)
+            table.add_row(str(number), verb, plain(title), ago(now - event.time / 1000))
         self._console.print(table)
         self.blank()
 
     def engine(self, status: EngineStatus, timings: Mapping[str, float]) -> None:
-        """Print what computes, what it was checked against, and how long things took."""
-        self.say(f"{status.name} {status.precision}")
+        """Print the engine in use, its self-test, the refused engines and the timings."""
+        self.print(f"{status.name} {status.precision}")
         if status.self_test is not None:
             test = status.self_test
-            self.say(
+            self.print(
                 f"self-test: {test.n_sequences} golden sequences, state error {test.state_error:.1g}, "
                 f"top-10 overlap {test.overlap:.3f}",
                 "dim",
             )
         for refusal in status.fallbacks:
-            self.say(f"not used: {refusal.engine} {refusal.precision}: {refusal.reason}", "yellow")
-        self.say(", ".join(f"{name} {ms:.2f} ms" for name, ms in timings.items()), "dim")
+            self.print(f"not used: {refusal.engine} {refusal.precision}: {refusal.reason}", "yellow")
+        self.print(", ".join(f"{name} {ms:.2f} ms" for name, ms in timings.items()), "dim")
         self.blank()
 
     def help(self) -> None:
-        """Print what can be typed."""
+        """Print the commands."""
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-        for typed, does in HELP:
-            table.add_row(Text(typed, style="cyan"), does)
+        for command, description in HELP:
+            table.add_row(Text(command, style="cyan"), description)
         self._console.print(table)
         self.blank()
 
@@ -127,7 +129,7 @@ def _table(title: str, width: int) -> Table:
 
 
 def movement(rank: int, before: int | None, *, is_first: bool) -> Text:
-    """Return how an item moved: a sign and a number, so that it can be told without colour."""
+    """Return the movement of an item as a sign and a number, readable without colour."""
     if is_first:
         return Text()
     if before is None:
@@ -138,12 +140,12 @@ def movement(rank: int, before: int | None, *, is_first: bool) -> Text:
 
 
 def done_sign(event: str | None) -> str:
-    """Return the sign of what was done with an item."""
+    """Return the sign of an event."""
     return "" if event is None else {"like": "♥", "dislike": "✗"}.get(event, "✓")
 
 
 def ago(seconds: float) -> str:
-    """Return a duration in the largest unit that fits."""
+    """Return a past duration in its largest whole unit."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"

@@ -202,7 +202,7 @@ def test_lines_that_are_no_text_are_answered(bundle: Path, tmp_path: Path, encod
 
     assert done.returncode == 0, done.stderr
     assert done.stderr == b""
-    assert b"Bye. 1 event kept" in done.stdout
+    assert b"Bye. 1 event saved" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux to become an unknown user")
@@ -216,5 +216,5 @@ def test_without_a_home_folder_the_error_suggests_state(bundle: Path, tmp_path: 
     )
 
     assert done.returncode == 1
-    assert "Name a file with --state" in " ".join(done.stderr.split())
+    assert "Choose a file with --state" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

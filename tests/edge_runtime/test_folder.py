@@ -1,4 +1,4 @@
-"""Writing a bundle's folder: the old bundle or the new one, also after a kill between two renames."""
+"""Writing a bundle folder: either the old or the new bundle exists, even after a kill between the two renames."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a device leaves behind and whom it tries to reach, by real processes in a home folder of their own."""
+"""Files that a device writes and hosts that it connects to, observed on real processes with a separate home folder."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def watch(tmp_path: Path) -> Watch:
 
 @pytest.fixture
 def onnx_bundle(tmp_path: Path) -> Path:
-    """A bundle that ONNX Runtime ranks with."""
+    """A bundle with an ONNX Runtime engine."""
     manifest, contents = tiny_contents(
         n_items=40, seed=0, target="laptop-x86_64", shape=Shape(), release=1, name="tiny shop"
     )

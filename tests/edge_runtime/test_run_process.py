@@ -27,7 +27,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class Terminal:
-    """A process on a terminal of its own."""
+    """A process on a pseudo-terminal."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", descriptor: int) -> None:
         self.process = process
@@ -35,7 +35,7 @@ class Terminal:
         self.seen = ""
 
     def read_until(self, text: str) -> None:
-        """Read what the process writes until ``text`` is in it."""
+        """Read the output until it contains ``text``."""
         end = time.monotonic() + TIMEOUT_S
         while text not in self.seen:
             ready, _, _ = select.select([self._descriptor], [], [], max(0.0, end - time.monotonic()))
@@ -52,7 +52,7 @@ class Terminal:
 
 
 def as_from_a_shell() -> None:
-    """Let a hang-up end the process, also where the tests themselves were started to survive one (nohup)."""
+    """Let SIGHUP end the process, even if the tests run under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -114,7 +114,7 @@ def test_ctrl_c_on_a_terminal_loses_nothing(bundle: Path, tmp_path: Path) -> Non
         session.type("like 1\n")
         session.read_until("recommended for you")
         session.process.send_signal(signal.SIGINT)
-        session.read_until("Bye. 1 event kept")
+        session.read_until("Bye. 1 event saved")
 
         assert session.process.wait(TIMEOUT_S) == 0
     assert "Traceback" not in session.seen

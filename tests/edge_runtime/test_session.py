@@ -1,4 +1,4 @@
-"""The interactive session, driven by typed lines."""
+"""The interactive session, driven by input lines."""
 
 import io
 import re
@@ -16,27 +16,27 @@ from tests.tiny_bundle import make_tiny_bundle
 
 
 class Typed:
-    """Lines as a person would type them; a `KeyboardInterrupt` among them is Ctrl-C."""
+    """Input lines as typed on a terminal; a `KeyboardInterrupt` among them is Ctrl-C."""
 
     echoes = True
 
     def __init__(self, lines: Iterable[str | type[BaseException]]) -> None:
         self._lines: Iterator[str | type[BaseException]] = iter(lines)
 
-    def ask(self, prompt: str) -> str | None:
+    def read(self, prompt: str) -> str | None:
         line = next(self._lines, None)
         if line is None or isinstance(line, str):
             return line
         raise line
 
 
-class Visit:
-    """A session over a bundle; ``type`` returns what appeared on the screen."""
+class SessionHarness:
+    """A session over a bundle; ``type`` returns the output."""
 
     def __init__(self, bundle: Path, state: Path | None = None) -> None:
         self.recommender = Recommender.open(bundle, state)
 
-    def __enter__(self) -> "Visit":
+    def __enter__(self) -> "SessionHarness":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,85 +50,85 @@ class Visit:
 
 
 @pytest.fixture
-def visit(bundle: Path) -> Iterator[Visit]:
-    with Visit(bundle) as visit:
-        yield visit
+def session(bundle: Path) -> Iterator[SessionHarness]:
+    with SessionHarness(bundle) as session:
+        yield session
 
 
-def test_a_session_starts_with_a_list_and_names_the_state_file(visit: Visit) -> None:
-    said = visit.type("quit")
+def test_a_session_starts_with_a_list_and_names_the_state_file(session: SessionHarness) -> None:
+    output = session.type("quit")
 
-    assert "tiny shop, release 1, 40 items" in said
-    assert "no network" in said
-    assert "nothing is known of you yet" in said
-    assert "0 events kept in state.sqlite" in said
+    assert "tiny shop, release 1, 40 items" in output
+    assert "no network" in output
+    assert "your history is empty" in output
+    assert "0 events saved in state.sqlite" in output
 
 
-def test_a_like_changes_the_list(visit: Visit) -> None:
-    said = visit.type("rose hand cream", "like 1")
+def test_a_like_changes_the_list(session: SessionHarness) -> None:
+    output = session.type("rose hand cream", "like 1")
 
-    found = re.search(r"found for 'rose hand cream'\s+1\s+(\S+ rose hand cream (\d+)) ", said)
+    found = re.search(r"results for 'rose hand cream'\s+1\s+(\S+ rose hand cream (\d+)) ", output)
     assert found is not None
     name, number = found.groups()
-    assert f"liked: {name}\n" in said
-    assert "recommended for you" in said
-    assert "new" in said
-    assert "▲" in said or "▼" in said
-    assert [(event.item_id, event.event) for event in visit.recommender.history()] == [(f"item-{number}", "like")]
+    assert f"liked: {name}\n" in output
+    assert "recommended for you" in output
+    assert "new" in output
+    assert "▲" in output or "▼" in output
+    assert [(event.item_id, event.event) for event in session.recommender.history()] == [(f"item-{number}", "like")]
 
 
 @pytest.mark.parametrize(
     ("line", "event"),
     [("2", "click"), ("open 2", "click"), ("buy 2", "purchase"), ("dislike 2", "dislike"), ("LIKE 2", "like")],
 )
-def test_an_event_is_recorded_for_the_numbered_item(visit: Visit, line: str, event: str) -> None:
-    second = visit.recommender.recommend(2)[1].item_id
+def test_an_event_is_recorded_for_the_numbered_item(session: SessionHarness, line: str, event: str) -> None:
+    second = session.recommender.recommend(2)[1].item_id
 
-    visit.type(line)
+    session.type(line)
 
-    assert [(one.item_id, one.event) for one in visit.recommender.history()] == [(second, event)]
-
-
-def test_a_disliked_item_disappears(visit: Visit) -> None:
-    first = visit.recommender.recommend(1)[0]
-
-    said = visit.type("dislike 1")
-
-    assert f"hid: {first.title}" in said
-    assert said.rpartition("what most people")[2].count(first.title) == 0
+    assert [(one.item_id, one.event) for one in session.recommender.history()] == [(second, event)]
 
 
-def test_why_prints_a_reason_and_its_source(visit: Visit) -> None:
-    said = visit.type("like 1", "why 2")
+def test_a_disliked_item_disappears(session: SessionHarness) -> None:
+    first = session.recommender.recommend(1)[0]
 
-    assert "worded by the template" in said
+    output = session.type("dislike 1")
 
-
-def test_events_of_the_history_can_be_removed(visit: Visit) -> None:
-    said = visit.type("like 1", "dislike 1", "history", "remove 2", "undo")
-
-    assert "just now" in said
-    assert "taken back: liked" in said
-    assert "taken back: hid" in said
-    assert visit.recommender.history() == []
+    assert f"hid: {first.title}" in output
+    assert output.rpartition("most popular items")[2].count(first.title) == 0
 
 
-def test_forget_needs_confirmation(visit: Visit) -> None:
-    visit.type("like 1", "forget")
-    assert len(visit.recommender.history()) == 1
+def test_why_prints_a_reason_and_its_source(session: SessionHarness) -> None:
+    output = session.type("like 1", "why 2")
 
-    said = visit.type("forget yes")
-
-    assert "Forgotten" in said
-    assert visit.recommender.history() == []
+    assert "written by the template" in output
 
 
-def test_engine_prints_the_self_test(visit: Visit) -> None:
-    assert "6 golden sequences" in visit.type("engine")
+def test_events_of_the_history_can_be_removed(session: SessionHarness) -> None:
+    output = session.type("like 1", "dislike 1", "history", "remove 2", "undo")
+
+    assert "just now" in output
+    assert "deleted: liked" in output
+    assert "deleted: hid" in output
+    assert session.recommender.history() == []
 
 
-def test_help_lists_every_command(visit: Visit) -> None:
-    said = visit.type("help")
+def test_forget_needs_confirmation(session: SessionHarness) -> None:
+    session.type("like 1", "forget")
+    assert len(session.recommender.history()) == 1
+
+    output = session.type("forget yes")
+
+    assert "no data about you is left" in output
+    assert session.recommender.history() == []
+
+
+def test_engine_prints_the_self_test(session: SessionHarness) -> None:
+    assert "6 golden sequences" in session.type("engine")
+
+
+def test_help_lists_every_command(session: SessionHarness) -> None:
+    output = session.type("help")
 
     for word in (
         "search",
@@ -143,47 +143,47 @@ def test_help_lists_every_command(visit: Visit) -> None:
         "engine",
         "quit",
     ):
-        assert word in said
+        assert word in output
 
 
-def test_list_takes_a_length(visit: Visit) -> None:
-    assert "\n 25 " in visit.type("list 25")
+def test_list_takes_a_length(session: SessionHarness) -> None:
+    assert "\n 25 " in session.type("list 25")
 
 
-def test_the_list_can_be_made_more_varied_and_precise_again(visit: Visit) -> None:
-    said = visit.type("like 1", "variety 0.9", "variety", "variety 0", "variety")
-    precise, varied, *_ = [part.split("\n")[1:11] for part in said.split("recommended for you")[1:]]
+def test_the_list_can_be_made_more_varied_and_precise_again(session: SessionHarness) -> None:
+    output = session.type("like 1", "variety 0.9", "variety", "variety 0", "variety")
+    precise, varied, *_ = [part.split("\n")[1:11] for part in output.split("recommended for you")[1:]]
 
     assert precise[0].split()[1:] != varied[0].split()
-    assert "variety 0.9, " in said
-    assert "Variety is 0.9;" in said
-    assert "Variety is 0;" in said
+    assert "variety 0.9, " in output
+    assert "Variety is 0.9;" in output
+    assert "Variety is 0;" in output
 
 
-def test_automatic_variety_follows_the_feedback(visit: Visit) -> None:
-    said = visit.type("variety auto", "dislike 1", "variety")
+def test_automatic_variety_follows_the_feedback(session: SessionHarness) -> None:
+    output = session.type("variety auto", "dislike 1", "variety")
 
-    assert "variety 0.10 (auto), " in said
-    assert "Variety is 0.29 (auto);" in said
+    assert "variety 0.10 (auto), " in output
+    assert "Variety is 0.29 (auto);" in output
 
 
-def test_words_that_start_like_a_command_are_a_search(visit: Visit) -> None:
-    said = visit.type("list of soap")
+def test_words_that_start_like_a_command_are_a_search(session: SessionHarness) -> None:
+    output = session.type("list of soap")
 
-    assert "found for 'list of soap'" in said
-    assert "found for 'variety soap'" in visit.type("variety soap")
+    assert "results for 'list of soap'" in output
+    assert "results for 'variety soap'" in session.type("variety soap")
 
 
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("99", "the items 1 to 10, not 99"),
+        ("99", "has items 1 to 10, not 99"),
         ("0", "`open` takes one whole number from 1 to 999,999; found '0'"),
-        ("like", "which one"),
+        ("like", "needs the number of an item"),
         ("like 3 5", "`like` takes one whole number from 1 to 999,999; found '3 5'"),
         ("buy yes", "`buy` takes one whole number"),
         ("like -1", "`like` takes one whole number"),
-        ("undo 5", "`undo` takes nothing after it: it takes back the newest event, and `remove 2` line 2"),
+        ("undo 5", "`undo` takes no argument: it deletes the newest event, and `remove 2` line 2"),
         ("undo 5", "To search for these words type `search undo 5`"),
         ("list yes", "`list` takes one whole number from 1 to 100; found 'yes'"),
         ("list 0", "`list` takes one whole number from 1 to 100; found '0'"),
@@ -193,49 +193,49 @@ def test_words_that_start_like_a_command_are_a_search(visit: Visit) -> None:
         ("why yes", "`why` takes one whole number"),
         ("history auto", "`history` takes one whole number"),
         ("history 0", "`history` takes one whole number"),
-        ("forget 5", "`forget` takes nothing after it, or `yes`; found '5'"),
-        ("forget yes 1", "`forget` takes nothing after it, or `yes`"),
-        ("engine 1", "`engine` takes nothing after it; found '1'"),
-        ("help yes", "`help` takes nothing after it; found 'yes'"),
+        ("forget 5", "`forget` takes no argument, or `yes`; found '5'"),
+        ("forget yes 1", "`forget` takes no argument, or `yes`"),
+        ("engine 1", "`engine` takes no argument; found '1'"),
+        ("help yes", "`help` takes no argument; found 'yes'"),
         ("variety yes", "`variety` takes one number from 0 (precise) to 1 (varied), or `auto`; found 'yes'"),
         ("variety -1", "`variety` takes one number"),
         ("variety 0.5 0.6", "found '0.5 0.6'"),
-        ("remove 1", "look at your `history` first"),
-        ("undo", "nothing to take back"),
-        ("history", "Nothing yet"),
+        ("remove 1", "show your `history` first"),
+        ("undo", "no event to delete"),
+        ("history", "The history is empty"),
         ("variety 3", "between 0 (precise) and 1 (varied)"),
-        ("zzzzqqqq", "Nothing is called"),
+        ("zzzzqqqq", "No item matches"),
     ],
 )
-def test_an_invalid_line_prints_an_error(visit: Visit, line: str, answer: str) -> None:
-    assert answer in visit.type(line)
+def test_an_invalid_line_prints_an_error(session: SessionHarness, line: str, answer: str) -> None:
+    assert answer in session.type(line)
 
 
-def test_an_invalid_line_changes_nothing(visit: Visit) -> None:
-    said = visit.type("like 1", "history", "undo 5", "remove 1 2", "remove yes", "remove", "forget 1", "like 1 2")
+def test_an_invalid_line_changes_nothing(session: SessionHarness) -> None:
+    output = session.type("like 1", "history", "undo 5", "remove 1 2", "remove yes", "remove", "forget 1", "like 1 2")
 
-    assert said.count("; found ") == 6
-    assert len(visit.recommender.history()) == 1
+    assert " ".join(output.split()).count("; found ") == 6
+    assert len(session.recommender.history()) == 1
 
 
 @pytest.mark.parametrize("line", ["", "   ", "²", "9" * 40, "like " + "9" * 40, "[bold]", "\x1b[2J", "'; DROP TABLE--"])
-def test_no_line_ends_the_session(visit: Visit, line: str) -> None:
-    said = visit.type(line, "help")
+def test_no_line_ends_the_session(session: SessionHarness, line: str) -> None:
+    output = session.type(line, "help")
 
-    assert "leave; nothing needs to be saved" in said
+    assert "quit; everything is saved already" in output
 
 
 @pytest.mark.parametrize("end", ["quit", "exit", "q", None, KeyboardInterrupt])
-def test_every_way_to_quit_ends_cleanly(visit: Visit, end: str | type[BaseException] | None) -> None:
-    said = visit.type("like 1", *([end] if end else []))
+def test_every_way_to_quit_ends_cleanly(session: SessionHarness, end: str | type[BaseException] | None) -> None:
+    output = session.type("like 1", *([end] if end else []))
 
-    assert "1 event kept" in said
+    assert "1 event saved" in output
 
 
-def test_events_of_removed_items_are_still_shown(visit: Visit) -> None:
-    visit.recommender.observe("long-gone")
+def test_events_of_removed_items_are_still_shown(session: SessionHarness) -> None:
+    session.recommender.observe("long-gone")
 
-    assert "long-gone (not in this bundle)" in visit.type("history")
+    assert "long-gone (not in this bundle)" in session.type("history")
 
 
 def test_a_title_cannot_control_the_terminal(tmp_path: Path) -> None:
@@ -243,12 +243,12 @@ def test_a_title_cannot_control_the_terminal(tmp_path: Path) -> None:
     items = Items([f"item-{row}" for row in range(40)], titles, {"brand": Field(["\x1b]0;x\x07"], [[0]] * 40)})
     make_tiny_bundle(tmp_path / "b", extra={"items.json.z": ("items", dump_items(items))})
 
-    with Visit(tmp_path / "b") as visit:
-        said = visit.type("evil", "like 1", "history", "why 1", "list 40")
+    with SessionHarness(tmp_path / "b") as session:
+        output = session.type("evil", "like 1", "history", "why 1", "list 40")
 
-    assert "[red]evil[/red]" in said
-    assert "\x1b" not in said
-    assert "\x07" not in said
+    assert "[red]evil[/red]" in output
+    assert "\x1b" not in output
+    assert "\x07" not in output
 
 
 def test_movement_is_shown_as_a_sign_and_a_number() -> None:
@@ -259,7 +259,8 @@ def test_movement_is_shown_as_a_sign_and_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (90_000, "1 d ago")]
+    ("seconds", "expected"),
+    [(-5, "just now"), (59, "just now"), (60, "1 min ago"), (7200, "2 h ago"), (90_000, "1 d ago")],
 )
-def test_durations_are_shown_in_one_unit(seconds: float, told: str) -> None:
-    assert ago(seconds) == told
+def test_durations_are_shown_in_one_unit(seconds: float, expected: str) -> None:
+    assert ago(seconds) == expected

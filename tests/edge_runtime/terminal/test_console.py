@@ -1,4 +1,4 @@
-"""Whatever is printed, however it is built, is text."""
+"""Everything that is printed through the console is literal text."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Text from data is shown as it is written, and cannot steer a terminal."""
+"""Text from data is printed literally and cannot control a terminal."""
 
 import pytest
 
