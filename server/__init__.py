@@ -1,3 +1,3 @@
-"""The Litestar server: releases and the static files of the web demo."""
+"""Litestar server for releases and the static files of the web demo."""
 
-import edge_runtime  # noqa: F401 - first of all: it switches off the telemetry of the libraries
+import edge_runtime  # noqa: F401 - imported first: it disables the telemetry of libraries

@@ -1,4 +1,4 @@
-"""The application: releases for devices, the web demo for people."""
+"""The ASGI application: releases for devices and the web demo for browsers."""
 
 import asyncio
 import logging
@@ -11,9 +11,9 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from edge_runtime.paths import AnyPath
-from server.answers import http_problem, unforeseen_problem
 from server.releases.routes import ReleaseController, healthz
 from server.releases.service import ReleaseStore
+from server.responses import http_problem, internal_error
 from server.web.routes import WebController
 from server.web.service import WebFiles
 
@@ -21,24 +21,24 @@ log = logging.getLogger(__name__)
 
 
 def create_app(root: AnyPath, web: AnyPath | None, *, watch_s: float = 1.0) -> Litestar:
-    """Return the application; it reads its folders when it starts, and again every ``watch_s`` seconds.
+    """Return the application; it reads its folders at start-up, and again every ``watch_s`` seconds.
 
     Args:
-        root: the folder of bundle folders.
-        web: the folder of the built web demo, or None for a page that says how to build it.
-        watch_s: how soon a new release is noticed.
+        root: folder of the bundle folders.
+        web: folder of the built web demo; None for a page that explains how to build it.
+        watch_s: seconds between refreshes of the folders.
 
     Raises:
-        OSError: at start-up, when ``root`` cannot be read.
+        OSError: at start-up, if ``root`` cannot be read.
     """
     return application(ReleaseStore(Path(root)), WebFiles(None if web is None else Path(web)), watch_s=watch_s)
 
 
 def application(releases: ReleaseStore, web: WebFiles, *, watch_s: float) -> Litestar:
-    """Return the application over two services, which a caller may want to hold as well."""
+    """Return the application for two services, to which the caller keeps access."""
 
     @asynccontextmanager
-    async def watching(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await asyncio.to_thread(releases.refresh)
         await asyncio.to_thread(web.refresh)
         task = asyncio.create_task(_watch((releases.refresh, web.refresh), watch_s))
@@ -57,24 +57,24 @@ def application(releases: ReleaseStore, web: WebFiles, *, watch_s: float) -> Lit
             "releases": Provide(lambda: releases, sync_to_thread=False),
             "web": Provide(lambda: web, sync_to_thread=False),
         },
-        exception_handlers={HTTPException: http_problem, Exception: unforeseen_problem},
-        lifespan=[watching],
+        exception_handlers={HTTPException: http_problem, Exception: internal_error},
+        lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,
     )
 
 
-async def _watch(looks: tuple[Callable[[], None], ...], watch_s: float) -> None:
-    """Look again and again; a look that fails, for whatever reason, leaves what is on offer as it is."""
-    said: set[str] = set()
+async def _watch(refreshes: tuple[Callable[[], None], ...], watch_s: float) -> None:
+    """Call the refresh functions periodically; a failing one leaves the offered files unchanged."""
+    logged: set[str] = set()
     while True:
         await asyncio.sleep(watch_s)
-        for look in looks:
+        for refresh in refreshes:
             try:
-                await asyncio.to_thread(look)
-            except Exception as error:  # a server that no longer looks serves old releases for ever
+                await asyncio.to_thread(refresh)
+            except Exception as error:  # if the loop ended, the server would serve old releases for ever
                 cause = f"{type(error).__name__}: {error}"
-                if cause not in said:  # once each: the same trouble comes back every second
-                    said.add(cause)
-                    foreseen = isinstance(error, OSError)
-                    log.warning("could not look for changes: %s", cause, exc_info=None if foreseen else error)
+                if cause not in logged:  # only once: the same error recurs at every refresh
+                    logged.add(cause)
+                    is_expected = isinstance(error, OSError)
+                    log.warning("could not look for changes: %s", cause, exc_info=None if is_expected else error)

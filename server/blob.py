@@ -1,7 +1,7 @@
-"""An open file whose digest is known: what every answer with a body is read from.
+"""An open file with a known digest, the source of every response body.
 
-The file stays open, so that its bytes outlive a replaced folder: a download that has begun can finish, and resume,
-while a newer release already lies at the same path. POSIX only (``os.pread``, and open files can be replaced).
+The file stays open, so that it can be read after its folder was replaced: a download of an older release can finish,
+and resume, when a newer release is already at the same path. POSIX only (``os.pread``, replacing open files).
 """
 
 import hashlib
@@ -18,11 +18,11 @@ PIECE_BYTES: Final = 256 << 10
 
 
 class Blob:
-    """The bytes of one regular file, as they were when it was opened.
+    """One open regular file.
 
     Attributes:
-        size: in bytes.
-        sha256: hex digest of all bytes.
+        size: size in bytes when it was opened.
+        sha256: hex digest of its content when it was opened.
     """
 
     __slots__ = ("__weakref__", "_descriptor", "_stamp", "sha256", "size")
@@ -36,12 +36,12 @@ class Blob:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a file and compute its digest, in pieces.
+        """Open a file and compute its digest.
 
         Raises:
-            OSError: it is missing, unreadable, or something other than a regular file.
+            OSError: the file is missing, unreadable, or not a regular file.
         """
-        if not stat.S_ISREG(path.stat().st_mode):  # before opening: opening a pipe would wait for ever
+        if not stat.S_ISREG(path.stat().st_mode):  # checked first, because opening a pipe would block
             raise FileNotFoundError(2, "not a regular file", str(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -54,24 +54,24 @@ class Blob:
 
     @property
     def etag(self) -> str:
-        """The strong entity tag: equal tags, equal bytes."""
+        """Strong entity tag, which is the digest."""
         return f'"{self.sha256}"'
 
     def is_intact(self) -> bool:
-        """Say whether nobody has written into the file since it was opened, as far as length and time tell."""
+        """Return whether size and modification time are unchanged since the file was opened."""
         return _stamp(self._descriptor) == self._stamp
 
     async def pieces(self, start: int, stop: int) -> AsyncIterator[bytes]:
-        """Yield the bytes from ``start`` up to ``stop``, never much at a time, disk waits off the event loop.
+        """Yield the bytes from ``start`` to ``stop`` (exclusive) in small pieces, read in a worker thread.
 
         Raises:
-            OSError: the file was cut short meanwhile; the answer must then break off, not end well.
+            OSError: the file was truncated in the meantime; the response must be aborted.
         """
         while start < stop:
-            wanted = min(PIECE_BYTES, stop - start)
-            piece = await anyio.to_thread.run_sync(os.pread, self._descriptor, wanted, start)
+            n_bytes = min(PIECE_BYTES, stop - start)
+            piece = await anyio.to_thread.run_sync(os.pread, self._descriptor, n_bytes, start)
             if not piece:
-                raise OSError(f"a file being served was cut short at byte {start}, expected {stop}")
+                raise OSError(f"a file was truncated to {start} bytes while it was served, expected {stop}")
             yield piece
             start += len(piece)
 

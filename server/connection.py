@@ -1,7 +1,7 @@
-"""One connection within bounds: a request has a largest size and a longest time, and an answer must be taken.
+"""Limits on a connection: size and duration of a request, and time in which the client must read the response.
 
-uvicorn's parser has neither: a head of a hundred megabytes is gathered in memory while everybody else waits, and a
-connection that says nothing stays for ever.
+uvicorn has no such limits: a request head of a hundred megabytes would be collected in memory while all other requests
+wait, and a silent connection would stay open for ever.
 """
 
 import asyncio
@@ -16,12 +16,14 @@ _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
-    """What one client may ask of the server's patience.
+    """Limits of one connection.
 
     Attributes:
-        request_bytes: of one request, head and body: no request of a device or a page has a body.
-        request_s: from the opened connection, or the first byte after an answer, to the end of the request.
-        stalled_s: in which a client takes nothing of its answer. A device gives up below 4 KiB a second by itself.
+        request_bytes: maximum size of a request, head and body; devices and pages send no bodies.
+        request_s: maximum seconds from the opened connection, or the first byte after a response, to the end of the
+            request.
+        stalled_s: maximum seconds in which the client reads nothing of a response. A device itself abandons downloads
+            below 4 KiB per second.
     """
 
     request_bytes: int = 64 << 10
@@ -30,32 +32,32 @@ class RequestLimits:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's connection, closed where it breaks a limit."""
+    """uvicorn's HTTP protocol with :class:`RequestLimits`; a connection that exceeds a limit is closed."""
 
-    def __init__(self, *, limits: RequestLimits, **of_uvicorn: Any) -> None:  # noqa: ANN401 - passed on as it comes
-        super().__init__(**of_uvicorn)
+    def __init__(self, *, limits: RequestLimits, **options: Any) -> None:  # noqa: ANN401 - passed on to uvicorn
+        super().__init__(**options)
         self._limits = limits
-        self._request_bytes = 0  # received of the request that is not complete yet
+        self._request_bytes = 0  # bytes received of the current, incomplete request
         self._head_bytes = 0
         self._is_too_large = False
-        self._is_deaf = False
+        self._ignores_input = False
         self._request_timer: asyncio.TimerHandle | None = None
         self._stalled_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start the timer of the first request."""
         super().connection_made(transport)
         self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Cancel the timers."""
         self._cancel_request_timer()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, unless the request has become too large."""
-        if self._is_deaf:
+        """Feed the parser, or refuse a request that is too large."""
+        if self._ignores_input:
             return
         self._request_bytes += len(data)
         super().data_received(data)
@@ -63,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """Begin the time of a request, if it has not begun with the connection."""
+        """Start the timer of the request, unless the connection has started it."""
         super().on_message_begin()
         self._is_too_large = False
         self._head_bytes = 0
@@ -71,7 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for_request()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header while all of them are within the limit."""
+        """Store a header if all headers together are within the limit."""
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self._limits.request_bytes:
             self._is_too_large = True
@@ -79,36 +81,36 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Start the application, unless the head is refused."""
+        """Start the application, unless the head is too large."""
         if not self._is_too_large:
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """End the time of a request."""
+        """Cancel the timer of the request."""
         self._request_bytes = 0
         self._cancel_request_timer()
         if not self._is_too_large:
             super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """Begin the time in which the client must take something of its answer."""
+        """Start the timer in which the client must read some of the response."""
         super().pause_writing()
         self._stalled_timer = self.loop.call_later(self._limits.stalled_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """End that time."""
+        """Cancel that timer."""
         super().resume_writing()
         if self._stalled_timer is not None:
             self._stalled_timer.cancel()
             self._stalled_timer = None
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Answer a request for another protocol as the plain one that it is, and nothing behind it."""
-        self._is_deaf = True
-        if self._is_answering():
+        """Handle a request to upgrade the protocol as plain HTTP, and ignore everything after it."""
+        self._ignores_input = True
+        if self._is_responding():
             self.cycle.keep_alive = False
 
-    def _is_answering(self) -> bool:
+    def _is_responding(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
 
@@ -121,11 +123,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._request_timer = None
 
     def _refuse(self, status: bytes) -> None:
-        """Say why, if the client has asked and no other answer has begun; close the connection."""
-        self._is_deaf = True
+        """Close the connection, with an error status if a request was received and no response has begun."""
+        self._ignores_input = True
         if self.transport.is_closing():
             return
-        if self._is_answering():
+        if self._is_responding():
             self.transport.abort()
             return
         if self._request_bytes:

@@ -1,4 +1,4 @@
-"""From an address to a running server: the socket first, so that a taken port is a sentence and not a traceback."""
+"""Bind a socket and run the server; the socket is bound first, so that a port in use is a plain error message."""
 
 import asyncio
 import errno
@@ -17,16 +17,16 @@ from server.connection import BoundedProtocol, RequestLimits
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address; port 0 takes a free one.
+    """Return a socket bound to the address; port 0 selects a free port.
 
     Raises:
-        PocketRecError: the port is taken or not allowed, or the host is not an address of this machine.
+        PocketRecError: the port is in use or not allowed, or the host is not an address of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except (socket.gaierror, UnicodeError) as error:
-        why = error.strerror if isinstance(error, socket.gaierror) else "is no name of a host"
+        why = error.strerror if isinstance(error, socket.gaierror) else "not a valid host name"
         raise PocketRecError(f"--host {host}: {why}. Use an address such as 127.0.0.1 or ::1.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,32 +52,32 @@ def serve_until_stopped(
     on_listening: Callable[[], object],
     limits: RequestLimits | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then let downloads under way finish for ``grace_s`` seconds; a second one hurries.
+    """Serve until SIGINT or SIGTERM; a second signal stops the server at once.
 
     Args:
-        app: what to serve.
-        listener: where; closed at the end.
-        grace_s: seconds for the downloads.
-        on_listening: called once requests are answered.
-        limits: of each request; None for the usual ones.
+        app: the application.
+        listener: bound socket; closed at the end.
+        grace_s: seconds that downloads in progress have to finish after the signal.
+        on_listening: called when the server accepts requests.
+        limits: limits of each connection; None for the defaults.
     """
     config = uvicorn.Config(
         app,
-        http=partial(BoundedProtocol, limits=limits or RequestLimits()),  # type: ignore[arg-type]  # it is called, only
+        http=partial(BoundedProtocol, limits=limits or RequestLimits()),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         log_config=None,
-        access_log=False,  # who asked for what is nobody's business
+        access_log=False,  # requests are not logged, for privacy
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=grace_s,
     )
-    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
+    logging.getLogger("uvicorn.error").addFilter(_is_not_cancellation)
     with listener:
         _Server(config, on_listening).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but a requested stop is a success: the signal is not raised again afterwards."""
+    """uvicorn's server, except that a signal to stop is not raised again, so that the process exits with code 0."""
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], object]) -> None:
         super().__init__(config)
@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        if self.force_exit:  # uvicorn leaves the application behind as it is, which ends in a traceback
+        if self.force_exit:  # uvicorn skips the application's shutdown, which would end in a traceback
             await self.lifespan.shutdown()
 
     @contextmanager
@@ -103,16 +103,16 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _is_worth_logging(record: logging.LogRecord) -> bool:
-    """Leave out the traceback of a download that was broken off on purpose; one line about it stands already."""
+def _is_not_cancellation(record: logging.LogRecord) -> bool:
+    """Filter out the traceback of a download that was cancelled at shutdown; one line about it is logged already."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _why(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {port} on {host} is taken: another program listens there. Stop it, or choose another port, "
-            f"for example `--port {port + 1 if port < 65535 else 8000}` (0 takes a free one)."
+            f"port {port} on {host} is in use by another program. Stop it, or choose another port, "
+            f"for example `--port {port + 1 if port < 65535 else 8000}` (0 selects a free one)."
         )
     if error.errno == errno.EACCES:
         return f"port {port} on {host} is not allowed for this user. Choose one above 1023, for example `--port 8000`."

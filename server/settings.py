@@ -1,24 +1,24 @@
-"""What an operator can set. The only module that may ever look at the environment; today it has no need to."""
+"""Settings of the server. Environment variables, if there are ever any, are read only here."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# Where `npm run build` puts the page of this checkout.
+# Output folder of `npm run build` in this checkout.
 CHECKOUT_PAGE: Final = Path(__file__).resolve().parent.parent / "web_demo" / "dist"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """One server.
+    """Settings of one server.
 
     Attributes:
-        root: the folder of bundle folders, as ``pocketrec export --out`` writes it.
-        web: the folder of the built web demo; it may not be there yet.
-        host: the address to listen on.
-        port: the port; 0 takes a free one.
-        watch_s: seconds between two looks at the folders.
-        grace_s: seconds that downloads under way get to finish when the server is asked to stop.
+        root: folder of the bundle folders, as written by ``pocketrec export --out``.
+        web: folder of the built web demo; it need not exist yet.
+        host: address to listen on.
+        port: port to listen on; 0 selects a free one.
+        watch_s: seconds between refreshes of the folders.
+        grace_s: seconds that downloads in progress have to finish when the server stops.
     """
 
     root: Path

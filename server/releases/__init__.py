@@ -1,1 +1,1 @@
-"""Releases: the newest bundle of each target, and its files by digest."""
+"""Releases: the newest bundle of each target, and files by digest."""

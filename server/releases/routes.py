@@ -1,4 +1,4 @@
-"""What a device asks for, in the order in which it asks. No cookie, no query, no device id, nothing logged."""
+"""Routes for devices: manifests by target, files by digest. No cookies, queries, device ids or access log."""
 
 from typing import Annotated, Final
 
@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.params import FromPath, HeaderParameter
 
-from server.answers import FileAnswer, reading
 from server.blob import Blob
 from server.ranges import tag_matches
 from server.releases.service import Release, ReleaseStore
+from server.responses import FileResponse, reading
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 
@@ -22,7 +22,7 @@ BYTES: Final = "application/octet-stream"
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """One target and its newest release; ``bytes`` is the size of all files."""
+    """A target and its newest release; ``bytes`` is the total size of its files."""
 
     target: str
     name: str
@@ -31,7 +31,7 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """``status`` is ``ok``, or ``degraded`` when a folder is refused; ``problems`` says which and why."""
+    """``status`` is ``ok``, or ``degraded`` if folders are refused; ``problems`` maps these to the reason."""
 
     status: str
     channels: int
@@ -45,7 +45,7 @@ class ReleaseController(Controller):
 
     @reading("/channels")
     async def channels(self, releases: NamedDependency[ReleaseStore]) -> Response[list[Offer]]:
-        """List what is on offer."""
+        """List the available targets."""
         offers = [
             Offer(target, release.manifest.name, release.manifest.release, release.manifest.bundle_bytes)
             for target, release in releases.view.channels.items()
@@ -56,7 +56,7 @@ class ReleaseController(Controller):
     async def manifest(
         self, target: FromPath[str], releases: NamedDependency[ReleaseStore], if_none_match: IfNoneMatch = None
     ) -> Response[bytes]:
-        """Return the newest manifest of a target, or 304 when the device already has it."""
+        """Return the newest manifest of a target, or 304 if the device has it already."""
         release = _newest(releases, target)
         headers = {"ETag": release.etag, **REVALIDATED}
         if if_none_match is not None and tag_matches(if_none_match, release.etag):
@@ -64,14 +64,14 @@ class ReleaseController(Controller):
         return Response(release.raw, media_type=MediaType.JSON, headers=headers)
 
     @reading("/files/{sha256:str}")
-    async def file(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> FileAnswer:
-        """Return a file of a release on offer, or of the one before it; whole or one range of it."""
-        return FileAnswer(_find(releases, sha256), BYTES, IMMUTABLE)
+    async def file(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> FileResponse:
+        """Return a file, or one range of it, of an offered or the previous release."""
+        return FileResponse(_find(releases, sha256), BYTES, IMMUTABLE)
 
 
 @reading("/healthz")
 async def healthz(releases: NamedDependency[ReleaseStore]) -> Response[Health]:
-    """Say whether everything in the folder is on offer. Always 200: a refused folder is no reason to stop the rest."""
+    """Report refused folders. The status is always 200, because the other releases are served."""
     view = releases.view
     health = Health("degraded" if view.problems else "ok", len(view.channels), dict(view.problems))
     return Response(health, headers={"Cache-Control": "no-store", **SAFE})
@@ -81,15 +81,15 @@ def _newest(releases: ReleaseStore, target: str) -> Release:
     release = releases.view.channels.get(target)
     if release is None:
         offered = ", ".join(sorted(releases.view.channels)) or "nothing yet"
-        raise NotFoundException(f"There is no release for this target. On offer: {offered}.")
+        raise NotFoundException(f"There is no release for this target. Available targets: {offered}.")
     return release
 
 
 def _find(releases: ReleaseStore, sha256: str) -> Blob:
-    """Return a file by its digest; the name is looked up, never joined to a path."""
+    """Look up a file by its digest; the name is never joined to a path."""
     blob = releases.view.files.get(sha256)
     if blob is None:
-        raise NotFoundException("No release on offer has a file with this digest. Fetch the manifest again.")
+        raise NotFoundException("No offered release has a file with this digest. Fetch the manifest again.")
     if not blob.is_intact():
-        raise ServiceUnavailableException("The file was written to while it was on offer; it is being checked again.")
+        raise ServiceUnavailableException("The file was modified while it was offered; it is being checked again.")
     return blob

@@ -1,7 +1,7 @@
-"""The releases in one folder: which are offered, and which files belong to them.
+"""Index of the releases in one folder and of their files.
 
-Knows the bundle format and nothing of HTTP, models or engines. ``refresh`` does all the disk work and replaces one
-immutable view; requests only look things up in it, so a check for an update touches no disk.
+The module depends on the bundle format only, not on HTTP, models or engines. ``refresh`` does all disk access and
+replaces an immutable view; requests only look up entries in it, so a check for an update reads no disk.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from server.blob import Blob
 
 log = logging.getLogger(__name__)
 
-# What the exporter calls a folder that is being written or replaced.
+# Suffixes of folders that the exporter is writing or replacing.
 UNFINISHED: Final = (".new", ".old")
 _TARGET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -30,13 +30,13 @@ Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One bundle, every byte of it checked.
+    """One verified bundle.
 
     Attributes:
-        manifest: what it holds.
-        raw: the bytes of ``manifest.json``, passed on and never re-encoded.
-        etag: of ``raw``.
-        blobs: its files, by digest.
+        manifest: the parsed manifest.
+        raw: the bytes of ``manifest.json``, which are served unchanged.
+        etag: entity tag of ``raw``.
+        blobs: the files by digest.
     """
 
     manifest: Manifest
@@ -45,13 +45,13 @@ class Release:
     blobs: Mapping[str, Blob]
 
     def is_intact(self) -> bool:
-        """Say whether all files are still as they were when they were checked."""
+        """Return whether all files are unchanged since they were verified."""
         return all(blob.is_intact() for blob in self.blobs.values())
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is offered at one moment. Targets to releases, digests to files, folders that are refused to the reason."""
+    """Index at one moment: releases by target, files by digest, and reasons by refused folder."""
 
     channels: Mapping[str, Release] = field(default_factory=dict)
     files: Mapping[str, Blob] = field(default_factory=dict)
@@ -60,13 +60,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """One folder as last seen.
+    """State of one folder at the last refresh.
 
     Attributes:
-        stamp: what it looked like; None where it could not be read, so that the next look tries again.
-        current: the release on offer.
-        previous: keeps the files of the replaced release within reach.
-        problem: why what is in the folder now is not on offer.
+        stamp: file metadata; None if the folder could not be read, so that the next refresh reads it again.
+        current: the offered release.
+        previous: the replaced release, whose files stay available.
+        problem: why the current content of the folder is not offered.
     """
 
     stamp: Stamp | None
@@ -76,7 +76,7 @@ class _Channel:
 
 
 class ReleaseStore:
-    """The bundle folders ``root/<target>``."""
+    """Index of the bundle folders ``root/<target>``."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -85,19 +85,19 @@ class ReleaseStore:
 
     @property
     def view(self) -> View:
-        """What the last :meth:`refresh` found."""
+        """The view from the last :meth:`refresh`."""
         return self._view
 
     def refresh(self) -> None:
-        """Look at the folder again; check what changed, keep what did not.
+        """Read and verify the folders that have changed.
 
-        A folder that is damaged is not offered; the release that stood there before stays on offer while its files
-        are intact, because devices are better served by the last good release than by none.
+        A damaged bundle is not offered; the previous release of its folder stays on offer as long as its files are
+        intact.
 
         Raises:
             OSError: the root folder cannot be read.
         """
-        seen = {name: self._look(name) for name in _targets(self._root)}
+        seen = {name: self._inspect(name) for name in _targets(self._root)}
         for name, channel in self._seen.items():
             if name not in seen and _is_being_replaced(self._root / name):
                 seen[name] = channel
@@ -105,13 +105,13 @@ class ReleaseStore:
         self._view = _view_of(seen)
 
     def close(self) -> None:
-        """Let go of every file."""
+        """Release all files."""
         self._seen = {}
         self._view = View()
 
-    def _look(self, name: str) -> _Channel:
+    def _inspect(self, name: str) -> _Channel:
         folder, before = self._root / name, self._seen.get(name)
-        # Taken before the files are read: what changes meanwhile is then seen as a change the next time.
+        # Taken before the files are read, so that the next refresh sees changes in the meantime.
         stamp = _stamp(folder)
         if before is not None and before.stamp == stamp:
             return before
@@ -119,7 +119,7 @@ class ReleaseStore:
             release = read_release(folder)
         except BundleError as error:
             return _refused(stamp, before, str(error))
-        except Exception as error:  # noqa: BLE001 - one folder must not take the others from the devices
+        except Exception as error:  # noqa: BLE001 - an error in one folder must not affect the others
             return _refused(None, before, f"{name}: {_short(error)}")
         if before is not None and before.current is not None and before.current.etag == release.etag:
             return _Channel(stamp, release, before.previous)
@@ -128,10 +128,10 @@ class ReleaseStore:
 
 
 def read_release(folder: Path) -> Release:
-    """Open a bundle and check all of it.
+    """Open a bundle and verify all of it.
 
     Raises:
-        BundleError: it breaks the format, a file does not match, or it stands in another target's folder.
+        BundleError: it violates the format, a file does not match, or the folder is not named after the target.
         OSError: a file cannot be read.
     """
     raw = read_manifest(folder)
@@ -139,11 +139,11 @@ def read_release(folder: Path) -> Release:
     if manifest.target != folder.name:
         raise BundleError(
             f"{folder.name}/{MANIFEST_NAME}: found a bundle for {manifest.target!r}, expected one for "
-            f"{folder.name!r}: a bundle lies in the folder that its target names. Rename the folder."
+            f"{folder.name!r}: the folder of a bundle must have the name of its target. Rename the folder."
         )
     blobs = {}
     for entry in manifest.files:
-        shown = PurePath(folder.name) / entry.name  # never the server's own path: this text reaches the network
+        shown = PurePath(folder.name) / entry.name  # without the server's path, because the message is sent to clients
         try:
             blob = Blob.open(folder / entry.name)
         except FileNotFoundError as error:
@@ -167,29 +167,28 @@ def _targets(root: Path) -> Iterator[str]:
 
 
 def _is_being_replaced(folder: Path) -> bool:
-    """Say whether the exporter has moved the folder away and not yet put the next one there."""
+    """Return whether the exporter has moved the folder away and not yet moved the new one there."""
     return any(folder.with_name(folder.name + suffix).exists() for suffix in UNFINISHED)
 
 
 def _refused(stamp: Stamp | None, before: _Channel | None, reason: str) -> _Channel:
     kept = before.current if before and before.current and before.current.is_intact() else None
     if before is None or before.problem != reason:
-        log.warning("not offered: %s%s", reason, " The release before it stays on offer." if kept else "")
+        log.warning("not offered: %s%s", reason, " The previous release stays on offer." if kept else "")
     return _Channel(stamp, kept, before.previous if before else None, reason)
 
 
 def _stamp(folder: Path) -> Stamp:
-    """Return what changes when any file of the folder does: names, inodes, sizes and times; empty if it is gone.
+    """Return names, inodes, sizes and times of the folder's files, to detect changes; empty if it does not exist.
 
-    The time of the last change of the inode is among them: rights change it, and copies that keep the other time.
+    The times include ctime, which changes with permissions, and with copies that preserve mtime.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries]
+            files = [(entry.name, entry.stat()) for entry in entries]
     except OSError:
         return ()
-    stamps = ((name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in found)
-    return tuple(sorted(stamps))
+    return tuple(sorted((name, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in files))
 
 
 def _view_of(seen: Mapping[str, _Channel]) -> View:

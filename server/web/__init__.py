@@ -1,1 +1,1 @@
-"""The static files of the web demo."""
+"""Static files of the web demo."""

@@ -1,4 +1,4 @@
-"""The page itself: everything that is not under ``/v1``."""
+"""Routes of the web demo: everything that is not under ``/v1``."""
 
 from typing import Final
 
@@ -7,12 +7,12 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from server.answers import AnyRequest, FileAnswer, reading
+from server.responses import AnyRequest, FileResponse, reading
 from server.web.service import WebFiles
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
-# WebAssembly may run, workers may start from blobs, and nothing may be loaded from, or sent to, anywhere else.
+# WebAssembly and workers from blobs are allowed; all loads and connections are restricted to the page's own origin.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'self'",
@@ -42,15 +42,17 @@ class WebController(Controller):
     path = "/"
 
     @reading(["/", "/{path:path}"])
-    async def page(self, request: AnyRequest, web: NamedDependency[WebFiles], path: FromPath[str] = "/") -> FileAnswer:
-        """Return one file of the page."""
+    async def page(
+        self, request: AnyRequest, web: NamedDependency[WebFiles], path: FromPath[str] = "/"
+    ) -> FileResponse:
+        """Return one file of the web demo."""
         file = web.find(path.removeprefix("/"))
         if file is None:
-            raise NotFoundException("There is no such page here. Devices ask under /v1, people start at /.")
+            raise NotFoundException("Page not found. The web demo is at /, the routes for devices are under /v1.")
         encoding, blob = file.choose(request.headers.get("accept-encoding"))
         headers = {"Cache-Control": IMMUTABLE if file.immutable else "no-cache", **PAGE_HEADERS}
         if len(file.variants) > 1:
             headers["Vary"] = "Accept-Encoding"
         if encoding != "identity":
             headers["Content-Encoding"] = encoding
-        return FileAnswer(blob, file.media_type, headers)
+        return FileResponse(blob, file.media_type, headers)

@@ -1,6 +1,6 @@
-"""The built web demo as an index of known paths: what is not in the index does not exist, so no path can leave it.
+"""Index of the files of the built web demo. Requests look paths up in the index and never access the file system.
 
-Like the releases, the index is looked up by requests and replaced by ``refresh``.
+As with the releases, ``refresh`` replaces the index.
 """
 
 import os
@@ -30,7 +30,7 @@ _TYPES: Final = {
     ".woff2": "font/woff2",
 }
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}  # best first
-# Vite's names: eight characters of base64url. A word of eight small letters is no digest, and is merely revalidated.
+# Vite's hashed names end in eight characters of base64url. Eight lower-case letters may be a word, and do not match.
 _HASHED: Final = re.compile(r"assets/(?:.*/)?[^/]*-(?=[^/]*[A-Z0-9])[A-Za-z0-9_-]{8}\.[a-z0-9.]+")
 
 _NOT_BUILT: Final = Path(__file__).with_name("not_built.html")
@@ -40,12 +40,12 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class WebFile:
-    """One path of the page.
+    """One file of the web demo.
 
     Attributes:
-        media_type: by its suffix.
-        immutable: its name holds a digest of its content.
-        variants: encoding to bytes; the plain bytes stand under ``identity``.
+        media_type: media type, from the suffix.
+        immutable: whether the name contains a digest of the content.
+        variants: file by content encoding; ``identity`` is the uncompressed file.
     """
 
     media_type: str
@@ -53,7 +53,7 @@ class WebFile:
     variants: Mapping[str, Blob]
 
     def choose(self, accept_encoding: str | None) -> tuple[str, Blob]:
-        """Return the best encoding that the client takes, and its bytes."""
+        """Return the best encoding that the client accepts, and its file."""
         accepted = accepted_encodings(accept_encoding or "")
         name = next((name for name in ENCODINGS if name in self.variants and name in accepted), "identity")
         return name, self.variants[name]
@@ -61,26 +61,26 @@ class WebFile:
 
 @dataclass(slots=True)
 class WebFiles:
-    """The files below ``root``; none if there is no such folder."""
+    """Index of the files below ``root``; empty if there is no such folder."""
 
     root: Path | None
     _index: Mapping[str, WebFile] = field(default_factory=dict)
     _blobs: dict[str, tuple[Stamp, Blob]] = field(default_factory=dict)
 
     def find(self, path: str) -> WebFile | None:
-        """Return the file at a URL path without its first slash.
+        """Return the file at a URL path without its leading slash, or None.
 
-        The empty path is the page itself, or one that says how to build it. A mistyped path is not the page.
+        The empty path is ``index.html``, or a page that explains how to build the demo.
         """
         if path:
             return self._index.get(path)
         return self._index.get("index.html") or _index({"not_built.html": Blob.open(_NOT_BUILT)})["not_built.html"]
 
     def refresh(self) -> None:
-        """Look at the folder again; read what changed.
+        """Read the files that have changed.
 
         Raises:
-            OSError: a file vanished or cannot be read: the index stays as it was.
+            OSError: a file vanished or cannot be read; the index is unchanged.
         """
         if self.root is None:
             return
@@ -96,12 +96,12 @@ class WebFiles:
         self._index = _index({path: blob for path, (_, blob) in blobs.items()})
 
     def close(self) -> None:
-        """Let go of every file."""
+        """Release all files."""
         self._blobs, self._index = {}, {}
 
 
 def accepted_encodings(header: str) -> frozenset[str]:
-    """Return the encodings that an Accept-Encoding header takes; quality 0 means refused."""
+    """Return the encodings that an Accept-Encoding header accepts; quality 0 excludes an encoding."""
     accepted = set()
     for part in header.lower().split(","):
         name, _, parameters = part.partition(";")
@@ -111,7 +111,7 @@ def accepted_encodings(header: str) -> frozenset[str]:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield URL path and file of every regular file; links and hidden names are left out."""
+    """Yield URL path and file path of every regular file, without symbolic links and hidden names."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

@@ -1,4 +1,4 @@
-"""The real server with little patience: ``python -m tests.server.hasty_server FOLDER``."""
+"""The real server with short timeouts: ``python -m tests.server.hasty_server FOLDER``."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from server.app import create_app
 from server.connection import RequestLimits
 from server.listening import address_of, listen, serve_until_stopped
 
-HASTY = RequestLimits(request_s=0.5, stalled_s=0.5)
+LIMITS = RequestLimits(request_s=0.5, stalled_s=0.5)
 
 
 def main(root: Path) -> None:
@@ -19,7 +19,7 @@ def main(root: Path) -> None:
         listener,
         grace_s=1,
         on_listening=lambda: os.write(1, f"Listening on {address_of(listener)}\n".encode()),
-        limits=HASTY,
+        limits=LIMITS,
     )
 
 

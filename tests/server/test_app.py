@@ -1,4 +1,4 @@
-"""The answers of the application, header by header."""
+"""Status, headers and bodies of the application's responses."""
 
 import hashlib
 from collections.abc import Iterator
@@ -232,9 +232,9 @@ def test_an_internal_error_reveals_nothing_about_the_request(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("server.releases.routes._newest", lambda *_: 1 / 0)
-    client_that_answers = TestClient(client.app, raise_server_exceptions=False)
+    error_client = TestClient(client.app, raise_server_exceptions=False)
 
-    answer = client_that_answers.get(f"/v1/channels/{LAPTOP}/manifest.json", headers={"X-Person": "somebody"})
+    answer = error_client.get(f"/v1/channels/{LAPTOP}/manifest.json", headers={"X-Person": "somebody"})
 
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""Clients that say too much, too little or nothing, against a real process."""
+"""Clients that send too much, too little or nothing to a real server process."""
 
 import socket
 import sys
@@ -46,7 +46,7 @@ def connected(server: LiveServer) -> Iterator[socket.socket]:
 
 
 def exchange(server: LiveServer, *pieces: bytes) -> bytes:
-    """Send, and return all that comes until the server closes the connection, which it must."""
+    """Send data, and return the response up to the end of the connection, which the server must close."""
     answer = b""
     with connected(server) as client, suppress(ConnectionError):
         for piece in pieces:
@@ -146,7 +146,7 @@ def test_a_hundred_silent_connections_are_closed(hasty: LiveServer) -> None:
 
 
 class Clock:
-    """Stands for an event loop: keeps what is to be called later."""
+    """Replaces the event loop: records what is to be called later."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[float, Callable[[], None]]] = []

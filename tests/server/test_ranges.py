@@ -1,16 +1,16 @@
-"""Which part of a file a request asks for."""
+"""Conditional and range requests."""
 
 import pytest
 
-from server.ranges import Wanted, tag_matches, wanted_part
+from server.ranges import FilePart, requested_part, tag_matches
 
 TAG = '"abc"'
 
 
 def ask(
     byte_range: str | None = None, *, if_range: str | None = None, if_none_match: str | None = None, size: int = 100
-) -> Wanted:
-    return wanted_part(size, TAG, if_none_match=if_none_match, byte_range=byte_range, if_range=if_range)
+) -> FilePart:
+    return requested_part(size, TAG, if_none_match=if_none_match, byte_range=byte_range, if_range=if_range)
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,12 @@ def ask(
     ],
 )
 def test_a_range_is_clipped_to_the_file(byte_range: str, start: int, stop: int) -> None:
-    assert ask(byte_range) == Wanted(206, start, stop)
+    assert ask(byte_range) == FilePart(206, start, stop)
 
 
 @pytest.mark.parametrize("byte_range", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=999999999999999999-"])
 def test_a_range_outside_the_file_cannot_be_satisfied(byte_range: str) -> None:
-    assert ask(byte_range) == Wanted(416)
+    assert ask(byte_range) == FilePart(416)
 
 
 @pytest.mark.parametrize(
@@ -50,23 +50,23 @@ def test_a_range_outside_the_file_cannot_be_satisfied(byte_range: str) -> None:
     ],
 )
 def test_an_unsupported_range_gets_the_whole_file(byte_range: str) -> None:
-    assert ask(byte_range) == Wanted(200, 0, 100)
+    assert ask(byte_range) == FilePart(200, 0, 100)
 
 
 def test_no_range_of_an_empty_file_can_be_satisfied() -> None:
-    assert ask("bytes=0-", size=0) == Wanted(416)
-    assert ask(size=0) == Wanted(200, 0, 0)
+    assert ask("bytes=0-", size=0) == FilePart(416)
+    assert ask(size=0) == FilePart(200, 0, 0)
 
 
 @pytest.mark.parametrize("if_range", ['"other"', 'W/"abc"', "Mon, 23 Nov 2026 15:55:07 GMT"])
 def test_a_range_of_another_version_gets_the_whole_file(if_range: str) -> None:
-    assert ask("bytes=5-6", if_range=if_range) == Wanted(200, 0, 100)
-    assert ask("bytes=5-6", if_range=TAG) == Wanted(206, 5, 7)
+    assert ask("bytes=5-6", if_range=if_range) == FilePart(200, 0, 100)
+    assert ask("bytes=5-6", if_range=TAG) == FilePart(206, 5, 7)
 
 
 def test_a_matching_tag_takes_precedence_over_a_range() -> None:
-    assert ask("bytes=5-6", if_none_match=TAG) == Wanted(304)
-    assert ask("bytes=5-6", if_none_match='"other"') == Wanted(206, 5, 7)
+    assert ask("bytes=5-6", if_none_match=TAG) == FilePart(304)
+    assert ask("bytes=5-6", if_none_match='"other"') == FilePart(206, 5, 7)
 
 
 @pytest.mark.parametrize(

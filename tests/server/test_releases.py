@@ -1,4 +1,4 @@
-"""What the store offers while folders come, change, break and go."""
+"""The releases on offer while folders are added, changed, damaged and removed."""
 
 import errno
 import logging

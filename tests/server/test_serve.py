@@ -1,4 +1,4 @@
-"""`pocketrec serve` as a process: start, signals, ports, misuse."""
+"""`pocketrec serve` as a process: start, signals, ports, invalid arguments."""
 
 import signal
 import socket
@@ -86,7 +86,7 @@ def test_a_port_in_use_is_reported_in_one_line(root: Path) -> None:
         result = serve(str(root), "--port", str(port))
 
     assert result.returncode == 1
-    assert f"port {port} on 127.0.0.1 is taken" in result.stderr
+    assert f"port {port} on 127.0.0.1 is in use" in result.stderr
     assert "Traceback" not in result.stderr
 
 

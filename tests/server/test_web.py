@@ -1,4 +1,4 @@
-"""The static files of the page."""
+"""The static files of the web demo."""
 
 import gzip
 from collections.abc import Iterator
