@@ -20,8 +20,8 @@ import numpy as np
 
 from edge_runtime import child
 from edge_runtime.bundle.items import Field, Items
+from edge_runtime.history_rows import RecordedHistory
 from edge_runtime.nearest import N_COMPARED, nearest_items
-from edge_runtime.past import RecordedPast
 from edge_runtime.ranking import best_rows
 from edge_runtime.search.finder import Finder
 from edge_runtime.state.history import History
@@ -63,7 +63,7 @@ def history(n_items: int, n_events: int) -> dict[str, float]:
         connection.close()
         before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         with History.open(path) as recorded:
-            past = RecordedPast(recorded, ids, row_of, 50)
+            past = RecordedHistory(recorded, ids, row_of, 50)
             look = _timed(lambda: (past.sequence, past.best_unseen(scores, 10)))
             first_ms, next_ms = look(), look()
             recorded.remove(n_events // 2)

@@ -1,16 +1,16 @@
-"""The device: opens a bundle, keeps the history, ranks and explains, offline.
+"""The on-device runtime: opens a bundle, stores the history, ranks items and explains recommendations, offline.
 
-Everything that an app needs is imported from here: :class:`Recommender`, and the errors that it may want to handle.
+The public API is :class:`Recommender` and the exceptions it raises:
 
     from edge_runtime import BundleError, Recommender, StateError
 
-Never imports torch, nor anything of ``train``, ``export`` or ``server``. Importing it switches off the telemetry of
-the libraries that it may load later.
+The package never imports torch, ``train``, ``export`` or ``server``. Importing it disables the telemetry of the
+libraries that it may load later.
 """
 
 from edge_runtime.telemetry import switch_off
 
-TYPE_CHECKING = False  # as `typing` has it, without importing that: Ctrl-C is not taken over yet
+TYPE_CHECKING = False  # not imported from `typing`: the Ctrl-C handler is not installed yet, and imports take time
 if TYPE_CHECKING:
     from typing import Any
 
@@ -53,7 +53,7 @@ switch_off()
 
 
 def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may be anything
-    """Import a public name on first use, so that reading a bundle stays light."""
+    """Import a public name on first use, so that reading a bundle does not load the recommender."""
     if name in ("Recommender", "Recommendation"):
         from edge_runtime import recommender
 

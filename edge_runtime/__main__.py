@@ -1,13 +1,13 @@
-"""The process behind ``pocketrec`` and ``python -m edge_runtime``: takes over Ctrl-C, then loads the command."""
+"""Entry point of ``pocketrec`` and ``python -m edge_runtime``: installs the Ctrl-C handler, then loads the CLI."""
 
 from edge_runtime.interrupt import Interrupt
 
 
 def main(*, is_silent: bool = False) -> None:
-    """Run one command and leave with its exit code.
+    """Run one command and exit with its code.
 
     Args:
-        is_silent: leave it to whoever started the process to say that Ctrl-C ended it.
+        is_silent: print nothing on Ctrl-C, because the parent process reports it.
     """
     interrupt = Interrupt(is_silent=is_silent)
 

@@ -1,7 +1,7 @@
-"""Starts our own modules in processes that run no code from the folder that the user happens to be in.
+"""Starts modules of this project as child processes that import nothing from the working directory.
 
-``python -m MODULE`` looks into the working folder before anything else: a ``json.py`` beside somebody's data would be
-run. A child gets ``-P``, works in :data:`FOLDER`, and finds our packages where this process found them.
+``python -m MODULE`` searches the working directory first: a ``json.py`` next to the user's data would be executed. A
+child is started with ``-P`` in :data:`FOLDER`, and imports this project's packages from where this process did.
 
 Run as a script, ``python -P child.py MODULE ARGUMENTS``, this file runs that module.
 """
@@ -15,31 +15,31 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent
-"""Where children work: a folder with our own files alone. Whatever they are given as a path has to be absolute."""
+"""Working directory of child processes, so path arguments must be absolute."""
 
 
 def command(module: str, *arguments: str | Path) -> list[str]:
-    """Return the command that runs ``module`` as ``python -m`` would, without the working folder on its path."""
+    """Return the command that runs ``module`` as ``python -m`` would, without the working directory on its path."""
     return [sys.executable, "-P", str(FOLDER / "child.py"), module, *map(str, arguments)]
 
 
 def environment(inherited: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a child: ours, but only absolute folders are searched for modules.
+    """Return the environment of a child process, with only the absolute folders of ``PYTHONPATH``.
 
     Args:
-        inherited: what to begin with, by default the environment of this process.
+        inherited: base environment [default: that of this process].
     """
     kept = dict(os.environ if inherited is None else inherited)
-    # An empty entry, as `PYTHONPATH=$UNSET:/opt/lib` leaves one, means the working folder.
+    # An empty entry, as in `PYTHONPATH=$UNSET:/opt/lib`, means the working directory.
     folders = [entry for entry in kept.pop("PYTHONPATH", "").split(os.pathsep) if Path(entry).is_absolute()]
     if folders:
         kept["PYTHONPATH"] = os.pathsep.join(folders)
-    return kept | {"PYTHONSAFEPATH": "1"}  # for what a child itself starts
+    return kept | {"PYTHONSAFEPATH": "1"}  # for processes that the child starts
 
 
 @contextmanager
 def as_environment() -> Iterator[None]:
-    """Make a child's environment that of this process for a moment, for libraries that start processes themselves."""
+    """Use a child's environment in this process temporarily, for libraries that start processes themselves."""
     before, during = dict(os.environ), environment()
     try:
         os.environ.clear()
@@ -51,7 +51,7 @@ def as_environment() -> Iterator[None]:
 
 
 def _run(module: str) -> None:
-    """Run a module as the main one; our packages come last on its path, so that they hide nobody else's."""
+    """Run a module as ``__main__``; this project comes last on ``sys.path``, so that it shadows no other package."""
     sys.path.append(str(FOLDER.parent))
     sys.argv = sys.argv[1:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

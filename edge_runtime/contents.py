@@ -1,4 +1,4 @@
-"""Everything of a bundle that recommending needs, read and checked."""
+"""Reads and checks everything of a bundle that the recommender needs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
 from edge_runtime.bundle.items import Items, read_items
-from edge_runtime.engines.ladder import Ladder
+from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.popularity import Popularity
 from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
 from edge_runtime.paths import AnyPath
@@ -17,7 +17,7 @@ _CHECKED_AS_READ = ("codes", "prompts", "adapter", "items", "popularity", "golde
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A bundle in memory; the engines' files and the language model stay on disk until they are used."""
+    """A bundle in memory; engine files and the language model stay on disk until they are used."""
 
     folder: BundleFolder
     codes: ProductCodes
@@ -26,14 +26,14 @@ class Contents:
     small: SmallMatrices
     golden: Golden
 
-    def ladder(self, *, first: Engine | None = None) -> Ladder:
-        """Return the engines of this bundle, the first one that works already chosen."""
-        return Ladder(self.folder, self.codes, self.small, self.golden, first=first)
+    def engine_candidates(self, *, first: Engine | None = None) -> EngineCandidates:
+        """Return the engine candidates of this bundle, with the first usable one selected."""
+        return EngineCandidates(self.folder, self.codes, self.small, self.golden, first=first)
 
 
 def current_folder(path: AnyPath) -> Path:
-    """Return the bundle folder that ``path`` means: itself, or the slot that is live in a folder filled by sync."""
-    from edge_runtime.sync.slots import current_bundle  # here, because it reads bundles itself
+    """Return ``path`` if it is a bundle, or the current release of a folder that ``pocketrec sync`` fills."""
+    from edge_runtime.sync.slots import current_bundle  # here, because it imports bundle readers itself
 
     return current_bundle(path)
 
@@ -42,8 +42,8 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     """Check every file of a bundle against its digest, and read those that recommending needs.
 
     Args:
-        folder: its manifest is checked already.
-        language_model: False leaves the language model's file unchecked; it must not be used then.
+        folder: a bundle with a checked manifest.
+        language_model: False skips the check of the language model file, which must not be used then.
 
     Raises:
         BundleIntegrityError: a file is missing, shorter, longer or changed.
@@ -57,7 +57,7 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     return Contents(
         folder=folder,
         codes=read_codes(folder.arrays("codes"), manifest.catalogue),
-        items=read_items(folder.read(manifest.the("items")), manifest.catalogue.n_items),
+        items=read_items(folder.read(manifest.required_role("items")), manifest.catalogue.n_items),
         popularity=Popularity.open(folder.arrays("popularity"), manifest.catalogue.n_items),
         small=read_small(folder),
         golden=read_golden(folder.arrays("golden"), manifest),

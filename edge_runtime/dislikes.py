@@ -1,16 +1,15 @@
-r"""What is shown less because something that resembles it was not wanted. Knows nothing of lists or files.
+r"""Score penalty for items that are similar to recently disliked ones.
 
-A dislike hides its item; the score of every other item falls by how much it resembles one of the newest disliked:
+A disliked item is hidden; the score of every other item is lowered by its similarity to the newest disliked items:
 
 .. math::
     s'_i = s_i - \frac34 (s_{(1)} - s_{(100)}) \max_{a < 8} \Bigl(1 - \frac a 8\Bigr)\, r_{ia}, \qquad
     r_{ia} = \max\Bigl(0, \frac{c_{ia} - t_a}{1 - t_a}\Bigr), \qquad t_a = \mu_a + \frac{1 - \mu_a}{3}
 
 with ``s_(n)`` the n-th best score, ``c_ia`` the cosine of the decoded vectors of item ``i`` and of the ``a``-th newest
-disliked item, and ``mu_a`` the mean of ``c_ia`` over the catalogue. So a copy of what was just disliked falls by three
-quarters of what lies between the first place and the hundredth; the score of whatever is less than a third of the way
-from the average item to the disliked one stays as it is; and without dislikes nothing is computed. ADR 0028 has the
-alternatives.
+disliked item, and ``mu_a`` the mean of ``c_ia`` over the catalogue. A duplicate of the last disliked item loses three
+quarters of the difference between the best and the hundredth score; an item whose cosine is less than a third of the
+way from the mean to 1 keeps its score; without dislikes nothing is computed. ADR 0028 lists the alternatives.
 """
 
 from collections.abc import Sequence
@@ -19,26 +18,27 @@ from typing import Final
 import numpy as np
 
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.ranking import Floats, Rows, best_rows, item_lengths, score_all
-from edge_runtime.state.history import DISLIKE, Event
+from edge_runtime.events import DISLIKE
+from edge_runtime.ranking import Floats, Rows, best_rows, item_norms, score_all
+from edge_runtime.state.history import Event
 
 N_DISLIKES: Final = 8
-"""How many disliked items lower others; each is a pass over the catalogue's codes, and the oldest counts an eighth."""
+"""Number of disliked items that count; each costs a pass over the codes, and the oldest has weight 1/8."""
 N_EVENTS: Final = 256
-"""How many of the newest events are looked at for them."""
+"""Number of newest events searched for dislikes."""
 
 STRENGTH: Final = 0.75
-"""How far a copy falls, of what lies between the first place and the hundredth."""
+"""Penalty of a duplicate, as a share of the difference between the best and the hundredth score."""
 
 _DEPTH = 100
-_FAR = 1 / 3
+_THRESHOLD = 1 / 3
 
 
 def newest_dislikes(events: Sequence[Event]) -> list[str]:
-    """Return the ids of the newest disliked items, the newest first; one that was wanted later is none of them.
+    """Return the ids of the items whose latest event is a dislike, newest first.
 
     Args:
-        events: the newest first; those beyond :data:`N_EVENTS` are not looked at.
+        events: newest first; only the first :data:`N_EVENTS` are read.
     """
     newest: dict[str, str] = {}
     for event in events[:N_EVENTS]:
@@ -46,41 +46,41 @@ def newest_dislikes(events: Sequence[Event]) -> list[str]:
     return [item_id for item_id, event in newest.items() if event == DISLIKE]
 
 
-class Resemblance:
-    """How much items resemble each other; it keeps the length of each item's vector from the first dislike on."""
+class DislikePenalty:
+    """Lowers the scores of items similar to disliked ones; caches the item norms from the first dislike on."""
 
     def __init__(self, codes: ProductCodes) -> None:
         self._codes = codes
-        self._lengths: Floats | None = None
+        self._norms: Floats | None = None
 
-    def lowered(self, scores: Floats, disliked: Rows) -> Floats:
-        """Return the scores after some dislikes; ``scores`` itself where there are none.
+    def apply(self, scores: Floats, disliked: Rows) -> Floats:
+        """Return the penalized scores; ``scores`` itself if ``disliked`` is empty.
 
         Args:
-            scores: finite, ``[n_items]``; left as they are.
-            disliked: rows, the newest first; those beyond :data:`N_DISLIKES` do not count.
+            scores: finite, ``[n_items]``; not modified.
+            disliked: rows, newest first; only the first :data:`N_DISLIKES` count.
         """
         if not len(disliked):
             return scores
-        ends = scores[best_rows(scores, _DEPTH)]
-        most = np.zeros(len(scores), dtype=np.float32)
+        top = scores[best_rows(scores, _DEPTH)]
+        penalty = np.zeros(len(scores), dtype=np.float32)
         for age, vector in enumerate(self._codes.decode(disliked[:N_DISLIKES])):
-            np.maximum(most, np.float32(1 - age / N_DISLIKES) * self._to(vector), out=most)
-        lowered: Floats = scores - np.float32(STRENGTH) * (ends[0] - ends[-1]) * most
+            np.maximum(penalty, np.float32(1 - age / N_DISLIKES) * self._similarity(vector), out=penalty)
+        lowered: Floats = scores - np.float32(STRENGTH) * (top[0] - top[-1]) * penalty
         return lowered
 
-    def _to(self, vector: Floats) -> Floats:
-        """Return ``r`` of every item to the item with this vector, ``[n_items]``."""
-        if self._lengths is None:
-            self._lengths = item_lengths(self._codes)
+    def _similarity(self, vector: Floats) -> Floats:
+        """Return ``r`` of every item with respect to ``vector``, ``[n_items]``."""
+        if self._norms is None:
+            self._norms = item_norms(self._codes)
         length = float(np.sqrt(np.square(vector, dtype=np.float64).sum()))
         if not length:
-            return np.zeros_like(self._lengths)
+            return np.zeros_like(self._norms)
         products = score_all(self._codes, (vector / length).astype(np.float32))
-        cosines = np.divide(products, self._lengths, out=np.zeros_like(products), where=self._lengths > 0)
+        cosines = np.divide(products, self._norms, out=np.zeros_like(products), where=self._norms > 0)
         mean = float(cosines.mean(dtype=np.float64))
-        far = mean + (1 - mean) * _FAR
-        if far >= 1:  # all items are alike
+        threshold = mean + (1 - mean) * _THRESHOLD
+        if threshold >= 1:  # all items are equal
             return np.zeros_like(cosines)
-        resemblance: Floats = np.clip((cosines - np.float32(far)) / np.float32(1 - far), 0, 1)
-        return resemblance
+        similarity: Floats = np.clip((cosines - np.float32(threshold)) / np.float32(1 - threshold), 0, 1)
+        return similarity

@@ -1,34 +1,34 @@
-"""Every error that the device raises on purpose. Those of training and export are in their own packages.
+"""The exceptions of the runtime. Those of training and export are in their own packages.
 
 PocketRecError
-├── BundleError                 the files are not a usable bundle
+├── BundleError                 the files are not a valid bundle
 │   ├── BundleVersionError      written by a newer exporter
 │   └── BundleIntegrityError    a file does not match its digest
-├── EngineError                 no engine, or one that fails its self-test
+├── EngineError                 an engine is missing or fails its self-test
 ├── StateError                  the device's state file cannot be used
 ├── UnknownItemError            the catalogue has no such item
 ├── BusyError                   another process is writing into the same folder
-└── SyncError                   nothing was installed; the device keeps what it has
-    ├── UnprotectedError        plain http to another machine, which nobody asked for
-    ├── ServerUnreachableError  no answer, a broken one, or one that never ends: try again later
-    └── UpdateRefusedError      what the server offers is stale, forged, damaged or not for this device
+└── SyncError                   nothing was installed; the current release stays in use
+    ├── UnprotectedError        plain http to another machine without ``insecure``
+    ├── ServerUnreachableError  no response, a broken one, or one that exceeds the time limit: try again later
+    └── UpdateRefusedError      the offered release is older, invalid, damaged or for another target
 
-A message says what, what was found, what was expected, and what to do.
+A message states what was found, what was expected, and what to do.
 """
 
 from pathlib import PurePath
 
 
 class PocketRecError(Exception):
-    """Root of every error that a caller may want to handle."""
+    """Base class of all errors that a caller may want to handle."""
 
 
 class BundleError(PocketRecError):
-    """The files are not a usable bundle."""
+    """The files are not a valid bundle."""
 
 
 class BundleVersionError(BundleError):
-    """The bundle needs a newer runtime than this one."""
+    """The bundle needs a newer runtime."""
 
 
 class BundleIntegrityError(BundleError):
@@ -61,16 +61,16 @@ class BusyError(PocketRecError):
 
 
 class SyncError(PocketRecError):
-    """A sync installed nothing; the device keeps what it has."""
+    """A sync installed nothing; the current release stays in use."""
 
 
 class UnprotectedError(SyncError):
-    """The server would be asked over plain http across a network, and releases are not signed."""
+    """The connection would use plain http across a network, and releases are not signed."""
 
 
 class ServerUnreachableError(SyncError):
-    """The server gave no answer, a broken one, or one that never ends: trying again later may help."""
+    """The server did not respond, or its response is broken or too slow; trying again later may help."""
 
 
 class UpdateRefusedError(SyncError):
-    """What the server offers is stale, forged, damaged or not meant for this device."""
+    """The offered release is older, invalid, damaged or for another target."""

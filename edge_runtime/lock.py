@@ -1,4 +1,4 @@
-"""One writer to a folder. The system lets go of the lock when the process ends, however it ends."""
+"""An exclusive lock on a folder for one writer. The operating system releases it when the process ends."""
 
 import os
 import sys
@@ -11,14 +11,14 @@ from edge_runtime.errors import BusyError
 
 @contextmanager
 def locked(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock file ``path``, which stays behind empty of meaning.
+    """Hold an exclusive lock on ``path``; the file is kept afterwards.
 
     Args:
-        path: of the lock file, made if missing.
-        doing: what is done under the lock, for whoever is kept out.
+        path: the lock file, created if missing.
+        doing: name of the operation, for the error message of other processes.
 
     Raises:
-        BusyError: another process, or another thread of this one, holds it; or it cannot be a lock.
+        BusyError: another process or thread holds the lock, or ``path`` is not a regular file.
     """
     if path.exists() and not path.is_file():
         raise BusyError(f"{path}: found a folder, a pipe or a device, expected a plain lock file. Remove it.")
@@ -42,7 +42,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _take(descriptor: int) -> None:
-        # Far behind the text, because a locked region cannot be read by others.
+        # Far behind the process id, because other processes cannot read a locked region.
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 

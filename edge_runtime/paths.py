@@ -1,4 +1,4 @@
-"""What every public function takes for a path."""
+"""The type of path arguments in the public API."""
 
 import os
 

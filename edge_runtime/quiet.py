@@ -1,4 +1,4 @@
-"""Keeps off the terminal what native libraries write to it past Python, where they have no setting for that."""
+"""Suppresses what native libraries write to stderr directly, where they have no option to turn it off."""
 
 import os
 import threading
@@ -12,21 +12,21 @@ _lock = threading.Lock()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop what is written to the standard error stream: by the whole process, so only around short calls.
+    """Redirect the process's stderr to the null device; it affects all threads, so wrap short calls only.
 
-    What goes wrong in such a call arrives as an exception.
+    Errors of the wrapped call are still raised as exceptions.
     """
     with _lock:
         try:
-            kept = os.dup(_STDERR)
-        except OSError:  # the process has no such stream
+            saved = os.dup(_STDERR)
+        except OSError:  # the process has no stderr
             yield
             return
         try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, _STDERR)
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, _STDERR)
+            os.close(null)
             yield
         finally:
-            os.dup2(kept, _STDERR)
-            os.close(kept)
+            os.dup2(saved, _STDERR)
+            os.close(saved)

@@ -1,6 +1,6 @@
-"""Scores of all items by look-up tables, and the best of them (SPEC section 4). Knows nothing of people or files.
+"""Scores all items with look-up tables and selects the top k (SPEC section 4).
 
-Measured at 12,101 items with 32, 16 and 8 codes (one thread, median): one ``take`` over offset codes and one sum
+Measured with 12,101 items with 32, 16 and 8 codes (one thread, median): one ``take`` over offset codes and one sum
 121 us, a ``take`` a code column 166 us, fancy indexing a column 253 us. Codes kept as uint16 with the offset inside
 save 8 us and cost twice the memory; a dense float32 table takes 43 us and ten times the memory.
 """
@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 BLOCK = 8192
-"""Items scored at a time: the scratch space of a block stays in the cache, whatever the catalogue's size."""
+"""Items scored at a time, so that the temporary arrays of a block fit the CPU cache."""
 
 
 def score_all(codes: ProductCodes, state: Floats) -> Floats:
@@ -24,42 +24,42 @@ def score_all(codes: ProductCodes, state: Floats) -> Floats:
     scores = np.empty(len(codes.tier_of), dtype=np.float32)
     for tier in codes.tiers:
         m, _, width = tier.codebook.shape
-        _add_up(tier, (state.reshape(m, 1, width) @ tier.codebook.transpose(0, 2, 1)).reshape(-1), scores)
+        _sum_codes(tier, (state.reshape(m, 1, width) @ tier.codebook.transpose(0, 2, 1)).reshape(-1), scores)
     return scores
 
 
-def item_lengths(codes: ProductCodes) -> Floats:
-    """Return the length of every item's decoded vector, ``[n_items]``."""
+def item_norms(codes: ProductCodes) -> Floats:
+    """Return the L2 norm of every item's decoded vector, ``[n_items]``."""
     squares = np.empty(len(codes.tier_of), dtype=np.float32)
     for tier in codes.tiers:
-        _add_up(tier, np.square(tier.codebook).sum(axis=2).reshape(-1), squares)
-    lengths: Floats = np.sqrt(squares)
-    return lengths
+        _sum_codes(tier, np.square(tier.codebook).sum(axis=2).reshape(-1), squares)
+    norms: Floats = np.sqrt(squares)
+    return norms
 
 
 def best_rows(scores: Floats, k: int, excluded: NDArray[np.integer[Any]] | None = None) -> Rows:
-    """Return the rows of the ``k`` largest scores, best first; among equals the lower row comes first.
+    """Return the rows of the ``k`` largest scores, best first; ties are broken by the lower row.
 
     Args:
-        scores: finite, ``[n_items]``; left as it is.
-        k: how many; fewer come back when the catalogue runs out.
-        excluded: rows that must not be in the answer.
+        scores: finite, ``[n_items]``; not modified.
+        k: number of items; fewer are returned when the catalogue is exhausted.
+        excluded: rows to leave out.
     """
-    n_left = len(scores)
+    n_available = len(scores)
     if excluded is not None and len(excluded):
         scores = scores.copy()
         scores[excluded] = -np.inf
-        n_left = int(np.isfinite(scores).sum())
-    k = min(k, n_left)
+        n_available = int(np.isfinite(scores).sum())
+    k = min(k, n_available)
     if k < 1:
         return np.empty(0, dtype=np.int64)
-    candidates = np.flatnonzero(scores >= _reached_by(scores, k))
+    candidates = np.flatnonzero(scores >= _lower_bound(scores, k))
     order = np.argsort(-scores[candidates], kind="stable")[:k]
     return candidates[order]
 
 
-def _add_up(tier: TierCodes, table: Floats, sums: Floats) -> None:
-    """Write the sums of one tier's items into ``sums``: of each code's number in ``table``, ``[m * n_codewords]``."""
+def _sum_codes(tier: TierCodes, table: Floats, sums: Floats) -> None:
+    """Write for each item of a tier the sum of its codes' entries in ``table``, ``[m * n_codewords]``, to ``sums``."""
     m, n_codewords, _ = tier.codebook.shape
     narrow = np.dtype(np.uint16 if m * n_codewords <= 1 << 16 else np.uint32)
     offset: NDArray[Any] = np.arange(0, m * n_codewords, n_codewords, dtype=narrow)[:, None]
@@ -69,10 +69,10 @@ def _add_up(tier: TierCodes, table: Floats, sums: Floats) -> None:
         sums[tier.rows[block]] = np.add.reduce(table.take(codes[:, block] + offset), axis=0)
 
 
-def _reached_by(scores: Floats, k: int) -> float:
-    """Return a score that at least ``k`` items reach: the k-th largest of the blocks' maxima.
+def _lower_bound(scores: Floats, k: int) -> float:
+    """Return a score that at least ``k`` items reach: the k-th largest of the block maxima.
 
-    One pass over the scores; a partition of all of them costs ten times as much at a million items.
+    It takes one pass over the scores; partitioning all of them is ten times slower with a million items.
     """
     size = max(1, len(scores) // (16 * k))
     maxima = scores[: len(scores) // size * size].reshape(-1, size).max(axis=1)

@@ -1,4 +1,4 @@
-"""What an app imports: one bundle, one person, offline.
+"""The public API for apps: recommendations for one user from one bundle, offline.
 
 with Recommender.open(bundle, state) as recommender:
     recommender.observe("item-7")
@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.contents import Contents, current_folder, open_contents
-from edge_runtime.dislikes import Resemblance
-from edge_runtime.engines.ladder import Ladder, Refusal, SelfTest
+from edge_runtime.dislikes import DislikePenalty
+from edge_runtime.engines.candidates import EngineCandidates, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
+from edge_runtime.history_rows import GivenHistory, HistoryRows, RecordedHistory
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
-from edge_runtime.past import GivenPast, Past, RecordedPast
 from edge_runtime.paths import AnyPath
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.search.finder import Finder
@@ -48,9 +48,9 @@ class Recommendation:
     Attributes:
         rank: 1 is the best.
         item_id: as in the catalogue.
-        title: for people.
-        score: comparable within one list, not between lists. It falls from rank to rank, unless variety was asked for.
-        row: of the catalogue.
+        title: display title.
+        score: comparable within one list only. Descending by rank, unless ``variety`` is above 0.
+        row: catalogue row.
     """
 
     rank: int
@@ -62,13 +62,13 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """Which engine works, and why the ones before it do not.
+    """The engine in use, and why the preceding ones are not.
 
     Attributes:
-        name: ``popularity`` when no engine is left.
-        precision: of its weights.
-        fallbacks: the engines that were refused or gave up, in that order.
-        self_test: how it agrees with the golden vectors; None for popularity.
+        name: ``popularity`` if no engine is usable.
+        precision: precision of the weights.
+        fallbacks: the engines that failed, in that order, with the reason.
+        self_test: agreement with the golden vectors; None for popularity.
     """
 
     name: str
@@ -85,24 +85,26 @@ class Recommender:
         items: names and facts; row ``i`` is catalogue row ``i``.
     """
 
-    def __init__(self, contents: Contents, ladder: Ladder, history: History, *, language_model: bool = True) -> None:
+    def __init__(
+        self, contents: Contents, engines: EngineCandidates, history: History, *, language_model: bool = True
+    ) -> None:
         self.manifest: Manifest = contents.folder.manifest
         self.items = contents.items
         self._contents = contents
-        self._resemblance = Resemblance(contents.codes)
-        self._ladder = ladder
+        self._dislike_penalty = DislikePenalty(contents.codes)
+        self._engines = engines
         self._knowledge = self._new_knowledge()
         self._history = history
         self._language_model = language_model
         self._row_of = {item_id: row for row, item_id in enumerate(contents.items.item_id)}
-        self._recorded = RecordedPast(
+        self._recorded = RecordedHistory(
             history, contents.items.item_id, self._row_of, contents.folder.manifest.encoder.max_length
         )
         self._finder: Finder | None = None
         self._explainer: Explainer | None = None
         self._lock = threading.RLock()
-        self._explaining = threading.Lock()  # of its own: a language model takes its time, and lists do not wait
-        self._indexing = threading.Lock()  # of its own, for the same reason
+        self._explaining = threading.Lock()  # separate: lists must not wait for the language model
+        self._indexing = threading.Lock()  # separate for the same reason
         self._timings: dict[str, float] = {}
 
     @classmethod
@@ -114,25 +116,25 @@ class Recommender:
         engine: Engine | None = None,
         language_model: bool = True,
     ) -> Self:
-        """Open a bundle; every file is checked against its digest before any is used.
+        """Open a bundle; all files are checked against their digests first.
 
         Args:
             bundle: the folder with ``manifest.json``, or the folder that ``pocketrec sync`` fills.
-            state: where the history is kept; without it nothing outlives this object.
-            engine: tried before the engines of the bundle; it must pass the self-test as they must.
-            language_model: False leaves the language model alone: reasons come from the template.
+            state: path of the history file; None keeps the history in memory.
+            engine: custom engine, tried before those of the bundle; it must pass the same self-test.
+            language_model: False disables the language model; reasons come from the template.
 
         Raises:
-            BundleError: the bundle is damaged, or newer than this runtime.
+            BundleError: the bundle is damaged, or needs a newer runtime.
             StateError: the state file cannot be used.
         """
         started = time.perf_counter()
         folder = open_folder(current_folder(bundle))
         contents = open_contents(folder, language_model=language_model)
         read = time.perf_counter()
-        ladder = contents.ladder(first=engine)
+        engines = contents.engine_candidates(first=engine)
         tested_ms = _ms_since(read)
-        recommender = cls(contents, ladder, History.open(state), language_model=language_model)
+        recommender = cls(contents, engines, History.open(state), language_model=language_model)
         recommender._timings |= {"self_test": tested_ms, "open": _ms_since(started)}
         return recommender
 
@@ -145,9 +147,9 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Stop the language model and give the state file back; nothing is pending, so nothing can be lost."""
+        """Stop the language model and close the state file; events are already on disk."""
         if self._explainer is not None:
-            self._explainer.close()  # an explanation under way ends now, from the template
+            self._explainer.close()  # a running explanation falls back to the template
         with self._explaining, self._lock:
             self._language_model = False
             if self._explainer is not None:
@@ -156,10 +158,10 @@ class Recommender:
 
     @property
     def engine(self) -> EngineStatus:
-        """Which engine works now."""
-        ladder = self._ladder
-        working = ladder.engine or self._contents.popularity
-        return EngineStatus(working.name, working.precision, tuple(ladder.refusals), ladder.self_test)
+        """The engine in use."""
+        engines = self._engines
+        current = engines.engine or self._contents.popularity
+        return EngineStatus(current.name, current.precision, tuple(engines.refusals), engines.self_test)
 
     @property
     def timings(self) -> Mapping[str, float]:
@@ -167,18 +169,18 @@ class Recommender:
         return MappingProxyType(self._timings)
 
     def observe(self, item_id: str, event: str = "click") -> Event:
-        """Record what the person did; it is on the disk when this returns.
+        """Record an event of the user. The event is durable when this returns.
 
-        An id that the catalogue lacks is recorded too: this device may be a release behind the app.
+        Unknown item ids are recorded too, because the bundle may be older than the app's catalogue.
 
         Args:
             item_id: the item.
-            event: ``click``, ``like``, ``purchase`` or another interaction of ``[a-z_]{1,32}``; ``dislike`` hides it
-                and lowers what resembles it (:mod:`edge_runtime.dislikes`).
+            event: ``click``, ``like``, ``purchase`` or another name matching ``[a-z_]{1,32}``; ``dislike`` hides the
+                item and lowers the scores of similar ones (:mod:`edge_runtime.dislikes`).
 
         Raises:
-            ValueError: the id or the event's name is not one.
-            StateError: it could not be written; nothing was recorded.
+            ValueError: the item id or the event name is invalid.
+            StateError: the state file could not be written; nothing was recorded.
         """
         with self._timed("observe"):
             return self._history.add(item_id, event)
@@ -186,14 +188,13 @@ class Recommender:
     def recommend(
         self, k: int = 10, history: Sequence[str] | None = None, *, variety: Variety = 0.0
     ) -> list[Recommendation]:
-        """Return the ``k`` best items that the person has not met, best first; ties go to the lower row.
+        """Return the ``k`` best unseen items, best first; ties are broken by the lower catalogue row.
 
         Args:
-            k: how many; fewer come back when the catalogue runs out.
-            history: item ids, oldest first, in place of the recorded history. Ids that the catalogue lacks are skipped.
-            variety: the share of the precise list that gives way to different items among the best hundred: 0 leaves
-                it as it is, 1 exchanges all that can be (:mod:`edge_runtime.variety`). ``auto`` is
-                :meth:`auto_variety`.
+            k: number of items; fewer are returned when the catalogue is exhausted.
+            history: item ids, oldest first, used instead of the recorded history. Unknown ids are skipped.
+            variety: share of the list to replace with more diverse items among the best hundred: 0 keeps the list, 1
+                replaces as many as possible (:mod:`edge_runtime.variety`). ``auto`` uses :meth:`auto_variety`.
 
         Raises:
             ValueError: ``k`` is not positive, or ``variety`` is not in [0, 1].
@@ -201,33 +202,31 @@ class Recommender:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         with self._timed("recommend"):
-            wanted = self.auto_variety(history) if variety == "auto" else checked_variety(variety)
+            share = self.auto_variety(history) if variety == "auto" else checked_variety(variety)
             past = self._past_of(history)
-            scores = self._resemblance.lowered(self._scores(past.sequence), past.disliked)
-            rows = past.best_unseen(scores, max(POOL, k) if wanted > 0 else k)
-            if wanted > 0:
-                rows = varied_rows(self._contents.codes, scores, rows, k, wanted)
+            scores = self._dislike_penalty.apply(self._scores(past.sequence), past.disliked)
+            rows = past.best_unseen(scores, max(POOL, k) if share > 0 else k)
+            if share > 0:
+                rows = varied_rows(self._contents.codes, scores, rows, k, share)
             return [
                 Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
                 for rank, row in enumerate(rows.tolist(), start=1)
             ]
 
     def auto_variety(self, history: Sequence[str] | None = None) -> float:
-        """Return the variety that the newest feedback asks for: more after dislikes, less after likes.
-
-        It is computed from the history each time; nothing else is kept.
+        """Return the variety adapted to the latest feedback: higher after dislikes, lower after likes.
 
         Args:
-            history: as in :meth:`recommend`; each of it counts as opened, no more.
+            history: as in :meth:`recommend`; each item counts as a click.
         """
         if history is not None:
             return adapted_variety(AUTO_VARIETY, ["click"] * len(history))
         return adapted_variety(AUTO_VARIETY, [event.event for event in self._history.newest(N_FEEDBACK)])
 
     def explain(self, item_id: str, *, history: Sequence[str] | None = None, style: "Style" = "short") -> "Reason":
-        """Return why an item suits the person, made of true facts alone.
+        """Explain why an item is recommended, using facts of the bundle and the history only.
 
-        The language model is started by the first call. Where it is absent, slow or fails, a template writes.
+        The first call starts the language model. If it is missing, slow or fails, a template is used.
 
         Args:
             item_id: the item.
@@ -235,37 +234,37 @@ class Recommender:
             style: ``short`` cites one fact, ``detailed`` two.
 
         Raises:
-            UnknownItemError: the catalogue has no such item.
+            UnknownItemError: the item id is not in the catalogue.
         """
         row = self.row(item_id)
         sequence = self._past_of(history).sequence
         with self._explaining, self._timed("explain"):
             if self._explainer is None:
-                self._explainer = self._make_explainer()
+                self._explainer = self._create_explainer()
             return self._explainer.explain(row, sequence.tolist(), style)
 
     def search(self, text: str, limit: int = 10) -> list[Recommendation]:
-        """Return the items whose title or facts have these words, best match first; ``score`` is the popularity.
+        """Return the items with these words in title or facts, best match first; ``score`` is the popularity.
 
-        The first call builds the index of words; other calls than searches do not wait for it.
+        The first call builds the word index; only searches wait for it.
         """
         with self._timed("search"):
             rows = self._search_index().find(text, limit)
-        popular = self._contents.popularity.scores
+        popularity = self._contents.popularity.scores
         return [
-            Recommendation(rank, self.items.item_id[row], self.items.title[row], float(popular[row]), row)
+            Recommendation(rank, self.items.item_id[row], self.items.title[row], float(popularity[row]), row)
             for rank, row in enumerate(rows, start=1)
         ]
 
     def knows(self, item_id: str) -> bool:
-        """Return whether the catalogue has the item."""
+        """Return whether the item is in the catalogue."""
         return item_id in self._row_of
 
     def row(self, item_id: str) -> int:
         """Return the catalogue row of an item.
 
         Raises:
-            UnknownItemError: there is none; the message names what was probably meant.
+            UnknownItemError: the item id is not in the catalogue; the message suggests similar ones.
         """
         row = self._row_of.get(item_id)
         if row is None:
@@ -275,38 +274,38 @@ class Recommender:
         return row
 
     def hint(self, item_id: str) -> str:
-        """Return a sentence that names the items whose id or title is nearest to ``item_id``, or nothing."""
+        """Return a sentence that suggests the items with an id or title similar to ``item_id``, or an empty string."""
         popular = best_rows(self._contents.popularity.scores, N_COMPARED)
         near = nearest_items(item_id, (self.items.item_id, self.items.title), self._row_of, popular.tolist())
         named = ", ".join(f"{self.items.item_id[row]!r} ({self.items.title[row]})" for row in near)
         return f" Did you mean {named}?" if near else ""
 
     def history(self, limit: int | None = None) -> list[Event]:
-        """Return the recorded events, the newest first."""
+        """Return the recorded events, newest first."""
         return self._history.newest(limit)
 
     def remove(self, event_id: int) -> bool:
-        """Delete one event of the history; return whether it was there."""
+        """Delete one event of the history; return whether it existed."""
         return self._history.remove(event_id)
 
     def forget(self) -> None:
-        """Delete everything that this device knows of the person, completely.
+        """Erase the history and everything derived from it.
 
         Raises:
-            StateError: traces may remain, because another program is reading the file; the message says what to do.
+            StateError: traces may remain, because another process is reading the file; the message says what to do.
         """
         with self._explaining, self._lock:
             if self._explainer is not None:
-                self._explainer.close()  # its process holds prompts made of the history
+                self._explainer.close()  # its process holds prompts built from the history
                 self._explainer = None
             self._knowledge = self._new_knowledge()
             self._history.forget()
 
     def _new_knowledge(self) -> KnowledgeSwitch:
-        return KnowledgeSwitch(self._contents.codes, self._contents.small, self._ladder)
+        return KnowledgeSwitch(self._contents.codes, self._contents.small, self._engines)
 
     def _scores(self, sequence: NDArray[np.int64]) -> Floats:
-        """Return the score of every item; popularity where nothing is known, or no engine is left."""
+        """Return the score of every item; the popularity if the history is empty or no engine is usable."""
         if len(sequence):
             with self._lock:
                 state = self._knowledge.encode(sequence)
@@ -314,11 +313,11 @@ class Recommender:
                 return score_all(self._contents.codes, state)
         return self._contents.popularity.scores
 
-    def _past_of(self, history: Sequence[str] | None) -> Past:
-        """Return the given history as rows, or the recorded one."""
+    def _past_of(self, history: Sequence[str] | None) -> HistoryRows:
+        """Return the given history as catalogue rows, or the recorded one."""
         if history is None:
             return self._recorded
-        return GivenPast.of_ids(history, self._row_of, self.manifest.encoder.max_length)
+        return GivenHistory.of_ids(history, self._row_of, self.manifest.encoder.max_length)
 
     def _search_index(self) -> Finder:
         with self._indexing:
@@ -326,14 +325,14 @@ class Recommender:
                 self._finder = Finder(self.items, self._contents.popularity.levels)
             return self._finder
 
-    def _make_explainer(self) -> "Explainer":
+    def _create_explainer(self) -> "Explainer":
         from edge_runtime.reasons.explain import Explainer
 
         folder = self._contents.folder
-        told = self.manifest.language_model if self._language_model else None
+        model_entry = self.manifest.language_model if self._language_model else None
         model: Callable[[], Path] | None = None
-        if told is not None:
-            model = partial(folder.checked_path, self.manifest.file(told.file))
+        if model_entry is not None:
+            model = partial(folder.checked_path, self.manifest.file(model_entry.file))
         return Explainer(self.items, self._contents.popularity.levels, model, self.manifest)
 
     @contextmanager

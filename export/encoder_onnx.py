@@ -19,12 +19,11 @@ import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.errors import EngineError
 from export.quantize import QuantizedEncoder, QuantizedRows
 from train.distill.student import DeviceEncoder
 
-INPUTS = ("embeddings", "mask", "prompts", "knowledge", "adapter_a", "adapter_b")
-OUTPUT = "state"
 # 20 is the first with Gelu as one operator; onnxruntime-web and ONNX Runtime 1.17 read it.
 OPSET = 20
 
@@ -47,8 +46,8 @@ def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) ->
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
+            input_names=list(ENCODER_INPUTS),
+            output_names=[ENCODER_OUTPUT],
             dynamic_shapes=({1: length}, {1: length}, None, None, None, None),
         )
     if program is None:
@@ -75,7 +74,7 @@ def example_inputs(
         (dim, adapter_rank),
         (adapter_rank, dim),
     )
-    return {name: torch.ones(shape) for name, shape in zip(INPUTS, shapes, strict=True)}
+    return {name: torch.ones(shape) for name, shape in zip(ENCODER_INPUTS, shapes, strict=True)}
 
 
 def _store_as_int8(model: onnx.ModelProto, rows: Mapping[str, QuantizedRows]) -> onnx.ModelProto:

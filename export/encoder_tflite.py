@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from edge_runtime import child
+from edge_runtime.bundle.names import ENCODER_OUTPUT
 from edge_runtime.errors import EngineError
-from export.encoder_onnx import OUTPUT, example_inputs
+from export.encoder_onnx import example_inputs
 from export.quantize import QuantizedEncoder, quantize_encoder
 from train.backbones.encoder import encoder_config
 from train.distill.student import DeviceEncoder
@@ -62,7 +63,7 @@ class _WeightsAsInputs(nn.Module):
         weights: dict[str, Tensor],
     ) -> dict[str, Tensor]:
         inputs = (embeddings, mask, prompts, knowledge, adapter_a, adapter_b)
-        return {OUTPUT: functional_call(self.encoder, weights, inputs)}
+        return {ENCODER_OUTPUT: functional_call(self.encoder, weights, inputs)}
 
 
 def export_tflite_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.golden import TOP
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.contents import Contents
-from edge_runtime.engines.ladder import Ladder, SelfTest
+from edge_runtime.engines.candidates import EngineCandidates, SelfTest
 from edge_runtime.engines.litert import MODULES as LITERT_MODULES
 from edge_runtime.errors import EngineError
 from edge_runtime.ranking import best_rows, score_all
@@ -36,11 +36,11 @@ class OpenEngine:
 
     Attributes:
         variant: its entry in the manifest.
-        ladder: holds this engine alone.
+        candidates: has this engine only.
     """
 
     variant: EngineVariant
-    ladder: Ladder
+    candidates: EngineCandidates
 
     @property
     def name(self) -> str:
@@ -50,9 +50,9 @@ class OpenEngine:
     @property
     def self_test(self) -> SelfTest:
         """How it agrees with the golden vectors."""
-        if self.ladder.self_test is None:
+        if self.candidates.self_test is None:
             raise EngineError(f"{self.name}: gave up after it had passed the self-test")
-        return self.ladder.self_test
+        return self.candidates.self_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,10 @@ def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
     if modules and not any(_is_installed(name) for name in modules):
         raise ModuleNotFoundError(f"{variant.engine} is not installed here", name=modules[0])
     alone = msgspec.structs.replace(contents.folder.manifest, engines=(variant,))
-    ladder = replace(contents, folder=replace(contents.folder, manifest=alone)).ladder()
-    if ladder.engine is None:
-        return ladder.refusals[-1].reason
-    return OpenEngine(variant, ladder)
+    candidates = replace(contents, folder=replace(contents.folder, manifest=alone)).engine_candidates()
+    if candidates.engine is None:
+        return candidates.refusals[-1].reason
+    return OpenEngine(variant, candidates)
 
 
 def rank_users(contents: Contents, engine: OpenEngine, people: Users) -> Ranking:
@@ -163,7 +163,7 @@ class _Clock:
         self.engine = engine
         self.times: dict[str, list[float]] = {"encode": [], "score": [], "recommend": []}
         self._contents = contents
-        self._recommender = Recommender(contents, engine.ladder, History.open(None), language_model=False)
+        self._recommender = Recommender(contents, engine.candidates, History.open(None), language_model=False)
 
     def measure(self, history: NDArray[np.int32], *, keep: bool) -> None:
         """Recommend for one history, and keep the times."""
@@ -183,9 +183,9 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 
 
 def _encode(contents: Contents, engine: OpenEngine, history: NDArray[np.int32]) -> NDArray[np.float32]:
-    state = engine.ladder.encode(contents.codes.decode(history))
+    state = engine.candidates.encode(contents.codes.decode(history))
     if state is None:
-        raise EngineError(f"{engine.name}: {engine.ladder.refusals[-1].reason}")
+        raise EngineError(f"{engine.name}: {engine.candidates.refusals[-1].reason}")
     return state
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from edge_runtime.bundle import arrays, codes, golden, items, manifest, parsing
-from edge_runtime.engines import ladder, onnx_graph, weights
+from edge_runtime.engines import candidates, onnx_graph, weights
 
 PATH: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime" / "limits.ts"
 
@@ -50,11 +50,11 @@ def _constants() -> dict[str, object]:
         "MAX_CODE_SCALE": codes.MAX_SCALE,
         "MAX_FEED": weights.MAX_FEED,
         "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
-        "MAX_VALUES": items.most_values(0),
-        "MAX_VALUES_PER_ITEM": items.most_values(1) - items.most_values(0),
+        "MAX_VALUES": items.max_values(0),
+        "MAX_VALUES_PER_ITEM": items.max_values(1) - items.max_values(0),
         "MAX_GOLDEN_SEQUENCES": golden.MAX_SEQUENCES,
         "GOLDEN_TOP": golden.TOP,
-        "MAX_SELF_TEST_MS": 1000 * ladder.MAX_TEST_S,
+        "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,
         "ONNX_OPERATORS": sorted(onnx_graph.OPERATORS),
         "ONNX_DOMAINS": [domain.decode() for domain in onnx_graph.DOMAINS],
         "MAX_ONNX_FIELDS": onnx_graph.MAX_FIELDS,

@@ -26,7 +26,7 @@ Positive = Annotated[int, Meta(ge=1)]
 
 
 class EngineChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """One candidate of the ladder, and its tolerance against the golden vectors."""
+    """One engine candidate, and its tolerance against the golden vectors."""
 
     engine: str
     precision: str

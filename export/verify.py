@@ -22,7 +22,7 @@ MOST_USERS = 50_000
 
 
 class EngineReport(Struct, kw_only=True):
-    """One candidate of the ladder.
+    """One engine candidate.
 
     Attributes:
         status: ``ok``, ``failed`` or ``not installed``.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.variety import varied_places
+from edge_runtime.variety import varied_positions
 
 PATH = Path(__file__).parent / "golden" / "variety.json"
 
@@ -28,7 +28,7 @@ def answer(case: Json, k: int, variety: float) -> list[int]:
     """Return the places of a list."""
     scores = np.array(case["scores"], dtype=np.float32)
     vectors = np.array(case["vectors"], dtype=np.float32).reshape(len(scores), case["dim"])
-    places: list[int] = varied_places(scores, vectors, k, variety).tolist()
+    places: list[int] = varied_positions(scores, vectors, k, variety).tolist()
     return places
 
 

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_runtime.bundle.arrays import Array, load_arrays
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
-from edge_runtime.engines.protocol import INPUTS, OUTPUT
+from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 
 OPSET = 20
 ONNX_VARIANT = EngineVariant("onnxruntime", "fp32", "encoder.onnx", 1e-3, 0.99)
@@ -88,7 +88,7 @@ class _Graph:
         shares = self.add("Softmax", self.add("Div", scores, self.constant(np.sqrt(self.sizes.dim))), axis=-1)
         s = self.add("Add", s, self.add("MatMul", shares, "knowledge"))
         learnt = self.add("MatMul", self.add("MatMul", s, "adapter_a"), "adapter_b")
-        self.nodes.append(helper.make_node("Add", [s, learnt], [OUTPUT]))
+        self.nodes.append(helper.make_node("Add", [s, learnt], [ENCODER_OUTPUT]))
         return self._model()
 
     def _model(self) -> bytes:
@@ -96,9 +96,9 @@ class _Graph:
         shapes: tuple[list[int | str], ...] = ([1, "l", d], [1, "l"], [p, d], [p, d], [d, r], [r, d])
         inputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in zip(INPUTS, shapes, strict=True)
+            for name, shape in zip(ENCODER_INPUTS, shapes, strict=True)
         ]
-        output = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, d])
+        output = helper.make_tensor_value_info(ENCODER_OUTPUT, TensorProto.FLOAT, [1, d])
         graph = helper.make_graph(self.nodes, "encoder", inputs, [output], self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
         onnx.checker.check_model(model)

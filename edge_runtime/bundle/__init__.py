@@ -1,4 +1,4 @@
-"""The bundle format: one folder, every byte of it covered by a digest. SPEC.md is normative."""
+"""The bundle format: one folder with a digest for every file. SPEC.md is normative."""
 
 from edge_runtime.bundle.folder import BundleFolder, open_folder, write_folder
 from edge_runtime.bundle.manifest import Manifest, dump_manifest, parse_manifest

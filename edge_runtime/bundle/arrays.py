@@ -1,7 +1,7 @@
-"""Arrays in and out of safetensors bytes: the strict subset of SPEC section 9.
+"""Reads and writes arrays as safetensors bytes, restricted to the strict subset of SPEC section 9.
 
-Format: https://huggingface.co/docs/safetensors, eight bytes of header length, a JSON header, the data.
-Knows nothing of files: bytes come in already checked against their digest.
+Format: https://huggingface.co/docs/safetensors, eight bytes of header length, a JSON header, the data. Callers pass
+bytes that were already checked against their digest.
 """
 
 import math
@@ -19,7 +19,7 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSION = 1 << 31
 MAX_RANK = 8
 MAX_EXTENT = 4 << 30
-"""Bytes that the dimensions other than 0 make together: of a tensor without elements, no library checks them."""
+"""Maximum size in bytes, dimensions of 0 left out: no library checks the shape of a tensor without elements."""
 
 Array = NDArray[Any]
 
@@ -44,10 +44,10 @@ def load_arrays(data: bytes, source: str) -> dict[str, Array]:
 
     Args:
         data: the whole file.
-        source: its name, for messages.
+        source: file name, for error messages.
 
     Raises:
-        BundleError: the bytes break SPEC section 9.
+        BundleError: the bytes violate SPEC section 9.
     """
     header, body = _split(data, source)
     arrays: dict[str, Array] = {}
@@ -59,12 +59,12 @@ def load_arrays(data: bytes, source: str) -> dict[str, Array]:
         arrays[name] = _read(body, name, tensor, source)
         end = stop
     if end != len(body):
-        raise BundleError(f"{source}: {len(body) - end} bytes belong to no tensor")
+        raise BundleError(f"{source}: {len(body) - end} bytes at the end belong to no tensor")
     return arrays
 
 
 def dump_arrays(arrays: Mapping[str, Array]) -> bytes:
-    """Return the safetensors bytes of ``arrays``, in the order given; equal arrays give equal bytes."""
+    """Return the safetensors bytes of ``arrays``, in the given order; equal arrays give equal bytes."""
     header: dict[str, object] = {}
     parts: list[bytes] = []
     end = 0
@@ -84,14 +84,14 @@ def dump_arrays(arrays: Mapping[str, Array]) -> bytes:
 
 
 def take(arrays: Mapping[str, Array], name: str, dtype: str, shape: tuple[int, ...], source: str) -> Array:
-    """Return ``arrays[name]``, checked against the dtype and shape that the manifest promises.
+    """Return ``arrays[name]``, checked against the dtype and shape from the manifest.
 
     Raises:
-        BundleError: the tensor is missing or is not what was promised.
+        BundleError: the tensor is missing, or its dtype or shape differ.
     """
     array = arrays.get(name)
     if array is None:
-        raise BundleError(f"{source}: tensor {name!r} is missing; it holds {', '.join(sorted(arrays)[:8])}")
+        raise BundleError(f"{source}: tensor {name!r} is missing; the file has {', '.join(sorted(arrays)[:8])}")
     if array.dtype != np.dtype(dtype) or array.shape != shape:
         raise BundleError(
             f"{source}: tensor {name!r} is {array.dtype}{list(array.shape)}, expected {dtype}{list(shape)}"
@@ -100,34 +100,34 @@ def take(arrays: Mapping[str, Array], name: str, dtype: str, shape: tuple[int, .
 
 
 def _split(data: bytes, source: str) -> tuple[dict[str, _Tensor], memoryview]:
-    """Return the typed header and the bytes behind it."""
+    """Return the parsed header and the data after it."""
     if len(data) < 8:
-        raise BundleError(f"{source}: {len(data)} bytes are too few for a safetensors file")
+        raise BundleError(f"{source}: {len(data)} bytes, too few for a safetensors file")
     length = int.from_bytes(data[:8], "little")
     if length > min(MAX_HEADER_BYTES, len(data) - 8):
-        raise BundleError(f"{source}: the header claims {length} bytes, more than allowed or present")
+        raise BundleError(f"{source}: the header length is {length} bytes, more than allowed or present")
     try:
         raw = parse_json(data[8 : 8 + length], dict[str, msgspec.Raw])
         raw.pop("__metadata__", None)
         header = {name: decode_json(bytes(part), _Tensor) for name, part in raw.items()}
     except JsonError as error:
-        raise BundleError(f"{source}: the header is not a safetensors header: {error}") from error
+        raise BundleError(f"{source}: invalid safetensors header: {error}") from error
     return header, memoryview(data)[8 + length :]
 
 
 def _read(body: memoryview, name: str, tensor: _Tensor, source: str) -> Array:
-    """Return one tensor as a view, after checking its arithmetic."""
+    """Return one tensor as a view, after checking shape and offsets."""
     dtype = _DTYPE_OF.get(tensor.dtype)
     if dtype is None:
         raise BundleError(f"{source}: tensor {name!r} has dtype {tensor.dtype!r}, expected one of {list(_DTYPE_OF)}")
     start, stop = tensor.data_offsets
-    extent = dtype.itemsize * math.prod(n for n in tensor.shape if n > 0)  # also where another dimension is 0
+    extent = dtype.itemsize * math.prod(n for n in tensor.shape if n > 0)  # also if another dimension is 0
     if any(not 0 <= n < MAX_DIMENSION for n in tensor.shape) or len(tensor.shape) > MAX_RANK or extent > MAX_EXTENT:
-        raise BundleError(f"{source}: tensor {name[:100]!r} has the shape {tensor.shape[:MAX_RANK]}")
+        raise BundleError(f"{source}: tensor {name[:100]!r} has the invalid shape {tensor.shape[:MAX_RANK]}")
     size = extent if all(tensor.shape) else 0
     if not 0 <= start <= stop <= len(body) or stop - start != size:
-        raise BundleError(f"{source}: tensor {name!r} claims bytes {start} to {stop}, but needs {size}")
+        raise BundleError(f"{source}: tensor {name!r} has the byte range {start} to {stop}, expected {size} bytes")
     array = np.frombuffer(body[start:stop], dtype=dtype).reshape(tensor.shape)
     if dtype.kind == "f" and not np.isfinite(array).all():
-        raise BundleError(f"{source}: tensor {name!r} holds NaN or infinity")
+        raise BundleError(f"{source}: tensor {name!r} contains NaN or infinity")
     return array

@@ -1,4 +1,4 @@
-"""The item table as product codes of several lengths (SPEC section 4)."""
+"""The item embeddings as product quantization codes of several lengths (SPEC section 4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from edge_runtime.bundle.manifest import Catalogue
 from edge_runtime.errors import BundleError
 
 MAX_SCALE: Final = 1e6
-"""Of a scale, and of a number of a centre: vectors stay finite, and so does every score."""
+"""Upper bound of scales and of absolute centre values, so that vectors and scores stay finite."""
 
 _FILE = "codes.safetensors"
 _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
@@ -20,16 +20,15 @@ _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class TierCodes:
-    """The codes of the items that share one code length.
+    """The codes of the items with the same code length.
 
-    ``codes`` and ``codebook`` are transposed views: in memory the codes of one part lie side by side, and so do the
-    codewords of one dimension, because that is how scoring walks over them.
+    ``codes`` and ``codebook`` are transposed views: the codes of one subvector, and the codewords of one dimension, are
+    contiguous in memory, in the order in which scoring reads them.
 
     Attributes:
         rows: catalogue rows, ascending, int32 ``[n]``.
         codes: uint8 ``[n, m]``.
-        codebook: float32 ``[m, n_codewords, d / m]``: for each part the codebook that it uses, scale and centre
-            already in it.
+        codebook: float32 ``[m, n_codewords, d / m]``: the codebook of each subvector, with scale and centre applied.
     """
 
     rows: NDArray[np.int32]
@@ -37,41 +36,41 @@ class TierCodes:
     codebook: NDArray[np.float32]
 
     def decode(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the vectors ``[len(positions), d]`` of some of this tier's items, by position in ``rows``."""
-        chosen = self.codes[positions]
-        parts = self.codebook[np.arange(chosen.shape[1]), chosen]
+        """Decode items of this tier, given as positions in ``rows``; return ``[len(positions), d]``."""
+        codes = self.codes[positions]
+        parts = self.codebook[np.arange(codes.shape[1]), codes]
         return parts.reshape(len(positions), -1)
 
 
 @dataclass(frozen=True, slots=True)
 class ProductCodes:
-    """All items as codes.
+    """The codes of all items.
 
     Attributes:
-        tiers: one entry a code length; together they hold each row once.
-        tier_of: uint8 ``[n_items]``.
+        tiers: one entry per code length; each row is in exactly one of them.
+        tier_of: tier of each row, uint8 ``[n_items]``.
     """
 
     tiers: tuple[TierCodes, ...]
     tier_of: NDArray[np.uint8]
 
     def decode(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return the item vectors ``[len(rows), d]``."""
+        """Decode the item vectors of catalogue rows; return ``[len(rows), d]``."""
         dim = self.tiers[0].codebook.shape[0] * self.tiers[0].codebook.shape[2]
         vectors = np.empty((len(rows), dim), dtype=np.float32)
         tiers = self.tier_of[rows]
         for index, tier in enumerate(self.tiers):
-            here = np.flatnonzero(tiers == index)
-            if len(here):
-                vectors[here] = tier.decode(np.searchsorted(tier.rows, rows[here]))
+            positions = np.flatnonzero(tiers == index)
+            if len(positions):
+                vectors[positions] = tier.decode(np.searchsorted(tier.rows, rows[positions]))
         return vectors
 
 
 def read_codes(arrays: Mapping[str, Array], sizes: Catalogue) -> ProductCodes:
-    """Return the codes, after checking every count against the manifest.
+    """Return the codes, with every size checked against the manifest.
 
     Raises:
-        BundleError: the arrays break SPEC section 4.
+        BundleError: the arrays violate SPEC section 4.
     """
     packed = take(arrays, "tier", "uint8", ((sizes.n_items + 3) // 4,), _FILE)
     tier_of = unpack_tiers(packed, sizes.n_items)
@@ -82,28 +81,28 @@ def read_codes(arrays: Mapping[str, Array], sizes: Catalogue) -> ProductCodes:
 
 
 def _read_tier(arrays: Mapping[str, Array], sizes: Catalogue, index: int, rows: NDArray[np.int64]) -> TierCodes:
-    promised = sizes.tiers[index]
-    m = promised.n_codes
-    if len(rows) != promised.n_items:
-        raise BundleError(f"{_FILE}: tier {index} holds {len(rows)} items, the manifest says {promised.n_items}")
+    expected = sizes.tiers[index]
+    m = expected.n_codes
+    if len(rows) != expected.n_items:
+        raise BundleError(f"{_FILE}: tier {index} has {len(rows)} items, expected {expected.n_items} from the manifest")
     codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), _FILE)
     if codes.size and int(codes.max()) >= sizes.n_codewords:
         raise BundleError(f"{_FILE}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
-    n_books = promised.n_books
+    n_books = expected.n_books
     book = take(arrays, f"codebook.{index}", "int8", (n_books, sizes.n_codewords, sizes.dim // m), _FILE)
     scale = take(arrays, f"scale.{index}", "float32", (n_books,), _FILE)
     if not ((scale > 0) & (scale < MAX_SCALE)).all():
-        raise BundleError(f"{_FILE}: a scale of tier {index} is not above 0 and below {MAX_SCALE:g}")
+        raise BundleError(f"{_FILE}: a scale of tier {index} is outside (0, {MAX_SCALE:g})")
     centre = take(arrays, f"centre.{index}", "float32", (sizes.dim,), _FILE)
     if not (np.abs(centre) < MAX_SCALE).all():
-        raise BundleError(f"{_FILE}: a number of the centre of tier {index} is not within {MAX_SCALE:g} of 0")
+        raise BundleError(f"{_FILE}: a centre value of tier {index} is outside (-{MAX_SCALE:g}, {MAX_SCALE:g})")
     scaled = book.transpose(0, 2, 1).astype(np.float32) * scale[:, None, None]
     vectors = centre.reshape(m, -1, 1) + np.repeat(scaled, m // n_books, axis=0)
     return TierCodes(rows.astype(np.int32), np.ascontiguousarray(codes.T).T, vectors.transpose(0, 2, 1))
 
 
 def pack_tiers(tier_of: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return two bits a row, four rows a byte, the lowest bits first."""
+    """Pack tiers into two bits per row, four rows per byte, lowest bits first."""
     padded = np.zeros(-(-len(tier_of) // 4) * 4, dtype=np.uint8)
     padded[: len(tier_of)] = tier_of
     quads = padded.reshape(-1, 4)
@@ -112,6 +111,6 @@ def pack_tiers(tier_of: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def unpack_tiers(packed: NDArray[np.uint8], n_items: int) -> NDArray[np.uint8]:
-    """Undo :func:`pack_tiers`."""
+    """Invert :func:`pack_tiers`."""
     tiers: NDArray[np.uint8] = (packed[:, None] >> _SHIFTS) & np.uint8(3)
     return tiers.reshape(-1)[:n_items]

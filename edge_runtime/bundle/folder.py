@@ -1,6 +1,6 @@
-"""A bundle's folder: reads files only after their digests match, writes a folder in one step.
+"""Reads a bundle folder with digest checks, and writes one atomically.
 
-The order of checks is SPEC section 1: size before reading, digest before parsing.
+The order of checks follows SPEC section 1: size before reading, digest before parsing.
 """
 
 import errno
@@ -32,16 +32,16 @@ from edge_runtime.paths import AnyPath
 
 @dataclass(frozen=True, slots=True)
 class BundleFolder:
-    """A bundle on disk whose manifest has been checked, and whose files are checked as they are read."""
+    """A bundle on disk with a checked manifest; its files are checked when they are read."""
 
     path: Path
     manifest: Manifest
 
     def read(self, entry: File) -> bytes:
-        """Return the bytes of one file, length and digest checked.
+        """Return the bytes of one file, after checking length and digest.
 
         Raises:
-            BundleIntegrityError: it is missing, shorter, longer or changed.
+            BundleIntegrityError: the file is missing, or its length or digest differ.
         """
         path = self.path / entry.name
         with _opened(path, entry) as stream:
@@ -51,16 +51,16 @@ class BundleFolder:
 
     def arrays(self, role: str) -> dict[str, Array]:
         """Return the arrays of the file with this role."""
-        entry = self.manifest.the(role)
+        entry = self.manifest.required_role(role)
         return load_arrays(self.read(entry), entry.name)
 
     def checked_path(self, entry: File) -> Path:
-        """Return the path of a file that a library opens by itself, checked just now, read in pieces."""
+        """Check a file in chunks and return its path, for a library that opens the file itself."""
         path = self.path / entry.name
         digest = hashlib.sha256()
         with _opened(path, entry) as stream:
-            while piece := stream.read(CHUNK_BYTES):
-                digest.update(piece)
+            while chunk := stream.read(CHUNK_BYTES):
+                digest.update(chunk)
         _compare(path, digest.hexdigest(), entry)
         return path
 
@@ -68,24 +68,24 @@ class BundleFolder:
         """Check every file against its digest.
 
         Raises:
-            BundleIntegrityError: for the first one that does not match.
+            BundleIntegrityError: for the first file that does not match.
         """
         for entry in self.manifest.files:
             self.checked_path(entry)
 
 
 def open_folder(path: AnyPath) -> BundleFolder:
-    """Read and check the manifest of the bundle in ``path``; no other file is touched yet.
+    """Read and check the manifest of the bundle in ``path``; no other file is opened.
 
     Raises:
-        BundleError: there is no bundle, or its manifest breaks the rules.
+        BundleError: there is no bundle, or its manifest is invalid.
     """
     folder = Path(path)
     return BundleFolder(folder, parse_manifest(read_manifest(folder)))
 
 
 def read_manifest(path: Path) -> bytes:
-    """Return the bytes of the manifest of the bundle in ``path``, or so many that it is known to be too large.
+    """Return the bytes of the manifest in ``path``, at most one more than ``MAX_MANIFEST_BYTES``.
 
     Raises:
         BundleError: there is no bundle.
@@ -95,25 +95,25 @@ def read_manifest(path: Path) -> bytes:
             return stream.read(MAX_MANIFEST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
-            f"{path}: found no {MANIFEST_NAME} in it, expected a bundle folder. "
-            "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
+            f"{path}: found no {MANIFEST_NAME}, expected a bundle folder. "
+            "Create one with `pocketrec export` or fetch one with `pocketrec sync`."
         ) from error
 
 
 def open_file(path: Path) -> BufferedReader:
-    """Open a file for reading; a pipe or another thing that is no plain file counts as missing, because it may block.
+    """Open a regular file for reading; anything else, such as a pipe, could block and counts as missing.
 
     Raises:
-        FileNotFoundError: there is no plain file.
-        OSError: it cannot be opened.
+        FileNotFoundError: there is no regular file.
+        OSError: the file cannot be opened.
     """
     if path.exists() and not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path))
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
     return path.open("rb")
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of a file that :func:`open_file` opens."""
+    """Return the bytes of a regular file; see :func:`open_file`."""
     with open_file(path) as stream:
         return stream.read()
 
@@ -126,16 +126,16 @@ def describe(name: str, role: str, data: bytes) -> File:
         role=role,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        chunk_sha256=tuple(hashlib.sha256(data[at : at + CHUNK_BYTES]).hexdigest() for at in chunks),
+        chunk_sha256=tuple(hashlib.sha256(data[start : start + CHUNK_BYTES]).hexdigest() for start in chunks),
     )
 
 
 def write_folder(path: AnyPath, manifest: Manifest, contents: Mapping[str, tuple[str, bytes]]) -> Manifest:
-    """Write a bundle folder; an older one at ``path`` is replaced only when the new one is complete on disk.
+    """Write a bundle folder; an existing one at ``path`` is replaced only after the new one is complete on disk.
 
     Args:
-        path: the folder to make.
-        manifest: complete but for ``files``.
+        path: the folder to write.
+        manifest: the manifest; ``files`` is filled in.
         contents: file name to role and bytes.
 
     Returns:
@@ -164,7 +164,7 @@ def write_folder(path: AnyPath, manifest: Manifest, contents: Mapping[str, tuple
 
 
 def recover_folder(path: Path) -> None:
-    """Put the older bundle back at ``path``, if a kill fell between the two renames of :func:`write_folder`."""
+    """Restore the old bundle at ``path`` if :func:`write_folder` was killed between its two renames."""
     if not path.exists() and _old(path).exists():
         _old(path).rename(path)
 
@@ -174,7 +174,7 @@ def _old(path: Path) -> Path:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it."""
+    """Write a file and flush it to disk."""
     with path.open("wb") as stream:
         stream.write(data)
         stream.flush()
@@ -182,8 +182,8 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in a folder."""
-    if os.name == "nt":  # has no such call, and writes names at once
+    """Flush the directory entries of a folder to disk."""
+    if os.name == "nt":  # Windows has no such call and writes directory entries immediately
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -193,10 +193,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def check_digest(path: Path, data: bytes, entry: File) -> None:
-    """Compare bytes in memory with the manifest.
+    """Compare bytes in memory with their manifest entry.
 
     Raises:
-        BundleIntegrityError: length or digest differ.
+        BundleIntegrityError: the length or the digest differs.
     """
     if len(data) != entry.bytes:
         raise BundleIntegrityError(path, expected=f"{entry.bytes} bytes", found=f"{len(data)} bytes")
@@ -205,18 +205,18 @@ def check_digest(path: Path, data: bytes, entry: File) -> None:
 
 @contextmanager
 def _opened(path: Path, entry: File) -> Iterator[BinaryIO]:
-    """Open a file whose length is right; what is not a plain file is never opened, because a pipe would block."""
-    wanted = f"{entry.bytes} bytes"
+    """Open a regular file after checking its length; a pipe is never opened, because that could block."""
+    expected = f"{entry.bytes} bytes"
     try:
         if not path.is_file():
-            raise BundleIntegrityError(path, expected=wanted, found="not a file" if path.exists() else "no such file")
+            raise BundleIntegrityError(path, expected=expected, found="not a file" if path.exists() else "no such file")
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             if size != entry.bytes:
-                raise BundleIntegrityError(path, expected=wanted, found=f"{size} bytes")
+                raise BundleIntegrityError(path, expected=expected, found=f"{size} bytes")
             yield stream
     except FileNotFoundError as error:
-        raise BundleIntegrityError(path, expected=wanted, found="no such file") from error
+        raise BundleIntegrityError(path, expected=expected, found="no such file") from error
 
 
 def _compare(path: Path, found: str, entry: File) -> None:

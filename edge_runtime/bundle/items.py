@@ -1,4 +1,4 @@
-"""Names and facts of the items (SPEC section 6)."""
+"""Titles and facts of the items (SPEC section 6)."""
 
 import zlib
 from typing import Annotated
@@ -16,52 +16,53 @@ _FILE = "items.json.z"
 
 
 class Field(Struct, frozen=True):
-    """One kind of fact: its distinct values, and for each item the indices of those that are true of it."""
+    """One fact field: its distinct values, and for each item the indices of its values."""
 
     values: list[Annotated[str, Meta(max_length=MAX_FACT)]]
     rows: list[list[int]]
 
 
 class Items(Struct, frozen=True):
-    """What may be said of the items, a column a field; row ``i`` is catalogue row ``i``."""
+    """Ids, titles and facts as columns; index ``i`` is catalogue row ``i``."""
 
     item_id: list[Annotated[str, Meta(min_length=1, max_length=256)]]
     title: list[Annotated[str, Meta(min_length=1, max_length=MAX_TITLE)]]
     fields: dict[Annotated[str, Meta(max_length=MAX_FACT)], Field]
 
     def facts(self, row: int) -> dict[str, list[str]]:
-        """Return what is known of one item: field name to values, fields without a value left out."""
+        """Return the facts of one item: field name to values, without empty fields."""
         known = {name: [field.values[i] for i in field.rows[row]] for name, field in self.fields.items()}
         return {name: values for name, values in known.items() if values}
 
 
-def most_values(n_items: int) -> int:
-    """Return how many commas and opening brackets the text may hold: they bound the values that a parser makes of it.
+def max_values(n_items: int) -> int:
+    """Return the maximum number of commas and opening brackets, which bounds the number of parsed values.
 
-    A few dozen bytes of text become a list of its own in memory, and a zlib stream is a thousand times smaller still.
+    Without the bound a small file could exhaust memory: zlib compresses a thousandfold, and two bytes of JSON become a
+    list object.
     """
     return 65_536 + 256 * n_items
 
 
 def check_text(text: bytes, n_items: int) -> None:
-    """Refuse a text that would become more values than so many items have.
+    """Check the number of values in the JSON text.
 
     Raises:
-        BundleError: it does.
+        BundleError: it exceeds :func:`max_values`.
     """
-    found = sum(text.count(mark) for mark in (b",", b"[", b"{"))
-    if found > most_values(n_items):
+    n_values = sum(text.count(mark) for mark in (b",", b"[", b"{"))
+    if n_values > max_values(n_items):
         raise BundleError(
-            f"{_FILE}: holds {found:,} commas and opening brackets, at most {most_values(n_items):,} are allowed for "
+            f"{_FILE}: found {n_values:,} commas and opening brackets, expected at most {max_values(n_items):,} for "
             f"{n_items:,} items"
         )
 
 
 def read_items(data: bytes, n_items: int) -> Items:
-    """Inflate and check ``items.json.z``.
+    """Decompress, parse and validate ``items.json.z``.
 
     Raises:
-        BundleError: the bytes break SPEC section 6, or inflate beyond its limit.
+        BundleError: the bytes violate SPEC section 6.
     """
     inflater = zlib.decompressobj()
     try:
@@ -69,9 +70,7 @@ def read_items(data: bytes, n_items: int) -> Items:
     except zlib.error as error:
         raise BundleError(f"{_FILE}: not a zlib stream: {error}") from error
     if not inflater.eof or inflater.unused_data:
-        raise BundleError(
-            f"{_FILE}: the stream does not end where the file ends, or is over {MAX_INFLATED_BYTES} bytes"
-        )
+        raise BundleError(f"{_FILE}: the stream does not end with the file, or exceeds {MAX_INFLATED_BYTES} bytes")
     check_text(text, n_items)
     try:
         items = decode_json(text, Items)
@@ -91,9 +90,9 @@ def _check(items: Items, n_items: int) -> None:
     columns |= {name: len(field.rows) for name, field in items.fields.items()}
     for name, length in columns.items():
         if length != n_items:
-            raise BundleError(f"{_FILE}: column {name!r} has {length} rows, the manifest says {n_items}")
+            raise BundleError(f"{_FILE}: column {name!r} has {length} rows, expected {n_items} from the manifest")
     if len(set(items.item_id)) != n_items:
-        raise BundleError(f"{_FILE}: an item id stands twice")
+        raise BundleError(f"{_FILE}: found a duplicate item id")
     for name, field in items.fields.items():
         if any(not 0 <= index < len(field.values) for row in field.rows for index in row):
-            raise BundleError(f"{_FILE}: field {name!r} points outside its values")
+            raise BundleError(f"{_FILE}: field {name!r} has an index outside its values")

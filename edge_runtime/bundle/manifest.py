@@ -1,16 +1,16 @@
-"""``manifest.json``: what a bundle holds (SPEC sections 1 and 2).
+"""The bundle manifest, ``manifest.json``: schema, parsing and validation (SPEC sections 1 and 2).
 
-Bytes become a typed value once, here, and are trusted afterwards. Touches no file.
+A parsed :class:`Manifest` is fully validated, so other modules need not check it again.
 """
 
 import math
-import re
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime import __version__
+from edge_runtime.bundle.names import PLAIN_NAME, is_plain_name
 from edge_runtime.bundle.parsing import JsonError, decode_json, parse_json
 from edge_runtime.errors import BundleError, BundleVersionError
 
@@ -21,7 +21,6 @@ MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 4 << 30
 CHUNK_BYTES: Final = 4 << 20
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 REQUIRED_ROLES: Final = ("codes", "prompts", "adapter", "items", "popularity", "golden")
 OPTIONAL_ROLES: Final = ("pictures", "language_model")
 
@@ -30,10 +29,10 @@ Count = Annotated[int, Meta(ge=0, le=MAX_TOTAL_BYTES)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Version = Annotated[str, Meta(pattern=r"\A\d{1,6}\.\d{1,6}\.\d{1,6}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")]
+Word = Annotated[str, Meta(pattern=rf"\A{PLAIN_NAME}\Z")]
 Moment = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z", max_length=40)]
 Text = Annotated[str, Meta(max_length=1000)]
-# What every reader holds exactly: half of them keep numbers as doubles.
+# Integers that every reader represents exactly: the browser stores numbers as doubles.
 Exact = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 Features = Annotated[tuple[Name, ...], Meta(max_length=64)]
 
@@ -49,7 +48,7 @@ class File(Struct, frozen=True, omit_defaults=True):
 
 
 class Tier(Struct, frozen=True):
-    """Items that share one code length."""
+    """Items with the same code length."""
 
     n_items: Annotated[int, Meta(ge=0, le=1 << 24)]
     n_codes: Annotated[int, Meta(ge=1, le=1024)]
@@ -78,7 +77,7 @@ class Encoder(Struct, frozen=True):
 
 
 class EngineVariant(Struct, frozen=True):
-    """One candidate of the ladder: an engine, its file, and how far it may stray from the golden vectors."""
+    """An engine candidate: its name, its file, and its tolerance against the golden vectors."""
 
     engine: Word
     precision: Word
@@ -96,7 +95,7 @@ class LanguageModel(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """Everything that a reader must know before it opens a file."""
+    """The contents of ``manifest.json``; SPEC section 2 describes the fields."""
 
     schema: Exact
     required_features: Features
@@ -115,22 +114,26 @@ class Manifest(Struct, frozen=True, kw_only=True):
     licences: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
 
     def file(self, name: str) -> File:
-        """Return the entry called ``name``.
+        """Return the entry of the file ``name``.
 
         Raises:
-            BundleError: there is none.
+            BundleError: there is no such entry.
         """
         for entry in self.files:
             if entry.name == name:
                 return entry
-        raise BundleError(f"{MANIFEST_NAME}: no file {name!r}; it lists {[f.name for f in self.files]}")
+        raise BundleError(f"{MANIFEST_NAME}: found no file {name!r}; the files are {[f.name for f in self.files]}")
 
     def role(self, role: str) -> File | None:
-        """Return the entry with this role, or None."""
+        """Return the first entry with a role, or None."""
         return next((entry for entry in self.files if entry.role == role), None)
 
-    def the(self, role: str) -> File:
-        """Return the entry with a role that every bundle has."""
+    def required_role(self, role: str) -> File:
+        """Return the entry with a role.
+
+        Raises:
+            BundleError: there is no such entry.
+        """
         entry = self.role(role)
         if entry is None:
             raise BundleError(f"{MANIFEST_NAME}: no file has the role {role!r}")
@@ -138,18 +141,18 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     @property
     def ranking_bytes(self) -> int:
-        """Bytes that ranking needs: the first engine's encoder, codes, codebooks, prompts and adapter."""
-        needed = [self.the(role) for role in ("codes", "prompts", "adapter")]
+        """Size of the files needed for ranking: the first engine's encoder, codes, prompts and adapter."""
+        needed = [self.required_role(role) for role in ("codes", "prompts", "adapter")]
         return sum(entry.bytes for entry in (self.file(self.engines[0].file), *needed))
 
     @property
     def bundle_bytes(self) -> int:
-        """Bytes of all files, the manifest itself not counted."""
+        """Size of all files without the manifest."""
         return sum(entry.bytes for entry in self.files)
 
 
 class _Preface(Struct):
-    """What decides whether the rest may be read at all."""
+    """The fields that decide whether this runtime can read the manifest."""
 
     schema: Exact
     required_features: Features
@@ -157,14 +160,14 @@ class _Preface(Struct):
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """Return the manifest in ``data``, all its rules checked.
+    """Parse and validate a manifest.
 
     Raises:
-        BundleVersionError: a newer exporter wrote it.
-        BundleError: anything else that SPEC section 2 forbids.
+        BundleVersionError: the bundle needs a newer runtime.
+        BundleError: the manifest violates SPEC section 2.
     """
     if len(data) > MAX_MANIFEST_BYTES:
-        raise BundleError(f"{MANIFEST_NAME}: {len(data)} bytes, at most {MAX_MANIFEST_BYTES} are allowed")
+        raise BundleError(f"{MANIFEST_NAME}: found {len(data)} bytes, expected at most {MAX_MANIFEST_BYTES}")
     try:
         _check_version(parse_json(data, _Preface))
         manifest = decode_json(data, Manifest)
@@ -183,17 +186,21 @@ def dump_manifest(manifest: Manifest) -> bytes:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """Return ``X.Y.Z`` as numbers that compare."""
+    """Return ``X.Y.Z`` as a comparable tuple of integers."""
     return tuple(int(part) for part in text.split("."))
 
 
 def _check_version(preface: _Preface) -> None:
     advice = "Update pocketrec on this device, or export for this runtime."
     if preface.schema != SCHEMA:
-        raise BundleVersionError(f"{MANIFEST_NAME}: schema {preface.schema}, this runtime reads {SCHEMA}. {advice}")
+        raise BundleVersionError(
+            f"{MANIFEST_NAME}: found schema {preface.schema}, this runtime reads schema {SCHEMA}. {advice}"
+        )
     unknown = sorted(set(preface.required_features) - KNOWN_FEATURES)
     if unknown:
-        raise BundleVersionError(f"{MANIFEST_NAME}: the bundle needs {unknown}, unknown to this runtime. {advice}")
+        raise BundleVersionError(
+            f"{MANIFEST_NAME}: the bundle requires the features {unknown}, which this runtime lacks. {advice}"
+        )
     if version_of(preface.minimum_runtime) > version_of(__version__):
         raise BundleVersionError(
             f"{MANIFEST_NAME}: the bundle needs runtime {preface.minimum_runtime}, this is {__version__}. {advice}"
@@ -203,7 +210,9 @@ def _check_version(preface: _Preface) -> None:
 def _check_files(manifest: Manifest) -> None:
     _check_names([entry.name for entry in manifest.files])
     if manifest.bundle_bytes > MAX_TOTAL_BYTES:
-        raise BundleError(f"{MANIFEST_NAME}: {manifest.bundle_bytes} bytes in all, at most {MAX_TOTAL_BYTES}")
+        raise BundleError(
+            f"{MANIFEST_NAME}: found {manifest.bundle_bytes} bytes in total, expected at most {MAX_TOTAL_BYTES}"
+        )
     for entry in manifest.files:
         n_chunks = math.ceil(entry.bytes / CHUNK_BYTES) if entry.bytes > CHUNK_BYTES else 0
         if len(entry.chunk_sha256) != n_chunks:
@@ -215,10 +224,10 @@ def _check_files(manifest: Manifest) -> None:
 
 def _check_names(names: list[str]) -> None:
     for name in names:
-        if not _FILE_NAME.fullmatch(name) or name == MANIFEST_NAME:
+        if not is_plain_name(name) or name == MANIFEST_NAME:
             raise BundleError(f"{MANIFEST_NAME}: {name!r} is not a plain file name")
     if len({name.lower() for name in names}) != len(names):
-        raise BundleError(f"{MANIFEST_NAME}: two files share a name (capitals aside): {sorted(names)}")
+        raise BundleError(f"{MANIFEST_NAME}: two files have the same name (ignoring case): {sorted(names)}")
 
 
 def _check_roles(manifest: Manifest) -> None:
@@ -228,7 +237,7 @@ def _check_roles(manifest: Manifest) -> None:
             raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, expected 1")
     for role in OPTIONAL_ROLES:
         if roles.count(role) > 1:
-            raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, at most 1")
+            raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, expected at most 1")
     used = [(variant.file, "encoder") for variant in manifest.engines]
     if manifest.language_model is not None:
         used.append((manifest.language_model.file, "language_model"))
@@ -240,7 +249,7 @@ def _check_roles(manifest: Manifest) -> None:
 def _check_sizes(manifest: Manifest) -> None:
     catalogue, encoder = manifest.catalogue, manifest.encoder
     if sum(tier.n_items for tier in catalogue.tiers) != catalogue.n_items:
-        raise BundleError(f"{MANIFEST_NAME}: the tiers do not add up to {catalogue.n_items} items")
+        raise BundleError(f"{MANIFEST_NAME}: the sizes of the tiers do not sum to {catalogue.n_items} items")
     if any(catalogue.dim % tier.n_codes for tier in catalogue.tiers):
         raise BundleError(f"{MANIFEST_NAME}: a tier's n_codes does not divide dim {catalogue.dim}")
     if any(tier.n_codes % tier.n_books for tier in catalogue.tiers):

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote, as typed values: whatever the text holds, there is one kind of error."""
+"""Parses untrusted JSON into typed values; every failure raises :class:`JsonError`."""
 
 import re
 from typing import Final, TypeVar
@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import msgspec
 
 MAX_DEPTH: Final = 32
-"""Lists and objects inside one another (SPEC section 1): what is deeper ends a parser's stack."""
+"""Maximum nesting of lists and objects (SPEC section 1); deeper input could overflow a parser's stack."""
 
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
@@ -14,38 +14,38 @@ Value = TypeVar("Value")
 
 
 class JsonError(ValueError):
-    """A text is not the JSON that was expected."""
+    """The text is not valid JSON of the expected type."""
 
 
 def parse_json(text: bytes, kind: type[Value]) -> Value:
-    """Return the value in ``text``, of at most a few megabytes: every bracket is counted first.
+    """Check the nesting depth of ``text``, of at most a few megabytes, and decode it.
 
     Raises:
-        JsonError: it is no JSON, is nested too deep, or is not of this kind.
+        JsonError: the text is not JSON, is nested too deeply, or has another type.
     """
     check_depth(text)
     return decode_json(text, kind)
 
 
 def decode_json(text: bytes, kind: type[Value]) -> Value:
-    """Return the value in a ``text`` whose brackets are known to be bounded.
+    """Decode ``text``, with a nesting depth that is already checked.
 
     Raises:
-        JsonError: it is no JSON, or is not of this kind.
+        JsonError: the text is not JSON, or has another type.
     """
     try:
         return msgspec.json.decode(text, type=kind)
     except RecursionError as error:
-        raise JsonError("lists and objects are nested too deep") from error
+        raise JsonError("lists and objects are nested too deeply") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise JsonError(str(error)) from error
 
 
 def check_depth(text: bytes) -> None:
-    """Count the brackets outside strings.
+    """Check the nesting depth of brackets outside strings.
 
     Raises:
-        JsonError: more than :data:`MAX_DEPTH` are open at once.
+        JsonError: it exceeds :data:`MAX_DEPTH`.
     """
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):

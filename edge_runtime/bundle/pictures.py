@@ -1,4 +1,4 @@
-"""Pictures of the items, small files side by side (SPEC section 7)."""
+"""Item pictures, stored as concatenated image files (SPEC section 7)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Pictures:
 
     Attributes:
         offset: uint32 ``[n_items + 1]``, ascending.
-        data: uint8, the files one after the other.
+        data: uint8, the concatenated files.
     """
 
     offset: NDArray[np.uint32]
@@ -27,17 +27,17 @@ class Pictures:
 
     @classmethod
     def open(cls, arrays: Mapping[str, Array], n_items: int) -> Self:
-        """Return the pictures, their offsets checked.
+        """Return the pictures, with checked offsets.
 
         Raises:
-            BundleError: the arrays break SPEC section 7.
+            BundleError: the arrays violate SPEC section 7.
         """
         offset = take(arrays, "offset", "uint32", (n_items + 1,), _FILE)
         data = take(arrays, "data", "uint8", (int(offset[-1]),), _FILE)
         if offset[0] != 0 or (offset[1:] < offset[:-1]).any():
-            raise BundleError(f"{_FILE}: the offsets do not ascend from 0")
+            raise BundleError(f"{_FILE}: the offsets must be ascending and start at 0")
         return cls(offset, data)
 
     def of(self, row: int) -> bytes:
-        """Return the JPEG, PNG or WebP bytes of one item; empty where there is none."""
+        """Return the JPEG, PNG or WebP bytes of one item, or empty bytes if it has no picture."""
         return self.data[self.offset[row] : self.offset[row + 1]].tobytes()

@@ -1,7 +1,7 @@
-"""The encoder through LiteRT, or through tflite-runtime on boards that have only that; fixed length, zeros in front.
+"""The encoder on LiteRT, or on tflite-runtime where LiteRT is not available: fixed length, zero padding in front.
 
-One adapter for both: they share the interpreter's interface. tflite-runtime 2.14 works with numpy 1 alone, and finds
-that out at the first interpreter, which the ladder reports like any other failure.
+Both libraries have the same interpreter interface. tflite-runtime 2.14 requires numpy 1 and fails only when the first
+interpreter is created; the engine candidates reports that like any other failure.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from typing import Any, Self
 import numpy as np
 
 from edge_runtime.bundle.manifest import Encoder
-from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
+from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
+from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.engines.tflite_graph import check_graph
 from edge_runtime.errors import EngineError
 from edge_runtime.quiet import quiet
@@ -20,7 +21,7 @@ MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 
 class LiteRTEngine:
-    """An interpreter over one file; not for two threads at once."""
+    """An engine on a LiteRT interpreter. Not thread-safe."""
 
     name = "litert"
 
@@ -31,13 +32,13 @@ class LiteRTEngine:
 
     @classmethod
     def open(cls, data: bytes, sizes: Encoder, *, precision: str = "int8") -> Self:
-        """Return the engine over the bytes of ``encoder.tflite``.
+        """Create the engine from the bytes of ``encoder.tflite``.
 
         Raises:
             ImportError: neither library is installed.
-            EngineError: the file has no signature with the inputs of SPEC section 3, or other operators.
+            EngineError: the signatures or the operators violate SPEC section 3.
         """
-        with quiet():  # it reports its delegate, as INFO, on whatever terminal there is
+        with quiet():  # it logs its delegate to stderr
             interpreter_class = _interpreter_class()
             check_graph(data)
             interpreter = interpreter_class(model_content=data, num_threads=1)
@@ -45,7 +46,7 @@ class LiteRTEngine:
             return cls(_runner(interpreter), sizes, precision)
 
     def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
-        """Return the state ``[d]`` after the events ``[l, d]``, oldest first; only the newest ``L`` count."""
+        """Return the state ``[d]`` after the events ``[l, d]``, oldest first; only the newest ``L`` are used."""
         length = self._sizes.max_length
         newest = embeddings[-length:]
         padded = np.zeros((1, length, self._sizes.dim), dtype=np.float32)
@@ -60,12 +61,12 @@ class LiteRTEngine:
             adapter_a=small.adapter_a,
             adapter_b=small.adapter_b,
         )
-        state: Floats = outputs[OUTPUT][0].copy()  # the interpreter writes its next answer into the same memory
+        state: Floats = outputs[ENCODER_OUTPUT][0].copy()  # the interpreter reuses the output buffer
         return state
 
 
 def _interpreter_class() -> Callable[..., Any]:
-    """Return the interpreter of the first library that is here."""
+    """Return the interpreter class of the first library that is installed."""
     for name in MODULES:
         try:
             module = import_module(name)
@@ -77,10 +78,12 @@ def _interpreter_class() -> Callable[..., Any]:
 
 
 def _runner(interpreter: Any) -> Callable[..., dict[str, Any]]:  # noqa: ANN401 - two libraries, neither typed
-    """Return the one signature whose inputs and outputs have the names of SPEC section 3."""
+    """Return the runner of the signature with the inputs and the output of SPEC section 3."""
     signatures = interpreter.get_signature_list()
     for key, signature in signatures.items():
-        if sorted(signature["inputs"]) == sorted(INPUTS) and OUTPUT in signature["outputs"]:
+        if sorted(signature["inputs"]) == sorted(ENCODER_INPUTS) and ENCODER_OUTPUT in signature["outputs"]:
             runner: Callable[..., dict[str, Any]] = interpreter.get_signature_runner(key)
             return runner
-    raise EngineError(f"no signature takes {sorted(INPUTS)} and gives {OUTPUT!r}; the file has {signatures}")
+    raise EngineError(
+        f"no signature takes {sorted(ENCODER_INPUTS)} and gives {ENCODER_OUTPUT!r}; the file has {signatures}"
+    )

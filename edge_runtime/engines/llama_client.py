@@ -1,6 +1,6 @@
-"""The language model from the app's side: a worker process that may be slow or die without the app noticing much.
+"""The app's side of the language model: starts, supervises and restarts a worker process.
 
-Knows no llama.cpp; `llama_worker` does. One line of JSON a message, over the worker's own pipes.
+Messages are one line of JSON each; :mod:`edge_runtime.engines.llama_worker` describes them.
 """
 
 import os
@@ -20,18 +20,18 @@ MAX_FAILURES: Final = 2
 
 
 class LlamaWriter:
-    """Lets a GGUF model choose sentences, in a worker process that starts with the first request.
+    """Chooses sentences with a GGUF model, in a worker process that starts with the first request.
 
-    A worker that crashes or exceeds its time is ended and started anew with the next request. After two failures in a
-    row, or when llama.cpp or the file cannot be used at all, it is left alone. Threads may share a writer; a forked
-    process that asks starts a worker of its own.
+    A worker that crashes or exceeds a time limit is stopped, and restarted by the next request. After two failures in a
+    row, or if llama.cpp or the model file is unusable, no further request is sent. Thread-safe; a forked process starts
+    its own worker.
 
     Args:
-        model: the file, or a function that checks it and returns it; called before each start.
-        context: tokens of prompt and reason together.
-        timeout_s: of one request, from its first byte written to its answer read.
-        start_timeout_s: of loading the model.
-        command: what starts the worker, for tests.
+        model: the model file, or a function that checks and returns it, called before each start.
+        context: context size in tokens, prompt and reason together.
+        timeout_s: time limit of a request.
+        start_timeout_s: time limit for loading the model.
+        command: the command line of the worker.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class LlamaWriter:
         self._start_timeout_s = start_timeout_s
         self._command = tuple(command)
         self._lock = threading.Lock()  # one request at a time
-        self._gate = threading.Lock()  # of `_worker` and `_closed`: closing does not wait for a request
+        self._gate = threading.Lock()  # guards `_worker` and `_closed`: closing does not wait for a request
         self._worker: Worker | None = None
         self._closed = False
         self._failures = 0
@@ -60,7 +60,7 @@ class LlamaWriter:
         """Return the sentence that the model chose.
 
         Raises:
-            WriterError: it is absent, slow, refused, crashed or closed.
+            WriterError: the model is missing, slow, rejected, crashed or closed.
         """
         request = {"prompt": prompt, "choices": choices, "seed": seed}
         with self._lock:
@@ -68,28 +68,28 @@ class LlamaWriter:
                 raise WriterError(_CLOSED)
             if self._refusal is not None:
                 raise WriterError(self._refusal)
-            answer = self._ask(request)
+            answer = self._request(request)
         text = answer.get("text")
         if not isinstance(text, str):
-            raise WriterError(f"the language model refused: {answer.get('error', 'no text in its answer')}")
+            raise WriterError(f"the language model failed: {answer.get('error', 'no text in its answer')}")
         return text
 
     @property
     def process_id(self) -> int | None:
-        """The worker's, while it runs."""
+        """Process id of the worker, if it runs."""
         worker = self._worker
         return worker.process_id if worker is not None else None
 
     def close(self) -> None:
-        """End the worker for good; a request under way fails at once, and so does every later one."""
+        """Stop the worker; pending and later requests fail."""
         with self._gate:
             self._closed = True
         self._stop()
 
-    def _ask(self, request: dict[str, object]) -> dict[str, object]:
+    def _request(self, request: dict[str, object]) -> dict[str, object]:
         try:
             worker = self._worker or self._start()
-            answer = worker.ask(request, self._timeout_s)
+            answer = worker.request(request, self._timeout_s)
         except BrokenWorkerError as broken:
             self._stop()
             if self._closed:
@@ -97,7 +97,7 @@ class LlamaWriter:
             self._failures += 1
             message = f"the language model {broken}"
             if self._failures >= MAX_FAILURES:
-                self._refusal = f"{message}; it failed {self._failures} times and is not asked again"
+                self._refusal = f"{message}; it failed {self._failures} times and is not used again"
             raise WriterError(message) from broken
         self._failures = 0
         return answer
@@ -114,7 +114,7 @@ class LlamaWriter:
         self._keep(worker)
         try:
             greeting = worker.receive(self._start_timeout_s)
-        except BaseException:  # Ctrl-C too: what has not greeted is not ready for a request
+        except BaseException:  # Ctrl-C too: a worker without its first message is not ready
             self._stop()
             raise
         if "refused" in greeting:
@@ -137,22 +137,22 @@ class LlamaWriter:
         if worker is not None:
             worker.end()
 
-    def _start_over(self) -> None:
-        """Leave the worker to the process that this one was forked from."""
-        self._lock, self._gate = threading.Lock(), threading.Lock()  # a thread that is not here may have held them
+    def _reset(self) -> None:
+        """Forget the worker, which belongs to the parent of this forked process."""
+        self._lock, self._gate = threading.Lock(), threading.Lock()  # a thread of the parent may have held them
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.leave()
+            worker.detach()
 
 
 _CLOSED: Final = "the language model was closed"
 _WRITERS: Final[weakref.WeakSet[LlamaWriter]] = weakref.WeakSet()
 
 
-def _start_over_after_a_fork() -> None:
+def _reset_after_fork() -> None:
     for writer in list(_WRITERS):
-        writer._start_over()
+        writer._reset()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over_after_a_fork)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,7 +1,4 @@
-"""The process of the language model's worker, as the app sees it: requests in, answers out, never a wait without end.
-
-Knows neither llama.cpp nor what is asked.
-"""
+"""The parent side of the language model worker process: JSON requests and answers over pipes, with time limits."""
 
 import contextlib
 import itertools
@@ -22,20 +19,20 @@ _START_ERRORS: Final = (OSError, ValueError, RuntimeError, MemoryError, subproce
 
 
 class BrokenWorkerError(Exception):
-    """The worker did not answer; the message completes "the language model ..."."""
+    """The worker did not answer; the message continues "the language model ..."."""
 
 
 class Worker:
-    """One process, a thread that writes its requests and one that reads its answers.
+    """A worker process with one thread that writes requests and one that reads answers.
 
-    Threads, so that a worker that does not read its input blocks nobody who asks: on every system a full pipe may be
-    waited for without end, but a queue has a time limit.
+    With threads, a worker that does not read its input cannot block the caller: writing to a full pipe has no portable
+    time limit, waiting for a queue has one.
 
     Args:
-        command: what starts it.
+        command: the command line of the worker.
 
     Raises:
-        BrokenWorkerError: it cannot be started.
+        BrokenWorkerError: the process cannot be started.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -53,36 +50,36 @@ class Worker:
             _start_thread(_send, process, self._requests)
         except BrokenWorkerError:
             self.end()
-            _send(process, self._requests)  # only closes the pipe: the request that ends it is there
+            _send(process, self._requests)  # only closes the pipe: the end marker is already queued
             raise
 
     @property
     def process_id(self) -> int:
-        """The worker's."""
+        """Process id of the worker."""
         return self._process.pid
 
-    def ask(self, request: dict[str, object], timeout_s: float) -> dict[str, object]:
-        """Return the answer to ``request``, both within ``timeout_s``.
+    def request(self, message: dict[str, object], timeout_s: float) -> dict[str, object]:
+        """Send a request and return its answer, within ``timeout_s`` in total.
 
         Raises:
-            BrokenWorkerError: there is none in time, or none that makes sense.
+            BrokenWorkerError: there is no answer in time, or it is invalid.
         """
         number = next(self._numbers)
-        self._requests.put(json.dumps({"id": number, **request}).encode() + b"\n")
+        self._requests.put(json.dumps({"id": number, **message}).encode() + b"\n")
         return self.receive(timeout_s, number)
 
     def receive(self, timeout_s: float, number: int | None = None) -> dict[str, object]:
-        """Return the answer to request ``number``, or the greeting.
+        """Return the answer to request ``number``, or the first message if ``number`` is None.
 
-        Answers to earlier requests, given up with Ctrl-C, are dropped.
+        Answers to earlier requests, which were interrupted, are dropped.
 
         Raises:
-            BrokenWorkerError: there is none in time, or none that makes sense.
+            BrokenWorkerError: there is no answer in time, or it is invalid.
         """
         deadline = time.monotonic() + timeout_s
-        while (left_s := deadline - time.monotonic()) > 0:
+        while (remaining_s := deadline - time.monotonic()) > 0:
             try:
-                line = self._answers.get(timeout=left_s)
+                line = self._answers.get(timeout=remaining_s)
             except queue.Empty:
                 break
             answer = _parsed(line)
@@ -90,13 +87,13 @@ class Worker:
                 return answer
         raise BrokenWorkerError(f"did not answer within {timeout_s:g} s")
 
-    def leave(self) -> None:
-        """Close this process's copies of the pipes, and let the worker live."""
+    def detach(self) -> None:
+        """Close this process's copies of the pipes without stopping the worker."""
         self.end.detach()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.poll()  # it is no child of this process: from now on nothing here ends or awaits it
+        self._process.poll()  # not a child of this process: from now on nothing here stops it or waits for it
 
 
 def _parsed(line: bytes) -> dict[str, object]:
@@ -105,14 +102,14 @@ def _parsed(line: bytes) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise BrokenWorkerError("stopped unexpectedly") from error
     if not isinstance(answer, dict):
-        raise BrokenWorkerError("gave an answer that makes no sense")
+        raise BrokenWorkerError("sent an invalid answer")
     return answer
 
 
 def _start_thread(work: Callable[..., None], *arguments: object) -> None:
     try:
         threading.Thread(target=work, args=arguments, daemon=True).start()
-    except RuntimeError as error:  # no more threads, or an interpreter that is ending
+    except RuntimeError as error:  # no more threads, or the interpreter is shutting down
         raise BrokenWorkerError(f"could not be started: {error}") from error
 
 
@@ -121,20 +118,20 @@ def _run(
     started: queue.SimpleQueue[subprocess.Popen[bytes] | Exception],
     answers: queue.SimpleQueue[bytes],
 ) -> None:
-    """Start the worker and put each line of it into the queue, and an empty one when there are no more.
+    """Start the worker and queue each line of its output, then an empty line at the end.
 
-    The thread that starts the worker lives as long as the worker does: on Linux the worker ends with it.
+    The thread that starts the worker must outlive it: on Linux the worker is killed when this thread ends.
     """
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own module, and paths from the caller
+        process = subprocess.Popen(  # noqa: S603 - a module of this project, and paths from the caller
             command,
             cwd=child.FOLDER,
             env=child.environment(),
-            bufsize=0,  # a buffer has a lock, which a fork may leave locked
+            bufsize=0,  # a buffer has a lock, which may stay locked after a fork
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is for the app; the worker ends with its input
+            start_new_session=True,  # Ctrl-C must not reach the worker, which ends with its input
         )
     except _START_ERRORS as error:
         started.put(error)
@@ -151,19 +148,21 @@ def _run(
 
 
 def _send(process: subprocess.Popen[bytes], requests: queue.SimpleQueue[bytes]) -> None:
-    """Write each request to the worker until an empty one comes; what a dead worker had not read is lost."""
+    """Write queued requests to the worker until an empty one; requests that a dead worker did not read are lost."""
     if process.stdin is not None:
         with process.stdin as pipe:
-            while left := memoryview(requests.get()):
+            while data := memoryview(requests.get()):
                 try:
-                    while left:
-                        left = left[pipe.write(left) :]
-                except OSError:  # the thread that reads says so
+                    while data:
+                        data = data[pipe.write(data) :]
+                except OSError:  # the reading thread reports it
                     return
 
 
 def _end(process: subprocess.Popen[bytes], requests: queue.SimpleQueue[bytes]) -> None:
     requests.put(b"")
     process.kill()
-    with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds fast ends when it is let go
+    with contextlib.suppress(
+        subprocess.TimeoutExpired
+    ):  # a process stuck in the kernel ends when the kernel releases it
         process.wait(_END_TIMEOUT_S)

@@ -1,9 +1,8 @@
-"""The worker process that holds the language model: where llama.cpp aborts, it must not take the app along.
+"""The worker process of the language model; a crash of llama.cpp ends the worker and not the app.
 
-Run as ``python -m edge_runtime.engines.llama_worker MODEL CONTEXT``. Says first ``{}`` or ``{"refused": why}``, then
-answers each line ``{"id", "prompt", "choices", "seed"}`` with ``{"id", "text", "n_tokens"}`` or
-``{"id", "error": why}``. When its input ends, the app is gone or wants no more: it ends at once, whatever llama.cpp
-is computing.
+Run as ``python -m edge_runtime.engines.llama_worker MODEL CONTEXT``. It first prints ``{}`` or ``{"refused": reason}``,
+then answers each line ``{"id", "prompt", "choices", "seed"}`` with ``{"id", "text", "n_tokens"}`` or
+``{"id", "error": reason}``. It exits at once when its input ends, even while llama.cpp is computing.
 """
 
 import ctypes
@@ -25,22 +24,22 @@ SMALL_MODEL_BYTES: Final = 64 << 20
 _PR_SET_PDEATHSIG: Final = 1
 
 _NO_LIBRARY = (
-    "llama-cpp-python is not installed. Install it with `pip install 'pocketrec[llm]'`; reasons come from the template "
-    "until then"
+    "llama-cpp-python is not installed. Install it with `pip install 'pocketrec[llm]'`; until then, reasons come "
+    "from the template"
 )
 
 
 class RefusedError(Exception):
-    """The model, or one request, cannot be used; the message says why."""
+    """The model cannot be used, or a request cannot be answered; the message states the reason."""
 
 
 class Model:
-    """A GGUF model with one context; what two prompts have in common at their beginning is computed once.
+    """A GGUF model with one context; the common prefix of successive prompts is cached.
 
     Args:
-        llama_cpp: the low-level library.
-        path: the file, its digest already checked.
-        context: tokens of prompt and reason together.
+        llama_cpp: the low-level bindings.
+        path: the model file, with a checked digest.
+        context: context size in tokens, prompt and reason together.
     """
 
     def __init__(self, llama_cpp: ModuleType, path: Path, context: int) -> None:
@@ -53,22 +52,22 @@ class Model:
             raise RefusedError(f"llama.cpp cannot read {path.name}")
         options = api.llama_context_default_params()
         options.n_ctx = options.n_batch = options.n_ubatch = context
-        # A model of a few MB is faster on one thread than several are at waiting for each other.
+        # A model of a few MB is fastest on one thread: several would mostly wait for each other.
         n_threads = 1 if path.stat().st_size < SMALL_MODEL_BYTES else max(1, (os.cpu_count() or 1) // 2)
         options.n_threads = options.n_threads_batch = n_threads
         options.no_perf = True
         self._context = api.llama_init_from_model(self._model, options)
         if not self._context:
-            raise RefusedError(f"llama.cpp cannot make a context of {context} tokens for {path.name}")
+            raise RefusedError(f"llama.cpp cannot create a context of {context} tokens for {path.name}")
         self._vocabulary = api.llama_model_get_vocab(self._model)
         self._memory = api.llama_get_memory(self._context)
         self._limit = context
         self._cached: list[int] = []
 
     def choose(self, prompt: str, choices: Sequence[str], seed: int) -> tuple[str, int]:
-        """Return the sentence that the model continues ``prompt`` with, and how many tokens it decoded for it.
+        """Return the sentence that the model chooses after ``prompt``, and the number of sampled tokens.
 
-        The grammar admits the choices alone; as soon as a single one is left its rest is certain, and is not decoded.
+        The grammar admits only the choices; decoding stops as soon as a single choice remains.
 
         Raises:
             RefusedError: the prompt is too long, or the grammar does not parse.
@@ -80,20 +79,20 @@ class Model:
             self._api.llama_sampler_free(sampler)
 
     def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
-        """Return the tokens of a text; words that look like control tokens stay words."""
+        """Return the tokens of a text; control tokens in the text are treated as plain text."""
         data = text.encode(errors="replace")
-        room = len(data) + 8
-        tokens = (self._api.llama_token * room)()
-        n = self._api.llama_tokenize(self._vocabulary, data, len(data), tokens, room, add_special, False)
+        capacity = len(data) + 8
+        tokens = (self._api.llama_token * capacity)()
+        n = self._api.llama_tokenize(self._vocabulary, data, len(data), tokens, capacity, add_special, False)
         return list(tokens[:n])
 
-    def _sampler(self, choices: Sequence[str], seed: int) -> Any:  # noqa: ANN401 - a pointer of the library
+    def _sampler(self, choices: Sequence[str], seed: int) -> Any:  # noqa: ANN401 - an opaque pointer
         api = self._api
-        bound = api.llama_sampler_init_grammar(self._vocabulary, grammar(choices).encode(), b"root")
-        if not bound:  # a null pointer compares unequal to None
-            raise RefusedError("the grammar of this case does not parse")
+        constraint = api.llama_sampler_init_grammar(self._vocabulary, grammar(choices).encode(), b"root")
+        if not constraint:  # a null pointer compares unequal to None
+            raise RefusedError("the grammar for these choices does not parse")
         chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
-        api.llama_sampler_chain_add(chain, bound)
+        api.llama_sampler_chain_add(chain, constraint)
         api.llama_sampler_chain_add(chain, api.llama_sampler_init_temp(TEMPERATURE))
         api.llama_sampler_chain_add(chain, api.llama_sampler_init_dist(seed & 0xFFFFFFFF))
         return chain
@@ -101,28 +100,28 @@ class Model:
     def _write(self, tokens: list[int], choices: Sequence[str], sampler: Any) -> tuple[str, int]:  # noqa: ANN401
         encoded = [choice.encode() for choice in choices]
         if len(tokens) + max(map(len, encoded)) > self._limit:
-            raise RefusedError(f"prompt and reason may need more than the {self._limit} tokens of the context")
+            raise RefusedError(f"prompt and reason may exceed the context of {self._limit} tokens")
         self._decode(tokens)
         written, n_tokens = b"", 0
-        while len(left := [text for text in encoded if text.startswith(written)]) > 1 or left != [written]:
-            if len(left) == 1:
-                return left[0].decode(), n_tokens
+        while len(remaining := [text for text in encoded if text.startswith(written)]) > 1 or remaining != [written]:
+            if len(remaining) == 1:
+                return remaining[0].decode(), n_tokens
             token = self._api.llama_sampler_sample(sampler, self._context, -1)
             n_tokens += 1
-            if not left or self._api.llama_vocab_is_eog(self._vocabulary, token):
+            if not remaining or self._api.llama_vocab_is_eog(self._vocabulary, token):
                 break
             written += self._piece(token)
             self._decode([*self._cached, token])
         return written.decode(errors="replace"), n_tokens
 
     def _decode(self, tokens: list[int]) -> None:
-        """Make the context hold ``tokens``, computing only those behind what it holds already."""
+        """Decode ``tokens``, reusing the cached prefix."""
         kept = min(common_length(self._cached, tokens), len(tokens) - 1)
         if kept < len(self._cached):
             self._api.llama_memory_seq_rm(self._memory, 0, kept, -1)
         fresh = tokens[kept:]
-        held = (self._api.llama_token * len(fresh))(*fresh)  # the batch is only a pointer to it
-        batch = self._api.llama_batch_get_one(held, len(fresh))
+        array = (self._api.llama_token * len(fresh))(*fresh)  # the batch only points to it
+        batch = self._api.llama_batch_get_one(array, len(fresh))
         self._cached = []
         if self._api.llama_decode(self._context, batch):
             self._api.llama_memory_clear(self._memory, True)
@@ -146,26 +145,26 @@ def answer(model: Model, line: bytes) -> dict[str, object]:
 
 
 def load(path: Path, context: int) -> Model:
-    """Return the model.
+    """Load the model.
 
     Raises:
-        RefusedError: llama.cpp is missing, or cannot read the file.
+        RefusedError: llama.cpp is not installed, or cannot read the file.
     """
     try:
         from llama_cpp import llama_cpp
     except ImportError as error:
         raise RefusedError(_NO_LIBRARY) from error
-    except (OSError, RuntimeError) as error:  # its shared library does not fit this machine
+    except (OSError, RuntimeError) as error:  # its shared library does not support this machine
         raise RefusedError(f"llama.cpp cannot be loaded: {error}") from error
     return Model(llama_cpp, path, context)
 
 
 def main() -> None:
-    """Serve until the input ends; nothing but answers goes to the pipe, llama.cpp's own chatter goes nowhere."""
+    """Answer requests until the input ends; the log output of llama.cpp is discarded."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
     requests = _requests(sys.stdin.buffer)
     try:
         model = load(Path(sys.argv[1]), int(sys.argv[2]))
@@ -178,7 +177,7 @@ def main() -> None:
 
 
 def _requests(stream: BinaryIO) -> Iterator[bytes]:
-    """Return the lines of ``stream`` as they come; this process ends where they do, even while a model is loaded."""
+    """Yield the lines of ``stream``; the process exits at its end, even while a model is being loaded."""
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
@@ -187,7 +186,7 @@ def _requests(stream: BinaryIO) -> Iterator[bytes]:
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
-    if sys.platform == "linux":  # a stopped process reads no end of its input; the kernel ends it with the app
+    if sys.platform == "linux":  # a stopped process does not see the end of its input; the kernel kills it with the app
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     return iter(lines.get, None)
 

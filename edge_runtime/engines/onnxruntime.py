@@ -1,6 +1,6 @@
-"""The encoder through ONNX Runtime: one thread, the exact length of the sequence, no padding.
+"""The encoder on ONNX Runtime: one thread, sequences without padding.
 
-The graph comes as bytes whose digest was checked; a path could be changed between the check and the opening.
+The graph is passed as checked bytes, because a file could be changed between the digest check and its opening.
 """
 
 import os
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from edge_runtime.bundle.manifest import Encoder
+from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.engines.onnx_graph import check_graph
-from edge_runtime.engines.protocol import INPUTS, OUTPUT, Floats, SmallMatrices
+from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.errors import EngineError
 from edge_runtime.quiet import quiet
 from edge_runtime.telemetry import switch_off
@@ -24,13 +25,13 @@ _EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 
 
 def library() -> ModuleType:
-    """Return ONNX Runtime with its telemetry off; nothing else of ours imports it.
+    """Import ONNX Runtime with its telemetry disabled. All modules of this project import it through here.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: ONNX Runtime is not installed.
     """
-    switch_off()  # again: the program around us may have changed the environment
-    with quiet():  # of a processor or an accelerator that it does not know it warns while it is loaded
+    switch_off()  # again: the app may have changed the environment
+    with quiet():  # it prints warnings about unknown processors and accelerators on import
         import onnxruntime
 
     onnxruntime.disable_telemetry_events()
@@ -40,7 +41,7 @@ def library() -> ModuleType:
 
 
 class OnnxRuntimeEngine:
-    """A session over one graph; threads may share it."""
+    """An engine on an ONNX Runtime session. Thread-safe."""
 
     name = "onnxruntime"
 
@@ -52,29 +53,31 @@ class OnnxRuntimeEngine:
 
     @classmethod
     def open(cls, data: bytes, sizes: Encoder, *, precision: str = "int8") -> Self:
-        """Return the engine over the bytes of ``encoder.onnx``.
+        """Create the engine from the bytes of ``encoder.onnx``.
 
         Raises:
             ImportError: ONNX Runtime is not installed.
-            EngineError: the graph has other inputs or operators than SPEC section 3.
+            EngineError: the inputs, the output or the operators violate SPEC section 3.
         """
         check_graph(data)
         onnxruntime = library()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a second thread costs more to wake than such a small graph takes
+        options.intra_op_num_threads = 1  # waking a second thread takes longer than running such a small graph
         options.inter_op_num_threads = 1
-        options.log_severity_level = _ONLY_FATAL  # whatever it complains of, it raises as well
-        # A graph may name other files as its weights, and ONNX Runtime would read them, unchecked, from the folder that
-        # the process happens to run in. Nothing can lie below the null device, and leaving it is refused.
+        options.log_severity_level = _ONLY_FATAL  # errors are raised as exceptions too
+        # A graph may refer to external weight files, which ONNX Runtime would read unchecked from the working
+        # directory. No file can exist below the null device, and paths that leave it are rejected.
         options.add_session_config_entry(_EXTERNAL_WEIGHTS, os.devnull)
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         found = sorted(entry.name for entry in session.get_inputs())
-        if found != sorted(INPUTS) or OUTPUT not in [entry.name for entry in session.get_outputs()]:
-            raise EngineError(f"the graph's inputs are {found}, expected {sorted(INPUTS)} and the output {OUTPUT!r}")
+        if found != sorted(ENCODER_INPUTS) or ENCODER_OUTPUT not in [entry.name for entry in session.get_outputs()]:
+            raise EngineError(
+                f"the graph's inputs are {found}, expected {sorted(ENCODER_INPUTS)} and the output {ENCODER_OUTPUT!r}"
+            )
         return cls(session, sizes, precision)
 
     def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
-        """Return the state ``[d]`` after the events ``[l, d]``, oldest first; only the newest ``L`` count."""
+        """Return the state ``[d]`` after the events ``[l, d]``, oldest first; only the newest ``L`` are used."""
         newest = np.ascontiguousarray(embeddings[-self._max_length :])
         inputs = {
             "embeddings": newest[None],
@@ -84,5 +87,5 @@ class OnnxRuntimeEngine:
             "adapter_a": small.adapter_a,
             "adapter_b": small.adapter_b,
         }
-        state: Floats = self._session.run([OUTPUT], inputs)[0][0]
+        state: Floats = self._session.run([ENCODER_OUTPUT], inputs)[0][0]
         return state

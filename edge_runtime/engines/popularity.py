@@ -1,4 +1,4 @@
-"""The last candidate: what most people chose. Needs no encoder and cannot fail."""
+"""The popularity baseline, the last fallback: it needs no encoder and cannot fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ _FILE = "popularity.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
-    """The order of the catalogue where nothing is known of the person, or no engine can be used.
+    """The ranking for an empty history, or if no engine is usable.
 
     Attributes:
         levels: uint8 ``[n_items]``, 255 is the most popular (SPEC section 5).
-        scores: float32 ``[n_items]``, the levels in 0..1, so that they rank like an engine's.
+        scores: float32 ``[n_items]``, the levels scaled to 0..1.
     """
 
     levels: NDArray[np.uint8]
@@ -28,10 +28,10 @@ class Popularity:
 
     @classmethod
     def open(cls, arrays: Mapping[str, Array], n_items: int) -> Self:
-        """Return the popularity of a bundle.
+        """Read the popularity of a bundle.
 
         Raises:
-            BundleError: the arrays break SPEC section 5.
+            BundleError: the arrays violate SPEC section 5.
         """
         levels = take(arrays, "popularity", "uint8", (n_items,), _FILE).copy()
         return cls(levels, levels.astype(np.float32) / np.float32(255))

@@ -1,7 +1,7 @@
-"""What an engine is: one method. ONNX Runtime, LiteRT, numpy and a test's fake are peers."""
+"""The interface of an engine, implemented with ONNX Runtime, LiteRT and numpy."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,10 @@ from edge_runtime.bundle.folder import BundleFolder
 
 Floats = NDArray[np.float32]
 
-INPUTS: Final = ("embeddings", "mask", "prompts", "knowledge", "adapter_a", "adapter_b")
-OUTPUT: Final = "state"
-
 
 @dataclass(frozen=True, slots=True)
 class SmallMatrices:
-    """The matrices that change between releases of one encoder (SPEC section 5).
+    """The matrices that may change between releases with the same encoder (SPEC section 5).
 
     Attributes:
         prompts: float32 ``[P, d]``.
@@ -33,35 +30,35 @@ class SmallMatrices:
 
 
 class Engine(Protocol):
-    """Turns the vectors of a person's events into the state that items are scored with."""
+    """Encodes a sequence of item vectors into the state that items are scored with."""
 
     @property
     def name(self) -> str:
-        """The engine's name in a manifest, such as ``reference``."""
+        """Name of the engine in the manifest, such as ``reference``."""
         ...
 
     @property
     def precision(self) -> str:
-        """The precision of its weights, such as ``int8``."""
+        """Precision of the weights, such as ``int8``."""
         ...
 
     def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
         """Return the state ``[d]`` after the events ``[l, d]``, oldest first, ``1 <= l <= L``.
 
-        May raise anything: the caller treats every exception as the end of this engine.
+        May raise any exception; the caller then stops using this engine.
         """
         ...
 
 
 def read_small(folder: BundleFolder) -> SmallMatrices:
-    """Return the prompts and the adapter of a bundle.
+    """Read the prompts and the adapter of a bundle.
 
     Raises:
-        BundleError: the files break SPEC section 5.
+        BundleError: the files violate SPEC section 5.
     """
     sizes = folder.manifest.encoder
     prompts, adapter = folder.arrays("prompts"), folder.arrays("adapter")
-    names = (folder.manifest.the("prompts").name, folder.manifest.the("adapter").name)
+    names = (folder.manifest.required_role("prompts").name, folder.manifest.required_role("adapter").name)
     return SmallMatrices(
         prompts=take(prompts, "prompts", "float32", (sizes.n_prompts, sizes.dim), names[0]),
         knowledge=take(prompts, "knowledge", "float32", (sizes.n_prompts, sizes.dim), names[0]),

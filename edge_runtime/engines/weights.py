@@ -26,7 +26,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """``y = x @ weight + bias``: ``weight`` is ``[in, out]``, the transpose of the file's."""
+    """``y = x @ weight + bias``, with ``weight`` ``[in, out]``, transposed from the file."""
 
     weight: Floats
     bias: Floats
@@ -34,7 +34,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One transformer block; keys and values stand side by side, ``[d, 2 d]``, to be one product."""
+    """One transformer block; the key and value weights are concatenated, ``[d, 2 d]``, into one product."""
 
     attention_norm: Norm
     query: Linear
@@ -50,9 +50,9 @@ class EncoderWeights:
     """All weights in float32.
 
     Attributes:
-        position: ``[L, d]``, row 0 belongs to the newest event.
-        blocks: the first one first.
-        norm: the one after the last block.
+        position: ``[L, d]``, row 0 is the newest event.
+        blocks: in order.
+        norm: layer norm after the last block.
     """
 
     position: Floats
@@ -61,10 +61,10 @@ class EncoderWeights:
 
 
 def read_weights(arrays: Mapping[str, Array], sizes: Encoder, source: str) -> EncoderWeights:
-    """Return the weights, every shape checked against the manifest.
+    """Read the weights, with every shape checked against the manifest.
 
     Raises:
-        BundleError: a tensor is missing, or has another shape or dtype than SPEC section 3 says.
+        BundleError: a tensor is missing, or its shape or dtype violates SPEC section 3.
     """
     reader = _Reader(arrays, source)
     d = sizes.dim
@@ -87,7 +87,7 @@ class _Reader:
         weight = take(self.arrays, name, "int8", (n_rows, n_columns), self.source)
         scale = take(self.arrays, f"{name}.scale", "float32", (n_rows,), self.source)
         if not (np.abs(scale) < MAX_SCALE).all():
-            raise BundleError(f"{self.source}: a scale of {name!r} is not below {MAX_SCALE:g}")
+            raise BundleError(f"{self.source}: a scale of {name!r} is not below {MAX_SCALE:g} in absolute value")
         return weight.astype(np.float32) * scale[:, None]
 
     def norm(self, name: str, size: int) -> Norm:
@@ -98,7 +98,7 @@ class _Reader:
         return Linear(np.ascontiguousarray(weight.T), self.floats(f"{name}.bias", n_out))
 
     def feed_width(self, name: str) -> int:
-        """Return the rows of the block's first feed-forward weight: the one size the manifest leaves open."""
+        """Return the feed-forward width of a block, the only size that is not in the manifest."""
         weight = self.arrays.get(f"{name}.feed_in.weight")
         width = weight.shape[0] if weight is not None and weight.ndim else 0
         if not 1 <= width <= MAX_FEED:

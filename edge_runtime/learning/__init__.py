@@ -1,1 +1,1 @@
-"""What a device learns of its own person, and keeps to itself."""
+"""Personalization on the device; nothing of it leaves the device."""

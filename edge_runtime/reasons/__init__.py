@@ -1,1 +1,1 @@
-"""Why an item was recommended: true facts first, then a sentence that says nothing else."""
+"""Explanations of recommendations: true facts are selected first, then put into a sentence."""

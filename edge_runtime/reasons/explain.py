@@ -1,6 +1,6 @@
-"""Why this item: facts, then a sentence from the language model, or from the template where there is none.
+"""Explains a recommendation with facts and a sentence from the language model, or from a template as a fallback.
 
-Whoever wrote the sentence, it is said only if it stands among the sentences that the true facts allow.
+A sentence of either source is used only if it is among the sentences that the facts allow.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,22 +14,22 @@ from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.engines.llama_client import LlamaWriter
 from edge_runtime.reasons.facts import Fact, FactFinder
 from edge_runtime.reasons.prompt import LAYOUT, prompt
-from edge_runtime.reasons.sentences import sentences, worth_offering
+from edge_runtime.reasons.sentences import sentences, sentences_to_offer
 from edge_runtime.reasons.template import template
 from edge_runtime.reasons.words import Style
 from edge_runtime.reasons.writer import Reason, Writer, WriterError
 
 
 class Explainer:
-    """Gives each recommendation a true reason.
+    """Explains recommendations.
 
     Args:
-        items: names and facts.
+        items: titles and facts.
         popularity: uint8 ``[n_items]``.
         model: the GGUF file, or a function that checks its digest and returns it, called immediately before the
-            file is loaded; None where the bundle has no language model.
-        manifest: of the bundle; its ``language_model`` says how the model is asked.
-        writer: in place of the one that loads ``model``.
+            file is loaded; None if the bundle has no language model.
+        manifest: the manifest of the bundle; its ``language_model`` names the prompt layout and the context size.
+        writer: used instead of a writer that loads ``model``.
     """
 
     def __init__(
@@ -44,29 +44,31 @@ class Explainer:
         self._finder = FactFinder(items, popularity)
         self._writer = writer
         self._note: str | None = None
-        told = manifest.language_model if manifest is not None else None
-        if writer is None and model is not None and told is not None:
-            if told.prompt == LAYOUT:
-                self._writer = LlamaWriter(model, context=told.context)
+        model_entry = manifest.language_model if manifest is not None else None
+        if writer is None and model is not None and model_entry is not None:
+            if model_entry.prompt == LAYOUT:
+                self._writer = LlamaWriter(model, context=model_entry.context)
             else:
-                self._note = f"the language model wants the prompt layout {told.prompt!r}, this runtime has {LAYOUT!r}"
+                self._note = (
+                    f"the language model needs the prompt layout {model_entry.prompt!r}, this runtime has {LAYOUT!r}"
+                )
 
     def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:
-        """Return everything that a reason for this item may cite, the best first."""
+        """Return the facts that an explanation of this item may cite, best first."""
         return self._finder.facts(row, history_rows)
 
     def explain(self, row: int, history_rows: Sequence[int], style: Style = "short") -> Reason:
-        """Return the reason for an item; never fails for want of a language model.
+        """Return the explanation of an item; without a usable language model, it comes from the template.
 
         Args:
-            row: the item.
-            history_rows: the person's history, oldest first.
-            style: one fact, or two.
+            row: catalogue row of the item.
+            history_rows: the user's history, oldest first.
+            style: ``short`` cites one fact, ``detailed`` two.
         """
         facts = self._finder.facts(row, history_rows)
         allowed = sentences(self._items, row, facts, style)
         note = self._note
-        if self._writer is not None and len(offered := worth_offering(allowed, facts)) > 1:
+        if self._writer is not None and len(offered := sentences_to_offer(allowed, facts)) > 1:
             try:
                 text = self._writer.write(prompt(self._items, row, facts, style), offered, seed=row)
             except WriterError as error:
@@ -74,7 +76,7 @@ class Explainer:
             else:
                 if text in offered:
                     return Reason(text, allowed[text], "language model")
-                note = "the language model wrote something else than the facts allow"
+                note = "the language model wrote a sentence that the facts do not allow"
         text, cited = template(self._items, row, facts, style)
         return Reason(text, cited, "template", note)
 

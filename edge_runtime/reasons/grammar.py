@@ -1,7 +1,7 @@
-"""A GBNF grammar whose language is exactly a list of sentences, so that whatever a model writes is one of them.
+"""Builds a GBNF grammar that accepts exactly a list of sentences, so that a model can only write one of them.
 
-Sentences that begin alike share that beginning: at each point of the text the grammar then has one state, which keeps
-the check of a token quick. Format: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md.
+Common prefixes are merged: the grammar then has one state at each point of the text, which makes checking a token
+fast. Format: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,25 +9,27 @@ from itertools import groupby
 
 
 def grammar(sentences: Iterable[str]) -> str:
-    """Return the grammar that admits these sentences and no other text.
+    """Return the grammar that accepts these sentences and no other text.
 
     Raises:
-        ValueError: there is no sentence, or an empty one.
+        ValueError: there is no sentence, or one is empty.
     """
-    every = sorted(set(sentences))
-    if not every or not every[0]:
-        raise ValueError(f"a grammar needs sentences that are not empty, got {every[:1]}")
-    return f"root ::= {_tree(every)}\n"
+    distinct = sorted(set(sentences))
+    if not distinct or not distinct[0]:
+        raise ValueError(f"expected non-empty sentences, got {distinct[:1]}")
+    return f"root ::= {_tree(distinct)}\n"
 
 
 def common_length(one: Sequence[object], other: Sequence[object]) -> int:
-    """Return how many elements both begin with."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    """Return the length of the common prefix."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _tree(sentences: Sequence[str]) -> str:
-    """Return the expression for sentences that are sorted, distinct and not empty."""
-    head = sentences[0][: common_length(sentences[0], sentences[-1])]  # sorted: all have what these two share
+    """Return the expression for sorted, distinct, non-empty sentences."""
+    head = sentences[0][
+        : common_length(sentences[0], sentences[-1])
+    ]  # sorted, so all have the common prefix of these two
     if not head:
         branches = (list(group) for _, group in groupby(sentences, key=lambda text: text[0]))
         return "(" + " | ".join(_tree(branch) for branch in branches) + ")"
@@ -41,6 +43,6 @@ def _tree(sentences: Sequence[str]) -> str:
 
 
 def _literal(text: str) -> str:
-    r"""Return a literal in quotes, all but plain ASCII as ``\U`` and eight digits, so that nothing can leave it."""
+    r"""Return a quoted literal, with everything but plain ASCII escaped as ``\U`` and eight digits."""
     plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in text)
     return '"' + "".join(plain) + '"'

@@ -1,6 +1,6 @@
-"""The prompt layout ``facts-v2``: what the writer is shown, on the device and in its training corpus.
+"""The prompt layout ``facts-v2`` of the language model, used on the device and in the training corpus.
 
-One line of instruction, the item, one line a fact, the style, and the cue::
+The instruction, the item, one line per fact, the style, and the cue::
 
     Give one true reason for the item, using only these facts.
     item: “OPI Red Shatter”
@@ -9,7 +9,7 @@ One line of instruction, the item, one line a fact, the style, and the cue::
     style: short
     reason:
 
-The reason follows on a line of its own, and ends with the end-of-text token.
+The reason follows on the next line and ends with the end-of-text token.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from typing import Final
 from edge_runtime.bundle.items import Items
 from edge_runtime.reasons.facts import Fact
 from edge_runtime.reasons.sentences import predicate
-from edge_runtime.reasons.words import Style, said_title
+from edge_runtime.reasons.words import Style, display_title
 
 LAYOUT: Final = "facts-v2"
 INSTRUCTION: Final = "Give one true reason for the item, using only these facts.\n"
 
 
 def prompt(items: Items, row: int, facts: Sequence[Fact], style: Style) -> str:
-    """Return the text that the writer continues."""
-    lines = [f"item: “{said_title(items.title[row])}”"]
+    """Return the prompt for the language model."""
+    lines = [f"item: “{display_title(items.title[row])}”"]
     for fact in facts:
-        like = "" if fact.history_row is None else f", like “{said_title(items.title[fact.history_row])}”"
+        like = "" if fact.history_row is None else f", like “{display_title(items.title[fact.history_row])}”"
         lines.append(f"- {predicate(fact)}{like}")
     lines.append(f"style: {style}")
     return INSTRUCTION + "\n".join(lines) + "\nreason:\n"

@@ -1,8 +1,8 @@
-"""How text from a catalogue is made fit to stand between quotation marks in a sentence.
+"""Cleans catalogue text so that it can be quoted safely in a sentence.
 
-A reason puts every title, value and field name between “ and ”, and nothing else. What was cleaned holds no quotation
-mark of any kind, no line end and nothing invisible, so that no title can end its quotation early and go on in the voice
-of the reason (ADR 0024). The sets of characters are data (`quoting.json`), shared with the browser's runtime.
+Every title, value and field name in a reason is set between “ and ”. Cleaned text has no quotation marks, line breaks
+or invisible characters, so a title cannot close its quotation and pose as part of the reason (ADR 0024). The character
+sets are data (`quoting.json`), shared with the browser runtime.
 """
 
 import re
@@ -17,17 +17,17 @@ _JOINERS: Final = "\u200c\u200d"
 
 
 class Characters(msgspec.Struct, frozen=True):
-    """The content of `quoting.json`; all but the last two are insides of a character class.
+    """The content of `quoting.json`; all but the last two are the inside of a regex character class.
 
     Attributes:
-        hidden: invisible characters, marks of direction, tags and variation selectors: removed.
-        joined: letters of scripts that are written with joiners, and emoji: a joiner between two of them stays.
-        viramas: vowel killers, behind which a joiner stays whatever follows.
-        gaps: what becomes one blank: white space, controls, what cannot be decoded.
-        quotes: quotation marks, apostrophes and what looks like one: a run of them becomes one straight apostrophe.
-        inch_marks: quotation marks that are removed behind a digit, where an apostrophe would mean feet.
-        most_marks: combining marks that a letter keeps; more would grow over the lines above and below.
-        plain_amount: a number, price or date, which can claim nothing and is said without quotation marks.
+        hidden: invisible characters, direction marks, tags and variation selectors; removed.
+        joined: letters of scripts that use joiners, and emoji; a joiner between two of them is kept.
+        viramas: vowel killers; a joiner after one is always kept.
+        gaps: white space, control characters and undecodable ones; a run becomes one space.
+        quotes: quotation marks, apostrophes and look-alikes; a run becomes one straight apostrophe.
+        inch_marks: quotation marks that are removed after a digit, where an apostrophe would mean feet.
+        most_marks: maximum number of combining marks per letter; more would overlap adjacent lines.
+        plain_amount: pattern of a number, price or date, which is shown without quotation marks.
     """
 
     hidden: str
@@ -42,13 +42,13 @@ class Characters(msgspec.Struct, frozen=True):
 
 @cache
 def characters() -> Characters:
-    """Return the sets of characters, read once."""
+    """Return the character sets (cached)."""
     data = files("edge_runtime.reasons").joinpath("quoting.json").read_bytes()
     return msgspec.json.decode(data, type=Characters)
 
 
 def clean(text: str) -> str:
-    """Return ``text`` on one line, with nothing invisible and no quotation mark; it may come back empty."""
+    """Return ``text`` on one line, without invisible characters and quotation marks; the result may be empty."""
     patterns = _patterns()
     if not text.isascii():
         text = _with_few_marks(patterns["joiner"].sub(r"\1", patterns["hidden"].sub("", text)))
@@ -57,7 +57,7 @@ def clean(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a cleaned text between quotation marks; a plain amount stays as it is."""
+    """Return a cleaned text between quotation marks; a plain amount is returned unchanged."""
     return text if _patterns()["plain_amount"].fullmatch(text) else f"“{text}”"
 
 
@@ -76,14 +76,14 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 
 def _with_few_marks(text: str) -> str:
-    """Drop the combining marks that pile up on a letter, and those that have none: they would sit on our own sign."""
+    """Drop excess combining marks, and those without a base letter, which would combine with the quotation mark."""
     most, gap = characters().most_marks, _patterns()["gap"]
-    kept, n_marks = [], most
+    characters_kept, n_marks = [], most
     for char in text:
         if char in _JOINERS or unicodedata.category(char) in ("Mn", "Me"):
             n_marks += 1
         else:
             n_marks = most if gap.match(char) else 0
         if n_marks <= most:
-            kept.append(char)
-    return "".join(kept)
+            characters_kept.append(char)
+    return "".join(characters_kept)

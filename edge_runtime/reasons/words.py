@@ -1,8 +1,7 @@
-"""The words of reasons, and how they are put together.
+"""The phrases of explanations, and text formatting for them.
 
-The words themselves are data (`phrases.json`), because the browser's runtime says the same with the same file.
-With `quoting.json` they are part of the prompt layout ``facts-v2``: a writer was trained on them, so a change needs a
-new layout name.
+The phrases are data (`phrases.json`), shared with the browser runtime. Together with `quoting.json` they are part of
+the prompt layout ``facts-v2``: language models are trained on them, so a change needs a new layout name.
 """
 
 import re
@@ -40,18 +39,18 @@ class Phrases(msgspec.Struct, frozen=True):
     """The content of `phrases.json`.
 
     Attributes:
-        layout: the prompt layout that these words belong to.
-        title_length: code points of a title that a sentence shows at most.
-        value_length: the same of a value.
-        not_a_value: lower-case values that say nothing.
-        never_shared: fields of which an equal value is no reason, such as a price.
-        weakly_shared: fields of which an equal value is a reason only where nothing better is shared.
-        first_only: fields whose values stand by weight, so that alone the first is worth telling.
-        popular_percent: the claims about popularity, the boldest first.
-        predicates: what is said of an item that has this value of a field.
-        other_predicate: the same for all other fields.
-        popular_predicate: the same for popularity.
-        skeletons: the sentences.
+        layout: the prompt layout that these phrases belong to.
+        title_length: maximum length of a shown title, in code points.
+        value_length: maximum length of a shown value, in code points.
+        not_a_value: lower-case values without information.
+        never_shared: fields where an equal value is not a reason, such as a price.
+        weakly_shared: fields where an equal value is a reason only if nothing better is shared.
+        first_only: fields with values in order of importance; only the first value is cited.
+        popular_percent: percentages for claims about popularity, ascending.
+        predicates: field name to the predicate for a value.
+        other_predicate: predicate for all other fields.
+        popular_predicate: predicate for popularity.
+        skeletons: sentence skeletons.
     """
 
     layout: str
@@ -70,47 +69,47 @@ class Phrases(msgspec.Struct, frozen=True):
 
 @cache
 def phrases() -> Phrases:
-    """Return the words, read once."""
+    """Return the phrases (cached)."""
     data = files("edge_runtime.reasons").joinpath("phrases.json").read_bytes()
     return msgspec.json.decode(data, type=Phrases)
 
 
 def shorten(text: str, length: int) -> str:
-    """Return at most ``length`` code points of a cleaned text, cut between words where that leaves half of it."""
+    """Truncate a cleaned text to ``length`` code points, at a word boundary if that keeps at least half of them."""
     if len(text) <= length:
         return text
     cut = text[: length - 1]
-    blank = cut.rfind(" ") if text[length - 1] != " " else len(cut)
-    if blank >= length // 2:
-        cut = cut[:blank]
+    space = cut.rfind(" ") if text[length - 1] != " " else len(cut)
+    if space >= length // 2:
+        cut = cut[:space]
     return cut.rstrip(_TRIM) + "…"
 
 
-def is_telling(value: str) -> bool:
-    """Say whether a value says anything: letters or digits, and not a word for "unknown"."""
+def is_informative(value: str) -> bool:
+    """Return whether a value is informative: it has letters or digits, and does not mean "unknown"."""
     text = clean(value)
     return any(char.isalnum() for char in text) and text.lower() not in phrases().not_a_value
 
 
-def said_title(title: str) -> str:
-    """Return a title as sentences show it, to go between quotation marks; empty when nothing can be shown."""
+def display_title(title: str) -> str:
+    """Return a title for display between quotation marks; empty if nothing can be displayed."""
     return shorten(clean(title), phrases().title_length)
 
 
-def said_value(value: str) -> str:
-    """Return a value as sentences show it, without its quotation marks."""
+def display_value(value: str) -> str:
+    """Return a value for display, without quotation marks."""
     return shorten(clean(value), phrases().value_length)
 
 
-def said_field(name: str) -> str:
-    """Return a field's name as sentences show it, to go between quotation marks; empty when nothing can be shown."""
-    return said_value(name.replace("_", " "))
+def display_field(name: str) -> str:
+    """Return a field name for display between quotation marks; empty if nothing can be displayed."""
+    return display_value(name.replace("_", " "))
 
 
 def fill(skeleton: str, slots: dict[str, str]) -> str:
-    """Return ``skeleton`` with its slots filled in one pass, so that a title with braces stays a title.
+    """Fill the slots of a skeleton in one pass, so that braces in a title are not treated as slots.
 
-    A sentence whose last value ends with a full stop does not get a second one.
+    A final full stop is dropped if the last value already ends with a punctuation mark.
     """
     text = re.sub(r"\{([a-z]+)\}", lambda match: slots[match[1]], skeleton)
     return text[:-1] if text.endswith(("..", "!.", "?.", "….")) else text

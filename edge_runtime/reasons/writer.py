@@ -1,4 +1,4 @@
-"""What a reason is, and what writes one."""
+"""The result type of explanations, and the interface of language model writers."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -9,13 +9,13 @@ from edge_runtime.reasons.facts import Fact
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an item was recommended.
+    """The explanation of a recommendation.
 
     Attributes:
-        text: one sentence, every claim of it true of the item and of the history.
-        facts: what it claims.
-        source: what chose the words.
-        note: why it was not the language model, where a bundle has one.
+        text: one sentence.
+        facts: the facts that it cites.
+        source: what wrote the sentence.
+        note: if the bundle has a language model, why it was not used.
     """
 
     text: str
@@ -25,20 +25,20 @@ class Reason:
 
 
 class WriterError(PocketRecError):
-    """The language model did not answer; the message says why."""
+    """The language model did not answer; the message states the reason."""
 
 
 class Writer(Protocol):
-    """Continues a prompt with one of several sentences."""
+    """Chooses one of several sentences as the continuation of a prompt."""
 
     def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
         """Return the sentence that the model chose.
 
         Raises:
-            WriterError: it is absent, slow, refused or crashed.
+            WriterError: the model is missing, slow, rejected or crashed.
         """
         ...
 
     def close(self) -> None:
-        """Give back what the writer holds; it may be called twice."""
+        """Release all resources; may be called more than once."""
         ...

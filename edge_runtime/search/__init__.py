@@ -1,9 +1,10 @@
-"""Search over titles and facts. Its twin is the page's `src/runtime/search`; both answer `tests/golden/search.json`.
+"""Full-text search over titles and facts, the same as in the browser (`web_demo/src/runtime/search`).
 
-1. A text becomes words (:mod:`edge_runtime.search.words`).
-2. A word of the query matches a word of the catalogue, the best match first: whole; with another ending; as the
-   beginning of it, because people see results while they type; and where almost nothing matches, with one typing error
-   (:mod:`edge_runtime.search.vocabulary`).
-3. An item that matches all words comes before one that misses one; a title counts more than the brand and the
-   categories, these more than other facts, a rare word more than a frequent one (:mod:`edge_runtime.search.finder`).
+Both implementations are tested with `tests/golden/search.json`.
+
+1. Texts are split into normalized words (:mod:`edge_runtime.search.words`).
+2. A query word matches a catalogue word exactly, with another ending, as a prefix (for results while typing) or, if
+   there are almost no matches, with one typing error (:mod:`edge_runtime.search.vocabulary`).
+3. Items that match all words come before items that miss one. The title has more weight than brand and categories,
+   these more than other facts, and rare words more than frequent ones (:mod:`edge_runtime.search.finder`).
 """

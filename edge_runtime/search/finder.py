@@ -1,4 +1,4 @@
-"""Finds items by the words of their titles and facts."""
+"""A search index over the words of titles and facts."""
 
 from array import array
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from edge_runtime.search.vocabulary import FORM, Match, Vocabulary
 from edge_runtime.search.words import words_of
 
 MAX_WORDS: Final = 16
-"""Of a query; what comes after them is not looked at."""
+"""Maximum number of query words; the rest is ignored."""
 IMPORTANT_FIELDS: Final = frozenset({"brand", "categories", "category", "genre", "genres"})
 N_ITEMS_OF_A_RARE_WORD: Final = 1000
-"""A word is rare if it occurs in at most one of so many items."""
+"""A word is rare if it occurs in at most one of this many items."""
 TITLE_WEIGHT: Final = 4
 IMPORTANT_WEIGHT: Final = 2
 
@@ -24,11 +24,11 @@ Bytes = NDArray[np.uint8]
 
 
 class Finder:
-    """An index of words; it takes some eight bytes for each word of a title and each fact, and the words themselves.
+    """A search index. It needs about eight bytes per word of a title and per fact, plus the vocabulary.
 
     Args:
-        items: names and facts.
-        levels: popularity, uint8 ``[n_items]``: it orders items that match equally well.
+        items: titles and facts.
+        levels: popularity, uint8 ``[n_items]``, to break ties.
     """
 
     def __init__(self, items: Items, levels: Bytes) -> None:
@@ -42,19 +42,19 @@ class Finder:
         self._n_title_words = n_words[: self._n_items]
 
     def find(self, text: str, limit: int) -> list[int]:
-        """Return the rows that match, the best first.
+        """Return the rows of the best matches, best first.
 
-        Those that match most words, and those that match one fewer. Among those that match equally many, a title that
-        consists of nothing else comes first; then the sum over words of
+        Matches have the largest number of matching words, or one fewer. They are sorted by this number, then by
+        whether the title has no other words, then by the sum over words of
 
             rarity * (4 * title + fact),  rarity = bits of floor(n_items / items that match the word)
 
         with ``title`` the match of the title (:data:`~edge_runtime.search.vocabulary.WHOLE` and so on, 0 for none) and
-        ``fact`` the best match of a fact, twice for the brand and the categories; then the popular; then the lower row.
+        ``fact`` the best match of a fact, doubled for brand and categories; then by popularity, then by row.
         """
         n_matched, n_in_title = np.zeros((2, self._n_items), dtype=np.uint8)
         weight = np.zeros(self._n_items, dtype=np.int32)
-        for word in self._wanted(text):
+        for word in self._query_words(text):
             title, fact = self._match(word)
             rows = np.flatnonzero(title | fact)
             if len(rows):
@@ -66,23 +66,24 @@ class Finder:
         if limit < 1 or not most:
             return []
         rows = np.flatnonzero(n_matched >= max(1, most - 1))
-        says_no_more = n_in_title[rows] == self._n_title_words[rows]
-        order = n_matched[rows].astype(np.int64) * 2 + says_no_more
+        is_full_title = n_in_title[rows] == self._n_title_words[rows]
+        order = n_matched[rows].astype(np.int64) * 2 + is_full_title
         order = (order << 24) + (weight[rows] << 8) + self._levels[rows]
         return [int(row) for row in rows[_largest(order, limit)]]
 
-    def _wanted(self, text: str) -> list[str]:
-        """Return the words of a query, each once; one that means nothing but as two words becomes these."""
-        wanted: dict[str, None] = {}
+    def _query_words(self, text: str) -> list[str]:
+        """Return the distinct words of a query; an unknown word is split in two if both parts are known."""
+        words: dict[str, None] = {}
         for word in words_of(text)[:MAX_WORDS]:
             is_known = self._vocabulary.matches(word) or self._vocabulary.near(word)
-            wanted |= dict.fromkeys([word] if is_known else self._vocabulary.split(word))
-        return list(wanted)[:MAX_WORDS]
+            words |= dict.fromkeys([word] if is_known else self._vocabulary.split(word))
+        return list(words)[:MAX_WORDS]
 
     def _match(self, word: str) -> tuple[Bytes, Bytes]:
-        """Return how well each item's title and its best fact match a word, both ``[n_items]``.
+        """Return the match of each item's title and of its best fact with a word, both ``[n_items]``.
 
-        A typing error is supposed where at most one item of a thousand has the word: it may be another's error.
+        If at most one item of a thousand has the word, words with one typing error match too: the rare word may
+        itself be a typing error in the catalogue.
         """
         title, fact = self._matched_by(self._vocabulary.matches(word))
         if N_ITEMS_OF_A_RARE_WORD * np.count_nonzero(title | fact) > self._n_items:
@@ -91,8 +92,8 @@ class Finder:
 
     def _matched_by(self, matches: list[Match]) -> tuple[Bytes, Bytes]:
         matched = np.zeros(self._n_texts, dtype=np.uint8)
-        for match, places in matches:
-            matched[self._texts[self._starts[places.start] : self._starts[places.stop]]] = match
+        for match, words in matches:
+            matched[self._texts[self._starts[words.start] : self._starts[words.stop]]] = match
         fact = np.zeros(self._n_items, dtype=np.uint8)
         first = self._n_items
         for field in self._fields:
@@ -102,7 +103,7 @@ class Finder:
 
 
 class _FieldFacts:
-    """One field as pairs of item and value."""
+    """One field, stored as pairs of item and value."""
 
     def __init__(self, name: str, field: Field) -> None:
         self.n_values = len(field.values)
@@ -112,7 +113,7 @@ class _FieldFacts:
         self._values = np.fromiter(chain.from_iterable(field.rows), dtype=np.int32, count=len(self._rows))
 
     def mark(self, matched: Bytes, fact: Bytes) -> None:
-        """Raise ``fact`` of the items that have a value which matches."""
+        """Raise ``fact`` of the items with a matching value."""
         if matched.any():
             of_values = np.minimum(matched, FORM) * self._weight
             of_pairs = of_values[self._values]
@@ -122,7 +123,7 @@ class _FieldFacts:
 
 
 class _Numbers(dict[str, int]):
-    """Word to number; a word that is met for the first time gets the next one."""
+    """Word to number; a new word gets the next number."""
 
     def __missing__(self, word: str) -> int:
         self[word] = number = len(self)
@@ -130,7 +131,7 @@ class _Numbers(dict[str, int]):
 
 
 def _index(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32], Bytes]:
-    """Return the words in order, where the texts of each begin, the texts, and how many words each text has."""
+    """Return the sorted words, the start of each word's texts, the texts, and the number of words of each text."""
     number_of = _Numbers()
     numbers, n_words = array("i"), array("i")
     for text in texts:
@@ -138,19 +139,19 @@ def _index(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64], NDArray[
         numbers.extend(map(number_of.__getitem__, distinct))
         n_words.append(len(distinct))
     words = sorted(number_of)
-    place_of = np.empty(len(words), dtype=np.int32)
-    place_of[[number_of[word] for word in words]] = np.arange(len(words), dtype=np.int32)
-    places = place_of[np.array(numbers, dtype=np.int32)]
+    position_of = np.empty(len(words), dtype=np.int32)
+    position_of[[number_of[word] for word in words]] = np.arange(len(words), dtype=np.int32)
+    positions = position_of[np.array(numbers, dtype=np.int32)]
     of_texts = np.repeat(np.arange(len(n_words), dtype=np.int32), n_words)
-    starts = np.concatenate([[0], np.bincount(places, minlength=len(words)).cumsum()])
-    by_word = of_texts[np.argsort(places, kind="stable")]
+    starts = np.concatenate([[0], np.bincount(positions, minlength=len(words)).cumsum()])
+    by_word = of_texts[np.argsort(positions, kind="stable")]
     return words, starts, by_word, np.minimum(n_words, 255).astype(np.uint8)
 
 
 def _largest(values: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """Return the places of the ``k`` largest, the largest first; among equals the lower place comes first."""
-    places = np.arange(len(values))
+    """Return the positions of the ``k`` largest values, largest first; ties are broken by the lower position."""
+    positions = np.arange(len(values))
     if k < len(values):
-        places = np.flatnonzero(values >= np.partition(values, len(values) - k)[len(values) - k])
-    best: NDArray[np.int64] = places[np.argsort(-values[places], kind="stable")[:k]]
+        positions = np.flatnonzero(values >= np.partition(values, len(values) - k)[len(values) - k])
+    best: NDArray[np.int64] = positions[np.argsort(-values[positions], kind="stable")[:k]]
     return best

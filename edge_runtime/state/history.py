@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from edge_runtime.errors import StateError
+from edge_runtime.events import DISLIKE
 from edge_runtime.state.database import (
     DISK_FULL_CODES,
     damaged,
@@ -25,9 +26,6 @@ from edge_runtime.state.database import (
     translated_errors,
 )
 from edge_runtime.state.erasing import erase
-
-DISLIKE: Final = "dislike"
-"""Event that hides its item and lowers the scores of similar items; it does not count as an interaction."""
 
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256

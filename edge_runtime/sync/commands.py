@@ -1,6 +1,5 @@
 """The command ``pocketrec sync``."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,6 @@ if TYPE_CHECKING:
     from edge_runtime.sync.apply import SyncReport
     from edge_runtime.sync.transport import HttpTransport
     from edge_runtime.terminal.console import Console
-
-_TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def sync(
@@ -61,7 +58,9 @@ def sync(
 
 
 def _check_arguments(into: Path, target: str) -> None:
-    if not _TARGET.fullmatch(target):
+    from edge_runtime.bundle.names import is_plain_name
+
+    if not is_plain_name(target):
         raise typer.BadParameter(f"found {target!r}, expected a name such as laptop-x86_64", param_hint="--target")
     if (into / "manifest.json").exists():
         raise typer.BadParameter(

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from edge_runtime.bundle.manifest import MAX_MANIFEST_BYTES, File
+from edge_runtime.bundle.names import is_plain_name
 from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import SyncError, UpdateRefusedError
 from edge_runtime.sync.download import check_status
@@ -25,7 +26,6 @@ from edge_runtime.sync.transport import Transport
 
 MAX_LIST_BYTES: Final = 64 << 10
 _TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Source:
                 offers = parse_json(self._session.body(response, MAX_LIST_BYTES), list[_Offer])
         except (SyncError, JsonError):
             return " Check the address."
-        names = [offer.target for offer in offers if _NAME.fullmatch(offer.target)]
+        names = [offer.target for offer in offers if is_plain_name(offer.target)]
         return f" It offers: {', '.join(names) or 'nothing yet'}. Choose one with --target."
 
 

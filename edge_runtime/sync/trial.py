@@ -15,7 +15,7 @@ def self_test(bundle: Path) -> None:
     from edge_runtime.bundle import open_folder
     from edge_runtime.contents import open_contents
 
-    ladder = open_contents(open_folder(bundle), language_model=False).ladder()
-    if ladder.engine is None:
-        reasons = "; ".join(f"{entry.engine} {entry.precision}: {entry.reason}" for entry in ladder.refusals)
+    candidates = open_contents(open_folder(bundle), language_model=False).engine_candidates()
+    if candidates.engine is None:
+        reasons = "; ".join(f"{entry.engine} {entry.precision}: {entry.reason}" for entry in candidates.refusals)
         raise EngineError(f"the new release is not used, because no engine passes its self-test here. {reasons}")

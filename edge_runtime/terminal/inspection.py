@@ -10,7 +10,7 @@ from edge_runtime.bundle.folder import BundleFolder, open_folder
 from edge_runtime.bundle.manifest import File, Manifest
 from edge_runtime.bundle.pictures import Pictures
 from edge_runtime.contents import Contents, current_folder, open_contents
-from edge_runtime.engines.ladder import Refusal, SelfTest
+from edge_runtime.engines.candidates import Refusal, SelfTest
 from edge_runtime.errors import BundleError
 from edge_runtime.terminal.console import Console
 
@@ -128,12 +128,12 @@ def _check_pictures(folder: BundleFolder) -> None:
 
 def _test_engines(contents: Contents) -> tuple[EngineResult, ...]:
     """Test every engine on this machine, including those that are only fallbacks."""
-    ladder = contents.ladder()
+    candidates = contents.engine_candidates()
     passed = []
-    while ladder.engine is not None:
-        passed.append(EngineResult(ladder.engine.name, ladder.engine.precision, ladder.self_test, None))
-        ladder.next_engine()
-    refused = [_refused(refusal) for refusal in ladder.refusals]
+    while candidates.engine is not None:
+        passed.append(EngineResult(candidates.engine.name, candidates.engine.precision, candidates.self_test, None))
+        candidates.next_engine()
+    refused = [_refused(refusal) for refusal in candidates.refusals]
     order = [(variant.engine, variant.precision) for variant in contents.folder.manifest.engines]
     return tuple(sorted(passed + refused, key=lambda result: order.index((result.engine, result.precision))))
 
@@ -161,7 +161,7 @@ def _files_table(inspection: Inspection) -> Table:
 
 def _ranking_files(manifest: Manifest) -> str:
     parts: list[File] = [manifest.file(manifest.engines[0].file)]
-    parts += [manifest.the(role) for role in ("codes", "prompts", "adapter")]
+    parts += [manifest.required_role(role) for role in ("codes", "prompts", "adapter")]
     return " + ".join(entry.role for entry in parts)
 
 

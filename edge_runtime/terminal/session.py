@@ -11,8 +11,9 @@ from pathlib import Path
 from rich.text import Text
 
 from edge_runtime.errors import PocketRecError
+from edge_runtime.events import DISLIKE
 from edge_runtime.recommender import Recommendation, Recommender
-from edge_runtime.state.history import DISLIKE, Event
+from edge_runtime.state.history import Event
 from edge_runtime.terminal.arguments import is_command, is_number, no_argument, refused, whole_number
 from edge_runtime.terminal.plain import about
 from edge_runtime.terminal.prompt import Lines

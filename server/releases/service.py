@@ -7,7 +7,6 @@ replaces an immutable view; requests only look up entries in it, so a check for 
 import hashlib
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -16,6 +15,7 @@ from typing import Final
 from edge_runtime.bundle import Manifest, parse_manifest
 from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME
+from edge_runtime.bundle.names import is_plain_name
 from edge_runtime.errors import BundleError, BundleIntegrityError
 from server.blob import Blob
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 # Suffixes of folders that the exporter is writing or replacing.
 UNFINISHED: Final = (".new", ".old")
-_TARGET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Stamp = tuple[tuple[str, int, int, int, int], ...]
 
@@ -162,7 +161,7 @@ def _targets(root: Path) -> Iterator[str]:
     with os.scandir(root) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir())
     for name in names:
-        if _TARGET.fullmatch(name) and not name.endswith(UNFINISHED) and (root / name / MANIFEST_NAME).exists():
+        if is_plain_name(name) and not name.endswith(UNFINISHED) and (root / name / MANIFEST_NAME).exists():
             yield name
 
 

@@ -1,13 +1,13 @@
-"""Malformed bundles, one folder each, for every reader of the format: none of them may get through.
+"""Malformed bundles, one folder each, that every reader of the format must handle.
 
-The first part of a name says how a reader must answer:
+The first part of a name is the expected outcome:
 
-``integrity``  a file does not match the manifest: refused
-``version``    made for a newer reader: refused, with a version error
-``format``     digests are right, the content breaks SPEC.md: refused
-``pictures``   as ``format``, for a reader that shows pictures
-``engine``     the bundle can be used, but its first engine must not be
-``graph``      as ``engine``: the graph holds what is not allowed, and no library may see it
+``integrity``  a file does not match the manifest: integrity error
+``version``    the bundle needs a newer reader: version error
+``format``     the digests are right, but the content violates SPEC.md: bundle error
+``pictures``   as ``format``, for readers that show pictures
+``engine``     the bundle is usable, but its first engine must be rejected
+``graph``      as ``engine``; the graph is not allowed and must not be passed to a library
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""A good bundle taken apart, to be spoilt in one place and written again."""
+"""Modifies a valid bundle in one place and writes it again."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Draft:
-    """A good bundle, taken apart to be spoilt: change ``files`` or ``manifest``, then write."""
+    """A bundle in memory: change ``files`` or ``manifest``, then write it."""
 
     manifest: Json
     files: dict[str, bytes]
@@ -26,7 +26,7 @@ class Draft:
         return dict(load_arrays(self.files[name], name))
 
     def replace(self, name: str, data: bytes) -> None:
-        """Put other content into a file, its digest in the manifest made to fit."""
+        """Replace the content of a file and update its digest in the manifest."""
         self.files[name] = data
         role = next(entry["role"] for entry in self.manifest["files"] if entry["name"] == name)
         entry = describe(name, role, data)
@@ -34,11 +34,11 @@ class Draft:
         self.manifest["files"] = [fresh if old["name"] == name else old for old in self.manifest["files"]]
 
     def replace_arrays(self, name: str, **arrays: Array) -> None:
-        """Put other arrays into a file; those not named stay."""
+        """Replace some arrays of a file; the others are kept."""
         self.replace(name, dump_arrays(self.arrays(name) | arrays))
 
     def write(self, folder: Path) -> None:
-        """Write what is there, whatever it is."""
+        """Write the bundle without any checks."""
         folder.mkdir(parents=True)
         for name, data in self.files.items():
             (folder / name).write_bytes(data)
@@ -50,13 +50,13 @@ Attack = Callable[[Draft], None]
 
 
 def read_draft(folder: Path) -> Draft:
-    """Return a good bundle as a draft."""
+    """Read a valid bundle."""
     manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
     return Draft(manifest, {entry["name"]: (folder / entry["name"]).read_bytes() for entry in manifest["files"]})
 
 
 def in_part(part: str, index: int | None, **values: object) -> Attack:
-    """Return what changes entries of a part of the manifest, or of one of its list."""
+    """Return an attack that changes fields of a part of the manifest, or of one entry of a list."""
 
     def attack(draft: Draft) -> None:
         target: Json = draft.manifest[part] if index is None else draft.manifest[part][index]

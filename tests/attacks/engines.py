@@ -1,4 +1,4 @@
-"""First engines that must not be used, in bundles that can be."""
+"""Usable bundles with an invalid first engine."""
 
 from collections.abc import Callable
 
@@ -19,8 +19,8 @@ def engines() -> dict[str, Attack]:
 
         return attack
 
-    def change(tensor: str, spoil: Callable[[Array], Array]) -> Attack:
-        return lambda draft: draft.replace_arrays(name, **{tensor: spoil(draft.arrays(name)[tensor])})
+    def change(tensor: str, change_array: Callable[[Array], Array]) -> Attack:
+        return lambda draft: draft.replace_arrays(name, **{tensor: change_array(draft.arrays(name)[tensor])})
 
     return {
         "engine/weight-missing": drop("block.1.value.weight"),

@@ -1,4 +1,4 @@
-"""First engines whose file asks for more than arithmetic: loops, code or weights from elsewhere, no graph at all."""
+"""First engines with a forbidden graph: loops, functions, external weights, or no graph at all."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from edge_runtime.bundle.manifest import Encoder
 from tests.attacks.draft import Attack, Draft
 from tests.tiny_onnx import ONNX_VARIANT, tiny_onnx
 
-Spoil = Callable[[onnx.ModelProto], None]
+Modify = Callable[[onnx.ModelProto], None]
 
 
 def graphs() -> dict[str, Attack]:
@@ -38,9 +38,9 @@ def graphs() -> dict[str, Attack]:
     }
 
 
-def _bytes(spoil: Callable[[bytes], bytes]) -> Attack:
+def _bytes(modify: Callable[[bytes], bytes]) -> Attack:
     def attack(draft: Draft) -> None:
-        data = spoil(tiny_onnx(draft.files["encoder.safetensors"], Encoder(**draft.manifest["encoder"])))
+        data = modify(tiny_onnx(draft.files["encoder.safetensors"], Encoder(**draft.manifest["encoder"])))
         entry = describe("encoder.onnx", "encoder", data)
         draft.files["encoder.onnx"] = data
         draft.manifest["files"].append(
@@ -52,14 +52,14 @@ def _bytes(spoil: Callable[[bytes], bytes]) -> Attack:
     return attack
 
 
-def _model(spoil: Spoil) -> Attack:
-    def spoilt(good: bytes) -> bytes:
+def _model(modify: Modify) -> Attack:
+    def modified(good: bytes) -> bytes:
         model = onnx.load_from_string(good)
-        spoil(model)
+        modify(model)
         data: bytes = model.SerializeToString()
         return data
 
-    return _bytes(spoilt)
+    return _bytes(modified)
 
 
 def _add(model: onnx.ModelProto, operator: str, domain: str = "", **attributes: object) -> None:
@@ -71,7 +71,7 @@ def _empty() -> onnx.GraphProto:
 
 
 def _loop(model: onnx.ModelProto) -> None:
-    """Multiply 2^62 times before the state comes out."""
+    """Add a loop of 2^62 multiplications before the output."""
     body = helper.make_graph(
         [helper.make_node("Identity", ["going"], ["goes_on"]), helper.make_node("Mul", ["x", "x"], ["y"])],
         "body",
@@ -116,7 +116,7 @@ def _many(model: onnx.ModelProto) -> None:
 
 
 def _evil_model() -> bytes:
-    """Return a model that a parser merges with the one before it."""
+    """Return a model that a protobuf parser merges with the preceding one."""
     model = onnx.ModelProto()
     model.graph.node.append(helper.make_node("Loop", ["a", "b"], ["c"], body=_empty()))
     data: bytes = model.SerializeToString()

@@ -1,4 +1,4 @@
-"""The catalogue's texts and facts: compressed, nested, cut, and about items that are not there."""
+"""Invalid item files: compression bombs, deep nesting, truncation, and invalid indices."""
 
 import json
 import zlib
@@ -13,10 +13,10 @@ def items() -> dict[str, Attack]:
     def bytes_(data: bytes) -> Attack:
         return lambda draft: draft.replace(name, data)
 
-    def text(spoil: Callable[[Json], object]) -> Attack:
+    def text(modify: Callable[[Json], object]) -> Attack:
         def attack(draft: Draft) -> None:
             catalogue = json.loads(zlib.decompress(draft.files[name]))
-            spoil(catalogue)
+            modify(catalogue)
             draft.replace(name, zlib.compress(json.dumps(catalogue).encode()))
 
         return attack

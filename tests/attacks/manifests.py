@@ -1,4 +1,4 @@
-"""Files that are not what the manifest says, manifests of newer readers, and manifests that mean nothing."""
+"""Files that do not match the manifest, manifests for newer readers, and invalid manifests."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,16 +36,16 @@ def integrity() -> dict[str, Attack]:
         middle = len(data) // 2
         return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
-    found: dict[str, Attack] = {}
+    attacks: dict[str, Attack] = {}
     for name in FILES:
-        found[f"integrity/flipped-byte-{name}"] = change(name, flip)
-        found[f"integrity/truncated-{name}"] = change(name, lambda data: data[:-1])
-        found[f"integrity/longer-{name}"] = change(name, lambda data: data + b"\0")
-        found[f"integrity/missing-{name}"] = remove(name)
-    found["integrity/emptied"] = change("codes.safetensors", lambda _: b"")
-    found["integrity/wrong-digest"] = _in_file("codes.safetensors", sha256="0" * 64)
-    found["integrity/wrong-length"] = _in_file("codes.safetensors", bytes=1)
-    return found
+        attacks[f"integrity/flipped-byte-{name}"] = change(name, flip)
+        attacks[f"integrity/truncated-{name}"] = change(name, lambda data: data[:-1])
+        attacks[f"integrity/longer-{name}"] = change(name, lambda data: data + b"\0")
+        attacks[f"integrity/missing-{name}"] = remove(name)
+    attacks["integrity/emptied"] = change("codes.safetensors", lambda _: b"")
+    attacks["integrity/wrong-digest"] = _in_file("codes.safetensors", sha256="0" * 64)
+    attacks["integrity/wrong-length"] = _in_file("codes.safetensors", bytes=1)
+    return attacks
 
 
 def versions() -> dict[str, Attack]:
@@ -60,10 +60,10 @@ def versions() -> dict[str, Attack]:
 
 
 def manifests() -> dict[str, Attack]:
-    found: dict[str, Attack] = {f"format/name-{what}": _rename(name) for what, name in _SPECIAL_NAMES.items()}
+    attacks: dict[str, Attack] = {f"format/name-{what}": _rename(name) for what, name in _SPECIAL_NAMES.items()}
     for role in ("codes", "prompts", "adapter", "items", "popularity", "golden", "encoder"):
-        found[f"format/no-{role}"] = _drop_role(role)
-    found |= {
+        attacks[f"format/no-{role}"] = _drop_role(role)
+    attacks |= {
         "format/manifest-empty": _raw(b""),
         "format/manifest-not-json": _raw(b"\x89PNG"),
         "format/manifest-a-list": _raw(b"[]"),
@@ -131,7 +131,7 @@ def manifests() -> dict[str, Attack]:
         "format/manifest-nested-where-nobody-looks": _set(x=_nested(40)),
         "format/version-not-a-version": _set(minimum_runtime="one"),
     }
-    return found
+    return attacks
 
 
 def _nested(depth: int) -> object:
@@ -149,7 +149,7 @@ def _replace_in_manifest(old: bytes, new: bytes) -> Attack:
     def attack(draft: Draft) -> None:
         text = json.dumps(draft.manifest).encode()
         if old not in text:
-            raise ValueError(f"the manifest does not hold {old!r}: this attack would attack nothing")
+            raise ValueError(f"the manifest does not contain {old!r}, so the attack has no effect")
         draft.raw_manifest = text.replace(old, new, 1)
 
     return attack
@@ -179,7 +179,7 @@ def _tier(index: int, **values: object) -> Attack:
 
 
 def _rename(name: str) -> Attack:
-    """Give the pictures, which are optional, another name in the manifest."""
+    """Rename the pictures, which are optional, in the manifest."""
     return _in_file("pictures.safetensors", name=name)
 
 

@@ -1,4 +1,4 @@
-"""Array files: containers that break their own format, and arrays whose values are impossible."""
+"""Invalid array files: malformed containers, and well-formed arrays with invalid values."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tests.attacks.draft import Attack, Json
 
 
 def containers() -> dict[str, Attack]:
-    """Attacks on the container, tried on the adapter: two small float tensors."""
+    """Return malformed containers, in place of the adapter with its two small tensors."""
     good: Json = {
         "a": {"dtype": "F32", "shape": [16, 2], "data_offsets": [0, 128]},
         "b": {"dtype": "F32", "shape": [2, 16], "data_offsets": [128, 256]},
@@ -66,19 +66,19 @@ def containers() -> dict[str, Attack]:
 
 
 def contents() -> dict[str, Attack]:
-    """Arrays that are well formed and mean something impossible."""
+    """Return well-formed arrays with invalid values."""
     codes, golden, pictures = "codes.safetensors", "golden.safetensors", "pictures.safetensors"
 
-    def change(name: str, array: str, spoil: Callable[[Array], Array]) -> Attack:
-        return lambda draft: draft.replace_arrays(name, **{array: spoil(draft.arrays(name)[array])})
+    def change(name: str, array: str, modify: Callable[[Array], Array]) -> Attack:
+        return lambda draft: draft.replace_arrays(name, **{array: modify(draft.arrays(name)[array])})
 
     def put(row: int, column: int, value: int) -> Callable[[Array], Array]:
-        def spoil(array: Array) -> Array:
+        def modify(array: Array) -> Array:
             changed = array.copy()
             changed[row, column] = value
             return changed
 
-        return spoil
+        return modify
 
     return {
         "format/tier-counts-off": change(codes, "tier", lambda tier: np.zeros_like(tier)),

@@ -1,4 +1,4 @@
-"""Bundles that the tests of the device share."""
+"""Bundles shared by the tests of the runtime."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.tiny_bundle import make_tiny_bundle
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small bundle; nobody writes into it."""
+    """A small bundle; read only."""
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
     make_tiny_bundle(folder, pictures=True)
     return folder

@@ -1,4 +1,4 @@
-"""No malformed bundle gets through, and no error but ours comes out."""
+"""Malformed bundles are rejected, with documented errors only."""
 
 from pathlib import Path
 
@@ -18,26 +18,26 @@ def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def names(*kinds: str) -> list[str]:
-    found = [name for name in table() if name.partition("/")[0] in kinds]
-    if not found:
+    names = [name for name in table() if name.partition("/")[0] in kinds]
+    if not names:
         raise ValueError(f"no attack of the kinds {kinds}")
-    return found
+    return names
 
 
 @pytest.mark.parametrize("name", names("integrity"))
-def test_a_file_that_does_not_match_its_manifest_is_refused(malformed: dict[str, Path], name: str) -> None:
+def test_a_file_that_does_not_match_its_manifest_is_rejected(malformed: dict[str, Path], name: str) -> None:
     with pytest.raises(BundleIntegrityError, match=r"found .*, but the manifest says"):
         Recommender.open(malformed[name])
 
 
 @pytest.mark.parametrize("name", names("version"))
-def test_a_bundle_for_a_newer_runtime_is_refused_as_such(malformed: dict[str, Path], name: str) -> None:
+def test_a_bundle_for_a_newer_runtime_raises_a_version_error(malformed: dict[str, Path], name: str) -> None:
     with pytest.raises(BundleVersionError, match="Update pocketrec"):
         Recommender.open(malformed[name])
 
 
 @pytest.mark.parametrize("name", names("format"))
-def test_a_bundle_that_breaks_the_format_is_refused(malformed: dict[str, Path], name: str) -> None:
+def test_a_bundle_that_violates_the_format_is_rejected(malformed: dict[str, Path], name: str) -> None:
     with pytest.raises(BundleError) as caught:
         Recommender.open(malformed[name])
 
@@ -46,7 +46,7 @@ def test_a_bundle_that_breaks_the_format_is_refused(malformed: dict[str, Path], 
 
 
 @pytest.mark.parametrize("name", names("pictures"))
-def test_pictures_that_break_the_format_are_refused(malformed: dict[str, Path], name: str) -> None:
+def test_pictures_that_violate_the_format_are_rejected(malformed: dict[str, Path], name: str) -> None:
     folder = open_folder(malformed[name])
 
     with pytest.raises(BundleError, match="pictures"):
@@ -54,7 +54,7 @@ def test_pictures_that_break_the_format_are_refused(malformed: dict[str, Path], 
 
 
 @pytest.mark.parametrize("name", names("engine"))
-def test_an_engine_that_cannot_be_trusted_is_not_used(malformed: dict[str, Path], name: str) -> None:
+def test_an_invalid_engine_is_not_used(malformed: dict[str, Path], name: str) -> None:
     with Recommender.open(malformed[name]) as recommender:
         status = recommender.engine
         listed = recommender.recommend(5, ["item-1"])
@@ -66,7 +66,7 @@ def test_an_engine_that_cannot_be_trusted_is_not_used(malformed: dict[str, Path]
 
 
 @pytest.mark.parametrize("name", names("graph"))
-def test_a_graph_that_holds_more_than_arithmetic_is_shown_to_no_library(
+def test_a_graph_with_forbidden_operators_is_not_passed_to_a_library(
     malformed: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnxruntime, "library", None)
@@ -78,5 +78,5 @@ def test_a_graph_that_holds_more_than_arithmetic_is_shown_to_no_library(
     assert "TypeError" not in status.fallbacks[0].reason
 
 
-def test_there_are_enough_attacks() -> None:
+def test_the_number_of_attacks_has_not_dropped() -> None:
     assert len(table()) > 150

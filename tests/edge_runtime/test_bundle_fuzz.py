@@ -1,4 +1,4 @@
-"""Whatever bytes arrive, a parser of the format answers, or raises BundleError."""
+"""For any bytes, the parsers of the format return a value or raise BundleError."""
 
 import contextlib
 import json
@@ -42,12 +42,12 @@ json_values = st.recursive(
 
 @st.composite
 def changed(draw: st.DrawFn, data: bytes) -> bytes:
-    """Cut, doubled, overwritten: what disks, networks and people do to files."""
-    spoilt = bytearray(data)
+    """Truncate, duplicate and overwrite parts of a file."""
+    mutated = bytearray(data)
     for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(spoilt)))
-        spoilt[at : at + draw(st.integers(0, 9))] = draw(st.binary(max_size=9))
-    return bytes(spoilt)
+        start = draw(st.integers(0, len(mutated)))
+        mutated[start : start + draw(st.integers(0, 9))] = draw(st.binary(max_size=9))
+    return bytes(mutated)
 
 
 @FUZZ
@@ -126,14 +126,14 @@ def test_any_graph(data: bytes) -> None:
         max_size=4,
     )
 )
-def test_arrays_come_back_as_they_went(shapes: dict[str, tuple[str, list[int]]]) -> None:
+def test_arrays_survive_a_round_trip(shapes: dict[str, tuple[str, list[int]]]) -> None:
     shapes.pop("__metadata__", None)
     rng = np.random.default_rng(0)
     arrays = {name: rng.integers(0, 99, shape).astype(dtype) for name, (dtype, shape) in shapes.items()}
 
-    found = load_arrays(dump_arrays(arrays), "x")
+    loaded = load_arrays(dump_arrays(arrays), "x")
 
-    assert found.keys() == arrays.keys()
+    assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
+        assert loaded[name].dtype == array.dtype
+        np.testing.assert_array_equal(loaded[name], array)

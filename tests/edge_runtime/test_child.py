@@ -1,4 +1,4 @@
-"""No process that we start runs a file that lies in the folder where the user happens to be."""
+"""Child processes run no code from the working directory of the user."""
 
 import ast
 import os
@@ -17,27 +17,27 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostileFolder:
-    """Work in a hostile folder, with a search path whose empty entries mean the working folder."""
+    """Change to a hostile folder, with empty entries in PYTHONPATH, which mean the working directory."""
     folder = HostileFolder(tmp_path / "hostile")
     monkeypatch.chdir(folder.path)
     monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}.{os.pathsep}")
     return folder
 
 
-def test_the_folder_does_trap_whoever_looks_for_code_in_it(hostile: HostileFolder) -> None:
+def test_the_hostile_folder_traps_a_plain_python(hostile: HostileFolder) -> None:
     subprocess.run([sys.executable, "-m", "edge_runtime", "--version"], capture_output=True, check=False)
 
     assert hostile.was_run
 
 
-def test_a_hostile_repository_does_trap_git(hostile: HostileFolder) -> None:
+def test_the_hostile_repository_traps_git(hostile: HostileFolder) -> None:
     subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, check=False)
     subprocess.run(["git", "status"], capture_output=True, check=False)
 
     assert hostile.was_run
 
 
-def test_a_child_runs_our_module_with_its_arguments(hostile: HostileFolder) -> None:
+def test_a_child_runs_the_module_with_its_arguments(hostile: HostileFolder) -> None:
     done = subprocess.run(
         child.command("edge_runtime", "--version"),
         cwd=child.FOLDER,
@@ -57,14 +57,14 @@ def test_a_child_is_safe_in_the_hostile_folder_itself(hostile: HostileFolder) ->
     assert not hostile.was_run
 
 
-def test_a_child_searches_the_absolute_folders_that_were_named() -> None:
+def test_a_child_searches_the_absolute_folders_of_the_path() -> None:
     path = os.pathsep.join(["", "/opt/app", ".", "vendored"])
 
     assert child.environment({"PYTHONPATH": path})["PYTHONPATH"] == "/opt/app"
     assert "PYTHONPATH" not in child.environment({"PYTHONPATH": os.pathsep})
 
 
-def test_the_language_models_worker(hostile: HostileFolder) -> None:
+def test_the_language_model_worker_runs_no_foreign_code(hostile: HostileFolder) -> None:
     model = Path("no-model.gguf")
     model.write_bytes(b"GGUF")
     writer = LlamaWriter(model, context=64)
@@ -76,7 +76,7 @@ def test_the_language_models_worker(hostile: HostileFolder) -> None:
     assert not hostile.was_run
 
 
-def test_only_one_module_names_the_interpreter() -> None:
+def test_only_one_module_uses_the_path_of_the_interpreter() -> None:
     files = [file for name in OURS for file in (ROOT / name).rglob("*.py")]
     assert len(files) > 100
 

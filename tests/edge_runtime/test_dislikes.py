@@ -1,4 +1,4 @@
-"""What was not wanted lowers what resembles it, and nothing else; taking it back takes that back."""
+"""Dislikes lower the scores of similar items only, and removing a dislike restores them."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import Recommender
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.dislikes import N_DISLIKES, STRENGTH, Resemblance
-from edge_runtime.ranking import item_lengths
+from edge_runtime.dislikes import N_DISLIKES, STRENGTH, DislikePenalty
+from edge_runtime.ranking import item_norms
 from tests.golden_dislikes import N_ITEMS, PATH, codes_of, counted, dump, lowered, make_all, make_codes
 
 Vector = NDArray[np.float32]
@@ -26,7 +26,7 @@ def some_scores(seed: int = 0) -> Vector:
 
 
 def printed(scores: Vector, disliked: list[int]) -> NDArray[np.float64]:
-    """The formula as the module prints it, in float64, over decoded vectors."""
+    """Evaluate the documented formula in float64 on decoded vectors."""
     vectors = CODES.decode(np.arange(N_ITEMS)).astype(np.float64)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     falls = [np.zeros(N_ITEMS)]
@@ -40,29 +40,27 @@ def printed(scores: Vector, disliked: list[int]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("disliked", [[3], [100], [7, 3, 100], list(range(30, 50))])
-def test_scores_fall_as_the_printed_formula_says(disliked: list[int]) -> None:
+def test_scores_are_lowered_by_the_documented_formula(disliked: list[int]) -> None:
     scores = some_scores()
 
-    after = Resemblance(CODES).lowered(scores, np.array(disliked))
+    after = DislikePenalty(CODES).apply(scores, np.array(disliked))
 
     np.testing.assert_allclose(after, printed(scores, disliked), atol=1e-4)
 
 
-def test_without_dislikes_the_scores_are_the_very_same() -> None:
+def test_without_dislikes_the_scores_are_returned_unchanged() -> None:
     scores = some_scores()
 
-    assert Resemblance(CODES).lowered(scores, np.empty(0, dtype=np.int64)) is scores
+    assert DislikePenalty(CODES).apply(scores, np.empty(0, dtype=np.int64)) is scores
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1000), st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=10))
-def test_no_score_rises_and_none_falls_further_than_a_share_of_the_way_to_the_hundredth(
-    seed: int, disliked: list[int]
-) -> None:
+def test_no_score_rises_and_the_penalty_is_bounded(seed: int, disliked: list[int]) -> None:
     scores = some_scores(seed)
     before = scores.copy()
 
-    after = Resemblance(CODES).lowered(scores, np.array(disliked))
+    after = DislikePenalty(CODES).apply(scores, np.array(disliked))
 
     ordered = np.sort(scores)[::-1]
     assert (after <= scores).all()
@@ -77,13 +75,13 @@ def test_items_with_the_same_codes_stay_tied() -> None:
     scores = some_scores()
     scores[rows] = 0.25
 
-    after = Resemblance(CODES).lowered(scores, np.array([3, 9]))
+    after = DislikePenalty(CODES).apply(scores, np.array([3, 9]))
 
     assert len(rows) > 3
     assert len(set(after[rows].tolist())) == 1
 
 
-def test_a_catalogue_of_items_that_are_all_alike_has_no_similar_ones() -> None:
+def test_equal_items_get_no_penalty() -> None:
     sizes, arrays = make_codes()
     for tier in range(2):
         arrays[f"codes.{tier}"]["data"] = [0] * len(arrays[f"codes.{tier}"]["data"])
@@ -91,39 +89,39 @@ def test_a_catalogue_of_items_that_are_all_alike_has_no_similar_ones() -> None:
         arrays[f"centre.{tier}"]["data"] = [0.5] * 8
     scores = some_scores()
 
-    assert Resemblance(codes_of(sizes, arrays)).lowered(scores, np.array([3])).tolist() == scores.tolist()
+    assert DislikePenalty(codes_of(sizes, arrays)).apply(scores, np.array([3])).tolist() == scores.tolist()
 
 
-def test_an_item_without_a_direction_resembles_nothing() -> None:
+def test_a_zero_vector_is_similar_to_nothing() -> None:
     sizes, arrays = make_codes()
     for tier in range(2):
         arrays[f"codebook.{tier}"]["data"] = [0] * len(arrays[f"codebook.{tier}"]["data"])
         arrays[f"centre.{tier}"]["data"] = [0.0] * 8
     scores = some_scores()
 
-    assert Resemblance(codes_of(sizes, arrays)).lowered(scores, np.array([3])).tolist() == scores.tolist()
+    assert DislikePenalty(codes_of(sizes, arrays)).apply(scores, np.array([3])).tolist() == scores.tolist()
 
 
-def test_lengths_are_those_of_the_decoded_vectors() -> None:
-    np.testing.assert_allclose(item_lengths(CODES), np.linalg.norm(CODES.decode(np.arange(N_ITEMS)), axis=1), rtol=1e-5)
+def test_norms_are_those_of_the_decoded_vectors() -> None:
+    np.testing.assert_allclose(item_norms(CODES), np.linalg.norm(CODES.decode(np.arange(N_ITEMS)), axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"after {case['disliked']}")
-def test_the_scores_are_those_written_down(case: dict[str, Any]) -> None:
+def test_the_scores_match_the_golden_file(case: dict[str, Any]) -> None:
     assert lowered(CODES, case) == pytest.approx(case["expected"], abs=1e-4)
 
 
 @pytest.mark.parametrize(("history", "expected"), GOLDEN["histories"])
-def test_the_dislikes_that_count_are_those_written_down(history: list[list[Any]], expected: list[str]) -> None:
+def test_the_newest_dislikes_match_the_golden_file(history: list[list[Any]], expected: list[str]) -> None:
     assert counted(history) == expected
 
 
-def test_the_file_of_cases_is_what_its_maker_writes() -> None:
+def test_the_golden_file_is_up_to_date() -> None:
     assert PATH.read_text(encoding="utf-8") == dump(make_all())
 
 
 @pytest.mark.parametrize("clicks", [[], ["item-3", "item-8"]])
-def test_a_recorded_dislike_lowers_similar_items_and_undo_brings_the_same_list_back(
+def test_a_recorded_dislike_lowers_similar_items_and_removing_it_restores_the_list(
     bundle: Path, tmp_path: Path, clicks: list[str]
 ) -> None:
     with Recommender.open(bundle, tmp_path / "state") as recommender:
@@ -143,9 +141,7 @@ def test_a_recorded_dislike_lowers_similar_items_and_undo_brings_the_same_list_b
         assert recommender.recommend(40) == before
 
 
-def test_a_dislike_outlives_the_process_and_ends_when_the_item_is_wanted_after_all(
-    bundle: Path, tmp_path: Path
-) -> None:
+def test_a_dislike_is_durable_and_ends_with_a_later_positive_event(bundle: Path, tmp_path: Path) -> None:
     with Recommender.open(bundle, tmp_path / "state") as recommender:
         recommender.observe("item-5", "click")
         recommender.observe("item-3", "dislike")

@@ -1,4 +1,4 @@
-"""The device loads nothing heavy, and nothing of the server's side."""
+"""The runtime loads no heavy library and no server package."""
 
 import json
 import subprocess
@@ -41,26 +41,28 @@ def use(bundle: Path, refused: tuple[str, ...]) -> dict[str, object]:
         [sys.executable, "-c", USE, str(bundle), json.dumps(refused)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
 
 
-def test_the_device_works_where_the_servers_side_cannot_be_imported(bundle: Path) -> None:
-    found = use(bundle, SERVER_SIDE)
+def test_the_runtime_works_if_server_packages_cannot_be_imported(bundle: Path) -> None:
+    report = use(bundle, SERVER_SIDE)
 
-    assert found["engine"] == "reference"
+    assert report["engine"] == "reference"
 
 
-def test_the_numpy_engine_needs_numpy_and_msgspec_alone(bundle: Path) -> None:
-    found = use(bundle, (*SERVER_SIDE, "onnxruntime", "ai_edge_litert", "tflite_runtime", "llama_cpp", "typer", "rich"))
-    third_party = found["third_party"]
+def test_the_numpy_engine_needs_only_numpy_and_msgspec(bundle: Path) -> None:
+    report = use(
+        bundle, (*SERVER_SIDE, "onnxruntime", "ai_edge_litert", "tflite_runtime", "llama_cpp", "typer", "rich")
+    )
+    third_party = report["third_party"]
     assert isinstance(third_party, list)
 
     ours = {name for name in third_party if not name.startswith("_")} - {"edge_runtime"}
 
     assert ours <= {"numpy", "msgspec", "sitecustomize", "cython_runtime", "typing_extensions"}  # the last by msgspec
-    assert isinstance(found["n_modules"], int)
-    assert found["n_modules"] < 350
+    assert isinstance(report["n_modules"], int)
+    assert report["n_modules"] < 350
 
 
 def test_reading_a_manifest_does_not_load_the_recommender() -> None:

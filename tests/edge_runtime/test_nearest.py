@@ -1,4 +1,4 @@
-"""A mistyped id, or a title in place of an id, is answered with what was probably meant."""
+"""Suggestions for mistyped ids, and for titles given in place of ids."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,21 +27,21 @@ ALL = range(5)
         ("rose hand cream", "B00ABC1234"),
     ],
 )
-def test_the_nearest_item_is_named_first(typed: str, meant: str) -> None:
+def test_the_closest_item_is_suggested_first(typed: str, meant: str) -> None:
     assert nearest_items(typed, (IDS, TITLES), ROW_OF, ALL)[0] == ROW_OF[meant]
 
 
 @pytest.mark.parametrize("typed", ["zzzzzzzz", "", "q", "\udcff", "B" * 257, "rose " * 20_000])
-def test_what_resembles_nothing_is_answered_with_nothing(typed: str) -> None:
+def test_an_id_similar_to_nothing_gets_no_suggestions(typed: str) -> None:
     assert nearest_items(typed, (IDS, TITLES), ROW_OF, ALL) == []
 
 
-def test_no_more_are_named_than_asked_for() -> None:
+def test_the_number_of_suggestions_is_limited() -> None:
     assert len(nearest_items("B00ABC1235", (IDS, TITLES), ROW_OF, ALL, limit=1)) == 1
 
 
 class Counted(Sequence[str]):
-    """A column of a million texts that counts how many are read."""
+    """A column of a million texts that counts reads."""
 
     def __init__(self) -> None:
         self.n_read = 0
@@ -54,10 +54,10 @@ class Counted(Sequence[str]):
         return f"a title of some length, number {row}"
 
     def __iter__(self) -> Iterator[str]:
-        raise AssertionError("all of a million texts were asked for")
+        raise AssertionError("all of a million texts were read")
 
 
-def test_of_a_million_items_only_the_popular_are_compared() -> None:
+def test_only_popular_items_of_a_million_are_compared() -> None:
     titles, ids = Counted(), Counted()
 
     nearest_items("a title of some length", (ids, titles), {}, range(1_000_000))
@@ -66,7 +66,7 @@ def test_of_a_million_items_only_the_popular_are_compared() -> None:
     assert 0 < ids.n_read < 2 * N_COMPARED
 
 
-def test_one_typing_error_is_found_among_a_million_ids_whatever_their_popularity() -> None:
+def test_one_typing_error_is_corrected_among_a_million_ids_of_any_popularity() -> None:
     row_of = {"item-999999": 999_999}
 
     assert nearest_items("itme-999999", (Counted(), Counted()), row_of, range(3))[0] == 999_999

@@ -47,7 +47,7 @@ def run(watch: Watch, *command: str | Path, typed: str = "") -> "subprocess.Comp
     return done
 
 
-def test_the_watch_sees_look_ups_connections_and_files(watch: Watch) -> None:
+def test_the_watch_records_look_ups_connections_and_files(watch: Watch) -> None:
     code = """
 import pathlib, socket
 pathlib.Path.home().joinpath("seen").touch()

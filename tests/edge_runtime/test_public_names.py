@@ -1,4 +1,4 @@
-"""An app imports everything from ``edge_runtime``, and names its files as it likes."""
+"""The public API is importable from ``edge_runtime``, and accepts any path type."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ from edge_runtime.state.history import History
 
 
 class Place:
-    """A path of another library."""
+    """A path-like object of another library."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,7 +33,7 @@ class Place:
 
 
 @pytest.mark.parametrize("kind", [str, Path, Place])
-def test_a_path_may_be_a_string_or_anything_path_like(
+def test_a_path_may_be_a_string_or_path_like(
     bundle: Path, tmp_path: Path, kind: type[str] | type[Path] | type[Place]
 ) -> None:
     with Recommender.open(kind(bundle), kind(tmp_path / "s.sqlite")) as recommender:
@@ -45,7 +45,7 @@ def test_a_path_may_be_a_string_or_anything_path_like(
         assert len(history.newest()) == 1
 
 
-def test_what_an_app_may_handle_is_caught_by_its_public_name(bundle: Path, tmp_path: Path) -> None:
+def test_errors_can_be_caught_by_their_public_names(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
 
     with pytest.raises(BundleError):
@@ -57,7 +57,7 @@ def test_what_an_app_may_handle_is_caught_by_its_public_name(bundle: Path, tmp_p
     assert issubclass(BundleIntegrityError, PocketRecError)
 
 
-def test_every_error_of_the_device_has_a_public_name() -> None:
+def test_every_error_has_a_public_name() -> None:
     raised = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
 
     assert raised == {name for name in edge_runtime.__all__ if name.endswith("Error")}

@@ -1,4 +1,4 @@
-"""What native libraries write past Python is dropped while they are loaded."""
+"""Output of native libraries to stderr is suppressed."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from edge_runtime.quiet import quiet
 
 
-def test_what_is_written_inside_is_dropped_and_what_comes_after_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_inside_the_block_is_dropped_and_later_output_is_not(capfd: pytest.CaptureFixture[str]) -> None:
     os.write(2, b"before\n")
     with quiet():
         os.write(2, b"INFO: chatter\n")
@@ -16,7 +16,7 @@ def test_what_is_written_inside_is_dropped_and_what_comes_after_is_not(capfd: py
     assert capfd.readouterr().err == "before\nafter\n"
 
 
-def test_an_error_passes_and_the_stream_is_back(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_error_propagates_and_stderr_is_restored(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="wrong"), quiet():
         raise ValueError("wrong")
     os.write(2, b"after\n")

@@ -1,4 +1,4 @@
-"""Scores are exact for the factorisation, and the best are chosen as a full sort would."""
+"""Table look-up scores equal those of the decoded vectors, and the top k equals that of a full sort."""
 
 import numpy as np
 import pytest
@@ -47,14 +47,14 @@ def test_scores_are_those_of_the_decoded_vectors(codes: ProductCodes) -> None:
     np.testing.assert_allclose(scores, vectors @ state.astype(np.float64), rtol=1e-4, atol=1e-4)
 
 
-def test_decoding_keeps_the_order_that_was_asked_for() -> None:
+def test_decoding_keeps_the_requested_order() -> None:
     codes = made_codes(Tier(3, 8), Tier(10, 4), Tier(27, 2))
     rows = np.array([39, 0, 7, 7, 12])
 
     np.testing.assert_array_equal(codes.decode(rows), codes.decode(np.arange(40))[rows])
 
 
-def test_a_vector_is_made_of_its_codewords() -> None:
+def test_a_vector_consists_of_its_codewords() -> None:
     codes = made_codes(Tier(4, 2), dim=4)
     tier = codes.tiers[0]
 
@@ -67,7 +67,7 @@ def test_parts_share_codebooks_evenly() -> None:
     shared, halves, own = made_codes(Tier(3, 4, 1), Tier(3, 4, 2), Tier(3, 4, 4)).tiers
 
     def equal(tier: TierCodes, one: int, other: int) -> bool:
-        # Only centres tell parts with the same codebook from each other.
+        # Subvectors with the same codebook differ only by their centres.
         difference = tier.codebook[one] - tier.codebook[other]
         return bool(np.allclose(difference, difference[0], atol=1e-6))
 
@@ -79,7 +79,7 @@ def test_parts_share_codebooks_evenly() -> None:
     assert not equal(own, 0, 1)
 
 
-def test_equal_scores_go_to_the_lower_row() -> None:
+def test_ties_are_broken_by_the_lower_row() -> None:
     scores = np.array([1, 3, 2, 3, 3, 0], dtype=np.float32)
 
     assert best_rows(scores, 4).tolist() == [1, 3, 4, 2]
@@ -97,7 +97,7 @@ def test_items_with_the_same_codes_tie_and_the_lower_row_wins() -> None:
     assert best.tolist() == np.lexsort((np.arange(600), -scores))[:50].tolist()
 
 
-def test_excluded_rows_never_come_and_the_rest_moves_up() -> None:
+def test_excluded_rows_are_left_out_and_the_rest_moves_up() -> None:
     scores = np.array([5, 4, 3, 2, 1], dtype=np.float32)
 
     assert best_rows(scores, 3, np.array([0, 2, 0])).tolist() == [1, 3, 4]
@@ -105,13 +105,13 @@ def test_excluded_rows_never_come_and_the_rest_moves_up() -> None:
 
 
 @pytest.mark.parametrize(("k", "excluded", "left"), [(10, [], 3), (10, [1], 2), (2, [0, 1, 2], 0), (0, [], 0)])
-def test_a_small_catalogue_runs_out(k: int, excluded: list[int], left: int) -> None:
+def test_a_small_catalogue_gives_fewer_rows(k: int, excluded: list[int], left: int) -> None:
     assert len(best_rows(np.zeros(3, dtype=np.float32), k, np.array(excluded, dtype=np.int64))) == left
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_the_best_are_those_of_a_full_sort(data: st.DataObject) -> None:
+def test_the_top_k_equals_that_of_a_full_sort(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 400))
     levels = data.draw(st.integers(1, 12))
     k = data.draw(st.integers(1, 30))

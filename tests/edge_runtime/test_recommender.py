@@ -1,4 +1,4 @@
-"""What an app sees: observe, recommend, explain, search, forget."""
+"""The public API: observe, recommend, explain, search, forget."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ def ids(listed: list[Recommendation]) -> list[str]:
     return [item.item_id for item in listed]
 
 
-def test_a_list_is_ranked_from_the_best_and_names_items(bundle: Path) -> None:
+def test_a_list_is_sorted_by_score_and_has_ids_and_titles(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         listed = recommender.recommend(5, ["item-3"])
 
@@ -27,14 +27,14 @@ def test_a_list_is_ranked_from_the_best_and_names_items(bundle: Path) -> None:
         assert all(item.title == recommender.items.title[item.row] for item in listed)
 
 
-def test_the_golden_lists_come_back(bundle: Path) -> None:
+def test_the_golden_lists_are_reproduced(bundle: Path) -> None:
     from edge_runtime.bundle import open_folder
     from edge_runtime.contents import open_contents
-    from edge_runtime.learning.utility import FEWEST_EVENTS
+    from edge_runtime.learning.utility import MIN_EVENTS
 
     golden = open_contents(open_folder(bundle)).golden
-    # A longer past may speak against the bundle's knowledge, with which golden lists are made.
-    unjudged = [index for index, rows in enumerate(golden.sequences) if len(rows) <= FEWEST_EVENTS]
+    # For longer histories knowledge may be switched off, but golden lists are computed with it.
+    unjudged = [index for index, rows in enumerate(golden.sequences) if len(rows) <= MIN_EVENTS]
 
     with Recommender.open(bundle) as recommender:
         for index in unjudged:
@@ -43,7 +43,7 @@ def test_the_golden_lists_come_back(bundle: Path) -> None:
     assert unjudged
 
 
-def test_recording_and_giving_the_history_are_the_same(bundle: Path) -> None:
+def test_a_recorded_and_a_given_history_give_the_same_list(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         for item_id in ("item-3", "item-8", "item-3"):
             recommender.observe(item_id)
@@ -51,7 +51,7 @@ def test_recording_and_giving_the_history_are_the_same(bundle: Path) -> None:
         assert recommender.recommend(10) == recommender.recommend(10, ["item-3", "item-8", "item-3"])
 
 
-def test_the_person_is_not_shown_what_they_know_already(bundle: Path) -> None:
+def test_seen_items_are_not_recommended(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         recommender.observe("item-1", "click")
         recommender.observe("item-2", "dislike")
@@ -61,7 +61,7 @@ def test_the_person_is_not_shown_what_they_know_already(bundle: Path) -> None:
     assert not {"item-1", "item-2"} & set(listed)
 
 
-def test_after_a_dislike_alone_the_popular_come_without_it_and_similar_ones_later(bundle: Path) -> None:
+def test_after_a_single_dislike_popular_items_come_without_it_and_similar_ones_later(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         popular = ids(recommender.recommend(40))
         recommender.observe(popular[0], "dislike")
@@ -72,7 +72,7 @@ def test_after_a_dislike_alone_the_popular_come_without_it_and_similar_ones_late
         assert listed != popular[1:]
 
 
-def test_without_a_history_the_popular_come_first(bundle: Path) -> None:
+def test_without_a_history_popular_items_come_first(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         scores = [item.score for item in recommender.recommend(40)]
 
@@ -80,7 +80,7 @@ def test_without_a_history_the_popular_come_first(bundle: Path) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_only_the_newest_events_count_but_all_are_hidden(bundle: Path) -> None:
+def test_only_the_newest_events_are_encoded_but_all_seen_items_are_hidden(bundle: Path) -> None:
     history = [f"item-{row}" for row in range(12)]
 
     with Recommender.open(bundle) as recommender:
@@ -90,7 +90,7 @@ def test_only_the_newest_events_count_but_all_are_hidden(bundle: Path) -> None:
     assert listed == short
 
 
-def test_items_that_the_catalogue_lacks_are_skipped_and_kept(bundle: Path) -> None:
+def test_unknown_items_are_recorded_but_not_used(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         recommender.observe("of-the-next-release")
         recommender.observe("item-3")
@@ -100,7 +100,7 @@ def test_items_that_the_catalogue_lacks_are_skipped_and_kept(bundle: Path) -> No
         assert [event.item_id for event in recommender.history()] == ["item-3", "of-the-next-release"]
 
 
-def test_taking_back_an_event_takes_back_its_effect(bundle: Path) -> None:
+def test_removing_an_event_removes_its_effect(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         recommender.observe("item-3")
         before = recommender.recommend(10)
@@ -111,7 +111,7 @@ def test_taking_back_an_event_takes_back_its_effect(bundle: Path) -> None:
         assert recommender.recommend(10) == before
 
 
-def test_forgetting_starts_afresh(bundle: Path, tmp_path: Path) -> None:
+def test_forget_resets_the_recommendations(bundle: Path, tmp_path: Path) -> None:
     with Recommender.open(bundle, tmp_path / "s") as recommender:
         fresh = recommender.recommend(10)
         recommender.observe("item-3")
@@ -123,7 +123,7 @@ def test_forgetting_starts_afresh(bundle: Path, tmp_path: Path) -> None:
         assert recommender.history() == []
 
 
-def test_what_another_process_records_is_seen_at_once(bundle: Path, tmp_path: Path) -> None:
+def test_events_recorded_by_another_process_are_used_at_once(bundle: Path, tmp_path: Path) -> None:
     with Recommender.open(bundle, tmp_path / "s") as one, Recommender.open(bundle, tmp_path / "s") as other:
         one.observe("item-3")
         assert other.recommend(10) == one.recommend(10)
@@ -141,7 +141,7 @@ def test_a_release_that_drops_an_item_leaves_the_history_usable(bundle: Path, tm
         assert recommender.recommend(5) == recommender.recommend(5, ["item-3"])
 
 
-def test_a_reason_is_given_for_any_item(bundle: Path) -> None:
+def test_any_item_can_be_explained(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         reasons = [recommender.explain(item.item_id, history=["item-3"]) for item in recommender.recommend(20)]
 
@@ -149,18 +149,18 @@ def test_a_reason_is_given_for_any_item(bundle: Path) -> None:
     assert {reason.source for reason in reasons} == {"template"}
 
 
-def test_a_mistyped_id_is_answered_with_what_was_meant(bundle: Path) -> None:
+def test_the_error_for_a_mistyped_id_suggests_the_right_one(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender, pytest.raises(UnknownItemError, match="Did you mean 'item-3'"):
         recommender.explain("itm-3")
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_a_list_has_a_length(bundle: Path, k: int) -> None:
+def test_a_list_length_below_one_is_rejected(bundle: Path, k: int) -> None:
     with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="at least 1"):
         recommender.recommend(k)
 
 
-def test_the_times_are_told(bundle: Path) -> None:
+def test_timings_are_available(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         recommender.observe("item-1")
         recommender.recommend(3)
@@ -171,7 +171,7 @@ def test_the_times_are_told(bundle: Path) -> None:
         assert all(ms > 0 for ms in recommender.timings.values())
 
 
-def test_threads_may_share_it(bundle: Path, tmp_path: Path) -> None:
+def test_a_recommender_is_thread_safe(bundle: Path, tmp_path: Path) -> None:
     failures: list[BaseException] = []
 
     def work(recommender: Recommender, number: int) -> None:
@@ -180,7 +180,7 @@ def test_threads_may_share_it(bundle: Path, tmp_path: Path) -> None:
                 recommender.observe(f"item-{number * 10 + step}")
                 assert recommender.recommend(3)
                 recommender.search("rose")
-        except BaseException as error:  # noqa: BLE001 - a thread's failure is told by the test
+        except BaseException as error:  # noqa: BLE001 - the test reports the failure of a thread
             failures.append(error)
 
     with Recommender.open(bundle, tmp_path / "s") as recommender:
@@ -194,14 +194,14 @@ def test_threads_may_share_it(bundle: Path, tmp_path: Path) -> None:
 
 
 class HeldUp(list[str]):
-    """Titles that are handed out only when the test allows it."""
+    """Titles that block until the test allows reading them."""
 
     def __init__(self, titles: list[str]) -> None:
         super().__init__(titles)
-        self.asked, self.allowed = threading.Event(), threading.Event()
+        self.requested, self.allowed = threading.Event(), threading.Event()
 
     def __iter__(self) -> Iterator[str]:
-        self.asked.set()
+        self.requested.set()
         assert self.allowed.wait(30)
         return super().__iter__()
 
@@ -214,11 +214,11 @@ def test_lists_do_not_wait_for_the_search_index(bundle: Path) -> None:
     contents = open_contents(open_folder(bundle))
     titles = HeldUp(contents.items.title)
     held = replace(contents, items=msgspec.structs.replace(contents.items, title=titles))
-    found: list[Recommendation] = []
-    with Recommender(held, held.ladder(), History.open()) as recommender:
-        searching = threading.Thread(target=lambda: found.extend(recommender.search("rose")))
+    results: list[Recommendation] = []
+    with Recommender(held, held.engine_candidates(), History.open()) as recommender:
+        searching = threading.Thread(target=lambda: results.extend(recommender.search("rose")))
         searching.start()
-        assert titles.asked.wait(30)
+        assert titles.requested.wait(30)
 
         recommender.observe("item-3")
         listed = recommender.recommend(5)
@@ -228,24 +228,24 @@ def test_lists_do_not_wait_for_the_search_index(bundle: Path) -> None:
 
     assert still_searching
     assert len(listed) == 5
-    assert found
+    assert results
 
 
-def test_a_folder_without_a_bundle_is_told_apart(tmp_path: Path) -> None:
+def test_a_folder_without_a_bundle_raises_a_bundle_error(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="pocketrec export"):
         Recommender.open(tmp_path)
     with pytest.raises(BundleError, match="pocketrec export"):
         Recommender.open(tmp_path / "nowhere")
 
 
-def test_a_state_file_that_cannot_be_used_opens_nothing(bundle: Path, tmp_path: Path) -> None:
+def test_an_unusable_state_file_raises_a_state_error(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "s").write_text("not a database, but long enough to be looked at as one" * 20)
 
     with pytest.raises(StateError):
         Recommender.open(bundle, tmp_path / "s")
 
 
-def test_the_folder_that_sync_fills_is_a_bundle_too(bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_filled_by_sync_can_be_opened(bundle: Path, tmp_path: Path) -> None:
     from edge_runtime.sync.slots import Pointer, Slots
 
     slots = Slots(tmp_path / "device")
@@ -257,7 +257,7 @@ def test_the_folder_that_sync_fills_is_a_bundle_too(bundle: Path, tmp_path: Path
         assert recommender.manifest.release == 7
 
 
-def test_a_language_model_that_is_not_wanted_is_not_even_read(tmp_path: Path) -> None:
+def test_a_disabled_language_model_is_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "b"
     make_tiny_bundle(folder, extra={"reasons.gguf": ("language_model", b"weights")})
     (folder / "reasons.gguf").write_bytes(b"changed")
@@ -268,7 +268,7 @@ def test_a_language_model_that_is_not_wanted_is_not_even_read(tmp_path: Path) ->
         assert recommender.explain("item-2").source == "template"
 
 
-def test_a_recommender_that_was_closed_starts_no_language_model(tmp_path: Path) -> None:
+def test_a_closed_recommender_starts_no_language_model(tmp_path: Path) -> None:
     folder = tmp_path / "b"
     make_tiny_bundle(folder, extra={"reasons.gguf": ("language_model", b"weights")})
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -281,7 +281,7 @@ def test_a_recommender_that_was_closed_starts_no_language_model(tmp_path: Path) 
     assert recommender.explain("item-2", history=["item-3"]).note is None
 
 
-def test_a_pipe_in_place_of_a_file_is_refused_and_does_not_block(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_file_is_rejected_without_blocking(tmp_path: Path) -> None:
     import os
 
     folder = tmp_path / "b"

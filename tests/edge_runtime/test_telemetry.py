@@ -1,4 +1,4 @@
-"""The libraries' telemetry is off before any of them is loaded, and whoever loads them too early hears of it."""
+"""Telemetry is disabled before a library is loaded; loading one too early gives a warning."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ MAY_IMPORT = {"edge_runtime/engines/onnxruntime.py": "onnxruntime", "benchmarks/
 
 
 @pytest.mark.parametrize("package", ["edge_runtime", "train", "export", "server"])
-def test_importing_any_package_of_ours_switches_telemetry_off_before_it_loads_a_library(package: str) -> None:
+def test_importing_any_package_disables_telemetry_before_it_loads_a_library(package: str) -> None:
     code = f"import sys, {package}, json, os; print(json.dumps([dict(os.environ), list(sys.modules)]))"
 
     done = subprocess.run(
@@ -33,7 +33,7 @@ def test_importing_any_package_of_ours_switches_telemetry_off_before_it_loads_a_
 
 
 def test_onnx_runtime_is_imported_in_one_place() -> None:
-    found = {
+    imports = {
         (file.relative_to(ROOT).as_posix(), name)
         for folder in FOLDERS
         for file in (ROOT / folder).rglob("*.py")
@@ -41,11 +41,11 @@ def test_onnx_runtime_is_imported_in_one_place() -> None:
         if name in ("onnxruntime", "optimum")
     }
 
-    assert found == set(MAY_IMPORT.items())
+    assert imports == set(MAY_IMPORT.items())
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Yield the first part of the name of every module that a file imports, wherever in it."""
+    """Yield the top-level name of every module that a file imports."""
     for node in ast.walk(ast.parse(file.read_bytes())):
         match node:
             case ast.Import(names=names):

@@ -1,4 +1,4 @@
-"""From precise to varied: what the knob does to a list, and what feedback does to the knob."""
+"""Diversity re-ranking, and the adaptation of the variety to feedback."""
 
 import json
 from itertools import combinations
@@ -15,7 +15,14 @@ from edge_runtime import Recommender
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.ranking import best_rows, score_all
-from edge_runtime.variety import AUTO_VARIETY, POOL, adapted_variety, places_of_weight, varied_places, varied_rows
+from edge_runtime.variety import (
+    AUTO_VARIETY,
+    POOL,
+    adapted_variety,
+    positions_for_weight,
+    varied_positions,
+    varied_rows,
+)
 from tests.golden_variety import PATH, answer, dump, make_cases
 from tests.tiny_bundle import tiny_codes
 
@@ -23,14 +30,14 @@ Vectors = NDArray[np.float32]
 
 
 def candidates(n: int, dim: int = 8, seed: int = 0) -> tuple[Vectors, Vectors]:
-    """Return falling scores ``[n]`` and vectors ``[n, dim]``."""
+    """Return descending scores ``[n]`` and vectors ``[n, dim]``."""
     random = np.random.default_rng(seed)
     scores = -np.sort(-random.normal(size=n)).astype(np.float32)
     return scores, random.normal(size=(n, dim)).astype(np.float32)
 
 
 def printed_objective(scores: Vectors, vectors: Vectors, chosen: list[int], weight: float) -> float:
-    """The objective as the module prints it: a determinant from scratch, in float64, cosines not rounded."""
+    """Evaluate the documented objective in float64, with exact cosines and a full determinant."""
     exact, points = scores.astype(np.float64), vectors.astype(np.float64)
     relevance = (exact - exact.mean()) / (4 * exact.std())
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -40,108 +47,108 @@ def printed_objective(scores: Vectors, vectors: Vectors, chosen: list[int], weig
     return float((1 - weight) * relevance[chosen].sum() + weight / 2 * np.log(determinant))
 
 
-def mean_distance(vectors: Vectors, places: NDArray[np.int64]) -> float:
+def mean_distance(vectors: Vectors, positions: NDArray[np.int64]) -> float:
     """Return the mean of 1 - cosine over the pairs of a list."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return float(np.mean([1 - unit[i] @ unit[j] for i, j in combinations(places.tolist(), 2)]))
+    return float(np.mean([1 - unit[i] @ unit[j] for i, j in combinations(positions.tolist(), 2)]))
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.5, 0.9])
-def test_each_choice_adds_most_to_the_printed_objective(weight: float) -> None:
+def test_each_choice_maximizes_the_documented_objective(weight: float) -> None:
     scores, vectors = candidates(20)
 
-    places = places_of_weight(scores, vectors, 6, weight).tolist()
+    positions = positions_for_weight(scores, vectors, 6, weight).tolist()
 
-    for size, place in enumerate(places):
+    for size, position in enumerate(positions):
         gains = {
-            other: printed_objective(scores, vectors, [*places[:size], other], weight)
+            other: printed_objective(scores, vectors, [*positions[:size], other], weight)
             for other in range(20)
-            if other not in places[:size]
+            if other not in positions[:size]
         }
-        assert gains[place] == pytest.approx(max(gains.values()), abs=2e-3)
+        assert gains[position] == pytest.approx(max(gains.values()), abs=2e-3)
 
 
-def test_the_precise_end_is_the_order_of_the_scores() -> None:
+def test_variety_zero_keeps_the_order_of_the_scores() -> None:
     scores, vectors = candidates(POOL)
 
-    assert varied_places(scores, vectors, 10, 0.0).tolist() == list(range(10))
+    assert varied_positions(scores, vectors, 10, 0.0).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("spread", "k"), [(1.0, 12), (0.1, 12), (10.0, 12), (1.0, 30)])
-def test_the_share_that_gives_way_is_the_variety_whatever_the_scores(spread: float, k: int, seed: int) -> None:
+def test_the_share_of_replaced_items_equals_the_variety_for_any_scores(spread: float, k: int, seed: int) -> None:
     scores, vectors = candidates(POOL, seed=seed)
     scores[:3] += spread
-    most = (varied_places(scores, vectors, k, 1.0) >= k).sum()
+    most = (varied_positions(scores, vectors, k, 1.0) >= k).sum()
 
-    exchanged = [(varied_places(scores, vectors, k, step / 20) >= k).sum() for step in range(21)]
+    exchanged = [(varied_positions(scores, vectors, k, step / 20) >= k).sum() for step in range(21)]
 
     assert most >= k // 2
     assert (np.diff(exchanged) >= 0).all()
-    # A weight that exchanges one item more may exchange two or three at once.
+    # The next weight may replace two or three more items at once.
     assert exchanged == pytest.approx([step / 20 * most for step in range(21)], abs=0.5 + k / 6)
 
 
 @pytest.mark.parametrize(("n", "k"), [(12, 12), (5, 8), (2, 2), (1, 1), (0, 3)])
-def test_a_list_of_everything_is_another_order_of_it(n: int, k: int) -> None:
+def test_a_list_of_all_candidates_is_a_permutation(n: int, k: int) -> None:
     scores, vectors = candidates(n)
 
     for variety in (0.0, 0.3, 0.7, 1.0):
-        assert sorted(varied_places(scores, vectors, k, variety).tolist()) == list(range(n))
+        assert sorted(varied_positions(scores, vectors, k, variety).tolist()) == list(range(n))
 
 
-def test_the_list_grows_more_varied_along_the_way() -> None:
+def test_the_mean_distance_grows_with_the_variety() -> None:
     scores, vectors = candidates(POOL)
 
-    distances = [mean_distance(vectors, varied_places(scores, vectors, 10, step / 5)) for step in range(6)]
+    distances = [mean_distance(vectors, varied_positions(scores, vectors, 10, step / 5)) for step in range(6)]
 
     assert (np.diff(distances) > -1e-6).all()
     assert distances[-1] > distances[0] + 0.05
 
 
 @pytest.mark.parametrize("variety", [0.0, 0.3, 1.0])
-def test_the_best_stays_first_and_nothing_comes_twice(variety: float) -> None:
+def test_the_best_item_stays_first_and_items_are_distinct(variety: float) -> None:
     scores, vectors = candidates(50)
 
-    places = varied_places(scores, vectors, 50, variety).tolist()
+    positions = varied_positions(scores, vectors, 50, variety).tolist()
 
-    assert places[0] == 0
-    assert sorted(places) == list(range(50))
+    assert positions[0] == 0
+    assert sorted(positions) == list(range(50))
 
 
-def test_the_knob_means_the_same_whatever_the_scale_of_the_scores() -> None:
+def test_the_result_does_not_depend_on_the_scale_of_the_scores() -> None:
     scores, vectors = candidates(POOL)
 
     lists = [
-        varied_places((scale * scores + shift).astype(np.float32), vectors, 10, 0.4).tolist()
+        varied_positions((scale * scores + shift).astype(np.float32), vectors, 10, 0.4).tolist()
         for scale, shift in ((1, 0), (64, 0), (0.125, 4))
     ]
 
     assert lists[0] == lists[1] == lists[2]
 
 
-def test_the_length_of_a_vector_does_not_matter() -> None:
+def test_the_norm_of_a_vector_does_not_matter() -> None:
     scores, vectors = candidates(POOL)
     lengths = np.random.default_rng(1).uniform(0.5, 8, (POOL, 1)).astype(np.float32)
 
-    assert varied_places(scores, vectors * lengths, 10, 0.6).tolist() == (
-        varied_places(scores, vectors, 10, 0.6).tolist()
+    assert varied_positions(scores, vectors * lengths, 10, 0.6).tolist() == (
+        varied_positions(scores, vectors, 10, 0.6).tolist()
     )
 
 
-def test_a_copy_gives_way_to_something_else() -> None:
+def test_a_duplicate_is_replaced() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
 
-    places = varied_places(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.5)
+    positions = varied_positions(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.5)
 
-    assert places.tolist() == [0, 2]
+    assert positions.tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("scores", [[0, 0, 0], [1e30, 0, -1e30], [3e38, 3e38, -3e38]])
-def test_extreme_scores_give_a_list(scores: list[float]) -> None:
+def test_extreme_scores_give_a_valid_list(scores: list[float]) -> None:
     vectors = np.array([[0, 0], [1e-30, 0], [1e30, 1e30]], dtype=np.float32)
 
-    assert sorted(varied_places(np.array(scores, dtype=np.float32), vectors, 3, 0.5).tolist()) == [0, 1, 2]
+    assert sorted(varied_positions(np.array(scores, dtype=np.float32), vectors, 3, 0.5).tolist()) == [0, 1, 2]
 
 
 @settings(max_examples=100, deadline=None)
@@ -153,21 +160,21 @@ def test_items_with_the_same_codes_keep_their_order(data: st.DataObject) -> None
     scores = -kinds.astype(np.float32)
     vectors = random.normal(size=(n_kinds, 16)).astype(np.float32)[kinds]
 
-    places = varied_places(scores, vectors, n, data.draw(st.floats(0, 1)))
+    positions = varied_positions(scores, vectors, n, data.draw(st.floats(0, 1)))
 
     for kind in range(n_kinds):
-        of_kind = [place for place in places.tolist() if kinds[place] == kind]
+        of_kind = [position for position in positions.tolist() if kinds[position] == kind]
         assert of_kind == sorted(of_kind)
 
 
-def made_codes(n_items: int) -> ProductCodes:
+def random_codes(n_items: int) -> ProductCodes:
     sizes = Catalogue(n_items, 16, 16, (Tier(n_items - n_items // 3, 8), Tier(n_items // 3, 2)))
     random = np.random.default_rng(0)
     return read_codes(tiny_codes(sizes, random.random(n_items), random), sizes)
 
 
-def test_a_varied_list_is_chosen_from_the_best_hundred_that_may_be_shown() -> None:
-    codes = made_codes(400)
+def test_a_varied_list_is_chosen_from_the_hundred_best_unseen_items() -> None:
+    codes = random_codes(400)
     scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
     excluded = best_rows(scores, 5)
 
@@ -177,8 +184,8 @@ def test_a_varied_list_is_chosen_from_the_best_hundred_that_may_be_shown() -> No
     assert varied.tolist() != best_rows(scores, 10, excluded).tolist()
 
 
-def test_what_lies_beyond_the_hundred_keeps_its_order() -> None:
-    codes = made_codes(400)
+def test_items_beyond_the_hundredth_keep_their_order() -> None:
+    codes = random_codes(400)
     scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
     precise = best_rows(scores, 400)
 
@@ -189,8 +196,8 @@ def test_what_lies_beyond_the_hundred_keeps_its_order() -> None:
 
 
 @pytest.mark.parametrize(("n_items", "k", "n_listed"), [(3, 10, 3), (150, 120, 120), (150, 200, 150)])
-def test_a_catalogue_of_any_size_gives_as_many_as_it_has(n_items: int, k: int, n_listed: int) -> None:
-    codes = made_codes(n_items)
+def test_small_catalogues_give_all_their_items(n_items: int, k: int, n_listed: int) -> None:
+    codes = random_codes(n_items)
     scores = score_all(codes, np.ones(16, dtype=np.float32))
 
     varied = varied_rows(codes, scores, best_rows(scores, max(POOL, k)), k, 0.5)
@@ -202,22 +209,22 @@ GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
-def test_the_lists_are_those_written_down(case: dict[str, Any]) -> None:
+def test_the_lists_match_the_golden_file(case: dict[str, Any]) -> None:
     for variety, expected in case["expected"]:
         assert answer(case, case["k"], variety) == expected
 
 
-def test_the_file_of_cases_is_what_its_maker_writes() -> None:
+def test_the_golden_file_is_up_to_date() -> None:
     assert PATH.read_text(encoding="utf-8") == dump(make_cases())
 
 
 def printed_mean(feedback: list[float]) -> float:
-    """The mean as the docstring prints it, the newest first."""
+    """Evaluate the documented mean, newest first."""
     quotient = 2 ** (-1 / 3)
     return (1 - quotient) * sum(quotient**age * value for age, value in enumerate(feedback))
 
 
-def test_feedback_moves_the_variety_as_the_printed_formula_says() -> None:
+def test_feedback_changes_the_variety_by_the_documented_formula() -> None:
     up = adapted_variety(0.3, ["dislike", "dislike", "like"])
     down = adapted_variety(0.3, ["purchase", "click", "dislike"])
 
@@ -225,11 +232,11 @@ def test_feedback_moves_the_variety_as_the_printed_formula_says() -> None:
     assert down == pytest.approx(0.3 * (1 + printed_mean([-1, -0.5, 1])))
 
 
-def test_without_feedback_it_stays() -> None:
+def test_without_feedback_the_variety_is_unchanged() -> None:
     assert adapted_variety(0.3, []) == 0.3
 
 
-def test_an_event_counts_half_after_three_more() -> None:
+def test_the_weight_of_an_event_halves_after_three_more() -> None:
     now = adapted_variety(0.0, ["dislike"])
     neutral = adapted_variety(0.0, ["like", "dislike", "dislike"])
     later = printed_mean([0, 0, 0, 1])
@@ -239,7 +246,7 @@ def test_an_event_counts_half_after_three_more() -> None:
 
 
 @given(st.floats(0, 1), st.lists(st.sampled_from(["dislike", "like", "purchase", "click", "shared"]), max_size=200))
-def test_it_stays_between_precise_and_varied_and_follows_the_newest_event(variety: float, past: list[str]) -> None:
+def test_the_variety_stays_in_range_and_follows_the_newest_event(variety: float, past: list[str]) -> None:
     before = adapted_variety(variety, past)
 
     assert 0 <= before <= 1
@@ -247,13 +254,13 @@ def test_it_stays_between_precise_and_varied_and_follows_the_newest_event(variet
     assert adapted_variety(variety, ["like", *past]) <= before + 1e-6
 
 
-def test_no_variety_is_the_list_as_it_was(bundle: Path) -> None:
+def test_variety_zero_gives_the_plain_list(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         for history in (["item-3", "item-8"], []):
             assert recommender.recommend(10, history, variety=0.0) == recommender.recommend(10, history)
 
 
-def test_a_varied_list_numbers_its_ranks_and_keeps_the_scores(bundle: Path) -> None:
+def test_a_varied_list_has_consecutive_ranks_and_the_original_scores(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         score_of = {item.item_id: item.score for item in recommender.recommend(40, ["item-3"])}
         varied = recommender.recommend(5, ["item-3"], variety=0.9)
@@ -264,12 +271,12 @@ def test_a_varied_list_numbers_its_ranks_and_keeps_the_scores(bundle: Path) -> N
 
 
 @pytest.mark.parametrize("variety", [-0.1, 1.5, float("nan")])
-def test_a_variety_off_the_knob_is_refused(bundle: Path, variety: float) -> None:
+def test_a_variety_outside_the_range_is_rejected(bundle: Path, variety: float) -> None:
     with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="between 0"):
         recommender.recommend(5, variety=variety)
 
 
-def test_auto_follows_the_recorded_feedback_and_keeps_nothing_else(bundle: Path, tmp_path: Path) -> None:
+def test_auto_follows_the_recorded_feedback_and_stores_nothing(bundle: Path, tmp_path: Path) -> None:
     with Recommender.open(bundle, tmp_path / "s") as recommender:
         assert recommender.auto_variety() == AUTO_VARIETY
         liked = recommender.observe("item-3", "like")
@@ -289,7 +296,7 @@ def test_auto_follows_the_recorded_feedback_and_keeps_nothing_else(bundle: Path,
         assert reopened.auto_variety() == AUTO_VARIETY
 
 
-def test_auto_takes_a_given_history_as_opened_items(bundle: Path) -> None:
+def test_auto_treats_a_given_history_as_clicks(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         recommender.observe("item-9", "dislike")
 

@@ -5,10 +5,11 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
+from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine, library
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.errors import EngineError
-from export.encoder_onnx import INPUTS, OUTPUT, export_onnx, export_onnx_int8
+from export.encoder_onnx import export_onnx, export_onnx_int8
 from export.quantize import QuantizedEncoder, QuantizedRows, quantize_encoder
 from tests.export.encoder_cases import ROUNDING, SIZES, cases, largest_error, torch_state
 from tests.tiny_student import CONFIG, N_PROMPTS, RANK, make_encoder
@@ -46,7 +47,7 @@ def test_a_session_without_any_option_is_as_exact(int8: bytes, quantized: Quanti
     session = library().InferenceSession(int8, providers=["CPUExecutionProvider"])
     case = cases(speaking=True)[-1]
 
-    found = session.run([OUTPUT], _inputs(case.embeddings, np.ones(len(case.embeddings)), case.small))[0][0]
+    found = session.run([ENCODER_OUTPUT], _inputs(case.embeddings, np.ones(len(case.embeddings)), case.small))[0][0]
 
     np.testing.assert_allclose(found, torch_state(quantized.encoder, case), atol=ROUNDING)
 
@@ -60,7 +61,7 @@ def test_padding_changes_nothing_whatever_stands_there(
     embeddings = np.concatenate([np.full((n_padding, CONFIG.dim), 7.0, np.float32), case.embeddings])
     mask = np.r_[np.zeros(n_padding), np.ones(len(case.embeddings))]
 
-    found = session.run([OUTPUT], _inputs(embeddings, mask, case.small))[0][0]
+    found = session.run([ENCODER_OUTPUT], _inputs(embeddings, mask, case.small))[0][0]
 
     unpadded = torch_state(quantized.encoder, case)
     np.testing.assert_allclose(found, unpadded, atol=ROUNDING)
@@ -70,8 +71,8 @@ def test_padding_changes_nothing_whatever_stands_there(
 def test_inputs_and_output_are_named_as_the_format_says(int8: bytes) -> None:
     graph = onnx.load_from_string(int8).graph
 
-    assert tuple(value.name for value in graph.input) == INPUTS
-    assert [value.name for value in graph.output] == [OUTPUT]
+    assert tuple(value.name for value in graph.input) == ENCODER_INPUTS
+    assert [value.name for value in graph.output] == [ENCODER_OUTPUT]
 
 
 def test_the_graph_stays_within_what_a_browser_reads(int8: bytes) -> None:

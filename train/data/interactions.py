@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from edge_runtime.events import DISLIKE
 from train.data.clock import check_clock
 from train.data.findings import Findings, Source, quoted
 from train.data.ids import check_ids
@@ -14,7 +15,6 @@ from train.data.table_file import Table
 REQUIRED = ("user_id", "item_id", "timestamp")
 OPTIONAL = ("event", "weight")
 NAMELESS_EVENT = "interaction"
-DISLIKE = "dislike"
 
 ROW = "row number"
 _EVENT_NAME = "^[a-z_]{1,32}$"

@@ -93,11 +93,11 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
 
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
-    from edge_runtime.variety import varied_places
+    from edge_runtime.variety import varied_positions
     from train.data.folder import read_folder
     from train.evaluation.measurements import diversity_points
 
-    points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_places)
+    points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_positions)
     if as_json:
         print_result({"run": str(run), "front": points})
         return

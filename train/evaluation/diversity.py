@@ -1,6 +1,6 @@
 """The trade-off between diversity and accuracy of a re-ranker.
 
-The re-ranker is an argument, because it is part of the device (:func:`edge_runtime.variety.varied_places`).
+The re-ranker is an argument, because it is part of the device (:func:`edge_runtime.variety.varied_positions`).
 """
 
 from collections.abc import Callable, Sequence

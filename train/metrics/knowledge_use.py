@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_runtime.learning.utility import FEWEST_EVENTS, MOST_EVENTS, knowledge_helps
+from edge_runtime.learning.utility import MAX_EVENTS, MIN_EVENTS, knowledge_helps
 from train.loop.batches import Rows, pad
 from train.metrics.ranking import ndcg, rank_targets
 
@@ -53,7 +53,7 @@ def judge_by_history(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Kn
     cases, targets = list(histories), []
     n_events = np.zeros(len(histories), dtype=np.int64)
     for user, rows in enumerate(histories):
-        ends = range(max(1, len(rows) - MOST_EVENTS), len(rows))
+        ends = range(max(1, len(rows) - MAX_EVENTS), len(rows))
         cases += [rows[:end] for end in ends]
         targets += [int(rows[end]) for end in ends]
         n_events[user] = len(ends)
@@ -65,7 +65,7 @@ def judge_by_history(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Kn
         own = slice(end - n_events[user], end)
         helped[user] = knowledge_helps(history_states[0][own], history_states[1][own], vectors[own])
     newest = slice(len(histories))
-    return KnowledgeJudgement(without[newest], aligned[newest], helped, n_events >= FEWEST_EVENTS)
+    return KnowledgeJudgement(without[newest], aligned[newest], helped, n_events >= MIN_EVENTS)
 
 
 def ranking_by_use(

@@ -1,4 +1,4 @@
-"""The worker process of the language model: slow, dead or missing, it never takes the app along."""
+"""Failures of the language model worker never affect the app."""
 
 import os
 import signal
@@ -25,12 +25,12 @@ for line in sys.stdin:
     request = json.loads(line)
     print(json.dumps({"id": request["id"], "text": request["choices"][0], "n_tokens": 1}), flush=True)
 """
-# Obeys every prompt but "sleep".
+# Answers every prompt but "sleep".
 SLEEPY = OBEDIENT.replace(
     "request = json.loads(line)",
     "request = json.loads(line); __import__('time').sleep(60 * (request['prompt'] == 'sleep'))",
 )
-# Dies of the prompt "die", as llama.cpp does of some inputs.
+# Crashes on the prompt "die", as llama.cpp does on some inputs.
 MORTAL = OBEDIENT.replace(
     "request = json.loads(line)",
     "request = json.loads(line)\n    if request['prompt'] == 'die': __import__('os').abort()",
@@ -46,7 +46,7 @@ def a_writer(script: str, model: Path = Path("model.gguf"), timeout_s: float = 1
         writer.close()
 
 
-def test_the_worker_starts_with_the_first_request_and_stays() -> None:
+def test_the_worker_starts_with_the_first_request_and_keeps_running() -> None:
     with a_writer(OBEDIENT) as writer:
         before = writer.process_id
         text = writer.write("x", CHOICES, 0)
@@ -57,7 +57,7 @@ def test_the_worker_starts_with_the_first_request_and_stays() -> None:
         assert first == writer.process_id
 
 
-def test_a_worker_that_dies_fails_one_request_and_the_next_one_works() -> None:
+def test_a_crash_of_the_worker_fails_one_request_only() -> None:
     with a_writer(MORTAL) as writer:
         with pytest.raises(WriterError, match="stopped unexpectedly"):
             writer.write("die", CHOICES, 0)
@@ -65,7 +65,7 @@ def test_a_worker_that_dies_fails_one_request_and_the_next_one_works() -> None:
         assert writer.write("x", CHOICES, 0) == CHOICES[0]
 
 
-def test_a_worker_killed_in_the_middle_of_a_request_fails_that_request_at_once() -> None:
+def test_killing_the_worker_during_a_request_fails_that_request_at_once() -> None:
     with a_writer(SLEEPY, timeout_s=60.0) as writer:
         writer.write("x", CHOICES, 0)
         victim = writer.process_id
@@ -82,7 +82,7 @@ def test_a_worker_killed_in_the_middle_of_a_request_fails_that_request_at_once()
         assert writer.write("x", CHOICES, 0) == CHOICES[0]
 
 
-def test_a_worker_killed_between_two_requests_is_started_again() -> None:
+def test_a_worker_killed_between_two_requests_is_restarted() -> None:
     with a_writer(OBEDIENT) as writer:
         writer.write("x", CHOICES, 0)
         victim = writer.process_id
@@ -95,7 +95,7 @@ def test_a_worker_killed_between_two_requests_is_started_again() -> None:
         assert writer.write("x", CHOICES, 0) == CHOICES[0]
 
 
-def test_a_worker_that_exceeds_its_time_is_ended() -> None:
+def test_a_worker_that_exceeds_the_time_limit_is_stopped() -> None:
     with a_writer(SLEEPY, timeout_s=0.3) as writer:
         with pytest.raises(WriterError, match=r"within 0\.3 s"):
             writer.write("sleep", CHOICES, 0)
@@ -103,18 +103,18 @@ def test_a_worker_that_exceeds_its_time_is_ended() -> None:
         assert writer.process_id is None
 
 
-def test_after_two_failures_in_a_row_the_model_is_left_alone() -> None:
+def test_after_two_failures_in_a_row_the_model_is_not_used_again() -> None:
     with a_writer(MORTAL) as writer:
         for _ in range(2):
             with pytest.raises(WriterError):
                 writer.write("die", CHOICES, 0)
 
-        with pytest.raises(WriterError, match="is not asked again"):
+        with pytest.raises(WriterError, match="is not used again"):
             writer.write("x", CHOICES, 0)
         assert writer.process_id is None
 
 
-def test_a_success_between_two_failures_forgives_the_first() -> None:
+def test_a_success_resets_the_failure_count() -> None:
     with a_writer(MORTAL) as writer:
         for _ in range(3):
             with pytest.raises(WriterError):
@@ -124,20 +124,20 @@ def test_a_success_between_two_failures_forgives_the_first() -> None:
 
 
 @pytest.mark.parametrize("greeting", ["print('garbage')", "print('[]')", "pass"])
-def test_a_worker_that_does_not_greet_is_a_failure(greeting: str) -> None:
+def test_an_invalid_first_message_is_a_failure(greeting: str) -> None:
     with a_writer(greeting) as writer, pytest.raises(WriterError):
         writer.write("x", CHOICES, 0)
 
 
 @pytest.mark.parametrize("program", ["/nonexistent/python", "no\0program"])
-def test_a_command_that_cannot_be_run_is_a_failure(program: str) -> None:
+def test_a_command_that_cannot_be_started_is_a_failure(program: str) -> None:
     writer = LlamaWriter(Path("model.gguf"), context=64, command=(program,))
 
     with pytest.raises(WriterError, match="could not be started"):
         writer.write("x", CHOICES, 0)
 
 
-def test_without_a_thread_to_spare_the_request_fails_and_no_worker_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_thread_can_be_started_the_request_fails_and_no_worker_remains(monkeypatch: pytest.MonkeyPatch) -> None:
     start, n_started = threading.Thread.start, 0
 
     def start_one_only(thread: threading.Thread) -> None:
@@ -167,7 +167,7 @@ def test_a_file_that_does_not_match_its_digest_is_never_loaded() -> None:
             writer.write("x", CHOICES, 0)
 
 
-def test_without_llama_cpp_the_reason_is_clear_and_the_worker_is_not_tried_again(tmp_path: Path) -> None:
+def test_without_llama_cpp_the_reason_is_reported_and_no_worker_is_started_again(tmp_path: Path) -> None:
     without = f"import sys; sys.modules['llama_cpp'] = None; {RUN_WORKER}"
 
     with a_writer(without, tmp_path / "model.gguf") as writer:
@@ -187,7 +187,7 @@ def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
     assert writer.process_id is None
 
 
-def test_a_writer_that_was_closed_starts_no_worker() -> None:
+def test_a_closed_writer_starts_no_worker() -> None:
     with a_writer(OBEDIENT) as writer:
         writer.write("x", CHOICES, 0)
         writer.close()
@@ -198,7 +198,7 @@ def test_a_writer_that_was_closed_starts_no_worker() -> None:
         assert writer.process_id is None
 
 
-def test_a_writer_that_is_closed_while_its_file_is_checked_starts_no_worker(tmp_path: Path) -> None:
+def test_a_writer_closed_during_the_check_of_its_file_starts_no_worker(tmp_path: Path) -> None:
     def checked() -> Path:
         writer.close()
         return tmp_path / "model.gguf"
@@ -212,7 +212,7 @@ def test_a_writer_that_is_closed_while_its_file_is_checked_starts_no_worker(tmp_
     assert not (tmp_path / "started").exists()
 
 
-def test_several_threads_may_ask() -> None:
+def test_several_threads_can_send_requests() -> None:
     with a_writer(OBEDIENT) as writer:
         answers: list[str] = []
         threads = [

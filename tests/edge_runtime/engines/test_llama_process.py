@@ -1,4 +1,4 @@
-"""The worker as a process among others: stopped, asked in vain, forked beside, orphaned. Real processes and signals."""
+"""Process handling of the worker: stopping, time limits, forks and orphans, with real processes and signals."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from edge_runtime.reasons.writer import WriterError
 CHOICES = ("It is blue.", "It is red.")
 BEYOND_A_PIPE = "x" * (1 << 20)
 
-# The worker itself, with a model that answers with the prompt, after the seconds that stand in it.
+# The real worker with a fake model that returns the prompt, after the number of seconds given in it.
 WORKER = """
 import time
 import edge_runtime.engines.llama_worker as worker
@@ -32,7 +32,7 @@ class Echo:
 worker.load = lambda path, context: Echo()
 worker.main()
 """
-# An app that asks once, says which process its worker is, and then waits.
+# An app that sends one request, prints the process id of its worker, and then waits.
 APP = f"""
 import os, signal, sys, threading
 from pathlib import Path
@@ -66,7 +66,7 @@ def an_app(rest: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
 
 
 def is_running(process_id: int) -> bool:
-    """Say whether a process exists and is more than an exit code that nobody fetched."""
+    """Return whether a process exists and is not a zombie."""
     try:
         status = Path(f"/proc/{process_id}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -98,7 +98,7 @@ def ctrl_c_soon() -> Iterator[None]:
     timer.join()
 
 
-def test_a_request_larger_than_the_pipe_to_a_stopped_worker_ends_in_time() -> None:
+def test_a_request_larger_than_the_pipe_to_a_stopped_worker_times_out() -> None:
     with a_writer(timeout_s=5.0) as writer:
         worker = stopped(writer)
 
@@ -114,7 +114,7 @@ def test_a_request_larger_than_the_pipe_is_answered() -> None:
         assert writer.write(BEYOND_A_PIPE[: 1 << 19], CHOICES, 0) == BEYOND_A_PIPE[: 1 << 19]
 
 
-def test_closing_does_not_wait_for_a_request_under_way_and_starts_no_worker_for_the_next() -> None:
+def test_closing_does_not_wait_for_a_pending_request_and_starts_no_new_worker() -> None:
     with a_writer() as writer:
         worker = stopped(writer)
         failures: list[str] = []
@@ -138,7 +138,7 @@ def test_closing_does_not_wait_for_a_request_under_way_and_starts_no_worker_for_
         assert writer.process_id is None
 
 
-def test_a_writer_closed_while_its_worker_starts_leaves_none() -> None:
+def test_closing_a_writer_during_the_start_of_its_worker_stops_the_worker() -> None:
     with a_writer(script="import time; time.sleep(600)") as writer:
         failures: list[str] = []
 
@@ -160,7 +160,7 @@ def test_a_writer_closed_while_its_worker_starts_leaves_none() -> None:
         assert not is_running(worker)
 
 
-def test_the_late_answer_of_a_cancelled_request_is_not_taken_for_the_next_one() -> None:
+def test_the_late_answer_to_a_cancelled_request_is_not_used_for_the_next_one() -> None:
     with a_writer() as writer:
         writer.write("x", CHOICES, 0)
         before = writer.process_id
@@ -173,7 +173,7 @@ def test_the_late_answer_of_a_cancelled_request_is_not_taken_for_the_next_one() 
         assert writer.process_id == before
 
 
-def test_an_interrupt_while_the_worker_starts_leaves_no_worker_that_has_not_greeted() -> None:
+def test_an_interrupt_during_the_start_of_the_worker_stops_it() -> None:
     with a_writer(script=f"import time; time.sleep(0.5)\n{WORKER}") as writer:
         with ctrl_c_soon(), pytest.raises(KeyboardInterrupt):
             writer.write("x", CHOICES, 0)
@@ -182,7 +182,7 @@ def test_an_interrupt_while_the_worker_starts_leaves_no_worker_that_has_not_gree
         assert writer.write("y", CHOICES, 0) == "y"
 
 
-def test_a_forked_process_gets_answers_of_its_own_and_the_parent_keeps_its_worker() -> None:
+def test_a_forked_process_uses_its_own_worker_and_the_parent_keeps_its_worker() -> None:
     forking = """
 worker = writer.process_id
 child = os.fork()
@@ -203,7 +203,7 @@ writer.close()
         assert app.wait() == 0
 
 
-def test_a_process_forked_in_the_middle_of_a_request_can_ask() -> None:
+def test_a_process_forked_during_a_request_can_send_requests() -> None:
     forking = """
 asking = threading.Thread(target=writer.write, args=("sleep 1", ("a", "b"), 0))
 asking.start()
@@ -253,7 +253,7 @@ def test_a_stopped_worker_ends_with_an_app_that_is_killed() -> None:
         wait_for_the_end_of(worker)
 
 
-def test_a_worker_outlives_the_thread_that_asked_first() -> None:
+def test_a_worker_outlives_the_thread_that_sent_the_first_request() -> None:
     with a_writer() as writer:
         asking = threading.Thread(target=writer.write, args=("x", CHOICES, 0))
         asking.start()

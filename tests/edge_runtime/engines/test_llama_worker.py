@@ -1,4 +1,4 @@
-"""The worker with a real llama.cpp and a model that was never trained: it babbles, and yet says only what is true."""
+"""The worker with the real llama.cpp and an untrained model: even random output is restricted to true sentences."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +58,7 @@ nasty = st.text(min_size=1, max_size=70) | st.sampled_from(
     values=st.lists(nasty, min_size=4, max_size=4),
     style=st.sampled_from(["short", "detailed"]),
 )
-def test_whatever_stands_in_the_catalogue_what_the_model_writes_is_true(
+def test_the_output_is_true_for_any_catalogue_text(
     titles: list[str], values: list[str], style: Style, writer: LlamaWriter
 ) -> None:
     n = len(titles)
@@ -74,7 +74,7 @@ def test_whatever_stands_in_the_catalogue_what_the_model_writes_is_true(
     assert all(is_true(fact, items, popularity, 0, history) for fact in reason.facts)
 
 
-def test_each_sentence_can_be_chosen_and_the_seed_decides(model: Model) -> None:
+def test_the_seed_selects_among_all_sentences(model: Model) -> None:
     choices = ("It is red.", "It is blue.", "Was it green?", "It is red. Really.")
 
     first = [model.choose("Say it.\n", choices, seed)[0] for seed in range(40)]
@@ -84,7 +84,7 @@ def test_each_sentence_can_be_chosen_and_the_seed_decides(model: Model) -> None:
     assert first == again
 
 
-def test_what_is_certain_is_not_decoded(model: Model) -> None:
+def test_a_unique_continuation_is_not_decoded(model: Model) -> None:
     choices = ("Red" + " and more" * 20 + ".", "Blue" + " and more" * 20 + ".")
 
     _, n_tokens = model.choose("Say it.\n", choices, 0)
@@ -92,7 +92,7 @@ def test_what_is_certain_is_not_decoded(model: Model) -> None:
     assert n_tokens <= 4
 
 
-def test_what_two_prompts_share_does_not_change_the_answer(untrained: Path, model: Model) -> None:
+def test_a_cached_prefix_does_not_change_the_answer(untrained: Path, model: Model) -> None:
     choices = tuple(f"It is {word}." for word in ("red", "blue", "green", "grey", "old", "new"))
     prompts = ["the same beginning " * 5 + end for end in ("here", "there", "", "her")]
     fresh = [load(untrained, 512).choose(prompt, choices, 3)[0] for prompt in prompts]
@@ -100,18 +100,18 @@ def test_what_two_prompts_share_does_not_change_the_answer(untrained: Path, mode
     assert [model.choose(prompt, choices, 3)[0] for prompt in prompts * 2] == fresh * 2
 
 
-def test_a_prompt_beyond_the_context_is_refused_and_the_next_one_works(model: Model) -> None:
-    with pytest.raises(RefusedError, match="more than the 512 tokens"):
+def test_a_prompt_longer_than_the_context_is_rejected_and_the_next_one_works(model: Model) -> None:
+    with pytest.raises(RefusedError, match="exceed the context of 512 tokens"):
         model.choose("word " * 600, ("It is red.", "It is blue."), 0)
 
     assert model.choose("word", ("It is red.", "It is blue."), 0)[0] in ("It is red.", "It is blue.")
 
 
-def test_words_that_look_like_control_tokens_stay_words(model: Model) -> None:
+def test_control_tokens_in_text_are_tokenized_as_text(model: Model) -> None:
     assert len(model.tokenize("<|endoftext|>")) > 1
 
 
-def test_a_request_that_is_refused_gets_an_answer(model: Model) -> None:
+def test_a_rejected_request_gets_an_error_answer(model: Model) -> None:
     refused = answer(model, b'{"id": 7, "prompt": "' + b"word " * 600 + b'", "choices": ["a", "b"], "seed": 1}')
 
     assert "512 tokens" in str(refused["error"])
@@ -119,7 +119,7 @@ def test_a_request_that_is_refused_gets_an_answer(model: Model) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"GGUF", b"not a model" * 100])
-def test_a_file_that_is_no_model_is_refused_in_the_worker(data: bytes, tmp_path: Path) -> None:
+def test_an_invalid_model_file_is_rejected_in_the_worker(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken.gguf").write_bytes(data)
     worker = LlamaWriter(tmp_path / "broken.gguf", context=64)
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_model_is_refused_in_the_worker(data: bytes, tmp_path:
             worker.write("x", ("It is red.", "It is blue."), 0)
 
 
-def test_a_truncated_model_never_harms_the_app(untrained: Path, tmp_path: Path) -> None:
+def test_a_truncated_model_does_not_crash_the_app(untrained: Path, tmp_path: Path) -> None:
     data = untrained.read_bytes()
     for length in (40, len(data) // 50, len(data) // 2, len(data) - 1):
         (tmp_path / "cut.gguf").write_bytes(data[:length])

@@ -1,4 +1,4 @@
-"""ONNX Runtime gives what the numpy engine gives, on a graph that was written from the same formula."""
+"""ONNX Runtime gives the same states as the numpy engine, on a graph of the same formula."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def two_engines() -> tuple[OnnxRuntimeEngine, ReferenceEngine]:
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 8, 11])
-def test_the_state_is_that_of_the_numpy_engine(length: int) -> None:
+def test_the_state_equals_that_of_the_numpy_engine(length: int) -> None:
     rng = np.random.default_rng(length)
     onnxruntime, reference = two_engines()
     small = tiny_small(Shape(), rng)
@@ -37,7 +37,7 @@ def test_the_state_is_that_of_the_numpy_engine(length: int) -> None:
     np.testing.assert_allclose(state, reference.encode(events, small), atol=2e-5)
 
 
-def test_a_graph_with_other_inputs_is_refused() -> None:
+def test_a_graph_with_other_inputs_is_rejected() -> None:
     import onnx
     from onnx import helper
 
@@ -51,7 +51,7 @@ def test_a_graph_with_other_inputs_is_refused() -> None:
         OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
 
 
-def test_a_graph_cannot_read_files_from_beside_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_cannot_read_files_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import onnx
 
     onnxruntime = library()
@@ -61,13 +61,13 @@ def test_a_graph_cannot_read_files_from_beside_the_process(tmp_path: Path, monke
     graph = onnx.load_from_string(tiny_onnx(contents["encoder.safetensors"][1], manifest.encoder))
     weight = next(one for one in graph.graph.initializer if len(one.raw_data) >= 16)
     (tmp_path / "secret.bin").write_bytes(weight.raw_data)
-    place = [("location", "secret.bin"), ("offset", "0"), ("length", str(len(weight.raw_data)))]
+    location = [("location", "secret.bin"), ("offset", "0"), ("length", str(len(weight.raw_data)))]
     weight.ClearField("raw_data")
     weight.data_location = onnx.TensorProto.EXTERNAL
-    for key, value in place:
+    for key, value in location:
         weight.external_data.add(key=key, value=value)
     monkeypatch.chdir(tmp_path)
-    onnxruntime.InferenceSession(graph.SerializeToString())  # it would, if it were let
+    onnxruntime.InferenceSession(graph.SerializeToString())  # without the option, the file is read
 
     with pytest.raises(EngineError, match="external data"):
         OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
@@ -76,7 +76,7 @@ def test_a_graph_cannot_read_files_from_beside_the_process(tmp_path: Path, monke
         OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
 
 
-def test_a_bundle_runs_on_it_and_gives_the_list_of_the_numpy_engine(tmp_path: Path) -> None:
+def test_a_bundle_gives_the_same_list_as_with_the_numpy_engine(tmp_path: Path) -> None:
     make_tiny_bundle(tmp_path / "plain")
     folder = open_folder(tmp_path / "plain")
     graph = tiny_onnx(folder.read(folder.manifest.file("encoder.safetensors")), folder.manifest.encoder)
@@ -89,7 +89,7 @@ def test_a_bundle_runs_on_it_and_gives_the_list_of_the_numpy_engine(tmp_path: Pa
         assert [x.item_id for x in fast.recommend(10, history)] == [x.item_id for x in plain.recommend(10, history)]
 
 
-def test_bytes_that_are_no_graph_lead_to_the_next_engine(tmp_path: Path) -> None:
+def test_an_invalid_graph_falls_back_to_the_next_engine(tmp_path: Path) -> None:
     make_tiny_bundle(tmp_path / "b", extra={"encoder.onnx": ("encoder", b"no graph")}, engines=(ONNX_VARIANT,))
 
     with Recommender.open(tmp_path / "b") as recommender:

@@ -1,4 +1,4 @@
-"""The numpy engine is the formula of SPEC section 3."""
+"""The numpy engine implements the formula of SPEC section 3."""
 
 import math
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def sizes_of(shape: Shape) -> Encoder:
 
 
 def published(arrays: Mapping[str, Array], sizes: Encoder, e: Doubles, small: SmallMatrices) -> Doubles:
-    """The formula as SPEC.md prints it, in float64, one position and one head at a time."""
+    """Evaluate the formula of SPEC.md in float64, one position and one head at a time."""
 
     def w(name: str) -> Doubles:
         array: Doubles = arrays[name].astype(np.float64)
@@ -67,7 +67,7 @@ def published(arrays: Mapping[str, Array], sizes: Encoder, e: Doubles, small: Sm
 
 @pytest.mark.parametrize("length", [1, 2, 7, 8])
 @pytest.mark.parametrize("n_blocks", [1, 3])
-def test_the_engine_equals_the_published_formula(length: int, n_blocks: int) -> None:
+def test_the_state_equals_the_formula_of_the_specification(length: int, n_blocks: int) -> None:
     rng = np.random.default_rng(length)
     shape = Shape(n_blocks=n_blocks, n_heads=4)
     arrays, small = tiny_encoder(shape, rng), tiny_small(shape, rng)
@@ -80,7 +80,7 @@ def test_the_engine_equals_the_published_formula(length: int, n_blocks: int) -> 
     np.testing.assert_allclose(state, published(arrays, engine.sizes, events.astype(np.float64), small), atol=2e-5)
 
 
-def test_only_the_newest_events_count() -> None:
+def test_only_the_newest_events_are_used() -> None:
     rng = np.random.default_rng(0)
     shape = Shape()
     small = tiny_small(shape, rng)
@@ -90,7 +90,7 @@ def test_only_the_newest_events_count() -> None:
     np.testing.assert_array_equal(engine.encode(events, small), engine.encode(events[-8:], small))
 
 
-def test_zero_knowledge_and_a_zero_adapter_change_nothing() -> None:
+def test_zero_knowledge_and_a_zero_adapter_have_no_effect() -> None:
     rng = np.random.default_rng(0)
     shape = Shape()
     small = tiny_small(shape, rng)
@@ -104,7 +104,7 @@ def test_zero_knowledge_and_a_zero_adapter_change_nothing() -> None:
     assert np.abs(plain - engine.encode(events, small)).max() > 0.01
 
 
-def test_arguments_are_left_as_they_are() -> None:
+def test_arguments_are_not_modified() -> None:
     rng = np.random.default_rng(0)
     shape = Shape()
     small = tiny_small(shape, rng)
@@ -122,7 +122,7 @@ def test_arguments_are_left_as_they_are() -> None:
         np.testing.assert_array_equal(array, was)
 
 
-def test_weights_of_another_shape_are_refused_by_name() -> None:
+def test_weights_of_another_shape_are_rejected_with_their_name() -> None:
     arrays = tiny_encoder(Shape(), np.random.default_rng(0))
 
     with pytest.raises(BundleError, match=r"block\.2\.feed_in\.weight"):

@@ -1,4 +1,4 @@
-"""Which TFLite files are shown to a library."""
+"""Which TFLite files are passed to a library."""
 
 import contextlib
 
@@ -15,7 +15,7 @@ ADD, WHILE, CALL_ONCE, CUSTOM = 0, 119, 129, 32
 
 
 def model(*codes: int, n_graphs: int = 1, custom: str | None = None, outside: int = 0, external: int = 0) -> bytes:
-    """Return a file with these operators, and nothing else that would be needed to run it."""
+    """Return a file with these operators, too incomplete to run."""
     built = schema.ModelT()
     built.version = 3
     built.operatorCodes = [operator(code, custom) for code in codes]
@@ -40,13 +40,13 @@ def operator(code: int, custom: str | None) -> schema.OperatorCodeT:
 GOOD = model(*OPERATORS)
 
 
-def test_the_numbers_of_the_operators_are_those_of_the_format() -> None:
+def test_the_operator_numbers_match_the_schema() -> None:
     assert {number: getattr(schema.BuiltinOperator, name) for number, name in OPERATORS.items()} == {
         number: number for number in OPERATORS
     }
 
 
-def test_arithmetic_passes() -> None:
+def test_arithmetic_operators_are_allowed() -> None:
     check_graph(GOOD)
 
 
@@ -59,11 +59,11 @@ def test_arithmetic_passes() -> None:
         (model(ADD, custom="Evil"), "the operator 0"),
         (model(ADD, n_graphs=2), "2 graphs"),
         (model(ADD, n_graphs=0), "0 graphs"),
-        (model(), "expected one with operators"),
-        (model(ADD, outside=4096), "outside its own tables"),
-        (model(ADD, external=1), "outside its own tables"),
-        (b"", "no TFLite graph"),
-        (b"\xff" * 64, "no TFLite graph"),
+        (model(), "expected one graph with operators"),
+        (model(ADD, outside=4096), "outside its tables"),
+        (model(ADD, external=1), "outside its tables"),
+        (b"", "not a TFLite graph"),
+        (b"\xff" * 64, "not a TFLite graph"),
     ],
     ids=[
         "while",
@@ -79,12 +79,12 @@ def test_arithmetic_passes() -> None:
         "junk",
     ],
 )
-def test_a_file_that_holds_more_is_refused(data: bytes, reason: str) -> None:
+def test_a_file_with_other_content_is_rejected(data: bytes, reason: str) -> None:
     with pytest.raises(EngineError, match=reason):
         check_graph(data)
 
 
 @given(st.integers(0, len(GOOD) - 1), st.binary(max_size=6))
-def test_whatever_bytes_stand_there_the_answer_is_yes_or_an_engine_error(at: int, changed: bytes) -> None:
+def test_any_bytes_are_accepted_or_raise_an_engine_error(at: int, changed: bytes) -> None:
     with contextlib.suppress(EngineError):
         check_graph(GOOD[:at] + changed + GOOD[at + len(changed) :])

@@ -1,4 +1,4 @@
-"""A bundle's knowledge is used for a person where it helped that person before."""
+"""Knowledge is used for users whom it helped on their past events."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from edge_runtime.contents import Contents, open_contents
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch, Rows
-from edge_runtime.learning.utility import MOST_EVENTS
+from edge_runtime.learning.utility import MAX_EVENTS
 from edge_runtime.ranking import best_rows, score_all
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -21,7 +21,7 @@ N_ITEMS = 40
 
 @dataclass
 class CountingEngine:
-    """The reference engine, which counts; ``fails_without`` makes it raise where there is no knowledge."""
+    """The reference engine with a call counter; ``fails_without`` makes it raise for zero knowledge."""
 
     inner: Engine
     fails_without: bool = False
@@ -46,7 +46,7 @@ def counting(contents: Contents, *, fails_without: bool = False) -> tuple[Knowle
     variant = contents.folder.manifest.engines[0]
     data = contents.folder.read(contents.folder.manifest.file(variant.file))
     engine = CountingEngine(ReferenceEngine.open(data, contents.folder.manifest.encoder), fails_without)
-    switch = KnowledgeSwitch(contents.codes, contents.small, contents.ladder(first=engine))
+    switch = KnowledgeSwitch(contents.codes, contents.small, contents.engine_candidates(first=engine))
     engine.known.clear()
     return switch, engine
 
@@ -63,35 +63,35 @@ def state(contents: Contents, rows: Rows, *, known: bool) -> Floats:
 
 
 def helped_before(contents: Contents, rows: Rows) -> bool:
-    """The newest events, each predicted from what came before it, with knowledge and without."""
+    """Predict each of the newest events from the preceding ones, with and without knowledge."""
     gains = []
-    for end in range(max(1, len(rows) - MOST_EVENTS), len(rows)):
-        wanted = contents.codes.decode(rows[end : end + 1])[0]
+    for end in range(max(1, len(rows) - MAX_EVENTS), len(rows)):
+        target = contents.codes.decode(rows[end : end + 1])[0]
         cosines = []
         for known in (False, True):
-            found = state(contents, rows[:end], known=known)
-            cosines.append(found @ wanted / (np.linalg.norm(found) * np.linalg.norm(wanted)))
+            result = state(contents, rows[:end], known=known)
+            cosines.append(result @ target / (np.linalg.norm(result) * np.linalg.norm(target)))
         gains.append(cosines[1] - cosines[0])
     return bool(np.mean(gains) > 0)
 
 
-def test_knowledge_is_used_where_it_helped_before(contents: Contents) -> None:
+def test_knowledge_is_used_if_it_helped_on_past_events(contents: Contents) -> None:
     switch, _ = counting(contents)
     used = set()
 
     for seed in range(12):
         rows = sequence(seed, 3 + seed % 5)
-        found = switch.encode(rows)
+        result = switch.encode(rows)
 
         expected = helped_before(contents, rows)
         used.add(expected)
-        assert found is not None
-        np.testing.assert_allclose(found, state(contents, rows, known=expected), rtol=1e-5, atol=1e-5)
+        assert result is not None
+        np.testing.assert_allclose(result, state(contents, rows, known=expected), rtol=1e-5, atol=1e-5)
     assert used == {True, False}
 
 
 @pytest.mark.parametrize("length", [1, 2])
-def test_a_past_too_short_to_judge_by_leaves_the_bundle_as_it_was_verified(contents: Contents, length: int) -> None:
+def test_knowledge_is_used_if_the_history_is_too_short_to_decide(contents: Contents, length: int) -> None:
     switch, engine = counting(contents)
 
     for seed in range(5):
@@ -100,10 +100,10 @@ def test_a_past_too_short_to_judge_by_leaves_the_bundle_as_it_was_verified(conte
     assert engine.known == [True] * 5
 
 
-def test_a_bundle_that_knows_nothing_costs_nothing(contents: Contents) -> None:
+def test_zero_knowledge_costs_nothing(contents: Contents) -> None:
     empty = replace(contents.small, knowledge=0 * contents.small.knowledge)
     switch, engine = counting(contents)
-    switch = KnowledgeSwitch(contents.codes, empty, contents.ladder(first=engine))
+    switch = KnowledgeSwitch(contents.codes, empty, contents.engine_candidates(first=engine))
     engine.known.clear()
 
     switch.encode(sequence(0, 8))
@@ -111,7 +111,7 @@ def test_a_bundle_that_knows_nothing_costs_nothing(contents: Contents) -> None:
     assert len(engine.known) == 1
 
 
-def test_an_unchanged_history_is_judged_once_and_one_more_event_costs_two_encodes_more(contents: Contents) -> None:
+def test_an_unchanged_history_is_decided_once_and_one_more_event_costs_two_more_encodings(contents: Contents) -> None:
     switch, engine = counting(contents)
     rows = sequence(0, 6)
 
@@ -121,39 +121,39 @@ def test_an_unchanged_history_is_judged_once_and_one_more_event_costs_two_encode
         switch.encode(rows[:end])
         costs.append(len(engine.known))
 
-    assert costs == [2 * MOST_EVENTS + 1, 1, 2 + 1, 1]
+    assert costs == [2 * MAX_EVENTS + 1, 1, 2 + 1, 1]
 
 
-def test_the_same_number_of_other_events_is_judged_again(contents: Contents) -> None:
+def test_other_events_are_decided_again(contents: Contents) -> None:
     switch, _ = counting(contents)
     sequences = [sequence(seed, 8) for seed in range(40)]
 
-    found = [switch.helps(rows) for rows in sequences]
+    result = [switch.helps(rows) for rows in sequences]
 
-    assert found == [helped_before(contents, rows) for rows in sequences]
-    assert len(set(found)) == 2
+    assert result == [helped_before(contents, rows) for rows in sequences]
+    assert len(set(result)) == 2
 
 
-def test_an_engine_that_cannot_do_without_knowledge_keeps_it(contents: Contents) -> None:
+def test_if_encoding_without_knowledge_fails_knowledge_is_used(contents: Contents) -> None:
     switch, engine = counting(contents, fails_without=True)
     rows = sequence(0, 6)
 
-    found = switch.encode(rows)
+    result = switch.encode(rows)
 
-    assert found is not None
-    np.testing.assert_allclose(found, state(contents, rows, known=True), rtol=1e-5, atol=1e-5)
+    assert result is not None
+    np.testing.assert_allclose(result, state(contents, rows, known=True), rtol=1e-5, atol=1e-5)
     assert engine.known.count(False) == 1
 
 
 def test_without_any_engine_there_is_no_state(contents: Contents) -> None:
-    ladder = contents.ladder()
-    while ladder.engine is not None:
-        ladder.next_engine()
+    candidates = contents.engine_candidates()
+    while candidates.engine is not None:
+        candidates.next_engine()
 
-    assert KnowledgeSwitch(contents.codes, contents.small, ladder).encode(sequence(0, 6)) is None
+    assert KnowledgeSwitch(contents.codes, contents.small, candidates).encode(sequence(0, 6)) is None
 
 
-def test_the_list_is_the_one_that_the_persons_past_asks_for(contents: Contents) -> None:
+def test_the_list_follows_the_decision_for_the_user(contents: Contents) -> None:
     with Recommender.open(contents.folder.path) as recommender:
         for seed in range(6):
             rows = np.random.default_rng(seed).permutation(N_ITEMS)[:5]

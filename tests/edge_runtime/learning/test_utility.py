@@ -1,10 +1,10 @@
-"""Whether knowledge helped somebody is read off what that person did."""
+"""The estimate of whether knowledge helps a user."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.learning.utility import FEWEST_EVENTS, knowledge_helps
+from edge_runtime.learning.utility import MIN_EVENTS, knowledge_helps
 
 Floats = NDArray[np.float32]
 
@@ -16,16 +16,16 @@ def drawn(seed: int, n: int = 4, dim: int = 5) -> tuple[Floats, Floats, Floats]:
 
 
 def mean_gain(without: Floats, with_knowledge: Floats, vectors: Floats) -> float:
-    """The formula, event by event."""
+    """Evaluate the formula, event by event."""
     gains = []
     for a, b, v in zip(without.tolist(), with_knowledge.tolist(), vectors.tolist(), strict=True):
-        before, after, wanted = np.array(a), np.array(b), np.array(v)
-        cosines = [x @ wanted / (np.sqrt(x @ x) * np.sqrt(wanted @ wanted)) for x in (before, after)]
+        before, after, target = np.array(a), np.array(b), np.array(v)
+        cosines = [x @ target / (np.sqrt(x @ x) * np.sqrt(target @ target)) for x in (before, after)]
         gains.append(cosines[1] - cosines[0])
     return float(np.mean(gains))
 
 
-def test_it_says_what_the_mean_gain_in_cosine_says() -> None:
+def test_the_decision_is_the_sign_of_the_mean_cosine_gain() -> None:
     answers = set()
     for seed in range(40):
         states = drawn(seed)
@@ -36,35 +36,35 @@ def test_it_says_what_the_mean_gain_in_cosine_says() -> None:
     assert answers == {True, False}
 
 
-def test_pointing_to_what_came_next_helps_and_pointing_away_does_not() -> None:
+def test_a_state_closer_to_the_next_item_helps_and_one_further_away_does_not() -> None:
     without, _, vectors = drawn(0)
 
     assert knowledge_helps(without, without + vectors, vectors)
     assert not knowledge_helps(without, without - vectors, vectors)
 
 
-def test_longer_states_are_no_better() -> None:
+def test_the_norm_of_a_state_does_not_matter() -> None:
     without, _, vectors = drawn(1)
 
     assert not knowledge_helps(without, 3 * without, vectors)
 
 
-def test_no_difference_is_no_help() -> None:
+def test_equal_states_do_not_help() -> None:
     without, _, vectors = drawn(2)
 
     assert not knowledge_helps(without, without.copy(), vectors)
     assert not knowledge_helps(without, without * np.float32(1 + 1e-7), vectors)
 
 
-@pytest.mark.parametrize("n", range(FEWEST_EVENTS))
-def test_too_short_a_past_is_no_evidence(n: int) -> None:
+@pytest.mark.parametrize("n", range(MIN_EVENTS))
+def test_too_few_events_do_not_help(n: int) -> None:
     without, _, vectors = (part[:n] for part in drawn(3))
 
     assert not knowledge_helps(without, without + vectors, vectors)
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
-def test_a_state_that_is_no_number_is_no_help(broken: float) -> None:
+def test_a_state_that_is_not_finite_does_not_help(broken: float) -> None:
     without, _, vectors = drawn(4)
     with_knowledge = without + vectors
     with_knowledge[0, 0] = broken
@@ -72,7 +72,7 @@ def test_a_state_that_is_no_number_is_no_help(broken: float) -> None:
     assert not knowledge_helps(without, with_knowledge, vectors)
 
 
-def test_states_of_any_size_are_compared() -> None:
+def test_states_of_any_magnitude_are_compared() -> None:
     without, _, vectors = drawn(5)
     huge = (1e30 * (without + vectors)).astype(np.float32)
 
@@ -81,7 +81,7 @@ def test_states_of_any_size_are_compared() -> None:
     assert not knowledge_helps(without, np.zeros_like(without), np.zeros_like(vectors))
 
 
-def test_shapes_that_do_not_fit_are_refused() -> None:
+def test_different_shapes_are_rejected() -> None:
     without, with_knowledge, vectors = drawn(6)
 
     with pytest.raises(ValueError, match=r"one shape, got \(4, 5\), \(3, 5\)"):

@@ -1,4 +1,4 @@
-"""The explainer: a true reason always, from the language model where it can be had."""
+"""Explanations are always true, and use the language model if it is available."""
 
 import msgspec
 import numpy as np
@@ -26,7 +26,7 @@ POPULARITY = np.array([200, 100, 50, 0], dtype=np.uint8)
 
 
 class LastChoice:
-    """A writer that takes the last sentence, and keeps what it was asked."""
+    """A writer that chooses the last sentence and stores its arguments."""
 
     def __init__(self) -> None:
         self.prompts: list[str] = []
@@ -41,14 +41,14 @@ class LastChoice:
 
 
 class Liar(LastChoice):
-    """A writer that says what nobody knows."""
+    """A writer that returns a sentence that is not among the choices."""
 
     def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
         return "It cures baldness."
 
 
 class Broken(LastChoice):
-    """A writer that never answers."""
+    """A writer that always fails."""
 
     def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
         raise WriterError("the language model did not answer within 5 s")
@@ -59,7 +59,7 @@ def manifest_with(prompt: str) -> Manifest:
     return msgspec.structs.replace(manifest, language_model=LanguageModel("writer.gguf", 512, prompt))
 
 
-def test_without_a_language_model_the_template_speaks_and_nothing_is_missed() -> None:
+def test_without_a_language_model_the_template_is_used_without_a_note() -> None:
     reason = Explainer(ITEMS, POPULARITY).explain(1, [2, 0])
 
     assert reason.source == "template"
@@ -68,7 +68,7 @@ def test_without_a_language_model_the_template_speaks_and_nothing_is_missed() ->
     assert reason.facts == (Fact("shared", "brand", "Aster", 0),)
 
 
-def test_the_writer_chooses_the_words_and_the_facts_are_those_of_its_sentence() -> None:
+def test_the_writer_chooses_the_sentence_and_its_facts_are_returned() -> None:
     writer = LastChoice()
 
     reason = Explainer(ITEMS, POPULARITY, writer=writer).explain(1, [2, 0])
@@ -81,15 +81,15 @@ def test_the_writer_chooses_the_words_and_the_facts_are_those_of_its_sentence() 
     ]
 
 
-def test_a_sentence_that_the_facts_do_not_allow_is_never_said() -> None:
+def test_a_sentence_that_the_facts_do_not_allow_is_not_used() -> None:
     reason = Explainer(ITEMS, POPULARITY, writer=Liar()).explain(1, [0])
 
     assert reason.source == "template"
     assert "baldness" not in reason.text
-    assert reason.note == "the language model wrote something else than the facts allow"
+    assert reason.note == "the language model wrote a sentence that the facts do not allow"
 
 
-def test_the_writer_is_offered_what_starts_from_one_of_the_two_best_facts() -> None:
+def test_the_writer_is_offered_sentences_with_one_of_the_two_best_facts() -> None:
     items = make_items(
         ["A", "B", "C", "D"],
         brand=[["x"], ["x"], [], []],
@@ -102,21 +102,21 @@ def test_the_writer_is_offered_what_starts_from_one_of_the_two_best_facts() -> N
     assert reason.facts == (Fact("shared", "colour", "red", 2),)
 
 
-def test_a_writer_that_fails_is_replaced_by_the_template_and_the_note_says_why() -> None:
+def test_if_the_writer_fails_the_template_is_used_and_the_note_has_the_reason() -> None:
     reason = Explainer(ITEMS, POPULARITY, writer=Broken()).explain(1, [0])
 
     assert reason.source == "template"
     assert reason.note == "the language model did not answer within 5 s"
 
 
-def test_an_unknown_prompt_layout_is_not_tried() -> None:
+def test_a_model_with_an_unknown_prompt_layout_is_not_used() -> None:
     never_called = lambda: pytest.fail("the model was loaded")  # noqa: E731
 
     explainer = Explainer(ITEMS, POPULARITY, never_called, manifest_with("facts-v9"))
 
     assert (
         explainer.explain(1, [0]).note
-        == "the language model wants the prompt layout 'facts-v9', this runtime has 'facts-v2'"
+        == "the language model needs the prompt layout 'facts-v9', this runtime has 'facts-v2'"
     )
 
 
@@ -129,11 +129,11 @@ def test_closing_the_explainer_closes_its_writer() -> None:
     assert writer.closed
 
 
-def test_the_layout_of_the_prompt_is_that_of_the_phrases() -> None:
+def test_the_prompt_layout_matches_the_phrases() -> None:
     assert phrases().layout == LAYOUT
 
 
-def test_an_item_of_which_nothing_is_known_still_gets_a_reason() -> None:
+def test_an_item_without_facts_still_gets_an_explanation() -> None:
     reason = Explainer(ITEMS, POPULARITY).explain(3, [0, 1])
 
     assert reason.text in phrases().skeletons.nothing

@@ -1,4 +1,4 @@
-"""What may be said of an item, and whether it is true."""
+"""Selection and verification of facts."""
 
 from dataclasses import replace
 
@@ -24,13 +24,13 @@ def test_the_rarer_shared_value_comes_first() -> None:
     assert facts[:2] == (Fact("shared", "brand", "Aster", 0), Fact("shared", "categories", "Bath", 2))
 
 
-def test_of_several_items_with_a_value_the_newest_is_cited() -> None:
+def test_the_newest_item_with_a_shared_value_is_cited() -> None:
     facts = FINDER.facts(1, [3, 2])
 
     assert facts[0] == Fact("shared", "categories", "Bath", 2)
 
 
-def test_an_item_that_comes_twice_in_the_history_counts_where_it_is_newest() -> None:
+def test_the_newest_event_of_a_repeated_item_counts() -> None:
     facts = FINDER.facts(1, [2, 3, 2])
 
     assert facts[0].history_row == 2
@@ -42,17 +42,17 @@ def test_a_value_that_nearly_all_items_have_is_not_cited() -> None:
     assert all(fact.value != "Care" for fact in facts)
 
 
-def test_what_all_items_have_is_said_only_of_an_item_of_which_nothing_else_is_known() -> None:
+def test_a_value_of_all_items_is_cited_only_if_the_item_has_no_other() -> None:
     assert FINDER.facts(5, []) == (Fact("own", "categories", "Care"), Fact("own", "price", "1.00"))
 
 
-def test_an_equal_price_is_no_reason() -> None:
+def test_an_equal_price_is_not_a_shared_fact() -> None:
     facts = FINDER.facts(4, [0, 1, 5])
 
     assert all(fact.kind != "shared" for fact in facts)
 
 
-def test_a_placeholder_is_no_value() -> None:
+def test_a_placeholder_is_not_a_value() -> None:
     assert all(fact.field != "brand" for fact in FINDER.facts(5, []))
 
 
@@ -60,7 +60,7 @@ def test_the_item_itself_in_the_history_is_not_cited() -> None:
     assert all(fact.kind != "shared" for fact in FINDER.facts(4, [4, 4]))
 
 
-def test_popularity_is_claimed_at_its_boldest_and_only_where_it_holds() -> None:
+def test_the_strongest_true_popularity_claim_is_made() -> None:
     popularity = np.arange(200, dtype=np.uint8)
     finder = FactFinder(make_items(["x"] * 200), popularity)
 
@@ -76,7 +76,7 @@ def test_items_of_equal_popularity_share_their_rank() -> None:
 
 
 @pytest.mark.parametrize("row", range(6))
-def test_every_fact_that_is_found_is_true(row: int) -> None:
+def test_every_selected_fact_is_true(row: int) -> None:
     history = [0, 3, 5, 2, 1]
 
     facts = FINDER.facts(row, history)
@@ -85,7 +85,7 @@ def test_every_fact_that_is_found_is_true(row: int) -> None:
     assert all(is_true(fact, ITEMS, POPULARITY, row, history) for fact in facts)
 
 
-def test_what_is_not_true_is_found_out() -> None:
+def test_false_facts_are_detected() -> None:
     shared = Fact("shared", "brand", "Aster", 0)
 
     def holds(fact: Fact, row: int = 1, history: tuple[int, ...] = (0, 2)) -> bool:
@@ -109,7 +109,7 @@ def test_a_catalogue_without_any_field_has_no_facts() -> None:
     assert finder.facts(0, [1]) == ()
 
 
-def test_popularity_comes_first_where_nothing_is_shared_and_last_where_something_is() -> None:
+def test_popularity_comes_first_without_shared_facts_and_last_with_them() -> None:
     alone, beside = FINDER.facts(0, []), FINDER.facts(0, [1])
 
     assert [fact.kind for fact in alone] == ["popular", "own", "own"]

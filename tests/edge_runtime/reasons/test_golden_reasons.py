@@ -1,4 +1,4 @@
-"""The cases that the browser's runtime answers alike: facts, prompt, sentences, grammar and template."""
+"""Golden cases shared with the browser runtime: facts, prompt, sentences, grammar and template."""
 
 import json
 from typing import Any
@@ -13,12 +13,12 @@ GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
-def test_the_answers_are_those_written_down(case: dict[str, Any]) -> None:
+def test_the_answers_match_the_golden_file(case: dict[str, Any]) -> None:
     assert answers(GOLDEN["catalogues"][case["catalogue"]], case) == case["expected"]
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
-def test_the_facts_written_down_are_true(case: dict[str, Any]) -> None:
+def test_the_facts_in_the_golden_file_are_true(case: dict[str, Any]) -> None:
     catalogue = GOLDEN["catalogues"][case["catalogue"]]
     popularity = np.array(catalogue["popularity"], dtype=np.uint8)
 

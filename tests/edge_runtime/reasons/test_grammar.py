@@ -1,4 +1,4 @@
-"""The grammar's language is the list of sentences: no more, no less, whatever stands in them."""
+"""The grammar accepts exactly the list of sentences, whatever their text."""
 
 import re
 
@@ -12,7 +12,7 @@ _TOKEN = re.compile(r'"((?:[^"\\]|\\U[0-9A-F]{8})*)"|([()|?])|\s+')
 
 
 def language(text: str) -> set[str]:
-    """Return all texts that a grammar of literals, groups, ``|`` and ``?`` admits: a second reading of it."""
+    """Return all texts that a grammar of literals, groups, ``|`` and ``?`` accepts, with an independent parser."""
     head, body = text.split(" ::= ", 1)
     assert head == "root"
     tokens: list[tuple[str, str]] = []
@@ -25,24 +25,24 @@ def language(text: str) -> set[str]:
             tokens.append(("literal", re.sub(r"\\U([0-9A-F]{8})", lambda code: chr(int(code[1], 16)), match[1])))
         elif match[2]:
             tokens.append((match[2], ""))
-    found, rest = _alternatives(tokens)
+    texts, rest = _alternatives(tokens)
     assert not rest
-    return found
+    return texts
 
 
 Tokens = list[tuple[str, str]]
 
 
 def _alternatives(tokens: Tokens) -> tuple[set[str], Tokens]:
-    found, tokens = _sequence(tokens)
+    texts, tokens = _sequence(tokens)
     while tokens and tokens[0][0] == "|":
         more, tokens = _sequence(tokens[1:])
-        found |= more
-    return found, tokens
+        texts |= more
+    return texts, tokens
 
 
 def _sequence(tokens: Tokens) -> tuple[set[str], Tokens]:
-    found = {""}
+    texts = {""}
     while tokens and tokens[0][0] in ("literal", "("):
         if tokens[0][0] == "literal":
             part, tokens = {tokens[0][1]}, tokens[1:]
@@ -52,8 +52,8 @@ def _sequence(tokens: Tokens) -> tuple[set[str], Tokens]:
             tokens = tokens[1:]
         if tokens and tokens[0][0] == "?":
             part, tokens = part | {""}, tokens[1:]
-        found = {left + right for left in found for right in part}
-    return found, tokens
+        texts = {left + right for left in texts for right in part}
+    return texts, tokens
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def _sequence(tokens: Tokens) -> tuple[set[str], Tokens]:
         {"漢字。", "漢字!", "🎨", "\x00\x7f\u2028"},
     ],
 )
-def test_the_grammar_admits_the_sentences_and_nothing_else(sentences: set[str]) -> None:
+def test_the_grammar_accepts_exactly_the_sentences(sentences: set[str]) -> None:
     assert language(grammar(sentences)) == sentences
 
 
 @given(st.sets(st.text(min_size=1, max_size=12), min_size=1, max_size=12))
-def test_any_sentences_make_a_grammar_of_just_them(sentences: set[str]) -> None:
+def test_the_grammar_of_any_sentences_accepts_exactly_them(sentences: set[str]) -> None:
     assert language(grammar(sentences)) == sentences
 
 
 @given(st.sets(st.text(alphabet='ab" \\', min_size=1, max_size=6), min_size=1, max_size=20))
-def test_sentences_that_begin_alike_stay_apart(sentences: set[str]) -> None:
+def test_sentences_with_a_common_prefix_are_distinguished(sentences: set[str]) -> None:
     assert language(grammar(sentences)) == sentences
 
 
 @given(st.text(min_size=1))
-def test_a_grammar_is_plain_ascii_on_one_line(sentence: str) -> None:
+def test_a_grammar_is_ascii_on_one_line(sentence: str) -> None:
     text = grammar([sentence])
 
     assert text.isascii()
@@ -89,6 +89,6 @@ def test_a_grammar_is_plain_ascii_on_one_line(sentence: str) -> None:
 
 
 @pytest.mark.parametrize("sentences", [[], ["", "x"]])
-def test_a_grammar_of_nothing_is_refused(sentences: list[str]) -> None:
-    with pytest.raises(ValueError, match="needs sentences"):
+def test_a_grammar_without_sentences_is_rejected(sentences: list[str]) -> None:
+    with pytest.raises(ValueError, match="expected non-empty sentences"):
         grammar(sentences)

@@ -1,4 +1,4 @@
-"""What stands between quotation marks is the catalogue's, everything else is ours: no title can change that."""
+"""Catalogue text stays inside its quotation marks, whatever it contains."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from edge_runtime.reasons.facts import Fact, FactFinder, is_true
 from edge_runtime.reasons.prompt import prompt
 from edge_runtime.reasons.quoting import clean, quoted
 from edge_runtime.reasons.sentences import sentences
-from edge_runtime.reasons.words import Style, said_title, said_value
+from edge_runtime.reasons.words import Style, display_title, display_value
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[2] / "golden" / "quoting.json").read_text(encoding="utf-8"))
 
@@ -42,7 +42,7 @@ POPULARITY: Final = np.array([9, 8, 7], dtype=np.uint8)
 
 
 def shop(title: str, value: str, field: str) -> Items:
-    """Return three items, the first two of which share a brand and a value of a field that has no words of its own."""
+    """Return three items; the first two share a brand and a value of a field without a predicate."""
     fields = {
         "brand": Field([value, "Birch"], [[0], [0], [1]]),
         field: Field([f"{value} two", "b"], [[0], [0], [1]]),
@@ -52,7 +52,7 @@ def shop(title: str, value: str, field: str) -> Items:
 
 
 def reader(sentence: str) -> tuple[str, list[str]]:
-    """Return a sentence as somebody reads it: what we say, a star for each quotation, and what is quoted."""
+    """Return a sentence as a reader parses it: the text with a star for each quotation, and the quotations."""
     return re.sub("“[^“”]*”", "*", sentence), re.findall("“([^“”]*)”", sentence)
 
 
@@ -65,25 +65,23 @@ HARMLESS: Final = shop("Soap", "Aster", "scent")
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("history", [[1, 2], []], ids=["with a history", "without one"])
-def test_a_hostile_catalogue_is_read_as_a_harmless_one_with_other_words_in_its_quotations(
-    history: list[int], style: Style
-) -> None:
+def test_a_hostile_catalogue_changes_only_the_text_inside_quotations(history: list[int], style: Style) -> None:
     harmless = {reader(text)[0] for text in claims(HARMLESS, 0, history, style)}
     assert len(HOSTILE) > 300
 
     for text in HOSTILE:
         items = shop(text, text, f"scent {text}")
-        known = {said_title(title) for title in items.title}
+        known = {display_title(title) for title in items.title}
         for sentence, cited in claims(items, 0, history, style).items():
             ours, quotations = reader(sentence)
-            said = known | {said_value(fact.value) for fact in cited}
-            said |= {said_value(fact.field.replace("_", " ")) for fact in cited}
+            said = known | {display_value(fact.value) for fact in cited}
+            said |= {display_value(fact.field.replace("_", " ")) for fact in cited}
             assert ours in harmless
             assert set(quotations) <= said
             assert all(is_true(fact, items, POPULARITY, 0, history) for fact in cited)
 
 
-def test_a_hostile_catalogue_adds_no_line_to_the_prompt() -> None:
+def test_a_hostile_catalogue_adds_no_lines_to_the_prompt() -> None:
     facts = FactFinder(HARMLESS, POPULARITY).facts(0, [1])
     harmless = reader(prompt(HARMLESS, 0, facts, "short"))[0]
 
@@ -95,21 +93,21 @@ def test_a_hostile_catalogue_adds_no_line_to_the_prompt() -> None:
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
-def test_text_is_cleaned_as_the_browser_cleans_it(case: dict[str, str]) -> None:
+def test_text_is_cleaned_as_in_the_browser(case: dict[str, str]) -> None:
     assert clean(case["text"]) == case["clean"]
 
 
-def test_half_of_a_surrogate_pair_is_a_gap() -> None:
+def test_a_lone_surrogate_becomes_a_space() -> None:
     assert clean("lone \ud800 half") == "lone half"
 
 
 @given(st.text(max_size=40))
-def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+def test_cleaning_is_idempotent(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
 @given(st.text(max_size=40))
-def test_no_text_keeps_a_quotation_mark_or_what_cannot_be_seen(text: str) -> None:
+def test_cleaned_text_has_no_quotation_marks_or_invisible_characters(text: str) -> None:
     shown = clean(text)
 
     assert not set(shown) & set('“”"„‟«»״″\n\r\u2028\u2029\u200b\u061c\u202e\u2066\ufe0f')
@@ -117,7 +115,7 @@ def test_no_text_keeps_a_quotation_mark_or_what_cannot_be_seen(text: str) -> Non
 
 
 @pytest.mark.parametrize("amount", ["1999", "$12.99", "4,50", "50 %", "50%", "2012-03-04", "1:30", "3/4", "5."])
-def test_a_plain_amount_needs_no_quotation_marks(amount: str) -> None:
+def test_a_plain_amount_is_not_quoted(amount: str) -> None:
     assert quoted(amount) == amount
 
 

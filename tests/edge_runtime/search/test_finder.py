@@ -1,4 +1,4 @@
-"""Items are found by the words a person would type."""
+"""Items are found by the words that users type."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("rose", ["b5", "b1", "b2", "b4"]),
         ("ROSE cream", ["b1", "b5", "b2", "b4"]),
@@ -44,31 +44,31 @@ GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
         ("", []),
     ],
 )
-def test_words_find_items(text: str, found: list[str]) -> None:
-    assert [ITEMS.item_id[row] for row in FINDER.find(text, 10)] == found
+def test_words_find_items(text: str, expected: list[str]) -> None:
+    assert [ITEMS.item_id[row] for row in FINDER.find(text, 10)] == expected
 
 
-def test_a_limit_is_kept() -> None:
+def test_the_limit_is_respected() -> None:
     assert len(FINDER.find("rose", 2)) == 2
     assert FINDER.find("rose", 0) == []
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['query']} in {case['catalogue']}")
-def test_a_query_finds_what_is_written_down(case: dict[str, Any]) -> None:
+def test_queries_match_the_golden_file(case: dict[str, Any]) -> None:
     catalogue = GOLDEN["catalogues"][case["catalogue"]]
 
-    found = finder_of(catalogue).find(case["query"], GOLDEN["limit"])
+    rows = finder_of(catalogue).find(case["query"], GOLDEN["limit"])
 
-    assert [catalogue["item_id"][row] for row in found] == case["expected"]
+    assert [catalogue["item_id"][row] for row in rows] == case["expected"]
 
 
-def test_the_file_of_cases_is_what_its_maker_writes() -> None:
+def test_the_golden_file_is_up_to_date() -> None:
     assert PATH.read_text(encoding="utf-8") == dump(make_all())
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=12))
-def test_an_item_is_found_by_any_of_its_words_and_first_by_all_of_them(titles: list[str]) -> None:
+def test_an_item_matches_any_of_its_words_and_ranks_first_for_all_of_them(titles: list[str]) -> None:
     finder = Finder(Items([str(n) for n in range(len(titles))], titles, {}), np.zeros(len(titles), dtype=np.uint8))
 
     for row, title in enumerate(titles):
@@ -78,11 +78,11 @@ def test_an_item_is_found_by_any_of_its_words_and_first_by_all_of_them(titles: l
             assert set(words_of(titles[finder.find(title, 1)[0]])) == set(words)
 
 
-def test_equal_matches_go_to_the_popular_item_then_to_the_lower_row() -> None:
+def test_ties_are_broken_by_popularity_then_by_row() -> None:
     items = Items(["a", "b", "c"], ["red mug", "blue mug", "green mug"], {})
 
     assert Finder(items, np.array([7, 9, 7], dtype=np.uint8)).find("mug", 3) == [1, 0, 2]
 
 
-def test_a_shop_without_facts_or_words_can_be_searched() -> None:
+def test_a_catalogue_without_facts_or_words_can_be_searched() -> None:
     assert Finder(Items(["a"], ["!"], {}), np.zeros(1, dtype=np.uint8)).find("mug", 3) == []

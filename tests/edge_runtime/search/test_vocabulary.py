@@ -1,4 +1,4 @@
-"""What a typed word may mean is found by the order of the words alone, and quickly however many there are."""
+"""Words are matched by binary search alone, fast for any vocabulary size."""
 
 from collections.abc import Sequence
 from typing import overload
@@ -13,17 +13,17 @@ from edge_runtime.search.vocabulary import BEGINNING, FORM, TYPO, WHOLE, Vocabul
 WORDS = sorted(["beanie", "beanies", "box", "boxes", "dryer", "hair", "lantern", "lanterns", "mug", "tent", "tents"])
 VOCABULARY = Vocabulary(WORDS)
 N_LOOKS = 30_000
-"""Words drawn at random branch more than those of any language; to look at each once would be 200,000 looks."""
+"""Limit of look-ups. Random words branch more than those of any language; a full scan would take 200,000."""
 
 
-def meant(word: str, vocabulary: Vocabulary = VOCABULARY) -> dict[str, int]:
-    """Return the words that a word means, free of typing errors or not, and how well they match."""
+def matched(word: str, vocabulary: Vocabulary = VOCABULARY) -> dict[str, int]:
+    """Return the matching words, with and without typing errors, and the quality of each match."""
     matches = vocabulary.matches(word) or vocabulary.near(word)
-    return {WORDS[place]: quality for quality, places in matches for place in places}
+    return {WORDS[position]: quality for quality, positions in matches for position in positions}
 
 
 @pytest.mark.parametrize(
-    ("word", "found"),
+    ("word", "expected"),
     [
         ("tent", {"tent": WHOLE, "tents": FORM}),
         ("tents", {"tent": FORM, "tents": WHOLE}),
@@ -42,11 +42,11 @@ def meant(word: str, vocabulary: Vocabulary = VOCABULARY) -> dict[str, int]:
         ("", dict.fromkeys(WORDS, BEGINNING)),
     ],
 )
-def test_a_word_means(word: str, found: dict[str, int]) -> None:
-    assert meant(word) == found
+def test_a_word_matches(word: str, expected: dict[str, int]) -> None:
+    assert matched(word) == expected
 
 
-def test_a_space_that_was_left_out_is_put_back() -> None:
+def test_a_missing_space_is_restored() -> None:
     assert VOCABULARY.split("hairdryer") == ("hair", "dryer")
     assert VOCABULARY.split("hairdryers") == ("hair", "dryers")
     assert VOCABULARY.split("hairspace") == ()
@@ -54,7 +54,7 @@ def test_a_space_that_was_left_out_is_put_back() -> None:
 
 
 @given(st.sampled_from([word for word in WORDS if len(word) > 4]), st.integers(0, 6), st.sampled_from("qzé本"))
-def test_any_one_wrong_missing_added_or_exchanged_letter_is_forgiven(word: str, at: int, letter: str) -> None:
+def test_one_replaced_deleted_inserted_or_transposed_letter_is_corrected(word: str, at: int, letter: str) -> None:
     at %= len(word) - 1
     typed = [
         word[:at] + letter + word[at + 1 :],
@@ -64,11 +64,11 @@ def test_any_one_wrong_missing_added_or_exchanged_letter_is_forgiven(word: str, 
     ]
 
     for one in typed:
-        assert word in meant(one)
+        assert word in matched(one)
 
 
 class Counted(Sequence[str]):
-    """Words that count how often one of them is looked at."""
+    """Words that count how often one of them is read."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
@@ -87,7 +87,7 @@ class Counted(Sequence[str]):
 
 
 @pytest.mark.parametrize("typed", ["qqqqqq", "strawberryy", "lanternlanternlantern", "eaeaea"])
-def test_a_typing_error_among_200_000_words_takes_a_bounded_number_of_looks(typed: str) -> None:
+def test_a_typing_error_among_200_000_words_takes_a_bounded_number_of_look_ups(typed: str) -> None:
     letters = np.random.default_rng(0).integers(97, 123, (200_000, 7), dtype=np.uint8)
     words = Counted(sorted({row.tobytes().decode() for row in letters} | {"strawberry"}))
     vocabulary = Vocabulary(words)

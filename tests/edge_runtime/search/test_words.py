@@ -1,4 +1,4 @@
-"""Texts become words as people type them, whatever the script."""
+"""Splitting and stemming of texts in any script."""
 
 import json
 from typing import Any
@@ -15,17 +15,17 @@ LETTERS = st.text(alphabet="abdefghilmnoprstuxyz", min_size=3, max_size=12)
 
 
 @pytest.mark.parametrize(("text", "words"), GOLDEN["words"])
-def test_the_words_are_those_written_down(text: str, words: list[str]) -> None:
+def test_the_words_match_the_golden_file(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
 @pytest.mark.parametrize(("word", "common"), GOLDEN["stems"])
-def test_the_stems_are_those_written_down(word: str, common: str) -> None:
+def test_the_stems_match_the_golden_file(word: str, common: str) -> None:
     assert stem(word) == common
 
 
 @given(st.text())
-def test_words_are_words_of_themselves(text: str) -> None:
+def test_splitting_is_idempotent(text: str) -> None:
     words = words_of(text)
 
     assert all(words)
@@ -34,7 +34,7 @@ def test_words_are_words_of_themselves(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=127)))
-def test_ascii_is_read_as_any_other_text(text: str) -> None:
+def test_the_ascii_fast_path_gives_the_same_words(text: str) -> None:
     longer = words_of(f"{text} é")
 
     assert longer == [*words_of(text), "e"]

@@ -191,7 +191,7 @@ def test_a_release_with_wrong_golden_vectors_fails_the_real_self_test(tmp_path: 
     make_tiny_bundle(tmp_path / "other", seed=9)
     manifest = open_folder(shop).manifest
     (shop / "golden.safetensors").write_bytes((tmp_path / "other" / "golden.safetensors").read_bytes())
-    strange = open_folder(tmp_path / "other").manifest.the("golden")
+    strange = open_folder(tmp_path / "other").manifest.required_role("golden")
     files = tuple(strange if entry.role == "golden" else entry for entry in manifest.files)
     (shop / "manifest.json").write_bytes(dump_manifest(msgspec.structs.replace(manifest, files=files)))
     device = Device(tmp_path / "device", FakeServer({LAPTOP: shop}))

@@ -62,7 +62,7 @@ def sync_in_vain(url: str, into: Path, reason: str = ".") -> Source:
 def test_no_framing_of_a_file_writes_more_bytes_than_its_manifest_entry_states(
     tmp_path: Path, shop: Path, body: tuple[bytes, ...]
 ) -> None:
-    entry = open_folder(shop).manifest.the("codes")
+    entry = open_folder(shop).manifest.required_role("codes")
 
     with raw_server(spoiling(shop, f"/v1/files/{entry.sha256}", body)) as url:
         source = sync_in_vain(url, tmp_path / "device")

@@ -87,7 +87,7 @@ def test_an_endless_manifest_is_cut_off(device: Device) -> None:
 
 
 def test_an_endless_file_is_cut_off_at_its_stated_length(device: Device, shop: Path) -> None:
-    sha256 = open_folder(shop).manifest.the("codes").sha256
+    sha256 = open_folder(shop).manifest.required_role("codes").sha256
     device.server.override = lambda path, _: FakeResponse(200, {}, repeat(b"x" * 1000)) if sha256 in path else None
 
     with pytest.raises(UpdateRefusedError, match="codes"):
@@ -97,7 +97,7 @@ def test_an_endless_file_is_cut_off_at_its_stated_length(device: Device, shop: P
 
 
 def test_a_file_truncated_on_the_server_is_refused(device: Device, shop: Path) -> None:
-    sha256 = open_folder(shop).manifest.the("codes").sha256
+    sha256 = open_folder(shop).manifest.required_role("codes").sha256
     device.server.override = lambda path, _: whole(b"short") if sha256 in path else None
 
     with pytest.raises(UpdateRefusedError, match="'5' bytes"):
@@ -118,7 +118,7 @@ def test_a_partial_file_with_wrong_bytes_is_downloaded_again(device: Device, sho
 
 @pytest.mark.parametrize("extra", [b"", b"and more"])
 def test_a_partial_file_that_is_complete_or_too_long_is_handled(device: Device, shop: Path, extra: bytes) -> None:
-    entry = open_folder(shop).manifest.the("codes")
+    entry = open_folder(shop).manifest.required_role("codes")
     (device.folder / "incoming").mkdir(parents=True)
     (device.folder / "incoming" / f"{entry.sha256}.part").write_bytes((shop / entry.name).read_bytes() + extra)
 

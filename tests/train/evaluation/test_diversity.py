@@ -3,7 +3,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from edge_runtime.variety import varied_places
+from edge_runtime.variety import varied_positions
 from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
@@ -30,7 +30,7 @@ def test_the_devices_re_ranker_changes_nothing_at_its_precise_end() -> None:
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 
     precise, varied = measure_diversity(
-        Walker(12), targets, varied_places, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0)
+        Walker(12), targets, varied_positions, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0)
     )
 
     assert precise.figures["ndcg@10"] == 1.0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.variety import varied_places
+from edge_runtime.variety import varied_positions
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.errors import RunError
@@ -75,7 +75,7 @@ def test_baselines_need_no_model() -> None:
 
 
 def test_the_first_point_has_the_accuracy_of_the_model(cell: Path) -> None:
-    points = diversity_points(cell, tiny_dataset(), varied_places)
+    points = diversity_points(cell, tiny_dataset(), varied_positions)
 
     result = read_result(cell)
     assert result is not None

@@ -1,4 +1,4 @@
-"""The history as the ranking needs it: catalogue rows. Of a recorded one no more is read than a list takes."""
+"""The user's history as catalogue rows. Only as many recorded events are read as a list needs."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,35 +9,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.dislikes import N_DISLIKES, N_EVENTS, newest_dislikes
+from edge_runtime.events import DISLIKE
 from edge_runtime.ranking import Floats, Rows, best_rows
-from edge_runtime.state.history import DISLIKE, Event, History
+from edge_runtime.state.history import Event, History
 
 
-class Past(Protocol):
-    """What a person did with items of this catalogue; those that it lacks are left out."""
+class HistoryRows(Protocol):
+    """A user's interactions with items of this catalogue; unknown items are left out."""
 
     @property
     def sequence(self) -> Rows:
-        """The newest interactions, oldest first, at most as many as the encoder looks at."""
+        """The newest interactions, oldest first, at most the encoder's ``max_length``."""
         ...
 
     @property
     def disliked(self) -> Rows:
-        """The newest disliked items, the newest first."""
+        """The most recently disliked items, newest first."""
         ...
 
     def best_unseen(self, scores: Floats, k: int) -> Rows:
-        """Return the rows of the ``k`` best items that were neither met nor disliked, best first."""
+        """Return the rows of the ``k`` best unseen items, best first; disliked items count as seen."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class GivenPast:
-    """A history that the caller gives.
+class GivenHistory:
+    """A history given by the caller.
 
     Attributes:
-        sequence: as in :class:`Past`.
-        seen: all rows of it.
+        sequence: as in :class:`HistoryRows`.
+        seen: all rows of the history.
     """
 
     sequence: Rows
@@ -45,31 +46,31 @@ class GivenPast:
 
     @classmethod
     def of_ids(cls, item_ids: Sequence[str], row_of: Mapping[str, int], max_length: int) -> Self:
-        """Return the past that is given as item ids, oldest first, all of them interactions."""
-        rows = np.array([row_of[one] for one in item_ids if one in row_of], dtype=np.int64)
+        """Build the history from item ids, oldest first; all of them count as interactions."""
+        rows = np.array([row_of[item_id] for item_id in item_ids if item_id in row_of], dtype=np.int64)
         return cls(rows[-max_length:], rows)
 
     @property
     def disliked(self) -> Rows:
-        """No item: what is given is wanted."""
+        """Empty: given items are positive interactions."""
         return np.empty(0, dtype=np.int64)
 
     def best_unseen(self, scores: Floats, k: int) -> Rows:
-        """Return the rows of the ``k`` best items that the history lacks, best first."""
+        """Return the rows of the ``k`` best items outside the history, best first."""
         return best_rows(scores, k, self.seen)
 
 
-class RecordedPast:
-    """The recorded history; threads may share it.
+class RecordedHistory:
+    """The recorded history. Thread-safe.
 
-    What was seen is looked up for the items that would be listed, and kept: a million events cost no more time and no
-    more memory than ten, at the first list and after each removal.
+    Whether an item was seen is looked up for the top candidates only, and cached: time and memory do not depend on
+    the number of events, neither at the first list nor after a removal.
 
     Args:
-        history: where events are recorded.
-        item_ids: of the catalogue, by row.
-        row_of: the rows of the items.
-        max_length: how many interactions the encoder looks at.
+        history: the event store.
+        item_ids: catalogue item ids, by row.
+        row_of: item id to row.
+        max_length: maximum sequence length of the encoder.
     """
 
     def __init__(self, history: History, item_ids: Sequence[str], row_of: Mapping[str, int], max_length: int) -> None:
@@ -87,16 +88,16 @@ class RecordedPast:
 
     @property
     def sequence(self) -> Rows:
-        """The newest interactions, oldest first; what was recorded since the last look is read."""
+        """The newest interactions, oldest first, including those recorded since the last call."""
         with self._lock:
-            self._look()
+            self._refresh()
             return self._rows
 
     @property
     def disliked(self) -> Rows:
-        """The newest disliked items, the newest first; read anew when anything was recorded or removed."""
+        """The most recently disliked items, newest first; read again after any event was recorded or removed."""
         with self._lock:
-            self._look()
+            self._refresh()
             if self._disliked is None:
                 item_ids = newest_dislikes(self._history.newest(N_EVENTS))
                 rows = [self._row_of[item_id] for item_id in item_ids if item_id in self._row_of]
@@ -104,31 +105,31 @@ class RecordedPast:
             return self._disliked
 
     def best_unseen(self, scores: Floats, k: int) -> Rows:
-        """Return the rows of the ``k`` best items that were neither met nor disliked, best first.
+        """Return the rows of the ``k`` best unseen items, best first; disliked items count as seen.
 
         Args:
-            scores: finite, ``[n_items]``; left as they are.
-            k: how many; fewer come back when the catalogue runs out.
+            scores: finite, ``[n_items]``; not modified.
+            k: number of items; fewer are returned when the catalogue is exhausted.
         """
-        n_ahead = k
+        n_candidates = k
         with self._lock:
             while True:
-                ahead = best_rows(scores, n_ahead, np.flatnonzero(self._is_seen))
-                if self._is_checked[ahead[:k]].all():
-                    return ahead[:k]
-                self._look_up(ahead[~self._is_checked[ahead]])
-                n_ahead *= 2  # where most of the best were met, a few long looks are quicker than many short ones
+                candidates = best_rows(scores, n_candidates, np.flatnonzero(self._is_seen))
+                if self._is_checked[candidates[:k]].all():
+                    return candidates[:k]
+                self._check_seen(candidates[~self._is_checked[candidates]])
+                n_candidates *= 2  # if most top items were seen, few large queries are faster than many small ones
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         epoch = self._history.epoch()
         if epoch == self._epoch:
-            self._follow(self._history.after(self._last_id))
+            self._append(self._history.after(self._last_id))
         else:
-            self._begin()
+            self._reload()
             self._epoch = epoch
 
-    def _begin(self) -> None:
-        """Read the newest interactions, and keep nothing of what was known of items."""
+    def _reload(self) -> None:
+        """Read the newest interactions and clear the cache of seen items."""
         newest = self._history.newest(1)
         self._last_id = newest[0].id if newest else 0
         item_ids = self._history.newest_interactions(self._max_length, self._row_of, self._last_id)
@@ -137,8 +138,8 @@ class RecordedPast:
         self._is_checked[:] = False
         self._is_seen[:] = False
 
-    def _follow(self, events: Sequence[Event]) -> None:
-        """Take note of new events, oldest first; a dislike hides its item and is no interaction."""
+    def _append(self, events: Sequence[Event]) -> None:
+        """Append new events, oldest first; a dislike marks its item as seen but is not an interaction."""
         if not events:
             return
         known = [(self._row_of[event.item_id], event.event) for event in events if event.item_id in self._row_of]
@@ -149,8 +150,8 @@ class RecordedPast:
         self._disliked = None
         self._last_id = events[-1].id
 
-    def _look_up(self, rows: Rows) -> None:
+    def _check_seen(self, rows: Rows) -> None:
         item_ids = [self._item_ids[row] for row in rows.tolist()]
-        met = self._history.seen_items(item_ids)
+        seen = self._history.seen_items(item_ids)
         self._is_checked[rows] = True
-        self._is_seen[rows] = [item_id in met for item_id in item_ids]
+        self._is_seen[rows] = [item_id in seen for item_id in item_ids]

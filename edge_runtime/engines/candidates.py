@@ -1,7 +1,7 @@
-"""Chooses the engine: down the manifest's list to the first one that is installed and passes the self-test.
+"""Engine selection: the first candidate of the manifest that is installed and passes the self-test.
 
-An engine is used only after it has reproduced the golden vectors (SPEC section 8), at opening and after every fall. One
-that fails later, in the middle of its work, is left for the next. Below the last engine there is the popularity order.
+An engine must reproduce the golden vectors (SPEC section 8) before it is used, at opening and after every fallback. If
+it fails later, the next candidate takes over. After the last one, callers fall back to the popularity order.
 """
 
 import time
@@ -20,23 +20,23 @@ from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.errors import EngineError, PocketRecError
 from edge_runtime.ranking import Rows, best_rows, score_all
 
-LARGEST_STATE: Final = 1e20
-"""With the limit on scales (SPEC section 4) no score of a state below it overflows."""
+MAX_STATE: Final = 1e20
+"""With the limit on scales (SPEC section 4), no score of a state below this overflows."""
 
 MAX_TEST_S: Final = 30.0
-"""Seconds of a self-test (SPEC section 8): a slower engine is of no use, and a bundle may have been made to be slow."""
+"""Time limit of a self-test (SPEC section 8); it also guards against a bundle that is slow on purpose."""
 
 Opener = Callable[[bytes, Encoder, str], Engine]
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What an engine made of the golden sequences.
+    """Agreement of an engine with the golden vectors.
 
     Attributes:
         state_error: the largest absolute difference from the exporter's states.
-        overlap: mean share of the golden top 10 found, in 0..1.
-        n_sequences: how many sequences there were.
+        overlap: mean share of the golden top 10 in the engine's top 10, in 0..1.
+        n_sequences: number of golden sequences.
     """
 
     state_error: float
@@ -46,24 +46,24 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an engine is not used, in words for people."""
+    """An engine that is not used, with a readable reason."""
 
     engine: str
     precision: str
     reason: str
 
 
-class Ladder:
-    """Encodes with the best engine that works, and remembers why the better ones did not.
+class EngineCandidates:
+    """Encodes with the first usable engine, and records why the preceding ones were not.
 
     Args:
-        folder: where the engines' files are; each is read, its digest checked, when its turn comes.
-        codes: the catalogue.
+        folder: the bundle; an engine's file is read and checked when the engine is tried.
+        codes: the item codes.
         small: prompts and adapter.
-        golden: what an engine must reproduce.
-        first: an engine of the caller's, tried before those of the manifest.
-        openers: engine name to the function that opens it; the default is all that this runtime has.
-        clock: seconds that only grow.
+        golden: the golden vectors.
+        first: a custom engine, tried before those of the manifest.
+        openers: engine name to the function that opens it [default: all engines of this runtime].
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(
@@ -83,38 +83,41 @@ class Ladder:
         self._golden = golden
         self._clock = clock
         self._openers = OPENERS if openers is None else openers
-        self._waiting: list[EngineVariant | Engine] = [*([first] if first else []), *folder.manifest.engines]
+        self._untried: list[EngineVariant | Engine] = [*([first] if first else []), *folder.manifest.engines]
         self.engine: Engine | None = None
         self.self_test: SelfTest | None = None
         self.refusals: list[Refusal] = []
         self.next_engine()
 
     def encode(self, embeddings: Floats, small: SmallMatrices | None = None) -> Floats | None:
-        """Return the state ``[d]`` after the events ``[l, d]``; None when no engine is left.
+        """Return the state ``[d]`` after the events ``[l, d]``; None if no engine is usable.
 
-        ``small`` takes the place of the bundle's own matrices where given. An engine that raises, or gives something
-        that is not a finite state, is given up for good.
+        An engine that raises, or returns a state that is not finite, is not used again.
+
+        Args:
+            embeddings: item vectors of the events, oldest first.
+            small: used instead of the matrices of the bundle.
         """
         while self.engine is not None:
             try:
                 return self._checked(self.engine, embeddings, small or self._small)
-            except Exception as error:  # noqa: BLE001 - a library may raise anything; the reason is kept
-                self._refuse(self.engine, f"failed while it was working: {_in_words(error)}")
+            except Exception as error:  # noqa: BLE001 - a library may raise anything; the reason is recorded
+                self._refuse(self.engine, f"failed during encoding: {_one_line(error)}")
                 self.next_engine()
         return None
 
     def next_engine(self) -> bool:
-        """Give up the current engine for the next one that opens and passes the self-test; False when none is left."""
+        """Switch to the next engine that opens and passes the self-test; return False if there is none."""
         self.engine = self.self_test = None
-        while self._waiting and self.engine is None:
-            candidate = self._waiting.pop(0)
+        while self._untried and self.engine is None:
+            candidate = self._untried.pop(0)
             try:
                 engine = self._open(candidate) if isinstance(candidate, EngineVariant) else candidate
                 self.self_test = self._test(engine, self._tolerance(candidate))
             except ModuleNotFoundError as error:
                 self._refuse(candidate, f"not installed (no module {error.name!r})")
             except Exception as error:  # noqa: BLE001 - as above
-                self._refuse(candidate, _in_words(error))
+                self._refuse(candidate, _one_line(error))
             else:
                 self.engine = engine
         return self.engine is not None
@@ -122,24 +125,24 @@ class Ladder:
     def _open(self, variant: EngineVariant) -> Engine:
         opener = self._openers.get(variant.engine)
         if opener is None:
-            raise EngineError("this runtime does not know this engine")
+            raise EngineError("this runtime does not have this engine")
         data = self._folder.read(self._folder.manifest.file(variant.file))
         return opener(data, self._folder.manifest.encoder, variant.precision)
 
     def _test(self, engine: Engine, tolerance: EngineVariant) -> SelfTest:
-        """Return the measured agreement with the golden vectors.
+        """Run the self-test.
 
         Raises:
-            EngineError: it is outside the tolerance.
+            EngineError: the agreement with the golden vectors is outside the tolerance.
         """
         errors, overlaps = [], []
         end = self._clock() + MAX_TEST_S
         for rows, state, top in zip(self._golden.sequences, self._golden.states, self._golden.top_rows, strict=True):
-            found = self._checked(engine, self._codes.decode(rows), self._small)
+            output = self._checked(engine, self._codes.decode(rows), self._small)
             if self._clock() > end:
-                raise EngineError(f"took more than {MAX_TEST_S:g} s for its self-test")
-            errors.append(float(np.abs(found - state).max()))
-            overlaps.append(_share(top, best_rows(score_all(self._codes, found), TOP, rows)))
+                raise EngineError(f"the self-test took more than {MAX_TEST_S:g} s")
+            errors.append(float(np.abs(output - state).max()))
+            overlaps.append(_overlap(top, best_rows(score_all(self._codes, output), TOP, rows)))
         result = SelfTest(max(errors), sum(overlaps) / len(overlaps), len(errors))
         if result.state_error > tolerance.max_state_error or result.overlap < tolerance.min_overlap:
             raise EngineError(
@@ -150,19 +153,19 @@ class Ladder:
         return result
 
     def _checked(self, engine: Engine, embeddings: Floats, small: SmallMatrices) -> Floats:
-        """Return what the engine answers, if it is a finite state."""
-        with np.errstate(all="ignore"):  # what overflows is caught below, and must not talk on stderr
+        """Return the engine's state, after checking its shape and values."""
+        with np.errstate(all="ignore"):  # overflow is handled below; do not print warnings
             state = engine.encode(embeddings, small)
         dim = self._folder.manifest.encoder.dim
         if state.shape != (dim,):
-            raise EngineError(f"gave a state of shape {list(state.shape)}, expected [{dim}]")
+            raise EngineError(f"returned a state of shape {list(state.shape)}, expected [{dim}]")
         state = state.astype(np.float32, copy=False)
-        if not (np.abs(state) < LARGEST_STATE).all():
-            raise EngineError("gave a state with NaN, infinity or a number so large that scores overflow")
+        if not (np.abs(state) < MAX_STATE).all():
+            raise EngineError("returned a state with NaN, infinity or values so large that scores overflow")
         return state
 
     def _tolerance(self, candidate: EngineVariant | Engine) -> EngineVariant:
-        """Return the variant whose tolerance applies; a caller's own engine is held to that of the first one."""
+        """Return the variant with the tolerance to use; for a custom engine, that of the first variant."""
         return candidate if isinstance(candidate, EngineVariant) else self._folder.manifest.engines[0]
 
     def _refuse(self, candidate: EngineVariant | Engine, reason: str) -> None:
@@ -170,14 +173,14 @@ class Ladder:
         self.refusals.append(Refusal(name, candidate.precision, reason))
 
 
-def _share(golden: NDArray[np.int32], found: Rows) -> float:
-    """Return which share of the golden rows, -1 left out, was found."""
-    wanted = set(golden[golden >= 0].tolist())
-    return len(wanted.intersection(found.tolist())) / len(wanted) if wanted else 1.0
+def _overlap(golden: NDArray[np.int32], rows: Rows) -> float:
+    """Return the share of the golden rows, without the padding -1, that are in ``rows``."""
+    expected = set(golden[golden >= 0].tolist())
+    return len(expected.intersection(rows.tolist())) / len(expected) if expected else 1.0
 
 
-def _in_words(error: Exception) -> str:
-    """Return an error as one line; a library's own errors with their class, because their text alone says little."""
+def _one_line(error: Exception) -> str:
+    """Return an error as one line; foreign errors with their class, because the text alone may be unclear."""
     text = " ".join(str(error).split())[:300]
     return text if isinstance(error, PocketRecError) else f"{type(error).__name__}: {text}"
 
@@ -201,4 +204,4 @@ def _reference(data: bytes, sizes: Encoder, precision: str) -> Engine:
 
 
 OPENERS: Final[Mapping[str, Opener]] = {"onnxruntime": _onnxruntime, "litert": _litert, "reference": _reference}
-"""Every engine that this runtime has; its library is imported when it is opened."""
+"""All engines of this runtime; an engine's library is imported when the engine is opened."""

@@ -1,4 +1,4 @@
-"""The ladder uses only engines that pass the self-test, and keeps on working when one gives up."""
+"""Only engines that pass the self-test are used, and a failing one is replaced by the next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,18 +11,18 @@ from edge_runtime import Recommender
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
 from edge_runtime.contents import Contents, open_contents
-from edge_runtime.engines.ladder import OPENERS, Ladder, Opener
+from edge_runtime.engines.candidates import OPENERS, EngineCandidates, Opener
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
 from tests.tiny_bundle import make_tiny_bundle
 
 
 @dataclass
-class Spoilt:
-    """The numpy engine, whose answers are spoilt from the n-th on."""
+class FaultyEngine:
+    """The numpy engine, with corrupted output after the first ``from_call`` calls."""
 
     inner: Engine
-    spoil: Callable[[Floats], Floats]
+    corrupt: Callable[[Floats], Floats]
     from_call: int = 0
     name: str = "fake"
     precision: str = "fp32"
@@ -31,39 +31,39 @@ class Spoilt:
     def encode(self, embeddings: Floats, small: SmallMatrices) -> Floats:
         self.n_calls += 1
         state = self.inner.encode(embeddings, small)
-        return state if self.n_calls <= self.from_call else self.spoil(state)
+        return state if self.n_calls <= self.from_call else self.corrupt(state)
 
 
 def raises(_: Floats) -> Floats:
     raise MemoryError("no room")
 
 
-def spoilt_openers(spoil: Callable[[Floats], Floats], from_call: int) -> dict[str, Opener]:
+def faulty_openers(corrupt: Callable[[Floats], Floats], from_call: int) -> dict[str, Opener]:
     def opener(data: bytes, sizes: Encoder, precision: str) -> Engine:
-        return Spoilt(ReferenceEngine.open(data, sizes), spoil, from_call)
+        return FaultyEngine(ReferenceEngine.open(data, sizes), corrupt, from_call)
 
     return {**OPENERS, "fake": opener}
 
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
-    folder = tmp_path_factory.mktemp("ladder") / "b"
+    folder = tmp_path_factory.mktemp("candidates") / "b"
     make_tiny_bundle(folder, engines=(EngineVariant("fake", "fp32", "encoder.safetensors", 1e-3, 0.99),))
     return open_contents(open_folder(folder))
 
 
-def ladder_of(contents: Contents, spoil: Callable[[Floats], Floats], *, from_call: int = 0) -> Ladder:
-    return Ladder(
+def candidates_with(contents: Contents, corrupt: Callable[[Floats], Floats], *, from_call: int = 0) -> EngineCandidates:
+    return EngineCandidates(
         contents.folder,
         contents.codes,
         contents.small,
         contents.golden,
-        openers=spoilt_openers(spoil, from_call),
+        openers=faulty_openers(corrupt, from_call),
     )
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("corrupt", "reason"),
     [
         (raises, "MemoryError: no room"),
         (lambda state: state * np.nan, "NaN"),
@@ -76,62 +76,62 @@ def ladder_of(contents: Contents, spoil: Callable[[Floats], Floats], *, from_cal
         (lambda state: np.zeros_like(state), "failed the self-test"),
     ],
 )
-def test_an_engine_that_fails_the_self_test_is_refused(
-    contents: Contents, spoil: Callable[[Floats], Floats], reason: str
+def test_an_engine_that_fails_the_self_test_is_not_used(
+    contents: Contents, corrupt: Callable[[Floats], Floats], reason: str
 ) -> None:
-    ladder = ladder_of(contents, spoil)
+    candidates = candidates_with(contents, corrupt)
 
-    assert ladder.engine is not None
-    assert ladder.engine.name == "reference"
-    assert [refusal.engine for refusal in ladder.refusals] == ["fake"]
+    assert candidates.engine is not None
+    assert candidates.engine.name == "reference"
+    assert [refusal.engine for refusal in candidates.refusals] == ["fake"]
     with pytest.raises(ValueError, match=reason):
-        raise ValueError(ladder.refusals[0].reason)
+        raise ValueError(candidates.refusals[0].reason)
 
 
-@pytest.mark.parametrize("spoil", [raises, lambda state: state * np.nan], ids=["raises", "gives NaN"])
-def test_an_engine_that_fails_at_work_is_left_for_the_next(
-    contents: Contents, spoil: Callable[[Floats], Floats]
+@pytest.mark.parametrize("corrupt", [raises, lambda state: state * np.nan], ids=["raises", "gives NaN"])
+def test_an_engine_that_fails_during_encoding_is_replaced_by_the_next(
+    contents: Contents, corrupt: Callable[[Floats], Floats]
 ) -> None:
-    ladder = ladder_of(contents, spoil, from_call=len(contents.golden.sequences))
-    assert ladder.engine is not None
-    assert ladder.engine.name == "fake"
+    candidates = candidates_with(contents, corrupt, from_call=len(contents.golden.sequences))
+    assert candidates.engine is not None
+    assert candidates.engine.name == "fake"
     events = contents.codes.decode(contents.golden.sequences[2])
 
-    state = ladder.encode(events)
+    state = candidates.encode(events)
 
     assert state is not None
     np.testing.assert_allclose(state, contents.golden.states[2], atol=1e-5)
-    assert ladder.engine.name == "reference"
-    assert ladder.refusals[0].reason.startswith("failed while it was working: ")
-    assert ladder.self_test is not None
+    assert candidates.engine.name == "reference"
+    assert candidates.refusals[0].reason.startswith("failed during encoding: ")
+    assert candidates.self_test is not None
 
 
-def test_below_the_last_engine_there_is_none(contents: Contents) -> None:
-    ladder = ladder_of(contents, raises, from_call=len(contents.golden.sequences))
-    ladder.next_engine()
-    ladder.next_engine()
+def test_without_further_candidates_no_engine_is_selected(contents: Contents) -> None:
+    candidates = candidates_with(contents, raises, from_call=len(contents.golden.sequences))
+    candidates.next_engine()
+    candidates.next_engine()
 
-    assert ladder.engine is None
-    assert ladder.self_test is None
-    assert ladder.encode(contents.codes.decode(np.array([1]))) is None
+    assert candidates.engine is None
+    assert candidates.self_test is None
+    assert candidates.encode(contents.codes.decode(np.array([1]))) is None
 
 
-def test_an_engine_that_is_not_installed_is_named(contents: Contents) -> None:
+def test_an_engine_that_is_not_installed_is_reported(contents: Contents) -> None:
     def missing(data: bytes, sizes: Encoder, precision: str) -> Engine:
         raise ModuleNotFoundError("No module named 'lite'", name="lite")
 
-    ladder = Ladder(
+    candidates = EngineCandidates(
         contents.folder, contents.codes, contents.small, contents.golden, openers={**OPENERS, "fake": missing}
     )
 
-    assert ladder.refusals[0].reason == "not installed (no module 'lite')"
+    assert candidates.refusals[0].reason == "not installed (no module 'lite')"
 
 
-def test_an_engine_of_the_app_comes_first_and_must_pass_as_well(bundle: Path) -> None:
+def test_a_custom_engine_is_tried_first_and_must_pass_the_self_test(bundle: Path) -> None:
     folder = open_folder(bundle)
     weights = folder.read(folder.manifest.file("encoder.safetensors"))
     inner = ReferenceEngine.open(weights, folder.manifest.encoder)
-    good, bad = Spoilt(inner, lambda state: state), Spoilt(inner, lambda state: -state)
+    good, bad = FaultyEngine(inner, lambda state: state), FaultyEngine(inner, lambda state: -state)
 
     with Recommender.open(bundle, engine=good) as recommender:
         assert recommender.engine.name == "fake"
@@ -140,15 +140,15 @@ def test_an_engine_of_the_app_comes_first_and_must_pass_as_well(bundle: Path) ->
         assert recommender.engine.fallbacks[0].engine == "fake"
 
 
-def test_without_any_engine_the_popular_items_are_recommended(bundle: Path, tmp_path: Path) -> None:
+def test_without_a_usable_engine_popular_items_are_recommended(bundle: Path, tmp_path: Path) -> None:
     make_tiny_bundle(tmp_path / "b", engines=())
     folder = open_folder(tmp_path / "b")
     inner = ReferenceEngine.open(folder.read(folder.manifest.file("encoder.safetensors")), folder.manifest.encoder)
     n_golden = 6
-    dying = Spoilt(inner, raises, from_call=n_golden)
+    failing = FaultyEngine(inner, raises, from_call=n_golden)
     (tmp_path / "b" / "encoder.safetensors").touch()
 
-    with Recommender.open(tmp_path / "b", engine=dying) as recommender:
+    with Recommender.open(tmp_path / "b", engine=failing) as recommender:
         popular = [item.item_id for item in recommender.recommend(40, [])]
         (tmp_path / "b" / "encoder.safetensors").unlink()
         listed = [item.item_id for item in recommender.recommend(10, ["item-1"])]
@@ -160,24 +160,24 @@ def test_without_any_engine_the_popular_items_are_recommended(bundle: Path, tmp_
     assert "no such file" in status.fallbacks[-1].reason
 
 
-def test_an_engine_whose_self_test_has_no_end_is_left_for_the_next(contents: Contents) -> None:
+def test_an_engine_with_a_slow_self_test_is_replaced_by_the_next(contents: Contents) -> None:
     now = 0.0
 
-    def slowly(state: Floats) -> Floats:
+    def slow(state: Floats) -> Floats:
         nonlocal now
         now += 16.0
         return state
 
-    ladder = Ladder(
+    candidates = EngineCandidates(
         contents.folder,
         contents.codes,
         contents.small,
         contents.golden,
-        openers=spoilt_openers(slowly, 0),
+        openers=faulty_openers(slow, 0),
         clock=lambda: now,
     )
 
-    assert ladder.engine is not None
-    assert ladder.engine.name == "reference"
-    assert "more than 30 s" in ladder.refusals[0].reason
+    assert candidates.engine is not None
+    assert candidates.engine.name == "reference"
+    assert "more than 30 s" in candidates.refusals[0].reason
     assert now == 32.0

@@ -1,4 +1,4 @@
-"""The past as rows: what a list needs of the history is read, what nobody needs is not."""
+"""The history as catalogue rows, and how much of it is read."""
 
 import sqlite3
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.past import GivenPast, RecordedPast
+from edge_runtime.history_rows import GivenHistory, RecordedHistory
 from edge_runtime.state.history import History
 
 IDS = [f"item-{row}" for row in range(12)]
@@ -16,11 +16,11 @@ ROW_OF = {item_id: row for row, item_id in enumerate(IDS)}
 SCORES = np.linspace(1, 0, 12, dtype=np.float32)
 
 
-def recorded(history: History, max_length: int = 50) -> RecordedPast:
-    return RecordedPast(history, IDS, ROW_OF, max_length)
+def recorded(history: History, max_length: int = 50) -> RecordedHistory:
+    return RecordedHistory(history, IDS, ROW_OF, max_length)
 
 
-def test_dislikes_hide_and_do_not_count_as_interest() -> None:
+def test_dislikes_hide_items_and_are_not_interactions() -> None:
     with History.open() as history:
         for item_id, event in (("item-0", "click"), ("item-1", "dislike"), ("item-2", "purchase"), ("item-0", "x")):
             history.add(item_id, event)
@@ -31,13 +31,13 @@ def test_dislikes_hide_and_do_not_count_as_interest() -> None:
 
 
 def test_given_ids_are_interactions_and_unknown_ones_are_skipped() -> None:
-    past = GivenPast.of_ids(["item-1", "gone", "item-0", "item-2"], ROW_OF, 2)
+    past = GivenHistory.of_ids(["item-1", "gone", "item-0", "item-2"], ROW_OF, 2)
 
     assert past.sequence.tolist() == [0, 2]
     assert past.best_unseen(SCORES, 2).tolist() == [3, 4]
 
 
-def test_an_event_that_is_taken_back_hides_nothing_unless_another_one_does() -> None:
+def test_a_removed_event_does_not_hide_its_item_unless_another_one_does() -> None:
     with History.open() as history:
         first, second, _ = (history.add(item_id) for item_id in ("item-0", "item-1", "item-1"))
         past = recorded(history)
@@ -51,7 +51,7 @@ def test_an_event_that_is_taken_back_hides_nothing_unless_another_one_does() -> 
         assert past.best_unseen(SCORES, 2).tolist() == [0, 2]
 
 
-def test_when_everything_was_met_nothing_is_left() -> None:
+def test_if_all_items_were_seen_the_list_is_empty() -> None:
     with History.open() as history:
         for item_id in IDS:
             history.add(item_id)
@@ -64,7 +64,7 @@ def test_when_everything_was_met_nothing_is_left() -> None:
 steps = st.lists(
     st.one_of(
         st.tuples(st.sampled_from([*IDS[:6], "gone"]), st.sampled_from(["click", "like", "dislike"])),
-        st.integers(1, 8),  # the event to take back
+        st.integers(1, 8),  # the event to remove
         st.just("look"),
     ),
     max_size=14,
@@ -72,7 +72,7 @@ steps = st.lists(
 
 
 @given(steps, st.integers(1, 4), st.integers(1, 8))
-def test_following_the_history_gives_what_reading_all_of_it_gives(
+def test_incremental_updates_give_the_same_result_as_a_full_read(
     steps: list[tuple[str, str] | int | str], max_length: int, k: int
 ) -> None:
     with History.open() as history:
@@ -94,7 +94,7 @@ def test_following_the_history_gives_what_reading_all_of_it_gives(
 
 
 class Meter:
-    """Counts the rows that SQLite steps over, by its progress handler: one call for each step of its machine."""
+    """Counts the steps of the SQLite virtual machine with the progress handler."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.n_steps = 0
@@ -119,7 +119,7 @@ def long_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_of_a_long_history_only_what_a_list_needs_is_read(long_history: Path) -> None:
+def test_only_the_needed_part_of_a_long_history_is_read(long_history: Path) -> None:
     with History.open(long_history) as history:
         past = recorded(history)
         meter = Meter(history._connection)
