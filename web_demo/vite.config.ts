@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { defineConfig, type Plugin, type Rolldown } from "vite";
 
 const SERVICE_WORKER = "sw.js";
-/** Public files that the page needs without network; Vite copies them unnamed. */
+/** Public files that the page needs offline; Vite copies them without a hash in their names. */
 const PUBLIC_FILES = ["icon.svg", "app.webmanifest"];
 
-/** A `pocketrec serve` for the development server to take bundles from. */
+/** The `pocketrec serve` that the development server loads bundles from. */
 const BUNDLES = "http://127.0.0.1:8000";
 
 export default defineConfig({
@@ -28,14 +28,14 @@ function entryName(chunk: { name: string }): string {
   return chunk.name === "sw" ? SERVICE_WORKER : "assets/[name]-[hash].js";
 }
 
-/** Engines get names of their own, so that the size budget can tell them from the page. */
+/** Name engines differently from the page, so that the size budget can exclude them. */
 function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (chunk.moduleIds.some((id) => id.includes("/onnxruntime-web/"))) return "assets/engine-onnxruntime-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
   return "assets/[name]-[hash].js";
 }
 
-/** Tell the service worker which files the page consists of; WebAssembly is kept by the worker that uses it. */
+/** Insert the list of the page's files into the service worker; WebAssembly is stored by the worker that uses it. */
 function serviceWorkerFiles(): Plugin {
   return {
     name: "service-worker-files",

@@ -83,5 +83,5 @@ def test_a_file_that_is_no_model_leaves_the_template_in_its_place(
         tab.mark(tab.titles()[0])
 
         tab.open_hood()
-        expect(tab.hood).to_contain_text("Not used, reasons come from the template", timeout=3 * WAIT_MS)
+        expect(tab.hood).to_contain_text("Not used, reasons come from templates", timeout=3 * WAIT_MS)
         assert len(tab.reasons()) == 12

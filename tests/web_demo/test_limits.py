@@ -52,8 +52,8 @@ def test_a_storage_that_never_answers_leaves_a_history_in_memory_and_says_so(
     title = tab.titles()[0]
     tab.mark(title)
 
-    expect(tab.notices).to_contain_text("What you mark now lasts until this tab is closed.")
-    expect(tab.notices).to_contain_text("storage does not answer")
+    expect(tab.notices).to_contain_text("Your choices are kept only until this tab is closed.")
+    expect(tab.notices).to_contain_text("storage does not respond")
     assert tab.remembered() == [title]
 
 
@@ -85,7 +85,7 @@ def test_storage_that_is_blocked_leaves_the_page_at_work(server: LiveServer, bro
     tab.open(server.url)
     tab.mark(tab.titles()[0])
 
-    expect(tab.notices).to_contain_text("This browser lets the page keep nothing.")
+    expect(tab.notices).to_contain_text("This browser does not let the page store anything.")
     tab.wait_for_engine("onnxruntime")
     tab.open_hood()
     expect(tab.hood).to_contain_text("This is the newest release.")
@@ -102,7 +102,7 @@ def test_plain_http_from_another_machine_is_named_as_the_cause(server: LiveServe
         expect(alert.get_by_role("heading")).to_have_text("This address is not secure")
         expect(alert).to_contain_text(f"https://shop.test:{port}/")
         expect(alert).to_contain_text(f"http://localhost:{port}/")
-        expect(tab.standing).to_have_text("Not open")
+        expect(tab.standing).to_have_text("Unavailable")
 
 
 def test_without_service_workers_the_page_does_not_claim_to_work_offline(browser: Browser, server: LiveServer) -> None:
@@ -112,10 +112,10 @@ def test_without_service_workers_the_page_does_not_claim_to_work_offline(browser
     tab.open(server.url)
 
     knows = tab.page.get_by_role("region", name="What this page knows")
-    expect(knows).to_contain_text("this browser has not kept the page", timeout=WAIT_MS)
+    expect(knows).to_contain_text("this browser did not store the page", timeout=WAIT_MS)
     expect(tab.standing).to_have_text("Ready")
     tab.page.evaluate("dispatchEvent(new Event('offline'))")
-    expect(tab.standing).to_have_text("Offline, keep this tab")
+    expect(tab.standing).to_have_text("Offline, keep this tab open")
     context.close()
 
 
@@ -156,7 +156,7 @@ def test_without_simd_no_engine_and_no_language_model_is_downloaded(
 
         tab.open_hood()
         without = "this browser has no WebAssembly SIMD"
-        expect(tab.hood).to_contain_text(f"reasons come from the template: {without}.", timeout=WAIT_MS)
+        expect(tab.hood).to_contain_text(f"reasons come from templates: {without}.", timeout=WAIT_MS)
         expect(tab.hood.locator(".candidates li").first).to_contain_text(without)
         digests = {url.rpartition("/")[2] for url in asked if "/v1/files/" in url}
         assert digests, "no file of the bundle was asked for"
@@ -177,8 +177,8 @@ def test_a_shop_that_the_browser_has_cleared_is_not_called_a_first_visit(
 
     alert = tab.page.get_by_role("alert")
     expect(alert).to_contain_text("The shop cannot be reached")
-    expect(alert).to_contain_text("the browser has cleared it")
-    expect(alert).to_contain_text("Your 1 mark of earlier visits")
+    expect(alert).to_contain_text("the browser has deleted it")
+    expect(alert).to_contain_text("from earlier visits: 1 choice")
     assert tab.remembered() == [title]
 
 

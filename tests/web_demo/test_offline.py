@@ -28,7 +28,7 @@ def test_with_the_server_shut_down_the_page_works_as_before(
 
     tab.expect_titles(before[0])
     assert tab.remembered() == before[1]
-    expect(tab.standing).to_have_text("Offline, all works", timeout=WAIT_MS)
+    expect(tab.standing).to_have_text("Offline, everything works", timeout=WAIT_MS)
     tab.wait_for_engine("onnxruntime")
     title = tab.titles()[3]
     tab.mark(title)
@@ -69,7 +69,7 @@ def test_a_flipped_byte_on_the_way_is_refused_and_said(tab: ShopPage, wire: Slow
     tab.page.goto(wire.url)
 
     alert = tab.page.get_by_role("alert")
-    expect(alert).to_contain_text("The shop was refused", timeout=WAIT_MS)
+    expect(alert).to_contain_text("The shop could not be verified", timeout=WAIT_MS)
     expect(alert).to_contain_text(name)
     assert tab.cards.count() == 0
     wire.change = bytes
@@ -111,7 +111,7 @@ def test_an_update_is_fetched_tried_and_then_used_on_request(
     before = tab.titles()
     write_shop(tmp_path, seed=5, release=2)
 
-    _check_until(tab, "A newer shelf is ready: release 2")
+    _check_until(tab, "An updated shop is ready: release 2")
     tab.expect_titles(before)
     tab.notices.get_by_role("button", name="Use it now").click()
 
@@ -152,7 +152,7 @@ def test_an_update_with_a_flipped_byte_is_refused_and_the_shelf_stays(
     good = flipping(tmp_path, "codes.safetensors")
     wire.change = lambda piece: piece.replace(good, good[:20] + bytes([good[20] ^ 1]) + good[21:])
 
-    _check_until(tab, "An update was refused, your shelf stays as it is: codes.safetensors")
+    _check_until(tab, "An update was rejected, and your list stays as it is: codes.safetensors")
     assert tab.titles() == before
     tab.reload()
 

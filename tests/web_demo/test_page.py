@@ -234,7 +234,7 @@ def test_why_says_everything_that_is_known_and_nothing_else(tab: ShopPage, serve
     dialog = tab.page.get_by_role("dialog")
     expect(dialog).to_contain_text(title)
     expect(dialog).to_contain_text(reason)
-    expect(dialog).to_contain_text("It stands at place 1.")
+    expect(dialog).to_contain_text("It is number 1 in the list.")
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
 
@@ -283,7 +283,7 @@ def test_forget_me_forgets_the_slider_too_and_is_offered_for_it_alone(tab: ShopP
     tab.open(server.url)
     starters = tab.titles()
     tab.vary(90)
-    expect(tab.page.get_by_role("region", name="What this page knows")).to_contain_text("0 marks and 1 setting")
+    expect(tab.page.get_by_role("region", name="What this page knows")).to_contain_text("0 choices and 1 setting")
     assert _stored_events(tab) == 1
 
     tab.page.get_by_role("button", name="Forget me").click()
@@ -341,5 +341,5 @@ def test_nothing_is_sent_and_nobody_else_is_asked(tab: ShopPage, server: LiveSer
     knows = tab.page.get_by_role("region", name="What this page knows")
 
     expect(knows).to_contain_text("Sent since loading0 bytes")
-    expect(knows).to_contain_text("none from elsewhere")
+    expect(knows).to_contain_text("none from other sites")
     assert hosts <= {"127.0.0.1", "data", "blob"}

@@ -1,5 +1,5 @@
 /**
- * Ends a build: writes a Brotli copy of what compresses, prints the sizes, and fails when the page is over its budget.
+ * The last step of a build: writes Brotli copies, prints the sizes, and fails if the page exceeds its budget.
  */
 
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ function filesIn(folder) {
   );
 }
 
-/** Compress harder where it is cheap: the last few percent of 14 MB would take half a minute. */
+/** Compress WebAssembly with a lower quality: the best one would take half a minute for a few percent. */
 function compress(path) {
   const data = readFileSync(path);
   const quality = path.endsWith(".wasm") ? 9 : 11;
@@ -32,18 +32,16 @@ const files = filesIn(DIST)
 const isEngine = ({ name }) => name.startsWith("engine-") || name.endsWith(".wasm");
 const page = files.filter(({ name }) => name.endsWith(".js") && !name.startsWith("engine-"));
 if (page.length < 3)
-  throw new Error(`${DIST} holds ${page.length} scripts of the page, expected page, worker and service worker`);
+  throw new Error(`${DIST} has ${page.length} scripts, expected those of page, worker and service worker`);
 
 const kB = (n) => `${(n / 1000).toFixed(1).padStart(9)} kB`;
 for (const file of [...files].sort((a, b) => a.small - b.small))
   console.log(`${kB(file.small)} of ${kB(file.raw)}  ${file.name}`);
 const total = (list) => list.reduce((sum, { small }) => sum + small, 0);
 console.log(`${kB(total(page))}  JavaScript of the page without engines, budget ${kB(BUDGET_BYTES).trim()}`);
-console.log(
-  `${kB(total(files.filter((file) => !isEngine(file))))}  to the first recommendation, and what the bundle takes`,
-);
+console.log(`${kB(total(files.filter((file) => !isEngine(file))))}  to the first recommendation, plus the bundle`);
 console.log(`${kB(files.reduce((sum, { path }) => sum + statSync(path).size, 0))}  on disk, uncompressed`);
 if (total(page) > BUDGET_BYTES) {
-  console.error(`The page's JavaScript is over its budget of ${BUDGET_BYTES} bytes.`);
+  console.error(`The page's JavaScript exceeds its budget of ${BUDGET_BYTES} bytes.`);
   process.exit(1);
 }

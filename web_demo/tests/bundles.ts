@@ -1,4 +1,4 @@
-/** Lets the Python side write the bundles that both runtimes are tested with; so no bundle lies in the repository. */
+/** Lets Python write the bundles that both runtimes are tested with, so that none is in the repository. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";

@@ -118,9 +118,13 @@ describe("the history", () => {
   });
 
   test.each([
-    ["refuses", new DOMException("denied", "SecurityError"), "This browser lets the page keep nothing."],
-    ["has no room", new DOMException("full", "QuotaExceededError"), "The browser has no room left to keep anything."],
-    ["holds a newer page's", new DOMException("newer", "VersionError"), "A newer version of this page has been here"],
+    ["refuses", new DOMException("denied", "SecurityError"), "This browser does not let the page store anything."],
+    ["has no room", new DOMException("full", "QuotaExceededError"), "The browser has no storage space left."],
+    [
+      "holds a newer page's",
+      new DOMException("newer", "VersionError"),
+      "A newer version of this page has already been opened here",
+    ],
   ])("lives in memory where the browser %s, and says so", async (_name, error, said) => {
     storageThat(() => {
       throw error;
@@ -142,7 +146,7 @@ describe("the history", () => {
     const history = await openHistory("silent", SOON_MS);
     await history.add(event("a", "like", 1));
 
-    expect(history.trouble).toContain("does not answer");
+    expect(history.trouble).toContain("does not respond");
     expect(await history.all()).toHaveLength(1);
   });
 

@@ -30,7 +30,7 @@ describe("the reference engine", () => {
     expect(engines.view[0]?.test?.stateError).toBeLessThan(1e-4);
   });
 
-  test("ranks what a person has neither marked nor hidden", async () => {
+  test("ranks items that are neither in the history nor hidden", async () => {
     const recommender = await openRecommender(GOOD);
 
     const { rows, by } = await recommender.rank([3, 1, 4], new Set([5]), 100);
@@ -40,7 +40,7 @@ describe("the reference engine", () => {
     for (const row of [3, 1, 4, 5]) expect(rows).not.toContain(row);
   });
 
-  test("looks at the newest events alone when there are more than the encoder holds", async () => {
+  test("encodes only the newest events when there are more than the encoder's maximum", async () => {
     const recommender = await openRecommender(GOOD);
     const long = Array.from({ length: 20 }, (_, row) => row);
 
@@ -50,7 +50,7 @@ describe("the reference engine", () => {
     expect(ofAll.rows).toEqual(ofNewest.rows);
   });
 
-  test("is not asked without a history: the popularity order is given", async () => {
+  test("is not used without a history: items are ranked by popularity", async () => {
     const recommender = await openRecommender(GOOD);
 
     const { rows, by } = await recommender.rank([], new Set(), 3);
@@ -61,7 +61,7 @@ describe("the reference engine", () => {
     expect(levels[0]).toBe(255);
   });
 
-  test("gives way to the popularity order when it throws while it is used", async () => {
+  test("is replaced by the popularity ranking when it throws", async () => {
     const recommender = await openRecommender(GOOD);
     vi.spyOn(recommender.engines.current as Engine, "encode").mockRejectedValue(new Error("out of memory"));
 
@@ -77,7 +77,7 @@ test("among equal scores the lower row comes first", () => {
   expect(bestRows([1, 3, 3, 2, 3], 3, new Set([1]))).toEqual([2, 4, 3]);
 });
 
-describe("the engines", () => {
+describe("the engine candidates", () => {
   const variant = (engine: string): EngineVariant => ({
     engine,
     precision: "int8",
@@ -88,7 +88,7 @@ describe("the engines", () => {
   const passed: SelfTest = { passed: true, stateError: 0, overlap: 1, why: "" };
   const engine = (name: string): Engine => ({ name, precision: "int8", encode: async () => new Float32Array() });
 
-  test("starts low and climbs to the best that passes", async () => {
+  test("start with the reference engine and upgrade to the best that passes", async () => {
     const variants = ["onnxruntime", "reference"].map(variant);
     const engines = new EngineCandidates(
       variants,
@@ -105,7 +105,7 @@ describe("the engines", () => {
     expect(engines.view.map(({ inUse }) => inUse)).toEqual([true, false]);
   });
 
-  test("stays where it is when a better engine fails its self-test, and says why", async () => {
+  test("keep the engine in use when a better one fails its self-test, and record why", async () => {
     const failed: SelfTest = { passed: false, stateError: 9, overlap: 0, why: "its state is off by 9" };
     const test = async ({ name }: Engine) => (name === "reference" ? passed : failed);
     const engines = new EngineCandidates(
@@ -122,7 +122,7 @@ describe("the engines", () => {
     expect(engines.view[0]).toMatchObject({ state: "failed", why: "its state is off by 9" });
   });
 
-  describe("gives engines back once each", () => {
+  describe("closes each engine once", () => {
     const given: string[] = [];
     const open = async ({ engine: name }: EngineVariant): Promise<Engine> => ({
       ...engine(name),
@@ -134,7 +134,7 @@ describe("the engines", () => {
       return new EngineCandidates(variants, open, test, () => undefined);
     };
 
-    test("that failed their self-test, or that a better one has replaced", async () => {
+    test("when it failed its self-test or was replaced by a better one", async () => {
       const engines = make(async ({ name }) => ({ ...passed, passed: name !== "best" }));
 
       await engines.start("reference");
@@ -143,7 +143,7 @@ describe("the engines", () => {
       expect([engines.current?.name, ...given]).toEqual(["better", "best", "reference"]);
     });
 
-    test("when it is closed, one that was still loading included", async () => {
+    test("when the candidates are closed, including one that is still loading", async () => {
       let tested: () => void = () => undefined;
       const test = ({ name }: Engine) =>
         new Promise<SelfTest>((resolve) => {
@@ -162,7 +162,7 @@ describe("the engines", () => {
       expect([engines.current, ...given]).toEqual([null, "reference", "best"]);
     });
 
-    test("when it threw, unless it was given back already", async () => {
+    test("when it threw, unless it was closed already", async () => {
       const engines = make(async () => passed);
       await engines.start("reference");
       const first = engines.current as Engine;
@@ -178,7 +178,7 @@ describe("the engines", () => {
 });
 
 describe("a bundle's files", () => {
-  test("come from the store without a request once they are there", async () => {
+  test("come from the store without a request once they are stored", async () => {
     const kept = new Map<string, Bytes>();
     const store = {
       get: async (sha256: string) => kept.get(sha256) ?? null,
@@ -195,7 +195,7 @@ describe("a bundle's files", () => {
     await expect(new Bundle(bytes, serverUrls(BASE), offline, store).role("items")).rejects.toThrow(FetchError);
   });
 
-  test("are fetched anew when what the store kept has rotted", async () => {
+  test("are downloaded again when the stored copy is damaged", async () => {
     const removed: string[] = [];
     const store = {
       get: async () => new Uint8Array(3),
@@ -210,7 +210,7 @@ describe("a bundle's files", () => {
     expect(removed).toHaveLength(1);
   });
 
-  test("end their download at the first piece that is wrong", async () => {
+  test("stop downloading at the first chunk that is wrong", async () => {
     const { bytes } = await openBundle(GOOD);
     const manifest = JSON.parse(new TextDecoder().decode(bytes)) as { files: Record<string, unknown>[] };
     const size = 9 << 20;

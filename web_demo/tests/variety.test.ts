@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { variedPlaces } from "../src/runtime/variety";
+import { variedIndices } from "../src/runtime/variety";
 import { GOOD, openRecommender } from "./folder";
 
 interface Case {
@@ -17,16 +17,18 @@ const golden = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/go
   cases: Case[];
 };
 
-describe("a varied list is the one that Python makes", () => {
+describe("a varied list is the same as Python's", () => {
   test.each(golden.cases)("$name", ({ k, scores, vectors, expected }) => {
     for (const [variety, places] of expected) {
-      expect(variedPlaces(scores, Float32Array.from(vectors.flat()), k, variety), `variety ${variety}`).toEqual(places);
+      expect(variedIndices(scores, Float32Array.from(vectors.flat()), k, variety), `variety ${variety}`).toEqual(
+        places,
+      );
     }
   });
 });
 
-describe("the knob", () => {
-  test("at precise gives the list as it was", async () => {
+describe("the variety slider", () => {
+  test("at precise leaves the list unchanged", async () => {
     const recommender = await openRecommender(GOOD);
 
     const precise = await recommender.rank([3, 1, 4], new Set([5]), 10);
@@ -35,7 +37,7 @@ describe("the knob", () => {
     expect(knob.rows).toEqual(precise.rows);
   });
 
-  test("at varied gives other items, and never one that is marked or hidden", async () => {
+  test("at varied shows other items, and none from the history or hidden", async () => {
     const recommender = await openRecommender(GOOD);
 
     const precise = await recommender.rank([3, 1, 4], new Set([5]), 10);
@@ -47,7 +49,7 @@ describe("the knob", () => {
     for (const row of [3, 1, 4, 5]) expect(varied.rows).not.toContain(row);
   });
 
-  test("works on what others like, too, and when the catalogue runs out", async () => {
+  test("works for the popularity ranking, and when the catalogue runs out", async () => {
     const recommender = await openRecommender(GOOD);
 
     const few = await recommender.rank([], new Set(), 6, 0.8);

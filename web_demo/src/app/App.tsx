@@ -14,12 +14,12 @@ import { WhyDialog } from "./WhyDialog";
 
 const NO_MARKS: Marks = { entries: [], hidden: [] };
 
-/** The page: what a person sees first stands first. */
+/** The page, in reading order. */
 export function App({ view, request }: { view: View; request: SendRequest }) {
-  const [asked, setAsked] = useState<Card | null>(null);
+  const [explained, setExplained] = useState<Card | null>(null);
   const [hidden, setHidden] = useState<Hidden | null>(null);
   const marks = view.marks ?? NO_MARKS;
-  // What stands below the list comes after it, so that the list does not push it away.
+  // Rendered after the list, which would otherwise push these sections down when it appears.
   const isSettled = view.shelf.version > 0 || view.opening.state === "failed";
   const mark = (itemId: string, event: EventName) => void request("mark", { itemId, event }).catch(() => undefined);
   const unmark = (entries: readonly HistoryEntry[]) => {
@@ -43,9 +43,10 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
         <Header view={view} />
         <main>
           <section class="intro" aria-labelledby="intro-title">
-            <h1 id="intro-title">A shelf that learns from you</h1>
+            <h1 id="intro-title">Recommendations that learn from you</h1>
             <p class="lead">
-              Mark what you like. The list follows at once, on this device, and nothing you do is sent anywhere.
+              Choose what you like and the list changes at once. It all happens on this device: nothing you do is sent
+              anywhere.
             </p>
             <Search request={request} ready={view.opening.state === "ready"} marks={marks} onChoose={toggle} />
           </section>
@@ -54,7 +55,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
             view={view}
             onMore={(card) => mark(card.itemId, "like")}
             onHide={hide}
-            onWhy={setAsked}
+            onWhy={setExplained}
             onVary={(variety) => void request("vary", { variety }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
@@ -77,7 +78,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
           onDone={() => setHidden(null)}
           onUpdate={() => void request("useUpdate", null).catch(() => undefined)}
         />
-        <WhyDialog card={asked} request={request} onClose={() => setAsked(null)} />
+        <WhyDialog card={explained} request={request} onClose={() => setExplained(null)} />
       </div>
     </PictureSource>
   );

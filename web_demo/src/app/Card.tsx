@@ -4,7 +4,7 @@ import { once } from "./once";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
 
-/** Characters: some lines of a card. "Why?" has the whole title, and the buttons' names have it too. */
+/** Characters, a few lines of a card. The "Why?" dialog and the buttons' labels have the full title. */
 const MAX_TITLE = 80;
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
   readonly onWhy: (card: CardData) => void;
 }
 
-/** One recommendation: what it is, one true sentence why, and what one can do about it. */
+/** One recommendation: picture, title, the reason for it, and its buttons. */
 export function Card({ card, onMore, onHide, onWhy }: Props) {
   return (
     <article class="card">
@@ -43,7 +43,7 @@ interface ActionProps {
   readonly onUse: (card: CardData) => void;
 }
 
-/** One of a card's buttons; its name says which card, because a screen reader may list all buttons of the page. */
+/** One of a card's buttons. Its label includes the title, because screen readers can list all buttons of a page. */
 function Action({ action, label, card, onUse }: ActionProps) {
   return (
     <button

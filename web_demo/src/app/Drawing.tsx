@@ -1,6 +1,6 @@
 import { hash } from "./format";
 
-/** Things on a shelf, in a box of 100 by 100 that stands on y = 100. */
+/** Silhouettes in a 100 x 100 box, standing on y = 100. */
 const SHAPES = [
   // bottle
   "M41 6q0-4 4-4h10q4 0 4 4v16q0 4 4 8 9 8 9 20v42q0 8-8 8H36q-8 0-8-8V50q0-12 9-20 4-4 4-8z",
@@ -19,8 +19,8 @@ const SHAPES = [
 ] as const;
 
 /**
- * What an item without picture shows: one of a few silhouettes, chosen and coloured by its category, so that things of
- * a kind look alike; leaning a little by its title, so that a row of them does not look like a pattern.
+ * The placeholder of an item without a picture. The category selects silhouette and colour, so that similar items look
+ * alike; the title varies size and position, so that a row of them does not look like a pattern.
  */
 export function Drawing({ kind, title }: { kind: string; title: string }) {
   const ofKind = hash(kind === "" ? "thing" : kind);

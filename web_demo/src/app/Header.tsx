@@ -1,8 +1,8 @@
 import type { View } from "./client";
 
-/** The shop's name, and in one pill how things stand. */
+/** The shop's name and the status pill. */
 export function Header({ view }: { view: View }) {
-  const { tone, text } = standing(view);
+  const { tone, text } = statusOf(view);
   const name = view.opening.state === "ready" ? view.opening.release.name : "";
   return (
     <header class="top">
@@ -23,13 +23,13 @@ export function Header({ view }: { view: View }) {
   );
 }
 
-function standing(view: View): { tone: "calm" | "good" | "away"; text: string } {
+function statusOf(view: View): { tone: "calm" | "good" | "away"; text: string } {
   const { opening, online, update, knows, pageKept } = view;
-  const isWhole = knows.offline && pageKept;
-  if (opening.state === "failed") return { tone: "away", text: "Not open" };
+  const isOfflineReady = knows.offline && pageKept;
+  if (opening.state === "failed") return { tone: "away", text: "Unavailable" };
   if (!online || update.state === "unreachable") {
-    return { tone: "away", text: isWhole ? "Offline, all works" : "Offline, keep this tab" };
+    return { tone: "away", text: isOfflineReady ? "Offline, everything works" : "Offline, keep this tab open" };
   }
-  if (opening.state === "opening") return { tone: "calm", text: "Opening" };
-  return isWhole ? { tone: "good", text: "Ready, works offline" } : { tone: "calm", text: "Ready" };
+  if (opening.state === "opening") return { tone: "calm", text: "Loading" };
+  return isOfflineReady ? { tone: "good", text: "Ready, works offline" } : { tone: "calm", text: "Ready" };
 }

@@ -5,10 +5,10 @@ import { shortened } from "./format";
 import { once } from "./once";
 import { Picture } from "./Picture";
 
-/** Characters: three lines of a chip. */
+/** Characters, three lines of a chip. */
 const MAX_TITLE = 36;
 
-/** The strip of what was marked, newest first, each removable. It is as high when empty, so that nothing jumps. */
+/** The items that the user chose, newest first, with a remove button each. The strip keeps its height when empty. */
 export function History({
   marks,
   onRemove,
@@ -21,13 +21,13 @@ export function History({
   const { entries, hidden } = marks ?? { entries: [], hidden: [] };
   useFlip(list, entries[0]?.id ?? 0);
   useLayoutEffect(() => {
-    const place = removed.current;
+    const index = removed.current;
     removed.current = null;
     const buttons = list.current?.querySelectorAll("button") ?? [];
-    if (place !== null) buttons[Math.min(place, buttons.length - 1)]?.focus();
+    if (index !== null) buttons[Math.min(index, buttons.length - 1)]?.focus();
   }, [entries.length]);
-  const remove = (entry: HistoryEntry, place: number) => {
-    removed.current = place;
+  const remove = (entry: HistoryEntry, index: number) => {
+    removed.current = index;
     onRemove([entry]);
   };
   return (
@@ -47,11 +47,11 @@ export function History({
       </div>
       {entries.length === 0 ? (
         <p class="strip empty">
-          {marks !== null && "Nothing yet. What you mark shows here, and stays on this device."}
+          {marks !== null && "Nothing yet. Items you choose appear here, and stay on this device."}
         </p>
       ) : (
         <ul class="strip" ref={list}>
-          {entries.map((entry, place) => (
+          {entries.map((entry, index) => (
             <li key={entry.id} data-key={entry.id} class={entry.gone ? "chip gone" : "chip"}>
               <Picture row={entry.row} title={entry.title} kind={entry.kind} />
               <span class="name" title={entry.title}>
@@ -62,7 +62,7 @@ export function History({
                 type="button"
                 class="remove"
                 aria-label={`Remove ${entry.title}`}
-                onClick={once(() => remove(entry, place))}
+                onClick={once(() => remove(entry, index))}
               >
                 <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
                   <path d="M3 3l10 10M13 3L3 13" />

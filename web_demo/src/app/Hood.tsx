@@ -4,7 +4,7 @@ import type { View } from "./client";
 import { bytes, count, median, milliseconds } from "./format";
 import { Plot, totalOf } from "./Plot";
 
-/** Engines, release, sizes and latency: for those who want to know, folded away. */
+/** Technical details, collapsed by default: engines, release, sizes and latency. */
 export function Hood({ view, onCheck }: { view: View; onCheck: () => void }) {
   const used = view.engines.find(({ inUse }) => inUse);
   const times = view.timings.map(totalOf);
@@ -95,17 +95,17 @@ function Sizes({ release }: { release: Release }) {
 function languageText(language: Language): string {
   switch (language.state) {
     case "none":
-      return "The release has none, or it has not been asked for yet; reasons come from the template.";
+      return "The release has none, or it has not been loaded yet; reasons come from templates.";
     case "fetching":
-      return `Fetching ${bytes(language.received)} of ${bytes(language.total)}; reasons come from the template meanwhile.`;
+      return `Downloading, ${bytes(language.received)} of ${bytes(language.total)}; until then, reasons come from templates.`;
     case "starting":
-      return "Starting; reasons come from the template meanwhile.";
+      return "Starting; until then, reasons come from templates.";
     case "ready":
       return language.written === 0
-        ? "Ready: llama.cpp in WebAssembly, bound by a grammar to true sentences."
-        : `Ready: ${count(language.written, "reason")} worded, ${milliseconds(language.meanMs)} each on average, bound by a grammar to true sentences.`;
+        ? "Ready: llama.cpp in WebAssembly, restricted by a grammar to true sentences."
+        : `Ready: ${count(language.written, "reason")} worded, ${milliseconds(language.meanMs)} each on average, restricted by a grammar to true sentences.`;
     case "unavailable":
-      return `Not used, reasons come from the template: ${language.why}.`;
+      return `Not used, reasons come from templates: ${language.why}.`;
   }
 }
 
@@ -114,16 +114,16 @@ function updateText(update: Update): string {
     case "unchecked":
       return "Not checked yet.";
     case "checking":
-      return "Checking.";
+      return "Checking for updates.";
     case "current":
       return "This is the newest release.";
     case "unreachable":
-      return `${update.why} The release on this device goes on working.`;
+      return `${update.why} The release on this device still works.`;
     case "fetching":
-      return `Fetching release ${update.release}: ${bytes(update.bytes)} are new.`;
+      return `Downloading release ${update.release}: ${bytes(update.bytes)}.`;
     case "ready":
-      return `Release ${update.release} is here and has passed its self-test: ${bytes(update.bytes)} were new.`;
+      return `Release ${update.release} has been downloaded (${bytes(update.bytes)}) and has passed its self-test.`;
     case "refused":
-      return `Refused: ${update.why}`;
+      return `Rejected: ${update.why}`;
   }
 }

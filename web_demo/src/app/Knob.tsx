@@ -3,13 +3,13 @@ import { useEffect, useState } from "preact/hooks";
 const STEPS = 100;
 
 interface Props {
-  /** From 0, the most precise list, to 1, the most varied one; as it is in use. */
+  /** The current setting, from 0 (most precise) to 1 (most varied). */
   readonly variety: number;
   readonly ready: boolean;
   readonly onChange: (variety: number) => void;
 }
 
-/** The slider from precise to varied. While it is moved it shows where the hand is; the list follows as fast as it can. */
+/** The slider from precise to varied. It follows the pointer at once, and the list as soon as it has been computed. */
 export function Knob({ variety, ready, onChange }: Props) {
   const [held, setHeld] = useState<number | null>(null);
   useEffect(() => {
@@ -27,11 +27,11 @@ export function Knob({ variety, ready, onChange }: Props) {
         value={value}
         disabled={!ready}
         aria-label="Precise to varied"
-        aria-valuetext={inWords(value)}
+        aria-valuetext={describe(value)}
         onInput={({ currentTarget }) => {
-          const wished = Number(currentTarget.value) / STEPS;
-          setHeld(wished);
-          onChange(wished);
+          const chosen = Number(currentTarget.value) / STEPS;
+          setHeld(chosen);
+          onChange(chosen);
         }}
       />
       <span aria-hidden="true">Varied</span>
@@ -39,7 +39,7 @@ export function Knob({ variety, ready, onChange }: Props) {
   );
 }
 
-function inWords(value: number): string {
+function describe(value: number): string {
   if (value === 0) return "most precise";
   return value === STEPS ? "most varied" : `${value} % of the way to varied`;
 }

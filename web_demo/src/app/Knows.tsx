@@ -11,12 +11,12 @@ interface Props {
   readonly onForget: () => Promise<unknown>;
 }
 
-/** What this page knows, measured, and the way to make it forget. */
+/** What this page stores and sends, as measured, and the button that deletes it. */
 export function Knows({ knows, pageKept, traffic, onForget }: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
   const choice = useRef<HTMLButtonElement>(null);
   const before = useRef(phase);
-  // The buttons take each other's place; the keyboard goes along.
+  // The buttons replace each other; move the focus to the new one.
   useLayoutEffect(() => {
     if (before.current !== phase) choice.current?.focus();
     before.current = phase;
@@ -32,16 +32,16 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
         What this page knows
       </h2>
       <dl class="figures">
-        <Figure term="About you" value={aboutYou(knows)} note={`${bytes(knows.eventBytes)}, on this device alone`} />
+        <Figure term="About you" value={aboutYou(knows)} note={`${bytes(knows.eventBytes)}, only on this device`} />
         <Figure
           term="Sent since loading"
           value={bytes(traffic.sentBytes)}
-          note={`${count(traffic.requests, "download")}, ${traffic.elsewhere === 0 ? "none" : traffic.elsewhere} from elsewhere`}
+          note={`${count(traffic.requests, "download")}, ${traffic.elsewhere === 0 ? "none" : traffic.elsewhere} from other sites`}
         />
         <Figure
-          term="Kept in this browser"
-          value={knows.storedBytes === null ? "not known" : bytes(knows.storedBytes)}
-          note={keptNote(knows.offline, pageKept)}
+          term="Stored in this browser"
+          value={knows.storedBytes === null ? "unknown" : bytes(knows.storedBytes)}
+          note={storedNote(knows.offline, pageKept)}
         />
       </dl>
       <p class="fine">
@@ -55,7 +55,7 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
             ref={choice}
             type="button"
             class="secondary"
-            // Not `disabled`: a disabled button cannot keep the focus that comes back to it.
+            // Not `disabled`: a disabled button would lose the focus that returns to it.
             aria-disabled={isNothing(knows)}
             onClick={once(() => isNothing(knows) || setPhase("asking"))}
           >
@@ -63,7 +63,7 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
           </button>
         ) : (
           <>
-            <p>Delete {aboutYou(knows)} for good?</p>
+            <p>Delete {aboutYou(knows)} permanently?</p>
             <button key="delete" ref={choice} type="button" class="danger" onClick={once(() => void forget())}>
               Delete
             </button>
@@ -78,14 +78,14 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
   );
 }
 
-function keptNote(shop: boolean, page: boolean): string {
-  if (shop && page) return "the shop and the page, for visits without network";
-  if (shop) return "the shop; this browser has not kept the page, so a visit needs the network";
-  return "not yet all that a visit without network needs";
+function storedNote(shop: boolean, page: boolean): string {
+  if (shop && page) return "the shop and the page, for offline visits";
+  if (shop) return "the shop; this browser did not store the page, so you need a connection to visit it";
+  return "not yet everything that an offline visit needs";
 }
 
 function aboutYou({ events, settings }: KnowsData): string {
-  return count(events, "mark") + (settings === 0 ? "" : ` and ${count(settings, "setting")}`);
+  return count(events, "choice") + (settings === 0 ? "" : ` and ${count(settings, "setting")}`);
 }
 
 function isNothing({ events, settings }: KnowsData): boolean {

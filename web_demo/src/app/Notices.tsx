@@ -4,10 +4,10 @@ import type { View } from "./client";
 import { bytes, shortened } from "./format";
 
 const UNDO_MS = 8000;
-/** Characters: two lines of a phone. */
+/** Characters, two lines on a phone. */
 const MAX_TITLE = 60;
 
-/** An item that has just been hidden, and may be brought back. */
+/** An item that has just been hidden and can be restored. */
 export interface Hidden {
   readonly itemId: string;
   readonly title: string;
@@ -21,10 +21,10 @@ interface Props {
   readonly onUpdate: () => void;
 }
 
-/** What a person should hear of now; it lies over the page's foot, so that nothing moves. */
+/** Current messages for the user; they overlay the bottom of the page, so that nothing moves. */
 export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
   const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
-  // As long as a hand or the keyboard is on it, it stays.
+  // The notice stays as long as the pointer or the focus is on it.
   const [isHeld, setHeld] = useState(false);
   useEffect(() => setHeld(false), [hidden]);
   useEffect(() => {
@@ -32,18 +32,18 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
     const timer = setTimeout(onDone, UNDO_MS);
     return () => clearTimeout(timer);
   }, [hidden, isHeld]);
-  const standing = noticesOf(view).filter(({ text }) => !dismissed.has(text));
+  const messages = noticesOf(view).filter(({ text }) => !dismissed.has(text));
   return (
     <aside class="notices" aria-label="Notices">
       <div role="status">
-        {standing.map(({ text, tone }) => (
+        {messages.map(({ text, tone }) => (
           <Notice key={text} tone={tone} onDismiss={() => setDismissed(new Set([...dismissed, text]))}>
             {text}
           </Notice>
         ))}
         {view.update.state === "ready" && (
           <Notice tone="good">
-            A newer shelf is ready: release {view.update.release}, {bytes(view.update.bytes)} fetched and checked.{" "}
+            An updated shop is ready: release {view.update.release}, {bytes(view.update.bytes)} downloaded and checked.{" "}
             <button type="button" class="link" onClick={onUpdate}>
               Use it now
             </button>
@@ -72,12 +72,13 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
 
 function noticesOf({ update, problem, knows }: View): { text: string; tone: "bad" | "calm" }[] {
   const notices: { text: string; tone: "bad" | "calm" }[] = [];
-  if (problem !== null) notices.push({ tone: "bad", text: `Something failed, the rest goes on working: ${problem}` });
+  if (problem !== null)
+    notices.push({ tone: "bad", text: `Something went wrong, but the rest still works: ${problem}` });
   if (update.state === "refused") {
-    notices.push({ tone: "bad", text: `An update was refused, your shelf stays as it is: ${update.why}` });
+    notices.push({ tone: "bad", text: `An update was rejected, and your list stays as it is: ${update.why}` });
   }
   if (knows.trouble !== null) {
-    notices.push({ tone: "calm", text: `What you mark now lasts until this tab is closed. ${knows.trouble}` });
+    notices.push({ tone: "calm", text: `Your choices are kept only until this tab is closed. ${knows.trouble}` });
   }
   return notices;
 }
@@ -85,7 +86,7 @@ function noticesOf({ update, problem, knows }: View): { text: string; tone: "bad
 interface NoticeProps {
   readonly tone: "good" | "bad" | "calm";
   readonly onDismiss?: () => void;
-  /** Whether a pointer or the focus is on it. */
+  /** Called when the pointer or the focus enters and leaves. */
   readonly onHold?: (isHeld: boolean) => void;
   readonly children: ComponentChildren;
 }

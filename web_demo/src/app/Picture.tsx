@@ -4,7 +4,7 @@ import type { Release } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { Drawing } from "./Drawing";
 
-/** Pictures that have been asked for once; they do not change within a release. */
+/** Pictures, cached once they are loaded; they do not change within a release. */
 interface Source {
   get(row: number): Promise<string | null>;
   known(row: number): string | null | undefined;
@@ -13,7 +13,7 @@ interface Source {
 const NOTHING: Source = { get: () => Promise.resolve(null), known: () => null };
 const Pictures = createContext<Source>(NOTHING);
 
-/** Gives all pictures below it one memory. */
+/** Provides one cache to all pictures below it. */
 export function PictureSource(props: { request: SendRequest; release: Release | null; children: ComponentChildren }) {
   const { request, release, children } = props;
   const source = useMemo<Source>(() => {
@@ -32,7 +32,7 @@ export function PictureSource(props: { request: SendRequest; release: Release | 
   return <Pictures.Provider value={source}>{children}</Pictures.Provider>;
 }
 
-/** An item's picture, or a quiet drawing of its kind; decorative, because the title stands beside it. */
+/** An item's picture, or a drawing for its category; decorative, because the title is shown next to it. */
 export function Picture({ row, title, kind }: { row: number | null; title: string; kind: string }) {
   const source = useContext(Pictures);
   const [url, setUrl] = useState<string | null | undefined>(row === null ? null : source.known(row));
@@ -40,7 +40,7 @@ export function Picture({ row, title, kind }: { row: number | null; title: strin
     let isCurrent = true;
     const known = row === null ? null : source.known(row);
     setUrl(known);
-    if (known === undefined && row !== null) void source.get(row).then((found) => isCurrent && setUrl(found));
+    if (known === undefined && row !== null) void source.get(row).then((loaded) => isCurrent && setUrl(loaded));
     return () => {
       isCurrent = false;
     };
@@ -60,7 +60,7 @@ export function Picture({ row, title, kind }: { row: number | null; title: strin
   );
 }
 
-/** Give the space beside a picture of another shape the colour of its corner. */
+/** Fill the space around a picture of another aspect ratio with the colour of its corner. */
 function fillAround(image: HTMLImageElement): void {
   const context = new OffscreenCanvas(1, 1).getContext("2d");
   context?.drawImage(image, 0, 0, 1, 1, 0, 0, 1, 1);

@@ -6,16 +6,16 @@ const HEIGHT = 120;
 const N_BARS = 100;
 const PHASES = ["decode", "encode", "score", "rank"] as const;
 
-/** Milliseconds of one list, all phases. */
+/** Total milliseconds of one list. */
 export function totalOf({ phases }: Timing): number {
   return PHASES.reduce((sum, phase) => sum + phases[phase], 0);
 }
 
-/** One bar a list, oldest left, stacked by phase. */
+/** One bar per list, oldest on the left, stacked by phase. */
 export function Plot({ timings }: { timings: readonly Timing[] }) {
-  if (timings.length === 0) return <p class="fine">No list has been computed yet; mark something.</p>;
+  if (timings.length === 0) return <p class="fine">No list has been computed yet; choose an item first.</p>;
   const totals = timings.map(totalOf);
-  // The first list after an engine has loaded is slow for reasons of its own; it must not flatten all others.
+  // The first list after an engine has loaded is slow; it must not flatten the other bars.
   const top = Math.max(0.5, ...totals.map((total) => Math.min(total, 4 * median(totals))));
   const middle = median(totals);
   return (

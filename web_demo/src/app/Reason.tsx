@@ -1,6 +1,6 @@
 import type { Piece } from "../runtime/reasons/marked";
 
-/** A sentence with its facts marked. */
+/** A sentence with its facts highlighted. */
 export function Reason({ pieces }: { pieces: readonly Piece[] }) {
   return (
     <>

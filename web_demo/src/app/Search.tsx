@@ -7,12 +7,12 @@ import { Picture } from "./Picture";
 interface Props {
   readonly request: SendRequest;
   readonly ready: boolean;
-  /** Its changes bring the marks in the results up to date. */
+  /** The search runs again when the history changes, so that the results show it. */
   readonly marks: Marks;
   readonly onChoose: (hit: Hit) => void;
 }
 
-/** Search over titles and facts as one types; results lie over the page, so that it does not move. */
+/** Search over titles and facts while typing; the results overlay the page, so that it does not move. */
 export function Search({ request, ready, marks, onChoose }: Props) {
   const [text, setText] = useState("");
   const [{ hits, answered }, setFound] = useState<{ hits: readonly Hit[]; answered: string }>({
@@ -36,7 +36,7 @@ export function Search({ request, ready, marks, onChoose }: Props) {
       isCurrent = false;
     };
   }, [request, text, ready, marks]);
-  // A late answer may take away the very result that has the focus; keys must not end up on the page's body.
+  // A late response may remove the result that has the focus, which must then not fall back to the page's body.
   useLayoutEffect(() => {
     if (held.current && document.activeElement !== held.current) {
       (held.current.isConnected ? held.current : input.current)?.focus();
@@ -103,11 +103,11 @@ export function Search({ request, ready, marks, onChoose }: Props) {
                 {hit.title}
                 <small>{hit.kind}</small>
               </span>
-              <span class="state">{hit.marked ? "Marked" : "Mark"}</span>
+              <span class="state">{hit.marked ? "Added" : "Add"}</span>
             </button>
           </li>
         ))}
-        {hits.length === 0 && <li class="none">Nothing in this shop matches that.</li>}
+        {hits.length === 0 && <li class="none">No items match your search.</li>}
       </ul>
     </search>
   );
@@ -118,7 +118,7 @@ function focusedIn(box: HTMLElement | null): HTMLElement | null {
   return focused instanceof HTMLElement && box?.contains(focused) ? focused : null;
 }
 
-/** Move the focus one result on, from the field to the first and back. */
+/** Move the focus by one result; the search field comes before the first. */
 function step(box: HTMLElement | null, by: number): void {
   const stops = [...(box?.querySelectorAll<HTMLElement>("input, .hits button") ?? [])];
   const at = stops.indexOf(document.activeElement as HTMLElement);

@@ -19,7 +19,7 @@ interface Props {
   readonly onRetry: () => void;
 }
 
-/** The recommendations, or what stands in their place: skeletons, or why the shop is shut. */
+/** The recommendations; skeletons while they load, or why the shop could not be opened. */
 export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   const { shelf, opening } = view;
   const list = useRef<HTMLUListElement>(null);
@@ -32,8 +32,8 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
   const isStart = view.marks !== null && view.marks.entries.length === 0;
   const isWaiting = shelf.version === 0;
   const nSkeletons = !isWaiting || view.marks === null ? 0 : isStart ? N_STARTERS : N_CARDS;
-  const act = (place: number, action: string, then: (card: CardData) => void) => (card: CardData) => {
-    used.current = { row: card.row, place, action };
+  const act = (index: number, action: string, then: (card: CardData) => void) => (card: CardData) => {
+    used.current = { row: card.row, index, action };
     then(card);
   };
   return (
@@ -41,7 +41,7 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
       <div class="above">
         <div class="heading">
           <h2 id="shelf-title" tabIndex={-1}>
-            {isStart ? "Popular here" : "For you"}
+            {isStart ? "Popular in this shop" : "For you"}
           </h2>
           <p class="hint">{hintOf(view, isStart)}</p>
         </div>
@@ -51,15 +51,16 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
         {Array.from({ length: nSkeletons }, (_, index) => (
           <Skeleton key={`skeleton-${index}`} />
         ))}
-        {shelf.cards.map((card, place) => (
+        {shelf.cards.map((card, index) => (
           <li key={card.row} data-key={card.row}>
-            <Card card={card} onMore={act(place, "more", onMore)} onHide={act(place, "hide", onHide)} onWhy={onWhy} />
+            <Card card={card} onMore={act(index, "more", onMore)} onHide={act(index, "hide", onHide)} onWhy={onWhy} />
           </li>
         ))}
       </ul>
       {shelf.version > 0 && shelf.cards.length === 0 && (
         <p class="empty">
-          You have been through the whole shop. Remove a mark, or show hidden items again, to see more.
+          You have seen everything in this shop. Remove an item from your history, or show hidden items again, to see
+          more.
         </p>
       )}
       <p class="unseen" role="status">
@@ -76,39 +77,39 @@ function marksOf({ marks }: View): number {
 /** The button that was used last. */
 interface Used {
   readonly row: number;
-  readonly place: number;
+  readonly index: number;
   readonly action: string;
 }
 
-/** A card that was acted upon leaves the list; the one in its place takes the focus, so that the keyboard stays there. */
+/** Move the focus from a card that has left the list to the card that took its position. */
 function keepFocus(list: HTMLUListElement | null, used: { current: Used | null }): void {
   if (used.current === null || list === null) return;
-  const { row, place, action } = used.current;
-  // A list that was under way before it was used still has the card.
+  const { row, index, action } = used.current;
+  // A list that was requested before the click still contains the card.
   if (list.querySelector(`[data-key="${row}"]`) !== null) return;
   used.current = null;
   if (document.activeElement !== null && document.activeElement !== document.body) return;
-  const child = list.children[Math.min(place, list.children.length - 1)];
+  const child = list.children[Math.min(index, list.children.length - 1)];
   child?.querySelector<HTMLElement>(`[data-action="${action}"]`)?.focus({ preventScroll: true });
 }
 
 function hintOf({ opening, language, shelf }: View, isStart: boolean): string {
   if (shelf.version === 0) {
-    const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)} once` : "";
-    return `Fetching the shop${size}`;
+    const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)}, only once` : "";
+    return `Downloading the shop${size}`;
   }
-  if (isStart) return "Choose one to start; the shelf then fills with what goes with it.";
+  if (isStart) return "Choose one to start, and the list fills with items that go with it.";
   if (language.state === "fetching")
-    return `Better wording is on its way, ${bytes(language.received)} of ${bytes(language.total)}`;
-  if (language.state === "starting") return "Better wording is starting";
+    return `Downloading better descriptions, ${bytes(language.received)} of ${bytes(language.total)}`;
+  if (language.state === "starting") return "Preparing better descriptions";
   return shelf.by === "popularity"
-    ? "What others like most, while no engine can run here"
-    : "What goes with your marks";
+    ? "The most popular items: this browser cannot personalize the list"
+    : "Based on what you chose";
 }
 
 function announcement(cards: readonly CardData[]): string {
   const first = cards.slice(0, 3).map(({ title }) => title);
-  return `The list has changed: ${cards.length} items, first ${first.join("; ")}.`;
+  return `The list has changed: ${cards.length} items, starting with ${first.join("; ")}.`;
 }
 
 function Skeleton() {

@@ -4,12 +4,12 @@ import { count } from "./format";
 interface Props {
   readonly cause: Cause;
   readonly why: string;
-  /** How many marks are kept here from earlier visits. */
+  /** Number of choices stored from earlier visits. */
   readonly marks: number;
   readonly onRetry: () => void;
 }
 
-/** What stands in the shelf's place when no release could be opened: what is the matter, and what to do. */
+/** Shown in place of the recommendations if no release could be opened: what is wrong, and what to do. */
 export function Shut({ cause, why, marks, onRetry }: Props) {
   const { heading, text } = WORDS[cause];
   return (
@@ -18,7 +18,7 @@ export function Shut({ cause, why, marks, onRetry }: Props) {
         {heading}
       </h2>
       <p>{typeof text === "string" ? text : text(location)}</p>
-      {marks > 0 && <p>Your {count(marks, "mark")} of earlier visits are still here.</p>}
+      {marks > 0 && <p>Still stored on this device from earlier visits: {count(marks, "choice")}.</p>}
       <p class="detail">{why}</p>
       {cause !== "insecure" && (
         <button type="button" class="primary" onClick={onRetry}>
@@ -32,27 +32,27 @@ export function Shut({ cause, why, marks, onRetry }: Props) {
 const WORDS: Readonly<Record<Cause, { heading: string; text: string | ((at: Location) => string) }>> = {
   unreachable: {
     heading: "The shop cannot be reached",
-    text: "This device does not hold the whole shop: it was never here, or the browser has cleared it to make room. Connect to the network and try again.",
+    text: "This device has no complete copy of the shop: it was never downloaded, or the browser has deleted it to free space. Connect to the internet and try again.",
   },
   "no shop": {
     heading: "There is no shop at this address",
-    text: "The server answers, but not with a shop. Whoever runs it has to publish one for browsers; then try again.",
+    text: "The server responds, but it has no shop for browsers. Its owner has to publish one first.",
   },
   failing: {
-    heading: "The server cannot give out the shop",
-    text: "It answers with an error. Try again in a while.",
+    heading: "The shop is not available right now",
+    text: "The server responded with an error. Please try again later.",
   },
   refused: {
-    heading: "The shop was refused",
-    text: "What the server sent is not what it should be, so none of it is used.",
+    heading: "The shop could not be verified",
+    text: "What the server sent is damaged or invalid, so none of it is used.",
   },
   insecure: {
     heading: "This address is not secure",
     text: ({ host, port, pathname }) =>
-      `The page came over plain http from another machine, where browsers neither check nor keep files. Open it as https://${host}${pathname} if the server has https, or on that machine itself as http://localhost${port === "" ? "" : `:${port}`}${pathname}.`,
+      `The page was opened over plain http from another machine, and browsers then neither verify nor store files. Open it at https://${host}${pathname} if the server supports https, or on the server itself at http://localhost${port === "" ? "" : `:${port}`}${pathname}.`,
   },
   crashed: {
     heading: "The page could not start",
-    text: "A part of it was not loaded, or has stopped. Try again; if it stays like this, another browser may do.",
+    text: "Part of it did not load, or has stopped working. Try again; if that does not help, try another browser.",
   },
 };

@@ -5,7 +5,7 @@ import type { SendRequest } from "./client";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
 
-/** Why one item was suggested: everything that may truthfully be said, and where the order comes from. */
+/** Why one item was recommended: all facts about it, and how the order is computed. */
 export function WhyDialog({
   card,
   request,
@@ -42,19 +42,19 @@ export function WhyDialog({
           <p class="reason">
             <Reason pieces={card.reason} />
           </p>
-          <h3>All that is known about it and you</h3>
+          <h3>What this page knows about it and you</h3>
           <ul class="facts">
             {why?.facts.map((pieces, index) => (
               <li key={index}>
                 It <Reason pieces={pieces} />.
               </li>
             ))}
-            {why !== null && why.facts.length === 0 && <li>Nothing that could be said of it.</li>}
+            {why !== null && why.facts.length === 0 && <li>Nothing is known about this item.</li>}
           </ul>
           <p class="fine">
             {why === null ? "" : `It is number ${why.position} in the list. `}
-            The order comes from what people chose one after another; the sentence says only what is true of the item
-            and of your marks. Both were made on this device.
+            The order comes from what shoppers chose one after another. The reason states only facts about the item and
+            your choices. Both were computed on this device.
           </p>
           <button type="button" class="primary" onClick={() => dialog.current?.close()}>
             Close

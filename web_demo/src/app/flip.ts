@@ -3,26 +3,26 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 
 const MOVE_MS = 200;
 
-interface Place {
+interface Position {
   readonly left: number;
   readonly top: number;
 }
 
 /**
- * Let the children of a list glide from where they were to where they are (First, Last, Invert, Play), and new ones
- * appear softly. Nothing moves for people who asked their system for less motion.
+ * Animate the children of a list from their previous positions to their new ones (First, Last, Invert, Play), and fade
+ * new ones in. Nothing moves if the user prefers reduced motion.
  *
  * @param list whose children carry `data-key`.
- * @param version changes with the order.
+ * @param version changes whenever the order does.
  */
 export function useFlip(list: RefObject<HTMLElement | null>, version: number): void {
-  const before = useRef(new Map<string, Place>());
+  const before = useRef(new Map<string, Position>());
   useLayoutEffect(() => {
-    const after = new Map<string, Place>();
+    const after = new Map<string, Position>();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches || before.current.size === 0;
     for (const child of list.current?.children ?? []) {
       if (!(child instanceof HTMLElement) || child.dataset["key"] === undefined) continue;
-      // Offsets know neither scrolling nor a movement that is still under way.
+      // Offsets are independent of scrolling and of running animations.
       const now = { left: child.offsetLeft, top: child.offsetTop };
       after.set(child.dataset["key"], now);
       if (!still) play(child, before.current.get(child.dataset["key"]), now);
@@ -31,7 +31,7 @@ export function useFlip(list: RefObject<HTMLElement | null>, version: number): v
   }, [list, version]);
 }
 
-function play(child: HTMLElement, was: Place | undefined, now: Place): void {
+function play(child: HTMLElement, was: Position | undefined, now: Position): void {
   const timing = { duration: MOVE_MS, easing: "ease-out" };
   if (was === undefined || Math.abs(was.top - now.top) > innerHeight) {
     child.animate(

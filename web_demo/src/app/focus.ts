@@ -1,15 +1,15 @@
 /**
- * Where the keyboard goes when what it was on disappears: to the heading of the nearest part that is left, never to the
- * page's body, from where it would have to begin anew.
+ * Keep the keyboard focus when the focused element disappears: move it to the heading of the nearest section that is
+ * left, not to the page's body, from which keyboard users would have to start again.
  */
 export function keepFocus(root: HTMLElement): void {
-  /** The element that has the focus, and those around it, inside out. */
+  /** The focused element and its ancestors, innermost first. */
   let around: HTMLElement[] = [];
   root.addEventListener("focusin", ({ target }) => {
     around = ancestors(target, root);
   });
   root.addEventListener("focusout", () => {
-    // Left for an empty place of the page, and not because it is gone.
+    // The user clicked on an empty area; the element has not disappeared.
     queueMicrotask(() => {
       if (isLost() && around[0]?.isConnected === true) around = [];
     });

@@ -1,6 +1,6 @@
-/** Numbers as people read them, always with their unit. */
+/** Numbers formatted with their units. */
 
-/** Bytes, kB and MB in steps of a thousand, as files are sold. */
+/** Bytes, kB and MB, decimal. */
 export function bytes(n: number): string {
   if (n < 1000) return `${n} ${n === 1 ? "byte" : "bytes"}`;
   if (n < 1e6) return `${(n / 1000).toFixed(n < 1e4 ? 1 : 0)} kB`;
@@ -15,7 +15,7 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
-/** The beginning of a text, to the end of a word, in at most `limit` characters; whole if it is no longer than that. */
+/** The text, cut at the end of a word if it has more than `limit` characters. */
 export function shortened(text: string, limit: number): string {
   const characters = [...text];
   if (characters.length <= limit) return text;
@@ -24,7 +24,7 @@ export function shortened(text: string, limit: number): string {
   return `${(end > cut.length / 2 ? cut.slice(0, end) : cut).replace(/[\s,;:–-]+$/u, "")}…`;
 }
 
-/** The middle value; 0 for none. */
+/** The median; 0 for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -32,7 +32,7 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-/** A number from text, the same on every device: it places and colours drawings. */
+/** The FNV-1a hash of a text, which selects and colours drawings. */
 export function hash(text: string): number {
   let sum = 2166136261;
   for (const char of text) sum = Math.imul(sum ^ (char.codePointAt(0) ?? 0), 16777619);

@@ -1,4 +1,4 @@
-/** Starts the page: the worker first, because it has the longest way to go. */
+/** Starts the page: the worker first, because it takes the longest. */
 
 import { render } from "preact";
 import { App } from "./App";
@@ -27,14 +27,14 @@ const base = new URL("./", document.baseURI).href;
 void client.request("open", { base, target: TARGET }).catch(() => undefined);
 
 if (import.meta.env.PROD) {
-  // A browser that refuses it (a private window, a plain http address) has the page all the same, but not offline.
+  // Where the browser refuses (a private window, plain http), the page works, but not offline.
   keepPage(base).then(
     () => client.pageIsKept(),
     () => undefined,
   );
 }
 
-/** Have the service worker keep the page; resolves when it has done so. */
+/** Let the service worker store the page; resolves when it has done so. */
 async function keepPage(page: string): Promise<void> {
   await navigator.serviceWorker.register(`${page}sw.js`);
   await navigator.serviceWorker.ready;

@@ -1,6 +1,6 @@
 /**
- * Acts on the first click of a double click alone: by the second, the button may mean something else, or another one may
- * lie under the pointer.
+ * Ignore the second click of a double click: by then the button may have another meaning, or another button may be under
+ * the pointer.
  */
 export function once(act: () => void): (event: MouseEvent) => void {
   return ({ detail }) => {

@@ -1,7 +1,7 @@
 /**
- * Arrays out of safetensors bytes: the strict subset of SPEC section 9.
+ * Reads arrays from safetensors bytes: the strict subset of SPEC section 9.
  *
- * Bytes come in already checked against their digest. The host must be little-endian, as all browsers are.
+ * The digest of the bytes has been verified before. The host must be little-endian, as all browsers' hosts are.
  */
 
 import { BundleError } from "./errors";
@@ -32,7 +32,7 @@ const SIZE_OF: Readonly<Record<Dtype, number>> = { F32: 4, I32: 4, U32: 4, I8: 1
 /**
  * Read all tensors of a safetensors file.
  *
- * @throws BundleError the bytes break SPEC section 9.
+ * @throws BundleError the bytes violate SPEC section 9.
  */
 export function loadArrays(file: Bytes, source: string): Arrays {
   const { header, body } = split(file, source);
@@ -44,10 +44,10 @@ export function loadArrays(file: Bytes, source: string): Arrays {
     if (entry.start !== end) {
       throw new BundleError(`${source}: tensor ${entry.name} starts at byte ${entry.start}, expected ${end}`);
     }
-    // Copied, because the header's length need not leave the data aligned to four bytes.
+    // Copied, because the data may not be aligned to four bytes in the file.
     const data = viewOf(entry.dtype, body.slice(entry.start, entry.stop).buffer);
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {
-      throw new BundleError(`${source}: tensor ${entry.name} holds NaN or infinity`);
+      throw new BundleError(`${source}: tensor ${entry.name} contains NaN or infinity`);
     }
     arrays.set(entry.name, { dtype: entry.dtype, shape: entry.shape, data });
     end = entry.stop;
@@ -57,9 +57,9 @@ export function loadArrays(file: Bytes, source: string): Arrays {
 }
 
 /**
- * Return the data of a tensor, its dtype and shape as the manifest promises them.
+ * Return the data of a tensor with an expected dtype and shape.
  *
- * @throws BundleError it is missing or is not what was promised.
+ * @throws BundleError it is missing, or its dtype or shape differs.
  */
 export function take<D extends Dtype>(
   arrays: Arrays,
@@ -88,7 +88,7 @@ function split(file: Bytes, source: string): { header: Fields; body: Bytes } {
   if (file.length < 8) throw new BundleError(`${source}: ${file.length} bytes are too few for a safetensors file`);
   const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(Math.min(MAX_HEADER_BYTES, file.length - 8))) {
-    throw new BundleError(`${source}: the header claims ${length} bytes, more than allowed or present`);
+    throw new BundleError(`${source}: the header states a length of ${length} bytes, more than allowed or present`);
   }
   const start = 8 + Number(length);
   const parsed = parseJson(file.subarray(8, start), source);
@@ -120,7 +120,7 @@ function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
   }
   const size = shape.reduce((product, n) => product * n, SIZE_OF[dtype]);
   if (start === undefined || stop === undefined || start > stop || stop > bodyBytes || stop - start !== size) {
-    throw new BundleError(`${where}: claims bytes ${start} to ${stop}, but needs ${size} of ${bodyBytes}`);
+    throw new BundleError(`${where}: spans bytes ${start} to ${stop}, expected ${size} bytes within ${bodyBytes}`);
   }
   return { name, dtype, shape, start, stop };
 }

@@ -1,6 +1,6 @@
 /**
- * A bundle over HTTP or from a cache: the manifest is parsed after its size is known, files are parsed after their
- * digests match (SPEC section 1).
+ * A bundle over HTTP or from a cache: the manifest is parsed after its size has been checked, files after their digests
+ * have been verified (SPEC section 1).
  */
 
 import { checkChunk, checkFile } from "./digest";
@@ -9,15 +9,15 @@ import type { Bytes } from "./json";
 import { CHUNK_BYTES, MANIFEST_NAME, MAX_MANIFEST_BYTES } from "./limits";
 import { type FileEntry, fileNamed, fileOfRole, type Manifest, parseManifest } from "./manifest";
 
-/** Where files are kept between visits, by digest. */
+/** Stores files between visits, by digest. */
 export interface FileStore {
   get(sha256: string): Promise<Bytes | null>;
-  /** Keep bytes that have been verified; must not throw when the browser has no room. */
+  /** Store verified bytes; must not throw if the browser has no space. */
   put(sha256: string, data: Bytes): Promise<void>;
   remove(sha256: string): Promise<void>;
 }
 
-/** A checked file. */
+/** A verified file. */
 export interface Checked {
   readonly name: string;
   readonly data: Bytes;
@@ -40,9 +40,9 @@ export function serverUrls(base: string): FileUrl {
 }
 
 /**
- * Download the newest manifest's bytes, unparsed.
+ * Download the bytes of the newest manifest, without parsing them.
  *
- * @throws FetchError the server cannot be reached or has no such channel.
+ * @throws FetchError the server cannot be reached, or does not have the channel.
  */
 export async function fetchManifest(fetch: Fetch, url: string): Promise<Bytes> {
   const response = await ask(fetch, url);
@@ -54,7 +54,7 @@ export class Bundle {
 
   /**
    * @param bytes of the manifest.
-   * @throws BundleError the manifest breaks SPEC section 2.
+   * @throws BundleError the manifest violates SPEC section 2.
    */
   constructor(
     readonly bytes: Bytes,
@@ -77,11 +77,11 @@ export class Bundle {
   }
 
   /**
-   * Return a file's bytes, from the store or the server, digest checked either way.
+   * Return a file's bytes from the store or the server; the digest is verified in both cases.
    *
-   * @param stop ends the download.
-   * @throws BundleIntegrityError the server's bytes are not the manifest's.
-   * @throws FetchError the file is not stored and the server cannot be reached, or the download was stopped.
+   * @param stop aborts the download.
+   * @throws BundleIntegrityError the server's bytes do not match the manifest.
+   * @throws FetchError the file is not stored, and the server cannot be reached or the download was aborted.
    */
   async read(entry: FileEntry, stop?: AbortSignal): Promise<Checked> {
     const stored = await this.stored(entry);
@@ -101,16 +101,16 @@ export class Bundle {
       return data;
     } catch (error) {
       if (!(error instanceof BundleIntegrityError)) throw error;
-      // What the browser kept has rotted; the server may still have it whole.
+      // The stored copy is damaged; the server may have an intact one.
       await this.store.remove(entry.sha256);
       return null;
     }
   }
 
-  /** Fill exactly the promised bytes, checking the pieces of a large file as they come. */
+  /** Receive exactly the stated number of bytes, verifying the chunks of a large file as they arrive. */
   private async receive(response: Response, entry: FileEntry): Promise<Bytes> {
     const claimed = response.headers.get("content-length");
-    // A compressed answer states its compressed length, so only a plain one can be refused by it.
+    // A compressed response states its compressed length, so only an uncompressed one can be rejected early.
     if (claimed !== null && response.headers.get("content-encoding") === null && Number(claimed) !== entry.bytes) {
       throw new BundleIntegrityError(entry.name, `${entry.bytes} bytes`, `${claimed} bytes`);
     }
@@ -143,7 +143,8 @@ async function ask(fetch: Fetch, url: string, stop?: AbortSignal): Promise<Respo
   } catch (error) {
     throw new FetchError(`The server cannot be reached (${messageOf(error)}).`);
   }
-  if (!response.ok) throw new FetchError(`The server answered ${response.status} for ${url}.`, response.status);
+  if (!response.ok)
+    throw new FetchError(`The server responded with status ${response.status} for ${url}.`, response.status);
   return response;
 }
 
@@ -164,14 +165,14 @@ async function readAtMost(response: Response, limit: number, source: string): Pr
   return data;
 }
 
-/** The body piece by piece; a connection that breaks in between is a FetchError. */
+/** The chunks of the body; throws FetchError if the connection breaks. */
 async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   try {
     while (true) {
       const { done, value } = await reader.read().catch((error: unknown) => {
-        throw new FetchError(`The download broke off (${messageOf(error)}).`);
+        throw new FetchError(`The download was interrupted (${messageOf(error)}).`);
       });
       if (done) return;
       yield value;

@@ -1,8 +1,8 @@
 /**
- * The engines of a bundle, best first, and which of them may be used.
+ * The candidate engines of a bundle, best first, and which of them is in use.
  *
- * The lowest that needs no download runs first, so that a list is there at once; better ones replace it when they have
- * loaded and passed the self-test. One that fails is never used, and says why.
+ * The engine that needs no download starts first, so that there is a list at once; better ones replace it when they have
+ * loaded and passed the self-test. An engine that fails is not used, and the reason is recorded.
  */
 
 import type { Engine } from "./encoder";
@@ -10,23 +10,23 @@ import { messageOf } from "./errors";
 import type { SelfTest } from "./golden";
 import type { EngineVariant } from "./manifest";
 
-/** `unavailable`: this browser or page does not have that engine. */
+/** `unavailable`: this browser or page does not support the engine. */
 export type CandidateState = "waiting" | "loading" | "passed" | "failed" | "unavailable" | "not needed";
 
-/** One engine of the manifest, and what became of it. */
+/** One engine of the manifest, and its state. */
 export interface Candidate {
   readonly engine: string;
   readonly precision: string;
   readonly state: CandidateState;
   readonly inUse: boolean;
-  /** Why it is not used, or empty. */
+  /** Why it is not in use; empty if it is, or has not been tried. */
   readonly why: string;
   readonly test: SelfTest | null;
   /** Milliseconds of loading and self-test. */
   readonly ms: number | null;
 }
 
-/** Loads an engine, or returns why this browser cannot have it. */
+/** Loads an engine, or returns why this browser does not support it. */
 export type OpenEngine = (variant: EngineVariant) => Promise<Engine | string>;
 
 export class EngineCandidates {
@@ -51,7 +51,7 @@ export class EngineCandidates {
     }));
   }
 
-  /** The engine in use, or null: then only the popularity order is left. */
+  /** The engine in use; null if there is none, and items are ranked by popularity. */
   get current(): Engine | null {
     return this.engine;
   }
@@ -60,14 +60,14 @@ export class EngineCandidates {
     return this.candidates;
   }
 
-  /** Try the engines called `name`, best first, until one passes. */
+  /** Try the candidates with an engine name, best first, until one passes. */
   async start(name: string): Promise<void> {
     for (const [index, variant] of this.variants.entries()) {
       if (variant.engine === name && (await this.tryCandidate(index))) return;
     }
   }
 
-  /** Try all candidates above the one in use, best first, and stay with the first that passes. */
+  /** Try all candidates that are better than the one in use, best first, until one passes. */
   async upgrade(): Promise<void> {
     const top = this.candidates.findIndex((candidate) => candidate.inUse);
     const end = top < 0 ? this.candidates.length : top;
@@ -80,7 +80,7 @@ export class EngineCandidates {
     }
   }
 
-  /** Give up an engine that threw while it was used, unless a better one has taken its place; the next one down is tried. */
+  /** Replace an engine that threw during use by the next candidate that passes; does nothing if it is no longer in use. */
   async fail(engine: Engine, error: unknown): Promise<void> {
     if (engine !== this.engine) return;
     const index = this.candidates.findIndex((candidate) => candidate.inUse);
@@ -89,12 +89,12 @@ export class EngineCandidates {
     await discard(engine);
     for (let next = index + 1; next < this.candidates.length; next++) {
       const state = this.candidates[next]?.state;
-      // A candidate that is loading is tried already, by `upgrade`.
+      // A candidate that is loading is already being tried by `upgrade`.
       if (state !== "failed" && state !== "loading" && (await this.tryCandidate(next))) return;
     }
   }
 
-  /** Give the engines back, one that is still loading as soon as it has loaded. The caller makes no more lists with it. */
+  /** Close all engines; one that is still loading is closed once it has loaded. None may be used afterwards. */
   async close(): Promise<void> {
     this.isClosed = true;
     const last = this.engine;
@@ -132,7 +132,7 @@ export class EngineCandidates {
     const before = this.engine;
     this.engine = engine;
     for (const [other, candidate] of this.candidates.entries()) {
-      if (candidate.inUse) this.set(other, { inUse: false, why: "a better engine has loaded since" });
+      if (candidate.inUse) this.set(other, { inUse: false, why: "a better engine has replaced it" });
     }
     this.set(index, { inUse: true, why: "" });
     await discard(before);
@@ -145,7 +145,7 @@ export class EngineCandidates {
   }
 }
 
-/** An engine that is thrown away may fail at that too; nobody can do anything about it. */
+/** Close an engine; errors are ignored, because it is no longer needed. */
 async function discard(engine: Engine | null): Promise<void> {
   await engine?.close?.().catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** The item table as product codes of several lengths, and scores by look-up tables (SPEC section 4). */
+/** The item table as product codes of several lengths, scored with lookup tables (SPEC section 4). */
 
 import { type Arrays, take } from "./arrays";
 import { BundleError } from "./errors";
@@ -13,11 +13,11 @@ interface TierCodes {
   readonly nCodes: number;
   /** `[rows, nCodes]`. */
   readonly codes: Uint8Array;
-  /** `[nCodes, nCodewords, width]`: for each part the codebook that it uses, scale and centre already in it. */
+  /** `[nCodes, nCodewords, width]`: the codebook of each subvector, with scale and centre applied. */
   readonly codebook: Float32Array;
 }
 
-/** All items as codes. */
+/** The codes of all items. */
 export class ProductCodes {
   private constructor(
     private readonly sizes: CatalogueSizes,
@@ -27,9 +27,9 @@ export class ProductCodes {
   ) {}
 
   /**
-   * Check every count against the manifest.
+   * Check the arrays against the manifest.
    *
-   * @throws BundleError the arrays break SPEC section 4.
+   * @throws BundleError the arrays violate SPEC section 4.
    */
   static read(arrays: Arrays, sizes: CatalogueSizes): ProductCodes {
     const packed = take(arrays, "tier", "U8", [Math.ceil(sizes.nItems / 4)], FILE);
@@ -65,7 +65,7 @@ export class ProductCodes {
     return vectors;
   }
 
-  /** The score of every item, in row order: one table of `nCodes x nCodewords` a tier, then look-ups. */
+  /** The score of every item, in row order: one table of `nCodes x nCodewords` per tier, then lookups. */
   scores(state: Float32Array): Float32Array<ArrayBuffer> {
     return this.sums((tier) => tableOf(tier, state, this.sizes));
   }
@@ -75,7 +75,7 @@ export class ProductCodes {
     return this.sums((tier) => squaresOf(tier, this.sizes)).map(Math.sqrt);
   }
 
-  /** For every item the sum of its codes' numbers in its tier's table, `[nCodes, nCodewords]`. */
+  /** For every item the sum of the entries of its codes in its tier's table, `[nCodes, nCodewords]`. */
   private sums(tableFor: (tier: TierCodes) => Float32Array): Float32Array<ArrayBuffer> {
     const sums = new Float32Array(this.sizes.nItems);
     for (const tier of this.tiers) {
@@ -92,7 +92,7 @@ export class ProductCodes {
   }
 }
 
-/** The rows of the `k` largest scores, best first; among equals the lower row comes first. */
+/** The rows of the `k` largest scores, best first; ties are resolved in favour of the lower row. */
 export function bestRows(scores: ArrayLike<number>, k: number, excluded: ReadonlySet<number>): number[] {
   const best: number[] = [];
   for (let row = 0; row < scores.length; row++) {
@@ -108,17 +108,17 @@ export function bestRows(scores: ArrayLike<number>, k: number, excluded: Readonl
 }
 
 function readTier(arrays: Arrays, sizes: CatalogueSizes, index: number, rows: Int32Array): TierCodes {
-  const promised = sizes.tiers[index] as CatalogueSizes["tiers"][number];
-  if (rows.length !== promised.nItems) {
-    throw new BundleError(`${FILE}: tier ${index} holds ${rows.length} items, the manifest says ${promised.nItems}`);
+  const expected = sizes.tiers[index] as CatalogueSizes["tiers"][number];
+  if (rows.length !== expected.nItems) {
+    throw new BundleError(`${FILE}: tier ${index} holds ${rows.length} items, the manifest says ${expected.nItems}`);
   }
-  const m = promised.nCodes;
+  const m = expected.nCodes;
   const codes = take(arrays, `codes.${index}`, "U8", [rows.length, m], FILE);
   if (codes.some((code) => code >= sizes.nCodewords)) {
     throw new BundleError(`${FILE}: a code of tier ${index} is not below ${sizes.nCodewords}`);
   }
   const width = sizes.dim / m;
-  const { nBooks } = promised;
+  const { nBooks } = expected;
   const books = take(arrays, `codebook.${index}`, "I8", [nBooks, sizes.nCodewords, width], FILE);
   const scale = take(arrays, `scale.${index}`, "F32", [nBooks], FILE);
   if (!scale.every((value) => value > 0 && value < MAX_CODE_SCALE)) {

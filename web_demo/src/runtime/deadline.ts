@@ -1,12 +1,12 @@
-/** An end to waiting for what may never answer: the browser's storage, a worker that hangs. */
+/** Timeouts for calls that may never settle, such as those to the browser's storage. */
 
-/** Nothing came in time. */
+/** A promise did not settle in time. */
 export class DeadlineError extends Error {
   override name = "DeadlineError";
 }
 
 /**
- * What `work` gives, if it gives it in time. It is not stopped: what it gives later is dropped.
+ * Return the result of `work` if it settles in time. `work` is not aborted; a later result is ignored.
  *
  * @throws DeadlineError with `message`, after `timeoutMs`.
  */

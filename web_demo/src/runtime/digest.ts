@@ -1,4 +1,4 @@
-/** SHA-256 by WebCrypto, against the manifest. WebCrypto cannot stream, hence the chunk digests of large files. */
+/** Verifies SHA-256 digests with WebCrypto, which cannot stream; hence the chunk digests of large files. */
 
 import { BundleIntegrityError, InsecureAddressError } from "./errors";
 import type { Bytes } from "./json";
@@ -6,13 +6,15 @@ import { CHUNK_BYTES } from "./limits";
 import type { FileEntry } from "./manifest";
 
 /**
- * See that this browser checks digests here, before anything is downloaded in vain.
+ * Check that WebCrypto is available, before anything is downloaded.
  *
- * @throws InsecureAddressError it does not, because the page came over plain http from another machine.
+ * @throws InsecureAddressError it is not, because the page was loaded over plain http from another machine.
  */
 export function requireDigests(): void {
   if (globalThis.crypto?.subtle === undefined) {
-    throw new InsecureAddressError("Browsers check no digests, and keep nothing, on a plain http address.");
+    throw new InsecureAddressError(
+      "Browsers neither verify digests nor store files for pages that were loaded over plain http.",
+    );
   }
 }
 
@@ -24,7 +26,7 @@ export async function sha256(data: Bytes): Promise<string> {
 }
 
 /**
- * Compare bytes in memory with their entry: length first, then the digest.
+ * Compare bytes with their manifest entry: the length first, then the digest.
  *
  * @throws BundleIntegrityError they differ.
  */
@@ -35,10 +37,10 @@ export async function checkFile(data: Bytes, entry: FileEntry): Promise<void> {
   compare(entry.name, entry.sha256, await sha256(data));
 }
 
-/** Check one 4 MiB piece of a large file, so that a bad download ends early. */
+/** Verify one 4 MiB chunk of a large file, so that a damaged download ends early. */
 export async function checkChunk(data: Bytes, index: number, entry: FileEntry): Promise<void> {
-  const piece = data.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
-  compare(`${entry.name}, piece ${index + 1}`, entry.chunkSha256[index] ?? "", await sha256(piece));
+  const chunk = data.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+  compare(`${entry.name}, chunk ${index + 1}`, entry.chunkSha256[index] ?? "", await sha256(chunk));
 }
 
 function compare(name: string, expected: string, found: string): void {

@@ -1,4 +1,4 @@
-/** What is shown less because something that resembles it was not wanted; twin of `edge_runtime/dislikes.py`. */
+/** Lowers the scores of items that resemble disliked ones. The same as `edge_runtime/dislikes.py`. */
 
 import { bestRows, type ProductCodes } from "./codes";
 import type { HistoryEvent } from "./events";
@@ -9,7 +9,7 @@ const STRENGTH = 0.75;
 const DEPTH = 100;
 const FAR = 1 / 3;
 
-/** The ids of the newest disliked items, the newest first; one that was wanted later is none of them. */
+/** The ids of the latest disliked items, newest first, without those that have a later event of another kind. */
 export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "event">[]): string[] {
   const newest = new Map<string, string>();
   for (const { itemId, event } of events.slice(-N_EVENTS).reverse()) {
@@ -18,14 +18,14 @@ export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "e
   return [...newest].filter(([, event]) => event === "dislike").map(([itemId]) => itemId);
 }
 
-/** How much items resemble each other; it keeps the length of each item's vector from the first dislike on. */
+/** Similarity of items. The lengths of all item vectors are computed with the first dislike and then cached. */
 export class Resemblance {
   private lengths: Float32Array | null = null;
 
   constructor(private readonly codes: ProductCodes) {}
 
   /**
-   * The scores after some dislikes; `scores` itself where there are none.
+   * The scores, lowered by dislikes; `scores` itself if there are none.
    *
    * @param disliked rows, the newest first.
    */
@@ -43,7 +43,7 @@ export class Resemblance {
     return scores.map((score, row) => score - Math.fround(STRENGTH * spread * (most[row] as number)));
   }
 
-  /** How much every item resembles the item of a row, from 0 to 1. */
+  /** The similarity of every item to the item of a row, from 0 to 1. */
   private to(row: number): Float32Array {
     this.lengths ??= this.codes.lengths();
     const lengths = this.lengths;
@@ -56,7 +56,7 @@ export class Resemblance {
     );
     const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
     const far = mean + (1 - mean) * FAR;
-    // All items are alike.
+    // All items have the same direction.
     if (far >= 1) return new Float32Array(lengths.length);
     const [from, width] = [Math.fround(far), Math.fround(1 - far)];
     return cosines.map((value) => Math.min(1, Math.max(0, Math.fround(value - from) / width)));

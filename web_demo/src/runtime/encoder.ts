@@ -1,9 +1,9 @@
-/** What an engine is: one method. ONNX Runtime, the reference and a test's fake are peers. */
+/** The interface of engines, which ONNX Runtime, the reference engine and the fakes of tests implement. */
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 
-/** The matrices that change between releases of one encoder (SPEC section 5), all row-major. */
+/** The small matrices that may change between releases of one encoder (SPEC section 5), all row-major. */
 export interface SmallMatrices {
   /** `[P, d]`. */
   readonly prompts: Float32Array;
@@ -15,16 +15,16 @@ export interface SmallMatrices {
   readonly adapterB: Float32Array;
 }
 
-/** Turns the vectors of a person's events into the state that items are scored with. */
+/** Encodes the item vectors of a user's events into the state that items are scored with. */
 export interface Engine {
   readonly name: string;
   readonly precision: string;
   /**
    * The state `[d]` after `embeddings`, `[l, d]`, oldest first, `1 <= l <= L`.
-   * May throw anything: the caller treats every exception as the end of this engine.
+   * May throw anything: after an exception, the caller no longer uses this engine.
    */
   encode(embeddings: Float32Array<ArrayBuffer>, small: SmallMatrices): Promise<Float32Array>;
-  /** Give back what it holds outside JavaScript's memory, if anything. Called once, and nothing is called after it. */
+  /** Release resources outside JavaScript's heap. Called at most once, as the last call. */
   close?(): Promise<void>;
 }
 

@@ -1,31 +1,31 @@
-/** What can go wrong with a bundle, an engine or the browser's storage; the messages are read by people. */
+/** Errors of bundles, engines and the browser's storage; the page shows their messages. */
 
-/** The files are not a usable bundle. */
+/** The files are not a valid bundle. */
 export class BundleError extends Error {
   override name = "BundleError";
 }
 
-/** A newer exporter wrote the bundle. */
+/** The bundle needs a newer reader. */
 export class BundleVersionError extends BundleError {
   override name = "BundleVersionError";
 }
 
-/** A file does not match its manifest: cut short on the way, or changed. */
+/** A file does not match its manifest: it was truncated or changed. */
 export class BundleIntegrityError extends BundleError {
   override name = "BundleIntegrityError";
 
   constructor(file: string, expected: string, found: string) {
     super(
-      `${file}: found ${found}, but the manifest says ${expected}. The download was cut short or the file was changed.`,
+      `${file}: found ${found}, but the manifest says ${expected}. The download was truncated or the file was changed.`,
     );
   }
 }
 
-/** The server could not be reached, or answered with something else than the file. */
+/** The server could not be reached, or did not respond with the file. */
 export class FetchError extends Error {
   override name = "FetchError";
 
-  /** @param status what the server answered; null where it did not. */
+  /** @param status the HTTP status; null if there was no response. */
   constructor(
     message: string,
     readonly status: number | null = null,
@@ -34,22 +34,22 @@ export class FetchError extends Error {
   }
 }
 
-/** An engine cannot be used: the browser lacks something, or it failed the self-test. */
+/** An engine cannot be used: the browser does not support it, or its file or self-test failed. */
 export class EngineError extends Error {
   override name = "EngineError";
 }
 
-/** The page came over plain http from another machine: browsers then withhold what checks and keeps files. */
+/** The page is not in a secure context, so WebCrypto and Cache Storage are not available. */
 export class InsecureAddressError extends Error {
   override name = "InsecureAddressError";
 }
 
-/** The browser's storage refuses or does not answer. */
+/** The browser's storage refuses a request or does not respond. */
 export class StorageError extends Error {
   override name = "StorageError";
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,39 +1,39 @@
-/** What a person did, and what a place that keeps it must be able to do. */
+/** Events of the user, and the interface of histories that store them. */
 
-/** `dislike` hides an item and stays out of the sequence; the others are events of it. */
+/** `dislike` hides an item; all others belong to the sequence that is encoded. */
 export type EventName = "click" | "like" | "purchase" | "dislike";
 
 export interface HistoryEvent {
-  /** Grows with time. */
+  /** Increases with time. */
   readonly id: number;
   readonly itemId: string;
   readonly event: EventName;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** The item's title when it was marked, because its catalogue may be gone by now. Null where none was kept. */
+  /** The item's title at the time of the event, for items that a later catalogue no longer contains; null if unknown. */
   readonly title: string | null;
 }
 
-/** An event that has no number yet. */
+/** An event that has not been stored yet. */
 export type NewEvent = Omit<HistoryEvent, "id">;
 
 export interface History {
   /** Oldest first. */
   all(): Promise<readonly HistoryEvent[]>;
-  /** Returns once the event is kept; one that `isRepeated` is not added again. */
+  /** Resolves once the event is stored; an event that `isRepeated` is not added again. */
   add(event: NewEvent): Promise<void>;
   remove(id: number): Promise<void>;
-  /** What the person has set, by name; null where they have not. */
+  /** The value of a setting; null if it has its default. */
   setting(name: string): Promise<number | null>;
-  /** Keep a setting; null takes it away. */
+  /** Store a setting; null removes it. */
   set(name: string, value: number | null): Promise<void>;
-  /** Delete everything, the settings included. */
+  /** Delete everything, including the settings. */
   clear(): Promise<void>;
 }
 
 /**
- * Whether this is an opinion that the item has already: a double click, or a click in two tabs, counts once. Clicks and
- * purchases may repeat.
+ * Whether the item already has this opinion: a like or dislike counts once, even from two tabs. Clicks and purchases may
+ * repeat.
  */
 export function isRepeated(event: NewEvent, events: readonly Pick<HistoryEvent, "itemId" | "event">[]): boolean {
   if (event.event !== "like" && event.event !== "dislike") return false;

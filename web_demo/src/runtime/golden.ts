@@ -18,21 +18,21 @@ interface GoldenCase {
 
 export type Golden = readonly GoldenCase[];
 
-/** What the self-test of one engine found. */
+/** The result of an engine's self-test. */
 export interface SelfTest {
   readonly passed: boolean;
-  /** Largest absolute difference of a state. */
+  /** Largest absolute error of a state. */
   readonly stateError: number;
-  /** Mean share of the golden top ten that was found. */
+  /** Share of the expected top ten items that the engine ranks in its top ten. */
   readonly overlap: number;
-  /** Why it failed, for people; empty if it passed. */
+  /** Why it failed, as a message for the user; empty if it passed. */
   readonly why: string;
 }
 
 /**
  * Check the golden arrays against the manifest.
  *
- * @throws BundleError they break SPEC section 8, or there is no sequence: an empty self-test proves nothing.
+ * @throws BundleError they violate SPEC section 8, or there is no sequence.
  */
 export function readGolden(arrays: Arrays, { encoder, catalogue }: Manifest): Golden {
   const n = arrays.get("rows")?.shape[0] ?? 0;
@@ -83,7 +83,7 @@ export async function selfTest(
           passed: false,
           stateError: Number.POSITIVE_INFINITY,
           overlap: 0,
-          why: "its answer is not a finite state",
+          why: "its output is not a finite state",
         };
       }
       for (const [i, value] of answer.entries())
@@ -101,11 +101,11 @@ export async function selfTest(
 function verdict(variant: EngineVariant, stateError: number, overlap: number): SelfTest {
   const reasons: string[] = [];
   if (stateError > variant.maxStateError) {
-    reasons.push(`its state is off by ${stateError.toPrecision(2)}, at most ${variant.maxStateError} is allowed`);
+    reasons.push(`its state has an error of ${stateError.toPrecision(2)}, at most ${variant.maxStateError} is allowed`);
   }
   if (overlap < variant.minOverlap) {
     reasons.push(
-      `it finds ${(overlap * 100).toFixed(1)} % of the known best items, at least ${variant.minOverlap * 100} % are asked`,
+      `it finds ${(overlap * 100).toFixed(1)} % of the expected best items, at least ${variant.minOverlap * 100} % are required`,
     );
   }
   return { passed: reasons.length === 0, stateError, overlap, why: reasons.join("; ") };

@@ -1,4 +1,4 @@
-/** The history of one browser: kept, or in memory alone where the browser's storage refuses or does not answer. */
+/** The history of one browser: stored, or only in memory if the browser's storage refuses or does not respond. */
 
 import { within } from "./deadline";
 import { StorageError } from "./errors";
@@ -8,27 +8,27 @@ import { StoredHistory } from "./stored";
 
 const TIMEOUT_MS = 3000;
 
-/** Open the history called `name`; never fails. */
+/** Open a history by name; never throws. */
 export async function openHistory(name: string, timeoutMs: number = TIMEOUT_MS): Promise<LastingHistory> {
   const history = new LastingHistory(new StoredHistory(name), timeoutMs);
   await history.all();
   return history;
 }
 
-/** Goes on in memory, with what has been read so far, from the first time that the storage fails or is late. */
+/** Continues in memory, with the events read so far, after the storage fails or times out for the first time. */
 export class LastingHistory implements History {
   private memory: MemoryHistory | null = null;
   private why: string | null = null;
   private events: readonly HistoryEvent[] = [];
   private readonly settings = new Map<string, number>();
 
-  /** @param timeoutMs how long the storage may take over one answer. */
+  /** @param timeoutMs how long one call to the storage may take. */
   constructor(
     private readonly stored: StoredHistory,
     private readonly timeoutMs: number,
   ) {}
 
-  /** Why what is changed now ends with the tab; null while it is kept. */
+  /** Why changes are lost when this tab closes; null while they are stored. */
   get trouble(): string | null {
     return this.why;
   }
@@ -58,12 +58,12 @@ export class LastingHistory implements History {
   }
 
   /**
-   * Delete everything, the counters of the database included.
+   * Delete everything, including the counters of the database.
    *
-   * @throws StorageError what earlier visits kept could not be reached, and may still be there.
+   * @throws StorageError data of earlier visits could not be reached, and may still exist.
    */
   async clear(): Promise<void> {
-    // Asked in memory too: what cannot be kept now may have been kept on an earlier visit.
+    // Also when in memory: an earlier visit may have stored events.
     const emptied = await this.succeeds(this.stored.clear());
     const dropped = await this.succeeds(this.stored.drop());
     await this.memory?.clear();
@@ -71,7 +71,7 @@ export class LastingHistory implements History {
     this.settings.clear();
     if (!emptied && !dropped) {
       throw new StorageError(
-        "What was marked in this tab is deleted. What earlier visits may have kept cannot be reached: " +
+        "Your choices in this tab have been deleted. Choices of earlier visits cannot be reached: " +
           "restart the browser and try again, or clear the data of this site in the browser's settings.",
       );
     }
@@ -80,23 +80,23 @@ export class LastingHistory implements History {
   private async ask<T>(work: (history: History) => Promise<T>): Promise<T> {
     if (this.memory !== null) return work(this.memory);
     try {
-      return await within(work(this.stored), this.timeoutMs, "the browser's storage does not answer");
+      return await within(work(this.stored), this.timeoutMs, "the browser's storage does not respond");
     } catch (error) {
-      return work(this.goOnInMemory(error));
+      return work(this.continueInMemory(error));
     }
   }
 
   private async succeeds(work: Promise<void>): Promise<boolean> {
     try {
-      await within(work, this.timeoutMs, "the browser's storage does not answer");
+      await within(work, this.timeoutMs, "the browser's storage does not respond");
       return true;
     } catch (error) {
-      this.goOnInMemory(error);
+      this.continueInMemory(error);
       return false;
     }
   }
 
-  private goOnInMemory(error: unknown): MemoryHistory {
+  private continueInMemory(error: unknown): MemoryHistory {
     this.why ??= this.stored.explain(error);
     this.memory ??= new MemoryHistory(this.events, this.settings);
     return this.memory;

@@ -1,4 +1,4 @@
-/** Names and facts of the items (SPEC section 6). */
+/** Titles and facts of the items (SPEC section 6). */
 
 import { BundleError, messageOf } from "./errors";
 import { type Bytes, Fields, isInteger, parseJson } from "./json";
@@ -6,16 +6,16 @@ import { ITEMS as LIMITS, MAX_INFLATED_BYTES, MAX_VALUES, MAX_VALUES_PER_ITEM } 
 
 const FILE = "items.json.z";
 
-/** One kind of fact: its distinct values, and for each row the indices of those that are true of it. */
+/** One field: its distinct values, and for each row the indices of the values that the item has. */
 export interface Column {
   readonly values: readonly string[];
   readonly rows: readonly (readonly number[])[];
 }
 
-/** What is known of one item: field name to values, fields without a value left out. */
+/** The facts of one item: field name to values; fields without a value are omitted. */
 export type ItemFacts = ReadonlyMap<string, readonly string[]>;
 
-/** What may be said of the items; row `i` is catalogue row `i`. */
+/** Ids, titles and facts of all items; index `i` is catalogue row `i`. */
 export class Items {
   private readonly rows: ReadonlyMap<string, number>;
 
@@ -28,9 +28,9 @@ export class Items {
   }
 
   /**
-   * Inflate and check `items.json.z`.
+   * Decompress and check `items.json.z`.
    *
-   * @throws BundleError the bytes break SPEC section 6, or inflate beyond its limit.
+   * @throws BundleError the bytes violate SPEC section 6 or its size limits.
    */
   static async read(data: Bytes, nItems: number): Promise<Items> {
     const text = await inflate(data);
@@ -44,7 +44,7 @@ export class Items {
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
     }
     const items = new Items(ids, titles, columns);
-    if (items.rows.size !== nItems) throw new BundleError(`${FILE}: an item id stands twice`);
+    if (items.rows.size !== nItems) throw new BundleError(`${FILE}: an item id occurs twice`);
     return items;
   }
 
@@ -63,7 +63,7 @@ export class Items {
     return [...this.fields];
   }
 
-  /** What is known of one item. */
+  /** The facts of one item. */
   facts(row: number): ItemFacts {
     const known = new Map<string, string[]>();
     for (const [name, { values, rows }] of this.fields) {
@@ -85,7 +85,7 @@ function readColumns(fields: Fields): Map<string, Column> {
     const values = column.texts("values", LIMITS.Field.values);
     const rows = column.list("rows").map((row) => {
       if (!Array.isArray(row) || !row.every((index) => isInteger(index) && index >= 0 && index < values.length)) {
-        throw new BundleError(`${FILE}: field ${name} points outside its values`);
+        throw new BundleError(`${FILE}: field ${name} has an index outside its values`);
       }
       return row as number[];
     });
@@ -98,19 +98,19 @@ function lengthsOf(columns: ReadonlyMap<string, Column>): [string, number][] {
   return [...columns].map(([name, { rows }]) => [name, rows.length]);
 }
 
-/** Refuse a text whose commas and opening brackets would become more values than so many items have. */
+/** Limit the number of values before parsing, by counting commas and opening brackets. */
 function checkText(text: Uint8Array, nItems: number): void {
   const most = MAX_VALUES + MAX_VALUES_PER_ITEM * nItems;
   let found = 0;
   for (const byte of text) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) found += 1;
   if (found > most) {
     throw new BundleError(
-      `${FILE}: holds ${found} commas and opening brackets, at most ${most} are allowed for ${nItems} items`,
+      `${FILE}: has ${found} commas and opening brackets, at most ${most} are allowed for ${nItems} items`,
     );
   }
 }
 
-/** Undo zlib (RFC 1950), stopping at the limit. */
+/** Decompress zlib (RFC 1950), up to the size limit. */
 async function inflate(data: Bytes): Promise<Uint8Array> {
   const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   const pieces: Uint8Array[] = [];
@@ -118,17 +118,18 @@ async function inflate(data: Bytes): Promise<Uint8Array> {
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       total += next.value.length;
-      if (total > MAX_INFLATED_BYTES) throw new BundleError(`${FILE}: inflates beyond ${MAX_INFLATED_BYTES} bytes`);
+      if (total > MAX_INFLATED_BYTES)
+        throw new BundleError(`${FILE}: decompresses to more than ${MAX_INFLATED_BYTES} bytes`);
       pieces.push(next.value);
     }
   } catch (error) {
     if (error instanceof BundleError) throw error;
-    throw new BundleError(`${FILE}: not one whole zlib stream (${messageOf(error)})`);
+    throw new BundleError(`${FILE}: not one complete zlib stream (${messageOf(error)})`);
   } finally {
     await reader.cancel().catch(() => undefined);
   }
   const text = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
-  // Some inflaters ignore what stands behind the stream; the stream's own checksum tells where it ended.
+  // Some decompressors ignore trailing bytes; the checksum at the end of the stream detects them.
   if (data.length < 6 || new DataView(data.buffer, data.byteOffset + data.length - 4).getUint32(0) !== adler32(text)) {
     throw new BundleError(`${FILE}: the stream does not end where the file ends`);
   }

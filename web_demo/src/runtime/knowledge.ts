@@ -1,6 +1,6 @@
 /**
- * Whether a bundle's knowledge helps one person, estimated on that person's own past: the twin of
- * `edge_runtime/learning`, where formula and source stand. Knows no engines and no files.
+ * Decides whether a bundle's knowledge helps this user, estimated on the user's own past events. The same as
+ * `edge_runtime/learning`, which states the formula and its source.
  */
 
 import type { ProductCodes } from "./codes";
@@ -15,11 +15,11 @@ interface Pair {
   readonly withKnowledge: Float32Array;
 }
 
-/** Encodes histories, with the bundle's knowledge or without. A bundle whose knowledge is all zero costs nothing. */
+/** Encodes histories with or without the bundle's knowledge. Knowledge that is all zero costs no extra encoding. */
 export class KnowledgeSwitch {
   private readonly without: SmallMatrices;
-  private readonly knows: boolean;
-  /** States of the last history that was judged; one more event costs two encodes. */
+  private readonly hasKnowledge: boolean;
+  /** States of the last history that was evaluated, so that one more event costs two encodes. */
   private pairs = new Map<string, Pair>();
   private engine: Engine | null = null;
 
@@ -27,20 +27,20 @@ export class KnowledgeSwitch {
     private readonly codes: ProductCodes,
     private readonly small: SmallMatrices,
   ) {
-    this.knows = small.knowledge.some((value) => value !== 0);
+    this.hasKnowledge = small.knowledge.some((value) => value !== 0);
     this.without = { ...small, knowledge: new Float32Array(small.knowledge.length) };
   }
 
-  /** The state after `sequence`, rows, oldest first, at most as many as the encoder holds. May throw as the engine. */
+  /** The state after `sequence`, at most `maxLength` rows, oldest first. Throws whatever the engine throws. */
   async encode(engine: Engine, sequence: readonly number[], embeddings: Float32Array<ArrayBuffer>) {
     const helps = await this.helps(engine, sequence);
     return engine.encode(embeddings, helps ? this.small : this.without);
   }
 
-  /** Whether knowledge is used after `sequence`; where the past is too short to judge, it is. */
+  /** Whether to use knowledge after `sequence`; true if there are too few events to decide. */
   private async helps(engine: Engine, sequence: readonly number[]): Promise<boolean> {
-    if (!this.knows || sequence.length <= FEWEST_EVENTS) return true;
-    // States of another engine differ by rounding, and must not be mixed.
+    if (!this.hasKnowledge || sequence.length <= FEWEST_EVENTS) return true;
+    // States of different engines differ by rounding, and must not be compared.
     if (engine !== this.engine) this.pairs.clear();
     this.engine = engine;
     const kept = new Map<string, Pair>();
@@ -64,7 +64,7 @@ export class KnowledgeSwitch {
   }
 }
 
-/** The cosine of two vectors of one length; 0 where one has no direction. */
+/** The cosine similarity of two vectors; 0 if one of them is zero. */
 function cosine(a: Float32Array, b: Float32Array): number {
   let product = 0;
   let squareA = 0;

@@ -1,7 +1,7 @@
 /**
- * The language model that words the reasons: llama.cpp in WebAssembly, bound by a grammar to true sentences.
+ * The language model that rewords reasons: llama.cpp in WebAssembly, restricted by a grammar to true sentences.
  *
- * Whatever goes wrong here is a `WriterError`, and the template's sentence stays.
+ * Every failure is a `WriterError`, after which the sentence of the template stays.
  */
 
 import type { Wllama } from "@wllama/wllama/esm/index.js";
@@ -11,15 +11,15 @@ import type { Bytes } from "./json";
 import { hasSimd } from "./onnx";
 import { grammar } from "./reasons/grammar";
 
-/** The language model is absent, slow or refused; the message says why. */
+/** The language model is not available, too slow, or failed. */
 export class WriterError extends Error {
   override name = "WriterError";
 }
 
 export interface Writer {
-  /** Continue a prompt with one of `choices`; `seed` picks among likely ones. */
+  /** Continue a prompt with one of `choices`; `seed` seeds the sampling. */
   write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string>;
-  /** Give its memory back. */
+  /** Free its memory. */
   close(): Promise<void>;
 }
 
@@ -28,13 +28,13 @@ const WRITE_TIMEOUT_MS = 20_000;
 const MAX_TOKENS = 160;
 const TEMPERATURE = 0.8;
 
-/** What llama.cpp's build needs and this browser lacks, or null; asked before anything is downloaded. */
+/** The feature that llama.cpp's build needs and this browser lacks, or null; checked before any download. */
 export function lacksForLanguage(): string | null {
   if (typeof WebAssembly !== "object") return "this browser has no WebAssembly";
   if (!hasSimd()) return "this browser has no WebAssembly SIMD";
   if (!("Suspending" in WebAssembly)) return "this browser has no WebAssembly promise integration";
   try {
-    // TypeScript's library does not know 64-bit memories yet.
+    // TypeScript's type library does not support 64-bit memories yet.
     const wide: unknown = { address: "i64", initial: 1n };
     new WebAssembly.Memory(wide as WebAssembly.MemoryDescriptor);
     return null;
@@ -49,20 +49,20 @@ export type Llama = Pick<Wllama, "loadModel" | "createCompletion" | "exit">;
 /**
  * llama.cpp without a model.
  *
- * @param wasm its WebAssembly, so that nothing is fetched behind our back.
- * @param log takes its error texts.
+ * @param wasm its WebAssembly, so that the library downloads nothing itself.
+ * @param log receives its error messages.
  */
 export type OpenLlama = (wasm: Bytes, log: (text: string) => void) => Promise<Llama>;
 
-/** llama.cpp in a worker of its own, by wllama. */
+/** llama.cpp in its own worker, through wllama. */
 export const openWllama: OpenLlama = async (wasm, log) => {
   const { Wllama } = await import("@wllama/wllama/esm/index.js");
   const keep = (...parts: unknown[]) => log(parts.map(String).join(" ").slice(0, 300));
   const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
-  // The error texts of llama.cpp reach only the logger, hence kept.
+  // llama.cpp reports errors only to the logger.
   const logger = { debug: () => undefined, log: () => undefined, warn: keep, error: keep };
   const wllama = new Wllama({ default: url }, { logger });
-  // Without this line the library would take its second build from a CDN.
+  // Otherwise the library would download its compatibility build from a CDN.
   wllama.setCompat(null);
   return {
     loadModel: (model, options) => wllama.loadModel(model, options).finally(() => URL.revokeObjectURL(url)),
@@ -78,10 +78,10 @@ export class LanguageModel implements Writer {
   ) {}
 
   /**
-   * Load a GGUF whose digest has been checked. It cannot be stopped on the way: wllama's `exit` overlooks a worker that is
-   * just being made, and would leave it running. Whoever no longer wants the model closes it when it is there.
+   * Load a GGUF whose digest has been verified. Loading cannot be aborted: wllama's `exit` misses a worker that is being
+   * created, and would leave it running. Close the model after it has loaded instead.
    *
-   * @throws WriterError it cannot be loaded, or not within a minute; nothing of it is left.
+   * @throws WriterError it cannot be loaded within a minute; its memory has been freed.
    */
   static async load(gguf: Bytes, context: number, wasm: Bytes, open: OpenLlama): Promise<LanguageModel> {
     const log: string[] = [];
@@ -117,19 +117,19 @@ export class LanguageModel implements Writer {
         abortSignal: signal,
         onData: (chunk) => {
           text += chunk.choices[0]?.text ?? "";
-          // As soon as a single sentence is left, the rest of it is certain.
+          // If only one sentence still matches, the rest of it is certain.
           if (choices.filter((choice) => choice.startsWith(text)).length <= 1) enough.abort();
         },
       });
-      // A worker that hangs never looks at the signal.
-      await within(writing, 2 * WRITE_TIMEOUT_MS, "the language model does not answer");
+      // A worker that hangs ignores the signal.
+      await within(writing, 2 * WRITE_TIMEOUT_MS, "the language model does not respond");
     } catch (error) {
       if (!enough.signal.aborted) throw new WriterError([messageOf(error), ...this.log.slice(-1)].join(" · "));
     }
     const left = choices.filter((choice) => choice.startsWith(text));
     if (left.length === 1 && left[0] !== undefined) return left[0];
     if (choices.includes(text)) return text;
-    throw new WriterError("the language model wrote something else than the facts allow");
+    throw new WriterError("the language model wrote a sentence that is not allowed");
   }
 
   async close(): Promise<void> {

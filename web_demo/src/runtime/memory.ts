@@ -1,4 +1,4 @@
-/** A history in memory: it ends with the tab. */
+/** A history in memory, which is lost when the tab closes. */
 
 import { type History, type HistoryEvent, isRepeated, type NewEvent } from "./events";
 
@@ -6,7 +6,7 @@ export class MemoryHistory implements History {
   private readonly settings: Map<string, number>;
   private last: number;
 
-  /** Begin with what has been read from elsewhere. */
+  /** Start with events and settings that have been read before. */
   constructor(
     private events: readonly HistoryEvent[] = [],
     settings: ReadonlyMap<string, number> = new Map(),

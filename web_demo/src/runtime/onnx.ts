@@ -1,4 +1,4 @@
-/** The encoder graph in ONNX Runtime: WebAssembly only, one thread, which is the quickest for a model of a millisecond. */
+/** The encoder in ONNX Runtime: WebAssembly with one thread, the fastest setting for a model that takes a millisecond. */
 
 import type * as Ort from "onnxruntime-web/wasm";
 import type { Engine, SmallMatrices } from "./encoder";
@@ -9,12 +9,12 @@ import { checkGraph } from "./onnxGraph";
 
 export type OrtModule = typeof Ort;
 
-/** (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt)): valid where 128-bit SIMD is. */
+/** (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt)): valid if 128-bit SIMD is supported. */
 const SIMD_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
-/** Whether this browser has what ONNX Runtime's build needs. */
+/** Whether this browser supports SIMD, which the builds of ONNX Runtime and llama.cpp need. */
 export function hasSimd(): boolean {
   return typeof WebAssembly === "object" && WebAssembly.validate(SIMD_PROBE);
 }
@@ -30,11 +30,11 @@ export class OnnxEngine implements Engine {
   ) {}
 
   /**
-   * Make a session over the bytes of `encoder*.onnx`.
+   * Create a session for the bytes of `encoder*.onnx`.
    *
-   * @param ort the library, its `env.wasm` already set up.
-   * @throws EngineError the graph holds what is not allowed.
-   * @throws whatever ONNX Runtime throws for a graph that it cannot load.
+   * @param ort the library, with `env.wasm` configured.
+   * @throws EngineError the graph contains something that is not allowed.
+   * @throws Error from ONNX Runtime if it cannot load the graph.
    */
   static async open(ort: OrtModule, file: Bytes, sizes: EncoderSizes, precision: string): Promise<OnnxEngine> {
     checkGraph(file);
@@ -59,10 +59,11 @@ export class OnnxEngine implements Engine {
       adapter_a: tensor(small.adapterA, [dim, adapterRank]),
       adapter_b: tensor(small.adapterB, [adapterRank, dim]),
     };
-    // An exporter may drop an input that its graph does not use.
-    const wanted = Object.fromEntries(Object.entries(feeds).filter(([name]) => this.session.inputNames.includes(name)));
-    const { state } = await this.session.run(wanted);
-    if (state === undefined || !(state.data instanceof Float32Array)) throw new EngineError("the graph gives no state");
+    // The exporter may have removed inputs that the graph does not use.
+    const used = Object.fromEntries(Object.entries(feeds).filter(([name]) => this.session.inputNames.includes(name)));
+    const { state } = await this.session.run(used);
+    if (state === undefined || !(state.data instanceof Float32Array))
+      throw new EngineError("the graph has no float32 output called state");
     return state.data.slice(0, dim);
   }
 

@@ -1,16 +1,16 @@
 /**
- * What an ONNX file may compute (SPEC section 3), looked up before any library parses it: arithmetic, no control flow,
- * no code of others, no other file. Numbers of fields: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+ * Checks what an ONNX file may compute (SPEC section 3) before a library parses it: arithmetic, no control flow, no custom
+ * operators, no external files. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
  */
 
 import { EngineError } from "./errors";
 import type { Bytes } from "./json";
 import { MAX_ONNX_FIELDS, ONNX_DOMAINS, ONNX_OPERATORS } from "./limits";
 
-const NO_GRAPH = "the file is cut short, or no ONNX graph";
+const NO_GRAPH = "the file is truncated, or not an ONNX graph";
 const BYTES = 2;
 
-/** Numbers of fields, by message. */
+/** Field numbers by message type. */
 const MODEL = { graph: 7, training: 20, functions: 25 };
 const GRAPH = { node: 1, initializer: 5, sparse: 15 };
 const NODE = { operator: 4, attribute: 5, domain: 7 };
@@ -25,9 +25,9 @@ interface Field {
 }
 
 /**
- * Look at every operator and every tensor of an ONNX file.
+ * Check every operator and every tensor of an ONNX file.
  *
- * @throws EngineError it is no ONNX file, or holds what an encoder has no need of.
+ * @throws EngineError it is not an ONNX file, or contains something that an encoder does not need.
  */
 export function checkGraph(data: Bytes): void {
   const walk = new Walk(data);
@@ -44,11 +44,11 @@ class Walk {
     let nOperators = 0;
     for (const { number, start, stop } of this.messages(0, this.data.length)) {
       if (number === MODEL.training || number === MODEL.functions) {
-        throw new EngineError("the file brings functions or steps of training, and an encoder has none");
+        throw new EngineError("the file contains functions or training information, which are not allowed");
       }
       if (number === MODEL.graph) nOperators += this.graph(start, stop);
     }
-    if (nOperators === 0) throw new EngineError("the file holds no operator: it is no ONNX graph");
+    if (nOperators === 0) throw new EngineError("the file has no operator: it is not an ONNX graph");
   }
 
   text(start: number, stop: number): string {
@@ -58,7 +58,7 @@ class Walk {
   private graph(from: number, to: number): number {
     let nOperators = 0;
     for (const { number, start, stop } of this.messages(from, to)) {
-      if (number === GRAPH.sparse) throw new EngineError("the graph holds a sparse tensor, and an encoder has none");
+      if (number === GRAPH.sparse) throw new EngineError("the graph contains a sparse tensor, which is not allowed");
       if (number === GRAPH.initializer) this.tensor(start, stop);
       if (number === GRAPH.node) {
         this.node(start, stop);
@@ -76,7 +76,7 @@ class Walk {
         checkOperator(name);
       }
       if (number === NODE.domain && !ONNX_DOMAINS.includes(this.text(start, stop))) {
-        throw new EngineError("the graph has an operator of another domain, which is not allowed");
+        throw new EngineError("the graph has a custom operator, which is not allowed");
       }
       if (number === NODE.attribute) this.attribute(start, stop);
     }
@@ -86,7 +86,7 @@ class Walk {
   private attribute(from: number, to: number): void {
     for (const { number, start, stop } of this.messages(from, to)) {
       if (ATTRIBUTE.refused.includes(number)) {
-        throw new EngineError("the graph holds a graph or a sparse tensor inside an operator, which is not allowed");
+        throw new EngineError("an operator of the graph contains a subgraph or a sparse tensor, which is not allowed");
       }
       if (ATTRIBUTE.tensors.includes(number)) this.tensor(start, stop);
     }
@@ -95,12 +95,12 @@ class Walk {
   private tensor(from: number, to: number): void {
     for (const { number } of this.fields(from, to)) {
       if (TENSOR.external.includes(number)) {
-        throw new EngineError("the graph keeps a tensor in another file (external data), which is not allowed");
+        throw new EngineError("a tensor of the graph is in another file (external data), which is not allowed");
       }
     }
   }
 
-  /** The fields that are messages, texts or bytes. */
+  /** The fields that are messages, strings or bytes. */
   private *messages(start: number, stop: number): Generator<Field> {
     for (const field of this.fields(start, stop)) if (field.wire === BYTES) yield field;
   }
@@ -118,7 +118,7 @@ class Walk {
     }
   }
 
-  /** Where the value of a field begins and ends. */
+  /** The start and the end of a field's value. */
   private extent(wire: number, at: number, stop: number): { start: number; stop: number } {
     switch (wire) {
       case 0:
@@ -136,13 +136,13 @@ class Walk {
     }
   }
 
-  /** A number of at most ten bytes; beyond 2^53 it is not exact, and as a length it lies beyond the file anyway. */
+  /** A varint of at most ten bytes; inexact above 2^53, which as a length is beyond the end of the file anyway. */
   private varint(at: number, stop: number): { value: number; next: number } {
     let value = 0;
-    for (let place = 0; place < 10 && at + place < stop; place++) {
-      const byte = this.data[at + place] as number;
-      value += (byte & 0x7f) * 2 ** (7 * place);
-      if (byte < 0x80) return { value, next: at + place + 1 };
+    for (let i = 0; i < 10 && at + i < stop; i++) {
+      const byte = this.data[at + i] as number;
+      value += (byte & 0x7f) * 2 ** (7 * i);
+      if (byte < 0x80) return { value, next: at + i + 1 };
     }
     throw new EngineError(NO_GRAPH);
   }
@@ -150,5 +150,5 @@ class Walk {
 
 function checkOperator(name: string): void {
   if (!ONNX_OPERATORS.includes(name))
-    throw new EngineError(`the graph has the operator ${JSON.stringify(name)}, not allowed here`);
+    throw new EngineError(`the graph has the operator ${JSON.stringify(name)}, which is not allowed`);
 }

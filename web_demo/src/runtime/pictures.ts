@@ -1,4 +1,4 @@
-/** Pictures of the items (SPEC section 7): JPEG, PNG or WebP bytes by row, as data URLs that the page may show. */
+/** Pictures of the items (SPEC section 7): JPEG, PNG or WebP bytes by row, as data URLs. */
 
 import { type Arrays, loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
@@ -15,8 +15,8 @@ export class Pictures {
   /**
    * The pictures of a bundle, or null if it has none.
    *
-   * @throws BundleError the file is damaged or breaks the format.
-   * @throws FetchError it cannot be fetched.
+   * @throws BundleError the file is damaged or violates the format.
+   * @throws FetchError it cannot be downloaded.
    */
   static async of(bundle: Bundle): Promise<Pictures | null> {
     const { files, catalogue } = bundle.manifest;
@@ -40,7 +40,7 @@ export class Pictures {
     return new Pictures(offset, data);
   }
 
-  /** The picture of a row as a data URL, or null where there is none that a browser shows. */
+  /** The picture of a row as a data URL; null if there is none in a supported format. */
   url(row: number): string | null {
     const bytes = this.data.subarray(this.offset[row], this.offset[row + 1]);
     const type = typeOf(bytes);
@@ -51,7 +51,7 @@ export class Pictures {
   }
 }
 
-/** By the first bytes, because the bundle states no type. */
+/** The media type by the first bytes, because the bundle does not state it. */
 function typeOf(bytes: Uint8Array): string | null {
   const head = String.fromCharCode(...bytes.subarray(0, 12));
   if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";

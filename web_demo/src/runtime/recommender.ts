@@ -1,4 +1,4 @@
-/** One release, opened: its small parts read and checked, the engines of engines, lists and reasons. */
+/** An open release: its data, its engines, and the lists and reasons computed with them. */
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
@@ -15,7 +15,7 @@ import { type Sentence, sentences, template } from "./reasons/sentences";
 import { Finder } from "./search/finder";
 import { variedRows } from "./variety";
 
-/** Milliseconds of the parts of one list. */
+/** Milliseconds of each phase of one list. */
 export interface Phases {
   readonly decode: number;
   readonly encode: number;
@@ -25,7 +25,7 @@ export interface Phases {
 
 export interface Ranking {
   readonly rows: readonly number[];
-  /** What the order comes from. */
+  /** How the items were ranked. */
   readonly by: "model" | "popularity";
   readonly engine: string;
   readonly phases: Phases;
@@ -66,10 +66,10 @@ export class Recommender {
   }
 
   /**
-   * Read everything that a list needs but the engines; the caller starts the engines.
+   * Read and check everything that lists need except the engines, which the caller starts.
    *
-   * @throws BundleError a file is damaged or breaks the format.
-   * @throws FetchError a file cannot be fetched.
+   * @throws BundleError a file is damaged or violates the format.
+   * @throws FetchError a file cannot be downloaded.
    */
   static async open(
     bundle: Bundle,
@@ -98,11 +98,11 @@ export class Recommender {
   }
 
   /**
-   * The `k` best rows that a person has neither marked nor hidden, best first.
+   * The `k` best rows that are neither in the history nor hidden, best first.
    *
-   * @param sequence rows, oldest first; with none of them, or without an engine, the popularity order is given.
-   * @param variety the share of the precise list that gives way, from 0 to 1.
-   * @param disliked rows, the newest first: what resembles them falls.
+   * @param sequence rows of the history, oldest first; if it is empty, or no engine works, items are ranked by popularity.
+   * @param variety the share of the list that gives way to different items, from 0 to 1.
+   * @param disliked rows, newest first; items that resemble them are ranked lower.
    */
   async rank(
     sequence: readonly number[],
@@ -147,25 +147,25 @@ export class Recommender {
     }));
   }
 
-  /** The rows that a text finds, the best first; the first call builds the index of words. */
+  /** The rows that match a query, best first; the first call builds the index. */
   search(text: string, limit: number): number[] {
     if (text.trim() === "") return [];
     this.finder ??= new Finder(this.items, this.popularity);
     return this.finder.find(text, limit);
   }
 
-  /** The facts of an item, and every sentence that they allow. */
+  /** The facts of an item, and every sentence that can be formed from them. */
   sentences(row: number, sequence: readonly number[]): { facts: readonly Fact[]; allowed: readonly Sentence[] } {
     const facts = this.facts(row, sequence);
     return { facts, allowed: sentences(this.items, row, facts, "short") };
   }
 
-  /** The reason that needs no language model. */
+  /** The reason of an item, without a language model. */
   template(row: number, sequence: readonly number[]): Sentence {
     return template(this.items, row, this.facts(row, sequence));
   }
 
-  /** Only events that the encoder has seen are cited. */
+  /** Only events that the encoder has processed are cited. */
   private facts(row: number, sequence: readonly number[]): readonly Fact[] {
     return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
   }
@@ -177,7 +177,7 @@ export class Recommender {
     disliked: readonly number[],
   ): Ranking {
     const begun = performance.now();
-    // In 0 to 1, as float32, as the Python runtime has them.
+    // Scaled to 0 to 1 in float32, as in the Python runtime.
     const levels = Float32Array.from(this.popularity, (level) => level / 255);
     const scores = this.resemblance.lowered(levels, disliked);
     const rows = variedRows(this.codes, scores, k, excluded, variety);

@@ -1,8 +1,8 @@
 /**
- * The encoder in plain TypeScript: the formula of SPEC section 3, some two hundred lines instead of megabytes of engine.
+ * The encoder in plain TypeScript: the formula of SPEC section 3, without a library.
  *
- * It makes the first list possible before WebAssembly has loaded. In the last block only the last position is computed,
- * because nothing else of it is used.
+ * It computes the first list before WebAssembly has loaded. The last block computes only the last position, because the
+ * others are not used.
  */
 
 import { loadArrays } from "./arrays";
@@ -30,7 +30,7 @@ export class ReferenceEngine implements Engine {
     readonly precision: string,
   ) {}
 
-  /** @throws BundleError the bytes are not the encoder that the manifest promises. */
+  /** @throws BundleError the bytes do not match the encoder of the manifest. */
   static open(file: Bytes, sizes: EncoderSizes, precision: string, source: string): ReferenceEngine {
     return new ReferenceEngine(sizes, readWeights(loadArrays(file, source), sizes, source), precision);
   }
@@ -43,7 +43,7 @@ export class ReferenceEngine implements Engine {
     return withKnowledge(s, small, this.sizes);
   }
 
-  /** Scale the newest `L` events and add their places, counted from the end. */
+  /** Scale the newest `L` events and add their position embeddings, counted from the end. */
   private embed(embeddings: Float32Array): Float32Array {
     const { dim, maxLength, inputScale } = this.sizes;
     const kept = embeddings.subarray(Math.max(0, embeddings.length - maxLength * dim));
@@ -54,7 +54,7 @@ export class ReferenceEngine implements Engine {
     });
   }
 
-  /** One transformer block; `[n, d]` in, `[n, d]` out, or `[1, d]` if it is the last. */
+  /** One transformer block: `[n, d]` to `[n, d]`, or to `[1, d]` if it is the last. */
   private block(h: Float32Array, block: Block, isLast: boolean): Float32Array {
     const d = this.sizes.dim;
     const y = layerNorm(h, block.attentionNorm);
@@ -66,14 +66,14 @@ export class ReferenceEngine implements Engine {
     return kept.map((value, at) => value + (fed[at] as number));
   }
 
-  /** What the last positions, `asking` `[w, d]`, gather from those before them and themselves; `[w, d]`. */
-  private attend(y: Float32Array, asking: Float32Array, block: Block): Float32Array {
+  /** Causal self-attention of the last `w` positions, `queries` `[w, d]`, over all positions; `[w, d]`. */
+  private attend(y: Float32Array, queries: Float32Array, block: Block): Float32Array {
     const { dim, nHeads } = this.sizes;
-    const [query, key, value] = [apply(asking, block.query), apply(y, block.key), apply(y, block.value)];
-    const [n, wanted, width] = [y.length / dim, asking.length / dim, dim / nHeads];
-    const gathered = new Float32Array(wanted * dim);
-    for (let position = 0; position < wanted; position++) {
-      const visible = n - wanted + position + 1;
+    const [query, key, value] = [apply(queries, block.query), apply(y, block.key), apply(y, block.value)];
+    const [n, nQueries, width] = [y.length / dim, queries.length / dim, dim / nHeads];
+    const gathered = new Float32Array(nQueries * dim);
+    for (let position = 0; position < nQueries; position++) {
+      const visible = n - nQueries + position + 1;
       for (let head = 0; head < nHeads; head++) {
         const at = position * dim + head * width;
         const scores = new Float64Array(visible);
@@ -94,7 +94,7 @@ export class ReferenceEngine implements Engine {
   }
 }
 
-/** Add what the prompts know and what the adapter learnt; `[d]`. */
+/** Add the knowledge that the prompts select, then the adapter; `[d]`. */
 function withKnowledge(s: Float32Array, small: SmallMatrices, sizes: EncoderSizes): Float32Array {
   const { dim, nPrompts, adapterRank } = sizes;
   const shares = Float64Array.from(
@@ -156,7 +156,7 @@ function layerNorm(x: Float32Array, { weight, bias }: Norm): Float32Array {
   return result;
 }
 
-/** In place. */
+/** Softmax in place. */
 function softmax(scores: Float64Array): void {
   let largest = Number.NEGATIVE_INFINITY;
   for (const score of scores) largest = Math.max(largest, score);

@@ -1,4 +1,4 @@
-/** Verified files in the browser's Cache Storage, by digest, and the manifest of the release that is complete in it. */
+/** Verified files in the browser's Cache Storage, by digest, and the manifest of the release that is stored completely. */
 
 import type { FileStore } from "./bundle";
 import { within } from "./deadline";
@@ -7,30 +7,30 @@ import type { Bytes } from "./json";
 const PREFIX = "v1/stored/";
 const TIMEOUT_MS = 3000;
 
-/** The cache called `name`, or null where the browser refuses it or does not answer. */
+/** Open a cache; null if the browser refuses or does not respond. */
 export async function openCache(name: string, timeoutMs: number = TIMEOUT_MS): Promise<Cache | null> {
   try {
-    return await within(answering(name), timeoutMs, "the browser's cache does not answer");
+    return await within(responding(name), timeoutMs, "the browser's cache does not respond");
   } catch {
     return null;
   }
 }
 
-/** A cache that has answered once: some browsers open one and then fail at the first look. */
-async function answering(name: string): Promise<Cache> {
+/** A cache that has served one request: some browsers open a cache and then fail on its first use. */
+async function responding(name: string): Promise<Cache> {
   const cache = await caches.open(name);
   await cache.match("an address that nothing is kept under");
   return cache;
 }
 
-/** Keeps one release, and beside it the files of the next while it is fetched. */
+/** Stores one release, and the files of the next one while it is downloaded. */
 export class ReleaseStore implements FileStore {
   private constructor(
     private readonly cache: Cache | null,
     private readonly base: string,
   ) {}
 
-  /** Open the cache `name`; where the browser has none, or it does not answer, an empty store that keeps nothing. */
+  /** Open a store by name; if the browser's cache is not available, nothing is stored. */
   static async open(name: string, base: string, timeoutMs: number = TIMEOUT_MS): Promise<ReleaseStore> {
     return new ReleaseStore(await openCache(name, timeoutMs), base);
   }
@@ -47,23 +47,23 @@ export class ReleaseStore implements FileStore {
     await this.cache?.delete(this.url(sha256));
   }
 
-  /** The manifest of the release whose files are all here, or null. */
+  /** The manifest of the release that is stored completely, or null. */
   currentManifest(): Promise<Bytes | null> {
     return this.read("manifest");
   }
 
   /**
-   * Make a release the current one and drop the files of others.
+   * Make a release the current one and delete the files of others.
    *
-   * @param required digests without which the release cannot work offline.
-   * @param wanted digests that stay if they are here.
-   * @returns whether the browser kept it.
+   * @param required digests of the files that the release needs offline.
+   * @param optional digests of files to keep if they are stored.
+   * @returns whether the release is stored.
    */
-  async adopt(manifest: Bytes, required: readonly string[], wanted: readonly string[]): Promise<boolean> {
+  async adopt(manifest: Bytes, required: readonly string[], optional: readonly string[]): Promise<boolean> {
     if (this.cache === null) return false;
     const kept = await Promise.all(required.map((sha256) => this.cache?.match(this.url(sha256))));
     if (kept.includes(undefined) || !(await this.write("manifest", manifest))) return false;
-    const staying = new Set([...wanted, "manifest"].map((name) => this.url(name)));
+    const staying = new Set([...optional, "manifest"].map((name) => this.url(name)));
     const stale = (await this.cache.keys()).filter((request) => !staying.has(request.url));
     await Promise.all(stale.map((request) => this.cache?.delete(request)));
     return true;
@@ -84,7 +84,7 @@ export class ReleaseStore implements FileStore {
       await this.cache.put(this.url(name), new Response(data));
       return true;
     } catch {
-      // The disk is full or the browser keeps nothing: the page works on what it has in memory.
+      // The disk is full, or the browser stores nothing: the page continues with the files in memory.
       return false;
     }
   }

@@ -1,9 +1,9 @@
-/** A history in IndexedDB. Every call may fail or never answer: `history` says what happens then. */
+/** A history in IndexedDB. Every call may fail or never settle; `history.ts` handles that. */
 
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
 import { type History, type HistoryEvent, isRepeated, type NewEvent } from "./events";
 
-/** Events of pages before this one have no title. */
+/** Events stored by older versions of the page have no title. */
 type StoredEvent = Omit<HistoryEvent, "id" | "title"> & { id?: number; title?: string | null };
 
 interface Schema extends DBSchema {
@@ -11,7 +11,7 @@ interface Schema extends DBSchema {
   settings: { key: string; value: number };
 }
 
-/** 2 has settings. */
+/** Version 2 added settings. */
 const VERSION = 2;
 
 export class StoredHistory implements History {
@@ -21,13 +21,13 @@ export class StoredHistory implements History {
   constructor(private readonly name: string) {}
 
   async all(): Promise<readonly HistoryEvent[]> {
-    const found = await (await this.open()).getAll("events");
-    return found.map(({ id = 0, title = null, ...event }) => ({ ...event, id, title }));
+    const events = await (await this.open()).getAll("events");
+    return events.map(({ id = 0, title = null, ...event }) => ({ ...event, id, title }));
   }
 
   /** Returns once the event is durable. */
   async add(event: NewEvent): Promise<void> {
-    // One transaction, so that two tabs cannot both find the item without the event.
+    // One transaction, so that two tabs cannot both add the event.
     const transaction = (await this.open()).transaction("events", "readwrite", { durability: "strict" });
     const known = await transaction.store.getAll();
     if (!isRepeated(event, known)) await transaction.store.add(event);
@@ -53,7 +53,7 @@ export class StoredHistory implements History {
     await Promise.all([database.clear("events"), database.clear("settings")]);
   }
 
-  /** Delete the database itself, its counters included. The next call makes a new one. */
+  /** Delete the database itself, including its counters. The next call creates a new one. */
   async drop(): Promise<void> {
     const connection = this.connection;
     this.connection = null;
@@ -64,15 +64,15 @@ export class StoredHistory implements History {
     await deleteDB(this.name, { blocked: this.blocked });
   }
 
-  /** Why a call failed, in a sentence for the page. */
+  /** Why a call failed, as a message for the user. */
   explain(error: unknown): string {
     const name = error instanceof Error || error instanceof DOMException ? error.name : "";
     if (name === "DeadlineError" && this.waitsForOtherTab)
-      return "Another tab of this page holds the browser's storage; close the other tabs and reload.";
-    if (name === "DeadlineError") return "The browser's storage does not answer; restarting the browser may help.";
-    if (name === "QuotaExceededError") return "The browser has no room left to keep anything.";
-    if (name === "VersionError") return "A newer version of this page has been here; reload to get it.";
-    return "This browser lets the page keep nothing.";
+      return "Another tab of this page is blocking the browser's storage; close the other tabs and reload.";
+    if (name === "DeadlineError") return "The browser's storage does not respond; restarting the browser may help.";
+    if (name === "QuotaExceededError") return "The browser has no storage space left.";
+    if (name === "VersionError") return "A newer version of this page has already been opened here; reload to get it.";
+    return "This browser does not let the page store anything.";
   }
 
   private open(): Promise<IDBPDatabase<Schema>> {
@@ -82,7 +82,7 @@ export class StoredHistory implements History {
         if (from < 2) database.createObjectStore("settings");
       },
       blocked: this.blocked,
-      // Another tab deletes the database: let it, and open the new one when it is asked for.
+      // Another tab deletes the database: let it, and open a new one with the next call.
       blocking: (_current, _blocked, event) => {
         this.connection = null;
         (event.target as IDBDatabase).close();

@@ -1,15 +1,15 @@
 /**
- * What this page has sent and received, measured where it happens: the browser's own list of requests, and a count of
- * every body that is handed to the network.
+ * Measures what this page sends and receives: the browser's resource timings, and the size of every request body that is
+ * passed to `fetch`.
  */
 
 export interface Traffic {
   readonly requests: number;
-  /** As transferred, headers included; 0 for what came from the browser's cache. */
+  /** Transferred bytes including headers; 0 for responses from the browser's cache. */
   readonly receivedBytes: number;
-  /** Bodies, and anything behind a `?` in an address. */
+  /** Request bodies, and query strings in addresses. */
   readonly sentBytes: number;
-  /** Requests to any other host than this page's. */
+  /** Requests to other origins than this page's. */
   readonly elsewhere: number;
 }
 
@@ -24,7 +24,7 @@ export function sumTraffic(a: Traffic, b: Traffic): Traffic {
   };
 }
 
-/** Start measuring in this global scope, a window's or a worker's; `changed` hears the new sum. */
+/** Start measuring in this window or worker; `changed` receives the new total. */
 export function watchTraffic(changed: (traffic: Traffic) => void): void {
   let sum = NO_TRAFFIC;
   const add = (more: Traffic) => {
@@ -45,7 +45,7 @@ export function watchTraffic(changed: (traffic: Traffic) => void): void {
 
 function trafficOf(entry: PerformanceResourceTiming): Traffic {
   const url = new URL(entry.name, globalThis.location.href);
-  // What a blob or data address names is already here.
+  // Blob and data URLs cause no network traffic.
   if (!url.protocol.startsWith("http")) return NO_TRAFFIC;
   return {
     requests: 1,

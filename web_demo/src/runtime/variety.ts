@@ -1,22 +1,22 @@
 /**
- * From precise to varied: a list that repeats itself less, by one number.
+ * Diversifies a list, from precise to varied, by one parameter.
  *
- * `edge_runtime/variety.py` tells what is maximized and why; this is the same, operation by operation, so that both
- * runtimes make the same list. `tests/golden/variety.json` holds them to it.
+ * `edge_runtime/variety.py` explains the objective; this is the same algorithm, operation by operation, so that both
+ * runtimes compute the same list, which `tests/golden/variety.json` tests.
  */
 
 import { bestRows, type ProductCodes } from "./codes";
 
-/** How many of the best are chosen from. */
+/** Number of best items to choose from. */
 export const POOL = 100;
 
 const RIDGE = 0.1;
 const UNIT = 4;
 const STEPS = 1023;
-/** Weights between the precise and the varied end. */
+/** Number of steps between the precise and the varied end. */
 const N_STEPS = 64;
 
-/** The rows of a list of `k`, in the order in which they are shown; with `variety` 0 these are the best. */
+/** The rows of a list of `k` items in display order; the best rows if `variety` is 0. */
 export function variedRows(
   codes: ProductCodes,
   scores: ArrayLike<number>,
@@ -27,7 +27,7 @@ export function variedRows(
   if (variety === 0) return bestRows(scores, k, excluded);
   const best = bestRows(scores, Math.max(POOL, k), excluded);
   const pool = best.slice(0, POOL);
-  const places = variedPlaces(
+  const places = variedIndices(
     pool.map((row) => scores[row] as number),
     codes.decode(pool),
     Math.min(k, POOL),
@@ -37,13 +37,13 @@ export function variedRows(
 }
 
 /**
- * The places of `k` candidates in the order in which they are shown; among equals the lower place wins.
+ * The indices of `k` candidates in display order; ties are resolved in favour of the lower index.
  *
- * @param scores of the candidates, the best first.
+ * @param scores of the candidates, best first.
  * @param vectors of the candidates, `[scores.length, dim]`.
- * @param variety the share of the precise list that gives way, from 0 to 1.
+ * @param variety the share of the list that gives way to different items, from 0 to 1.
  */
-export function variedPlaces(scores: readonly number[], vectors: Float32Array, k: number, variety: number): number[] {
+export function variedIndices(scores: readonly number[], vectors: Float32Array, k: number, variety: number): number[] {
   const n = scores.length;
   const nShown = Math.min(k, n);
   const nLookedAt = Math.min(nShown, Math.floor((n + 1) / 2));
@@ -54,15 +54,15 @@ export function variedPlaces(scores: readonly number[], vectors: Float32Array, k
   return chosenOf(relevance, kernel, nShown, weightOf(stepOf(nExchanged, variety)));
 }
 
-/** The first step at which the wanted share is exchanged; found by halving, as if the number only grew. */
+/** The first step at which the requested share is exchanged, by bisection, as if the number were monotonic. */
 function stepOf(nExchanged: (step: number) => number, variety: number): number {
   let [low, high] = [0, N_STEPS];
   if (variety === 0 || variety === 1) return variety === 0 ? low : high;
-  const wanted = Math.floor(variety * nExchanged(high) + 0.5);
-  if (wanted === 0) return low;
+  const target = Math.floor(variety * nExchanged(high) + 0.5);
+  if (target === 0) return low;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (nExchanged(middle) >= wanted) high = middle;
+    if (nExchanged(middle) >= target) high = middle;
     else low = middle;
   }
   return high;
@@ -73,7 +73,7 @@ function weightOf(step: number): number {
   return (4 * share) / (1 + 3 * share);
 }
 
-/** The places of `k` candidates, chosen greedily. */
+/** The indices of `k` candidates, chosen greedily. */
 function chosenOf(relevance: readonly number[], kernel: Float64Array, k: number, weight: number): number[] {
   const n = relevance.length;
   const free = new Set(relevance.keys());
@@ -90,7 +90,7 @@ function chosenOf(relevance: readonly number[], kernel: Float64Array, k: number,
     }
     free.delete(best);
     chosen.push(best);
-    // What is chosen tells already, taken out of the kernel (a Schur complement): only the row that is needed.
+    // Condition the kernel on the chosen item (a Schur complement), only for the row that is needed.
     const row = kernel.slice(best * n, (best + 1) * n);
     for (const [index, share] of shares.entries()) {
       const factor = (rows[index] as Float64Array)[best] as number;

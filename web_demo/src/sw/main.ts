@@ -1,18 +1,18 @@
 /**
- * Keeps the page itself for visits without network. Bundle files and engines are kept by the page's worker, which checks
- * them; this one sends nothing, and asks nobody but this site.
+ * Stores the page itself for offline visits. Bundle files and engines are verified and stored by the page's worker. The
+ * service worker sends no data, and only makes requests to this site.
  */
 
 export type {};
 
 declare const self: ServiceWorkerGlobalScope;
 
-/** Filled in by the build: the page's files, and a digest of them. */
+/** Replaced by the build: the page's files, and their digest. */
 const FILES: readonly string[] = JSON.parse("__FILES__");
 const VERSION = "__VERSION__";
 
 const PREFIX = "pocketrec-page-";
-/** A page that was opened before an update may still load a part of itself from the build before. */
+/** A page that was opened before an update may still load files of the previous build. */
 const N_KEPT = 2;
 
 self.addEventListener("install", (event) => {
@@ -28,10 +28,10 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || !request.url.startsWith(self.registration.scope)) return;
   const { origin, pathname } = new URL(request.url);
   const name = `${origin}${pathname}`.slice(self.registration.scope.length);
-  // Whatever else is asked for under this address (`/v1`, `/healthz`, a misspelt path) is the server's to answer.
+  // All other requests (`/v1`, `/healthz`, a misspelt path) go to the server.
   if (request.mode === "navigate") {
-    if (name === "" || name === "index.html") event.respondWith(answerPage(event));
-  } else if (name.startsWith("assets/") || FILES.includes(name)) event.respondWith(answerPart(request));
+    if (name === "" || name === "index.html") event.respondWith(respondWithPage(event));
+  } else if (name.startsWith("assets/") || FILES.includes(name)) event.respondWith(respondWithFile(request));
 });
 
 async function install(): Promise<void> {
@@ -45,16 +45,16 @@ async function dropOld(): Promise<void> {
   await Promise.all(pages.slice(0, -N_KEPT).map((name) => caches.delete(name)));
 }
 
-/** The page of this very build. */
-async function answerPage(event: FetchEvent): Promise<Response> {
+/** The page of this build. */
+async function respondWithPage(event: FetchEvent): Promise<Response> {
   const cache = await caches.open(PREFIX + VERSION);
   const kept = await cache.match(self.registration.scope);
   if (kept !== undefined) return kept;
-  // The browser has cleared the page to make room: keep it anew, for the next visit without network.
+  // The browser has deleted the page to free space: store it again for the next offline visit.
   event.waitUntil(cache.addAll([...FILES]).catch(() => undefined));
   return fetch(event.request);
 }
 
-async function answerPart(request: Request): Promise<Response> {
+async function respondWithFile(request: Request): Promise<Response> {
   return (await caches.match(request)) ?? fetch(request);
 }

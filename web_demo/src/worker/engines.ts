@@ -1,4 +1,4 @@
-/** Where the engines' code and WebAssembly come from: this site, kept for visits without network, nothing from elsewhere. */
+/** Loads the engines' code and WebAssembly from this site, and stores them for offline visits. */
 
 import ortWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import wllamaWasm from "../../node_modules/@wllama/wllama/esm/wasm/wllama.wasm?url";
@@ -12,7 +12,7 @@ import { openCache } from "../runtime/store";
 
 const CACHE = "pocketrec-engines";
 
-/** Return how this page opens the engines of a bundle. */
+/** How this page opens the engines of a bundle. */
 export function engineOpener(bundle: Bundle): OpenEngine {
   const { encoder } = bundle.manifest;
   return async (variant) => {
@@ -24,18 +24,18 @@ export function engineOpener(bundle: Bundle): OpenEngine {
         if (!hasSimd()) return "this browser has no WebAssembly SIMD";
         const [ort, graph] = await Promise.all([loadOrt(), bundle.file(file)]);
         return OnnxEngine.open(ort, graph.data, encoder, precision).catch(async (error: unknown) => {
-          // The graph is what the manifest says; the WebAssembly may have been cut short, so the next visit fetches it.
+          // The graph has been verified, but the WebAssembly may be truncated: the next visit downloads it again.
           await (await openCache(CACHE))?.delete(new URL(ortWasm, self.location.href));
           throw error;
         });
       }
       default:
-        return "a page has no such engine";
+        return "pages do not support this engine";
     }
   };
 }
 
-/** Whether `engineOpener` would open a file of that engine, so that it is worth keeping. */
+/** Whether `engineOpener` supports an engine, so that its file is worth storing. */
 export function canOpen(engine: string): boolean {
   return engine === "reference" || (engine === "onnxruntime" && hasSimd());
 }
@@ -64,8 +64,8 @@ async function prepareOrt(): Promise<OrtModule> {
 }
 
 /**
- * An engine's file, from the cache if it was there before. Not left to the service worker, because that one does not
- * see the requests of a page's very first visit.
+ * Read an engine's file from the cache, or download it. The service worker cannot do this, because it does not see the
+ * requests of a page's first visit.
  */
 async function asset(path: string): Promise<Bytes> {
   const url = new URL(path, self.location.href).href;
@@ -73,14 +73,14 @@ async function asset(path: string): Promise<Bytes> {
   const kept = await cache?.match(url);
   if (kept !== undefined) return new Uint8Array(await kept.arrayBuffer());
   const response = await fetch(url, { cache: "no-store" });
-  if (!response.ok) throw new FetchError(`The server answered ${response.status} for ${path}.`);
+  if (!response.ok) throw new FetchError(`The server responded with status ${response.status} for ${path}.`);
   const data = new Uint8Array(await response.arrayBuffer());
   await cache?.put(url, new Response(data)).catch(() => undefined);
   await dropOthers(cache);
   return data;
 }
 
-/** Remove what an older build of the page kept. */
+/** Delete files that an older build of the page stored. */
 async function dropOthers(cache: Cache | null): Promise<void> {
   const current = new Set([ortWasm, wllamaWasm].map((path) => new URL(path, self.location.href).href));
   for (const request of (await cache?.keys()) ?? []) if (!current.has(request.url)) await cache?.delete(request);

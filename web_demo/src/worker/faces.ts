@@ -1,4 +1,4 @@
-/** How items, marks and releases look to the page. */
+/** Items, histories and releases as the page shows them. */
 
 import type { Bundle } from "../runtime/bundle";
 import { newestDislikes } from "../runtime/dislikes";
@@ -8,10 +8,10 @@ import { marked } from "../runtime/reasons/marked";
 import type { Sentence } from "../runtime/reasons/sentences";
 import type { Card, HistoryEntry, Marks, Release } from "./protocol";
 
-/** Fields whose last value names what an item is, the first that an item has counts. */
+/** Fields whose last value is an item's category; the first field that an item has is used. */
 const KIND_FIELDS = ["categories", "category", "genres", "genre"];
 
-/** Title and narrowest category of a row. */
+/** Title and most specific category of a row. */
 export function faceOf(items: Items, row: number): { row: number; itemId: string; title: string; kind: string } {
   const facts = items.facts(row);
   const field = KIND_FIELDS.find((name) => facts.has(name));
@@ -23,7 +23,7 @@ export function cardOf(items: Items, row: number, sentence: Sentence, by: Card["
   return { ...faceOf(items, row), reason: marked(sentence, items), by };
 }
 
-/** What a list needs of the events, as rows; items that the catalogue lacks are left out. */
+/** The rows that a list is computed from; items that the catalogue does not contain are omitted. */
 export function pastOf(events: readonly HistoryEvent[], items: Items) {
   const idsOf = (some: readonly HistoryEvent[]) => some.map(({ itemId }) => itemId);
   return {
@@ -35,7 +35,7 @@ export function pastOf(events: readonly HistoryEvent[], items: Items) {
   };
 }
 
-/** Newest first; an item that the catalogue lacks keeps the title that it was marked with. */
+/** Newest first; an item that the catalogue does not contain has the title that was stored with its event. */
 export function marksOf(events: readonly HistoryEvent[], items: Items | null): Marks {
   const entries = [...events].reverse().map(({ id, itemId, event, title }): HistoryEntry => {
     const row = items?.rowOf(itemId);

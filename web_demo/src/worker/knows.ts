@@ -1,4 +1,4 @@
-/** What the page says that it knows and keeps. */
+/** What the page stores, for the section "What this page knows". */
 
 import { within } from "../runtime/deadline";
 import type { HistoryEvent } from "../runtime/events";
@@ -21,10 +21,10 @@ export function knowsOf(
   };
 }
 
-/** What the browser says it stores for this site, in bytes; null where it says nothing in time. */
+/** Bytes that the browser stores for this site; null if it does not report them in time. */
 export async function storedSize(): Promise<number | null> {
   try {
-    const { usage } = await within(navigator.storage.estimate(), TIMEOUT_MS, "the browser does not say");
+    const { usage } = await within(navigator.storage.estimate(), TIMEOUT_MS, "the browser does not report its storage");
     return usage ?? null;
   } catch {
     return null;

@@ -1,4 +1,4 @@
-/** Which release a session is on: opened, made better, replaced by a newer one, closed; and what may overlap with what. */
+/** The releases of a session: opens one, improves it in the background, replaces it by a newer one, and closes it. */
 
 import type { Bundle } from "../runtime/bundle";
 import { requireDigests } from "../runtime/digest";
@@ -9,7 +9,7 @@ import type { Wording } from "./wording";
 
 export type State = "opening" | "running" | "loading the language model" | "updating" | "closed";
 
-/** What may follow what. */
+/** The allowed transitions. */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   opening: ["running", "closed"],
   running: ["loading the language model", "updating", "closed"],
@@ -18,31 +18,31 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
   closed: [],
 };
 
-/** What follows from the release, and is not this module's. */
+/** Callbacks of the session. */
 export interface Listener {
   readonly notify: Notify;
-  /** Another release is in use from now on. */
-  took(opened: Opened, from: "the server" | "this device"): void;
-  /** Make the list anew, after those that are under way. */
+  /** Another release is in use. */
+  onRelease(opened: Opened, from: "the server" | "this device"): void;
+  /** Compute the list again, after pending computations. */
   refresh(): Promise<void>;
   /** `offline` may have changed. */
-  kept(): void;
+  onStored(): void;
 }
 
 /**
- * Each release in use has one background work, `improve`, which ends when the release is left; the next one's begins after
- * it. So no two of them ever write the kept release, load a model or make engines at the same time.
+ * Each release in use has one background task, `improve`, which ends when the release is replaced; the task of the next
+ * release starts after it. So no two tasks store a release, load a model or create engines at the same time.
  */
 export class Lifecycle {
   private now: State = "opening";
   private inUse: Opened | null = null;
-  /** Fetched and tried, waiting for the person. */
+  /** Downloaded and tested, waiting for the user's consent. */
   private next: Opened | null = null;
   private checking: Promise<void> | null = null;
   private improving: Promise<void> = Promise.resolve();
-  /** Aborted when the release in use is left. */
+  /** Aborted when the release in use is replaced or closed. */
   private stop = new AbortController();
-  private readonly over = new AbortController();
+  private readonly closing = new AbortController();
   private isKept = false;
 
   constructor(
@@ -55,23 +55,23 @@ export class Lifecycle {
     return this.now;
   }
 
-  /** The release in use, or null before one is open and after the end. */
+  /** The release in use; null before one is open and after closing. */
   get opened(): Opened | null {
     return this.inUse;
   }
 
-  /** Whether all that lists need is kept for a visit without network. */
+  /** Whether everything that lists need is stored for offline visits. */
   get offline(): boolean {
     return this.isKept;
   }
 
-  /** Open the release of this device, or the server's; then, in the background, everything that makes it better. */
+  /** Open the stored release or the server's newest one, then improve it in the background. */
   async open(): Promise<void> {
     if (this.now !== "opening" || this.inUse !== null) return;
     const kept = await this.openKept();
     const opened = kept ?? (await this.openNewest());
     if (opened === null) return;
-    if (this.isOver()) return opened.recommender.engines.close();
+    if (this.isClosed()) return opened.recommender.engines.close();
     this.isKept = kept !== null;
     this.take(opened, kept === null ? "the server" : "this device");
     this.go("running");
@@ -79,7 +79,7 @@ export class Lifecycle {
     this.improve();
   }
 
-  /** Look for a newer release; fetch it and try it; it is used when the person says so. One look at a time. */
+  /** Check for a newer release, download and test it; `useUpdate` switches to it. Concurrent calls share one check. */
   async checkUpdate(): Promise<void> {
     if (this.inUse === null || this.next !== null) return;
     this.checking ??= this.check(this.inUse.bundle).finally(() => {
@@ -88,7 +88,7 @@ export class Lifecycle {
     return this.checking;
   }
 
-  /** Go over to the release that `checkUpdate` has made ready. */
+  /** Switch to the release that `checkUpdate` has prepared. */
   async useUpdate(): Promise<void> {
     const { next, inUse } = this;
     if (next === null || !this.may("updating")) return;
@@ -96,22 +96,22 @@ export class Lifecycle {
     this.leave("updating");
     this.take(next, "the server");
     this.listener.notify("update", { state: "current" });
-    // The engines of the release before, behind the last list that was made with them.
+    // Close the engines of the previous release after the last list that uses them.
     await this.listener.refresh();
     await inUse?.recommender.engines.close();
-    if (this.isOver()) return;
+    if (this.isClosed()) return;
     this.go("running");
     this.improve();
   }
 
-  /** Give everything back; resolves when it is given back. */
+  /** Release all resources; resolves when that is done. */
   async close(): Promise<void> {
-    if (this.isOver()) return;
+    if (this.isClosed()) return;
     const { next, inUse } = this;
     this.next = null;
     this.inUse = null;
     this.leave("closed");
-    this.over.abort();
+    this.closing.abort();
     await Promise.all([this.wording.close(), this.improving, this.checking]);
     await this.listener.refresh();
     await next?.recommender.engines.close();
@@ -127,7 +127,7 @@ export class Lifecycle {
     this.now = to;
   }
 
-  private isOver(): boolean {
+  private isClosed(): boolean {
     return this.now === "closed";
   }
 
@@ -140,7 +140,7 @@ export class Lifecycle {
   private take(opened: Opened, from: "the server" | "this device"): void {
     this.inUse = opened;
     this.stop = new AbortController();
-    this.listener.took(opened, from);
+    this.listener.onRelease(opened, from);
   }
 
   private async openKept(): Promise<Opened | null> {
@@ -148,7 +148,7 @@ export class Lifecycle {
       const kept = await this.releases.kept();
       return kept === null ? null : await this.releases.open(kept);
     } catch {
-      // Damaged or evicted since the last visit: the server's release takes its place, or its error is the one to show.
+      // Damaged or evicted since the last visit: use the server's release, or show its error.
       return null;
     }
   }
@@ -167,24 +167,24 @@ export class Lifecycle {
 
   private async check(current: Bundle): Promise<void> {
     const notify = (update: Update) => {
-      if (!this.isOver()) this.listener.notify("update", update);
+      if (!this.isClosed()) this.listener.notify("update", update);
     };
     notify({ state: "checking" });
     try {
-      const found = await this.releases.check(current);
-      if (found === null) return notify({ state: "current" });
-      const { release } = found.bundle.manifest;
-      notify({ state: "fetching", release, bytes: found.bytes });
-      const tried = await this.releases.tryOut(found.bundle, this.over.signal);
-      if (this.isOver()) return tried.recommender.engines.close();
+      const newer = await this.releases.check(current);
+      if (newer === null) return notify({ state: "current" });
+      const { release } = newer.bundle.manifest;
+      notify({ state: "fetching", release, bytes: newer.bytes });
+      const tried = await this.releases.tryOut(newer.bundle, this.closing.signal);
+      if (this.isClosed()) return tried.recommender.engines.close();
       this.next = tried;
-      notify({ state: "ready", release, bytes: found.bytes });
+      notify({ state: "ready", release, bytes: newer.bytes });
     } catch (error) {
       notify({ state: error instanceof FetchError ? "unreachable" : "refused", why: messageOf(error) });
     }
   }
 
-  /** Better engines, the rest of the files, a newer release, the language model, in this order. */
+  /** Load better engines, store all files, check for an update and load the language model, in this order. */
   private improve(): void {
     const { inUse, stop } = this;
     if (inUse === null) return;
@@ -202,10 +202,10 @@ export class Lifecycle {
       await this.listener.refresh();
       this.isKept = (await this.releases.keep(bundle, stop)) || (stop.aborted && this.isKept);
     } catch (error) {
-      // Without network a file may be out of reach; a damaged one is refused. The list that stands goes on working.
+      // Offline, files may be missing; damaged files are rejected. The current list keeps working.
       if (!(error instanceof FetchError || stop.aborted)) this.listener.notify("problem", messageOf(error));
     }
-    this.listener.kept();
+    this.listener.onStored();
   }
 
   private async loadLanguage({ bundle }: Opened, stop: AbortSignal): Promise<void> {

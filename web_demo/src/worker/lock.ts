@@ -1,17 +1,16 @@
-/** A lock that one tab of the page holds at a time, for the sake of the machine's memory. */
+/** A lock that one tab of the page holds at a time, so that only one tab loads the language model into memory. */
 
 import { within } from "../runtime/deadline";
 
 const TIMEOUT_MS = 3000;
 
-/** Give it up; resolves once another tab may have it. */
+/** Release the lock; resolves once another tab can take it. */
 export type Release = () => Promise<void>;
 
 /**
- * Take the lock called `name`, or null where another tab has it.
+ * Take a lock by name; null if another tab holds it.
  *
- * @param locks the browser's, or undefined: without them, and where its blocked storage refuses them or never answers, the
- *   lock is taken by whoever asks.
+ * @param locks the browser's lock manager. If it is undefined, refuses or does not respond, every call gets the lock.
  */
 export async function takeLock(
   name: string,
@@ -32,10 +31,10 @@ export async function takeLock(
     ended.catch(reject);
   });
   try {
-    const isMine = await within(answer, timeoutMs, "the browser does not answer");
+    const isMine = await within(answer, timeoutMs, "the browser does not respond");
     if (!isMine) return null;
   } catch {
-    // What is answered later is given up at once.
+    // A lock that is granted later is released at once.
     release();
     return released;
   }

@@ -1,4 +1,4 @@
-/** Which release the page runs on: the one kept on this device first, a newer one after it has been fetched and tried. */
+/** The release that is stored on this device, and newer ones of the server. */
 
 import { Bundle, type Fetch, fetchManifest, manifestUrl, type Progress, serverUrls } from "../runtime/bundle";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
@@ -8,17 +8,17 @@ import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/store";
 import { canOpen } from "./engines";
 
-/** A release that is open and has an engine, or at least the popularity order. */
+/** An open release, with an engine or at least its popularity ranking. */
 export interface Opened {
   readonly bundle: Bundle;
   readonly recommender: Recommender;
 }
 
-/** Hears of every change of a release's engines. */
+/** Called with every change of a release's engines. */
 export type CandidatesChanged = (bundle: Bundle, candidates: readonly Candidate[]) => void;
 
-/** What the check for a newer release found. */
-export type Found = { readonly bundle: Bundle; readonly bytes: number } | null;
+/** A newer release and the bytes to download for it; null if there is none. */
+export type NewRelease = { readonly bundle: Bundle; readonly bytes: number } | null;
 
 export class Releases {
   constructor(
@@ -31,7 +31,7 @@ export class Releases {
     private readonly candidatesChanged: CandidatesChanged,
   ) {}
 
-  /** The release that this device keeps, or null. A damaged one counts as none. */
+  /** The release that this device stores; null if there is none, or it is damaged. */
   async kept(): Promise<Bundle | null> {
     const bytes = await this.store.currentManifest();
     if (bytes === null) return null;
@@ -44,21 +44,21 @@ export class Releases {
   }
 
   /**
-   * The server's newest release, its manifest checked, none of its files.
+   * The server's newest release; only its manifest is downloaded and checked.
    *
    * @throws FetchError the server cannot be reached.
-   * @throws BundleError its manifest breaks the rules.
+   * @throws BundleError its manifest is invalid.
    */
   async newest(): Promise<Bundle> {
     return this.bundle(await fetchManifest(this.fetch, manifestUrl(this.base, this.target)));
   }
 
   /**
-   * A release of the server's that is not the one in use.
+   * The server's release if it differs from the current one.
    *
-   * @throws BundleError it must not take the place of the one in use.
+   * @throws BundleError it must not replace the current one.
    */
-  async check(current: Bundle): Promise<Found> {
+  async check(current: Bundle): Promise<NewRelease> {
     const bundle = await this.newest();
     if (sameBytes(bundle.bytes, current.bytes)) return null;
     const [next, now] = [bundle.manifest, current.manifest];
@@ -71,7 +71,7 @@ export class Releases {
     return { bundle, bytes: sum(required(next).filter((file) => !here.has(file.sha256))) };
   }
 
-  /** Open a release as far as lists need, and start the first engine that can be had without a large download. */
+  /** Open what lists need, and start the engine that needs no large download. */
   async open(bundle: Bundle): Promise<Opened> {
     const changed = (candidates: readonly Candidate[]) => this.candidatesChanged(bundle, candidates);
     const recommender = await Recommender.open(bundle, this.opener(bundle), changed);
@@ -80,11 +80,11 @@ export class Releases {
   }
 
   /**
-   * Fetch all that a release needs, and open it to see that an engine passes its self-test.
+   * Download everything that a release needs, and check that one of its engines passes the self-test.
    *
-   * @param stop ends the download.
-   * @throws BundleError it must not be used.
-   * @throws FetchError it is not all here.
+   * @param stop aborts the download.
+   * @throws BundleError the release cannot be used.
+   * @throws FetchError a file cannot be downloaded.
    */
   async tryOut(bundle: Bundle, stop: AbortSignal): Promise<Opened> {
     for (const file of required(bundle.manifest)) await bundle.read(file, stop);
@@ -98,10 +98,10 @@ export class Releases {
   }
 
   /**
-   * Fetch whatever of a release is not here yet, so that it works without network, and make it the current one.
+   * Download the remaining files of a release, so that it works offline, and make it the stored one.
    *
-   * @param stop ends it; another release may be the current one by then.
-   * @returns whether the browser keeps it.
+   * @param stop aborts it, because another release has replaced this one.
+   * @returns whether the browser has stored it.
    */
   async keep(bundle: Bundle, stop: AbortSignal): Promise<boolean> {
     const files = required(bundle.manifest);
@@ -120,7 +120,7 @@ export class Releases {
   }
 }
 
-/** The files that this browser needs for everything but the language model. */
+/** The files that this browser needs, without the language model. */
 export function required(manifest: Manifest): readonly FileEntry[] {
   const encoders = new Set(manifest.engines.filter(({ engine }) => canOpen(engine)).map(({ file }) => file));
   const roles = new Set(["codes", "prompts", "adapter", "items", "popularity", "golden", "pictures"]);

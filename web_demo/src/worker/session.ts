@@ -1,4 +1,4 @@
-/** The page's session: one history, one release, and the list that follows from them. */
+/** The page's session: the history, the release in use, and the list computed from both. */
 
 import type { Fetch, Progress } from "../runtime/bundle";
 import { messageOf } from "../runtime/errors";
@@ -25,11 +25,11 @@ const CHANNEL = "pocketrec-history";
 const LOCK = "pocketrec-language-model";
 const VARIETY = "variety";
 const N_CARDS = 12;
-/** A choice to begin with should be quick to read. */
+/** Few items to start from, so that they are quick to read. */
 const N_STARTERS = 6;
 const N_HITS = 8;
 const N_TIMINGS = 100;
-/** The longer a page lies open, the likelier a new release is there. */
+/** How often an open page checks for updates. */
 const CHECK_EVERY_MS = 15 * 60_000;
 
 const LANGUAGE: WordingParts = {
@@ -44,9 +44,9 @@ export class Session {
   private events: readonly HistoryEvent[] = [];
   private sequence: readonly number[] = [];
   private variety = 0;
-  /** Where the knob has been moved to since the last list was begun. */
-  private wished: number | null = null;
-  private following: Promise<void> | null = null;
+  /** The slider's position, if it moved after the last list was started. */
+  private nextVariety: number | null = null;
+  private applying: Promise<void> | null = null;
   private shelf: Shelf = { cards: [], by: "popularity", version: 0 };
   private timings: readonly Timing[] = [];
   private lists: Promise<void> = Promise.resolve();
@@ -67,22 +67,22 @@ export class Session {
       (row, text, sentence) => this.reword(row, text, sentence),
     );
     const changed: CandidatesChanged = (bundle, candidates) => {
-      // A newer release is tried while another is in use.
+      // A newer release is tested while another is in use.
       if ((this.opened?.bundle ?? bundle) === bundle) notify("engines", candidates);
     };
     this.life = new Lifecycle(releases(changed), this.wording, {
       notify,
-      took: (opened, from) => this.took(opened, from),
+      onRelease: (opened, from) => this.onRelease(opened, from),
       refresh: () => this.refresh(),
-      kept: () => void this.notifyKnows(),
+      onStored: () => void this.notifyKnows(),
     });
     otherTabs.addEventListener("message", () => void this.refresh());
   }
 
-  /** Begin with what the browser keeps; nothing is opened yet. */
+  /** Open the browser's storage; no release is opened yet. */
   static async begin(base: string, target: string, notify: Notify): Promise<Session> {
     const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
-    // Past the browser's own cache: what is good is kept in ours, and what is damaged must not come back from there.
+    // Bypass the HTTP cache: verified files are in our own store, and damaged ones must not come back from the cache.
     const download: Fetch = (url, stop) => fetch(url, { cache: "no-store", signal: stop ?? null });
     const progress: Progress = (file, received) => {
       if (file.role === "language_model") notify("language", { state: "fetching", received, total: file.bytes });
@@ -92,22 +92,22 @@ export class Session {
     return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
   }
 
-  /** Open a release, and look for a newer one as long as the session lasts. */
+  /** Open a release, and check for updates until the session closes. */
   async open(): Promise<void> {
-    // Before anything is opened, so that the page draws the right skeletons.
-    await this.recall();
+    // Before any release is opened, so that the page shows the right skeletons.
+    await this.readHistory();
     await this.life.open();
     if (this.opened !== null) this.timer = setInterval(() => void this.life.checkUpdate(), CHECK_EVERY_MS);
   }
 
-  /** Give everything back. */
+  /** Release all resources. */
   async close(): Promise<void> {
     clearInterval(this.timer);
     this.otherTabs.close();
     await this.life.close();
   }
 
-  /** Look for a newer release; fetch it and try it; it is used when the person says so. */
+  /** Check for a newer release, download and test it; `useUpdate` switches to it. */
   checkUpdate(): Promise<void> {
     return this.life.checkUpdate();
   }
@@ -117,7 +117,7 @@ export class Session {
     return this.life.useUpdate();
   }
 
-  /** Remember what a person did, then show what follows from it. */
+  /** Store an event of the user, then update the list. */
   async mark(itemId: string, event: EventName): Promise<void> {
     const row = this.opened?.recommender.items.rowOf(itemId);
     const title = row === undefined ? null : (this.opened?.recommender.items.titles[row] ?? null);
@@ -130,19 +130,19 @@ export class Session {
     await this.changed();
   }
 
-  /** Make lists as varied as this, from 0 to 1. A knob is moved faster than lists are made: only the newest counts. */
+  /** Set the variety, from 0 to 1. The slider moves faster than lists are computed: only its latest position is used. */
   vary(variety: number): Promise<void> {
-    this.wished = variety;
-    this.following ??= this.followKnob().finally(() => {
-      this.following = null;
+    this.nextVariety = variety;
+    this.applying ??= this.applyVariety().finally(() => {
+      this.applying = null;
     });
-    return this.following;
+    return this.applying;
   }
 
   /**
-   * Delete everything about the person: the events, the settings, the wordings made from them, the timings.
+   * Delete all data about the user: events, settings, worded reasons and timings.
    *
-   * @throws StorageError the browser's storage could not be reached; what is in memory is deleted all the same.
+   * @throws StorageError the browser's storage could not be reached; the data in memory has been deleted.
    */
   async forget(): Promise<void> {
     this.timings = [];
@@ -162,7 +162,7 @@ export class Session {
     return hits.map((face) => ({ ...face, marked: ids.has(face.itemId) }));
   }
 
-  /** The picture of a row as a data URL; null where there is none. */
+  /** The picture of a row as a data URL; null if there is none. */
   async picture(row: number): Promise<string | null> {
     return (await this.pictures)?.url(row) ?? null;
   }
@@ -177,28 +177,28 @@ export class Session {
     return { title: card.title, reason: card.reason, facts: marked, by: card.by, position: index + 1 };
   }
 
-  /** Compute the list anew, after those that are under way. */
+  /** Compute the list again, after pending computations. */
   refresh(): Promise<void> {
     this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", messageOf(error)));
     return this.lists;
   }
 
   private async list(): Promise<void> {
-    await this.recall();
+    await this.readHistory();
     if (this.opened === null) return;
     const { recommender } = this.opened;
     const { sequence, hidden, disliked } = pastOf(this.events, recommender.items);
     this.sequence = sequence;
     const k = this.sequence.length === 0 ? N_STARTERS : N_CARDS;
     const ranking = await recommender.rank(this.sequence, hidden, k, this.variety, disliked);
-    const wishes = ranking.rows.map((row) => {
+    const requests = ranking.rows.map((row) => {
       const { facts, allowed } = recommender.sentences(row, this.sequence);
       return { row, prompt: prompt(recommender.items, row, facts, "short"), allowed: worthOffering(allowed, facts) };
     });
-    const cards = wishes.map((wish) => {
-      const worded = this.wording.remembered(wish.prompt);
-      const sentence = worded ?? recommender.template(wish.row, this.sequence);
-      return cardOf(recommender.items, wish.row, sentence, worded === undefined ? "template" : "language model");
+    const cards = requests.map((request) => {
+      const worded = this.wording.remembered(request.prompt);
+      const sentence = worded ?? recommender.template(request.row, this.sequence);
+      return cardOf(recommender.items, request.row, sentence, worded === undefined ? "template" : "language model");
     });
     this.shelf = { cards, by: ranking.by, version: this.shelf.version + 1 };
     this.notify("shelf", this.shelf);
@@ -206,23 +206,23 @@ export class Session {
       this.timings = [...this.timings, { engine: ranking.engine, phases: ranking.phases }].slice(-N_TIMINGS);
     }
     this.notify("timings", this.timings);
-    void this.wording.want(wishes);
+    void this.wording.reword(requests);
   }
 
-  /** Read what is kept of the person; another tab may have written it. */
-  private async recall(): Promise<void> {
+  /** Read the history and the settings, which another tab may have changed. */
+  private async readHistory(): Promise<void> {
     this.events = await this.history.all();
     this.variety = (await this.history.setting(VARIETY)) ?? 0;
     this.notify("variety", this.variety);
     this.notify("marks", marksOf(this.events, this.opened?.recommender.items ?? null));
-    // Not waited for: a browser that does not say how much it stores must not hold up the list.
+    // Not awaited: a browser that does not report its storage must not delay the list.
     void this.notifyKnows();
   }
 
-  private async followKnob(): Promise<void> {
-    while (this.wished !== null) {
-      const variety = this.wished;
-      this.wished = null;
+  private async applyVariety(): Promise<void> {
+    while (this.nextVariety !== null) {
+      const variety = this.nextVariety;
+      this.nextVariety = null;
       await this.history.set(VARIETY, variety === 0 ? null : variety);
       await this.changed();
     }
@@ -233,14 +233,14 @@ export class Session {
     await this.refresh();
   }
 
-  private took(opened: Opened, from: "the server" | "this device"): void {
-    // `keep` reads the same file and says what is wrong with it; cards have their drawings meanwhile.
+  private onRelease(opened: Opened, from: "the server" | "this device"): void {
+    // `keep` reads the same file and reports errors; until then, cards show drawings.
     this.pictures = Pictures.of(opened.bundle).catch(() => null);
     this.notify("engines", opened.recommender.engines.view);
     this.notify("opening", { state: "ready", release: releaseOf(opened.bundle), from });
   }
 
-  /** A better wording has come: show it, if the card still stands for the same facts. */
+  /** Show a worded reason, if the card still has the same facts. */
   private reword(row: number, text: string, sentence: Sentence): void {
     if (this.opened === null) return;
     const { recommender } = this.opened;
@@ -253,7 +253,7 @@ export class Session {
 
   private async notifyKnows(): Promise<void> {
     const storedBytes = await storedSize();
-    // Read after that wait, so that an older answer never follows a newer one.
+    // Read after the await, so that an older notification never follows a newer one.
     const settings = this.variety === 0 ? {} : { [VARIETY]: this.variety };
     const { trouble } = this.history;
     this.notify("knows", knowsOf(this.events, settings, { storedBytes, trouble, offline: this.life.offline }));

@@ -1,4 +1,4 @@
-/** The language model at work: loaded in the background, it rewords the reasons of the list that is shown, one by one. */
+/** Loads the language model in the background, and rewords the reasons of the current list one by one. */
 
 import type { Bundle } from "../runtime/bundle";
 import { messageOf } from "../runtime/errors";
@@ -13,36 +13,36 @@ import type { Language } from "./protocol";
 const MAX_FAILURES = 2;
 const MAX_REMEMBERED = 500;
 
-/** One reason that may be reworded. */
-export interface Wish {
+/** A reason to reword. */
+export interface RewordRequest {
   readonly row: number;
   readonly prompt: string;
   readonly allowed: readonly Sentence[];
 }
 
-/** What the wording takes from the browser. */
+/** The browser features that rewording uses. */
 export interface WordingParts {
-  /** What this browser lacks, or null. */
+  /** A feature that this browser lacks, or null. */
   lacks(): string | null;
-  /** Null where another tab of the page has it. */
+  /** Null if another tab of the page holds the lock. */
   lock(): Promise<Release | null>;
   /** The WebAssembly of llama.cpp. */
   wasm(): Promise<Bytes>;
-  /** Load a model of that context length. */
+  /** Load a model with a context length. */
   open(gguf: Bytes, context: number, wasm: Bytes): Promise<Writer>;
 }
 
 /**
- * One model at most. `load` and `close` may be called in any order, however often and before the other has ended: a load
- * waits for what came before it, and one that is closed on its way gives its model back as soon as it has it.
+ * Holds at most one model. `load` and `close` may be called in any order and may overlap: a load waits for earlier calls,
+ * and a load that is closed before it ends frees its model as soon as it has loaded.
  */
 export class Wording {
   private writer: Writer | null = null;
   private readonly known = new Map<string, Sentence>();
   private current = new AbortController();
-  /** Of the newest load; aborted by `close`. */
+  /** For the latest load; aborted by `close`. */
   private stop = new AbortController();
-  /** The newest load, to its very end. */
+  /** Settles when the latest load has freed its model. */
   private loaded: Promise<void> = Promise.resolve();
   private failures = 0;
   private written = 0;
@@ -54,12 +54,12 @@ export class Wording {
     private readonly wrote: (row: number, prompt: string, sentence: Sentence) => void,
   ) {}
 
-  /** What the model has said for this prompt, or undefined. */
+  /** The sentence that the model wrote for a prompt, or undefined. */
   remembered(prompt: string): Sentence | undefined {
     return this.known.get(prompt);
   }
 
-  /** Load the model of a bundle, if it has one and this browser can run it; resolves when that is settled. Never throws. */
+  /** Load the model of a bundle if there is one and this browser can run it; resolves once it is ready or refused. Never throws. */
   async load(bundle: Bundle): Promise<void> {
     const before = this.close();
     const stop = new AbortController();
@@ -69,34 +69,34 @@ export class Wording {
     });
   }
 
-  /** Reword these, in this order; wishes of before that are not done are dropped. */
-  async want(wishes: readonly Wish[]): Promise<void> {
+  /** Reword reasons in this order; earlier requests that are not done are dropped. */
+  async reword(requests: readonly RewordRequest[]): Promise<void> {
     this.current.abort();
     const stop = new AbortController();
     this.current = stop;
-    for (const wish of wishes) {
+    for (const request of requests) {
       const { writer } = this;
       if (stop.signal.aborted || writer === null) return;
-      // One sentence leaves nothing to choose.
-      if (this.known.has(wish.prompt) || wish.allowed.length < 2) continue;
-      await this.write(writer, wish, stop.signal);
+      // With a single sentence there is nothing to choose.
+      if (this.known.has(request.prompt) || request.allowed.length < 2) continue;
+      await this.write(writer, request, stop.signal);
     }
   }
 
-  /** Drop what was worded, because it tells of a history. */
+  /** Delete the worded reasons, because they reveal the history. */
   forget(): void {
     this.current.abort();
     this.known.clear();
   }
 
-  /** Give the model's memory back; resolves when it is given back. */
+  /** Free the model's memory; resolves when that is done. */
   close(): Promise<void> {
     this.forget();
     this.stop.abort();
     return this.loaded;
   }
 
-  /** Have the lock and the model for as long as `stop` lets it. */
+  /** Hold the lock and the model until `stop` is aborted. */
   private async hold(bundle: Bundle, stop: AbortSignal, settled: () => void): Promise<void> {
     if (stop.aborted) return;
     const { manifest } = bundle;
@@ -117,7 +117,7 @@ export class Wording {
 
   private async open(bundle: Bundle, model: LanguageModel, stop: AbortSignal): Promise<Writer | null> {
     const wasm = await this.parts.wasm();
-    // Before the model, which is the larger download by far.
+    // Before the model, which is by far the larger download.
     if (!WebAssembly.validate(wasm)) throw new WriterError("this browser cannot run llama.cpp's WebAssembly");
     if (stop.aborted) return null;
     this.notify({ state: "fetching", received: 0, total: fileNamed(bundle.manifest, model.file).bytes });
@@ -142,7 +142,7 @@ export class Wording {
     }
   }
 
-  private async write(writer: Writer, { row, prompt, allowed }: Wish, stop: AbortSignal): Promise<void> {
+  private async write(writer: Writer, { row, prompt, allowed }: RewordRequest, stop: AbortSignal): Promise<void> {
     const begun = performance.now();
     try {
       const text = await writer.write(
@@ -153,7 +153,7 @@ export class Wording {
       );
       if (stop.aborted) return;
       const sentence = allowed.find((candidate) => candidate.text === text);
-      if (sentence === undefined) throw new WriterError("it wrote something else than the facts allow");
+      if (sentence === undefined) throw new WriterError("it wrote a sentence that is not allowed");
       this.failures = 0;
       this.written++;
       this.spentMs += performance.now() - begun;
@@ -168,7 +168,7 @@ export class Wording {
     }
   }
 
-  /** The template goes on alone. */
+  /** Continue with templates only. */
   private refuse(why: string): void {
     void this.close();
     this.notify({ state: "unavailable", why });
@@ -187,5 +187,5 @@ type LanguageModel = NonNullable<Manifest["languageModel"]>;
 
 function lacksPrompt({ prompt }: LanguageModel): string | null {
   if (prompt === phrases.layout) return null;
-  return `it wants the prompt layout ${prompt}, this page has ${phrases.layout}`;
+  return `it needs the prompt layout ${prompt}, this page supports ${phrases.layout}`;
 }

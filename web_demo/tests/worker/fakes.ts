@@ -1,4 +1,4 @@
-/** What the worker's parts are tested with: a llama.cpp that counts itself, releases without bytes, gates to wait at. */
+/** Fakes for the worker's tests: a llama.cpp that counts its instances, releases without files, gates to wait at. */
 
 import { vi } from "vitest";
 import type { Bundle } from "../../src/runtime/bundle";
@@ -13,7 +13,7 @@ import type { WordingParts } from "../../src/worker/wording";
 /** The smallest module there is. */
 const WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
 
-/** Holds whoever passes until it is opened. */
+/** Blocks callers until it is opened. */
 export class Gate {
   private open: () => void = () => undefined;
   readonly passed: Promise<void>;
@@ -29,12 +29,12 @@ export class Gate {
   }
 }
 
-/** Let everything that can go on do so. */
+/** Let all pending promises settle. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Counts what is made of llama.cpp and what is given back; at most one may live. */
+/** Counts the instances of llama.cpp that are created and closed; at most one may exist. */
 export class Llamas {
   created = 0;
   exited = 0;
@@ -58,7 +58,7 @@ export class Llamas {
       },
       createCompletion: (async () => new Promise(() => undefined)) as unknown as Llama["createCompletion"],
       exit: async () => {
-        if (isOut) throw new Error("an instance is given back twice");
+        if (isOut) throw new Error("an instance is closed twice");
         isOut = true;
         this.exited++;
       },
@@ -107,7 +107,7 @@ function stopped(stop: AbortSignal | undefined): Promise<never> {
   });
 }
 
-/** A bundle of nothing but a release number and, if wanted, a language model whose download waits at a gate. */
+/** A bundle with only a release number and, optionally, a language model whose download waits at a gate. */
 export function bundleOf(release: number, model: { gate?: Gate; read?: () => void } | null = null): Bundle {
   const entry = { name: "reasons.gguf", role: "language_model", bytes: 3, sha256: `${release}`, chunkSha256: [] };
   const manifest = {

@@ -3,11 +3,11 @@ import type { Bundle } from "../../src/runtime/bundle";
 import { BundleError, FetchError, InsecureAddressError } from "../../src/runtime/errors";
 import { Lifecycle } from "../../src/worker/lifecycle";
 import type { Opening, Update } from "../../src/worker/protocol";
-import type { Found } from "../../src/worker/releases";
+import type { NewRelease } from "../../src/worker/releases";
 import { Wording } from "../../src/worker/wording";
 import { bundleOf, FakeEngines, Gate, Llamas, Locks, settle, wordingParts } from "./fakes";
 
-/** Releases of a server that has release 1 and whatever else it is given; counts what is asked of it. */
+/** Releases of a server that has release 1 at first; counts calls. */
 class FakeReleases {
   readonly engines = new FakeEngines();
   readonly adopted: number[] = [];
@@ -28,7 +28,7 @@ class FakeReleases {
 
   readonly open = async (bundle: Bundle) => this.engines.open(bundle);
 
-  readonly check = async (inUse: Bundle): Promise<Found> => {
+  readonly check = async (inUse: Bundle): Promise<NewRelease> => {
     this.checks++;
     await this.gates.check?.passed;
     return inUse.manifest.release === this.current.manifest.release ? null : { bundle: this.current, bytes: 1 };
@@ -63,14 +63,14 @@ function setUp() {
       if (name === "update") updates.push(value as Update);
       if (name === "opening") openings.push(value as Opening);
     },
-    took: ({ bundle }) => void used.push(bundle.manifest.release),
+    onRelease: ({ bundle }) => void used.push(bundle.manifest.release),
     refresh: async () => undefined,
-    kept: () => undefined,
+    onStored: () => undefined,
   });
   return { life, releases, llamas, locks, updates, openings, used };
 }
 
-/** Everything that was opened has been given back. */
+/** Check that everything that was opened has been closed. */
 function expectNoLeak({ releases, llamas, locks }: ReturnType<typeof setUp>): void {
   expect([releases.engines.closed, llamas.exited]).toEqual([releases.engines.opened, llamas.created]);
   expect(llamas.most).toBeLessThanOrEqual(1);
@@ -78,7 +78,7 @@ function expectNoLeak({ releases, llamas, locks }: ReturnType<typeof setUp>): vo
 }
 
 describe("the lifecycle", () => {
-  test("opens, makes itself better, loads the language model, and gives everything back", async () => {
+  test("opens, loads better engines and the language model, and releases everything", async () => {
     const all = setUp();
     const { life, llamas, releases } = all;
 
@@ -92,7 +92,7 @@ describe("the lifecycle", () => {
     expectNoLeak(all);
   });
 
-  test("opens what this device has kept without asking the server", async () => {
+  test("opens the stored release without a request to the server", async () => {
     const { life, releases, used } = setUp();
     releases.keptBundle = bundleOf(1, {});
     releases.error = new FetchError("no network");
@@ -109,7 +109,7 @@ describe("the lifecycle", () => {
     [new FetchError("The server answered 503", 503), "failing"],
     [new BundleError("damaged"), "refused"],
     [new InsecureAddressError("plain http"), "insecure"],
-  ])("says of %s that the cause is: %s", async (error, cause) => {
+  ])("reports for %s the cause: %s", async (error, cause) => {
     const { life, releases, openings } = setUp();
     releases.error = error;
 
@@ -119,7 +119,7 @@ describe("the lifecycle", () => {
     expect(life.state).toBe("opening");
   });
 
-  test("asks nothing of the server where browsers withhold the digests", async () => {
+  test("sends no request where WebCrypto is not available", async () => {
     const { life, openings } = setUp();
     const { subtle } = crypto;
     Object.defineProperty(crypto, "subtle", { value: undefined, configurable: true });
@@ -152,7 +152,7 @@ describe("the lifecycle", () => {
     expectNoLeak(all);
   });
 
-  test("two looks for an update at once are one", async () => {
+  test("concurrent checks for an update are one check", async () => {
     const { life, releases, updates } = setUp();
     await life.open();
     await settle();
@@ -182,7 +182,7 @@ describe("the lifecycle", () => {
     expectNoLeak(all);
   });
 
-  test("a release that was left while it was being kept does not become the kept one", async () => {
+  test("a release that was replaced while it was being stored does not become the stored one", async () => {
     const { life, releases } = setUp();
     releases.gates.keep = new Gate();
     await life.open();
@@ -198,29 +198,26 @@ describe("the lifecycle", () => {
     expect(releases.engines.upgraded).toEqual([1, 2]);
   });
 
-  test.each(["check", "tryOut", "keep"] as const)(
-    "closed in the middle of %s, it gives everything back",
-    async (step) => {
-      const all = setUp();
-      const { life, releases, updates } = all;
-      await life.open();
-      await settle();
-      releases.current = bundleOf(2, {});
-      releases.gates[step] = new Gate();
-      const checking = life.checkUpdate();
-      await settle();
-      const before = updates.length;
+  test.each(["check", "tryOut", "keep"] as const)("releases everything when it is closed during %s", async (step) => {
+    const all = setUp();
+    const { life, releases, updates } = all;
+    await life.open();
+    await settle();
+    releases.current = bundleOf(2, {});
+    releases.gates[step] = new Gate();
+    const checking = life.checkUpdate();
+    await settle();
+    const before = updates.length;
 
-      const closing = life.close();
-      releases.gates[step]?.lift();
-      await Promise.all([closing, checking]);
+    const closing = life.close();
+    releases.gates[step]?.lift();
+    await Promise.all([closing, checking]);
 
-      expect(updates.slice(before)).toEqual([]);
-      expectNoLeak(all);
-    },
-  );
+    expect(updates.slice(before)).toEqual([]);
+    expectNoLeak(all);
+  });
 
-  test("closed while it opens, it gives the release back", async () => {
+  test("closes the release when it is closed while opening", async () => {
     const all = setUp();
     const opening = all.life.open();
 
@@ -230,7 +227,7 @@ describe("the lifecycle", () => {
     expectNoLeak(all);
   });
 
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])("leaks nothing in any order of what can overlap, order %i", async (seed) => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("leaks nothing in any order of overlapping calls, order %i", async (seed) => {
     const all = setUp();
     const { life, llamas, releases } = all;
     const acts = actsOf(all);

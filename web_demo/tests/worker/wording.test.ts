@@ -15,7 +15,7 @@ function setUp(lacking: string | null = null) {
 }
 
 describe("the wording", () => {
-  test("loads one model and gives it back with its lock", async () => {
+  test("loads one model, and frees it and its lock", async () => {
     const { llamas, locks, wording, stateNames } = setUp();
 
     await wording.load(bundleOf(1, {}));
@@ -27,7 +27,7 @@ describe("the wording", () => {
     expect([llamas.created, llamas.exited, locks.isTaken]).toEqual([1, 1, false]);
   });
 
-  test("gives back a model that was closed while it loaded, and says nothing of it", async () => {
+  test("frees a model that was closed while it loaded, without a notification", async () => {
     const { llamas, locks, wording, stateNames } = setUp();
     llamas.gate = new Gate();
     const loading = wording.load(bundleOf(1, {}));
@@ -41,7 +41,7 @@ describe("the wording", () => {
     expect(stateNames()).toEqual(["fetching", "starting"]);
   });
 
-  test("stops a download that was closed, and makes no model", async () => {
+  test("aborts the download when it is closed, and loads no model", async () => {
     const { llamas, locks, wording } = setUp();
     const loading = wording.load(bundleOf(1, { gate: new Gate() }));
     await settle();
@@ -73,7 +73,7 @@ describe("the wording", () => {
     expect(llamas.exited).toBe(llamas.created);
   });
 
-  test("leaves nothing of a model that does not load, and says why", async () => {
+  test("frees a model that fails to load, and reports why", async () => {
     const { llamas, locks, states, wording } = setUp();
     llamas.fails = true;
 
@@ -84,7 +84,7 @@ describe("the wording", () => {
     expect([llamas.created, llamas.exited, locks.isTaken]).toEqual([1, 1, false]);
   });
 
-  test("downloads nothing where the browser lacks something", async () => {
+  test("downloads nothing where the browser lacks a feature", async () => {
     const { states, parts, wording } = setUp("this browser has no WebAssembly SIMD");
     let reads = 0;
 
@@ -95,7 +95,7 @@ describe("the wording", () => {
     expect(parts.wasm).not.toHaveBeenCalled();
   });
 
-  test("downloads no model where the browser refuses llama.cpp's WebAssembly", async () => {
+  test("downloads no model where the browser rejects llama.cpp's WebAssembly", async () => {
     const { states, parts, wording } = setUp();
     let reads = 0;
     const strange = { ...parts, wasm: async () => new Uint8Array([0, 97, 115, 109, 9, 0, 0, 0]) };
@@ -110,7 +110,7 @@ describe("the wording", () => {
     expect(reads).toBe(0);
   });
 
-  test("leaves the model to the tab that has it", async () => {
+  test("loads no model while another tab has it", async () => {
     const { llamas, locks, states, wording } = setUp();
     locks.takeElsewhere();
 

@@ -1,4 +1,4 @@
-/** The true facts that a reason may cite; twin of `edge_runtime/reasons/facts.py`. Knows nothing of sentences. */
+/** The facts that a reason may cite. The same as `edge_runtime/reasons/facts.py`. */
 
 import type { Column, Items } from "../items";
 import { hasLetter, isTelling, phrases, saidField, saidTitle } from "./words";
@@ -7,14 +7,14 @@ const MAX_SHARED = 4;
 const MAX_OWN = 3;
 const MAX_OWN_OF_A_FIELD = 2;
 
-/** One thing that is true of an item. */
+/** One true statement about an item. */
 export interface Fact {
-  /** `shared`: the item and `historyRow` have `value` in common; `own`: it has it; `popular`: among the top `value`. */
+  /** `shared`: the item and `historyRow` both have `value`; `own`: the item has it; `popular`: it is in the top `value`. */
   readonly kind: "shared" | "own" | "popular";
   /** The field of the value; empty for `popular`. */
   readonly field: string;
   readonly value: string;
-  /** The item of the history that is cited, for `shared` alone. */
+  /** The cited item of the history, only for `shared`. */
   readonly historyRow: number | null;
 }
 
@@ -40,7 +40,7 @@ interface Own {
   readonly index: number;
 }
 
-/** Finds what is true and telling of an item for a person. */
+/** Finds informative facts about an item, given a history. */
 export class FactFinder {
   private readonly fields: readonly Field[];
   /** `atLeast[level]`: how many items are at least that popular. */
@@ -63,14 +63,14 @@ export class FactFinder {
   }
 
   /**
-   * The facts of an item for a history, the best of each kind first: shared, own, popular.
+   * The facts of an item for a history, by kind and the best of each kind first: shared, own, popular.
    *
-   * With nothing shared, popularity comes first: it is then the reason for the item, which its own values only describe.
+   * If nothing is shared, popularity comes first, because the item's own values describe it but are no reason for it.
    *
-   * A rare value tells more than a common one; of equals the newest item of the history is cited, and then the field's
-   * name and the value's place decide.
+   * Rare values come before common ones; ties are resolved by the newest item of the history, then by the field's name
+   * and the value's index.
    *
-   * @param history rows, oldest first; the item itself among them is not cited.
+   * @param history rows, oldest first; the item itself is not cited.
    */
   facts(row: number, history: readonly number[]): readonly Fact[] {
     const shared = this.shared(row, history).slice(0, MAX_SHARED);
@@ -84,7 +84,7 @@ export class FactFinder {
     return found.length > 0 ? found : this.own(row, said, false);
   }
 
-  /** What the item has in common with the history, each value with the newest item that has it. */
+  /** Values that the item shares with the history, each with the newest item that has it. */
   private shared(row: number, history: readonly number[]): Shared[] {
     const newestFirst = [...new Set([...history].reverse())].filter(
       (past) => past !== row && saidTitle(this.items.titles[past] ?? "") !== "",
@@ -102,7 +102,7 @@ export class FactFinder {
     return found.sort((a, b) => Number(a.weak) - Number(b.weak) || a.count - b.count || a.age - b.age || byPlace(a, b));
   }
 
-  /** What is true of the item itself and not said yet: the rarest first, amounts last. */
+  /** Values of the item itself that are not cited yet: rarest first, amounts last. */
   private own(row: number, said: ReadonlySet<string>, rare: boolean): Fact[] {
     const found: Own[] = [];
     for (const field of this.fields) {
@@ -121,7 +121,7 @@ export class FactFinder {
     return chosen.slice(0, MAX_OWN).map(({ field, index }) => factOf("own", field, index, null));
   }
 
-  /** The boldest claim about popularity that holds, if any. */
+  /** The smallest popularity percentage that the item belongs to, if any. */
   private popular(row: number): Fact[] {
     const level = this.popularity[row] ?? 0;
     const holds = (percent: number) => (this.atLeast[level] ?? 0) * 100 <= percent * this.popularity.length;
@@ -129,12 +129,12 @@ export class FactFinder {
     return percent === undefined ? [] : [{ kind: "popular", field: "", value: `${percent}%`, historyRow: null }];
   }
 
-  /** The indices of the telling values of a field, each once. */
+  /** The distinct indices of the informative values of a field. */
   private values(field: Field, row: number): number[] {
     return [...new Set(field.rows[row])].filter((index) => field.telling[index]);
   }
 
-  /** Whether at most half of the items have the value: what nearly all have, such as a root, tells nothing. */
+  /** Whether at most half of the items have the value: a root category, for example, says nothing about an item. */
   private isRare(field: Field, index: number): boolean {
     const count = field.counts[index] ?? 0;
     return count <= 2 || 2 * count <= this.popularity.length;
@@ -156,7 +156,7 @@ function countsOf({ values, rows }: Column): number[] {
   return counts;
 }
 
-/** Whether a value is only a number of a field whose meaning is not known: an equal one is chance. */
+/** Whether a value is a bare number of an unknown field, where equality may be a coincidence. */
 function isBareNumber(field: Field, index: number): boolean {
   return !phrases.predicates.has(field.name) && !hasLetter(field.values[index] ?? "");
 }

@@ -1,14 +1,14 @@
 /**
- * A GBNF grammar whose language is exactly a list of sentences, so that whatever a model writes is one of them.
+ * A GBNF grammar that accepts exactly a list of sentences, so that a model can write nothing else.
  *
- * Sentences that begin alike share that beginning. Twin of `edge_runtime/reasons/grammar.py`; format:
+ * Sentences with a common beginning share it. The same as `edge_runtime/reasons/grammar.py`; format:
  * https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md.
  */
 
-/** Code points, because a literal must never be cut within a pair of surrogates. */
+/** Code points, so that surrogate pairs are never split. */
 type Text = readonly string[];
 
-/** @throws RangeError there is no sentence, or an empty one. */
+/** @throws RangeError the list or one of its sentences is empty. */
 export function grammar(sentences: Iterable<string>): string {
   const every = [...new Set(sentences)].map((text) => [...text]).sort(compare);
   if (every.length === 0 || every[0]?.length === 0)
@@ -29,7 +29,7 @@ function tree(sentences: readonly Text[]): string {
 }
 
 function commonHead(sentences: readonly Text[]): number {
-  // Sorted: what the first and the last share, all share.
+  // The sentences are sorted: what the first and the last share, all share.
   const [first, last] = [sentences[0] as Text, sentences.at(-1) as Text];
   let length = 0;
   while (length < first.length && first[length] === last[length]) length++;
@@ -46,7 +46,7 @@ function branchesOf(sentences: readonly Text[]): Text[][] {
   return [...branches.values()];
 }
 
-/** In quotes; everything but plain ASCII as `\U` and eight digits, so that nothing can leave the quotes. */
+/** A quoted literal; everything but plain ASCII is escaped as `\U` and eight digits. */
 function literal(text: Text): string {
   const plain = text.map((char) => {
     if (char >= " " && char <= "~" && char !== '"' && char !== "\\") return char;

@@ -1,4 +1,4 @@
-/** The prompt layout `facts-v2`: what the writer is shown. Twin of `edge_runtime/reasons/prompt.py`. */
+/** The prompt layout `facts-v2` of the language model. The same as `edge_runtime/reasons/prompt.py`. */
 
 import type { Items } from "../items";
 import type { Fact } from "./facts";
@@ -7,7 +7,7 @@ import { type Style, saidTitle } from "./words";
 
 const INSTRUCTION = "Give one true reason for the item, using only these facts.\n";
 
-/** The text that the writer continues with one sentence. */
+/** The prompt, which the language model continues with one sentence. */
 export function prompt(items: Items, row: number, facts: readonly Fact[], style: Style): string {
   const lines = [`item: “${saidTitle(items.titles[row] ?? "")}”`];
   for (const fact of facts) {

@@ -1,7 +1,7 @@
 /**
- * How text from a catalogue is made fit to stand between quotation marks in a sentence.
+ * Cleans text from a catalogue, so that it can be quoted in a sentence.
  *
- * Twin of `edge_runtime/reasons/quoting.py`, over the very same `quoting.json`.
+ * The same as `edge_runtime/reasons/quoting.py`, with the same `quoting.json`.
  */
 
 import sets from "../../../../edge_runtime/reasons/quoting.json";
@@ -19,7 +19,7 @@ const inches = new RegExp(`([0-9])[${sets.inch_marks}]+`, "gu");
 const quotes = new RegExp(`[${sets.quotes}]+`, "gu");
 const plainAmount = new RegExp(sets.plain_amount, "u");
 
-/** The text on one line, with nothing invisible and no quotation mark; it may come back empty. */
+/** The text on one line, without invisible characters and quotation marks; the result may be empty. */
 export function clean(text: string): string {
   return text
     .replace(hidden, "")
@@ -32,7 +32,7 @@ export function clean(text: string): string {
     .replace(quotes, "'");
 }
 
-/** A cleaned text between quotation marks; a plain amount stays as it is. */
+/** A cleaned text in quotation marks; a plain amount is not quoted. */
 export function quoted(text: string): string {
   return plainAmount.test(text) ? text : `“${text}”`;
 }

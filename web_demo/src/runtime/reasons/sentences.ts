@@ -1,8 +1,8 @@
 /**
- * Every sentence that may be said of one case: the skeletons filled with its true facts.
+ * All allowed sentences about an item: the skeletons, filled with its facts.
  *
- * The template picks one of them, the grammar admits exactly them. Twin of `edge_runtime/reasons/sentences.py` and
- * `template.py`.
+ * The template selects one of them, and the grammar accepts exactly these. The same as
+ * `edge_runtime/reasons/sentences.py` and `template.py`.
  */
 
 import type { Items } from "../items";
@@ -18,7 +18,7 @@ export interface Sentence {
   readonly cited: readonly Fact[];
 }
 
-/** What is said of the item, such as "comes from “OPI”"; it goes behind "it". */
+/** The predicate of a fact, such as "comes from “OPI”", to be used after "it". */
 export function predicate(fact: Fact): string {
   if (fact.kind === "popular") return phrases.popularPredicate.replace("{value}", () => fact.value);
   const pattern = phrases.predicates.get(fact.field) ?? phrases.otherPredicate;
@@ -26,10 +26,10 @@ export function predicate(fact: Fact): string {
 }
 
 /**
- * Each sentence once, never none.
+ * All distinct sentences, at least one.
  *
- * @param facts what is true of the item, the best first, as `FactFinder.facts` returns them.
- * @param style `detailed` cites two facts where there are two; where there are not, it is `short`.
+ * @param facts facts of the item, best first, as `FactFinder.facts` returns them.
+ * @param style `detailed` cites two facts if there are two; otherwise it is the same as `short`.
  */
 export function sentences(items: Items, row: number, facts: readonly Fact[], style: Style): readonly Sentence[] {
   let cases = style === "detailed" ? twoFacts(facts) : [];
@@ -45,14 +45,14 @@ export function sentences(items: Items, row: number, facts: readonly Fact[], sty
   return [...filled].map(([text, cited]) => ({ text, cited }));
 }
 
-/** The sentences that start from one of the two best facts: a small writer words well and weighs badly. */
+/** The sentences about the two best facts, because a small language model words well but ranks facts badly. */
 export function worthOffering(allowed: readonly Sentence[], facts: readonly Fact[]): readonly Sentence[] {
   const best = facts.slice(0, 2);
   const offered = allowed.filter(({ cited: [first] }) => first !== undefined && best.includes(first));
   return offered.length > 0 ? offered : allowed;
 }
 
-/** The sentence that is said when no language model writes one: one of the best, which one depends on the row. */
+/** The sentence without a language model: one about the best facts, selected by the row. */
 export function template(items: Items, row: number, facts: readonly Fact[], style: Style = "short"): Sentence {
   const every = sentences(items, row, facts, style);
   const keyOf = ({ cited }: Sentence) => JSON.stringify(cited);
@@ -80,7 +80,7 @@ function twoFacts(facts: readonly Fact[]): Case[] {
   );
 }
 
-/** Two predicates as one, values of the same field without saying its verb twice. */
+/** Two predicates joined by "and"; the verb is not repeated for values of the same field. */
 function both(a: Fact, b: Fact): string {
   const first = predicate(a);
   let second = predicate(b);

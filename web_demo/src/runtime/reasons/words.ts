@@ -1,7 +1,7 @@
 /**
- * The words of reasons, and how they are put together.
+ * The phrases of reasons, and how they are filled.
  *
- * Twin of `edge_runtime/reasons/words.py`, over the very same `phrases.json`.
+ * The same as `edge_runtime/reasons/words.py`, with the same `phrases.json`.
  */
 
 import file from "../../../../edge_runtime/reasons/phrases.json";
@@ -13,7 +13,7 @@ const TRIMMED = new Set(" ,;:.-–—(&/|+'\u200c\u200d");
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const NOT_A_VALUE: ReadonlySet<string> = new Set(file.not_a_value);
 
-/** The content of `phrases.json`, sets as sets. */
+/** The content of `phrases.json`, with lists converted to sets where order does not matter. */
 export const phrases = {
   layout: file.layout,
   titleLength: file.title_length,
@@ -28,7 +28,7 @@ export const phrases = {
   skeletons: file.skeletons,
 };
 
-/** At most `length` code points of a cleaned text, cut between words where that leaves half of it. */
+/** At most `length` code points of a cleaned text, cut between words if at least half of it remains. */
 export function shorten(text: string, length: number): string {
   const points = [...text];
   if (points.length <= length) return text;
@@ -39,7 +39,7 @@ export function shorten(text: string, length: number): string {
   return `${cut.join("")}…`;
 }
 
-/** Whether a value says anything: letters or digits, and not a word for "unknown". */
+/** Whether a value is informative: it has letters or digits, and is not a word for "unknown". */
 export function isTelling(value: string): boolean {
   const text = clean(value);
   return LETTER_OR_DIGIT.test(text) && !NOT_A_VALUE.has(text.toLowerCase());
@@ -49,22 +49,22 @@ export function hasLetter(value: string): boolean {
   return /\p{L}/u.test(value);
 }
 
-/** A title as sentences show it, to go between quotation marks; empty when nothing can be shown. */
+/** A title as sentences quote it; empty if nothing can be shown. */
 export function saidTitle(title: string): string {
   return shorten(clean(title), phrases.titleLength);
 }
 
-/** A value as sentences show it, without its quotation marks. */
+/** A value as sentences show it, without quotation marks. */
 export function saidValue(value: string): string {
   return shorten(clean(value), phrases.valueLength);
 }
 
-/** A field's name as sentences show it, to go between quotation marks; empty when nothing can be shown. */
+/** A field's name as sentences quote it; empty if nothing can be shown. */
 export function saidField(name: string): string {
   return saidValue(name.replaceAll("_", " "));
 }
 
-/** The skeleton with its slots filled in one pass, so that a title with braces stays a title. */
+/** Fill the slots of a skeleton in one pass, so that braces in titles are not replaced. */
 export function fill(skeleton: string, slots: Readonly<Record<string, string>>): string {
   const text = skeleton.replace(/\{([a-z]+)\}/g, (_, name: string) => slots[name] ?? "");
   return /(\.|!|\?|…)\.$/.test(text) ? text.slice(0, -1) : text;

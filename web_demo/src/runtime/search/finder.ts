@@ -1,4 +1,4 @@
-/** Finds items by the words of their titles and facts; twin of `edge_runtime/search/finder.py`, which has the formula. */
+/** Finds items by words in their titles and facts. The same as `edge_runtime/search/finder.py`, which has the formula. */
 
 import { bestRows } from "../codes";
 import type { Items } from "../items";
@@ -22,7 +22,7 @@ export class Finder {
   private readonly nItems: number;
   private readonly index: Index;
 
-  /** @param popularity orders items that match equally well. */
+  /** @param popularity breaks ties between items that match equally well. */
   constructor(
     private readonly items: Items,
     private readonly popularity: Uint8Array,
@@ -31,12 +31,12 @@ export class Finder {
     this.index = indexOf([...items.titles, ...items.columns().flatMap(([, { values }]) => values)]);
   }
 
-  /** The rows of the `limit` best matches, the best first: those that match most words, and those that match one fewer. */
+  /** The rows of the `limit` best matches, best first: items that match the most words, or one word fewer. */
   find(text: string, limit: number): number[] {
     const nMatched = new Uint8Array(this.nItems);
     const nInTitle = new Uint8Array(this.nItems);
     const weight = new Uint32Array(this.nItems);
-    for (const word of this.wanted(text)) {
+    for (const word of this.queryWords(text)) {
       const { title, fact, nItems } = this.match(word);
       const rarity = nItems === 0 ? 0 : 32 - Math.clz32(Math.floor(this.nItems / nItems));
       for (let row = 0; row < this.nItems; row++) {
@@ -57,19 +57,19 @@ export class Finder {
     return bestRows(order, limit, missed);
   }
 
-  /** The words of a query, each once; one that means nothing but as two words becomes these. */
-  private wanted(text: string): string[] {
+  /** The distinct words of a query; a word that only matches if split in two is replaced by its parts. */
+  private queryWords(text: string): string[] {
     const { vocabulary } = this.index;
-    const wanted = wordsOf(text)
+    const queryWords = wordsOf(text)
       .slice(0, MAX_WORDS)
       .flatMap((word) => {
         const isKnown = vocabulary.matches(word).length > 0 || vocabulary.near(word).length > 0;
         return isKnown ? [word] : vocabulary.split(word);
       });
-    return [...new Set(wanted)].slice(0, MAX_WORDS);
+    return [...new Set(queryWords)].slice(0, MAX_WORDS);
   }
 
-  /** A typing error is supposed where at most one item of a thousand has the word: it may be another's error. */
+  /** Typing errors are considered if at most one item in a thousand matches the word, which may be an error itself. */
   private match(word: string): Matched {
     const { vocabulary } = this.index;
     const found = this.matchedBy(vocabulary.matches(word));
@@ -108,10 +108,10 @@ export class Finder {
 
 interface Index {
   readonly vocabulary: Vocabulary;
-  /** `texts[starts[place]]` and on, up to the next start, are the texts that have the word at `place`. */
+  /** `texts[starts[i]]` up to the next start are the texts that contain the word with index `i`. */
   readonly starts: Uint32Array;
   readonly texts: Uint32Array;
-  /** Of each text, 255 at most. */
+  /** Number of distinct words of each text, at most 255. */
   readonly nWords: Uint8Array;
 }
 
@@ -133,7 +133,7 @@ function indexOf(texts: readonly string[]): Index {
   };
   for (const ofText of numbers) for (const number of ofText) next(placeOf[number] as number, 1);
   for (let place = 1; place <= words.length; place++) next(place, starts[place - 1] as number);
-  // From the last text to the first: each word's end moves down to its start.
+  // From the last text to the first, so that each word's end moves down to its start.
   const byWord = new Uint32Array(starts[words.length] as number);
   for (let text = texts.length - 1; text >= 0; text--) {
     for (const number of numbers[text] as Uint32Array) byWord[next(placeOf[number] as number, -1)] = text;

@@ -1,4 +1,4 @@
-/** All words of a catalogue in order, and which of them a typed word may mean; twin of `edge_runtime/search/vocabulary.py`. */
+/** The sorted words of a catalogue, and which of them a typed word may match. The same as `edge_runtime/search/vocabulary.py`. */
 
 import { stem } from "./words";
 
@@ -14,20 +14,20 @@ const ENDINGS = ["", "s", "e", "es", "se", "ses"];
 const Y_ENDINGS = ["ie", "ies"];
 const LAST = "\uffff";
 
-/** Places in the order: from the first, up to but without the second. */
+/** A range of indices in the sorted words, the end exclusive. */
 type Range = readonly [number, number];
 
-/** How well words match, and the words. */
+/** A range of matching words, and how well they match. */
 export interface Match {
   readonly quality: number;
   readonly places: Range;
 }
 
 export class Vocabulary {
-  /** @param words sorted as strings are compared, each once. */
+  /** @param words distinct, sorted by UTF-16 code units. */
   constructor(private readonly words: readonly string[]) {}
 
-  /** What a typed word may mean, free of typing errors, the weakest match first. */
+  /** The words that match a typed word without typing errors, weakest match first. */
   matches(word: string): Match[] {
     const begun = this.beginningWith(word);
     const found: Match[] = isEmpty(begun) ? [] : [{ quality: BEGINNING, places: begun }];
@@ -37,7 +37,7 @@ export class Vocabulary {
     return found;
   }
 
-  /** What a word means if one letter was inserted, left out, wrong or exchanged with its neighbour. */
+  /** The words that match if one letter was inserted, omitted, replaced, or swapped with its neighbour. */
   near(word: string): Match[] {
     if (word.length < MIN_TYPO_LETTERS || /^[0-9]/.test(word)) return [];
     const common = stem(word);
@@ -46,7 +46,7 @@ export class Vocabulary {
     return found.map((places) => ({ quality: TYPO, places }));
   }
 
-  /** The two words of which one was made by leaving out the space, those with the longest first word. */
+  /** The two words that were joined by omitting a space; of several, those with the longest first word. */
   split(word: string): readonly string[] {
     for (let at = word.length - MIN_PART; at >= MIN_PART; at--) {
       const parts = [word.slice(0, at), word.slice(at)];
@@ -64,7 +64,7 @@ export class Vocabulary {
     return [...corrections].map((one) => this.beginningWith(one)).filter((range) => !isEmpty(range));
   }
 
-  /** Add what is one typing error away, as far as any word begins so; only letters that follow in some word are tried. */
+  /** Add all strings at one typing error's distance that some word may start with; only letters that occur are tried. */
   private addCorrections(word: string, corrections: Set<string>): void {
     for (let at = 0; at <= word.length; at++) {
       const [head, tail] = [word.slice(0, at), word.slice(at)];
@@ -93,7 +93,7 @@ export class Vocabulary {
     return letters;
   }
 
-  /** The places of the words with the same stem. */
+  /** The indices of the words with the same stem. */
   private forms(word: string): number[] {
     const common = stem(word);
     const forms = ENDINGS.map((ending) => common + ending);
@@ -113,7 +113,7 @@ export class Vocabulary {
     return [this.firstFrom(start), this.firstFrom(start + LAST)];
   }
 
-  /** The first place in `[low, high)` whose word is not before `word`; `high` where there is none. */
+  /** The first index in `[low, high)` whose word is not less than `word`; `high` if there is none. */
   private firstFrom(word: string, low = 0, high = this.words.length): number {
     while (low < high) {
       const middle = (low + high) >> 1;

@@ -1,4 +1,4 @@
-/** Texts as words in the form in which they are compared; twin of `edge_runtime/search/words.py`, which gives reasons. */
+/** Splits texts into normalized words. The same as `edge_runtime/search/words.py`, which explains the rules. */
 
 const LETTERS: ReadonlyMap<string, string> = new Map(
   Object.entries({ ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", þ: "th", ł: "l", ħ: "h", ı: "i", ς: "σ" }),
@@ -15,7 +15,7 @@ const IS_FORMAT = /^\p{Cf}$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII begins with them.
 const IS_ASCII = /^[\x00-\x7f]*$/;
 
-/** The words of a text: no capitals, no accents, no apostrophes; pairs of characters where a script has no spaces. */
+/** The words of a text, without case, accents and apostrophes; pairs of characters for scripts without spaces. */
 export function wordsOf(text: string): string[] {
   if (IS_ASCII.test(text))
     return (
@@ -28,7 +28,7 @@ export function wordsOf(text: string): string[] {
   return (folded.match(PIECE) ?? []).flatMap((piece) => (IS_UNSPACED.test(piece) ? pairs(piece) : [piece]));
 }
 
-/** What a word has in common with its plural: "box" for "boxes", "beany" for "beanie" and "beanies". */
+/** The common stem of a word and its plural: "box" for "boxes", "beany" for "beanie" and "beanies". */
 export function stem(word: string): string {
   let rest = word;
   while (rest.length >= 4) {
@@ -42,7 +42,7 @@ export function stem(word: string): string {
   return rest;
 }
 
-/** Found out when a character is met for the first time. */
+/** Folded characters, computed on first use. */
 const folded = new Map<string, string>();
 
 function fold(character: string): string {
