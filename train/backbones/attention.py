@@ -86,3 +86,13 @@ def bidirectional_bias(mask: Tensor) -> Tensor:
         0 or ``MASKED``, ``[batch, 1, 1, length]``.
     """
     return ((1.0 - mask) * MASKED)[:, None, None, :]
+
+
+def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
+    """Return a masked softmax over the last dimension; zeros where the mask allows nothing.
+
+    Args:
+        logits: ``[..., n]``.
+        mask: bool ``[..., n]``.
+    """
+    return logits.masked_fill(~mask, torch.finfo(logits.dtype).min).softmax(dim=-1) * mask

@@ -1,4 +1,7 @@
-"""InfoNCE: how well a context distinguishes its positives from negatives.
+"""InfoNCE with sampled negatives: how well a context distinguishes its positives from them.
+
+Unlike :func:`train.objectives.contrast.info_nce`, which compares all pairs of a batch by their cosines, each positive
+competes with the negatives of its context alone.
 
 Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018,
 https://arxiv.org/abs/1807.03748, in the form that Zhou et al. give to all four objectives of S3-Rec
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor
 
 
-def info_nce(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> Tensor:
+def sampled_info_nce(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> Tensor:
     r"""Return the mean over contexts of the mean over their positives, a scalar.
 
     .. math::

@@ -27,7 +27,7 @@ from train.backbones.attention import bidirectional_bias, causal_bias
 from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
 from train.backbones.cloze import mask_randomly, mask_segments
 from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
-from train.backbones.mutual_information import info_nce
+from train.backbones.mutual_information import sampled_info_nce
 from train.backbones.transformer import Transformer
 from train.items.features import PluginInputs
 from train.loop.batches import Group
@@ -178,7 +178,7 @@ class S3Rec(nn.Module):
         queries = self.mip(contexts)
         positive = (queries * items).sum(1, keepdim=True)
         negative = queries @ (look_up(drawn) * self.config.input_scale).T
-        return info_nce(
+        return sampled_info_nce(
             positive, negative, torch.ones_like(positive, dtype=torch.bool), drawn[None, :] != rows[:, None]
         )
 
@@ -198,7 +198,7 @@ class S3Rec(nn.Module):
         drawn = torch.randint(1, self.attribute.n_values + 1, (self._n_negatives,), device=values.device)
         positive = torch.einsum("hd,hcd->hc", queries, self.attribute.vector[values])
         belongs = (values[:, :, None] == drawn).any(1)
-        return info_nce(positive, queries @ self.attribute.vector[drawn].T, values > 0, ~belongs)
+        return sampled_info_nce(positive, queries @ self.attribute.vector[drawn].T, values > 0, ~belongs)
 
     def _segment_loss(self, real: Tensor, vectors: Tensor) -> Tensor:
         r"""Segment prediction, with the positive in the denominator.
@@ -220,7 +220,7 @@ class S3Rec(nn.Module):
         contexts, segments = self.encoder.encode_last(both, bidirectional_bias(real.repeat(2, 1))).chunk(2)
         scores = self.sp(contexts) @ segments.T / sqrt(self.config.dim)
         self_pairs = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
-        return info_nce(scores.diagonal()[:, None], scores, self_pairs.any(1, keepdim=True), ~self_pairs)
+        return sampled_info_nce(scores.diagonal()[:, None], scores, self_pairs.any(1, keepdim=True), ~self_pairs)
 
     def _masked(self, vectors: Tensor, hidden: Tensor) -> Tensor:
         return torch.where(hidden[:, :, None], self.hidden_event, vectors)

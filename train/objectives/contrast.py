@@ -86,7 +86,7 @@ def symmetric_info_nce(a: Tensor, b: Tensor, *, temperature: float | Tensor, sam
 
 
 def directions(vectors: Tensor) -> Tensor:
-    """Normalize vectors ``[..., dim]`` to unit length; vectors shorter than ``SHORTEST`` are unchanged.
+    """Normalize vectors ``[..., dim]`` to unit length; vectors shorter than :data:`MIN_NORM` are unchanged.
 
     Unlike ``F.normalize``, this neither overflows for large vectors nor has a gradient of size ``1 / eps`` at zero.
     """

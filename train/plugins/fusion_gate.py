@@ -36,17 +36,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train.backbones.attention import masked_softmax
 from train.plugins.plugin import VisibleHistory
-
-
-def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """Return a masked softmax over the last dimension; zeros where the mask allows nothing.
-
-    Args:
-        logits: ``[..., n]``.
-        mask: bool ``[..., n]``.
-    """
-    return logits.masked_fill(~mask, torch.finfo(logits.dtype).min).softmax(dim=-1) * mask
 
 
 def block_width(dim: int, n_modalities: int, private: float) -> int:

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train.backbones.attention import masked_softmax
 from train.objectives.contrast import directions
 
 
@@ -95,12 +96,6 @@ def helped(aligned: Tensor, plain: Tensor, targets: Tensor) -> Tensor:
     """Return ``M``, bool ``[n]``: whether ``aligned`` has a higher cosine to the target than ``plain`` has."""
     gain = (directions(aligned) - directions(plain)) * directions(targets)
     return gain.sum(-1) > 0
-
-
-def masked_softmax(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Return the softmax over the last dimension where ``allowed``; zeros where nothing is allowed."""
-    hidden = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
-    return torch.softmax(hidden, dim=-1) * allowed
 
 
 def _linear(dim: int) -> nn.Linear:

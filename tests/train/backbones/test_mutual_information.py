@@ -3,7 +3,7 @@ from math import exp, log
 import torch
 from torch import Tensor
 
-from train.backbones.mutual_information import info_nce
+from train.backbones.mutual_information import sampled_info_nce
 
 
 def reference(positive: Tensor, negative: Tensor, is_positive: Tensor, is_negative: Tensor) -> float:
@@ -26,7 +26,7 @@ def test_the_loss_matches_the_formula() -> None:
     is_positive[2] = False
     is_positive[0] = True
 
-    result = info_nce(positive, negative, is_positive, is_negative)
+    result = sampled_info_nce(positive, negative, is_positive, is_negative)
 
     assert abs(float(result) - reference(positive, negative, is_positive, is_negative)) < 1e-12
 
@@ -34,7 +34,7 @@ def test_the_loss_matches_the_formula() -> None:
 def test_masked_entries_do_not_count() -> None:
     positive, negative = torch.tensor([[1.0, 50.0]]), torch.tensor([[0.0, 99.0]])
 
-    result = info_nce(positive, negative, torch.tensor([[True, False]]), torch.tensor([[True, False]]))
+    result = sampled_info_nce(positive, negative, torch.tensor([[True, False]]), torch.tensor([[True, False]]))
 
     torch.testing.assert_close(result, torch.tensor(1.0).neg().exp().log1p())
 
@@ -42,7 +42,7 @@ def test_masked_entries_do_not_count() -> None:
 def test_without_positives_loss_and_gradient_are_zero() -> None:
     positive, negative = torch.ones(2, 3, requires_grad=True), torch.ones(2, 4, requires_grad=True)
 
-    result = info_nce(positive, negative, torch.zeros(2, 3).bool(), torch.ones(2, 4).bool())
+    result = sampled_info_nce(positive, negative, torch.zeros(2, 3).bool(), torch.ones(2, 4).bool())
     torch.autograd.backward(result)
 
     assert result == 0
@@ -55,16 +55,16 @@ def test_without_positives_loss_and_gradient_are_zero() -> None:
 def test_without_contexts_or_negatives_the_loss_is_zero() -> None:
     empty, nothing = torch.zeros(0, 1), torch.zeros(2, 0)
 
-    assert info_nce(empty, torch.zeros(0, 4), empty.bool(), torch.zeros(0, 4).bool()) == 0
-    assert info_nce(torch.ones(2, 1), nothing, torch.ones(2, 1).bool(), nothing.bool()) == 0
-    assert info_nce(torch.ones(2, 1), torch.ones(2, 3), torch.ones(2, 1).bool(), torch.zeros(2, 3).bool()) == 0
+    assert sampled_info_nce(empty, torch.zeros(0, 4), empty.bool(), torch.zeros(0, 4).bool()) == 0
+    assert sampled_info_nce(torch.ones(2, 1), nothing, torch.ones(2, 1).bool(), nothing.bool()) == 0
+    assert sampled_info_nce(torch.ones(2, 1), torch.ones(2, 3), torch.ones(2, 1).bool(), torch.zeros(2, 3).bool()) == 0
 
 
 def test_huge_scores_and_their_gradients_stay_finite() -> None:
     positive = torch.tensor([[1e6], [-1e6]], requires_grad=True)
     negative = torch.tensor([[-1e6, 1e6], [1e6, 1e6]], requires_grad=True)
 
-    result = info_nce(positive, negative, torch.ones(2, 1).bool(), torch.ones(2, 2).bool())
+    result = sampled_info_nce(positive, negative, torch.ones(2, 1).bool(), torch.ones(2, 2).bool())
     torch.autograd.backward(result)
 
     assert result.isfinite()
@@ -78,7 +78,7 @@ def test_duplicate_positives_do_not_change_the_mean() -> None:
     positive, negative = torch.tensor([[0.7]]), torch.tensor([[0.1, -0.4]])
     is_negative = torch.ones(1, 2).bool()
 
-    once = info_nce(positive, negative, torch.ones(1, 1).bool(), is_negative)
-    twice = info_nce(positive.repeat(1, 2), negative, torch.ones(1, 2).bool(), is_negative)
+    once = sampled_info_nce(positive, negative, torch.ones(1, 1).bool(), is_negative)
+    twice = sampled_info_nce(positive.repeat(1, 2), negative, torch.ones(1, 2).bool(), is_negative)
 
     torch.testing.assert_close(once, twice)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.plugins.knowledge_attention import KnowledgeAttention, helped, masked_softmax
+from train.backbones.attention import masked_softmax
+from train.plugins.knowledge_attention import KnowledgeAttention, helped
 
 DIM, WINDOW, LENGTH = 4, 3, 6
 

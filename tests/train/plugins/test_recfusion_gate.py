@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.plugins.fusion_gate import ItemGate, UserGate, block_width, masked_softmax
+from train.backbones.attention import masked_softmax
+from train.plugins.fusion_gate import ItemGate, UserGate, block_width
 from train.plugins.plugin import VisibleHistory
 
 # Every item has both modalities.
