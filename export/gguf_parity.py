@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.quantize_gguf import quiet
-from train.hushed import hushed
+from train.quiet_transformers import quiet_transformers
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _logits_of_transformers(folder: Path, tokens: Sequence[list[int]], texts: Se
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.encode_special_tokens = True  # words that look like control tokens stay words
-    with hushed():
+    with quiet_transformers():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     answers: Logits = []
     with torch.inference_mode():

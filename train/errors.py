@@ -4,7 +4,7 @@ from edge_runtime.errors import PocketRecError
 
 
 class DataError(PocketRecError):
-    """A data folder breaks the data contract."""
+    """A data folder is not valid."""
 
 
 class RunError(PocketRecError):

@@ -6,7 +6,7 @@
 | 2018 | the same | JSON: `asin, title, brand, category` (a list), `description` (a list), `price` ("$9.99") |
 | 2023 | `user_id, parent_asin, timestamp` (ms) | JSON: `parent_asin, title, store, categories, description`, `price` |
 
-Times are read by their size, whatever the layout, and not by the name of their field.
+The unit of a timestamp follows from its size, in all layouts.
 """
 
 import re
@@ -42,10 +42,10 @@ def read_reviews(path: Path, findings: Findings) -> pl.DataFrame:
 
     Args:
         path: the reviews file.
-        findings: takes the lines that cannot be read, and what a person should know.
+        findings: collects unreadable lines and warnings.
 
     Raises:
-        DataError: the file is damaged, or no line of it is a review.
+        DataError: the file is damaged, or contains no review.
     """
     source, times = Source(path.name, "line"), TimeReader()
     decoder = msgspec.json.Decoder(_Review)
@@ -71,22 +71,22 @@ def read_reviews(path: Path, findings: Findings) -> pl.DataFrame:
 
 
 def read_metadata(path: Path, kept: set[str], findings: Findings, values: Findings) -> Mapping[str, Record]:
-    """Return what the file says of the items in ``kept``, by id, in the words of the data contract.
+    """Return the items in ``kept`` as records of a data folder, by id.
 
     Args:
         path: the ``meta*`` file.
-        kept: ids of the items that are wanted; lines of others are passed over unread.
-        findings: takes the lines that cannot be read.
-        values: takes the values that cannot be read, of items that can.
+        kept: ids of the items to return; other lines are skipped.
+        findings: collects unreadable lines.
+        values: collects unreadable values of readable items.
 
     Raises:
-        DataError: the file is damaged, or says nothing of any of them.
+        DataError: the file is damaged, or describes none of these items.
     """
     source = Source(path.name, "line")
     reader = ItemReader(source, values)
     items: dict[str, Record] = {}
     for number, line in read_lines(path, source, findings):
-        # Cheap first: parsing a Python literal takes a hundred times as long as looking for the id.
+        # Searching for the id is a hundred times faster than parsing a Python literal.
         if not kept.intersection(asin.decode(errors="replace") for asin in _ASIN.findall(line)):
             if not _ASIN.search(line):
                 message = f"the line is {quoted(line)}; expected an item with its asin."
@@ -101,14 +101,14 @@ def read_metadata(path: Path, kept: set[str], findings: Findings, values: Findin
         if not isinstance(item_id, str) or item_id not in kept:
             continue
         if item_id in items:
-            message = f"item {quoted(item_id)} stands in an earlier line already."
+            message = f"item {quoted(item_id)} occurs in an earlier line already."
             findings.bad_rows(source, "duplicate item", [number], message)
             continue
         items[item_id] = reader.item(record, number)
     if not items:
         raise DataError(
             findings.message(
-                f"{path}: describes none of the {len(kept):,} items that were reviewed. Is it the same set?"
+                f"{path}: describes none of the {len(kept):,} reviewed items. Give files of the same data set."
             )
         )
     reader.warn(findings)
@@ -122,7 +122,7 @@ def _review(line: bytes, decoder: "msgspec.json.Decoder[_Review]") -> _Review:
         record = read_record(line)
     if record is None:
         raise RowError("broken review", f"the line is {quoted(line)}; expected one JSON object.")
-    # Keys of a Python literal need not be texts, and other keys are not used.
+    # Keys of a Python literal need not be strings; other keys are not used.
     return msgspec.convert({str(name): value for name, value in record.items()}, _Review)
 
 
@@ -140,5 +140,5 @@ def _id(what: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise RowError(f"no {what}", f"the id of the {what} is {quoted(value)}; {_EXPECTED}, ids as text.")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise RowError(f"broken id of the {what}", f"the id of the {what} is {quoted(value)}, which is no text.")
+        raise RowError(f"broken id of the {what}", f"the id of the {what} is {quoted(value)}, which is not valid text.")
     return value

@@ -1,60 +1,65 @@
-"""Turns what Amazon says of an item into the words of the data contract. Reads no file."""
+"""Converts Amazon metadata to item records of a data folder."""
 
 import html
 from collections import Counter
 from collections.abc import Iterator
 
-from train.data.facts import MOST_CHARACTERS
+from train.data.facts import MAX_VALUE_CHARACTERS
 from train.data.findings import Findings, Source, quoted
 from train.data.json_lines import Record
 from train.data.prices import Price, price_of
 from train.data.readable import is_code, well_formed, without_markup
 
-_MOST_DESCRIPTION = 2000
+_MAX_DESCRIPTION = 2000
 
 
 class ItemReader:
-    """Reads item after item, and notes the values that cannot be used; the items are kept without them."""
+    """Converts items one by one; unusable values are reported and left out of their items."""
 
     def __init__(self, source: Source, values: Findings) -> None:
-        """Keep where the items stand, and what takes the values that cannot be read."""
+        """Create a reader.
+
+        Args:
+            source: the metadata file.
+            values: collects unreadable values.
+        """
         self._source, self._values = source, values
         self._currencies: Counter[str] = Counter()
 
     def item(self, record: Record, number: int) -> Record:
-        """Return the record of line ``number`` as an item of the data contract, without its id."""
+        """Return the record of line ``number`` as an item of a data folder, without its id."""
         categories = record.get("categories") or record.get("category") or record.get("main_category")
         item: Record = {
-            "title": self._said("title", record.get("title"), number),
-            "brand": self._said("brand", record.get("brand") or record.get("store"), number) or None,
+            "title": self._text("title", record.get("title"), number),
+            "brand": self._text("brand", record.get("brand") or record.get("store"), number) or None,
             "categories": list(
-                dict.fromkeys(text for value in _flat(categories) if (text := self._said("category", value, number)))
+                dict.fromkeys(text for value in _flatten(categories) if (text := self._text("category", value, number)))
             ),
         }
         price = self._price(record.get("price"), number)
         if price is not None:
             item["price"] = price.amount
-        description = " ".join(text for value in _flat(record.get("description")) if (text := _clean(value)))
+        description = " ".join(text for value in _flatten(record.get("description")) if (text := _clean(value)))
         if description:
-            item["description"] = description[:_MOST_DESCRIPTION]
+            item["description"] = description[:_MAX_DESCRIPTION]
         return item
 
     def warn(self, findings: Findings) -> None:
-        """Warn of prices in more than one currency, since a catalogue knows none."""
+        """Warn if prices are in more than one currency, because a catalogue has none."""
         if len(self._currencies) > 1:
             found = ", ".join(f"{count:,} in {name}" for name, count in self._currencies.most_common())
             findings.warn(f"{self._source.name}: prices are {found}, and all of them were read as the same currency.")
 
-    def _said(self, name: str, value: object, number: int) -> str:
-        """Return a text that may be shown, empty if there is none."""
+    def _text(self, name: str, value: object, number: int) -> str:
+        """Return the cleaned text; empty if there is none, or if it is markup or code."""
         if not isinstance(value, str):
             return ""
         text = _clean(value)
         if is_code(text) or (value.strip() and not text):
-            self._leave_out(f"{name} is no text", f"{name} is {quoted(value)}, markup or code: left out.", number)
+            self._leave_out(f"{name} is not text", f"{name} is {quoted(value)}, markup or code: left out.", number)
             return ""
-        if name != "title" and len(text) > MOST_CHARACTERS:
-            message = f"{name} has {len(text):,} characters, expected at most {MOST_CHARACTERS:,}: left out."
+        if name != "title" and len(text) > MAX_VALUE_CHARACTERS:
+            message = f"{name} has {len(text):,} characters, expected at most {MAX_VALUE_CHARACTERS:,}: left out."
             self._leave_out(f"overlong {name}", message, number)
             return ""
         return text
@@ -73,10 +78,10 @@ class ItemReader:
         self._values.bad_rows(self._source, kind, [number], message)
 
 
-def _flat(value: object, depth: int = 3) -> Iterator[str]:
+def _flatten(value: object, depth: int = 3) -> Iterator[str]:
     if isinstance(value, list | tuple):
         for part in value if depth else ():
-            yield from _flat(part, depth - 1)
+            yield from _flatten(part, depth - 1)
     elif isinstance(value, str):
         yield value
 

@@ -1,4 +1,4 @@
-"""The items of a data folder: from the rows of a file to a :class:`Catalogue`. Knows no events."""
+"""Reads and checks the items of a data folder."""
 
 import itertools
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 from train.data.dataset import Catalogue
 from train.data.facts import FACTS, FactError, fact_values, text_list
 from train.data.findings import Findings, RowError, quoted
-from train.data.ids import id_fault, id_message
+from train.data.ids import id_message, id_problem
 from train.data.interactions import check_columns
 from train.data.json_lines import Record
 from train.data.pictures import OutsideError, PictureFolder
@@ -32,21 +32,21 @@ class _Item:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads item after item, and counts what a warning will tell."""
+    """Reads items one by one, and counts what warnings are about."""
 
     pictures: PictureFolder
     ignored: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     untitled: dict[str, None] = field(default_factory=dict)
-    broken_lines: dict[str, None] = field(default_factory=dict)
+    line_breaks: dict[str, None] = field(default_factory=dict)
     markup: dict[str, None] = field(default_factory=dict)
 
     def item(self, record: Record, item_id: str) -> _Item:
-        """Return one row as an item of that id.
+        """Return one row as an item with this id.
 
         Raises:
-            RowError: the row breaks the contract.
+            RowError: a value is not valid.
         """
         return _Item(
             item_id=item_id,
@@ -58,10 +58,10 @@ class _Reader:
         )
 
     def _title(self, record: Record, item_id: str) -> str:
-        written = _text(record, "title") or ""
-        title = " ".join(written.split())
-        if "\n" in written:
-            self.broken_lines[item_id] = None
+        raw = _text(record, "title") or ""
+        title = " ".join(raw.split())
+        if "\n" in raw:
+            self.line_breaks[item_id] = None
         if has_markup(title):
             self.markup[item_id] = None
         if any(character.isprintable() and character != " " for character in title):
@@ -92,8 +92,8 @@ class _Reader:
         try:
             found = self.pictures.find(name)
         except OutsideError as error:
-            raise _outside("image", name) from error
-        self._note("image", name, there=found is not None)
+            raise _outside_error("image", name) from error
+        self._count_missing("image", name, exists=found is not None)
         return found
 
     def _video(self, record: Record) -> tuple[Path, ...]:
@@ -106,19 +106,19 @@ class _Reader:
             try:
                 found = self.pictures.frames(name)
             except OutsideError as error:
-                raise _outside("video", name) from error
-            self._note("video", name, there=bool(found))
+                raise _outside_error("video", name) from error
+            self._count_missing("video", name, exists=bool(found))
             frames.extend(found)
         return tuple(frames)
 
-    def _note(self, kind: str, name: str, *, there: bool) -> None:
-        if not there:
+    def _count_missing(self, kind: str, name: str, *, exists: bool) -> None:
+        if not exists:
             self.missing[kind] += 1
             self.examples.setdefault(kind, name)
 
 
 def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue | None:
-    """Check every item and return the good ones in the order of the file; None if there is none, or no such column."""
+    """Check every item and return the valid ones in file order; None if there are none, or if a column is missing."""
     source = table.source
     if table.names() and not check_columns(table.names(), REQUIRED, source, findings):
         return None
@@ -128,7 +128,9 @@ def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue 
         try:
             item_id = _item_id(record.get("item_id"))
             if item_id in items:
-                raise RowError("duplicate item", f"item_id {quoted(item_id)} stands in an earlier row. Keep one.")
+                raise RowError(
+                    "duplicate item", f"item_id {quoted(item_id)} occurs in an earlier row. Keep one of them."
+                )
             item = reader.item(record, item_id)
         except RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
@@ -136,10 +138,10 @@ def read_catalogue(table: Table, folder: Path, findings: Findings) -> Catalogue 
             items[item.item_id] = item
     if not items or len(items) > MAX_ITEMS:
         found = f"{len(items):,} usable items" if items else "no usable item is left"
-        findings.refuse(source.name, f"{found}; expected 1 to {MAX_ITEMS:,}. Mend the rows named here.")
+        findings.bad_file(source.name, f"{found}; expected 1 to {MAX_ITEMS:,}. Correct the rows listed here.")
         return None
     if items.keys() <= reader.untitled.keys():
-        findings.refuse(source.name, "no item has a title; expected a few words for people. Write them.")
+        findings.bad_file(source.name, "no item has a title. Add titles, which are shown to users.")
     _warn(reader, source.name, findings)
     return _columns(list(items.values()), table.names())
 
@@ -161,29 +163,33 @@ def _warn(reader: _Reader, file: str, findings: Findings) -> None:
     if reader.untitled:
         first = next(iter(reader.untitled))
         findings.warn(
-            f"{file}: {len(reader.untitled):,} item(s) have an empty title, such as {quoted(first)}: "
-            f"called 'Item {first}'."
+            f"{file}: {len(reader.untitled):,} item(s) have an empty title, such as {quoted(first)}; "
+            f"they are shown as 'Item {first}'."
         )
     for titles, what in (
-        (reader.broken_lines, "hold a line break: was a quote left open, and rows taken into it?"),
-        (reader.markup, "hold HTML tags, which are shown as they stand. Write plain text."),
+        (reader.line_breaks, "contain a line break. Check the file for a missing closing quote."),
+        (reader.markup, "contain HTML tags, which are shown as text. Write plain text."),
     ):
         if titles:
             findings.warn(f"{file}: {len(titles):,} title(s), such as that of {quoted(next(iter(titles)))}, {what}")
     for name, count in sorted(reader.ignored.items()):
-        findings.warn(f"{file}: {count:,} value(s) of {quoted(name)} are no text, number or list of them: ignored.")
+        findings.warn(
+            f"{file}: {count:,} value(s) of {quoted(name)} are neither text, number nor a list of them: ignored."
+        )
     for kind, count in sorted(reader.missing.items()):
         example = quoted(reader.examples[kind])
-        findings.warn(f"{file}: {count:,} {kind} path(s) lead to no picture, such as {example}: these items have none.")
+        findings.warn(
+            f"{file}: {count:,} {kind} path(s) lead to no picture, such as {example}. Those items have no {kind}."
+        )
 
 
 def _item_id(value: object) -> str:
     if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
         raise RowError("item_id of a wrong type", f"item_id is {quoted(value)}; expected text or a whole number.")
     item_id = "" if value is None else str(value)
-    fault = id_fault(item_id)
-    if fault:
-        raise RowError(f"{fault} item_id", id_message("item_id", item_id))
+    problem = id_problem(item_id)
+    if problem:
+        raise RowError(f"{problem} item_id", id_message("item_id", item_id))
     return item_id
 
 
@@ -194,8 +200,8 @@ def _text(record: Record, name: str) -> str | None:
     return (value or "").strip() or None
 
 
-def _outside(name: str, path: str) -> RowError:
+def _outside_error(name: str, path: str) -> RowError:
     return RowError(
         f"{name} outside of the folder",
-        f"{name} {quoted(path)} leaves the folder; expected a path relative to it, with '/', and inside.",
+        f"{name} {quoted(path)} leaves the folder; expected a relative path inside it, with '/'.",
     )

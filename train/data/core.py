@@ -1,4 +1,4 @@
-"""The k-core of a log: what is left when every user and every item has at least ``k`` events."""
+"""The k-core of a log: its largest subset in which every user and every item has at least ``k`` events."""
 
 from typing import Any
 
@@ -9,14 +9,13 @@ import numpy.typing as npt
 def k_core(users: npt.NDArray[Any], items: npt.NDArray[Any], k: int) -> npt.NDArray[np.bool_]:
     """Return which events are in the k-core, bool ``[E]``.
 
-    Users and items with fewer than ``k`` events are taken away in turn until none is left: the largest set of events
-    in which all have ``k``. It is unique (Seidman, "Network structure and minimum degree", Social Networks 1983),
-    so the order of taking away does not matter.
+    Users and items with fewer than ``k`` events are removed repeatedly until none is left. The result does not depend
+    on the order of removal (Seidman, "Network structure and minimum degree", Social Networks 1983).
 
     Args:
-        users: the user of every event, ``[E]``, of any kind that can be compared.
+        users: the user of every event, ``[E]``, of any sortable type.
         items: the item of every event, ``[E]``.
-        k: the least number of events; 1 keeps all.
+        k: minimum number of events; 1 keeps all.
 
     Raises:
         ValueError: ``k`` is below 1.

@@ -1,4 +1,4 @@
-"""What :func:`train.data.folder.read_folder` returns: plain values, checked once, trusted afterwards."""
+"""The data set that :func:`train.data.folder.read_folder` returns; its values have been checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from train.data.sequences import Sequences
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """The items, a column a property; row ``i`` is the ``i``-th item of the items file.
+    """The items by column; row ``i`` is the ``i``-th valid item of the items file.
 
     Attributes:
         item_ids: unique, 1 to 256 characters.
         titles: never empty.
-        fields: name of a fact (``brand``, ``categories``, ``year``, ...) to the values of every item, as
-            strings; an empty tuple where nothing is known.
+        fields: for each fact (``brand``, ``categories``, ``year``, ...) the values of every item, as strings; an empty
+            tuple where unknown.
         descriptions: None where there is none.
-        images: files that exist, inside the folder; None where there is none.
+        images: existing files inside the folder; None where there is none.
         videos: the frames of each item in order; an empty tuple where there is none.
     """
 
@@ -29,24 +29,24 @@ class Catalogue:
     videos: tuple[tuple[Path, ...], ...]
 
     def __len__(self) -> int:
-        """Return how many items there are."""
+        """Return the number of items."""
         return len(self.item_ids)
 
     def row_of(self) -> dict[str, int]:
-        """Return the row of every item id, as a new dictionary."""
+        """Return a new dictionary from item ids to rows."""
         return {item_id: row for row, item_id in enumerate(self.item_ids)}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was left out of the files, and what a person should know about them.
+    """What was left out of the files, and warnings.
 
     Attributes:
         n_event_rows: rows of the interactions file.
         n_item_rows: rows of the items file.
-        kept_out: rows that are no interest of the user, by kind: ``dislike``, ``weight not above 0``.
-        skipped: broken rows left out by ``skip_bad_rows``, by kind of problem; empty without it.
-        warnings: sentences.
+        kept_out: number of events without positive interest, by kind: ``dislike``, ``weight not above 0``.
+        skipped: number of invalid rows left out by ``skip_bad_rows``, by kind of problem.
+        warnings: full sentences.
     """
 
     n_event_rows: int
@@ -65,8 +65,8 @@ class Dataset:
         name: the folder's name.
         catalogue: the items.
         sequences: the events; every user has at least one.
-        digest: SHA-256 over what was read: the bytes of the items and the interactions file (not of the pictures), and
-            the rows that were left out of them; 64 hex digits.
+        digest: SHA-256 of the bytes of the items and interactions files (not of the pictures) and of the rows that were
+            left out; 64 hex digits.
         report: what was left out, and warnings.
     """
 

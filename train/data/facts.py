@@ -1,4 +1,4 @@
-"""Turns a value of the items file into the values of a fact: short texts that may be said of an item."""
+"""Converts values of the items file to facts: short texts that describe an item."""
 
 import math
 import re
@@ -6,46 +6,46 @@ import re
 import msgspec
 
 FACTS = ("brand", "categories", "price")
-# Written as one text, "A, B" in these is two values; anywhere else the comma belongs to the value.
+# "A, B" is two values in these columns; in others the comma belongs to the value.
 _NAMES = ("cast", "actors", "director", "genres", "tags", "keywords")
 _SUFFIXES = ("Jr.", "Sr.", "II", "III")
-MOST_CHARACTERS = 1000
-_MOST_NAME_CHARACTERS = 64
-_MOST_PRICE = 10**12
+MAX_VALUE_CHARACTERS = 1000
+_MAX_NAME_CHARACTERS = 64
+_MAX_PRICE = 10**12
 _NUMBER = re.compile(r"\s*\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*")
 
 
 class FactError(ValueError):
-    """A value that is no text, number or list of them; the message says what was expected."""
+    """A value is not valid as a fact; the message says what was expected."""
 
 
 def fact_values(name: str, value: object) -> tuple[str, ...]:
-    """Return the distinct values in their order; none for null and for blank text.
+    """Return the distinct values in order; none for null and blank text.
 
     Raises:
-        FactError: the value cannot be said.
+        FactError: the value is neither text, a number nor a list of them, or is too long.
     """
-    if not 1 <= len(name.strip()) <= _MOST_NAME_CHARACTERS:
-        raise FactError(f"expected a column name of 1 to {_MOST_NAME_CHARACTERS} characters.")
+    if not 1 <= len(name.strip()) <= _MAX_NAME_CHARACTERS:
+        raise FactError(f"expected a column name of 1 to {_MAX_NAME_CHARACTERS} characters.")
     if name == "price":
         return _price(value)
     if isinstance(value, str):
         parts = _split(name, value)
     elif isinstance(value, list):
-        parts = [_said(part) for part in value if part is not None]
+        parts = [_as_text(part) for part in value if part is not None]
     else:
-        parts = [] if value is None else [_said(value)]
+        parts = [] if value is None else [_as_text(value)]
     stripped = [" ".join(part.split()) for part in parts]
-    if any(len(part) > MOST_CHARACTERS for part in stripped):
-        raise FactError(f"expected at most {MOST_CHARACTERS:,} characters a value.")
+    if any(len(part) > MAX_VALUE_CHARACTERS for part in stripped):
+        raise FactError(f"expected at most {MAX_VALUE_CHARACTERS:,} characters per value.")
     return tuple(dict.fromkeys(part for part in stripped if part))
 
 
 def text_list(value: object) -> list[str]:
-    """Return a list of texts: of a list, of ``a|b``, of one text, of a JSON array in text, of null.
+    """Convert a list of texts, ``a|b``, a single text, a JSON array in text, or null to a list of texts.
 
     Raises:
-        FactError: it is none of these.
+        FactError: the value is none of these.
     """
     if value is None:
         return []
@@ -60,7 +60,7 @@ def _split(name: str, text: str) -> list[str]:
     if text[:1] == "[" and text[-1:] == "]":
         try:
             return msgspec.json.decode(text, type=list[str])
-        except (msgspec.MsgspecError, RecursionError):  # a text in brackets, then, and no list
+        except (msgspec.MsgspecError, RecursionError):  # an ordinary text in brackets
             return [text]
     if "|" in text:
         return text.split("|")
@@ -75,7 +75,7 @@ def _split(name: str, text: str) -> list[str]:
     return parts
 
 
-def _said(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise FactError("expected text, a number or a list of them.")
     if isinstance(value, float):
@@ -86,11 +86,11 @@ def _said(value: object) -> str:
 
 
 def _price(value: object) -> tuple[str, ...]:
-    """Return the price with two decimals, without a currency."""
+    """Return the price with two decimals, without a currency; nothing if there is none."""
     if value is None or value == "":
         return ()
     if isinstance(value, str):
         value = float(value) if _NUMBER.fullmatch(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_PRICE:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MAX_PRICE:
         raise FactError("expected a number of at least 0 and below 10^12, without a currency.")
     return (f"{value:.2f}",)

@@ -1,7 +1,7 @@
-"""Collects what is wrong with a data folder, so that one message names all of it. Reads nothing itself.
+"""Collects the problems of a data folder, so that one message can list all of them.
 
-A problem of a row can be left out with ``--skip-bad-rows``; a problem of a file cannot. The same kind of problem is
-said once, with the first rows it stands in and how many there are.
+Rows with problems can be left out with ``--skip-bad-rows``; a problem of a whole file is always an error. Each kind of
+problem is listed once per file, with the number of rows and the first of them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _SHOWN_CHARACTERS = 60
 
 
 class RowError(ValueError):
-    """One row cannot be used: the kind of problem, and in the message what was found."""
+    """A row is not valid; has the kind of problem, and a message for the user."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of the folder, and what its rows are called: ``line`` in text, ``row`` in Parquet; both count from 1."""
+    """A file of the folder, and its unit: ``line`` for text, ``row`` for Parquet; both count from 1."""
 
     name: str
     unit: str
@@ -37,12 +37,12 @@ class Problem:
     """One kind of problem in one file.
 
     Attributes:
-        file: its name inside the folder.
-        kind: a few words, the same for every row.
+        file: file name.
+        kind: a short name, the same for all rows.
         unit: ``line`` or ``row``; empty for a problem of the whole file.
         message: what was found in the first row, what was expected, and what to do.
-        rows: the first few rows, ascending.
-        count: how many rows; 1 for a problem of the whole file.
+        rows: the first few row numbers, ascending.
+        count: number of rows; 1 for a problem of the whole file.
     """
 
     file: str
@@ -54,29 +54,29 @@ class Problem:
 
     @property
     def skippable(self) -> bool:
-        """Whether leaving out rows would end the problem."""
+        """Whether the problem can be solved by leaving out rows."""
         return bool(self.unit)
 
     def __str__(self) -> str:
         """Return one sentence: file, row, what was found, what to do, and where else."""
         if not self.skippable:
             return f"{self.file}: {self.message}"
-        said = f"{self.file}, {self.unit} {self.rows[0]}: {self.message}"
+        text = f"{self.file}, {self.unit} {self.rows[0]}: {self.message}"
         others = self.rows[1:_SHOWN_ROWS]
         if not others:
-            return said
+            return text
         more = self.count - 1 - len(others)
         where = ", ".join(map(str, others)) + (f" and {more:,} more" if more else "")
-        return f"{said} Also in {self.unit}{'s' if len(others) + more > 1 else ''} {where}."
+        return f"{text} Also in {self.unit}{'s' if len(others) + more > 1 else ''} {where}."
 
     def as_json(self) -> dict[str, object]:
-        """Return the same for machines."""
+        """Return the problem as JSON values."""
         names = ("file", "kind", "unit", "rows", "count", "message")
         return {name: getattr(self, name) for name in names}
 
 
 class Findings:
-    """The problems and warnings of one folder, in the order in which they were found."""
+    """The problems and warnings of one folder, in the order of detection."""
 
     def __init__(self) -> None:
         self._problems: dict[tuple[str, str], Problem] = {}
@@ -85,76 +85,76 @@ class Findings:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Every kind of problem found so far."""
+        """All problems so far, one for each file and kind."""
         return tuple(self._problems.values())
 
     @property
-    def hopeless(self) -> bool:
-        """Whether some problem cannot be left out."""
+    def has_file_problem(self) -> bool:
+        """Whether there is a problem that leaving out rows cannot solve."""
         return any(not problem.skippable for problem in self.problems)
 
-    def refuse(self, file: str, message: str) -> None:
-        """Note a problem of a whole file."""
+    def bad_file(self, file: str, message: str) -> None:
+        """Add a problem of a whole file."""
         self._problems[file, message] = Problem(file, message, "", message)
 
     def bad_rows(self, source: Source, kind: str, rows: Iterable[int], message: str) -> None:
-        """Note a problem of rows; ``message`` describes the first of them. Without rows nothing happens."""
-        found = [int(row) for row in rows]
-        if not found:
+        """Add a problem of rows; ``message`` describes the first of them. Does nothing without rows."""
+        numbers = [int(row) for row in rows]
+        if not numbers:
             return
-        self._rows.setdefault(source.name, set()).update(found)
+        self._rows.setdefault(source.name, set()).update(numbers)
         key = (source.name, kind)
         if key not in self._problems:
-            self._problems[key] = Problem(source.name, kind, source.unit, message, found[:_SHOWN_ROWS], len(found))
+            self._problems[key] = Problem(source.name, kind, source.unit, message, numbers[:_SHOWN_ROWS], len(numbers))
             return
-        known = self._problems[key]
-        known.count += len(found)
-        known.rows.extend(found[: _SHOWN_ROWS - len(known.rows)])
+        problem = self._problems[key]
+        problem.count += len(numbers)
+        problem.rows.extend(numbers[: _SHOWN_ROWS - len(problem.rows)])
 
     def warn(self, sentence: str) -> None:
-        """Note something a person should know, which stops nothing."""
+        """Add a warning, a full sentence."""
         self.warnings.append(sentence)
 
     def rows(self, file: str) -> IntArray:
-        """Return the number of every row of a file that has a problem, ascending, each once."""
+        """Return the distinct numbers of the rows of a file that have a problem, ascending."""
         return np.array(sorted(self._rows.get(file, ())), dtype=np.int64)
 
     def n_rows(self) -> int:
-        """Return how many rows of all files have a problem."""
+        """Return the number of rows with a problem, over all files."""
         return sum(map(len, self._rows.values()))
 
     def skipped(self) -> Mapping[str, int]:
-        """Return how many rows each skippable kind of problem has."""
+        """Return the number of rows for each skippable kind of problem."""
         counts: dict[str, int] = {}
         for problem in self.problems:
             if problem.skippable:
                 counts[problem.kind] = counts.get(problem.kind, 0) + problem.count
         return counts
 
-    def settle(self, folder: str, *, skip_bad_rows: bool) -> None:
-        """Raise what was found, if it cannot be, or is not to be, left out.
+    def raise_problems(self, folder: str, *, skip_bad_rows: bool) -> None:
+        """Raise an error if there are problems, unless all of them are in rows and ``skip_bad_rows`` is set.
 
         Raises:
-            DataError: with one line a kind of problem.
+            DataError: lists each kind of problem in one line.
         """
         problems = self.problems
-        if not self.hopeless and (skip_bad_rows or not problems):
+        if not self.has_file_problem and (skip_bad_rows or not problems):
             return
         lines = [self.message(f"{folder}: {len(problems)} kind{'s' if len(problems) > 1 else ''} of problem.")]
-        if not self.hopeless:
-            lines.append("Mend these rows, or leave them out with --skip-bad-rows.")
+        if not self.has_file_problem:
+            lines.append("Correct these rows, or leave them out with --skip-bad-rows.")
         elif skip_bad_rows:
-            lines.append("--skip-bad-rows cannot help here: not only single rows are at fault.")
+            lines.append("--skip-bad-rows does not help, because some problems are not limited to single rows.")
         raise DataError("\n".join(lines))
 
     def message(self, heading: str) -> str:
-        """Return the heading, and below it one line for each kind of problem, file by file."""
+        """Return the heading, then one line for each kind of problem, grouped by file."""
         return "\n".join(
-            [heading, *(f"  {problem}" for problem in sorted(self.problems, key=lambda found: found.file))]
+            [heading, *(f"  {problem}" for problem in sorted(self.problems, key=lambda problem: problem.file))]
         )
 
 
 def quoted(value: object) -> str:
-    """Return a value as it can be shown in one line, cut to a sane length."""
+    """Return the ``repr`` of a value, shortened for messages."""
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

@@ -1,7 +1,7 @@
-"""Reads a data folder, the one contract between a shop and this project; see ``docs/data.md``.
+"""Reads and checks a data folder; ``docs/data.md`` defines its format.
 
-All checks are done before anything is raised, so that one message names everything that is wrong. Nothing but
-``interactions.*``, ``items.*`` and the pictures that the items name is looked at.
+All checks run before an error is raised, so that its message lists every problem. Only ``interactions.*``, ``items.*``
+and the pictures of the items are read.
 """
 
 import hashlib
@@ -12,13 +12,13 @@ import numpy as np
 
 from edge_runtime.paths import AnyPath
 from train.data.catalogue import read_catalogue
-from train.data.clock import FIRST_CLOCK_S, has_clock, warn_of_future
 from train.data.dataset import Catalogue, Dataset, Report
 from train.data.findings import Findings
 from train.data.interactions import Events, read_events
 from train.data.sequences import Sequences
-from train.data.split import LEAST_EVENTS, LEAST_TO_LEARN
+from train.data.split import MIN_EVENTS, MIN_EVENTS_TO_TRAIN
 from train.data.table_file import Table, find_table, read_bytes, read_table
+from train.data.timestamp_checks import FIRST_UNIX_TIME_S, is_unix_time, warn_about_future
 from train.errors import DataError
 
 ITEMS, INTERACTIONS = "items", "interactions"
@@ -30,13 +30,13 @@ def read_folder(
     """Read and check the folder ``path``.
 
     Args:
-        path: holds ``interactions.{parquet,csv,jsonl}`` and ``items.{jsonl,parquet,csv}``.
-        skip_bad_rows: leave out rows that break the contract, and count them in the report.
-        now_s: the time in seconds since 1970, to warn of what lies in the future; by default the system's.
-        findings: takes the problems and warnings, for a caller that shows them in another form.
+        path: folder with ``interactions.{parquet,csv,jsonl}`` and ``items.{jsonl,parquet,csv}``.
+        skip_bad_rows: leave out invalid rows, and count them in the report.
+        now_s: current time in seconds since 1970, for a warning about future events; the system's by default.
+        findings: collects problems and warnings, if the caller needs them apart from the error message.
 
     Raises:
-        DataError: what is wrong, file by file and row by row, and what to do.
+        DataError: the folder is not valid; the message lists all problems and their solutions.
     """
     path = Path(path)
     findings = Findings() if findings is None else findings
@@ -51,7 +51,7 @@ def read_folder(
     catalogue = None if items is None else read_catalogue(items, path, findings)
     row_of = None if catalogue is None else catalogue.row_of()
     events = None if interactions is None else read_events(interactions, row_of, findings)
-    findings.settle(str(path), skip_bad_rows=skip_bad_rows)
+    findings.raise_problems(str(path), skip_bad_rows=skip_bad_rows)
     if items is None or interactions is None or catalogue is None or events is None:
         raise DataError(f"{path}: the folder cannot be used. Run `pocketrec check` on it.")
     _add_rows_left_out(digest, (items, interactions), findings)
@@ -71,7 +71,7 @@ def _read(folder: Path, stem: str, digest: "hashlib._Hash", findings: Findings) 
 
 
 def _add_rows_left_out(digest: "hashlib._Hash", tables: tuple[Table, ...], findings: Findings) -> None:
-    """Add the numbers of the rows that were left out, so that a digest stands for what was read."""
+    """Add the numbers of the rows that were left out, so that the digest identifies the data that were used."""
     for table in tables:
         rows = findings.rows(table.source.name)
         if len(rows):
@@ -80,30 +80,34 @@ def _add_rows_left_out(digest: "hashlib._Hash", tables: tuple[Table, ...], findi
 
 
 def _warn(catalogue: Catalogue, events: Events, interactions: Table, findings: Findings, *, now_s: float) -> None:
-    """Note what is allowed, but a person should know."""
+    """Warn about valid data that may be unintended."""
     sequences, name = events.sequences, interactions.source.name
     unseen = len(catalogue) - len(np.unique(sequences.rows))
     if unseen:
-        findings.warn(f"{name}: {unseen:,} item(s) have no event: only their content tells where they belong.")
-    short = int((sequences.lengths < LEAST_EVENTS).sum())
+        findings.warn(f"{name}: {unseen:,} item(s) have no event; they can only be recommended by their content.")
+    short = int((sequences.lengths < MIN_EVENTS).sum())
     if short:
-        findings.warn(f"{name}: {short:,} user(s) have fewer than {LEAST_EVENTS} events: they train, but test nothing.")
+        findings.warn(f"{name}: {short:,} user(s) have fewer than {MIN_EVENTS} events and are used for training only.")
     longest = int(sequences.lengths.max())
-    if longest < LEAST_TO_LEARN:
+    if longest < MIN_EVENTS_TO_TRAIN:
         findings.warn(
-            f"{name}: nobody has more than {longest} events: `pocketrec train` needs at least one user with "
-            f"{LEAST_TO_LEARN}. Give a longer log."
+            f"{name}: no user has more than {longest} events; `pocketrec train` needs at least one user with "
+            f"{MIN_EVENTS_TO_TRAIN}. Provide a longer log."
         )
     _warn_times(sequences, name, findings)
-    warn_of_future(sequences.timestamps, name, findings, now_s=now_s)
+    warn_about_future(sequences.timestamps, name, findings, now_s=now_s)
 
 
 def _warn_times(sequences: Sequences, name: str, findings: Findings) -> None:
     times = sequences.timestamps
-    early = int((times < FIRST_CLOCK_S).sum())
-    if has_clock(int(times.max())) and early:
-        findings.warn(f"{name}: {early:,} timestamp(s) lie before 1973, the others do not: are these dates missing?")
+    early = int((times < FIRST_UNIX_TIME_S).sum())
+    if is_unix_time(int(times.max())) and early:
+        findings.warn(
+            f"{name}: {early:,} timestamp(s) are before 1973, the others are not. Check whether dates are missing."
+        )
     users = sequences.users()
     ties = int(((users[1:] == users[:-1]) & (times[1:] == times[:-1])).sum())
     if 2 * ties > sequences.n_events:
-        findings.warn(f"{name}: {ties:,} events share a second with the one before: their order is that of the file.")
+        findings.warn(
+            f"{name}: {ties:,} events have the same timestamp as the one before; they keep the order of the file."
+        )

@@ -1,4 +1,4 @@
-"""What an id may be: 1 to 256 characters, no blank around it, no control character and no line break in it."""
+"""Checks ids: 1 to 256 characters, no surrounding whitespace, no control characters or line breaks."""
 
 import unicodedata
 
@@ -9,11 +9,11 @@ from train.data.findings import Findings, Source, quoted
 MAX_CHARACTERS = 256
 # Control characters, surrogates, and the separators of lines and paragraphs.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_EXPECTED = f"expected 1 to {MAX_CHARACTERS} printable characters, without blanks around them. Correct the id."
+_EXPECTED = f"expected 1 to {MAX_CHARACTERS} printable characters, without surrounding blanks. Correct the id."
 
 
-def id_fault(text: str) -> str:
-    """Return what is wrong with an id, in one or two words; nothing for a good one."""
+def id_problem(text: str) -> str:
+    """Return the problem of an id in one or two words; empty if the id is valid."""
     if not text:
         return "empty"
     if len(text) > MAX_CHARACTERS:
@@ -24,24 +24,24 @@ def id_fault(text: str) -> str:
 
 
 def id_message(name: str, text: str) -> str:
-    """Return what is said of an id with a fault."""
+    """Return the error message for an invalid id."""
     return f"{name} is {quoted(text)}; {_EXPECTED}"
 
 
 def check_ids(frame: pl.DataFrame, name: str, number: str, source: Source, findings: Findings) -> pl.DataFrame:
-    """Note the rows whose id in column ``name`` has a fault, and return the others.
+    """Report the rows with an invalid id in column ``name``, and return the others.
 
     Args:
-        frame: has the id as text, and the row's number in the file in column ``number``.
-        name: the id's column.
-        number: the row number's column.
+        frame: has the ids as text, and row numbers in column ``number``.
+        name: column of the ids.
+        number: column of the row numbers.
         source: the file.
-        findings: takes the problems.
+        findings: collects the problems.
     """
     distinct = frame[name].unique().to_list()
-    faults = {text: fault for text in distinct if (fault := id_fault(text or ""))}
-    for kind in sorted(set(faults.values())):
-        bad = frame.filter(pl.col(name).is_in([text for text in faults if faults[text] == kind], nulls_equal=True))
+    problems = {text: problem for text in distinct if (problem := id_problem(text or ""))}
+    for kind in sorted(set(problems.values())):
+        bad = frame.filter(pl.col(name).is_in([text for text in problems if problems[text] == kind], nulls_equal=True))
         message = id_message(name, bad[name][0] or "")
         findings.bad_rows(source, f"{kind} {name}", bad[number], message)
-    return frame.filter(~pl.col(name).is_in(list(faults), nulls_equal=True)) if faults else frame
+    return frame.filter(~pl.col(name).is_in(list(problems), nulls_equal=True)) if problems else frame

@@ -1,4 +1,4 @@
-"""What an import tells of a source: what was written, and what was left out, events apart from items."""
+"""The report of an import: what was written, and what was left out."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from train.data.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """What became of the lines of a source.
+class ImportReport:
+    """What was imported from a source.
 
     Attributes:
-        k: of the k-core.
-        n_events: what was written.
-        n_items: what was written.
-        n_broken: lines of events that could not be read: left out.
-        n_broken_items: lines of items that could not be read, or describe an item again: left out.
-        n_unknown: events of items that the source does not describe: left out.
-        n_duplicates: events of the same user, item and second: left out.
-        n_outside: events outside of the k-core: left out.
-        n_undescribed: items that the source does not describe: written without a title.
-        problems: the kinds of lines that could not be read.
-        values: the kinds of values that could not be read, of items that were written without them.
-        notes: what a person should know of how the source was read, in sentences.
-        summary: the folder, as ``pocketrec check`` sums it up.
+        k: minimum number of events per user and item.
+        n_events: events written.
+        n_items: items written.
+        n_broken: unreadable event lines, left out.
+        n_broken_items: unreadable or duplicate item lines, left out.
+        n_unknown: events of items without metadata, left out.
+        n_duplicates: repeated events of the same user, item and second, left out.
+        n_outside: events outside the k-core, left out.
+        n_undescribed: items without metadata, written without a title.
+        problems: unreadable lines, by kind.
+        values: unreadable values, by kind; their items were written without them.
+        notes: full sentences about how the source was read.
+        summary: summary of the folder, as by ``pocketrec check``.
     """
 
     k: int
@@ -41,21 +41,21 @@ class Imported:
     summary: Summary
 
     def __str__(self) -> str:
-        """Return what people read: figures first, then every kind of line and value that was left out."""
+        """Return counts, then one line for each kind of line or value that was left out."""
         lines = [
             f"wrote {self.n_events:,} events and {self.n_items:,} items",
-            f"events left out: {self.n_broken:,} broken lines, {self.n_unknown:,} events of items that the source "
-            f"does not describe, {self.n_duplicates:,} duplicates and {self.n_outside:,} events outside of the "
+            f"events left out: {self.n_broken:,} unreadable lines, {self.n_unknown:,} events of items without "
+            f"metadata, {self.n_duplicates:,} duplicates and {self.n_outside:,} events outside the "
             f"{self.k}-core",
-            f"items: {self.n_broken_items:,} lines left out; {self.n_undescribed:,} items without a title, since the "
-            "source does not describe them",
+            f"items: {self.n_broken_items:,} lines left out; {self.n_undescribed:,} items without metadata were "
+            "written without a title",
         ]
         lines += [f"left out: {problem}" for problem in self.problems]
         lines += [f"value left out: {problem}" for problem in self.values]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def as_json(self) -> dict[str, object]:
-        """Return the same for machines, without the summary."""
+        """Return the report as JSON values, without the summary."""
         return {
             "k": self.k,
             "events": self.n_events,

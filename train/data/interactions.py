@@ -1,4 +1,4 @@
-"""The events of a data folder: from the rows of a file to :class:`Sequences`. Knows no model and no picture."""
+"""Reads and checks the events of a data folder, and groups them into :class:`Sequences`."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,15 @@ import numpy as np
 import polars as pl
 
 from edge_runtime.events import DISLIKE
-from train.data.clock import check_clock
 from train.data.findings import Findings, Source, quoted
 from train.data.ids import check_ids
 from train.data.sequences import Sequences
 from train.data.table_file import Table
+from train.data.timestamp_checks import check_timestamps
 
 REQUIRED = ("user_id", "item_id", "timestamp")
 OPTIONAL = ("event", "weight")
-NAMELESS_EVENT = "interaction"
+DEFAULT_EVENT = "interaction"
 
 ROW = "row number"
 _EVENT_NAME = "^[a-z_]{1,32}$"
@@ -33,8 +33,8 @@ class Events:
     """The checked events of a file.
 
     Attributes:
-        sequences: what the users did, in their order.
-        kept_out: events that are no interest, by kind.
+        sequences: events with positive interest, by user and time.
+        kept_out: number of other events, by kind.
     """
 
     sequences: Sequences
@@ -42,13 +42,13 @@ class Events:
 
 
 def check_columns(names: list[str], required: tuple[str, ...], source: Source, findings: Findings) -> bool:
-    """Note the required columns that are missing, and return whether none is."""
+    """Report missing required columns; return whether all are present."""
     missing = [name for name in required if name not in names]
     if not missing:
         return True
     found = ", ".join(quoted(name) for name in names[:8])
     hint = " Is the header line missing?" if len(missing) == len(required) else ""
-    findings.refuse(
+    findings.bad_file(
         source.name,
         f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; found {found}.{hint} "
         f"Name the columns {', '.join(required)}.",
@@ -57,50 +57,50 @@ def check_columns(names: list[str], required: tuple[str, ...], source: Source, f
 
 
 def read_events(table: Table, row_of: dict[str, int] | None, findings: Findings) -> Events | None:
-    """Check every row and group the good ones by user.
+    """Check every row and group the valid ones by user.
 
     Args:
         table: the interactions file.
-        row_of: the row of every item id; None if the items could not be read, then ids are not looked up.
-        findings: takes the problems.
+        row_of: catalogue row of every item id; None, if the items could not be read, omits that check.
+        findings: collects the problems.
 
     Returns:
-        The events, or None where a whole column cannot be used, or no row is left.
+        The events; None if a column cannot be used, or no row is left.
     """
     source = table.source
     if table.names() and not check_columns(table.names(), REQUIRED, source, findings):
         return None
     unused = [name for name in table.names() if name not in REQUIRED + OPTIONAL]
     if unused:
-        findings.warn(f"{source.name}: not used: {', '.join(map(quoted, unused[:8]))}.")
+        findings.warn(f"{source.name}: unknown columns are ignored: {', '.join(map(quoted, unused[:8]))}.")
     frame, numbers = table.columns(REQUIRED + OPTIONAL, findings)
     if len(numbers) == 0:
-        findings.refuse(source.name, "no usable row is left. Mend the rows named here.")
+        findings.bad_file(source.name, "no usable row is left. Correct the rows listed here.")
         return None
     typed = _typed(frame.with_columns(pl.Series(ROW, numbers)), source, findings)
     if typed is None:
         return None
     for name in ("user_id", "item_id"):
         typed = check_ids(typed, name, ROW, source, findings)
-    typed = check_clock(typed, ROW, source, findings)
+    typed = check_timestamps(typed, ROW, source, findings)
     typed = _check_events(_check_weights(typed, source, findings), source, findings)
     if row_of is not None:
         typed = _check_known(typed, row_of, source, findings)
     typed = _check_duplicates(typed, source, findings)
     if typed.is_empty():
-        findings.refuse(source.name, "no usable row is left. Mend the rows named here.")
+        findings.bad_file(source.name, "no usable row is left. Correct the rows listed here.")
         return None
     return None if row_of is None else _group(typed, row_of, source, findings)
 
 
 def _typed(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame | None:
-    """Bring every column to its one type; None if a column as a whole has another."""
+    """Convert every column to its type; None, and a problem, if a column has an unsuitable type."""
     wrong = False
     for name in frame.columns:
         if name == ROW or _is_usable(name, frame.schema[name], is_text=source.unit == "line"):
             continue
         wrong = True
-        findings.refuse(
+        findings.bad_file(
             source.name, f"column {name} is of type {frame.schema[name]}; expected {_ADVICE[name]}. Convert it."
         )
     if wrong:
@@ -131,7 +131,7 @@ def _whole_numbers(frame: pl.DataFrame, source: Source, findings: Findings) -> p
     if not bad.is_empty():
         findings.bad_rows(
             source,
-            "timestamp is no whole number",
+            "timestamp is not a whole number",
             bad[ROW],
             f"timestamp is {quoted(bad['timestamp'][0])}; expected whole seconds since 1970, such as 1700000000.",
         )
@@ -140,14 +140,14 @@ def _whole_numbers(frame: pl.DataFrame, source: Source, findings: Findings) -> p
 
 def _add_optional(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
     if "event" not in frame.columns:
-        frame = frame.with_columns(event=pl.lit(NAMELESS_EVENT))
+        frame = frame.with_columns(event=pl.lit(DEFAULT_EVENT))
     if "weight" not in frame.columns:
         return frame.with_columns(event=pl.col("event").cast(pl.String), weight=pl.lit(1.0))
     number = pl.col("weight").cast(pl.Float64, strict=False)
     bad = frame.filter(number.is_null() & pl.col("weight").is_not_null())
     if not bad.is_empty():
-        message = f"weight is {quoted(bad['weight'][0])}; expected a number, or nothing for 1."
-        findings.bad_rows(source, "weight is no number", bad[ROW], message)
+        message = f"weight is {quoted(bad['weight'][0])}; expected a number; empty means 1."
+        findings.bad_rows(source, "weight is not a number", bad[ROW], message)
     good = frame.filter(number.is_not_null() | pl.col("weight").is_null())
     return good.with_columns(event=pl.col("event").cast(pl.String), weight=number.fill_null(1.0))
 
@@ -155,18 +155,18 @@ def _add_optional(frame: pl.DataFrame, source: Source, findings: Findings) -> pl
 def _check_weights(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
     bad = frame.filter(~pl.col("weight").is_finite())
     if not bad.is_empty():
-        message = f"weight is {bad['weight'][0]}; expected a finite number, or nothing for 1."
+        message = f"weight is {bad['weight'][0]}; expected a finite number; empty means 1."
         findings.bad_rows(source, "weight is not finite", bad[ROW], message)
     return frame.filter(pl.col("weight").is_finite())
 
 
 def _check_events(frame: pl.DataFrame, source: Source, findings: Findings) -> pl.DataFrame:
-    frame = frame.with_columns(pl.col("event").fill_null(NAMELESS_EVENT).replace("", NAMELESS_EVENT))
+    frame = frame.with_columns(pl.col("event").fill_null(DEFAULT_EVENT).replace("", DEFAULT_EVENT))
     named = pl.col("event").str.contains(_EVENT_NAME)
     bad = frame.filter(~named)
     if not bad.is_empty():
-        message = f"event is {quoted(bad['event'][0])}; expected a name of a-z and _, at most 32, such as 'purchase'."
-        findings.bad_rows(source, "event is no name", bad[ROW], message)
+        message = f"event is {quoted(bad['event'][0])}; expected 1 to 32 characters of a-z and _, such as 'purchase'."
+        findings.bad_rows(source, "event is not a name", bad[ROW], message)
     return frame.filter(named)
 
 
@@ -189,27 +189,29 @@ def _check_duplicates(frame: pl.DataFrame, source: Source, findings: Findings) -
     if not bad.is_empty():
         user, item, time = bad.select(REQUIRED).row(0)
         message = (
-            f"user {quoted(user)}, item {quoted(item)}, timestamp {time} stand in an earlier {source.unit} already. "
-            "Keep one."
+            f"user {quoted(user)}, item {quoted(item)}, timestamp {time} occur in an earlier {source.unit} already. "
+            "Keep one of them."
         )
         findings.bad_rows(source, "duplicate event", bad[ROW], message)
     return frame.filter(first)
 
 
 def _group(frame: pl.DataFrame, row_of: dict[str, int], source: Source, findings: Findings) -> Events | None:
-    """Leave out what is no interest, and sort the rest by user and time; ties keep the order of the file."""
-    disliked = pl.col("event") == DISLIKE
+    """Leave out events without positive interest; sort the rest by user and time, ties in file order."""
+    is_dislike = pl.col("event") == DISLIKE
     kept_out = {
-        DISLIKE: frame.filter(disliked).height,
-        "weight not above 0": frame.filter(~disliked & (pl.col("weight") <= 0)).height,
+        DISLIKE: frame.filter(is_dislike).height,
+        "weight not above 0": frame.filter(~is_dislike & (pl.col("weight") <= 0)).height,
     }
-    kept = frame.filter(~disliked & (pl.col("weight") > 0))
+    kept = frame.filter(~is_dislike & (pl.col("weight") > 0))
     if kept.is_empty():
-        findings.refuse(source.name, "every event is a dislike or has no weight above 0, so there is nothing to learn.")
+        findings.bad_file(source.name, "every event is a dislike or has no weight above 0. Add positive events.")
         return None
     lost = frame["user_id"].n_unique() - kept["user_id"].n_unique()
     if lost:
-        findings.warn(f"{source.name}: {lost:,} user(s) have nothing but dislikes or events without weight: left out.")
+        findings.warn(
+            f"{source.name}: {lost:,} user(s) have only dislikes or events without a positive weight and are left out."
+        )
     user_ids = kept["user_id"].unique(maintain_order=True)
     users = kept["user_id"].replace_strict(user_ids, np.arange(len(user_ids)), return_dtype=pl.Int64).to_numpy()
     rows = kept["item_id"].replace_strict(row_of, return_dtype=pl.Int32).to_numpy()
@@ -228,6 +230,6 @@ def _warn_unsorted(
     late = np.flatnonzero((users[1:] == users[:-1]) & (times[1:] < times[:-1])) + 1
     if len(late):
         findings.warn(
-            f"{source.name}, {source.unit} {numbers[late].min()}: an event is older than the one before it of the same "
-            f"user; so are {len(late):,} in all, of {len(np.unique(users[late])):,} user(s). Sorted by time."
+            f"{source.name}, {source.unit} {numbers[late].min()}: events are not in order of time: {len(late):,} "
+            f"event(s) of {len(np.unique(users[late])):,} user(s) are older than the one before. Sorted."
         )

@@ -2,7 +2,7 @@
 
 ``.dat`` (1M, 10M): ``UserID::MovieID::Rating::Timestamp`` and ``MovieID::Title (Year)::Genre|Genre``, Latin-1 in 1M.
 ``.csv`` (20M, 25M, 32M, latest): headers ``userId,movieId,rating,timestamp`` and ``movieId,title,genres``, UTF-8, read
-by name. In both a line is a row, and only a line feed ends it.
+by name. In both, each line is a row, and only a line feed ends a line.
 """
 
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from train.data.delimited import Numbered, read_header, read_lines
+from train.data.delimited import NumberedRows, read_header, read_lines
 from train.data.findings import Findings, RowError, Source, quoted
 from train.data.interactions import ROW
 from train.data.json_lines import Record
@@ -27,7 +27,7 @@ _RATING_COLUMNS = ("userId", "movieId", "timestamp")
 _MOVIE_COLUMNS = ("movieId", "title")
 _DAT_RATING = ["userId", "movieId", "rating", "timestamp"]
 _YEAR = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})\)\s*$")
-# "Matrix, The" and "Postman, The (Postino, Il)": the article goes to the front, what stands in brackets stays.
+# "Matrix, The" and "Postman, The (Postino, Il)": the article moves to the front, text in parentheses stays.
 _ARTICLE = re.compile(r"^(?P<title>[^(]*), (?P<article>The|A|An|Le|La|Les|L'|Il|El|Das|Der|Die)(?P<rest>\s*\(.*)?$")
 _NO_GENRE = "(no genres listed)"
 # Spreadsheets write 7 as "7.0".
@@ -36,13 +36,13 @@ _WHOLE = r"^([0-9]{1,18})\.0+$"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MovieLens:
-    """One download, read.
+    """The contents of a download.
 
     Attributes:
-        ratings: the file of the ratings.
-        movies: the file of the films.
+        ratings: file of the ratings.
+        movies: file of the films.
         events: ``user_id, item_id, timestamp`` in seconds, and their line in column ``ROW``.
-        films: by id, in the words of the data contract.
+        films: records of a data folder, by id.
     """
 
     ratings: Source
@@ -51,28 +51,30 @@ class MovieLens:
     films: Mapping[str, Record]
 
 
-def read_movielens(source: Path, of_events: Findings, of_films: Findings, values: Findings) -> MovieLens:
+def read_movielens(source: Path, event_findings: Findings, film_findings: Findings, values: Findings) -> MovieLens:
     """Read a folder, or the official zip.
 
     Args:
         source: the folder or zip.
-        of_events: takes the lines of ratings that cannot be read, and what a person should know of them.
-        of_films: takes the lines of films that cannot be read.
-        values: takes the titles that cannot be read, of films that can.
+        event_findings: collects unreadable lines of ratings, and warnings.
+        film_findings: collects unreadable lines of films.
+        values: collects unreadable titles of readable films.
 
     Raises:
         DataError: the source has neither layout, or is damaged.
     """
     download = open_download(source)
     movies = Source(download.movies, "line")
-    films = _read_films(download.read(download.movies), movies, of_films, values)
+    films = _read_films(download.read(download.movies), movies, film_findings, values)
     if not films:
-        raise DataError(of_films.message(f"{source}: no film could be read. Give an official archive, as downloaded."))
+        raise DataError(
+            film_findings.message(f"{source}: no film could be read. Give an official archive, as downloaded.")
+        )
     ratings = Source(download.ratings, "line")
-    events = _read_ratings(download.read(download.ratings), ratings, of_events)
+    events = _read_ratings(download.read(download.ratings), ratings, event_findings)
     if events is None:
         raise DataError(
-            of_events.message(f"{source}: no rating could be read. Give an official archive, as downloaded.")
+            event_findings.message(f"{source}: no rating could be read. Give an official archive, as downloaded.")
         )
     return MovieLens(ratings, movies, events, films)
 
@@ -82,9 +84,9 @@ def _read_ratings(data: bytes, source: Source, findings: Findings) -> pl.DataFra
     if text is None:
         return None
     if source.name.endswith(".dat"):
-        # Commas would be taken for the separator, and only stand in what is not used.
+        # Commas would be read as separators; they only occur in columns that are not used.
         text = text.replace(b",", b";").replace(b"::", b",")
-        parsed: Numbered | None = read_lines(text, _DAT_RATING, source, findings, has_header=False)
+        parsed: NumberedRows | None = read_lines(text, _DAT_RATING, source, findings, has_header=False)
     else:
         parsed = _by_name(text, _RATING_COLUMNS, source, findings)
     if parsed is None or len(parsed[1]) == 0:
@@ -107,25 +109,25 @@ def _read_ratings(data: bytes, source: Source, findings: Findings) -> pl.DataFra
     return None if good.is_empty() else good
 
 
-def _by_name(text: bytes, wanted: tuple[str, ...], source: Source, findings: Findings) -> Numbered | None:
-    """Return the columns of a file with the names in ``wanted``; None, and a problem, if one is missing."""
-    names = _header(text, wanted, source, findings)
+def _by_name(text: bytes, required: tuple[str, ...], source: Source, findings: Findings) -> NumberedRows | None:
+    """Return all columns of a file; None, and a problem, if one of ``required`` is missing."""
+    names = _header(text, required, source, findings)
     return None if names is None else read_lines(text, names, source, findings)
 
 
-def _header(text: bytes, wanted: tuple[str, ...], source: Source, findings: Findings) -> list[str] | None:
-    """Return the names in the header, those that are wanted as they are written here."""
-    found = read_header(text, source, findings)
-    if found is None:
+def _header(text: bytes, required: tuple[str, ...], source: Source, findings: Findings) -> list[str] | None:
+    """Return the column names, with the spelling of ``required`` where they match it."""
+    written = read_header(text, source, findings)
+    if written is None:
         return None
-    spelling = {_plain_name(name): name for name in (*wanted, "genres")}
-    names = [spelling.get(_plain_name(name), name) for name in found]
-    missing = [name for name in wanted if names.count(name) != 1]
+    spelling = {_plain_name(name): name for name in (*required, "genres")}
+    names = [spelling.get(_plain_name(name), name) for name in written]
+    missing = [name for name in required if names.count(name) != 1]
     if missing:
-        findings.refuse(
+        findings.bad_file(
             source.name,
-            f"the header, line 1, is {quoted(','.join(found))}; expected {missing[0]} in it once, as in "
-            f"{','.join(wanted)}. Write the header line, with the name of every column.",
+            f"the header, line 1, is {quoted(','.join(written))}; expected {missing[0]} in it once, as in "
+            f"{','.join(required)}. Write the header line, with the name of every column.",
         )
         return None
     return names
@@ -146,19 +148,19 @@ def _read_films(data: bytes, source: Source, findings: Findings, values: Finding
         try:
             item_id = _film_id(written_id)
             if item_id in films:
-                raise RowError("duplicate film", f"film {item_id} stands in an earlier line. Keep one.")
+                raise RowError("duplicate film", f"film {item_id} occurs in an earlier line. Keep one of them.")
         except RowError as error:
             findings.bad_rows(source, error.kind, [number], str(error))
             continue
         films[item_id] = _film(title, genres)
         if title.strip() and not films[item_id]["title"]:
             message = f"title is {quoted(title)}, markup or code: left out."
-            values.bad_rows(source, "title is no text", [number], message)
+            values.bad_rows(source, "title is not text", [number], message)
     return films
 
 
 def _as_utf8(line: bytes) -> bytes:
-    """Return a line of UTF-8, or else of Windows-1252, which is Latin-1 with letters for control characters."""
+    """Decode a line as UTF-8, or else as Windows-1252, or else as Latin-1, and return it as UTF-8."""
     try:
         line.decode()
     except UnicodeDecodeError:
@@ -170,7 +172,7 @@ def _as_utf8(line: bytes) -> bytes:
 
 
 def _csv_films(text: bytes, source: Source, findings: Findings) -> Iterator[tuple[int, str, str, str]]:
-    """Yield the line, id, title and genres of every film."""
+    """Yield the line number, id, title and genres of every film."""
     parsed = _by_name(text, _MOVIE_COLUMNS, source, findings)
     if parsed is None:
         return
@@ -180,11 +182,11 @@ def _csv_films(text: bytes, source: Source, findings: Findings) -> Iterator[tupl
 
 
 def _dat_films(text: bytes, source: Source, findings: Findings) -> Iterator[tuple[int, str, str, str]]:
-    """Yield the same of a file whose titles may hold the separator."""
+    """Yield the same from a ``.dat`` file, where a title may contain the separator."""
     for number, line in enumerate(text.decode().split("\n"), start=1):
-        item_id, found_title, rest = line.partition("::")
-        title, found_genres, genres = rest.rpartition("::")
-        if found_title and found_genres:
+        item_id, title_separator, rest = line.partition("::")
+        title, genre_separator, genres = rest.rpartition("::")
+        if title_separator and genre_separator:
             yield number, item_id, title, genres
         elif line.strip():
             message = f"the line is {quoted(line)}; expected MovieID::Title::Genres."
@@ -194,7 +196,7 @@ def _dat_films(text: bytes, source: Source, findings: Findings) -> Iterator[tupl
 def _film_id(text: str) -> str:
     item_id = re.sub(_WHOLE, r"\1", text.strip())
     if not re.fullmatch("[0-9]{1,18}", item_id):
-        raise RowError("movieId is no number", f"movieId is {quoted(text)}; expected a whole number.")
+        raise RowError("movieId is not a number", f"movieId is {quoted(text)}; expected a whole number.")
     return item_id
 
 

@@ -1,4 +1,4 @@
-"""Opens a download of MovieLens: a folder or a zip, files found by name. Knows no columns."""
+"""Opens a MovieLens download, a folder or zip, and finds its files by name."""
 
 import zipfile
 import zlib
@@ -10,18 +10,18 @@ from pathlib import Path, PurePosixPath
 from train.errors import DataError
 
 # The largest official file, ratings.csv of 32M, has 877 MB.
-_MOST_BYTES = 4 << 30
+_MAX_BYTES = 4 << 30
 _LAYOUTS = (("ratings.dat", "movies.dat"), ("ratings.csv", "movies.csv"))
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """The two files of a download that are read.
+    """The two relevant files of a download.
 
     Attributes:
         ratings: name of the file of ratings.
         movies: name of the file of films.
-        read: returns the bytes of a file by its name.
+        read: returns the bytes of a file, by name.
     """
 
     ratings: str
@@ -33,7 +33,7 @@ def open_download(source: Path) -> Download:
     """Find the two files of one layout.
 
     Raises:
-        DataError: the source is neither folder nor zip, or holds neither layout, or both.
+        DataError: the source is neither a folder nor a zip, or does not have exactly one of the layouts.
     """
     names, read = _open(source)
     layouts = [layout for layout in _LAYOUTS if set(layout) <= set(names)]
@@ -43,10 +43,11 @@ def open_download(source: Path) -> Download:
             f"{source}: found {found}; expected ratings.dat and movies.dat, or ratings.csv and movies.csv, as in the "
             "official archives ml-1m, ml-10m, ml-20m, ml-25m, ml-32m or ml-latest."
         )
-    twice = [name for name in layouts[0] if names.count(name) > 1]
-    if twice or len(layouts) > 1:
+    duplicates = [name for name in layouts[0] if names.count(name) > 1]
+    if duplicates or len(layouts) > 1:
         raise DataError(
-            f"{source}: found {twice[0] + ' twice' if twice else found}; expected one data set. Give them one by one."
+            f"{source}: found {duplicates[0] + ' twice' if duplicates else found}; expected one data "
+            "set. Import them one by one."
         )
     return Download(*layouts[0], read)
 
@@ -65,9 +66,9 @@ def _open(source: Path) -> tuple[list[str], Callable[[str], bytes]]:
     def read(name: str) -> bytes:
         member = next(path for path in members if path.name == name)
         with _zip(source) as archive, archive.open(str(member)) as stream:
-            data = stream.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise DataError(f"{source}: {name} is over {_MOST_BYTES:,} bytes, which no official file is.")
+            data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise DataError(f"{source}: {name} is over {_MAX_BYTES:,} bytes, more than any official file.")
         return data
 
     return [path.name for path in members], read

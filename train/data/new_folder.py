@@ -1,4 +1,4 @@
-"""Makes a folder in one step: it is there whole, or not at all."""
+"""Creates a folder atomically: it appears complete, or not at all."""
 
 import os
 import shutil
@@ -9,32 +9,34 @@ from pathlib import Path
 
 from train.errors import DataError
 
-_ORDINARY_RIGHTS = 0o755
+_DEFAULT_MODE = 0o755
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside ``out`` to write into, which becomes ``out`` when the block ends without an error.
+    """Yield a hidden folder next to ``out``, which is renamed to ``out`` when the block ends without an error.
 
-    After an error neither is there, nor a parent of ``out`` that was made for it.
+    After an error it is removed, with all parents of ``out`` that were created for it.
 
     Raises:
-        DataError: ``out`` is a file, or a folder that holds something.
+        DataError: ``out`` is a file, or a folder that is not empty.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         found = "a folder that is not empty" if out.is_dir() else "a file"
-        raise DataError(f"{out}: found {found}; nothing is overwritten. Remove it, or choose another --out.")
+        raise DataError(
+            f"{out}: found {found}; existing files are not overwritten. Remove it, or choose another --out."
+        )
     out = out.resolve()
     missing = [parent for parent in out.parents if not parent.exists()]
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield draft
-        draft.chmod(_ORDINARY_RIGHTS)
-        os.replace(draft, out)  # noqa: PTH105 (Path.replace says the same, but this one is documented to be atomic)
+        draft.chmod(_DEFAULT_MODE)
+        os.replace(draft, out)  # noqa: PTH105 (os.replace is documented to be atomic, Path.replace is not)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         for parent in missing:
-            with suppress(OSError):  # somebody else may have put something there meanwhile
+            with suppress(OSError):  # not empty: another process has written to it in the meantime
                 parent.rmdir()
         raise

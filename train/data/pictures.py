@@ -1,4 +1,4 @@
-"""Finds the pictures that an items file names, inside the folder and nowhere else. Opens none of them."""
+"""Resolves the picture paths of an items file, which must be inside the data folder. Does not open the pictures."""
 
 import os
 from pathlib import Path, PurePosixPath
@@ -7,11 +7,11 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class OutsideError(ValueError):
-    """A path that leaves the folder, or could."""
+    """A path leads out of the folder, or could."""
 
 
 class PictureFolder:
-    """The files below one folder, listed once a directory: a look at every single file would cost a second."""
+    """The files below a folder. Each directory is listed once, which is faster than a check of every file."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -22,7 +22,7 @@ class PictureFolder:
         """Return the file ``name``, relative to the folder; None if there is no such file.
 
         Raises:
-            OutsideError: the path is absolute, goes up, or follows a link out of the folder.
+            OutsideError: the path is absolute, contains ``..``, or follows a link out of the folder.
         """
         path = self._inside(name)
         parent, last = str(path.parent), path.name
@@ -35,7 +35,7 @@ class PictureFolder:
         return found
 
     def frames(self, name: str) -> tuple[Path, ...]:
-        """Return the pictures of the folder ``name`` by name, or the one picture of that name; empty if neither is."""
+        """Return the pictures in the folder ``name``, sorted, or the picture ``name``; empty if neither exists."""
         path = self._inside(name)
         listing = self._files(str(path))
         if not listing:
@@ -56,7 +56,7 @@ class PictureFolder:
             raise OutsideError(name)
 
     def _files(self, parent: str) -> dict[str, bool]:
-        """Return the files of a directory, and whether each is a link."""
+        """Return for each file of a directory whether it is a link."""
         if parent not in self._listings:
             self._listings[parent] = self._list(parent)
         return self._listings[parent]
@@ -67,5 +67,5 @@ class PictureFolder:
         try:
             with os.scandir(directory) as entries:
                 return {entry.name: entry.is_symlink() for entry in entries if entry.is_file()}
-        except OSError:  # no such directory, or a name too long to be one: then there is no such picture either
+        except OSError:  # no such directory, or the name is too long
             return {}

@@ -1,4 +1,4 @@
-"""Reads prices as shops print them: with a currency, and with thousands separated the American or European way."""
+"""Parses printed prices, with a currency and with American or European thousands separators."""
 
 import math
 import re
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 EXPECTED_PRICE = "expected one amount, such as 1299, $1,299.00 or 1.299,00 €"
 
-_MOST = 1e9
-_MOST_CHARACTERS = 40
+_MAX = 1e9
+_MAX_CHARACTERS = 40
 _UNKNOWN = frozenset({"", "none", "null", "nan", "n/a", "-", "\N{EN DASH}", "\N{EM DASH}"})
 _CURRENCY = (
     r"(?:US\$|CA\$|C\$|A\$|AU\$|NZ\$|R\$|[$£€¥₹]|Rs\.?|kr\.?|zł|"
@@ -25,35 +25,35 @@ _GROUPED = re.compile(
     r"(?:(?!(?P=separator))[.,](?P<cents>[0-9]{1,2}))?"
 )
 _ONE_NAME = {"$": "USD", "US$": "USD", "£": "GBP", "€": "EUR", "CA$": "CAD", "C$": "CAD", "A$": "AUD", "AU$": "AUD"}
-# Where "1.299" is a thousand and more; with other currencies, and with none, "1,299" is.
+# With these currencies "." separates thousands; with others, and without a currency, "," does.
 _DOT_GROUPS = frozenset({"EUR", "R$", "BRL", "kr", "kr.", "DKK", "SEK", "NOK", "zł", "PLN", "TRY", "IDR"})
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An amount, and its currency where the text names one."""
+    """An amount and its currency, which is empty if unknown."""
 
     amount: float
     currency: str
 
 
 def price_of(value: object) -> Price | None:
-    """Return the price that a value of a catalogue states; None where it states none, which 0 as a number means too.
+    """Parse the price of an item; None if there is none, which includes the number 0.
 
     Raises:
-        ValueError: it states something else than one amount, or one that can be read in two ways, such as ``1.299``.
+        ValueError: the value is not a single amount, or is ambiguous, such as ``1.299``.
     """
     if value is None or (isinstance(value, str) and value.strip().lower() in _UNKNOWN):
         return None
     if isinstance(value, str):
-        return _printed(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST:
+        return _parse(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MAX:
         raise ValueError(EXPECTED_PRICE)
     return Price(float(value), "") if value and math.isfinite(value) else None
 
 
-def _printed(text: str) -> Price:
-    found = _PRICE.fullmatch(text) if len(text) <= _MOST_CHARACTERS else None
+def _parse(text: str) -> Price:
+    found = _PRICE.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
     if found is None or (found["before"] and found["after"]):
         raise ValueError(EXPECTED_PRICE)
     symbol = found["before"] or found["after"] or ""
@@ -62,13 +62,13 @@ def _printed(text: str) -> Price:
     if number is None or _is_ambiguous(number, currency):
         raise ValueError(EXPECTED_PRICE)
     amount = float(f"{re.sub('[^0-9]', '', number['whole'])}.{number['cents'] or 0}")
-    if amount >= _MOST:
+    if amount >= _MAX:
         raise ValueError(EXPECTED_PRICE)
     return Price(amount, currency)
 
 
 def _is_ambiguous(number: re.Match[str], currency: str) -> bool:
-    """Return whether one separator before three digits could be a decimal point as well."""
+    """Return whether the only separator, before three digits, could be a decimal point."""
     whole = re.split("[^0-9]", number["whole"])
     if len(whole) != 2 or number["cents"]:
         return False

@@ -1,6 +1,6 @@
-"""What is published of a data set: the items' names and facts as bundles hold them, and how popular they are.
+"""The published part of a data set: titles and facts of the items as in bundles, and their popularity.
 
-Bundles ship this, and the writer of reasons learns from it: it must never see a fact that no device can cite.
+The reason writer is trained on the same data, so that it never sees facts that are missing on devices.
 """
 
 import msgspec
@@ -20,10 +20,10 @@ _ELLIPSIS = "…"
 
 
 def published_items(catalogue: Catalogue) -> Items:
-    """Return names and facts (SPEC section 6), without descriptions, long texts cut and at most 16 values a fact.
+    """Return titles and facts (SPEC section 6), without descriptions; long texts are cut, as are more than 16 values.
 
     Raises:
-        DataError: they are more than a reader inflates, or makes values of.
+        DataError: the result exceeds the limits of the bundle format.
     """
     items = Items(
         item_id=list(catalogue.item_ids),
@@ -34,8 +34,8 @@ def published_items(catalogue: Catalogue) -> Items:
     n_bytes = len(text)
     if n_bytes > MAX_INFLATED_BYTES:
         raise DataError(
-            f"items.json.z: names and facts are {n_bytes:,} bytes before compression, at most {MAX_INFLATED_BYTES:,} "
-            "may be. Shorten titles and facts in the catalogue, or split it."
+            f"items.json.z: titles and facts have {n_bytes:,} bytes before compression, expected at most "
+            f"{MAX_INFLATED_BYTES:,}. Shorten titles and facts in the catalogue, or split it."
         )
     try:
         check_text(text, len(items.item_id))
@@ -45,10 +45,10 @@ def published_items(catalogue: Catalogue) -> Items:
 
 
 def published_popularity(dataset: Dataset) -> NDArray[np.uint8]:
-    """Return how popular each item is, uint8 ``[n_items]``, from the events that models train on.
+    """Return the popularity of each item in the training events, uint8 ``[n_items]``.
 
-    The two newest events of each user are held out for validation and test: were they counted, a bundle would rank by
-    what its figures are measured on.
+    The two newest events of each user are held out for validation and test; counting them would leak test data into
+    the ranking.
     """
     return popularity_levels(leave_one_out(dataset.sequences).train.rows, len(dataset.catalogue))
 
@@ -64,12 +64,12 @@ def popularity_levels(rows: NDArray[np.int32], n_items: int) -> NDArray[np.uint8
 
 
 def _field(values_of: tuple[tuple[str, ...], ...]) -> Field:
-    """Return one fact: distinct values in order of appearance, and their indices by item."""
+    """Return a fact as distinct values in order of appearance, and their indices for each item."""
     index_of: dict[str, int] = {}
     rows = []
     for values in values_of:
-        known = dict.fromkeys(_cut(value, MAX_VALUE) for value in values[:MAX_VALUES] if value.strip())
-        rows.append([index_of.setdefault(value, len(index_of)) for value in known])
+        distinct = dict.fromkeys(_cut(value, MAX_VALUE) for value in values[:MAX_VALUES] if value.strip())
+        rows.append([index_of.setdefault(value, len(index_of)) for value in distinct])
     return Field(list(index_of), rows)
 
 

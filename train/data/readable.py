@@ -1,8 +1,8 @@
-"""Tells the words of a text from the markup and the program code that crawled texts hold. Knows no layout."""
+"""Removes markup from crawled texts, and detects program code in them."""
 
 import re
 
-# Only names of HTML elements: "I <3 you", "<Untitled>" and "a < b > c" are words.
+# Only HTML elements are tags: "I <3 you", "<Untitled>" and "a < b > c" are ordinary text.
 _ELEMENTS = (
     "a|abbr|article|aside|audio|b|base|big|blockquote|body|br|button|canvas|center|cite|code|dd|del|div|dl|dt|em|embed|"
     "fieldset|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link|main|"
@@ -10,8 +10,8 @@ _ELEMENTS = (
     "source|span|strike|strong|style|sub|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|"
     "var|video|wbr"
 )
-_MOST_MARKUP = 10_000
-_MOST_CODE = 500
+_MAX_MARKUP = 10_000
+_MAX_CODE = 500
 _HIDDEN = re.compile(r"<(script|style|noscript|template)\b[^>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.S)
 _TAG = re.compile(rf"</?(?:{_ELEMENTS})(?:\s+[a-z_:@/-][^<>]*|/[^<>]*)?\s*(?:>|\Z)|<![a-z][^<>]*>", re.I)
 _CODE = re.compile(
@@ -21,23 +21,23 @@ _CODE = re.compile(
 
 
 def without_markup(text: str) -> str:
-    """Return a text without HTML tags and comments, and without what scripts and style sheets say.
+    """Return a text without HTML tags, comments, scripts and style sheets.
 
-    A text with a ``<`` is cut after 10,000 characters: the search takes quadratic time on what was made for that.
+    A text with a ``<`` is cut after 10,000 characters, because the search takes quadratic time on malicious input.
     """
-    return _TAG.sub(" ", _HIDDEN.sub(" ", " ".join(text[:_MOST_MARKUP].split()))) if "<" in text else text
+    return _TAG.sub(" ", _HIDDEN.sub(" ", " ".join(text[:_MAX_MARKUP].split()))) if "<" in text else text
 
 
 def has_markup(text: str) -> bool:
-    """Return whether a text holds HTML tags, in its first 10,000 characters."""
-    return _TAG.search(text, 0, _MOST_MARKUP) is not None
+    """Return whether the first 10,000 characters of a text contain HTML tags."""
+    return _TAG.search(text, 0, _MAX_MARKUP) is not None
 
 
 def is_code(text: str) -> bool:
-    """Return whether a text begins as a piece of JavaScript or CSS, as crawled titles sometimes do."""
-    return _CODE.search(text, 0, _MOST_CODE) is not None
+    """Return whether the beginning of a text contains JavaScript or CSS, as crawled titles sometimes do."""
+    return _CODE.search(text, 0, _MAX_CODE) is not None
 
 
 def well_formed(text: str) -> str:
-    """Return a text that can be written as UTF-8: surrogates joined in pairs, and U+FFFD for each one alone."""
+    """Return a text that can be encoded as UTF-8: surrogate pairs are joined, lone surrogates become U+FFFD."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

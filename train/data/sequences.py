@@ -1,4 +1,4 @@
-"""What users did, as arrays. Knows rows of the catalogue, no files and no models."""
+"""The events of all users as arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ RowArray = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences:
-    """Every user's events, oldest first, ``U`` users and ``E`` events.
+    """The events of ``U`` users, oldest first, ``E`` in total.
 
     Attributes:
-        user_ids: as they stand in the file, in the order of their first event there.
+        user_ids: in the order of their first event in the file.
         offsets: int64 ``[U + 1]``; the events of user ``u`` are ``offsets[u]:offsets[u + 1]``.
-        rows: int32 ``[E]``, rows of the catalogue.
-        timestamps: int64 ``[E]``, whole seconds since 1970, or positions where the data has no clock.
+        rows: int32 ``[E]``, catalogue rows.
+        timestamps: int64 ``[E]``, whole seconds since 1970, or positions if the data have no dates.
     """
 
     user_ids: tuple[str, ...]
@@ -27,7 +27,7 @@ class Sequences:
     timestamps: IntArray
 
     def __len__(self) -> int:
-        """Return how many users there are."""
+        """Return the number of users."""
         return len(self.user_ids)
 
     def __iter__(self) -> Iterator[RowArray]:
@@ -36,12 +36,12 @@ class Sequences:
 
     @property
     def n_events(self) -> int:
-        """How many events all users have together."""
+        """Total number of events."""
         return int(self.offsets[-1])
 
     @property
     def lengths(self) -> IntArray:
-        """How many events each user has, int64 ``[U]``."""
+        """Number of events of each user, int64 ``[U]``."""
         return np.diff(self.offsets)
 
     def of(self, user: int) -> RowArray:
@@ -49,7 +49,7 @@ class Sequences:
         return self.rows[self.offsets[user] : self.offsets[user + 1]]
 
     def times_of(self, user: int) -> IntArray:
-        """Return the timestamps of one user, beside :meth:`of`."""
+        """Return the timestamps of one user, aligned with :meth:`of`."""
         return self.timestamps[self.offsets[user] : self.offsets[user + 1]]
 
     def users(self) -> IntArray:
@@ -57,7 +57,7 @@ class Sequences:
         return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
 
     def keep(self, kept: npt.NDArray[np.bool_]) -> "Sequences":
-        """Return the sequences with only the events where ``kept`` ``[E]`` is true; every user stays."""
+        """Return the sequences with only the events where ``kept``, bool ``[E]``, is true; all users remain."""
         lengths = np.bincount(self.users()[kept], minlength=len(self))
         offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         return Sequences(self.user_ids, offsets, self.rows[kept], self.timestamps[kept])

@@ -1,8 +1,8 @@
-"""Leave-one-out split by time: the last event of each user is for the test, the one before for validation.
+"""Leave-one-out split by time: each user's last event is the test target, the one before the validation target.
 
-A user with fewer than :data:`LEAST_EVENTS` events only trains, and one with fewer than :data:`LEAST_TO_LEARN` leaves no
-pair of events to learn from when two are held out. Numbers of users stay the same everywhere: user
-``u`` of ``train`` is user ``u`` of the sequences that were split, and of every target.
+Users with fewer than :data:`MIN_EVENTS` events are used for training only. Users with at least
+:data:`MIN_EVENTS_TO_TRAIN` events keep a pair of training events after two are held out. User indices are the same in
+all parts of the split.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 
 from train.data.sequences import IntArray, RowArray, Sequences
 
-LEAST_EVENTS = 3
-LEAST_TO_LEARN = 4
+MIN_EVENTS = 3
+MIN_EVENTS_TO_TRAIN = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Targets:
         users: int64 ``[T]``, ascending, users of ``sequences``.
         rows: int32 ``[T]``, the catalogue row to predict.
         sequences: the whole sequences, before the split.
-        n_held_out: how many of a user's newest events the history lacks: 2 for validation, 1 for the test.
+        n_held_out: number of newest events that the history excludes: 2 for validation, 1 for the test.
     """
 
     users: IntArray
@@ -32,21 +32,21 @@ class Targets:
     n_held_out: int
 
     def __len__(self) -> int:
-        """Return how many targets there are."""
+        """Return the number of targets."""
         return len(self.users)
 
     def history(self, index: int) -> RowArray:
-        """Return everything that user ``users[index]`` did before the target, oldest first: a view.
+        """Return the events of user ``users[index]`` before the target, oldest first: a view.
 
-        For validation these are the user's train events; for the test the train events and then the
-        validation event. The target itself is never part, but its row may be, when the user repeats an item.
+        For validation these are the training events, for the test also the validation event. The history may contain
+        the item of the target, if the user had an earlier event with it.
         """
         return self.sequences.of(int(self.users[index]))[: -self.n_held_out]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """The three parts of one log."""
+    """Training events, validation and test targets."""
 
     train: Sequences
     valid: Targets
@@ -54,8 +54,8 @@ class Split:
 
 
 def leave_one_out(sequences: Sequences) -> Split:
-    """Split by time: see the module. Ties in time are broken by the order of the file."""
-    testable = np.flatnonzero(sequences.lengths >= LEAST_EVENTS).astype(np.int64)
+    """Split by time, as described above. Ties keep the order of the file."""
+    testable = np.flatnonzero(sequences.lengths >= MIN_EVENTS).astype(np.int64)
     last = sequences.offsets[testable + 1] - 1
     kept = np.ones(sequences.n_events, dtype=np.bool_)
     kept[last] = kept[last - 1] = False

@@ -1,27 +1,27 @@
-"""What ``pocketrec check`` says of a good data folder."""
+"""The statistics of a data folder that ``pocketrec check`` prints."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from train.data.clock import day_of, has_clock
 from train.data.dataset import Dataset
+from train.data.timestamp_checks import day_of, is_unix_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A data folder in figures.
+    """Statistics of a data folder.
 
     Attributes:
-        events_per_user: the fewest, the median, the most.
-        density: share of all pairs of user and item that have an event.
-        first_day: UTC day of the oldest event; None where the timestamps are mere positions.
-        last_day: of the newest.
-        fields: share of items that have a value, by name of the fact, ``description`` included.
-        pictures: items with a picture.
-        videos: items with frames.
-        kept_out: events that are no interest, by kind.
-        skipped: broken rows left out, by kind of problem.
+        events_per_user: minimum, median and maximum.
+        density: share of user-item pairs with an event.
+        first_day: UTC day of the oldest event; None if the timestamps are positions.
+        last_day: UTC day of the newest event, or None.
+        fields: share of items with a value, for each fact and ``description``.
+        pictures: number of items with a picture.
+        videos: number of items with video frames.
+        kept_out: number of events without positive interest, by kind.
+        skipped: number of invalid rows left out, by kind of problem.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Summary:
 
 
 def summarize(dataset: Dataset) -> Summary:
-    """Return the figures of a dataset."""
+    """Return the statistics of a dataset."""
     sequences, catalogue = dataset.sequences, dataset.catalogue
     oldest, newest = int(sequences.timestamps.min()), int(sequences.timestamps.max())
     lengths = sequences.lengths
@@ -55,8 +55,8 @@ def summarize(dataset: Dataset) -> Summary:
         events=sequences.n_events,
         events_per_user=(int(lengths.min()), float(np.median(lengths)), int(lengths.max())),
         density=len(pairs) / (len(sequences) * len(catalogue)),
-        first_day=day_of(oldest) if has_clock(newest) else None,
-        last_day=day_of(newest) if has_clock(newest) else None,
+        first_day=day_of(oldest) if is_unix_time(newest) else None,
+        last_day=day_of(newest) if is_unix_time(newest) else None,
         fields={name: sum(map(bool, values)) / len(catalogue) for name, values in columns.items()},
         pictures=sum(image is not None for image in catalogue.images),
         videos=sum(map(bool, catalogue.videos)),

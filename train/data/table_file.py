@@ -1,4 +1,4 @@
-"""Finds and reads one table of a data folder, whatever its format, into rows that still know their number."""
+"""Finds and reads a table of a data folder in any of the formats, with the row numbers of the file."""
 
 import io
 from collections.abc import Sequence
@@ -13,24 +13,25 @@ from edge_runtime.quiet import quiet
 from train.data.delimited import read_csv
 from train.data.findings import Findings, Source
 from train.data.json_lines import Record, read_json_lines, text_columns
+from train.data.parquet_check import is_safe
 from train.data.text_file import plain_text
 
 SUFFIXES = ("parquet", "csv", "jsonl")
-_PARQUET_MARK = b"PAR1"
+_PARQUET_MAGIC = b"PAR1"
 # Magic, at least one byte of footer, its length, magic.
 _SMALLEST_PARQUET = 13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """The rows of one file: a frame from Parquet (typed) and CSV (text), or records from JSON lines.
+    """The rows of a file: a frame from Parquet (typed) or CSV (text), or records from JSON lines.
 
     Attributes:
-        source: the file, and what its rows are called.
-        n_rows: rows of the file, the broken ones included.
-        frame: the good rows; None for JSON lines.
-        numbers: int64, the number of each row of ``frame`` in the file.
-        records: the good rows of JSON lines with their numbers.
+        source: the file and its unit.
+        n_rows: number of rows of the file, including invalid ones.
+        frame: valid rows; None for JSON lines.
+        numbers: int64, row number in the file for each row of ``frame``.
+        records: valid rows of JSON lines, with their numbers.
     """
 
     source: Source
@@ -40,13 +41,13 @@ class Table:
     records: tuple[tuple[int, Record], ...] = ()
 
     def names(self) -> list[str]:
-        """Return the columns, in the order of the file."""
+        """Return the column names in file order."""
         if self.frame is not None:
             return self.frame.columns
         return list(dict.fromkeys(name for _, record in self.records for name in record))
 
     def columns(self, names: Sequence[str], findings: Findings) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
-        """Return those of the named columns that there are, and the row numbers."""
+        """Return the named columns, as far as they exist, and the row numbers."""
         if self.frame is not None:
             return self.frame.select(name for name in names if name in self.frame.columns), self.numbers
         return text_columns(self.records, names, self.source, findings)
@@ -59,36 +60,36 @@ class Table:
 
 
 def find_table(folder: Path, stem: str, findings: Findings) -> Path | None:
-    """Return ``folder/stem.{parquet,csv,jsonl}``, the one that there is; None, and a problem, otherwise."""
+    """Return the only existing file of ``folder/stem.{parquet,csv,jsonl}``; None, and a problem, otherwise."""
     paths = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
-    there = [path for path in paths if path.exists() or path.is_symlink()]
-    if not there:
+    existing = [path for path in paths if path.exists() or path.is_symlink()]
+    if not existing:
         near = sorted(path.name for path in folder.iterdir() if path.name.lower().startswith(stem[:4]))
         hint = f" Found {', '.join(near[:3])}; rename or unpack it." if near else ""
         choices = ", ".join(f"{stem}.{suffix}" for suffix in SUFFIXES)
-        findings.refuse(stem, f"the file is missing; expected one of {choices}.{hint}")
+        findings.bad_file(stem, f"the file is missing; expected one of {choices}.{hint}")
         return None
-    if len(there) > 1:
-        names = " and ".join(path.name for path in there)
-        findings.refuse(stem, f"{names} both stand here, and it is unclear which one counts. Keep one.")
+    if len(existing) > 1:
+        names = " and ".join(path.name for path in existing)
+        findings.bad_file(stem, f"{names} both exist; expected one of them. Keep one.")
         return None
-    if not there[0].is_file():
-        findings.refuse(there[0].name, "this is a folder, a pipe, a device or a broken link; expected a file.")
+    if not existing[0].is_file():
+        findings.bad_file(existing[0].name, "this is a folder, a pipe, a device or a broken link; expected a file.")
         return None
-    return there[0]
+    return existing[0]
 
 
 def read_bytes(path: Path, findings: Findings) -> bytes | None:
-    """Return the bytes of a file; None, and a problem, if the system refuses."""
+    """Return the bytes of a file; None, and a problem, if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        findings.refuse(path.name, f"the file cannot be read: {error.strerror}. Check its permissions.")
+        findings.bad_file(path.name, f"the file cannot be read: {error.strerror}. Check its permissions.")
         return None
 
 
 def read_table(name: str, data: bytes, findings: Findings) -> Table | None:
-    """Parse the bytes of the file ``name``, whose suffix says how; None, and a problem, if it is no table."""
+    """Parse the contents of the file ``name`` according to its suffix; None, and a problem, if that fails."""
     if name.endswith(".parquet"):
         return _read_parquet(data, Source(name, "row"), findings)
     source = Source(name, "line")
@@ -97,7 +98,7 @@ def read_table(name: str, data: bytes, findings: Findings) -> Table | None:
         return None
     table = _read_jsonl(text, source, findings) if name.endswith(".jsonl") else _read_csv(text, source, findings)
     if table is not None and table.n_rows == 0:
-        findings.refuse(name, "the file holds a header and no row. Write at least one row.")
+        findings.bad_file(name, "the file has a header and no rows. Write at least one row.")
         return None
     return table
 
@@ -112,7 +113,7 @@ def _read_csv(text: bytes, source: Source, findings: Findings) -> Table | None:
 
 def _read_jsonl(text: bytes, source: Source, findings: Findings) -> Table | None:
     if text.lstrip()[:1] == b"[":
-        findings.refuse(source.name, "the file begins with '[', as one JSON array does. Write one JSON object a line.")
+        findings.bad_file(source.name, "the file begins with '[', like a JSON array. Write one JSON object per line.")
         return None
     records = read_json_lines(text, source, findings)
     return Table(source, _count_lines(text), None, np.empty(0, dtype=np.int64), tuple(records))
@@ -124,19 +125,22 @@ def _count_lines(text: bytes) -> int:
 
 def _read_parquet(data: bytes, source: Source, findings: Findings) -> Table | None:
     if len(data) == 0:
-        findings.refuse(source.name, "the file is empty. Write at least one row, or remove the file.")
+        findings.bad_file(source.name, "the file is empty. Write at least one row, or remove the file.")
         return None
-    if len(data) < _SMALLEST_PARQUET or data[:4] != _PARQUET_MARK or data[-4:] != _PARQUET_MARK:
-        findings.refuse(source.name, "the file is no Parquet, or its end was cut off. Write it again.")
+    if len(data) < _SMALLEST_PARQUET or data[:4] != _PARQUET_MAGIC or data[-4:] != _PARQUET_MAGIC:
+        findings.bad_file(source.name, "the file is not Parquet, or is incomplete. Write it again.")
+        return None
+    if not is_safe(data):
+        findings.bad_file(source.name, "the file is damaged: reading it ends the process. Write it again.")
         return None
     try:
-        with quiet():  # Polars prints a stack trace of its own before it raises on some damaged files
+        with quiet():  # for some damaged files, Polars prints a stack trace before it raises
             frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).strip().split("\n", 1)[0]
-        findings.refuse(source.name, f"the file is damaged: {reason}. Write it again.")
+        findings.bad_file(source.name, f"the file is damaged: {reason}. Write it again.")
         return None
     if frame.is_empty():
-        findings.refuse(source.name, "the file holds columns and no row. Write at least one row.")
+        findings.bad_file(source.name, "the file has columns and no rows. Write at least one row.")
         return None
     return Table(source, len(frame), frame, np.arange(1, len(frame) + 1, dtype=np.int64))

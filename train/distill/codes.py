@@ -1,10 +1,10 @@
-"""The item table as product codes that are learnt with the student.
+"""The item table as product codes, trained with the student.
 
 Sources: product quantization, Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011; its
-joint training for recommenders, Petrov and Macdonald, "RecJPQ", WSDM 2024, https://arxiv.org/abs/2312.06165. Where we
-deviate: an item's code length falls with its popularity, the parts of a vector share one codebook unless the catalogue
-is large, and codes keep moving while the student learns. Each item has a latent vector, re-assigned to its nearest
-codewords every few steps, with a straight-through gradient (van den Oord et al., "Neural Discrete Representation
+joint training for recommenders, Petrov and Macdonald, "RecJPQ", WSDM 2024, https://arxiv.org/abs/2312.06165.
+Deviations: popular items have longer codes, the parts of a vector share one codebook unless the catalogue is large, and
+codes are updated during training. Each item has a latent vector, which is reassigned to its nearest codewords every few steps,
+with a straight-through gradient (van den Oord et al., "Neural Discrete Representation
 Learning", 2017, https://arxiv.org/abs/1711.00937).
 """
 
@@ -21,25 +21,25 @@ from edge_runtime.bundle.arrays import Array
 from edge_runtime.bundle.codes import pack_tiers
 from edge_runtime.bundle.manifest import Catalogue, Tier
 
-# What codes and codebooks may take where that is enough: with encoder and knowledge, ranking stays under 256 KiB.
+# Budget for codes and codebooks: with encoder and knowledge, the files for ranking stay under 256 KiB.
 TABLE_BYTES = 178_000
 
-# The length of codes where bytes are no matter; with 64 dimensions, one code for each.
-_LONGEST = 64
+# Codes per item if bytes do not matter; with 64 dimensions, one for each.
+_MAX_CODES = 64
 _LLOYD_STEPS = 12
-# Sub-vectors that k-means looks at: 256 of them a codeword.
+# Sub-vectors for k-means: 256 per codeword.
 _SAMPLE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodePlan:
-    """How many codes an item gets.
+    """The number of codes of each item.
 
     Attributes:
-        n_codes: codes of each tier, the most popular first.
-        shares: of the items in each tier, summing to 1.
-        n_codewords: rows of a codebook, at most 256: a code is one byte.
-        own_books: each part of a vector has a codebook of its own; one for all parts of a tier where false.
+        n_codes: number of codes per item in each tier, most popular tier first.
+        shares: share of the items in each tier, summing to 1.
+        n_codewords: number of rows of a codebook, at most 256, because a code is one byte.
+        own_books: whether each part of a vector has its own codebook, instead of one for all parts of a tier.
     """
 
     n_codes: tuple[int, ...] = (32, 16, 8)
@@ -57,46 +57,46 @@ class CodePlan:
 
     @classmethod
     def for_items(cls, n_items: int, dim: int) -> "CodePlan":
-        """Return the usual plan: codes as long as :data:`TABLE_BYTES` allow, never shorter than the default's.
+        """Return the default plan: codes as long as :data:`TABLE_BYTES` allows, at least those of ``CodePlan()``.
 
         Args:
-            n_items: of the catalogue; with 64 dimensions up to some 2,700 items have 64 codes each, 5,400 have 32, and
-                from some 16,000 on lengths fall no further.
-            dim: of item vectors; a code stands for an equal part of them, so that their number divides it.
+            n_items: number of items. With 64 dimensions, up to 2,700 items have 64 codes each, 5,400 have 32, and from
+                16,000 on lengths no longer fall.
+            dim: width of item vectors; the number of codes divides it, because all parts have equal width.
         """
-        usual = cls()
-        longest, *lengths = (_divisor(dim, most) for most in (_LONGEST, *usual.n_codes))
+        default = cls()
+        longest, *lengths = (_divisor(dim, most) for most in (_MAX_CODES, *default.n_codes))
         long, middle, short = n_codes = tuple(lengths)
-        books = sum(usual.n_codewords * dim // each for each in (longest, *n_codes))
+        books = sum(default.n_codewords * dim // each for each in (longest, *n_codes))
         mean = (TABLE_BYTES - books) / n_items
         if mean >= longest or longest == short:
             return cls(n_codes=(longest,), shares=(1.0,))
         if mean >= long:
-            return cls._of_two(longest, long, mean, n_items)
-        least = sum(share * each for share, each in zip(usual.shares, n_codes, strict=True))
+            return cls._two_tiers(longest, long, mean, n_items)
+        least = sum(share * each for share, each in zip(default.shares, n_codes, strict=True))
         if mean <= least:
-            # Codebooks are little beside so many codes.
+            # With so many codes, the bytes of codebooks hardly matter.
             return cls(n_codes=n_codes, own_books=True)
-        # From the default's share to all of them, slowly at first: there the middle length is worth more a byte.
-        of_long = usual.shares[0] + (1.0 - usual.shares[0]) * ((mean - least) / (long - least)) ** 2
+        # Grows from the default's share to 1, slowly at first, where bytes improve the middle tier more.
+        of_long = default.shares[0] + (1.0 - default.shares[0]) * ((mean - least) / (long - least)) ** 2
         if middle == short:
             return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
         of_middle = (mean - short - (long - short) * of_long) / (middle - short)
-        # Fewer than one item would leave the last tier empty.
+        # With less than one item, the last tier would be empty.
         if of_long + of_middle <= 1.0 - 1.0 / n_items:
             return cls(n_codes=n_codes, shares=(of_long, of_middle, 1.0 - of_long - of_middle))
-        return cls._of_two(long, middle, mean, n_items)
+        return cls._two_tiers(long, middle, mean, n_items)
 
     @classmethod
-    def _of_two(cls, long: int, short: int, mean: float, n_items: int) -> "CodePlan":
-        """Return the plan of two lengths with that ``mean`` in ``[short, long)``; only short where no item is left."""
+    def _two_tiers(cls, long: int, short: int, mean: float, n_items: int) -> "CodePlan":
+        """Return a plan of two lengths with the given ``mean`` in ``[short, long)``, without an empty tier."""
         of_long = min((mean - short) / (long - short), 1.0 - 1.0 / n_items)
         if of_long < 1.0 / n_items:
             return cls(n_codes=(short,), shares=(1.0,))
         return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
 
     def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the tier of each item, uint8 ``[n_items]``, from how often each was met in training."""
+        """Return the tier of each item, uint8 ``[n_items]``, from its number of training events."""
         order = np.argsort(-counts, kind="stable")
         bounds = np.round(np.cumsum(self.shares[:-1]) * len(counts)).astype(np.int64)
         tiers = np.empty(len(counts), dtype=np.uint8)
@@ -106,12 +106,12 @@ class CodePlan:
 
 
 class CodedTable(nn.Module):
-    """An item table that exists only as codes and codebooks, and can be trained."""
+    """A trainable item table that is decoded from codes and codebooks."""
 
     rows: Tensor
 
     def __init__(self, table: Tensor, plan: CodePlan, tier_of: NDArray[np.uint8], seed: int) -> None:
-        """Start from ``table`` ``[n_items, dim]``: codebooks by k-means of the sub-vectors that will use them."""
+        """Encode ``table``, ``[n_items, dim]``, with codebooks from k-means of its sub-vectors."""
         super().__init__()
         self.plan = plan
         self.latent = nn.Parameter(table.detach().clone())
@@ -130,7 +130,7 @@ class CodedTable(nn.Module):
         self.reassign()
 
     def forward(self) -> Tensor:
-        """Return the decoded table ``[n_items, dim]``; gradients reach codebooks and, straight through, latents."""
+        """Return the decoded table, ``[n_items, dim]``, with gradients for codebooks and, straight through, latents."""
         decoded = self.decoded()
         return decoded + (self.latent - self.latent.detach())
 
@@ -140,18 +140,18 @@ class CodedTable(nn.Module):
         return torch.empty_like(in_tiers).index_copy(0, self.rows, in_tiers)
 
     def commitment(self, table: Tensor) -> Tensor:
-        """Return the mean squared distance of the latents from the (fixed) decoded ``table``: it keeps them near."""
+        """Return the commitment loss: the mean squared distance of latents from the detached ``table``."""
         return F.mse_loss(self.latent, table.detach())
 
     @torch.no_grad()
     def reassign(self) -> float:
-        """Move every item to its nearest codewords; return the share of codes that changed."""
+        """Assign every item to its nearest codewords; return the share of codes that changed."""
         changed, total = 0, 0
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
             codes = self.codes(tier)
             parts = _split(self.latent[rows] - self.centres[tier], codes.shape[1], self.n_books(tier))
-            found = _nearest(parts, self.codebooks[tier])
-            nearest = found.view(len(found), len(codes), -1).transpose(0, 1).reshape(codes.shape)
+            indices = _nearest(parts, self.codebooks[tier])
+            nearest = indices.view(len(indices), len(codes), -1).transpose(0, 1).reshape(codes.shape)
             changed, total = changed + int((nearest != codes).sum()), total + codes.numel()
             codes.copy_(nearest)
         return changed / max(total, 1)
@@ -165,7 +165,7 @@ class CodedTable(nn.Module):
         return self.plan.n_codes[tier] if self.plan.own_books else 1
 
     def books(self) -> list[nn.Parameter]:
-        """Return what items share: codebooks ``[n_books, n_codewords, dim / n_codes]`` and centres ``[dim]``."""
+        """Return the shared parameters: codebooks ``[n_books, n_codewords, dim / n_codes]`` and centres ``[dim]``."""
         return [*self.codebooks, *self.centres]
 
     def catalogue(self) -> Catalogue:
@@ -175,7 +175,7 @@ class CodedTable(nn.Module):
         return Catalogue(len(self.latent), self.latent.shape[1], self.plan.n_codewords, tiers)
 
     def arrays(self) -> dict[str, Array]:
-        """Return the arrays of ``codes.safetensors``; codebooks become int8 with one scale each."""
+        """Return the arrays of ``codes.safetensors``; codebooks are quantized to int8 with one scale each."""
         tier_of = np.empty(len(self.latent), dtype=np.uint8)
         arrays: dict[str, Array] = {}
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
@@ -199,14 +199,14 @@ class CodedTable(nn.Module):
 
 
 def _split(vectors: Tensor, n_parts: int, n_books: int) -> Tensor:
-    """``[n, dim]`` to the sub-vectors of each codebook, ``[n_books, n * n_parts / n_books, dim / n_parts]``."""
+    """Split ``[n, dim]`` into sub-vectors by codebook, ``[n_books, n * n_parts / n_books, dim / n_parts]``."""
     by_book = vectors.reshape(len(vectors), n_books, n_parts // n_books, -1).transpose(0, 1)
     return by_book.flatten(1, 2)
 
 
 def _nearest(parts: Tensor, books: Tensor) -> Tensor:
-    """Return the nearest codeword of each sub-vector, ``[n_books, n]``, in pieces that bound memory."""
-    # |x - c|^2 without |x|^2, which does not change which is nearest.
+    """Return the nearest codeword of each sub-vector, ``[n_books, n]``; computed in chunks to limit memory."""
+    # |x - c|^2 without |x|^2, which is the same for all codewords.
     offset = books.square().sum(-1)[:, None, :]
     pieces = [(offset - 2.0 * piece @ books.transpose(1, 2)).argmin(-1) for piece in torch.split(parts, 4096, dim=1)]
     return torch.cat(pieces, dim=1)
@@ -225,19 +225,19 @@ def _k_means(parts: Tensor, n_codewords: int, generator: torch.Generator) -> Ten
         nearest = _nearest(parts, books)
         total = torch.zeros_like(books).scatter_add_(1, nearest[:, :, None].expand(-1, -1, width), parts)
         count = torch.zeros(n_books, n_codewords).scatter_add_(1, nearest, torch.ones(n_books, n))[:, :, None]
-        # A codeword that nobody chose restarts at a random sub-vector.
+        # An unused codeword restarts at a random sub-vector.
         spare = torch.randint(n, (n_books, n_codewords), generator=generator)
         restart = parts.gather(1, spare[:, :, None].expand(-1, -1, width))
         books = torch.where(count > 0, total / count.clamp(min=1), restart)
     return books
 
 
-def _divisor(number: int, most: int) -> int:
-    """Return the largest divisor of ``number`` that is not above ``most``."""
-    return max(each for each in range(1, most + 1) if number % each == 0)
+def _divisor(number: int, maximum: int) -> int:
+    """Return the largest divisor of ``number`` up to ``maximum``."""
+    return max(divisor for divisor in range(1, maximum + 1) if number % divisor == 0)
 
 
 def item_counts(rows: Sequence[NDArray[np.int32]], n_items: int) -> NDArray[np.int64]:
-    """Return how often each item occurs, int64 ``[n_items]``."""
+    """Return the number of occurrences of each item, int64 ``[n_items]``."""
     joined = np.concatenate([np.zeros(0, dtype=np.int32), *rows])
     return np.bincount(joined, minlength=n_items).astype(np.int64)

@@ -1,7 +1,7 @@
-"""From the full model to the student that a device runs: the same ranking in a fraction of the bytes.
+"""Distils the full model into a student for devices, with a similar ranking in a fraction of the bytes.
 
-The student starts from the teacher, its item table becomes product codes, and both are trained together on the true
-next item and the teacher's whole distribution. Codes move to the end, ever less as the learning rate falls.
+The student is initialized from the teacher, and its item table is replaced by product codes. Both are trained together
+on the true next item and the teacher's distribution over all items. Codes are updated until the end of training.
 """
 
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from train.data.dataset import Dataset
 from train.data.split import leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
 from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
-from train.distill.student_figures import compare
+from train.distill.student_metrics import compare
 from train.distill.student_model import DistillConfig, Knowledge, StudentModel
 from train.distill.teacher_knowledge import teacher_knowledge
 from train.errors import RunError
@@ -28,21 +28,21 @@ from train.loop.fit import fit
 from train.loop.runs import RunFolder, replace_tensors, write_json
 from train.metrics.ranker import validation_score
 
-# The least share of the first learning rate: nothing is learnt at 0.
+# Final learning rate, as a share of the initial one.
 _LAST_RATE = 0.02
 _ADVICE = (
-    "Distil in another --out with another --seed; if that does not help, the teacher is at the edge itself: train it "
-    "again with a lower --learning-rate."
+    "Distil in another --out with another --seed; if that does not help, train the teacher again with a "
+    "lower --learning-rate."
 )
 
 
 def distill_model(
     dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig, out: RunFolder
 ) -> dict[str, Any]:
-    """Distil the model of ``run`` into ``out``, or finish a distillation that was cut off; return the figures.
+    """Distil the model of ``run`` into ``out``, or resume an interrupted distillation; return the metrics.
 
     Raises:
-        RunError: there is no model in ``run``, or the numbers of the distillation are no longer finite.
+        RunError: there is no model in ``run``, or training diverged.
     """
     teacher = load_model(run, dataset)
     split = leave_one_out(dataset.sequences)
@@ -84,26 +84,26 @@ def distill_model(
 
 
 def usual_plan(dataset: Dataset, run: RunFolder) -> CodePlan:
-    """Return how many codes the items of ``run``'s student get where nothing else is asked for.
+    """Return the default code plan for a student of ``run``.
 
     Raises:
-        RunError: ``run`` is not a full model's.
+        RunError: ``run`` is not the run of a full model.
     """
     return CodePlan.for_items(len(dataset.catalogue), full_config(run).encoder.dim)
 
 
 def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig) -> dict[str, Any]:
-    """Return what ``run.json`` says, after checking that the teacher was trained on this very data.
+    """Return the contents of ``run.json``, after checking that the teacher was trained on the same data.
 
     Raises:
-        RunError: the teacher saw other data, or a part of it only, or is not finished.
+        RunError: the teacher was trained on other data or on a part of it, or its training is not finished.
     """
     check_same_data(run, dataset)
     split = run.about().get("split", {}).get("split", "standard")
     if split != "standard":
         raise RunError(
-            f"{run.path}: was trained on the split '{split}' of an evaluation suite, which lacks a part of the data; "
-            "expected a model of everything. Train one with `pocketrec train`."
+            f"{run.path}: was trained on the split '{split}' of an evaluation suite, which lacks part of the data; "
+            "expected a model of all data. Train one with `pocketrec train`."
         )
     return {
         "kind": "student",
@@ -116,20 +116,20 @@ def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: D
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:
-    """Refuse a run that was made from other data.
+    """Check that a run is finished and was trained on this dataset.
 
     Raises:
-        RunError: digests differ, or the run is not finished.
+        RunError: the digests differ, or the run is not finished.
     """
-    found = run.about().get("data_digest")
-    if found != dataset.digest:
+    digest = run.about().get("data_digest")
+    if digest != dataset.digest:
         raise RunError(
-            f"{run.path}: was trained on data with the digest {str(found)[:12]}…, but {dataset.path} has "
-            f"{dataset.digest[:12]}…. Give the folder that it was trained on, or train again."
+            f"{run.path}: was trained on data with the digest {str(digest)[:12]}…, but {dataset.path} has "
+            f"{dataset.digest[:12]}…. Use the folder that it was trained on, or train again."
         )
     if not run.finished:
         raise RunError(
-            f"{run.path}: its training is not finished; go on with `pocketrec train --out {run.path} --resume`."
+            f"{run.path}: its training is not finished; resume it with `pocketrec train --out {run.path} --resume`."
         )
 
 
@@ -150,7 +150,7 @@ def _optimizer(student: StudentModel, config: DistillConfig) -> torch.optim.Opti
 
 @torch.no_grad()
 def _snap_codebooks(table: CodedTable) -> None:
-    """Put the codebooks on their int8 grid, so that what is measured is what ships."""
+    """Round the codebooks to their int8 grid, so that metrics are those of the exported student."""
     arrays = table.arrays()
     for tier, book in enumerate(table.codebooks):
         grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
@@ -158,13 +158,13 @@ def _snap_codebooks(table: CodedTable) -> None:
 
 
 def _write_student(path: Path, student: StudentModel, dataset: Dataset, figures: dict[str, Any], seed: int) -> None:
-    """Write the files of a student, of which ``student.json``, written last, makes the others valid."""
+    """Write the files of a student; ``student.json`` is last, so that its presence means that all are complete."""
     config = student.backbone.config
     random = np.random.default_rng(seed)
     dim = config.dim
     small = {
         "prompts": _prompts(student.knowledge, dim, random),
-        # A zero B changes nothing until adapters are trained.
+        # With B = 0 the adapter has no effect until it is trained.
         "adapter": {
             "a": random.normal(scale=dim**-0.5, size=(dim, ADAPTER_RANK)).astype(np.float32),
             "b": np.zeros((ADAPTER_RANK, dim), dtype=np.float32),
@@ -186,7 +186,7 @@ def _write_student(path: Path, student: StudentModel, dataset: Dataset, figures:
 
 
 def _prompts(knowledge: Knowledge | None, dim: int, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-    """Return the bundle's prompts; without knowledge some that change nothing, for later updates to fill."""
+    """Return the prompts of the bundle; without knowledge, some that have no effect until an update sets them."""
     if knowledge is None:
         prompts = random.normal(size=(N_PROMPTS, dim)).astype(np.float32)
         return {"prompts": prompts, "knowledge": np.zeros_like(prompts)}

@@ -1,4 +1,4 @@
-"""The student: the encoder and the product codes that a device runs, as PyTorch sees them."""
+"""The student in PyTorch: the encoder and product codes that devices run."""
 
 import json
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ N_PROMPTS = 8
 ADAPTER_RANK = 4
 
 
-def known(states: Tensor, prompts: Tensor, knowledge: Tensor) -> Tensor:
-    """Return what knowledge adds to states, ``[..., dim]``: ``softmax(h P^T / sqrt(d)) K`` (SPEC section 3)."""
+def knowledge_update(states: Tensor, prompts: Tensor, knowledge: Tensor) -> Tensor:
+    """Return the knowledge to add to states, ``[..., dim]``: ``softmax(h P^T / sqrt(d)) K`` (SPEC section 3)."""
     return torch.softmax(states @ prompts.T / sqrt(states.shape[-1]), dim=-1) @ knowledge
 
 
 class DeviceEncoder(nn.Module):
-    """The encoder as the bundle format defines it (SPEC section 3): parameter names and all."""
+    """The encoder with the parameter names of the bundle format (SPEC section 3)."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class DeviceEncoder(nn.Module):
         self.position = backbone.position
         self.block = backbone.block
         self.norm = backbone.norm
-        # Not registered as a sub-module: its parameters are the three above.
+        # Not registered as a submodule, because its parameters are those of the three above.
         self._backbone = (backbone,)
 
     def forward(
@@ -61,33 +61,33 @@ class DeviceEncoder(nn.Module):
         """Return the user state.
 
         Args:
-            embeddings: decoded item vectors, oldest first, padding in front, ``[batch, length, dim]``.
+            embeddings: decoded item vectors, oldest first, left-padded, ``[batch, length, dim]``.
             mask: 1 for an event, 0 for padding, ``[batch, length]``.
             prompts: keys of the prompt codebook, ``[n_prompts, dim]``.
-            knowledge: one row a prompt, ``[n_prompts, dim]``; zeros change nothing.
+            knowledge: one row per prompt, ``[n_prompts, dim]``; no effect if zero.
             adapter_a: ``[dim, rank]``.
-            adapter_b: ``[rank, dim]``; zeros change nothing.
+            adapter_b: ``[rank, dim]``; no effect if zero.
 
         Returns:
             ``[batch, dim]``.
         """
         state = self._backbone[0].user_state(embeddings, mask)
-        state = state + known(state, prompts, knowledge)
+        state = state + knowledge_update(state, prompts, knowledge)
         return state + (state @ adapter_a) @ adapter_b
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A trained student, ready to be exported.
+    """A trained student, ready for export.
 
     Attributes:
-        path: the folder that it was read from.
+        path: folder of the student.
         encoder: in evaluation mode, float32.
-        sizes: of the item table.
+        sizes: sizes of the item table.
         codes: the item table as product codes, codebooks as int8 grid values.
         prompts: ``prompts`` and ``knowledge``, float32 ``[n_prompts, dim]``.
         adapter: ``a`` ``[dim, rank]`` and ``b`` ``[rank, dim]``, float32.
-        about: ``student.json`` as it stands: configuration, seed, data digest, figures.
+        about: contents of ``student.json``: configuration, seed, data digest, metrics.
     """
 
     path: Path
@@ -99,7 +99,7 @@ class Student:
     about: dict[str, Any]
 
     def item_vectors(self) -> NDArray[np.float32]:
-        """Return the whole item table decoded, ``[n_items, dim]``."""
+        """Return the decoded item table, ``[n_items, dim]``."""
         return self.codes.decode(np.arange(self.sizes.n_items))
 
 
@@ -107,7 +107,7 @@ def load_student(path: AnyPath) -> Student:
     """Read a folder written by ``pocketrec distill``.
 
     Raises:
-        RunError: the folder holds no finished student, or its files do not fit together.
+        RunError: the folder has no finished student, or its files are damaged or inconsistent.
     """
     path = Path(path)
     about_path = path / STUDENT_FILE
@@ -118,8 +118,8 @@ def load_student(path: AnyPath) -> Student:
         )
     if not about_path.is_file():
         raise RunError(
-            f"{path}: found no {STUDENT_FILE}, expected a student's folder. "
-            f"Make one with `pocketrec distill --out {path}`."
+            f"{path}: found no {STUDENT_FILE}, expected the folder of a student. "
+            f"Create one with `pocketrec distill --out {path}`."
         )
     try:
         about = json.loads(read_file(about_path))
@@ -134,7 +134,9 @@ def load_student(path: AnyPath) -> Student:
         }
         codes = read_codes(arrays["codes"], sizes)
     except (ValueError, KeyError, TypeError, RuntimeError, FileNotFoundError, BundleError) as error:
-        raise RunError(f"{path}: the student's files do not fit together ({error}); distil it again.") from error
+        raise RunError(
+            f"{path}: the student's files are damaged or inconsistent ({error}); distil it again."
+        ) from error
     return Student(path, encoder.eval(), sizes, codes, arrays["prompts"], arrays["adapter"], about)
 
 
@@ -144,7 +146,7 @@ def _sizes(fields: dict[str, Any]) -> Catalogue:
 
 
 class _CodedModel(nn.Module):
-    """A student as the evaluation sees a model; knowledge is always used."""
+    """A student with the interface of the evaluation; always uses knowledge."""
 
     def __init__(self, backbone: SASRec, vectors: Tensor, prompts: Tensor, knowledge: Tensor) -> None:
         super().__init__()
@@ -157,11 +159,11 @@ class _CodedModel(nn.Module):
 
     def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
         states = self.backbone.user_state(F.embedding(rows, table), mask)
-        return states + known(states, self._prompts, self._knowledge)
+        return states + knowledge_update(states, self._prompts, self._knowledge)
 
 
 def ranking_model(student: Student) -> Ranker:
-    """Return a model for :func:`train.metrics.ranker.rank_split`; the adapter, as distilled, changes nothing."""
+    """Return a model for :func:`train.metrics.ranker.rank_split`, without the adapter, which has no effect yet."""
     backbone = SASRec(student.encoder.config)
     backbone.load_state_dict(student.encoder.state_dict())
     prompts, knowledge = (torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge"))

@@ -1,4 +1,4 @@
-"""The student while it learns: a small encoder over a coded item table, with the teacher at its side."""
+"""The student during training: an encoder over a coded item table, with its teacher."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,36 +12,36 @@ from torch import Tensor, nn
 from train.backbones.encoder import look_up_events
 from train.backbones.sasrec import SASRec
 from train.distill.codes import CodedTable
-from train.distill.student import known
+from train.distill.student import knowledge_update
 from train.full_model.model import Model
 from train.loop.batches import Batch
 from train.loop.fit import FitConfig
 from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
 from train.plugins.knowledge_distillation import DistilledKnowledge
 
-# Events; and the teacher's share in the target of a student who learns from fewer. See DistillConfig.
+# Number of events below which a log is short, and the teacher weight for short logs. See DistillConfig.
 _SHORT_LOG = 50_000
-_WEIGHT_OF_SHORT_LOGS = 0.8
+_SHORT_LOG_TEACHER_WEIGHT = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillConfig:
-    """One distillation.
+    """Hyperparameters of a distillation.
 
     Attributes:
-        reassign_every: steps between two re-assignments of all codes, to the end of the distillation.
-        teacher_weight: share of the teacher in the target, the true next item has the rest. Of a short log the true
-            items are learnt by heart, and :meth:`of` gives the teacher more; see ADR 0015.
-        commitment: weight of the pull of latents to their codewords.
-        table_rate: learning rate of latents at the first step; it falls in a line to nearly nothing, which is worth
-            3 % of NDCG@10 on Beauty.
-        book_rate: the same for codebooks and centres. It is low because a codeword means something in every part of
-            thousands of items: what items learn is in their latents, and the codebook only has to lie well among them.
-        encoder_rate: the same for the encoder and its knowledge. It is high because the student has to learn what
-            plug-ins add to a teacher's states: on Beauty, for a teacher with ``llmrec``, 0.97 of its NDCG@10 where
-            half the rate gave 0.955.
-        plain_share: share of the users of a step who are encoded without knowledge, where the teacher has some: a
-            device leaves it out for those whom it does not help.
+        reassign_every: number of steps between two reassignments of all codes.
+        teacher_weight: weight of the teacher's distribution in the target; the true next item has the rest. The student
+            overfits the true items of short logs, for which :meth:`of` sets a higher weight; see ADR 0015.
+        commitment: weight of the commitment loss.
+        table_rate: initial learning rate of latents; it falls linearly to nearly 0, which improves NDCG@10 on Beauty by
+            3 %.
+        book_rate: the same for codebooks and centres. It is low because a codeword is part of thousands of items; items
+            are learned in their latents.
+        encoder_rate: the same for the encoder and its knowledge. It is high because the student has to learn the effect
+            of the teacher's plug-ins: on Beauty, with ``llmrec``, it reached 0.97 of the teacher's NDCG@10, and 0.955
+            with half the rate.
+        plain_share: share of users in a batch that are encoded without knowledge, if the teacher has some, because
+            devices omit it for users that it does not help.
     """
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(max_epochs=18, patience=18))
@@ -64,13 +64,13 @@ class DistillConfig:
 
     @classmethod
     def of(cls, *, seed: int, batch_users: int, n_events: int) -> Self:
-        """Return the usual distillation from a log of so many events, with that seed and batch."""
-        usual = cls(teacher_weight=_WEIGHT_OF_SHORT_LOGS) if n_events < _SHORT_LOG else cls()
-        return replace(usual, fit=replace(usual.fit, seed=seed, batch_users=batch_users))
+        """Return the default hyperparameters for a log of ``n_events`` events."""
+        default = cls(teacher_weight=_SHORT_LOG_TEACHER_WEIGHT) if n_events < _SHORT_LOG else cls()
+        return replace(default, fit=replace(default.fit, seed=seed, batch_users=batch_users))
 
 
 class StudentModel(nn.Module):
-    """A SASRec over a coded item table, with the teacher, whatever it is, at its side while it learns."""
+    """A SASRec over a coded item table, and the teacher it is trained with."""
 
     def __init__(
         self, teacher: Model, table: CodedTable, knowledge: DistilledKnowledge | None, config: DistillConfig
@@ -86,24 +86,25 @@ class StudentModel(nn.Module):
         self._config = config
         with torch.no_grad():
             teacher_table = teacher.requires_grad_(False).eval().item_vectors()
-        # In a tuple, so that the teacher is no part of this module's parameters.
+        # In a tuple, so that the teacher is not registered as a submodule.
         self._teacher = (teacher, teacher_table)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the cross-entropy with the true next items and the teacher's distribution, and the commitment."""
+        """Return the cross-entropy with true next items and the teacher's distribution, and the commitment loss."""
         teacher, teacher_table = self._teacher
         table = self.table()
-        asked = [group.targets >= 0 for group in batch]
+        has_target = [group.targets >= 0 for group in batch]
         states = [
-            self._told(self.backbone(look_up_events(group, partial(F.embedding, weight=table)))) for group in batch
+            self._with_knowledge(self.backbone(look_up_events(group, partial(F.embedding, weight=table))))
+            for group in batch
         ]
         with torch.no_grad():
-            wise = [teacher.states(group.rows, group.mask, teacher_table) for group in batch]
+            teacher_states = [teacher.states(group.rows, group.mask, teacher_table) for group in batch]
         loss = full_cross_entropy(
-            _asked(states, asked),
+            _select(states, has_target),
             table,
-            _asked([group.targets for group in batch], asked),
-            teacher=Teacher(_asked(wise, asked), teacher_table, self._config.teacher_weight),
+            _select([group.targets for group in batch], has_target),
+            teacher=Teacher(_select(teacher_states, has_target), teacher_table, self._config.teacher_weight),
             product_dtype=fast_product_dtype(table.device),
         )
         return {"next": loss, "commitment": self._config.commitment * self.table.commitment(table)}
@@ -113,7 +114,7 @@ class StudentModel(nn.Module):
         return self.table.decoded()
 
     def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        """Return the state after the newest event, ``[batch, dim]``; knowledge is always used."""
+        """Return the state after the newest event, ``[batch, dim]``; with knowledge."""
         return self.both_states(rows, mask, table)[1]
 
     def both_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,17 +122,17 @@ class StudentModel(nn.Module):
         states = self.backbone.user_state(F.embedding(rows, table), mask)
         return states, states if self.knowledge is None else states + self.knowledge(states)
 
-    def _told(self, states: Tensor) -> Tensor:
-        """Return the states ``[batch, length, dim]`` of a step, some users' without knowledge."""
+    def _with_knowledge(self, states: Tensor) -> Tensor:
+        """Add knowledge to the states, ``[batch, length, dim]``, except for a random share of the users."""
         if self.knowledge is None:
             return states
-        told = torch.rand(len(states), 1, 1, device=states.device) >= self._config.plain_share
+        uses_knowledge = torch.rand(len(states), 1, 1, device=states.device) >= self._config.plain_share
         added: Tensor = self.knowledge(states)
-        return states + told * added
+        return states + uses_knowledge * added
 
 
 class Knowledge(nn.Module):
-    """What a student adds to its states, as the bundle format has it."""
+    """The knowledge that a student adds to its states, as in the bundle format."""
 
     def __init__(self, start: DistilledKnowledge) -> None:
         super().__init__()
@@ -139,11 +140,11 @@ class Knowledge(nn.Module):
         self.rows = nn.Parameter(start.knowledge.clone())
 
     def forward(self, states: Tensor) -> Tensor:
-        """Return what is added to states ``[..., dim]``."""
-        added: Tensor = known(states, self.prompts, self.rows)
+        """Return the values to add to states ``[..., dim]``."""
+        added: Tensor = knowledge_update(states, self.prompts, self.rows)
         return added
 
 
-def _asked(values: Sequence[Tensor], places: Sequence[Tensor]) -> Tensor:
-    """Return what stands where something is to be predicted, over all groups."""
-    return torch.cat([value[there] for value, there in zip(values, places, strict=True)])
+def _select(values: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+    """Return the values at masked positions, concatenated over all groups."""
+    return torch.cat([value[mask] for value, mask in zip(values, masks, strict=True)])

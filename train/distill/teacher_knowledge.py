@@ -1,4 +1,4 @@
-"""What a teacher's plug-ins did to states, as knowledge that a device can hold."""
+"""Fits knowledge for devices to the effect of a teacher's plug-ins on its states."""
 
 from collections.abc import Sequence
 
@@ -14,25 +14,25 @@ from train.loop.batches import Rows, pad
 from train.plugins.coco_initialization import cluster_centres
 from train.plugins.knowledge_distillation import DistilledKnowledge, distil_knowledge
 
-# Two matrices of 64 columns and as many rows are 8 KB of the part that ranks; 64 rows are 32 KB.
+# Two matrices with 16 rows and 64 columns have 8 KB; with 64 rows they would have 32 KB.
 DEVICE_PROMPTS = 16
-_MOST_USERS = 50_000
+_MAX_USERS = 50_000
 _BATCH = 512
 
 
 @torch.no_grad()
 def teacher_knowledge(teacher: Model, split: Split, seed: int) -> DistilledKnowledge | None:
-    """Return what fits the teacher's change of states best; None where no plug-in of it has prompts for devices."""
-    found = [plugin.device_prompts() for plugin in teacher.plugins if plugin.device_prompts is not None]
-    if not found:
+    """Return the best fit to the teacher's change of states; None if no plug-in has prompts for devices."""
+    prompt_sets = [plugin.device_prompts() for plugin in teacher.plugins if plugin.device_prompts is not None]
+    if not prompt_sets:
         return None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        prompts = torch.cat(found).cpu()
+        prompts = torch.cat(prompt_sets).cpu()
         prompts = cluster_centres(prompts, min(DEVICE_PROMPTS, len(prompts)))
     teacher.eval()
     table = teacher.item_vectors()
-    users = np.random.default_rng(seed).permutation(len(split.train))[:_MOST_USERS]
+    users = np.random.default_rng(seed).permutation(len(split.train))[:_MAX_USERS]
     histories = [rows for user in users if len(rows := split.train.of(int(user)))]
     pairs = [_states(teacher, histories[start : start + _BATCH], table) for start in range(0, len(histories), _BATCH)]
     without, aligned = (torch.cat(states).cpu() for states in zip(*pairs, strict=True))

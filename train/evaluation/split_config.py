@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from train.data.clock import has_clock
 from train.data.dataset import Dataset
 from train.data.split import leave_one_out
+from train.data.timestamp_checks import is_unix_time
 from train.evaluation.splits import (
     EXTREME_SHARE,
     NEW_ITEMS_SHARE,
@@ -45,7 +45,7 @@ class SplitConfig:
 
 def can_split(dataset: Dataset, plan: SplitConfig) -> bool:
     """Return whether the data has what the split needs: timestamps, for a split by time."""
-    return plan.split != "global time" or has_clock(int(dataset.sequences.timestamps.max(initial=0)))
+    return plan.split != "global time" or is_unix_time(int(dataset.sequences.timestamps.max(initial=0)))
 
 
 def make_split(dataset: Dataset, plan: SplitConfig) -> tuple[Dataset, DerivedSplit]:

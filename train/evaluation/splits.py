@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.clock import has_clock
 from train.data.sequences import IntArray, RowArray, Sequences
-from train.data.split import LEAST_EVENTS, Split, Targets, leave_one_out
+from train.data.split import MIN_EVENTS, Split, Targets, leave_one_out
+from train.data.timestamp_checks import is_unix_time
 from train.errors import DataError
 from train.metrics.histories import histories_of, select_targets, with_histories
 
@@ -115,7 +115,7 @@ def sample_users(sequences: Sequences, n_users: int, *, seed: int) -> Sequences:
     """
     if n_users < 1:
         raise ValueError(f"n_users must be at least 1, got {n_users}")
-    testable = np.flatnonzero(sequences.lengths >= LEAST_EVENTS)
+    testable = np.flatnonzero(sequences.lengths >= MIN_EVENTS)
     if len(testable) <= n_users:
         return sequences
     kept = np.zeros(len(sequences), dtype=np.bool_)
@@ -135,7 +135,7 @@ def split_by_time(sequences: Sequences) -> DerivedSplit:
         DataError: timestamps are positions and not seconds, or no validation or test target is left.
     """
     times = np.sort(sequences.timestamps)
-    if not has_clock(int(times.max(initial=0))):
+    if not is_unix_time(int(times.max(initial=0))):
         raise DataError(
             f"the newest timestamp is {int(times.max(initial=0))}, which is a position; expected seconds since 1970. "
             "A split by time needs real timestamps; use leave-one-out instead."

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from train.data.dataset import Dataset
-from train.data.split import LEAST_TO_LEARN, Split, leave_one_out
+from train.data.split import MIN_EVENTS_TO_TRAIN, Split, leave_one_out
 from train.errors import DataError, RunError
 from train.full_model.model import Model
 from train.full_model.recipes import TrainConfig, compose, read_config
@@ -67,10 +67,10 @@ def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
         DataError: no user has enough events.
     """
     longest = int(dataset.sequences.lengths.max(initial=0))
-    if longest < LEAST_TO_LEARN:
+    if longest < MIN_EVENTS_TO_TRAIN:
         raise DataError(
             f"{dataset.path}: the longest history has {longest} events; expected at least one user with "
-            f"{LEAST_TO_LEARN}: two for training, one for validation, one for testing. Provide a longer log."
+            f"{MIN_EVENTS_TO_TRAIN}: two for training, one for validation, one for testing. Provide a longer log."
         )
     return {
         "kind": "teacher",

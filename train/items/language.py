@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.clock import has_clock
 from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
+from train.data.timestamp_checks import is_unix_time
 from train.items.blocks import Extractor, Inputs
 from train.items.features import Features
 from train.items.text import MAX_CHARACTERS, item_text
@@ -49,7 +49,7 @@ class Situation:
 
 def situation_at(sequences: Sequences, user: int, now_s: int) -> Situation | None:
     """Return the situation of a user at ``now_s``, in seconds since 1970; None if the data has no real timestamps."""
-    if not has_clock(int(sequences.timestamps.max(initial=0))):
+    if not is_unix_time(int(sequences.timestamps.max(initial=0))):
         return None
     now = datetime.fromtimestamp(now_s, UTC)
     times = sequences.times_of(user)

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import torch
 
 from train.errors import DataError
-from train.hushed import hushed
 from train.items.digests import MODEL_FILES, folder_digest
 from train.loop.device import best_device
+from train.quiet_transformers import quiet_transformers
 
 
 class PretrainedClass(Protocol):
@@ -55,7 +55,7 @@ def load_model(folder: Path) -> torch.nn.Module:
     Raises:
         DataError: it cannot be loaded, or some of its weights are missing.
     """
-    with hushed():
+    with quiet_transformers():
         from transformers import AutoModel
 
         model, report = load(AutoModel, folder, use_safetensors=True, output_loading_info=True, dtype=torch.float32)

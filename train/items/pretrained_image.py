@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from train.hushed import hushed
 from train.items.blocks import EncodedInputs, Extractor, Inputs, unit_length
 from train.items.picture import Prepared, encode_pictures
 from train.items.pretrained import identity, load, load_model, model_folder
+from train.quiet_transformers import quiet_transformers
 
 _BATCH = 16
 
@@ -32,7 +32,7 @@ def pretrained_image(name: str) -> Extractor[Path]:
 
 
 def _encode(folder: Path, paths: Inputs[Path]) -> EncodedInputs:
-    with hushed():
+    with quiet_transformers():
         from transformers import AutoImageProcessor
 
         # The processors based on Pillow: the others need torchvision.

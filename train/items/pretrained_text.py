@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train.errors import DataError
-from train.hushed import hushed
 from train.items.blocks import Block, EncodedInputs, Extractor, Inputs, batches, unit_length
 from train.items.digests import file_digest
 from train.items.pretrained import identity, load, load_model, model_folder
+from train.quiet_transformers import quiet_transformers
 
 # The training length of all-MiniLM-L6-v2; longer texts are truncated.
 MAX_TOKENS = 256
@@ -88,7 +88,7 @@ def _encoder(model: Any) -> nn.Module:  # noqa: ANN401 - transformers has no typ
 
 
 def _tokenizer(folder: Path, model: nn.Module) -> Tokenize:
-    with hushed():
+    with quiet_transformers():
         from transformers import AutoTokenizer
 
         tokenizer = load(AutoTokenizer, folder)

@@ -1,8 +1,8 @@
-"""Sequences as padded tensors.
+"""Batches of sequences as padded tensors.
 
-Batches are drawn at random: sorting users into batches by length would give short histories a larger say in the mean
-loss, and cost a tenth of NDCG@10 on Beauty. Instead each batch is cut into groups of similar length, so that little
-padding is computed and the batch stays what was drawn.
+Batches are drawn at random: sorting users into batches by length would increase the weight of short histories in the
+mean loss, and reduced NDCG@10 on Beauty by a tenth. Instead, each batch is split into groups of similar length, which
+reduces padding without changing the batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,20 @@ from torch.utils.data import Sampler
 
 Rows = NDArray[np.int32]
 
-# A batch is cut where lengths pass these: finer cuts save less padding than one more pass through the encoder costs.
-# On an accelerator, where each pass costs the same whatever its size, it is not cut at all.
+# Upper bounds of lengths in a group. With more groups, another pass through the encoder costs more than padding does.
+# On an accelerator, where a pass takes the same time at any size, batches are not split.
 _GROUP_LENGTHS = (6, 12, 24)
 
 
 class Group(NamedTuple):
-    """Some users' sequences of similar length, oldest event first, padding in front.
+    """Sequences of similar length, oldest event first, padded on the left.
 
-    A named tuple, because Accelerate moves those to another device by itself.
+    A named tuple, because Accelerate moves its tensors to the device.
 
     Attributes:
         rows: catalogue rows of the events, 0 where padded, int64 ``[batch, length]``.
         mask: 1 for an event, 0 for padding, float32 ``[batch, length]``.
-        targets: the row that followed each event, -1 where there is none to predict, int64 ``[batch, length]``.
+        targets: row of the next event, -1 where there is no target, int64 ``[batch, length]``.
     """
 
     rows: Tensor
@@ -42,7 +42,7 @@ Batch = list[Group]
 
 
 class TrainingSequences(TorchDataset[Rows]):
-    """The newest ``max_length + 1`` events of each user who has at least two."""
+    """The newest ``max_length + 1`` events of each user with at least two."""
 
     def __init__(self, histories: Sequence[Rows], max_length: int) -> None:
         self._histories = [rows[-max_length - 1 :] for rows in histories if len(rows) > 1]
@@ -55,7 +55,7 @@ class TrainingSequences(TorchDataset[Rows]):
 
 
 class RandomBatches(Sampler[list[int]]):
-    """Users in an order drawn anew for each epoch, from the seed and the epoch's number alone."""
+    """Batches of users in random order, which depends on the seed and the epoch number only."""
 
     def __init__(self, n_users: int, batch_users: int, seed: int) -> None:
         self._n_users = n_users
@@ -73,12 +73,12 @@ class RandomBatches(Sampler[list[int]]):
 
 
 def group_lengths(device: torch.device) -> tuple[int, ...]:
-    """Return the lengths after which a batch is cut into groups where models work on ``device``."""
+    """Return the upper bounds of lengths at which batches are split on ``device``; empty for no splitting."""
     return _GROUP_LENGTHS if device.type == "cpu" else ()
 
 
 def training_batch(histories: Sequence[Rows], cuts: Sequence[int] = _GROUP_LENGTHS) -> Batch:
-    """Return inputs and the event that followed each of them, in groups of similar length, cut after ``cuts``."""
+    """Return input events and the next events as targets, in groups split by the length bounds ``cuts``."""
     bounds = np.searchsorted(cuts, [len(rows) - 1 for rows in histories])
     groups = ([rows for rows, bound in zip(histories, bounds, strict=True) if bound == b] for b in np.unique(bounds))
     return [_group(group) for group in groups]
@@ -91,9 +91,9 @@ def _group(histories: Sequence[Rows]) -> Group:
 
 
 def pad(sequences: Sequence[Rows], filler: int = 0) -> tuple[Tensor, Tensor]:
-    """Return the sequences padded in front, int64 ``[n, longest]``, and their mask, float32.
+    """Return the left-padded sequences, int64 ``[n, longest]``, and their mask, float32.
 
-    An empty sequence becomes padding alone; the result is at least one position long.
+    The length is at least 1, also if all sequences are empty.
     """
     length = max(1, *(len(rows) for rows in sequences))
     padded = np.full((len(sequences), length), filler, dtype=np.int64)

@@ -1,6 +1,6 @@
-"""Stops a training whose numbers are no longer finite, and says where it went wrong.
+"""Stops training when losses, gradients, weights or metrics are NaN or infinite.
 
-NaN spreads: one overflow in one term makes every weight NaN at the next step, and nothing of it is worth keeping.
+A single overflow in one loss term makes all weights NaN in the next step.
 """
 
 import math
@@ -17,28 +17,28 @@ GRADIENT_NORM = "norm of the gradients"
 _BLOCK_ROWS = 4096
 
 
-class FiniteSteps:
-    """Watches the terms of the loss and the gradients over the steps of one epoch.
+class FiniteCheck:
+    """Checks the loss terms and the gradient norm of the steps of one epoch.
 
     Args:
-        epoch: from 1, for the message.
-        advice: what to try, a sentence or two.
-        at_once: read every step, which costs nothing on a processor; an accelerator would have to be waited for, and
-            is read at the epoch's end alone.
+        epoch: number of the epoch, from 1, for messages.
+        advice: what the user can try, in one or two sentences.
+        every_step: check in every step. On an accelerator this would synchronize the device, so steps are checked at
+            the end of the epoch.
     """
 
-    def __init__(self, epoch: int, advice: str, *, at_once: bool) -> None:
+    def __init__(self, epoch: int, advice: str, *, every_step: bool) -> None:
         self._epoch = epoch
         self._advice = advice
-        self._at_once = at_once
+        self._at_once = every_step
         self._names: tuple[str, ...] = ()
         self._steps: list[Tensor] = []
 
     def note(self, terms: Mapping[str, Tensor], gradient_norm: Tensor) -> None:
-        """Take note of one step, before its gradients are applied.
+        """Record one step, before its gradients are applied.
 
         Raises:
-            RunError: something is not finite, where every step is read.
+            RunError: a value is not finite, and every step is checked.
         """
         self._names = (*terms, GRADIENT_NORM)
         self._steps.append(torch.stack([*(term.detach().float() for term in terms.values()), gradient_norm.float()]))
@@ -46,10 +46,10 @@ class FiniteSteps:
             self._check(self._steps[-1:], len(self._steps))
 
     def check(self) -> None:
-        """Read all steps.
+        """Check all steps.
 
         Raises:
-            RunError: something was not finite; the message names the first step and the first term of it.
+            RunError: a value is not finite; the message names the first such step and its first such term.
         """
         self._check(self._steps, 1)
 
@@ -70,11 +70,11 @@ def check_weights(weights: Iterable[tuple[str, Tensor]], epoch: int, advice: str
     """Check named weights after an epoch.
 
     Raises:
-        RunError: one is not finite, as when the last step was too large.
+        RunError: a weight is not finite.
     """
     name = name_not_finite(weights)
     if name is not None:
-        raise RunError(f"epoch {epoch}: the weights '{name}' are not all finite after its last step. {advice}")
+        raise RunError(f"epoch {epoch}: the weights '{name}' are not all finite after the last step. {advice}")
 
 
 def name_not_finite(weights: Iterable[tuple[str, Tensor]]) -> str | None:
@@ -82,18 +82,18 @@ def name_not_finite(weights: Iterable[tuple[str, Tensor]]) -> str | None:
     return next((name for name, weight in weights if not bool(weight.isfinite().all())), None)
 
 
-def check_figure(name: str, value: float, epoch: int, advice: str) -> None:
-    """Check a figure of an epoch.
+def check_metric(name: str, value: float, epoch: int, advice: str) -> None:
+    """Check a metric of an epoch.
 
     Raises:
-        RunError: it is not finite.
+        RunError: the value is not finite.
     """
     if not math.isfinite(value):
         raise RunError(f"epoch {epoch}: {name} is {value}; expected a finite number. {advice}")
 
 
 def first_not_finite(vectors: NDArray[np.float32]) -> int | None:
-    """Return the first row of ``[n, ...]`` that is not all finite, or None; a memory map is read in blocks."""
+    """Return the first row of ``[n, ...]`` with a non-finite value, or None; reads a memory map in blocks."""
     for start in range(0, len(vectors), _BLOCK_ROWS):
         block = vectors[start : start + _BLOCK_ROWS]
         bad = ~np.isfinite(block).reshape(len(block), -1).all(axis=1)

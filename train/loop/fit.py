@@ -1,7 +1,7 @@
-"""The training loop: one for every model, in one process on Hugging Face Accelerate, resumable after each epoch.
+"""The training loop of all models, with Hugging Face Accelerate in one process; resumable after each epoch.
 
-A run killed at any time and resumed gives the same weights as one that was left alone: each epoch draws its randomness
-from the seed and its own number.
+An interrupted and resumed run gives the same weights as an uninterrupted one, because the random numbers of an epoch
+depend on the seed and the epoch number only.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,20 +17,21 @@ from torch.utils.data import DataLoader
 from train.loop.averaging import WeightAverage
 from train.loop.batches import Batch, RandomBatches, TrainingSequences, group_lengths, training_batch
 from train.loop.device import require_one_process
-from train.loop.finite import FiniteSteps, check_figure, check_weights
+from train.loop.finite import FiniteCheck, check_metric, check_weights
 from train.loop.progress import EpochProgress
 from train.loop.runs import RunFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitConfig:
-    """How a model is fitted.
+    """Options of the training loop.
 
     Attributes:
-        batch_users: users a batch.
-        patience: epochs without a better validation NDCG@10 after which it stops.
-        max_gradient_norm: gradients are scaled down to it.
-        seed: of everything that is drawn.
+        batch_users: batch size in users.
+        max_epochs: maximum number of epochs.
+        patience: number of epochs without a better validation NDCG@10 before early stopping.
+        max_gradient_norm: gradients are clipped to this norm.
+        seed: random seed.
     """
 
     batch_users: int = 256
@@ -45,13 +46,13 @@ class FitConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """How the fitting went.
+class FitResult:
+    """The result of training.
 
     Attributes:
-        best: validation NDCG@10 of the kept weights.
-        best_epoch: the epoch that gave them, from 1.
-        log: one entry an epoch: loss and each of its terms, validation, seconds.
+        best: validation NDCG@10 of the best weights.
+        best_epoch: epoch of the best weights, from 1.
+        log: one entry per epoch: loss and its terms, validation NDCG@10, seconds.
     """
 
     best: float
@@ -60,13 +61,13 @@ class Fitted:
 
     @property
     def seconds(self) -> float:
-        """Return how long all epochs took together, resumed ones included."""
+        """Return the total time of all epochs, including those before resuming."""
         return sum(entry["seconds"] for entry in self.log)
 
 
 @dataclass
 class _Progress:
-    """Where the run stands; goes into the checkpoint as JSON."""
+    """The progress of a run; saved in the checkpoint as JSON."""
 
     epoch: int
     best: float
@@ -87,26 +88,26 @@ def fit(
     average_epochs: float = 0.0,
     before_epoch: Callable[[int], None] | None = None,
     before_step: Callable[[int], None] | None = None,
-) -> Fitted:
-    """Fit ``model`` until validation stops improving; its best weights are in ``run`` and in the model afterwards.
+) -> FitResult:
+    """Train ``model`` with early stopping; the best weights are saved in ``run`` and loaded into the model.
 
     Args:
-        model: maps a :class:`Batch` to the terms of the loss, scalars by name; their sum is minimized.
-        optimizer: over the model's parameters.
-        sequences: what to learn from.
-        validate: NDCG@10 of the model as it stands, on held-out events.
-        run: takes checkpoints; one that is there is resumed.
-        config: how long, in which batches, from which seed.
-        title: of the progress bar.
-        advice: what to try where the numbers are no longer finite.
-        average_epochs: about how many epochs' weights are averaged into those that are validated and kept; 0 takes
-            them as an epoch leaves them.
-        before_epoch: called with the epoch (from 0) before its first step.
-        before_step: called with the step (from 0, over all epochs) before each one.
+        model: maps a :class:`Batch` to the loss terms, scalars by name; their sum is minimized.
+        optimizer: optimizer of the model's parameters.
+        sequences: training sequences.
+        validate: returns NDCG@10 of the current weights on held-out events.
+        run: folder for checkpoints; training resumes from an existing one.
+        config: options.
+        title: title of the progress bar.
+        advice: what the user can try if training diverges, for error messages.
+        average_epochs: approximate number of epochs in the moving average of weights, which is validated and saved; 0
+            for no averaging.
+        before_epoch: called before each epoch with its number, from 0.
+        before_step: called before each step with its number, from 0, over all epochs.
 
     Raises:
-        RunError: a term of the loss, a gradient, a weight or the validation is not finite. The run stays as the last
-            good epoch left it, unfinished. Or this process is one of several.
+        RunError: a loss term, a gradient, a weight or the validation is not finite, in which case the checkpoint of the
+            last valid epoch is kept; or this process is one of several.
     """
     require_one_process()
     accelerator = Accelerator()
@@ -126,20 +127,20 @@ def fit(
             if before_epoch is not None:
                 before_epoch(progress.epoch)
             hook = _step_hook(before_step, progress.epoch * len(sampler))
-            steps = FiniteSteps(progress.epoch + 1, advice, at_once=accelerator.device.type == "cpu")
+            steps = FiniteCheck(progress.epoch + 1, advice, every_step=accelerator.device.type == "cpu")
             terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook, steps)
             check_weights(model.named_parameters(), progress.epoch + 1, advice)
             with average.applied():
                 score = validate()
-                check_figure("validation NDCG@10", score, progress.epoch + 1, advice)
-                better = _note(progress, terms, score, perf_counter() - start)
+                check_metric("validation NDCG@10", score, progress.epoch + 1, advice)
+                better = _record_epoch(progress, terms, score, perf_counter() - start)
                 if better:
                     run.save_best(model.state_dict())
             run.save_checkpoint(_training_state(model, optimizer, average), asdict(progress))
             bar.finish(progress.log[-1], progress.best, progress.best_epoch)
     model.load_state_dict(run.load_best())
     model.eval()
-    return Fitted(progress.best, progress.best_epoch, progress.log)
+    return FitResult(progress.best, progress.best_epoch, progress.log)
 
 
 def _done(progress: _Progress, config: FitConfig) -> bool:
@@ -164,12 +165,12 @@ def _epoch(
     config: FitConfig,
     bar: EpochProgress,
     hook: Callable[[int], None],
-    steps: FiniteSteps,
+    steps: FiniteCheck,
 ) -> dict[str, float]:
-    """Take one step a batch; return the mean of the loss and of each of its terms.
+    """Take one step per batch; return the means of the loss and of its terms.
 
     Raises:
-        RunError: a term or a gradient is not finite.
+        RunError: a loss term or a gradient is not finite.
     """
     model.train()
     total: dict[str, Tensor] = {}
@@ -182,8 +183,8 @@ def _epoch(
         steps.note(terms, accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        average.follow()
-        # Not read before the epoch's end: a read would wait for the accelerator.
+        average.update()
+        # Not converted to numbers before the end of the epoch, because that would synchronize the device.
         for name, term in ({"loss": loss} | terms).items():
             total[name] = total.get(name, 0.0) + term.detach()
         n += 1
@@ -192,8 +193,8 @@ def _epoch(
     return {name: float(value) / n for name, value in total.items()}
 
 
-def _note(progress: _Progress, terms: dict[str, float], score: float, seconds: float) -> bool:
-    """Take note of an epoch; say whether it is the best so far."""
+def _record_epoch(progress: _Progress, terms: dict[str, float], score: float, seconds: float) -> bool:
+    """Add an epoch to the log; return whether it is the best so far."""
     progress.epoch += 1
     progress.log.append({"epoch": progress.epoch, **terms, "valid_ndcg@10": score, "seconds": seconds})
     if progress.best_epoch and score <= progress.best:
@@ -211,15 +212,15 @@ def _training_state(model: nn.Module, optimizer: torch.optim.Optimizer, average:
 
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage, run: RunFolder) -> _Progress:
-    """Load the last checkpoint, if there is one, and say where training stands."""
+    """Load the last checkpoint, if there is one, and return the progress."""
     found = run.load_checkpoint()
     if found is None:
         return _Progress(0, 0.0, 0, [])
     tensors, state = found
-    model.load_state_dict(_below("model.", tensors))
-    average.resume(_below("average.", tensors))
+    model.load_state_dict(_with_prefix("model.", tensors))
+    average.resume(_with_prefix("average.", tensors))
     slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimizer.", tensors).items():
+    for name, tensor in _with_prefix("optimizer.", tensors).items():
         index, slot = name.split(".", 1)
         slots.setdefault(int(index), {})[slot] = tensor
     full = optimizer.state_dict()
@@ -227,10 +228,10 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightA
     return _Progress(**state)
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def batch_users_for(n_users: int) -> int:
-    """Return a batch size that leaves a small data set enough steps an epoch: 32 to 256 users, some 40 steps."""
+    """Return a batch size of 32 to 256 users, so that small data sets have about 40 steps per epoch."""
     return int(min(256, max(32, n_users // 40)))

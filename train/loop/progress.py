@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar for people, one line an epoch for logs."""
+"""Progress of training on stderr: a progress bar, and one line per epoch."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -11,7 +11,7 @@ from edge_runtime.terminal.progress import progress_bar
 
 
 class EpochProgress:
-    """Shows the steps of the epoch under way, and one line for each that is done."""
+    """Shows the steps of the current epoch, and prints one line for each finished epoch."""
 
     def __init__(self, title: str, n_steps: int, max_epochs: int) -> None:
         self._console = Console(stderr=True)
@@ -30,15 +30,15 @@ class EpochProgress:
         self._bar.stop()
 
     def start(self, epoch: int) -> None:
-        """Begin an epoch, counted from 1."""
+        """Start an epoch, counted from 1."""
         self._bar.reset(self._task, description=f"{self._title}: epoch {epoch} of at most {self._max_epochs}")
 
     def step(self) -> None:
-        """Take note of one step."""
+        """Advance the bar by one step."""
         self._bar.advance(self._task)
 
     def finish(self, entry: Mapping[str, float], best: float, best_epoch: int) -> None:
-        """Print the line of an epoch that is done."""
+        """Print the line of a finished epoch."""
         mark = "  *" if entry["epoch"] == best_epoch else ""
         self._console.print(
             f"{self._title}: epoch {entry['epoch']:3.0f}  loss {entry['loss']:.4f}  "

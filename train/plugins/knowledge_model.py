@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.hushed import hushed
 from train.items.blocks import Inputs
 from train.items.features import Features
 from train.items.pretrained import load, load_model, model_folder
 from train.items.pretrained_text import minilm_folder
+from train.quiet_transformers import quiet_transformers
 from train.reasons.lora import add_lora
 
 RANK: Final = 8
@@ -163,7 +163,7 @@ def tunable_knowledge(source: str, texts: Inputs[str]) -> ItemKnowledge:
     """
     from transformers import AutoTokenizer
 
-    with hushed():
+    with quiet_transformers():
         folder = _folder(source)
         model: Any = load_model(folder)
         tokenizer = load(AutoTokenizer, folder)

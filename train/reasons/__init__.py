@@ -1,1 +1,1 @@
-"""The language model that writes reasons: its corpus and its training."""
+"""The language model that writes reasons: training corpus and training."""

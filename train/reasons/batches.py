@@ -1,4 +1,4 @@
-"""The corpus as padded batches of tokens."""
+"""Padded batches of tokens from the training corpus."""
 
 import random
 from collections.abc import Sequence
@@ -18,33 +18,33 @@ _POOL: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """One example as tokens: the prompt, the reason, the end of text.
+class TokenizedExample:
+    """A tokenized example: prompt, reason and end of text.
 
     Attributes:
-        tokens: of all three.
-        n_prompt: how many of them are the prompt's.
+        tokens: all tokens.
+        n_prompt: number of tokens of the prompt.
     """
 
     tokens: list[int]
     n_prompt: int
 
 
-def encode(examples: Sequence[Example], tokenizer: "Tokenizer", end: int, longest: int) -> list[Encoded]:
-    """Return the examples as tokens, those beyond ``longest`` left out.
+def encode(examples: Sequence[Example], tokenizer: "Tokenizer", end: int, max_length: int) -> list[TokenizedExample]:
+    """Tokenize examples; those with more than ``max_length`` tokens are left out.
 
-    The prompt ends with a line break, so that prompt and reason may be cut apart without changing a token.
+    Prompt and reason can be tokenized separately, because the prompt ends with a line break.
     """
     prompts = tokenizer.encode_batch([example.prompt for example in examples])
     reasons = tokenizer.encode_batch([example.reason for example in examples], add_special_tokens=False)
-    encoded = [Encoded([*p.ids, *r.ids, end], len(p.ids)) for p, r in zip(prompts, reasons, strict=True)]
-    return [one for one in encoded if len(one.tokens) <= longest]
+    encoded = [TokenizedExample([*p.ids, *r.ids, end], len(p.ids)) for p, r in zip(prompts, reasons, strict=True)]
+    return [one for one in encoded if len(one.tokens) <= max_length]
 
 
-def batch_plan(examples: Sequence[Encoded], batch_size: int, n_steps: int, seed: int) -> list[list[int]]:
-    """Return which examples each step takes: all in turn, in an order drawn anew for each round.
+def batch_plan(examples: Sequence[TokenizedExample], batch_size: int, n_steps: int, seed: int) -> list[list[int]]:
+    """Return the indices of the examples of each step: every example once per epoch, in random order.
 
-    Examples of similar length go together, so that little of a batch is padding.
+    Batches contain examples of similar length, to reduce padding.
     """
     rng = random.Random(seed)  # noqa: S311 - an order, not a secret
     plan: list[list[int]] = []
@@ -57,12 +57,12 @@ def batch_plan(examples: Sequence[Encoded], batch_size: int, n_steps: int, seed:
     return plan[:n_steps]
 
 
-def collate(examples: Sequence[Encoded], *, reasons_only: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return tokens, mask and labels, each int64 ``[batch, length]``, padded behind.
+def collate(examples: Sequence[TokenizedExample], *, reasons_only: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tokens, mask and labels, each int64 ``[batch, length]``, padded on the right.
 
     Args:
-        examples: of one batch.
-        reasons_only: leave the prompt out of the loss.
+        examples: the examples of a batch.
+        reasons_only: exclude the prompt from the loss.
     """
     length = max(len(example.tokens) for example in examples)
     tokens = torch.zeros(len(examples), length, dtype=torch.int64)

@@ -1,7 +1,7 @@
-"""Prompts and true reasons, made from a catalogue: what the writer learns from.
+"""The training corpus of the reason writer: prompts and true reasons, generated from a catalogue.
 
-No person's history goes in, because the model is published: the histories are made up from items that have something
-in common. Each reason is one of the sentences that the true facts of its case allow.
+The model is published, so the corpus contains no user's history: histories are sampled from items that have facts in
+common. Each reason is one of the sentences that agree with the facts.
 """
 
 import random
@@ -22,20 +22,20 @@ from edge_runtime.reasons.words import Style
 _STYLES: Final[tuple[Style, ...]] = ("short", "short", "detailed")
 _SHARE_OF_BEST: Final = 0.75
 _SHARE_WITHOUT_HISTORY: Final = 0.1
-_LONGEST_HISTORY: Final = 5
+_MAX_HISTORY: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One case of the corpus.
+    """An example of the corpus.
 
     Attributes:
-        row: the item.
-        history: rows, oldest first, made up.
-        style: of the reason.
-        prompt: in the layout ``facts-v2``.
-        reason: a true one.
-        allowed: all that are true.
+        row: row of the recommended item.
+        history: sampled rows, oldest first.
+        style: style of the reason.
+        prompt: prompt in the format ``facts-v2``.
+        reason: a true reason.
+        allowed: all true reasons.
     """
 
     row: int
@@ -47,50 +47,50 @@ class Example:
 
 
 def make_corpus(items: Items, popularity: NDArray[np.uint8], n_examples: int, seed: int) -> Iterator[Example]:
-    """Yield cases; equal arguments give equal cases.
+    """Yield examples; equal arguments give equal examples.
 
     Args:
-        items: names and facts.
-        popularity: uint8 ``[n_items]``; popular items come more often, as they do in lists.
-        n_examples: how many.
-        seed: of everything that is drawn.
+        items: titles and facts.
+        popularity: uint8 ``[n_items]``; popular items are sampled more often.
+        n_examples: number of examples.
+        seed: random seed.
     """
     rng = random.Random(seed)  # noqa: S311 - a corpus, not a secret
     finder = FactFinder(items, popularity)
-    having = _rows_by_value(items)
+    rows_by_value = _index_values(items)
     weights = (1.0 + popularity.astype(float)).tolist()
     for row in rng.choices(range(len(items.title)), weights, k=n_examples):
-        history = _history(items, having, row, rng)
+        history = _history(items, rows_by_value, row, rng)
         style = rng.choice(_STYLES)
         facts = finder.facts(row, history)
         allowed = sentences(items, row, facts, style)
-        # The sentences come best facts first: mostly those of the best facts, else any.
+        # Sentences are sorted by the rank of their facts; mostly one with the best facts is chosen.
         first = next(groupby(allowed, key=lambda text: allowed[text]))[1]
         pool = list(first) if rng.random() < _SHARE_OF_BEST else list(allowed)
         yield Example(row, history, style, prompt(items, row, facts, style), rng.choice(pool), frozenset(allowed))
 
 
-def _rows_by_value(items: Items) -> dict[str, list[list[int]]]:
-    """Return, for each field and value, the items that have it."""
-    having: dict[str, list[list[int]]] = {}
+def _index_values(items: Items) -> dict[str, list[list[int]]]:
+    """Return the items with each value of each field."""
+    rows_by_value: dict[str, list[list[int]]] = {}
     for name, field in items.fields.items():
-        having[name] = [[] for _ in field.values]
+        rows_by_value[name] = [[] for _ in field.values]
         for row, indices in enumerate(field.rows):
             for index in indices:
-                having[name][index].append(row)
-    return having
+                rows_by_value[name][index].append(row)
+    return rows_by_value
 
 
-def _history(items: Items, having: dict[str, list[list[int]]], row: int, rng: random.Random) -> tuple[int, ...]:
-    """Return up to a few items, most of which have a value in common with ``row``."""
+def _history(items: Items, rows_by_value: dict[str, list[list[int]]], row: int, rng: random.Random) -> tuple[int, ...]:
+    """Sample a short history, in which most items have a value in common with ``row``."""
     if rng.random() < _SHARE_WITHOUT_HISTORY:
         return ()
     known = [(name, index) for name, field in items.fields.items() for index in field.rows[row]]
     history = []
-    for _ in range(rng.randint(1, _LONGEST_HISTORY)):
+    for _ in range(rng.randint(1, _MAX_HISTORY)):
         if known and rng.random() < 0.8:
             name, index = rng.choice(known)
-            history.append(rng.choice(having[name][index]))
+            history.append(rng.choice(rows_by_value[name][index]))
         else:
             history.append(rng.randrange(len(items.title)))
     return tuple(past for past in history if past != row)

@@ -1,7 +1,7 @@
-"""A low-rank adapter on q and v, and its merging.
+"""Low-rank adapters of the query and value projections, and their merging.
 
 Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022, https://arxiv.org/abs/2106.09685.
-The library, peft, takes and returns models of transformers; neither has types.
+Models are typed ``Any``, because peft and transformers have no types.
 """
 
 from typing import Any, Final
@@ -11,20 +11,20 @@ import torch
 from train.errors import RunError
 
 QUERY_AND_VALUE: Final = (("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v_lin"), ("q", "v"))
-"""What q and v are called in Llama and Qwen, in BERT and RoBERTa, in DistilBERT, in T5 and MPNet."""
+"""Names of the query and value projections in Llama and Qwen, BERT and RoBERTa, DistilBERT, T5 and MPNet."""
 
 
 def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = "CAUSAL_LM") -> Any:  # noqa: ANN401
-    """Return the model with its weights frozen and a fresh adapter beside each q and v.
+    """Freeze the weights of a model, and add a new adapter to each query and value projection.
 
     Args:
-        model: of transformers.
-        rank: of the adapter.
-        dropout: of what goes into the adapter, in training.
-        task: as peft calls it; None for a model whose hidden states are all that is wanted.
+        model: model of transformers.
+        rank: rank of the adapter.
+        dropout: dropout of the adapter's input in training.
+        task: task type of peft; None for a model of which only hidden states are used.
 
     Raises:
-        RunError: the model calls its q and v by names that are not known here.
+        RunError: the names of the projections are not among :data:`QUERY_AND_VALUE`.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -32,7 +32,7 @@ def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = 
     targets = next((list(pair) for pair in QUERY_AND_VALUE if names.issuperset(pair)), None)
     if targets is None:
         raise RunError(
-            f"found no q and v in a {type(model).__name__}; expected modules called one of {QUERY_AND_VALUE}. "
+            f"found no query and value projections in {type(model).__name__}; expected one of {QUERY_AND_VALUE}. "
             "Choose another language model."
         )
     lora = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=targets, task_type=task)
@@ -40,16 +40,16 @@ def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = 
 
 
 def merge(tuned: Any) -> Any:  # noqa: ANN401
-    """Return the model with its adapter merged, each matrix rounded to float16 as the GGUF file will hold it.
+    """Merge the adapter into the model, and round matrices to float16, the precision of the GGUF file.
 
     Raises:
-        RunError: a weight leaves the range of float16.
+        RunError: a weight is out of the range of float16.
     """
     merged = tuned.merge_and_unload()
     with torch.no_grad():
         for name, value in merged.named_parameters():
             if not bool(torch.isfinite(value.half()).all()):
-                raise RunError(f"the weight {name} left float16's range; train with a lower learning rate")
+                raise RunError(f"the weight {name} is out of the range of float16; train with a lower learning rate")
             if value.dim() > 1:
                 value.copy_(value.half().to(value.dtype))
     return merged.eval()

@@ -1,4 +1,4 @@
-"""Loads and saves Hugging Face folders: a model from elsewhere in, the tuned one out."""
+"""Loads pretrained models from Hugging Face, and saves fine-tuned ones."""
 
 import json
 import shutil
@@ -11,14 +11,14 @@ from train.reasons.tokenizer import END
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-SHAPES: Final = ("llama", "qwen2", "qwen3")
+ARCHITECTURES: Final = ("llama", "qwen2", "qwen3")
 
 
 def load(source: str) -> tuple[Any, "Tokenizer", int]:
-    """Return model, tokenizer and end of text of a Hugging Face id or folder.
+    """Load a Hugging Face id or folder; return the model, the tokenizer and the id of the end-of-text token.
 
     Raises:
-        RunError: it is not there, or neither Llama, Qwen2 nor Qwen3.
+        RunError: the model cannot be loaded, or is neither Llama, Qwen2 nor Qwen3.
     """
     import torch
     from tokenizers import Tokenizer
@@ -28,13 +28,13 @@ def load(source: str) -> tuple[Any, "Tokenizer", int]:
         config = AutoConfig.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise RunError(
-            f"--language-model {source}: cannot be loaded ({_first_line(error)}). Give a folder that holds "
-            "config.json, tokenizer.json and *.safetensors, or the id of a model on a hub that this machine can reach."
+            f"--language-model {source}: cannot be loaded ({_first_line(error)}). Give a folder with "
+            "config.json, tokenizer.json and *.safetensors, or a model id, if the Hugging Face Hub can be reached."
         ) from error
-    if config.model_type not in SHAPES:
+    if config.model_type not in ARCHITECTURES:
         raise RunError(
             f"--language-model {source}: found a model of type {config.model_type!r}, expected one of "
-            f"{', '.join(SHAPES)}: these are what the exporter can turn into GGUF."
+            f"{', '.join(ARCHITECTURES)}: the architectures that can be exported as GGUF."
         )
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
@@ -42,20 +42,20 @@ def load(source: str) -> tuple[Any, "Tokenizer", int]:
     except (OSError, ValueError) as error:
         raise RunError(f"--language-model {source}: cannot be loaded ({_first_line(error)})") from error
     if not fast.is_fast or fast.eos_token_id is None:
-        raise RunError(f"--language-model {source}: needs a tokenizer.json with an eos_token")
+        raise RunError(f"--language-model {source}: found no tokenizer.json with an eos_token; use another model")
     tokenizer: Tokenizer = fast.backend_tokenizer
-    tokenizer.encode_special_tokens = True  # a title that contains the words of a control token is still a title
+    tokenizer.encode_special_tokens = True  # a special token in a title is ordinary text
     return model, tokenizer, int(fast.eos_token_id)
 
 
 def save(model: Any, tokenizer: "Tokenizer", folder: Path, source: str | None) -> None:  # noqa: ANN401
-    """Write a Hugging Face folder, replacing an older one when the new one is complete.
+    """Save a Hugging Face folder; an existing one is replaced once the new one is complete.
 
     Args:
-        model: of transformers.
-        tokenizer: that it was trained with.
-        folder: where.
-        source: what the tokenizer's settings come from; None for one of our own.
+        model: model of transformers.
+        tokenizer: tokenizer of the model.
+        folder: folder to write.
+        source: pretrained model from which to copy the tokenizer; None to save ``tokenizer``.
     """
     from transformers import AutoTokenizer
 

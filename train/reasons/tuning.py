@@ -1,4 +1,4 @@
-"""The optimizer's loop of the writer, for the whole model and for its LoRA alike; it resumes where it stopped."""
+"""The training loop of the reason writer, for the whole model and for its LoRA; resumable."""
 
 import json
 import math
@@ -15,20 +15,20 @@ from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.progress import progress_bar
 from train.errors import RunError
 from train.loop.runs import RunFolder
-from train.reasons.batches import Encoded, batch_plan, collate
+from train.reasons.batches import TokenizedExample, batch_plan, collate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One part of the training.
+    """A stage of training.
 
     Attributes:
-        name: for people, and for the checkpoint.
-        n_steps: optimizer steps.
-        batch_size: examples a step.
-        learning_rate: the peak; it rises over the first tenth and falls as a cosine to a tenth.
-        reasons_only: leave the prompts out of the loss.
-        seed: of the order of the examples.
+        name: name in progress output and checkpoints.
+        n_steps: number of optimizer steps.
+        batch_size: number of examples per step.
+        learning_rate: peak learning rate, after linear warm-up in a tenth of the steps, before cosine decay to a tenth.
+        reasons_only: exclude the prompts from the loss.
+        seed: random seed of the order of examples.
     """
 
     name: str
@@ -48,14 +48,20 @@ class Stage:
 
 
 def tune(
-    model: nn.Module, examples: Sequence[Encoded], stage: Stage, run: RunFolder, *, save_every: int, shown: bool
+    model: nn.Module,
+    examples: Sequence[TokenizedExample],
+    stage: Stage,
+    run: RunFolder,
+    *,
+    save_every: int,
+    shown: bool,
 ) -> list[float]:
-    """Train what of ``model`` wants gradients, in place, and return the loss of each step.
+    """Train the parameters of ``model`` that require gradients, and return the loss of each step.
 
-    A checkpoint of the same stage in ``run`` is taken up; equal arguments give equal weights, interrupted or not.
+    Resumes from a checkpoint of the same stage in ``run``, with the same result as without interruption.
 
     Raises:
-        RunError: the loss or a gradient is not finite; the last checkpoint stays.
+        RunError: the loss or a gradient is not finite; the last checkpoint is kept.
     """
     parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     optimizer = torch.optim.AdamW(parameters.values(), lr=stage.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -81,7 +87,7 @@ def tune(
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[Encoded], stage: Stage, step: int
+    model: nn.Module, optimizer: torch.optim.Optimizer, batch: Sequence[TokenizedExample], stage: Stage, step: int
 ) -> float:
     tokens, mask, labels = collate(batch, reasons_only=stage.reasons_only)
     for group in optimizer.param_groups:
@@ -93,7 +99,7 @@ def _step(
     for name, value in (("loss", float(loss.detach())), ("norm of the gradients", float(norm))):
         if not math.isfinite(value):
             raise RunError(
-                f"training the writer, part '{stage.name}', step {step + 1} of {stage.n_steps}: the {name} "
+                f"training the writer, stage '{stage.name}', step {step + 1} of {stage.n_steps}: the {name} "
                 f"is {value}; expected a finite number. Train in another folder with a lower learning rate than "
                 f"{stage.learning_rate:g}, or another seed."
             )
@@ -108,7 +114,7 @@ def _save(
     losses: list[float],
     run: RunFolder,
 ) -> None:
-    """Keep weights, moments and losses in one file, so that no kill falls between them."""
+    """Save weights, optimizer moments and losses in one file, so that they are always consistent."""
     tensors: dict[str, Tensor] = {f"weight.{name}": value.detach() for name, value in parameters.items()}
     state = optimizer.state
     for name, value in parameters.items():
@@ -120,7 +126,7 @@ def _save(
 def _restore(
     parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, stage: Stage, run: RunFolder
 ) -> list[float]:
-    """Take up the checkpoint of this stage, if there is one, and return the losses so far."""
+    """Load the checkpoint of this stage, if there is one, and return the losses so far."""
     found = run.load_checkpoint()
     if found is None or found[1].get("stage") != stage.name:
         return []

@@ -1,7 +1,7 @@
-"""The writer: a small language model that puts true facts into a sentence.
+"""The reason writer: a small language model that expresses true facts in a sentence.
 
-It learns the corpus as text, then the style of the reasons by a LoRA, which is merged and kept beside the model. On the
-device a grammar allows true sentences alone, so the model needs to choose well, not to know much.
+It is first trained on the corpus as text, then on the reasons with a LoRA, which is merged and also saved separately.
+On devices a grammar only allows true sentences, so that a small model is enough.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ from edge_runtime.bundle.items import Items
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.errors import RunError
-from train.hushed import hushed
 from train.loop.runs import RunFolder
+from train.quiet_transformers import quiet_transformers
 from train.reasons import pretrained
-from train.reasons.batches import Encoded, encode
+from train.reasons.batches import TokenizedExample, encode
 from train.reasons.corpus import Example, make_corpus
-from train.reasons.greedy import share_of_allowed
+from train.reasons.greedy import allowed_share
 from train.reasons.lora import add_lora, merge
 from train.reasons.tokenizer import END, train_tokenizer
 from train.reasons.tuning import Stage, tune
@@ -40,21 +40,21 @@ _TOKENIZER_TEXTS: Final = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterConfig:
-    """One training of the writer; saved beside it.
+    """Hyperparameters of the reason writer.
 
     Attributes:
-        n_examples: of the corpus.
-        vocabulary_size: of the tokenizer.
-        dim: of the model; a multiple of 256, because K-quants come in blocks of that many.
-        n_layers: of the model.
-        context: the longest prompt and reason, in tokens.
-        n_steps: on the corpus as text; 0 for a model that was pretrained.
-        n_lora_steps: on the reasons.
-        batch_size: examples a step.
-        learning_rate: of the first stage, at its peak; the LoRA takes the same.
-        rank: of the LoRA.
-        save_every: steps between two checkpoints.
-        seed: of everything that is drawn.
+        n_examples: number of examples of the corpus.
+        vocabulary_size: number of tokens of the tokenizer.
+        dim: width of the model; a multiple of 256, the block size of K-quants.
+        n_layers: number of layers.
+        context: maximum length of prompt and reason, in tokens.
+        n_steps: number of steps on the corpus as text; 0 for a pretrained model.
+        n_lora_steps: number of steps on the reasons.
+        batch_size: number of examples per step.
+        learning_rate: peak learning rate of both stages.
+        rank: rank of the LoRA.
+        save_every: number of steps between two checkpoints.
+        seed: random seed.
     """
 
     n_examples: int = 3200
@@ -80,26 +80,26 @@ class WriterConfig:
 def train_writer(
     dataset: Dataset, out: Path, config: WriterConfig, *, language_model: str | None = None, shown: bool = True
 ) -> Path:
-    """Train a writer for a catalogue and return the Hugging Face folder of the merged model.
+    """Train a writer for a catalogue, and return the Hugging Face folder of the merged model.
 
-    Goes on where an interrupted run of the same settings stopped, and returns at once where one is finished.
+    Resumes an interrupted run with the same settings; returns immediately if it is finished.
 
     Args:
-        dataset: its catalogue and how popular each item is; no person's events are used.
-        out: keeps ``model/`` (merged), ``adapter/`` (the LoRA), ``run.json`` and ``metrics.json``.
-        config: sizes and steps.
-        language_model: a Hugging Face id or folder of Llama, Qwen2 or Qwen3 shape to tune in place of a new model.
+        dataset: data set, of which only the catalogue and the popularity of items are used.
+        out: folder for ``model/`` (merged), ``adapter/`` (the LoRA), ``run.json`` and ``metrics.json``.
+        config: hyperparameters.
+        language_model: Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune instead of a new model.
         shown: print progress to stderr.
 
     Raises:
-        RunError: ``out`` holds a run of other settings, or ``language_model`` cannot be used.
+        RunError: ``out`` has a run with other settings, or ``language_model`` cannot be used.
     """
     run = RunFolder(out)
     about = {"what": "writer", "config": dataclasses.asdict(config), "data": dataset.digest, "base": language_model}
     if run.claim(about, resume=True):
         return out / MODEL_FOLDER
     started = time.monotonic()
-    with hushed(), torch.random.fork_rng(devices=[]):
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         figures = _train(dataset, run, config, language_model, shown=shown)
     run.finish(figures | {"seconds": round(time.monotonic() - started, 2)})
@@ -118,7 +118,7 @@ def _train(
         model, tokenizer, end = pretrained.load(language_model)
     encoded = encode(corpus, tokenizer, end, config.context)
     if not encoded:
-        raise RunError(f"every example is longer than the context of {config.context} tokens; choose a longer one")
+        raise RunError(f"every example is longer than the context of {config.context} tokens; choose a longer context")
     text_losses: list[float] = []
     if language_model is None:
         text_losses = _text_stage(model, encoded, config, run, shown=shown)
@@ -133,7 +133,7 @@ def _train(
     pretrained.save(merged, tokenizer, run.path / MODEL_FOLDER, language_model)
     return {
         "n_examples": len(encoded),
-        "n_tokens": sum(len(one.tokens) for one in encoded),
+        "n_tokens": sum(len(example.tokens) for example in encoded),
         "n_parameters": sum(value.numel() for value in merged.parameters()),
         "text_loss": _last(text_losses),
         "reason_loss": _last(losses),
@@ -142,7 +142,7 @@ def _train(
 
 
 def _new_model(items: Items, corpus: list[Example], config: WriterConfig) -> tuple[Any, "Tokenizer", int]:
-    """Return an untrained model, its tokenizer and the end of text."""
+    """Return an untrained model, its tokenizer and the id of the end-of-text token."""
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     texts = [example.prompt + example.reason for example in corpus[:_TOKENIZER_TEXTS]]
@@ -166,13 +166,13 @@ def _new_model(items: Items, corpus: list[Example], config: WriterConfig) -> tup
 
 def _text_stage(
     model: Any,  # noqa: ANN401 - transformers has no types
-    encoded: list[Encoded],
+    encoded: list[TokenizedExample],
     config: WriterConfig,
     run: RunFolder,
     *,
     shown: bool,
 ) -> list[float]:
-    """Train the whole model on the corpus, or take it up where this stage was finished before."""
+    """Train the whole model on the corpus, or load its weights if this stage is finished."""
     from safetensors.torch import load_file, save_file
 
     base = run.path / _BASE
@@ -198,9 +198,9 @@ def _greedy(
     popularity: NDArray[np.uint8],
     config: WriterConfig,
 ) -> float | None:
-    """Return how often the model, without any grammar, writes a sentence that the facts allow."""
+    """Return the share of allowed sentences with greedy decoding, without a grammar."""
     unseen = list(make_corpus(items, popularity, _N_CHECKED, config.seed + 1_000_003))
-    return share_of_allowed(model, tokenizer, end, unseen, config.context)
+    return allowed_share(model, tokenizer, end, unseen, config.context)
 
 
 def _last(losses: list[float]) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from tests.train.data.data_folders import histories, write
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
-from train.data.import_report import Imported
+from train.data.import_report import ImportReport
 from train.data.importers import import_amazon
 from train.errors import DataError
 
@@ -23,7 +23,7 @@ def review(user: object = "A", item: object = "B1", time: object = 1588687728923
 GOOD = review() + review(item="B2", time=1588687730000)
 
 
-def run(tmp_path: Path, reviews: bytes = GOOD, meta: bytes = META) -> tuple[Imported, Dataset]:
+def run(tmp_path: Path, reviews: bytes = GOOD, meta: bytes = META) -> tuple[ImportReport, Dataset]:
     source = write(tmp_path / "source", {"Beauty.jsonl": reviews, "meta_Beauty.jsonl": meta})
     imported = import_amazon(source, tmp_path / "out", k=1)
     return imported, read_folder(tmp_path / "out")

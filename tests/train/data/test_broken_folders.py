@@ -279,6 +279,20 @@ def test_all_problems_of_both_files_are_told_at_once_with_counts(tmp_path: Path)
     assert "line 11: timestamp is 'never'" in message
 
 
+@pytest.mark.parametrize(("offset", "value"), [(62, 55), (62, 107), (445, 51)])
+def test_a_parquet_file_that_aborts_its_reader_is_refused(tmp_path: Path, offset: int, value: int) -> None:
+    # Found by changing random bytes: Polars 2.1 allocates exabytes for each of these, which ends its process.
+    numbers = range(60)
+    data = bytearray(
+        parquet(user_id=[f"u{i % 7}" for i in numbers], item_id=[f"i{i % 9}" for i in numbers], timestamp=[*numbers])
+    )
+    data[offset] = value
+    folder = write(tmp_path / "shop", {"interactions.parquet": bytes(data), "items.jsonl": ITEMS})
+
+    with pytest.raises(DataError, match=r"interactions\.parquet: the file is damaged"):
+        read_folder(folder)
+
+
 @pytest.mark.parametrize("name", ["nothing", "file"])
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")

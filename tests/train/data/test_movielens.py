@@ -7,7 +7,7 @@ import pytest
 
 from tests.train.data.data_folders import histories, write
 from train.data.folder import read_folder
-from train.data.import_report import Imported
+from train.data.import_report import ImportReport
 from train.data.importers import import_movielens
 from train.errors import DataError
 
@@ -20,7 +20,7 @@ def csv_files(ratings: str = RATINGS, movies: str = MOVIES) -> dict[str, bytes]:
     return {"ratings.csv": ratings.encode(), "movies.csv": movies.encode()}
 
 
-def run(tmp_path: Path, files: dict[str, bytes], k: int = 1) -> Imported:
+def run(tmp_path: Path, files: dict[str, bytes], k: int = 1) -> ImportReport:
     return import_movielens(write(tmp_path / "ml", files), tmp_path / "out", k=k)
 
 

@@ -17,7 +17,7 @@ def walked(n_steps: int, horizon: float) -> tuple[nn.Linear, WeightAverage, list
     for value in path[1:]:
         with torch.no_grad():
             model.weight.fill_(value)
-        average.follow()
+        average.update()
     return model, average, path
 
 
@@ -62,7 +62,7 @@ def test_an_average_that_was_cut_off_goes_on_as_if_it_had_not_been() -> None:
     for value in range(5, 10):
         with torch.no_grad():
             model.weight.fill_(value)
-        resumed.follow()
+        resumed.update()
 
     assert torch.equal(resumed.state()["weights.weight"], whole.state()["weights.weight"])
 

@@ -23,7 +23,7 @@ from train.items.computing import features_of
 from train.items.digests import text_digests
 from train.items.features import Features
 from train.loop.batches import Batch, TrainingSequences
-from train.loop.finite import FiniteSteps, first_not_finite
+from train.loop.finite import FiniteCheck, first_not_finite
 from train.loop.fit import FitConfig, fit
 from train.loop.runs import RunFolder, write_json
 from train.metrics.ranking import rank_targets
@@ -100,7 +100,7 @@ def test_a_validation_that_is_not_finite_is_never_the_best(bad: float, tmp_path:
 
 
 def test_where_steps_are_read_at_the_end_the_first_bad_one_is_named() -> None:
-    steps = FiniteSteps(4, "Do something.", at_once=False)
+    steps = FiniteCheck(4, "Do something.", every_step=False)
     for value in (1.0, float("inf"), float("nan")):
         steps.note({"a": torch.tensor(1.0), "b": torch.tensor(value)}, torch.tensor(1.0))
 

@@ -151,11 +151,11 @@ def test_averaged_weights_have_a_restarted_prompt_at_its_new_value() -> None:
     for step in range(50):
         with torch.no_grad():
             book.offsets.copy_(0.1 * drawn(4, 3, seed=100 + step))
-        average.follow()
+        average.update()
     used(book, [300, 0, 250, 1])
 
     book.restart_dead(torch.Generator().manual_seed(0))
-    average.follow()
+    average.update()
 
     seen, moved = book.recent, book.prompts[[1, 3]].detach()
     assert all(float((seen - position).norm(dim=1).min()) < 1e-6 for position in moved)

@@ -12,7 +12,7 @@ from tests.tiny_dataset import make_dataset
 from tests.tiny_language_model import make_language_model
 from train.errors import RunError
 from train.reasons import tuning
-from train.reasons.batches import IGNORED, Encoded, batch_plan, collate
+from train.reasons.batches import IGNORED, TokenizedExample, batch_plan, collate
 from train.reasons.lora import merge
 from train.reasons.writer import WriterConfig, train_writer
 
@@ -134,7 +134,7 @@ def test_a_configuration_that_cannot_work_is_refused(change: dict[str, int]) -> 
 
 
 def test_prompts_are_left_out_of_the_loss_where_only_reasons_count() -> None:
-    batch = [Encoded([5, 6, 7, 8], 2), Encoded([9, 3], 1)]
+    batch = [TokenizedExample([5, 6, 7, 8], 2), TokenizedExample([9, 3], 1)]
 
     tokens, mask, labels = collate(batch, reasons_only=True)
 
@@ -144,7 +144,7 @@ def test_prompts_are_left_out_of_the_loss_where_only_reasons_count() -> None:
 
 
 def test_each_round_takes_every_example_once() -> None:
-    examples = [Encoded([1] * (3 + index % 7), 1) for index in range(50)]
+    examples = [TokenizedExample([1] * (3 + index % 7), 1) for index in range(50)]
 
     plan = batch_plan(examples, 5, 20, seed=0)
 

@@ -1,1 +1,1 @@
-"""The made world: a synthetic shop with known preferences."""
+"""The synthetic world: a shop whose users have known preferences."""

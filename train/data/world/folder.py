@@ -1,6 +1,6 @@
-"""Writes the made world: a data folder like any other, and beside it the truth that real data never tells.
+"""Writes the synthetic world: a data folder, and the ground truth about its events.
 
-The same seed gives the same bytes with the same versions of numpy, Polars and Pillow. See ``docs/made-world.md``.
+Equal seeds give equal bytes for the same versions of numpy, Polars and Pillow. See ``docs/made-world.md``.
 """
 
 from collections.abc import Sequence
@@ -16,68 +16,79 @@ import polars as pl
 from edge_runtime.paths import AnyPath
 from train.data.json_lines import Record
 from train.data.new_folder import new_folder
-from train.data.world.items import PARTNER_CHANCES, ShopItem, make_items
+from train.data.world.items import PARTNER_PROBABILITIES, ShopItem, make_items
 from train.data.world.pictures import frames, picture
 from train.data.world.shop import BRANDS, CATEGORIES, COLOURS, USES
-from train.data.world.users import BRAND, CATEGORY, COMPLEMENT, DRIFT, Event, Shelf, Taste, User, live, stock
+from train.data.world.users import (
+    BRAND,
+    CATEGORY,
+    COMPLEMENT,
+    DRIFT,
+    Event,
+    ItemArrays,
+    Taste,
+    User,
+    arrays_of,
+    simulate_user,
+)
 
 N_USERS = 1500
 FIRST_S = int(datetime(2023, 9, 1, tzinfo=UTC).timestamp())
 N_DAYS = 730
 _DAY_S = 86_400
-_LEAST_EVENTS, _MOST_EVENTS = 5, 40
+_MIN_EVENTS, _MAX_EVENTS = 5, 40
 _NEW_ITEMS = 0.1
 _SESSION_EVENTS = 1.8
 _EVENT_NAMES = ("click", "like", "purchase")
 _EVENT_SHARES = (0.35, 0.2, 0.45)
-# When people shop: shares of the hours from 7 to 22 UTC.
+# Relative frequency of events in the hours from 7 to 22 UTC.
 _HOURS = np.array([2, 3, 4, 4, 4, 5, 6, 5, 4, 4, 5, 7, 9, 10, 8, 4], dtype=np.float64)
 _FIRST_HOUR = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """Everything that is true of a made world, before it is written.
+    """A synthetic world, before it is written.
 
     Attributes:
-        items: the shop's items, a catalogue row each.
-        shelf: the same as arrays, with appeal, release and complements.
-        people: the customers.
-        times_s: int64, the seconds since 1970 of each person's events.
-        names: the event name of each person's events.
+        items: the items of the shop, in catalogue order.
+        item_arrays: the items as arrays, with appeal, release date and complements.
+        users: the users and their events.
+        times_s: for each user the timestamps of the events, int64.
+        names: for each user the names of the events.
     """
 
     items: tuple[ShopItem, ...]
-    shelf: Shelf
-    people: tuple[User, ...]
+    item_arrays: ItemArrays
+    users: tuple[User, ...]
     times_s: tuple[npt.NDArray[np.int64], ...]
     names: tuple[tuple[str, ...], ...]
 
-    def user_id(self, user: int) -> str:
-        """Return the id of a person."""
-        return f"u{user + 1:04d}"
+    def user_id(self, index: int) -> str:
+        """Return the id of a user."""
+        return f"u{index + 1:04d}"
 
 
-def make_world(seed: int) -> World:
-    """Return a new world. Chance for the shop and for the people is drawn apart."""
-    shop_rng, people_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+def generate_world(seed: int) -> World:
+    """Generate a world; the shop and the users have separate random generators."""
+    shop_rng, users_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
     items = make_items(shop_rng)
-    shelf = stock(items, _releases(len(items), shop_rng), shop_rng)
-    times_s = tuple(_times(people_rng) for _ in range(N_USERS))
-    people = tuple(live(shelf, times, people_rng) for times in times_s)
-    names = tuple(tuple(people_rng.choice(_EVENT_NAMES, size=len(t), p=_EVENT_SHARES).tolist()) for t in times_s)
-    return World(items, shelf, people, times_s, names)
+    item_arrays = arrays_of(items, _releases(len(items), shop_rng), shop_rng)
+    times_s = tuple(_times(users_rng) for _ in range(N_USERS))
+    users = tuple(simulate_user(item_arrays, times, users_rng) for times in times_s)
+    names = tuple(tuple(users_rng.choice(_EVENT_NAMES, size=len(t), p=_EVENT_SHARES).tolist()) for t in times_s)
+    return World(items, item_arrays, users, times_s, names)
 
 
 def write_world(out: AnyPath, *, seed: int = 0) -> None:
-    """Make a world and write it as a data folder with a folder ``truth``.
+    """Generate a world and write it as a data folder with a subfolder ``truth``.
 
     Raises:
-        DataError: ``out`` holds something already.
+        DataError: ``out`` is not empty.
     """
     out = Path(out)
     with new_folder(out) as draft:
-        world = make_world(seed)
+        world = generate_world(seed)
         _write_items(draft, world.items)
         _events_frame(world).write_parquet(draft / "interactions.parquet")
         (draft / "truth").mkdir()
@@ -86,15 +97,15 @@ def write_world(out: AnyPath, *, seed: int = 0) -> None:
 
 
 def _releases(n_items: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return from when on each item is sold: most from the beginning, some arrive later."""
+    """Return when each item is released: most at the start, some later."""
     late = rng.random(n_items) < _NEW_ITEMS
     days = rng.integers(1, N_DAYS - 14, size=n_items)
     return np.where(late, FIRST_S + days * _DAY_S, FIRST_S).astype(np.int64)
 
 
 def _times(rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return when one person is active: a few sessions on different days, each of a few minutes."""
-    count = min(_LEAST_EVENTS + int(rng.gamma(1.3, 8.5)), _MOST_EVENTS)
+    """Return the timestamps of a user's events, in sessions of a few minutes on different days."""
+    count = min(_MIN_EVENTS + int(rng.gamma(1.3, 8.5)), _MAX_EVENTS)
     n_sessions = max(2, round(count / _SESSION_EVENTS))
     begin = int(rng.integers(0, N_DAYS - 120))
     end = min(N_DAYS, begin + 60 + n_sessions * int(rng.integers(8, 40)))
@@ -142,12 +153,12 @@ def _record(item: ShopItem, image: str) -> Record:
 
 
 def _events_frame(world: World) -> pl.DataFrame:
-    """Return the log: a person after the other, oldest event first."""
-    lengths = [len(person.events) for person in world.people]
+    """Return the events by user, oldest first."""
+    lengths = [len(user.events) for user in world.users]
     return pl.DataFrame(
         {
-            "user_id": [world.user_id(user) for user, length in enumerate(lengths) for _ in range(length)],
-            "item_id": [world.items[event.row].item_id for person in world.people for event in person.events],
+            "user_id": [world.user_id(index) for index, length in enumerate(lengths) for _ in range(length)],
+            "item_id": [world.items[event.row].item_id for user in world.users for event in user.events],
             "timestamp": np.concatenate(world.times_s),
             "event": [name for names in world.names for name in names],
         }
@@ -155,19 +166,19 @@ def _events_frame(world: World) -> pl.DataFrame:
 
 
 def _reasons(world: World) -> pl.DataFrame:
-    """Return why each event happened, in the order of the log."""
-    told = [_reason(world, person, event) for person in world.people for event in person.events]
+    """Return the true reason of each event, in the order of the interactions."""
+    rows = [_reason(world, user, event) for user in world.users for event in user.events]
     columns = ("kind", "because_item_id", "field", "value")
     schema = dict.fromkeys(columns, pl.String)
-    reasons = pl.DataFrame(told, schema=schema, orient="row")
-    ranks = [event.oracle_rank for person in world.people for event in person.events]
+    reasons = pl.DataFrame(rows, schema=schema, orient="row")
+    ranks = [event.oracle_rank for user in world.users for event in user.events]
     log = _events_frame(world).drop("event")
     return log.hstack(reasons).with_columns(oracle_rank=pl.Series(ranks, dtype=pl.Int32))
 
 
-def _reason(world: World, person: User, event: Event) -> tuple[str, str | None, str | None, str | None]:
+def _reason(world: World, user: User, event: Event) -> tuple[str, str | None, str | None, str | None]:
     item = world.items[event.row]
-    because = None if event.because is None else world.items[person.events[event.because].row].item_id
+    because = None if event.because is None else world.items[user.events[event.because].row].item_id
     match event.kind:
         case kind if kind in (CATEGORY, DRIFT):
             return kind, because, "categories", item.category
@@ -181,39 +192,39 @@ def _reason(world: World, person: User, event: Event) -> tuple[str, str | None, 
 
 def _users(world: World) -> pl.DataFrame:
     rows = [
-        {"user_id": world.user_id(user)}
-        | _told("start", person.start)
-        | _told("end", person.end)
+        {"user_id": world.user_id(index)}
+        | _taste_columns("start", user.start)
+        | _taste_columns("end", user.end)
         | {
-            "colours": [list(COLOURS)[place] for place in person.start.colours],
-            "uses": [list(USES)[place] for place in person.start.uses],
-            "price_level": person.start.price,
-            "drift_at": [int(times[place]) for place in person.changes],
+            "colours": [list(COLOURS)[colour] for colour in user.start.colours],
+            "uses": [list(USES)[use] for use in user.start.uses],
+            "price_level": user.start.price,
+            "drift_at": [int(times[change]) for change in user.changes],
         }
-        for user, (person, times) in enumerate(zip(world.people, world.times_s, strict=True))
+        for index, (user, times) in enumerate(zip(world.users, world.times_s, strict=True))
     ]
     return pl.DataFrame(rows, schema_overrides={"drift_at": pl.List(pl.Int64)})
 
 
-def _told(when: str, taste: Taste) -> dict[str, object]:
+def _taste_columns(when: str, taste: Taste) -> dict[str, object]:
     return {
-        f"{when}_categories": [list(CATEGORIES)[place] for place in taste.categories],
-        f"{when}_brands": [list(BRANDS)[place] for place in taste.brands],
+        f"{when}_categories": [list(CATEGORIES)[index] for index in taste.categories],
+        f"{when}_brands": [list(BRANDS)[index] for index in taste.brands],
     }
 
 
 def _items(world: World) -> pl.DataFrame:
     ids = [item.item_id for item in world.items]
-    return pl.DataFrame({"item_id": ids, "appeal": world.shelf.appeal, "released": world.shelf.released_s})
+    return pl.DataFrame({"item_id": ids, "appeal": world.item_arrays.appeal, "released": world.item_arrays.released_s})
 
 
 def _complements(world: World) -> pl.DataFrame:
     ids = np.array([item.item_id for item in world.items])
-    n_partners = len(PARTNER_CHANCES)
+    n_partners = len(PARTNER_PROBABILITIES)
     return pl.DataFrame(
         {
             "because_item_id": np.repeat(ids, n_partners),
-            "item_id": ids[world.shelf.partners.ravel()],
-            "chance": np.tile(PARTNER_CHANCES, len(ids)),
+            "item_id": ids[world.item_arrays.partners.ravel()],
+            "chance": np.tile(PARTNER_PROBABILITIES, len(ids)),
         }
     )

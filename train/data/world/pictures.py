@@ -1,11 +1,11 @@
-"""Draws the products of the made world: flat pictures whose shape is the product and whose colour is the item's.
+"""Draws the items of the synthetic world: the shape shows the kind of product, the colour is that of the item.
 
-``shapes.json`` has the drawings, strokes and surfaces on a board of 100 by 100, y downwards, the hindmost first:
+``shapes.json`` has a list of parts for each shape, from back to front, in coordinates from 0 to 100, y downwards:
 ``["P", role, x, y, ...]`` is a polygon, ``["E", role, x, y, rx, ry]`` an ellipse, ``["R", role, x0, y0, x1, y1, r]`` a
-rounded rectangle, ``["L", role, width, x, y, ...]`` a stroke. A role is turned into a colour: ``main`` is the item's
-colour, ``dark`` and ``light`` its shades, ``accent`` its second colour; the others are the same for all items.
+rounded rectangle, ``["L", role, width, x, y, ...]`` a stroke. A role selects a colour: ``main`` is the item's
+colour, ``dark`` and ``light`` are shades of it, ``accent`` is its second colour; the others are the same for all items.
 
-Everything becomes polygons before it is drawn, so that one transformation can turn a product for its video.
+All parts are converted to polygons, which are rotated for the frames of a video.
 """
 
 import functools
@@ -28,7 +28,7 @@ _SPEED = 2
 _ARC_STEPS = 28
 _FLOOR = (50.0, 88.0)
 _SWAY_DEGREES = 9.0
-# A part of a step, so that no two frames stand at the same angle.
+# A fraction of a step, so that all frames have different angles.
 _FIRST_PHASE = 0.25
 
 Rgb = tuple[int, int, int]
@@ -56,7 +56,7 @@ _GLOWS = ("glow", "flame", "beam")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a picture needs to know of an item; ``paper`` is the background, ``shape`` a key of the shapes."""
+    """The visible properties of an item; ``paper`` is the background, ``shape`` a key of :func:`shapes`."""
 
     shape: str
     main: Rgb
@@ -65,12 +65,12 @@ class Look:
 
 
 def picture(look: Look) -> bytes:
-    """Return the product as a WebP of ``SIZE`` by ``SIZE``."""
+    """Return the picture of an item as WebP, ``SIZE`` by ``SIZE`` pixels."""
     return _draw(look, turn=0.0, brightness=1.0)
 
 
 def frames(look: Look) -> Iterator[bytes]:
-    """Yield the ``N_FRAMES`` frames of the video: the product sways once to and fro, and what glows flickers."""
+    """Yield ``N_FRAMES`` frames of a video: the product sways once, and glowing parts flicker."""
     for index in range(N_FRAMES):
         phase = 2 * math.pi * (index + _FIRST_PHASE) / N_FRAMES
         yield _draw(look, turn=math.sin(phase), brightness=0.8 + 0.2 * math.cos(2 * phase))
@@ -109,7 +109,7 @@ def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
 
 
 def _placed(polygon: Points, turn: float, n: int) -> Points:
-    """Sway a polygon about the middle of the floor by ``turn`` in [-1, 1], and scale it to ``n`` pixels."""
+    """Rotate a polygon about the middle of the floor, ``turn`` in [-1, 1], and scale it to ``n`` pixels."""
     angle, scale = math.radians(_SWAY_DEGREES * turn), n / 100
     cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
     x0, y0 = _FLOOR[0] * scale, _FLOOR[1] * scale
@@ -123,14 +123,14 @@ def _box(x: float, y: float, rx: float, ry: float, n: int) -> tuple[float, float
 
 @functools.cache
 def shapes() -> dict[str, list[list[Any]]]:
-    """Return the drawing of each shape by its name: a list of parts, as described above."""
+    """Return the parts of each shape, by name, in the format described above."""
     drawings: dict[str, list[list[Any]]] = json.loads(_SHAPES.read_text("utf-8"))
     return drawings
 
 
 @functools.cache
 def _outline(shape: str) -> tuple[tuple[str, Points], ...]:
-    """Return the polygons of a shape with their roles, the hindmost first."""
+    """Return the polygons of a shape with their roles, from back to front."""
     return tuple((role, polygon) for kind, role, *numbers in shapes()[shape] for polygon in _polygons(kind, numbers))
 
 
@@ -163,7 +163,7 @@ def _rounded(x0: float, y0: float, x1: float, y1: float, r: float) -> Points:
 
 
 def _stroke(width: float, points: Points) -> Iterator[Points]:
-    """Yield a stroke with round ends: a circle at every point, a bar between each two."""
+    """Yield the polygons of a stroke with round ends: circles at the points, bars between them."""
     half = width / 2
     for x, y in points:
         yield _arc(x, y, half, half, 0, 360)

@@ -1,4 +1,4 @@
-"""What the made world's shop sells: an outdoor shop, in words. Data only; every name is invented."""
+"""Products, brands and words of the synthetic outdoor shop. Data only; all names are invented."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ class Kind:
     """One kind of product.
 
     Attributes:
-        name: in a title; also the key of its shape.
-        plural: its place below the category.
-        price: of an ordinary one, in euros.
-        noun: how a description calls it.
+        name: used in titles, and the key of the shape.
+        plural: name of the subcategory.
+        price: usual price in euros.
+        noun: used in descriptions.
         materials: one is chosen for each item.
-        sizes: of the titles, one is chosen for each item.
+        sizes: one is chosen for each title.
         says: sentences, one of which ends the description.
-        goes_with: kinds that people get next, the likeliest first.
+        goes_with: complementary kinds, the more frequent first.
     """
 
     name: str
@@ -175,7 +175,7 @@ CATEGORIES: dict[str, tuple[Kind, ...]] = {
     ),
     "Trail Food": (
         Kind("coffee", "Coffee", 11, "coffee", ("arabica beans", "arabica and robusta"), ("250 g", "500 g"),
-             ("EvaluationContext for a filter over a mug.", "Tastes of cocoa and of a slow morning."),
+             ("Ground for a filter over a mug.", "Tastes of cocoa and of a slow morning."),
              ("mug", "energy bar")),
         Kind("energy bar", "Bars", 3, "bar", ("oats and honey", "dates and nuts", "cocoa and salt"), ("", "x6", "x12"),
              ("No melting, no crumbs, no palm oil.", "Four bites to the next ridge."),
@@ -189,7 +189,7 @@ CATEGORIES: dict[str, tuple[Kind, ...]] = {
     ),
 }  # fmt: skip
 
-# Brand and how dear it is: 1 is ordinary.
+# Brands and their price level, relative to the usual price.
 BRANDS: dict[str, float] = {
     "Alderway": 1.0, "Bramblepeak": 0.8, "Cairnfold": 1.4, "Dunmoor": 0.7, "Emberline": 1.1, "Fennick": 0.9,
     "Galehut": 1.2, "Hollowreed": 0.8, "Ibexine": 1.5, "Juniper & Rye": 1.1, "Kestrelwork": 1.3, "Larkmoss": 0.75,
@@ -212,7 +212,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 
 ACCENTS = ((250, 220, 150), (240, 150, 70), (250, 240, 228), (62, 72, 92), (240, 202, 92), (214, 92, 76))
 
-# What an item is made for, and how a description says it.
+# Uses, and their wording in descriptions.
 USES: dict[str, str] = {
     "hiking": "long days on foot", "family camping": "weekends with children", "alpine": "cold nights above the trees",
     "bikepacking": "trips by bicycle", "paddling": "days on the water", "travel": "trains, ferries and hostels",

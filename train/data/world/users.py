@@ -1,7 +1,7 @@
-"""The people of the made world: what they like, how that drifts, and why they take each item.
+"""Simulates the users of the synthetic world: their preferences, how these drift, and the cause of each event.
 
-Every event is drawn from an explicit mixture of causes, so that the true reason of each is known, and so is the best
-that any recommender could do: the ranking by the mixture itself.
+Every event is drawn from an explicit mixture of causes. The true reason of each event is therefore known, and so is the
+best possible ranking, which is by the probabilities of the mixture.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,27 +10,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from train.data.world.items import PARTNER_CHANCES, Floats, ShopItem, partners, price_level
+from train.data.world.items import PARTNER_PROBABILITIES, Floats, ShopItem, partners, price_level
 from train.data.world.shop import BRANDS, CATEGORIES, COLOURS, USES
 
 COMPLEMENT, CATEGORY, BRAND, DRIFT = "complement", "taste_category", "taste_brand", "drift"
 POPULAR, NOISE = "popular", "noise"
 
-# How often each cause is at work; a cause that has no item to offer leaves its share to the others.
+# Mixture weights; the weight of a cause without available items is distributed to the others.
 CAUSE_SHARES = {COMPLEMENT: 0.42, CATEGORY: 0.27, BRAND: 0.18, POPULAR: 0.07, NOISE: 0.06}
-# A complement is to the newest item, or to the one before it.
+# Complements of the newest item, and of the one before it.
 _COMPLEMENT_OF = (0.8, 0.2)
 _TASTE_WEIGHTS = (0.62, 0.28, 0.10)
 _NEW_FOR = 4
 _LIKED_BRAND, _LIKED_COLOUR, _LIKED_USE, _PRICE = 1.6, 0.8, 1.5, 1.5
 _APPEAL_SPREAD = 0.8
-_FOOD_PLACE = list(CATEGORIES).index("Trail Food")
+_FOOD_INDEX = list(CATEGORIES).index("Trail Food")
 _REPEAT_CHANCE = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shelf:
-    """The items as arrays ``[N]``, and what goes with what ``[N, 3]``."""
+class ItemArrays:
+    """Properties of the items, ``[N]``, and rows of their complements, ``[N, 3]``."""
 
     category: npt.NDArray[np.int64]
     brand: npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """What a person likes now, the dearest first: indices into the shop's categories, brands, colours, uses."""
+    """The preferences of a user, strongest first, as indices of categories, brands, colours and uses."""
 
     categories: tuple[int, ...]
     brands: tuple[int, ...]
@@ -55,13 +55,13 @@ class Taste:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One item taken, and why.
+    """An event and its cause.
 
     Attributes:
-        row: of the item.
-        kind: the cause that was at work.
-        because: place in the person's own sequence of the earlier item that the reason names, or None.
-        oracle_rank: place of the item, from 1, in the ranking by the true chances of that moment.
+        row: row of the item.
+        kind: kind of the cause.
+        because: index in the user's sequence of the earlier event that is the reason, or None.
+        oracle_rank: rank of the item, from 1, by the true probabilities at that time.
     """
 
     row: int
@@ -72,7 +72,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One customer: first and last taste, when it changed (places in the sequence), and what was taken."""
+    """A user: first and last preferences, the indices of events at which they changed, and the events."""
 
     start: Taste
     end: Taste
@@ -82,13 +82,13 @@ class User:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Causes:
-    """What is at work while a taste lasts, whatever was taken: ``C`` causes.
+    """The ``C`` causes that do not depend on the history, for given preferences.
 
     Attributes:
-        kinds: of the causes.
-        shares: how often each is at work, ``[C]``.
-        pulls: how strongly each item is drawn by each cause, before what is not on offer is left out, ``[C, N]``.
-        values: the category or brand a cause is about; None for the others.
+        kinds: kind of each cause.
+        shares: mixture weights, ``[C]``.
+        pulls: unnormalized probability of each item, regardless of availability, ``[C, N]``.
+        values: index of the category or brand of a cause; None for others.
     """
 
     kinds: tuple[str, ...]
@@ -97,13 +97,13 @@ class _Causes:
     values: tuple[int | None, ...]
 
 
-def stock(items: Sequence[ShopItem], released_s: npt.NDArray[np.int64], rng: np.random.Generator) -> Shelf:
-    """Return the items as arrays; ``released_s`` says from when on each can be taken."""
-    return Shelf(
-        category=_places([item.category for item in items], CATEGORIES),
-        brand=_places([item.brand for item in items], BRANDS),
-        colour=_places([item.colour for item in items], COLOURS),
-        use=_places([item.use for item in items], USES),
+def arrays_of(items: Sequence[ShopItem], released_s: npt.NDArray[np.int64], rng: np.random.Generator) -> ItemArrays:
+    """Return the items as arrays; ``released_s`` is the time from which each is available."""
+    return ItemArrays(
+        category=_indices([item.category for item in items], CATEGORIES),
+        brand=_indices([item.brand for item in items], BRANDS),
+        colour=_indices([item.colour for item in items], COLOURS),
+        use=_indices([item.use for item in items], USES),
         price=np.array([price_level(item) for item in items]),
         appeal=np.exp(rng.normal(0.0, _APPEAL_SPREAD, size=len(items))),
         released_s=released_s,
@@ -111,28 +111,28 @@ def stock(items: Sequence[ShopItem], released_s: npt.NDArray[np.int64], rng: np.
     )
 
 
-def live(shelf: Shelf, times_s: npt.NDArray[np.int64], rng: np.random.Generator) -> User:
-    """Return a new person who takes an item at each of ``times_s``."""
+def simulate_user(item_arrays: ItemArrays, times_s: npt.NDArray[np.int64], rng: np.random.Generator) -> User:
+    """Simulate a new user with one event at each of ``times_s``."""
     first = taste = _new_taste(rng)
     changes = _changes(len(times_s), rng)
-    causes = _causes(shelf, taste, is_new=False)
+    causes = _causes(item_arrays, taste, is_new=False)
     rows: list[int] = []
     events: list[Event] = []
-    for place, now_s in enumerate(times_s):
-        if place in changes:
+    for index, now_s in enumerate(times_s):
+        if index in changes:
             taste = _drifted(taste, rng)
-        new = any(change <= place < change + _NEW_FOR for change in changes)
-        if place in changes or (place - _NEW_FOR) in changes:
-            causes = _causes(shelf, taste, is_new=new)
-        event = _take(causes, shelf, rows, int(now_s), rng)
+        new = any(change <= index < change + _NEW_FOR for change in changes)
+        if index in changes or (index - _NEW_FOR) in changes:
+            causes = _causes(item_arrays, taste, is_new=new)
+        event = _draw_event(causes, item_arrays, rows, int(now_s), rng)
         events.append(event)
         rows.append(event.row)
     return User(first, taste, changes, tuple(events))
 
 
-def _places(names: Sequence[str], known: Iterable[str]) -> npt.NDArray[np.int64]:
-    place_of = {name: place for place, name in enumerate(known)}
-    return np.array([place_of[name] for name in names], dtype=np.int64)
+def _indices(names: Sequence[str], known: Iterable[str]) -> npt.NDArray[np.int64]:
+    index_of = {name: index for index, name in enumerate(known)}
+    return np.array([index_of[name] for name in names], dtype=np.int64)
 
 
 def _new_taste(rng: np.random.Generator) -> Taste:
@@ -146,52 +146,54 @@ def _new_taste(rng: np.random.Generator) -> Taste:
 
 
 def _pick(rng: np.random.Generator, n: int, count: int) -> tuple[int, ...]:
-    return tuple(int(place) for place in rng.permutation(n)[:count])
+    return tuple(int(index) for index in rng.permutation(n)[:count])
 
 
 def _changes(n_events: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """Return where the taste changes: about once in twelve events, never among the first four."""
+    """Return at which events the preferences change: about once in twelve, never in the first four."""
     count = min(int(rng.poisson(n_events / 12)), n_events // 6)
-    return tuple(sorted({int(place) for place in rng.integers(4, n_events, size=count)})) if count else ()
+    return tuple(sorted({int(index) for index in rng.integers(4, n_events, size=count)})) if count else ()
 
 
 def _drifted(taste: Taste, rng: np.random.Generator) -> Taste:
-    """Put a new category and a new brand first; the last of each is forgotten."""
-    category = int(rng.choice([place for place in range(len(CATEGORIES)) if place not in taste.categories]))
-    brand = int(rng.choice([place for place in range(len(BRANDS)) if place not in taste.brands]))
+    """Return preferences with a new first category and brand; the last of each is dropped."""
+    category = int(rng.choice([index for index in range(len(CATEGORIES)) if index not in taste.categories]))
+    brand = int(rng.choice([index for index in range(len(BRANDS)) if index not in taste.brands]))
     return replace(taste, categories=(category, *taste.categories[:2]), brands=(brand, *taste.brands[:2]))
 
 
-def _causes(shelf: Shelf, taste: Taste, *, is_new: bool) -> _Causes:
-    """Return the causes of a taste; ``is_new`` while its first category is freshly discovered."""
-    liking = _liking(shelf, taste)
+def _causes(item_arrays: ItemArrays, taste: Taste, *, is_new: bool) -> _Causes:
+    """Return the causes for given preferences; ``is_new`` if the first category was added recently."""
+    liking = _liking(item_arrays, taste)
     kinds = [DRIFT if is_new else CATEGORY, CATEGORY, CATEGORY, BRAND, BRAND, BRAND, POPULAR, NOISE]
     weights = np.array([*_TASTE_WEIGHTS, *_TASTE_WEIGHTS, 1.0, 1.0])
     shares = np.array([CAUSE_SHARES[CATEGORY if kind == DRIFT else kind] for kind in kinds]) * weights
     pulls = [
-        *(np.where(shelf.category == category, liking, 0.0) for category in taste.categories),
-        *(np.where(shelf.brand == brand, liking, 0.0) for brand in taste.brands),
-        shelf.appeal**2,
+        *(np.where(item_arrays.category == category, liking, 0.0) for category in taste.categories),
+        *(np.where(item_arrays.brand == brand, liking, 0.0) for brand in taste.brands),
+        item_arrays.appeal**2,
         np.ones(len(liking)),
     ]
     return _Causes(tuple(kinds), shares, np.stack(pulls), (*taste.categories, *taste.brands, None, None))
 
 
-def _liking(shelf: Shelf, taste: Taste) -> Floats:
-    liking: Floats = shelf.appeal * np.exp(
-        _LIKED_BRAND * np.isin(shelf.brand, taste.brands)
-        + _LIKED_COLOUR * np.isin(shelf.colour, taste.colours)
-        + _LIKED_USE * np.isin(shelf.use, taste.uses)
-        - _PRICE * np.abs(shelf.price - taste.price)
+def _liking(item_arrays: ItemArrays, taste: Taste) -> Floats:
+    liking: Floats = item_arrays.appeal * np.exp(
+        _LIKED_BRAND * np.isin(item_arrays.brand, taste.brands)
+        + _LIKED_COLOUR * np.isin(item_arrays.colour, taste.colours)
+        + _LIKED_USE * np.isin(item_arrays.use, taste.uses)
+        - _PRICE * np.abs(item_arrays.price - taste.price)
     )
     return liking
 
 
-def _take(causes: _Causes, shelf: Shelf, rows: list[int], now_s: int, rng: np.random.Generator) -> Event:
-    """Draw a cause, then an item by it. A cause that has nothing on offer leaves its share to the others."""
-    offered = _offered(shelf, rows, now_s)
-    near = _complements(shelf, rows)
-    pulls = np.concatenate((near * (offered > 0), causes.pulls * offered))
+def _draw_event(
+    causes: _Causes, item_arrays: ItemArrays, rows: list[int], now_s: int, rng: np.random.Generator
+) -> Event:
+    """Draw a cause, then an item. The weight of a cause without available items is distributed to the others."""
+    availability = _availability(item_arrays, rows, now_s)
+    near = _complements(item_arrays, rows)
+    pulls = np.concatenate((near * (availability > 0), causes.pulls * availability))
     shares = np.concatenate((CAUSE_SHARES[COMPLEMENT] * np.array(_COMPLEMENT_OF[: len(near)]), causes.shares))
     totals = pulls.sum(axis=1)
     shares = np.where(totals > 0, shares, 0.0) / shares[totals > 0].sum()
@@ -202,33 +204,33 @@ def _take(causes: _Causes, shelf: Shelf, rows: list[int], now_s: int, rng: np.ra
     kind, because = COMPLEMENT, len(rows) - 1 - drawn
     if drawn >= len(near):
         kind = causes.kinds[drawn - len(near)]
-        because = _newest(shelf, rows, kind, causes.values[drawn - len(near)])
+        because = _newest_match(item_arrays, rows, kind, causes.values[drawn - len(near)])
     return Event(row, kind, because if because >= 0 else None, int((overall > overall[row]).sum()) + 1)
 
 
-def _offered(shelf: Shelf, rows: list[int], now_s: int) -> Floats:
-    """Return 1 for what can be taken now, 0 for what is not on sale yet or was taken before; food is taken again."""
-    offered = (shelf.released_s <= now_s).astype(np.float64)
+def _availability(item_arrays: ItemArrays, rows: list[int], now_s: int) -> Floats:
+    """Return a factor for each item: 1 if available, 0 if not yet released or in the history, in between for food."""
+    availability = (item_arrays.released_s <= now_s).astype(np.float64)
     if rows:
-        offered[rows] *= np.where(shelf.category[rows] == _FOOD_PLACE, _REPEAT_CHANCE, 0.0)
-    return offered
+        availability[rows] *= np.where(item_arrays.category[rows] == _FOOD_INDEX, _REPEAT_CHANCE, 0.0)
+    return availability
 
 
-def _complements(shelf: Shelf, rows: list[int]) -> Floats:
-    """Return the pull of the newest items' partners, ``[0 to 2, N]``, the newest item first."""
-    pulls = np.zeros((min(len(_COMPLEMENT_OF), len(rows)), len(shelf.appeal)))
+def _complements(item_arrays: ItemArrays, rows: list[int]) -> Floats:
+    """Return the probabilities of the complements of the newest items, ``[0 to 2, N]``, newest item first."""
+    pulls = np.zeros((min(len(_COMPLEMENT_OF), len(rows)), len(item_arrays.appeal)))
     for back, pull in enumerate(pulls, start=1):
-        np.add.at(pull, shelf.partners[rows[-back]], PARTNER_CHANCES)
+        np.add.at(pull, item_arrays.partners[rows[-back]], PARTNER_PROBABILITIES)
     return pulls
 
 
-def _newest(shelf: Shelf, rows: list[int], kind: str, value: int | None) -> int:
-    """Return the place of the newest item that shares the category or brand; -1 if none does."""
-    column = shelf.brand if kind == BRAND else shelf.category
-    return next((place for place in range(len(rows) - 1, -1, -1) if column[rows[place]] == value), -1)
+def _newest_match(item_arrays: ItemArrays, rows: list[int], kind: str, value: int | None) -> int:
+    """Return the index of the newest event with the same category or brand; -1 if there is none."""
+    column = item_arrays.brand if kind == BRAND else item_arrays.category
+    return next((index for index in range(len(rows) - 1, -1, -1) if column[rows[index]] == value), -1)
 
 
 def _draw(chances: Floats, rng: np.random.Generator) -> int:
-    """Return a place with the chance that stands there, ``chances`` summing to 1; never one whose chance is 0."""
+    """Draw an index by ``chances``, which sum to 1; never one with a chance of 0."""
     sums = np.cumsum(chances)
     return int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))

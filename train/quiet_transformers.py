@@ -1,4 +1,4 @@
-"""Keeps off the terminal what transformers logs while it loads models."""
+"""Silences log messages of transformers while it loads models."""
 
 import logging
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ _LOGGERS: Final = (
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
-    """Silence complaints of what other machines have, and of missing weights, which whoever loads a model checks."""
+def quiet_transformers() -> Iterator[None]:
+    """Silence warnings about missing hardware, and about missing weights, which the callers check themselves."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""What a student is worth: against its teacher, and with and without knowledge."""
+"""Metrics of a student: compared with its teacher, and with and without knowledge."""
 
 from functools import partial
 from typing import Any
@@ -14,18 +14,18 @@ from train.metrics.ranking import summary
 
 
 def compare(teacher: Model, student: StudentModel, targets: Targets) -> dict[str, Any]:
-    """Return the test figures of both, the ratio that the student is judged by, and what its knowledge is worth."""
+    """Return the test metrics of teacher and student, the ratio of their NDCG@10, and metrics of the knowledge."""
     figures: dict[str, Any] = {
         name: summary(rank_split(model, targets)) for name, model in (("teacher", teacher), ("student", student))
     }
-    ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
-    figures |= {"ndcg@10_ratio": ours / theirs if theirs else 0.0}
-    return figures | ({} if student.knowledge is None else {"knowledge": _knowledge_figures(student, targets)})
+    student_ndcg, teacher_ndcg = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
+    figures |= {"ndcg@10_ratio": student_ndcg / teacher_ndcg if teacher_ndcg else 0.0}
+    return figures | ({} if student.knowledge is None else {"knowledge": _knowledge_metrics(student, targets)})
 
 
 @torch.inference_mode()
-def _knowledge_figures(student: StudentModel, targets: Targets) -> dict[str, float]:
-    """Return NDCG@10 without knowledge, with it, and as a device decides for each person; and for how many it does."""
+def _knowledge_metrics(student: StudentModel, targets: Targets) -> dict[str, float]:
+    """Return NDCG@10 without knowledge, with it, and with the device's choice for each user, and shares of users."""
     student.eval()
     table = student.item_vectors()
     histories = [targets.history(index) for index in range(len(targets))]
