@@ -1,4 +1,4 @@
-"""The commands as a shell sees them: real processes, exit codes, a kill in the middle."""
+"""The commands in real processes: exit codes, output, interruption."""
 
 import json
 import os
@@ -21,14 +21,14 @@ def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["train", "distill", "evaluate"])
-def test_help_teaches_with_an_example(command: str) -> None:
+def test_help_has_an_example(command: str) -> None:
     shown = pocketrec(command, "--help")
 
     assert shown.returncode == 0
     assert f"Example: pocketrec {command}" in shown.stdout
 
 
-def test_train_without_its_options_is_misuse() -> None:
+def test_train_without_required_options_is_a_usage_error() -> None:
     assert pocketrec("train").returncode == 2
 
 
@@ -44,7 +44,7 @@ def test_train_without_its_options_is_misuse() -> None:
         ("corec", '{"corec": {"temperature": "warm"}}', "invalid settings"),
     ],
 )
-def test_plugins_that_cannot_be_are_misuse(names: str, settings: str, said: str) -> None:
+def test_invalid_plugins_are_a_usage_error(names: str, settings: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
         chosen_plugins(names, settings)
 
@@ -56,7 +56,7 @@ def test_plugins_come_in_the_order_in_which_they_are_applied() -> None:
 
 
 @pytest.mark.parametrize("names", ["none", " none ", ""])
-def test_the_backbone_alone_can_be_asked_for(names: str) -> None:
+def test_the_backbone_can_be_used_without_plugins(names: str) -> None:
     assert chosen_plugins(names, "{}") == {}
 
 
@@ -64,12 +64,12 @@ def test_the_backbone_alone_can_be_asked_for(names: str) -> None:
     ("text", "said"),
     [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "expected some of hidden_share")],
 )
-def test_backbone_settings_that_cannot_be_are_misuse(text: str, said: str) -> None:
+def test_invalid_backbone_settings_are_a_usage_error(text: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
         checked_backbone_settings("bert4rec", text)
 
 
-def test_misuse_writes_nothing(tmp_path: Path) -> None:
+def test_a_usage_error_writes_no_files(tmp_path: Path) -> None:
     refused = pocketrec("train", "--data", tmp_path, "--out", tmp_path / "run", "--plugins", "cosage")
 
     assert refused.returncode == 2
@@ -77,7 +77,7 @@ def test_misuse_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_is_no_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
     refused = pocketrec("train", "--data", tmp_path / "nowhere", "--out", tmp_path / "run")
 
     assert refused.returncode == 1
@@ -85,7 +85,7 @@ def test_a_folder_that_is_no_data_is_refused_in_one_sentence(tmp_path: Path) -> 
     assert "Traceback" not in refused.stderr
 
 
-def test_train_distill_and_evaluate_agree_about_their_figures(tmp_path: Path) -> None:
+def test_train_distill_and_evaluate_report_the_same_metrics(tmp_path: Path) -> None:
     shop = write_shop(tmp_path / "shop")
     teacher, student = tmp_path / "teacher", tmp_path / "student"
 
@@ -102,7 +102,7 @@ def test_train_distill_and_evaluate_agree_about_their_figures(tmp_path: Path) ->
     assert found["n_users"] == 80
 
 
-def test_a_training_killed_in_the_middle_is_resumed_by_the_same_command(tmp_path: Path) -> None:
+def test_an_interrupted_training_is_resumed_by_the_same_command(tmp_path: Path) -> None:
     shop, run = write_shop(tmp_path / "shop", n_users=400), tmp_path / "run"
     arguments = ["train", "--data", str(shop), "--out", str(run), "--dim", "32", "--max-epochs", "12", "--resume"]
     command = [*POCKETREC, *arguments]

@@ -1,4 +1,4 @@
-"""A pipe, a device or a folder in place of a file is refused at once: opening a pipe would wait for ever."""
+"""Pipes, devices and folders are refused in place of files, because opening a pipe could block."""
 
 import os
 from collections.abc import Callable

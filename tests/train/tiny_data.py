@@ -1,4 +1,4 @@
-"""A data set small enough to train in a second, with a rule to learn: everybody walks the catalogue in order."""
+"""A data set for training in a second, in which users mostly take items in catalogue order."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from train.data.sequences import Sequences
 
 
 def tiny_dataset(n_users: int = 60, n_items: int = 24, seed: int = 0) -> Dataset:
-    """Return users who start anywhere and mostly take the next item, round and round."""
+    """Return users that start at a random item and mostly continue with the next one, cyclically."""
     random = np.random.default_rng(seed)
     histories = []
     for _ in range(n_users):

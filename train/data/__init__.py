@@ -1,1 +1,1 @@
-"""The data contract: reading, checking, splitting, importing, and a made world."""
+"""Data folders: reading, checking, splitting and importing, and a synthetic world."""

@@ -3,8 +3,8 @@
 Sources: product quantization, Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011; its
 joint training for recommenders, Petrov and Macdonald, "RecJPQ", WSDM 2024, https://arxiv.org/abs/2312.06165.
 Deviations: popular items have longer codes, the parts of a vector share one codebook unless the catalogue is large, and
-codes are updated during training. Each item has a latent vector, which is reassigned to its nearest codewords every few steps,
-with a straight-through gradient (van den Oord et al., "Neural Discrete Representation
+codes are updated during training. Each item has a latent vector, which is reassigned to its nearest codewords every
+few steps, with a straight-through gradient (van den Oord et al., "Neural Discrete Representation
 Learning", 2017, https://arxiv.org/abs/1711.00937).
 """
 

@@ -1,4 +1,4 @@
-"""Builds small data folders, good and broken, file by file."""
+"""Builds small valid and invalid data folders."""
 
 import io
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ EVENTS = b"user_id,item_id,timestamp\nu,a,1700000000\nu,b,1700000001\nu,c,170000
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Path:
-    """Write files below ``folder``, which is made, and return it."""
+    """Create ``folder``, write files below it, and return it."""
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
@@ -28,7 +28,7 @@ def events(*rows: str, header: str = "user_id,item_id,timestamp") -> bytes:
 
 
 def items(*lines: str) -> bytes:
-    """Return an items file in JSON lines, two good items first."""
+    """Return an items file in JSON lines, which begins with two valid items."""
     good = ('{"item_id": "a", "title": "Tent"}', '{"item_id": "b", "title": "Mat"}')
     return "\n".join((*good, *lines, "")).encode()
 

@@ -1,4 +1,4 @@
-"""Amazon reviews with the faults that crawled files have: what is clear is read, the rest is named and counted."""
+"""Imports of Amazon reviews with typical errors: valid values are read, others are reported and counted."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ def title_of(dataset: Dataset, item_id: str) -> str:
 
 @pytest.mark.parametrize("time", [1588687728923, 1588687728, "1588687728", 1588687728.5, "2020-05-05T14:08:48Z"])
 @pytest.mark.parametrize("name", ["timestamp", "unixReviewTime"])
-def test_a_time_is_read_by_its_size_whatever_its_field(tmp_path: Path, name: str, time: object) -> None:
+def test_the_unit_of_a_timestamp_follows_from_its_size_in_any_field(tmp_path: Path, name: str, time: object) -> None:
     line = review(time=time).replace(b'"timestamp"', f'"{name}"'.encode())
 
     _, dataset = run(tmp_path, line)
@@ -58,9 +58,9 @@ def test_a_time_is_read_by_its_size_whatever_its_field(tmp_path: Path, name: str
         (review(user=7), "the id of the user is 7"),
         (review(user=""), "the id of the user is ''"),
         (review(item=None), "the id of the item is None"),
-        (review(user="\ud800"), "which is no text"),
+        (review(user="\ud800"), "which is not valid text"),
         (review(user="a\u2028b"), "printable characters"),
-        (review(user=" a"), "without blanks"),
+        (review(user=" a"), "without surrounding blanks"),
         (b"{\n", "expected one JSON object"),
         (b"[1]\n", "expected one JSON object"),
         (b"{1: 2}\n", "the id of the user is None"),
@@ -68,7 +68,7 @@ def test_a_time_is_read_by_its_size_whatever_its_field(tmp_path: Path, name: str
         pytest.param(b'{"x": "' + b"y" * (5 << 20) + b'"}\n', "over 4,194,304 bytes", id="5 MiB"),
     ],
 )
-def test_a_line_that_is_no_review_is_left_out_and_named(tmp_path: Path, line: bytes, expected: str) -> None:
+def test_a_line_that_is_not_a_review_is_left_out_and_reported(tmp_path: Path, line: bytes, expected: str) -> None:
     imported, dataset = run(tmp_path, GOOD + line)
 
     assert histories(dataset) == {"A": ["B1", "B2"]}
@@ -90,7 +90,7 @@ def test_a_lone_surrogate_in_a_title_becomes_a_replacement_character(tmp_path: P
     assert dataset.catalogue.titles == ("So\ufffdap",)
 
 
-def test_a_price_that_cannot_be_read_is_named_and_one_with_separators_is_read(tmp_path: Path) -> None:
+def test_an_unreadable_price_is_reported_and_one_with_separators_is_read(tmp_path: Path) -> None:
     meta = (
         b'{"parent_asin": "B1", "title": "Soap", "price": "$1,299.00"}\n'
         b'{"parent_asin": "B2", "title": "Comb", "price": "$1.00 - $2.00"}\n'
@@ -102,7 +102,7 @@ def test_a_price_that_cannot_be_read_is_named_and_one_with_separators_is_read(tm
     assert "value left out: meta_Beauty.jsonl, line 2: price is '$1.00 - $2.00'" in str(imported)
 
 
-def test_prices_in_two_currencies_are_noted(tmp_path: Path) -> None:
+def test_prices_in_two_currencies_give_a_warning(tmp_path: Path) -> None:
     meta = META.replace(b'"Soap"', b'"Soap", "price": "$9.99"').replace(b'"Comb"', b'"Comb", "price": "EUR 5"')
 
     imported, _ = run(tmp_path, GOOD, meta)
@@ -130,7 +130,7 @@ def test_markup_and_code_are_never_shown_as_titles(tmp_path: Path, written: str,
     assert ("line 1: title is" in str(imported)) is (shown == "Item B1")
 
 
-def test_junk_among_categories_and_an_overlong_brand_are_left_out_and_named(tmp_path: Path) -> None:
+def test_invalid_categories_and_an_overlong_brand_are_left_out_and_reported(tmp_path: Path) -> None:
     soap = {"parent_asin": "B1", "title": "Soap", "store": "x" * 1001, "categories": ["Beauty", "</span></span>"]}
 
     imported, dataset = run(tmp_path, review(), json.dumps(soap).encode())
@@ -140,32 +140,30 @@ def test_junk_among_categories_and_an_overlong_brand_are_left_out_and_named(tmp_
     assert "category is '</span></span>'" in str(imported)
 
 
-def test_lines_of_items_that_cannot_be_read_are_counted_apart_from_events(tmp_path: Path) -> None:
+def test_unreadable_item_lines_are_counted_apart_from_events(tmp_path: Path) -> None:
     meta = META + b'nonsense\n{"parent_asin": "B1", "title": "Again"}\n{"parent_asin": "B2" broken\n'
 
     imported, dataset = run(tmp_path, GOOD, meta)
 
     assert dataset.catalogue.titles == ("Soap", "Comb")
     assert (imported.n_broken, imported.n_broken_items, imported.n_undescribed) == (0, 3, 0)
-    for phrase in ("line 3: the line is b'nonsense", "line 4: item 'B1' stands in an earlier", "line 5: the line is"):
+    for phrase in ("line 3: the line is b'nonsense", "line 4: item 'B1' occurs in an earlier", "line 5: the line is"):
         assert phrase in str(imported)
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"a.jsonl": GOOD}, "without which no item has a title"),
+        ({"a.jsonl": GOOD}, "which has the titles"),
         ({"a.jsonl": GOOD, "meta_a.jsonl": META.replace(b"Soap", b"").replace(b"Comb", b" ")}, "nothing was written"),
         ({"a.jsonl": b"", "meta_a.jsonl": META}, "the file is empty"),
-        ({"a.jsonl": GOOD, "meta_a.jsonl": b""}, "describes none of the 2 items"),
+        ({"a.jsonl": GOOD, "meta_a.jsonl": b""}, "describes none of the 2 reviewed items"),
         ({"a.jsonl": GOOD.decode().encode("utf-16"), "meta_a.jsonl": META}, "none of 3 lines is a review"),
         ({"a.jsonl/x": b"", "meta_a.jsonl": META}, "found meta_a.jsonl"),
         ({"a.jsonl.gz": gzip.compress(GOOD), "meta_a.jsonl.gz": gzip.compress(META)[:-9]}, "the file is damaged"),
     ],
 )
-def test_what_would_make_no_good_folder_leaves_nothing_behind(
-    tmp_path: Path, files: dict[str, bytes], expected: str
-) -> None:
+def test_a_failed_import_leaves_nothing_behind(tmp_path: Path, files: dict[str, bytes], expected: str) -> None:
     source = write(tmp_path / "source", files)
 
     with pytest.raises(DataError, match=expected):

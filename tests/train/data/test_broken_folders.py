@@ -1,4 +1,4 @@
-"""Every broken folder is refused with one message that says where, what and what to do; never with a traceback."""
+"""Invalid folders are refused with one message that names the location, the problem and the solution."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,7 +25,7 @@ def shop(catalogue: bytes) -> Mapping[str, bytes]:
     return both(events("u,a,1", "u,b,2"), catalogue)
 
 
-# What the message must say of each folder in which a file as a whole is at fault; nothing can be skipped there.
+# Folders with an invalid file, and expected phrases of the message; no rows can be skipped.
 BROKEN_FILES: dict[str, tuple[Mapping[str, bytes], tuple[str, ...]]] = {
     "empty folder": ({}, ("interactions: the file is missing", "items: the file is missing")),
     "no interactions": ({"items.jsonl": ITEMS}, ("interactions: the file is missing", "interactions.parquet")),
@@ -47,14 +47,14 @@ BROKEN_FILES: dict[str, tuple[Mapping[str, bytes], tuple[str, ...]]] = {
         {"interactions.parquet": b"", "items.jsonl": ITEMS},
         ("interactions.parquet: the file is empty",),
     ),
-    "header only": (both(events()), ("interactions.csv: the file holds a header and no row",)),
+    "header only": (both(events()), ("interactions.csv: the file has a header and no row",)),
     "header only in items.csv": (
         {"interactions.csv": EVENTS, "items.csv": b"item_id,title\n"},
-        ("items.csv: the file holds a header and no row",),
+        ("items.csv: the file has a header and no row",),
     ),
     "parquet without rows": (
         {"interactions.parquet": parquet(user_id=[], item_id=[], timestamp=[]), "items.jsonl": ITEMS},
-        ("interactions.parquet: the file holds columns and no row",),
+        ("interactions.parquet: the file has columns and no row",),
     ),
     "missing column": (
         both(events("u,1", header="user_id,timestamp")),
@@ -75,14 +75,14 @@ BROKEN_FILES: dict[str, tuple[Mapping[str, bytes], tuple[str, ...]]] = {
     "blanks in the header": (both(EVENTS.replace(b"item_id,", b" item_id,")), ("column item_id missing", "' item_id'")),
     "utf-16": (both(EVENTS.decode().encode("utf-16")), ("interactions.csv: the file is UTF-16",)),
     "latin-1 header": (both(b"user_id,item_id,timestamp,\xfcber\nu,a,1,x\n"), ("header, line 1, cannot be read",)),
-    "open quote": (both(b'user_id,item_id,timestamp\nu,a,1\n"v,b,2\n'), ("begins in line 3", "broken quote")),
+    "open quote": (both(b'user_id,item_id,timestamp\nu,a,1\n"v,b,2\n'), ("begins in line 3", "invalid quote")),
     "text as parquet": (
         {"interactions.parquet": EVENTS, "items.jsonl": ITEMS},
-        ("interactions.parquet: the file is no Parquet",),
+        ("interactions.parquet: the file is not Parquet",),
     ),
     "cut parquet": (
         {"interactions.parquet": GOOD_PARQUET[:-20], "items.jsonl": ITEMS},
-        ("interactions.parquet: the file is no Parquet, or its end was cut off",),
+        ("interactions.parquet: the file is not Parquet, or is incomplete",),
     ),
     "hollow parquet": (
         {"interactions.parquet": b"PAR1" + bytes(60) + b"PAR1", "items.jsonl": ITEMS},
@@ -121,7 +121,7 @@ BROKEN_FILES: dict[str, tuple[Mapping[str, bytes], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
-# What the message must say of each folder with bad rows, and how many rows --skip-bad-rows leaves out.
+# Folders with invalid rows, expected phrases, and the number of rows that --skip-bad-rows leaves out.
 BROKEN_ROWS: dict[str, tuple[Mapping[str, bytes], tuple[str, ...], int]] = {
     "unknown item": (both(events("u,a,1", "u,x,2")), ("interactions.csv, line 3: item_id 'x' is not in the items",), 1),
     "duplicate event": (both(events("u,a,1", "u,b,2", "u,a,1")), ("line 4: user 'u', item 'a', timestamp 1",), 1),
@@ -139,7 +139,7 @@ BROKEN_ROWS: dict[str, tuple[Mapping[str, bytes], tuple[str, ...], int]] = {
     "no user": (both(events("u,a,1", ",b,2")), ("line 3: user_id is ''",), 1),
     "no item": (both(events("u,a,1", "u,,2")), ("line 3: item_id is ''",), 1),
     "overlong user": (both(events("u,a,1", f"{'x' * 257},b,2")), ("line 3: user_id is 'xxx", "1 to 256"), 1),
-    "blank around an id": (both(events("u,a,1", "u, b,2")), ("line 3: item_id is ' b'", "without blanks"), 1),
+    "blank around an id": (both(events("u,a,1", "u, b,2")), ("line 3: item_id is ' b'", "surrounding blanks"), 1),
     "control character": (both(events("u,a,1", "u\0,b,2")), ("line 3: user_id is 'u\\x00'",), 1),
     "weight is nan": (both(events("u,a,1,1", "u,b,2,nan", header=WITH_WEIGHT)), ("line 3: weight is nan",), 1),
     "weight is infinite": (both(events("u,a,1,1", "u,b,2,inf", header=WITH_WEIGHT)), ("line 3: weight is inf",), 1),
@@ -173,19 +173,19 @@ BROKEN_ROWS: dict[str, tuple[Mapping[str, bytes], tuple[str, ...], int]] = {
     ),
     "items again without their titles": (
         shop(items() + b'{"item_id": "a"}\n{"item_id": "b"}\n'),
-        ("items.jsonl, line 3: item_id 'a' stands in an earlier row",),
+        ("items.jsonl, line 3: item_id 'a' occurs in an earlier row",),
         2,
     ),
-    "cut json line": (shop(items('{"item_id": "c", "ti')), ("items.jsonl, line 3: the line is no JSON",), 1),
-    "deep json line": (shop(items("[" * 100_000)), ("items.jsonl, line 3: the line is no JSON",), 1),
-    "json nan": (shop(items('{"item_id": "c", "title": "C", "price": NaN}')), ("line 3: the line is no JSON",), 1),
+    "cut json line": (shop(items('{"item_id": "c", "ti')), ("items.jsonl, line 3: the line is not JSON",), 1),
+    "deep json line": (shop(items("[" * 100_000)), ("items.jsonl, line 3: the line is not JSON",), 1),
+    "json nan": (shop(items('{"item_id": "c", "title": "C", "price": NaN}')), ("line 3: the line is not JSON",), 1),
     "no json object": (shop(items('["c"]')), ("items.jsonl, line 3: the line is ['c']",), 1),
     "latin-1 json line": (
         shop(items() + b'{"item_id": "c", "title": "\xfc"}\n'),
         ("items.jsonl, line 3: the line is not UTF-8",),
         1,
     ),
-    "duplicate item": (shop(items('{"item_id": "a", "title": "B"}')), ("line 3: item_id 'a' stands in an earlier",), 1),
+    "duplicate item": (shop(items('{"item_id": "a", "title": "B"}')), ("line 3: item_id 'a' occurs in an earlier",), 1),
     "item without id": (shop(items('{"title": "C"}')), ("items.jsonl, line 3: item_id is ''",), 1),
     "item id of a wrong type": (shop(items('{"item_id": true, "title": "C"}')), ("line 3: item_id is True",), 1),
     "title of a wrong type": (shop(items('{"item_id": "c", "title": 7}')), ("line 3: title is 7",), 1),
@@ -264,7 +264,7 @@ def test_a_broken_row_can_be_skipped_and_is_counted(tmp_path: Path, name: str) -
     assert dataset.sequences.n_events >= 1
 
 
-def test_all_problems_of_both_files_are_told_at_once_with_counts(tmp_path: Path) -> None:
+def test_all_problems_of_both_files_are_listed_with_counts(tmp_path: Path) -> None:
     bad = [f"u,x{i},{i}" for i in range(8)]
     folder = write(tmp_path / "shop", both(events("u,a,1", *bad, "u,b,never"), items("{")))
 
@@ -312,7 +312,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def read_or_refuse(folder: Path) -> str:
-    """Return what was refused, or nothing if the folder was read and holds events."""
+    """Return the error message; empty if the folder was read and has events."""
     try:
         dataset = read_folder(folder, now_s=NOW_S)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""The commands ``check``, ``import`` and ``world`` as a person or a script meets them."""
+"""The commands ``check``, ``import`` and ``world`` and their output."""
 
 import json
 import os
@@ -53,13 +53,13 @@ def test_check_of_positions_shows_no_date(tmp_path: Path, capsys: pytest.Capture
     assert "no clock" in capsys.readouterr().out
 
 
-def test_import_tells_what_was_left_out_and_what_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_prints_what_was_left_out_and_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write(tmp_path / "ml", DAT)
 
     assert run("import", "movielens", str(source), "--out", str(tmp_path / "out"), "--k-core", "2") == 0
-    assert "1 events outside of the 2-core" in capsys.readouterr().out
+    assert "1 events outside the 2-core" in capsys.readouterr().out
     assert run("import", "movielens", str(source), "--out", str(tmp_path / "out")) == 1
-    assert "nothing is overwritten" in capsys.readouterr().err
+    assert "existing files are not overwritten" in capsys.readouterr().err
 
 
 def test_import_prints_one_json_object_with_what_was_left_out(
@@ -98,7 +98,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("name", ["shop", "[bold] shop [", ":heart: [b]"])
-def test_columns_titles_and_folders_are_text_and_no_markup(
+def test_names_and_titles_are_not_interpreted_as_markup(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     folder = write(tmp_path / "[" / name, {"interactions.csv": EVENTS, "items.jsonl": HOSTILE})
@@ -112,7 +112,7 @@ def test_columns_titles_and_folders_are_text_and_no_markup(
     assert "\x1b" not in said
 
 
-def test_what_is_wrong_with_a_row_is_shown_as_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_values_are_shown_verbatim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = events("u,a,1700000000", "u,[/x],1700000001", "v,\x1b[2J,1700000002", "v,[bold]:heart:,soon")
 
     assert run("check", str(write(tmp_path / "[/x]", {"interactions.csv": rows, "items.jsonl": ITEMS}))) == 1

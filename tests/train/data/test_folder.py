@@ -1,4 +1,4 @@
-"""What a good data folder becomes, whatever format its files have."""
+"""Reading valid data folders in all formats."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PARQUET_ITEMS = parquet(item_id=["a", "b", "c"], title=["Tent", "Mat", "Mug"])
 
 
 def read(tmp_path: Path, interactions: bytes = EVENTS, catalogue: bytes = ITEMS, **more: bytes) -> Dataset:
-    """Read a folder of a CSV log and JSON items."""
+    """Read a folder with CSV interactions and JSON items."""
     return read_folder(
         write(tmp_path / "shop", {"interactions.csv": interactions, "items.jsonl": catalogue, **more}), now_s=NOW_S
     )
@@ -86,7 +86,7 @@ def test_dislikes_and_worthless_events_are_counted_and_stay_out_of_the_sequences
     assert dataset.sequences.user_ids == ("u",)
     assert dataset.sequences.of(0).tolist() == [0, 2]
     assert dataset.report.kept_out == {"dislike": 2, "weight not above 0": 2}
-    assert any("1 user(s) have nothing but dislikes" in text for text in dataset.report.warnings)
+    assert any("1 user(s) have only dislikes" in text for text in dataset.report.warnings)
 
 
 def test_further_columns_become_facts_and_what_cannot_be_said_is_a_warning(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_a_skipped_item_takes_its_events_along(tmp_path: Path) -> None:
     [
         (("u,a,1", "u,a,2", "u,a,3"), "2 item(s) have no event"),
         (("u,a,1", "u,b,2"), "1 user(s) have fewer than 3 events"),
-        (("u,a,0", "u,b,1700000000"), "1 timestamp(s) lie before 1973"),
-        (("u,a,7", "u,b,7", "u,c,7"), "2 events share a second"),
+        (("u,a,0", "u,b,1700000000"), "1 timestamp(s) are before 1973"),
+        (("u,a,7", "u,b,7", "u,c,7"), "2 events have the same timestamp"),
     ],
 )
 def test_what_is_allowed_but_odd_is_a_warning(tmp_path: Path, rows: tuple[str, ...], expected: str) -> None:
@@ -181,7 +181,7 @@ def test_what_is_allowed_but_odd_is_a_warning(tmp_path: Path, rows: tuple[str, .
 def test_unused_columns_are_named(tmp_path: Path) -> None:
     dataset = read(tmp_path, events("u,a,1,5", header="user_id,item_id,timestamp,rating"))
 
-    assert any("not used: 'rating'" in warning for warning in dataset.report.warnings)
+    assert any("unknown columns are ignored: 'rating'" in warning for warning in dataset.report.warnings)
 
 
 def test_the_digest_follows_the_bytes_of_both_files(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_check_says_that_nobody_has_events_enough_to_train(tmp_path: Path) -> No
     three = read(tmp_path / "3", events("u,a,1", "u,b,2", "u,a,3"))
     four = read(tmp_path / "4", events("u,a,1", "u,b,2", "u,a,3", "u,b,4"))
 
-    assert any("nobody has more than 3 events" in text and "user with 4" in text for text in three.report.warnings)
-    assert not any("nobody has more" in text for text in four.report.warnings)
+    assert any("no user has more than 3 events" in text and "user with 4" in text for text in three.report.warnings)
+    assert not any("no user has more" in text for text in four.report.warnings)
 
 
 def test_titles_with_line_breaks_or_tags_are_a_warning_and_one_without_a_letter_is_none(tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_titles_with_line_breaks_or_tags_are_a_warning_and_one_without_a_letter_
     dataset = read(tmp_path, events("u,a,1"), items(*lines))
 
     assert dataset.catalogue.titles[2:] == ("Mug 7,Cup", "<b>Cup</b>", "Item e")
-    assert any("1 title(s), such as that of 'c', hold a line break" in text for text in dataset.report.warnings)
-    assert any("1 title(s), such as that of 'd', hold HTML tags" in text for text in dataset.report.warnings)
+    assert any("1 title(s), such as that of 'c', contain a line break" in text for text in dataset.report.warnings)
+    assert any("1 title(s), such as that of 'd', contain HTML tags" in text for text in dataset.report.warnings)
 
 
 def test_what_lies_beside_the_contract_is_ignored(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Official layouts, written by hand in miniature, become folders that pass the check."""
+"""Small files in the official layouts are imported as valid folders."""
 
 import gzip
 import zipfile
@@ -76,7 +76,7 @@ def test_movielens_csv_is_imported_from_the_official_zip(tmp_path: Path) -> None
     assert dataset.catalogue.fields["categories"] == ((), ("Comedy", "Drama"))
 
 
-def test_amazon_2014_is_imported_and_its_python_literals_are_read_but_never_run(tmp_path: Path) -> None:
+def test_amazon_2014_is_imported_and_its_python_literals_are_parsed_but_never_executed(tmp_path: Path) -> None:
     source = write(
         tmp_path / "beauty",
         {"reviews_Beauty.json.gz": gzip.compress(REVIEWS_2014), "meta_Beauty.json.gz": gzip.compress(META_2014)},
@@ -116,9 +116,7 @@ def test_amazon_2023_is_imported_by_parent_and_in_seconds(tmp_path: Path) -> Non
         (DAT, "Choose a smaller --k-core"),
     ],
 )
-def test_a_movielens_source_that_cannot_be_used_is_refused(
-    tmp_path: Path, files: dict[str, bytes], expected: str
-) -> None:
+def test_an_unusable_movielens_source_is_refused(tmp_path: Path, files: dict[str, bytes], expected: str) -> None:
     with pytest.raises(DataError, match=expected):
         import_movielens(write(tmp_path / "ml", files), tmp_path / "out", k=5)
 
@@ -141,18 +139,16 @@ def test_a_broken_zip_is_refused(tmp_path: Path, data: bytes) -> None:
         ({"a.json": b"{}\n", "meta.json": META_2014}, "none of 1 lines is a review"),
         ({"a.json.gz": gzip.compress(REVIEWS_2014)[:-9], "meta.json": META_2014}, "the file is damaged"),
         ({"a.json.gz": REVIEWS_2014, "meta.json": META_2014}, "the file is damaged"),
-        ({"a.json": REVIEWS_2014, "meta.json": b"{'asin': 'ZZ'}\n"}, "describes none of the 2 items"),
+        ({"a.json": REVIEWS_2014, "meta.json": b"{'asin': 'ZZ'}\n"}, "describes none of the 2 reviewed items"),
         ({"a.json": REVIEWS_2014, "meta.json": b"{'asin': 'B1', " + b"[" * 5000 + b"\n"}, "describes none"),
     ],
 )
-def test_an_amazon_source_that_cannot_be_used_is_refused(
-    tmp_path: Path, files: dict[str, bytes], expected: str
-) -> None:
+def test_an_unusable_amazon_source_is_refused(tmp_path: Path, files: dict[str, bytes], expected: str) -> None:
     with pytest.raises(DataError, match=expected):
         import_amazon(write(tmp_path / "amazon", files), tmp_path / "out", k=1)
 
 
-def test_an_import_never_writes_over_something(tmp_path: Path) -> None:
+def test_an_import_never_overwrites_files(tmp_path: Path) -> None:
     out = write(tmp_path / "out", {"mine.txt": b"x"})
 
     with pytest.raises(DataError, match="not empty"):

@@ -1,4 +1,4 @@
-"""MovieLens as spreadsheets, editors and other tools leave it: what is clear is read, the rest is named and counted."""
+"""Imports of MovieLens files changed by other tools: valid values are read, others are reported and counted."""
 
 import zipfile
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_dates_without_a_time_zone_are_read_as_utc_and_noted(tmp_path: Path) -> 
     imported = run(tmp_path, csv_files(RATINGS.replace("964982703", "2000-07-30 18:45:03")))
 
     assert imported.notes == (
-        "ratings.csv: timestamps that are no plain seconds were read as such: 1 dates without a time zone, as UTC.",
+        "ratings.csv: timestamps were converted to seconds: 1 dates without a time zone, as UTC.",
     )
 
 
@@ -100,7 +100,7 @@ def test_events_that_cannot_be_read_are_left_out_by_line_and_apart_from_items(tm
         "line 7: the line has 2 values",
         "line 8: timestamp is -1",
         "line 9: user_id is ''",
-        "ratings.csv: movies.csv does not describe 1 of the films, such as '99' in line 10: their 1 event(s)",
+        "ratings.csv: movies.csv does not describe 1 of the films, such as '99' in line 10; their 1 event(s)",
     ):
         assert phrase in said
 
@@ -119,7 +119,7 @@ def test_an_open_quote_loses_its_own_film_alone_which_is_named(tmp_path: Path, n
 
     assert read_folder(tmp_path / "out").sequences.n_events == 19
     assert (imported.n_items, imported.n_broken_items, imported.n_broken, imported.n_unknown) == (19, 1, 0, 1)
-    assert "movies.csv, line 6: the line has a broken quote" in str(imported)
+    assert "movies.csv, line 6: the line has an invalid quote" in str(imported)
 
 
 def test_only_a_line_feed_ends_a_film_and_its_title_may_hold_colons(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_films_described_twice_and_titles_that_are_code_are_named(tmp_path: Path
     assert read_folder(tmp_path / "out").catalogue.titles == ("Nowhere", "The American President", "Item 30")
     assert imported.n_broken_items == 2
     said = str(imported)
-    assert "movies.csv, line 4: film 20 stands in an earlier line" in said
+    assert "movies.csv, line 4: film 20 occurs in an earlier line" in said
     assert "movies.csv, line 5: movieId is 'x'" in said
     assert "value left out: movies.csv, line 6: title is '<script>alert(1)</script>'" in said
 

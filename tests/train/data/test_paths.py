@@ -1,4 +1,4 @@
-"""The functions that a script calls take a path as a string too."""
+"""Public functions accept paths as strings."""
 
 from pathlib import Path
 

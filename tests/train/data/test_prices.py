@@ -1,4 +1,4 @@
-"""Prices as shops print them are read where they can be read in one way, and refused otherwise."""
+"""Printed prices are parsed; ambiguous ones are refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names, facts and popularity, the same for bundles and for the writer that learns to cite them."""
+"""Titles, facts and popularity of bundles and of the writer's training data."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ def catalogue_of(titles: Sequence[str], fields: dict[str, tuple[tuple[str, ...],
     )
 
 
-def test_facts_are_what_the_catalogue_says_and_descriptions_stay_behind() -> None:
+def test_facts_are_published_and_descriptions_are_not() -> None:
     catalogue = catalogue_of(["A", "B"], fields={"brand": (("Elm",), ()), "categories": (("x", "y"), ("y",))})
 
     data = dump_items(published_items(catalogue))
@@ -56,7 +56,7 @@ def test_long_texts_are_cut_and_long_lists_shortened() -> None:
     assert len(items.facts(0)["brand"][0]) == MAX_VALUE
 
 
-def test_facts_that_no_device_would_inflate_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_beyond_the_size_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "MAX_INFLATED_BYTES", 100)
 
     with pytest.raises(DataError, match="Shorten titles"):

@@ -1,4 +1,4 @@
-"""Markup and program code of crawled titles are told from words."""
+"""Markup and program code in crawled titles are detected."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from train.data.readable import is_code, well_formed, without_markup
         ("Q<A & more>", "Q<A & more>"),
     ],
 )
-def test_tags_go_and_words_stay(written: str, words: str) -> None:
+def test_tags_are_removed_and_text_is_kept(written: str, words: str) -> None:
     assert " ".join(without_markup(written).split()) == words
 
 
@@ -38,14 +38,14 @@ def test_tags_go_and_words_stay(written: str, words: str) -> None:
         ".a-section { margin: 0; }",
     ],
 )
-def test_code_is_no_title(title: str) -> None:
+def test_code_is_detected(title: str) -> None:
     assert is_code(title)
 
 
 @pytest.mark.parametrize(
     "title", ["JavaScript: The Good Parts", "The Function (of) things", "{Braces: fine}", "Let It"]
 )
-def test_words_are_no_code(title: str) -> None:
+def test_ordinary_text_is_not_code(title: str) -> None:
     assert not is_code(title)
 
 

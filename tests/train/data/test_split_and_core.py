@@ -52,7 +52,7 @@ def test_no_event_is_lost_and_none_is_used_twice(histories: list[list[int]]) -> 
 
 
 def slow_core(events: set[tuple[int, int]], k: int) -> set[tuple[int, int]]:
-    """The definition: take away one event at a time whose user or item has fewer than k."""
+    """The definition: remove events one by one while their user or item has fewer than ``k``."""
     kept = set(events)
     while True:
         bad = next(

@@ -1,4 +1,4 @@
-"""Timestamps of other people's files become seconds where they can be read in one way, and nothing otherwise."""
+"""Timestamps of public data sets are converted to seconds; unclear ones are refused."""
 
 import polars as pl
 import pytest
@@ -50,11 +50,11 @@ def test_what_is_no_time_is_not_read(value: object) -> None:
     assert TimeReader().seconds(value) is None
 
 
-def test_a_number_tells_its_unit_by_its_size() -> None:
+def test_the_unit_of_a_number_follows_from_its_size() -> None:
     reader = TimeReader()
 
     assert [reader.seconds(value) for value in (1588687728, 1588687728923, 1588687728.9)] == [1588687728] * 3
-    assert reader.note() == "timestamps that are no plain seconds were read as such: 1 in milliseconds"
+    assert reader.note() == "timestamps were converted to seconds: 1 in milliseconds"
 
 
 def test_dates_without_a_time_zone_are_counted_apart() -> None:

@@ -21,7 +21,7 @@ def test_the_most_popular_items_get_the_longest_codes() -> None:
 
 
 @pytest.mark.parametrize("own_books", [False, True])
-def test_what_is_written_decodes_on_the_device_to_what_training_sees(own_books: bool) -> None:
+def test_written_codes_decode_to_the_same_vectors_on_devices(own_books: bool) -> None:
     table = coded(own_books=own_books)
 
     on_device = read_codes(table.arrays(), table.catalogue()).decode(np.arange(50))
@@ -45,7 +45,7 @@ def test_all_parts_of_a_vector_share_one_codebook_around_their_centre() -> None:
 
 
 @pytest.mark.parametrize("own_books", [False, True])
-def test_reassignment_brings_every_item_nearer_and_then_rests(own_books: bool) -> None:
+def test_reassignment_reduces_distances_and_converges(own_books: bool) -> None:
     table = coded(own_books=own_books)
     with torch.no_grad():
         table.latent.add_(0.5)
@@ -58,7 +58,7 @@ def test_reassignment_brings_every_item_nearer_and_then_rests(own_books: bool) -
     assert table.reassign() == 0.0
 
 
-def test_codebooks_of_their_own_lie_nearer_than_a_shared_one() -> None:
+def test_own_codebooks_are_more_accurate_than_a_shared_one() -> None:
     table = torch.randn(400, 16, generator=torch.Generator().manual_seed(1)) * torch.linspace(0.1, 4.0, 16)
     plans = [CodePlan(n_codes=(4,), shares=(1.0,), n_codewords=16, own_books=own) for own in (False, True)]
 
@@ -96,7 +96,7 @@ def test_a_catalogue_smaller_than_its_codebook_still_gets_codes() -> None:
         {"n_codewords": 1},
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, tuple[int, ...]]) -> None:
+def test_an_invalid_plan_is_refused(wrong: dict[str, tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match=r"must|expected"):
         CodePlan(**wrong)  # type: ignore[arg-type]
 
@@ -113,14 +113,14 @@ def test_small_catalogues_have_a_code_for_each_dimension(n_items: int) -> None:
 
 
 @pytest.mark.parametrize("n_items", [2_800, 5_400, 5_600, 8_000, 10_000, 12_101, 16_000])
-def test_codes_of_larger_catalogues_are_as_long_as_the_bytes_allow(n_items: int) -> None:
+def test_codes_of_larger_catalogues_use_the_byte_budget(n_items: int) -> None:
     plan = CodePlan.for_items(n_items, 64)
 
     assert 0.98 * TABLE_BYTES < table_bytes(plan, n_items, 64) <= TABLE_BYTES
 
 
 @pytest.mark.parametrize(("first", "last"), [(2_700, 2_740), (5_420, 5_460), (8_900, 9_600)])
-def test_no_tier_is_empty_where_one_plan_gives_way_to_the_next(first: int, last: int) -> None:
+def test_no_tier_is_empty_at_the_bounds_between_plans(first: int, last: int) -> None:
     for n_items in range(first, last):
         plan = CodePlan.for_items(n_items, 64)
         sizes = np.diff([0, *np.round(np.cumsum(plan.shares[:-1]) * n_items), n_items])
@@ -128,7 +128,7 @@ def test_no_tier_is_empty_where_one_plan_gives_way_to_the_next(first: int, last:
         assert table_bytes(plan, n_items, 64) <= TABLE_BYTES, n_items
 
 
-def test_codes_grow_no_longer_with_the_catalogue() -> None:
+def test_codes_do_not_grow_with_the_catalogue() -> None:
     means = [
         float(np.dot(plan.n_codes, plan.shares))
         for plan in (CodePlan.for_items(n_items, 64) for n_items in range(2_000, 40_000, 500))
@@ -150,5 +150,5 @@ def test_the_numbers_of_codes_divide_the_width_of_the_vectors(dim: int, codes: t
     assert table.decoded().shape == (300, dim)
 
 
-def test_counting_items_of_nobody_gives_zeros() -> None:
+def test_item_counts_without_users_are_zeros() -> None:
     assert item_counts([], 3).tolist() == [0, 0, 0]

@@ -1,4 +1,4 @@
-"""The moving average of weights, against the formula written out slowly."""
+"""The moving average of weights agrees with a direct implementation of its formula."""
 
 import pytest
 import torch
@@ -38,14 +38,14 @@ def test_the_average_is_that_of_the_formula(horizon: float) -> None:
 
 
 @pytest.mark.parametrize("horizon", [0.0, 0.5, 1.0])
-def test_with_no_horizon_the_weights_stay_as_they_are(horizon: float) -> None:
+def test_without_a_horizon_the_weights_are_unchanged(horizon: float) -> None:
     model, average, path = walked(5, horizon)
 
     with average.applied():
         assert model.weight.item() == path[-1]
 
 
-def test_the_weights_are_back_afterwards_whatever_happened() -> None:
+def test_the_weights_are_restored_also_after_an_error() -> None:
     model, average, path = walked(5, 4.0)
 
     with pytest.raises(KeyboardInterrupt), average.applied():
@@ -54,7 +54,7 @@ def test_the_weights_are_back_afterwards_whatever_happened() -> None:
     assert model.weight.item() == path[-1]
 
 
-def test_an_average_that_was_cut_off_goes_on_as_if_it_had_not_been() -> None:
+def test_a_resumed_average_equals_an_uninterrupted_one() -> None:
     model, whole, _ = walked(9, 6.0)
     _, half, _ = walked(4, 6.0)
     resumed = WeightAverage(model, 6.0)
@@ -67,7 +67,7 @@ def test_an_average_that_was_cut_off_goes_on_as_if_it_had_not_been() -> None:
     assert torch.equal(resumed.state()["weights.weight"], whole.state()["weights.weight"])
 
 
-def test_frozen_weights_and_buffers_are_left_alone() -> None:
+def test_frozen_weights_and_buffers_are_not_averaged() -> None:
     model = nn.BatchNorm1d(2)
     model.bias.requires_grad_(False)
 

@@ -1,4 +1,4 @@
-"""A training whose numbers are no longer finite stops, says where, and leaves what was good."""
+"""Training stops at NaN or infinity, reports the place, and keeps valid checkpoints."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,7 +54,7 @@ class FailsLater(nn.Module):
 
 
 def fitted(model: FailsLater, run: RunFolder, validate: float = 0.5) -> None:
-    """Fit in batches of two users of six: three steps an epoch."""
+    """Fit in batches of two users of six: three steps per epoch."""
     run.claim({}, resume=True)
     histories = [np.arange(4, dtype=np.int32)] * 6
     fit(

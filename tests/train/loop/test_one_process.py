@@ -1,4 +1,4 @@
-"""One process trains. Where a launcher has started several, each refuses, and nothing is written."""
+"""If a launcher has started several processes, each of them exits with an error, and nothing is written."""
 
 import os
 import subprocess
@@ -51,14 +51,14 @@ def test_one_of_several_processes_does_not_fit_a_model(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("variable", LAUNCHERS)
-def test_the_only_process_of_a_launcher_is_no_matter(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launcher_with_one_process_is_allowed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
 
     require_one_process()
 
 
 @pytest.mark.slow
-def test_two_processes_of_a_launcher_end_with_a_sentence_and_without_a_run(tmp_path: Path) -> None:
+def test_two_processes_of_a_launcher_exit_with_an_error_and_without_a_run(tmp_path: Path) -> None:
     write_shop(tmp_path / "shop")
     # What `accelerate launch` calls for several accelerators.
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]

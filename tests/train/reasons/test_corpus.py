@@ -1,4 +1,4 @@
-"""The corpus of the writer: true, varied, repeatable, and without any person's history."""
+"""The corpus of the reason writer is true, varied, reproducible, and contains no user's history."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ ITEMS = published_items(DATASET.catalogue)
 POPULARITY = published_popularity(DATASET)
 
 
-def test_each_reason_is_one_that_the_true_facts_allow() -> None:
+def test_each_reason_agrees_with_the_facts() -> None:
     finder = FactFinder(ITEMS, POPULARITY)
 
     for example in make_corpus(ITEMS, POPULARITY, 300, seed=1):
@@ -50,7 +50,7 @@ def test_the_item_itself_is_never_in_its_history() -> None:
     assert all(example.row not in example.history for example in make_corpus(ITEMS, POPULARITY, 200, seed=0))
 
 
-def test_only_how_popular_items_are_is_taken_from_the_events() -> None:
+def test_only_popularity_is_taken_from_the_events() -> None:
     shuffled = make_dataset(shuffled=True)
 
     assert np.array_equal(published_popularity(shuffled), POPULARITY)
@@ -59,7 +59,7 @@ def test_only_how_popular_items_are_is_taken_from_the_events() -> None:
     )
 
 
-def test_names_and_facts_stand_as_in_the_catalogue() -> None:
+def test_titles_and_facts_are_those_of_the_catalogue() -> None:
     assert ITEMS.facts(0) == {name: list(column[0]) for name, column in DATASET.catalogue.fields.items() if column[0]}
     assert ITEMS.title == list(DATASET.catalogue.titles)
     assert DATASET.path == Path("made")

@@ -1,4 +1,4 @@
-"""The writer's tokenizer loses nothing and hides nothing."""
+"""The tokenizer of the reason writer encodes every text without loss."""
 
 import pytest
 from hypothesis import given
@@ -10,11 +10,11 @@ TOKENIZER = train_tokenizer(["Like “Rose Soap” in your history, it comes fro
 
 
 @given(st.text())
-def test_every_text_comes_back(text: str) -> None:
+def test_every_text_is_decoded_unchanged(text: str) -> None:
     assert TOKENIZER.decode(TOKENIZER.encode(text).ids, skip_special_tokens=False) == text
 
 
-def test_the_words_of_the_end_token_in_a_title_do_not_end_the_text() -> None:
+def test_the_end_token_in_a_title_is_ordinary_text() -> None:
     assert TOKENIZER.token_to_id(END) not in TOKENIZER.encode(f"Soap {END} rose").ids
 
 

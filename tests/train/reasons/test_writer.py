@@ -1,4 +1,4 @@
-"""Training the writer: it learns, it can be stopped anywhere, and a model from elsewhere may take its place."""
+"""Training of the reason writer: new and pretrained models, interruption and resumption."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ QUICK = WriterConfig(
 
 
 class PulledPlugError(Exception):
-    """The machine went off."""
+    """Simulates an interruption."""
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -34,7 +34,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that nobody disturbed."""
+    """Return an uninterrupted run."""
     folder = tmp_path_factory.mktemp("writer") / "run"
     train_writer(DATASET, folder, QUICK, shown=False)
     return folder
@@ -59,7 +59,7 @@ def test_the_writer_learns(whole: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stops_after", [3, 6, 8])
-def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     stops_after: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_a_step, taken = tuning._step, 0
@@ -81,7 +81,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
         torch.testing.assert_close(weights(resumed)[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_a_finished_run_is_not_done_again(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_is_not_repeated(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "_step", lambda *_: pytest.fail("it trained again"))
 
     assert train_writer(DATASET, whole, QUICK, shown=False) == whole / "model"
@@ -92,7 +92,7 @@ def test_a_folder_with_other_settings_is_not_overwritten(whole: Path) -> None:
         train_writer(DATASET, whole, replace(QUICK, seed=1), shown=False)
 
 
-def test_a_model_from_elsewhere_is_tuned_in_place_of_a_new_one(tmp_path: Path) -> None:
+def test_a_pretrained_model_is_fine_tuned_instead_of_a_new_one(tmp_path: Path) -> None:
     source = make_language_model(tmp_path / "source", "llama", tied=False)
 
     folder = train_writer(DATASET, tmp_path / "tuned", QUICK, language_model=str(source), shown=False)
@@ -111,7 +111,7 @@ def test_a_model_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
         train_writer(DATASET, tmp_path / "out", QUICK, language_model=str(tmp_path), shown=False)
 
 
-def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be loaded"):
         train_writer(DATASET, tmp_path / "out", QUICK, language_model=str(tmp_path), shown=False)
 
@@ -128,12 +128,12 @@ def test_a_weight_beyond_float16_is_refused() -> None:
 
 
 @pytest.mark.parametrize("change", [{"dim": 128}, {"n_lora_steps": 0}, {"batch_size": 0}])
-def test_a_configuration_that_cannot_work_is_refused(change: dict[str, int]) -> None:
+def test_an_invalid_configuration_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         replace(QUICK, **change)
 
 
-def test_prompts_are_left_out_of_the_loss_where_only_reasons_count() -> None:
+def test_prompts_can_be_excluded_from_the_loss() -> None:
     batch = [TokenizedExample([5, 6, 7, 8], 2), TokenizedExample([9, 3], 1)]
 
     tokens, mask, labels = collate(batch, reasons_only=True)
@@ -143,7 +143,7 @@ def test_prompts_are_left_out_of_the_loss_where_only_reasons_count() -> None:
     assert labels.tolist() == [[IGNORED, IGNORED, 7, 8], [IGNORED, 3, IGNORED, IGNORED]]
 
 
-def test_each_round_takes_every_example_once() -> None:
+def test_each_epoch_has_every_example_once() -> None:
     examples = [TokenizedExample([1] * (3 + index % 7), 1) for index in range(50)]
 
     plan = batch_plan(examples, 5, 20, seed=0)

@@ -1,4 +1,4 @@
-"""The made world: a good data folder, the same for the same seed, with a truth that its events bear out."""
+"""The synthetic world is a valid and reproducible data folder, and its ground truth agrees with its events."""
 
 import io
 from collections.abc import Iterator
@@ -29,18 +29,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(folder: Path) -> Dataset:
-    """Return the world as training reads it."""
+    """Return the world as a dataset."""
     return read_folder(folder)
 
 
 @pytest.fixture(scope="module")
 def reasons(folder: Path) -> pl.DataFrame:
-    """Return why each event happened."""
+    """Return the true reason of each event."""
     return pl.read_parquet(folder / "truth" / "reasons.parquet")
 
 
 def stories(dataset: Dataset, reasons: pl.DataFrame) -> Iterator[tuple[list[str], pl.DataFrame]]:
-    """Yield the item ids of each user, and the reasons beside them."""
+    """Yield the item ids and reasons of each user."""
     ids = dataset.catalogue.item_ids
     by_user = reasons.partition_by("user_id", as_dict=True, maintain_order=True)
     for user, rows in zip(dataset.sequences.user_ids, dataset.sequences, strict=True):
@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_world(folde
     assert make_items(np.random.default_rng(1)) != make_items(np.random.default_rng(0))
 
 
-def test_the_truth_tells_of_every_event_in_the_order_of_the_log(folder: Path, reasons: pl.DataFrame) -> None:
+def test_the_true_reasons_have_every_event_in_file_order(folder: Path, reasons: pl.DataFrame) -> None:
     log = pl.read_parquet(folder / "interactions.parquet")
 
     assert reasons.select("user_id", "item_id", "timestamp").equals(log.select("user_id", "item_id", "timestamp"))
@@ -87,7 +87,7 @@ def test_the_truth_tells_of_every_event_in_the_order_of_the_log(folder: Path, re
     assert set(reasons["kind"]) == kinds
 
 
-def test_what_a_reason_says_of_its_item_is_true(dataset: Dataset, reasons: pl.DataFrame) -> None:
+def test_the_facts_of_a_reason_are_true(dataset: Dataset, reasons: pl.DataFrame) -> None:
     row_of, fields = dataset.catalogue.row_of(), dataset.catalogue.fields
 
     said = reasons.drop_nulls("field").select("item_id", "field", "value").rows()
@@ -96,7 +96,7 @@ def test_what_a_reason_says_of_its_item_is_true(dataset: Dataset, reasons: pl.Da
     assert all(value in fields[field][row_of[item_id]] for item_id, field, value in said)
 
 
-def test_the_item_a_reason_rests_on_came_before(dataset: Dataset, reasons: pl.DataFrame, folder: Path) -> None:
+def test_the_item_of_a_reason_is_in_the_history(dataset: Dataset, reasons: pl.DataFrame, folder: Path) -> None:
     pairs = set(pl.read_parquet(folder / "truth" / "complements.parquet").select("because_item_id", "item_id").rows())
     row_of, fields = dataset.catalogue.row_of(), dataset.catalogue.fields
 
@@ -114,7 +114,7 @@ def test_the_item_a_reason_rests_on_came_before(dataset: Dataset, reasons: pl.Da
                 assert value in fields[field][row_of[because]]
 
 
-def test_tastes_drift_and_the_truth_says_when(folder: Path, reasons: pl.DataFrame) -> None:
+def test_preferences_drift_at_the_recorded_times(folder: Path, reasons: pl.DataFrame) -> None:
     users = pl.read_parquet(folder / "truth" / "users.parquet")
 
     drifted = users.filter(pl.col("drift_at").list.len() > 0)
@@ -126,14 +126,14 @@ def test_tastes_drift_and_the_truth_says_when(folder: Path, reasons: pl.DataFram
     assert set(reasons.filter(kind="drift")["user_id"]) <= set(drifted["user_id"])
 
 
-def test_nothing_is_taken_before_it_is_on_sale(folder: Path) -> None:
+def test_no_event_is_before_the_release_of_its_item(folder: Path) -> None:
     log = pl.read_parquet(folder / "interactions.parquet")
     released = pl.read_parquet(folder / "truth" / "items.parquet").select("item_id", "released")
 
     assert log.join(released, on="item_id").filter(pl.col("timestamp") < pl.col("released")).is_empty()
 
 
-def test_there_is_much_to_learn_and_popularity_does_not_know_it(dataset: Dataset, reasons: pl.DataFrame) -> None:
+def test_the_oracle_is_far_better_than_popularity(dataset: Dataset, reasons: pl.DataFrame) -> None:
     split = leave_one_out(dataset.sequences)
     popular = set(np.argsort(-np.bincount(split.train.rows, minlength=len(dataset.catalogue)))[:20].tolist())
 
@@ -164,7 +164,7 @@ def test_the_frames_of_a_video_move() -> None:
     assert Image.open(io.BytesIO(shown[0])).format == "WEBP"
 
 
-def test_a_world_is_not_written_over_something(tmp_path: Path) -> None:
+def test_a_world_never_overwrites_files(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_bytes(b"")
 
