@@ -129,10 +129,10 @@ def _review(line: bytes, decoder: "msgspec.json.Decoder[_Review]") -> _Review:
 def _event(review: _Review, times: TimeReader) -> tuple[str, str, int]:
     user = _id("user", review.reviewer or review.user_id)
     item = _id("item", review.parent_asin or review.asin)
-    found = review.timestamp if review.review_time is None else review.review_time
-    seconds = times.seconds(found)
+    timestamp = review.timestamp if review.review_time is None else review.review_time
+    seconds = times.seconds(timestamp)
     if seconds is None:
-        raise RowError("timestamp cannot be read", f"timestamp is {quoted(found)}; {EXPECTED_TIME}.")
+        raise RowError("timestamp cannot be read", f"timestamp is {quoted(timestamp)}; {EXPECTED_TIME}.")
     return user, item, seconds
 
 

@@ -90,11 +90,11 @@ class _Reader:
         if name is None:
             return None
         try:
-            found = self.pictures.find(name)
+            path = self.pictures.find(name)
         except OutsideError as error:
             raise _outside_error("image", name) from error
-        self._count_missing("image", name, exists=found is not None)
-        return found
+        self._count_missing("image", name, exists=path is not None)
+        return path
 
     def _video(self, record: Record) -> tuple[Path, ...]:
         try:
@@ -104,11 +104,11 @@ class _Reader:
         frames: list[Path] = []
         for name in names:
             try:
-                found = self.pictures.frames(name)
+                paths = self.pictures.frames(name)
             except OutsideError as error:
                 raise _outside_error("video", name) from error
-            self._count_missing("video", name, exists=bool(found))
-            frames.extend(found)
+            self._count_missing("video", name, exists=bool(paths))
+            frames.extend(paths)
         return tuple(frames)
 
     def _count_missing(self, kind: str, name: str, *, exists: bool) -> None:

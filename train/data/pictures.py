@@ -29,10 +29,10 @@ class PictureFolder:
         is_link = self._files(parent).get(last)
         if is_link is None:
             return None
-        found = self._root / path
+        full_path = self._root / path
         if is_link:
-            self._check_real(found, name)
-        return found
+            self._check_real(full_path, name)
+        return full_path
 
     def frames(self, name: str) -> tuple[Path, ...]:
         """Return the pictures in the folder ``name``, sorted, or the picture ``name``; empty if neither exists."""
@@ -41,8 +41,8 @@ class PictureFolder:
         if not listing:
             one = self.find(name)
             return () if one is None or one.suffix.lower() not in SUFFIXES else (one,)
-        found = [self.find(f"{name}/{file}") for file in sorted(listing) if file.lower().endswith(SUFFIXES)]
-        return tuple(frame for frame in found if frame is not None)
+        frames = [self.find(f"{name}/{file}") for file in sorted(listing) if file.lower().endswith(SUFFIXES)]
+        return tuple(frame for frame in frames if frame is not None)
 
     def _inside(self, name: str) -> PurePosixPath:
         path = PurePosixPath(name)
@@ -50,8 +50,8 @@ class PictureFolder:
             raise OutsideError(name)
         return path
 
-    def _check_real(self, found: Path, name: str) -> None:
-        real = os.path.realpath(found)
+    def _check_real(self, path: Path, name: str) -> None:
+        real = os.path.realpath(path)
         if os.path.commonpath((real, self._real_root)) != self._real_root:
             raise OutsideError(name)
 

@@ -53,12 +53,12 @@ def price_of(value: object) -> Price | None:
 
 
 def _parse(text: str) -> Price:
-    found = _PRICE.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
-    if found is None or (found["before"] and found["after"]):
+    match = _PRICE.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
+    if match is None or (match["before"] and match["after"]):
         raise ValueError(EXPECTED_PRICE)
-    symbol = found["before"] or found["after"] or ""
+    symbol = match["before"] or match["after"] or ""
     currency = _ONE_NAME.get(symbol, symbol)
-    number = _UNGROUPED.fullmatch(found["number"]) or _GROUPED.fullmatch(found["number"])
+    number = _UNGROUPED.fullmatch(match["number"]) or _GROUPED.fullmatch(match["number"])
     if number is None or _is_ambiguous(number, currency):
         raise ValueError(EXPECTED_PRICE)
     amount = float(f"{re.sub('[^0-9]', '', number['whole'])}.{number['cents'] or 0}")

@@ -69,12 +69,12 @@ class TimeReader:
         return math.floor(number / factor)
 
     def _of_date(self, text: str) -> int | None:
-        found = _DATE.fullmatch(text)
-        if found is None:
+        match = _DATE.fullmatch(text)
+        if match is None:
             return None
-        zone = {"UTC": "+00:00", "Z": "+00:00"}.get((found["zone"] or "").upper(), found["zone"] or "")
+        zone = {"UTC": "+00:00", "Z": "+00:00"}.get((match["zone"] or "").upper(), match["zone"] or "")
         try:
-            when = datetime.fromisoformat(f"{found['day']}T{(found['time'] or '00:00').replace(',', '.')}{zone}")
+            when = datetime.fromisoformat(f"{match['day']}T{(match['time'] or '00:00').replace(',', '.')}{zone}")
         except ValueError:
             return None
         self.forms["dates" if zone else "dates without a time zone, as UTC"] += 1

@@ -90,7 +90,7 @@ def full_config(run: RunFolder) -> TrainConfig:
     about = run.about()
     if about.get("kind") != "teacher":
         raise RunError(
-            f"{run.path}: holds a run of the kind '{about.get('kind')}', expected one of a full model. "
+            f"{run.path}: has a run of the kind '{about.get('kind')}', expected one of a full model. "
             "Give a folder written by `pocketrec train`."
         )
     return read_config(about["config"])

@@ -213,10 +213,10 @@ def _training_state(model: nn.Module, optimizer: torch.optim.Optimizer, average:
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage, run: RunFolder) -> _Progress:
     """Load the last checkpoint, if there is one, and return the progress."""
-    found = run.load_checkpoint()
-    if found is None:
+    checkpoint = run.load_checkpoint()
+    if checkpoint is None:
         return _Progress(0, 0.0, 0, [])
-    tensors, state = found
+    tensors, state = checkpoint
     model.load_state_dict(_with_prefix("model.", tensors))
     average.resume(_with_prefix("average.", tensors))
     slots: dict[int, dict[str, Tensor]] = {}

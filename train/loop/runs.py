@@ -136,7 +136,7 @@ class RunFolder:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            found: dict[str, Any] = json.loads(read_file(path))
+            value: dict[str, Any] = json.loads(read_file(path))
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.path}: found no {name}, expected the folder of a run. "
@@ -144,7 +144,7 @@ class RunFolder:
             ) from error
         except ValueError as error:
             raise RunError(f"{path}: not JSON ({error}); the run is damaged, train it again.") from error
-        return found
+        return value
 
 
 def write_json(path: Path, value: object) -> None:
@@ -172,7 +172,7 @@ def _not_finite(value: object, name: str = "") -> str | None:
         inner = value.items()
     elif isinstance(value, list | tuple):
         inner = enumerate(value)
-    return next((found for key, part in inner if (found := _not_finite(part, f"{name}.{key}"))), None)
+    return next((name_and_value for key, part in inner if (name_and_value := _not_finite(part, f"{name}.{key}"))), None)
 
 
 def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

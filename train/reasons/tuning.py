@@ -127,10 +127,10 @@ def _restore(
     parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, stage: Stage, run: RunFolder
 ) -> list[float]:
     """Load the checkpoint of this stage, if there is one, and return the losses so far."""
-    found = run.load_checkpoint()
-    if found is None or found[1].get("stage") != stage.name:
+    checkpoint = run.load_checkpoint()
+    if checkpoint is None or checkpoint[1].get("stage") != stage.name:
         return []
-    tensors, state = found
+    tensors, state = checkpoint
     losses: list[float] = json.loads(state["losses"])
     moments: dict[int, dict[str, Any]] = {}
     with torch.no_grad():

@@ -109,7 +109,7 @@ def run_cell(cell: Cell, dataset: Dataset, folder: Path, origin: Origin) -> Cell
     """Train and evaluate a cell in ``folder``, resume it, or load its result.
 
     Raises:
-        RunError: the folder holds another run.
+        RunError: the folder has another run.
         DataError: the data does not have what the split needs.
     """
     arranged, derived = make_split(dataset, cell.plan)
@@ -151,7 +151,7 @@ def read_cell(cell: Cell, dataset: Dataset, folder: Path) -> CellResult | None:
     """Return the result of a cell, or None if it is not finished; trains nothing.
 
     Raises:
-        RunError: the folder holds another run, or the result cannot be read.
+        RunError: the folder has another run, or the result cannot be read.
     """
     if not (folder / RESULT_FILE).exists():
         return None

@@ -69,7 +69,7 @@ def run_suite(
         clock: returns seconds.
 
     Raises:
-        RunError: a folder holds another run, or there is no row with a title of ``only``.
+        RunError: a folder has another run, or there is no row with a title of ``only``.
     """
     console, start = Console(stderr=True), clock()
     cells = suite_cells(name, dataset, options, only)

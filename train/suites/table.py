@@ -96,7 +96,7 @@ def suite_table(name: SuiteName, dataset: Dataset, out_dir: Path, options: Suite
     """Load the finished cells of a suite in ``out_dir``, and compare them; trains nothing.
 
     Raises:
-        RunError: a folder holds another run, or a result cannot be read.
+        RunError: a folder has another run, or a result cannot be read.
     """
     requested = variants(name, options)
     done = {(each.label, each.split): _finished(each, dataset, out_dir, options) for each in requested}

@@ -78,7 +78,7 @@ def test_events_are_sorted_by_time_and_ties_keep_the_order_of_the_file(tmp_path:
     assert "interactions.csv, line 4" in warning
 
 
-def test_dislikes_and_worthless_events_are_counted_and_stay_out_of_the_sequences(tmp_path: Path) -> None:
+def test_dislikes_and_events_without_weight_are_counted_but_not_in_the_sequences(tmp_path: Path) -> None:
     rows = ("u,a,1,click,1", "u,b,2,dislike,1", "u,c,3,,0", "u,b,4,purchase,-2", "u,c,5,like,", "v,a,1,dislike,")
 
     dataset = read(tmp_path, events(*rows, header="user_id,item_id,timestamp,event,weight"))
@@ -89,7 +89,7 @@ def test_dislikes_and_worthless_events_are_counted_and_stay_out_of_the_sequences
     assert any("1 user(s) have only dislikes" in text for text in dataset.report.warnings)
 
 
-def test_further_columns_become_facts_and_what_cannot_be_said_is_a_warning(tmp_path: Path) -> None:
+def test_other_columns_become_facts_and_unsuitable_values_give_a_warning(tmp_path: Path) -> None:
     line = (
         '{"item_id": "c", "title": " Red \\n Mug ", "brand": "Alder",'
         ' "categories": ["Kitchen", "Mugs", "Kitchen", null], "price": 9, "year": 1999,'
@@ -123,7 +123,7 @@ def test_lists_in_csv_are_written_with_bars_or_as_json(tmp_path: Path) -> None:
     assert dataset.catalogue.fields == {"categories": (("Camp", "Mugs"),), "tags": (("x", "y, z"),)}
 
 
-def test_pictures_and_frames_are_found_and_missing_ones_are_a_counted_warning(tmp_path: Path) -> None:
+def test_pictures_and_frames_are_found_and_missing_ones_give_a_warning(tmp_path: Path) -> None:
     lines = (
         '{"item_id": "a", "title": "A", "image": "images/a.png", "video": "videos/a"}',
         '{"item_id": "b", "title": "B", "image": "images/none.png", "video": ["videos/a/1.png", "gone.png"]}',
@@ -144,14 +144,14 @@ def test_pictures_and_frames_are_found_and_missing_ones_are_a_counted_warning(tm
     assert any("1 video path(s) lead to no picture" in warning for warning in dataset.report.warnings)
 
 
-def test_an_item_without_a_title_is_called_by_its_id(tmp_path: Path) -> None:
+def test_an_item_without_a_title_is_shown_with_its_id(tmp_path: Path) -> None:
     dataset = read(tmp_path, events("u,a,1", "u,c,2"), items('{"item_id": "c", "title": ""}'))
 
     assert dataset.catalogue.titles == ("Tent", "Mat", "Item c")
     assert any("1 item(s) have an empty title, such as 'c'" in text for text in dataset.report.warnings)
 
 
-def test_a_skipped_item_takes_its_events_along(tmp_path: Path) -> None:
+def test_the_events_of_a_skipped_item_are_skipped(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "shop",
         {"interactions.csv": events("u,a,1", "u,c,2"), "items.jsonl": items('{"item_id": "c", "title": 3}')},
@@ -172,19 +172,19 @@ def test_a_skipped_item_takes_its_events_along(tmp_path: Path) -> None:
         (("u,a,7", "u,b,7", "u,c,7"), "2 events have the same timestamp"),
     ],
 )
-def test_what_is_allowed_but_odd_is_a_warning(tmp_path: Path, rows: tuple[str, ...], expected: str) -> None:
+def test_unusual_data_give_a_warning(tmp_path: Path, rows: tuple[str, ...], expected: str) -> None:
     dataset = read(tmp_path, events(*rows), items('{"item_id": "c", "title": "C"}'))
 
     assert any(expected in warning for warning in dataset.report.warnings)
 
 
-def test_unused_columns_are_named(tmp_path: Path) -> None:
+def test_unknown_columns_give_a_warning(tmp_path: Path) -> None:
     dataset = read(tmp_path, events("u,a,1,5", header="user_id,item_id,timestamp,rating"))
 
     assert any("unknown columns are ignored: 'rating'" in warning for warning in dataset.report.warnings)
 
 
-def test_the_digest_follows_the_bytes_of_both_files(tmp_path: Path) -> None:
+def test_the_digest_depends_on_the_bytes_of_both_files(tmp_path: Path) -> None:
     first = read(tmp_path / "1").digest
     again = read(tmp_path / "2").digest
     other_events = read(tmp_path / "3", EVENTS + b"v,b,1700000009\n").digest
@@ -194,7 +194,7 @@ def test_the_digest_follows_the_bytes_of_both_files(tmp_path: Path) -> None:
     assert len({first, other_events, other_items}) == 3
 
 
-def test_the_digest_tells_what_was_left_out_from_what_was_there(tmp_path: Path) -> None:
+def test_the_digest_depends_on_skipped_rows(tmp_path: Path) -> None:
     in_the_folder = items('{"item_id": "c", "title": "C", "image": "pictures/c.png"}')
     log = events("u,a,1", "u,b,2", "u,c,3", "u,a,4")
     inside = read(tmp_path / "1", log, in_the_folder, **{"pictures/c.png": b"x"})
@@ -210,7 +210,7 @@ def test_the_digest_tells_what_was_left_out_from_what_was_there(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("skip_bad_rows", [False, True])
-def test_the_day_on_which_a_folder_is_read_decides_a_warning_alone(tmp_path: Path, skip_bad_rows: bool) -> None:
+def test_the_current_date_only_affects_a_warning(tmp_path: Path, skip_bad_rows: bool) -> None:
     rows = ("u,a,1700000000", "u,b,1700000001", "u,c,1900000000", "u,a,1700000002")
     files = {"interactions.csv": events(*rows), "items.jsonl": items('{"item_id": "c", "title": "C"}')}
     folder = write(tmp_path / "shop", files)
@@ -224,7 +224,7 @@ def test_the_day_on_which_a_folder_is_read_decides_a_warning_alone(tmp_path: Pat
     assert not [text for text in late.report.warnings if "in the future" in text]
 
 
-def test_check_says_that_nobody_has_events_enough_to_train(tmp_path: Path) -> None:
+def test_too_few_events_for_training_give_a_warning(tmp_path: Path) -> None:
     three = read(tmp_path / "3", events("u,a,1", "u,b,2", "u,a,3"))
     four = read(tmp_path / "4", events("u,a,1", "u,b,2", "u,a,3", "u,b,4"))
 
@@ -232,7 +232,7 @@ def test_check_says_that_nobody_has_events_enough_to_train(tmp_path: Path) -> No
     assert not any("no user has more" in text for text in four.report.warnings)
 
 
-def test_titles_with_line_breaks_or_tags_are_a_warning_and_one_without_a_letter_is_none(tmp_path: Path) -> None:
+def test_titles_with_line_breaks_or_tags_give_a_warning_and_blank_ones_count_as_empty(tmp_path: Path) -> None:
     lines = (
         r'{"item_id": "c", "title": "Mug\n7,Cup"}',
         '{"item_id": "d", "title": "<b>Cup</b>"}',
@@ -246,7 +246,7 @@ def test_titles_with_line_breaks_or_tags_are_a_warning_and_one_without_a_letter_
     assert any("1 title(s), such as that of 'd', contain HTML tags" in text for text in dataset.report.warnings)
 
 
-def test_what_lies_beside_the_contract_is_ignored(tmp_path: Path) -> None:
+def test_other_files_are_ignored(tmp_path: Path) -> None:
     dataset = read(tmp_path, truth=b"", **{"notes.txt": b"\xff", "truth.d/reasons.parquet": b"x"})
 
     assert dataset.report.warnings == read(tmp_path / "plain").report.warnings

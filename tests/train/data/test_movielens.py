@@ -38,7 +38,7 @@ def run(tmp_path: Path, files: dict[str, bytes], k: int = 1) -> ImportReport:
         RATINGS.replace("\n", "\n\n").rstrip(),
     ],
 )
-def test_columns_are_read_by_name_and_values_in_any_clear_form(tmp_path: Path, ratings: str) -> None:
+def test_columns_are_read_by_name_and_values_in_any_unambiguous_form(tmp_path: Path, ratings: str) -> None:
     imported = run(tmp_path, csv_files(ratings))
 
     dataset = read_folder(tmp_path / "out")
@@ -47,7 +47,7 @@ def test_columns_are_read_by_name_and_values_in_any_clear_form(tmp_path: Path, r
     assert imported.problems == ()
 
 
-def test_dates_without_a_time_zone_are_read_as_utc_and_noted(tmp_path: Path) -> None:
+def test_dates_without_a_time_zone_are_read_as_utc_with_a_warning(tmp_path: Path) -> None:
     imported = run(tmp_path, csv_files(RATINGS.replace("964982703", "2000-07-30 18:45:03")))
 
     assert imported.notes == (
@@ -75,7 +75,7 @@ def test_dates_without_a_time_zone_are_read_as_utc_and_noted(tmp_path: Path) -> 
         (csv_files(movies="movieId,title,genres\n10,,\n20,,\n"), ("nothing was written", "no item has a title")),
     ],
 )
-def test_a_source_that_cannot_be_read_is_refused_by_file_and_first_value(
+def test_an_unreadable_source_is_refused_with_file_and_first_value(
     tmp_path: Path, files: dict[str, bytes], phrases: tuple[str, ...]
 ) -> None:
     with pytest.raises(DataError) as refusal:
@@ -86,7 +86,7 @@ def test_a_source_that_cannot_be_read_is_refused_by_file_and_first_value(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ml"]
 
 
-def test_events_that_cannot_be_read_are_left_out_by_line_and_apart_from_items(tmp_path: Path) -> None:
+def test_unreadable_events_are_left_out_and_reported_apart_from_items(tmp_path: Path) -> None:
     bad = "1,10,4,soon\n1,20,4,4102444800\n1,20\n1,20,4,-1\n,20,4,5\n1,99,4,964982709\n1,10,4.0,964982703\n"
 
     imported = run(tmp_path, csv_files(RATINGS + bad))
@@ -106,7 +106,7 @@ def test_events_that_cannot_be_read_are_left_out_by_line_and_apart_from_items(tm
 
 
 @pytest.mark.parametrize("n_films", [20, 20_000])
-def test_an_open_quote_loses_its_own_film_alone_which_is_named(tmp_path: Path, n_films: int) -> None:
+def test_an_unclosed_quote_only_affects_its_own_line(tmp_path: Path, n_films: int) -> None:
     films = [f"{film},Film {film} (1999),Drama" for film in range(1, n_films + 1)]
     films[4] = '5,"Film 5 (1999),Drama'
     films[16] = '17,"Film, 17 (1999)",Drama'
@@ -122,7 +122,7 @@ def test_an_open_quote_loses_its_own_film_alone_which_is_named(tmp_path: Path, n
     assert "movies.csv, line 6: the line has an invalid quote" in str(imported)
 
 
-def test_only_a_line_feed_ends_a_film_and_its_title_may_hold_colons(tmp_path: Path) -> None:
+def test_only_a_line_feed_ends_a_film_and_its_title_may_contain_colons(tmp_path: Path) -> None:
     titles = {"10": "Wait\x85 (1999)", "20": "Mission:: Impossible:: II (2000)", "30": "One\u2028Two\u0085Three (1990)"}
     movies = "".join(f"{film}::{title}::Drama\n" for film, title in titles.items()).encode()
     ratings = "".join(f"1::{film}::5::{978300760 + int(film)}\r\n" for film in titles).encode()
@@ -132,7 +132,7 @@ def test_only_a_line_feed_ends_a_film_and_its_title_may_hold_colons(tmp_path: Pa
     assert read_folder(tmp_path / "out").catalogue.titles == ("Wait…", "Mission:: Impossible:: II", "One Two Three")
 
 
-def test_a_comma_in_a_dat_file_moves_no_column(tmp_path: Path) -> None:
+def test_a_comma_in_a_dat_file_is_not_a_separator(tmp_path: Path) -> None:
     files = {"ratings.dat": b"1::10::4,5::978300760\n1:10:5:978300761\n", "movies.dat": b"10::A, B::Drama\n11::C\n"}
 
     imported = run(tmp_path, files)
@@ -142,7 +142,7 @@ def test_a_comma_in_a_dat_file_moves_no_column(tmp_path: Path) -> None:
     assert "movies.dat, line 2: the line is '11::C'; expected MovieID::Title::Genres." in str(imported)
 
 
-def test_films_described_twice_and_titles_that_are_code_are_named(tmp_path: Path) -> None:
+def test_films_described_twice_and_titles_that_are_code_are_reported(tmp_path: Path) -> None:
     movies = MOVIES + "20,Somewhere (2000),Drama\nx,None,Drama\n30,<script>alert(1)</script>,Drama\n"
 
     imported = run(tmp_path, csv_files(RATINGS + "1,30,4,964982710\n", movies))
@@ -155,7 +155,7 @@ def test_films_described_twice_and_titles_that_are_code_are_named(tmp_path: Path
     assert "value left out: movies.csv, line 6: title is '<script>alert(1)</script>'" in said
 
 
-def test_a_zip_with_the_same_file_twice_is_refused_and_what_macos_adds_is_passed_over(tmp_path: Path) -> None:
+def test_a_zip_with_the_same_file_twice_is_refused_and_files_of_macos_are_ignored(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "ml.zip", "w") as made:
         for name, data in csv_files().items():
             made.writestr(f"ml/{name}", data)
@@ -170,7 +170,7 @@ def test_a_zip_with_the_same_file_twice_is_refused_and_what_macos_adds_is_passed
         import_movielens(tmp_path / "ml.zip", tmp_path / "again", k=1)
 
 
-def test_a_refused_import_leaves_no_folder_behind_nor_its_parents(tmp_path: Path) -> None:
+def test_a_refused_import_leaves_neither_the_folder_nor_its_parents(tmp_path: Path) -> None:
     source = write(tmp_path / "ml", csv_files())
 
     with pytest.raises(DataError, match="Choose a smaller --k-core"):
@@ -179,7 +179,7 @@ def test_a_refused_import_leaves_no_folder_behind_nor_its_parents(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ml"]
 
 
-def test_a_core_that_is_empty_since_lines_were_broken_says_so(tmp_path: Path) -> None:
+def test_an_empty_core_is_reported_with_the_unreadable_lines(tmp_path: Path) -> None:
     ratings = "userId,movieId,timestamp\n1,10,964982703\n1,20,soon\n"
 
     with pytest.raises(DataError) as refusal:

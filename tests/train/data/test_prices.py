@@ -25,12 +25,12 @@ from train.data.prices import Price, price_of
         (7, Price(7.0, "")),
     ],
 )
-def test_one_amount_is_read(printed: object, expected: Price) -> None:
+def test_a_single_amount_is_parsed(printed: object, expected: Price) -> None:
     assert price_of(printed) == expected
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "None", "N/A", "-", 0, 0.0])
-def test_no_price_is_none(value: object) -> None:
+def test_an_absent_price_is_none(value: object) -> None:
     assert price_of(value) is None
 
 
@@ -42,6 +42,6 @@ def test_no_price_is_none(value: object) -> None:
         *(-1, 10**22, float("nan"), float("inf"), True, ["$5"]),
     ],
 )
-def test_what_is_not_one_amount_or_can_be_read_in_two_ways_is_refused(value: object) -> None:
+def test_ambiguous_and_invalid_prices_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match="expected one amount"):
         price_of(value)

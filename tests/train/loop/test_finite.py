@@ -64,7 +64,7 @@ def fitted(model: FailsLater, run: RunFolder, validate: float = 0.5) -> None:
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_term_that_is_not_finite_ends_the_run_and_the_last_good_epoch_is_kept(bad: float, tmp_path: Path) -> None:
+def test_a_term_that_is_not_finite_ends_the_run_and_the_last_valid_epoch_is_kept(bad: float, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
 
     with pytest.raises(
@@ -79,7 +79,7 @@ def test_a_term_that_is_not_finite_ends_the_run_and_the_last_good_epoch_is_kept(
     assert not run.finished
 
 
-def test_a_gradient_that_is_not_finite_ends_the_run_though_the_loss_is(tmp_path: Path) -> None:
+def test_a_gradient_that_is_not_finite_ends_the_run_with_a_finite_loss(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
 
     with pytest.raises(RunError, match=r"epoch 1, step 1: the norm of the gradients is (nan|inf)"):
@@ -99,7 +99,7 @@ def test_a_validation_that_is_not_finite_is_never_the_best(bad: float, tmp_path:
     assert run.load_checkpoint() is None
 
 
-def test_where_steps_are_read_at_the_end_the_first_bad_one_is_named() -> None:
+def test_checks_at_the_end_name_the_first_bad_step() -> None:
     steps = FiniteCheck(4, "Do something.", every_step=False)
     for value in (1.0, float("inf"), float("nan")):
         steps.note({"a": torch.tensor(1.0), "b": torch.tensor(value)}, torch.tensor(1.0))
@@ -142,14 +142,14 @@ def test_a_writer_that_overflows_ends_with_advice(tmp_path: Path) -> None:
     )  # fmt: skip
 
     with pytest.raises(
-        RunError, match=r"part 'text', step \d of 6: .* is (nan|inf); .* lower learning rate than 1e\+30"
+        RunError, match=r"stage 'text', step \d of 6: .* is (nan|inf); .* lower learning rate than 1e\+30"
     ):
         train_writer(make_dataset(), tmp_path / "run", config, shown=False)
 
     assert not RunFolder(tmp_path / "run").finished
 
 
-def test_kept_weights_that_are_not_finite_are_refused_with_advice(tmp_path: Path) -> None:
+def test_saved_weights_that_are_not_finite_are_refused_with_advice(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.save_best({"good": torch.ones(2), "table": torch.tensor([1.0, float("nan")])})
 
@@ -184,7 +184,7 @@ def features(value: float, cache_dir: Path | None) -> Features:
 
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("bad", BAD)
-def test_features_that_are_not_finite_name_the_item_and_are_not_kept(bad: float, kept: bool, tmp_path: Path) -> None:
+def test_features_that_are_not_finite_name_the_item_and_are_not_cached(bad: float, kept: bool, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"features \(half-precision-1\): those of item 2 .*--text or --image"):
         features(bad, tmp_path if kept else None)
 
@@ -200,7 +200,7 @@ def test_the_first_row_that_is_not_finite_is_found_in_any_block() -> None:
     assert first_not_finite(vectors) == 8500
 
 
-def test_scores_that_are_nan_are_no_ranking() -> None:
+def test_nan_scores_are_refused() -> None:
     scores = np.array([[0.0, np.nan, 1.0], [0.0, 1.0, 2.0]], dtype=np.float32)
 
     with pytest.raises(RunError, match="1 of 2 users have scores that are NaN"):
@@ -208,7 +208,7 @@ def test_scores_that_are_nan_are_no_ranking() -> None:
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_figure_that_is_not_finite_is_not_written(bad: float, tmp_path: Path) -> None:
+def test_a_metric_that_is_not_finite_is_not_written(bad: float, tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
 
     with pytest.raises(RunError, match=rf"metrics\.json: not written, because student\.ndcg@10\.1 is {bad}"):
@@ -218,7 +218,7 @@ def test_a_figure_that_is_not_finite_is_not_written(bad: float, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_figures_that_are_finite_are_written(tmp_path: Path) -> None:
+def test_finite_metrics_are_written(tmp_path: Path) -> None:
     write_json(tmp_path / "figures.json", {"a": 1.5, "b": None, "c": ["x", 2]})
 
     assert (

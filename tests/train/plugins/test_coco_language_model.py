@@ -263,5 +263,5 @@ def test_a_missing_model_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_model_without_q_and_v_is_refused() -> None:
-    with pytest.raises(RunError, match="found no q and v in a Linear"):
+    with pytest.raises(RunError, match="found no query and value projections in Linear"):
         add_lora(torch.nn.Linear(2, 2), RANK)

@@ -123,7 +123,7 @@ def test_a_weight_beyond_float16_is_refused() -> None:
             torch.nn.init.constant_(layer.weight, 1e6)
             return layer
 
-    with pytest.raises(RunError, match="weight left float16's range"):
+    with pytest.raises(RunError, match="is out of the range of float16"):
         merge(Tuned())
 
 

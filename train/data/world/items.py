@@ -135,8 +135,8 @@ def _description(rng: np.random.Generator, category: str, kind: Kind, material: 
     is_food = category == _FOOD
     adjective = _choice(rng, _FLAVOURS if is_food else _ADJECTIVES)
     article = "An" if adjective[0] in "aeiou" or adjective == "honest" else "A"
-    made = "of" if is_food else "in"
-    return f"{article} {adjective} {kind.noun} {made} {material}, for {USES[use]}. {_choice(rng, kind.says)}"
+    preposition = "of" if is_food else "in"
+    return f"{article} {adjective} {kind.noun} {preposition} {material}, for {USES[use]}. {_choice(rng, kind.says)}"
 
 
 def _choice(rng: np.random.Generator, choices: Sequence[str]) -> str:
