@@ -72,5 +72,5 @@ def test_two_processes_of_a_launcher_exit_with_an_error_and_without_a_run(tmp_pa
     said = " ".join(done.stderr.split())
     assert done.returncode != 0
     assert "2 processes were started" in said
-    assert "Run the command by itself" in said
+    assert "Run the command without a launcher" in said
     assert not (tmp_path / "run").exists()

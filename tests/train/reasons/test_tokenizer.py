@@ -25,5 +25,5 @@ def test_text_like_the_corpus_takes_few_tokens() -> None:
 
 
 def test_a_vocabulary_too_small_for_all_bytes_is_refused() -> None:
-    with pytest.raises(ValueError, match="256 bytes and the end of text, got 256"):
+    with pytest.raises(ValueError, match="at least 257, got 256"):
         train_tokenizer(["x"], 256)
