@@ -52,7 +52,7 @@ def built_page() -> Path:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of bundles that nobody writes into."""
+    """Return a folder of bundles that no test changes."""
     return write_shop(tmp_path_factory.mktemp("shop"))
 
 
@@ -76,14 +76,14 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def server(shop: Path, built_page: Path) -> Iterator[LiveServer]:
-    """Serve the shop; nobody stops it."""
+    """Serve the shop; no test stops it."""
     with serving(shop, "--web", str(built_page)) as running:
         yield running
 
 
 @pytest.fixture
 def hosts() -> set[str]:
-    """Return where requests went; filled by ``context``, its service workers included."""
+    """Return the hosts of all requests, including those of service workers; filled by ``context``."""
     return set()
 
 
@@ -99,7 +99,7 @@ def context(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """Return what the page's console says of errors; filled by ``tab``."""
+    """Return the errors in the page's console; filled by ``tab``."""
     return []
 
 
@@ -110,7 +110,7 @@ def tab(context: BrowserContext, complaints: list[str]) -> ShopPage:
 
 
 def listening(page: Page, complaints: list[str]) -> ShopPage:
-    """Note every error of a page, those of its policy included."""
+    """Record every error of a page, including violations of its content policy."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":

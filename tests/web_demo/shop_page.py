@@ -1,4 +1,4 @@
-"""The page as a person meets it: what is read on it, and what can be done."""
+"""A page object: what a user can read on the page, and what they can do."""
 
 import re
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class ShopPage:
 
     @property
     def standing(self) -> Locator:
-        """The pill that says how things stand."""
+        """The status pill."""
         return self.page.locator("header [role=status]")
 
     @property
@@ -87,7 +87,7 @@ class ShopPage:
         expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)
 
     def hide(self, title: str) -> None:
-        """Say that an item of the list is not for one."""
+        """Click "Not for me" on an item of the list."""
         self.page.get_by_role("button", name=f"Not for me: {title}", exact=True).click()
         expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)
 
@@ -96,7 +96,7 @@ class ShopPage:
         self.knob.fill(str(percent))
 
     def open_hood(self) -> str:
-        """Unfold the engineers' part and return its text."""
+        """Open the technical details and return their text."""
         if self.hood.get_attribute("open") is None:
             self.hood.locator("summary").click()
         return self.hood.inner_text()

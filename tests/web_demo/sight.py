@@ -1,4 +1,4 @@
-"""What eyes need and axe does not measure: contrast of edges, texts that are cut, covered or off the screen."""
+"""Visual checks that axe lacks: contrast of borders, texts that are cut off, covered or off the screen."""
 
 from typing import Any
 

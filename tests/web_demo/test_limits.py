@@ -1,4 +1,4 @@
-"""The page where the browser gives it less: no answer from its storage, no service worker, no SIMD, plain http."""
+"""The page in restricted browsers: storage that does not respond, no service worker, no SIMD, plain http."""
 
 import json
 from collections.abc import Iterator

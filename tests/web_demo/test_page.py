@@ -1,4 +1,4 @@
-"""What a person can do on the page, in a real browser against a real server."""
+"""What a user can do on the page, in a real browser against a real server."""
 
 from pathlib import Path
 
@@ -125,7 +125,7 @@ def test_the_slider_moves_faster_than_lists_are_made_and_the_last_place_counts(
     tab.expect_titles([item.title for item in expected])
 
 
-def test_what_is_not_for_one_stays_hidden_until_it_is_asked_for_again(tab: ShopPage, server: LiveServer) -> None:
+def test_a_hidden_item_stays_hidden_until_it_is_shown_again(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     unwanted = tab.titles()[0]
 
@@ -224,7 +224,7 @@ def test_search_knows_plurals_categories_and_one_typing_error(tab: ShopPage, ser
     expect(hits.first).to_contain_text(" hand cream ")
 
 
-def test_why_says_everything_that_is_known_and_nothing_else(tab: ShopPage, server: LiveServer) -> None:
+def test_why_shows_the_reason_and_the_position(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.mark(tab.titles()[0])
     title, reason = tab.titles()[0], tab.reasons()[0]
@@ -265,7 +265,7 @@ def test_a_second_tab_follows_the_first(tab: ShopPage, server: LiveServer) -> No
     second.expect_titles(tab.titles())
 
 
-def test_forget_me_leaves_nothing_about_the_person(tab: ShopPage, server: LiveServer) -> None:
+def test_forget_me_leaves_nothing_about_the_user(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.mark(tab.titles()[0])
     tab.hide(tab.titles()[0])
@@ -332,7 +332,7 @@ def _stored_events(tab: ShopPage) -> int:
     return counted
 
 
-def test_nothing_is_sent_and_nobody_else_is_asked(tab: ShopPage, server: LiveServer, hosts: set[str]) -> None:
+def test_nothing_is_sent_and_no_other_host_is_contacted(tab: ShopPage, server: LiveServer, hosts: set[str]) -> None:
     tab.open(server.url)
     tab.mark(tab.titles()[0])
     tab.hide(tab.titles()[0])

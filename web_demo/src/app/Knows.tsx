@@ -45,8 +45,7 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
         />
       </dl>
       <p class="fine">
-        Sent bytes are counted in the page and in its worker: the body of every request, and whatever stands behind a
-        “?” in an address.
+        “Sent” counts the body of every request of this page, and everything after a “?” in an address.
       </p>
       <div class="forget">
         {phase !== "asking" ? (
