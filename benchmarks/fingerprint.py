@@ -13,11 +13,11 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from edge_runtime import child
 from tests.tiny_shop import write_shop
 
 TARGET: Final = "laptop-x86_64"
@@ -49,7 +49,7 @@ def fingerprint(folder: Path, plugins: str) -> list[str]:
 
 
 def _run(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "edge_runtime", *arguments]
+    command = child.command("edge_runtime", *arguments)
     # The checkout that this module was imported from, in whatever folder the command runs.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
