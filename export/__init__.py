@@ -1,3 +1,3 @@
-"""From trained models to a verified bundle for one target."""
+"""Exports trained models as bundles, and verifies them."""
 
-import edge_runtime  # noqa: F401 - first of all: it switches off the telemetry of the libraries
+import edge_runtime  # noqa: F401 - imported first: it switches off the telemetry of libraries

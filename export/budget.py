@@ -1,4 +1,4 @@
-"""Holds a bundle against the budgets of its target."""
+"""Compares the sizes of a bundle with the budgets of its target."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,67 +20,63 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One budget: what was found, and what is allowed, in bytes."""
+class BudgetCheck:
+    """One budget: the actual and the allowed size in bytes."""
 
     name: str
-    found: int
+    actual: int
     allowed: int
 
     @property
-    def kept(self) -> bool:
-        """Return whether the budget holds."""
-        return self.found <= self.allowed
+    def passed(self) -> bool:
+        """Whether the size is within the budget."""
+        return self.actual <= self.allowed
 
 
 def manifest_budgets(budgets: Budgets, n_items: int) -> dict[str, int]:
-    """Return the limits as a manifest holds them: ``ranking_bytes``, ``bundle_bytes`` and one ``part:{role}`` each."""
+    """Return the limits as stored in a manifest: ``ranking_bytes``, ``bundle_bytes`` and ``part:{role}``."""
     limits = {RANKING: budgets.ranking_limit(n_items), BUNDLE: budgets.bundle_bytes}
     return limits | {f"{_PART}{role}": limit for role, limit in sorted(budgets.parts.items())}
 
 
 def bytes_by_role(manifest: Manifest) -> dict[str, int]:
-    """Return the bytes of each part of a bundle, by role, the largest first."""
+    """Return the bytes of each part of a bundle by role, in descending order."""
     sizes: dict[str, int] = defaultdict(int)
     for entry in manifest.files:
         sizes[entry.role] += entry.bytes
     return dict(sorted(sizes.items(), key=lambda pair: -pair[1]))
 
 
-def budget_lines(manifest: Manifest) -> list[Line]:
-    """Return each budget of the manifest with what was found; those that this version does not know are left out."""
+def check_each_budget(manifest: Manifest) -> list[BudgetCheck]:
+    """Return the check of each budget in the manifest; budgets that this version does not support are skipped."""
     sizes = bytes_by_role(manifest)
-    lines = []
+    checks = []
     for name, allowed in manifest.budgets.items():
         if name == RANKING:
-            lines.append(Line(name, manifest.ranking_bytes, allowed))
+            checks.append(BudgetCheck(name, manifest.ranking_bytes, allowed))
         elif name == BUNDLE:
-            lines.append(Line(name, manifest.bundle_bytes, allowed))
+            checks.append(BudgetCheck(name, manifest.bundle_bytes, allowed))
         elif name.startswith(_PART):
-            lines.append(Line(name, sizes.get(name.removeprefix(_PART), 0), allowed))
-    return lines
-
-
-def budget_complaints(manifest: Manifest) -> list[str]:
-    """Return a sentence for each broken budget: by how much, and what to do."""
-    return [_complaint(line, manifest.target) for line in budget_lines(manifest) if not line.kept]
+            checks.append(BudgetCheck(name, sizes.get(name.removeprefix(_PART), 0), allowed))
+    return checks
 
 
 def check_budgets(manifest: Manifest) -> None:
-    """Hold a bundle against the budgets in its manifest.
+    """Check all budgets in the manifest.
 
     Raises:
-        BudgetError: which are broken, by how much, and what to do.
+        BudgetError: some budgets are exceeded; the message has the excess of each and what to do.
     """
-    broken = budget_complaints(manifest)
-    if broken:
-        raise BudgetError("\n".join(broken))
+    exceeded = [budget_failure(check, manifest.target) for check in check_each_budget(manifest) if not check.passed]
+    if exceeded:
+        raise BudgetError("\n".join(exceeded))
 
 
-def _complaint(line: Line, target: str) -> str:
-    advice = _ADVICE.get(line.name.removeprefix(_PART), f"Raise `{line.name}` in the target.")
-    over = line.found - line.allowed
+def budget_failure(check: BudgetCheck, target: str) -> str:
+    """Return the message for an exceeded budget: by how much, and what to do."""
+    advice = _ADVICE.get(check.name.removeprefix(_PART), f"Raise `{check.name}` in the target.")
+    over = check.actual - check.allowed
     return (
-        f"{target}: {line.name} is {line.found:,} bytes, {over:,} over the {line.allowed:,} that the target allows. "
-        f"{advice}"
+        f"{target}: {check.name} is {check.actual:,} bytes, {over:,} over the {check.allowed:,} that the target "
+        f"allows. {advice}"
     )

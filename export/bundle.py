@@ -1,4 +1,7 @@
-"""From a student to one bundle folder a target: every part made once, the budgets held, then written in one step."""
+"""Exports a student as one bundle folder per target.
+
+PartCache are built once and shared between targets. The folder is written in one step, after the budgets were checked.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +20,11 @@ from edge_runtime.errors import BundleError
 from edge_runtime.paths import AnyPath
 from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
-from export.golden import golden_answers, golden_sequences
+from export.golden import golden_sequences, golden_vectors
 from export.language_model import store_model
 from export.naming import catalogue_name
-from export.parts import Parts, digest_of
-from export.pictures import make_pictures
+from export.parts import PartCache, digest_of
+from export.pictures import make_thumbnails
 from export.provenance import provenance
 from export.target import Target
 from train.data.dataset import Dataset
@@ -40,13 +43,13 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What is said of a bundle besides its contents.
+    """Metadata of a release.
 
     Attributes:
-        number: None for one more than the bundle that is there.
-        created: when.
-        licences: of the data and the models inside.
-        name: of the catalogue; None keeps the name of the bundles that are there.
+        number: release number; None for one more than the existing bundle.
+        created: time of creation.
+        licences: licences of the data and of the models in the bundle.
+        name: name of the catalogue; None keeps the name of the existing bundles.
     """
 
     number: int | None = None
@@ -57,12 +60,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One bundle.
+    """An exported bundle.
 
     Attributes:
-        path: its folder.
-        manifest: as written.
-        changed: False where the folder held this very bundle already.
+        path: folder of the bundle.
+        manifest: manifest as written.
+        changed: False if the folder already held the same bundle.
     """
 
     path: Path
@@ -71,14 +74,14 @@ class Exported:
 
 
 class Exporter:
-    """Makes bundles of one student; what targets share is made once.
+    """Exports bundles of one student; parts that targets share are built once.
 
     Args:
-        student: to be shipped.
-        dataset: that it was trained on.
-        out: receives one folder a target, and ``.work`` with finished parts.
+        student: student to export.
+        dataset: data that it was trained on.
+        out: output folder; receives one folder per target, and ``.work`` with finished parts.
         writer: folder of the language model, or None for bundles without one.
-        progress: is told what is being made.
+        progress: called with a description of each stage.
 
     Raises:
         RunError: the student was trained on other data.
@@ -99,21 +102,21 @@ class Exporter:
         self._out = Path(out)
         self._writer = None if writer is None else Path(writer)
         self._progress = progress
-        self._parts = Parts(self._out / WORK_FOLDER)
+        self._parts = PartCache(self._out / WORK_FOLDER)
         self._encoders = Encoders(student, self._parts)
         self._popularity = published_popularity(dataset)
         self._shared: Contents | None = None
 
     def export(self, target: Target, release: Release) -> Exported:
-        """Write the bundle of one target, unless the folder holds it already.
+        """Write the bundle of one target, unless the folder already holds the same bundle.
 
         Raises:
-            BudgetError: it is larger than the target allows; nothing is written.
+            BudgetError: the bundle exceeds a budget of the target; nothing is written.
             EngineError: a converter fails.
         """
         contents: Contents = {}
-        wanted = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
-        self._progress(f"{target.name}: encoder for {wanted}")
+        variants = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
+        self._progress(f"{target.name}: encoder for {variants}")
         contents |= {name: ("encoder", data) for name, data in self._encoders.files(target.engines).items()}
         if self._shared is None:
             self._progress(f"{target.name}: items and golden vectors")
@@ -135,14 +138,14 @@ class Exporter:
         contents["items.json.z"] = ("items", dump_items(published_items(self._dataset.catalogue)))
         contents["popularity.safetensors"] = ("popularity", dump_arrays({"popularity": self._popularity}))
         max_length = student.encoder.config.max_length
-        # Steps of the part that was trained on; "nobody lived it" is checked against the whole log.
+        # Transitions are from the training split; real triples are excluded over the whole log.
         sequences = golden_sequences(
             leave_one_out(self._dataset.sequences).train,
             student.sizes.n_items,
             max_length,
-            lived=self._dataset.sequences,
+            excluded=self._dataset.sequences,
         )
-        golden = golden_answers(
+        golden = golden_vectors(
             self._encoders.quantized.encoder,
             student.codes,
             student.prompts["prompts"],
@@ -159,16 +162,16 @@ class Exporter:
         if choice is None or not any(catalogue.images):
             return {}
         self._progress(f"{target.name}: thumbnails")
-        shown = [(str(path.name), path.stat().st_size, path.stat().st_mtime_ns) for path in catalogue.images if path]
+        images = [(str(path.name), path.stat().st_size, path.stat().st_mtime_ns) for path in catalogue.images if path]
         inputs = {
             "data": self._dataset.digest,
-            "images": digest_of(repr(shown).encode()),
+            "images": digest_of(repr(images).encode()),
             "choice": msgspec.to_builtins(choice),
             "popularity": digest_of(self._popularity.tobytes()),
         }
 
         def make() -> bytes:
-            arrays = make_pictures(catalogue, self._popularity, choice)
+            arrays = make_thumbnails(catalogue, self._popularity, choice)
             return b"" if arrays is None else dump_arrays(arrays)
 
         data = self._parts.get("pictures.safetensors", inputs, make)
@@ -218,13 +221,13 @@ class Exporter:
         )
 
     def _write(self, path: Path, manifest: Manifest, contents: Contents, release: Release) -> Exported:
-        """Write the folder under its release number; leave it alone where it holds the same bundle."""
-        there = _bundle_in(path)
-        if there is not None:
-            same = msgspec.structs.replace(manifest, release=there.release, created=there.created)
-            if release.number in (None, there.release) and parse_manifest(dump_manifest(same)) == there:
-                return Exported(path, there, changed=False)
-            manifest = msgspec.structs.replace(manifest, release=_next_release(path, there, release.number))
+        """Write the folder with its release number; leave it unchanged if it holds the same bundle."""
+        existing = _existing_bundle(path)
+        if existing is not None:
+            same = msgspec.structs.replace(manifest, release=existing.release, created=existing.created)
+            if release.number in (None, existing.release) and parse_manifest(dump_manifest(same)) == existing:
+                return Exported(path, existing, changed=False)
+            manifest = msgspec.structs.replace(manifest, release=_next_release(path, existing, release.number))
         self._progress(f"{manifest.target}: release {manifest.release}")
         return Exported(path, write_folder(path, manifest, contents), changed=True)
 
@@ -234,21 +237,21 @@ def export_all(exporter: Exporter, targets: Sequence[Target], release: Release) 
     return [exporter.export(target, release) for target in targets]
 
 
-def _bundle_in(path: Path) -> Manifest | None:
-    """Return the manifest of the bundle in ``path``, or None where there is none yet.
+def _existing_bundle(path: Path) -> Manifest | None:
+    """Return the manifest of the bundle in ``path``, or None if there is no bundle.
 
-    A damaged bundle counts, without its files, and so does one that a kill left aside: a release number must not be
-    given again.
+    A damaged bundle is returned without its files, and a bundle that an interrupted export left aside is restored
+    first: a release number must not be used twice.
 
     Raises:
-        BundleError: the folder holds something that is no bundle, and would be lost.
+        BundleError: the folder holds other files, which would be lost.
     """
     recover_folder(path)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return None
     if not (path / MANIFEST_NAME).is_file():
         raise BundleError(
-            f"{path}: is there already and is no bundle (no {MANIFEST_NAME} in it). Choose another --out, or move it."
+            f"{path}: exists and is not a bundle (it has no {MANIFEST_NAME}). Choose another --out, or move it."
         )
     try:
         folder = open_folder(path)
@@ -261,16 +264,16 @@ def _bundle_in(path: Path) -> Manifest | None:
     return folder.manifest
 
 
-def _next_release(path: Path, there: Manifest, asked: int | None) -> int:
-    """Return the number of a bundle that takes the place of another."""
-    if asked is None:
-        return there.release + 1
-    if asked <= there.release:
+def _next_release(path: Path, existing: Manifest, requested: int | None) -> int:
+    """Return the release number of a bundle that replaces another."""
+    if requested is None:
+        return existing.release + 1
+    if requested <= existing.release:
         raise BundleError(
-            f"{path}: holds release {there.release}, and numbers only grow: devices would not take a changed release "
-            f"{asked}. Leave --release out, or give at least {there.release + 1}."
+            f"{path}: holds release {existing.release}, and release numbers must increase: devices would not install "
+            f"a changed release {requested}. Omit --release, or give at least {existing.release + 1}."
         )
-    return asked
+    return requested
 
 
 def _check_same_data(student: Student, dataset: Dataset) -> None:
@@ -279,5 +282,5 @@ def _check_same_data(student: Student, dataset: Dataset) -> None:
         raise RunError(
             f"{student.path}: was distilled on data with the digest {str(trained_on)[:12]}… and "
             f"{student.sizes.n_items:,} items, but {dataset.path} has {dataset.digest[:12]}… and "
-            f"{len(dataset.catalogue):,}. Give the folder that it was trained on, or distil again."
+            f"{len(dataset.catalogue):,}. Give the data folder that it was trained on, or distil again."
         )

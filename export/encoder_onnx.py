@@ -1,9 +1,9 @@
-"""The encoder as an ONNX graph, float32 or with int8 weights.
+"""Exports the encoder as an ONNX graph, in float32 or with int8 weights.
 
-The int8 file stores each matrix as int8, ``Cast`` to float32 and ``Mul`` by its scales; ONNX Runtime folds both when it
-loads the file and computes in float32. Not ``DequantizeLinear``: ONNX Runtime 1.31 fuses that with the product behind
-it into a kernel that rounds the activations too, which moves the state by 3e-2 (measured; this way 1e-6), unless every
-session asks it not to.
+The int8 file stores each matrix as int8, followed by ``Cast`` to float32 and ``Mul`` with its scales; ONNX Runtime
+folds both when it loads the file, and computes in float32. ``DequantizeLinear`` is not used: ONNX Runtime 1.31 fuses it
+with the matrix product that follows into a kernel that also rounds the activations, unless a session option forbids it.
+That changes the state by 3e-2 (measured; 1e-6 with ``Cast`` and ``Mul``).
 """
 
 import warnings
@@ -24,19 +24,19 @@ from edge_runtime.errors import EngineError
 from export.quantize import QuantizedEncoder, QuantizedRows
 from train.distill.student import DeviceEncoder
 
-# 20 is the first with Gelu as one operator; onnxruntime-web and ONNX Runtime 1.17 read it.
+# The first opset with Gelu as one operator; supported by onnxruntime-web and ONNX Runtime 1.17.
 OPSET = 20
 
 
 def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
-    """Return the float32 graph: any ``1 <= l <= L`` events, batch 1.
+    """Return the float32 graph for batches of 1 with any length ``1 <= l <= L``.
 
     Args:
-        encoder: in evaluation mode.
-        n_prompts: rows of ``prompts`` and ``knowledge``.
-        adapter_rank: columns of ``adapter_a``.
+        encoder: the encoder, in evaluation mode.
+        n_prompts: number of rows of ``prompts`` and ``knowledge``.
+        adapter_rank: number of columns of ``adapter_a``.
     """
-    # Any length but 1 and L will do: those two would be taken for constants.
+    # The exporter would treat the lengths 1 and L as constants.
     example = example_inputs(encoder, length=2, n_prompts=n_prompts, adapter_rank=adapter_rank)
     length = torch.export.Dim("l", min=1, max=encoder.config.max_length)
     with _quiet():
@@ -51,12 +51,12 @@ def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) ->
             dynamic_shapes=({1: length}, {1: length}, None, None, None, None),
         )
     if program is None:
-        raise EngineError("torch.onnx.export gave no graph; install the pinned torch (constraints.txt).")
+        raise EngineError("torch.onnx.export returned no graph; install the pinned torch (constraints.txt).")
     return _compact(program.model_proto)
 
 
 def export_onnx_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
-    """Return the graph of a quantized encoder, its matrices stored as int8."""
+    """Return the graph of a quantized encoder, with matrices stored as int8."""
     data = export_onnx(quantized.encoder, n_prompts=n_prompts, adapter_rank=adapter_rank)
     return _compact(_store_as_int8(onnx.load_from_string(data), quantized.rows))
 
@@ -64,7 +64,7 @@ def export_onnx_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_ran
 def example_inputs(
     encoder: DeviceEncoder, *, length: int, n_prompts: int, adapter_rank: int
 ) -> dict[str, torch.Tensor]:
-    """Return inputs of the right shapes by name, in the order of ``forward``; exporters trace with them."""
+    """Return example inputs for tracing, by name, in the order of ``forward``."""
     dim = encoder.config.dim
     shapes = (
         (1, length, dim),
@@ -78,19 +78,19 @@ def example_inputs(
 
 
 def _store_as_int8(model: onnx.ModelProto, rows: Mapping[str, QuantizedRows]) -> onnx.ModelProto:
-    """Replace every initializer that holds one of ``rows``, or its transpose, by int8 times its scales.
+    """Replace every initializer that equals a matrix of ``rows``, or its transpose, by int8 values and scales.
 
-    Matched by value: the exporter folds transposes and renames what it folds.
+    Initializers are matched by value, because the exporter folds transposes and renames folded tensors.
     """
     graph = model.graph
     missing = dict(rows)
     kept, stored, nodes = [], [], []
     for initializer in graph.initializer:
-        found = _find(numpy_helper.to_array(initializer), rows)
-        if found is None:
+        match = _match(numpy_helper.to_array(initializer), rows)
+        if match is None:
             kept.append(initializer)
             continue
-        name, axis = found
+        name, axis = match
         missing.pop(name, None)
         matrix = rows[name]
         values, scale = (matrix.values.T, matrix.scale) if axis else (matrix.values, matrix.scale[:, None])
@@ -101,7 +101,7 @@ def _store_as_int8(model: onnx.ModelProto, rows: Mapping[str, QuantizedRows]) ->
         nodes.append(helper.make_node("Mul", [parts[2], parts[1]], [initializer.name]))
     if missing:
         raise EngineError(
-            f"the ONNX graph does not hold the weights {sorted(missing)} as they are: this version of the exporter "
+            f"the ONNX graph does not contain the weights {sorted(missing)} unchanged: this version of the exporter "
             "rewrites them. Install the pinned torch and onnxscript (constraints.txt)."
         )
     nodes += list(graph.node)
@@ -111,8 +111,8 @@ def _store_as_int8(model: onnx.ModelProto, rows: Mapping[str, QuantizedRows]) ->
     return model
 
 
-def _find(array: NDArray[Any], rows: Mapping[str, QuantizedRows]) -> tuple[str, int] | None:
-    """Return which matrix ``array`` is, and which of its axes has the scales."""
+def _match(array: NDArray[Any], rows: Mapping[str, QuantizedRows]) -> tuple[str, int] | None:
+    """Return the name of the matrix that equals ``array``, and the axis of its scales; None if there is none."""
     if array.ndim != 2 or array.dtype != np.float32:
         return None
     for name, matrix in rows.items():
@@ -124,7 +124,7 @@ def _find(array: NDArray[Any], rows: Mapping[str, QuantizedRows]) -> tuple[str, 
 
 
 def _compact(model: onnx.ModelProto) -> bytes:
-    """Return the checked bytes of ``model`` without what only a developer reads: it is a fifth of the file."""
+    """Return the checked bytes of ``model`` without debug information, which is a fifth of the file."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         part.doc_string = ""
@@ -138,7 +138,7 @@ def _compact(model: onnx.ModelProto) -> bytes:
 
 
 def _rename(graph: onnx.GraphProto) -> None:
-    """Give inner tensors short names and nodes none; inputs and outputs keep theirs."""
+    """Give inner tensors short names and remove the names of nodes; inputs and outputs keep theirs."""
     fresh = count()
     names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
     for initializer in graph.initializer:
@@ -151,16 +151,16 @@ def _rename(graph: onnx.GraphProto) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what the exporter says of its own dependencies, and nothing else."""
+    """Suppress messages of the exporter about its own dependencies."""
     registration = getLogger("torch.onnx._internal.exporter._registration")
     level = registration.level
-    # "torchvision is not installed": we use none of its operators.
+    # "torchvision is not installed": its operators are not used.
     registration.setLevel(WARNING + 1)
     try:
         with warnings.catch_warnings():
-            # torch 2.13 copies its own deprecated tree class.
+            # torch 2.13 uses its own deprecated tree class.
             warnings.filterwarnings("ignore", message=r".*LeafSpec", category=FutureWarning)
-            # Two inputs share the dynamic length, which is what we want.
+            # Two inputs share the dynamic length, as intended.
             warnings.filterwarnings("ignore", message=r".*The axis name: l will not be used", category=UserWarning)
             yield
     finally:

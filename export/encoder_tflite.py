@@ -1,10 +1,10 @@
-"""The encoder as a TFLite file: fixed length ``L``, weight-only int8, for LiteRT and for tflite-runtime 2.14.
+"""Exports the encoder as a TFLite file: fixed length ``L``, weight-only int8, for LiteRT and tflite-runtime 2.14.
 
-Weight-only, because the default dynamic recipe runs on tflite-runtime 2.14 and is silently wrong there. The weights
-are put into the converted file by this module, not by a quantizer: the converter would first rewrite them (see
-``_WeightsAsInputs``), and then no two engines would hold the same encoder.
+Quantization is weight-only because the default dynamic recipe gives silently wrong results on tflite-runtime 2.14. This
+module inserts the int8 weights into the converted file instead of using a quantizer: the converter would rewrite the
+weights first (see ``_WeightsAsInputs``), and engines would no longer share the same encoder.
 
-The converter runs in a process of its own: it talks on stdout, loads a second compiler, and keeps some 500 MB.
+The converter runs in a separate process: it prints to stdout, loads a second compiler, and keeps about 500 MB.
 """
 
 import subprocess
@@ -29,7 +29,7 @@ from train.distill.student import DeviceEncoder
 
 SIGNATURE = "encode"
 POSITION = "position"
-# Conversion takes 5 s on an idle core; a machine ten times busier still gets through.
+# Conversion takes 5 s on an idle core; the limit leaves room for a busy machine.
 TIMEOUT_S = 300
 _WEIGHTS, _SIZES, _RESULT = "encoder.safetensors", "sizes.json", "encoder.tflite"
 _WEIGHTS_ARGUMENT = "weights"
@@ -42,10 +42,10 @@ class _Sizes(msgspec.Struct):
 
 
 class _WeightsAsInputs(nn.Module):
-    """The encoder with its matrices as inputs, named after their parameters, and with a named output.
+    """The encoder with its matrices as inputs, named after their parameters, and a named output.
 
-    Constants would be rewritten: the converter folds layer norms and the scale of attention into the weights behind
-    them, which takes those off their grid.
+    The converter would rewrite constants: it folds layer norms and the attention scale into the weights that follow,
+    so that these would no longer lie on the int8 grid.
     """
 
     def __init__(self, encoder: DeviceEncoder) -> None:
@@ -67,7 +67,7 @@ class _WeightsAsInputs(nn.Module):
 
 
 def export_tflite_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
-    """Return the TFLite file; its one signature ``encode`` has the input and output names of SPEC section 3.
+    """Return the TFLite file; its only signature ``encode`` has the input and output names of SPEC section 3.
 
     Raises:
         EngineError: the converter is not installed, or fails.
@@ -83,7 +83,7 @@ def export_tflite_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_r
 
 
 def _run(folder: Path) -> None:
-    """Convert in a process of its own."""
+    """Convert in a separate process."""
     try:
         done = subprocess.run(  # noqa: S603 - this very module, run by this very interpreter
             child.command("export.encoder_tflite", folder.absolute()),
@@ -100,15 +100,15 @@ def _run(folder: Path) -> None:
             f"the TFLite converter did not finish within {TIMEOUT_S} s; try again, or leave litert out of the target."
         ) from error
     if done.returncode or not (folder / _RESULT).is_file():
-        said = done.stderr.strip().splitlines()[-1:] or ["nothing was said"]
+        last_line = (done.stderr.strip().splitlines() or ["no error output"])[-1]
         raise EngineError(
-            f"the TFLite converter failed with exit code {done.returncode}: {said[0]}. Check the pinned litert-torch "
+            f"the TFLite converter failed with exit code {done.returncode}: {last_line}. Check the pinned litert-torch "
             "and ai-edge-quantizer (`pip install -e .[export]`), or leave litert out of the target."
         )
 
 
 def _convert_folder(folder: Path) -> None:
-    """Read what :func:`export_tflite_int8` left in ``folder``, and write the file beside it."""
+    """Convert the encoder that :func:`export_tflite_int8` wrote into ``folder``."""
     from export.tflite_weights import store_weights
 
     sizes = msgspec.json.decode((folder / _SIZES).read_bytes(), type=_Sizes)
@@ -127,7 +127,7 @@ def _convert(encoder: DeviceEncoder, sizes: _Sizes, path: Path) -> None:
     example = example_inputs(
         encoder, length=encoder.config.max_length, n_prompts=sizes.n_prompts, adapter_rank=sizes.adapter_rank
     )
-    # The positions stay a constant: the encoder reads them past functional_call, and nothing is folded into them.
+    # Positions stay a constant: functional_call does not replace them, and the converter folds nothing into them.
     weights = {name: tensor for name, tensor in encoder.state_dict().items() if tensor.ndim == 2 and name != POSITION}
     kwargs = {**example, _WEIGHTS_ARGUMENT: weights}
     litert_torch.signature(SIGNATURE, _WeightsAsInputs(encoder).eval(), sample_kwargs=kwargs).convert().export(

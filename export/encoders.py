@@ -1,39 +1,41 @@
-"""All files of one student's encoder that targets ask for, each made once."""
+"""Builds the encoder files of one student, each of them once."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from edge_runtime.bundle.arrays import dump_arrays
-from export.parts import Parts, digest_of
+from export.parts import PartCache, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
 from export.target import EngineChoice
 from train.distill.student import Student
 
 
 class Encoders:
-    """The encoder of a student, quantized once, in every form.
+    """The encoder of a student, quantized once, in all file formats.
 
     Attributes:
-        quantized: what every int8 file holds, and what golden vectors are made of.
+        quantized: the encoder that all int8 files contain and that computes the golden vectors.
     """
 
-    def __init__(self, student: Student, parts: Parts) -> None:
+    def __init__(self, student: Student, parts: PartCache) -> None:
         self.quantized: QuantizedEncoder = quantize_encoder(student.encoder)
         self._student = student
         self._parts = parts
         self._weights = dump_arrays(self.quantized.arrays())
 
     def files(self, choices: Sequence[EngineChoice]) -> dict[str, bytes]:
-        """Return the file of each engine variant by its name, in order.
+        """Return the file of each engine variant by file name, in order.
 
         Raises:
             EngineError: a converter fails, or rewrites the weights.
         """
-        # The TFLite converter works in a process of its own for half a minute: the others are made meanwhile.
+        # The TFLite converter runs in another process for half a minute; the other files are built meanwhile.
         with ThreadPoolExecutor() as pool:
-            apart = {each.file: pool.submit(self._file, each) for each in choices if each.engine == "litert"}
-            here = {each.file: self._file(each) for each in choices if each.engine != "litert"}
-            return {each.file: here[each.file] if each.file in here else apart[each.file].result() for each in choices}
+            pending = {each.file: pool.submit(self._file, each) for each in choices if each.engine == "litert"}
+            built = {each.file: self._file(each) for each in choices if each.engine != "litert"}
+            return {
+                each.file: built[each.file] if each.file in built else pending[each.file].result() for each in choices
+            }
 
     def _file(self, choice: EngineChoice) -> bytes:
         if choice.engine == "reference":

@@ -1,7 +1,8 @@
-"""A Hugging Face folder of Llama, Qwen2 or Qwen3 shape as one GGUF file.
+"""Converts a Hugging Face folder with a Llama, Qwen2 or Qwen3 model to one GGUF file.
 
-The tensors are those of llama.cpp's own converter (https://github.com/ggml-org/llama.cpp, `convert_hf_to_gguf.py`):
-matrices in float16, vectors in float32, the rows of Llama's q and k in llama.cpp's order of rotary pairs.
+Tensors are the same as those of llama.cpp's own converter (https://github.com/ggml-org/llama.cpp,
+`convert_hf_to_gguf.py`): matrices in float16, vectors in float32, rows of Llama's q and k in llama.cpp's order of
+rotary pairs.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.reasons.prompt import LAYOUT
 from export.gguf_tokenizer import Vocabulary, read_vocabulary
-from export.quantize_gguf import quantize_gguf, unfit_for
+from export.quantize_gguf import quantize_gguf, unsupported_row_lengths
 from train.errors import RunError
 
 Json = dict[str, Any]
@@ -28,15 +29,15 @@ _F16_MAX: Final = 65504.0
 
 
 def make_language_model(hf_folder: Path, out_file: Path, quantization: str = "Q4_K_M") -> dict[str, object]:
-    """Write the quantized GGUF file of a model, and return what the manifest and people should know of it.
+    """Write the quantized GGUF file of a model, and return its description for the manifest.
 
     Args:
-        hf_folder: ``config.json``, ``*.safetensors`` and ``tokenizer.json``, any LoRA merged.
-        out_file: where; replaced when the new file is complete.
+        hf_folder: folder with ``config.json``, ``*.safetensors`` and ``tokenizer.json``; LoRA weights must be merged.
+        out_file: path of the GGUF file; replaced when the new file is complete.
         quantization: ``Q4_K_M``, ``Q8_0`` or ``F16``.
 
     Raises:
-        RunError: the folder holds no model that llama.cpp would run rightly.
+        RunError: the folder has no model that llama.cpp runs correctly.
     """
     config = _config(hf_folder)
     out_file.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,9 @@ def make_language_model(hf_folder: Path, out_file: Path, quantization: str = "Q4
         "sha256": hashlib.sha256(data).hexdigest(),
         "architecture": ARCHITECTURES[config["architectures"][0]],
         "quantization": quantization,
-        "unquantized": unfit_for(quantization, [int(config["hidden_size"]), int(config["intermediate_size"])]),
+        "unquantized": unsupported_row_lengths(
+            quantization, [int(config["hidden_size"]), int(config["intermediate_size"])]
+        ),
         "context": min(MAX_CONTEXT, int(config["max_position_embeddings"])),
         "prompt": LAYOUT,
     }
@@ -65,11 +68,11 @@ def write_gguf(hf_folder: Path, out: Path) -> None:
     """Write a float16 GGUF file.
 
     Args:
-        hf_folder: ``config.json``, ``*.safetensors`` and ``tokenizer.json``.
-        out: where.
+        hf_folder: folder with ``config.json``, ``*.safetensors`` and ``tokenizer.json``.
+        out: path of the GGUF file.
 
     Raises:
-        RunError: the model is of another shape, or a weight does not fit into float16.
+        RunError: the architecture is not supported, or a weight does not fit into float16.
     """
     import gguf
 
@@ -93,16 +96,16 @@ def write_gguf(hf_folder: Path, out: Path) -> None:
 
 
 def _config(folder: Path) -> Json:
-    """Return ``config.json``, refusing what this writer or llama.cpp would get wrong."""
+    """Return ``config.json``; refuse settings that this converter or llama.cpp does not support."""
     path = folder / "config.json"
     if not path.is_file():
         raise RunError(f"{path}: not found, expected a Hugging Face folder with config.json and *.safetensors")
     config: Json = json.loads(path.read_text(encoding="utf-8"))
-    found = (config.get("architectures") or ["nothing"])[0]
-    if found not in ARCHITECTURES:
-        raise RunError(f"{path}: found the architecture {found}, expected one of {', '.join(ARCHITECTURES)}")
+    architecture = (config.get("architectures") or ["nothing"])[0]
+    if architecture not in ARCHITECTURES:
+        raise RunError(f"{path}: found the architecture {architecture}, expected one of {', '.join(ARCHITECTURES)}")
     if config.get("use_sliding_window") or config.get("hidden_act", "silu") != "silu" or config.get("mlp_bias"):
-        raise RunError(f"{path}: sliding windows, other activations than silu and biases of the MLP are not supported")
+        raise RunError(f"{path}: sliding windows, activations other than silu and MLP biases are not supported")
     scaling = config.get("rope_scaling") or {}
     if scaling.get("rope_type", scaling.get("type", "default")) not in ("default", "linear", "llama3"):
         raise RunError(f"{path}: found the rope_scaling {scaling}, expected none, linear or llama3")
@@ -114,7 +117,7 @@ def _head_dim(config: Json) -> int:
 
 
 def _add_sizes(writer: Any, config: Json, name: str) -> None:  # noqa: ANN401 - gguf has no types
-    """Add what llama.cpp must know to build the graph."""
+    """Add the hyperparameters that llama.cpp needs to build the graph."""
     import gguf
 
     n_heads = int(config["num_attention_heads"])
@@ -159,17 +162,17 @@ def _model_arch(architecture: str) -> Any:  # noqa: ANN401 - gguf has no types
 
 
 def _tensors(folder: Path, config: Json) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yield the tensors by their Hugging Face names, in llama.cpp's order of rows."""
+    """Yield the tensors with their Hugging Face names, rows in llama.cpp's order."""
     from safetensors import safe_open
 
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise RunError(f"{folder}: found no *.safetensors; pickled weights are not read")
+        raise RunError(f"{folder}: found no *.safetensors; pickled weights are not supported")
     is_llama = config["architectures"][0] == "LlamaForCausalLM"
     heads = {"q_proj": int(config["num_attention_heads"])}
     heads["k_proj"] = int(config.get("num_key_value_heads") or heads["q_proj"])
     for file in files:
-        with safe_open(file, framework="pt") as tensors:  # numpy knows no bfloat16
+        with safe_open(file, framework="pt") as tensors:  # numpy has no bfloat16
             for name in sorted(tensors.keys()):
                 if name == "lm_head.weight" and config.get("tie_word_embeddings"):
                     continue
@@ -183,18 +186,18 @@ def _tensors(folder: Path, config: Json) -> Iterator[tuple[str, NDArray[np.float
 
 
 def interleave_rotary(array: NDArray[np.float32], n_heads: int) -> NDArray[np.float32]:
-    """Return q or k of Llama in the order in which llama.cpp rotates: neighbours, where Hugging Face has halves.
+    """Return Llama's q or k in llama.cpp's rotary order: neighbouring pairs in place of Hugging Face's halves.
 
     Args:
-        array: ``[n_heads * head_dim, ...]``.
-        n_heads: of q, or of k.
+        array: weights or biases, ``[n_heads * head_dim, ...]``.
+        n_heads: number of heads of q or k.
     """
     halves = array.reshape(n_heads, 2, array.shape[0] // n_heads // 2, *array.shape[1:])
     return halves.swapaxes(1, 2).reshape(array.shape)
 
 
 def _llama3_frequencies(config: Json) -> NDArray[np.float32]:
-    """Return by what Llama 3.1 divides each rotary frequency, as in `_compute_llama3_parameters` of transformers."""
+    """Return the divisors of Llama 3.1's rotary frequencies, as in `_compute_llama3_parameters` of transformers."""
     scaling, dim = config["rope_scaling"], _head_dim(config)
     base, factor = float(config.get("rope_theta", 10_000.0)), float(scaling["factor"])
     low, high = float(scaling["low_freq_factor"]), float(scaling["high_freq_factor"])
@@ -212,5 +215,7 @@ def _as_stored(name: str, tensor: NDArray[np.float32]) -> NDArray[Any]:
         return np.ascontiguousarray(tensor)
     largest = float(np.abs(tensor).max())
     if not largest <= _F16_MAX:
-        raise RunError(f"the weight {name} reaches {largest:g}, beyond float16's {_F16_MAX:g}; train it again")
+        raise RunError(
+            f"the weight {name} has the magnitude {largest:g}, float16 allows at most {_F16_MAX:g}; retrain the model"
+        )
     return np.ascontiguousarray(tensor.astype(np.float16))

@@ -1,7 +1,7 @@
-"""A Hugging Face byte-level BPE tokenizer as GGUF fields.
+"""Converts a Hugging Face byte-level BPE tokenizer to GGUF fields.
 
-llama.cpp does not read a tokenizer's rules, it has them built in under a name: the wrong name cuts texts differently
-and says nothing. So the rules are compared with those that the name stands for, and anything else is refused.
+llama.cpp does not read the pre-tokenization rules of a file. It has built-in rules with names, and a wrong name splits
+texts differently without an error. So the rules are compared with the built-in ones, and all others are refused.
 """
 
 import json
@@ -20,28 +20,28 @@ _USER_DEFINED: Final = 4
 _UNUSED: Final = 5
 
 _WORDS: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_SIGNS: Final = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_PUNCTUATION: Final = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
-# The expression by which texts are cut before merging -> llama.cpp's name for it.
-_NAME_OF_EXPRESSION: Final = {
-    _WORDS + r"\p{N}" + _SIGNS: "qwen2",
-    _WORDS + r"\p{N}{1,3}" + _SIGNS: "llama-bpe",
+# Regular expression of the pre-tokenizer -> llama.cpp's name for it.
+_PRE_TOKENIZERS: Final = {
+    _WORDS + r"\p{N}" + _PUNCTUATION: "qwen2",
+    _WORDS + r"\p{N}{1,3}" + _PUNCTUATION: "llama-bpe",
 }
 _GPT_2: Final = "gpt-2"
-_ADVICE: Final = "A language model needs a byte-level BPE tokenizer cut as GPT-2, Llama 3, Qwen2 or Qwen3 cut it."
+_ADVICE: Final = "Use a model with the byte-level BPE pre-tokenizer of GPT-2, Llama 3, Qwen2 or Qwen3."
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What GGUF says of a tokenizer.
+    """GGUF fields of a tokenizer.
 
     Attributes:
-        pre: llama.cpp's name of the rule that cuts a text before merging.
-        tokens: by id, as long as the embedding table.
-        types: of each token (``gguf.TokenType``).
-        merges: ``left right``, first the one that is applied first.
-        bos, eos, pad: ids, None where the model has none.
-        add_bos: whether each text starts with ``bos``.
+        pre: llama.cpp's name of the pre-tokenizer.
+        tokens: token texts by id, one for each row of the embedding table.
+        types: type of each token (``gguf.TokenType``).
+        merges: merges as ``left right``, in order of priority.
+        bos, eos, pad: token ids; None if the model has no such token.
+        add_bos: whether every text starts with ``bos``.
     """
 
     pre: str
@@ -58,11 +58,11 @@ def read_vocabulary(folder: Path, n_rows: int) -> Vocabulary:
     """Return the tokenizer of a Hugging Face folder.
 
     Args:
-        folder: holds ``tokenizer.json`` and ``tokenizer_config.json``.
-        n_rows: of the embedding table; rows beyond the tokenizer's become unused tokens.
+        folder: folder with ``tokenizer.json`` and ``tokenizer_config.json``.
+        n_rows: number of rows of the embedding table; rows without a token become unused tokens.
 
     Raises:
-        RunError: llama.cpp would cut texts differently, or the tokenizer and the table do not fit.
+        RunError: llama.cpp would split texts differently, or the tokenizer does not fit the embedding table.
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
@@ -74,26 +74,28 @@ def read_vocabulary(folder: Path, n_rows: int) -> Vocabulary:
     ids = {token: index for index, token in enumerate(tokens)}
     bos, eos, pad = (ids.get(_text(settings.get(f"{name}_token"))) for name in ("bos", "eos", "pad"))
     if eos is None:
-        raise RunError(f"{folder}: the tokenizer has no eos_token, so that no reason would ever end. {_ADVICE}")
+        raise RunError(f"{folder}: the tokenizer has no eos_token, so generation would never stop. {_ADVICE}")
     merges = tuple(merge if isinstance(merge, str) else " ".join(merge) for merge in data["model"]["merges"])
     return Vocabulary(pre, tokens, types, merges, bos, eos, pad, _adds_bos(path, bos))
 
 
 def _pre_tokenizer_name(path: Path, data: Json) -> str:
-    """Return llama.cpp's name of the tokenizer's rules."""
+    """Return llama.cpp's name of the tokenizer's pre-tokenizer."""
     model = data["model"]
     if model.get("type") != "BPE" or model.get("byte_fallback") or model.get("unk_token"):
-        raise RunError(f"{path}: found a {model.get('type')} tokenizer with byte fallback or unknown token. {_ADVICE}")
+        raise RunError(
+            f"{path}: found a {model.get('type')} tokenizer, with byte fallback or an unknown token. {_ADVICE}"
+        )
     normalizer = (data.get("normalizer") or {}).get("type")
     if normalizer not in (None, "NFC"):
-        raise RunError(f"{path}: found the normalizer {normalizer}, which llama.cpp would skip. {_ADVICE}")
-    name = _cut(data.get("pre_tokenizer") or {})
+        raise RunError(f"{path}: found the normalizer {normalizer}, which llama.cpp does not apply. {_ADVICE}")
+    name = _pre_tokenizer_of(data.get("pre_tokenizer") or {})
     if name is None:
         raise RunError(f"{path}: found a pre_tokenizer that llama.cpp has no name for. {_ADVICE}")
     return name
 
 
-def _cut(rule: Json) -> str | None:
+def _pre_tokenizer_of(rule: Json) -> str | None:
     if rule.get("type") == "ByteLevel" and rule.get("use_regex", True) and not rule.get("add_prefix_space"):
         return _GPT_2
     steps = rule.get("pretokenizers") or []
@@ -102,11 +104,11 @@ def _cut(rule: Json) -> str | None:
     split, byte_level = steps
     if byte_level.get("use_regex", True) or byte_level.get("add_prefix_space") or split.get("invert"):
         return None
-    return _NAME_OF_EXPRESSION.get(split.get("pattern", {}).get("Regex", ""))
+    return _PRE_TOKENIZERS.get(split.get("pattern", {}).get("Regex", ""))
 
 
 def _tokens(path: Path, data: Json, n_rows: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return texts and types by id."""
+    """Return token texts and types by id."""
     tokens = [f"[PAD{index}]" for index in range(n_rows)]
     types = [_UNUSED] * n_rows
     entries = [(text, index, _NORMAL) for text, index in data["model"]["vocab"].items()]
@@ -129,16 +131,16 @@ def _settings(folder: Path) -> Json:
 
 
 def _text(token: object) -> str:
-    """Return the text of a special token: written as a string, or as an object that holds it."""
+    """Return the text of a special token, which is stored as a string or as an object."""
     return str(token.get("content", "")) if isinstance(token, dict) else str(token or "")
 
 
 def _adds_bos(path: Path, bos: int | None) -> bool:
-    """Ask the tokenizer itself whether it starts texts with ``bos``."""
+    """Return whether the tokenizer starts texts with ``bos``, by encoding an example."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
-    bare, full = (tokenizer.encode("a", add_special_tokens=special).ids for special in (False, True))
-    if full not in (bare, [bos, *bare]):
-        raise RunError(f"{path}: the tokenizer adds {full} around {bare}, expected at most its bos_token in front")
-    return bool(full != bare)
+    plain, full = (tokenizer.encode("a", add_special_tokens=special).ids for special in (False, True))
+    if full not in (plain, [bos, *plain]):
+        raise RunError(f"{path}: the tokenizer turns {plain} into {full}, expected at most its bos_token in front")
+    return bool(full != plain)

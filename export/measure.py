@@ -1,4 +1,4 @@
-"""Measures a bundle through the device's own runtime: each engine's self-test, ranking, agreement and latency."""
+"""Measures a bundle through the device runtime: self-test, ranking, agreement and latency of each engine."""
 
 import importlib.util
 import time
@@ -32,11 +32,11 @@ TopRows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class OpenEngine:
-    """One engine of the bundle that passed the self-test.
+    """An engine of the bundle that passed the self-test.
 
     Attributes:
-        variant: its entry in the manifest.
-        candidates: has this engine only.
+        variant: entry of the engine in the manifest.
+        candidates: engine candidates with this engine only.
     """
 
     variant: EngineVariant
@@ -44,33 +44,35 @@ class OpenEngine:
 
     @property
     def name(self) -> str:
-        """Engine and precision, for people."""
+        """Engine and precision."""
         return f"{self.variant.engine} {self.variant.precision}"
 
     @property
     def self_test(self) -> SelfTest:
-        """How it agrees with the golden vectors."""
+        """Result of the self-test on the golden vectors."""
         if self.candidates.self_test is None:
-            raise EngineError(f"{self.name}: gave up after it had passed the self-test")
+            raise EngineError(f"{self.name}: failed after it had passed the self-test")
         return self.candidates.self_test
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class TestUsers:
     """Test users of a data folder, or a sample of them.
 
     Attributes:
-        histories: what each had before, catalogue rows, oldest first.
-        targets: what each did next.
-        n_all: how many test users the data has.
+        histories: history of each user as catalogue rows, oldest first.
+        targets: true next item of each user, catalogue rows.
+        n_all: number of test users in the data.
     """
+
+    __test__ = False  # not a test case of pytest
 
     histories: tuple[NDArray[np.int32], ...]
     targets: NDArray[np.int32]
     n_all: int
 
     @classmethod
-    def of(cls, targets: Targets, n_users: int, seed: int = 0) -> "Users":
+    def of(cls, targets: Targets, n_users: int, seed: int = 0) -> "TestUsers":
         """Return all test users, or a seeded sample of ``n_users``."""
         chosen = np.arange(len(targets))
         if n_users < len(targets):
@@ -78,17 +80,17 @@ class Users:
         return cls(tuple(targets.history(int(index)) for index in chosen), targets.rows[chosen], len(targets))
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of users."""
         return len(self.targets)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What an engine makes of people.
+    """Ranking of test users by an engine.
 
     Attributes:
-        figures: as :func:`train.metrics.ranking.summary` gives them.
-        top_rows: the first ten rows of each, int64 ``[n, 10]``, -1 behind where the catalogue is smaller.
+        figures: metrics, see :func:`train.metrics.ranking.summary`.
+        top_rows: ten best catalogue rows of each user, int64 ``[n, 10]``, padded with -1 if the catalogue is smaller.
     """
 
     figures: Mapping[str, Any]
@@ -96,68 +98,68 @@ class Ranking:
 
 
 def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
-    """Return an engine that passed the self-test, or why it did not.
+    """Return an engine that passed the self-test, or the reason why it did not.
 
     Raises:
-        ModuleNotFoundError: its library is not installed here.
+        ModuleNotFoundError: the library of the engine is not installed.
     """
     modules = MODULES_OF.get(variant.engine, ())
     if modules and not any(_is_installed(name) for name in modules):
         raise ModuleNotFoundError(f"{variant.engine} is not installed here", name=modules[0])
-    alone = msgspec.structs.replace(contents.folder.manifest, engines=(variant,))
-    candidates = replace(contents, folder=replace(contents.folder, manifest=alone)).engine_candidates()
+    single = msgspec.structs.replace(contents.folder.manifest, engines=(variant,))
+    candidates = replace(contents, folder=replace(contents.folder, manifest=single)).engine_candidates()
     if candidates.engine is None:
         return candidates.refusals[-1].reason
     return OpenEngine(variant, candidates)
 
 
-def rank_users(contents: Contents, engine: OpenEngine, people: Users) -> Ranking:
-    """Rank the true next item of everyone among the whole catalogue, as a device would score it."""
-    n_items, longest = contents.folder.manifest.catalogue.n_items, contents.folder.manifest.encoder.max_length
-    top_rows = np.full((len(people), TOP), -1, dtype=np.int64)
+def rank_users(contents: Contents, engine: OpenEngine, users: TestUsers) -> Ranking:
+    """Rank the true next item of every user among the whole catalogue, with the scores of the device runtime."""
+    n_items, max_length = contents.folder.manifest.catalogue.n_items, contents.folder.manifest.encoder.max_length
+    top_rows = np.full((len(users), TOP), -1, dtype=np.int64)
 
-    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores = np.empty((len(users), n_items), dtype=np.float32)
-        for place, user in enumerate(users):
-            history = people.histories[user]
-            scores[place] = score_all(contents.codes, _encode(contents, engine, history[-longest:]))
-            best = best_rows(scores[place], TOP, history)
+    def score(batch: NDArray[np.int64]) -> NDArray[np.float32]:
+        scores = np.empty((len(batch), n_items), dtype=np.float32)
+        for index, user in enumerate(batch):
+            history = users.histories[user]
+            scores[index] = score_all(contents.codes, _encode(contents, engine, history[-max_length:]))
+            best = best_rows(scores[index], TOP, history)
             top_rows[user, : len(best)] = best
         return scores
 
-    ranked = rank_targets(score, people.histories, people.targets, n_items)
+    ranked = rank_targets(score, users.histories, users.targets, n_items)
     return Ranking(summary(ranked), top_rows)
 
 
-def agreement(ours: TopRows, theirs: TopRows) -> float:
-    """Return the mean share of one list's rows that the other has too."""
+def agreement(first: TopRows, second: TopRows) -> float:
+    """Return the mean share of the first lists' rows that the second lists contain too."""
     shares = []
-    for mine, other in zip(ours, theirs, strict=True):
-        wanted = set(mine[mine >= 0].tolist())
-        shares.append(len(wanted.intersection(other.tolist())) / len(wanted) if wanted else 1.0)
+    for rows, other in zip(first, second, strict=True):
+        expected = set(rows[rows >= 0].tolist())
+        shares.append(len(expected.intersection(other.tolist())) / len(expected) if expected else 1.0)
     return float(np.mean(shares))
 
 
 def latencies(
-    contents: Contents, engines: Sequence[OpenEngine], people: Users, *, seed: int = 0
+    contents: Contents, engines: Sequence[OpenEngine], users: TestUsers, *, seed: int = 0
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Return milliseconds by engine and step: ``encode``, ``score`` (with the best ten), and ``recommend``.
+    """Return milliseconds by engine and step: ``encode``, ``score`` (including the top ten), and ``recommend``.
 
-    ``recommend`` is the call that an app makes, given the history as item ids. Engines take turns in random order, so
-    that a busy moment of the machine hits all of them.
+    ``recommend`` is the call that an app makes, with the history as item ids. Engines alternate in random order, so
+    that other load on the machine affects all of them.
     """
     rng = np.random.default_rng(seed)
-    users = rng.permutation(len(people))[:LATENCY_USERS]
-    clocks = [_Clock(contents, engine) for engine in engines]
-    warm_up = users[:_WARM_UP]
-    for turn, user in enumerate([*warm_up, *users]):
-        for index in rng.permutation(len(clocks)):
-            clocks[int(index)].measure(people.histories[user], keep=turn >= len(warm_up))
-    return {clock.engine.name: {step: _percentiles(values) for step, values in clock.times.items()} for clock in clocks}
+    sample = rng.permutation(len(users))[:LATENCY_USERS]
+    timers = [_Timer(contents, engine) for engine in engines]
+    warm_up = sample[:_WARM_UP]
+    for turn, user in enumerate([*warm_up, *sample]):
+        for index in rng.permutation(len(timers)):
+            timers[int(index)].measure(users.histories[user], keep=turn >= len(warm_up))
+    return {timer.engine.name: {step: _percentiles(values) for step, values in timer.times.items()} for timer in timers}
 
 
-class _Clock:
-    """Times one engine, person by person."""
+class _Timer:
+    """Times one engine, one user at a time."""
 
     def __init__(self, contents: Contents, engine: OpenEngine) -> None:
         self.engine = engine
@@ -166,7 +168,7 @@ class _Clock:
         self._recommender = Recommender(contents, engine.candidates, History.open(None), language_model=False)
 
     def measure(self, history: NDArray[np.int32], *, keep: bool) -> None:
-        """Recommend for one history, and keep the times."""
+        """Recommend for one history; record the times if ``keep`` is True."""
         contents = self._contents
         newest = history[-contents.folder.manifest.encoder.max_length :]
         item_ids = [contents.items.item_id[row] for row in history]

@@ -1,4 +1,4 @@
-"""Finished parts of an export, kept on disk: the next target and the next run reuse what is made of the same inputs."""
+"""Cache of finished parts of an export on disk: other targets and later runs reuse parts with equal inputs."""
 
 import hashlib
 import json
@@ -9,51 +9,51 @@ from pathlib import Path
 from edge_runtime import __version__
 from edge_runtime.bundle.folder import write_durably
 
-# Packages that decide what bytes a part has.
+# Packages whose versions affect the bytes of a part.
 TOOLS = ("torch", "onnx", "onnxscript", "litert-torch", "ai-edge-litert", "pillow")
 
 
-class Parts:
-    """A folder of parts, each named by the digest of its inputs and of the tools that make it."""
+class PartCache:
+    """A folder of parts, each named by the digest of its inputs and of the tool versions."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def get(self, name: str, inputs: Mapping[str, object], make: Callable[[], bytes]) -> bytes:
-        """Return the part ``name``, made from ``inputs`` now or in an earlier run.
+    def get(self, name: str, inputs: Mapping[str, object], build: Callable[[], bytes]) -> bytes:
+        """Return the part ``name`` for ``inputs``; builds it if it is not in the cache.
 
         Args:
-            name: a file name.
-            inputs: all that the bytes depend on, as JSON values; digests stand for large things.
-            make: makes the bytes.
+            name: file name.
+            inputs: everything that the bytes depend on, as JSON values; use digests for large values.
+            build: function that returns the bytes.
         """
         path = self.path(name, inputs)
         if path.is_file():
             return path.read_bytes()
-        data = make()
+        data = build()
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        write_durably(fresh, data)
-        fresh.replace(path)
+        partial = path.with_name(path.name + ".new")
+        write_durably(partial, data)
+        partial.replace(path)
         return data
 
     def path(self, name: str, inputs: Mapping[str, object]) -> Path:
-        """Return where the part made from ``inputs`` is, or would be."""
+        """Return the path of the part for ``inputs``, whether it exists or not."""
         key = json.dumps([name, __version__, tool_versions(), inputs], sort_keys=True)
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}-{name}"
 
 
 def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of bytes as hex."""
+    """Return the SHA-256 digest of ``data`` as hexadecimal text."""
     return hashlib.sha256(data).hexdigest()
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions of the packages that make parts; those that are not installed are left out."""
-    found = {}
+    """Return the versions of the packages in ``TOOLS`` that are installed."""
+    versions = {}
     for name in TOOLS:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

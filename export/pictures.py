@@ -1,4 +1,4 @@
-"""The thumbnails of a bundle."""
+"""Builds the thumbnails of a bundle."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,20 +12,27 @@ from export.target import PictureChoice
 from train.data.dataset import Catalogue
 
 
-def make_pictures(catalogue: Catalogue, levels: NDArray[np.uint8], choice: PictureChoice) -> Mapping[str, Array] | None:
-    """Return the arrays of ``pictures.safetensors``, or None where the catalogue has no picture.
+def make_thumbnails(
+    catalogue: Catalogue, levels: NDArray[np.uint8], choice: PictureChoice
+) -> Mapping[str, Array] | None:
+    """Return the arrays of ``pictures.safetensors``, or None if no item has a picture.
 
-    The popular items get theirs first, until the bytes are spent; a file that is no picture gives none.
+    Popular items come first, until the byte limit is reached; files that cannot be read as pictures are skipped.
+
+    Args:
+        catalogue: catalogue with paths of images.
+        levels: popularity levels of the items, uint8 ``[n_items]``.
+        choice: sizes and quality.
     """
     thumbnails = [b""] * len(catalogue)
-    left = choice.bytes - _overhead(len(catalogue))
+    remaining = choice.bytes - _overhead(len(catalogue))
     for row in np.argsort(-levels.astype(np.int64), kind="stable").tolist():
         path = catalogue.images[row]
         data = b"" if path is None else _thumbnail(path, choice)
-        if len(data) > left:
+        if len(data) > remaining:
             break
         thumbnails[row] = data
-        left -= len(data)
+        remaining -= len(data)
     if not any(thumbnails):
         return None
     offset = np.cumsum([0, *map(len, thumbnails)]).astype(np.uint32)
@@ -33,7 +40,7 @@ def make_pictures(catalogue: Catalogue, levels: NDArray[np.uint8], choice: Pictu
 
 
 def _overhead(n_items: int) -> int:
-    """Return the bytes of the file that are no picture: header and offsets."""
+    """Return the bytes of header and offsets."""
     return 256 + 4 * (n_items + 1)
 
 
@@ -47,6 +54,6 @@ def _thumbnail(path: Path, choice: PictureChoice) -> bytes:
             buffer = BytesIO()
             upright.save(buffer, "WEBP", quality=choice.quality, method=4)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        # A catalogue of a hundred thousand files has some that are broken; a page shows its placeholder instead.
+        # Large catalogues have some broken files; apps show a placeholder instead.
         return b""
     return buffer.getvalue()

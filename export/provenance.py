@@ -1,4 +1,4 @@
-"""Where a bundle comes from, for people: what it was made of, with which tools, and how good its makers were."""
+"""Provenance of a bundle: data, models with their metrics, and versions of tools."""
 
 from edge_runtime import __version__
 from export.parts import tool_versions
@@ -7,23 +7,23 @@ from train.distill.student import Student
 from train.suites.origin import commit
 
 FIGURES = {"ndcg@10": "ndcg10", "recall@5": "recall5", "recall@10": "recall10"}
-"""Metrics that a bundle remembers, and their part of the key, such as ``student_ndcg10``."""
+"""Metrics in the provenance, and their part of the key, such as ``student_ndcg10``."""
 
 
 def provenance(student: Student, dataset: Dataset) -> dict[str, str]:
-    """Return what the manifest says of a bundle's origin; no path of this machine, no time."""
+    """Return the provenance entries of the manifest; they contain no local paths and no timestamps."""
     about = student.about
-    told = {
+    entries = {
         "run": student.path.resolve().name,
         "seed": str(about.get("seed", "unknown")),
         "data": dataset.name,
         "data_digest": dataset.digest,
         "pocketrec": __version__,
     }
-    for who in ("teacher", "student"):
-        headline = about.get("figures", {}).get(who, {}).get("history_excluded", {})
-        told |= {f"{who}_{key}": f"{headline[name]:.6f}" for name, key in FIGURES.items() if name in headline}
-    made_by = commit()
-    if made_by:
-        told["commit"] = made_by
-    return told | {f"tool_{name}": found for name, found in tool_versions().items()}
+    for model in ("teacher", "student"):
+        metrics = about.get("figures", {}).get(model, {}).get("history_excluded", {})
+        entries |= {f"{model}_{key}": f"{metrics[name]:.6f}" for name, key in FIGURES.items() if name in metrics}
+    code = commit()
+    if code:
+        entries["commit"] = code
+    return entries | {f"tool_{name}": version for name, version in tool_versions().items()}

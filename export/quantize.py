@@ -1,8 +1,8 @@
-"""Weight-only int8: one grid for every engine (SPEC section 3).
+"""Weight-only int8 quantization, the same for all engines (SPEC section 3).
 
-The weights of the linear maps and the positions are rounded to int8, symmetric, one scale a row. The rounded weights
-go back into the PyTorch encoder before anything is exported, so that all graphs hold the same numbers and engines
-differ by their rounding alone. Layer norms and biases stay float32: they are 4 % of the bytes.
+Weights of linear layers and position embeddings are rounded to int8, symmetric, with one scale per row. The rounded
+weights are put back into the PyTorch encoder before the export, so that all graphs have the same weights and engines
+differ only in floating-point rounding. Layer norms and biases stay float32: they are 4 % of the bytes.
 """
 
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ _LOW_BITS = np.uint32(0xFF)
 
 @dataclass(frozen=True, slots=True)
 class QuantizedRows:
-    """One matrix on its grid.
+    """A quantized matrix.
 
     Attributes:
-        values: int8 ``[rows, columns]``, within -127..127.
-        scale: float32 ``[rows]``, above 0.
+        values: int8 ``[rows, columns]``, from -127 to 127.
+        scale: float32 ``[rows]``, greater than 0.
     """
 
     values: NDArray[np.int8]
@@ -40,11 +40,11 @@ class QuantizedRows:
 
 @dataclass(frozen=True, slots=True)
 class QuantizedEncoder:
-    """An encoder whose matrices are on the int8 grid.
+    """An encoder with quantized matrices.
 
     Attributes:
-        encoder: the PyTorch encoder with the dequantized weights, in evaluation mode.
-        rows: each quantized matrix, by its name in SPEC section 3.
+        encoder: PyTorch encoder with the dequantized weights, in evaluation mode.
+        rows: quantized matrices by their names in SPEC section 3.
     """
 
     encoder: DeviceEncoder
@@ -63,27 +63,27 @@ class QuantizedEncoder:
 
 
 def quantize_rows(weight: NDArray[np.float32]) -> QuantizedRows:
-    """Round a matrix ``[rows, columns]`` to int8, one scale a row: ``scale = max |w| / 127``.
+    """Quantize a matrix ``[rows, columns]`` to int8 with one scale per row, ``scale = max |w| / 127``.
 
     The scale is rounded up to 16 significant bits, so that every product ``int8 * scale`` is exact in float32:
-    quantizing twice changes nothing, and no engine can dequantize differently.
+    quantizing twice changes nothing, and all engines dequantize to the same values.
 
     Raises:
-        ValueError: it is not a matrix, or holds NaN or infinity.
+        ValueError: ``weight`` is not a matrix, or contains NaN or infinity.
     """
     if weight.ndim != 2 or not np.isfinite(weight).all():
-        raise ValueError(f"expected a finite matrix, got shape {weight.shape} with NaN or infinity in it or no matrix")
+        raise ValueError(f"expected a finite matrix, got shape {weight.shape}, or values that are NaN or infinite")
     exact = (np.abs(weight).max(axis=1) / np.float32(LEVELS)).astype(np.float32)
-    # Adding below the kept bits, then clearing them, rounds up; a carry into the exponent is the next power of two.
+    # Adding the low bits and then clearing them rounds up; a carry into the exponent gives the next power of two.
     scale = ((exact.view(np.uint32) + _LOW_BITS) & ~_LOW_BITS).view(np.float32)
-    # A row of zeros has no scale of its own; any will do.
+    # Any scale is correct for a row of zeros.
     scale = np.where(exact < _SMALLEST_SCALE, np.float32(1.0), scale)
     values = np.clip(np.rint(weight / scale[:, None]), -LEVELS, LEVELS).astype(np.int8)
     return QuantizedRows(values, scale)
 
 
 def quantize_encoder(encoder: DeviceEncoder) -> QuantizedEncoder:
-    """Return a copy of ``encoder`` with every matrix on its int8 grid; ``encoder`` itself is not touched."""
+    """Return a quantized copy of ``encoder``; ``encoder`` is not modified."""
     rows = {
         name: quantize_rows(tensor.detach().numpy())
         for name, tensor in encoder.state_dict().items()

@@ -1,4 +1,4 @@
-"""Asks a bundle for reasons, and checks every fact they cite against the items and the history again."""
+"""Generates reasons with a bundle, and checks the facts that they cite against the items and the history."""
 
 import time
 from collections import Counter
@@ -11,15 +11,22 @@ from numpy.typing import NDArray
 from edge_runtime.contents import Contents
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.recommender import Recommender
-from export.measure import Users
+from export.measure import TestUsers
 
 N_REASONS = 40
-# A slow language model may not hold a verification up.
-REASONS_S = 30.0
+# A slow language model must not delay a verification.
+MAX_SECONDS = 30.0
 
 
 class ReasonReport(Struct, kw_only=True):
-    """A sample of reasons, each fact of which was checked again."""
+    """Result of checking a sample of reasons.
+
+    Attributes:
+        n_reasons: number of reasons.
+        n_true: number of reasons whose facts are all true.
+        sources: number of reasons by source, language model or template.
+        p50_ms: median time of a reason, in milliseconds.
+    """
 
     n_reasons: int
     n_true: int
@@ -27,18 +34,18 @@ class ReasonReport(Struct, kw_only=True):
     p50_ms: float
 
 
-def check_reasons(contents: Contents, people: Users, top_rows: NDArray[np.int64]) -> ReasonReport:
-    """Ask why the best item of some people was recommended, and check every fact that is cited."""
+def check_reasons(contents: Contents, users: TestUsers, top_rows: NDArray[np.int64]) -> ReasonReport:
+    """Explain the best item of the first users, and check every cited fact."""
     items, levels = contents.items, contents.popularity.levels
-    longest = contents.folder.manifest.encoder.max_length
+    max_length = contents.folder.manifest.encoder.max_length
     sources: Counter[str] = Counter()
     n_true, times = 0, []
-    deadline = time.perf_counter() + REASONS_S
+    deadline = time.perf_counter() + MAX_SECONDS
     with Recommender.open(contents.folder.path) as recommender:
-        for history, rows in zip(people.histories[:N_REASONS], top_rows, strict=False):
-            row, past = int(rows[0]), history[-longest:].tolist()
+        for history, rows in zip(users.histories[:N_REASONS], top_rows, strict=False):
+            row, past = int(rows[0]), history[-max_length:].tolist()
             started = time.perf_counter()
-            reason = recommender.explain(items.item_id[row], history=[items.item_id[one] for one in history])
+            reason = recommender.explain(items.item_id[row], history=[items.item_id[event] for event in history])
             times.append((time.perf_counter() - started) * 1000)
             sources[reason.source] += 1
             n_true += all(is_true(fact, items, levels, row, past) for fact in reason.facts)

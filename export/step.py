@@ -1,4 +1,4 @@
-"""A command as one step of the demo, which says itself what Ctrl-C has stopped."""
+"""Runs a command as one step of the demo; the demo itself reports an interruption by Ctrl-C."""
 
 from edge_runtime.__main__ import main
 

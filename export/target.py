@@ -1,4 +1,4 @@
-"""A target: which engines, pictures and language model its bundle holds, and how large each may be."""
+"""Export targets: the engines, pictures and language model of a bundle, and its size budgets."""
 
 import os
 import tomllib
@@ -13,7 +13,7 @@ from edge_runtime.bundle.manifest import Name, Share
 from edge_runtime.paths import AnyPath
 from export.errors import TargetError
 
-# The file of every engine variant that can be exported.
+# File name of each engine variant that can be exported.
 ENCODER_FILES = {
     ("onnxruntime", "int8"): "encoder.onnx",
     ("onnxruntime", "fp32"): "encoder-fp32.onnx",
@@ -26,7 +26,7 @@ Positive = Annotated[int, Meta(ge=1)]
 
 
 class EngineChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """One engine candidate, and its tolerance against the golden vectors."""
+    """An engine variant and its tolerances in the self-test, in order of preference."""
 
     engine: str
     precision: str
@@ -35,18 +35,18 @@ class EngineChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def file(self) -> str:
-        """The name of its file in the bundle."""
+        """File name in the bundle."""
         return ENCODER_FILES[self.engine, self.precision]
 
 
 class LanguageModelChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the language model is stored: a llama.cpp type, such as ``Q8_0`` or ``Q4_K_M``."""
+    """Quantization of the language model: a llama.cpp type, such as ``Q8_0`` or ``Q4_K_M``."""
 
     quantization: Name
 
 
 class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Thumbnails: the longer side, the WebP quality, and the bytes of all; popular items get theirs first."""
+    """Thumbnails: length of the longer side, WebP quality, and total bytes; popular items come first."""
 
     side_pixels: Annotated[int, Meta(ge=16, le=1024)]
     quality: Annotated[int, Meta(ge=1, le=100)]
@@ -54,7 +54,7 @@ class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """The largest sizes allowed, in bytes; ``parts`` by role."""
+    """Maximum sizes in bytes; ``parts`` by role."""
 
     ranking_bytes: Positive
     bundle_bytes: Positive
@@ -63,64 +63,65 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     parts: dict[str, Positive] = {}
 
     def ranking_limit(self, n_items: int) -> int:
-        """Return what ranking may take with a catalogue of ``n_items``."""
+        """Return the maximum bytes of the files that ranking needs, for a catalogue of ``n_items``."""
         return max(self.ranking_bytes_at_least, self.ranking_bytes + self.ranking_bytes_per_item * n_items)
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
-    """One target, as its TOML file says."""
+    """A target as described by a TOML file."""
 
     description: str
     engines: Annotated[tuple[EngineChoice, ...], Meta(min_length=1, max_length=16)]
     budgets: Budgets
     language_model: LanguageModelChoice | None = None
     pictures: PictureChoice | None = None
-    # The file's name; a folder of this name receives the bundle.
+    # Name of the TOML file, and of the bundle's folder.
     name: str = ""
 
 
 def known_targets() -> list[str]:
-    """Return the names of the targets that come with the project."""
+    """Return the names of the built-in targets."""
     folder = files("export") / "targets"
     return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(_SUFFIX))
 
 
 def read_target(name_or_path: AnyPath) -> Target:
-    """Return a target by its name, or from a TOML file of the caller's own.
+    """Return a built-in target by name, or a target from the path of a TOML file.
 
     Raises:
-        TargetError: there is no such target, or its file cannot be used.
+        TargetError: there is no such target, or its file is invalid.
     """
     name_or_path = os.fspath(name_or_path)
     if name_or_path.endswith(_SUFFIX):
         path = Path(name_or_path)
         if not path.is_file():
-            raise TargetError(f"{path}: no such file. Copy one of export/targets/ and change it.")
+            raise TargetError(f"{path}: file not found. Copy a file from export/targets/ and change it.")
         return parse_target(path.read_bytes(), path.stem)
     if name_or_path not in known_targets():
         raise TargetError(
-            f"there is no target {name_or_path!r}; there are {', '.join(known_targets())}. "
-            "A target of your own is a TOML file: give its path, ending in .toml."
+            f"target {name_or_path!r} not found; built-in targets are {', '.join(known_targets())}. "
+            "For your own target, give the path of a TOML file that ends in .toml."
         )
     return parse_target((files("export") / "targets" / f"{name_or_path}{_SUFFIX}").read_bytes(), name_or_path)
 
 
 def parse_target(data: bytes, name: str) -> Target:
-    """Return the target in the bytes of a TOML file.
+    """Return the target in the contents of a TOML file.
 
     Raises:
-        TargetError: they are not TOML, or say something that no target has.
+        TargetError: the contents are not TOML, or have an unknown or invalid entry.
     """
     try:
         target = msgspec.convert(tomllib.loads(data.decode()), Target)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise TargetError(f"{name}{_SUFFIX}: {error}. See export/targets/ for targets that work.") from error
+        raise TargetError(f"{name}{_SUFFIX}: {error}. See export/targets/ for valid targets.") from error
     for choice in target.engines:
         if (choice.engine, choice.precision) not in ENCODER_FILES:
             known = ", ".join(f"{engine} {precision}" for engine, precision in ENCODER_FILES)
             raise TargetError(
-                f"{name}{_SUFFIX}: no engine {choice.engine!r} with precision {choice.precision!r}; there are {known}."
+                f"{name}{_SUFFIX}: no engine {choice.engine!r} with precision {choice.precision!r}; expected one of "
+                f"{known}."
             )
     if len({choice.file for choice in target.engines}) != len(target.engines):
-        raise TargetError(f"{name}{_SUFFIX}: an engine variant stands twice. Name each once.")
+        raise TargetError(f"{name}{_SUFFIX}: an engine variant is listed twice. List each one once.")
     return msgspec.structs.replace(target, name=name)

@@ -1,7 +1,7 @@
-"""Puts int8 weights into a converted TFLite file: each becomes a constant behind a ``DEQUANTIZE``.
+"""Inserts int8 weights into a converted TFLite file: each matrix becomes an int8 constant and a ``DEQUANTIZE``.
 
-Works on the flatbuffer itself, with the schema that LiteRT ships. Knows nothing of encoders: a weight is an input of
-the signature called ``weights_{name}``, or a float constant, that is replaced by its rows on the int8 grid.
+Works on the flatbuffer, with the schema that LiteRT ships, and is independent of the model: a weight is an input of the
+signature with the name ``weights_{name}``, or a float constant, and is replaced by its quantized rows.
 """
 
 from collections.abc import Mapping
@@ -15,20 +15,20 @@ from edge_runtime.errors import EngineError
 from export.quantize import QuantizedRows
 
 PREFIX = "weights_"
-# The first version whose scales may differ by row; tflite-runtime 2.14 has it.
+# The first version with one scale per row; supported by tflite-runtime 2.14.
 _DEQUANTIZE_VERSION = 5
 
 
 def store_weights(data: bytes, rows: Mapping[str, QuantizedRows]) -> bytes:
-    """Return the file with every matrix of ``rows`` stored as int8, and without the names of inner tensors.
+    """Return the file with every matrix of ``rows`` stored as int8, and without names of inner tensors.
 
     Args:
-        data: a TFLite file of one graph and one signature.
-        rows: the matrices, by name. One that is no input must be a constant, rows newest last (as the encoder adds its
-            positions: the converter has folded their order).
+        data: a TFLite file with one graph and one signature.
+        rows: matrices by name. A matrix that is not an input must be a constant with its rows in reverse order (true
+            for positions: the converter folds the reversal into the constant).
 
     Raises:
-        EngineError: the file holds a matrix of ``rows`` in neither way.
+        EngineError: a matrix of ``rows`` is neither an input nor a constant of the file.
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
     graph = model.subgraphs[0]
@@ -42,8 +42,8 @@ def store_weights(data: bytes, rows: Mapping[str, QuantizedRows]) -> bytes:
             index = _constant(model, matrix.dequantize(), name)
         operators.append(_dequantize(model, index, matrix))
     graph.operators = operators + graph.operators
-    _forget_weight_inputs(model)
-    _forget_names(graph)
+    _remove_weight_inputs(model)
+    _remove_names(graph)
     builder = flatbuffers.Builder(len(data))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -57,7 +57,7 @@ def _dequantize_code() -> schema.OperatorCodeT:
 
 
 def _dequantize(model: schema.ModelT, index: int, matrix: QuantizedRows) -> schema.OperatorT:
-    """Add an int8 constant, and return the operator that fills tensor ``index`` from it."""
+    """Add an int8 constant, and return the operator that dequantizes it into tensor ``index``."""
     graph = model.subgraphs[0]
     whole = graph.tensors[index]
     whole.buffer = 0
@@ -67,7 +67,7 @@ def _dequantize(model: schema.ModelT, index: int, matrix: QuantizedRows) -> sche
     stored.quantization = schema.QuantizationParametersT()
     stored.quantization.scale = np.ascontiguousarray(matrix.scale)
     stored.quantization.zeroPoint = np.zeros(len(matrix.scale), dtype=np.int64)
-    # Rows are the last but one: a constant may have a leading batch of 1.
+    # Rows are the second to last dimension: a constant may have a leading batch dimension of 1.
     stored.quantization.quantizedDimension = len(whole.shape) - 2
     buffer = schema.BufferT()
     buffer.data = np.ascontiguousarray(matrix.values).reshape(-1).view(np.uint8)
@@ -80,37 +80,36 @@ def _dequantize(model: schema.ModelT, index: int, matrix: QuantizedRows) -> sche
     return operator
 
 
-def _constant(model: schema.ModelT, wanted: NDArray[np.float32], name: str) -> int:
-    """Return the index of the tensor that is a constant of exactly these floats."""
+def _constant(model: schema.ModelT, values: NDArray[np.float32], name: str) -> int:
+    """Return the index of the constant tensor that equals ``values``, and clear its buffer."""
     tensors = model.subgraphs[0].tensors
-    found = [index for index, tensor in enumerate(tensors) if _holds(model, tensor, wanted)]
-    if len(found) != 1:
+    matches = [index for index, tensor in enumerate(tensors) if _equals(model, tensor, values)]
+    if len(matches) != 1:
         raise EngineError(
-            f"the TFLite graph holds {name!r} {len(found)} times, expected once: this version of the converter "
+            f"the TFLite graph contains {name!r} {len(matches)} times, expected once: this version of the converter "
             "rewrites it. Install the pinned litert-torch (constraints.txt)."
         )
-    data = model.buffers[tensors[found[0]].buffer]
-    data.data = None
-    return found[0]
+    model.buffers[tensors[matches[0]].buffer].data = None
+    return matches[0]
 
 
-def _holds(model: schema.ModelT, tensor: schema.TensorT, wanted: NDArray[np.float32]) -> bool:
+def _equals(model: schema.ModelT, tensor: schema.TensorT, values: NDArray[np.float32]) -> bool:
     data = model.buffers[tensor.buffer].data
-    if data is None or len(data) != wanted.nbytes:
+    if data is None or len(data) != values.nbytes:
         return False
-    return bool((np.frombuffer(bytes(data), dtype="<f4") == wanted.reshape(-1)).all())
+    return bool((np.frombuffer(bytes(data), dtype="<f4") == values.reshape(-1)).all())
 
 
-def _forget_weight_inputs(model: schema.ModelT) -> None:
-    """Take the weights out of the signature and of the graph's inputs: they are constants now."""
+def _remove_weight_inputs(model: schema.ModelT) -> None:
+    """Remove the weights, which are constants now, from the signature and the inputs of the graph."""
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
     weights = {int(entry.tensorIndex) for entry in signature.inputs if entry.name.startswith(PREFIX.encode())}
     signature.inputs = [entry for entry in signature.inputs if int(entry.tensorIndex) not in weights]
     graph.inputs = np.array([index for index in graph.inputs if int(index) not in weights], dtype=np.int32)
 
 
-def _forget_names(graph: schema.SubGraphT) -> None:
-    """Only inputs and outputs are ever asked for by name; the other names are a quarter of the file."""
+def _remove_names(graph: schema.SubGraphT) -> None:
+    """Remove the names of inner tensors: only inputs and outputs are looked up, and the others are 25 % of the file."""
     edges = {*map(int, graph.inputs), *map(int, graph.outputs)}
     for index, tensor in enumerate(graph.tensors):
         if index not in edges:

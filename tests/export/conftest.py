@@ -1,4 +1,4 @@
-"""Inputs that take seconds to make, made once for all tests of this folder."""
+"""Fixtures that take seconds to build, shared by all tests of this folder."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyStudent:
 
 @pytest.fixture(scope="session")
 def bundles(tiny: TinyStudent, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the bundles of laptop-x86_64 and browser-wasm; tests must not change it."""
+    """Return a folder with the bundles of laptop-x86_64 and browser-wasm; tests must not modify it."""
     out = tmp_path_factory.mktemp("bundles")
     exporter = Exporter(tiny.student, tiny.dataset, out)
     for name in ("laptop-x86_64", "browser-wasm"):
@@ -33,5 +33,5 @@ def bundles(tiny: TinyStudent, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def tflite(bundles: Path) -> bytes:
-    """Return the TFLite file of ``quantized``: the tiny student has the same weights."""
+    """Return the TFLite file of ``quantized``; the tiny student has the same weights."""
     return (bundles / "laptop-x86_64" / "encoder.tflite").read_bytes()

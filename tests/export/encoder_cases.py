@@ -1,4 +1,4 @@
-"""Inputs on which every form of the encoder must agree, and the devices' engines over them."""
+"""Inputs on which all implementations of the encoder must agree."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ SIZES = Encoder(
 )
 LENGTHS = (1, 2, 5, CONFIG.max_length)
 
-# The largest difference of a state allowed between two forms with the same weights; states are of order 1.
+# Maximum difference of states between two implementations with the same weights; states are of order 1.
 ROUNDING = 2e-5
 
 
@@ -34,21 +34,21 @@ class Case:
     small: SmallMatrices
 
 
-def cases(*, speaking: bool) -> list[Case]:
-    """Return one case a length; without ``speaking`` knowledge and B are zero and must change nothing."""
+def cases(*, adapted: bool) -> list[Case]:
+    """Return one case per length; unless ``adapted``, knowledge and the adapter's B are zero and have no effect."""
     rng = np.random.default_rng(5)
-    loud = 1.0 if speaking else 0.0
+    factor = 1.0 if adapted else 0.0
     small = SmallMatrices(
         prompts=_floats(rng, N_PROMPTS, CONFIG.dim),
-        knowledge=loud * _floats(rng, N_PROMPTS, CONFIG.dim),
+        knowledge=factor * _floats(rng, N_PROMPTS, CONFIG.dim),
         adapter_a=_floats(rng, CONFIG.dim, RANK),
-        adapter_b=loud * _floats(rng, RANK, CONFIG.dim),
+        adapter_b=factor * _floats(rng, RANK, CONFIG.dim),
     )
     return [Case(_floats(rng, length, CONFIG.dim), small) for length in LENGTHS]
 
 
 def torch_state(encoder: DeviceEncoder, case: Case, *, n_padding: int = 0) -> NDArray[np.float32]:
-    """Return the state ``[d]`` that PyTorch gives, behind ``n_padding`` positions of padding."""
+    """Return PyTorch's state ``[d]``, with ``n_padding`` positions of padding in front."""
     padded = np.concatenate([np.full((n_padding, CONFIG.dim), 7.0, np.float32), case.embeddings])
     mask = np.r_[np.zeros(n_padding), np.ones(len(case.embeddings))].astype(np.float32)
     small = case.small
@@ -59,11 +59,11 @@ def torch_state(encoder: DeviceEncoder, case: Case, *, n_padding: int = 0) -> ND
     return state
 
 
-def largest_error(engine: Engine, encoder: DeviceEncoder, *, speaking: bool) -> float:
+def largest_error(engine: Engine, encoder: DeviceEncoder, *, adapted: bool) -> float:
     """Return the largest difference between an engine's states and PyTorch's."""
     return max(
         float(np.abs(engine.encode(case.embeddings, case.small) - torch_state(encoder, case)).max())
-        for case in cases(speaking=speaking)
+        for case in cases(adapted=adapted)
     )
 
 

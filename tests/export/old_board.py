@@ -1,6 +1,6 @@
-"""Runs on an old board's Python (tflite-runtime 2.14, numpy 1): answers cases with a model, and writes the states.
+"""Encodes cases with a TFLite model in the Python of an old board (tflite-runtime 2.14, numpy 1).
 
-Usage: python old_board.py MODEL CASES OUT; knows nothing of this project.
+Imports nothing of this project. Usage: python old_board.py MODEL CASES OUT
 """
 
 import sys

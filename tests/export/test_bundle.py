@@ -1,4 +1,4 @@
-"""Whole bundles: they open on the device, repeat to the byte, and are refused when a byte is flipped."""
+"""Exported bundles: they open in the device runtime, are reproducible, and are refused if a byte is flipped."""
 
 import shutil
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from edge_runtime.errors import BundleError, BundleIntegrityError
 from edge_runtime.recommender import Recommender
 from export.bundle import WORK_FOLDER, Exporter, Release
 from export.errors import BudgetError
-from export.parts import Parts
+from export.parts import PartCache
 from export.target import Budgets, Target, read_target
 from tests.tiny_student import TinyStudent, make_tiny_student
 from train.errors import RunError
@@ -27,7 +27,7 @@ def target() -> Target:
 
 @pytest.fixture
 def out(bundles: Path, tmp_path: Path) -> Path:
-    """Return a copy of the exported bundles and of the finished parts."""
+    """Return a copy of the exported bundles and of the part cache."""
     return Path(shutil.copytree(bundles, tmp_path / "out"))
 
 
@@ -54,14 +54,14 @@ def test_a_flipped_byte_in_any_file_is_refused(bundles: Path, tmp_path: Path, ta
             Recommender.open(copy)
 
 
-def test_equal_inputs_give_equal_files(tiny: TinyStudent, bundles: Path, tmp_path: Path, target: Target) -> None:
+def test_equal_inputs_produce_equal_files(tiny: TinyStudent, bundles: Path, tmp_path: Path, target: Target) -> None:
     again = Exporter(tiny.student, tiny.dataset, tmp_path).export(target, Release())
 
-    there = open_folder(bundles / "browser-wasm").manifest
-    assert msgspec.structs.replace(again.manifest, created=there.created) == there
+    existing = open_folder(bundles / "browser-wasm").manifest
+    assert msgspec.structs.replace(again.manifest, created=existing.created) == existing
 
 
-def test_a_bundle_that_would_not_change_keeps_its_release(tiny: TinyStudent, out: Path, target: Target) -> None:
+def test_an_unchanged_bundle_keeps_its_release_number(tiny: TinyStudent, out: Path, target: Target) -> None:
     exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release())
 
     assert not exported.changed
@@ -76,7 +76,7 @@ def test_a_changed_bundle_gets_the_next_release(tiny: TinyStudent, out: Path, ta
     assert open_folder(exported.path).manifest.licences == ("CC0-1.0",)
 
 
-def test_a_damaged_bundle_is_written_anew(tiny: TinyStudent, out: Path, target: Target) -> None:
+def test_a_damaged_bundle_is_written_again_with_the_next_release(tiny: TinyStudent, out: Path, target: Target) -> None:
     (out / "browser-wasm" / "codes.safetensors").write_bytes(b"gone")
 
     exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release())
@@ -85,33 +85,33 @@ def test_a_damaged_bundle_is_written_anew(tiny: TinyStudent, out: Path, target: 
     open_folder(exported.path).check_all()
 
 
-def test_a_release_number_that_does_not_grow_is_refused(tiny: TinyStudent, out: Path, target: Target) -> None:
-    with pytest.raises(BundleError, match="holds release 1, and numbers only grow"):
+def test_a_release_number_that_does_not_increase_is_refused(tiny: TinyStudent, out: Path, target: Target) -> None:
+    with pytest.raises(BundleError, match="holds release 1, and release numbers must increase"):
         Exporter(tiny.student, tiny.dataset, out).export(target, Release(number=1, licences=("CC0-1.0",)))
 
 
-def test_a_folder_that_is_no_bundle_is_not_overwritten(tiny: TinyStudent, out: Path, target: Target) -> None:
+def test_a_folder_with_other_files_is_not_overwritten(tiny: TinyStudent, out: Path, target: Target) -> None:
     precious = out / target.name / "precious.txt"
     shutil.rmtree(precious.parent)
     precious.parent.mkdir()
     precious.write_text("do not lose me")
 
-    with pytest.raises(BundleError, match="is no bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         Exporter(tiny.student, tiny.dataset, out).export(target, Release())
 
     assert precious.read_text() == "do not lose me"
 
 
-def test_number_and_date_are_those_that_were_asked_for(tiny: TinyStudent, out: Path, target: Target) -> None:
-    asked = Release(number=7, created=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC))
+def test_the_manifest_has_the_requested_number_and_date(tiny: TinyStudent, out: Path, target: Target) -> None:
+    requested = Release(number=7, created=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC))
 
-    exported = Exporter(tiny.student, tiny.dataset, out).export(target, asked)
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, requested)
 
     assert (exported.manifest.release, exported.manifest.created) == (7, "2030-01-02T03:04:05Z")
 
 
-def test_a_float32_graph_is_a_variant_of_its_own(tiny: TinyStudent, out: Path, target: Target) -> None:
-    # The golden states are of the int8 weights, so its tolerance is that of the rounding of weights.
+def test_a_target_may_use_a_float32_graph(tiny: TinyStudent, out: Path, target: Target) -> None:
+    # Golden states are computed with int8 weights, so the tolerance must allow for quantization.
     choice = msgspec.structs.replace(target.engines[0], precision="fp32", max_state_error=0.5, min_overlap=0.5)
     target = msgspec.structs.replace(target, name="exact", engines=(choice,))
 
@@ -121,7 +121,7 @@ def test_a_float32_graph_is_a_variant_of_its_own(tiny: TinyStudent, out: Path, t
         assert (recommender.engine.name, recommender.engine.precision) == ("onnxruntime", "fp32")
 
 
-def test_a_broken_budget_stops_the_export_before_anything_is_written(
+def test_an_exceeded_budget_stops_the_export_before_anything_is_written(
     tiny: TinyStudent, out: Path, target: Target
 ) -> None:
     budgets = Budgets(ranking_bytes=100, bundle_bytes=target.budgets.bundle_bytes)
@@ -140,28 +140,28 @@ def test_a_student_of_other_data_is_refused(tiny: TinyStudent, tmp_path: Path) -
         Exporter(tiny.student, other.dataset, tmp_path / "out")
 
 
-def test_the_manifest_says_where_the_bundle_comes_from(bundles: Path, tiny: TinyStudent) -> None:
-    told = open_folder(bundles / "browser-wasm").manifest.provenance
+def test_the_manifest_has_the_provenance_of_the_bundle_without_local_paths(bundles: Path, tiny: TinyStudent) -> None:
+    provenance = open_folder(bundles / "browser-wasm").manifest.provenance
 
-    assert told["data_digest"] == tiny.dataset.digest
-    assert told["student_ndcg10"] == "0.050000"
-    assert not any(str(tiny.data_path.parent) in value for value in told.values())
+    assert provenance["data_digest"] == tiny.dataset.digest
+    assert provenance["student_ndcg10"] == "0.050000"
+    assert not any(str(tiny.data_path.parent) in value for value in provenance.values())
 
 
-def test_no_unfinished_work_lies_beside_the_bundles(bundles: Path) -> None:
+def test_an_export_leaves_no_partial_files(bundles: Path) -> None:
     assert sorted(path.name for path in bundles.iterdir()) == [WORK_FOLDER, "browser-wasm", "laptop-x86_64"]
     assert not list(bundles.rglob("*.new"))
 
 
-def test_a_finished_part_is_made_once(tmp_path: Path) -> None:
+def test_a_part_is_built_once_for_equal_inputs(tmp_path: Path) -> None:
     calls: list[int] = []
 
-    def make() -> bytes:
+    def build() -> bytes:
         calls.append(1)
         return b"part"
 
-    made = [Parts(tmp_path).get("a.bin", {"x": 1}, make) for _ in range(3)]
-    other = Parts(tmp_path).get("a.bin", {"x": 2}, make)
+    parts = [PartCache(tmp_path).get("a.bin", {"x": 1}, build) for _ in range(3)]
+    other = PartCache(tmp_path).get("a.bin", {"x": 2}, build)
 
-    assert (made, other) == ([b"part"] * 3, b"part")
+    assert (parts, other) == ([b"part"] * 3, b"part")
     assert len(calls) == 2

@@ -1,4 +1,4 @@
-"""The processes that export and demo start run nothing from the working folder."""
+"""The child processes of export and demo run no code from the working folder."""
 
 import os
 from pathlib import Path
@@ -22,12 +22,14 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostileFolder:
 
 
 @pytest.mark.slow
-def test_the_tflite_converter(hostile: HostileFolder, quantized: QuantizedEncoder, tflite: bytes) -> None:
+def test_the_tflite_converter_runs_no_code_from_the_working_folder(
+    hostile: HostileFolder, quantized: QuantizedEncoder, tflite: bytes
+) -> None:
     assert export_tflite_int8(quantized, n_prompts=N_PROMPTS, adapter_rank=RANK) == tflite
     assert not hostile.was_run
 
 
-def test_the_steps_of_the_demo_and_their_paths_are_those_that_were_typed(hostile: HostileFolder) -> None:
+def test_the_steps_of_the_demo_resolve_relative_paths_and_run_no_code_from_there(hostile: HostileFolder) -> None:
     write_shop(hostile.path / "shop")
 
     checked = demo.Steps(Path("out")).run("check the data", "check", Path("shop"))
@@ -36,7 +38,9 @@ def test_the_steps_of_the_demo_and_their_paths_are_those_that_were_typed(hostile
     assert not hostile.was_run
 
 
-def test_the_server_that_takes_over_from_the_demo(hostile: HostileFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_starts_the_server_outside_the_working_folder(
+    hostile: HostileFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[tuple[list[str], dict[str, str], Path]] = []
     monkeypatch.setattr(os, "execve", lambda _, command, env: started.append((command, env, Path.cwd())))
     monkeypatch.setattr(demo, "run_steps", lambda *_, **__: {})

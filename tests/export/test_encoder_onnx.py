@@ -1,4 +1,4 @@
-"""The ONNX graphs: the same function as the PyTorch encoder, for any length, with and without padding."""
+"""The ONNX graphs compute the same function as the PyTorch encoder, for all lengths, with and without padding."""
 
 import numpy as np
 import onnx
@@ -26,56 +26,54 @@ def int8(quantized: QuantizedEncoder) -> bytes:
     return export_onnx_int8(quantized, n_prompts=N_PROMPTS, adapter_rank=RANK)
 
 
-@pytest.mark.parametrize("speaking", [False, True])
-def test_the_float32_graph_computes_what_pytorch_does(float32: bytes, speaking: bool) -> None:
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_float32_graph_computes_the_same_as_pytorch(float32: bytes, adapted: bool) -> None:
     engine = OnnxRuntimeEngine.open(float32, SIZES, precision="fp32")
 
-    assert largest_error(engine, make_encoder(), speaking=speaking) < ROUNDING
+    assert largest_error(engine, make_encoder(), adapted=adapted) < ROUNDING
 
 
-@pytest.mark.parametrize("speaking", [False, True])
-def test_the_int8_graph_differs_from_pytorch_by_rounding_alone(
-    int8: bytes, quantized: QuantizedEncoder, speaking: bool
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_int8_graph_differs_from_pytorch_only_by_rounding(
+    int8: bytes, quantized: QuantizedEncoder, adapted: bool
 ) -> None:
     engine = OnnxRuntimeEngine.open(int8, SIZES)
 
-    assert largest_error(engine, quantized.encoder, speaking=speaking) < ROUNDING
+    assert largest_error(engine, quantized.encoder, adapted=adapted) < ROUNDING
 
 
-def test_a_session_without_any_option_is_as_exact(int8: bytes, quantized: QuantizedEncoder) -> None:
-    """ONNX Runtime must not find anything in the graph that it replaces by int8 arithmetic."""
+def test_a_session_with_default_options_is_as_exact(int8: bytes, quantized: QuantizedEncoder) -> None:
+    """ONNX Runtime must not replace any part of the graph by int8 arithmetic."""
     session = library().InferenceSession(int8, providers=["CPUExecutionProvider"])
-    case = cases(speaking=True)[-1]
+    case = cases(adapted=True)[-1]
 
-    found = session.run([ENCODER_OUTPUT], _inputs(case.embeddings, np.ones(len(case.embeddings)), case.small))[0][0]
+    state = session.run([ENCODER_OUTPUT], _inputs(case.embeddings, np.ones(len(case.embeddings)), case.small))[0][0]
 
-    np.testing.assert_allclose(found, torch_state(quantized.encoder, case), atol=ROUNDING)
+    np.testing.assert_allclose(state, torch_state(quantized.encoder, case), atol=ROUNDING)
 
 
 @pytest.mark.parametrize("n_padding", [1, 7])
-def test_padding_changes_nothing_whatever_stands_there(
-    int8: bytes, quantized: QuantizedEncoder, n_padding: int
-) -> None:
+def test_padding_has_no_effect_whatever_its_values(int8: bytes, quantized: QuantizedEncoder, n_padding: int) -> None:
     session = library().InferenceSession(int8, providers=["CPUExecutionProvider"])
-    case = cases(speaking=True)[2]
+    case = cases(adapted=True)[2]
     embeddings = np.concatenate([np.full((n_padding, CONFIG.dim), 7.0, np.float32), case.embeddings])
     mask = np.r_[np.zeros(n_padding), np.ones(len(case.embeddings))]
 
-    found = session.run([ENCODER_OUTPUT], _inputs(embeddings, mask, case.small))[0][0]
+    state = session.run([ENCODER_OUTPUT], _inputs(embeddings, mask, case.small))[0][0]
 
     unpadded = torch_state(quantized.encoder, case)
-    np.testing.assert_allclose(found, unpadded, atol=ROUNDING)
+    np.testing.assert_allclose(state, unpadded, atol=ROUNDING)
     np.testing.assert_allclose(torch_state(quantized.encoder, case, n_padding=n_padding), unpadded, atol=ROUNDING)
 
 
-def test_inputs_and_output_are_named_as_the_format_says(int8: bytes) -> None:
+def test_inputs_and_output_have_the_names_of_the_format(int8: bytes) -> None:
     graph = onnx.load_from_string(int8).graph
 
     assert tuple(value.name for value in graph.input) == ENCODER_INPUTS
     assert [value.name for value in graph.output] == [ENCODER_OUTPUT]
 
 
-def test_the_graph_stays_within_what_a_browser_reads(int8: bytes) -> None:
+def test_the_graph_uses_only_features_that_browsers_support(int8: bytes) -> None:
     model = onnx.load_from_string(int8)
 
     assert max(opset.version for opset in model.opset_import) <= 21
@@ -91,7 +89,7 @@ def test_every_matrix_is_stored_as_int8(int8: bytes, quantized: QuantizedEncoder
     assert len(stored) == len(quantized.rows)
 
 
-def test_int8_makes_the_file_of_a_real_size_less_than_a_third() -> None:
+def test_int8_reduces_a_file_of_realistic_size_to_less_than_a_third() -> None:
     encoder = make_encoder(EncoderConfig(dim=64, max_length=50, n_blocks=1, n_heads=2))
 
     small = export_onnx_int8(quantize_encoder(encoder), n_prompts=8, adapter_rank=4)
@@ -99,11 +97,11 @@ def test_int8_makes_the_file_of_a_real_size_less_than_a_third() -> None:
     assert len(small) < len(export_onnx(encoder, n_prompts=8, adapter_rank=4)) / 3
 
 
-def test_equal_weights_give_equal_bytes(int8: bytes, quantized: QuantizedEncoder) -> None:
+def test_equal_weights_produce_equal_bytes(int8: bytes, quantized: QuantizedEncoder) -> None:
     assert export_onnx_int8(quantized, n_prompts=N_PROMPTS, adapter_rank=RANK) == int8
 
 
-def test_a_weight_that_the_graph_does_not_hold_is_named(quantized: QuantizedEncoder) -> None:
+def test_the_error_names_a_weight_that_is_not_in_the_graph(quantized: QuantizedEncoder) -> None:
     other = QuantizedRows(np.ones((3, 5), np.int8), np.ones(3, np.float32))
     broken = QuantizedEncoder(quantized.encoder, {**quantized.rows, "block.9.query.weight": other})
 

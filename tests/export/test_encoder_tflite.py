@@ -1,4 +1,4 @@
-"""The TFLite file: the same weights and the same answers as every other engine. Conversion takes seconds, done once."""
+"""The TFLite file has the same weights and the same outputs as the other engines."""
 
 import sys
 
@@ -15,16 +15,18 @@ from tests.tiny_student import N_PROMPTS, RANK
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("speaking", [False, True])
-def test_litert_differs_from_pytorch_by_rounding_alone(
-    tflite: bytes, quantized: QuantizedEncoder, speaking: bool
+@pytest.mark.parametrize("adapted", [False, True])
+def test_litert_differs_from_pytorch_only_by_rounding(
+    tflite: bytes, quantized: QuantizedEncoder, adapted: bool
 ) -> None:
     engine = LiteRTEngine.open(tflite, SIZES)
 
-    assert largest_error(engine, quantized.encoder, speaking=speaking) < ROUNDING
+    assert largest_error(engine, quantized.encoder, adapted=adapted) < ROUNDING
 
 
-def test_the_file_holds_the_very_int8_values_of_the_other_engines(tflite: bytes, quantized: QuantizedEncoder) -> None:
+def test_the_file_contains_the_same_int8_values_as_the_other_engines(
+    tflite: bytes, quantized: QuantizedEncoder
+) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
@@ -35,11 +37,11 @@ def test_the_file_holds_the_very_int8_values_of_the_other_engines(tflite: bytes,
     }
 
     rows = quantized.rows
-    wanted = {rows[name].values.tobytes() for name in rows if name != "position"}
-    assert stored == wanted | {rows["position"].values[::-1].tobytes()}
+    expected = {rows[name].values.tobytes() for name in rows if name != "position"}
+    assert stored == expected | {rows["position"].values[::-1].tobytes()}
 
 
-def test_a_failing_converter_is_reported_with_what_to_do(
+def test_the_error_of_a_failing_converter_says_what_to_do(
     quantized: QuantizedEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
@@ -48,7 +50,7 @@ def test_a_failing_converter_is_reported_with_what_to_do(
         export_tflite_int8(quantized, n_prompts=N_PROMPTS, adapter_rank=RANK)
 
 
-def test_a_matrix_that_the_file_does_not_hold_is_named(tflite: bytes) -> None:
+def test_the_error_names_a_matrix_that_is_not_in_the_file(tflite: bytes) -> None:
     other = QuantizedRows(np.ones((3, 5), np.int8), np.ones(3, np.float32))
 
     with pytest.raises(EngineError, match="'elsewhere' 0 times"):

@@ -1,4 +1,4 @@
-"""Our GGUF files in llama.cpp against the Hugging Face models they were made from."""
+"""GGUF files in llama.cpp compared with the Hugging Face models that they were converted from."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from export.gguf import interleave_rotary, make_language_model, write_gguf
 from export.gguf_parity import compare_gguf
-from export.quantize_gguf import QUANTIZATIONS, quantize_gguf, unfit_for
+from export.quantize_gguf import QUANTIZATIONS, quantize_gguf, unsupported_row_lengths
 from tests.tiny_language_model import TEXTS, Shape
 from tests.tiny_language_model import make_language_model as make_folder
 from train.errors import RunError
@@ -43,14 +43,14 @@ def describe(value: object) -> str:
 
 
 @pytest.mark.parametrize(("shape", "options"), SHAPES, ids=describe)
-def test_llama_cpp_computes_what_transformers_computes(shape: Shape, options: dict[str, Any], tmp_path: Path) -> None:
+def test_llama_cpp_computes_the_same_as_transformers(shape: Shape, options: dict[str, Any], tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model", shape, **options)
     plain = tmp_path / "f16.gguf"
 
     write_gguf(folder, plain)
     parity = compare_gguf(folder, plain, TEXTS)
 
-    assert parity.cut_alike == 1.0
+    assert parity.same_tokens == 1.0
     assert parity.max_kl < 1e-4
     assert parity.max_logit_error < 0.05
     for quantization, limit in (("Q8_0", 2e-3), ("Q4_K_M", 0.1)):
@@ -60,7 +60,7 @@ def test_llama_cpp_computes_what_transformers_computes(shape: Shape, options: di
         assert small.stat().st_size < plain.stat().st_size
 
 
-def test_llama3_scaling_of_the_rotary_frequencies_is_kept(tmp_path: Path) -> None:
+def test_llama3_scaling_of_rotary_frequencies_is_converted(tmp_path: Path) -> None:
     scaling = {
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64,
@@ -72,7 +72,7 @@ def test_llama3_scaling_of_the_rotary_frequencies_is_kept(tmp_path: Path) -> Non
     assert compare_gguf(folder, tmp_path / "f16.gguf", [TEXTS[0] * 4]).max_kl < 1e-4
 
 
-def test_linear_scaling_of_the_rotary_frequencies_is_kept(tmp_path: Path) -> None:
+def test_linear_scaling_of_rotary_frequencies_is_converted(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model", "qwen2", rope_scaling={"rope_type": "linear", "factor": 4.0})
 
     write_gguf(folder, tmp_path / "f16.gguf")
@@ -81,8 +81,8 @@ def test_linear_scaling_of_the_rotary_frequencies_is_kept(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", HARD, ids=range(len(HARD)))
-def test_both_tokenizers_cut_hard_texts_alike(text: str, hard_model: tuple[Path, Path]) -> None:
-    assert compare_gguf(*hard_model, [text]).cut_alike == 1.0
+def test_both_tokenizers_split_difficult_texts_equally(text: str, hard_model: tuple[Path, Path]) -> None:
+    assert compare_gguf(*hard_model, [text]).same_tokens == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -93,26 +93,26 @@ def hard_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder, root / "f16.gguf"
 
 
-def test_the_rows_of_llamas_queries_are_interleaved_by_head() -> None:
+def test_the_rows_of_llamas_queries_are_interleaved_per_head() -> None:
     halves = np.array([[0], [1], [2], [3], [10], [11], [12], [13]], dtype=np.float32)
 
     assert interleave_rotary(halves, 2)[:, 0].tolist() == [0, 2, 1, 3, 10, 12, 11, 13]
 
 
-def test_a_language_model_is_described_for_the_manifest(tmp_path: Path) -> None:
+def test_converting_a_language_model_returns_its_description(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model")
 
-    told = make_language_model(folder, tmp_path / "out" / "reasons.gguf", "Q8_0")
+    description = make_language_model(folder, tmp_path / "out" / "reasons.gguf", "Q8_0")
 
-    assert told["file"] == "reasons.gguf"
-    assert told["bytes"] == (tmp_path / "out" / "reasons.gguf").stat().st_size
-    assert (told["architecture"], told["context"], told["prompt"]) == ("qwen3", 512, "facts-v2")
+    assert description["file"] == "reasons.gguf"
+    assert description["bytes"] == (tmp_path / "out" / "reasons.gguf").stat().st_size
+    assert [description[key] for key in ("architecture", "context", "prompt")] == ["qwen3", 512, "facts-v2"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["reasons.gguf"]
 
 
-def test_sizes_that_a_quantization_cannot_hold_are_named() -> None:
-    assert unfit_for("Q4_K_M", [256, 384, 768]) == [384]
-    assert unfit_for("Q8_0", [256, 384, 768]) == []
+def test_row_lengths_that_a_quantization_does_not_support_are_returned() -> None:
+    assert unsupported_row_lengths("Q4_K_M", [256, 384, 768]) == [384]
+    assert unsupported_row_lengths("Q8_0", [256, 384, 768]) == []
     assert set(QUANTIZATIONS) == {"Q8_0", "Q4_K_M"}
 
 
@@ -121,7 +121,7 @@ def test_an_unknown_quantization_is_refused(tmp_path: Path) -> None:
         quantize_gguf(tmp_path / "a", tmp_path / "b", "Q1_X")
 
 
-def test_a_file_that_is_no_gguf_cannot_be_quantized(tmp_path: Path) -> None:
+def test_a_file_that_is_not_gguf_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"GGUF but not really")
 
     with pytest.raises(RunError, match="could not quantize"):
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_gguf_cannot_be_quantized(tmp_path: Path) -> None:
         ({"vocab_size": 300}, "embedding table has 300 rows"),
     ],
 )
-def test_a_model_that_llama_cpp_would_get_wrong_is_refused(
+def test_a_model_that_llama_cpp_does_not_support_is_refused(
     changes: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     folder = make_folder(tmp_path / "model")
@@ -155,14 +155,14 @@ def test_a_folder_without_weights_or_without_config_is_refused(tmp_path: Path) -
     folder = make_folder(tmp_path / "model")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
-    with pytest.raises(RunError, match="pickled weights are not read"):
+    with pytest.raises(RunError, match="pickled weights are not supported"):
         write_gguf(folder, tmp_path / "f16.gguf")
     with pytest.raises(RunError, match=r"config\.json: not found"):
         write_gguf(tmp_path, tmp_path / "f16.gguf")
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "message"),
+    ("key", "value", "message"),
     [
         ("normalizer", {"type": "Lowercase"}, "normalizer Lowercase"),
         ("pre_tokenizer", {"type": "Whitespace"}, "no name for"),
@@ -172,18 +172,18 @@ def test_a_folder_without_weights_or_without_config_is_refused(tmp_path: Path) -
         ("model", {"type": "BPE", "byte_fallback": True}, "byte fallback"),
     ],
 )
-def test_a_tokenizer_that_llama_cpp_would_cut_otherwise_is_refused(
-    place: str, value: object, message: str, tmp_path: Path
+def test_a_tokenizer_that_llama_cpp_would_apply_differently_is_refused(
+    key: str, value: object, message: str, tmp_path: Path
 ) -> None:
     folder = make_folder(tmp_path / "model")
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {place: value}))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {key: value}))
 
     with pytest.raises(RunError, match=message):
         write_gguf(folder, tmp_path / "f16.gguf")
 
 
-def test_a_tokenizer_without_an_end_is_refused(tmp_path: Path) -> None:
+def test_a_tokenizer_without_an_end_token_is_refused(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model")
     (folder / "tokenizer_config.json").unlink()
 

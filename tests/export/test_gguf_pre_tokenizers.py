@@ -1,4 +1,4 @@
-"""The rules by which Qwen and Llama 3 cut texts, under the names that llama.cpp has for them."""
+"""The pre-tokenizers of Qwen and Llama 3 are converted to llama.cpp's names for them."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from export.gguf_parity import compare_gguf
 from tests.export.test_gguf import HARD
 from tests.tiny_language_model import make_language_model
 
-# As printed in the tokenizer.json of Qwen/Qwen2.5-0.5B and of meta-llama/Llama-3.2-1B.
+# Copied from the tokenizer.json of Qwen/Qwen2.5-0.5B and of meta-llama/Llama-3.2-1B.
 QWEN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
     r"\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -19,7 +19,7 @@ LLAMA = QWEN.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 
 
 @pytest.mark.parametrize("expression", [QWEN, LLAMA], ids=["qwen2", "llama-bpe"])
-def test_the_rule_is_recognized_and_cuts_alike(expression: str, tmp_path: Path) -> None:
+def test_the_pre_tokenizer_is_recognized_and_splits_texts_equally(expression: str, tmp_path: Path) -> None:
     folder = make_language_model(tmp_path / "model", "qwen2")
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["pre_tokenizer"] = {
@@ -33,10 +33,10 @@ def test_the_rule_is_recognized_and_cuts_alike(expression: str, tmp_path: Path) 
 
     write_gguf(folder, tmp_path / "f16.gguf")
 
-    assert compare_gguf(folder, tmp_path / "f16.gguf", HARD).cut_alike == 1.0
+    assert compare_gguf(folder, tmp_path / "f16.gguf", HARD).same_tokens == 1.0
 
 
-def test_a_tokenizer_that_starts_each_text_with_bos_says_so(tmp_path: Path) -> None:
+def test_a_bos_token_at_the_start_of_each_text_is_converted(tmp_path: Path) -> None:
     folder = make_language_model(tmp_path / "model", "llama")
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     end = tokenizer["added_tokens"][0]["content"]
@@ -52,4 +52,4 @@ def test_a_tokenizer_that_starts_each_text_with_bos_says_so(tmp_path: Path) -> N
 
     write_gguf(folder, tmp_path / "f16.gguf")
 
-    assert compare_gguf(folder, tmp_path / "f16.gguf", ["a text", ""]).cut_alike == 1.0
+    assert compare_gguf(folder, tmp_path / "f16.gguf", ["a text", ""]).same_tokens == 1.0

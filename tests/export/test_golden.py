@@ -1,10 +1,10 @@
-"""Golden vectors: real transitions, nobody's history, and the trained model's own answers."""
+"""Golden vectors: walks over real transitions that disclose no history, and the outputs of the trained model."""
 
 import numpy as np
 
 from edge_runtime.bundle.golden import TOP
 from edge_runtime.engines.protocol import SmallMatrices
-from export.golden import golden_answers, golden_sequences
+from export.golden import golden_sequences, golden_vectors
 from export.quantize import quantize_encoder
 from tests.export.encoder_cases import Case, torch_state
 from tests.tiny_student import CONFIG, N_ITEMS, TinyStudent
@@ -22,16 +22,16 @@ def triples_of(rows: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> set[t
     return set(zip(listed, listed[1:], listed[2:], strict=False))
 
 
-def test_no_three_events_in_a_row_are_one_persons(tiny: TinyStudent) -> None:
-    lived = set().union(*(triples_of(rows) for rows in tiny.dataset.sequences))
+def test_no_three_consecutive_events_are_of_one_user(tiny: TinyStudent) -> None:
+    real = set().union(*(triples_of(rows) for rows in tiny.dataset.sequences))
 
     walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
 
-    assert lived
-    assert not lived.intersection(*[set().union(*map(triples_of, walks))])
+    assert real
+    assert not real.intersection(*[set().union(*map(triples_of, walks))])
 
 
-def test_no_walk_is_a_persons_history(tiny: TinyStudent) -> None:
+def test_no_walk_is_the_history_of_a_user(tiny: TinyStudent) -> None:
     histories = {tuple(rows.tolist()) for rows in tiny.dataset.sequences}
 
     walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
@@ -39,16 +39,18 @@ def test_no_walk_is_a_persons_history(tiny: TinyStudent) -> None:
     assert not histories.intersection(tuple(walk.tolist()) for walk in walks)
 
 
-def test_walks_follow_transitions_that_people_made(tiny: TinyStudent) -> None:
-    steps = {pair for rows in tiny.dataset.sequences for pair in zip(rows.tolist(), rows[1:].tolist(), strict=False)}
+def test_walks_follow_real_transitions(tiny: TinyStudent) -> None:
+    transitions = {
+        pair for rows in tiny.dataset.sequences for pair in zip(rows.tolist(), rows[1:].tolist(), strict=False)
+    }
 
     walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
 
-    made = [pair in steps for walk in walks for pair in zip(walk.tolist(), walk[1:].tolist(), strict=False)]
-    assert np.mean(made) > 0.5
+    real = [pair in transitions for walk in walks for pair in zip(walk.tolist(), walk[1:].tolist(), strict=False)]
+    assert np.mean(real) > 0.5
 
 
-def test_lengths_go_from_one_to_the_longest_without_pairs(tiny: TinyStudent) -> None:
+def test_lengths_range_from_one_to_the_maximum_without_pairs(tiny: TinyStudent) -> None:
     walks = golden_sequences(tiny.dataset.sequences, N_ITEMS, CONFIG.max_length)
 
     lengths = {len(walk) for walk in walks}
@@ -57,21 +59,21 @@ def test_lengths_go_from_one_to_the_longest_without_pairs(tiny: TinyStudent) -> 
     assert 2 not in lengths
 
 
-def test_what_must_stay_hidden_is_told_apart_from_what_is_followed() -> None:
+def test_excluded_triples_may_be_of_other_sequences_than_the_transitions() -> None:
     followed = sequences_of([0, 1], [1, 2], [2, 3])
 
-    walks = golden_sequences(followed, 4, 3, lived=sequences_of([0, 1, 2], [1, 2, 3]), n_sequences=8)
+    walks = golden_sequences(followed, 4, 3, excluded=sequences_of([0, 1, 2], [1, 2, 3]), n_sequences=8)
 
     assert not {(0, 1, 2), (1, 2, 3)}.intersection(*[set().union(*map(triples_of, walks))])
 
 
-def test_a_log_without_any_transition_still_gives_sequences() -> None:
+def test_a_log_without_transitions_gives_random_sequences() -> None:
     walks = golden_sequences(sequences_of([0], [1]), 5, 4, n_sequences=6)
 
     assert all(walk.min() >= 0 and walk.max() < 5 for walk in walks)
 
 
-def test_the_same_seed_gives_the_same_walks_and_another_seed_others(tiny: TinyStudent) -> None:
+def test_walks_depend_on_the_seed(tiny: TinyStudent) -> None:
     def walks(seed: int) -> list[list[int]]:
         return [walk.tolist() for walk in golden_sequences(tiny.dataset.sequences, N_ITEMS, 12, seed=seed)]
 
@@ -79,7 +81,7 @@ def test_the_same_seed_gives_the_same_walks_and_another_seed_others(tiny: TinySt
     assert walks(0) != walks(1)
 
 
-def test_answers_are_those_of_the_rounded_encoder_on_decoded_items(tiny: TinyStudent) -> None:
+def test_golden_vectors_are_outputs_of_the_quantized_encoder_for_decoded_items(tiny: TinyStudent) -> None:
     student = tiny.student
     encoder = quantize_encoder(student.encoder).encoder
     small = SmallMatrices(
@@ -87,7 +89,7 @@ def test_answers_are_those_of_the_rounded_encoder_on_decoded_items(tiny: TinyStu
     )
     rows = np.array([3, 4, 9], dtype=np.int64)
 
-    golden = golden_answers(
+    golden = golden_vectors(
         encoder, student.codes, small.prompts, small.knowledge, small.adapter_a, small.adapter_b, [rows]
     )
 

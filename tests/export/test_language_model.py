@@ -1,4 +1,4 @@
-"""The language model on its way into a bundle: one folder a setting, one file a quantization, each made once."""
+"""Language models of bundles: one folder per configuration, one file per quantization, each built once."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from export.bundle import Exporter, Release
 from export.language_model import folder_digest, store_model, writer_folder
-from export.parts import Parts
+from export.parts import PartCache
 from export.target import read_target
 from tests.tiny_language_model import make_language_model
 from tests.tiny_student import TinyStudent
@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_bundle_carries_the_model_in_the_quantization_of_its_target(
+def test_a_bundle_contains_the_model_in_the_quantization_of_its_target(
     tiny: TinyStudent, bundles: Path, model: Path, tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(bundles, tmp_path / "out"))
@@ -36,14 +36,14 @@ def test_a_bundle_carries_the_model_in_the_quantization_of_its_target(
 
 
 @pytest.mark.slow
-def test_a_stored_model_is_found_again(model: Path, tmp_path: Path) -> None:
-    first = store_model(model, "Q8_0", Parts(tmp_path))
-    made = first.path.stat().st_mtime_ns
+def test_a_stored_model_is_reused(model: Path, tmp_path: Path) -> None:
+    first = store_model(model, "Q8_0", PartCache(tmp_path))
+    modified = first.path.stat().st_mtime_ns
 
-    again = store_model(model, "Q8_0", Parts(tmp_path))
+    again = store_model(model, "Q8_0", PartCache(tmp_path))
 
     assert again == first
-    assert again.path.stat().st_mtime_ns == made
+    assert again.path.stat().st_mtime_ns == modified
 
 
 def test_a_changed_weight_changes_the_digest_of_a_model(model: Path, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_changed_weight_changes_the_digest_of_a_model(model: Path, tmp_path: P
     assert folder_digest(model) == folder_digest(Path(shutil.copytree(model, tmp_path / "same")))
 
 
-def test_each_model_is_taught_in_a_folder_of_its_own(
+def test_each_model_is_trained_in_a_separate_folder(
     tiny: TinyStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train_writer(
@@ -67,8 +67,8 @@ def test_each_model_is_taught_in_a_folder_of_its_own(
 
     monkeypatch.setattr(writer, "train_writer", train_writer)
 
-    own, again, other = (writer_folder(tiny.dataset, tmp_path, name) for name in (None, None, "somebody/model"))
+    default, again, other = (writer_folder(tiny.dataset, tmp_path, name) for name in (None, None, "owner/model"))
 
-    assert own == again
-    assert own != other
-    assert {own.parent.parent, other.parent.parent} == {tmp_path / "reasons"}
+    assert default == again
+    assert default != other
+    assert {default.parent.parent, other.parent.parent} == {tmp_path / "reasons"}

@@ -1,4 +1,4 @@
-"""The TFLite file on tflite-runtime 2.14, the last one for old boards, in an environment of its own (numpy 1)."""
+"""The TFLite file on tflite-runtime 2.14, the last version for old boards, in a separate environment (numpy 1)."""
 
 import os
 import subprocess
@@ -16,8 +16,10 @@ PYTHON = CACHE / "pocketrec" / "old-board" / "bin" / "python"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PYTHON.exists(), reason="no environment of an old board; make it with `make old-board-env`")
-def test_an_old_board_ranks_the_golden_sequences_as_the_trained_model_does(bundles: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    not PYTHON.exists(), reason="the environment of old boards is missing; build it with `make old-board-env`"
+)
+def test_an_old_board_ranks_the_golden_sequences_like_the_trained_model(bundles: Path, tmp_path: Path) -> None:
     contents = open_contents(open_folder(bundles / "laptop-x86_64"))
     sizes, golden, small = contents.folder.manifest.encoder, contents.golden, contents.small
     embeddings = np.zeros((len(golden.sequences), sizes.max_length, sizes.dim), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Thumbnails."""
+"""Thumbnails are small, popular items come first, and unreadable files are skipped."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.pictures import make_pictures
+from export.pictures import make_thumbnails
 from export.target import PictureChoice
 from train.data.dataset import Catalogue
 
@@ -29,11 +29,11 @@ def catalogue_of(
     )
 
 
-def test_thumbnails_are_small_webp_and_their_offsets_fit(tmp_path: Path) -> None:
+def test_thumbnails_are_small_webp_pictures_at_their_offsets(tmp_path: Path) -> None:
     picture = draw(tmp_path / "a.png", (300, 100))
     catalogue = catalogue_of(["A", "B"], images=[None, picture])
 
-    arrays = make_pictures(catalogue, np.array([9, 1], dtype=np.uint8), CHOICE)
+    arrays = make_thumbnails(catalogue, np.array([9, 1], dtype=np.uint8), CHOICE)
 
     assert arrays is not None
     offset, data = arrays["offset"], arrays["data"]
@@ -46,31 +46,31 @@ def test_thumbnails_are_small_webp_and_their_offsets_fit(tmp_path: Path) -> None
 def test_popular_items_get_their_thumbnails_first(tmp_path: Path) -> None:
     pictures = [draw(tmp_path / f"{row}.png", (64, 64), noise=True) for row in range(3)]
     levels = np.array([10, 30, 20], dtype=np.uint8)
-    whole = make_pictures(catalogue_of("ABC", images=pictures), levels, CHOICE)
-    assert whole is not None
-    room_for_two = int(whole["offset"][-1]) - 1 + 256 + 4 * 4
+    all_three = make_thumbnails(catalogue_of("ABC", images=pictures), levels, CHOICE)
+    assert all_three is not None
+    limit = int(all_three["offset"][-1]) - 1 + 256 + 4 * 4
 
-    arrays = make_pictures(
-        catalogue_of("ABC", images=pictures), levels, PictureChoice(side_pixels=32, quality=50, bytes=room_for_two)
+    arrays = make_thumbnails(
+        catalogue_of("ABC", images=pictures), levels, PictureChoice(side_pixels=32, quality=50, bytes=limit)
     )
 
     assert arrays is not None
     assert (np.diff(arrays["offset"].astype(np.int64)) > 0).tolist() == [False, True, True]
 
 
-def test_a_file_that_is_no_picture_gives_none(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_picture_is_skipped(tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
     catalogue = catalogue_of(["A", "B"], images=[broken, draw(tmp_path / "b.png", (40, 40))])
 
-    arrays = make_pictures(catalogue, np.array([2, 1], dtype=np.uint8), CHOICE)
+    arrays = make_thumbnails(catalogue, np.array([2, 1], dtype=np.uint8), CHOICE)
 
     assert arrays is not None
     assert arrays["offset"][1] == 0
 
 
-def test_a_catalogue_without_pictures_gives_no_file() -> None:
-    assert make_pictures(catalogue_of(["A"]), np.array([1], dtype=np.uint8), CHOICE) is None
+def test_a_catalogue_without_pictures_has_no_thumbnails() -> None:
+    assert make_thumbnails(catalogue_of(["A"]), np.array([1], dtype=np.uint8), CHOICE) is None
 
 
 def draw(path: Path, size: tuple[int, int], *, noise: bool = False) -> Path:

@@ -1,4 +1,4 @@
-"""The int8 grid that all engines share."""
+"""The int8 weights that all engines share."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def test_no_weight_moves_by_more_than_half_a_step() -> None:
 
     rows = quantize_rows(weight)
 
-    # The scale is rounded up by at most 2^-16, which adds that share of 127 steps.
+    # The scale is rounded up by a factor of at most 1 + 2^-16, which adds that share of 127 steps.
     assert (np.abs(rows.dequantize() - weight) <= 0.502 * rows.scale[:, None]).all()
 
 
@@ -45,12 +45,14 @@ def test_a_row_of_zeros_stays_zero() -> None:
 
 
 @pytest.mark.parametrize("weight", [np.full((2, 2), np.nan), np.full((2, 2), np.inf), np.ones(4)])
-def test_what_is_no_finite_matrix_is_refused(weight: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+def test_arrays_that_are_not_finite_matrices_are_refused(
+    weight: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> None:
     with pytest.raises(ValueError, match="finite matrix"):
         quantize_rows(weight.astype(np.float32))
 
 
-def test_the_encoder_that_is_quantized_keeps_its_own_weights() -> None:
+def test_quantizing_does_not_modify_the_encoder() -> None:
     encoder = make_encoder()
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
 
@@ -60,7 +62,7 @@ def test_the_encoder_that_is_quantized_keeps_its_own_weights() -> None:
     assert not torch.equal(quantized.encoder.position, encoder.position)
 
 
-def test_every_matrix_is_on_the_grid_and_nothing_else() -> None:
+def test_matrices_are_quantized_and_no_other_parameters() -> None:
     quantized = quantize_encoder(make_encoder())
 
     arrays = quantized.arrays()
@@ -70,10 +72,10 @@ def test_every_matrix_is_on_the_grid_and_nothing_else() -> None:
     assert all(arrays[name].ndim == 2 and f"{name}.scale" in arrays for name in quantized.rows)
 
 
-@pytest.mark.parametrize("speaking", [False, True])
-def test_the_numpy_engine_computes_what_pytorch_does(speaking: bool) -> None:
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_numpy_engine_computes_the_same_as_pytorch(adapted: bool) -> None:
     quantized = quantize_encoder(make_encoder())
 
     engine = ReferenceEngine.open(dump_arrays(quantized.arrays()), SIZES)
 
-    assert largest_error(engine, quantized.encoder, speaking=speaking) < ROUNDING
+    assert largest_error(engine, quantized.encoder, adapted=adapted) < ROUNDING

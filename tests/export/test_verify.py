@@ -1,21 +1,26 @@
-"""A verification finds what is wrong with a bundle, and says so."""
+"""Verifying a bundle reports engines outside their tolerances, exceeded budgets and damaged files."""
 
 import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from edge_runtime.bundle import Manifest, dump_manifest, open_folder
 from edge_runtime.errors import BundleIntegrityError
 from export import measure
+from export.evidence import EngineReport, Evidence
+from export.gates import engines_keep_their_tolerances, reasons_are_true, sizes_are_within_budgets, some_engine_works
+from export.measure import TestUsers
+from export.reason_check import ReasonReport
 from export.verify import Verification, verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
 from train.errors import DataError
 
 
 @pytest.fixture(scope="module")
-def found(bundles: Path, tiny: TinyStudent) -> Verification:
+def verified(bundles: Path, tiny: TinyStudent) -> Verification:
     return verify_bundle(bundles / "laptop-x86_64", tiny.dataset, run=tiny.student.path)
 
 
@@ -30,39 +35,39 @@ def change(path: Path, **values: object) -> Manifest:
     return manifest
 
 
-def test_a_good_bundle_keeps_everything_it_promises(found: Verification) -> None:
-    assert found.parity_failures == []
-    assert found.budget_failures == []
-    assert [one.status for one in found.engines] == ["ok"] * 3
+def test_a_good_bundle_passes_all_gates(verified: Verification) -> None:
+    assert verified.parity_failures == []
+    assert verified.budget_failures == []
+    assert [one.status for one in verified.engines] == ["ok"] * 3
 
 
-def test_every_engine_shows_the_same_lists(found: Verification) -> None:
-    assert [one.agreement for one in found.engines] == [None, 1.0, 1.0]
-    figures = [one.figures["history_excluded"] for one in found.engines]
+def test_all_engines_recommend_the_same_items(verified: Verification) -> None:
+    assert [one.agreement for one in verified.engines] == [None, 1.0, 1.0]
+    figures = [one.figures["history_excluded"] for one in verified.engines]
     assert figures[0] == figures[1] == figures[2]
 
 
-def test_the_bundle_ranks_as_the_student_that_it_came_from(found: Verification) -> None:
-    told = {one.against: one for one in found.compared}
+def test_the_bundle_ranks_like_its_student(verified: Verification) -> None:
+    names = {one.against for one in verified.compared}
 
-    assert set(told) == {"student", "teacher"} or len(found.compared) == 3
-    measured = next(one for one in found.compared if one.measured)
-    # The same codes; only the encoder's weights were rounded.
+    assert names == {"student", "teacher"} or len(verified.compared) == 3
+    measured = next(one for one in verified.compared if one.measured)
+    # Codes are equal; only the weights of the encoder were rounded.
     assert measured.ratio == pytest.approx(1.0, abs=0.2)
 
 
-def test_every_reason_of_the_sample_is_true(found: Verification) -> None:
-    assert found.reasons is not None
-    assert found.reasons.n_true == found.reasons.n_reasons > 0
+def test_all_sampled_reasons_are_true(verified: Verification) -> None:
+    assert verified.reasons is not None
+    assert verified.reasons.n_true == verified.reasons.n_reasons > 0
 
 
-def test_every_engine_is_timed(found: Verification) -> None:
-    for one in found.engines:
+def test_the_latency_of_every_engine_is_measured(verified: Verification) -> None:
+    for one in verified.engines:
         assert set(one.latency) == {"encode", "score", "recommend"}
         assert all(0 < step["p50_ms"] <= step["p90_ms"] for step in one.latency.values())
 
 
-def test_a_sample_is_as_large_as_asked_and_the_same_twice(bundles: Path, tiny: TinyStudent) -> None:
+def test_a_sample_has_the_requested_size_and_is_reproducible(bundles: Path, tiny: TinyStudent) -> None:
     first, again = (verify_bundle(bundles / "browser-wasm", tiny.dataset, n_users=20) for _ in range(2))
 
     assert (first.n_users, first.n_test_users) == (20, 80)
@@ -74,29 +79,49 @@ def test_an_engine_outside_its_tolerance_is_a_failure(copy: Path, tiny: TinyStud
     strict = msgspec.structs.replace(engines[0], max_state_error=1e-12)
     change(copy, engines=(strict, *engines[1:]))
 
-    found = verify_bundle(copy, tiny.dataset, n_users=10)
+    verified = verify_bundle(copy, tiny.dataset, n_users=10)
 
-    assert [one.status for one in found.engines] == ["failed", "ok", "ok"]
-    assert "self-test" in found.parity_failures[0]
+    assert [one.status for one in verified.engines] == ["failed", "ok", "ok"]
+    assert "self-test" in verified.parity_failures[0]
 
 
 def test_a_broken_budget_is_a_failure(copy: Path, tiny: TinyStudent) -> None:
     change(copy, budgets={"ranking_bytes": 100})
 
-    found = verify_bundle(copy, tiny.dataset, n_users=10)
+    verified = verify_bundle(copy, tiny.dataset, n_users=10)
 
-    assert "ranking_bytes" in found.budget_failures[0]
+    assert "ranking_bytes" in verified.budget_failures[0]
 
 
-def test_an_engine_that_is_not_installed_is_said_to_be_so(
+def evidence_of(bundles: Path, *engines: EngineReport, reasons: ReasonReport | None = None) -> Evidence:
+    manifest = open_folder(bundles / "laptop-x86_64").manifest
+    users = TestUsers((), np.zeros(0, dtype=np.int32), 0)
+    return Evidence(manifest=manifest, users=users, engines=list(engines), compared=[], reasons=reasons, budgets=[])
+
+
+def test_a_bundle_without_a_working_engine_fails_one_gate_and_names_the_engines(bundles: Path) -> None:
+    evidence = evidence_of(bundles, EngineReport(engine="litert", precision="int8", status="not installed"))
+
+    assert some_engine_works(evidence) == ["none of ['litert'] could be verified on this machine; install one"]
+    assert engines_keep_their_tolerances(evidence) == []
+    assert sizes_are_within_budgets(evidence) == []
+
+
+def test_a_false_reason_is_a_failure(bundles: Path) -> None:
+    reasons = ReasonReport(n_reasons=40, n_true=39, sources={"template": 40}, p50_ms=1.0)
+
+    assert reasons_are_true(evidence_of(bundles, reasons=reasons)) == ["1 of 40 reasons are not true"]
+
+
+def test_an_engine_that_is_not_installed_is_reported_and_is_no_failure(
     bundles: Path, tiny: TinyStudent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure, "MODULES_OF", {"litert": ("no_such_library",)})
 
-    found = verify_bundle(bundles / "laptop-x86_64", tiny.dataset, n_users=10)
+    verified = verify_bundle(bundles / "laptop-x86_64", tiny.dataset, n_users=10)
 
-    assert [one.status for one in found.engines] == ["ok", "not installed", "ok"]
-    assert found.parity_failures == []
+    assert [one.status for one in verified.engines] == ["ok", "not installed", "ok"]
+    assert verified.parity_failures == []
 
 
 def test_a_flipped_byte_ends_the_verification(copy: Path, tiny: TinyStudent) -> None:
@@ -108,7 +133,7 @@ def test_a_flipped_byte_ends_the_verification(copy: Path, tiny: TinyStudent) -> 
         verify_bundle(copy, tiny.dataset)
 
 
-def test_other_items_than_the_bundles_are_refused(bundles: Path, tiny: TinyStudent, tmp_path: Path) -> None:
+def test_data_with_other_items_than_the_bundle_is_refused(bundles: Path, tiny: TinyStudent, tmp_path: Path) -> None:
     other = make_tiny_student(tmp_path)
     text = (other.data_path / "items.jsonl").read_text()
     (other.data_path / "items.jsonl").write_text(text.replace('"i7"', '"other"'))
@@ -121,7 +146,7 @@ def test_other_items_than_the_bundles_are_refused(bundles: Path, tiny: TinyStude
         verify_bundle(bundles / "browser-wasm", read_folder(other.data_path))
 
 
-def test_a_single_person_is_enough_to_be_timed(bundles: Path, tiny: TinyStudent) -> None:
-    found = verify_bundle(bundles / "laptop-x86_64", tiny.dataset, n_users=1)
+def test_a_single_user_is_enough_to_measure_latency(bundles: Path, tiny: TinyStudent) -> None:
+    verified = verify_bundle(bundles / "laptop-x86_64", tiny.dataset, n_users=1)
 
-    assert all(engine.latency["recommend"]["p50_ms"] > 0 for engine in found.engines if engine.status == "ok")
+    assert all(engine.latency["recommend"]["p50_ms"] > 0 for engine in verified.engines if engine.status == "ok")
