@@ -1,7 +1,7 @@
-"""Three ways to store a student's encoder: float32, weight-only int8 (ours), ORTQuantizer's dynamic int8.
+"""Compares three formats of a student's encoder: float32, weight-only int8 (ours), ORTQuantizer's dynamic int8.
 
-Prints bytes, the largest error of a state and the share of the float32 top ten that is kept, and latency, on histories
-of real test users; ranking is what counts, so errors of tensors stand beside it and not in its place.
+Prints the size, the largest error of a state, the overlap with the top ten of float32, NDCG@10 and the latency, on
+histories of real test users. The ranking decides; errors of states are reported in addition.
 
 Usage: python -m benchmarks.encoder_quantization --run STUDENT --data DIR [--users 1000] [--json]
 """
@@ -38,7 +38,7 @@ EXACT = "float32"
 def ort_dynamic(float32: bytes) -> bytes:
     """Return the graph quantized by Optimum's ORTQuantizer, dynamic int8, per channel."""
     with warnings.catch_warnings():
-        # onnxruntime's quantizer and optimum use functions of onnx that are deprecated.
+        # onnxruntime's quantizer and optimum use deprecated functions of onnx.
         warnings.simplefilter("ignore", DeprecationWarning)
         from optimum.onnxruntime import ORTQuantizer
         from optimum.onnxruntime.configuration import AutoQuantizationConfig
@@ -54,7 +54,7 @@ def ort_dynamic(float32: bytes) -> bytes:
 
 
 def measure(student: Student, histories: Sequence[NDArray[np.int32]], targets: NDArray[np.int32]) -> dict[str, object]:
-    """Return the figures of each way, by name."""
+    """Return the figures of each format by name."""
     config, matrices = student.encoder.config, (student.prompts, student.adapter)
     small = SmallMatrices(matrices[0]["prompts"], matrices[0]["knowledge"], matrices[1]["a"], matrices[1]["b"])
     shape = {"n_prompts": len(small.prompts), "adapter_rank": small.adapter_a.shape[1]}
@@ -76,7 +76,7 @@ def measure(student: Student, histories: Sequence[NDArray[np.int32]], targets: N
     engines = {name: OnnxRuntimeEngine.open(data, sizes) for name, data in files.items()}
     embeddings = [student.codes.decode(history[-config.max_length :]) for history in histories]
     states, times = _run(engines, embeddings, small)
-    tops = {name: _top_rows(student, found, histories) for name, found in states.items()}
+    tops = {name: _top_rows(student, of_format, histories) for name, of_format in states.items()}
     return {
         name: {
             "bytes": len(data),
@@ -92,18 +92,18 @@ def measure(student: Student, histories: Sequence[NDArray[np.int32]], targets: N
 def _run(
     engines: Mapping[str, OnnxRuntimeEngine], embeddings: Sequence[Floats], small: SmallMatrices
 ) -> tuple[dict[str, Floats], dict[str, list[float]]]:
-    """Encode everything with every engine, taking turns in random order; the first rounds warm up."""
+    """Encode all histories with every engine, alternating in random order; the first rounds are warm-up."""
     states: dict[str, list[Floats]] = {name: [] for name in engines}
     times: dict[str, list[float]] = {name: [] for name in engines}
-    shuffled = random.Random(0)  # noqa: S311 - an order, no secret
-    for one in embeddings:
-        for name in shuffled.sample(list(engines), len(engines)):
+    rng = random.Random(0)  # noqa: S311 - not for security
+    for sequence in embeddings:
+        for name in rng.sample(list(engines), len(engines)):
             started = time.perf_counter()
-            states[name].append(engines[name].encode(one, small))
+            states[name].append(engines[name].encode(sequence, small))
             times[name].append((time.perf_counter() - started) * 1000)
     warm_up = min(20, len(embeddings) // 2)
-    return {name: np.stack(found) for name, found in states.items()}, {
-        name: found[warm_up:] for name, found in times.items()
+    return {name: np.stack(values) for name, values in states.items()}, {
+        name: values[warm_up:] for name, values in times.items()
     }
 
 
@@ -139,11 +139,11 @@ def _print(figures: Mapping[str, object], n_users: int) -> None:
 
 
 def main() -> None:
-    """Read the arguments, measure, print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="folder of the student")
-    parser.add_argument("--data", type=Path, required=True, help="folder that it was trained on")
-    parser.add_argument("--users", type=int, default=1000)
+    parser.add_argument("--run", type=Path, required=True, help="Folder of the student.")
+    parser.add_argument("--data", type=Path, required=True, help="Data folder that it was trained on.")
+    parser.add_argument("--users", type=int, default=1000, help="Number of test users.")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     test = leave_one_out(read_folder(arguments.data).sequences).test

@@ -1,9 +1,9 @@
-"""What an epoch of each plug-in costs beside the plain backbone's, and the most memory that its training holds.
+"""Measures time and peak memory of an epoch with each plug-in, relative to the plain backbone.
 
-Every composition trains in a process of its own, and they take turns, a step each, over the same users: whatever the
-machine does meanwhile happens to all of them, so their ratios hold where seconds do not. An epoch is its steps at their
-median, what plug-ins prepare before it, and validation after it. Following the weights' average is left out: it costs
-little, and the same for all.
+Every composition trains in a separate process, and the processes alternate after each step, over the same users: other
+load on the machine affects all of them, so ratios are reliable even if absolute times are not. The time of an epoch is
+the number of steps times their median, plus the plug-ins' preparation before the epoch, plus validation. Weight
+averaging is not included: it is cheap, and costs the same for all.
 
 Usage: python -m benchmarks.epoch_cost --data DIR [--out FILE] [--backbone sasrec] [--text hashed] [--steps 20] [--json]
 """
@@ -36,24 +36,24 @@ from train.loop.fit import batch_users_for
 from train.metrics.ranker import validation_score
 from train.suites.origin import commit
 
-Task = Literal["step", "prepare", "validate", "most memory", "stop"]
+Task = Literal["step", "prepare", "validate", "peak memory", "stop"]
 
-# The first steps allocate what all later ones use again.
+# The first steps allocate buffers that later steps reuse.
 _WARM_UP = 2
 _PLAIN = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one composition costs.
+    """Cost of one composition.
 
     Attributes:
-        plugins: its name in the table.
-        step_s: median seconds of a training step.
-        prepare_s: seconds of what plug-ins do before an epoch.
-        validate_s: seconds of a validation.
-        epoch_s: of a whole epoch, put together from these.
-        memory_mib: the most that its process ever held, everything loaded included.
+        plugins: name in the table.
+        step_s: median time of a training step, in seconds.
+        prepare_s: time of the plug-ins' preparation before an epoch, in seconds.
+        validate_s: time of a validation, in seconds.
+        epoch_s: time of a whole epoch, computed from the above.
+        memory_mib: peak memory of the process, including data and libraries.
     """
 
     plugins: str
@@ -65,12 +65,12 @@ class Cost:
 
 
 def main() -> None:
-    """Time all compositions against each other, and print a table or JSON."""
+    """Measure all compositions, and print a table or JSON."""
     options = _options()
     names = (_PLAIN, *PLUGINS, "all five")
-    n_users, costs = measured(options.data, {name: _config(name, options) for name in names}, options.steps)
+    n_users, costs = measure_costs(options.data, {name: _config(name, options) for name in names}, options.steps)
     plain = costs[0]
-    found = {
+    result = {
         "command": f"python -m benchmarks.epoch_cost --data {options.data.name} --backbone {options.backbone} "
         f"--text {options.text} --steps {options.steps}",
         "commit": commit(),
@@ -83,41 +83,41 @@ def main() -> None:
         ],
     }
     if options.out is not None:
-        options.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        options.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(result, indent=2))
     else:
         show(costs, Console())
 
 
-def measured(data: Path, configs: Mapping[str, TrainConfig], n_steps: int) -> tuple[int, list[Cost]]:
-    """Return how many users there are to learn from, and what each composition costs, in the order given.
+def measure_costs(data: Path, configs: Mapping[str, TrainConfig], n_steps: int) -> tuple[int, list[Cost]]:
+    """Return the number of training users, and the cost of each composition, in order.
 
     Args:
-        data: the data folder.
-        configs: name to composition.
-        n_steps: training steps that are timed.
+        data: data folder.
+        configs: compositions by name.
+        n_steps: number of training steps to measure.
     """
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
     workers = []
     for name, config in configs.items():
-        ours, theirs = context.Pipe()
-        workers.append(context.Process(target=_work, args=(theirs, data, config), daemon=True))
+        parent, worker_end = context.Pipe()
+        workers.append(context.Process(target=_work, args=(worker_end, data, config), daemon=True))
         with child.as_environment():
             workers[-1].start()
-        theirs.close()
-        pipes[name] = ours
+        worker_end.close()
+        pipes[name] = parent
     (n_users,) = {int(pipe.recv()) for pipe in pipes.values()}
-    prepare = {name: _ask(pipe, "prepare") for name, pipe in pipes.items()}
+    prepare = {name: _request(pipe, "prepare") for name, pipe in pipes.items()}
     steps: dict[str, list[float]] = {name: [] for name in configs}
     for turn in track(range(_WARM_UP + n_steps), "steps", console=Console(stderr=True), transient=True):
         for name, pipe in pipes.items():
-            seconds = _ask(pipe, "step", turn)
+            seconds = _request(pipe, "step", turn)
             if turn >= _WARM_UP:
                 steps[name].append(seconds)
-    validate = {name: _ask(pipe, "validate") for name, pipe in pipes.items()}
-    memory = {name: _ask(pipe, "most memory") for name, pipe in pipes.items()}
+    validate = {name: _request(pipe, "validate") for name, pipe in pipes.items()}
+    memory = {name: _request(pipe, "peak memory") for name, pipe in pipes.items()}
     for pipe, worker in zip(pipes.values(), workers, strict=True):
         pipe.send(("stop", 0))
         worker.join()
@@ -148,13 +148,13 @@ def show(costs: Sequence[Cost], console: Console) -> None:
     console.print(table)
 
 
-def _ask(pipe: Connection, task: Task, number: int = 0) -> float:
+def _request(pipe: Connection, task: Task, number: int = 0) -> float:
     pipe.send((task, number))
     return float(pipe.recv())
 
 
 def _work(pipe: Connection, data: Path, config: TrainConfig) -> None:
-    """Make a model, say how many users there are, and do what is asked until told to stop."""
+    """Build a model, send the number of users, and run the requested tasks until ``stop``."""
     dataset = read_folder(data)
     split = leave_one_out(dataset.sequences)
     torch.manual_seed(config.fit.seed)
@@ -184,7 +184,7 @@ def _work(pipe: Connection, data: Path, config: TrainConfig) -> None:
             case "validate":
                 model.eval()
                 validation_score(model, split)
-            case "most memory":
+            case "peak memory":
                 pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
                 continue
             case _:
@@ -204,10 +204,10 @@ def _config(name: str, options: argparse.Namespace) -> TrainConfig:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, help="JSON file to write as well")
+    parser.add_argument("--out", type=Path, help="JSON file for the results.")
     parser.add_argument("--backbone", choices=get_args(BackboneName), default="sasrec")
-    parser.add_argument("--text", default="hashed", help="extractor of texts")
-    parser.add_argument("--steps", type=int, default=20, help="of each composition")
+    parser.add_argument("--text", default="hashed", help="Text extractor.")
+    parser.add_argument("--steps", type=int, default=20, help="Training steps to measure for each composition.")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

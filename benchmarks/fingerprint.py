@@ -1,7 +1,7 @@
-"""Digests of a seeded tiny training, distillation and export: equal before and after a change of structure alone.
+"""Prints metrics and file digests of a tiny seeded run: a refactoring must not change them.
 
-Runs the commands ``train``, ``distill`` and ``export`` with one thread on a tiny made-up shop, and prints the SHA-256
-of every file of the bundle and the figures of both models. Run it at two commits on one machine and compare:
+Runs the commands ``train``, ``distill`` and ``export`` with one thread on a tiny synthetic shop, and prints the metrics
+of both models and the SHA-256 digest of every file of the bundle. Run it at two commits on one machine and compare:
 
     python -m benchmarks.fingerprint > before.txt
 
@@ -24,7 +24,7 @@ TARGET: Final = "laptop-x86_64"
 
 
 def main() -> None:
-    """Print one line for each figure and each file."""
+    """Print one line for each metric and each file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--plugins", default="llmrec", help="Plug-ins of the full model, as for `pocketrec train`.")
     options = parser.parse_args()
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def fingerprint(folder: Path, plugins: str) -> list[str]:
-    """Return figures and digests, each on a line, after running the main job in an empty folder."""
+    """Train, distil and export in an empty folder; return one line for each metric and each file."""
     write_shop(folder / "shop")
     train = ("train", "--data", "shop", "--out", "teacher", "--plugins", plugins, "--max-epochs", "3", "--json")
     distill = ("distill", "--run", "teacher", "--data", "shop", "--out", "student", "--json")
@@ -50,7 +50,7 @@ def fingerprint(folder: Path, plugins: str) -> list[str]:
 
 def _run(folder: Path, *arguments: str) -> str:
     command = child.command("edge_runtime", *arguments)
-    # The checkout that this module was imported from, in whatever folder the command runs.
+    # Use the checkout of this module, whatever the working folder is.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -60,14 +60,14 @@ def _run(folder: Path, *arguments: str) -> str:
 
 def _figures(printed: str) -> dict[str, float]:
     """Return the numbers of a JSON object, nested ones with dotted names, without timings."""
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     values: dict[str, Any] = json.loads(printed)
     for name, value in values.items():
         if isinstance(value, dict):
-            found |= {f"{name}.{inner}": number for inner, number in _figures(json.dumps(value)).items()}
+            figures |= {f"{name}.{inner}": number for inner, number in _figures(json.dumps(value)).items()}
         elif isinstance(value, int | float) and not name.endswith("seconds"):
-            found[name] = value
-    return found
+            figures[name] = value
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What an installation takes: the device's wheel with its dependencies on disk, and the page's downloads by stage.
+"""Prints sizes: the device's wheel with its dependencies on disk, and the page's downloads by stage.
 
-Sizes are exact and need no timing, so they are the same on every machine of one platform.
+Sizes are exact, and equal on all machines of one platform.
 
 Usage: python -m benchmarks.footprint [--bundle build/demo/bundles/browser-wasm] [--json]
 """
@@ -27,38 +27,41 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     options = parser.parse_args()
     manifest = None if options.bundle is None else open_folder(options.bundle).manifest
-    found = {"device_install_bytes": installed_sizes("pocketrec"), "page_download_bytes": page_sizes(DIST, manifest)}
+    result = {"device_install_bytes": installed_sizes("pocketrec"), "page_download_bytes": page_sizes(DIST, manifest)}
     if options.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(result, indent=1))
         return
-    for title, sizes in (("Device, installed", found["device_install_bytes"]), ("Page", found["page_download_bytes"])):
+    for title, sizes in (
+        ("Device, installed", result["device_install_bytes"]),
+        ("Page", result["page_download_bytes"]),
+    ):
         print(title)
         for name, size in sorted(sizes.items(), key=lambda entry: -entry[1]):
             print(f"  {size / 1e6:9.2f} MB  {name}")
-        print(f"  {sum(sizes.values()) / 1e6:9.2f} MB  in all\n")
+        print(f"  {sum(sizes.values()) / 1e6:9.2f} MB  total\n")
 
 
 def installed_sizes(name: str) -> dict[str, int]:
-    """Return the bytes on disk of a distribution and of everything that it requires without extras, by name.
+    """Return the bytes on disk of a distribution and its dependencies without extras, by name.
 
-    Of the distribution itself the package ``edge_runtime`` is counted, which is what its wheel holds.
+    Of the distribution itself only the package ``edge_runtime`` is counted, as in its wheel.
 
     Raises:
         PackageNotFoundError: a requirement is not installed.
     """
     sizes = {
-        found.metadata["Name"]: sum(path.stat().st_size for path in _files(found) if path.is_file())
-        for found in _closure(name)
+        each.metadata["Name"]: sum(path.stat().st_size for path in _files(each) if path.is_file())
+        for each in _with_dependencies(name)
     }
     sizes[name] = sum(path.stat().st_size for path in Path("edge_runtime").rglob("*") if path.suffix != ".pyc")
     return sizes
 
 
 def page_sizes(dist: Path, manifest: Manifest | None) -> dict[str, int]:
-    """Return the bytes that a first visit downloads, Brotli as served, by part of the page and of the bundle.
+    """Return the bytes that a first visit downloads, compressed with Brotli as served, by part of page and bundle.
 
     Raises:
-        PocketRecError: the page is not built.
+        PocketRecError: the page has not been built.
     """
     compressed = [path for path in dist.rglob("*.br") if path.is_file()]
     if not compressed:
@@ -82,20 +85,20 @@ def _part_of(name: str) -> str:
     return "page: HTML, CSS and JavaScript"
 
 
-def _closure(name: str) -> Iterator[Distribution]:
-    waiting, seen = [name], set()
-    while waiting:
-        found = distribution(waiting.pop())
-        key = _normalized(found.metadata["Name"])
+def _with_dependencies(name: str) -> Iterator[Distribution]:
+    queue, seen = [name], set()
+    while queue:
+        current = distribution(queue.pop())
+        key = _normalized(current.metadata["Name"])
         if key in seen:
             continue
         seen.add(key)
-        yield found
-        waiting += [required for line in found.requires or () if (required := _required(line)) is not None]
+        yield current
+        queue += [required for line in current.requires or () if (required := _required(line)) is not None]
 
 
 def _required(line: str) -> str | None:
-    """Return the name in a requirement line; None for an extra, or for another platform and so not installed here."""
+    """Return the name in a requirement line; None for extras and for requirements of other platforms."""
     requirement, _, marker = line.partition(";")
     if "extra" in marker:
         return None
@@ -111,8 +114,8 @@ def _required(line: str) -> str | None:
     return match[0]
 
 
-def _files(found: Distribution) -> Iterator[Path]:
-    return (Path(str(found.locate_file(entry))) for entry in found.files or ())
+def _files(installed: Distribution) -> Iterator[Path]:
+    return (Path(str(installed.locate_file(entry))) for entry in installed.files or ())
 
 
 def _normalized(name: str) -> str:

@@ -1,13 +1,13 @@
-"""What a history says as one vector: its text through a language model, against a mean of its items' vectors.
+"""Compares history vectors: the embedding of the history as text, and means of its items' embeddings.
 
-LLMRec is described with the user's history and situation as text. Training needs what every prefix of every history
-says, and a phone runs no language model, so ours takes a mean in which newer events weigh more
-(:mod:`train.plugins.llmrec_history`). Here is what that costs: how well each finds a test user's next item by cosine,
-among the whole catalogue, the history excluded. Nothing is trained.
+LLMRec is described with the user's history and situation as text. Training needs a vector for every prefix of every
+history, and phones do not run a language model, so our implementation uses a mean with higher weights for newer events
+(:mod:`train.plugins.llmrec_history`). This benchmark measures the loss: how well each vector retrieves the next item of
+test users by cosine similarity, among the whole catalogue, history excluded. Nothing is trained.
 
-Cosines are those of the text vectors as they came (``plain``), and after the whitening from which LLMRec's maps start
-(``whitened``). A language model reads so many tokens of a text and no more (MiniLM 256): of a long history the newest
-events.
+Cosine similarities are computed with the original text embeddings (``plain``), and after the whitening that LLMRec's
+maps start from (``whitened``). A language model truncates long texts (MiniLM at 256 tokens), so of long histories only
+the newest events are used.
 
 Usage: python -m benchmarks.history_text --data DIR [--text minilm] [--users 2000] [--seed 0] [--json]
 """
@@ -47,20 +47,19 @@ from train.plugins.llmrec_history import newest_means
 
 AS_TEXT, WITH_SITUATION = "history as text", "history and situation"
 MEAN, NEWEST = "recency mean of items", "newest item"
-# What LLMRec has where nothing else is asked for.
-USUAL = LlmRecConfig()
+DEFAULTS = LlmRecConfig()
 
 Row = Mapping[str, float | str]
 
 
 def sample(test: Targets, n_users: int, seed: int) -> Targets:
-    """Return the targets of ``n_users`` of the users, drawn once from the seed; of all where there are no more."""
-    drawn = np.random.default_rng(seed).permutation(len(test))[:n_users]
-    return select_targets(test, np.isin(np.arange(len(test)), drawn))
+    """Return the targets of a random sample of ``n_users`` users, or of all users if there are fewer."""
+    chosen = np.random.default_rng(seed).permutation(len(test))[:n_users]
+    return select_targets(test, np.isin(np.arange(len(test)), chosen))
 
 
 def situations(test: Targets) -> list[Situation | None]:
-    """Return each user's situation at the time of the target; the target itself is no event of theirs yet."""
+    """Return the situation of each user at the time of the target, without the target itself."""
     last = test.sequences.offsets[test.users + 1] - 1
     before = test.sequences.keep(~np.isin(np.arange(test.sequences.n_events), last))
     times = test.sequences.timestamps[last]
@@ -70,42 +69,41 @@ def situations(test: Targets) -> list[Situation | None]:
 def vectors_of(
     test: Targets, catalogue: Catalogue, extractor: Extractor[str], known: Features
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yield what histories say in each way, its name and vectors ``[U, width]`` in the items' space.
+    """Yield the name of each method and its history vectors ``[U, width]``, in the space of item vectors.
 
-    Without a clock nobody has a situation, and that way is left out.
+    Without timestamps users have no situation, and that method is skipped.
     """
     histories, items = histories_of(test), ItemTexts(catalogue)
-    nowhere: list[Situation | None] = [None] * len(test)
-    told = {AS_TEXT: nowhere, WITH_SITUATION: situations(test)}
-    for name, each in told.items():
-        if name == AS_TEXT or any(each):
-            texts = [history_text(catalogue, rows, situation) for rows, situation in zip(histories, each, strict=True)]
-            yield name, torch.from_numpy(encode_texts(watched(extractor, name), texts, items, known))
+    no_situations: list[Situation | None] = [None] * len(test)
+    for name, of_users in {AS_TEXT: no_situations, WITH_SITUATION: situations(test)}.items():
+        if name == AS_TEXT or any(of_users):
+            texts = [history_text(catalogue, rows, one) for rows, one in zip(histories, of_users, strict=True)]
+            yield name, torch.from_numpy(encode_texts(with_progress(extractor, name), texts, items, known))
     space = torch.from_numpy(text_space(known))
     yield MEAN, torch.cat(list(_means(histories, space)))
     yield NEWEST, space[[int(rows[-1]) for rows in histories]]
 
 
 def _means(histories: Sequence[NDArray[np.int32]], space: Tensor) -> Iterator[Tensor]:
-    described = (space != 0).any(1).float()
+    has_text = (space != 0).any(1).float()
     for start in range(0, len(histories), BATCH_USERS):
         rows, mask = pad(histories[start : start + BATCH_USERS])
-        yield newest_means(space, rows, mask * described[rows], USUAL.decay)
+        yield newest_means(space, rows, mask * has_text[rows], DEFAULTS.decay)
 
 
-def watched(extractor: Extractor[str], title: str) -> Extractor[str]:
-    """Return the same extractor, which shows on stderr how far it is, and afterwards how long many texts took."""
+def with_progress(extractor: Extractor[str], title: str) -> Extractor[str]:
+    """Return an extractor with the same output that shows its progress and the total time on stderr."""
     console = Console(stderr=True)
 
     def encode(texts: Inputs[str]) -> EncodedInputs:
-        described = extractor.encode(texts)
-        return EncodedInputs(described.width, blocks(described, len(texts)))
+        encoded = extractor.encode(texts)
+        return EncodedInputs(encoded.width, blocks(encoded, len(texts)))
 
-    def blocks(described: EncodedInputs, n_texts: int) -> Iterator[Block]:
+    def blocks(encoded: EncodedInputs, n_texts: int) -> Iterator[Block]:
         started = time.perf_counter()
         with progress_bar(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
             task = bar.add_task(title, total=n_texts)
-            for block in described.blocks:
+            for block in encoded.blocks:
                 yield block
                 bar.advance(task, len(block.which))
         if n_texts > 1:
@@ -115,18 +113,18 @@ def watched(extractor: Extractor[str], title: str) -> Extractor[str]:
 
 
 def measure(test: Targets, catalogue: Catalogue, extractor: Extractor[str], known: Features) -> list[Row]:
-    """Return the figures of each way in each space, and how they compare with the mean's."""
+    """Return the metrics of each method in each space, and their differences from the recency-weighted mean."""
     space = torch.from_numpy(text_space(known))
-    described = (space != 0).any(1)
-    whitening = Whitening(space[described], USUAL.shrinkage)
-    found = dict(vectors_of(test, catalogue, extractor, known))
+    has_text = (space != 0).any(1)
+    whitening = Whitening(space[has_text], DEFAULTS.shrinkage)
+    by_method = dict(vectors_of(test, catalogue, extractor, known))
     rows: list[Row] = []
-    for name, items in {"plain": space, "whitened": directions(whitening(space)) * described[:, None]}.items():
-        aims = {
-            way: directions(vectors) if name == "plain" else directions(whitening(directions(vectors)))
-            for way, vectors in found.items()
+    for name, items in {"plain": space, "whitened": directions(whitening(space)) * has_text[:, None]}.items():
+        queries = {
+            method: directions(vectors) if name == "plain" else directions(whitening(directions(vectors)))
+            for method, vectors in by_method.items()
         }
-        rows += compared(name, {way: ranks(vectors, items, test) for way, vectors in aims.items()})
+        rows += compared(name, {method: ranks(vectors, items, test) for method, vectors in queries.items()})
     return rows
 
 
@@ -139,19 +137,19 @@ def ranks(queries: Tensor, items: Tensor, test: Targets) -> NDArray[np.int64]:
     return rank_targets(score, histories_of(test), test.rows, len(items)).excluded
 
 
-def compared(space: str, found: Mapping[str, NDArray[np.int64]]) -> list[Row]:
-    """Return a row for each way, from the ranks of the targets."""
-    gains = {way: ndcg(of_way, 10)[None] for way, of_way in found.items()}
+def compared(space: str, ranks_of: Mapping[str, NDArray[np.int64]]) -> list[Row]:
+    """Return a row for each method, from the ranks of the targets."""
+    gains = {method: ndcg(of_method, 10)[None] for method, of_method in ranks_of.items()}
     rows: list[Row] = []
-    for way, of_way in found.items():
+    for method, of_method in ranks_of.items():
         row: dict[str, float | str] = {
-            "vector": way,
+            "vector": method,
             "cosine": space,
-            "recall@10": float(recall(of_way, 10).mean()),
-            "ndcg@10": float(gains[way].mean()),
+            "recall@10": float(recall(of_method, 10).mean()),
+            "ndcg@10": float(gains[method].mean()),
         }
-        if way != MEAN:
-            against = paired_bootstrap(gains[way], gains[MEAN])
+        if method != MEAN:
+            against = paired_bootstrap(gains[method], gains[MEAN])
             row |= {"ndcg@10_over_mean": against.difference, "p": against.p_value}
         rows.append(row)
     return rows
@@ -171,12 +169,12 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Encode the histories of some test users in each way, look for their next items, print the figures."""
+    """Encode the histories of test users with each method, rank their next items, and print the metrics."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--text", default="minilm", help="extractor of texts")
-    parser.add_argument("--users", type=int, default=2000, help="test users, drawn at random")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--text", default="minilm", help="Text extractor.")
+    parser.add_argument("--users", type=int, default=2000, help="Number of test users, sampled at random.")
+    parser.add_argument("--seed", type=int, default=0, help="Random seed of the sample.")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     dataset = read_folder(options.data)

@@ -1,8 +1,8 @@
-"""What a long history and a large catalogue cost a device: ``python -m benchmarks.long_history``.
+"""Measures the device runtime with a long history and a large catalogue: ``python -m benchmarks.long_history``.
 
-A made catalogue of a million items and a made history of a million events; each figure is of a process of its own, so
-that its peak memory is too. Of ``recommend`` the first call, the next one, and the first after a removal; of an unknown
-item id the sentence that names what was meant; of search the first call, and the slowest list beside it.
+Uses a synthetic catalogue of a million items and a synthetic history of a million events. Each part runs in a separate
+process, so that its peak memory is measured too: the first call of ``recommend``, the next one, and the first after a
+removal; the suggestions for an unknown item id; the first search, and the slowest list that is ranked during it.
 """
 
 import argparse
@@ -41,16 +41,16 @@ def main() -> None:
         print(json.dumps(figures | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
         return
     sizes = ["--items", str(arguments.items), "--events", str(arguments.events)]
-    found = {}
+    results = {}
     for part in PARTS:
         command = child.command("benchmarks.long_history", "--part", part, *sizes)
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=child.FOLDER, env=child.environment())
-        found[part] = json.loads(done.stdout)
-    print(json.dumps(found, indent=1))
+        results[part] = json.loads(done.stdout)
+    print(json.dumps(results, indent=1))
 
 
 def history(n_items: int, n_events: int) -> dict[str, float]:
-    """Measure the part of ``recommend`` that reads the history, ranking included."""
+    """Measure the part of ``recommend`` that reads the history, including ranking."""
     ids, random = [f"item-{row}" for row in range(n_items)], np.random.default_rng(0)
     row_of = {item_id: row for row, item_id in enumerate(ids)}
     scores = random.random(n_items).astype(np.float32)
@@ -64,37 +64,37 @@ def history(n_items: int, n_events: int) -> dict[str, float]:
         before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         with History.open(path) as recorded:
             past = RecordedHistory(recorded, ids, row_of, 50)
-            look = _timed(lambda: (past.sequence, past.best_unseen(scores, 10)))
-            first_ms, next_ms = look(), look()
+            read = _timed(lambda: (past.sequence, past.best_unseen(scores, 10)))
+            first_ms, next_ms = read(), read()
             recorded.remove(n_events // 2)
-            return {"first_ms": first_ms, "next_ms": next_ms, "after_removal_ms": look(), "before_mib": before_mib}
+            return {"first_ms": first_ms, "next_ms": next_ms, "after_removal_ms": read(), "before_mib": before_mib}
 
 
 def unknown_id(n_items: int, _: int) -> dict[str, float]:
-    """Measure the search for what was meant by an id, by a title, and by nonsense."""
+    """Measure suggestions for a misspelled id, a misspelled title, and nonsense."""
     items, levels = _catalogue(n_items)
     row_of = {item_id: row for row, item_id in enumerate(items.item_id)}
     names, popular = (items.item_id, items.title), best_rows(levels.astype(np.float32), N_COMPARED).tolist()
-    typed = {"id": "itme-7", "title": "rose hand creem tent", "nonsense": "zzzzzzzzzz"}
+    texts = {"id": "itme-7", "title": "rose hand creem tent", "nonsense": "zzzzzzzzzz"}
     return {
-        f"{what}_ms": _timed(lambda text=text: nearest_items(text, names, row_of, popular))()  # type: ignore[misc]
-        for what, text in typed.items()
+        f"{kind}_ms": _timed(lambda text=text: nearest_items(text, names, row_of, popular))()  # type: ignore[misc]
+        for kind, text in texts.items()
     }
 
 
 def search(n_items: int, _: int) -> dict[str, float]:
-    """Measure the first search, and the slowest of the lists that are ranked meanwhile."""
+    """Measure the first search, and the slowest list that is ranked during it."""
     items, levels = _catalogue(n_items)
     scores = np.random.default_rng(0).random(n_items).astype(np.float32)
-    took: list[float] = []
-    building = threading.Thread(target=lambda: took.append(_timed(lambda: Finder(items, levels).find("rose", 10))()))
+    times: list[float] = []
+    building = threading.Thread(target=lambda: times.append(_timed(lambda: Finder(items, levels).find("rose", 10))()))
     building.start()
     lists = []
     while building.is_alive():
         lists.append(_timed(lambda: best_rows(scores, 10))())
         time.sleep(0.01)
     building.join()
-    return {"first_search_ms": took[0], "lists_beside_it": len(lists), "slowest_list_ms": max(lists)}
+    return {"first_search_ms": times[0], "lists_beside_it": len(lists), "slowest_list_ms": max(lists)}
 
 
 def _catalogue(n_items: int) -> tuple[Items, "np.typing.NDArray[np.uint8]"]:
@@ -107,10 +107,10 @@ def _catalogue(n_items: int) -> tuple[Items, "np.typing.NDArray[np.uint8]"]:
     return items, random.integers(0, 256, n_items).astype(np.uint8)
 
 
-def _timed(do: Callable[[], object]) -> Callable[[], float]:
+def _timed(function: Callable[[], object]) -> Callable[[], float]:
     def run() -> float:
         started = time.perf_counter()
-        do()
+        function()
         return round((time.perf_counter() - started) * 1000, 1)
 
     return run

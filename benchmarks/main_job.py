@@ -1,4 +1,4 @@
-"""The main job on a real data folder, and its figures as one JSON file with everything needed to repeat them.
+"""Runs the main job on a real data folder, and writes its figures to a JSON file with all details to reproduce them.
 
 python -m benchmarks.main_job --data ../shared/data/beauty --out build/bench
 """
@@ -25,8 +25,8 @@ def main() -> None:
     start = time.perf_counter()
     figures = run_steps(Steps(options.out), options.data, language_model=True)
     print_figures(figures, options.out)
-    # The folder's place is this machine's business; its name and digest say which data it was.
-    kept = {name: value for name, value in figures.items() if name != "data"}
+    # The path is local; name and digest identify the data.
+    published = {name: value for name, value in figures.items() if name != "data"}
     about = {
         "command": f"python -m benchmarks.main_job --data {options.data.name}",
         "seed": 0,
@@ -37,12 +37,12 @@ def main() -> None:
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"main-job-{figures['data_name']}.json"
-    path.write_text(json.dumps(about | kept, indent=2) + "\n", "utf-8")
+    path.write_text(json.dumps(about | published, indent=2) + "\n", "utf-8")
     print(f"Results: {path}")
 
 
 def _processor() -> str:
-    """Return the processor's name where Linux tells it."""
+    """Return the name of the processor on Linux, the architecture elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

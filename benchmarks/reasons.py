@@ -1,4 +1,4 @@
-"""The writer of reasons on a real data folder: training, size, speed, truth and variety, printed as one JSON object.
+"""Measures the reason writer on a real data folder: training, size, speed, correctness and variety; prints JSON.
 
 python -m benchmarks.reasons --data ../shared/data/beauty --out build/bench/reasons
 """
@@ -33,72 +33,72 @@ CONTEXT = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
-    """Whom reasons are given to: for each the item they took last, and what they took before.
+class Cases:
+    """Items to explain: the last item of each user, given the earlier history.
 
     Attributes:
         items: names and facts.
-        popularity: uint8 ``[n_items]``.
-        cases: row and history, oldest first, of each person.
+        popularity: popularity levels, uint8 ``[n_items]``.
+        pairs: row and history of each user, oldest first.
     """
 
     items: Items
     popularity: NDArray[np.uint8]
-    cases: tuple[tuple[int, list[int]], ...]
+    pairs: tuple[tuple[int, list[int]], ...]
 
 
 def main() -> None:
-    """Train what is missing, ask for reasons, print the figures."""
+    """Train the writer if needed, generate reasons, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("build/bench/reasons"))
-    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--people", type=int, default=300, help="Number of users.")
     options = parser.parse_args()
     dataset = read_folder(options.data)
     folder = train_writer(dataset, options.out, WriterConfig())
     sequences = [rows.tolist()[-51:] for rows in dataset.sequences if len(rows) > 1]
     chosen = random.Random(0).sample(sequences, min(options.people, len(sequences)))  # noqa: S311 - a sample
-    cases = tuple((rows[-1], rows[:-1]) for rows in chosen)
-    people = Users(published_items(dataset.catalogue), published_popularity(dataset), cases)
+    pairs = tuple((rows[-1], rows[:-1]) for rows in chosen)
+    cases = Cases(published_items(dataset.catalogue), published_popularity(dataset), pairs)
     figures: dict[str, object] = {
         "data": dataset.name,
         "writer": json.loads((options.out / "metrics.json").read_text("utf-8")),
-        "template": reasons(people, None),
+        "template": reasons(cases, None),
     }
     for quantization in ("Q8_0", "Q4_K_M"):
         file = options.out / f"reasons-{quantization}.gguf"
-        told = make_language_model(folder, file, quantization)
+        described = make_language_model(folder, file, quantization)
         writer = LlamaWriter(file, context=CONTEXT)
-        figures[quantization] = {"bytes": told["bytes"], **reasons(people, writer), **decoding(people, file)}
+        figures[quantization] = {"bytes": described["bytes"], **reasons(cases, writer), **decoding(cases, file)}
         writer.close()
     print(json.dumps(figures, indent=1))
 
 
-def reasons(people: Users, writer: Writer | None) -> dict[str, object]:
-    """Return figures of short and detailed reasons through the explainer, as an app asks for them."""
-    explainer = Explainer(people.items, people.popularity, writer=writer)
-    explainer.explain(*people.cases[0])  # starts the worker
-    given: list[tuple[Reason, int, list[int]]] = []
+def reasons(cases: Cases, writer: Writer | None) -> dict[str, object]:
+    """Return figures of short and detailed reasons, generated through the explainer as in an app."""
+    explainer = Explainer(cases.items, cases.popularity, writer=writer)
+    explainer.explain(*cases.pairs[0])  # starts the worker
+    generated: list[tuple[Reason, int, list[int]]] = []
     times: list[float] = []
     styles: tuple[Style, ...] = ("short", "detailed")
-    for row, history in people.cases:
+    for row, history in cases.pairs:
         for style in styles:
             start = time.perf_counter()
             reason = explainer.explain(row, history, style)
             times.append(1000 * (time.perf_counter() - start))
-            given.append((reason, row, history))
-    texts = [reason.text for reason, _, _ in given]
+            generated.append((reason, row, history))
+    texts = [reason.text for reason, _, _ in generated]
     return {
-        "n_reasons": len(given),
-        "by_language_model": _share([reason.source == "language model" for reason, _, _ in given]),
+        "n_reasons": len(generated),
+        "by_language_model": _share([reason.source == "language model" for reason, _, _ in generated]),
         "true": _share(
             [
-                all(is_true(fact, people.items, people.popularity, row, history) for fact in reason.facts)
-                for reason, row, history in given
+                all(is_true(fact, cases.items, cases.popularity, row, history) for fact in reason.facts)
+                for reason, row, history in generated
             ]
         ),
-        "cites_a_fact": _share([bool(reason.facts) for reason, _, _ in given]),
-        "cites_the_history": _share([any(f.kind == "shared" for f in reason.facts) for reason, _, _ in given]),
+        "cites_a_fact": _share([bool(reason.facts) for reason, _, _ in generated]),
+        "cites_the_history": _share([any(f.kind == "shared" for f in reason.facts) for reason, _, _ in generated]),
         "distinct": round(len(set(texts)) / len(texts), 4),
         "p50_ms": round(statistics.median(times), 2),
         "p95_ms": round(statistics.quantiles(times, n=20)[-1], 2),
@@ -106,16 +106,16 @@ def reasons(people: Users, writer: Writer | None) -> dict[str, object]:
     }
 
 
-def decoding(people: Users, file: Path) -> dict[str, object]:
-    """Return figures of llama.cpp in this process: the prompt, and the tokens behind it under the grammar."""
+def decoding(cases: Cases, file: Path) -> dict[str, object]:
+    """Return token counts and speeds of llama.cpp in this process, for prompts and for decoding with the grammar."""
     model = load(file, CONTEXT)
-    explainer = Explainer(people.items, people.popularity)
+    explainer = Explainer(cases.items, cases.popularity)
     n_prompt, prompt_s, n_decoded, decode_s = 0, 0.0, 0, 0.0
-    for row, history in people.cases[:100]:
+    for row, history in cases.pairs[:100]:
         facts = explainer.facts(row, history)
-        text, allowed = prompt(people.items, row, facts, "short"), tuple(sentences(people.items, row, facts, "short"))
+        text, allowed = prompt(cases.items, row, facts, "short"), tuple(sentences(cases.items, row, facts, "short"))
         first, _ = _timed(model, text, allowed, row)
-        again, n = _timed(model, text, allowed, row)  # the prompt is in the cache now
+        again, n = _timed(model, text, allowed, row)  # the prompt is cached now
         n_prompt, prompt_s = n_prompt + len(model.tokenize(text)), prompt_s + max(0.0, first - again)
         n_decoded, decode_s = n_decoded + n, decode_s + again
     return {
@@ -132,8 +132,8 @@ def _timed(model: Model, text: str, allowed: Sequence[str], seed: int) -> tuple[
     return time.perf_counter() - start, n_tokens
 
 
-def _share(found: Sequence[bool]) -> float:
-    return round(sum(found) / len(found), 4)
+def _share(values: Sequence[bool]) -> float:
+    return round(sum(values) / len(values), 4)
 
 
 if __name__ == "__main__":

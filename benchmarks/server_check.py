@@ -1,7 +1,7 @@
-"""How many devices one server core can tell that nothing is new.
+"""Measures how many update checks without a new release one server core handles.
 
-Starts `pocketrec serve` on a small made bundle and asks it for the manifest with the right tag, over keep-alive
-connections, for a few seconds. The server's own CPU time is what counts: wall time on a busy machine says little.
+Starts `pocketrec serve` on a small synthetic bundle and requests the manifest with its current ETag over keep-alive
+connections for a few seconds. Rates are per CPU second of the server, because wall time depends on other load.
 
 Example: python benchmarks/server_check.py --seconds 5
 """
@@ -30,7 +30,7 @@ PATH = "/v1/channels/laptop-x86_64/manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One run. ``checks_per_cpu_s`` is what one core of this machine can do."""
+    """Results of a run; ``checks_per_cpu_s`` is the capacity of one core of this machine."""
 
     checks: int
     seconds: float
@@ -43,11 +43,11 @@ class Figures:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark and print its results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long to ask, at most 60")
-    parser.add_argument("--connections", type=int, default=16, help="how many devices ask at once, at most 256")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--seconds", type=float, default=5.0, help="Duration, at most 60.")
+    parser.add_argument("--connections", type=int, default=16, help="Concurrent connections, at most 256.")
+    parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         make_tiny_bundle(Path(folder) / "laptop-x86_64")
@@ -59,8 +59,8 @@ def main() -> None:
         print(json.dumps(asdict(figures)))
         return
     print(f"{platform.machine()}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    print(f"load of the machine        {os.getloadavg()[0]:.1f}")
-    print(f"checks without change      {figures.checks:,} in {figures.seconds:.1f} s, {arguments.connections} at once")
+    print(f"load average               {os.getloadavg()[0]:.1f}")
+    print(f"checks without change      {figures.checks:,} in {figures.seconds:.1f} s")
     print(f"per second of wall time    {figures.checks_per_s:,.0f}")
     print(f"per second of server CPU   {figures.checks_per_cpu_s:,.0f}")
     print(f"latency                    p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms")
@@ -68,25 +68,25 @@ def main() -> None:
 
 
 def measure(url: str, pid: int, seconds: float, n_connections: int) -> Figures:
-    """Ask for ``seconds`` over ``n_connections``; the first second warms up and is not counted."""
-    address = urlsplit(url)
-    where = (address.hostname or "", address.port or 80)
-    request = _request(where, _etag(where))
-    connections = [socket.create_connection(where) for _ in range(n_connections)]
+    """Send requests for ``seconds`` over ``n_connections``, after one second of warm-up."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or 80)
+    request = _request(address, _etag(address))
+    connections = [socket.create_connection(address) for _ in range(n_connections)]
     try:
-        _ask(connections, request, 1.0)
+        _send_requests(connections, request, 1.0)
         cpu_before, began = _cpu_s(pid), time.perf_counter()
-        latencies, size = _ask(connections, request, seconds)
-        took, cpu_s = time.perf_counter() - began, _cpu_s(pid) - cpu_before
+        latencies, size = _send_requests(connections, request, seconds)
+        elapsed, cpu_s = time.perf_counter() - began, _cpu_s(pid) - cpu_before
     finally:
         for connection in connections:
             connection.close()
     latencies.sort()
     return Figures(
         checks=len(latencies),
-        seconds=took,
+        seconds=elapsed,
         server_cpu_s=cpu_s,
-        checks_per_s=len(latencies) / took,
+        checks_per_s=len(latencies) / elapsed,
         checks_per_cpu_s=len(latencies) / cpu_s,
         p50_ms=latencies[len(latencies) // 2] * 1000,
         p99_ms=latencies[len(latencies) * 99 // 100] * 1000,
@@ -94,8 +94,8 @@ def measure(url: str, pid: int, seconds: float, n_connections: int) -> Figures:
     )
 
 
-def _ask(connections: list[socket.socket], request: bytes, seconds: float) -> tuple[list[float], int]:
-    """Keep one request under way on each connection; return the seconds each took, and the bytes of an answer."""
+def _send_requests(connections: list[socket.socket], request: bytes, seconds: float) -> tuple[list[float], int]:
+    """Keep one request pending on each connection; return the latencies in seconds, and the bytes of a response."""
     latencies: list[float] = []
     sent_at: dict[socket.socket, float] = {}
     size = 0
@@ -105,39 +105,39 @@ def _ask(connections: list[socket.socket], request: bytes, seconds: float) -> tu
             selector.register(connection, selectors.EVENT_READ, data=connection)
             sent_at[connection] = time.perf_counter()
             connection.sendall(request)
-        waiting = len(connections)
-        while waiting:
+        pending = len(connections)
+        while pending:
             for key, _ in selector.select():
                 connection = key.data
-                answer = connection.recv(65536)
-                if not answer.startswith(b"HTTP/1.1 304") or not answer.endswith(b"\r\n\r\n"):
-                    raise SystemExit(f"expected one whole 304, found {answer[:200]!r}")
-                size = len(answer)
+                response = connection.recv(65536)
+                if not response.startswith(b"HTTP/1.1 304") or not response.endswith(b"\r\n\r\n"):
+                    raise SystemExit(f"expected one complete 304 response, found {response[:200]!r}")
+                size = len(response)
                 now = time.perf_counter()
                 latencies.append(now - sent_at[connection])
                 if now < end:
                     sent_at[connection] = now
                     connection.sendall(request)
                 else:
-                    waiting -= 1
+                    pending -= 1
     return latencies, size
 
 
-def _etag(where: tuple[str, int]) -> str:
-    with socket.create_connection(where) as connection:
-        connection.sendall(f"HEAD {PATH} HTTP/1.1\r\nHost: {where[0]}\r\nConnection: close\r\n\r\n".encode())
+def _etag(address: tuple[str, int]) -> str:
+    with socket.create_connection(address) as connection:
+        connection.sendall(f"HEAD {PATH} HTTP/1.1\r\nHost: {address[0]}\r\nConnection: close\r\n\r\n".encode())
         head = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     return next(line.split(": ", 1)[1] for line in head.splitlines() if line.lower().startswith("etag"))
 
 
-def _request(where: tuple[str, int], etag: str) -> bytes:
-    """Return what a device sends."""
-    lines = (f"GET {PATH} HTTP/1.1", f"Host: {where[0]}:{where[1]}", "Accept-Encoding: identity")
+def _request(address: tuple[str, int], etag: str) -> bytes:
+    """Return the request of a device."""
+    lines = (f"GET {PATH} HTTP/1.1", f"Host: {address[0]}:{address[1]}", "Accept-Encoding: identity")
     return "\r\n".join((*lines, f"User-Agent: pocketrec/{__version__}", f"If-None-Match: {etag}", "", "")).encode()
 
 
 def _cpu_s(pid: int) -> float:
-    """Return the CPU seconds that a process has used, all its threads together (Linux)."""
+    """Return the CPU seconds that all threads of a process have used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

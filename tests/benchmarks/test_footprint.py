@@ -1,4 +1,4 @@
-"""What an installation takes is counted from what is installed and built."""
+"""Sizes are measured on the installed packages and the built page."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from benchmarks.footprint import installed_sizes, page_sizes
 from edge_runtime.errors import PocketRecError
 
 
-def test_the_device_installation_counts_its_dependencies_and_not_those_of_extras() -> None:
+def test_the_size_of_the_installation_includes_dependencies_without_extras() -> None:
     sizes = installed_sizes("pocketrec")
 
     assert {"pocketrec", "numpy", "onnxruntime", "msgspec"} <= sizes.keys()
@@ -16,7 +16,7 @@ def test_the_device_installation_counts_its_dependencies_and_not_those_of_extras
     assert sizes["numpy"] > sizes["msgspec"] > 0
 
 
-def test_the_page_is_counted_by_part_as_it_is_served(tmp_path: Path) -> None:
+def test_downloads_of_the_page_are_summed_by_part_with_compressed_sizes(tmp_path: Path) -> None:
     for name, size in (("index.js.br", 5), ("style.css.br", 2), ("ort-wasm.wasm.br", 11), ("wllama.wasm.br", 7)):
         (tmp_path / name).write_bytes(bytes(size))
 
@@ -26,6 +26,6 @@ def test_the_page_is_counted_by_part_as_it_is_served(tmp_path: Path) -> None:
     assert sizes["page: HTML, CSS and JavaScript"] == 7
 
 
-def test_a_page_that_is_not_built_is_an_error_and_not_zero_bytes(tmp_path: Path) -> None:
+def test_a_page_that_was_not_built_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PocketRecError, match="make web"):
         page_sizes(tmp_path, None)

@@ -1,4 +1,4 @@
-"""Each way to say what a history says is what it claims to be, and is asked for the same next items."""
+"""Each method of encoding a history gives the described vectors, and is evaluated on the same next items."""
 
 import json
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ import torch
 import benchmarks.history_text
 from benchmarks.history_text import (
     AS_TEXT,
+    DEFAULTS,
     MEAN,
     NEWEST,
-    USUAL,
     WITH_SITUATION,
     main,
     measure,
     sample,
     situations,
     vectors_of,
-    watched,
+    with_progress,
 )
 from tests.tiny_shop import write_shop
 from train.data.dataset import Catalogue
@@ -38,7 +38,7 @@ DAY_S = 86_400
 
 
 def counted_words() -> Extractor[str]:
-    """Stand in for a language model: one axis a word."""
+    """Return a fake language model with one dimension per word."""
 
     def blocks(texts: Inputs[str]) -> Iterator[Block]:
         for row in range(len(texts)):
@@ -60,8 +60,8 @@ def known() -> Features:
     return Features("counted", vectors[:, None], np.ones((len(TITLES), 1), dtype=np.bool_))
 
 
-def asked_of(histories: list[list[int]], *, clock: bool = False) -> Targets:
-    """Return targets, each the last event of a history; with a clock everybody comes once a day, last on a Friday."""
+def last_events(histories: list[list[int]], *, clock: bool = False) -> Targets:
+    """Return the last event of each history as target; with ``clock``, events are daily and end on a Friday."""
     lengths = [len(rows) for rows in histories]
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     ages = np.concatenate([np.arange(n)[::-1] for n in lengths])
@@ -71,54 +71,54 @@ def asked_of(histories: list[list[int]], *, clock: bool = False) -> Targets:
     return leave_one_out(Sequences(users, offsets, rows, times.astype(np.int64))).test
 
 
-def test_every_way_gives_the_vectors_that_its_name_says() -> None:
-    test = asked_of([[0, 1, 5], [2, 3, 4, 0]], clock=True)
+def test_every_method_gives_the_described_vectors() -> None:
+    test = last_events([[0, 1, 5], [2, 3, 4, 0]], clock=True)
 
-    found = dict(vectors_of(test, catalogue(), counted_words(), known()))
+    vectors = dict(vectors_of(test, catalogue(), counted_words(), known()))
 
     axis = torch.eye(len(WORDS))
     amber, brass, copper, dust, ebony, _, evening = axis
-    torch.testing.assert_close(found[AS_TEXT][0], (amber + brass) / 2**0.5)
-    torch.testing.assert_close(found[WITH_SITUATION][1], (copper + dust + ebony + evening) / 2)
-    torch.testing.assert_close(found[MEAN][0], (brass + USUAL.decay * amber) / (1 + USUAL.decay))
-    torch.testing.assert_close(found[NEWEST], torch.stack([brass, ebony]))
+    torch.testing.assert_close(vectors[AS_TEXT][0], (amber + brass) / 2**0.5)
+    torch.testing.assert_close(vectors[WITH_SITUATION][1], (copper + dust + ebony + evening) / 2)
+    torch.testing.assert_close(vectors[MEAN][0], (brass + DEFAULTS.decay * amber) / (1 + DEFAULTS.decay))
+    torch.testing.assert_close(vectors[NEWEST], torch.stack([brass, ebony]))
 
 
-def test_without_a_clock_nobody_has_a_situation_in_words() -> None:
-    found = dict(vectors_of(asked_of([[0, 1, 5], [2, 3, 4, 0]]), catalogue(), counted_words(), known()))
+def test_without_timestamps_the_method_with_situations_is_skipped() -> None:
+    vectors = dict(vectors_of(last_events([[0, 1, 5], [2, 3, 4, 0]]), catalogue(), counted_words(), known()))
 
-    assert list(found) == [AS_TEXT, MEAN, NEWEST]
-
-
-def test_the_situation_is_that_of_the_moment_before_the_target() -> None:
-    assert situations(asked_of([[0, 1, 5]], clock=True)) == [Situation(hour=20, weekday=4, gap_s=DAY_S)]
+    assert list(vectors) == [AS_TEXT, MEAN, NEWEST]
 
 
-def test_what_is_to_be_foretold_changes_no_vector() -> None:
-    one, other = (asked_of([[0, 1, last], [2, 3, 4, 0]], clock=True) for last in (5, 8))
-
-    found, again = (dict(vectors_of(test, catalogue(), counted_words(), known())) for test in (one, other))
-
-    assert all(torch.equal(found[way], again[way]) for way in found)
+def test_the_situation_is_that_of_the_time_of_the_target() -> None:
+    assert situations(last_events([[0, 1, 5]], clock=True)) == [Situation(hour=20, weekday=4, gap_s=DAY_S)]
 
 
-def test_a_way_that_points_at_the_next_item_finds_it_and_the_history_is_no_candidate() -> None:
-    # "brass flint" resembles the newest item of the first user most; what that user has had is left out.
-    test = asked_of([[0, 1, 6], [2, 4, 3]])
+def test_vectors_do_not_depend_on_the_target() -> None:
+    one, other = (last_events([[0, 1, last], [2, 3, 4, 0]], clock=True) for last in (5, 8))
+
+    first, second = (dict(vectors_of(test, catalogue(), counted_words(), known())) for test in (one, other))
+
+    assert all(torch.equal(first[method], second[method]) for method in first)
+
+
+def test_the_next_item_is_ranked_by_similarity_without_the_history() -> None:
+    # "brass flint" is most similar to the newest item of the first user; items of the history are excluded.
+    test = last_events([[0, 1, 6], [2, 4, 3]])
 
     rows = measure(test, catalogue(), counted_words(), known())
     newest = next(row for row in rows if row["vector"] == NEWEST and row["cosine"] == "plain")
 
-    # The second is one of six that resemble the newest item in nothing: ties count against us, so one stands before it
-    # for "copper ebony", and five beside it.
+    # The second target is one of six items with similarity 0; ties are counted against it, so "copper ebony" and the
+    # five others rank before it.
     assert newest["recall@10"] == 1.0
     assert newest["ndcg@10"] == pytest.approx((1.0 + 1.0 / np.log2(6 + 2)) / 2)
     assert [row["vector"] for row in rows] == [AS_TEXT, MEAN, NEWEST] * 2
     assert all(("p" in row) == (row["vector"] != MEAN) for row in rows)
 
 
-def test_the_sample_depends_on_the_seed_alone_and_is_everybody_where_there_are_no_more() -> None:
-    test = asked_of([[0, 1, 5], [2, 3, 4], [1, 2, 3], [4, 5, 6], [0, 2, 4]])
+def test_the_sample_depends_only_on_the_seed_and_has_at_most_all_users() -> None:
+    test = last_events([[0, 1, 5], [2, 3, 4], [1, 2, 3], [4, 5, 6], [0, 2, 4]])
 
     one, again, other = sample(test, 2, 0), sample(test, 2, 0), sample(test, 2, 1)
 
@@ -127,18 +127,18 @@ def test_the_sample_depends_on_the_seed_alone_and_is_everybody_where_there_are_n
     assert sample(test, 9, 0).users.tolist() == test.users.tolist()
 
 
-def test_watching_an_extractor_changes_nothing_of_what_it_gives(capsys: pytest.CaptureFixture[str]) -> None:
+def test_showing_progress_does_not_change_the_output_of_an_extractor(capsys: pytest.CaptureFixture[str]) -> None:
     texts = ["amber", "brass dust"]
 
-    plain, seen = counted_words(), watched(counted_words(), "two texts")
+    plain, shown = counted_words(), with_progress(counted_words(), "two texts")
 
-    assert seen.name == plain.name
-    for mine, theirs in zip(seen.encode(texts).blocks, plain.encode(texts).blocks, strict=True):
-        assert np.array_equal(mine.vectors, theirs.vectors)
+    assert shown.name == plain.name
+    for block, expected in zip(shown.encode(texts).blocks, plain.encode(texts).blocks, strict=True):
+        assert np.array_equal(block.vectors, expected.vectors)
     assert "two texts: 2 texts" in capsys.readouterr().err
 
 
-def test_the_command_prints_what_it_measured_and_the_same_again(
+def test_the_command_prints_the_same_results_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(benchmarks.history_text, "FEATURES", tmp_path / "features")

@@ -1,8 +1,8 @@
-"""The page of results says what the results say."""
+"""The page of results shows the stored tables."""
 
 import msgspec
 
-from benchmarks.results_page import PAGE, Kept, kept_tables, page
+from benchmarks.results_page import PAGE, StoredTable, page, stored_tables
 from train.evaluation.significance import Spread
 from train.suites.table import SuiteRow
 
@@ -26,8 +26,8 @@ def row(label: str, ndcg: float | None, *commits: str) -> SuiteRow:
     )
 
 
-def table_of(*rows: SuiteRow) -> Kept:
-    return Kept(
+def table_of(*rows: SuiteRow) -> StoredTable:
+    return StoredTable(
         name="corec",
         data_name="shop",
         data_digest="ab",
@@ -42,7 +42,7 @@ def table_of(*rows: SuiteRow) -> Kept:
     )
 
 
-def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
+def test_finished_rows_show_their_metrics_and_other_rows_are_empty() -> None:
     lines = page([table_of(row("backbone alone", 0.25, "a" * 40), row("corec", None))]).splitlines()
 
     assert "## shop, all users: corec over sasrec, text hashed" in lines
@@ -54,7 +54,7 @@ def test_a_row_shows_its_figures_and_a_row_that_was_not_run_is_empty() -> None:
     assert {cell.strip() for cell in empty.strip("|").split("|")[2:]} == {"—"}
 
 
-def test_rows_that_could_not_be_run_stand_in_a_sentence_of_their_own() -> None:
+def test_rows_that_cannot_be_run_are_listed_in_a_separate_sentence() -> None:
     late = msgspec.structs.replace(row("corec", None), split="global time", missing="needs a clock")
 
     lines = page([table_of(row("backbone alone", 0.25), row("corec", 0.5), late)]).splitlines()
@@ -64,7 +64,7 @@ def test_rows_that_could_not_be_run_stand_in_a_sentence_of_their_own() -> None:
     assert not any("global time" in line for line in lines if line.startswith("|"))
 
 
-def test_rows_that_several_commits_trained_name_theirs() -> None:
+def test_rows_show_their_commits_if_there_are_several() -> None:
     older, newer = "0123456" + "a" * 33, "fedcba9" + "b" * 33
 
     lines = page([table_of(row("backbone alone", 0.25, older), row("corec", 0.5, older, newer))]).splitlines()
@@ -77,8 +77,8 @@ def test_rows_that_several_commits_trained_name_theirs() -> None:
     assert cells == {"variant": "commit", "backbone alone": "0123456", "corec": "0123456, fedcba9"}
 
 
-def test_the_page_in_the_repository_is_that_of_the_results_in_it() -> None:
-    tables = kept_tables()
+def test_the_page_in_the_repository_is_up_to_date() -> None:
+    tables = stored_tables()
 
     assert tables
     assert PAGE.read_text("utf-8") == page(tables)
