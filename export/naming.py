@@ -1,4 +1,4 @@
-"""The name of a catalogue: chosen once, written into every bundle, and kept, because devices follow it."""
+"""Chooses the name of a catalogue: once it is in a bundle it is kept, because devices identify releases by it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +13,17 @@ MAX_NAME: Final = 100
 def catalogue_name(out: Path, target: str, *, requested: str | None, default: str) -> str:
     """Return the name for the bundle of a target.
 
-    A device refuses a release of another name, so the name of the bundle that is there is kept. A new target takes the
-    name that the other bundles of the folder share.
+    A device refuses a release with another name, so the name of an existing bundle is kept. A new target gets the name
+    that the other bundles in the folder share.
 
     Args:
         out: folder of all bundles.
         target: name of the target, and of its folder in ``out``.
-        requested: what the user asked for, if anything.
-        default: for the first bundle of ``out``.
+        requested: name given by the user; None if none was given.
+        default: name for the first bundle in ``out``.
 
     Raises:
-        BundleError: ``requested`` is not a name, or the bundle that would be replaced has another one.
+        BundleError: ``requested`` is not a valid name, or differs from the name of the existing bundle.
     """
     if requested is not None and not 0 < len(requested.strip()) <= MAX_NAME:
         raise BundleError(f"found the name {requested!r}, expected 1 to {MAX_NAME} characters. Choose another --name.")
@@ -43,7 +43,7 @@ def catalogue_name(out: Path, target: str, *, requested: str | None, default: st
 
 
 def _manifests(out: Path) -> Iterator[tuple[str, Manifest]]:
-    """Yield the folder's name and the manifest of each bundle in ``out`` that can be read."""
+    """Yield the folder name and the manifest of each readable bundle in ``out``."""
     if not out.is_dir():
         return
     for folder in sorted(out.iterdir()):
