@@ -1,7 +1,6 @@
-"""The cases of `tests/golden/dislikes.json`: what dislikes do to scores, the same in both runtimes, Python and browser.
+"""The cases of `tests/golden/dislikes.json`: effects of dislikes on scores, equal in the Python and browser runtimes.
 
-After a deliberate change: ``python -m tests.golden_dislikes`` makes them anew; read the difference before it is
-committed.
+After a deliberate change, regenerate them with ``python -m tests.golden_dislikes`` and review the diff.
 """
 
 import json
@@ -41,7 +40,7 @@ HISTORIES: tuple[list[list[Any]], ...] = (
 
 
 def make_codes() -> tuple[Catalogue, Json]:
-    """Return sizes, and arrays by name with their type, shape and numbers."""
+    """Return the sizes, and the arrays by name with type, shape and values."""
     sizes = Catalogue(N_ITEMS, DIM, N_CODEWORDS, TIERS)
     random = np.random.default_rng(0)
     arrays = tiny_codes(sizes, random.random(N_ITEMS), random)
@@ -52,7 +51,7 @@ def make_codes() -> tuple[Catalogue, Json]:
 
 
 def codes_of(sizes: Catalogue, arrays: Json) -> ProductCodes:
-    """Return the codes as a reader has them."""
+    """Return the codes in memory."""
     return read_codes(
         {name: np.array(one["data"], dtype=one["dtype"]).reshape(one["shape"]) for name, one in arrays.items()}, sizes
     )
@@ -71,7 +70,7 @@ def counted(history: list[list[Any]]) -> list[str]:
 
 
 def make_all() -> Json:
-    """Return everything that the file holds."""
+    """Return the contents of the file."""
     sizes, arrays = make_codes()
     codes = codes_of(sizes, arrays)
     random = np.random.default_rng(1)
@@ -95,7 +94,7 @@ def make_all() -> Json:
 
 
 def dump(content: Json) -> str:
-    """Return the text of the file, a line for each entry of a list or object."""
+    """Return the text of the file, with one line per entry of a list or object."""
     parts = []
     for name, value in content.items():
         if isinstance(value, dict):
@@ -110,7 +109,7 @@ def dump(content: Json) -> str:
 
 
 def main() -> None:
-    """Write all cases anew."""
+    """Write all cases."""
     PATH.write_text(dump(make_all()), encoding="utf-8")
 
 

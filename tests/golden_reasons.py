@@ -1,7 +1,7 @@
-"""The cases of `tests/golden/reasons.json`: what both runtimes, Python and browser, must say of the same items.
+"""The cases of `tests/golden/reasons.json`: reasons that the Python and browser runtimes must both generate.
 
-After a deliberate change of facts, phrases or layout: ``python -m tests.golden_reasons`` writes the answers anew;
-read the difference before it is committed.
+After a deliberate change of facts, phrases or layout, regenerate the expected values with
+``python -m tests.golden_reasons`` and review the diff.
 """
 
 import json
@@ -23,13 +23,13 @@ Json = dict[str, Any]
 
 
 def make_items(catalogue: Json) -> Items:
-    """Return the items of a catalogue of the file."""
+    """Return the items of a catalogue in the file."""
     fields = {name: Field(field["values"], field["rows"]) for name, field in catalogue["fields"].items()}
     return Items(catalogue["item_id"], catalogue["title"], fields)
 
 
 def answers(catalogue: Json, case: Json) -> Json:
-    """Return what is to be said of a case."""
+    """Return the expected values of a case."""
     items, row, history, style = make_items(catalogue), case["row"], case["history"], case["style"]
     facts = FactFinder(items, np.array(catalogue["popularity"], dtype=np.uint8)).facts(row, history)
     allowed = sentences(items, row, facts, style)
@@ -48,7 +48,7 @@ def answers(catalogue: Json, case: Json) -> Json:
 
 
 def main() -> None:
-    """Write the answers of all cases anew."""
+    """Write the expected values of all cases."""
     golden = json.loads(PATH.read_text(encoding="utf-8"))
     for case in golden["cases"]:
         case["expected"] = answers(golden["catalogues"][case["catalogue"]], case)

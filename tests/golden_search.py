@@ -1,10 +1,9 @@
-"""The cases of `tests/golden/search.json`: what both runtimes, Python and browser, find in the same catalogues.
+"""The cases of `tests/golden/search.json`: search results that the Python and browser runtimes must both return.
 
-After a deliberate change: ``python -m tests.golden_search`` makes them anew; read the difference before it is
-committed.
+After a deliberate change, regenerate them with ``python -m tests.golden_search`` and review the diff.
 """
 
-# ruff: noqa: RUF001 - letters that look alike are what this file is about
+# ruff: noqa: RUF001 - this file tests ambiguous characters
 
 import json
 from pathlib import Path
@@ -134,7 +133,7 @@ def _catalogue(items: list[tuple[str, str, int]], **values_of: list[tuple[str, .
 
 
 def finder_of(catalogue: Json) -> Finder:
-    """Return a catalogue's index."""
+    """Return the search index of a catalogue."""
     n = catalogue["padding"]
     items = Items(
         item_id=catalogue["item_id"] + [f"padding-{number}" for number in range(n)],
@@ -148,7 +147,7 @@ def finder_of(catalogue: Json) -> Finder:
 
 
 def make_all() -> Json:
-    """Return everything that the file holds."""
+    """Return the contents of the file."""
     catalogues = make_catalogues()
     queries = [("shop", query) for query in _SHOP_QUERIES] + [("scripts", query) for query in _SCRIPTS_QUERIES]
     queries += [("spellings", "moisturiser"), ("few", "moisturiser"), ("few", "moist"), ("spellings", "moisturizers")]
@@ -169,7 +168,7 @@ def make_all() -> Json:
 
 
 def dump(content: Json) -> str:
-    """Return the text of the file, a line for each entry of a list or catalogue."""
+    """Return the text of the file, with one line per entry of a list or catalogue."""
     lines = []
     for name, value in content.items():
         entries = [json.dumps(one, ensure_ascii=False) for one in value] if isinstance(value, list) else []
@@ -182,7 +181,7 @@ def dump(content: Json) -> str:
 
 
 def main() -> None:
-    """Write all cases anew."""
+    """Write all cases."""
     PATH.write_text(dump(make_all()), encoding="utf-8")
 
 

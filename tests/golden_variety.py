@@ -1,7 +1,6 @@
-"""The cases of `tests/golden/variety.json`: the lists that both runtimes, Python and browser, make of the same items.
+"""The cases of `tests/golden/variety.json`: diversified lists that the Python and browser runtimes must both return.
 
-After a deliberate change: ``python -m tests.golden_variety`` makes them anew; read the difference before it is
-committed.
+After a deliberate change, regenerate them with ``python -m tests.golden_variety`` and review the diff.
 """
 
 import json
@@ -33,7 +32,7 @@ def answer(case: Json, k: int, variety: float) -> list[int]:
 
 
 def make_cases() -> list[Json]:
-    """Return the candidates of every case, without what is expected of them."""
+    """Return the candidates of every case, without the expected lists."""
     random = np.random.default_rng(0)
     near = random.normal(size=(6, 8))[np.arange(24) % 6] + 0.2 * random.normal(size=(24, 8))
     pool = random.normal(size=(16, 16))[random.integers(0, 16, 100)] + 0.5 * random.normal(size=(100, 16))
@@ -58,14 +57,14 @@ def _falling(random: np.random.Generator, n: int) -> NDArray[np.float64]:
 
 
 def _case(name: str, k: int, scores: Any, vectors: Any) -> Json:  # noqa: ANN401 - whatever numpy takes
-    # Rounded to 1/256, so that the numbers are short and float32 holds them exactly.
+    # Rounded to 1/256, so that the numbers are short and exact in float32.
     rounded = [np.round(np.asarray(one, dtype=np.float64) * 256) / 256 for one in (scores, vectors)]
     dim = rounded[1].shape[-1]
     return {"name": name, "k": k, "dim": dim, "scores": rounded[0].tolist(), "vectors": rounded[1].tolist()}
 
 
 def dump(cases: list[Json]) -> str:
-    """Return the text of the file, a line for each case."""
+    """Return the text of the file, with one line per case."""
     for case in cases:
         case["expected"] = [[variety, answer(case, case["k"], variety)] for variety in STEPS]
     lines = ",\n".join(json.dumps(case) for case in cases)
@@ -73,7 +72,7 @@ def dump(cases: list[Json]) -> str:
 
 
 def main() -> None:
-    """Write all cases anew."""
+    """Write all cases."""
     PATH.write_text(dump(make_cases()), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""A folder as somebody else may have filled it: files that would be run by whoever looks for code in it."""
+"""A hostile working folder: its files record if any of them is imported or executed."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ MARK = "was-run"
 
 
 class HostileFolder:
-    """A folder with a module of every name that a child might import, and a git repository that runs a program."""
+    """A folder with a module for every name that a child process may import, and a git repository with a hook."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,5 +32,5 @@ class HostileFolder:
 
     @property
     def was_run(self) -> bool:
-        """Whether anything in it was run."""
+        """Whether any of its files was executed."""
         return (self.path / MARK).exists()

@@ -1,4 +1,4 @@
-"""A real `pocketrec serve` and real `pocketrec sync` in processes of their own."""
+"""Runs `pocketrec serve` and `pocketrec sync` as real processes."""
 
 import json
 import re
@@ -19,17 +19,17 @@ READY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LiveServer:
-    """A server that answers; ``url`` is its address."""
+    """A running server; ``url`` is its address."""
 
     process: subprocess.Popen[str]
     url: str
 
     def wait_for_release(self, target: str, release: int) -> None:
-        """Wait until the server has noticed a release."""
+        """Wait until the server offers a release."""
         end = time.monotonic() + READY_S
         while self._offered_release(target) != release:
             if time.monotonic() > end:
-                raise AssertionError(f"release {release} was not noticed")
+                raise AssertionError(f"the server does not offer release {release}")
             time.sleep(0.05)
 
     def _offered_release(self, target: str) -> int | None:
@@ -38,7 +38,7 @@ class LiveServer:
         return next((offer["release"] for offer in offers if offer["target"] == target), None)
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal; return the exit code and what was printed since the address."""
+        """Send a signal; return the exit code and the output after the address."""
         self.process.send_signal(number)
         output, _ = self.process.communicate(timeout=READY_S)
         return self.process.returncode, output
@@ -46,7 +46,7 @@ class LiveServer:
 
 @contextmanager
 def serving(root: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
-    """Run `pocketrec serve ROOT --port 0 OPTIONS` until the block ends, or until it is stopped inside."""
+    """Run `pocketrec serve ROOT --port 0 OPTIONS` until the block ends, or until the server is stopped inside."""
     port = () if "--port" in options else ("--port", "0")
     with started(*POCKETREC, "serve", str(root), *port, *options, environment=environment) as server:
         yield server
@@ -54,7 +54,7 @@ def serving(root: Path, *options: str, environment: Mapping[str, str] | None = N
 
 @contextmanager
 def started(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
-    """Run a command that prints its address, until the block ends or it is stopped inside."""
+    """Run a command that prints its address until the block ends, or until it is stopped inside."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
@@ -71,22 +71,22 @@ def start_sync(url: str, into: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def run_sync(url: str, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run `pocketrec sync` to its end."""
+    """Run `pocketrec sync` and wait until it ends."""
     with start_sync(url, into, *options) as process:
-        output, complaints = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, output, complaints)
+        output, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def _address(process: subprocess.Popen[str]) -> str:
-    """Wait for the line with the address; a server that never prints it is ended, which ends its output."""
-    seen: list[str] = []
-    too_late = threading.Timer(READY_S, process.kill)
-    too_late.start()
+    """Wait for the line with the address; kill the server if it does not appear in time."""
+    lines: list[str] = []
+    timeout = threading.Timer(READY_S, process.kill)
+    timeout.start()
     try:
         for line in process.stdout or ():
-            seen.append(line)
+            lines.append(line)
             if match := re.search(r"Listening on (http://\S+)", line):
                 return match[1]
     finally:
-        too_late.cancel()
-    raise AssertionError(f"the server did not start: {''.join(seen)}")
+        timeout.cancel()
+    raise AssertionError(f"the server did not start: {''.join(lines)}")

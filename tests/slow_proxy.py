@@ -1,4 +1,4 @@
-"""A wire between a device and a server that is slow, breaks, or lies."""
+"""A proxy between a device and a server that is slow, breaks connections, or changes data."""
 
 import socket
 import threading
@@ -11,13 +11,13 @@ Change = Callable[[bytes], bytes]
 
 
 class SlowProxy:
-    """Forwards TCP connections; the settings may change at any moment.
+    """Forwards TCP connections; settings may be changed at any time.
 
     Attributes:
-        bytes_s: what passes from the server in a second, over all connections.
-        cut_after: break each connection after so many bytes from the server.
-        change: applied to every piece from the server.
-        passed: bytes from the server so far.
+        bytes_s: bytes per second from the server.
+        cut_after: bytes from the server after which each connection is closed.
+        change: function applied to every chunk from the server.
+        passed: bytes forwarded from the server so far.
     """
 
     def __init__(self, url: str, *, bytes_s: float = float("inf")) -> None:
@@ -34,7 +34,7 @@ class SlowProxy:
         self._start(self._accept)
 
     def close(self) -> None:
-        """Break every connection and wait for the threads."""
+        """Close all connections and wait for the threads."""
         for one in [self._listener, *self._sockets]:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Builds a complete small bundle with random weights: numpy only, no training, the same bytes for the same seed."""
+"""Builds a complete small bundle with random weights: numpy only, no training, reproducible for a seed."""
 
 import zlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.ranking import best_rows, score_all
 
 Contents = dict[str, tuple[str, bytes]]
-"""File name to role and bytes, as ``write_folder`` takes it."""
+"""File name to role and bytes, as for ``write_folder``."""
 
 BRANDS = ("Aster", "Birch", "Cedar", "Dahlia", "Elm")
 KINDS = ("hand cream", "shampoo", "lip balm", "nail polish", "soap", "sun lotion", "face mask")
@@ -32,7 +32,7 @@ FAMILY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Sizes of a made bundle. ``tiers`` are shares of the catalogue, the most popular items first, and their codes."""
+    """Sizes of a synthetic bundle; ``tiers`` has shares of the catalogue, most popular first, and numbers of codes."""
 
     dim: int = 16
     max_length: int = 8
@@ -62,16 +62,16 @@ def make_tiny_bundle(
     """Write a valid bundle into ``folder`` and return its manifest.
 
     Args:
-        folder: where; replaced if it is there.
+        folder: output folder; replaced if it exists.
         n_items: size of the catalogue.
-        seed: of all weights, codes and names.
-        target: written into the manifest.
-        shape: sizes of the model; the default is as small as is still interesting.
-        release: written into the manifest.
-        name: written into the manifest.
-        pictures: add ``pictures.safetensors`` with one small PNG for two items out of three.
-        extra: more files, name to role and bytes.
-        engines: candidates that stand before the reference engine; their files are in ``extra``.
+        seed: random seed of weights, codes and names.
+        target: target in the manifest.
+        shape: sizes of the model; by default as small as is useful.
+        release: release number in the manifest.
+        name: name in the manifest.
+        pictures: whether to add ``pictures.safetensors`` with one small PNG for two items out of three.
+        extra: additional files, name to role and bytes.
+        engines: engine variants that precede the reference engine; their files are in ``extra``.
     """
     manifest, contents = tiny_contents(
         n_items=n_items, seed=seed, target=target, shape=shape or Shape(), release=release, name=name, engines=engines
@@ -91,7 +91,7 @@ def tiny_contents(
     name: str,
     engines: tuple[EngineVariant, ...] = (),
 ) -> tuple[Manifest, Contents]:
-    """Return a manifest without files, and the files that belong to it."""
+    """Return a manifest without files, and its files."""
     rng = np.random.default_rng(seed)
     manifest = _manifest(n_items, target, shape, release, name, engines, seed)
     counts = np.floor(500.0 / (1.0 + rng.permutation(n_items)))
@@ -110,14 +110,14 @@ def tiny_contents(
 
 
 def compute_golden(manifest: Manifest, contents: Contents, n_golden: int, rng: np.random.Generator) -> Golden:
-    """Return golden vectors as the reference engine computes them; lengths from one event to ``max_length``."""
+    """Return golden vectors of the reference engine, with lengths from one event to ``max_length``."""
     engine = ReferenceEngine.open(contents["encoder.safetensors"][1], manifest.encoder)
     codes = read_codes(load_arrays(contents["codes.safetensors"][1], "codes"), manifest.catalogue)
     prompts = load_arrays(contents["prompts.safetensors"][1], "prompts")
     adapter = load_arrays(contents["adapter.safetensors"][1], "adapter")
     small = SmallMatrices(prompts["prompts"], prompts["knowledge"], adapter["a"], adapter["b"])
-    n_items, longest = manifest.catalogue.n_items, min(manifest.encoder.max_length, manifest.catalogue.n_items)
-    lengths = np.linspace(1, longest, n_golden).astype(int)
+    n_items, max_length = manifest.catalogue.n_items, min(manifest.encoder.max_length, manifest.catalogue.n_items)
+    lengths = np.linspace(1, max_length, n_golden).astype(int)
     sequences = tuple(rng.choice(n_items, size=length, replace=False).astype(np.int64) for length in lengths)
     states = np.stack([engine.encode(codes.decode(rows), small) for rows in sequences])
     top_rows = np.full((n_golden, TOP), -1, dtype=np.int32)
@@ -147,7 +147,7 @@ def tiny_encoder(shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def tiny_small(shape: Shape, rng: np.random.Generator) -> SmallMatrices:
-    """Return prompts and an adapter that do change the state, so that an engine that forgets them is caught."""
+    """Return prompts and an adapter that change the state, so that tests detect an engine that ignores them."""
     return SmallMatrices(
         prompts=_floats(rng, shape.n_prompts, shape.dim),
         knowledge=_floats(rng, shape.n_prompts, shape.dim, scale=0.2),
@@ -157,7 +157,7 @@ def tiny_small(shape: Shape, rng: np.random.Generator) -> SmallMatrices:
 
 
 def tiny_codes(sizes: Catalogue, counts: NDArray[np.float64], rng: np.random.Generator) -> dict[str, Array]:
-    """Return random product codes; the items with the largest counts get the longest."""
+    """Return random product codes; items with the largest counts have the longest codes."""
     by_count = np.argsort(-counts, kind="stable")
     tier_of = np.repeat(np.arange(len(sizes.tiers), dtype=np.uint8), [tier.n_items for tier in sizes.tiers])
     tier_of_row = np.empty(sizes.n_items, dtype=np.uint8)
@@ -219,7 +219,7 @@ def _manifest(
     n_items: int, target: str, shape: Shape, release: int, name: str, engines: tuple[EngineVariant, ...], seed: int
 ) -> Manifest:
     ends = [0, *np.round(np.cumsum([share for share, _ in shape.tiers]) * n_items).astype(int).tolist()]
-    # The first tier's parts share one codebook, the second's share two, those of the others have one each.
+    # One codebook for all parts in the first tier, two in the second, one per part in the others.
     tiers = tuple(
         Tier(stop - start, m, min(m, index + 1) if index < 2 else m)
         for index, (start, stop, (_, m)) in enumerate(zip(ends[:-1], ends[1:], shape.tiers, strict=True))

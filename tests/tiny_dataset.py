@@ -1,4 +1,4 @@
-"""A data set made in memory: forty products, thirty people."""
+"""A synthetic data set in memory: forty products, thirty users."""
 
 from pathlib import Path
 
@@ -13,18 +13,18 @@ _SCENTS = ("Rose", "Mint")
 
 
 def make_dataset(n_users: int = 30, *, shuffled: bool = False) -> Dataset:
-    """Return products of every brand, kind and scent, and people who bought some.
+    """Return products of every brand, kind and scent, and users with purchases.
 
     Args:
-        n_users: how many people.
-        shuffled: deal the same purchases to other people, first ones as first ones and last ones as last ones.
+        n_users: number of users.
+        shuffled: assign the same purchases to other users, keeping their positions in the histories.
     """
     kinds = [(brand, kind, scent) for brand in _BRANDS for kind in _KINDS for scent in _SCENTS]
     n_items = len(kinds)
     rng = np.random.default_rng(0)
     rows = (n_items * rng.random((n_users, 5)) ** 2).astype(np.int32)
     if shuffled:
-        rows = np.stack([np.roll(column, place) for place, column in enumerate(rows.T)], axis=1)
+        rows = np.stack([np.roll(column, shift) for shift, column in enumerate(rows.T)], axis=1)
     catalogue = Catalogue(
         item_ids=tuple(f"p{row}" for row in range(n_items)),
         titles=tuple(f"{brand} {scent} {kind} No. {row}" for row, (brand, kind, scent) in enumerate(kinds)),

@@ -1,4 +1,4 @@
-"""Small language models with random weights, in the three shapes that the exporter knows."""
+"""Small language models with random weights, in the three architectures that the exporter supports."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -44,7 +44,7 @@ def make_language_model(
         torch.manual_seed(seed)
         config = getattr(transformers, f"{names[shape]}Config")(**sizes)
         model = getattr(transformers, f"{names[shape]}ForCausalLM")(config)
-        # Random biases and norms, so that one which got lost or swapped shows.
+        # Random biases and norms, so that tests detect one that is lost or swapped.
         with torch.no_grad():
             for name, value in model.named_parameters():
                 if value.dim() == 1:

@@ -1,4 +1,4 @@
-"""The encoder of a made bundle as an ONNX graph, written node by node from the formula of SPEC section 3."""
+"""The encoder of a synthetic bundle as an ONNX graph, built node by node from the formula in SPEC section 3."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -73,7 +73,7 @@ class _Graph:
     def build(self) -> bytes:
         length = self.add("Shape", "mask", start=1, end=2)
         zero, end = self.ints(0), self.ints(self.sizes.max_length)
-        # the file counts positions from the newest event: turned round once, the last `length` rows are wanted
+        # Positions in the file start at the newest event: they are reversed, and the last `length` rows are used.
         position = self.constant(self.weight("position")[::-1])
         newest = self.add("Slice", position, self.add("Sub", end, length), end, zero)
         scaled = self.add("Mul", "embeddings", self.constant(self.sizes.input_scale))
@@ -87,8 +87,8 @@ class _Graph:
         scores = self.add("MatMul", s, self.add("Transpose", "prompts", perm=[1, 0]))
         shares = self.add("Softmax", self.add("Div", scores, self.constant(np.sqrt(self.sizes.dim))), axis=-1)
         s = self.add("Add", s, self.add("MatMul", shares, "knowledge"))
-        learnt = self.add("MatMul", self.add("MatMul", s, "adapter_a"), "adapter_b")
-        self.nodes.append(helper.make_node("Add", [s, learnt], [ENCODER_OUTPUT]))
+        adapted = self.add("MatMul", self.add("MatMul", s, "adapter_a"), "adapter_b")
+        self.nodes.append(helper.make_node("Add", [s, adapted], [ENCODER_OUTPUT]))
         return self._model()
 
     def _model(self) -> bytes:

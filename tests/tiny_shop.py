@@ -1,4 +1,4 @@
-"""A data folder of a tiny shop with a rule to learn: people walk round the catalogue, each from a place of theirs."""
+"""Writes a data folder of a tiny shop with a learnable pattern: users buy items in catalogue order."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Watches real processes: which files they leave below their home folder, and whom they try to reach."""
+"""Records the files that real processes write to their home folder, and their network connections."""
 
 import subprocess
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ _SOURCE = Path(__file__).with_name("network_watch.c")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A fresh home folder and a library that every watched process preloads.
+    """An empty home folder and a library that every watched process preloads.
 
     Attributes:
-        home: the home folder.
-        environment: what a process is to be started with. It has nothing of ours: none of the variables by which
-            libraries know a test machine and keep still, and none that we set.
+        home: home folder.
+        environment: environment for the processes. It has no variables of ours, and none by which libraries detect CI
+            and disable their telemetry.
     """
 
     home: Path
@@ -23,7 +23,7 @@ class Watch:
 
     @classmethod
     def over(cls, folder: Path) -> Self:
-        """Build the library, with the C compiler that the project needs anyway, and make the home folder."""
+        """Compile the library and create the home folder."""
         library, home = folder / "network_watch.so", folder / "home"
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
         home.mkdir()
@@ -37,10 +37,10 @@ class Watch:
         return cls(home, environment)
 
     def files(self) -> set[str]:
-        """Return every file and folder below the home folder."""
+        """Return all files and folders in the home folder."""
         return {path.relative_to(self.home).as_posix() for path in self.home.rglob("*")}
 
     def network(self) -> set[str]:
-        """Return the look-ups, connections and packets, one line each, with the program that made it."""
+        """Return look-ups, connections and packets, one line each, with the program."""
         log = Path(self.environment["NETWORK_WATCH_LOG"])
         return set(log.read_text().splitlines()) if log.exists() else set()

@@ -1,4 +1,4 @@
-"""The whole path on a tiny shop: from an interaction log to reasons on a device whose network is gone."""
+"""The main job on a tiny shop: from an interaction log to reasons on an offline device."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def watch(tmp_path_factory: pytest.TempPathFactory) -> Watch:
 
 @pytest.fixture(scope="module")
 def built(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's folder after the main job on a tiny shop; what it wrote on stderr lies beside it."""
+    """Return the demo's folder after the main job on a tiny shop; its stderr is stored next to it."""
     folder = tmp_path_factory.mktemp("main-job")
     shop, out = write_shop(folder / "shop"), folder / "demo"
     done = pocketrec("demo", "--data", shop, "--out", out, "--no-serve", environment=watch.environment)
@@ -41,13 +41,13 @@ def built(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_training_export_and_verification_reach_for_nobody_and_keep_one_cache(built: Path, watch: Watch) -> None:
+def test_training_export_and_verification_use_no_network_and_one_cache(built: Path, watch: Watch) -> None:
     assert watch.network() == set()
-    kept = {Path(*Path(file).parts[:3]).as_posix() for file in watch.files()}
-    assert kept == {".cache", ".cache/pocketrec", ".cache/pocketrec/features"}
+    cached = {Path(*Path(file).parts[:3]).as_posix() for file in watch.files()}
+    assert cached == {".cache", ".cache/pocketrec", ".cache/pocketrec/features"}
 
 
-def test_no_library_speaks_between_our_own_lines(built: Path) -> None:
+def test_stderr_has_no_output_of_libraries(built: Path) -> None:
     lines = (built.parent / "stderr").read_text().splitlines()
     assert len(lines) > 10
 
@@ -56,7 +56,7 @@ def test_no_library_speaks_between_our_own_lines(built: Path) -> None:
     assert foreign == []
 
 
-def test_the_figures_say_what_was_made_and_what_it_cost(built: Path) -> None:
+def test_the_figures_have_metrics_sizes_times_and_memory(built: Path) -> None:
     figures = json.loads((built / "figures.json").read_text())
 
     assert set(figures["bundles"]) == {"laptop-x86_64", "browser-wasm"}
@@ -67,7 +67,7 @@ def test_the_figures_say_what_was_made_and_what_it_cost(built: Path) -> None:
     assert all(step["seconds"] > 0 and step["peak_memory_mib"] > 0 for step in figures["steps"])
 
 
-def test_a_second_demo_finds_what_is_finished(built: Path) -> None:
+def test_a_second_demo_reuses_finished_runs(built: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in built.glob("runs/*/*/best.safetensors")}
 
     again = pocketrec("demo", "--data", built.parent / "shop", "--out", built, "--no-serve")
@@ -77,17 +77,17 @@ def test_a_second_demo_finds_what_is_finished(built: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_synced_device_recommends_and_explains_after_the_server_is_gone(built: Path, tmp_path: Path) -> None:
+def test_a_synced_device_recommends_and_explains_after_the_server_was_stopped(built: Path, tmp_path: Path) -> None:
     device, state = tmp_path / "device", tmp_path / "me.sqlite"
     with serving(built / "bundles") as server:
         synced = run_sync(server.url, device, "--target", "laptop-x86_64")
         assert synced.returncode == 0, synced.stderr
         server.stop()
 
-    answer = pocketrec("recommend", device, "--history", "i3,i4", "--k", 5, "--explain", "--json")
+    done = pocketrec("recommend", device, "--history", "i3,i4", "--k", 5, "--explain", "--json")
 
-    assert answer.returncode == 0, answer.stderr
-    items = json.loads(answer.stdout)["items"]
+    assert done.returncode == 0, done.stderr
+    items = json.loads(done.stdout)["items"]
     assert len(items) == 5
     assert not {"i3", "i4"} & {item["item_id"] for item in items}
     assert all(item["reason"] for item in items)
@@ -99,7 +99,7 @@ def test_a_synced_device_recommends_and_explains_after_the_server_is_gone(built:
         assert [event.item_id for event in again.history()] == ["i3"]
 
 
-def test_a_person_marks_an_item_in_the_terminal_and_it_is_there_the_next_time(built: Path, tmp_path: Path) -> None:
+def test_a_like_in_the_terminal_is_in_the_history_of_the_next_session(built: Path, tmp_path: Path) -> None:
     bundle, state = built / "bundles" / "laptop-x86_64", tmp_path / "me.sqlite"
 
     first = pocketrec("run", bundle, "--state", state, typed="like 1\nquit\n")
@@ -129,6 +129,6 @@ def test_one_flipped_byte_anywhere_is_refused(built: Path, tmp_path: Path) -> No
 
         refused = pocketrec("inspect", copy)
 
-        # A flipped byte in the manifest may fall into words for people; then the bundle is whole, and says other words.
+        # A flipped byte of the manifest may be in a descriptive text; then the bundle is still valid.
         assert refused.returncode == 1 or name == "manifest.json", f"{name} was accepted"
         assert "Traceback" not in refused.stderr

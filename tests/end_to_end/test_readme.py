@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type works as it stands: each command, the Python example, each target."""
+"""The commands, the Python example and the make targets of the README work as written."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ def typed_lines() -> list[str]:
     return [line for line in lines if line.startswith("pocketrec ")]
 
 
-def test_every_command_works_in_the_order_of_the_page(tmp_path: Path) -> None:
+def test_all_commands_work_in_the_order_of_the_readme(tmp_path: Path) -> None:
     write_shop(tmp_path / "my-shop")
     lines = typed_lines()
     assert len(lines) >= 10
@@ -35,7 +35,7 @@ def test_every_command_works_in_the_order_of_the_page(tmp_path: Path) -> None:
 
 
 def run(line: str, folder: Path) -> None:
-    """Run one line; a session in the terminal is left at once."""
+    """Run one line; interactive sessions are quit at once."""
     words = line.replace("ID,ID", "i1,i2").split()[1:]
     done = subprocess.run(
         [*POCKETREC, *words], cwd=folder, input="quit\n", capture_output=True, text=True, check=False, timeout=300
@@ -70,7 +70,7 @@ def test_the_script_that_composes_a_model_runs(tmp_path: Path) -> None:
     assert done.stdout.startswith("validation NDCG@10 0.")
 
 
-def test_every_make_target_that_is_named_exists_and_ci_calls_the_same(tmp_path: Path) -> None:
+def test_all_make_targets_exist_and_ci_uses_them(tmp_path: Path) -> None:
     root = README.parent
     makefile = (root / "Makefile").read_text("utf-8")
     named = set(re.findall(r"^make ([a-z-]+)", "\n".join(block for _, block in BLOCKS), re.MULTILINE))
