@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_runtime.bundle.folder import open_file
 from edge_runtime.bundle.manifest import LanguageModel
+from edge_runtime.files import write_atomically
 from export.parts import PartCache, digest_of
 from train.data.dataset import Dataset
 
@@ -58,9 +59,7 @@ def store_model(folder: Path, quantization: str, parts: PartCache) -> StoredMode
     about = path.with_suffix(".json")
     if not (path.is_file() and about.is_file()):
         description = make_language_model(folder, path, quantization)
-        partial = about.with_name(about.name + ".new")
-        partial.write_text(json.dumps(description), "utf-8")
-        partial.replace(about)
+        write_atomically(about, json.dumps(description).encode())
     description = json.loads(about.read_text("utf-8"))
     return StoredModel(path, LanguageModel(FILE_NAME, context=description["context"], prompt=description["prompt"]))
 

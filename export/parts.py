@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_runtime import __version__
-from edge_runtime.bundle.folder import write_durably
+from edge_runtime.files import write_atomically
 
 # Packages whose versions affect the bytes of a part.
 TOOLS = ("torch", "onnx", "onnxscript", "litert-torch", "ai-edge-litert", "pillow")
@@ -32,9 +32,7 @@ class PartCache:
             return path.read_bytes()
         data = build()
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".new")
-        write_durably(partial, data)
-        partial.replace(path)
+        write_atomically(path, data)
         return data
 
     def path(self, name: str, inputs: Mapping[str, object]) -> Path:

@@ -27,6 +27,7 @@ from edge_runtime.bundle.manifest import (
     parse_manifest,
 )
 from edge_runtime.errors import BundleError, BundleIntegrityError
+from edge_runtime.files import sync_folder, write_durably
 from edge_runtime.paths import AnyPath
 
 
@@ -171,25 +172,6 @@ def recover_folder(path: Path) -> None:
 
 def _old(path: Path) -> Path:
     return path.with_name(path.name + ".old")
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and flush it to disk."""
-    with path.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush the directory entries of a folder to disk."""
-    if os.name == "nt":  # Windows has no such call and writes directory entries immediately
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def check_digest(path: Path, data: bytes, entry: File) -> None:

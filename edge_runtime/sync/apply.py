@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edge_runtime.bundle import Manifest, open_folder
-from edge_runtime.bundle.folder import write_durably
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.errors import SyncError
+from edge_runtime.files import write_durably
 from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.fetch import OfferedManifest, Source

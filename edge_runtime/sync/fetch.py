@@ -18,10 +18,10 @@ from edge_runtime.bundle.manifest import MAX_MANIFEST_BYTES, File
 from edge_runtime.bundle.names import is_plain_name
 from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import SyncError, UpdateRefusedError
+from edge_runtime.files import rename_durably
 from edge_runtime.sync.download import check_status
 from edge_runtime.sync.file import FileFetch, OnBytes
 from edge_runtime.sync.session import RetryPolicy, Session
-from edge_runtime.sync.slots import rename_durably
 from edge_runtime.sync.transport import Transport
 
 MAX_LIST_BYTES: Final = 64 << 10

@@ -21,10 +21,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.folder import open_file, read_manifest, sync_folder, write_durably
+from edge_runtime.bundle.folder import open_file, read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import BundleError, SyncError
+from edge_runtime.files import rename_durably, sync_folder, write_atomically
 from edge_runtime.paths import AnyPath
 
 CURRENT: Final = "current.json"
@@ -165,9 +166,7 @@ class Slots:
         Raises:
             SyncError: the pointer reads differently from what was written.
         """
-        fresh = self.path / (CURRENT + UNFINISHED)
-        write_durably(fresh, msgspec.json.encode(pointer))
-        rename_durably(fresh, self.path / CURRENT)
+        write_atomically(self.path / CURRENT, msgspec.json.encode(pointer))
         if self.pointer() != pointer:
             raise SyncError(
                 f"{self.path / CURRENT}: reads differently from what was written. Check the disk and sync again."
@@ -222,10 +221,3 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
         with target.open("rb+") as stream:
             os.fsync(stream.fileno())
-
-
-def rename_durably(source: Path, target: Path) -> Path:
-    """Rename a file or folder durably, and return ``target``."""
-    source.replace(target)
-    sync_folder(target.parent)
-    return target

@@ -6,7 +6,6 @@ so that they are always consistent; ``best.safetensors`` the best weights; ``met
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from edge_runtime.bundle.folder import read_file
+from edge_runtime.files import replacing, write_atomically
 from train.errors import RunError
 from train.loop.device import require_one_process
 from train.loop.finite import name_not_finite
@@ -160,7 +160,7 @@ def write_json(path: Path, value: object) -> None:
             f"{path}: not written, because {_not_finite(value) or error}; expected finite numbers. The training "
             "diverged: train again, with a lower learning rate or another seed."
         ) from error
-    _replace(path, (text + "\n").encode())
+    write_atomically(path, (text + "\n").encode())
 
 
 def _not_finite(value: object, name: str = "") -> str | None:
@@ -177,17 +177,5 @@ def _not_finite(value: object, name: str = "") -> str | None:
 
 def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file atomically."""
-    fresh = path.with_name(path.name + ".new")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, fresh, dict(metadata))
-    with fresh.open("rb") as stream:
-        os.fsync(stream.fileno())
-    fresh.replace(path)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)
+    with replacing(path) as fresh:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, fresh, dict(metadata))

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
+from edge_runtime.files import replacing
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.errors import RunError
@@ -184,9 +185,8 @@ def _text_stage(
         learning_rate=config.learning_rate, reasons_only=False, seed=config.seed,
     )  # fmt: skip
     losses = tune(model, encoded, stage, run, save_every=config.save_every, shown=shown)
-    fresh = base.with_name(base.name + ".new")
-    save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, fresh)
-    fresh.replace(base)
+    with replacing(base) as fresh:
+        save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, fresh)
     return losses
 
 
