@@ -1,4 +1,4 @@
-"""``pocketrec export`` and ``pocketrec verify``. Parse, make one call, print."""
+"""``pocketrec export`` and ``pocketrec verify``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +14,16 @@ def export(
     run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).")],
     data: DataFolder,
     target: Annotated[list[str], typer.Option(help="Name of a target, or a TOML file of your own; may be repeated.")],
-    out: Annotated[Path, typer.Option(help="Receives one bundle folder a target: OUT/TARGET/manifest.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for the bundles, one subfolder for each target.")],
     language_model: Annotated[
         str | None,
         typer.Option(
-            help="Hugging Face folder or id of Llama, Qwen2 or Qwen3 shape, to be tuned. "
+            help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune. "
             "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]"
         ),
     ] = None,
     no_language_model: Annotated[
-        bool, typer.Option("--no-language-model", help="Bundles without one: reasons come from a template.")
+        bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
     ] = False,
     release: Annotated[
         int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]")
@@ -41,10 +41,10 @@ def export(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a student as one bundle a target, inside the target's budgets.
+    """Export a student as one bundle for each target, within the target's budgets.
 
-    Targets: laptop-x86_64, browser-wasm, android-arm64. A part that is finished is not made again; a bundle that would
-    not change keeps its release number.
+    Targets: laptop-x86_64, browser-wasm, android-arm64. Finished parts are reused, and a bundle that would not change
+    keeps its release number.
 
     Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
     """
@@ -77,18 +77,18 @@ def verify(
     bundle: Annotated[Path, typer.Argument(help="Folder with manifest.json, or one filled by `pocketrec sync`.")],
     data: DataFolder,
     run: Annotated[
-        Path | None, typer.Option(help="Student or teacher to measure on the same people, in float32.")
+        Path | None, typer.Option(help="Student or full model to measure on the same users, in float32.")
     ] = None,
     users: Annotated[
-        int | None, typer.Option(min=1, help="Test users to rank for, drawn at random. [default: all, to 50,000]")
+        int | None, typer.Option(min=1, help="Number of test users, a random sample. [default: all, up to 50,000]")
     ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove a bundle through the device's own runtime: digests, engines, accuracy, reasons, budgets.
+    """Verify a bundle with the device's own runtime: digests, engines, accuracy, reasons, budgets.
 
-    Every engine of the bundle that is installed here must pass the self-test and show the same lists; the figures are
-    whole-catalogue, history excluded, ties against us. Exit code 1 if anything promised does not hold.
+    Every engine of the bundle that is installed here must pass the self-test and recommend the same lists. Metrics rank
+    the whole catalogue with the history excluded, and ties count against the model. Exit code 1 if a check fails.
 
     Example: pocketrec verify bundles/laptop-x86_64 --data my-shop
     """

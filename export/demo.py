@@ -1,7 +1,7 @@
-"""``pocketrec demo``: the main job from an interaction log to a served bundle, as the commands a person would type.
+"""``pocketrec demo``: from an interaction log to a served bundle, with the commands that a user would type.
 
 Each step is a process of its own, so that its seconds and peak memory are its own, and so that what the demo does can
-be repeated by hand. Finished steps are found again by a second run.
+be repeated by hand. A second run reuses finished steps.
 """
 
 import json
@@ -27,21 +27,22 @@ _LEAVING_S = 5.0
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="A data folder of yours (see `pocketrec check`).  [default: a made world]")
+        Path | None, typer.Option(help="A data folder of yours (see `pocketrec check`).  [default: a synthetic shop]")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Everything goes here; a second run goes on with what is there.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for everything; a second run reuses what is there.")] = Path(
         "build/demo"
     ),
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the table.")] = False,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after the table, without serving.")] = False,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8000,
     language_model: Annotated[
-        bool, typer.Option(help="Train and ship the language model that words the reasons; templates do otherwise.")
+        bool, typer.Option(help="Train and export the language model that words the reasons; otherwise templates do.")
     ] = True,
 ) -> None:
-    """Do the main job: train, distil, export, verify, and serve the page.
+    """Train, distil, export, verify and serve the page, in one command.
 
-    Without --data it makes a small world first. Figures go to OUT/figures.json, bundles to OUT/bundles/TARGET.
+    Without --data it creates a small synthetic shop first. Metrics go to OUT/figures.json, bundles to
+    OUT/bundles/TARGET.
 
     Example: pocketrec demo --data my-shop --no-serve
     """
@@ -57,7 +58,7 @@ def demo(
 
 @dataclass
 class Steps:
-    """Runs commands one after the other and takes note of what each cost."""
+    """Runs commands one after the other and records the time and memory of each."""
 
     out: Path
     costs: list[dict[str, Any]] = field(default_factory=list)
@@ -66,7 +67,7 @@ class Steps:
         """Run ``pocketrec ARGUMENTS --json`` and return the object that it printed.
 
         Raises:
-            PocketRecError: it failed; what it complained of is already on stderr.
+            PocketRecError: it failed; its error message is already on stderr.
         """
         words = [str(argument) for argument in arguments]
         print(f"$ pocketrec {' '.join(words)}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
@@ -88,8 +89,8 @@ class Steps:
                 raise
         if process.returncode != 0:
             raise PocketRecError(
-                f"the step `pocketrec {' '.join(words)}` failed (exit code {process.returncode}); the reason stands "
-                "above. What was finished before is kept; run the demo again once it is mended."
+                f"the step `pocketrec {' '.join(words)}` failed with exit code {process.returncode}; see the error "
+                "above. Finished steps are kept: fix the cause and run the demo again."
             )
         per_mib = 1024 if sys.platform != "darwin" else 1024 * 1024
         seconds, peak_mib = time.perf_counter() - start, usage.ru_maxrss / per_mib
@@ -99,15 +100,15 @@ class Steps:
 
 
 def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[str, Any]:
-    """Do the main job and return its figures, which are also in ``figures.json``."""
+    """Run all steps and return their metrics, which are also in ``figures.json``."""
     out = steps.out
     out.mkdir(parents=True, exist_ok=True)
-    # On the made world the epochs after these are worth half a percent of validation NDCG@10, and a minute.
+    # On the synthetic shop the epochs after these are worth half a percent of validation NDCG@10, and a minute.
     short = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
     if data is None:
         data = out / "world"
         if not (data / "items.jsonl").exists():
-            steps.run("make the world", "world", "--out", data)
+            steps.run("create the synthetic shop", "world", "--out", data)
     checked = steps.run("check the data", "check", data)
     # Runs are kept by the data they were made from: a demo on other data neither clashes with them nor loses them.
     runs = out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"

@@ -1,4 +1,4 @@
-"""``pocketrec train`` and ``distill``. Parse, make one call, print."""
+"""``pocketrec train`` and ``pocketrec distill``."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,32 +14,33 @@ from train.options import AsJson, DataFolder, Resume, Seed, SkipBadRows
 
 def train(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder of the run: configuration, checkpoint, weights, figures.")],
+    out: Annotated[Path, typer.Option(help="Folder for configuration, checkpoint, weights and metrics.")],
     seed: Seed = 0,
     resume: Resume = False,
-    dim: Annotated[int, typer.Option(min=8, max=1024, help="Width of item vectors and states.")] = 64,
-    backbone: Annotated[BackboneName, typer.Option(help="What encodes the sequence.")] = "sasrec",
+    dim: Annotated[int, typer.Option(min=8, max=1024, help="Dimension of item vectors and user states.")] = 64,
+    backbone: Annotated[BackboneName, typer.Option(help="Sequence encoder.")] = "sasrec",
     plugins: Annotated[
         str,
         typer.Option(
-            help=f"Any of {', '.join(sorted(PLUGINS))}, with commas between; none is the backbone alone.",
+            help=f"Comma-separated: {', '.join(sorted(PLUGINS))}; `none` trains the backbone alone.",
             metavar="NAME,NAME",
         ),
     ] = "llmrec",
     backbone_settings: Annotated[
-        str, typer.Option(help="Settings other than the backbone's defaults, as JSON: '{\"hidden_share\": 0.6}'.")
+        str,
+        typer.Option(help="Settings of the backbone as JSON, such as '{\"hidden_share\": 0.6}'."),
     ] = "{}",
     plugin_settings: Annotated[
         str,
-        typer.Option(help='Settings other than a plug-in\'s defaults, as JSON: \'{"corec": {"contrast": false}}\'.'),
+        typer.Option(help='Settings of plug-ins as JSON, such as \'{"corec": {"contrast": false}}\'.'),
     ] = "{}",
     text: Annotated[
-        str, typer.Option(help="What describes item texts: hashed, minilm, or a Hugging Face id or folder.")
+        str, typer.Option(help="Text features: hashed, minilm, or a Hugging Face id or folder.")
     ] = "hashed",
     image: Annotated[
-        str, typer.Option(help="What describes pictures: colour, a .tflite file, or a Hugging Face id or folder.")
+        str, typer.Option(help="Image features: colour, a .tflite file, or a Hugging Face id or folder.")
     ] = "colour",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Epochs at most; it stops earlier by itself.")] = 100,
+    max_epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs; --resume may raise it.")] = 100,
     batch_users: Annotated[
         int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]")
     ] = None,
@@ -51,8 +52,8 @@ def train(
 ) -> None:
     """Train the full model: a sequence backbone, any plug-ins over it, cross-entropy over the whole catalogue.
 
-    It validates after each epoch, stops when that no longer improves, and keeps the best weights. Ctrl-C or a
-    power cut loses at most the epoch under way: run the same command with --resume.
+    Training is validated after each epoch and stops early when validation no longer improves; the best weights are
+    kept. Ctrl-C or a power cut loses at most the current epoch: continue with the same command and --resume.
 
     Example: pocketrec train --data my-shop --out runs/teacher
 
@@ -85,7 +86,7 @@ def train(
     if learning_rate is not None:
         config = replace(config, learning_rate=learning_rate)
     run = RunFolder(out)
-    finished = run.claim(describe_run(dataset, config), resume=resume)
+    finished = run.claim(describe_run(dataset, config), resume=resume, extends="config.fit.max_epochs")
     figures = run.figures() if finished else train_model(dataset, config, run)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     sentence = (
@@ -157,9 +158,9 @@ def _object(text: str, option: str) -> dict[str, Any]:
 
 
 def distill(
-    run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train`.")],
+    run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train` run.")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder of the student.")],
+    out: Annotated[Path, typer.Option(help="Folder for the student.")],
     seed: Seed = 0,
     resume: Resume = False,
     skip_bad_rows: SkipBadRows = False,

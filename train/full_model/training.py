@@ -56,7 +56,8 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         run.save_best(model.state_dict())
         best = validation_score(model, split)
     figures = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": best, "seconds": round(fitted.seconds, 1)}
-    run.finish(figures | {"log": fitted.log})
+    # A run that ended at the limit may be resumed with a higher one.
+    run.finish(figures | {"log": fitted.log}, keep_checkpoint=len(fitted.log) >= config.fit.max_epochs)
     return figures
 
 

@@ -33,8 +33,14 @@ class RunFolder:
 
     path: Path
 
-    def claim(self, about: Mapping[str, Any], *, resume: bool) -> bool:
+    def claim(self, about: Mapping[str, Any], *, resume: bool, extends: str | None = None) -> bool:
         """Start or resume the run with the configuration ``about``; return whether it is already finished.
+
+        Args:
+            about: everything that determines the result.
+            resume: continue a run of the same configuration.
+            extends: the dotted name of a number, such as ``config.fit.max_epochs``, that a resumed run may raise. A
+                run that had ended because of it continues from its last checkpoint.
 
         Raises:
             RunError: the folder has another run, or the same one and ``resume`` is false; or this process is one of
@@ -48,12 +54,15 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.path / RUN_FILE, requested)
             return False
-        existing = self.about()
-        if existing != requested:
-            changed = sorted(name for name in {*existing, *requested} if existing.get(name) != requested.get(name))
+        changed = _differences(self.about(), requested)
+        if resume and extends is not None and set(changed) == {extends} and _is_raised(*changed[extends]):
+            self._extend(requested)
+            return self.finished
+        if changed:
+            listed = "; ".join(f"{name}: {old!r} there, {new!r} requested" for name, (old, new) in changed.items())
             raise RunError(
-                f"{self.path}: has a run with other settings ({', '.join(changed)}); choose another --out, "
-                "or delete the folder."
+                f"{self.path}: has a run with other settings ({listed}). Use the settings of that run, choose another "
+                "--out, or delete the folder."
             )
         if not resume:
             state = "a finished" if self.finished else "an unfinished"
@@ -83,10 +92,17 @@ class RunFolder:
         """
         return self._json(METRICS_FILE)
 
-    def finish(self, figures: Mapping[str, Any]) -> None:
-        """Write the metrics, which marks the run as finished, and delete the checkpoint."""
+    def finish(self, figures: Mapping[str, Any], *, keep_checkpoint: bool = False) -> None:
+        """Write the metrics, which marks the run as finished, and delete the checkpoint unless it may be extended."""
         write_json(self.path / METRICS_FILE, figures)
-        (self.path / _CHECKPOINT).unlink(missing_ok=True)
+        if not keep_checkpoint:
+            (self.path / _CHECKPOINT).unlink(missing_ok=True)
+
+    def _extend(self, about: Mapping[str, Any]) -> None:
+        """Make the run unfinished if its checkpoint is there. Killed halfway, it is an unfinished run as before."""
+        if (self.path / _CHECKPOINT).exists():
+            (self.path / METRICS_FILE).unlink(missing_ok=True)
+        write_json(self.path / RUN_FILE, about)
 
     def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Save a checkpoint."""
@@ -179,3 +195,19 @@ def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
     """Write a safetensors file atomically."""
     with replacing(path) as fresh:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, fresh, dict(metadata))
+
+
+def _differences(existing: Mapping[str, Any], requested: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the values that differ, by dotted name; None stands for a value that is absent."""
+    changed: dict[str, tuple[Any, Any]] = {}
+    for name in sorted({*existing, *requested}):
+        old, new = existing.get(name), requested.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            changed |= {f"{name}.{inner}": pair for inner, pair in _differences(old, new).items()}
+        elif old != new:
+            changed[name] = (old, new)
+    return changed
+
+
+def _is_raised(old: object, new: object) -> bool:
+    return isinstance(old, int) and isinstance(new, int) and new > old

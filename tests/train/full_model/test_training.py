@@ -93,6 +93,37 @@ def test_other_settings_in_the_same_folder_are_refused(teacher: RunFolder) -> No
         teacher.claim(describe_run(tiny_dataset(), other), resume=True)
 
 
+def test_a_setting_that_differs_is_named_with_both_values(teacher: RunFolder) -> None:
+    other = replace(SMALL, fit=replace(SMALL.fit, seed=SMALL.fit.seed + 1))
+
+    with pytest.raises(RunError, match=rf"config.fit.seed: {SMALL.fit.seed} there, {SMALL.fit.seed + 1} requested"):
+        teacher.claim(describe_run(tiny_dataset(), other), resume=True)
+
+
+def test_a_run_that_ended_at_its_last_epoch_continues_with_more_epochs(tmp_path: Path) -> None:
+    dataset = tiny_dataset()
+    short, long = (replace(SMALL, fit=replace(SMALL.fit, max_epochs=n, patience=9)) for n in (2, 4))
+    run, whole = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole")
+    for folder, config in ((run, short), (whole, long)):
+        folder.claim(describe_run(dataset, config), resume=False)
+        train_model(dataset, config, folder)
+
+    finished = run.claim(describe_run(dataset, long), resume=True, extends="config.fit.max_epochs")
+    train_model(dataset, long, run)
+
+    assert not finished
+    assert len(run.figures()["log"]) == 4
+    for name, weight in whole.load_best().items():
+        torch.testing.assert_close(run.load_best()[name], weight)
+
+
+def test_fewer_epochs_are_other_settings(teacher: RunFolder) -> None:
+    fewer = replace(SMALL, fit=replace(SMALL.fit, max_epochs=1))
+
+    with pytest.raises(RunError, match=r"config.fit.max_epochs: \d+ there, 1 requested"):
+        teacher.claim(describe_run(tiny_dataset(), fewer), resume=True, extends="config.fit.max_epochs")
+
+
 def test_a_finished_run_is_not_overwritten_without_resume(teacher: RunFolder) -> None:
     with pytest.raises(RunError, match="--resume"):
         teacher.claim(describe_run(tiny_dataset(), SMALL), resume=False)
