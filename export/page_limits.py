@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from edge_runtime.bundle import arrays, codes, golden, items, manifest, parsing
+from edge_runtime.bundle import arrays, codes, golden, items, manifest, parsing, pictures
 from edge_runtime.engines import candidates, onnx_graph, weights
 
 PATH: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime" / "limits.ts"
@@ -52,6 +52,8 @@ def _constants() -> dict[str, object]:
         "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
         "MAX_VALUES": items.max_values(0),
         "MAX_VALUES_PER_ITEM": items.max_values(1) - items.max_values(0),
+        "MAX_PICTURE_SIDE": pictures.MAX_SIDE,
+        "MAX_PICTURE_BYTES": pictures.MAX_PICTURE_BYTES,
         "MAX_GOLDEN_SEQUENCES": golden.MAX_SEQUENCES,
         "GOLDEN_TOP": golden.TOP,
         "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import Array
+from edge_runtime.bundle.pictures import MAX_PICTURE_BYTES
 from export.target import PictureChoice
 from train.data.dataset import Catalogue
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def make_thumbnails(
@@ -51,9 +56,16 @@ def _thumbnail(path: Path, choice: PictureChoice) -> bytes:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
             upright.thumbnail((choice.side_pixels, choice.side_pixels))
-            buffer = BytesIO()
-            upright.save(buffer, "WEBP", quality=choice.quality, method=4)
+            return _encoded(upright, choice.quality)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
         # Large catalogues have some broken files; apps show a placeholder instead.
         return b""
-    return buffer.getvalue()
+
+
+def _encoded(image: "Image.Image", quality: int) -> bytes:
+    """Return the image as WebP, at a lower quality if the file would exceed the limit of the bundle format."""
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=4)
+    if buffer.tell() <= MAX_PICTURE_BYTES:
+        return buffer.getvalue()
+    return _encoded(image, quality // 2) if quality > 1 else b""

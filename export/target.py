@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime.bundle.manifest import Name, Share
+from edge_runtime.bundle.pictures import MAX_SIDE
 from edge_runtime.paths import AnyPath
 from export.errors import TargetError
 
@@ -48,7 +49,7 @@ class LanguageModelChoice(Struct, frozen=True, forbid_unknown_fields=True):
 class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """Thumbnails: length of the longer side, WebP quality, and total bytes; popular items come first."""
 
-    side_pixels: Annotated[int, Meta(ge=16, le=1024)]
+    side_pixels: Annotated[int, Meta(ge=16, le=MAX_SIDE)]
     quality: Annotated[int, Meta(ge=1, le=100)]
     bytes: Positive
 

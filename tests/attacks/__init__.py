@@ -19,6 +19,7 @@ from tests.attacks.engines import engines
 from tests.attacks.graphs import graphs
 from tests.attacks.items import items
 from tests.attacks.manifests import integrity, manifests, versions
+from tests.attacks.pictures import pictures
 from tests.attacks.tensors import containers, contents
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -38,4 +39,5 @@ def attacks(root: Path) -> Iterator[tuple[str, Path]]:
 
 def table() -> dict[str, Attack]:
     """Return name to attack."""
-    return integrity() | versions() | manifests() | containers() | contents() | items() | engines() | graphs()
+    of_formats = manifests() | containers() | contents() | items() | pictures()
+    return integrity() | versions() | of_formats | engines() | graphs()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from edge_runtime.bundle.pictures import Pictures
 from export.pictures import make_thumbnails
 from export.target import PictureChoice
 from train.data.dataset import Catalogue
@@ -56,6 +57,18 @@ def test_popular_items_get_their_thumbnails_first(tmp_path: Path) -> None:
 
     assert arrays is not None
     assert (np.diff(arrays["offset"].astype(np.int64)) > 0).tolist() == [False, True, True]
+
+
+def test_a_thumbnail_above_the_limit_of_the_format_gets_a_lower_quality(tmp_path: Path) -> None:
+    catalogue = catalogue_of(["A"], images=[draw(tmp_path / "a.png", (1000, 1000), noise=True)])
+
+    arrays = make_thumbnails(
+        catalogue, np.array([1], dtype=np.uint8), PictureChoice(side_pixels=1000, quality=100, bytes=1 << 20)
+    )
+
+    assert arrays is not None
+    assert 1 << 10 < len(arrays["data"]) <= 256 << 10
+    assert Pictures.open(arrays, 1).of(0).startswith(b"RIFF")
 
 
 def test_a_file_that_is_not_a_picture_is_skipped(tmp_path: Path) -> None:

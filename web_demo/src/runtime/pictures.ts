@@ -3,6 +3,8 @@
 import { type Arrays, loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 import { BundleError } from "./errors";
+import { MAX_PICTURE_BYTES, MAX_PICTURE_SIDE } from "./limits";
+import { pictureHead } from "./pictureSize";
 
 const FILE = "pictures.safetensors";
 
@@ -26,7 +28,7 @@ export class Pictures {
     return Pictures.read(loadArrays(data, name), catalogue.nItems);
   }
 
-  /** @throws BundleError the offsets do not cover the data in ascending order. */
+  /** @throws BundleError the offsets do not cover the data in ascending order, or a picture is not allowed. */
   static read(arrays: Arrays, nItems: number): Pictures {
     const offset = take(arrays, "offset", "U32", [nItems + 1], FILE);
     const data = take(arrays, "data", "U8", [arrays.get("data")?.shape[0] ?? 0], FILE);
@@ -37,24 +39,31 @@ export class Pictures {
     ) {
       throw new BundleError(`${FILE}: the offsets do not cover the data in ascending order`);
     }
+    for (let row = 0; row < nItems; row++) checkPicture(data.subarray(offset[row], offset[row + 1]), row);
     return new Pictures(offset, data);
   }
 
-  /** The picture of a row as a data URL; null if there is none in a supported format. */
+  /** The picture of a row as a data URL; null if there is none. */
   url(row: number): string | null {
     const bytes = this.data.subarray(this.offset[row], this.offset[row + 1]);
-    const type = typeOf(bytes);
-    if (type === null) return null;
+    const head = pictureHead(bytes);
+    if (head === null) return null;
     let text = "";
     for (const byte of bytes) text += String.fromCharCode(byte);
-    return `data:${type};base64,${btoa(text)}`;
+    return `data:${head.type};base64,${btoa(text)}`;
   }
 }
 
-/** The media type by the first bytes, because the bundle does not state it. */
-function typeOf(bytes: Uint8Array): string | null {
-  const head = String.fromCharCode(...bytes.subarray(0, 12));
-  if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";
-  if (head.startsWith("\x89PNG")) return "image/png";
-  return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : null;
+function checkPicture(bytes: Uint8Array, row: number): void {
+  if (bytes.length === 0) return;
+  const wrong = (what: string) => new BundleError(`${FILE}: the picture of item ${row} ${what}`);
+  if (bytes.length > MAX_PICTURE_BYTES) {
+    throw wrong(`has ${bytes.length} bytes, expected at most ${MAX_PICTURE_BYTES}`);
+  }
+  const head = pictureHead(bytes);
+  if (head === null) throw wrong("is not a JPEG, PNG or WebP file");
+  const { width, height } = head;
+  if (Math.min(width, height) < 1 || Math.max(width, height) > MAX_PICTURE_SIDE) {
+    throw wrong(`has ${width} x ${height} pixels, expected 1 to ${MAX_PICTURE_SIDE} a side`);
+  }
 }
