@@ -63,3 +63,7 @@ def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may 
 
         return getattr(errors, name)
     raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")
+
+
+def __dir__() -> "list[str]":
+    return sorted({*globals(), *__all__})

@@ -116,7 +116,10 @@ def _root(
 def _stoppable(interrupt: Interrupt, words: Sequence[str], command: Command) -> Command:
     """Return a command that Ctrl-C ends with the command line that goes on."""
     resume = ["--resume"] if "resume" in signature(command).parameters and "--resume" not in words else []
-    advice = f"What was finished is kept; go on with: {shlex.join(['pocketrec', *words, *resume])}"
+    # Only commands with a folder of their own keep what they have done so far.
+    keeps = {"out", "into"} & signature(command).parameters.keys()
+    line = shlex.join(["pocketrec", *words, *resume])
+    advice = f"What was finished is kept; continue with: {line}" if keeps else f"Run it again with: {line}"
 
     @wraps(command)
     def stoppable(*args: object, **kwargs: object) -> object:

@@ -50,7 +50,8 @@ class Explainer:
                 self._writer = LlamaWriter(model, context=model_entry.context)
             else:
                 self._note = (
-                    f"the language model needs the prompt layout {model_entry.prompt!r}, this runtime has {LAYOUT!r}"
+                    f"the language model needs the prompt layout {model_entry.prompt!r}, this runtime has {LAYOUT!r}; "
+                    "export the bundle again"
                 )
 
     def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:

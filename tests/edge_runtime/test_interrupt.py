@@ -14,7 +14,8 @@ from tests.tiny_shop import write_shop
 
 ROOT = Path(__file__).parents[2]
 STOPPED = "stopped.\n"
-ADVICE = "What was finished is kept; go on with: pocketrec"
+ADVICE = "What was finished is kept; continue with: pocketrec"
+AGAIN = "Run it again with: pocketrec"  # of a command that keeps nothing
 
 # Python runs this before anything else; the signal comes when the named module is imported or the named file is opened.
 AT_A_MOMENT = """
@@ -72,7 +73,8 @@ def test_while_the_libraries_of_a_command_are_imported(tmp_path: Path, command: 
     done = interrupted(tmp_path, moment, *POCKETREC, *command.split())
 
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr.removesuffix(" --resume\n").removesuffix("\n") == f"stopped. {ADVICE} {command}"
+    advice = AGAIN if command.startswith("serve") else ADVICE
+    assert done.stderr.removesuffix(" --resume\n").removesuffix("\n") == f"stopped. {advice} {command}"
     assert {path.name for path in tmp_path.iterdir()} == {"hook"}
 
 
@@ -81,7 +83,7 @@ def test_while_it_works_it_says_which_command_goes_on(bundle: Path, tmp_path: Pa
 
     goes_on = f"recommend {bundle} --history 'a b'"
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == f"stopped. {ADVICE} {goes_on}\n"
+    assert done.stderr == f"stopped. {AGAIN} {goes_on}\n"
 
 
 def test_a_run_that_can_be_resumed_goes_on_with_resume(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_a_run_that_can_be_resumed_goes_on_with_resume(tmp_path: Path) -> None:
 
     done = interrupted(tmp_path, "open items.jsonl", *POCKETREC, "train", "--data", "shop", "--out", "run")
 
-    assert done.stderr.endswith("go on with: pocketrec train --data shop --out run --resume\n")
+    assert done.stderr.endswith("continue with: pocketrec train --data shop --out run --resume\n")
     assert done.returncode == 130
 
 

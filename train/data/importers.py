@@ -101,6 +101,9 @@ def _core(events: pl.DataFrame, k: int, file: Source, log: _ImportFindings) -> _
     kept = distinct.filter(pl.Series(k_core(distinct["user_id"].to_numpy(), distinct["item_id"].to_numpy(), k)))
     if kept.is_empty():
         n_broken = len(log.events.rows(file.name))
+        if not len(distinct):
+            message = f"{log.source}: no event could be read; {n_broken:,} lines are broken. Correct the file:"
+            raise DataError(log.events.message(message))
         also = f" {n_broken:,} lines could not be read:" if n_broken else ""
         raise DataError(
             log.events.message(

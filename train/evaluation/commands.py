@@ -96,6 +96,7 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
     from edge_runtime.variety import varied_positions
     from train.data.folder import read_folder
     from train.evaluation.measurements import diversity_points
+    from train.wide_table import print_wide
 
     points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_positions)
     if as_json:
@@ -106,7 +107,7 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
         table.add_column(name, justify="right")
     for point in points:
         table.add_row(f"{point.knob:.1f}", *(f"{value:.4f}" for value in point.figures.values()))
-    Console().print(table)
+    print_wide(Console(), table)
 
 
 def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:

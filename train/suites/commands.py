@@ -51,7 +51,7 @@ def compare(
     from train.suites.printing import suite_tables
     from train.suites.run import run_suite
     from train.suites.suites import SuiteOptions
-    from train.suites.wide_table import print_wide
+    from train.wide_table import print_wide
 
     options = SuiteOptions(
         backbone=backbone,

@@ -102,7 +102,7 @@ def test_ctrl_c_prints_one_line_and_received_data_is_kept(root: Path, tmp_path: 
 
     assert process.returncode == 130
     goes_on = f"pocketrec sync {proxy.url} --into {into}"
-    assert complaints == f"stopped. What was finished is kept; go on with: {goes_on}\n"
+    assert complaints == f"stopped. What was finished is kept; continue with: {goes_on}\n"
     assert again.returncode == 0
     assert contents(current_bundle(into)) == contents(root / LAPTOP)
 

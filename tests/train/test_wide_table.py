@@ -6,7 +6,7 @@ import pytest
 from rich.table import Table
 
 from edge_runtime.terminal.console import Console
-from train.suites.wide_table import print_wide
+from train.wide_table import print_wide
 
 NAMES = ("NDCG@10", "Recall@5", "vs alone")
 ROW = ("0.0578 ± 0.0004", "0.0681 ± 0.0012", "+9.2% (+0.0033 to +0.0071), p 0.0002 *")
