@@ -4,6 +4,7 @@ Style comes from arguments (``style=``, :class:`rich.text.Text`), so that a titl
 colons or escape sequences is printed literally. Ruff forbids Rich's own console everywhere else.
 """
 
+import json
 import sys
 from collections.abc import Iterable
 from typing import IO, Any
@@ -12,7 +13,7 @@ import rich.console
 from rich.segment import Segment
 from rich.text import Text
 
-from edge_runtime.terminal.plain import plain_lines
+from edge_runtime.terminal.plain import is_unsafe, plain_lines
 
 
 class Console(rich.console.Console):  # noqa: TID251 - the only use
@@ -72,6 +73,8 @@ def print_error(message: str) -> None:
 def print_json(value: object, *, indent: int = 0) -> None:
     """Print a JSON value on stdout in UTF-8, independently of the terminal's encoding.
 
+    Characters that control a terminal, and invisible ones, are written as escapes: the value stays the same.
+
     Args:
         value: value to encode; types that msgspec does not support, such as paths, become strings, and NaN becomes
             null.
@@ -83,7 +86,7 @@ def print_json(value: object, *, indent: int = 0) -> None:
     if indent:
         data = msgspec.json.format(data, indent=indent)
     sys.stdout.flush()
-    sys.stdout.buffer.write(data + b"\n")
+    sys.stdout.buffer.write(_escaped(data.decode()).encode() + b"\n")
     sys.stdout.flush()
 
 
@@ -98,3 +101,9 @@ def _encodable(value: object) -> object:
             return [_encodable(item) for item in value]
         case _:
             return value
+
+
+def _escaped(json_text: str) -> str:
+    """Return the JSON text with escapes in place of unsafe characters, which occur only in its strings."""
+    unsafe = {char for char in set(json_text) if char != "\n" and is_unsafe(char)}
+    return json_text.translate({ord(char): json.dumps(char)[1:-1] for char in unsafe}) if unsafe else json_text

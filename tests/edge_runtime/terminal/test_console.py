@@ -71,3 +71,21 @@ def test_json_is_printed_for_paths_with_any_bytes(capsys: pytest.CaptureFixture[
     print_json({"path": Path("b\udcff"), "title": "Чай", "loss": float("nan")})
 
     assert json.loads(capsys.readouterr().out) == {"path": "b?", "title": "Чай", "loss": None}
+
+
+def test_json_is_printed_with_unsafe_characters_escaped(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    unsafe = [
+        *map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+        *"\u061c\u200e\u200f\u2028\u2029\ufeff\u115f\u1160\u3164\uffa0\U000e0001\U000e0041",
+    ]
+    harmless = "Чай 茶 نمی\u200cشود 👩\u200d🚀 한국어 \u00a0"
+
+    print_json({"title": harmless, "unsafe": unsafe, "\x9b31m": "\u202e"}, indent=1)
+
+    printed = capsysbinary.readouterr().out.decode()
+    assert not set(printed) & (set(unsafe) - {"\n"})
+    assert harmless in printed
+    assert "\\udb40\\udc41" in printed
+    assert json.loads(printed) == {"title": harmless, "unsafe": unsafe, "\x9b31m": "\u202e"}

@@ -15,6 +15,8 @@ from edge_runtime.terminal.plain import about, plain, plain_lines
         ("a\u202eb\u061cc\u2066d\ufeff", "a b c d "),
         ("half \ud83d of a pair", "half \ufffd of a pair"),
         ("tab\there", "tab here"),
+        ("a\u115fb\u1160c\u3164d\uffa0", "a b c d "),
+        ("\U000e0001\U000e0041tagged", "  tagged"),
     ],
 )
 def test_control_and_invisible_characters_are_replaced(text: str, shown: str) -> None:
