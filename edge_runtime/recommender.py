@@ -246,7 +246,8 @@ class Recommender:
     def search(self, text: str, limit: int = 10) -> list[Recommendation]:
         """Return the items with these words in title or facts, best match first; ``score`` is the popularity.
 
-        The first call builds the word index; only searches wait for it.
+        Only the first 200 characters of the text, and their first 16 words, are used. The first call builds the word
+        index; only searches wait for it.
         """
         with self._timed("search"):
             rows = self._search_index().find(text, limit)

@@ -73,6 +73,8 @@ _SHOP_QUERIES = (
     "hikng", "kettle fjordane", "fjordan", "jordane", "camp kitchen", "accessories", "beanies", "brushes", "boxes",
     "merino", "wool socks", "300 ml", "400 ml", "400ml", "head lamp", "hairdryer", "tetn", "mgu", "stael", "dunmor",
     "titanuim kettle", "r", "spaceship", "rose spaceship", "9999", "  ,;  ", "",
+    # Only the first 200 characters (code points) and 16 words are used.
+    " " * 196 + "mug tents", "💡" * 196 + "mug tents", " " * 200 + "mug", "mug " * 16 + "tents",
 )  # fmt: skip
 
 _SCRIPTS = (

@@ -12,6 +12,8 @@ from edge_runtime.bundle.items import Field, Items
 from edge_runtime.search.vocabulary import FORM, Match, Vocabulary
 from edge_runtime.search.words import words_of
 
+MAX_CHARACTERS: Final = 200
+"""Maximum number of characters (code points) of a query; the rest is ignored."""
 MAX_WORDS: Final = 16
 """Maximum number of query words; the rest is ignored."""
 IMPORTANT_FIELDS: Final = frozenset({"brand", "categories", "category", "genre", "genres"})
@@ -44,6 +46,8 @@ class Finder:
     def find(self, text: str, limit: int) -> list[int]:
         """Return the rows of the best matches, best first.
 
+        Only the first :data:`MAX_CHARACTERS` of the text and their first :data:`MAX_WORDS` words are used.
+
         Matches have the largest number of matching words, or one fewer. They are sorted by this number, then by
         whether the title has no other words, then by the sum over words of
 
@@ -74,7 +78,7 @@ class Finder:
     def _query_words(self, text: str) -> list[str]:
         """Return the distinct words of a query; an unknown word is split in two if both parts are known."""
         words: dict[str, None] = {}
-        for word in words_of(text)[:MAX_WORDS]:
+        for word in words_of(text[:MAX_CHARACTERS])[:MAX_WORDS]:
             is_known = self._vocabulary.matches(word) or self._vocabulary.near(word)
             words |= dict.fromkeys([word] if is_known else self._vocabulary.split(word))
         return list(words)[:MAX_WORDS]

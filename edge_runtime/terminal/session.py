@@ -13,6 +13,7 @@ from rich.text import Text
 from edge_runtime.errors import PocketRecError
 from edge_runtime.events import DISLIKE
 from edge_runtime.recommender import Recommendation, Recommender
+from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.arguments import is_command, is_number, no_argument, refused, whole_number
 from edge_runtime.terminal.plain import about
@@ -128,6 +129,7 @@ class Session:
         self._report_fallbacks()
 
     def _search(self, text: str) -> None:
+        text = text[:MAX_CHARACTERS]
         items = self._recommender.search(text, N_LISTED)
         if not items:
             self._screen.print(f"No item matches {text!r}. Try other words, or `list`.", "yellow")

@@ -174,6 +174,12 @@ def test_words_that_start_like_a_command_are_a_search(session: SessionHarness) -
     assert "results for 'variety soap'" in session.type("variety soap")
 
 
+def test_a_search_uses_and_shows_the_first_200_characters_of_a_long_line(session: SessionHarness) -> None:
+    output = session.type("x" * 100_000)
+
+    assert f"Noitemmatches'{'x' * 200}'" in "".join(output.split())
+
+
 @pytest.mark.parametrize(
     ("line", "answer"),
     [

@@ -195,6 +195,16 @@ def test_search_finds_titles_as_one_types_and_marks_them(tab: ShopPage, server: 
     expect(hits.first).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_search_field_accepts_at_most_200_characters(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    search = tab.page.get_by_label("Search the shop")
+    search.focus()
+
+    tab.page.keyboard.insert_text("x" * 100_000)
+
+    expect(search).to_have_value("x" * 200)
+
+
 def test_search_does_not_say_that_there_is_nothing_before_it_has_looked(tab: ShopPage, server: LiveServer) -> None:
     held: list[Route] = []
 

@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { MAX_CHARACTERS } from "../runtime/search/finder";
 import type { Hit, Marks } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { once } from "./once";
@@ -82,6 +83,7 @@ export function Search({ request, ready, marks, onChoose }: Props) {
         placeholder="Search the shop"
         autocomplete="off"
         spellcheck={false}
+        maxLength={MAX_CHARACTERS}
         value={text}
         aria-controls="search-hits"
         aria-describedby="search-count"

@@ -5,6 +5,8 @@ import type { Items } from "../items";
 import { FORM, type Match, Vocabulary } from "./vocabulary";
 import { wordsOf } from "./words";
 
+/** Maximum number of characters (code points) of a query; the rest is ignored. */
+export const MAX_CHARACTERS = 200;
 const MAX_WORDS = 16;
 const N_ITEMS_OF_A_RARE_WORD = 1000;
 const IMPORTANT_FIELDS: ReadonlySet<string> = new Set(["brand", "categories", "category", "genre", "genres"]);
@@ -60,7 +62,7 @@ export class Finder {
   /** The distinct words of a query; a word that only matches if split in two is replaced by its parts. */
   private queryWords(text: string): string[] {
     const { vocabulary } = this.index;
-    const queryWords = wordsOf(text)
+    const queryWords = wordsOf(firstCharacters(text))
       .slice(0, MAX_WORDS)
       .flatMap((word) => {
         const isKnown = vocabulary.matches(word).length > 0 || vocabulary.near(word).length > 0;
@@ -104,6 +106,12 @@ export class Finder {
     }
     return fact;
   }
+}
+
+/** The first characters of a query; a character has at most two UTF-16 code units. */
+function firstCharacters(text: string): string {
+  const characters = Array.from(text.slice(0, 2 * MAX_CHARACTERS));
+  return characters.slice(0, MAX_CHARACTERS).join("");
 }
 
 interface Index {
