@@ -78,6 +78,7 @@ class Steps:
             env=child.environment(),
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=_ignore_interrupts,
         ) as process:
             try:
                 printed = process.stdout.read() if process.stdout is not None else ""
@@ -131,6 +132,11 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
 def _pocketrec(module: str, *arguments: str | Path) -> list[str]:
     """Return one of our commands; it works in another folder, so its paths are made absolute."""
     return child.command(module, *(one.absolute() if isinstance(one, Path) else one for one in arguments))
+
+
+def _ignore_interrupts() -> None:
+    """Let Ctrl-C wait until a step handles it, which takes Python some time: before that it would be a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
