@@ -18,6 +18,12 @@ Bundle = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def _not_empty(path: str) -> Path:
+    if not path:
+        raise typer.BadParameter("the path is empty. Give a file, or leave the option out.")
+    return Path(path)
+
+
 def inspect(bundle: Bundle, as_json: Json = False) -> None:
     """Show what is in a bundle, check every byte of it, and try its engines on this machine.
 
@@ -80,7 +86,11 @@ def run(
     bundle: Bundle,
     state: Annotated[
         Path | None,
-        typer.Option(help="Where your history is kept; the default is a file of your own, named by bundle."),
+        typer.Option(
+            parser=_not_empty,
+            metavar="PATH",
+            help="Where your history is kept; the default is a file of your own, named by bundle.",
+        ),
     ] = None,
     language_model: Annotated[bool, typer.Option(help="Let the language model of the bundle word the reasons.")] = True,
 ) -> None:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from edge_runtime.reasons.words import Style
     from edge_runtime.reasons.writer import Reason
 
+_MAX_SHOWN = 256  # characters of an id in a message
+
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
@@ -270,7 +272,7 @@ class Recommender:
         row = self._row_of.get(item_id)
         if row is None:
             raise UnknownItemError(
-                f"{item_id!r} is not in the catalogue of {self.manifest.name!r}.{self.hint(item_id)}"
+                f"{_shortened(item_id)!r} is not in the catalogue of {self.manifest.name!r}.{self.hint(item_id)}"
             )
         return row
 
@@ -284,6 +286,18 @@ class Recommender:
     def history(self, limit: int | None = None) -> list[Event]:
         """Return the recorded events, newest first."""
         return self._history.newest(limit)
+
+    def count_events(self) -> int:
+        """Return the number of recorded events."""
+        return self._history.count()
+
+    def latest_events(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """Return the name of the newest recorded event of each of these items; items without events are left out."""
+        return self._history.latest_events(item_ids)
+
+    def has_interactions(self) -> bool:
+        """Return whether an item of the catalogue was recorded other than as a dislike."""
+        return len(self._recorded.sequence) > 0
 
     def remove(self, event_id: int) -> bool:
         """Delete one event of the history; return whether it existed."""
@@ -341,6 +355,10 @@ class Recommender:
         started = time.perf_counter()
         yield
         self._timings[name] = _ms_since(started)
+
+
+def _shortened(item_id: str) -> str:
+    return item_id if len(item_id) <= _MAX_SHOWN else item_id[:_MAX_SHOWN] + "…"
 
 
 def _ms_since(started: float) -> float:

@@ -21,6 +21,7 @@ BUSY_TIMEOUT_MS: Final = 5000
 DISK_FULL_CODES: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 """SQLite's result codes on a full disk."""
 
+_COMPANIONS = ("-journal", "-wal", "-shm")
 _TABLES = """
 CREATE TABLE events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,6 +54,19 @@ def open_database(path: Path | None) -> sqlite3.Connection:
             # The WAL index that processes share needs 32 KiB of disk. In exclusive mode it is kept in memory, so that
             # the history can be read and deleted on a full disk.
             return _connected(path, is_exclusive=True)
+
+
+def absolute_file(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a state file.
+
+    SQLite reads the names ``:memory:`` and ``file:...`` as something other than a file, but never an absolute path.
+
+    Raises:
+        StateError: the path is empty.
+    """
+    if not os.fspath(path):
+        raise StateError("the path of the state file is empty. Choose a file (--state).")
+    return Path(path).absolute()
 
 
 @contextmanager
@@ -123,6 +137,13 @@ def _connected(path: Path | None, *, is_exclusive: bool = False) -> sqlite3.Conn
 def _create(path: Path) -> None:
     """Create an empty file that only its owner can read; SQLite gives the -wal and -shm files the same permissions."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for suffix in _COMPANIONS:
+        companion = path.with_name(path.name + suffix)
+        if companion.exists() and not companion.is_file():
+            raise StateError(
+                f"{companion}: found a folder, a pipe or a device, where SQLite has to write a file. "
+                "Move it away, or choose another file (--state)."
+            )
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -19,6 +19,7 @@ from edge_runtime.errors import StateError
 from edge_runtime.events import DISLIKE
 from edge_runtime.state.database import (
     DISK_FULL_CODES,
+    absolute_file,
     damaged,
     open_database,
     primary_code,
@@ -29,6 +30,7 @@ from edge_runtime.state.erasing import erase
 
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256
+_MAX_SHOWN = 60  # characters of each value in a message
 _LARGEST_EVENT_ID = (1 << 63) - 1
 _BATCH_SIZE = 250  # items per statement; SQLite before 3.32 takes at most 999 parameters
 _NOT_READ = "the history could not be read"
@@ -68,14 +70,14 @@ class History:
         """Open the state file, creating it if needed, with access for its owner only.
 
         Args:
-            path: path of the state file; None keeps the history in memory only.
+            path: path of the state file, never a SQLite URI or ``:memory:``; None keeps the history in memory only.
             clock: returns seconds since 1970.
 
         Raises:
             StateError: the file belongs to another program, is newer than this runtime, is damaged or cannot be
                 written.
         """
-        file = None if path is None else Path(path)
+        file = None if path is None else absolute_file(path)
         return cls(open_database(file), file, clock)
 
     def __enter__(self) -> Self:
@@ -134,6 +136,12 @@ class History:
             raise ValueError(f"limit must be at least 0, got {limit}")
         return self._events("ORDER BY id DESC LIMIT ?", -1 if limit is None else min(limit, _LARGEST_EVENT_ID))
 
+    def count(self) -> int:
+        """Return the number of events."""
+        with self._lock, translated_errors(self._path, _NOT_READ):
+            (n_events,) = self._connection.execute("SELECT count(*) FROM events").fetchone()
+            return int(n_events)
+
     def after(self, event_id: int) -> list[Event]:
         """Return the events with an id above ``event_id``, oldest first; 0 returns all."""
         return self._events("WHERE id > ? ORDER BY id", event_id)
@@ -176,6 +184,17 @@ class History:
                 )
                 seen.update(item_id for (item_id,) in rows)
         return seen
+
+    def latest_events(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """Return the name of the newest event of each item that has one, by index look-ups."""
+        newest = "SELECT event FROM events WHERE item_id = ? ORDER BY id DESC LIMIT 1"
+        latest: dict[str, str] = {}
+        with self._lock, translated_errors(self._path, _NOT_READ):
+            for item_id in item_ids:
+                row = self._connection.execute(newest, (item_id,)).fetchone()
+                if row is not None:
+                    latest[item_id] = str(row[0])
+        return latest
 
     def epoch(self) -> tuple[int, int]:
         """Return a value that stays equal as long as the only changes are calls of :meth:`add` on this object.
@@ -299,6 +318,20 @@ class History:
                 (parameter,),
             ).fetchall()
         for row in rows:
-            if tuple(map(type, row)) != (int, str, str, int):
-                raise damaged(self._path, f"found the event {row!r}")
+            if not _is_event(row):
+                raise damaged(self._path, f"found the event {_shortened(row)}")
         return [Event(*row) for row in rows]
+
+
+def _is_event(row: tuple[object, ...]) -> bool:
+    """Return whether :meth:`History.add` could have written this row."""
+    if tuple(map(type, row)) != (int, str, str, int):
+        return False
+    _, item_id, event, _ = row
+    return 1 <= len(str(item_id)) <= _MAX_ID and _EVENT.fullmatch(str(event)) is not None
+
+
+def _shortened(row: tuple[object, ...]) -> str:
+    """Return the values of a row for a message; a damaged row can have megabytes."""
+    values = (repr(value[:_MAX_SHOWN] if isinstance(value, str | bytes) else value) for value in row)
+    return f"({', '.join(values)})"

@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.text import Text
 
 from edge_runtime.errors import PocketRecError
-from edge_runtime.events import DISLIKE
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
@@ -79,7 +78,7 @@ class Session:
                 pass
         except KeyboardInterrupt:
             self._screen.blank()
-        n_events = len(recommender.history())
+        n_events = recommender.count_events()
         self._screen.print(f"Bye. {n_events} event{'' if n_events == 1 else 's'} saved in {self._state}.", "dim")
 
     def execute(self, line: str) -> bool:
@@ -135,7 +134,7 @@ class Session:
             self._screen.print(f"No item matches {text!r}. Try other words, or `list`.", "yellow")
             self._screen.blank()
             return
-        latest = {event.item_id: event.event for event in reversed(self._recommender.history())}
+        latest = self._recommender.latest_events([item.item_id for item in items])
         signs = [Text(done_sign(latest.get(item.item_id))) for item in items]
         self._show(f"results for {text!r}", items, signs, "`3` opens item 3; `like 3`, `dislike 3`")
 
@@ -200,7 +199,7 @@ class Session:
         if rest.lower() not in ("", "yes"):
             raise refused("forget", rest, "no argument, or `yes`")
         if not rest:
-            n_events = len(self._recommender.history())
+            n_events = self._recommender.count_events()
             self._screen.print(
                 f"This permanently deletes all {n_events} events. Type `forget yes` to confirm.", "yellow"
             )
@@ -229,8 +228,9 @@ class Session:
         """Return the title of the list, which depends on how it was computed."""
         if self._recommender.engine.name == "popularity":
             return "most popular items (no engine works on this device: see `engine`)"
-        known = any(e.event != DISLIKE and self._recommender.knows(e.item_id) for e in self._recommender.history())
-        return "recommended for you" if known else "most popular items (your history is empty)"
+        if self._recommender.has_interactions():
+            return "recommended for you"
+        return "most popular items (your history is empty)"
 
     def _report_fallbacks(self) -> None:
         """Print the engines that failed since the last list."""

@@ -39,6 +39,7 @@ def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixtur
         ("recommend", "x", "--k", "many"),
         ("recommend", "x", "--variety", "1.5"),
         ("run",),
+        ("run", "x", "--state", ""),
         ("inspect", "x", "--colour"),
     ],
 )

@@ -224,6 +224,59 @@ def test_a_path_that_cannot_be_a_file_is_refused(tmp_path: Path, place: str) -> 
         History.open(path)
 
 
+@pytest.mark.parametrize("name", [":memory:", "file:s.sqlite", "file::memory:?cache=shared", "s.sqlite"])
+def test_every_name_is_a_file_in_the_folder_of_its_opening(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with History.open(name) as history:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        history.add("a")
+
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    with History.open(tmp_path / name) as history:
+        assert [event.item_id for event in history.newest()] == ["a"]
+
+
+def test_an_empty_path_is_refused() -> None:
+    with pytest.raises(StateError, match="the path of the state file is empty"):
+        History.open("")
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_folder_in_the_place_of_a_file_of_sqlite_is_named(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"s.sqlite{suffix}").mkdir()
+
+    with pytest.raises(StateError, match=f"s.sqlite{suffix}: found a folder"):
+        History.open(tmp_path / "s.sqlite")
+
+
+@pytest.mark.parametrize(("item_id", "event"), [("x" * 10_000_000, "click"), ("a", "y" * 10_000_000), ("", "click")])
+def test_an_event_that_could_not_have_been_recorded_is_damage_and_its_message_is_short(
+    tmp_path: Path, item_id: str, event: str
+) -> None:
+    with History.open(tmp_path / "s.sqlite") as history:
+        history.add("a")
+    with sqlite3.connect(tmp_path / "s.sqlite") as database:
+        database.execute("UPDATE events SET item_id = ?, event = ?", (item_id, event))
+    database.close()
+
+    with History.open(tmp_path / "s.sqlite") as history, pytest.raises(StateError, match="damaged") as refusal:
+        history.newest(1)
+
+    assert len(str(refusal.value)) < 500
+
+
+def test_events_are_counted_and_the_newest_of_each_item_is_found() -> None:
+    with History.open() as history:
+        for item_id, event in (("a", "click"), ("b", "like"), ("a", "dislike")):
+            history.add(item_id, event)
+
+        assert history.count() == 3
+        assert history.latest_events(["a", "b", "c"]) == {"a": "dislike", "b": "like"}
+
+
 def test_a_read_only_file_is_reported(tmp_path: Path) -> None:
     with History.open(tmp_path / "s.sqlite") as history:
         history._connection.execute("PRAGMA query_only = ON")

@@ -9,8 +9,9 @@ import pytest
 
 from edge_runtime import Recommender
 from edge_runtime.bundle.items import Field, Items, dump_items
+from edge_runtime.state.history import Event
 from edge_runtime.terminal.console import Console
-from edge_runtime.terminal.screen import Screen, ago, movement
+from edge_runtime.terminal.screen import Screen, ago, done_sign, movement
 from edge_runtime.terminal.session import Session
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -96,6 +97,44 @@ def test_a_disliked_item_disappears(session: SessionHarness) -> None:
 
     assert f"hid: {first.title}" in output
     assert output.rpartition("most popular items")[2].count(first.title) == 0
+
+
+def test_no_command_reads_the_whole_history_to_print_a_part(
+    session: SessionHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = session.recommender.recommend(1)[0]
+    session.recommender.observe(first.item_id, "like")
+    newest = session.recommender.history
+
+    def limited(limit: int | None = None) -> list[Event]:
+        assert limit is not None
+        return newest(limit)
+
+    monkeypatch.setattr(session.recommender, "history", limited)
+    output = session.type("list", first.title, "history", "undo", "forget", "list", "quit")
+
+    assert "recommended for you" in output
+    assert "deletes all 0 events" in output
+    assert "most popular items (your history is empty)" in output
+    assert "Bye. 0 events saved" in output
+
+
+def test_a_search_marks_an_item_by_its_newest_event(session: SessionHarness) -> None:
+    first = session.recommender.recommend(1)[0]
+    session.recommender.observe(first.item_id, "like")
+    session.recommender.observe(first.item_id, "dislike")
+
+    results = session.type(first.title).partition("results for")[2]
+
+    assert done_sign("dislike")[0] in results
+    assert done_sign("like")[0] not in results
+
+
+def test_dislikes_and_unknown_items_alone_leave_the_popular_list(session: SessionHarness) -> None:
+    session.recommender.observe("of-another-bundle", "like")
+    session.recommender.observe("item-1", "dislike")
+
+    assert "most popular items (your history is empty)" in session.type("list")
 
 
 def test_why_prints_a_reason_and_its_source(session: SessionHarness) -> None:
