@@ -1,16 +1,19 @@
 """Ctrl-C, from the first moment of a command to its last: one line and exit code 130, never a traceback.
 
-It has to be in force before anything else is imported, so this module imports next to nothing, ``typing`` included.
+It has to be in force before anything else is imported, so this module imports only what Python itself has loaded or
+has built in: no ``typing``, and not ``signal``, which loads ``enum``.
 """
 
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from types import FrameType
     from typing import NoReturn, Self
+else:
+    import _signal
 
 EXIT_CODE = 130
 """What shells give a program that Ctrl-C ended: 128 + SIGINT."""
@@ -36,7 +39,7 @@ class Interrupt:
         self._raises = False
         self._advice = ""
         self._stderr = os.dup(2)  # whatever the standard stream is made to be later
-        signal.signal(signal.SIGINT, self._on_signal)
+        _signal.signal(_signal.SIGINT, self._on_signal)
         sys.unraisablehook = self._on_unraisable
 
     def raising(self, advice: str) -> "Self":
@@ -58,7 +61,7 @@ class Interrupt:
 
     def leave(self) -> "NoReturn":
         """Say that the command was stopped, and end the process."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
         restored = _SHOW_CURSOR if os.isatty(self._stderr) else b""
         if not self._is_silent:
             os.write(self._stderr, restored + f"stopped.{self._advice}\n".encode(errors="replace"))

@@ -151,3 +151,23 @@ def test_the_installed_command_is_the_one_that_takes_over_ctrl_c_first() -> None
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 
     assert scripts == {"pocketrec": "edge_runtime.__main__:main"}
+
+
+def test_next_to_nothing_is_imported_before_it_is_taken_over() -> None:
+    code = """
+import sys
+loaded = set(sys.modules)
+import edge_runtime.interrupt
+print(*sorted(set(sys.modules) - loaded))
+"""
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert set(done.stdout.split()) <= {
+        "os",
+        "os.path",
+        "stat",
+        "_stat",
+        "posixpath",
+        "genericpath",
+        "_collections_abc",
+    } | {"edge_runtime", "edge_runtime.telemetry", "edge_runtime.interrupt"}
