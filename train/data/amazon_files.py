@@ -90,7 +90,7 @@ def _lenient(line: bytes) -> object:
     for parse in (json.loads, ast.literal_eval):
         try:
             return cast(object, parse(text))
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # TypeError: an unhashable key
             continue
     return None
 

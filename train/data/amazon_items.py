@@ -39,7 +39,7 @@ class ItemReader:
         price = self._price(record.get("price"), number)
         if price is not None:
             item["price"] = price.amount
-        description = " ".join(text for value in _flatten(record.get("description")) if (text := _clean(value)))
+        description = self._description(record.get("description"), number)
         if description:
             item["description"] = description[:_MAX_DESCRIPTION]
         return item
@@ -54,7 +54,11 @@ class ItemReader:
         """Return the cleaned text; empty if there is none, or if it is markup or code."""
         if not isinstance(value, str):
             return ""
-        text = _clean(value)
+        try:
+            text = _clean(value)
+        except ValueError as error:
+            self._leave_out(f"{name} is not text", f"{name} is {quoted(value)}; {error}: left out.", number)
+            return ""
         if is_code(text) or (value.strip() and not text):
             self._leave_out(f"{name} is not text", f"{name} is {quoted(value)}, markup or code: left out.", number)
             return ""
@@ -63,6 +67,13 @@ class ItemReader:
             self._leave_out(f"overlong {name}", message, number)
             return ""
         return text
+
+    def _description(self, value: object, number: int) -> str:
+        try:
+            return " ".join(text for part in _flatten(value) if (text := _clean(part)))
+        except ValueError as error:
+            self._leave_out("description is not text", f"description is {quoted(value)}; {error}: left out.", number)
+            return ""
 
     def _price(self, value: object, number: int) -> Price | None:
         try:
@@ -87,4 +98,13 @@ def _flatten(value: object, depth: int = 3) -> Iterator[str]:
 
 
 def _clean(value: str) -> str:
-    return " ".join(well_formed(without_markup(html.unescape(value))).split())
+    """Return a text without markup and character references.
+
+    Raises:
+        ValueError: a reference has more digits than Python converts to an integer.
+    """
+    try:
+        plain = html.unescape(value)
+    except ValueError as error:
+        raise ValueError("expected numbers of Unicode characters in its references (&#...;)") from error
+    return " ".join(well_formed(without_markup(plain)).split())

@@ -7,6 +7,7 @@ line by line, so that an unclosed quote only invalidates its own line.
 
 import csv
 import io
+from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ _NEWLINE, _COMMA = ord("\n"), ord(",")
 _OTHER_DELIMITERS = (";", "\t", "|")
 _MAX_VALUE_BYTES = 1 << 20
 _MAX_NAMES = 6
+_MAX_COLUMNS = 10_000
 
 NumberedRows = tuple[pl.DataFrame, npt.NDArray[np.int64]]
 
@@ -59,7 +61,11 @@ def read_header(data: bytes, source: Source, findings: Findings) -> list[str] | 
                     "Write the file with commas.",
                 )
                 return None
-    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if len(names) > _MAX_COLUMNS:
+        message = f"the header, line 1, has {len(names):,} columns, expected at most {_MAX_COLUMNS:,}. Remove some."
+        findings.bad_file(source.name, message)
+        return None
+    duplicates = sorted(name for name, count in Counter(names).items() if count > 1)
     if duplicates:
         findings.bad_file(source.name, f"the header, line 1, names column {quoted(duplicates[0])} twice. Remove one.")
         return None

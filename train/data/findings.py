@@ -156,5 +156,8 @@ class Findings:
 
 def quoted(value: object) -> str:
     """Return the ``repr`` of a value, shortened for messages."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of over 4,300 digits, or lists nested too deep
+        return f"a value too large to show ({type(value).__name__})"
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

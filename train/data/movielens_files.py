@@ -1,5 +1,7 @@
 """Opens a MovieLens download, a folder or zip, and finds its files by name."""
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -74,12 +76,19 @@ def _open(source: Path) -> tuple[list[str], Callable[[str], bytes]]:
     return [path.name for path in members], read
 
 
+# zipfile raises many kinds on damaged archives; ValueError includes a name that is not the UTF-8 it is flagged as.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, KeyError,
+    IndexError, ValueError, OverflowError, OSError,
+)  # fmt: skip
+
+
 @contextmanager
 def _zip(source: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError, OSError) as error:
+    except _DAMAGED as error:
         reason = str(error.args[0] if isinstance(error, KeyError) else error)
         raise DataError(
             f"{source}: {reason}; expected a folder or zip of MovieLens. The file is damaged: download it again."

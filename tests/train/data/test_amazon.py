@@ -20,6 +20,10 @@ def review(user: object = "A", item: object = "B1", time: object = 1588687728923
     return json.dumps({"user_id": user, "parent_asin": item, "timestamp": time}).encode() + b"\n"
 
 
+REFERENCE = "&#" + "9" * 5000 + ";"
+HUGE = b"0x" + b"f" * 5000  # Python refuses to print integers of over 4,300 digits
+HUGE_TIME = b"{'user_id': 'A', 'parent_asin': 'B1', 'timestamp': %s}\n" % HUGE
+HUGE_USER = b"{'user_id': [%s], 'parent_asin': 'B1', 'timestamp': 1588687728}\n" % HUGE
 GOOD = review() + review(item="B2", time=1588687730000)
 
 
@@ -65,6 +69,11 @@ def test_the_unit_of_a_timestamp_follows_from_its_size_in_any_field(tmp_path: Pa
         (b"[1]\n", "expected one JSON object"),
         (b"{1: 2}\n", "the id of the user is None"),
         (b"\xff\n", "expected one JSON object"),
+        (b"{'reviewerID': 'U1', 'asin': 'A1', []: 1}\n", "expected one JSON object"),
+        (b"{{}: 1}\n", "expected one JSON object"),
+        (b"{'x': {[1]}}\n", "expected one JSON object"),
+        pytest.param(HUGE_TIME, "timestamp is a value too large to show (int)", id="huge timestamp"),
+        pytest.param(HUGE_USER, "the id of the user is a value too large to show (list)", id="huge user"),
         pytest.param(b'{"x": "' + b"y" * (5 << 20) + b'"}\n', "over 4,194,304 bytes", id="5 MiB"),
     ],
 )
@@ -138,6 +147,27 @@ def test_invalid_categories_and_an_overlong_brand_are_left_out_and_reported(tmp_
     assert dataset.catalogue.fields == {"categories": (("Beauty",),)}
     assert "brand has 1,001 characters" in str(imported)
     assert "category is '</span></span>'" in str(imported)
+
+
+@pytest.mark.parametrize("name", ["brand", "description", "categories"])
+def test_a_character_reference_of_thousands_of_digits_is_left_out_and_reported(tmp_path: Path, name: str) -> None:
+    soap = {"parent_asin": "B1", "title": "Soap", name: REFERENCE if name == "brand" else [REFERENCE]}
+
+    imported, dataset = run(tmp_path, review(), json.dumps(soap).encode())
+
+    assert dataset.catalogue.titles == ("Soap",)
+    assert dataset.catalogue.fields == {}
+    assert "meta_Beauty.jsonl, line 1: " in str(imported)
+    assert "expected numbers of Unicode characters in its references" in str(imported)
+
+
+def test_a_title_of_thousands_of_digits_is_reported(tmp_path: Path) -> None:
+    meta = json.dumps({"parent_asin": "B1", "title": REFERENCE}).encode() + b"\n" + META.splitlines()[1]
+
+    imported, dataset = run(tmp_path, GOOD, meta)
+
+    assert dataset.catalogue.titles == ("Item B1", "Comb")
+    assert "value left out: meta_Beauty.jsonl, line 1: title is '&#999" in str(imported)
 
 
 def test_unreadable_item_lines_are_counted_apart_from_events(tmp_path: Path) -> None:

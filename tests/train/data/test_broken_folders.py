@@ -72,6 +72,10 @@ BROKEN_FILES: dict[str, tuple[Mapping[str, bytes], tuple[str, ...]]] = {
     ),
     "semicolons": (both(EVENTS.replace(b",", b";")), ("separated by ';'", "commas")),
     "tabs": (both(EVENTS.replace(b",", b"\t")), ("separated by '\\t'",)),
+    "too many columns": (
+        both(events("u,a,1", header="user_id,item_id,timestamp," + ",".join(map(str, range(60_000))))),
+        ("the header, line 1, has 60,003 columns, expected at most 10,000",),
+    ),
     "blanks in the header": (both(EVENTS.replace(b"item_id,", b" item_id,")), ("column item_id missing", "' item_id'")),
     "utf-16": (both(EVENTS.decode().encode("utf-16")), ("interactions.csv: the file is UTF-16",)),
     "latin-1 header": (both(b"user_id,item_id,timestamp,\xfcber\nu,a,1,x\n"), ("header, line 1, cannot be read",)),

@@ -1,6 +1,7 @@
 """Imports of MovieLens files changed by other tools: valid values are read, others are reported and counted."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,38 @@ def test_a_zip_with_the_same_file_twice_is_refused_and_files_of_macos_are_ignore
         made.writestr("older/ratings.csv", RATINGS)
     with pytest.raises(DataError, match="twice; expected one data set"):
         import_movielens(tmp_path / "ml.zip", tmp_path / "again", k=1)
+
+
+def damaged_lzma(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as made:
+        for name, data in csv_files().items():
+            made.writestr(name, data * 50)
+    data = path.read_bytes()
+    start = data.index(b"movies.csv") + len("movies.csv") + 9  # behind the header of the compressed data
+    path.write_bytes(data[:start] + b"\xff" * 40 + data[start + 40 :])
+
+
+def damaged_bzip2(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as made:
+        for name, data in csv_files().items():
+            made.writestr(name, data * 50)
+    data = path.read_bytes()
+    start = data.index(b"movies.csv") + len("movies.csv")
+    path.write_bytes(data[:start] + b"\xff" * 40 + data[start + 40 :])
+
+
+def name_that_is_not_utf8(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("moviesé.csv", b"")
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xff"))
+
+
+@pytest.mark.parametrize("make", [damaged_lzma, damaged_bzip2, name_that_is_not_utf8])
+def test_a_damaged_zip_is_refused_with_advice(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "ml.zip")
+
+    with pytest.raises(DataError, match=r"ml.zip: .* The file is damaged: download it again\."):
+        import_movielens(tmp_path / "ml.zip", tmp_path / "out", k=1)
 
 
 def test_a_refused_import_leaves_neither_the_folder_nor_its_parents(tmp_path: Path) -> None:
