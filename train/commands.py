@@ -1,6 +1,7 @@
 """``pocketrec train`` and ``pocketrec distill``."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -149,12 +150,24 @@ def checked_backbone_settings(name: BackboneName, text: str) -> dict[str, Any]:
 
 def _object(text: str, option: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except ValueError as error:
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"is not JSON: {error}", param_hint=option) from error
     if not isinstance(found, dict):
         raise typer.BadParameter(f"expected an object, such as {{}}, got {text}", param_hint=option)
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"found {text}, expected a finite number")
+    return number
+
+
+def _integer(text: str) -> int:
+    _finite(text)  # a larger one cannot become a float
+    return int(text)
 
 
 def distill(

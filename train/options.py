@@ -11,5 +11,7 @@ RunOption = Annotated[
 ]
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
+MAX_SEED = (1 << 32) - 1
+"""Largest seed: NumPy's legacy generator, which libraries seed along with PyTorch's, takes 32 bits."""
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a run of the same settings that was interrupted.")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from edge_runtime.cli import main
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
 from train.commands import checked_backbone_settings, chosen_plugins
@@ -42,11 +43,46 @@ def test_train_without_required_options_is_a_usage_error() -> None:
         ("corec", '{"corec": {"contrst": false}}', "no setting contrst"),
         ("corec", '{"corec": {"temperature": -1}}', "temperature"),
         ("corec", '{"corec": {"temperature": "warm"}}', "invalid settings"),
+        ("corec", '{"corec": {"temperature": NaN}}', "found NaN, expected a finite number"),
+        ("corec", '{"corec": {"temperature": -Infinity}}', "found -Infinity"),
+        ("corec", '{"corec": {"temperature": 1e999}}', "found 1e999"),
+        pytest.param("corec", '{"corec": {"temperature": 1%s}}' % ("0" * 400), "finite", id="huge integer"),
+        pytest.param("corec", "[" * 100_000, "not JSON", id="deep"),
     ],
 )
 def test_invalid_plugins_are_a_usage_error(names: str, settings: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
         chosen_plugins(names, settings)
+
+
+def test_settings_of_the_backbone_must_be_finite() -> None:
+    with pytest.raises(typer.BadParameter, match="found Infinity, expected a finite number"):
+        checked_backbone_settings("sasrec", '{"dropout": Infinity}')
+
+
+@pytest.mark.parametrize("seed", ["4294967296", "99999999999999999999", "-1"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("train --data x --out y", "--seed"),
+        ("distill --run x --data x --out y", "--seed"),
+        ("world --out y", "--seed"),
+        ("compare corec --data x --out y", "--seeds"),
+    ],
+)
+def test_a_seed_outside_32_bits_is_a_usage_error(
+    command: str, option: str, seed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as left:
+        main([*command.split(), f"{option}={seed}"])
+
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert option in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plugins_come_in_the_order_in_which_they_are_applied() -> None:

@@ -1,12 +1,13 @@
 """The command ``pocketrec compare``."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from train.full_model.choices import BackboneName, SuiteName
-from train.options import AsJson, DataFolder, SkipBadRows
+from train.options import MAX_SEED, AsJson, DataFolder, SkipBadRows
 
 
 def compare(
@@ -73,9 +74,11 @@ def compare(
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or len({int(part) for part in parts}) != len(parts):
+    parts = [part.strip() for part in text.split(",")]
+    seeds = [int(part) for part in parts if re.fullmatch("[0-9]{1,10}", part) and int(part) <= MAX_SEED]
+    if len(set(seeds)) != len(parts):
         raise typer.BadParameter(
-            f"expected whole numbers, each once, such as 0,1,2, got {text!r}", param_hint="--seeds"
+            f"expected whole numbers from 0 to {MAX_SEED}, each once, such as 0,1,2, got {text!r}",
+            param_hint="--seeds",
         )
-    return tuple(int(part) for part in parts)
+    return tuple(seeds)

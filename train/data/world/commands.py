@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from train.options import Seed
+
 
 def world(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same bytes.")] = 0,
+    seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make a small shop with customers, where the true reason of every purchase is known.
