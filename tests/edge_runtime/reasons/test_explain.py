@@ -114,9 +114,8 @@ def test_a_model_with_an_unknown_prompt_layout_is_not_used() -> None:
 
     explainer = Explainer(ITEMS, POPULARITY, never_called, manifest_with("facts-v9"))
 
-    assert (
-        explainer.explain(1, [0]).note
-        == "the language model needs the prompt layout 'facts-v9', this runtime has 'facts-v2'"
+    assert explainer.explain(1, [0]).note == (
+        "the language model needs the prompt layout 'facts-v9', this runtime has 'facts-v2'; export the bundle again"
     )
 
 
