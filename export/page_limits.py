@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from edge_runtime.bundle import arrays, codes, golden, items, manifest, parsing, pictures
-from edge_runtime.engines import candidates, onnx_graph, weights
+from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
 
 PATH: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime" / "limits.ts"
 
@@ -59,7 +59,10 @@ def _constants() -> dict[str, object]:
         "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,
         "ONNX_OPERATORS": sorted(onnx_graph.OPERATORS),
         "ONNX_DOMAINS": [domain.decode() for domain in onnx_graph.DOMAINS],
-        "MAX_ONNX_FIELDS": onnx_graph.MAX_FIELDS,
+        "MAX_ONNX_FIELDS": protobuf.MAX_FIELDS,
+        "MAX_ONNX_RANK": onnx_graph.MAX_RANK,
+        "MAX_ONNX_JOINED": onnx_values.MAX_JOINED,
+        "ONNX_MOVES": onnx_values.MOVES,
     }
 
 

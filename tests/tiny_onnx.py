@@ -72,13 +72,13 @@ class _Graph:
 
     def build(self) -> bytes:
         length = self.add("Shape", "mask", start=1, end=2)
-        zero, end = self.ints(0), self.ints(self.sizes.max_length)
-        # Positions in the file start at the newest event: they are reversed, and the last `length` rows are used.
-        position = self.constant(self.weight("position")[::-1])
-        newest = self.add("Slice", position, self.add("Sub", end, length), end, zero)
+        zero, last = self.ints(0), self.ints(-1)
+        # Positions in the file start at the newest event: the first `length` rows, in reverse order
+        newest = self.add("Slice", self.constant(self.weight("position")), zero, length, zero)
+        newest = self.add("Slice", newest, last, self.ints(-(2**63)), zero, last)
         scaled = self.add("Mul", "embeddings", self.constant(self.sizes.input_scale))
         h = self.add("Mul", self.add("Add", scaled, newest), self.add("Unsqueeze", "mask", self.ints(2)))
-        square = self.add("ConstantOfShape", self.add("Concat", length, length, axis=0), value=_float(-1e9))
+        square = self.add("Expand", self.constant(-1e9), self.add("Concat", length, length, axis=0))
         hidden = self.add("Trilu", square, self.constant(1, np.int64), upper=1)
         for index in range(self.sizes.n_blocks):
             h = self.block(h, f"block.{index}", hidden)
@@ -104,7 +104,3 @@ class _Graph:
         onnx.checker.check_model(model)
         data: bytes = model.SerializeToString()
         return data
-
-
-def _float(value: float) -> onnx.TensorProto:
-    return numpy_helper.from_array(np.array([value], dtype=np.float32))

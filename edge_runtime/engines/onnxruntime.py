@@ -59,7 +59,7 @@ class OnnxRuntimeEngine:
             ImportError: ONNX Runtime is not installed.
             EngineError: the inputs, the output or the operators violate SPEC section 3.
         """
-        check_graph(data)
+        check_graph(data, sizes)
         onnxruntime = library()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # waking a second thread takes longer than running such a small graph

@@ -35,6 +35,43 @@ def graphs() -> dict[str, Attack]:
         "graph/length-beyond-the-file": _bytes(lambda good: good + b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"),
         "graph/number-without-end": _bytes(lambda good: good + b"\xff" * 50),
         "graph/empty": _bytes(lambda _: b""),
+    } | hidden()
+
+
+def hidden() -> dict[str, Attack]:
+    """Graphs that two parsers read differently, or that compute the size of a value."""
+    return {
+        "graph/loop-behind-a-tag-of-33-bits": _bytes(_hidden_loop),
+        "graph/weights-in-another-file-behind-a-tag-of-33-bits": _bytes(lambda good: good + _elsewhere("weights.bin")),
+        "graph/weights-in-memory-behind-a-tag-of-33-bits": _bytes(lambda good: good + _elsewhere("*/_ORT_MEM_ADDR_/*")),
+        "graph/domain-behind-a-tag-of-33-bits": _bytes(_hidden_domain),
+        "graph/operators-of-another-domain-imported": _model(
+            lambda model: model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+        ),
+        "graph/weights-in-memory": _model(lambda model: _external(model, "*/_ORT_MEM_ADDR_/*")),
+        "graph/tag-of-six-bytes": _bytes(lambda good: good + b"\xba\x80\x80\x80\x80\x00\x00"),
+        "graph/tag-longer-than-it-needs": _bytes(lambda good: good + b"\xba\x00\x00"),
+        "graph/field-without-number": _bytes(lambda good: good + b"\x02\x00"),
+        "graph/field-with-the-largest-number": _bytes(lambda good: good + b"\xfa\xff\xff\xff\x0f\x00"),
+        "graph/unknown-field": _bytes(lambda good: good + _field(99, b"x")),
+        "graph/group": _bytes(lambda good: good + b"\x3b\x3c"),
+        "graph/graph-as-a-number": _bytes(lambda good: good + b"\x38\x00"),
+        "graph/length-longer-than-it-needs": _bytes(lambda good: good + b"\x3a\x80\x00"),
+        "graph/shape-of-20000-squared": _model(lambda model: _expand(model, 20_000, 20_000)),
+        "graph/shape-of-allowed-integers": _model(lambda model: _expand(model, 16, 16, 16)),
+        "graph/many-integers": _model(lambda model: _expand(model, *[1] * 9)),
+        "graph/integers-multiplied": _model(_multiplied),
+        "graph/integers-from-floats": _model(lambda model: _add(model, "Cast", to=TensorProto.INT64)),
+        "graph/values-joined": _model(lambda model: _add(model, "Concat", axis=0)),
+        "graph/value-before-it-is-computed": _model(
+            lambda model: (
+                model.graph.node.add(op_type="Add", input=["later", "mask"], output=["spare"])
+                and model.graph.node.add(op_type="Gelu", input=["mask"], output=["later"])
+            )
+        ),
+        "graph/indices-computed": _model(lambda model: _add(model, "Gather")),
+        "graph/tensor-shorter-than-its-shape": _model(lambda model: model.graph.initializer[0].dims.append(1 << 40)),
+        "graph/tensor-larger-than-the-encoder": _model(_large),
     }
 
 
@@ -97,11 +134,11 @@ def _function(model: onnx.ModelProto) -> None:
     model.functions.append(helper.make_function("", "Relu", ["a"], ["b"], [node], model.opset_import))
 
 
-def _external(model: onnx.ModelProto) -> None:
+def _external(model: onnx.ModelProto, location: str = "/etc/passwd") -> None:
     weight = model.graph.initializer[0]
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL
-    weight.external_data.add(key="location", value="/etc/passwd")
+    weight.external_data.add(key="location", value=location)
 
 
 def _external_constant(model: onnx.ModelProto) -> None:
@@ -112,7 +149,7 @@ def _external_constant(model: onnx.ModelProto) -> None:
 
 def _many(model: onnx.ModelProto) -> None:
     for _ in range(60_000):
-        model.graph.node.add(op_type="Identity")
+        model.graph.node.add(op_type="Gelu")
 
 
 def _evil_model() -> bytes:
@@ -121,3 +158,52 @@ def _evil_model() -> bytes:
     model.graph.node.append(helper.make_node("Loop", ["a", "b"], ["c"], body=_empty()))
     data: bytes = model.SerializeToString()
     return data
+
+
+def _field(number: int, data: bytes, *, bits: int = 0) -> bytes:
+    """Return a length-delimited field; ``bits`` are added to its tag above what C++ parsers keep."""
+    return _varint((number << 3) + 2 + bits) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    data = b""
+    while value >= 0x80:
+        data += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return data + bytes([value])
+
+
+def _hidden_loop(good: bytes) -> bytes:
+    """Append an ``Add`` that becomes a ``Loop`` where a tag is cut to 32 bits."""
+    body = onnx.AttributeProto(name="body", type=onnx.AttributeProto.GRAPH).SerializeToString()
+    body += _field(6, _empty().SerializeToString(), bits=1 << 32)
+    node = onnx.NodeProto(op_type="Add", input=["mask", "mask"], output=["spare"]).SerializeToString()
+    return good + _field(7, _field(1, node + _field(4, b"Loop", bits=1 << 32) + _field(5, body)))
+
+
+def _hidden_domain(good: bytes) -> bytes:
+    node = onnx.NodeProto(op_type="Add", input=["mask", "mask"], output=["spare"]).SerializeToString()
+    return good + _field(7, _field(1, node + _field(7, b"com.microsoft", bits=1 << 32)))
+
+
+def _elsewhere(location: str) -> bytes:
+    """Return an empty tensor that becomes external data where a tag is cut to 32 bits."""
+    entry = onnx.StringStringEntryProto(key="location", value=location).SerializeToString()
+    tensor = onnx.TensorProto(name="spare", data_type=TensorProto.FLOAT, dims=[0]).SerializeToString()
+    tensor += _field(13, entry, bits=1 << 32) + _varint((14 << 3) + (1 << 32)) + b"\x01"
+    return _field(7, _field(5, tensor))
+
+
+def _expand(model: onnx.ModelProto, *shape: int) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.array(shape, dtype=np.int64), "shape"))
+    model.graph.node.append(helper.make_node("Expand", ["mask", "shape"], ["spare"]))
+
+
+def _multiplied(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Shape", ["embeddings"], ["sizes"]))
+    model.graph.node.append(helper.make_node("Mul", ["sizes", "sizes"], ["larger"]))
+    model.graph.node.append(helper.make_node("Expand", ["mask", "larger"], ["spare"]))
+
+
+def _large(model: onnx.ModelProto) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(16 * 16_384 + 1, dtype=np.int8), "spare"))

@@ -32,7 +32,8 @@ def sealed() -> tuple[bytes, Contents]:
 
 
 MANIFEST, CONTENTS = sealed()
-GRAPH = tiny_onnx(CONTENTS["encoder.safetensors"][1], parse_manifest(MANIFEST).encoder)
+SIZES = parse_manifest(MANIFEST).encoder
+GRAPH = tiny_onnx(CONTENTS["encoder.safetensors"][1], SIZES)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -115,7 +116,7 @@ def test_any_text_inside_the_items(text: bytes) -> None:
 @given(st.binary(max_size=100) | changed(GRAPH))
 def test_any_graph(data: bytes) -> None:
     with contextlib.suppress(EngineError):
-        check_graph(data)
+        check_graph(data, SIZES)
 
 
 @FUZZ

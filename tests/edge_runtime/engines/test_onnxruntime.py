@@ -71,7 +71,7 @@ def test_a_graph_cannot_read_files_from_the_working_directory(tmp_path: Path, mo
 
     with pytest.raises(EngineError, match="external data"):
         OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
-    monkeypatch.setattr("edge_runtime.engines.onnxruntime.check_graph", lambda data: None)
+    monkeypatch.setattr("edge_runtime.engines.onnxruntime.check_graph", lambda data, sizes: None)
     with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail, match="External data"):
         OnnxRuntimeEngine.open(graph.SerializeToString(), manifest.encoder)
 

@@ -37,7 +37,7 @@ export class OnnxEngine implements Engine {
    * @throws Error from ONNX Runtime if it cannot load the graph.
    */
   static async open(ort: OrtModule, file: Bytes, sizes: EncoderSizes, precision: string): Promise<OnnxEngine> {
-    checkGraph(file);
+    checkGraph(file, sizes);
     const session = await ort.InferenceSession.create(file, {
       executionProviders: ["wasm"],
       graphOptimizationLevel: "all",
