@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_runtime.bundle.parsing import JsonError, decode_json
+from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import BundleError
 
 MAX_INFLATED_BYTES = 64 << 20
@@ -73,7 +73,7 @@ def read_items(data: bytes, n_items: int) -> Items:
         raise BundleError(f"{_FILE}: the stream does not end with the file, or exceeds {MAX_INFLATED_BYTES} bytes")
     check_text(text, n_items)
     try:
-        items = decode_json(text, Items)
+        items = parse_json(text, Items)
     except JsonError as error:
         raise BundleError(f"{_FILE}: {error}") from error
     _check(items, n_items)

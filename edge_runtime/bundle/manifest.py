@@ -27,10 +27,11 @@ OPTIONAL_ROLES: Final = ("pictures", "language_model")
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOTAL_BYTES)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Version = Annotated[str, Meta(pattern=r"\A\d{1,6}\.\d{1,6}\.\d{1,6}\Z")]
+Version = Annotated[str, Meta(pattern=r"\A[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Word = Annotated[str, Meta(pattern=rf"\A{PLAIN_NAME}\Z")]
-Moment = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z", max_length=40)]
+_MOMENT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z"
+Moment = Annotated[str, Meta(pattern=rf"\A{_MOMENT}\Z", max_length=40)]
 Text = Annotated[str, Meta(max_length=1000)]
 # Integers that every reader represents exactly: the browser stores numbers as doubles.
 Exact = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]

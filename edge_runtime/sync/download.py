@@ -10,8 +10,8 @@ from typing import Final
 from edge_runtime.bundle.manifest import CHUNK_BYTES, File
 from edge_runtime.errors import BundleIntegrityError, ServerUnreachableError, UpdateRefusedError
 
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-_LENGTH: Final = re.compile(r"\d{1,18}")
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _RETRY_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 

@@ -37,6 +37,10 @@ def items() -> dict[str, Attack]:
         "format/items-bomb": bytes_(zlib.compress(b" " * ((64 << 20) + 1))),
         "format/items-stream-cut": lambda draft: draft.replace(name, draft.files[name][:-4]),
         "format/items-with-a-tail": lambda draft: draft.replace(name, draft.files[name] + b"tail"),
+        "format/items-with-a-tail-like-the-end": lambda draft: draft.replace(
+            name, draft.files[name] + b"tail" + draft.files[name][-4:]
+        ),
+        "format/items-twice": lambda draft: draft.replace(name, draft.files[name] * 2),
         "format/items-not-json": bytes_(zlib.compress(b"{nonsense")),
         "format/items-nested": bytes_(zlib.compress(b'{"x": ' + b"[" * 500_000 + b"]" * 500_000 + b"}")),
         "format/items-of-many-lists": bytes_(zlib.compress(b'{"x": [' + b"[]," * 100_000 + b"[]]}")),
@@ -48,6 +52,11 @@ def items() -> dict[str, Attack]:
             lambda items: items["fields"].update({"n" * 1001: items["fields"]["brand"]})
         ),
         "format/items-not-utf8": inside(b"Aster", b"\xff\xfe\xfd\xfc\xfb"),
+        "format/items-not-utf8-where-nobody-looks": inside(b"{", b'{"x": "\xff", '),
+        "format/items-nested-where-nobody-looks": inside(b"{", b'{"x": ' + b"[" * 32 + b"]" * 32 + b", "),
+        "format/items-nested-behind-brackets-in-a-string": inside(
+            b"{", b'{"x": ["]]]\\\\", "\\"]]]", ' + b"[" * 31 + b"]" * 32 + b", "
+        ),
         "format/items-lone-surrogate": inside(b'"Aster"', b'"\\ud800"'),
         "format/items-too-few": text(lambda items: items["title"].pop()),
         "format/items-id-twice": column("item_id", 1, "item-0"),

@@ -68,6 +68,9 @@ def manifests() -> dict[str, Attack]:
         "format/manifest-not-json": _raw(b"\x89PNG"),
         "format/manifest-a-list": _raw(b"[]"),
         "format/manifest-not-utf8": _replace_in_manifest(b"tiny shop", b"tiny \xff\xfe"),
+        "format/manifest-not-utf8-where-nobody-looks": _replace_in_manifest(b"{", b'{"x": "\xff", '),
+        "format/manifest-not-utf8-in-an-unknown-name": _replace_in_manifest(b"{", b'{"\xff": 1, '),
+        "format/manifest-with-an-encoded-surrogate": _replace_in_manifest(b"{", b'{"x": "\xed\xa0\x80", '),
         "format/manifest-nan": _replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": NaN'),
         "format/manifest-infinity": _replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": 1e999'),
         "format/manifest-nested": _raw(b'{"schema": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
@@ -117,6 +120,7 @@ def manifests() -> dict[str, Attack]:
         "format/created-long": _set(created="2026-01-01T00:00:00" + "0" * 50_000 + "Z"),
         "format/created-markup": _set(created="[/x]"),
         "format/created-elsewhere": _set(created="2026-01-01T00:00:00+01:00"),
+        "format/created-in-arabic-digits": _set(created="\u0662\u0660\u0662\u0666-01-31T12:00:00Z"),
         "format/role-markup": _in_file("pictures.safetensors", role="[/x]"),
         "format/target-markup": _set(target="[/x]"),
         "format/engine-with-escapes": in_part("engines", 0, engine="reference\x1b[31m"),
@@ -129,6 +133,7 @@ def manifests() -> dict[str, Attack]:
         "format/licence-long": _set(licences=["x" * 1001]),
         "format/too-many-licences": _set(licences=["x"] * 65),
         "format/manifest-nested-where-nobody-looks": _set(x=_nested(40)),
+        "format/version-in-arabic-digits": _set(minimum_runtime="\u0660.\u0661.\u0660"),
         "format/version-not-a-version": _set(minimum_runtime="one"),
     }
     return attacks

@@ -112,15 +112,33 @@ function checkText(text: Uint8Array, nItems: number): void {
 
 /** Decompress zlib (RFC 1950), up to the size limit. */
 async function inflate(data: Bytes): Promise<Uint8Array> {
-  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   const pieces: Uint8Array[] = [];
+  for await (const piece of inflated(data)) pieces.push(piece);
+  // Some decompressors ignore trailing bytes. Only a stream with such bytes is complete without the last one.
+  if (await isComplete(data.subarray(0, -1))) {
+    throw new BundleError(`${FILE}: the stream does not end where the file ends`);
+  }
+  return new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
+}
+
+async function isComplete(data: Bytes): Promise<boolean> {
+  try {
+    for await (const _ of inflated(data));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function* inflated(data: Bytes): AsyncGenerator<Uint8Array> {
+  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   let total = 0;
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       total += next.value.length;
       if (total > MAX_INFLATED_BYTES)
         throw new BundleError(`${FILE}: decompresses to more than ${MAX_INFLATED_BYTES} bytes`);
-      pieces.push(next.value);
+      yield next.value;
     }
   } catch (error) {
     if (error instanceof BundleError) throw error;
@@ -128,20 +146,4 @@ async function inflate(data: Bytes): Promise<Uint8Array> {
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-  const text = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
-  // Some decompressors ignore trailing bytes; the checksum at the end of the stream detects them.
-  if (data.length < 6 || new DataView(data.buffer, data.byteOffset + data.length - 4).getUint32(0) !== adler32(text)) {
-    throw new BundleError(`${FILE}: the stream does not end where the file ends`);
-  }
-  return text;
-}
-
-/** RFC 1950, section 8.2. */
-function adler32(data: Uint8Array): number {
-  let [a, b] = [1, 0];
-  for (const byte of data) {
-    a = (a + byte) % 65_521;
-    b = (b + a) % 65_521;
-  }
-  return b * 65_536 + a;
 }

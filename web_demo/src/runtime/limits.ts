@@ -92,10 +92,10 @@ export const MANIFEST = {
   Manifest: {
     schema: { min: 0, max: 9007199254740991 },
     required_features: { min: 0, max: 64, each: { min: 1, max: 100 } },
-    minimum_runtime: /^\d{1,6}\.\d{1,6}\.\d{1,6}$/,
+    minimum_runtime: /^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}$/,
     name: { min: 1, max: 100 },
     release: { min: 1, max: 9007199254740991 },
-    created: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/,
+    created: /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$/,
     target: /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
     files: { min: 1, max: 256 },
     engines: { min: 1, max: 16 },
