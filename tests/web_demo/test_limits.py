@@ -72,6 +72,22 @@ def test_forget_me_says_when_what_earlier_visits_kept_could_not_be_deleted(
     expect(tab.page.get_by_text("Forgotten. Nothing about you")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    "method",
+    ["CacheStorage.prototype.open", "Cache.prototype.match", "Cache.prototype.put", "Cache.prototype.keys"],
+)
+def test_a_cache_that_never_responds_leaves_the_page_at_work(
+    tab: ShopPage, server: LiveServer, context: BrowserContext, method: str
+) -> None:
+    in_worker(context, f"{method} = () => new Promise(() => undefined);")
+
+    tab.open(server.url)
+    title = tab.titles()[0]
+    tab.mark(title)
+
+    assert tab.remembered() == [title]
+
+
 def test_storage_that_is_blocked_leaves_the_page_at_work(server: LiveServer, browser: Browser, tmp_path: Path) -> None:
     preferences = tmp_path / "Default" / "Preferences"
     preferences.parent.mkdir()

@@ -12,7 +12,7 @@ export const GOOD = join(inject("bundles"), "good");
 
 const NO_STORE: FileStore = {
   get: async () => null,
-  put: async () => undefined,
+  put: () => undefined,
   remove: async () => undefined,
 };
 

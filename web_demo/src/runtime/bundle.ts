@@ -12,8 +12,8 @@ import { type FileEntry, fileNamed, fileOfRole, type Manifest, parseManifest } f
 /** Stores files between visits, by digest. */
 export interface FileStore {
   get(sha256: string): Promise<Bytes | null>;
-  /** Store verified bytes; must not throw if the browser has no space. */
-  put(sha256: string, data: Bytes): Promise<void>;
+  /** Start to store verified bytes; `get` returns them at once. The browser may have no space for them. */
+  put(sha256: string, data: Bytes): void;
   remove(sha256: string): Promise<void>;
 }
 
@@ -89,7 +89,7 @@ export class Bundle {
     const response = await ask(this.fetch, this.urlOf(entry), stop);
     const data = await this.receive(response, entry);
     await checkFile(data, entry);
-    await this.store.put(entry.sha256, data);
+    this.store.put(entry.sha256, data);
     return { name: entry.name, data };
   }
 

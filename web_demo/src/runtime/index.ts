@@ -31,7 +31,7 @@ export interface OpenOptions {
 
 const NO_STORE: FileStore = {
   get: async () => null,
-  put: async () => undefined,
+  put: () => undefined,
   remove: async () => undefined,
 };
 

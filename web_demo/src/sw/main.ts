@@ -14,6 +14,7 @@ const VERSION = "__VERSION__";
 const PREFIX = "pocketrec-page-";
 /** A page that was opened before an update may still load files of the previous build. */
 const N_KEPT = 2;
+const TIMEOUT_MS = 3000;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(install());
@@ -47,14 +48,20 @@ async function dropOld(): Promise<void> {
 
 /** The page of this build. */
 async function respondWithPage(event: FetchEvent): Promise<Response> {
-  const cache = await caches.open(PREFIX + VERSION);
-  const kept = await cache.match(self.registration.scope);
+  const opening = caches.open(PREFIX + VERSION);
+  const kept = await inTime(opening.then((cache) => cache.match(self.registration.scope)));
   if (kept !== undefined) return kept;
   // The browser has deleted the page to free space: store it again for the next offline visit.
-  event.waitUntil(cache.addAll([...FILES]).catch(() => undefined));
+  event.waitUntil(opening.then((cache) => cache.addAll([...FILES])).catch(() => undefined));
   return fetch(event.request);
 }
 
 async function respondWithFile(request: Request): Promise<Response> {
-  return (await caches.match(request)) ?? fetch(request);
+  return (await inTime(caches.match(request))) ?? fetch(request);
+}
+
+/** What is stored; undefined if the browser refuses or does not respond in time. */
+function inTime(stored: Promise<Response | undefined>): Promise<Response | undefined> {
+  const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), TIMEOUT_MS));
+  return Promise.race([stored, late]).catch(() => undefined);
 }

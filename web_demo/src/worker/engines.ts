@@ -3,12 +3,12 @@
 import ortWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import wllamaWasm from "../../node_modules/@wllama/wllama/esm/wasm/wllama.wasm?url";
 import type { Bundle } from "../runtime/bundle";
+import { BoundedCache } from "../runtime/cache";
 import type { OpenEngine } from "../runtime/candidates";
 import { FetchError } from "../runtime/errors";
 import type { Bytes } from "../runtime/json";
 import { hasSimd, OnnxEngine, type OrtModule } from "../runtime/onnx";
 import { openReference } from "../runtime/reference";
-import { openCache } from "../runtime/store";
 
 const CACHE = "pocketrec-engines";
 
@@ -25,7 +25,7 @@ export function engineOpener(bundle: Bundle): OpenEngine {
         const [ort, graph] = await Promise.all([loadOrt(), bundle.file(file)]);
         return OnnxEngine.open(ort, graph.data, encoder, precision).catch(async (error: unknown) => {
           // The graph has been verified, but the WebAssembly may be truncated: the next visit downloads it again.
-          await (await openCache(CACHE))?.delete(new URL(ortWasm, self.location.href));
+          await (await BoundedCache.open(CACHE)).remove(new URL(ortWasm, self.location.href).href);
           throw error;
         });
       }
@@ -69,19 +69,18 @@ async function prepareOrt(): Promise<OrtModule> {
  */
 async function asset(path: string): Promise<Bytes> {
   const url = new URL(path, self.location.href).href;
-  const cache = await openCache(CACHE);
-  const kept = await cache?.match(url);
-  if (kept !== undefined) return new Uint8Array(await kept.arrayBuffer());
+  const cache = await BoundedCache.open(CACHE);
+  const kept = await cache.read(url);
+  if (kept !== null) return kept;
   const response = await fetch(url, { cache: "no-store" });
   if (!response.ok) throw new FetchError(`The server responded with status ${response.status} for ${path}.`);
   const data = new Uint8Array(await response.arrayBuffer());
-  await cache?.put(url, new Response(data)).catch(() => undefined);
-  await dropOthers(cache);
+  void store(cache, url, data);
   return data;
 }
 
-/** Delete files that an older build of the page stored. */
-async function dropOthers(cache: Cache | null): Promise<void> {
-  const current = new Set([ortWasm, wllamaWasm].map((path) => new URL(path, self.location.href).href));
-  for (const request of (await cache?.keys()) ?? []) if (!current.has(request.url)) await cache?.delete(request);
+/** Store a file, and delete those that an older build of the page stored. */
+async function store(cache: BoundedCache, url: string, data: Bytes): Promise<void> {
+  await cache.write(url, data);
+  await cache.keepOnly(new Set([ortWasm, wllamaWasm].map((path) => new URL(path, self.location.href).href)));
 }
