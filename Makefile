@@ -1,6 +1,6 @@
 # The two commands: `make demo` and `make test`. Everything they need is set up in .venv and web_demo/node_modules.
 #
-#   make demo                              the main job on a made world, then the page on localhost
+#   make demo                              the main job on a synthetic shop, then the page on localhost
 #   make demo DATA=../my-shop NO_SERVE=1   the same on a folder of yours, ends after the table
 #   make test                              all tests, the browser's included; WORKERS=8 where there are eight cores
 #   make check                             format, lint, types, import contracts

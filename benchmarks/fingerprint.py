@@ -65,7 +65,7 @@ def _figures(printed: str) -> dict[str, float]:
     for name, value in values.items():
         if isinstance(value, dict):
             figures |= {f"{name}.{inner}": number for inner, number in _figures(json.dumps(value)).items()}
-        elif isinstance(value, int | float) and not name.endswith("seconds"):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not name.endswith("seconds"):
             figures[name] = value
     return figures
 
