@@ -100,6 +100,34 @@ def test_a_result_that_a_late_answer_takes_away_leaves_the_keyboard_in_the_searc
     expect(page.locator("#search-hits")).to_be_hidden()
 
 
+DELAY_THE_SEARCH_FOR_CREAM = """
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (message) {
+        const isDelayed = message.request === "search" && message.params.text === "cream";
+        setTimeout(() => post.call(this, message), isDelayed ? 500 : 0);
+    };
+"""
+
+
+def test_keys_pressed_before_the_answer_choose_from_the_results_of_the_typed_text(
+    tab: ShopPage, server: LiveServer
+) -> None:
+    page = tab.page
+    page.add_init_script(DELAY_THE_SEARCH_FOR_CREAM)
+    tab.open(server.url)
+    search = page.get_by_label("Search the shop")
+    search.fill("soap")
+    expect(page.locator("#search-hits button").first).to_contain_text("soap")
+
+    search.fill("cream")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    expect(tab.history).to_have_count(1)
+    expect(tab.history).to_contain_text("cream")
+    expect(page.locator("#search-hits button").first).to_be_focused()
+
+
 def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
     page = tab.page
     tab.open(server.url)

@@ -24,6 +24,8 @@ export function Search({ request, ready, marks, onChoose }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const held = useRef<HTMLElement | null>(null);
+  /** Keys for the results of a text that is not answered yet. */
+  const waiting = useRef<(() => void)[]>([]);
   useEffect(() => {
     let isCurrent = true;
     void request("search", { text })
@@ -43,7 +45,9 @@ export function Search({ request, ready, marks, onChoose }: Props) {
       (held.current.isConnected ? held.current : input.current)?.focus();
     }
     held.current = null;
-  }, [hits]);
+    if (answered !== input.current?.value) return;
+    for (const act of waiting.current.splice(0)) act();
+  }, [hits, answered]);
   useEffect(() => {
     const close = (event: PointerEvent) => {
       if (event.target instanceof Node && box.current?.contains(event.target) === false) setOpen(false);
@@ -51,15 +55,24 @@ export function Search({ request, ready, marks, onChoose }: Props) {
     addEventListener("pointerdown", close);
     return () => removeEventListener("pointerdown", close);
   }, []);
+  // The results of an earlier text are about to be replaced, and the focus must not be on one of them.
+  const whenAnswered = (act: () => void) => {
+    if (answered === input.current?.value) act();
+    else waiting.current.push(act);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape" && open) {
       event.preventDefault();
+      waiting.current = [];
       setOpen(false);
       input.current?.focus();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       setOpen(true);
-      step(box.current, event.key === "ArrowDown" ? 1 : -1);
+      whenAnswered(() => step(box.current, event.key === "ArrowDown" ? 1 : -1));
+    } else if (event.key === "Enter" && waiting.current.length > 0) {
+      event.preventDefault();
+      whenAnswered(() => focusedIn(box.current)?.click());
     }
   };
   const leave = (event: FocusEvent) => {
@@ -88,6 +101,7 @@ export function Search({ request, ready, marks, onChoose }: Props) {
         aria-controls="search-hits"
         aria-describedby="search-count"
         onInput={(event) => {
+          waiting.current = [];
           setText(event.currentTarget.value);
           setOpen(true);
         }}
