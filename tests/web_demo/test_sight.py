@@ -138,7 +138,7 @@ def _shift(tab: ShopPage) -> float:
     return total
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [360, 390, 600, 700, 768, 820, 1000, 1280])
 def test_nothing_shifts_on_a_first_visit_nor_on_the_next(tab: ShopPage, wordy: LiveServer, width: int) -> None:
     tab.page.set_viewport_size({"width": width, "height": 844})
     tab.page.add_init_script(WATCH_SHIFTS)
@@ -154,7 +154,7 @@ def test_nothing_shifts_on_a_first_visit_nor_on_the_next(tab: ShopPage, wordy: L
     assert _shift(tab) < 0.02
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 600, 700, 768, 820, 1000, 1280, 1600])
 def test_the_list_has_its_place_before_the_shop_is_here(
     tab: ShopPage, wordy: LiveServer, context: BrowserContext, width: int
 ) -> None:

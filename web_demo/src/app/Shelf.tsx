@@ -9,6 +9,8 @@ import { Shut } from "./Shut";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
+/** The longest hint; its room is always reserved, so that the list does not move when the hint changes. */
+const CHOOSE_ONE = "Choose one to start, and the list fills with items that go with it.";
 
 interface Props {
   readonly view: View;
@@ -43,7 +45,9 @@ export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
           <h2 id="shelf-title" tabIndex={-1}>
             {isStart ? "Popular in this shop" : "For you"}
           </h2>
-          <p class="hint">{hintOf(view, isStart)}</p>
+          <p class="hint" data-longest={CHOOSE_ONE}>
+            <span>{hintOf(view, isStart)}</span>
+          </p>
         </div>
         <Knob variety={view.variety} ready={shelf.version > 0} onChange={onVary} />
       </div>
@@ -98,7 +102,7 @@ function hintOf({ opening, language, shelf }: View, isStart: boolean): string {
     const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)}, only once` : "";
     return `Downloading the shop${size}`;
   }
-  if (isStart) return "Choose one to start, and the list fills with items that go with it.";
+  if (isStart) return CHOOSE_ONE;
   if (language.state === "fetching")
     return `Downloading better descriptions, ${bytes(language.received)} of ${bytes(language.total)}`;
   if (language.state === "starting") return "Preparing better descriptions";
