@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+_MALFORMED: Final = b"400 Bad Request"
 _TOO_LATE: Final = b"408 Request Timeout"
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 
@@ -72,12 +73,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._request_timer is None:
             self._wait_for_request()
 
+    def on_url(self, url: bytes) -> None:
+        """Store a piece of the URL if the head is within the limit."""
+        if self._fits_in_head(len(url)):
+            super().on_url(url)
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header if all headers together are within the limit."""
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > self._limits.request_bytes:
-            self._is_too_large = True
-        else:
+        """Store a header if the head is within the limit."""
+        if self._fits_in_head(len(name) + len(value)):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -103,6 +106,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._stalled_timer is not None:
             self._stalled_timer.cancel()
             self._stalled_timer = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a malformed request, without a body: it may be a HEAD request."""
+        self._refuse(_MALFORMED)
+
+    def _fits_in_head(self, n_bytes: int) -> bool:
+        self._head_bytes += n_bytes
+        self._is_too_large = self._is_too_large or self._head_bytes > self._limits.request_bytes
+        return not self._is_too_large
 
     def _unsupported_upgrade_warning(self) -> None:
         """Handle a request to upgrade the protocol as plain HTTP, and ignore everything after it."""
@@ -130,6 +142,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_responding():
             self.transport.abort()
             return
-        if self._request_bytes:
+        if self._request_bytes or self._is_too_large:
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
         self.transport.close()

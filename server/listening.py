@@ -71,7 +71,7 @@ def serve_until_stopped(
         lifespan="on",
         timeout_graceful_shutdown=grace_s,
     )
-    logging.getLogger("uvicorn.error").addFilter(_is_not_cancellation)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
     with listener:
         _Server(config, on_listening).run(sockets=[listener])
 
@@ -103,9 +103,13 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _is_not_cancellation(record: logging.LogRecord) -> bool:
-    """Filter out the traceback of a download that was cancelled at shutdown; one line about it is logged already."""
-    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """Filter out the traceback of a download cancelled at shutdown, which has a line already, and malformed requests.
+
+    Anybody can send malformed requests, so one line for each would fill the disk.
+    """
+    is_cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not is_cancelled and record.msg != "Invalid HTTP request received."
 
 
 def _why(host: str, port: int, error: OSError) -> str:

@@ -85,6 +85,35 @@ def test_a_request_head_beyond_the_limit_is_refused_and_the_connection_closed(
     assert is_well(server)
 
 
+@pytest.mark.parametrize("n_bytes", [66_000, 100_000])
+@pytest.mark.parametrize(
+    "request_line", [b"GET /healthz HTTP/1.1\r\nX: %b", b"GET /%b HTTP/1.1"], ids=["header", "path"]
+)
+def test_a_head_just_over_the_limit_in_one_piece_gets_its_status(
+    server: LiveServer, request_line: bytes, n_bytes: int
+) -> None:
+    answer = exchange(server, request_line % (b"x" * n_bytes) + b"\r\nHost: x\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 431")
+
+
+def test_a_malformed_head_request_gets_no_body(server: LiveServer) -> None:
+    answer = exchange(server, b"HEAD x HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.endswith(b"\r\n\r\n")
+    assert answer.count(b"\r\n\r\n") == 1
+
+
+def test_malformed_requests_are_not_logged(root: Path) -> None:
+    with serving(root) as server:
+        for _ in range(5):
+            exchange(server, b"nonsense\r\n\r\n")
+        _, output = server.stop()
+
+    assert "Invalid" not in output
+
+
 @pytest.mark.parametrize(
     "head",
     [
