@@ -38,9 +38,20 @@ class Address:
     def is_this_machine(self) -> bool:
         """Whether the host is a loopback address, so that no byte leaves this machine."""
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            return is_loopback(self.host)
         except ValueError:
             return self.host == "localhost"
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an IP address is a loopback address, also an IPv4 address that is mapped into IPv6.
+
+    Raises:
+        ValueError: not an IP address.
+    """
+    ip = ipaddress.ip_address(address)
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
 
 
 def parse_address(text: str) -> Address:

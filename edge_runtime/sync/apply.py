@@ -20,6 +20,7 @@ from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.fetch import OfferedManifest, Source
 from edge_runtime.sync.file import OnBytes
+from edge_runtime.sync.layout import require_file, require_folder
 from edge_runtime.sync.slots import Pointer, Slots, link_or_copy, slot_name
 from edge_runtime.sync.trust import Installed, check_succession, trusted_manifest
 
@@ -85,13 +86,16 @@ def apply(
         ServerUnreachableError: the server does not respond, or the response is incomplete.
         UpdateRefusedError: the offered release must not be used.
         BusyError: another sync is running.
-        SyncError: there is too little disk space, before or during the download.
+        SyncError: there is too little disk space, before or during the download, or something in the folder is in the
+            way.
         BundleVersionError: the release needs a newer runtime.
         EngineError: no engine passes the self-test on the new release.
         OSError: the disk cannot be written.
     """
     into = Path(into)
+    require_folder(into)
     into.mkdir(parents=True, exist_ok=True)
+    require_file(into / "lock")
     with locked(into / "lock", "sync"):
         slots = Slots(into)
         slots.prepare()

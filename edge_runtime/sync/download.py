@@ -149,6 +149,11 @@ def check_status(status: int, what: str, *, allowed: tuple[int, ...]) -> None:
         return
     if status in _RETRY_STATUSES:
         raise ServerUnreachableError(f"the server cannot send {what} now (status {status}). Sync again later.")
+    if status == 304:
+        raise UpdateRefusedError(
+            f"the server responded with status 304 (not modified) instead of {what}, although no earlier version was "
+            "stated. Sync again, without a cache between this device and the server."
+        )
     if 300 <= status < 400:
         raise UpdateRefusedError(
             f"the server responded with a redirect (status {status}) instead of {what}. Redirects are not followed: "
@@ -167,7 +172,7 @@ def check_encoding(encoding: str | None, what: str) -> None:
     Raises:
         UpdateRefusedError: the body has a content encoding.
     """
-    if encoding not in (None, "identity"):
+    if encoding is not None and encoding.strip().lower() != "identity":
         raise UpdateRefusedError(f"the server sent {what} with the encoding {encoding[:40]!r}, expected none.")
 
 

@@ -27,6 +27,7 @@ from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import BundleError, SyncError
 from edge_runtime.files import rename_durably, sync_folder, write_atomically
 from edge_runtime.paths import AnyPath
+from edge_runtime.sync.layout import require_file, require_folder
 
 CURRENT: Final = "current.json"
 UNFINISHED: Final = ".new"
@@ -110,9 +111,19 @@ class Slots:
         return self.path / "slots" / slot
 
     def prepare(self) -> None:
-        """Create the folders."""
-        self.incoming.mkdir(parents=True, exist_ok=True)
-        (self.path / "slots").mkdir(exist_ok=True)
+        """Create the folders.
+
+        Raises:
+            SyncError: something else is in place of a folder or a file, such as a link or a pipe.
+        """
+        for folder in (self.incoming, self.path / "slots"):
+            require_folder(folder)
+            folder.mkdir(exist_ok=True)
+        for file in (self.path / CURRENT, self.path / (CURRENT + UNFINISHED), *self.incoming.iterdir()):
+            require_file(file)
+        for folder in (self.path / "slots").iterdir():
+            if _SLOT.fullmatch(folder.name.removesuffix(UNFINISHED)):
+                require_folder(folder)
 
     def pointer(self) -> Pointer | None:
         """Return the pointer, or None if nothing is installed or the pointer is damaged."""

@@ -4,7 +4,6 @@ A transport does not verify the bytes that it receives. Tests substitute another
 """
 
 import http.client
-import ipaddress
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Final, Protocol
 
 from edge_runtime import __version__
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
-from edge_runtime.sync.address import Address, parse_address
+from edge_runtime.sync.address import Address, is_loopback, parse_address
 from edge_runtime.sync.timed_socket import TimedSocket, TimeLimit
 
 CONNECT_S: Final = 10.0
@@ -51,6 +50,10 @@ class Transport(Protocol):
             ServerUnreachableError: there is no response.
         """
         ...
+
+
+class InvalidHeaderLine(http.client.HTTPException):
+    """A line between the headers of a response is not a header."""
 
 
 class HttpTransport:
@@ -119,7 +122,11 @@ class HttpTransport:
     def _request_once(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         try:
             self._connection.request("GET", path, headers=dict(headers))
-            return self._connection.getresponse()
+            response = self._connection.getresponse()
+            if response.headers.defects:
+                # http.client ends the headers at such a line, and would then wait for a body of unknown length.
+                raise InvalidHeaderLine
+            return response
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
@@ -150,7 +157,7 @@ def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.c
         def connect(self) -> None:
             super().connect()
             peer = self.sock.getpeername()[0]
-            if not insecure and not ipaddress.ip_address(peer).is_loopback:  # localhost may resolve to another machine
+            if not insecure and not is_loopback(peer):  # localhost may resolve to another machine
                 self.close()
                 raise UnprotectedError(_unprotected(f"{address.host} is {peer}"))
             self.sock = TimedSocket(self.sock, limit)

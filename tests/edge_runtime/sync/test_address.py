@@ -16,6 +16,7 @@ from edge_runtime.sync.address import parse_address
         ("http://münchen.example", "http://xn--mnchen-3ya.example"),
         ("http://my_shop.", "http://my_shop."),
         ("http://[::1]:8000/x", "http://[::1]:8000/x"),
+        ("http://[::ffff:127.0.0.1]", "http://[::ffff:127.0.0.1]"),
         ("http://[fe80::1%25eth0]", "http://[fe80::1%eth0]"),
     ],
 )
@@ -74,3 +75,19 @@ def test_an_invalid_address_is_refused_with_the_reason(text: str, found: str) ->
 )
 def test_only_loopback_addresses_count_as_this_machine(text: str, is_this_machine: bool) -> None:
     assert parse_address(text).is_this_machine is is_this_machine
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://127.0.0.2", True),
+        ("http://[::1]", True),
+        ("http://[::ffff:127.0.0.1]", True),
+        ("http://localhost", True),
+        ("http://[::ffff:10.0.0.1]", False),
+        ("http://10.0.0.1", False),
+        ("http://shop.example", False),
+    ],
+)
+def test_only_loopback_addresses_are_this_machine(text: str, expected: bool) -> None:
+    assert parse_address(text).is_this_machine is expected

@@ -108,12 +108,17 @@ def test_a_whole_file_or_the_requested_range_is_accepted(have: int, response: Re
         (0, head(301), "redirect"),
         (0, head(404), "does not have"),
         (0, head(403), "403"),
-        (0, head(304), "304"),
+        (0, head(304), "not modified"),
     ],
 )
 def test_a_response_that_does_not_match_the_manifest_is_refused(have: int, response: ResponseHead, reason: str) -> None:
     with pytest.raises(UpdateRefusedError, match=reason):
         body_start(SMALL, have, response)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", "IDENTITY "])
+def test_the_encoding_identity_is_none_in_any_case(encoding: str) -> None:
+    assert body_start(SMALL, 0, head(200, encoding=encoding)) == 0
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])

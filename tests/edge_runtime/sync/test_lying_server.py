@@ -143,5 +143,5 @@ def test_the_error_for_a_missing_target_lists_the_available_ones(device: Device)
 def test_a_304_response_to_an_unconditional_request_is_refused(device: Device) -> None:
     device.server.override = lambda path, _: FakeResponse(304)
 
-    with pytest.raises(UpdateRefusedError, match="304"):
+    with pytest.raises(UpdateRefusedError, match=r"status 304 \(not modified\) instead of the manifest"):
         device.sync()

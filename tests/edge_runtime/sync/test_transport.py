@@ -57,6 +57,14 @@ def test_a_response_that_is_not_http_counts_as_unreachable(piece: bytes) -> None
         fetch(url)
 
 
+@pytest.mark.parametrize("line", [b"a line without a colon", b": without a name", b"spaced name: x"])
+def test_an_invalid_header_line_is_reported_without_waiting_for_a_body(line: bytes) -> None:
+    answer = OK + line + b"\r\nContent-Length: 5\r\n\r\nhello"
+
+    with raw_responses(answer, pause_s=3) as url, pytest.raises(ServerUnreachableError, match="InvalidHeaderLine"):
+        fetch(url, idle_s=2)
+
+
 def test_a_refused_connection_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
