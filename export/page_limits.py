@@ -50,6 +50,8 @@ def _constants() -> dict[str, object]:
         "MAX_CODE_SCALE": codes.MAX_SCALE,
         "MAX_FEED": weights.MAX_FEED,
         "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
+        "INFLATED_BYTES": items.max_inflated_bytes(0),
+        "INFLATED_BYTES_PER_ITEM": items.max_inflated_bytes(1) - items.max_inflated_bytes(0),
         "MAX_VALUES": items.max_values(0),
         "MAX_VALUES_PER_ITEM": items.max_values(1) - items.max_values(0),
         "MAX_PICTURE_SIDE": pictures.MAX_SIDE,

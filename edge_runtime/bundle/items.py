@@ -35,6 +35,14 @@ class Items(Struct, frozen=True):
         return {name: values for name, values in known.items() if values}
 
 
+def max_inflated_bytes(n_items: int) -> int:
+    """Return the maximum size of the decompressed text in bytes; real catalogues have a few hundred per item.
+
+    Without the bound a small file with few items could keep a reader busy for seconds.
+    """
+    return min(MAX_INFLATED_BYTES, (1 << 20) + (4 << 10) * n_items)
+
+
 def max_values(n_items: int) -> int:
     """Return the maximum number of commas and opening brackets, which bounds the number of parsed values.
 
@@ -64,13 +72,16 @@ def read_items(data: bytes, n_items: int) -> Items:
     Raises:
         BundleError: the bytes violate SPEC section 6.
     """
+    max_bytes = max_inflated_bytes(n_items)
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(data, MAX_INFLATED_BYTES)
+        text = inflater.decompress(data, max_bytes)
     except zlib.error as error:
         raise BundleError(f"{_FILE}: not a zlib stream: {error}") from error
     if not inflater.eof or inflater.unused_data:
-        raise BundleError(f"{_FILE}: the stream does not end with the file, or exceeds {MAX_INFLATED_BYTES} bytes")
+        raise BundleError(
+            f"{_FILE}: the stream does not end with the file, or exceeds {max_bytes:,} bytes for {n_items:,} items"
+        )
     check_text(text, n_items)
     try:
         items = parse_json(text, Items)

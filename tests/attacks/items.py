@@ -35,6 +35,8 @@ def items() -> dict[str, Attack]:
         "format/items-not-zlib": bytes_(b"plain text"),
         "format/items-empty": bytes_(b""),
         "format/items-bomb": bytes_(zlib.compress(b" " * ((64 << 20) + 1))),
+        "format/items-blanks-too-many-for-its-items": inside(b"{", b"{" + b" " * (2 << 20)),
+        "format/items-unknown-text-too-long-for-its-items": inside(b"{", b'{"x": "' + b"x" * (2 << 20) + b'", '),
         "format/items-stream-cut": lambda draft: draft.replace(name, draft.files[name][:-4]),
         "format/items-with-a-tail": lambda draft: draft.replace(name, draft.files[name] + b"tail"),
         "format/items-with-a-tail-like-the-end": lambda draft: draft.replace(

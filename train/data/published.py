@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.items import MAX_INFLATED_BYTES, Field, Items, check_text
+from edge_runtime.bundle.items import Field, Items, check_text, max_inflated_bytes
 from edge_runtime.errors import BundleError
 from train.data.dataset import Catalogue, Dataset
 from train.data.split import leave_one_out
@@ -31,11 +31,11 @@ def published_items(catalogue: Catalogue) -> Items:
         fields={name: _field(values) for name, values in catalogue.fields.items()},
     )
     text = msgspec.json.encode(items)
-    n_bytes = len(text)
-    if n_bytes > MAX_INFLATED_BYTES:
+    n_bytes, max_bytes = len(text), max_inflated_bytes(len(items.item_id))
+    if n_bytes > max_bytes:
         raise DataError(
             f"items.json.z: titles and facts have {n_bytes:,} bytes before compression, expected at most "
-            f"{MAX_INFLATED_BYTES:,}. Shorten titles and facts in the catalogue, or split it."
+            f"{max_bytes:,}. Shorten titles and facts in the catalogue, or split it."
         )
     try:
         check_text(text, len(items.item_id))

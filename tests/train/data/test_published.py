@@ -57,7 +57,7 @@ def test_long_texts_are_cut_and_long_lists_shortened() -> None:
 
 
 def test_facts_beyond_the_size_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "MAX_INFLATED_BYTES", 100)
+    monkeypatch.setattr(published, "max_inflated_bytes", lambda n_items: 10 * n_items)
 
     with pytest.raises(DataError, match="Shorten titles"):
         published_items(catalogue_of([f"A title of some length, number {n}" for n in range(10)]))

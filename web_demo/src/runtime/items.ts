@@ -2,7 +2,14 @@
 
 import { BundleError, messageOf } from "./errors";
 import { type Bytes, Fields, isInteger, parseJson } from "./json";
-import { ITEMS as LIMITS, MAX_INFLATED_BYTES, MAX_VALUES, MAX_VALUES_PER_ITEM } from "./limits";
+import {
+  INFLATED_BYTES,
+  INFLATED_BYTES_PER_ITEM,
+  ITEMS as LIMITS,
+  MAX_INFLATED_BYTES,
+  MAX_VALUES,
+  MAX_VALUES_PER_ITEM,
+} from "./limits";
 
 const FILE = "items.json.z";
 
@@ -33,7 +40,7 @@ export class Items {
    * @throws BundleError the bytes violate SPEC section 6 or its size limits.
    */
   static async read(data: Bytes, nItems: number): Promise<Items> {
-    const text = await inflate(data);
+    const text = await inflate(data, Math.min(MAX_INFLATED_BYTES, INFLATED_BYTES + INFLATED_BYTES_PER_ITEM * nItems));
     checkText(text, nItems);
     const fields = Fields.of(parseJson(text, FILE), FILE);
     const ids = fields.texts("item_id", { min: 0, max: nItems, each: LIMITS.Items.item_id.each });
@@ -111,33 +118,32 @@ function checkText(text: Uint8Array, nItems: number): void {
 }
 
 /** Decompress zlib (RFC 1950), up to the size limit. */
-async function inflate(data: Bytes): Promise<Uint8Array> {
+async function inflate(data: Bytes, maxBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of inflated(data)) pieces.push(piece);
+  for await (const piece of inflated(data, maxBytes)) pieces.push(piece);
   // Some decompressors ignore trailing bytes. Only a stream with such bytes is complete without the last one.
-  if (await isComplete(data.subarray(0, -1))) {
+  if (await isComplete(data.subarray(0, -1), maxBytes)) {
     throw new BundleError(`${FILE}: the stream does not end where the file ends`);
   }
   return new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
 }
 
-async function isComplete(data: Bytes): Promise<boolean> {
+async function isComplete(data: Bytes, maxBytes: number): Promise<boolean> {
   try {
-    for await (const _ of inflated(data));
+    for await (const _ of inflated(data, maxBytes));
     return true;
   } catch {
     return false;
   }
 }
 
-async function* inflated(data: Bytes): AsyncGenerator<Uint8Array> {
+async function* inflated(data: Bytes, maxBytes: number): AsyncGenerator<Uint8Array> {
   const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   let total = 0;
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       total += next.value.length;
-      if (total > MAX_INFLATED_BYTES)
-        throw new BundleError(`${FILE}: decompresses to more than ${MAX_INFLATED_BYTES} bytes`);
+      if (total > maxBytes) throw new BundleError(`${FILE}: decompresses to more than ${maxBytes} bytes`);
       yield next.value;
     }
   } catch (error) {
