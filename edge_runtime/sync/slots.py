@@ -118,7 +118,7 @@ class Slots:
         """
         for folder in (self.incoming, self.path / "slots"):
             require_folder(folder)
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         for file in (self.path / CURRENT, self.path / (CURRENT + UNFINISHED), *self.incoming.iterdir()):
             require_file(file)
         for folder in (self.path / "slots").iterdir():

@@ -14,6 +14,8 @@ from tests.tiny_language_model import make_language_model
 from tests.tiny_onnx import ONNX_VARIANT, tiny_onnx
 from tests.watched import Watch
 
+PYTHON = Path(sys.executable).name  # as the kernel names the process
+
 SENTENCES = ("It is blue.", "It is red.")
 
 
@@ -60,7 +62,7 @@ for name in ("host.invalid", "127.0.0.1"):
     run(watch, sys.executable, "-c", code)
 
     assert watch.files() == {"seen"}
-    assert watch.network() == {"look-up host.invalid (python)", "connect 127.0.0.1 (python)"}
+    assert watch.network() == {f"look-up host.invalid ({PYTHON})", f"connect 127.0.0.1 ({PYTHON})"}
 
 
 def test_a_session_writes_one_file_and_makes_no_connection(watch: Watch, onnx_bundle: Path) -> None:
@@ -108,5 +110,5 @@ def test_a_sync_connects_to_its_server_only_and_the_server_to_no_host(watch: Wat
         assert watch.network() == set()
         run(watch, *POCKETREC, "sync", server.url, "--into", tmp_path / "device")
 
-    assert watch.network() == {"connect 127.0.0.1 (python)"}
+    assert watch.network() == {f"connect 127.0.0.1 ({PYTHON})"}
     assert watch.files() == set()

@@ -65,7 +65,8 @@ def colour_contrasts(page: Page, selector: str, colour: str) -> dict[str, float]
 
 
 def faults_of_text(page: Page) -> list[str]:
-    """Return every text that is cut, leaves the screen sideways, or lies on another one."""
+    """Return every text that is cut, leaves the screen sideways, or lies on another one, once nothing moves."""
+    page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished))")
     found: dict[str, Any] = page.evaluate(
         """() => {
             const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

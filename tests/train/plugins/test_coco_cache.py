@@ -163,7 +163,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     cut.claim(describe_run(dataset, config), resume=False)
     calls = 0
 
-    def kill(*given: object) -> float:
+    def kill(*given: object, **_: object) -> float:
         nonlocal calls
         calls += 1
         if killed_at.endswith("finish") or calls > 2:
