@@ -80,3 +80,10 @@ def test_all_make_targets_exist_and_ci_uses_them(tmp_path: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     called = (root / ".ci" / "run").read_text("utf-8")
     assert all(f"make {target}" in called for target in ("demo", "test", "check"))
+
+
+def test_all_files_that_the_readme_links_to_exist() -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)#]+)", README.read_text("utf-8"))
+
+    assert len(links) > 10
+    assert [link for link in links if not (README.parent / link).exists()] == []
