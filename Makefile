@@ -25,7 +25,7 @@ export NPM_CONFIG_UPDATE_NOTIFIER := false
 
 .PHONY: help setup web old-board-env chromium demo test check format bench-beauty clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.ready web ## The virtual environment with everything, and the page
@@ -93,7 +93,7 @@ format: setup ## Write the code the agreed way
 	$(BIN)/ruff check --fix .
 
 bench-beauty: setup ## The README's table on Beauty: make bench-beauty DATA=../shared/data/beauty
-	@test -n "$(DATA)" || { echo "Say where the data lies: make bench-beauty DATA=FOLDER" >&2; exit 2; }
+	@test -n "$(DATA)" || { echo "Name the data folder: make bench-beauty DATA=FOLDER" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.main_job --data $(DATA) --out build/bench
 
 clean: ## Everything that was built here (the cache of wheels stays)

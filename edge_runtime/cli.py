@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, interrupt: Interrupt | None 
     except PocketRecError as error:
         _fail(error, words)
     except OSError as error:
-        if error.errno == errno.EPIPE:  # whoever read the output, such as `head`, has seen enough
+        if error.errno == errno.EPIPE:  # the reader of the output, such as `head`, has exited
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         _fail(error, words, f"{error.filename or 'the system'}: {error.strerror or error}")
@@ -107,7 +107,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Recommenders that run where the person is.
+    """Sequential recommenders that run on the user's device.
 
     Start with: pocketrec demo
     """

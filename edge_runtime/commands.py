@@ -49,14 +49,16 @@ def recommend(
     bundle: Bundle,
     history: Annotated[
         list[str] | None,
-        typer.Option(help="Item ids, oldest first, with commas between them; may be given several times."),
+        typer.Option(help="Comma-separated item ids, oldest first; may be repeated."),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")] = 10,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Number of items.")] = 10,
     variety: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="Share of the precise list that gives way to different items, 0 to 1."),
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the most precise list that is replaced by different items, 0 to 1."
+        ),
     ] = 0.0,
-    explain: Annotated[bool, typer.Option("--explain", help="Say why, item by item.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add a reason for each item.")] = False,
     as_json: Json = False,
 ) -> None:
     """Recommend once, for a given history. Nothing is recorded.
@@ -89,7 +91,7 @@ def run(
         typer.Option(
             parser=_not_empty,
             metavar="PATH",
-            help="Where your history is kept; the default is a file of your own, named by bundle.",
+            help="File of the history. [default: one for each catalogue, in the user's state folder]",
         ),
     ] = None,
     language_model: Annotated[bool, typer.Option(help="Let the language model of the bundle word the reasons.")] = True,

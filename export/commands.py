@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).")]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+from train.options import AsJson, DataFolder, SkipBadRows
 
 
 def export(

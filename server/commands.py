@@ -27,9 +27,9 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve releases to devices and the web demo to people.
+    """Serve releases to devices, and the web demo.
 
-    DIR holds one bundle folder a target, DIR/<target>/manifest.json, as `pocketrec export --out DIR` writes them.
+    DIR has one bundle folder for each target, DIR/<target>/manifest.json, as `pocketrec export --out DIR` writes them.
     Every file is checked against its digest before it is offered, and a new release is noticed within a second.
 
     Example: pocketrec serve build/demo/bundles --port 8000

@@ -46,7 +46,8 @@ def train(
         int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-7, max=1.0, help="Of AdamW; lower it where the loss is no longer finite.")
+        float | None,
+        typer.Option(min=1e-7, max=1.0, help="Learning rate of AdamW; lower it if the loss becomes infinite or NaN."),
     ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
@@ -100,11 +101,11 @@ def train(
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:
-    """Return the plug-ins asked for, each with its settings; ``none`` is nobody's name.
+    """Return the settings of each requested plug-in; the name ``none`` requests no plug-in.
 
     Raises:
-        typer.BadParameter: a name is unknown or stands twice, or the settings are no JSON, for nobody, or not such as
-            the plug-in takes.
+        typer.BadParameter: a name is unknown or repeated, or the settings are not a JSON object, name a plug-in that
+            was not requested, or are not accepted by the plug-in.
     """
     wanted = [] if names.strip() == "none" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(PLUGINS))

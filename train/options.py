@@ -9,7 +9,9 @@ DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactio
 RunOption = Annotated[
     Path, typer.Option("--run", help="Folder of a finished `train`, `distill` or `compare` training.")
 ]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out what `pocketrec check` complains of.")]
+SkipBadRows = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Leave out and count broken rows instead of refusing the folder.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 MAX_SEED = (1 << 32) - 1
 """Largest seed: NumPy's legacy generator, which libraries seed along with PyTorch's, takes 32 bits."""

@@ -14,22 +14,23 @@ if TYPE_CHECKING:
 def sync(
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server, http or https.")],
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder of this device.", file_okay=False)],
-    target: Annotated[str, typer.Option(help="Which bundle to ask for.")] = "laptop-x86_64",
+    target: Annotated[str, typer.Option(help="Target of the bundle.")] = "laptop-x86_64",
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Accept a release that is not newer than the installed one.")
     ] = False,
     insecure: Annotated[
         bool,
         typer.Option(
-            "--insecure", help="Accept plain http from another machine: anybody on the way can exchange the release."
+            "--insecure",
+            help="Accept plain http from another machine, where anyone on the network path can replace the release.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fetch the newest bundle from a server, check every byte, try it, and switch to it in one step.
 
-    A broken download goes on where it ended, files that are here already are not fetched again, and until the last
-    step the bundle in use stays as it is. Every command that takes a bundle takes DIR. Releases are not signed yet, so
+    An interrupted download is resumed, files that are already present are not fetched again, and the bundle in use
+    stays unchanged until the last step. Every command that takes a bundle takes DIR. Releases are not signed yet, so
     they come over https, or from this very machine.
 
     Example: pocketrec sync http://127.0.0.1:8000 --into device

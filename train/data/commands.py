@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from train.options import SkipBadRows
+
 if TYPE_CHECKING:
     from train.data.summary import Summary
 
@@ -18,10 +20,12 @@ class Layout(StrEnum):
 
 
 def import_(
-    layout: Annotated[Layout, typer.Argument(help="Which official layout SOURCE has.")],
+    layout: Annotated[Layout, typer.Argument(help="Layout of the data set.")],
     source: Annotated[Path, typer.Argument(help="The unpacked folder, or the official zip.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
-    k_core: Annotated[int, typer.Option("--k-core", min=1, help="Least events a user and an item; 1 keeps all.")] = 5,
+    k_core: Annotated[
+        int, typer.Option("--k-core", min=1, help="Minimum number of events of each user and item; 1 keeps all.")
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Turn MovieLens or Amazon reviews, as downloaded, into a data folder.
@@ -43,14 +47,12 @@ def import_(
 
 def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with interactions.* and items.*.")],
-    skip_bad_rows: Annotated[
-        bool, typer.Option("--skip-bad-rows", help="Leave broken rows out, and count them, instead of refusing.")
-    ] = False,
+    skip_bad_rows: SkipBadRows = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check a data folder row by row, and print what is in it.
 
-    Says everything that is wrong at once, and exits with 1, if a row or a file breaks the contract.
+    All problems are listed at once. Exit code 1 if a row or a file breaks the data contract.
 
     Example: pocketrec check data/shop --skip-bad-rows
     """

@@ -1,6 +1,6 @@
 """Writes the synthetic world: a data folder, and the ground truth about its events.
 
-Equal seeds give equal bytes for the same versions of numpy, Polars and Pillow. See ``docs/made-world.md``.
+Equal seeds give equal bytes for the same versions of numpy, Polars and Pillow. See ``docs/synthetic-world.md``.
 """
 
 from collections.abc import Sequence
