@@ -64,7 +64,7 @@ def main(folder: Path, how: str, when: str) -> dict[str, object]:
     }
     n_before = len(history.newest())
     history.forget()
-    told = "".join(file.read_bytes().decode("latin1") for file in folder.iterdir() if file.is_file())
+    contents = "".join(file.read_bytes().decode("latin1") for file in folder.iterdir() if file.is_file())
     n_after = len(history.newest())
     give_room(folder, how)
     first = history.add("a")
@@ -72,7 +72,7 @@ def main(folder: Path, how: str, when: str) -> dict[str, object]:
     with History.open(path) as again:
         kept = [event.item_id for event in again.newest()]
     return {
-        "refused": refused, "n_before": n_before, "n_after": n_after, "traces": told.count(SECRET),
+        "refused": refused, "n_before": n_before, "n_after": n_after, "traces": contents.count(SECRET),
         "first_id": first.id, "kept": kept, "files": sorted(file.name for file in folder.iterdir()),
     }  # fmt: skip
 

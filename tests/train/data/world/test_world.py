@@ -100,9 +100,9 @@ def test_the_item_of_a_reason_is_in_the_history(dataset: Dataset, reasons: pl.Da
     pairs = set(pl.read_parquet(folder / "truth" / "complements.parquet").select("because_item_id", "item_id").rows())
     row_of, fields = dataset.catalogue.row_of(), dataset.catalogue.fields
 
-    for history, told in stories(dataset, reasons):
+    for history, reason_rows in stories(dataset, reasons):
         for place, (kind, because, field, value) in enumerate(
-            told.select("kind", "because_item_id", "field", "value").rows()
+            reason_rows.select("kind", "because_item_id", "field", "value").rows()
         ):
             if because is None:
                 assert kind != "complement"
