@@ -52,7 +52,7 @@ def recommend(
         typer.Option(help="Comma-separated item ids, oldest first; may be repeated."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Number of items.")] = 10,
-    variety: Annotated[
+    diversity: Annotated[
         float,
         typer.Option(
             min=0.0, max=1.0, help="Share of the most precise list that is replaced by different items, 0 to 1."
@@ -77,7 +77,7 @@ def recommend(
         known, unknown = _split(recommender, history or [])
         if unknown and not known:
             raise UnknownItemError(f"nothing of the history is in the catalogue. {answer.named(recommender, unknown)}")
-        found = answer.ask(recommender, known, unknown, k=k, variety=variety, explain=explain)
+        found = answer.ask(recommender, known, unknown, k=k, diversity=diversity, explain=explain)
     if as_json:
         print_result(answer.as_json(found), indent=2)
     else:

@@ -23,6 +23,15 @@ from edge_runtime.bundle.folder import open_folder
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.contents import Contents, current_folder, open_contents
 from edge_runtime.dislikes import DislikePenalty
+from edge_runtime.diversity import (
+    AUTO_DIVERSITY,
+    N_FEEDBACK,
+    POOL,
+    Diversity,
+    adapted_diversity,
+    checked_diversity,
+    diversified_rows,
+)
 from edge_runtime.engines.candidates import EngineCandidates, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
@@ -33,7 +42,6 @@ from edge_runtime.paths import AnyPath
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.search.finder import Finder
 from edge_runtime.state.history import Event, History
-from edge_runtime.variety import AUTO_VARIETY, N_FEEDBACK, POOL, Variety, adapted_variety, checked_variety, varied_rows
 
 if TYPE_CHECKING:
     from edge_runtime.reasons.explain import Explainer
@@ -51,7 +59,7 @@ class Recommendation:
         rank: 1 is the best.
         item_id: as in the catalogue.
         title: display title.
-        score: comparable within one list only. Descending by rank, unless ``variety`` is above 0.
+        score: comparable within one list only. Descending by rank, unless ``diversity`` is above 0.
         row: catalogue row.
     """
 
@@ -188,42 +196,42 @@ class Recommender:
             return self._history.add(item_id, event)
 
     def recommend(
-        self, k: int = 10, history: Sequence[str] | None = None, *, variety: Variety = 0.0
+        self, k: int = 10, history: Sequence[str] | None = None, *, diversity: Diversity = 0.0
     ) -> list[Recommendation]:
         """Return the ``k`` best unseen items, best first; ties are broken by the lower catalogue row.
 
         Args:
             k: number of items; fewer are returned when the catalogue is exhausted.
             history: item ids, oldest first, used instead of the recorded history. Unknown ids are skipped.
-            variety: share of the list to replace with more diverse items among the best hundred: 0 keeps the list, 1
-                replaces as many as possible (:mod:`edge_runtime.variety`). ``auto`` uses :meth:`auto_variety`.
+            diversity: share of the list to replace with more diverse items among the best hundred: 0 keeps the list, 1
+                replaces as many as possible (:mod:`edge_runtime.diversity`). ``auto`` uses :meth:`auto_diversity`.
 
         Raises:
-            ValueError: ``k`` is not positive, or ``variety`` is not in [0, 1].
+            ValueError: ``k`` is not positive, or ``diversity`` is not in [0, 1].
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         with self._timed("recommend"):
-            share = self.auto_variety(history) if variety == "auto" else checked_variety(variety)
+            share = self.auto_diversity(history) if diversity == "auto" else checked_diversity(diversity)
             past = self._past_of(history)
             scores = self._dislike_penalty.apply(self._scores(past.sequence), past.disliked)
             rows = past.best_unseen(scores, max(POOL, k) if share > 0 else k)
             if share > 0:
-                rows = varied_rows(self._contents.codes, scores, rows, k, share)
+                rows = diversified_rows(self._contents.codes, scores, rows, k, share)
             return [
                 Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
                 for rank, row in enumerate(rows.tolist(), start=1)
             ]
 
-    def auto_variety(self, history: Sequence[str] | None = None) -> float:
-        """Return the variety adapted to the latest feedback: higher after dislikes, lower after likes.
+    def auto_diversity(self, history: Sequence[str] | None = None) -> float:
+        """Return the diversity adapted to the latest feedback: higher after dislikes, lower after likes.
 
         Args:
             history: as in :meth:`recommend`; each item counts as a click.
         """
         if history is not None:
-            return adapted_variety(AUTO_VARIETY, ["click"] * len(history))
-        return adapted_variety(AUTO_VARIETY, [event.event for event in self._history.newest(N_FEEDBACK)])
+            return adapted_diversity(AUTO_DIVERSITY, ["click"] * len(history))
+        return adapted_diversity(AUTO_DIVERSITY, [event.event for event in self._history.newest(N_FEEDBACK)])
 
     def explain(self, item_id: str, *, history: Sequence[str] | None = None, style: "Style" = "short") -> "Reason":
         """Explain why an item is recommended, using facts of the bundle and the history only.

@@ -29,7 +29,7 @@ class Answer:
         history: item ids of the history that are in the catalogue, oldest first.
         unknown: item ids of the history that are not in the catalogue.
         unknown_message: message about the unknown ids; empty if there are none.
-        variety: requested variety, from 0 (precise) to 1 (varied).
+        diversity: requested diversity, from 0 (precise) to 1 (diverse).
         items: recommended items, best first.
         facts: one line of facts for each item.
         reasons: one reason for each item, or an empty tuple.
@@ -42,7 +42,7 @@ class Answer:
     history: tuple[str, ...]
     unknown: tuple[str, ...]
     unknown_message: str
-    variety: float
+    diversity: float
     items: tuple[Recommendation, ...]
     facts: tuple[str, ...]
     reasons: "tuple[Reason, ...]"
@@ -50,10 +50,10 @@ class Answer:
 
 
 def ask(
-    recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, variety: float, explain: bool
+    recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, diversity: float, explain: bool
 ) -> Answer:
     """Recommend ``k`` items for a history of known ids, optionally with reasons."""
-    items = tuple(recommender.recommend(k, known, variety=variety))
+    items = tuple(recommender.recommend(k, known, diversity=diversity))
     latency_ms = recommender.timings["recommend"]
     reasons = tuple(recommender.explain(item.item_id, history=known) for item in items) if explain else ()
     return Answer(
@@ -63,7 +63,7 @@ def ask(
         history=tuple(known),
         unknown=tuple(unknown),
         unknown_message=named(recommender, unknown),
-        variety=variety,
+        diversity=diversity,
         items=items,
         facts=tuple(about(recommender.items.facts(item.row)) for item in items),
         reasons=reasons,
@@ -97,7 +97,7 @@ def as_json(answer: Answer) -> dict[str, object]:
         },
         "history": answer.history,
         "unknown": answer.unknown,
-        "variety": answer.variety,
+        "diversity": answer.diversity,
         "items": items,
         "latency_ms": answer.latency_ms,
     }

@@ -24,8 +24,8 @@ HELP: Sequence[tuple[str, str]] = (
     ("why 3", "explain why it is recommended"),
     ("list, list 20", "your recommendations, optionally how many"),
     (
-        "variety 0.5, variety auto",
-        "from 0 (precise) to 1 (varied): 0.5 replaces half of the list; `auto` follows likes and dislikes",
+        "diversity 0.5, diversity auto",
+        "from 0 (precise) to 1 (diverse): 0.5 replaces half of the list; `auto` follows likes and dislikes",
     ),
     ("history", "your events, newest first"),
     ("undo, remove 2", "delete the newest event, or line 2 of the history"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
@@ -18,7 +19,6 @@ from edge_runtime.terminal.arguments import is_command, is_number, no_argument, 
 from edge_runtime.terminal.plain import about
 from edge_runtime.terminal.prompt import Lines
 from edge_runtime.terminal.screen import VERBS, Line, Screen, done_sign, movement
-from edge_runtime.variety import Variety, checked_variety
 
 N_LISTED = 10
 N_EVENTS = 20
@@ -56,13 +56,13 @@ class Session:
         self._clock = clock
         self._shown: Sequence[Recommendation] = ()
         self._events: Sequence[Event] = ()
-        self._variety: Variety = 0.0
+        self._diversity: Diversity = 0.0
         self._ranks: dict[int, int] | None = None
         self._n_fallbacks = len(recommender.engine.fallbacks)
         self._commands: Mapping[str, Callable[[str], None]] = {
             "list": self._list, "why": self._why, "history": self._history, "undo": self._undo,
             "remove": self._remove, "forget": self._forget, "engine": self._engine, "help": self._help,
-            "search": self._search, "variety": self._vary,
+            "search": self._search, "diversity": self._set_diversity,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -117,14 +117,14 @@ class Session:
         """Print the recommendations with their movement since the last list."""
         recommender = self._recommender
         n_items = whole_number("list", rest, default=N_LISTED, most=MOST_LISTED)
-        items = recommender.recommend(n_items, variety=self._variety)
+        items = recommender.recommend(n_items, diversity=self._diversity)
         previous = self._ranks
         moves = [movement(item.rank, (previous or {}).get(item.row), is_first=previous is None) for item in items]
         self._ranks = {item.row: item.rank for item in items}
         n_new = 0 if previous is None else sum(item.row not in previous for item in items)
         changed = f"{n_new} new, " if n_new else ""
-        varied = f"variety {self._variety_in_use()}, " if self._variety else ""
-        self._show(self._title(), items, moves, f"{changed}{varied}{recommender.timings['recommend']:.2f} ms")
+        diverse = f"diversity {self._diversity_in_use()}, " if self._diversity else ""
+        self._show(self._title(), items, moves, f"{changed}{diverse}{recommender.timings['recommend']:.2f} ms")
         self._report_fallbacks()
 
     def _search(self, text: str) -> None:
@@ -150,20 +150,22 @@ class Session:
             self._screen.print(reason.note, "dim")
         self._screen.blank()
 
-    def _vary(self, rest: str) -> None:
+    def _set_diversity(self, rest: str) -> None:
         if not rest:
-            self._screen.print(f"Variety is {self._variety_in_use()}; 0 is the most precise, 1 the most varied.", "dim")
+            self._screen.print(
+                f"Diversity is {self._diversity_in_use()}; 0 is the most precise, 1 the most diverse.", "dim"
+            )
             self._screen.blank()
             return
         if rest.lower() != "auto" and not _DECIMAL.fullmatch(rest):
-            raise refused("variety", rest, "one number from 0 (precise) to 1 (varied), or `auto`")
-        self._variety = "auto" if rest.lower() == "auto" else checked_variety(float(rest))
+            raise refused("diversity", rest, "one number from 0 (precise) to 1 (diverse), or `auto`")
+        self._diversity = "auto" if rest.lower() == "auto" else checked_diversity(float(rest))
         self._list("")
 
-    def _variety_in_use(self) -> str:
-        if self._variety == "auto":
-            return f"{self._recommender.auto_variety():.2f} (auto)"
-        return f"{self._variety:g}"
+    def _diversity_in_use(self) -> str:
+        if self._diversity == "auto":
+            return f"{self._recommender.auto_diversity():.2f} (auto)"
+        return f"{self._diversity:g}"
 
     def _history(self, rest: str) -> None:
         self._events = self._recommender.history(whole_number("history", rest, default=N_EVENTS))

@@ -37,7 +37,7 @@ def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixtur
         ("recommend",),
         ("recommend", "x", "--k", "0"),
         ("recommend", "x", "--k", "many"),
-        ("recommend", "x", "--variety", "1.5"),
+        ("recommend", "x", "--diversity", "1.5"),
         ("run",),
         ("run", "x", "--state", ""),
         ("inspect", "x", "--colour"),
@@ -116,8 +116,8 @@ def test_recommend_as_json_is_the_contract(bundle: Path, capsys: pytest.CaptureF
     assert pocketrec("recommend", bundle, "--history", "item-7,item-3", "--k", "4", "--json") == 0
 
     found = printed(capsys)
-    assert set(found) == {"ok", "bundle", "release", "engine", "history", "unknown", "variety", "items", "latency_ms"}
-    assert found["variety"] == 0.0
+    assert set(found) == {"ok", "bundle", "release", "engine", "history", "unknown", "diversity", "items", "latency_ms"}
+    assert found["diversity"] == 0.0
     assert found["bundle"] == "tiny shop"
     assert found["engine"] == {"name": "reference", "precision": "int8", "fallbacks": []}
     assert found["history"] == ["item-7", "item-3"]
@@ -126,15 +126,15 @@ def test_recommend_as_json_is_the_contract(bundle: Path, capsys: pytest.CaptureF
     assert 0 < found["latency_ms"] < 1000
 
 
-def test_recommend_can_be_varied(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recommend_can_be_diversified(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pocketrec("recommend", bundle, "--history", "item-7", "--json") == 0
     precise = printed(capsys)
-    assert pocketrec("recommend", bundle, "--history", "item-7", "--variety", "0.9", "--json") == 0
-    varied = printed(capsys)
+    assert pocketrec("recommend", bundle, "--history", "item-7", "--diversity", "0.9", "--json") == 0
+    diverse = printed(capsys)
 
-    assert varied["variety"] == 0.9
-    assert varied["items"] != precise["items"]
-    assert varied["items"][0] == precise["items"][0]
+    assert diverse["diversity"] == 0.9
+    assert diverse["items"] != precise["items"]
+    assert diverse["items"][0] == precise["items"][0]
 
 
 def test_recommend_explains_when_asked(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

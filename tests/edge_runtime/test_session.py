@@ -174,7 +174,7 @@ def test_help_lists_every_command(session: SessionHarness) -> None:
         "like 3",
         "why 3",
         "list 20",
-        "variety",
+        "diversity",
         "history",
         "undo",
         "remove",
@@ -189,28 +189,28 @@ def test_list_takes_a_length(session: SessionHarness) -> None:
     assert "\n 25 " in session.type("list 25")
 
 
-def test_the_list_can_be_made_more_varied_and_precise_again(session: SessionHarness) -> None:
-    output = session.type("like 1", "variety 0.9", "variety", "variety 0", "variety")
-    precise, varied, *_ = [part.split("\n")[1:11] for part in output.split("recommended for you")[1:]]
+def test_the_list_can_be_made_more_diverse_and_precise_again(session: SessionHarness) -> None:
+    output = session.type("like 1", "diversity 0.9", "diversity", "diversity 0", "diversity")
+    precise, diverse, *_ = [part.split("\n")[1:11] for part in output.split("recommended for you")[1:]]
 
-    assert precise[0].split()[1:] != varied[0].split()
-    assert "variety 0.9, " in output
-    assert "Variety is 0.9;" in output
-    assert "Variety is 0;" in output
+    assert precise[0].split()[1:] != diverse[0].split()
+    assert "diversity 0.9, " in output
+    assert "Diversity is 0.9;" in output
+    assert "Diversity is 0;" in output
 
 
-def test_automatic_variety_follows_the_feedback(session: SessionHarness) -> None:
-    output = session.type("variety auto", "dislike 1", "variety")
+def test_automatic_diversity_follows_the_feedback(session: SessionHarness) -> None:
+    output = session.type("diversity auto", "dislike 1", "diversity")
 
-    assert "variety 0.10 (auto), " in output
-    assert "Variety is 0.29 (auto);" in output
+    assert "diversity 0.10 (auto), " in output
+    assert "Diversity is 0.29 (auto);" in output
 
 
 def test_words_that_start_like_a_command_are_a_search(session: SessionHarness) -> None:
     output = session.type("list of soap")
 
     assert "results for 'list of soap'" in output
-    assert "results for 'variety soap'" in session.type("variety soap")
+    assert "results for 'diversity soap'" in session.type("diversity soap")
 
 
 def test_a_search_uses_and_shows_the_first_200_characters_of_a_long_line(session: SessionHarness) -> None:
@@ -242,13 +242,13 @@ def test_a_search_uses_and_shows_the_first_200_characters_of_a_long_line(session
         ("forget yes 1", "`forget` takes no argument, or `yes`"),
         ("engine 1", "`engine` takes no argument; found '1'"),
         ("help yes", "`help` takes no argument; found 'yes'"),
-        ("variety yes", "`variety` takes one number from 0 (precise) to 1 (varied), or `auto`; found 'yes'"),
-        ("variety -1", "`variety` takes one number"),
-        ("variety 0.5 0.6", "found '0.5 0.6'"),
+        ("diversity yes", "`diversity` takes one number from 0 (precise) to 1 (diverse), or `auto`; found 'yes'"),
+        ("diversity -1", "`diversity` takes one number"),
+        ("diversity 0.5 0.6", "found '0.5 0.6'"),
         ("remove 1", "show your `history` first"),
         ("undo", "no event to delete"),
         ("history", "The history is empty"),
-        ("variety 3", "between 0 (precise) and 1 (varied)"),
+        ("diversity 3", "between 0 (precise) and 1 (diverse)"),
         ("zzzzqqqq", "No item matches"),
     ],
 )

@@ -56,13 +56,13 @@ class ShopPage:
         return self.page.locator(".history .chip .name")
 
     @property
-    def knob(self) -> Locator:
-        """The slider from precise to varied."""
-        return self.page.get_by_role("slider", name="Precise to varied")
+    def diversity_slider(self) -> Locator:
+        """The slider from precise to diverse."""
+        return self.page.get_by_role("slider", name="Diversity")
 
     @property
-    def hood(self) -> Locator:
-        return self.page.locator("details.hood")
+    def technical_details(self) -> Locator:
+        return self.page.locator("details.technical")
 
     def titles(self) -> list[str]:
         """Return the titles of the list, in order."""
@@ -91,16 +91,16 @@ class ShopPage:
         self.page.get_by_role("button", name=f"Not for me: {title}", exact=True).click()
         expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)
 
-    def vary(self, percent: int) -> None:
+    def set_diversity(self, percent: int) -> None:
         """Move the slider there, as a finger does."""
-        self.knob.fill(str(percent))
+        self.diversity_slider.fill(str(percent))
 
-    def open_hood(self) -> str:
+    def open_technical_details(self) -> str:
         """Open the technical details and return their text."""
-        if self.hood.get_attribute("open") is None:
-            self.hood.locator("summary").click()
-        return self.hood.inner_text()
+        if self.technical_details.get_attribute("open") is None:
+            self.technical_details.locator("summary").click()
+        return self.technical_details.inner_text()
 
     def wait_for_engine(self, name: str) -> None:
         """Wait until this engine makes the lists."""
-        expect(self.hood.locator("summary")).to_contain_text(re.compile(name), timeout=WAIT_MS)
+        expect(self.technical_details.locator("summary")).to_contain_text(re.compile(name), timeout=WAIT_MS)

@@ -38,9 +38,9 @@ def _nothing(tab: ShopPage) -> None:
 def _marked(tab: ShopPage) -> None:
     tab.mark(tab.titles()[0])
     tab.hide(tab.titles()[0])
-    tab.vary(50)
-    tab.open_hood()
-    tab.page.get_by_role("button", name="Forget me").click()
+    tab.set_diversity(50)
+    tab.open_technical_details()
+    tab.page.get_by_role("button", name="Delete my data").click()
 
 
 def _why(tab: ShopPage) -> None:
@@ -67,7 +67,7 @@ def test_axe_finds_nothing(
     assert violations(tab) == []
 
 
-def test_axe_finds_nothing_where_the_shop_is_shut(tab: ShopPage, built_page: Path, server: LiveServer) -> None:
+def test_axe_finds_nothing_where_the_shop_cannot_be_opened(tab: ShopPage, built_page: Path, server: LiveServer) -> None:
     tab.page.context.route("**/v1/**", lambda route: route.fulfill(status=503))
     tab.page.goto(server.url)
     expect(tab.page.get_by_role("alert")).to_be_visible()
@@ -149,12 +149,12 @@ def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".history .remove")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(tab.knob).to_be_focused()
-    expect(tab.knob).to_have_attribute("aria-valuetext", "most precise")
+    expect(tab.diversity_slider).to_be_focused()
+    expect(tab.diversity_slider).to_have_attribute("aria-valuetext", "most precise")
     page.keyboard.press("ArrowRight")
-    expect(tab.knob).to_have_attribute("aria-valuetext", "5 % of the way to varied")
+    expect(tab.diversity_slider).to_have_attribute("aria-valuetext", "5 % of the way to most diverse")
     page.keyboard.press("End")
-    expect(tab.knob).to_have_attribute("aria-valuetext", "most varied")
+    expect(tab.diversity_slider).to_have_attribute("aria-valuetext", "most diverse")
     page.keyboard.press("Home")
     page.keyboard.press("Tab")
     expect(page.locator("[data-action=more]").first).to_be_focused()
@@ -180,27 +180,27 @@ def test_the_first_key_offers_to_skip_to_the_list(tab: ShopPage, server: LiveSer
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport(ratio=1)
     page.keyboard.press("Enter")
-    expect(page.locator("#shelf-title")).to_be_focused()
+    expect(page.locator("#recommendations-title")).to_be_focused()
     page.keyboard.press("Tab")
 
-    expect(tab.knob).to_be_focused()
+    expect(tab.diversity_slider).to_be_focused()
 
 
-@pytest.mark.parametrize("answer", ["Keep", "Delete"])
+@pytest.mark.parametrize("answer", ["Cancel", "Delete"])
 def test_after_keep_and_after_delete_the_keyboard_is_where_it_was(
     tab: ShopPage, server: LiveServer, answer: str
 ) -> None:
     page = tab.page
     tab.open(server.url)
     tab.mark(tab.titles()[0])
-    page.get_by_role("button", name="Forget me").press("Enter")
+    page.get_by_role("button", name="Delete my data").press("Enter")
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_focused()
 
     page.get_by_role("button", name=answer, exact=True).press("Enter")
 
-    expect(page.get_by_role("button", name="Forget me")).to_be_focused()
-    expect(tab.history).to_have_count(1 if answer == "Keep" else 0)
-    expect(page.get_by_role("button", name="Forget me")).to_be_focused()
+    expect(page.get_by_role("button", name="Delete my data")).to_be_focused()
+    expect(tab.history).to_have_count(1 if answer == "Cancel" else 0)
+    expect(page.get_by_role("button", name="Delete my data")).to_be_focused()
 
 
 def test_a_button_that_disappears_under_the_keyboard_leaves_it_at_the_heading_of_its_part(
@@ -223,13 +223,13 @@ def test_a_button_that_disappears_under_the_keyboard_leaves_it_at_the_heading_of
 
 def test_a_button_that_is_at_work_keeps_the_keyboard(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    tab.open_hood()
-    check = tab.hood.get_by_role("button", name="Check now")
+    tab.open_technical_details()
+    check = tab.technical_details.get_by_role("button", name="Check now")
     tab.wait_until_offline_ready()
 
     check.press("Enter")
 
-    expect(tab.hood).to_contain_text("This is the newest release.")
+    expect(tab.technical_details).to_contain_text("This is the newest release.")
     expect(check).to_be_focused()
 
 
@@ -266,7 +266,7 @@ def test_a_screen_reader_hears_that_the_list_has_changed(tab: ShopPage, server: 
 
     tab.mark(tab.titles()[0])
 
-    heard = tab.page.locator(".shelf [role=status]")
+    heard = tab.page.locator(".recommendations [role=status]")
     expect(heard).to_contain_text("The list has changed: 12 items, starting with")
     expect(heard).to_contain_text(tab.titles()[0])
 
@@ -276,7 +276,7 @@ def test_no_width_needs_sideways_scrolling(tab: ShopPage, server: LiveServer, wi
     tab.page.set_viewport_size({"width": width, "height": 800})
     tab.open(server.url)
     tab.mark(tab.titles()[0])
-    tab.open_hood()
+    tab.open_technical_details()
 
     wider: int = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
@@ -289,8 +289,8 @@ def test_nothing_jumps_while_the_slider_moves(tab: ShopPage, server: LiveServer)
     where = "() => [...document.querySelectorAll('.above, .cards > li')].map((e) => [e.offsetLeft, e.offsetTop])"
     before = tab.page.evaluate(where)
 
-    tab.vary(100)
-    expect(tab.knob).to_have_attribute("aria-valuetext", "most varied")
+    tab.set_diversity(100)
+    expect(tab.diversity_slider).to_have_attribute("aria-valuetext", "most diverse")
 
     assert len(before) == 13
     assert tab.page.evaluate(where) == before

@@ -54,8 +54,8 @@ def test_the_model_words_reasons_that_are_all_among_the_true_ones(
 
     tab.mark(starters[0])
 
-    tab.open_hood()
-    expect(tab.hood).to_contain_text("12 reasons worded", timeout=4 * WAIT_MS)
+    tab.open_technical_details()
+    expect(tab.technical_details).to_contain_text("12 reasons worded", timeout=4 * WAIT_MS)
     allowed = _true_sentences(talking_shop, starters[0], tab.titles())
     assert all(reason in allowed[title] for title, reason in zip(tab.titles(), tab.reasons(), strict=True))
     assert hosts <= {"127.0.0.1", "data", "blob"}
@@ -82,6 +82,6 @@ def test_a_file_that_is_no_model_leaves_the_template_in_its_place(
         tab.open(server.url)
         tab.mark(tab.titles()[0])
 
-        tab.open_hood()
-        expect(tab.hood).to_contain_text("Not used, reasons come from templates", timeout=3 * WAIT_MS)
+        tab.open_technical_details()
+        expect(tab.technical_details).to_contain_text("Not used, reasons come from templates", timeout=3 * WAIT_MS)
         assert len(tab.reasons()) == 12

@@ -57,19 +57,19 @@ def test_a_storage_that_never_answers_leaves_a_history_in_memory_and_says_so(
     assert tab.remembered() == [title]
 
 
-def test_forget_me_says_when_what_earlier_visits_kept_could_not_be_deleted(
+def test_deleting_data_says_when_what_earlier_visits_kept_could_not_be_deleted(
     tab: ShopPage, server: LiveServer, context: BrowserContext
 ) -> None:
     in_worker(context, SILENT)
     tab.open(server.url)
     tab.mark(tab.titles()[0])
 
-    tab.page.get_by_role("button", name="Forget me").click()
+    tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Delete", exact=True).click()
 
     expect(tab.notices).to_contain_text("clear the data of this site", timeout=WAIT_MS)
     assert tab.remembered() == []
-    expect(tab.page.get_by_text("Forgotten. Nothing about you")).to_have_count(0)
+    expect(tab.page.get_by_text("Your data has been deleted")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_storage_that_is_blocked_leaves_the_page_at_work(server: LiveServer, bro
 
     expect(tab.notices).to_contain_text("This browser does not let the page store anything.")
     tab.wait_for_engine("onnxruntime")
-    tab.open_hood()
-    expect(tab.hood).to_contain_text("This is the newest release.")
+    tab.open_technical_details()
+    expect(tab.technical_details).to_contain_text("This is the newest release.")
     expect(tab.standing).to_have_text("Ready")
     context.close()
 
@@ -127,8 +127,8 @@ def test_without_service_workers_the_page_does_not_claim_to_work_offline(browser
 
     tab.open(server.url)
 
-    knows = tab.page.get_by_role("region", name="What this page knows")
-    expect(knows).to_contain_text("this browser did not store the page", timeout=WAIT_MS)
+    your_data = tab.page.get_by_role("region", name="Your data on this device")
+    expect(your_data).to_contain_text("this browser did not store the page", timeout=WAIT_MS)
     expect(tab.standing).to_have_text("Ready")
     tab.page.evaluate("dispatchEvent(new Event('offline'))")
     expect(tab.standing).to_have_text("Offline, keep this tab open")
@@ -151,7 +151,7 @@ def test_the_service_worker_answers_the_page_whatever_is_behind_its_address(tab:
     tab.open(server.url)
     tab.wait_until_offline_ready()
 
-    answer = tab.page.goto(f"{server.url}/?from=a-link#shelf-title")
+    answer = tab.page.goto(f"{server.url}/?from=a-link#recommendations-title")
 
     assert answer is not None
     assert answer.from_service_worker
@@ -170,10 +170,10 @@ def test_without_simd_no_engine_and_no_language_model_is_downloaded(
         tab.page.context.on("request", lambda request: asked.append(request.url))
         tab.open(server.url)
 
-        tab.open_hood()
+        tab.open_technical_details()
         without = "this browser has no WebAssembly SIMD"
-        expect(tab.hood).to_contain_text(f"reasons come from templates: {without}.", timeout=WAIT_MS)
-        expect(tab.hood.locator(".candidates li").first).to_contain_text(without)
+        expect(tab.technical_details).to_contain_text(f"reasons come from templates: {without}.", timeout=WAIT_MS)
+        expect(tab.technical_details.locator(".candidates li").first).to_contain_text(without)
         digests = {url.rpartition("/")[2] for url in asked if "/v1/files/" in url}
         assert digests, "no file of the bundle was asked for"
         assert sha256(model).hexdigest() not in digests

@@ -87,11 +87,11 @@ def test_an_engine_whose_file_was_changed_is_not_used_and_the_page_says_why(
     tab.mark(tab.titles()[0])
 
     expect(tab.notices).to_contain_text("encoder.onnx", timeout=WAIT_MS)
-    tab.open_hood()
-    failed = tab.hood.locator(".candidates li").first
+    tab.open_technical_details()
+    failed = tab.technical_details.locator(".candidates li").first
     expect(failed).to_contain_text("failed")
     expect(failed).to_contain_text("encoder.onnx: found sha256")
-    assert "reference" in tab.hood.locator(".candidates .used").inner_text()
+    assert "reference" in tab.technical_details.locator(".candidates .used").inner_text()
 
 
 @pytest.fixture
@@ -115,10 +115,10 @@ def test_an_update_is_fetched_tried_and_then_used_on_request(
     tab.expect_titles(before)
     tab.notices.get_by_role("button", name="Use it now").click()
 
-    expect(tab.hood).to_contain_text("tiny shop, release 2", use_inner_text=False)
+    expect(tab.technical_details).to_contain_text("tiny shop, release 2", use_inner_text=False)
     expect(tab.page.locator(".cards h3").first).not_to_have_text(before[0])
-    expect(tab.hood.locator("summary")).to_contain_text("onnxruntime", timeout=WAIT_MS)
-    expect(tab.hood.locator(".candidates .used")).to_contain_text("onnxruntime", timeout=WAIT_MS)
+    expect(tab.technical_details.locator("summary")).to_contain_text("onnxruntime", timeout=WAIT_MS)
+    expect(tab.technical_details.locator(".candidates .used")).to_contain_text("onnxruntime", timeout=WAIT_MS)
 
 
 def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_removed(
@@ -140,7 +140,7 @@ def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_re
     expect(tab.history).to_have_count(0)
 
 
-def test_an_update_with_a_flipped_byte_is_refused_and_the_shelf_stays(
+def test_an_update_with_a_flipped_byte_is_refused_and_the_list_stays(
     tab: ShopPage, changing: LiveServer, tmp_path: Path, context: BrowserContext
 ) -> None:
     wire = SlowProxy(changing.url)
@@ -162,13 +162,15 @@ def test_an_update_with_a_flipped_byte_is_refused_and_the_shelf_stays(
 
 def _check_until(tab: ShopPage, notice: str) -> None:
     """Ask for updates until the server has noticed its new release."""
-    tab.open_hood()
+    tab.open_technical_details()
     for _ in range(20):
-        tab.hood.get_by_role("button", name="Check now").click()
+        tab.technical_details.get_by_role("button", name="Check now").click()
         tab.page.wait_for_timeout(500)
         if notice in tab.notices.inner_text():
             return
-    raise AssertionError(f"never read {notice!r}, but {tab.notices.inner_text()!r}, {tab.hood.inner_text()!r}")
+    raise AssertionError(
+        f"never read {notice!r}, but {tab.notices.inner_text()!r}, {tab.technical_details.inner_text()!r}"
+    )
 
 
 def test_without_webassembly_the_reference_engine_serves_and_the_page_says_why(
@@ -182,6 +184,8 @@ def test_without_webassembly_the_reference_engine_serves_and_the_page_says_why(
     tab.mark(tab.titles()[0])
 
     tab.wait_for_engine("reference")
-    tab.open_hood()
-    expect(tab.hood.locator(".candidates li").first).to_contain_text("this browser has no WebAssembly SIMD")
+    tab.open_technical_details()
+    expect(tab.technical_details.locator(".candidates li").first).to_contain_text(
+        "this browser has no WebAssembly SIMD"
+    )
     bare.close()

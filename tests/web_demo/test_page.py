@@ -52,17 +52,17 @@ def test_the_list_follows_the_slider_and_is_the_one_that_python_computes(
     tab.open(server.url)
     title = tab.titles()[1]
     with Recommender.open(shop / TARGET) as recommender:
-        popular = recommender.recommend(6, variety=percent / 100)
+        popular = recommender.recommend(6, diversity=percent / 100)
         ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
-        personal = recommender.recommend(12, history=[ids[title]], variety=percent / 100)
+        personal = recommender.recommend(12, history=[ids[title]], diversity=percent / 100)
         precise = recommender.recommend(12, history=[ids[title]])
 
-    tab.vary(percent)
+    tab.set_diversity(percent)
     tab.expect_titles([item.title for item in popular])
-    tab.vary(0)
+    tab.set_diversity(0)
     tab.mark(title)
     tab.expect_titles([item.title for item in precise])
-    tab.vary(percent)
+    tab.set_diversity(percent)
 
     tab.expect_titles([item.title for item in personal])
     assert personal != precise
@@ -98,14 +98,14 @@ def test_a_reload_keeps_the_slider_where_it_was(tab: ShopPage, server: LiveServe
     tab.mark(marked)
     with Recommender.open(shop / TARGET) as recommender:
         ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
-        varied = [item.title for item in recommender.recommend(12, history=[ids[marked]], variety=0.8)]
-    tab.vary(80)
-    tab.expect_titles(varied)
+        diverse = [item.title for item in recommender.recommend(12, history=[ids[marked]], diversity=0.8)]
+    tab.set_diversity(80)
+    tab.expect_titles(diverse)
 
     tab.reload()
 
-    expect(tab.knob).to_have_value("80")
-    tab.expect_titles(varied)
+    expect(tab.diversity_slider).to_have_value("80")
+    tab.expect_titles(diverse)
 
 
 def test_the_slider_moves_faster_than_lists_are_made_and_the_last_place_counts(
@@ -116,12 +116,12 @@ def test_the_slider_moves_faster_than_lists_are_made_and_the_last_place_counts(
     tab.mark(marked)
 
     for percent in (5, 95, 20, 100, 0, 45, 70):
-        tab.vary(percent)
+        tab.set_diversity(percent)
 
     with Recommender.open(shop / TARGET) as recommender:
         ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
-        expected = recommender.recommend(12, history=[ids[marked]], variety=0.7)
-    expect(tab.knob).to_have_value("70")
+        expected = recommender.recommend(12, history=[ids[marked]], diversity=0.7)
+    expect(tab.diversity_slider).to_have_value("70")
     tab.expect_titles([item.title for item in expected])
 
 
@@ -249,7 +249,9 @@ def test_why_shows_the_reason_and_the_position(tab: ShopPage, server: LiveServer
     expect(dialog).to_be_hidden()
 
 
-def test_a_picture_is_shown_where_there_is_one_and_a_drawing_elsewhere(tab: ShopPage, server: LiveServer) -> None:
+def test_a_picture_is_shown_where_there_is_one_and_a_placeholder_for_other_items(
+    tab: ShopPage, server: LiveServer
+) -> None:
     tab.open(server.url)
     tab.mark(tab.titles()[0])
     expect(tab.cards).to_have_count(12)
@@ -268,50 +270,50 @@ def test_a_second_tab_follows_the_first(tab: ShopPage, server: LiveServer) -> No
     title = tab.titles()[0]
 
     tab.mark(title)
-    tab.vary(60)
+    tab.set_diversity(60)
 
     expect(second.history.filter(has_text=title)).to_be_visible()
-    expect(second.knob).to_have_value("60")
+    expect(second.diversity_slider).to_have_value("60")
     second.expect_titles(tab.titles())
 
 
-def test_forget_me_leaves_nothing_about_the_user(tab: ShopPage, server: LiveServer) -> None:
+def test_deleting_data_leaves_nothing_about_the_user(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.mark(tab.titles()[0])
     tab.hide(tab.titles()[0])
 
-    tab.page.get_by_role("button", name="Forget me").click()
+    tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Delete", exact=True).click()
 
-    expect(tab.page.get_by_text("Forgotten. Nothing about you is left here.")).to_be_visible()
+    expect(tab.page.get_by_text("Your data has been deleted from this device.")).to_be_visible()
     assert tab.remembered() == []
     expect(tab.cards).to_have_count(6)
     assert _stored_events(tab) == 0
 
 
-def test_forget_me_forgets_the_slider_too_and_is_offered_for_it_alone(tab: ShopPage, server: LiveServer) -> None:
+def test_deleting_data_resets_the_slider_too_and_is_offered_for_it_alone(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     starters = tab.titles()
-    tab.vary(90)
-    expect(tab.page.get_by_role("region", name="What this page knows")).to_contain_text("0 choices and 1 setting")
+    tab.set_diversity(90)
+    expect(tab.page.get_by_role("region", name="Your data on this device")).to_contain_text("0 choices and 1 setting")
     assert _stored_events(tab) == 1
 
-    tab.page.get_by_role("button", name="Forget me").click()
+    tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Delete", exact=True).click()
 
-    expect(tab.page.get_by_text("Forgotten. Nothing about you is left here.")).to_be_visible()
-    expect(tab.knob).to_have_value("0")
+    expect(tab.page.get_by_text("Your data has been deleted from this device.")).to_be_visible()
+    expect(tab.diversity_slider).to_have_value("0")
     tab.expect_titles(starters)
     assert _stored_events(tab) == 0
 
 
-def test_forget_me_asks_before_it_deletes(tab: ShopPage, server: LiveServer) -> None:
+def test_deleting_data_asks_before_it_deletes(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     title = tab.titles()[0]
     tab.mark(title)
 
-    tab.page.get_by_role("button", name="Forget me").click()
-    tab.page.get_by_role("button", name="Keep").click()
+    tab.page.get_by_role("button", name="Delete my data").click()
+    tab.page.get_by_role("button", name="Cancel").click()
 
     assert tab.remembered() == [title]
     assert _stored_events(tab) == 1
@@ -348,8 +350,8 @@ def test_nothing_is_sent_and_no_other_host_is_contacted(tab: ShopPage, server: L
     tab.hide(tab.titles()[0])
     tab.wait_until_offline_ready()
 
-    knows = tab.page.get_by_role("region", name="What this page knows")
+    your_data = tab.page.get_by_role("region", name="Your data on this device")
 
-    expect(knows).to_contain_text("Sent since loading0 bytes")
-    expect(knows).to_contain_text("none from other sites")
+    expect(your_data).to_contain_text("Sent since loading0 bytes")
+    expect(your_data).to_contain_text("none from other sites")
     assert hosts <= {"127.0.0.1", "data", "blob"}

@@ -49,8 +49,8 @@ def _marked(tab: ShopPage) -> None:
     expect(tab.cards).to_have_count(12)
     tab.page.locator("[data-action=hide]").first.click()
     expect(tab.notices).to_contain_text("Hidden")
-    tab.open_hood()
-    tab.page.get_by_role("button", name="Forget me").click()
+    tab.open_technical_details()
+    tab.page.get_by_role("button", name="Delete my data").click()
 
 
 def _why(tab: ShopPage) -> None:
@@ -161,9 +161,8 @@ def test_the_list_has_its_place_before_the_shop_is_here(
     held: list[Route] = []
     context.route("**/manifest.json", lambda route: held.append(route))
     tab.page.set_viewport_size({"width": width, "height": 844})
-    places = (
-        "() => ['.above', '.knob', '.cards'].map((part) => document.querySelector(part).getBoundingClientRect().top)"
-    )
+    parts = "['.above', '.diversity', '.cards']"
+    places = f"() => {parts}.map((part) => document.querySelector(part).getBoundingClientRect().top)"
     tab.page.goto(wordy.url)
     expect(tab.page.locator(".skeleton").first).to_be_visible()
     before = tab.page.evaluate(places)

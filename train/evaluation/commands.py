@@ -91,22 +91,22 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
     """
     from rich.table import Table
 
+    from edge_runtime.diversity import diversified_positions
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
-    from edge_runtime.variety import varied_positions
     from train.data.folder import read_folder
     from train.evaluation.measurements import diversity_points
     from train.wide_table import print_wide
 
-    points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), varied_positions)
+    points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), diversified_positions)
     if as_json:
-        print_result({"run": str(run), "front": points})
+        print_result({"run": str(run), "points": points})
         return
     table = Table(title=f"{run}: the best hundred items, re-ranked for diversity")
-    for name in ("variety", *points[0].figures):
+    for name in ("diversity", *points[0].figures):
         table.add_column(name, justify="right")
     for point in points:
-        table.add_row(f"{point.knob:.1f}", *(f"{value:.4f}" for value in point.figures.values()))
+        table.add_row(f"{point.diversity:.1f}", *(f"{value:.4f}" for value in point.figures.values()))
     print_wide(Console(), table)
 
 

@@ -1,6 +1,6 @@
 """The trade-off between diversity and accuracy of a re-ranker.
 
-The re-ranker is an argument, because it is part of the device (:func:`edge_runtime.variety.varied_positions`).
+The re-ranker is an argument, because it is part of the device (:func:`edge_runtime.diversity.diversified_positions`).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ from train.metrics.ranking import ndcg, recall
 
 N_CANDIDATES = 100
 LIST_LENGTH = 10
-KNOBS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+DIVERSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 # Maps the scores of the candidates, best first, ``[c]``, their item vectors ``[c, dim]``, the number of items to show
-# and the diversity, from 0 "precise" to 1 "varied", to the indices of the shown items, in order.
+# and the diversity, from 0 "precise" to 1 "diverse", to the indices of the shown items, in order.
 ReRank = Callable[[NDArray[np.float32], NDArray[np.float32], int, float], NDArray[np.int64]]
 
 
@@ -29,12 +29,12 @@ class DiversityPoint(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics of the lists at one setting of the diversity.
 
     Attributes:
-        knob: from 0 "precise" to 1 "varied".
+        diversity: from 0 "precise" to 1 "diverse".
         figures: NDCG@10, Recall@10, ``kept@10`` (share of the most precise list that remains), and the metrics of
             :mod:`train.metrics.lists`, by name.
     """
 
-    knob: float
+    diversity: float
     figures: dict[str, float]
 
 
@@ -44,7 +44,7 @@ def measure_diversity(
     re_rank: ReRank,
     vectors: Vectors,
     interests: Interests | None,
-    knobs: Sequence[float] = KNOBS,
+    diversities: Sequence[float] = DIVERSITIES,
 ) -> list[DiversityPoint]:
     """Re-rank each user's best hundred unseen items at each setting of the diversity.
 
@@ -54,22 +54,22 @@ def measure_diversity(
         re_rank: selects from the candidates.
         vectors: unit vectors of the texts, ``[n_items, W]``.
         interests: labels of the items, or None.
-        knobs: settings to measure.
+        diversities: settings to measure.
     """
     candidates, scores = model_lists(model, targets, N_CANDIDATES)
     with torch.inference_mode():
         table = model.item_vectors().cpu().numpy()
     points = []
-    for knob in knobs:
-        lists = re_rank_lists(candidates, scores, table, re_rank, knob)
+    for diversity in diversities:
+        lists = re_rank_lists(candidates, scores, table, re_rank, diversity)
         figures = accuracy(lists, targets.rows) | {"kept@10": kept(lists, candidates)}
         figures |= list_metrics(lists, len(vectors), vectors, interests)
-        points.append(DiversityPoint(knob=float(knob), figures=figures))
+        points.append(DiversityPoint(diversity=float(diversity), figures=figures))
     return points
 
 
 def re_rank_lists(
-    candidates: Lists, scores: NDArray[np.float32], table: NDArray[np.float32], re_rank: ReRank, knob: float
+    candidates: Lists, scores: NDArray[np.float32], table: NDArray[np.float32], re_rank: ReRank, diversity: float
 ) -> Lists:
     """Return the re-ranked lists, int32 ``[U, 10]``.
 
@@ -78,13 +78,13 @@ def re_rank_lists(
         scores: their scores, ``[U, c]``.
         table: item vectors, ``[n_items, dim]``.
         re_rank: selects from the candidates.
-        knob: from 0 "precise" to 1 "varied".
+        diversity: from 0 "precise" to 1 "diverse".
     """
     lists = np.full((len(candidates), LIST_LENGTH), PADDING, dtype=np.int32)
     for shown, rows, values in zip(lists, candidates, scores, strict=True):
         present = rows != PADDING
         rows = rows[present]
-        positions = re_rank(values[present], table[rows], LIST_LENGTH, knob)
+        positions = re_rank(values[present], table[rows], LIST_LENGTH, diversity)
         shown[: len(positions)] = rows[positions]
     return lists
 

@@ -97,7 +97,7 @@ def baseline_metrics(dataset: Dataset, plan: SplitConfig) -> dict[str, MetricsBy
 
 
 def diversity_points(path: AnyPath, dataset: Dataset, re_rank: ReRank) -> list[DiversityPoint]:
-    """Return what lists are like at each position of the knob of a re-ranker.
+    """Return what lists are like at each diversity setting of a re-ranker.
 
     Raises:
         RunError: as :func:`load_run`.

@@ -8,7 +8,7 @@ Implements the description of SAGE; each part can be switched off:
 - *sequence-level diversity*: redundancy in the list that the model would recommend is penalized
   (:mod:`train.objectives.redundancy`).
 
-The other half of the diversity is on the device, a setting between precise and varied: :mod:`edge_runtime.variety`.
+The other half of the diversity is on the device, a setting between precise and diverse: :mod:`edge_runtime.diversity`.
 """
 
 from collections.abc import Mapping

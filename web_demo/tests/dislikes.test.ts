@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { NdArray } from "../src/runtime/arrays";
 import { bestRows, ProductCodes } from "../src/runtime/codes";
-import { newestDislikes, Resemblance } from "../src/runtime/dislikes";
+import { DislikePenalty, newestDislikes } from "../src/runtime/dislikes";
 import type { EventName } from "../src/runtime/events";
 import { GOOD, openRecommender } from "./folder";
 
@@ -34,7 +34,7 @@ describe("dislikes lower what they lower in Python", () => {
   test.each(golden.cases)("$disliked", ({ scores, disliked, expected, best }) => {
     const before = Float32Array.from(scores);
 
-    const after = new Resemblance(codes()).lowered(before, disliked);
+    const after = new DislikePenalty(codes()).apply(before, disliked);
 
     for (const [row, score] of after.entries()) expect(score).toBeCloseTo(expected[row] as number, 4);
     expect(bestRows(after, 10, new Set())).toEqual(best);
@@ -44,7 +44,7 @@ describe("dislikes lower what they lower in Python", () => {
   test("and nothing where there are none", () => {
     const scores = Float32Array.of(3, 1, 2);
 
-    expect(new Resemblance(codes()).lowered(scores, [])).toBe(scores);
+    expect(new DislikePenalty(codes()).apply(scores, [])).toBe(scores);
   });
 });
 

@@ -32,7 +32,7 @@ describe("the history", () => {
 
     const again = await (await openHistory("kept")).all();
 
-    expect(history.trouble).toBeNull();
+    expect(history.storageError).toBeNull();
     expect(again.map(({ itemId, event }) => [itemId, event])).toEqual([
       ["a", "like"],
       ["b", "dislike"],
@@ -63,14 +63,14 @@ describe("the history", () => {
 
   test("keeps settings for the next visit, takes them away, and forgets them", async () => {
     const history = await openHistory("settings");
-    await history.set("variety", 0.4);
+    await history.set("diversity", 0.4);
 
-    expect(await (await openHistory("settings")).setting("variety")).toBe(0.4);
-    await history.set("variety", null);
-    expect(await history.setting("variety")).toBeNull();
-    await history.set("variety", 0.6);
+    expect(await (await openHistory("settings")).setting("diversity")).toBe(0.4);
+    await history.set("diversity", null);
+    expect(await history.setting("diversity")).toBeNull();
+    await history.set("diversity", 0.6);
     await history.clear();
-    expect(await history.setting("variety")).toBeNull();
+    expect(await history.setting("diversity")).toBeNull();
   });
 
   test("of a page that knew no settings is taken over", async () => {
@@ -83,7 +83,7 @@ describe("the history", () => {
     const history = await openHistory("older");
 
     expect((await history.all()).map(({ itemId }) => itemId)).toEqual(["a"]);
-    expect(await history.setting("variety")).toBeNull();
+    expect(await history.setting("diversity")).toBeNull();
   });
 
   test("lets another tab forget", async () => {
@@ -133,11 +133,11 @@ describe("the history", () => {
     const history = await openHistory("refused");
     await history.add(event("a", "like", 1));
     await history.add(event("a", "like", 2));
-    await history.set("variety", 0.4);
+    await history.set("diversity", 0.4);
 
-    expect(history.trouble).toContain(said);
+    expect(history.storageError).toContain(said);
     expect((await history.all()).map(({ id, itemId }) => [id, itemId])).toEqual([[1, "a"]]);
-    expect(await history.setting("variety")).toBe(0.4);
+    expect(await history.setting("diversity")).toBe(0.4);
   });
 
   test("lives in memory where the browser's storage never answers, and says so", async () => {
@@ -146,7 +146,7 @@ describe("the history", () => {
     const history = await openHistory("silent", SOON_MS);
     await history.add(event("a", "like", 1));
 
-    expect(history.trouble).toContain("does not respond");
+    expect(history.storageError).toContain("does not respond");
     expect(await history.all()).toHaveLength(1);
   });
 
@@ -157,14 +157,14 @@ describe("the history", () => {
 
     const history = await openHistory("held", SOON_MS);
 
-    expect(history.trouble).toContain("close the other tabs");
+    expect(history.storageError).toContain("close the other tabs");
     old.close();
   });
 
   test("goes on in memory with what it has read when the storage stops answering", async () => {
     const history = await openHistory("failing", SOON_MS);
     await history.add(event("a", "like", 1));
-    await history.set("variety", 0.4);
+    await history.set("diversity", 0.4);
     await history.all();
     vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
       throw new DOMException("lost", "UnknownError");
@@ -176,8 +176,8 @@ describe("the history", () => {
       [1, "a"],
       [2, "b"],
     ]);
-    expect(await history.setting("variety")).toBe(0.4);
-    expect(history.trouble).not.toBeNull();
+    expect(await history.setting("diversity")).toBe(0.4);
+    expect(history.storageError).not.toBeNull();
   });
 
   test("in memory deletes on request what earlier visits kept", async () => {

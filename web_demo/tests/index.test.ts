@@ -47,7 +47,7 @@ describe("the lines of TypeScript in the README", () => {
 
 describe("openRecommender", () => {
   test("opens a folder of static files like a server's channel", async () => {
-    const options = { history: ["item-7", "item-3"], disliked: ["item-5"], variety: 0.3 };
+    const options = { history: ["item-7", "item-3"], disliked: ["item-5"], diversity: 0.3 };
 
     const ofServer = await openRecommender(BASE, { fetch: serve(GOOD) });
     const ofFolder = await openRecommender(BASE, { fetch: serveStatic(GOOD), source: "folder" });

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { ReleaseStore } from "../src/runtime/store";
+import { ReleaseStore } from "../src/runtime/releaseStore";
 
 const TIMEOUTS = { call: 20, file: 20 };
 const DATA = new Uint8Array([1, 2, 3]);

@@ -60,7 +60,7 @@ def test_the_next_command_can_be_pasted() -> None:
     ("arguments", "code", "kind"),
     [
         (["inspect", "nowhere", "--json"], 1, "BundleError"),
-        (["recommend", "nowhere", "--json", "--variety", "7"], 2, "BadParameter"),
+        (["recommend", "nowhere", "--json", "--diversity", "7"], 2, "BadParameter"),
         (["recommend", "--json"], 2, "MissingParameter"),
         (["check", "nowhere", "--json"], 1, "DataError"),
         (["evaluate", "--suite", "all", "--data", "d", "--json"], 2, "BadParameter"),

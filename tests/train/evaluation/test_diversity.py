@@ -3,7 +3,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from edge_runtime.variety import varied_positions
+from edge_runtime.diversity import diversified_positions
 from tests.train.evaluation.hand_made import log, rows
 from tests.train.evaluation.walker import Walker
 from train.data.split import leave_one_out
@@ -11,10 +11,10 @@ from train.evaluation.diversity import accuracy, kept, measure_diversity, re_ran
 from train.metrics.lists import PADDING
 
 
-def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, knob: float) -> NDArray[np.int64]:
+def reverse(scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, diversity: float) -> NDArray[np.int64]:
     """Reverse the list if the diversity is above one half."""
     positions = np.arange(len(scores))
-    return (positions[::-1] if knob > 0.5 else positions)[:k]
+    return (positions[::-1] if diversity > 0.5 else positions)[:k]
 
 
 def test_the_first_ten_of_the_new_order_are_shown() -> None:
@@ -29,13 +29,13 @@ def test_the_first_ten_of_the_new_order_are_shown() -> None:
 def test_the_devices_re_ranker_changes_nothing_at_its_precise_end() -> None:
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 
-    precise, varied = measure_diversity(
-        Walker(12), targets, varied_positions, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0)
+    precise, diverse = measure_diversity(
+        Walker(12), targets, diversified_positions, np.eye(12, dtype=np.float32), None, diversities=(0.0, 1.0)
     )
 
     assert precise.figures["ndcg@10"] == 1.0
     assert precise.figures["kept@10"] == 1.0
-    assert varied.figures["coverage@10"] > 0
+    assert diverse.figures["coverage@10"] > 0
 
 
 def test_accuracy_uses_the_position_in_the_list_and_counts_absent_targets_as_misses() -> None:
@@ -55,9 +55,9 @@ def test_there_is_a_point_for_each_setting() -> None:
     torch.manual_seed(0)
     targets = leave_one_out(log([[0, 1, 2, 3], [5, 6, 7, 8]])).test
 
-    points = measure_diversity(Walker(12), targets, reverse, np.eye(12, dtype=np.float32), None, knobs=(0.0, 1.0))
+    points = measure_diversity(Walker(12), targets, reverse, np.eye(12, dtype=np.float32), None, diversities=(0.0, 1.0))
 
-    assert [point.knob for point in points] == [0.0, 1.0]
+    assert [point.diversity for point in points] == [0.0, 1.0]
     assert points[0].figures["ndcg@10"] == 1.0
     assert points[1].figures["ndcg@10"] < 1.0
     assert points[0].figures["ild@10"] == pytest.approx(1.0)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.variety import varied_positions
+from edge_runtime.diversity import diversified_positions
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.errors import RunError
 from train.evaluation import context as ground
-from train.evaluation.diversity import KNOBS
+from train.evaluation.diversity import DIVERSITIES
 from train.evaluation.measurements import baseline_metrics, diversity_points, sanity_checks, scenario_metrics
 from train.evaluation.split_config import SplitConfig
 from train.full_model import recipes
@@ -75,12 +75,12 @@ def test_baselines_need_no_model() -> None:
 
 
 def test_the_first_point_has_the_accuracy_of_the_model(cell: Path) -> None:
-    points = diversity_points(cell, tiny_dataset(), varied_positions)
+    points = diversity_points(cell, tiny_dataset(), diversified_positions)
 
     result = read_result(cell)
     assert result is not None
     assert points[0].figures["ndcg@10"] == pytest.approx(result.figures["all"]["ndcg@10"], abs=1e-6)
-    assert [point.knob for point in points] == list(KNOBS)
+    assert [point.diversity for point in points] == list(DIVERSITIES)
     assert points[-1].figures != points[0].figures
 
 

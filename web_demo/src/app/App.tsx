@@ -1,43 +1,45 @@
 import { useState } from "preact/hooks";
 import type { EventName } from "../runtime/events";
-import type { Card, HistoryEntry, Hit, Marks } from "../worker/protocol";
+import type { Card, HistoryEntry, Hit, UserHistory } from "../worker/protocol";
 import type { SendRequest, View } from "./client";
 import { Header } from "./Header";
 import { History } from "./History";
-import { Hood } from "./Hood";
-import { Knows } from "./Knows";
 import { type Hidden, Notices } from "./Notices";
 import { PictureSource } from "./Picture";
+import { Recommendations } from "./Recommendations";
 import { Search } from "./Search";
-import { Shelf } from "./Shelf";
+import { TechnicalDetails } from "./TechnicalDetails";
 import { WhyDialog } from "./WhyDialog";
+import { YourData } from "./YourData";
 
-const NO_MARKS: Marks = { entries: [], hidden: [] };
+const NO_HISTORY: UserHistory = { entries: [], hidden: [] };
 
 /** The page, in reading order. */
 export function App({ view, request }: { view: View; request: SendRequest }) {
   const [explained, setExplained] = useState<Card | null>(null);
   const [hidden, setHidden] = useState<Hidden | null>(null);
-  const marks = view.marks ?? NO_MARKS;
+  const history = view.history ?? NO_HISTORY;
   // Rendered after the list, which would otherwise push these sections down when it appears.
-  const isSettled = view.shelf.version > 0 || view.opening.state === "failed";
-  const mark = (itemId: string, event: EventName) => void request("mark", { itemId, event }).catch(() => undefined);
-  const unmark = (entries: readonly HistoryEntry[]) => {
-    void request("unmark", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
+  const isSettled = view.recommendations.version > 0 || view.opening.state === "failed";
+  const addEvent = (itemId: string, event: EventName) =>
+    void request("addEvent", { itemId, event }).catch(() => undefined);
+  const removeEntries = (entries: readonly HistoryEntry[]) => {
+    void request("removeEvents", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
   };
   const hide = (card: Card) => {
-    mark(card.itemId, "dislike");
+    addEvent(card.itemId, "dislike");
     setHidden({ itemId: card.itemId, title: card.title });
   };
-  const undoHide = (itemId: string) => unmark(marks.hidden.filter((entry) => entry.itemId === itemId));
+  const undoHide = (itemId: string) => removeEntries(history.hidden.filter((entry) => entry.itemId === itemId));
   const toggle = (hit: Hit) => {
-    if (hit.marked) unmark([...marks.entries, ...marks.hidden].filter(({ itemId }) => itemId === hit.itemId));
-    else mark(hit.itemId, "like");
+    if (hit.inHistory)
+      removeEntries([...history.entries, ...history.hidden].filter(({ itemId }) => itemId === hit.itemId));
+    else addEvent(hit.itemId, "like");
   };
   return (
     <PictureSource request={request} release={view.opening.state === "ready" ? view.opening.release : null}>
       <div class="page">
-        <a class="skip" href="#shelf-title">
+        <a class="skip" href="#recommendations-title">
           Skip to the list
         </a>
         <Header view={view} />
@@ -48,26 +50,26 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
               Choose what you like and the list changes at once. It all happens on this device: nothing you do is sent
               anywhere.
             </p>
-            <Search request={request} ready={view.opening.state === "ready"} marks={marks} onChoose={toggle} />
+            <Search request={request} ready={view.opening.state === "ready"} history={history} onChoose={toggle} />
           </section>
-          <History marks={view.marks} onRemove={unmark} />
-          <Shelf
+          <History history={view.history} onRemove={removeEntries} />
+          <Recommendations
             view={view}
-            onMore={(card) => mark(card.itemId, "like")}
+            onMore={(card) => addEvent(card.itemId, "like")}
             onHide={hide}
             onWhy={setExplained}
-            onVary={(variety) => void request("vary", { variety }).catch(() => undefined)}
+            onDiversity={(diversity) => void request("setDiversity", { diversity }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
           {isSettled && (
             <>
-              <Knows
-                knows={view.knows}
+              <YourData
+                userData={view.userData}
                 pageKept={view.pageKept}
                 traffic={view.traffic}
-                onForget={() => request("forget", null)}
+                onDelete={() => request("deleteData", null)}
               />
-              <Hood view={view} onCheck={() => void request("checkUpdate", null).catch(() => undefined)} />
+              <TechnicalDetails view={view} onCheck={() => void request("checkUpdate", null).catch(() => undefined)} />
             </>
           )}
         </main>

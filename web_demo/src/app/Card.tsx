@@ -1,8 +1,8 @@
 import type { Card as CardData } from "../worker/protocol";
 import { shortened } from "./format";
-import { once } from "./once";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
+import { singleClick } from "./singleClick";
 
 /** Characters, a few lines of a card. The "Why?" dialog and the buttons' labels have the full title. */
 const MAX_TITLE = 80;
@@ -52,7 +52,7 @@ function Action({ action, label, card, onUse }: ActionProps) {
       data-action={action}
       aria-label={`${label}${label.endsWith("?") ? "" : ":"} ${card.title}`}
       aria-haspopup={action === "why" ? "dialog" : undefined}
-      onClick={once(() => onUse(card))}
+      onClick={singleClick(() => onUse(card))}
     >
       {label}
     </button>

@@ -24,8 +24,8 @@ export function Header({ view }: { view: View }) {
 }
 
 function statusOf(view: View): { tone: "calm" | "good" | "away"; text: string } {
-  const { opening, online, update, knows, pageKept } = view;
-  const isOfflineReady = knows.offline && pageKept;
+  const { opening, online, update, userData, pageKept } = view;
+  const isOfflineReady = userData.offline && pageKept;
   if (opening.state === "failed") return { tone: "away", text: "Unavailable" };
   if (!online || update.state === "unreachable") {
     return { tone: "away", text: isOfflineReady ? "Offline, everything works" : "Offline, keep this tab open" };

@@ -1,24 +1,24 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { HistoryEntry, Marks } from "../worker/protocol";
+import type { HistoryEntry, UserHistory } from "../worker/protocol";
 import { useFlip } from "./flip";
 import { shortened } from "./format";
-import { once } from "./once";
 import { Picture } from "./Picture";
+import { singleClick } from "./singleClick";
 
 /** Characters, three lines of a chip. */
 const MAX_TITLE = 36;
 
 /** The items that the user chose, newest first, with a remove button each. The strip keeps its height when empty. */
 export function History({
-  marks,
+  history,
   onRemove,
 }: {
-  marks: Marks | null;
+  history: UserHistory | null;
   onRemove: (entries: readonly HistoryEntry[]) => void;
 }) {
   const list = useRef<HTMLUListElement>(null);
   const removed = useRef<number | null>(null);
-  const { entries, hidden } = marks ?? { entries: [], hidden: [] };
+  const { entries, hidden } = history ?? { entries: [], hidden: [] };
   useFlip(list, entries[0]?.id ?? 0);
   useLayoutEffect(() => {
     const index = removed.current;
@@ -47,7 +47,7 @@ export function History({
       </div>
       {entries.length === 0 ? (
         <p class="strip empty">
-          {marks !== null && "Nothing yet. Items you choose appear here, and stay on this device."}
+          {history !== null && "Nothing yet. Items you choose appear here, and stay on this device."}
         </p>
       ) : (
         <ul class="strip" ref={list}>
@@ -62,7 +62,7 @@ export function History({
                 type="button"
                 class="remove"
                 aria-label={`Remove ${entry.title}`}
-                onClick={once(() => remove(entry, index))}
+                onClick={singleClick(() => remove(entry, index))}
               >
                 <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
                   <path d="M3 3l10 10M13 3L3 13" />

@@ -70,15 +70,18 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
   );
 }
 
-function noticesOf({ update, problem, knows }: View): { text: string; tone: "bad" | "calm" }[] {
+function noticesOf({ update, problem, userData }: View): { text: string; tone: "bad" | "calm" }[] {
   const notices: { text: string; tone: "bad" | "calm" }[] = [];
   if (problem !== null)
     notices.push({ tone: "bad", text: `Something went wrong, but the rest still works: ${problem}` });
   if (update.state === "refused") {
     notices.push({ tone: "bad", text: `An update was rejected, and your list stays as it is: ${update.why}` });
   }
-  if (knows.trouble !== null) {
-    notices.push({ tone: "calm", text: `Your choices are kept only until this tab is closed. ${knows.trouble}` });
+  if (userData.storageError !== null) {
+    notices.push({
+      tone: "calm",
+      text: `Your choices are kept only until this tab is closed. ${userData.storageError}`,
+    });
   }
   return notices;
 }

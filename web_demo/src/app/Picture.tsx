@@ -2,7 +2,7 @@ import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { Release } from "../worker/protocol";
 import type { SendRequest } from "./client";
-import { Drawing } from "./Drawing";
+import { PlaceholderImage } from "./PlaceholderImage";
 
 /** Pictures, cached once they are loaded; they do not change within a release. */
 interface Source {
@@ -49,7 +49,7 @@ export function Picture({ row, title, kind }: { row: number | null; title: strin
   if (url === null) {
     return (
       <div class="picture">
-        <Drawing kind={kind} title={title} />
+        <PlaceholderImage kind={kind} title={title} />
       </div>
     );
   }

@@ -1,20 +1,20 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { MAX_CHARACTERS } from "../runtime/search/finder";
-import type { Hit, Marks } from "../worker/protocol";
+import type { Hit, UserHistory } from "../worker/protocol";
 import type { SendRequest } from "./client";
-import { once } from "./once";
 import { Picture } from "./Picture";
+import { singleClick } from "./singleClick";
 
 interface Props {
   readonly request: SendRequest;
   readonly ready: boolean;
   /** The search runs again when the history changes, so that the results show it. */
-  readonly marks: Marks;
+  readonly history: UserHistory;
   readonly onChoose: (hit: Hit) => void;
 }
 
 /** Search over titles and facts while typing; the results overlay the page, so that it does not move. */
-export function Search({ request, ready, marks, onChoose }: Props) {
+export function Search({ request, ready, history, onChoose }: Props) {
   const [text, setText] = useState("");
   const [{ hits, answered }, setFound] = useState<{ hits: readonly Hit[]; answered: string }>({
     hits: [],
@@ -38,7 +38,7 @@ export function Search({ request, ready, marks, onChoose }: Props) {
     return () => {
       isCurrent = false;
     };
-  }, [request, text, ready, marks]);
+  }, [request, text, ready, history]);
   // A late response may remove the result that has the focus, which must then not fall back to the page's body.
   useLayoutEffect(() => {
     if (held.current && document.activeElement !== held.current) {
@@ -113,13 +113,13 @@ export function Search({ request, ready, marks, onChoose }: Props) {
       <ul id="search-hits" class="hits" hidden={!isShown}>
         {hits.map((hit) => (
           <li key={hit.row}>
-            <button type="button" aria-pressed={hit.marked} onClick={once(() => onChoose(hit))}>
+            <button type="button" aria-pressed={hit.inHistory} onClick={singleClick(() => onChoose(hit))}>
               <Picture row={hit.row} title={hit.title} kind={hit.kind} />
               <span class="name">
                 {hit.title}
                 <small>{hit.kind}</small>
               </span>
-              <span class="state">{hit.marked ? "Added" : "Add"}</span>
+              <span class="state">{hit.inHistory ? "Added" : "Add"}</span>
             </button>
           </li>
         ))}

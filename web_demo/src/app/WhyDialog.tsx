@@ -42,7 +42,7 @@ export function WhyDialog({
           <p class="reason">
             <Reason pieces={card.reason} />
           </p>
-          <h3>What this page knows about it and you</h3>
+          <h3>Why it is in the list</h3>
           <ul class="facts">
             {why?.facts.map((pieces, index) => (
               <li key={index}>

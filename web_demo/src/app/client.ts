@@ -1,28 +1,28 @@
 /** The page's connection to its worker: requests that resolve to their results, and the latest state of everything. */
 
 import { NO_TRAFFIC, sumTraffic, type Traffic, watchTraffic } from "../runtime/traffic";
-import type { Marks, Message, Notifications, RequestMessage, RequestName, Requests } from "../worker/protocol";
+import type { Message, Notifications, RequestMessage, RequestName, Requests, UserHistory } from "../worker/protocol";
 
 /** What the page shows; everything in it but `online` and `pageKept` comes from the worker. */
-export interface View extends Omit<Notifications, "marks"> {
+export interface View extends Omit<Notifications, "history"> {
   readonly online: boolean;
   /** Whether a service worker has stored the page itself for offline visits. */
   readonly pageKept: boolean;
   /** Null until the history has been read, which happens before any release is opened. */
-  readonly marks: Marks | null;
+  readonly history: UserHistory | null;
 }
 
 const FIRST: View = {
   online: navigator.onLine,
   pageKept: false,
   opening: { state: "opening", bytes: null },
-  shelf: { cards: [], by: "popularity", version: 0 },
-  marks: null,
-  variety: 0,
+  recommendations: { cards: [], by: "popularity", version: 0 },
+  history: null,
+  diversity: 0,
   engines: [],
   update: { state: "unchecked" },
   language: { state: "none" },
-  knows: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, trouble: null, offline: false },
+  userData: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, storageError: null, offline: false },
   timings: [],
   traffic: NO_TRAFFIC,
   problem: null,

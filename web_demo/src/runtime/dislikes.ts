@@ -19,7 +19,7 @@ export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "e
 }
 
 /** Similarity of items. The lengths of all item vectors are computed with the first dislike and then cached. */
-export class Resemblance {
+export class DislikePenalty {
   private lengths: Float32Array | null = null;
 
   constructor(private readonly codes: ProductCodes) {}
@@ -29,7 +29,7 @@ export class Resemblance {
    *
    * @param disliked rows, the newest first.
    */
-  lowered(scores: Float32Array, disliked: readonly number[]): Float32Array {
+  apply(scores: Float32Array, disliked: readonly number[]): Float32Array {
     if (disliked.length === 0) return scores;
     const best = bestRows(scores, DEPTH, new Set());
     const spread = Math.fround((scores[best[0] as number] as number) - (scores[best.at(-1) as number] as number));

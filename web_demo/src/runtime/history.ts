@@ -3,20 +3,20 @@
 import { within } from "./deadline";
 import { StorageError } from "./errors";
 import type { History, HistoryEvent, NewEvent } from "./events";
-import { MemoryHistory } from "./memory";
-import { StoredHistory } from "./stored";
+import { IndexedDbHistory } from "./indexedDbHistory";
+import { MemoryHistory } from "./memoryHistory";
 
 const TIMEOUT_MS = 3000;
 
 /** Open a history by name; never throws. */
-export async function openHistory(name: string, timeoutMs: number = TIMEOUT_MS): Promise<LastingHistory> {
-  const history = new LastingHistory(new StoredHistory(name), timeoutMs);
+export async function openHistory(name: string, timeoutMs: number = TIMEOUT_MS): Promise<PersistentHistory> {
+  const history = new PersistentHistory(new IndexedDbHistory(name), timeoutMs);
   await history.all();
   return history;
 }
 
 /** Continues in memory, with the events read so far, after the storage fails or times out for the first time. */
-export class LastingHistory implements History {
+export class PersistentHistory implements History {
   private memory: MemoryHistory | null = null;
   private why: string | null = null;
   private events: readonly HistoryEvent[] = [];
@@ -24,12 +24,12 @@ export class LastingHistory implements History {
 
   /** @param timeoutMs how long one call to the storage may take. */
   constructor(
-    private readonly stored: StoredHistory,
+    private readonly stored: IndexedDbHistory,
     private readonly timeoutMs: number,
   ) {}
 
   /** Why changes are lost when this tab closes; null while they are stored. */
-  get trouble(): string | null {
+  get storageError(): string | null {
     return this.why;
   }
 

@@ -4,7 +4,8 @@ import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { ProductCodes } from "./codes";
-import { Resemblance } from "./dislikes";
+import { DislikePenalty } from "./dislikes";
+import { diversifiedRows } from "./diversity";
 import { type Engine, readSmall } from "./encoder";
 import { readGolden, selfTest } from "./golden";
 import { Items } from "./items";
@@ -13,7 +14,6 @@ import { fileOfRole, type Manifest } from "./manifest";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
 import { Finder } from "./search/finder";
-import { variedRows } from "./variety";
 
 /** Milliseconds of each phase of one list. */
 export interface Phases {
@@ -46,12 +46,12 @@ export interface RecommendOptions {
   /** Ids of the items that the user dislikes, newest first: they are left out, and similar items are ranked lower. */
   readonly disliked?: readonly string[];
   /** The share of the list that gives way to different items, from 0 to 1. */
-  readonly variety?: number;
+  readonly diversity?: number;
 }
 
 export class Recommender {
   private finder: Finder | null = null;
-  private readonly resemblance: Resemblance;
+  private readonly dislikePenalty: DislikePenalty;
 
   private constructor(
     readonly manifest: Manifest,
@@ -62,7 +62,7 @@ export class Recommender {
     private readonly knowledge: KnowledgeSwitch,
     readonly engines: EngineCandidates,
   ) {
-    this.resemblance = new Resemblance(codes);
+    this.dislikePenalty = new DislikePenalty(codes);
   }
 
   /**
@@ -101,19 +101,19 @@ export class Recommender {
    * The `k` best rows that are neither in the history nor hidden, best first.
    *
    * @param sequence rows of the history, oldest first; if it is empty, or no engine works, items are ranked by popularity.
-   * @param variety the share of the list that gives way to different items, from 0 to 1.
+   * @param diversity the share of the list that gives way to different items, from 0 to 1.
    * @param disliked rows, newest first; items that resemble them are ranked lower.
    */
   async rank(
     sequence: readonly number[],
     hidden: ReadonlySet<number>,
     k: number,
-    variety: number = 0,
+    diversity: number = 0,
     disliked: readonly number[] = [],
   ): Promise<Ranking> {
     const excluded = new Set([...sequence, ...hidden]);
     const engine = this.engines.current;
-    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, variety, disliked);
+    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, diversity, disliked);
     const newest = sequence.slice(-this.manifest.encoder.maxLength);
     const times = [performance.now()];
     const embeddings = this.codes.decode(newest);
@@ -123,12 +123,12 @@ export class Recommender {
       state = await this.knowledge.encode(engine, newest, embeddings);
     } catch (error) {
       await this.engines.fail(engine, error);
-      return this.rank(sequence, hidden, k, variety, disliked);
+      return this.rank(sequence, hidden, k, diversity, disliked);
     }
     times.push(performance.now());
-    const scores = this.resemblance.lowered(this.codes.scores(state), disliked);
+    const scores = this.dislikePenalty.apply(this.codes.scores(state), disliked);
     times.push(performance.now());
-    const rows = variedRows(this.codes, scores, k, excluded, variety);
+    const rows = diversifiedRows(this.codes, scores, k, excluded, diversity);
     times.push(performance.now());
     const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] as number));
     return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
@@ -136,9 +136,9 @@ export class Recommender {
 
   /** The `k` best items for a history, best first, without the items of the history itself. */
   async recommend(k: number, options: RecommendOptions = {}): Promise<readonly Recommendation[]> {
-    const { history = [], disliked = [], variety = 0 } = options;
+    const { history = [], disliked = [], diversity = 0 } = options;
     const [sequence, dislikes] = [this.items.rowsOf(history), this.items.rowsOf(disliked)];
-    const { rows } = await this.rank(sequence, new Set(dislikes), k, variety, dislikes);
+    const { rows } = await this.rank(sequence, new Set(dislikes), k, diversity, dislikes);
     return rows.map((row) => ({
       row,
       itemId: this.items.ids[row] ?? "",
@@ -173,14 +173,14 @@ export class Recommender {
   private rankByPopularity(
     excluded: ReadonlySet<number>,
     k: number,
-    variety: number,
+    diversity: number,
     disliked: readonly number[],
   ): Ranking {
     const begun = performance.now();
     // Scaled to 0 to 1 in float32, as in the Python runtime.
     const levels = Float32Array.from(this.popularity, (level) => level / 255);
-    const scores = this.resemblance.lowered(levels, disliked);
-    const rows = variedRows(this.codes, scores, k, excluded, variety);
+    const scores = this.dislikePenalty.apply(levels, disliked);
+    const rows = diversifiedRows(this.codes, scores, k, excluded, diversity);
     const phases = { decode: 0, encode: 0, score: 0, rank: performance.now() - begun };
     return { rows, by: "popularity", engine: "popularity", phases };
   }

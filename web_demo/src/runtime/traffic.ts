@@ -10,17 +10,17 @@ export interface Traffic {
   /** Request bodies, and query strings in addresses. */
   readonly sentBytes: number;
   /** Requests to other origins than this page's. */
-  readonly elsewhere: number;
+  readonly crossOrigin: number;
 }
 
-export const NO_TRAFFIC: Traffic = { requests: 0, receivedBytes: 0, sentBytes: 0, elsewhere: 0 };
+export const NO_TRAFFIC: Traffic = { requests: 0, receivedBytes: 0, sentBytes: 0, crossOrigin: 0 };
 
 export function sumTraffic(a: Traffic, b: Traffic): Traffic {
   return {
     requests: a.requests + b.requests,
     receivedBytes: a.receivedBytes + b.receivedBytes,
     sentBytes: a.sentBytes + b.sentBytes,
-    elsewhere: a.elsewhere + b.elsewhere,
+    crossOrigin: a.crossOrigin + b.crossOrigin,
   };
 }
 
@@ -51,7 +51,7 @@ function trafficOf(entry: PerformanceResourceTiming): Traffic {
     requests: 1,
     receivedBytes: entry.transferSize,
     sentBytes: Math.max(0, url.search.length - 1),
-    elsewhere: url.origin === globalThis.location.origin ? 0 : 1,
+    crossOrigin: url.origin === globalThis.location.origin ? 0 : 1,
   };
 }
 

@@ -4,8 +4,8 @@ import type { Bundle } from "../runtime/bundle";
 import { requireDigests } from "../runtime/digest";
 import { FetchError, InsecureAddressError, messageOf } from "../runtime/errors";
 import type { Cause, Notify, Update } from "./protocol";
+import type { ReasonWriter } from "./reasonWriter";
 import { type Opened, type Releases, required, sum } from "./releases";
-import type { Wording } from "./wording";
 
 export type State = "opening" | "running" | "loading the language model" | "updating" | "closed";
 
@@ -47,7 +47,7 @@ export class Lifecycle {
 
   constructor(
     private readonly releases: Pick<Releases, "kept" | "newest" | "open" | "check" | "tryOut" | "keep">,
-    private readonly wording: Pick<Wording, "load" | "close">,
+    private readonly reasonWriter: Pick<ReasonWriter, "load" | "close">,
     private readonly listener: Listener,
   ) {}
 
@@ -112,7 +112,7 @@ export class Lifecycle {
     this.inUse = null;
     this.leave("closed");
     this.closing.abort();
-    await Promise.all([this.wording.close(), this.improving, this.checking]);
+    await Promise.all([this.reasonWriter.close(), this.improving, this.checking]);
     await this.listener.refresh();
     await next?.recommender.engines.close();
     await inUse?.recommender.engines.close();
@@ -134,7 +134,7 @@ export class Lifecycle {
   private leave(to: "updating" | "closed"): void {
     this.go(to);
     this.stop.abort();
-    void this.wording.close();
+    void this.reasonWriter.close();
   }
 
   private take(opened: Opened, from: "the server" | "this device"): void {
@@ -210,7 +210,7 @@ export class Lifecycle {
 
   private async loadLanguage({ bundle }: Opened, stop: AbortSignal): Promise<void> {
     this.go("loading the language model");
-    await this.wording.load(bundle);
+    await this.reasonWriter.load(bundle);
     if (stop.aborted) return;
     this.go("running");
     await this.listener.refresh();

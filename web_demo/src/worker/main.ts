@@ -27,13 +27,13 @@ const handlers: Handlers = {
     await (await session).open();
     return null;
   },
-  mark: async ({ itemId, event }) => done((await opened()).mark(itemId, event)),
-  unmark: async ({ ids }) => done((await opened()).unmark(ids)),
-  vary: async ({ variety }) => done((await opened()).vary(variety)),
+  addEvent: async ({ itemId, event }) => done((await opened()).addEvent(itemId, event)),
+  removeEvents: async ({ ids }) => done((await opened()).removeEvents(ids)),
+  setDiversity: async ({ diversity }) => done((await opened()).setDiversity(diversity)),
   search: async ({ text }) => (await opened()).search(text),
   picture: async ({ row }) => (await opened()).picture(row),
   why: async ({ row }) => (await opened()).why(row),
-  forget: async () => done((await opened()).forget()),
+  deleteData: async () => done((await opened()).deleteData()),
   checkUpdate: async () => done((await opened()).checkUpdate()),
   useUpdate: async () => done((await opened()).useUpdate()),
 };

@@ -16,7 +16,7 @@ export interface Card {
   readonly by: "language model" | "template";
 }
 
-export interface Shelf {
+export interface RecommendationList {
   readonly cards: readonly Card[];
   readonly by: "model" | "popularity";
   /** Increases with every new list. */
@@ -35,7 +35,7 @@ export interface HistoryEntry {
   readonly event: EventName;
 }
 
-export interface Marks {
+export interface UserHistory {
   /** Newest first. */
   readonly entries: readonly HistoryEntry[];
   readonly hidden: readonly HistoryEntry[];
@@ -81,7 +81,7 @@ export type Language =
   | { readonly state: "ready"; readonly written: number; readonly meanMs: number }
   | { readonly state: "unavailable"; readonly why: string };
 
-export interface Knows {
+export interface UserData {
   readonly events: number;
   /** How many settings differ from their defaults. */
   readonly settings: number;
@@ -91,7 +91,7 @@ export interface Knows {
   /** Everything that this site stores in the browser, page and release included; null if the browser does not report it. */
   readonly storedBytes: number | null;
   /** Why the history is lost when this tab closes; null while it is stored. */
-  readonly trouble: string | null;
+  readonly storageError: string | null;
   /** Whether the complete release is stored for offline visits. */
   readonly offline: boolean;
 }
@@ -118,19 +118,19 @@ export interface Hit {
   readonly itemId: string;
   readonly title: string;
   readonly kind: string;
-  readonly marked: boolean;
+  readonly inHistory: boolean;
 }
 
 /** Every request of the page, with its parameters and its result. */
 export interface Requests {
   readonly open: { readonly params: { readonly base: string; readonly target: string }; readonly result: null };
-  readonly mark: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
-  readonly unmark: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
-  readonly vary: { readonly params: { readonly variety: number }; readonly result: null };
+  readonly addEvent: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
+  readonly removeEvents: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
+  readonly setDiversity: { readonly params: { readonly diversity: number }; readonly result: null };
   readonly search: { readonly params: { readonly text: string }; readonly result: readonly Hit[] };
   readonly picture: { readonly params: { readonly row: number }; readonly result: string | null };
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
-  readonly forget: { readonly params: null; readonly result: null };
+  readonly deleteData: { readonly params: null; readonly result: null };
   readonly checkUpdate: { readonly params: null; readonly result: null };
   readonly useUpdate: { readonly params: null; readonly result: null };
 }
@@ -145,14 +145,14 @@ export type RequestMessage = {
 /** State that the worker publishes whenever it changes; the page keeps the latest value of each. */
 export interface Notifications {
   readonly opening: Opening;
-  readonly shelf: Shelf;
-  readonly marks: Marks;
-  /** From 0, the most precise list, to 1, the most varied one. */
-  readonly variety: number;
+  readonly recommendations: RecommendationList;
+  readonly history: UserHistory;
+  /** From 0, the most precise list, to 1, the most diverse one. */
+  readonly diversity: number;
   readonly engines: readonly Candidate[];
   readonly update: Update;
   readonly language: Language;
-  readonly knows: Knows;
+  readonly userData: UserData;
   readonly timings: readonly Timing[];
   readonly traffic: Traffic;
   /** An error that the user should see, such as a rejected file; null when there is none. */

@@ -5,7 +5,7 @@ import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { BundleError } from "../runtime/errors";
 import type { FileEntry, Manifest } from "../runtime/manifest";
 import { Recommender } from "../runtime/recommender";
-import type { ReleaseStore } from "../runtime/store";
+import type { ReleaseStore } from "../runtime/releaseStore";
 import { canOpen } from "./engines";
 
 /** An open release, with an engine or at least its popularity ranking. */

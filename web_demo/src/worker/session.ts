@@ -3,27 +3,27 @@
 import type { Fetch, Progress } from "../runtime/bundle";
 import { messageOf } from "../runtime/errors";
 import type { EventName, HistoryEvent } from "../runtime/events";
-import { type LastingHistory, openHistory } from "../runtime/history";
+import { openHistory, type PersistentHistory } from "../runtime/history";
 import { LanguageModel, lacksForLanguage, openWllama } from "../runtime/language";
 import { Pictures } from "../runtime/pictures";
 import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
-import { ReleaseStore } from "../runtime/store";
+import { ReleaseStore } from "../runtime/releaseStore";
 import { engineOpener, languageWasm } from "./engines";
-import { cardOf, faceOf, marksOf, pastOf, releaseOf } from "./faces";
-import { knowsOf, storedSize } from "./knows";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
-import type { Hit, Notify, Shelf, Timing, Why } from "./protocol";
+import type { Hit, Notify, RecommendationList, Timing, Why } from "./protocol";
+import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
 import { type CandidatesChanged, type Opened, Releases } from "./releases";
-import { Wording, type WordingParts } from "./wording";
+import { storedSize, userDataOf } from "./userData";
+import { cardFor, itemSummary, rankingInputs, releaseOf, userHistoryOf } from "./viewModels";
 
 const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
 const CHANNEL = "pocketrec-history";
 const LOCK = "pocketrec-language-model";
-const VARIETY = "variety";
+const DIVERSITY = "diversity";
 const N_CARDS = 12;
 /** Few items to start from, so that they are quick to read. */
 const N_STARTERS = 6;
@@ -32,7 +32,7 @@ const N_TIMINGS = 100;
 /** How often an open page checks for updates. */
 const CHECK_EVERY_MS = 15 * 60_000;
 
-const LANGUAGE: WordingParts = {
+const LANGUAGE: ReasonWriterParts = {
   lacks: lacksForLanguage,
   lock: () => takeLock(LOCK, navigator.locks),
   wasm: languageWasm,
@@ -43,25 +43,25 @@ export class Session {
   private pictures: Promise<Pictures | null> = Promise.resolve(null);
   private events: readonly HistoryEvent[] = [];
   private sequence: readonly number[] = [];
-  private variety = 0;
+  private diversity = 0;
   /** The slider's position, if it moved after the last list was started. */
-  private nextVariety: number | null = null;
+  private nextDiversity: number | null = null;
   private applying: Promise<void> | null = null;
-  private shelf: Shelf = { cards: [], by: "popularity", version: 0 };
+  private recommendations: RecommendationList = { cards: [], by: "popularity", version: 0 };
   private timings: readonly Timing[] = [];
   private lists: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setInterval> | undefined;
-  private readonly wording: Wording;
+  private readonly reasonWriter: ReasonWriter;
   private readonly life: Lifecycle;
 
   constructor(
     private readonly notify: Notify,
-    private readonly history: LastingHistory,
+    private readonly history: PersistentHistory,
     releases: (changed: CandidatesChanged) => Releases,
-    language: WordingParts,
+    language: ReasonWriterParts,
     private readonly otherTabs: BroadcastChannel,
   ) {
-    this.wording = new Wording(
+    this.reasonWriter = new ReasonWriter(
       language,
       (state) => notify("language", state),
       (row, text, sentence) => this.reword(row, text, sentence),
@@ -70,11 +70,11 @@ export class Session {
       // A newer release is tested while another is in use.
       if ((this.opened?.bundle ?? bundle) === bundle) notify("engines", candidates);
     };
-    this.life = new Lifecycle(releases(changed), this.wording, {
+    this.life = new Lifecycle(releases(changed), this.reasonWriter, {
       notify,
       onRelease: (opened, from) => this.onRelease(opened, from),
       refresh: () => this.refresh(),
-      onStored: () => void this.notifyKnows(),
+      onStored: () => void this.notifyUserData(),
     });
     otherTabs.addEventListener("message", () => void this.refresh());
   }
@@ -118,22 +118,22 @@ export class Session {
   }
 
   /** Store an event of the user, then update the list. */
-  async mark(itemId: string, event: EventName): Promise<void> {
+  async addEvent(itemId: string, event: EventName): Promise<void> {
     const row = this.opened?.recommender.items.rowOf(itemId);
     const title = row === undefined ? null : (this.opened?.recommender.items.titles[row] ?? null);
     await this.history.add({ itemId, event, at: Date.now(), title });
     await this.changed();
   }
 
-  async unmark(ids: readonly number[]): Promise<void> {
+  async removeEvents(ids: readonly number[]): Promise<void> {
     for (const id of ids) await this.history.remove(id);
     await this.changed();
   }
 
-  /** Set the variety, from 0 to 1. The slider moves faster than lists are computed: only its latest position is used. */
-  vary(variety: number): Promise<void> {
-    this.nextVariety = variety;
-    this.applying ??= this.applyVariety().finally(() => {
+  /** Set the diversity, from 0 to 1. The slider moves faster than lists are computed: only its latest position is used. */
+  setDiversity(diversity: number): Promise<void> {
+    this.nextDiversity = diversity;
+    this.applying ??= this.applyDiversity().finally(() => {
       this.applying = null;
     });
     return this.applying;
@@ -144,9 +144,9 @@ export class Session {
    *
    * @throws StorageError the browser's storage could not be reached; the data in memory has been deleted.
    */
-  async forget(): Promise<void> {
+  async deleteData(): Promise<void> {
     this.timings = [];
-    this.wording.forget();
+    this.reasonWriter.forget();
     try {
       await this.history.clear();
     } finally {
@@ -158,8 +158,8 @@ export class Session {
     if (this.opened === null) return [];
     const { recommender } = this.opened;
     const ids = new Set(this.events.map(({ itemId }) => itemId));
-    const hits = recommender.search(text, N_HITS).map((row) => faceOf(recommender.items, row));
-    return hits.map((face) => ({ ...face, marked: ids.has(face.itemId) }));
+    const hits = recommender.search(text, N_HITS).map((row) => itemSummary(recommender.items, row));
+    return hits.map((item) => ({ ...item, inHistory: ids.has(item.itemId) }));
   }
 
   /** The picture of a row as a data URL; null if there is none. */
@@ -168,8 +168,8 @@ export class Session {
   }
 
   why(row: number): Why | null {
-    const index = this.shelf.cards.findIndex((card) => card.row === row);
-    const card = this.shelf.cards[index];
+    const index = this.recommendations.cards.findIndex((card) => card.row === row);
+    const card = this.recommendations.cards[index];
     if (card === undefined || this.opened === null) return null;
     const { recommender } = this.opened;
     const { facts } = recommender.sentences(row, this.sequence);
@@ -187,43 +187,43 @@ export class Session {
     await this.readHistory();
     if (this.opened === null) return;
     const { recommender } = this.opened;
-    const { sequence, hidden, disliked } = pastOf(this.events, recommender.items);
+    const { sequence, hidden, disliked } = rankingInputs(this.events, recommender.items);
     this.sequence = sequence;
     const k = this.sequence.length === 0 ? N_STARTERS : N_CARDS;
-    const ranking = await recommender.rank(this.sequence, hidden, k, this.variety, disliked);
+    const ranking = await recommender.rank(this.sequence, hidden, k, this.diversity, disliked);
     const requests = ranking.rows.map((row) => {
       const { facts, allowed } = recommender.sentences(row, this.sequence);
       return { row, prompt: prompt(recommender.items, row, facts, "short"), allowed: worthOffering(allowed, facts) };
     });
     const cards = requests.map((request) => {
-      const worded = this.wording.remembered(request.prompt);
+      const worded = this.reasonWriter.remembered(request.prompt);
       const sentence = worded ?? recommender.template(request.row, this.sequence);
-      return cardOf(recommender.items, request.row, sentence, worded === undefined ? "template" : "language model");
+      return cardFor(recommender.items, request.row, sentence, worded === undefined ? "template" : "language model");
     });
-    this.shelf = { cards, by: ranking.by, version: this.shelf.version + 1 };
-    this.notify("shelf", this.shelf);
+    this.recommendations = { cards, by: ranking.by, version: this.recommendations.version + 1 };
+    this.notify("recommendations", this.recommendations);
     if (ranking.by === "model") {
       this.timings = [...this.timings, { engine: ranking.engine, phases: ranking.phases }].slice(-N_TIMINGS);
     }
     this.notify("timings", this.timings);
-    void this.wording.reword(requests);
+    void this.reasonWriter.reword(requests);
   }
 
   /** Read the history and the settings, which another tab may have changed. */
   private async readHistory(): Promise<void> {
     this.events = await this.history.all();
-    this.variety = (await this.history.setting(VARIETY)) ?? 0;
-    this.notify("variety", this.variety);
-    this.notify("marks", marksOf(this.events, this.opened?.recommender.items ?? null));
+    this.diversity = (await this.history.setting(DIVERSITY)) ?? 0;
+    this.notify("diversity", this.diversity);
+    this.notify("history", userHistoryOf(this.events, this.opened?.recommender.items ?? null));
     // Not awaited: a browser that does not report its storage must not delay the list.
-    void this.notifyKnows();
+    void this.notifyUserData();
   }
 
-  private async applyVariety(): Promise<void> {
-    while (this.nextVariety !== null) {
-      const variety = this.nextVariety;
-      this.nextVariety = null;
-      await this.history.set(VARIETY, variety === 0 ? null : variety);
+  private async applyDiversity(): Promise<void> {
+    while (this.nextDiversity !== null) {
+      const diversity = this.nextDiversity;
+      this.nextDiversity = null;
+      await this.history.set(DIVERSITY, diversity === 0 ? null : diversity);
       await this.changed();
     }
   }
@@ -246,17 +246,23 @@ export class Session {
     const { recommender } = this.opened;
     const { facts } = recommender.sentences(row, this.sequence);
     if (text !== prompt(recommender.items, row, facts, "short")) return;
-    const worded = cardOf(recommender.items, row, sentence, "language model");
-    this.shelf = { ...this.shelf, cards: this.shelf.cards.map((card) => (card.row === row ? worded : card)) };
-    this.notify("shelf", this.shelf);
+    const worded = cardFor(recommender.items, row, sentence, "language model");
+    this.recommendations = {
+      ...this.recommendations,
+      cards: this.recommendations.cards.map((card) => (card.row === row ? worded : card)),
+    };
+    this.notify("recommendations", this.recommendations);
   }
 
-  private async notifyKnows(): Promise<void> {
+  private async notifyUserData(): Promise<void> {
     const storedBytes = await storedSize();
     // Read after the await, so that an older notification never follows a newer one.
-    const settings = this.variety === 0 ? {} : { [VARIETY]: this.variety };
-    const { trouble } = this.history;
-    this.notify("knows", knowsOf(this.events, settings, { storedBytes, trouble, offline: this.life.offline }));
+    const settings = this.diversity === 0 ? {} : { [DIVERSITY]: this.diversity };
+    const { storageError } = this.history;
+    this.notify(
+      "userData",
+      userDataOf(this.events, settings, { storedBytes, storageError, offline: this.life.offline }),
+    );
   }
 
   private get opened(): Opened | null {

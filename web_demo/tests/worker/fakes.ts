@@ -7,8 +7,8 @@ import { LanguageModel, type Llama } from "../../src/runtime/language";
 import type { Manifest } from "../../src/runtime/manifest";
 import { phrases } from "../../src/runtime/reasons/words";
 import { takeLock } from "../../src/worker/lock";
+import type { ReasonWriterParts } from "../../src/worker/reasonWriter";
 import type { Opened } from "../../src/worker/releases";
-import type { WordingParts } from "../../src/worker/wording";
 
 /** The smallest module there is. */
 const WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
@@ -92,7 +92,7 @@ export class Locks {
   } as unknown as LockManager;
 }
 
-export function wordingParts(llamas: Llamas, locks: Locks, lacking: string | null = null): WordingParts {
+export function reasonWriterParts(llamas: Llamas, locks: Locks, lacking: string | null = null): ReasonWriterParts {
   return {
     lacks: () => lacking,
     lock: () => takeLock("model", locks.manager),

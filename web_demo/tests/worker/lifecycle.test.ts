@@ -3,9 +3,9 @@ import type { Bundle } from "../../src/runtime/bundle";
 import { BundleError, FetchError, InsecureAddressError } from "../../src/runtime/errors";
 import { Lifecycle } from "../../src/worker/lifecycle";
 import type { Opening, Update } from "../../src/worker/protocol";
+import { ReasonWriter } from "../../src/worker/reasonWriter";
 import type { NewRelease } from "../../src/worker/releases";
-import { Wording } from "../../src/worker/wording";
-import { bundleOf, FakeEngines, Gate, Llamas, Locks, settle, wordingParts } from "./fakes";
+import { bundleOf, FakeEngines, Gate, Llamas, Locks, reasonWriterParts, settle } from "./fakes";
 
 /** Releases of a server that has release 1 at first; counts calls. */
 class FakeReleases {
@@ -53,12 +53,12 @@ function setUp() {
   const updates: Update[] = [];
   const openings: Opening[] = [];
   const used: number[] = [];
-  const wording = new Wording(
-    wordingParts(llamas, locks),
+  const reasonWriter = new ReasonWriter(
+    reasonWriterParts(llamas, locks),
     () => undefined,
     () => undefined,
   );
-  const life = new Lifecycle(releases, wording, {
+  const life = new Lifecycle(releases, reasonWriter, {
     notify: (name, value) => {
       if (name === "update") updates.push(value as Update);
       if (name === "opening") openings.push(value as Opening);

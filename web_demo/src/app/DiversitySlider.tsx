@@ -3,21 +3,21 @@ import { useEffect, useState } from "preact/hooks";
 const STEPS = 100;
 
 interface Props {
-  /** The current setting, from 0 (most precise) to 1 (most varied). */
-  readonly variety: number;
+  /** The current setting, from 0 (most precise) to 1 (most diverse). */
+  readonly diversity: number;
   readonly ready: boolean;
-  readonly onChange: (variety: number) => void;
+  readonly onChange: (diversity: number) => void;
 }
 
-/** The slider from precise to varied. It follows the pointer at once, and the list as soon as it has been computed. */
-export function Knob({ variety, ready, onChange }: Props) {
+/** The slider from precise to diverse. It follows the pointer at once, and the list as soon as it has been computed. */
+export function DiversitySlider({ diversity, ready, onChange }: Props) {
   const [held, setHeld] = useState<number | null>(null);
   useEffect(() => {
-    setHeld((now) => (now === variety ? null : now));
-  }, [variety]);
-  const value = Math.round((held ?? variety) * STEPS);
+    setHeld((now) => (now === diversity ? null : now));
+  }, [diversity]);
+  const value = Math.round((held ?? diversity) * STEPS);
   return (
-    <div class="knob">
+    <div class="diversity">
       <span aria-hidden="true">Precise</span>
       <input
         type="range"
@@ -26,7 +26,7 @@ export function Knob({ variety, ready, onChange }: Props) {
         step={5}
         value={value}
         disabled={!ready}
-        aria-label="Precise to varied"
+        aria-label="Diversity"
         aria-valuetext={describe(value)}
         onInput={({ currentTarget }) => {
           const chosen = Number(currentTarget.value) / STEPS;
@@ -34,12 +34,12 @@ export function Knob({ variety, ready, onChange }: Props) {
           onChange(chosen);
         }}
       />
-      <span aria-hidden="true">Varied</span>
+      <span aria-hidden="true">Diverse</span>
     </div>
   );
 }
 
 function describe(value: number): string {
   if (value === 0) return "most precise";
-  return value === STEPS ? "most varied" : `${value} % of the way to varied`;
+  return value === STEPS ? "most diverse" : `${value} % of the way to most diverse`;
 }

@@ -6,25 +6,25 @@ import type { HistoryEvent } from "../runtime/events";
 import type { Items } from "../runtime/items";
 import { marked } from "../runtime/reasons/marked";
 import type { Sentence } from "../runtime/reasons/sentences";
-import type { Card, HistoryEntry, Marks, Release } from "./protocol";
+import type { Card, HistoryEntry, Release, UserHistory } from "./protocol";
 
 /** Fields whose last value is an item's category; the first field that an item has is used. */
 const KIND_FIELDS = ["categories", "category", "genres", "genre"];
 
 /** Title and most specific category of a row. */
-export function faceOf(items: Items, row: number): { row: number; itemId: string; title: string; kind: string } {
+export function itemSummary(items: Items, row: number): { row: number; itemId: string; title: string; kind: string } {
   const facts = items.facts(row);
   const field = KIND_FIELDS.find((name) => facts.has(name));
   const kind = field === undefined ? "" : (facts.get(field)?.at(-1) ?? "");
   return { row, itemId: items.ids[row] ?? "", title: items.titles[row] ?? "", kind };
 }
 
-export function cardOf(items: Items, row: number, sentence: Sentence, by: Card["by"]): Card {
-  return { ...faceOf(items, row), reason: marked(sentence, items), by };
+export function cardFor(items: Items, row: number, sentence: Sentence, by: Card["by"]): Card {
+  return { ...itemSummary(items, row), reason: marked(sentence, items), by };
 }
 
 /** The rows that a list is computed from; items that the catalogue does not contain are omitted. */
-export function pastOf(events: readonly HistoryEvent[], items: Items) {
+export function rankingInputs(events: readonly HistoryEvent[], items: Items) {
   const idsOf = (some: readonly HistoryEvent[]) => some.map(({ itemId }) => itemId);
   return {
     /** Oldest first. */
@@ -36,10 +36,10 @@ export function pastOf(events: readonly HistoryEvent[], items: Items) {
 }
 
 /** Newest first; an item that the catalogue does not contain has the title that was stored with its event. */
-export function marksOf(events: readonly HistoryEvent[], items: Items | null): Marks {
+export function userHistoryOf(events: readonly HistoryEvent[], items: Items | null): UserHistory {
   const entries = [...events].reverse().map(({ id, itemId, event, title }): HistoryEntry => {
     const row = items?.rowOf(itemId);
-    if (row !== undefined && items !== null) return { ...faceOf(items, row), id, event, gone: false };
+    if (row !== undefined && items !== null) return { ...itemSummary(items, row), id, event, gone: false };
     return { id, itemId, event, row: null, gone: items !== null, title: title ?? itemId, kind: "" };
   });
   return {

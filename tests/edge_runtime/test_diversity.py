@@ -1,4 +1,4 @@
-"""Diversity re-ranking, and the adaptation of the variety to feedback."""
+"""Diversity re-ranking, and its adaptation to feedback."""
 
 import json
 from itertools import combinations
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from edge_runtime import Recommender
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
-from edge_runtime.ranking import best_rows, score_all
-from edge_runtime.variety import (
-    AUTO_VARIETY,
+from edge_runtime.diversity import (
+    AUTO_DIVERSITY,
     POOL,
-    adapted_variety,
+    adapted_diversity,
+    diversified_positions,
+    diversified_rows,
     positions_for_weight,
-    varied_positions,
-    varied_rows,
 )
-from tests.golden_variety import PATH, answer, dump, make_cases
+from edge_runtime.ranking import best_rows, score_all
+from tests.golden_diversity import PATH, answer, dump, make_cases
 from tests.tiny_bundle import tiny_codes
 
 Vectors = NDArray[np.float32]
@@ -68,20 +68,20 @@ def test_each_choice_maximizes_the_documented_objective(weight: float) -> None:
         assert gains[position] == pytest.approx(max(gains.values()), abs=2e-3)
 
 
-def test_variety_zero_keeps_the_order_of_the_scores() -> None:
+def test_diversity_zero_keeps_the_order_of_the_scores() -> None:
     scores, vectors = candidates(POOL)
 
-    assert varied_positions(scores, vectors, 10, 0.0).tolist() == list(range(10))
+    assert diversified_positions(scores, vectors, 10, 0.0).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("spread", "k"), [(1.0, 12), (0.1, 12), (10.0, 12), (1.0, 30)])
-def test_the_share_of_replaced_items_equals_the_variety_for_any_scores(spread: float, k: int, seed: int) -> None:
+def test_the_share_of_replaced_items_equals_the_diversity_for_any_scores(spread: float, k: int, seed: int) -> None:
     scores, vectors = candidates(POOL, seed=seed)
     scores[:3] += spread
-    most = (varied_positions(scores, vectors, k, 1.0) >= k).sum()
+    most = (diversified_positions(scores, vectors, k, 1.0) >= k).sum()
 
-    exchanged = [(varied_positions(scores, vectors, k, step / 20) >= k).sum() for step in range(21)]
+    exchanged = [(diversified_positions(scores, vectors, k, step / 20) >= k).sum() for step in range(21)]
 
     assert most >= k // 2
     assert (np.diff(exchanged) >= 0).all()
@@ -93,24 +93,24 @@ def test_the_share_of_replaced_items_equals_the_variety_for_any_scores(spread: f
 def test_a_list_of_all_candidates_is_a_permutation(n: int, k: int) -> None:
     scores, vectors = candidates(n)
 
-    for variety in (0.0, 0.3, 0.7, 1.0):
-        assert sorted(varied_positions(scores, vectors, k, variety).tolist()) == list(range(n))
+    for diversity in (0.0, 0.3, 0.7, 1.0):
+        assert sorted(diversified_positions(scores, vectors, k, diversity).tolist()) == list(range(n))
 
 
-def test_the_mean_distance_grows_with_the_variety() -> None:
+def test_the_mean_distance_grows_with_the_diversity() -> None:
     scores, vectors = candidates(POOL)
 
-    distances = [mean_distance(vectors, varied_positions(scores, vectors, 10, step / 5)) for step in range(6)]
+    distances = [mean_distance(vectors, diversified_positions(scores, vectors, 10, step / 5)) for step in range(6)]
 
     assert (np.diff(distances) > -1e-6).all()
     assert distances[-1] > distances[0] + 0.05
 
 
-@pytest.mark.parametrize("variety", [0.0, 0.3, 1.0])
-def test_the_best_item_stays_first_and_items_are_distinct(variety: float) -> None:
+@pytest.mark.parametrize("diversity", [0.0, 0.3, 1.0])
+def test_the_best_item_stays_first_and_items_are_distinct(diversity: float) -> None:
     scores, vectors = candidates(50)
 
-    positions = varied_positions(scores, vectors, 50, variety).tolist()
+    positions = diversified_positions(scores, vectors, 50, diversity).tolist()
 
     assert positions[0] == 0
     assert sorted(positions) == list(range(50))
@@ -120,7 +120,7 @@ def test_the_result_does_not_depend_on_the_scale_of_the_scores() -> None:
     scores, vectors = candidates(POOL)
 
     lists = [
-        varied_positions((scale * scores + shift).astype(np.float32), vectors, 10, 0.4).tolist()
+        diversified_positions((scale * scores + shift).astype(np.float32), vectors, 10, 0.4).tolist()
         for scale, shift in ((1, 0), (64, 0), (0.125, 4))
     ]
 
@@ -131,15 +131,15 @@ def test_the_norm_of_a_vector_does_not_matter() -> None:
     scores, vectors = candidates(POOL)
     lengths = np.random.default_rng(1).uniform(0.5, 8, (POOL, 1)).astype(np.float32)
 
-    assert varied_positions(scores, vectors * lengths, 10, 0.6).tolist() == (
-        varied_positions(scores, vectors, 10, 0.6).tolist()
+    assert diversified_positions(scores, vectors * lengths, 10, 0.6).tolist() == (
+        diversified_positions(scores, vectors, 10, 0.6).tolist()
     )
 
 
 def test_a_duplicate_is_replaced() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
 
-    positions = varied_positions(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.5)
+    positions = diversified_positions(np.array([3, 2.9, 2.8], dtype=np.float32), vectors, 2, 0.5)
 
     assert positions.tolist() == [0, 2]
 
@@ -148,7 +148,7 @@ def test_a_duplicate_is_replaced() -> None:
 def test_extreme_scores_give_a_valid_list(scores: list[float]) -> None:
     vectors = np.array([[0, 0], [1e-30, 0], [1e30, 1e30]], dtype=np.float32)
 
-    assert sorted(varied_positions(np.array(scores, dtype=np.float32), vectors, 3, 0.5).tolist()) == [0, 1, 2]
+    assert sorted(diversified_positions(np.array(scores, dtype=np.float32), vectors, 3, 0.5).tolist()) == [0, 1, 2]
 
 
 @settings(max_examples=100, deadline=None)
@@ -160,7 +160,7 @@ def test_items_with_the_same_codes_keep_their_order(data: st.DataObject) -> None
     scores = -kinds.astype(np.float32)
     vectors = random.normal(size=(n_kinds, 16)).astype(np.float32)[kinds]
 
-    positions = varied_positions(scores, vectors, n, data.draw(st.floats(0, 1)))
+    positions = diversified_positions(scores, vectors, n, data.draw(st.floats(0, 1)))
 
     for kind in range(n_kinds):
         of_kind = [position for position in positions.tolist() if kinds[position] == kind]
@@ -173,15 +173,15 @@ def random_codes(n_items: int) -> ProductCodes:
     return read_codes(tiny_codes(sizes, random.random(n_items), random), sizes)
 
 
-def test_a_varied_list_is_chosen_from_the_hundred_best_unseen_items() -> None:
+def test_a_diverse_list_is_chosen_from_the_hundred_best_unseen_items() -> None:
     codes = random_codes(400)
     scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
     excluded = best_rows(scores, 5)
 
-    varied = varied_rows(codes, scores, best_rows(scores, POOL, excluded), 10, 0.7)
+    diverse = diversified_rows(codes, scores, best_rows(scores, POOL, excluded), 10, 0.7)
 
-    assert set(varied.tolist()) <= set(best_rows(scores, POOL, excluded).tolist())
-    assert varied.tolist() != best_rows(scores, 10, excluded).tolist()
+    assert set(diverse.tolist()) <= set(best_rows(scores, POOL, excluded).tolist())
+    assert diverse.tolist() != best_rows(scores, 10, excluded).tolist()
 
 
 def test_items_beyond_the_hundredth_keep_their_order() -> None:
@@ -189,10 +189,10 @@ def test_items_beyond_the_hundredth_keep_their_order() -> None:
     scores = score_all(codes, np.random.default_rng(1).normal(size=16).astype(np.float32))
     precise = best_rows(scores, 400)
 
-    varied = varied_rows(codes, scores, precise, 400, 0.7)
+    diverse = diversified_rows(codes, scores, precise, 400, 0.7)
 
-    assert varied[POOL:].tolist() == precise[POOL:].tolist()
-    assert sorted(varied.tolist()) == list(range(400))
+    assert diverse[POOL:].tolist() == precise[POOL:].tolist()
+    assert sorted(diverse.tolist()) == list(range(400))
 
 
 @pytest.mark.parametrize(("n_items", "k", "n_listed"), [(3, 10, 3), (150, 120, 120), (150, 200, 150)])
@@ -200,9 +200,9 @@ def test_small_catalogues_give_all_their_items(n_items: int, k: int, n_listed: i
     codes = random_codes(n_items)
     scores = score_all(codes, np.ones(16, dtype=np.float32))
 
-    varied = varied_rows(codes, scores, best_rows(scores, max(POOL, k)), k, 0.5)
+    diverse = diversified_rows(codes, scores, best_rows(scores, max(POOL, k)), k, 0.5)
 
-    assert len(set(varied.tolist())) == n_listed
+    assert len(set(diverse.tolist())) == n_listed
 
 
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
@@ -210,8 +210,8 @@ GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
 def test_the_lists_match_the_golden_file(case: dict[str, Any]) -> None:
-    for variety, expected in case["expected"]:
-        assert answer(case, case["k"], variety) == expected
+    for diversity, expected in case["expected"]:
+        assert answer(case, case["k"], diversity) == expected
 
 
 def test_the_golden_file_is_up_to_date() -> None:
@@ -224,21 +224,21 @@ def printed_mean(feedback: list[float]) -> float:
     return (1 - quotient) * sum(quotient**age * value for age, value in enumerate(feedback))
 
 
-def test_feedback_changes_the_variety_by_the_documented_formula() -> None:
-    up = adapted_variety(0.3, ["dislike", "dislike", "like"])
-    down = adapted_variety(0.3, ["purchase", "click", "dislike"])
+def test_feedback_changes_the_diversity_by_the_documented_formula() -> None:
+    up = adapted_diversity(0.3, ["dislike", "dislike", "like"])
+    down = adapted_diversity(0.3, ["purchase", "click", "dislike"])
 
     assert up == pytest.approx(0.3 + printed_mean([1, 1, -1]) * 0.7)
     assert down == pytest.approx(0.3 * (1 + printed_mean([-1, -0.5, 1])))
 
 
-def test_without_feedback_the_variety_is_unchanged() -> None:
-    assert adapted_variety(0.3, []) == 0.3
+def test_without_feedback_the_diversity_is_unchanged() -> None:
+    assert adapted_diversity(0.3, []) == 0.3
 
 
 def test_the_weight_of_an_event_halves_after_three_more() -> None:
-    now = adapted_variety(0.0, ["dislike"])
-    neutral = adapted_variety(0.0, ["like", "dislike", "dislike"])
+    now = adapted_diversity(0.0, ["dislike"])
+    neutral = adapted_diversity(0.0, ["like", "dislike", "dislike"])
     later = printed_mean([0, 0, 0, 1])
 
     assert later == pytest.approx(now / 2)
@@ -246,58 +246,58 @@ def test_the_weight_of_an_event_halves_after_three_more() -> None:
 
 
 @given(st.floats(0, 1), st.lists(st.sampled_from(["dislike", "like", "purchase", "click", "shared"]), max_size=200))
-def test_the_variety_stays_in_range_and_follows_the_newest_event(variety: float, past: list[str]) -> None:
-    before = adapted_variety(variety, past)
+def test_the_diversity_stays_in_range_and_follows_the_newest_event(diversity: float, past: list[str]) -> None:
+    before = adapted_diversity(diversity, past)
 
     assert 0 <= before <= 1
-    assert adapted_variety(variety, ["dislike", *past]) >= before - 1e-6
-    assert adapted_variety(variety, ["like", *past]) <= before + 1e-6
+    assert adapted_diversity(diversity, ["dislike", *past]) >= before - 1e-6
+    assert adapted_diversity(diversity, ["like", *past]) <= before + 1e-6
 
 
-def test_variety_zero_gives_the_plain_list(bundle: Path) -> None:
+def test_diversity_zero_gives_the_plain_list(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         for history in (["item-3", "item-8"], []):
-            assert recommender.recommend(10, history, variety=0.0) == recommender.recommend(10, history)
+            assert recommender.recommend(10, history, diversity=0.0) == recommender.recommend(10, history)
 
 
-def test_a_varied_list_has_consecutive_ranks_and_the_original_scores(bundle: Path) -> None:
+def test_a_diverse_list_has_consecutive_ranks_and_the_original_scores(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         score_of = {item.item_id: item.score for item in recommender.recommend(40, ["item-3"])}
-        varied = recommender.recommend(5, ["item-3"], variety=0.9)
+        diverse = recommender.recommend(5, ["item-3"], diversity=0.9)
 
-        assert [item.rank for item in varied] == [1, 2, 3, 4, 5]
-        assert all(item.score == score_of[item.item_id] for item in varied)
-        assert varied != recommender.recommend(5, ["item-3"])
+        assert [item.rank for item in diverse] == [1, 2, 3, 4, 5]
+        assert all(item.score == score_of[item.item_id] for item in diverse)
+        assert diverse != recommender.recommend(5, ["item-3"])
 
 
-@pytest.mark.parametrize("variety", [-0.1, 1.5, float("nan")])
-def test_a_variety_outside_the_range_is_rejected(bundle: Path, variety: float) -> None:
+@pytest.mark.parametrize("diversity", [-0.1, 1.5, float("nan")])
+def test_a_diversity_outside_the_range_is_rejected(bundle: Path, diversity: float) -> None:
     with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="between 0"):
-        recommender.recommend(5, variety=variety)
+        recommender.recommend(5, diversity=diversity)
 
 
 def test_auto_follows_the_recorded_feedback_and_stores_nothing(bundle: Path, tmp_path: Path) -> None:
     with Recommender.open(bundle, tmp_path / "s") as recommender:
-        assert recommender.auto_variety() == AUTO_VARIETY
+        assert recommender.auto_diversity() == AUTO_DIVERSITY
         liked = recommender.observe("item-3", "like")
-        assert recommender.auto_variety() < AUTO_VARIETY
-        assert recommender.recommend(10, variety="auto") == recommender.recommend(
-            10, variety=recommender.auto_variety()
+        assert recommender.auto_diversity() < AUTO_DIVERSITY
+        assert recommender.recommend(10, diversity="auto") == recommender.recommend(
+            10, diversity=recommender.auto_diversity()
         )
         recommender.remove(liked.id)
         for row in range(4, 8):
             recommender.observe(f"item-{row}", "dislike")
-        raised = recommender.auto_variety()
-        assert raised > AUTO_VARIETY
+        raised = recommender.auto_diversity()
+        assert raised > AUTO_DIVERSITY
 
     with Recommender.open(bundle, tmp_path / "s") as reopened:
-        assert reopened.auto_variety() == raised
+        assert reopened.auto_diversity() == raised
         reopened.forget()
-        assert reopened.auto_variety() == AUTO_VARIETY
+        assert reopened.auto_diversity() == AUTO_DIVERSITY
 
 
 def test_auto_treats_a_given_history_as_clicks(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         recommender.observe("item-9", "dislike")
 
-        assert recommender.auto_variety(["item-3"]) == adapted_variety(AUTO_VARIETY, ["click"])
+        assert recommender.auto_diversity(["item-3"]) == adapted_diversity(AUTO_DIVERSITY, ["click"])

@@ -1,26 +1,26 @@
 import { describe, expect, test } from "vitest";
 import type { Language } from "../../src/worker/protocol";
-import { Wording } from "../../src/worker/wording";
-import { bundleOf, Gate, Llamas, Locks, settle, wordingParts } from "./fakes";
+import { ReasonWriter } from "../../src/worker/reasonWriter";
+import { bundleOf, Gate, Llamas, Locks, reasonWriterParts, settle } from "./fakes";
 
 function setUp(lacking: string | null = null) {
   const [llamas, locks, states] = [new Llamas(), new Locks(), [] as Language[]];
-  const parts = wordingParts(llamas, locks, lacking);
-  const wording = new Wording(
+  const parts = reasonWriterParts(llamas, locks, lacking);
+  const reasonWriter = new ReasonWriter(
     parts,
     (state) => void states.push(state),
     () => undefined,
   );
-  return { llamas, locks, states, parts, wording, stateNames: () => states.map(({ state }) => state) };
+  return { llamas, locks, states, parts, reasonWriter, stateNames: () => states.map(({ state }) => state) };
 }
 
-describe("the wording", () => {
+describe("the reasonWriter", () => {
   test("loads one model, and frees it and its lock", async () => {
-    const { llamas, locks, wording, stateNames } = setUp();
+    const { llamas, locks, reasonWriter, stateNames } = setUp();
 
-    await wording.load(bundleOf(1, {}));
+    await reasonWriter.load(bundleOf(1, {}));
     const whileOpen = [llamas.living, locks.isTaken];
-    await wording.close();
+    await reasonWriter.close();
 
     expect(stateNames()).toEqual(["fetching", "starting", "ready"]);
     expect(whileOpen).toEqual([1, true]);
@@ -28,12 +28,12 @@ describe("the wording", () => {
   });
 
   test("frees a model that was closed while it loaded, without a notification", async () => {
-    const { llamas, locks, wording, stateNames } = setUp();
+    const { llamas, locks, reasonWriter, stateNames } = setUp();
     llamas.gate = new Gate();
-    const loading = wording.load(bundleOf(1, {}));
+    const loading = reasonWriter.load(bundleOf(1, {}));
     await settle();
 
-    const closing = wording.close();
+    const closing = reasonWriter.close();
     llamas.gate.lift();
     await Promise.all([loading, closing]);
 
@@ -42,42 +42,42 @@ describe("the wording", () => {
   });
 
   test("aborts the download when it is closed, and loads no model", async () => {
-    const { llamas, locks, wording } = setUp();
-    const loading = wording.load(bundleOf(1, { gate: new Gate() }));
+    const { llamas, locks, reasonWriter } = setUp();
+    const loading = reasonWriter.load(bundleOf(1, { gate: new Gate() }));
     await settle();
 
-    await wording.close();
+    await reasonWriter.close();
     await loading;
 
     expect([llamas.created, locks.isTaken]).toEqual([0, false]);
   });
 
   test("has one model at a time however loads and closes overlap", async () => {
-    const { llamas, locks, states, wording } = setUp();
+    const { llamas, locks, states, reasonWriter } = setUp();
     llamas.gate = new Gate();
-    const work = [wording.load(bundleOf(1, {}))];
+    const work = [reasonWriter.load(bundleOf(1, {}))];
     await settle();
 
     work.push(
-      wording.load(bundleOf(2, {})),
-      wording.close(),
-      wording.load(bundleOf(3, {})),
-      wording.load(bundleOf(4, {})),
+      reasonWriter.load(bundleOf(2, {})),
+      reasonWriter.close(),
+      reasonWriter.load(bundleOf(3, {})),
+      reasonWriter.load(bundleOf(4, {})),
     );
     llamas.gate.lift();
     await Promise.all(work);
 
     expect(states.at(-1)?.state).toBe("ready");
     expect([llamas.living, llamas.most, locks.isTaken]).toEqual([1, 1, true]);
-    await wording.close();
+    await reasonWriter.close();
     expect(llamas.exited).toBe(llamas.created);
   });
 
   test("frees a model that fails to load, and reports why", async () => {
-    const { llamas, locks, states, wording } = setUp();
+    const { llamas, locks, states, reasonWriter } = setUp();
     llamas.fails = true;
 
-    await wording.load(bundleOf(1, {}));
+    await reasonWriter.load(bundleOf(1, {}));
     await settle();
 
     expect(states.at(-1)).toEqual({ state: "unavailable", why: "not a model" });
@@ -85,10 +85,10 @@ describe("the wording", () => {
   });
 
   test("downloads nothing where the browser lacks a feature", async () => {
-    const { states, parts, wording } = setUp("this browser has no WebAssembly SIMD");
+    const { states, parts, reasonWriter } = setUp("this browser has no WebAssembly SIMD");
     let reads = 0;
 
-    await wording.load(bundleOf(1, { read: () => void reads++ }));
+    await reasonWriter.load(bundleOf(1, { read: () => void reads++ }));
 
     expect(states).toEqual([{ state: "unavailable", why: "this browser has no WebAssembly SIMD" }]);
     expect(reads).toBe(0);
@@ -96,10 +96,10 @@ describe("the wording", () => {
   });
 
   test("downloads no model where the browser rejects llama.cpp's WebAssembly", async () => {
-    const { states, parts, wording } = setUp();
+    const { states, parts, reasonWriter } = setUp();
     let reads = 0;
     const strange = { ...parts, wasm: async () => new Uint8Array([0, 97, 115, 109, 9, 0, 0, 0]) };
-    const other = new Wording(strange, (state) => void states.push(state), wording.forget);
+    const other = new ReasonWriter(strange, (state) => void states.push(state), reasonWriter.forget);
 
     await other.load(bundleOf(1, { read: () => void reads++ }));
 
@@ -111,10 +111,10 @@ describe("the wording", () => {
   });
 
   test("loads no model while another tab has it", async () => {
-    const { llamas, locks, states, wording } = setUp();
+    const { llamas, locks, states, reasonWriter } = setUp();
     locks.takeElsewhere();
 
-    await wording.load(bundleOf(1, {}));
+    await reasonWriter.load(bundleOf(1, {}));
 
     expect(states).toEqual([{ state: "unavailable", why: "it runs in another tab of this page" }]);
     expect(llamas.created).toBe(0);

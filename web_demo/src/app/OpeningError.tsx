@@ -5,20 +5,20 @@ interface Props {
   readonly cause: Cause;
   readonly why: string;
   /** Number of choices stored from earlier visits. */
-  readonly marks: number;
+  readonly nChoices: number;
   readonly onRetry: () => void;
 }
 
 /** Shown in place of the recommendations if no release could be opened: what is wrong, and what to do. */
-export function Shut({ cause, why, marks, onRetry }: Props) {
+export function OpeningError({ cause, why, nChoices, onRetry }: Props) {
   const { heading, text } = WORDS[cause];
   return (
-    <section class="shut" role="alert">
-      <h2 id="shelf-title" tabIndex={-1}>
+    <section class="opening-error" role="alert">
+      <h2 id="recommendations-title" tabIndex={-1}>
         {heading}
       </h2>
       <p>{typeof text === "string" ? text : text(location)}</p>
-      {marks > 0 && <p>Still stored on this device from earlier visits: {count(marks, "choice")}.</p>}
+      {nChoices > 0 && <p>Still stored on this device from earlier visits: {count(nChoices, "choice")}.</p>}
       <p class="detail">{why}</p>
       {cause !== "insecure" && (
         <button type="button" class="primary" onClick={onRetry}>

@@ -14,7 +14,7 @@ interface Schema extends DBSchema {
 /** Version 2 added settings. */
 const VERSION = 2;
 
-export class StoredHistory implements History {
+export class IndexedDbHistory implements History {
   private connection: Promise<IDBPDatabase<Schema>> | null = null;
   private waitsForOtherTab = false;
 

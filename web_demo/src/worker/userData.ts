@@ -1,16 +1,16 @@
-/** What the page stores, for the section "What this page knows". */
+/** What the page stores, for the section "Your data on this device". */
 
 import { within } from "../runtime/deadline";
 import type { HistoryEvent } from "../runtime/events";
-import type { Knows } from "./protocol";
+import type { UserData } from "./protocol";
 
 const TIMEOUT_MS = 3000;
 
-export function knowsOf(
+export function userDataOf(
   events: readonly HistoryEvent[],
   settings: Readonly<Record<string, number>>,
-  kept: Pick<Knows, "storedBytes" | "trouble" | "offline">,
-): Knows {
+  kept: Pick<UserData, "storedBytes" | "storageError" | "offline">,
+): UserData {
   const all = [...events, ...Object.entries(settings)];
   return {
     ...kept,

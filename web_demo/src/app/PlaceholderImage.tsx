@@ -22,7 +22,7 @@ const SHAPES = [
  * The placeholder of an item without a picture. The category selects silhouette and colour, so that similar items look
  * alike; the title varies size and position, so that a row of them does not look like a pattern.
  */
-export function Drawing({ kind, title }: { kind: string; title: string }) {
+export function PlaceholderImage({ kind, title }: { kind: string; title: string }) {
   const ofKind = hash(kind === "" ? "thing" : kind);
   const ofTitle = hash(title);
   const shape = SHAPES[ofKind % SHAPES.length];
@@ -31,7 +31,7 @@ export function Drawing({ kind, title }: { kind: string; title: string }) {
   const x = 100 - 50 * size + ((ofTitle >>> 5) % 21) - 10;
   return (
     <svg
-      class="drawing"
+      class="placeholder"
       viewBox="0 0 200 150"
       preserveAspectRatio="xMidYMid slice"
       aria-hidden="true"
@@ -41,7 +41,7 @@ export function Drawing({ kind, title }: { kind: string; title: string }) {
       <circle class="lamp" cx={60 + (ofTitle % 80)} cy="58" r="62" />
       <rect class="board" y="122" width="200" height="28" />
       <g transform={`translate(${x} ${122 - 100 * size}) scale(${size})`}>
-        <path class="thing" d={shape} />
+        <path class="silhouette" d={shape} />
       </g>
     </svg>
   );

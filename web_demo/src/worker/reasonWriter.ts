@@ -21,7 +21,7 @@ export interface RewordRequest {
 }
 
 /** The browser features that rewording uses. */
-export interface WordingParts {
+export interface ReasonWriterParts {
   /** A feature that this browser lacks, or null. */
   lacks(): string | null;
   /** Null if another tab of the page holds the lock. */
@@ -36,7 +36,7 @@ export interface WordingParts {
  * Holds at most one model. `load` and `close` may be called in any order and may overlap: a load waits for earlier calls,
  * and a load that is closed before it ends frees its model as soon as it has loaded.
  */
-export class Wording {
+export class ReasonWriter {
   private writer: Writer | null = null;
   private readonly known = new Map<string, Sentence>();
   private current = new AbortController();
@@ -49,7 +49,7 @@ export class Wording {
   private spentMs = 0;
 
   constructor(
-    private readonly parts: WordingParts,
+    private readonly parts: ReasonWriterParts,
     private readonly notify: (language: Language) => void,
     private readonly wrote: (row: number, prompt: string, sentence: Sentence) => void,
   ) {}

@@ -2,10 +2,10 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Card as CardData } from "../worker/protocol";
 import { Card } from "./Card";
 import type { View } from "./client";
+import { DiversitySlider } from "./DiversitySlider";
 import { useFlip } from "./flip";
 import { bytes } from "./format";
-import { Knob } from "./Knob";
-import { Shut } from "./Shut";
+import { OpeningError } from "./OpeningError";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
@@ -17,65 +17,65 @@ interface Props {
   readonly onMore: (card: CardData) => void;
   readonly onHide: (card: CardData) => void;
   readonly onWhy: (card: CardData) => void;
-  readonly onVary: (variety: number) => void;
+  readonly onDiversity: (diversity: number) => void;
   readonly onRetry: () => void;
 }
 
 /** The recommendations; skeletons while they load, or why the shop could not be opened. */
-export function Shelf({ view, onMore, onHide, onWhy, onVary, onRetry }: Props) {
-  const { shelf, opening } = view;
+export function Recommendations({ view, onMore, onHide, onWhy, onDiversity, onRetry }: Props) {
+  const { recommendations, opening } = view;
   const list = useRef<HTMLUListElement>(null);
   const used = useRef<Used | null>(null);
-  useFlip(list, shelf.version);
-  useLayoutEffect(() => keepFocus(list.current, used), [shelf.version]);
+  useFlip(list, recommendations.version);
+  useLayoutEffect(() => keepFocus(list.current, used), [recommendations.version]);
   if (opening.state === "failed") {
-    return <Shut cause={opening.cause} why={opening.why} marks={marksOf(view)} onRetry={onRetry} />;
+    return <OpeningError cause={opening.cause} why={opening.why} nChoices={nChoicesOf(view)} onRetry={onRetry} />;
   }
-  const isStart = view.marks !== null && view.marks.entries.length === 0;
-  const isWaiting = shelf.version === 0;
-  const nSkeletons = !isWaiting || view.marks === null ? 0 : isStart ? N_STARTERS : N_CARDS;
+  const isStart = view.history !== null && view.history.entries.length === 0;
+  const isWaiting = recommendations.version === 0;
+  const nSkeletons = !isWaiting || view.history === null ? 0 : isStart ? N_STARTERS : N_CARDS;
   const act = (index: number, action: string, then: (card: CardData) => void) => (card: CardData) => {
     used.current = { row: card.row, index, action };
     then(card);
   };
   return (
-    <section class="shelf" aria-labelledby="shelf-title">
+    <section class="recommendations" aria-labelledby="recommendations-title">
       <div class="above">
         <div class="heading">
-          <h2 id="shelf-title" tabIndex={-1}>
+          <h2 id="recommendations-title" tabIndex={-1}>
             {isStart ? "Popular in this shop" : "For you"}
           </h2>
           <p class="hint" data-longest={CHOOSE_ONE}>
             <span>{hintOf(view, isStart)}</span>
           </p>
         </div>
-        <Knob variety={view.variety} ready={shelf.version > 0} onChange={onVary} />
+        <DiversitySlider diversity={view.diversity} ready={recommendations.version > 0} onChange={onDiversity} />
       </div>
       <ul class={isStart ? "cards start" : "cards"} ref={list} aria-busy={isWaiting}>
         {Array.from({ length: nSkeletons }, (_, index) => (
           <Skeleton key={`skeleton-${index}`} />
         ))}
-        {shelf.cards.map((card, index) => (
+        {recommendations.cards.map((card, index) => (
           <li key={card.row} data-key={card.row}>
             <Card card={card} onMore={act(index, "more", onMore)} onHide={act(index, "hide", onHide)} onWhy={onWhy} />
           </li>
         ))}
       </ul>
-      {shelf.version > 0 && shelf.cards.length === 0 && (
+      {recommendations.version > 0 && recommendations.cards.length === 0 && (
         <p class="empty">
           You have seen everything in this shop. Remove an item from your history, or show hidden items again, to see
           more.
         </p>
       )}
       <p class="unseen" role="status">
-        {shelf.version > 1 ? announcement(shelf.cards) : ""}
+        {recommendations.version > 1 ? announcement(recommendations.cards) : ""}
       </p>
     </section>
   );
 }
 
-function marksOf({ marks }: View): number {
-  return marks === null ? 0 : marks.entries.length + marks.hidden.length;
+function nChoicesOf({ history }: View): number {
+  return history === null ? 0 : history.entries.length + history.hidden.length;
 }
 
 /** The button that was used last. */
@@ -97,8 +97,8 @@ function keepFocus(list: HTMLUListElement | null, used: { current: Used | null }
   child?.querySelector<HTMLElement>(`[data-action="${action}"]`)?.focus({ preventScroll: true });
 }
 
-function hintOf({ opening, language, shelf }: View, isStart: boolean): string {
-  if (shelf.version === 0) {
+function hintOf({ opening, language, recommendations }: View, isStart: boolean): string {
+  if (recommendations.version === 0) {
     const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)}, only once` : "";
     return `Downloading the shop${size}`;
   }
@@ -106,7 +106,7 @@ function hintOf({ opening, language, shelf }: View, isStart: boolean): string {
   if (language.state === "fetching")
     return `Downloading better descriptions, ${bytes(language.received)} of ${bytes(language.total)}`;
   if (language.state === "starting") return "Preparing better descriptions";
-  return shelf.by === "popularity"
+  return recommendations.by === "popularity"
     ? "The most popular items: this browser cannot personalize the list"
     : "Based on what you chose";
 }

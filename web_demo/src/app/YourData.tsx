@@ -1,18 +1,18 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Traffic } from "../runtime/traffic";
-import type { Knows as KnowsData } from "../worker/protocol";
+import type { UserData as UserDataSummary } from "../worker/protocol";
 import { bytes, count } from "./format";
-import { once } from "./once";
+import { singleClick } from "./singleClick";
 
 interface Props {
-  readonly knows: KnowsData;
+  readonly userData: UserDataSummary;
   readonly pageKept: boolean;
   readonly traffic: Traffic;
-  readonly onForget: () => Promise<unknown>;
+  readonly onDelete: () => Promise<unknown>;
 }
 
 /** What this page stores and sends, as measured, and the button that deletes it. */
-export function Knows({ knows, pageKept, traffic, onForget }: Props) {
+export function YourData({ userData, pageKept, traffic, onDelete }: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
   const choice = useRef<HTMLButtonElement>(null);
   const before = useRef(phase);
@@ -21,57 +21,69 @@ export function Knows({ knows, pageKept, traffic, onForget }: Props) {
     if (before.current !== phase) choice.current?.focus();
     before.current = phase;
   }, [phase]);
-  const forget = () =>
-    onForget().then(
+  const deleteData = () =>
+    onDelete().then(
       () => setPhase("done"),
       () => setPhase("idle"),
     );
   return (
-    <section class="knows" aria-labelledby="knows-title">
-      <h2 id="knows-title" tabIndex={-1}>
-        What this page knows
+    <section class="your-data" aria-labelledby="your-data-title">
+      <h2 id="your-data-title" tabIndex={-1}>
+        Your data on this device
       </h2>
       <dl class="figures">
-        <Figure term="About you" value={aboutYou(knows)} note={`${bytes(knows.eventBytes)}, only on this device`} />
+        <Figure
+          term="About you"
+          value={aboutYou(userData)}
+          note={`${bytes(userData.eventBytes)}, only on this device`}
+        />
         <Figure
           term="Sent since loading"
           value={bytes(traffic.sentBytes)}
-          note={`${count(traffic.requests, "download")}, ${traffic.elsewhere === 0 ? "none" : traffic.elsewhere} from other sites`}
+          note={`${count(traffic.requests, "download")}, ${traffic.crossOrigin === 0 ? "none" : traffic.crossOrigin} from other sites`}
         />
         <Figure
           term="Stored in this browser"
-          value={knows.storedBytes === null ? "unknown" : bytes(knows.storedBytes)}
-          note={storedNote(knows.offline, pageKept)}
+          value={userData.storedBytes === null ? "unknown" : bytes(userData.storedBytes)}
+          note={storedNote(userData.offline, pageKept)}
         />
       </dl>
       <p class="fine">
         “Sent” counts the body of every request of this page, and everything after a “?” in an address.
       </p>
-      <div class="forget">
+      <div class="deleteData">
         {phase !== "asking" ? (
           <button
-            key="forget"
+            key="ask"
             ref={choice}
             type="button"
             class="secondary"
             // Not `disabled`: a disabled button would lose the focus that returns to it.
-            aria-disabled={isNothing(knows)}
-            onClick={once(() => isNothing(knows) || setPhase("asking"))}
+            aria-disabled={isNothing(userData)}
+            onClick={singleClick(() => isNothing(userData) || setPhase("asking"))}
           >
-            Forget me
+            Delete my data
           </button>
         ) : (
           <>
-            <p>Delete {aboutYou(knows)} permanently?</p>
-            <button key="delete" ref={choice} type="button" class="danger" onClick={once(() => void forget())}>
+            <p>Delete {aboutYou(userData)} permanently?</p>
+            <button
+              key="delete"
+              ref={choice}
+              type="button"
+              class="danger"
+              onClick={singleClick(() => void deleteData())}
+            >
               Delete
             </button>
             <button type="button" class="secondary" onClick={() => setPhase("idle")}>
-              Keep
+              Cancel
             </button>
           </>
         )}
-        <p role="status">{phase === "done" && isNothing(knows) ? "Forgotten. Nothing about you is left here." : ""}</p>
+        <p role="status">
+          {phase === "done" && isNothing(userData) ? "Your data has been deleted from this device." : ""}
+        </p>
       </div>
     </section>
   );
@@ -83,11 +95,11 @@ function storedNote(shop: boolean, page: boolean): string {
   return "not yet everything that an offline visit needs";
 }
 
-function aboutYou({ events, settings }: KnowsData): string {
+function aboutYou({ events, settings }: UserDataSummary): string {
   return count(events, "choice") + (settings === 0 ? "" : ` and ${count(settings, "setting")}`);
 }
 
-function isNothing({ events, settings }: KnowsData): boolean {
+function isNothing({ events, settings }: UserDataSummary): boolean {
   return events === 0 && settings === 0;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { variedIndices } from "../src/runtime/variety";
+import { diversifiedIndices } from "../src/runtime/diversity";
 import { GOOD, openRecommender } from "./folder";
 
 interface Case {
@@ -13,40 +13,41 @@ interface Case {
   readonly expected: [number, number[]][];
 }
 
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden/variety.json"), "utf8")) as {
+const golden = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden/diversity.json"), "utf8")) as {
   cases: Case[];
 };
 
-describe("a varied list is the same as Python's", () => {
+describe("a diverse list is the same as Python's", () => {
   test.each(golden.cases)("$name", ({ k, scores, vectors, expected }) => {
-    for (const [variety, places] of expected) {
-      expect(variedIndices(scores, Float32Array.from(vectors.flat()), k, variety), `variety ${variety}`).toEqual(
-        places,
-      );
+    for (const [diversity, places] of expected) {
+      expect(
+        diversifiedIndices(scores, Float32Array.from(vectors.flat()), k, diversity),
+        `diversity ${diversity}`,
+      ).toEqual(places);
     }
   });
 });
 
-describe("the variety slider", () => {
+describe("the diversity slider", () => {
   test("at precise leaves the list unchanged", async () => {
     const recommender = await openRecommender(GOOD);
 
     const precise = await recommender.rank([3, 1, 4], new Set([5]), 10);
-    const knob = await recommender.rank([3, 1, 4], new Set([5]), 10, 0);
+    const neutral = await recommender.rank([3, 1, 4], new Set([5]), 10, 0);
 
-    expect(knob.rows).toEqual(precise.rows);
+    expect(neutral.rows).toEqual(precise.rows);
   });
 
-  test("at varied shows other items, and none from the history or hidden", async () => {
+  test("at diverse shows other items, and none from the history or hidden", async () => {
     const recommender = await openRecommender(GOOD);
 
     const precise = await recommender.rank([3, 1, 4], new Set([5]), 10);
-    const varied = await recommender.rank([3, 1, 4], new Set([5]), 10, 1);
+    const diverse = await recommender.rank([3, 1, 4], new Set([5]), 10, 1);
 
-    expect(varied.rows).not.toEqual(precise.rows);
-    expect(varied.rows[0]).toBe(precise.rows[0]);
-    expect(new Set(varied.rows).size).toBe(10);
-    for (const row of [3, 1, 4, 5]) expect(varied.rows).not.toContain(row);
+    expect(diverse.rows).not.toEqual(precise.rows);
+    expect(diverse.rows[0]).toBe(precise.rows[0]);
+    expect(new Set(diverse.rows).size).toBe(10);
+    for (const row of [3, 1, 4, 5]) expect(diverse.rows).not.toContain(row);
   });
 
   test("works for the popularity ranking, and when the catalogue runs out", async () => {

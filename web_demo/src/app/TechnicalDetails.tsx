@@ -5,14 +5,14 @@ import { bytes, count, median, milliseconds } from "./format";
 import { Plot, totalOf } from "./Plot";
 
 /** Technical details, collapsed by default: engines, release, sizes and latency. */
-export function Hood({ view, onCheck }: { view: View; onCheck: () => void }) {
+export function TechnicalDetails({ view, onCheck }: { view: View; onCheck: () => void }) {
   const used = view.engines.find(({ inUse }) => inUse);
   const times = view.timings.map(totalOf);
   const release = view.opening.state === "ready" ? view.opening.release : null;
   return (
-    <details class="hood">
+    <details class="technical">
       <summary>
-        <h2>Under the hood</h2>
+        <h2>Technical details</h2>
         <span class="hint">
           {used === undefined ? "no engine" : `${used.engine} ${used.precision}`}
           {times.length > 0 && `, ${milliseconds(median(times))} a list`}

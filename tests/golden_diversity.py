@@ -1,6 +1,6 @@
-"""The cases of `tests/golden/variety.json`: diversified lists that the Python and browser runtimes must both return.
+"""The cases of `tests/golden/diversity.json`: diversified lists that the Python and browser runtimes must both return.
 
-After a deliberate change, regenerate them with ``python -m tests.golden_variety`` and review the diff.
+After a deliberate change, regenerate them with ``python -m tests.golden_diversity`` and review the diff.
 """
 
 import json
@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.variety import varied_positions
+from edge_runtime.diversity import diversified_positions
 
-PATH = Path(__file__).parent / "golden" / "variety.json"
+PATH = Path(__file__).parent / "golden" / "diversity.json"
 
 Json = dict[str, Any]
 
 ABOUT = (
     "Lists that the Python and the browser runtime make alike. scores: of the candidates, the best first; vectors: of "
-    "the candidates, dim numbers each; all of them float32. expected: for each variety, the places of k candidates."
+    "the candidates, dim numbers each; all of them float32. expected: for each diversity, the places of k candidates."
 )
 STEPS = (0.0, 0.05, 0.3, 0.55, 0.8, 1.0)
 
 
-def answer(case: Json, k: int, variety: float) -> list[int]:
+def answer(case: Json, k: int, diversity: float) -> list[int]:
     """Return the places of a list."""
     scores = np.array(case["scores"], dtype=np.float32)
     vectors = np.array(case["vectors"], dtype=np.float32).reshape(len(scores), case["dim"])
-    places: list[int] = varied_positions(scores, vectors, k, variety).tolist()
+    places: list[int] = diversified_positions(scores, vectors, k, diversity).tolist()
     return places
 
 
@@ -66,7 +66,7 @@ def _case(name: str, k: int, scores: Any, vectors: Any) -> Json:  # noqa: ANN401
 def dump(cases: list[Json]) -> str:
     """Return the text of the file, with one line per case."""
     for case in cases:
-        case["expected"] = [[variety, answer(case, case["k"], variety)] for variety in STEPS]
+        case["expected"] = [[diversity, answer(case, case["k"], diversity)] for diversity in STEPS]
     lines = ",\n".join(json.dumps(case) for case in cases)
     return f'{{\n"about": {json.dumps(ABOUT)},\n"cases": [\n{lines}\n]\n}}\n'
 

@@ -1,8 +1,8 @@
-r"""Diversity re-ranking with one parameter, the variety, in [0, 1].
+r"""Diversity re-ranking with one parameter in [0, 1].
 
-The variety is the share of the replaceable items of the plain top-k list that are replaced: none at 0, half at 0.5, all
-at 1. The list is chosen greedily from the hundred best candidates; each step adds the item that increases the following
-objective most:
+The parameter is the share of the replaceable items of the plain top-k list that are replaced: none at 0, half at 0.5,
+all at 1. The list is chosen greedily from the hundred best candidates; each step adds the item that increases the
+following objective most:
 
 .. math::
     (1 - w) \sum_{i \in Y} \frac{s_i - \bar s}{4 \sigma} + \frac{w}{2} \log\det K_Y,
@@ -11,7 +11,7 @@ objective most:
 with ``s`` the scores of the candidates, ``C`` the cosines of their decoded vectors, and ``w`` the smallest of 64
 weights between 0 and 1 that replaces that many items. The effect of a fixed weight depends on the data: ``w = 0.8``
 keeps 5 of the top 12 items on average on Beauty and 8 on the synthetic data, and a slider over ``w`` would have no
-effect on its first half. On Beauty, over 600 users, 12, 9.0, 6.0, 3.9 and 1.1 of the top 12 are kept at variety 0,
+effect on its first half. On Beauty, over 600 users, 12, 9.0, 6.0, 3.9 and 1.1 of the top 12 are kept at diversity 0,
 0.25, 0.5, 0.75 and 1, with a standard deviation over users of at most 0.5 (``kept@10`` of ``pocketrec evaluate``).
 
 Source: Chen, Zhang and Zhou, "Fast Greedy MAP Inference for Determinantal Point Process to Improve Recommendation
@@ -38,12 +38,12 @@ from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.events import DISLIKE
 from edge_runtime.ranking import Floats, Rows
 
-Variety = float | Literal["auto"]
+Diversity = float | Literal["auto"]
 """Share of the replaceable items that are replaced, in [0, 1]; ``auto`` adapts it to the user's feedback."""
 
 POOL: Final = 100
 """Number of best candidates to choose from."""
-AUTO_VARIETY: Final = 0.1
+AUTO_DIVERSITY: Final = 0.1
 """The value of ``auto`` without feedback: one of ten items is replaced."""
 HALF_LIFE_EVENTS: Final = 3
 N_FEEDBACK: Final = 64
@@ -59,7 +59,7 @@ _FEEDBACK = {DISLIKE: 1.0, "like": -1.0, "purchase": -1.0}
 _OTHER_EVENTS = -0.5
 
 
-def varied_rows(codes: ProductCodes, scores: Floats, best: Rows, k: int, variety: float) -> Rows:
+def diversified_rows(codes: ProductCodes, scores: Floats, best: Rows, k: int, diversity: float) -> Rows:
     """Return the rows of a re-ranked list of ``k`` items, in display order.
 
     Args:
@@ -67,24 +67,24 @@ def varied_rows(codes: ProductCodes, scores: Floats, best: Rows, k: int, variety
         scores: finite, ``[n_items]``; not modified.
         best: candidate rows, best first: ``max(k, POOL)``, or all if there are fewer.
         k: number of items; fewer are returned when the catalogue is exhausted. Rows beyond the pool keep their order.
-        variety: in [0, 1]; 0 returns the first ``k`` of ``best``.
+        diversity: in [0, 1]; 0 returns the first ``k`` of ``best``.
     """
     pool = best[:POOL]
-    positions = varied_positions(scores[pool], codes.decode(pool), min(k, POOL), variety)
+    positions = diversified_positions(scores[pool], codes.decode(pool), min(k, POOL), diversity)
     return np.concatenate([pool[positions], best[POOL:k]])
 
 
-def varied_positions(scores: Floats, vectors: Floats, k: int, variety: float) -> Rows:
+def diversified_positions(scores: Floats, vectors: Floats, k: int, diversity: float) -> Rows:
     """Return the positions of ``k`` candidates in display order; ties are broken by the lower position.
 
     The number of replaced items is counted among the first ``m``, which is ``k`` or half of the candidates, whichever
-    is smaller. It is the share ``variety`` of the number that the most varied list replaces, rounded to whole items.
+    is smaller. It is the share ``diversity`` of the number that the most diverse list replaces, rounded to whole items.
 
     Args:
         scores: candidate scores, best first, finite, ``[n]``.
         vectors: candidate vectors, ``[n, d]``.
         k: number of items; all candidates if there are fewer.
-        variety: in [0, 1].
+        diversity: in [0, 1].
     """
     k = min(k, len(scores))
     n_counted = min(k, (len(scores) + 1) // 2)
@@ -93,7 +93,7 @@ def varied_positions(scores: Floats, vectors: Floats, k: int, variety: float) ->
     def n_replaced(step: int) -> int:
         return int((_chosen(relevance, kernel, n_counted, _weight(step)) >= n_counted).sum())
 
-    return _chosen(relevance, kernel, k, _weight(_step(n_replaced, variety)))
+    return _chosen(relevance, kernel, k, _weight(_step(n_replaced, diversity)))
 
 
 def positions_for_weight(scores: Floats, vectors: Floats, k: int, weight: float) -> Rows:
@@ -101,8 +101,8 @@ def positions_for_weight(scores: Floats, vectors: Floats, k: int, weight: float)
     return _chosen(_standardized(scores), _kernel(vectors), min(k, len(scores)), weight)
 
 
-def adapted_variety(variety: float, feedback: Sequence[str]) -> float:
-    r"""Return the variety adapted to feedback: higher after dislikes, lower after positive events.
+def adapted_diversity(diversity: float, feedback: Sequence[str]) -> float:
+    r"""Return the diversity adapted to feedback: higher after dislikes, lower after positive events.
 
     .. math::
         m = (1 - q) \sum_{a \ge 0} q^a f_a,\quad q = 2^{-1/3},\qquad
@@ -114,36 +114,36 @@ def adapted_variety(variety: float, feedback: Sequence[str]) -> float:
     the history alone, so removing an event removes its effect.
 
     Args:
-        variety: the value without feedback, in [0, 1].
+        diversity: the value without feedback, in [0, 1].
         feedback: event names, newest first.
 
     Returns:
-        A number in [0, 1]; ``variety`` itself without feedback.
+        A number in [0, 1]; ``diversity`` itself without feedback.
     """
     quotient = 0.5 ** (1 / HALF_LIFE_EVENTS)
     mean = 0.0
     for event in reversed(feedback[:N_FEEDBACK]):
         mean += (1 - quotient) * (_FEEDBACK.get(event, _OTHER_EVENTS) - mean)
-    return variety + mean * (1 - variety) if mean > 0 else variety * (1 + mean)
+    return diversity + mean * (1 - diversity) if mean > 0 else diversity * (1 + mean)
 
 
-def checked_variety(variety: float) -> float:
-    """Return ``variety``.
+def checked_diversity(diversity: float) -> float:
+    """Return ``diversity``.
 
     Raises:
         ValueError: it is not in [0, 1].
     """
-    if not 0.0 <= variety <= 1.0:
-        raise ValueError(f"variety must be between 0 (precise) and 1 (varied), got {variety}")
-    return variety
+    if not 0.0 <= diversity <= 1.0:
+        raise ValueError(f"diversity must be between 0 (precise) and 1 (diverse), got {diversity}")
+    return diversity
 
 
-def _step(n_replaced: Callable[[int], int], variety: float) -> int:
+def _step(n_replaced: Callable[[int], int], diversity: float) -> int:
     """Return the first step that replaces the requested share: a bisection that assumes the number grows."""
     low, high = 0, _N_STEPS
-    if variety in (0, 1):
-        return high if variety else low
-    requested = math.floor(variety * n_replaced(high) + 0.5)
+    if diversity in (0, 1):
+        return high if diversity else low
+    requested = math.floor(diversity * n_replaced(high) + 0.5)
     if not requested:
         return low
     while high - low > 1:

@@ -1,8 +1,8 @@
 /**
- * Diversifies a list, from precise to varied, by one parameter.
+ * Diversifies a list, from precise to diverse, by one parameter.
  *
- * `edge_runtime/variety.py` explains the objective; this is the same algorithm, operation by operation, so that both
- * runtimes compute the same list, which `tests/golden/variety.json` tests.
+ * `edge_runtime/diversity.py` explains the objective; this is the same algorithm, operation by operation, so that both
+ * runtimes compute the same list, which `tests/golden/diversity.json` tests.
  */
 
 import { bestRows, type ProductCodes } from "./codes";
@@ -13,25 +13,25 @@ export const POOL = 100;
 const RIDGE = 0.1;
 const UNIT = 4;
 const STEPS = 1023;
-/** Number of steps between the precise and the varied end. */
+/** Number of steps between the precise and the diverse end. */
 const N_STEPS = 64;
 
-/** The rows of a list of `k` items in display order; the best rows if `variety` is 0. */
-export function variedRows(
+/** The rows of a list of `k` items in display order; the best rows if `diversity` is 0. */
+export function diversifiedRows(
   codes: ProductCodes,
   scores: ArrayLike<number>,
   k: number,
   excluded: ReadonlySet<number>,
-  variety: number,
+  diversity: number,
 ): number[] {
-  if (variety === 0) return bestRows(scores, k, excluded);
+  if (diversity === 0) return bestRows(scores, k, excluded);
   const best = bestRows(scores, Math.max(POOL, k), excluded);
   const pool = best.slice(0, POOL);
-  const places = variedIndices(
+  const places = diversifiedIndices(
     pool.map((row) => scores[row] as number),
     codes.decode(pool),
     Math.min(k, POOL),
-    variety,
+    diversity,
   );
   return [...places.map((place) => pool[place] as number), ...best.slice(POOL, k)];
 }
@@ -41,9 +41,14 @@ export function variedRows(
  *
  * @param scores of the candidates, best first.
  * @param vectors of the candidates, `[scores.length, dim]`.
- * @param variety the share of the list that gives way to different items, from 0 to 1.
+ * @param diversity the share of the list that gives way to different items, from 0 to 1.
  */
-export function variedIndices(scores: readonly number[], vectors: Float32Array, k: number, variety: number): number[] {
+export function diversifiedIndices(
+  scores: readonly number[],
+  vectors: Float32Array,
+  k: number,
+  diversity: number,
+): number[] {
   const n = scores.length;
   const nShown = Math.min(k, n);
   const nLookedAt = Math.min(nShown, Math.floor((n + 1) / 2));
@@ -51,14 +56,14 @@ export function variedIndices(scores: readonly number[], vectors: Float32Array, 
   const kernel = kernelOf(vectors, n);
   const nExchanged = (step: number) =>
     chosenOf(relevance, kernel, nLookedAt, weightOf(step)).filter((place) => place >= nLookedAt).length;
-  return chosenOf(relevance, kernel, nShown, weightOf(stepOf(nExchanged, variety)));
+  return chosenOf(relevance, kernel, nShown, weightOf(stepOf(nExchanged, diversity)));
 }
 
 /** The first step at which the requested share is exchanged, by bisection, as if the number were monotonic. */
-function stepOf(nExchanged: (step: number) => number, variety: number): number {
+function stepOf(nExchanged: (step: number) => number, diversity: number): number {
   let [low, high] = [0, N_STEPS];
-  if (variety === 0 || variety === 1) return variety === 0 ? low : high;
-  const target = Math.floor(variety * nExchanged(high) + 0.5);
+  if (diversity === 0 || diversity === 1) return diversity === 0 ? low : high;
+  const target = Math.floor(diversity * nExchanged(high) + 0.5);
   if (target === 0) return low;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
