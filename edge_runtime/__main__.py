@@ -1,5 +1,7 @@
 """Entry point of ``pocketrec`` and ``python -m edge_runtime``: installs the Ctrl-C handler, then loads the CLI."""
 
+import sys
+
 from edge_runtime.interrupt import Interrupt
 
 
@@ -9,7 +11,7 @@ def main(*, is_silent: bool = False) -> None:
     Args:
         is_silent: print nothing on Ctrl-C, because the parent process reports it.
     """
-    interrupt = Interrupt(is_silent=is_silent)
+    interrupt = Interrupt(is_silent=is_silent, as_json="--json" in sys.argv)
 
     from edge_runtime import cli  # only now, since loading it takes a while
 

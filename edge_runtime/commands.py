@@ -77,7 +77,7 @@ def recommend(
         known, unknown = _split(recommender, history or [])
         if unknown and not known:
             raise UnknownItemError(f"nothing of the history is in the catalogue. {answer.named(recommender, unknown)}")
-        found = answer.ask(recommender, known, unknown, k=k, diversity=diversity, explain=explain)
+        found = answer.recommend_once(recommender, known, unknown, k=k, diversity=diversity, explain=explain)
     if as_json:
         print_result(answer.as_json(found), indent=2)
     else:

@@ -18,6 +18,8 @@ else:
 EXIT_CODE = 130
 """What shells give a program that Ctrl-C ended: 128 + SIGINT."""
 
+# What `--json` prints; without a JSON library, because none may be loaded yet.
+_ENVELOPE = b'{"ok": false, "error": {"type": "KeyboardInterrupt", "message": "stopped."}}\n'
 _IMPORT_SYSTEM = "<frozen importlib"
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -31,13 +33,16 @@ class Interrupt:
     half-written.
 
     Args:
-        is_silent: say nothing, because whoever started the process does.
+        is_silent: print nothing, because the parent process does.
+        as_json: print the envelope of a failed command on stdout, too, unless the command has ended.
     """
 
-    def __init__(self, *, is_silent: bool = False) -> None:
+    def __init__(self, *, is_silent: bool = False, as_json: bool = False) -> None:
+        self._process = os.getpid()
         self._is_silent = is_silent
         self._raises = False
         self._advice = ""
+        self._envelope = _ENVELOPE if as_json and not is_silent else b""
         self._stderr = os.dup(2)  # whatever the standard stream is made to be later
         _signal.signal(_signal.SIGINT, self._on_signal)
         sys.unraisablehook = self._on_unraisable
@@ -58,16 +63,22 @@ class Interrupt:
         self._raises = False
         if kind is None:
             self._advice = ""
+        if kind is None or kind is SystemExit:
+            self._envelope = b""  # the command has printed its own
 
     def leave(self) -> "NoReturn":
         """Say that the command was stopped, and end the process."""
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
         restored = _SHOW_CURSOR if os.isatty(self._stderr) else b""
         if not self._is_silent:
+            if self._envelope:
+                os.write(1, self._envelope)
             os.write(self._stderr, restored + f"stopped.{self._advice}\n".encode(errors="replace"))
         os._exit(EXIT_CODE)
 
     def _on_signal(self, _: int, frame: "FrameType | None") -> None:
+        if os.getpid() != self._process:  # a child that has not replaced itself by its program yet
+            os._exit(EXIT_CODE)
         if not self._raises or _is_importing(frame):
             self.leave()
         self._raises = False

@@ -41,7 +41,7 @@ from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.paths import AnyPath
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.search.finder import Finder
-from edge_runtime.state.history import Event, History
+from edge_runtime.state.history import Event, History, check_string
 
 if TYPE_CHECKING:
     from edge_runtime.reasons.explain import Explainer
@@ -189,6 +189,7 @@ class Recommender:
                 item and lowers the scores of similar ones (:mod:`edge_runtime.dislikes`).
 
         Raises:
+            TypeError: the item id or the event name is not a string.
             ValueError: the item id or the event name is invalid.
             StateError: the state file could not be written; nothing was recorded.
         """
@@ -275,8 +276,10 @@ class Recommender:
         """Return the catalogue row of an item.
 
         Raises:
+            TypeError: the item id is not a string.
             UnknownItemError: the item id is not in the catalogue; the message suggests similar ones.
         """
+        check_string("an item id", item_id, "the id that the catalogue has, such as 'item-7'")
         row = self._row_of.get(item_id)
         if row is None:
             raise UnknownItemError(

@@ -18,6 +18,7 @@ import typer
 
 from edge_runtime import child
 from edge_runtime.errors import PocketRecError
+from edge_runtime.terminal.outcome import print_result
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
 FIGURES_FILE = "figures.json"
@@ -38,6 +39,9 @@ def demo(
     language_model: Annotated[
         bool, typer.Option(help="Train and export the language model that words the reasons; otherwise templates do.")
     ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; what the server prints then goes to stderr.")
+    ] = False,
 ) -> None:
     """Train, distil, export, verify and serve the page, in one command.
 
@@ -47,13 +51,22 @@ def demo(
     Example: pocketrec demo --data my-shop --no-serve
     """
     figures = run_steps(Steps(out), data, language_model=language_model)
-    print_figures(figures, out)
+    if as_json:
+        print_result(figures | {"out": str(out)})
+    else:
+        print_figures(figures, out)
     if not no_serve:
-        # The server takes over this process, so that Ctrl-C and exit codes are its own.
-        command = _pocketrec("edge_runtime", "serve", out / "bundles", "--host", host, "--port", str(port))
-        sys.stdout.flush()
-        os.chdir(child.FOLDER)
-        os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
+        _serve(out / "bundles", host, port, as_json=as_json)
+
+
+def _serve(bundles: Path, host: str, port: int, *, as_json: bool) -> None:
+    """Replace this process by the server, so that Ctrl-C and exit codes are the server's own."""
+    command = _pocketrec("edge_runtime", "serve", bundles, "--host", host, "--port", str(port))
+    sys.stdout.flush()
+    if as_json:
+        os.dup2(2, 1)  # whoever reads the object from stdout meets its end while the server runs
+    os.chdir(child.FOLDER)
+    os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
 
 
 @dataclass
@@ -90,8 +103,8 @@ class Steps:
                 raise
         if process.returncode != 0:
             raise PocketRecError(
-                f"the step `pocketrec {' '.join(words)}` failed with exit code {process.returncode}; see the error "
-                "above. Finished steps are kept: fix the cause and run the demo again."
+                f"the step `pocketrec {' '.join(words)}` failed with exit code {process.returncode}; its error is on "
+                "stderr. Finished steps are kept: fix the cause and run the demo again."
             )
         per_mib = 1024 if sys.platform != "darwin" else 1024 * 1024
         seconds, peak_mib = time.perf_counter() - start, usage.ru_maxrss / per_mib

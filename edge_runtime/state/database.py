@@ -222,6 +222,8 @@ _ADVICE: Final = {
 
 def _advice(error: sqlite3.Error, consequence: str) -> str:
     code = getattr(error, "sqlite_errorcode", 0)
+    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+        return f"it was closed before this call; {consequence}. Open it again, or close it after the last call."
     if code in (0, sqlite3.SQLITE_ERROR) and isinstance(error, sqlite3.OperationalError):
         # The statements are constants, so the tables are wrong, or a text is not UTF-8.
         return f"{error}: {_DAMAGED}"

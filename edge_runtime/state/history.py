@@ -5,6 +5,7 @@ The history is independent of the catalogue: items are ids.
 
 import os
 import re
+import reprlib
 import sqlite3
 import threading
 import time
@@ -54,6 +55,22 @@ class Event:
     time: int
 
 
+def check_string(what: str, value: object, example: str) -> None:
+    """Check that an argument is a string.
+
+    Args:
+        what: what the argument is, for the message.
+        value: the argument.
+        example: what to pass instead, for the message.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        found = f"{reprlib.repr(value)} ({type(value).__name__})"
+        raise TypeError(f"{what} must be a string, got {found}. Pass {example}.")
+
+
 class History:
     """The events of one user on one device; safe to share between threads and processes."""
 
@@ -97,9 +114,12 @@ class History:
         """Record one event; it is durable when this returns.
 
         Raises:
+            TypeError: the item id or the event name is not a string.
             ValueError: the item id or the event name is not valid.
             StateError: the file could not be written; nothing was recorded.
         """
+        check_string("an item id", item_id, "the id that the catalogue has, such as 'item-7'")
+        check_string("an event name", event, "a name such as 'click'")
         if not 1 <= len(item_id) <= _MAX_ID:
             raise ValueError(f"an item id must have 1 to {_MAX_ID} characters, got {len(item_id)}")
         if item_id.encode(errors="replace").decode() != item_id:

@@ -67,6 +67,12 @@ def _check_arguments(into: Path, target: str) -> None:
         raise typer.BadParameter(
             f"{into} is a bundle; name a folder for the device, new or made by sync", param_hint="--into"
         )
+    data_files = sorted(path.name for stem in ("interactions", "items") for path in into.glob(f"{stem}.*"))
+    if data_files:
+        raise typer.BadParameter(
+            f"{into} is a data folder (it has {data_files[0]}); name a folder for the device, new or made by sync",
+            param_hint="--into",
+        )
 
 
 def _transport(url: str, *, insecure: bool) -> "HttpTransport":

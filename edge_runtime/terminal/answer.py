@@ -49,7 +49,7 @@ class Answer:
     latency_ms: float
 
 
-def ask(
+def recommend_once(
     recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, diversity: float, explain: bool
 ) -> Answer:
     """Recommend ``k`` items for a history of known ids, optionally with reasons."""

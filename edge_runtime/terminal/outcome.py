@@ -1,7 +1,7 @@
 """How every command ends: the JSON envelope of ``--json``, failures, and the command that usually comes next.
 
-With ``--json`` a command prints exactly one object on stdout: ``ok``, and the entries of its result. If it fails,
-``ok`` is false, and ``error`` has a ``type`` and a ``message``. The message is on stderr, too.
+With ``--json`` a command prints exactly one object on stdout: ``ok``, and the entries of its result. If it fails or
+Ctrl-C stops it, ``ok`` is false, and ``error`` has a ``type`` and a ``message``. The message is on stderr, too.
 """
 
 import shlex

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
+from edge_runtime.events import DISLIKE
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
@@ -26,7 +27,7 @@ MOST_LISTED = 100
 _DECIMAL = re.compile(r"[0-9]{0,6}\.?[0-9]{1,6}")
 _EVENTS: Mapping[str, str] = {
     "open": "click", "click": "click", "like": "like", "buy": "purchase", "purchase": "purchase",
-    "dislike": "dislike", "hide": "dislike",
+    "dislike": DISLIKE, "hide": DISLIKE,
 }  # fmt: skip
 
 
@@ -98,12 +99,19 @@ class Session:
     def _dispatch(self, name: str, rest: str, whole: str) -> None:
         if is_number(whole):
             self._record("open", whole)
-        elif name in _EVENTS and is_command(rest):
-            self._record(name, rest)
-        elif name in self._commands and (name == "search" or is_command(rest)):
-            self._commands[name](rest)
+        elif self._is_command(name, rest, whole):
+            if name in _EVENTS:
+                self._record(name, rest)
+            else:
+                self._commands[name](rest)
         elif whole:
             self._search(whole)
+
+    def _is_command(self, name: str, rest: str, whole: str) -> bool:
+        """Return whether a line is a command; with the wrong arguments it is one only if no item matches the line."""
+        if name not in _EVENTS and name not in self._commands:
+            return False
+        return name == "search" or is_command(rest) or not self._recommender.search(whole[:MAX_CHARACTERS], 1)
 
     def _record(self, name: str, rest: str) -> None:
         if not rest:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -320,8 +321,23 @@ def test_using_a_closed_history_is_a_state_error() -> None:
     history.close()
     history.close()
 
-    with pytest.raises(StateError, match="closed"):
+    with pytest.raises(StateError, match="was closed before this call; the event was not recorded"):
         history.add("a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3,), r"an item id must be a string, got 3 \(int\). Pass the id that the catalogue has, such as 'item-7'"),
+        ((None,), r"an item id must be a string, got None \(NoneType\)"),
+        (("a", 1), r"an event name must be a string, got 1 \(int\). Pass a name such as 'click'"),
+    ],
+)
+def test_an_argument_that_is_not_a_string_is_refused(arguments: tuple[Any, ...], message: str) -> None:
+    with History.open() as history:
+        with pytest.raises(TypeError, match=message):
+            history.add(*arguments)
+        assert history.count() == 0
 
 
 WRITER = """

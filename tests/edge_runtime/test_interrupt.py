@@ -129,6 +129,22 @@ with Interrupt().raising("Go on."):
     assert (done.returncode, done.stderr) == (130, "stopped. Go on.\n")
 
 
+def test_a_child_that_has_not_started_its_program_yet_prints_nothing() -> None:
+    code = """
+import os, signal, time
+from edge_runtime.interrupt import Interrupt
+interrupt = Interrupt(as_json=True)
+child = os.fork()
+if child == 0:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+
+    assert (done.stdout, done.stderr) == ("130\n", "")
+
+
 def test_the_demo_and_its_step_say_it_once(tmp_path: Path) -> None:
     write_shop(tmp_path / "shop")
     command = (*POCKETREC, "demo", "--data", "shop", "--out", "out", "--no-serve")

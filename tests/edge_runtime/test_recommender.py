@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -266,6 +267,24 @@ def test_a_disabled_language_model_is_not_read(tmp_path: Path) -> None:
         Recommender.open(folder)
     with Recommender.open(folder, language_model=False) as recommender:
         assert recommender.explain("item-2").source == "template"
+
+
+def test_calls_after_close_say_that_it_was_closed(bundle: Path) -> None:
+    recommender = Recommender.open(bundle)
+    recommender.close()
+
+    with pytest.raises(StateError, match="it was closed before this call; the event was not recorded"):
+        recommender.observe("item-1")
+    with pytest.raises(StateError, match="it was closed before this call; the history could not be read"):
+        recommender.recommend(3)
+
+
+def test_an_item_id_that_is_not_a_string_is_refused(bundle: Path) -> None:
+    number: Any = 3
+    with Recommender.open(bundle) as recommender:
+        for call in (recommender.observe, recommender.explain, recommender.row):
+            with pytest.raises(TypeError, match=r"an item id must be a string, got 3 \(int\)"):
+                call(number)
 
 
 def test_a_closed_recommender_starts_no_language_model(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.backbones.attention import MASKED, causal_bias
+from train.backbones.attention import causal_bias, masked_softmax
 from train.backbones.attributes import Attributes, AttributeVectors, number_attributes
 from train.backbones.encoder import EncoderConfig, Events, LookUp, Supervision, next_item_supervision
 from train.backbones.transformer import Transformer
@@ -111,5 +111,4 @@ class FeatureVectors(nn.Module):
         vectors = torch.cat([of_fields, self.text(texts)[:, :, None]], dim=2)
         present = torch.cat([has_field, texts.any(dim=-1, keepdim=True)], dim=2)
         scores = self.attention(vectors).squeeze(-1) + self.attention_bias
-        shares = torch.softmax(scores.masked_fill(~present, MASKED), dim=-1) * present
-        return (shares[..., None] * vectors).sum(dim=2)
+        return (masked_softmax(scores, present)[..., None] * vectors).sum(dim=2)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from train.errors import RunError
 from train.loop.finite import name_not_finite
 from train.loop.runs import RUN_FILE, RunFolder
 from train.metrics.ranker import Ranker
+from train.plugins.knowledge_distillation import prompt_weights
 
 STUDENT_FILE = "student.json"
 N_PROMPTS = 8
@@ -33,7 +33,7 @@ ADAPTER_RANK = 4
 
 def knowledge_update(states: Tensor, prompts: Tensor, knowledge: Tensor) -> Tensor:
     """Return the knowledge to add to states, ``[..., dim]``: ``softmax(h P^T / sqrt(d)) K`` (SPEC section 3)."""
-    return torch.softmax(states @ prompts.T / sqrt(states.shape[-1]), dim=-1) @ knowledge
+    return prompt_weights(states, prompts) @ knowledge
 
 
 class DeviceEncoder(nn.Module):

@@ -10,6 +10,7 @@ Regression: Biased Estimation for Nonorthogonal Problems", Technometrics 12(1), 
 The length of the prompts sets how sharp the softmax is; it is chosen on held-out users.
 """
 
+from math import sqrt
 from typing import Final, NamedTuple
 
 import torch
@@ -34,6 +35,11 @@ class DistilledKnowledge(NamedTuple):
     prompts: Tensor
     knowledge: Tensor
     explained: float
+
+
+def prompt_weights(states: Tensor, prompts: Tensor) -> Tensor:
+    """Return the weights of the prompts ``P`` for states ``h``, ``softmax(h P^T / sqrt(d))``, ``[..., K]``."""
+    return torch.softmax(states @ prompts.T / sqrt(states.shape[-1]), dim=-1)
 
 
 def distil_knowledge(prompts: Tensor, states: Tensor, aligned: Tensor, *, ridge: float = 0.01) -> DistilledKnowledge:
@@ -63,16 +69,12 @@ def distil_knowledge(prompts: Tensor, states: Tensor, aligned: Tensor, *, ridge:
         validation = training
 
     def explained(length: float) -> float:
-        knowledge = _ridge(_shares(known[training], length * unit_prompts), difference[training], ridge)
-        return _explained(_shares(known[validation], length * unit_prompts) @ knowledge, difference[validation])
+        knowledge = _ridge(prompt_weights(known[training], length * unit_prompts), difference[training], ridge)
+        return _explained(prompt_weights(known[validation], length * unit_prompts) @ knowledge, difference[validation])
 
     score, length = max((explained(length), length) for length in LENGTHS)
-    knowledge = _ridge(_shares(known, length * unit_prompts), difference, ridge)
+    knowledge = _ridge(prompt_weights(known, length * unit_prompts), difference, ridge)
     return DistilledKnowledge((length * unit_prompts).float(), knowledge.float(), score)
-
-
-def _shares(states: Tensor, prompts: Tensor) -> Tensor:
-    return torch.softmax(states @ prompts.T / states.shape[1] ** 0.5, dim=1)
 
 
 def _ridge(shares: Tensor, difference: Tensor, ridge: float) -> Tensor:

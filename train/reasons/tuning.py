@@ -17,6 +17,9 @@ from train.errors import RunError
 from train.loop.runs import RunFolder
 from train.reasons.batches import TokenizedExample, batch_plan, collate
 
+_N_TIMED = 5  # steps before the time of the rest is estimated
+_SHORT_MINUTES = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -69,13 +72,15 @@ def tune(
     plan = batch_plan(examples, stage.batch_size, stage.n_steps, stage.seed)
     model.train()
     console = Console(stderr=True, quiet=not shown)
-    started = time.monotonic()
+    started, n_before = time.monotonic(), len(losses)
     with progress_bar(console, BarColumn(), TaskProgressColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(f"writer: {stage.name}", total=stage.n_steps, completed=len(losses))
         for step in range(len(losses), stage.n_steps):
             batch = [examples[index] for index in plan[step]]
             losses.append(_step(model, optimizer, batch, stage, step))
             bar.advance(task)
+            if len(losses) - n_before == _N_TIMED:
+                _announce(console, stage, stage.n_steps - step - 1, (time.monotonic() - started) / _N_TIMED)
             if (step + 1) % save_every == 0 and step + 1 < stage.n_steps:
                 _save(parameters, optimizer, stage, losses, run)
     recent = losses[-20:]
@@ -84,6 +89,13 @@ def tune(
         f"{time.monotonic() - started:.1f} s",
     )
     return losses
+
+
+def _announce(console: Console, stage: Stage, n_steps: int, step_s: float) -> None:
+    """Print how long the rest of a stage will take, if that is minutes."""
+    minutes = n_steps * step_s / 60.0
+    if minutes >= _SHORT_MINUTES:
+        console.print(f"writer: {stage.name}  {n_steps} more steps, about {math.ceil(minutes)} min", soft_wrap=True)
 
 
 def _step(

@@ -14,6 +14,7 @@ from edge_runtime.sync.slots import current_bundle
 from tests.live_server import run_sync, serving, start_sync
 from tests.slow_proxy import slow_proxy
 from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_shop import write_shop
 
 LAPTOP = "laptop-x86_64"
 BIG_BYTES = 3_000_000
@@ -182,6 +183,17 @@ def test_syncing_into_a_bundle_folder_is_refused(root: Path) -> None:
 
     assert result.returncode == 2
     assert "is a bundle" in " ".join(result.stderr.split())
+
+
+def test_syncing_into_a_data_folder_is_refused(tmp_path: Path) -> None:
+    write_shop(tmp_path / "shop")
+    before = set(tmp_path.rglob("*"))
+
+    result = run_sync("http://127.0.0.1:1", tmp_path / "shop")
+
+    assert result.returncode == 2
+    assert "shop is a data folder (it has interactions.csv)" in " ".join(result.stderr.split())
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_plain_http_to_another_machine_is_refused_before_any_request_or_write(tmp_path: Path) -> None:

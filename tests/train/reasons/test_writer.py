@@ -81,6 +81,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         torch.testing.assert_close(weights(resumed)[name], value, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("minutes", "is_announced"), [(0.0, True), (1e9, False)])
+def test_a_training_of_minutes_is_announced_with_its_time(
+    minutes: float,
+    is_announced: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tuning, "_SHORT_MINUTES", minutes)
+
+    train_writer(DATASET, tmp_path, QUICK)
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert (f"writer: text  {QUICK.n_steps - 5} more steps, about 1 min" in printed.err) == is_announced
+
+
 def test_a_finished_run_is_not_repeated(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "_step", lambda *_: pytest.fail("it trained again"))
 
