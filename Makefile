@@ -19,9 +19,8 @@ NO_SERVE ?=
 WORKERS ?= 2
 DEMO_FLAGS = $(if $(DATA),--data $(DATA)) --out $(OUT) $(if $(NO_SERVE),--no-serve)
 
-# The tools of this file ask nobody whether there is a newer version of them (docs/privacy.md).
+# pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export NPM_CONFIG_UPDATE_NOTIFIER := false
 
 .PHONY: help setup web old-board-env chromium demo test check format bench-beauty clean
 
@@ -54,11 +53,11 @@ $(WHEELS)/llama_cpp_python-$(LLAMA).done:
 
 web: web_demo/dist/index.html ## Build the page
 
-web_demo/node_modules/.ready: web_demo/package.json web_demo/package-lock.json
-	cd web_demo && npm ci --no-audit --no-fund
+web_demo/node_modules/.ready: web_demo/.npmrc web_demo/package.json web_demo/package-lock.json
+	cd web_demo && npm ci
 	@touch $@
 
-web_demo/dist/index.html: web_demo/node_modules/.ready edge_runtime/reasons/phrases.json $(shell find web_demo/src web_demo/public web_demo/scripts web_demo/*.ts web_demo/*.html web_demo/*.json -type f 2>/dev/null)
+web_demo/dist/index.html: web_demo/node_modules/.ready $(wildcard edge_runtime/reasons/*.json) $(shell find web_demo/src web_demo/public web_demo/scripts web_demo/*.ts web_demo/*.html web_demo/*.json -type f 2>/dev/null)
 	cd web_demo && npm run --silent build
 	@touch $@
 

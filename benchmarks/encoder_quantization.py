@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from edge_runtime.bundle.manifest import Encoder
-from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine, library
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.ranking import best_rows, score_all
 from edge_runtime.terminal.console import Console
@@ -73,7 +73,7 @@ def measure(student: Student, histories: Sequence[NDArray[np.int32]], targets: N
         adapter_rank=shape["adapter_rank"],
         input_scale=config.input_scale,
     )
-    engines = {name: OnnxRuntimeEngine.open(data, sizes) for name, data in files.items()}
+    engines = {name: _engine(data, sizes) for name, data in files.items()}
     embeddings = [student.codes.decode(history[-config.max_length :]) for history in histories]
     states, times = _run(engines, embeddings, small)
     tops = {name: _top_rows(student, of_format, histories) for name, of_format in states.items()}
@@ -87,6 +87,15 @@ def measure(student: Student, histories: Sequence[NDArray[np.int32]], targets: N
         }
         for name, data in files.items()
     }
+
+
+def _engine(graph: bytes, sizes: Encoder) -> OnnxRuntimeEngine:
+    """Return an engine for a graph of any operators: a bundle may not have those of dynamic quantization."""
+    onnxruntime = library()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return OnnxRuntimeEngine(session, sizes, "")
 
 
 def _run(
