@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
-from edge_runtime.engines.llama_client import LlamaWriter
-from edge_runtime.engines.llama_worker import Model, load
-from edge_runtime.reasons.explain import Explainer
+from edge_runtime.explainer import Explainer, Reason
+from edge_runtime.language_model.client import LlamaWriter
+from edge_runtime.language_model.worker import Model, load
+from edge_runtime.language_model.writer import Writer
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.reasons.prompt import prompt
 from edge_runtime.reasons.sentences import sentences
 from edge_runtime.reasons.words import Style
-from edge_runtime.reasons.writer import Reason, Writer
 from export.gguf import make_language_model
 from train.data.folder import read_folder
 from train.data.published import published_items, published_popularity

@@ -1,6 +1,6 @@
 """The on-device runtime: opens a bundle, stores the history, ranks items and explains recommendations, offline.
 
-The public API is :class:`Recommender` and the exceptions it raises:
+The public API is :class:`Recommender`, the transport of syncs, and the exceptions that they raise:
 
     from edge_runtime import BundleError, Recommender, StateError
 
@@ -9,6 +9,7 @@ libraries that it may load later.
 """
 
 from edge_runtime.telemetry import switch_off
+from edge_runtime.version import __version__
 
 TYPE_CHECKING = False  # not imported from `typing`: the Ctrl-C handler is not installed yet, and imports take time
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         UpdateRefusedError,
     )
     from edge_runtime.recommender import Recommendation, Recommender
+    from edge_runtime.sync.transport import HttpTransport
 
 __all__ = [
     "BundleError",
@@ -36,6 +38,7 @@ __all__ = [
     "BundleVersionError",
     "BusyError",
     "EngineError",
+    "HttpTransport",
     "PocketRecError",
     "Recommendation",
     "Recommender",
@@ -47,7 +50,6 @@ __all__ = [
     "UpdateRefusedError",
     "__version__",
 ]
-__version__ = "0.1.0"
 
 switch_off()
 
@@ -58,6 +60,10 @@ def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may 
         from edge_runtime import recommender
 
         return getattr(recommender, name)
+    if name == "HttpTransport":
+        from edge_runtime.sync import transport
+
+        return transport.HttpTransport
     if name in __all__:
         from edge_runtime import errors
 

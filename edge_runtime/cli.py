@@ -15,11 +15,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from edge_runtime import __version__
 from edge_runtime.errors import PocketRecError
 from edge_runtime.installed import what_is_missing
 from edge_runtime.interrupt import Interrupt
 from edge_runtime.subcommands import Command, Decorator, Subcommands
+from edge_runtime.version import __version__
 
 # Click's class, or that of the copy of Click in newer Typers.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]

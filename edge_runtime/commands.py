@@ -31,9 +31,9 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
 
     Example: pocketrec inspect build/demo/bundles/laptop-x86_64
     """
-    from edge_runtime.terminal import inspection
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import fail, print_result
+    from edge_runtime.views import inspection
 
     found = inspection.inspect_bundle(bundle)
     if not as_json:
@@ -69,9 +69,9 @@ def recommend(
     Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history item-7,item-31 --explain
     """
     from edge_runtime.recommender import Recommender
-    from edge_runtime.terminal import answer
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
+    from edge_runtime.views import answer
 
     with Recommender.open(bundle, language_model=explain) as recommender:
         known, unknown = _split(recommender, history or [])
@@ -104,15 +104,15 @@ def run(
     Example: pocketrec run build/demo/bundles/laptop-x86_64
     """
     from edge_runtime.bundle import open_folder
-    from edge_runtime.contents import current_folder
+    from edge_runtime.device_folder import current_bundle
     from edge_runtime.recommender import Recommender
     from edge_runtime.state.place import default_state
     from edge_runtime.terminal.console import Console
-    from edge_runtime.terminal.prompt import Prompt
-    from edge_runtime.terminal.screen import Screen
-    from edge_runtime.terminal.session import Session
+    from edge_runtime.views.prompt import Prompt
+    from edge_runtime.views.screen import Screen
+    from edge_runtime.views.session import Session
 
-    name = open_folder(current_folder(bundle)).manifest.name
+    name = open_folder(current_bundle(bundle)).manifest.name
     place = state or default_state(name, os.environ)
     with Recommender.open(bundle, place, language_model=language_model) as recommender:
         Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place).run()

@@ -1,18 +1,15 @@
 """Reads and checks everything of a bundle that the recommender needs."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
 from edge_runtime.bundle.items import Items, read_items
+from edge_runtime.bundle.manifest import REQUIRED_ROLES
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.popularity import Popularity
 from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
-from edge_runtime.paths import AnyPath
-
-_CHECKED_AS_READ = ("codes", "prompts", "adapter", "items", "popularity", "golden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +28,6 @@ class Contents:
         return EngineCandidates(self.folder, self.codes, self.small, self.golden, first=first)
 
 
-def current_folder(path: AnyPath) -> Path:
-    """Return ``path`` if it is a bundle, or the current release of a folder that ``pocketrec sync`` fills."""
-    from edge_runtime.sync.slots import current_bundle  # here, because it imports bundle readers itself
-
-    return current_bundle(path)
-
-
 def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Contents:
     """Check every file of a bundle against its digest, and read those that recommending needs.
 
@@ -52,7 +42,7 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     manifest = folder.manifest
     for entry in manifest.files:
         skipped = entry.role == "language_model" and not language_model
-        if entry.role not in _CHECKED_AS_READ and not skipped:
+        if entry.role not in REQUIRED_ROLES and not skipped:  # those are checked below, as they are read
             folder.checked_path(entry)
     return Contents(
         folder=folder,

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.bundle.manifest import Manifest
-from edge_runtime.contents import Contents, current_folder, open_contents
+from edge_runtime.contents import Contents, open_contents
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.dislikes import DislikePenalty
 from edge_runtime.diversity import (
     AUTO_DIVERSITY,
@@ -44,9 +45,8 @@ from edge_runtime.search.finder import Finder
 from edge_runtime.state.history import Event, History, check_string
 
 if TYPE_CHECKING:
-    from edge_runtime.reasons.explain import Explainer
+    from edge_runtime.explainer import Explainer, Reason
     from edge_runtime.reasons.words import Style
-    from edge_runtime.reasons.writer import Reason
 
 _MAX_SHOWN = 256  # characters of an id in a message
 
@@ -139,7 +139,7 @@ class Recommender:
             StateError: the state file cannot be used.
         """
         started = time.perf_counter()
-        folder = open_folder(current_folder(bundle))
+        folder = open_folder(current_bundle(bundle))
         contents = open_contents(folder, language_model=language_model)
         read = time.perf_counter()
         engines = contents.engine_candidates(first=engine)
@@ -352,7 +352,7 @@ class Recommender:
             return self._finder
 
     def _create_explainer(self) -> "Explainer":
-        from edge_runtime.reasons.explain import Explainer
+        from edge_runtime.explainer import Explainer
 
         folder = self._contents.folder
         model_entry = self.manifest.language_model if self._language_model else None

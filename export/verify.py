@@ -6,7 +6,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.contents import Contents, current_folder, open_contents
+from edge_runtime.contents import Contents, open_contents
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.paths import AnyPath
 from export.budget import bytes_by_role
 from export.comparison import Comparison
@@ -58,7 +59,7 @@ def verify_bundle(
         BundleError: a file violates the format.
         DataError: the bundle was made from other items, or no user can be tested.
     """
-    contents = open_contents(open_folder(current_folder(path)))
+    contents = open_contents(open_folder(current_bundle(path)))
     _check_same_items(contents, dataset)
     targets = leave_one_out(dataset.sequences).test
     if not len(targets):

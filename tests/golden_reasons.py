@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.bundle.items import Field, Items
+from edge_runtime.language_model.grammar import grammar
 from edge_runtime.reasons.facts import FactFinder
-from edge_runtime.reasons.grammar import grammar
 from edge_runtime.reasons.prompt import prompt
 from edge_runtime.reasons.sentences import sentences
 from edge_runtime.reasons.template import template

@@ -9,10 +9,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_runtime import __version__
 from edge_runtime.bundle.names import PLAIN_NAME, is_plain_name
 from edge_runtime.bundle.parsing import JsonError, decode_json, parse_json
 from edge_runtime.errors import BundleError, BundleVersionError
+from edge_runtime.version import __version__
 
 SCHEMA: Final = 1
 KNOWN_FEATURES: Final = frozenset({"shared-codebooks"})

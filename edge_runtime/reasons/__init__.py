@@ -1,1 +1,1 @@
-"""Explanations of recommendations: true facts are selected first, then put into a sentence."""
+"""The facts that a reason may cite, and the sentences that they allow."""

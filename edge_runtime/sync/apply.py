@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from edge_runtime.bundle import Manifest, open_folder
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
+from edge_runtime.device_folder import Pointer
 from edge_runtime.errors import SyncError
 from edge_runtime.files import write_durably
 from edge_runtime.lock import locked
@@ -21,7 +22,7 @@ from edge_runtime.paths import AnyPath
 from edge_runtime.sync.fetch import OfferedManifest, Source
 from edge_runtime.sync.file import OnBytes
 from edge_runtime.sync.layout import require_file, require_folder
-from edge_runtime.sync.slots import Pointer, Slots, link_or_copy, slot_name
+from edge_runtime.sync.slots import Slots, link_or_copy, slot_name
 from edge_runtime.sync.trust import Installed, check_succession, trusted_manifest
 
 # Disk space to leave free for manifests, folders and the state file.

@@ -1,11 +1,6 @@
-"""Layout of the folder that a device syncs into, and the atomic switch from one bundle to the next.
+"""Writes the folder that a device syncs into, and switches atomically from one bundle to the next.
 
-    slots/<16 hex digits of the manifest's SHA-256>/    a complete bundle, verified before it got this name
-    current.json                                        the slot in use; replaced atomically
-    incoming/<sha256>, <sha256>.part                    files being downloaded
-    lock                                                held while a sync runs
-
-Readers call :func:`current_bundle` and need no lock: the slot in use and the one before it are never removed.
+:mod:`edge_runtime.device_folder` describes the folder and reads it.
 """
 
 import hashlib
@@ -15,79 +10,20 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.folder import open_file, read_manifest
-from edge_runtime.bundle.manifest import MANIFEST_NAME, File
-from edge_runtime.bundle.parsing import JsonError, parse_json
+from edge_runtime.bundle.manifest import File
+from edge_runtime.device_folder import CURRENT, SLOTS, Pointer, read_pointer
 from edge_runtime.errors import BundleError, SyncError
 from edge_runtime.files import rename_durably, sync_folder, write_atomically
-from edge_runtime.paths import AnyPath
 from edge_runtime.sync.layout import require_file, require_folder
 
-CURRENT: Final = "current.json"
 UNFINISHED: Final = ".new"
-MAX_POINTER_BYTES: Final = 64 << 10
-
-Slot = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
 _SLOT: Final = re.compile(r"[0-9a-f]{16}")
-
-
-class Pointer(Struct, frozen=True, kw_only=True):
-    """Content of ``current.json``.
-
-    Attributes:
-        slot: the slot in use.
-        previous: the slot that was in use before, kept for going back.
-        name: name of the bundle in use.
-        target: target of the bundle in use.
-        release: release of the bundle in use.
-        etag: the server's entity tag of the manifest, for conditional requests.
-    """
-
-    slot: Slot
-    previous: Slot | None = None
-    name: str
-    target: str
-    release: int
-    etag: str | None = None
-
-
-def current_bundle(path: AnyPath) -> Path:
-    """Return the bundle folder at ``path``: ``path`` itself, or the slot in use if it was written by sync.
-
-    Raises:
-        BundleError: there is no bundle.
-    """
-    path = Path(path)
-    if (path / MANIFEST_NAME).exists():
-        return path
-    slot = path / "slots" / read_pointer(path).slot
-    if not slot.is_dir():
-        raise BundleError(f"{path}: {CURRENT} names {slot.name}, which is missing. Run `pocketrec sync` again.")
-    return slot
-
-
-def read_pointer(path: Path) -> Pointer:
-    """Read ``current.json`` of a folder written by sync.
-
-    Raises:
-        BundleError: the file is missing or invalid.
-    """
-    try:
-        with open_file(path / CURRENT) as stream:
-            return parse_json(stream.read(MAX_POINTER_BYTES), Pointer)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(
-            f"{path}: found neither {MANIFEST_NAME} nor {CURRENT} in it, expected a bundle. "
-            "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
-        ) from error
-    except JsonError as error:
-        raise BundleError(f"{path / CURRENT}: {error}. Run `pocketrec sync` again.") from error
 
 
 def slot_name(manifest: bytes) -> str:
@@ -108,7 +44,7 @@ class Slots:
 
     def folder(self, slot: str) -> Path:
         """Return the path of a slot, whether it exists or not."""
-        return self.path / "slots" / slot
+        return self.path / SLOTS / slot
 
     def prepare(self) -> None:
         """Create the folders.
@@ -116,12 +52,12 @@ class Slots:
         Raises:
             SyncError: something else is in place of a folder or a file, such as a link or a pipe.
         """
-        for folder in (self.incoming, self.path / "slots"):
+        for folder in (self.incoming, self.path / SLOTS):
             require_folder(folder)
             folder.mkdir(parents=True, exist_ok=True)
         for file in (self.path / CURRENT, self.path / (CURRENT + UNFINISHED), *self.incoming.iterdir()):
             require_file(file)
-        for folder in (self.path / "slots").iterdir():
+        for folder in (self.path / SLOTS).iterdir():
             if _SLOT.fullmatch(folder.name.removesuffix(UNFINISHED)):
                 require_folder(folder)
 
@@ -188,7 +124,7 @@ class Slots:
         pointer = self.pointer()
         if pointer is None:
             return
-        for folder in (self.path / "slots").iterdir():
+        for folder in (self.path / SLOTS).iterdir():
             if folder.name not in (pointer.slot, pointer.previous):
                 shutil.rmtree(folder, ignore_errors=True)
         self.keep_incoming(frozenset())
@@ -202,7 +138,7 @@ class Slots:
     def _candidates(self, entry: File) -> Iterator[Path]:
         """Yield possible paths of the file: among downloads, and in slots under its own or another name."""
         yield self.incoming / entry.sha256
-        for folder in sorted((self.path / "slots").iterdir()):
+        for folder in sorted((self.path / SLOTS).iterdir()):
             if not _SLOT.fullmatch(folder.name):
                 continue
             yield folder / entry.name  # even if the slot's manifest is damaged

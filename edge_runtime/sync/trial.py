@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from edge_runtime.bundle import open_folder
+from edge_runtime.contents import open_contents
 from edge_runtime.errors import EngineError
 
 
@@ -12,9 +14,6 @@ def self_test(bundle: Path) -> None:
         BundleError: a file violates the format.
         EngineError: no engine passes, so that the device could only rank by popularity.
     """
-    from edge_runtime.bundle import open_folder
-    from edge_runtime.contents import open_contents
-
     candidates = open_contents(open_folder(bundle), language_model=False).engine_candidates()
     if candidates.engine is None:
         reasons = "; ".join(f"{entry.engine} {entry.precision}: {entry.reason}" for entry in candidates.refusals)

@@ -1,1 +1,1 @@
-"""Terminal output of the device's commands: tables and the interactive session, without recommendation logic."""
+"""Output of all commands on a terminal: console, progress bar, JSON and errors; no text can control the terminal."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import child
-from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.language_model.client import LlamaWriter
 from tests.hostile_folder import OURS, HostileFolder
 
 ROOT = Path(__file__).parents[2]

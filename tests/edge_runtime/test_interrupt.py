@@ -186,4 +186,4 @@ print(*sorted(set(sys.modules) - loaded))
         "posixpath",
         "genericpath",
         "_collections_abc",
-    } | {"edge_runtime", "edge_runtime.telemetry", "edge_runtime.interrupt"}
+    } | {"edge_runtime", "edge_runtime.telemetry", "edge_runtime.version", "edge_runtime.interrupt"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.language_model.client import LlamaWriter
 from export.gguf import make_language_model as make_gguf
 from tests.live_server import POCKETREC, serving
 from tests.tiny_bundle import Shape, make_tiny_bundle, tiny_contents

@@ -18,7 +18,7 @@ from edge_runtime import (
     errors,
 )
 from edge_runtime.bundle import open_folder
-from edge_runtime.contents import current_folder
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.state.history import History
 
 
@@ -40,7 +40,7 @@ def test_a_path_may_be_a_string_or_path_like(
         recommender.observe("item-3")
 
     assert open_folder(kind(bundle)).manifest.release == 1
-    assert current_folder(kind(bundle)) == bundle
+    assert current_bundle(kind(bundle)) == bundle
     with History.open(kind(tmp_path / "s.sqlite")) as history:
         assert len(history.newest()) == 1
 
@@ -63,6 +63,15 @@ def test_every_error_has_a_public_name() -> None:
     assert raised == {name for name in edge_runtime.__all__ if name.endswith("Error")}
     for name in edge_runtime.__all__:
         assert getattr(edge_runtime, name) is not None
+
+
+def test_importing_the_transport_does_not_load_the_recommender() -> None:
+    heavy = "{'numpy', 'edge_runtime.recommender'}"
+    code = f"import sys; from edge_runtime import HttpTransport; print({heavy} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"
 
 
 def test_importing_an_error_loads_no_library() -> None:

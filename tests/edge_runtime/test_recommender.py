@@ -247,7 +247,8 @@ def test_an_unusable_state_file_raises_a_state_error(bundle: Path, tmp_path: Pat
 
 
 def test_a_folder_filled_by_sync_can_be_opened(bundle: Path, tmp_path: Path) -> None:
-    from edge_runtime.sync.slots import Pointer, Slots
+    from edge_runtime.device_folder import Pointer
+    from edge_runtime.sync.slots import Slots
 
     slots = Slots(tmp_path / "device")
     slots.prepare()

@@ -11,8 +11,8 @@ from edge_runtime import Recommender
 from edge_runtime.bundle.items import Field, Items, dump_items
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.console import Console
-from edge_runtime.terminal.screen import Screen, ago, done_sign, movement
-from edge_runtime.terminal.session import Session
+from edge_runtime.views.screen import Screen, ago, done_sign, movement
+from edge_runtime.views.session import Session
 from tests.tiny_bundle import make_tiny_bundle
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.sync.apply import SyncReport, apply
 from edge_runtime.sync.fetch import Source
-from edge_runtime.sync.slots import current_bundle
 from edge_runtime.sync.trial import self_test
 from tests.edge_runtime.sync.fake_server import FakeServer
 

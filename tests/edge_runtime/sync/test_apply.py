@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from edge_runtime.bundle import dump_manifest, open_folder
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import BundleError, EngineError, SyncError, UpdateRefusedError
-from edge_runtime.sync.slots import current_bundle
 from tests.edge_runtime.sync.device import LAPTOP, MANIFEST, MODEL, SHARED, Device
 from tests.edge_runtime.sync.fake_server import FakeServer, whole
 from tests.tiny_bundle import make_tiny_bundle

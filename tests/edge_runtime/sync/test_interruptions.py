@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import BusyError, ServerUnreachableError, SyncError, UpdateRefusedError
 from edge_runtime.lock import locked
-from edge_runtime.sync.slots import current_bundle
 from tests.edge_runtime.sync.device import SHARED, Device
 from tests.edge_runtime.sync.fake_server import FakeResponse, whole
 from tests.tiny_bundle import make_tiny_bundle

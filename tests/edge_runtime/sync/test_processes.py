@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.sync.slots import current_bundle
+from edge_runtime.device_folder import current_bundle
 from tests.live_server import run_sync, serving, start_sync
 from tests.slow_proxy import slow_proxy
 from tests.tiny_bundle import make_tiny_bundle

@@ -1,7 +1,7 @@
 /**
  * A GBNF grammar that accepts exactly a list of sentences, so that a model can write nothing else.
  *
- * Sentences with a common beginning share it. The same as `edge_runtime/reasons/grammar.py`; format:
+ * Sentences with a common beginning share it. The same as `edge_runtime/language_model/grammar.py`; format:
  * https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md.
  */
 

@@ -16,10 +16,10 @@ from edge_runtime.events import DISLIKE
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
-from edge_runtime.terminal.arguments import is_command, is_number, no_argument, refused, whole_number
 from edge_runtime.terminal.plain import about
-from edge_runtime.terminal.prompt import Lines
-from edge_runtime.terminal.screen import VERBS, Line, Screen, done_sign, movement
+from edge_runtime.views.arguments import is_command, is_number, no_argument, refused, whole_number
+from edge_runtime.views.prompt import Lines
+from edge_runtime.views.screen import VERBS, Line, Screen, done_sign, movement
 
 N_LISTED = 10
 N_EVENTS = 20

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.engines.llama_client import LlamaWriter
-from edge_runtime.engines.llama_worker import Model, RefusedError, answer, load
-from edge_runtime.reasons.explain import Explainer
+from edge_runtime.explainer import Explainer
+from edge_runtime.language_model.client import LlamaWriter
+from edge_runtime.language_model.worker import Model, RefusedError, answer, load
+from edge_runtime.language_model.writer import WriterError
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.reasons.words import Style
-from edge_runtime.reasons.writer import WriterError
 from export.gguf import make_language_model as make_gguf
 from tests.tiny_items import make_items
 from tests.tiny_language_model import make_language_model

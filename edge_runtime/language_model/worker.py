@@ -1,8 +1,9 @@
 """The worker process of the language model; a crash of llama.cpp ends the worker and not the app.
 
-Run as ``python -m edge_runtime.engines.llama_worker MODEL CONTEXT``. It first prints ``{}`` or ``{"refused": reason}``,
-then answers each line ``{"id", "prompt", "choices", "seed"}`` with ``{"id", "text", "n_tokens"}`` or
-``{"id", "error": reason}``. It exits at once when its input ends, even while llama.cpp is computing.
+Run as ``python -m edge_runtime.language_model.worker MODEL CONTEXT``. It first prints ``{}`` or
+``{"refused": reason}``, then answers each line ``{"id", "prompt", "choices", "seed"}`` with
+``{"id", "text", "n_tokens"}`` or ``{"id", "error": reason}``. It exits at once when its input ends, even while
+llama.cpp is computing.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
-from edge_runtime.reasons.grammar import common_length, grammar
+from edge_runtime.language_model.grammar import common_length, grammar
 
 TEMPERATURE: Final = 0.8
 SMALL_MODEL_BYTES: Final = 64 << 20

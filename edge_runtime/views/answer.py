@@ -12,7 +12,7 @@ from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.plain import about, plain
 
 if TYPE_CHECKING:
-    from edge_runtime.reasons.writer import Reason
+    from edge_runtime.explainer import Reason
 
 N_NAMED: Final = 5
 """Number of unknown ids that are listed with a suggestion."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.engines.llama_client import LlamaWriter
 from edge_runtime.errors import BundleIntegrityError
-from edge_runtime.reasons.writer import WriterError
+from edge_runtime.language_model.client import LlamaWriter
+from edge_runtime.language_model.writer import WriterError
 
-RUN_WORKER = "from edge_runtime.engines.llama_worker import main; main()"
+RUN_WORKER = "from edge_runtime.language_model.worker import main; main()"
 CHOICES = ("It is blue.", "It is red.")
 
 OBEDIENT = """

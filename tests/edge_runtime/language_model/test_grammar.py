@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.reasons.grammar import grammar
+from edge_runtime.language_model.grammar import grammar
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\U[0-9A-F]{8})*)"|([()|?])|\s+')
 

@@ -4,20 +4,39 @@ A sentence of either source is used only if it is among the sentences that the f
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
 from edge_runtime.bundle.manifest import Manifest
-from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.language_model.client import LlamaWriter
+from edge_runtime.language_model.writer import Writer, WriterError
 from edge_runtime.reasons.facts import Fact, FactFinder
 from edge_runtime.reasons.prompt import LAYOUT, prompt
 from edge_runtime.reasons.sentences import sentences, sentences_to_offer
 from edge_runtime.reasons.template import template
 from edge_runtime.reasons.words import Style
-from edge_runtime.reasons.writer import Reason, Writer, WriterError
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The explanation of a recommendation.
+
+    Attributes:
+        text: one sentence.
+        facts: the facts that it cites.
+        source: what wrote the sentence.
+        note: if the bundle has a language model, why it was not used.
+    """
+
+    text: str
+    facts: tuple[Fact, ...]
+    source: Literal["language model", "template"]
+    note: str | None = None
 
 
 class Explainer:

@@ -9,7 +9,8 @@ from rich.text import Text
 from edge_runtime.bundle.folder import BundleFolder, open_folder
 from edge_runtime.bundle.manifest import File, Manifest
 from edge_runtime.bundle.pictures import Pictures
-from edge_runtime.contents import Contents, current_folder, open_contents
+from edge_runtime.contents import Contents, open_contents
+from edge_runtime.device_folder import current_bundle
 from edge_runtime.engines.candidates import Refusal, SelfTest
 from edge_runtime.errors import BundleError
 from edge_runtime.terminal.console import Console
@@ -50,7 +51,7 @@ def inspect_bundle(path: Path) -> Inspection:
     Raises:
         BundleError: the manifest is missing or invalid.
     """
-    folder = open_folder(current_folder(path))
+    folder = open_folder(current_bundle(path))
     damage = _damaged(folder)
     engines: tuple[EngineResult, ...] = ()
     if not damage:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.engines.llama_client import LlamaWriter
-from edge_runtime.reasons.writer import WriterError
+from edge_runtime.language_model.client import LlamaWriter
+from edge_runtime.language_model.writer import WriterError
 
 CHOICES = ("It is blue.", "It is red.")
 BEYOND_A_PIPE = "x" * (1 << 20)
@@ -21,7 +21,7 @@ BEYOND_A_PIPE = "x" * (1 << 20)
 # The real worker with a fake model that returns the prompt, after the number of seconds given in it.
 WORKER = """
 import time
-import edge_runtime.engines.llama_worker as worker
+import edge_runtime.language_model.worker as worker
 
 class Echo:
     def choose(self, prompt, choices, seed):
@@ -36,7 +36,7 @@ worker.main()
 APP = f"""
 import os, signal, sys, threading
 from pathlib import Path
-from edge_runtime.engines.llama_client import LlamaWriter
+from edge_runtime.language_model.client import LlamaWriter
 
 writer = LlamaWriter(Path("model"), context=64, timeout_s=60.0, command=(sys.executable, "-c", {WORKER!r}))
 assert writer.write("ready", ("a", "b"), 0) == "ready"

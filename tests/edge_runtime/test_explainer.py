@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.bundle.manifest import LanguageModel, Manifest
-from edge_runtime.reasons.explain import Explainer
+from edge_runtime.explainer import Explainer
+from edge_runtime.language_model.writer import WriterError
 from edge_runtime.reasons.facts import Fact, FactFinder, is_true
 from edge_runtime.reasons.prompt import INSTRUCTION, LAYOUT
 from edge_runtime.reasons.sentences import sentences
 from edge_runtime.reasons.template import template
 from edge_runtime.reasons.words import Style, phrases
-from edge_runtime.reasons.writer import WriterError
 from tests.tiny_bundle import Shape, tiny_contents
 from tests.tiny_items import make_items
 

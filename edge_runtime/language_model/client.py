@@ -1,6 +1,6 @@
 """The app's side of the language model: starts, supervises and restarts a worker process.
 
-Messages are one line of JSON each; :mod:`edge_runtime.engines.llama_worker` describes them.
+Messages are one line of JSON each; :mod:`edge_runtime.language_model.worker` describes them.
 """
 
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime import child
-from edge_runtime.engines.llama_process import BrokenWorkerError, Worker
 from edge_runtime.errors import BundleError
-from edge_runtime.reasons.writer import WriterError
+from edge_runtime.language_model.process import BrokenWorkerError, Worker
+from edge_runtime.language_model.writer import WriterError
 
-WORKER: Final = tuple(child.command("edge_runtime.engines.llama_worker"))
+WORKER: Final = tuple(child.command("edge_runtime.language_model.worker"))
 MAX_FAILURES: Final = 2
 
 

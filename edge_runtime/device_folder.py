@@ -1,0 +1,80 @@
+"""Layout of the folder that a device syncs into, and the bundle that is in use there.
+
+    slots/<16 hex digits of the manifest's SHA-256>/    a complete bundle, verified before it got this name
+    current.json                                        the slot in use; replaced atomically
+    incoming/<sha256>, <sha256>.part                    files being downloaded
+    lock                                                held while a sync runs
+
+Readers call :func:`current_bundle` and need no lock: :mod:`edge_runtime.sync` never removes the slot in use or the one
+before it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from edge_runtime.bundle.folder import open_file
+from edge_runtime.bundle.manifest import MANIFEST_NAME
+from edge_runtime.bundle.parsing import JsonError, parse_json
+from edge_runtime.errors import BundleError
+from edge_runtime.paths import AnyPath
+
+CURRENT: Final = "current.json"
+SLOTS: Final = "slots"
+MAX_POINTER_BYTES: Final = 64 << 10
+
+Slot = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+
+
+class Pointer(Struct, frozen=True, kw_only=True):
+    """Content of ``current.json``.
+
+    Attributes:
+        slot: the slot in use.
+        previous: the slot that was in use before, kept for going back.
+        name: name of the bundle in use.
+        target: target of the bundle in use.
+        release: release of the bundle in use.
+        etag: the server's entity tag of the manifest, for conditional requests.
+    """
+
+    slot: Slot
+    previous: Slot | None = None
+    name: str
+    target: str
+    release: int
+    etag: str | None = None
+
+
+def current_bundle(path: AnyPath) -> Path:
+    """Return the bundle folder at ``path``: ``path`` itself, or the slot in use if it was written by sync.
+
+    Raises:
+        BundleError: there is no bundle.
+    """
+    path = Path(path)
+    if (path / MANIFEST_NAME).exists():
+        return path
+    slot = path / SLOTS / read_pointer(path).slot
+    if not slot.is_dir():
+        raise BundleError(f"{path}: {CURRENT} names {slot.name}, which is missing. Run `pocketrec sync` again.")
+    return slot
+
+
+def read_pointer(path: Path) -> Pointer:
+    """Read ``current.json`` of a folder written by sync.
+
+    Raises:
+        BundleError: the file is missing or invalid.
+    """
+    try:
+        with open_file(path / CURRENT) as stream:
+            return parse_json(stream.read(MAX_POINTER_BYTES), Pointer)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BundleError(
+            f"{path}: found neither {MANIFEST_NAME} nor {CURRENT} in it, expected a bundle. "
+            "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
+        ) from error
+    except JsonError as error:
+        raise BundleError(f"{path / CURRENT}: {error}. Run `pocketrec sync` again.") from error

@@ -1,0 +1,1 @@
+"""What the commands of the device show: tables and the interactive session, without recommendation logic."""
