@@ -1,6 +1,7 @@
-"""Write and replace files durably and atomically."""
+"""Write and replace files and folders durably and atomically."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,39 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write a file to, which replaces ``path`` durably if the block succeeds."""
     fresh = _beside(path)
     yield fresh
-    with fresh.open("rb") as stream:
-        os.fsync(stream.fileno())
+    _flush(fresh)
     rename_durably(fresh, path)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a new, empty folder beside ``path``, which replaces it durably if the block succeeds.
+
+    Folders cannot be exchanged in one step: between two renames the old one is at ``path.old`` and nothing at ``path``.
+    :func:`recover_folder` restores it if the process was killed there.
+    """
+    recover_folder(path)
+    fresh, old = _beside(path), _old(path)
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    yield fresh
+    for entry in sorted(fresh.rglob("*")):
+        if entry.is_file():
+            _flush(entry)
+        else:
+            sync_folder(entry)
+    sync_folder(fresh)
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    rename_durably(fresh, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_folder(path: Path) -> None:
+    """Restore the old folder at ``path`` if :func:`replacing_folder` was killed between its two renames."""
+    if not path.exists() and _old(path).exists():
+        _old(path).rename(path)
 
 
 def rename_durably(source: Path, target: Path) -> Path:
@@ -47,6 +78,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush(path: Path) -> None:
+    """Flush what another function or library wrote into a file to the disk."""
+    with path.open("rb+") as stream:  # Windows flushes only what is open for writing
+        os.fsync(stream.fileno())
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(path.name + ".old")
 
 
 def _beside(path: Path) -> Path:

@@ -12,11 +12,12 @@ import msgspec
 
 from edge_runtime.bundle import Manifest, dump_manifest, open_folder, parse_manifest, write_folder
 from edge_runtime.bundle.arrays import dump_arrays
-from edge_runtime.bundle.folder import describe, read_file, recover_folder
+from edge_runtime.bundle.folder import describe, read_file
 from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
 from edge_runtime.bundle.manifest import MANIFEST_NAME, Encoder, EngineVariant, LanguageModel
 from edge_runtime.errors import BundleError
+from edge_runtime.files import recover_folder
 from edge_runtime.paths import AnyPath
 from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders

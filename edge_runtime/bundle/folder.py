@@ -6,7 +6,6 @@ The order of checks follows SPEC section 1: size before reading, digest before p
 import errno
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from edge_runtime.bundle.manifest import (
     parse_manifest,
 )
 from edge_runtime.errors import BundleError, BundleIntegrityError
-from edge_runtime.files import sync_folder, write_durably
+from edge_runtime.files import replacing_folder
 from edge_runtime.paths import AnyPath
 
 
@@ -145,33 +144,11 @@ def write_folder(path: AnyPath, manifest: Manifest, contents: Mapping[str, tuple
     path = Path(path)
     files = tuple(describe(name, role, data) for name, (role, data) in contents.items())
     complete = parse_manifest(dump_manifest(msgspec.structs.replace(manifest, files=files)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    recover_folder(path)
-    fresh = path.with_name(path.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    for name, (_, data) in contents.items():
-        write_durably(fresh / name, data)
-    write_durably(fresh / MANIFEST_NAME, dump_manifest(complete))
-    sync_folder(fresh)
-    old = _old(path)
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        path.rename(old)
-    fresh.rename(path)
-    sync_folder(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(path) as fresh:
+        for name, (_, data) in contents.items():
+            (fresh / name).write_bytes(data)
+        (fresh / MANIFEST_NAME).write_bytes(dump_manifest(complete))
     return complete
-
-
-def recover_folder(path: Path) -> None:
-    """Restore the old bundle at ``path`` if :func:`write_folder` was killed between its two renames."""
-    if not path.exists() and _old(path).exists():
-        _old(path).rename(path)
-
-
-def _old(path: Path) -> Path:
-    return path.with_name(path.name + ".old")
 
 
 def check_digest(path: Path, data: bytes, entry: File) -> None:

@@ -95,6 +95,7 @@ class Slots:
 
         An existing slot of that name is damaged, or it would not be assembled again. If it is not in use, it is
         replaced; if it is in use, it is repaired file by file, because its folder must not be missing for a moment.
+        That rules out :func:`~edge_runtime.files.replacing_folder`, which moves the old folder away first.
         """
         fresh, folder = self.folder(slot + UNFINISHED), self.folder(slot)
         sync_folder(fresh)

@@ -1,10 +1,10 @@
-"""Atomic and durable replacement of files."""
+"""Atomic and durable replacement of files and folders."""
 
 from pathlib import Path
 
 import pytest
 
-from edge_runtime.files import replacing, write_atomically
+from edge_runtime.files import recover_folder, replacing, replacing_folder, write_atomically
 
 
 def test_a_file_is_replaced_without_leftovers(tmp_path: Path) -> None:
@@ -29,3 +29,49 @@ def test_a_file_stays_as_it_is_if_writing_its_replacement_fails(tmp_path: Path) 
         fail()
 
     assert path.read_bytes() == b"old"
+
+
+def write_into(folder: Path, text: str) -> None:
+    with replacing_folder(folder) as fresh:
+        (fresh / "inner").mkdir()
+        (fresh / "inner" / "file").write_text(text)
+
+
+def test_a_folder_is_replaced_as_a_whole_and_without_leftovers(tmp_path: Path) -> None:
+    folder = tmp_path / "missing" / "folder"
+    write_into(folder, "old")
+    (folder / "only in the old one").touch()
+
+    write_into(folder, "new")
+
+    assert [path.name for path in folder.parent.iterdir()] == ["folder"]
+    assert {path.name for path in folder.rglob("*")} == {"inner", "file"}
+    assert (folder / "inner" / "file").read_text() == "new"
+
+
+def test_a_folder_stays_as_it_is_if_writing_its_replacement_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    write_into(folder, "old")
+
+    def fail() -> None:
+        with replacing_folder(folder) as fresh:
+            (fresh / "file").write_text("ne")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fail()
+    assert {path.name for path in folder.rglob("*")} == {"inner", "file"}
+
+    write_into(folder, "new")
+    assert {path.name for path in folder.rglob("*")} == {"inner", "file"}
+
+
+def test_a_folder_that_was_moved_away_for_its_replacement_is_restored(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    write_into(folder, "old")
+    folder.rename(tmp_path / "folder.old")  # where a kill between the two renames leaves it
+
+    recover_folder(folder)
+
+    assert (folder / "inner" / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.folder import recover_folder
+from edge_runtime.files import recover_folder
 from tests.tiny_bundle import make_tiny_bundle
 
 

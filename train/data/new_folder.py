@@ -17,6 +17,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     """Yield a hidden folder next to ``out``, which is renamed to ``out`` when the block ends without an error.
 
     After an error it is removed, with all parents of ``out`` that were created for it.
+    Unlike :func:`edge_runtime.files.replacing_folder`, it replaces nothing and leaves nothing behind.
 
     Raises:
         DataError: ``out`` is a file, or a folder that is not empty.

@@ -97,7 +97,10 @@ def _check_room(folder: Path, n_bytes: int) -> None:
 
 
 def _move(fresh: Path, entry: Path) -> None:
-    """Move a complete entry to its path, replacing a damaged one; one that another process has just written is kept."""
+    """Move a complete entry to its path, replacing a damaged one; one that another process has just written is kept.
+
+    Processes may write the same entry at once, for which :func:`edge_runtime.files.replacing_folder` is not made.
+    """
     if entry.exists():
         shutil.rmtree(entry, ignore_errors=True)
     try:

@@ -1,10 +1,10 @@
 """Loads pretrained models from Hugging Face, and saves fine-tuned ones."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_runtime.files import replacing_folder
 from train.errors import RunError
 from train.reasons.tokenizer import END
 
@@ -59,17 +59,14 @@ def save(model: Any, tokenizer: "Tokenizer", folder: Path, source: str | None) -
     """
     from transformers import AutoTokenizer
 
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(fresh, safe_serialization=True)
-    if source is None:
-        tokenizer.save(str(fresh / "tokenizer.json"))
-        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": END}
-        (fresh / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    else:
-        AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(fresh)
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    with replacing_folder(folder) as fresh:
+        model.save_pretrained(fresh, safe_serialization=True)
+        if source is None:
+            tokenizer.save(str(fresh / "tokenizer.json"))
+            settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": END}
+            (fresh / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        else:
+            AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(fresh)
 
 
 def _first_line(error: Exception) -> str:
