@@ -1,38 +1,45 @@
 """``pocketrec export`` and ``pocketrec verify``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from train.options import AsJson, DataFolder, SkipBadRows
 
+if TYPE_CHECKING:
+    from export.target import Target
+
+_Targets = Annotated[list[str], typer.Option(help="Name of a target, or a TOML file of your own; may be repeated.")]
+_LanguageModel = Annotated[
+    str | None,
+    typer.Option(
+        help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune. "
+        "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]"
+    ),
+]
+_CatalogueName = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the catalogue, which devices follow. "
+        "[default: that of the bundles in OUT; of the data folder for the first one]"
+    ),
+]
+
 
 def export(
     run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).")],
     data: DataFolder,
-    target: Annotated[list[str], typer.Option(help="Name of a target, or a TOML file of your own; may be repeated.")],
+    target: _Targets,
     out: Annotated[Path, typer.Option(help="Folder for the bundles, one subfolder for each target.")],
-    language_model: Annotated[
-        str | None,
-        typer.Option(
-            help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune. "
-            "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]"
-        ),
-    ] = None,
+    language_model: _LanguageModel = None,
     no_language_model: Annotated[
         bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
     ] = False,
     release: Annotated[
         int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]")
     ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the catalogue, which devices follow. "
-            "[default: that of the bundles in OUT; of the data folder for the first one]"
-        ),
-    ] = None,
+    name: _CatalogueName = None,
     licence: Annotated[
         list[str] | None, typer.Option(help="Licence of the data or of a model inside; may be repeated.")
     ] = None,
@@ -47,19 +54,14 @@ def export(
     Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
     """
     from export.bundle import Exporter, Release, export_all
-    from export.errors import TargetError
     from export.language_model import writer_folder
     from export.show import print_exported, progress
-    from export.target import read_target
     from train.data.folder import read_folder
     from train.distill.student import load_student
 
     if language_model is not None and no_language_model:
         raise typer.BadParameter("cannot be given with --no-language-model", param_hint="--language-model")
-    try:
-        targets = [read_target(name) for name in dict.fromkeys(target)]
-    except TargetError as error:
-        raise typer.BadParameter(str(error), param_hint="--target") from error
+    targets = _read_targets(target)
     student, dataset = load_student(run), read_folder(data, skip_bad_rows=skip_bad_rows)
     writer: Path | None = None
     if not no_language_model and any(one.language_model for one in targets):
@@ -69,6 +71,16 @@ def export(
         exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ()), name=name))
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
     print_exported(exported, ["--data", str(data), *skip], as_json=as_json)
+
+
+def _read_targets(names: list[str]) -> "list[Target]":
+    from export.errors import TargetError
+    from export.target import read_target
+
+    try:
+        return [read_target(name) for name in dict.fromkeys(names)]
+    except TargetError as error:
+        raise typer.BadParameter(str(error), param_hint="--target") from error
 
 
 def verify(

@@ -5,12 +5,45 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from train.full_model.choices import PLUGINS, BackboneName, PluginName
 from train.options import AsJson, DataFolder, Resume, Seed, SkipBadRows
+
+if TYPE_CHECKING:
+    from train.data.dataset import Dataset
+    from train.full_model.recipes import TrainConfig
+
+
+def _even(dim: int) -> int:
+    if dim % 2:
+        raise typer.BadParameter(f"must be even (two attention heads), got {dim}")
+    return dim
+
+
+_Dim = Annotated[int, typer.Option(min=8, max=1024, callback=_even, help="Dimension of item vectors and user states.")]
+_Plugins = Annotated[
+    str,
+    typer.Option(
+        help=f"Comma-separated: {', '.join(sorted(PLUGINS))}; `none` trains the backbone alone.",
+        metavar="NAME,NAME",
+    ),
+]
+_BackboneSettings = Annotated[
+    str, typer.Option(help="Settings of the backbone as JSON, such as '{\"hidden_share\": 0.6}'.")
+]
+_PluginSettings = Annotated[
+    str, typer.Option(help='Settings of plug-ins as JSON, such as \'{"corec": {"contrast": false}}\'.')
+]
+_Text = Annotated[str, typer.Option(help="Text features: hashed, minilm, or a Hugging Face id or folder.")]
+_Image = Annotated[str, typer.Option(help="Image features: colour, a .tflite file, or a Hugging Face id or folder.")]
+_BatchUsers = Annotated[int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]")]
+_LearningRate = Annotated[
+    float | None,
+    typer.Option(min=1e-7, max=1.0, help="Learning rate of AdamW; lower it if the loss becomes infinite or NaN."),
+]
 
 
 def train(
@@ -18,37 +51,16 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for configuration, checkpoint, weights and metrics.")],
     seed: Seed = 0,
     resume: Resume = False,
-    dim: Annotated[int, typer.Option(min=8, max=1024, help="Dimension of item vectors and user states.")] = 64,
+    dim: _Dim = 64,
     backbone: Annotated[BackboneName, typer.Option(help="Sequence encoder.")] = "sasrec",
-    plugins: Annotated[
-        str,
-        typer.Option(
-            help=f"Comma-separated: {', '.join(sorted(PLUGINS))}; `none` trains the backbone alone.",
-            metavar="NAME,NAME",
-        ),
-    ] = "llmrec",
-    backbone_settings: Annotated[
-        str,
-        typer.Option(help="Settings of the backbone as JSON, such as '{\"hidden_share\": 0.6}'."),
-    ] = "{}",
-    plugin_settings: Annotated[
-        str,
-        typer.Option(help='Settings of plug-ins as JSON, such as \'{"corec": {"contrast": false}}\'.'),
-    ] = "{}",
-    text: Annotated[
-        str, typer.Option(help="Text features: hashed, minilm, or a Hugging Face id or folder.")
-    ] = "hashed",
-    image: Annotated[
-        str, typer.Option(help="Image features: colour, a .tflite file, or a Hugging Face id or folder.")
-    ] = "colour",
+    plugins: _Plugins = "llmrec",
+    backbone_settings: _BackboneSettings = "{}",
+    plugin_settings: _PluginSettings = "{}",
+    text: _Text = "hashed",
+    image: _Image = "colour",
     max_epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs; --resume may raise it.")] = 100,
-    batch_users: Annotated[
-        int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]")
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(min=1e-7, max=1.0, help="Learning rate of AdamW; lower it if the loss becomes infinite or NaN."),
-    ] = None,
+    batch_users: _BatchUsers = None,
+    learning_rate: _LearningRate = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,13 +78,9 @@ def train(
     from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
     from train.full_model.recipes import TrainConfig
-    from train.full_model.training import describe_run, train_model
     from train.items.extractors import ExtractorConfig
     from train.loop.fit import FitConfig, batch_users_for
-    from train.loop.runs import RunFolder
 
-    if dim % 2:
-        raise typer.BadParameter(f"must be even (two attention heads), got {dim}", param_hint="--dim")
     chosen = chosen_plugins(plugins, plugin_settings)
     of_backbone = checked_backbone_settings(backbone, backbone_settings)
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
@@ -87,17 +95,26 @@ def train(
     )
     if learning_rate is not None:
         config = replace(config, learning_rate=learning_rate)
+    figures = _train(dataset, config, out, resume=resume)
+    where: tuple[str | Path, ...] = ("--data", data, *_flag("--skip-bad-rows", given=skip_bad_rows))
+    following: tuple[str | Path, ...] = ("distill", "--run", out, *where, "--out", f"{out}-student")
+    _print(figures, _trained(figures), following, as_json=as_json)
+
+
+def _train(dataset: "Dataset", config: "TrainConfig", out: Path, *, resume: bool) -> dict[str, Any]:
+    """Return the figures of the run in ``out``, trained now unless it is finished."""
+    from train.full_model.training import describe_run, train_model
+    from train.loop.runs import RunFolder
+
     run = RunFolder(out)
     finished = run.claim(describe_run(dataset, config), resume=resume, extends="config.fit.max_epochs")
     figures = run.figures() if finished else train_model(dataset, config, run)
-    figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
-    sentence = (
-        f"Trained: validation NDCG@10 {figures['valid_ndcg@10']:.4f} in epoch {figures['best_epoch']}, "
-        f"{figures['seconds']:.0f} s."
-    )
-    where: tuple[str | Path, ...] = ("--data", data, *_flag("--skip-bad-rows", given=skip_bad_rows))
-    following: tuple[str | Path, ...] = ("distill", "--run", out, *where, "--out", f"{out}-student")
-    _print(figures, sentence, following, as_json=as_json)
+    return {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
+
+
+def _trained(figures: Mapping[str, Any]) -> str:
+    score, epoch, seconds = (figures[name] for name in ("valid_ndcg@10", "best_epoch", "seconds"))
+    return f"Trained: validation NDCG@10 {score:.4f} in epoch {epoch}, {seconds:.0f} s."
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:

@@ -184,8 +184,9 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
 
 def _check_owner(connection: sqlite3.Connection, path: Path | None) -> None:
     """Refuse a database of another program or of a newer runtime."""
-    version, owner = _number(connection, "user_version"), _number(connection, "application_id")
     (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    version = _number(connection, "user_version")
+    owner = _number(connection, "application_id")  # last: another process may create the tables and this one meanwhile
     if owner != APPLICATION_ID and (n_tables or version or owner):
         raise StateError(
             f"{path}: this is a database of another program. Nothing was changed; choose another file (--state)."

@@ -4,7 +4,7 @@ An interrupted and resumed run gives the same weights as an uninterrupted one, b
 depend on the seed and the epoch number only.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from time import perf_counter
@@ -110,33 +110,22 @@ def fit(
             last valid epoch is kept; or this process is one of several.
     """
     require_one_process()
-    accelerator = Accelerator()
-    sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
-    loader = DataLoader(
-        sequences, batch_sampler=sampler, collate_fn=partial(training_batch, cuts=group_lengths(accelerator.device))
-    )
-    fitted, stepper, batches = accelerator.prepare(model, optimizer, loader)
-    average = WeightAverage(model, average_epochs * len(sampler))
-    progress = _resume(model, optimizer, average, run)
-    with EpochProgress(title, len(sampler), config.max_epochs) as bar:
+    loop = _Loop(model, optimizer, sequences, config, average_epochs=average_epochs, advice=advice)
+    progress = _resume(model, optimizer, loop.average, run)
+    with EpochProgress(title, loop.n_steps, config.max_epochs) as bar:
         while not _done(progress, config):
             start = perf_counter()
-            torch.manual_seed(config.seed * 100_003 + progress.epoch)
-            sampler.epoch = progress.epoch
             bar.start(progress.epoch + 1)
+            loop.seed(progress.epoch)
             if before_epoch is not None:
                 before_epoch(progress.epoch)
-            hook = _step_hook(before_step, progress.epoch * len(sampler))
-            steps = FiniteCheck(progress.epoch + 1, advice, every_step=accelerator.device.type == "cpu")
-            terms = _epoch(accelerator, fitted, stepper, average, batches, config, bar, hook, steps)
-            check_weights(model.named_parameters(), progress.epoch + 1, advice)
-            with average.applied():
+            terms = loop.epoch(progress.epoch, before_step, bar)
+            with loop.average.applied():
                 score = validate()
                 check_metric("validation NDCG@10", score, progress.epoch + 1, advice)
-                better = _record_epoch(progress, terms, score, perf_counter() - start)
-                if better:
+                if _record_epoch(progress, terms, score, perf_counter() - start):
                     run.save_best(model.state_dict())
-            run.save_checkpoint(_training_state(model, optimizer, average), asdict(progress))
+            run.save_checkpoint(_training_state(model, optimizer, loop.average), asdict(progress))
             bar.finish(progress.log[-1], progress.best, progress.best_epoch)
     model.load_state_dict(run.load_best())
     model.eval()
@@ -148,49 +137,72 @@ def _done(progress: _Progress, config: FitConfig) -> bool:
     return progress.epoch >= config.max_epochs or (progress.best_epoch > 0 and waited >= config.patience)
 
 
-def _step_hook(before_step: Callable[[int], None] | None, first: int) -> Callable[[int], None]:
-    def hook(step: int) -> None:
-        if before_step is not None:
-            before_step(first + step)
+class _Loop:
+    """The optimization steps of all epochs.
 
-    return hook
-
-
-def _epoch(
-    accelerator: Accelerator,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    average: WeightAverage,
-    batches: Iterable[Batch],
-    config: FitConfig,
-    bar: EpochProgress,
-    hook: Callable[[int], None],
-    steps: FiniteCheck,
-) -> dict[str, float]:
-    """Take one step per batch; return the means of the loss and of its terms.
-
-    Raises:
-        RunError: a loss term or a gradient is not finite.
+    Attributes:
+        average: moving average of the weights.
+        n_steps: number of steps of an epoch.
     """
-    model.train()
-    total: dict[str, Tensor] = {}
-    n = 0
-    for step, batch in enumerate(batches):
-        hook(step)
-        terms = model(batch)
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        sequences: TrainingSequences,
+        config: FitConfig,
+        *,
+        average_epochs: float,
+        advice: str,
+    ) -> None:
+        self._config = config
+        self._advice = advice
+        self._accelerator = Accelerator()
+        self._sampler = RandomBatches(len(sequences), config.batch_users, config.seed)
+        collate = partial(training_batch, cuts=group_lengths(self._accelerator.device))
+        loader = DataLoader(sequences, batch_sampler=self._sampler, collate_fn=collate)
+        self._model, self._optimizer, self._batches = self._accelerator.prepare(model, optimizer, loader)
+        self._named_parameters = model.named_parameters
+        self.n_steps = len(self._sampler)
+        self.average = WeightAverage(model, average_epochs * self.n_steps)
+
+    def seed(self, epoch: int) -> None:
+        """Make the random numbers of an epoch, from 0, depend on its number and the seed only."""
+        torch.manual_seed(self._config.seed * 100_003 + epoch)
+        self._sampler.epoch = epoch
+
+    def epoch(self, epoch: int, before_step: Callable[[int], None] | None, bar: EpochProgress) -> dict[str, float]:
+        """Take one step per batch; return the means of the loss and of its terms.
+
+        Raises:
+            RunError: a loss term, a gradient or a weight is not finite.
+        """
+        every_step = self._accelerator.device.type == "cpu"
+        finite = FiniteCheck(epoch + 1, self._advice, every_step=every_step)
+        self._model.train()
+        total: dict[str, Tensor] = {}
+        for step, batch in enumerate(self._batches):
+            if before_step is not None:
+                before_step(epoch * self.n_steps + step)
+            # Not converted to numbers before the end of the epoch, because that would synchronize the device.
+            for name, term in self._step(batch, finite).items():
+                total[name] = total.get(name, 0.0) + term.detach()
+            bar.step()
+        finite.check()
+        check_weights(self._named_parameters(), epoch + 1, self._advice)
+        return {name: float(value) / self.n_steps for name, value in total.items()}
+
+    def _step(self, batch: Batch, finite: FiniteCheck) -> dict[str, Tensor]:
+        """Take one step; return the loss and its terms."""
+        terms: dict[str, Tensor] = self._model(batch)
         loss = torch.stack(list(terms.values())).sum()
-        accelerator.backward(loss)
-        steps.note(terms, accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.update()
-        # Not converted to numbers before the end of the epoch, because that would synchronize the device.
-        for name, term in ({"loss": loss} | terms).items():
-            total[name] = total.get(name, 0.0) + term.detach()
-        n += 1
-        bar.step()
-    steps.check()
-    return {name: float(value) / n for name, value in total.items()}
+        self._accelerator.backward(loss)
+        norm = self._accelerator.clip_grad_norm_(self._model.parameters(), self._config.max_gradient_norm)
+        finite.note(terms, norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.average.update()
+        return {"loss": loss} | terms
 
 
 def _record_epoch(progress: _Progress, terms: dict[str, float], score: float, seconds: float) -> bool:

@@ -2,35 +2,41 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from train.full_model.choices import BackboneName, SuiteName
 from train.options import MAX_SEED, AsJson, DataFolder, SkipBadRows
 
+if TYPE_CHECKING:
+    from train.suites.table import SuiteTable
+
+_Rows = Annotated[list[str] | None, typer.Option(help="Train only this row, such as 'sage [new items]'; repeatable.")]
+_Seeds = Annotated[
+    str, typer.Option(help="Comma-separated random seeds; every variant is trained with each.", metavar="N,N")
+]
+_Budget = Annotated[
+    float | None, typer.Option(min=0, help="Start no training after this many seconds; 0 only prints results.")
+]
+_LanguageModels = Annotated[
+    list[str] | None, typer.Option(help="Language model for CoCo to fine-tune: an id or folder; repeatable.")
+]
+
 
 def compare(
     suite: Annotated[SuiteName, typer.Argument(help="System to compare, or all of them.")],
     data: DataFolder,
     out: Annotated[Path, typer.Option(help="Output folder; continued if it exists.")],
-    only: Annotated[
-        list[str] | None, typer.Option(help="Train only this row, such as 'sage [new items]'; repeatable.")
-    ] = None,
-    seeds: Annotated[
-        str, typer.Option(help="Comma-separated random seeds; every variant is trained with each.", metavar="N,N")
-    ] = "0,1,2",
+    only: _Rows = None,
+    seeds: _Seeds = "0,1,2",
     backbone: Annotated[BackboneName, typer.Option(help="Backbone of every variant.")] = "sasrec",
     max_epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs of each training.")] = 100,
     users: Annotated[int | None, typer.Option(min=1, help="Use a random sample of this many users.")] = None,
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="Start no training after this many seconds; 0 only prints results.")
-    ] = None,
+    budget: _Budget = None,
     text: Annotated[str, typer.Option(help="Text features, as for `pocketrec train`.")] = "hashed",
     image: Annotated[str, typer.Option(help="Image features, as for `pocketrec train`.")] = "colour",
-    language_model: Annotated[
-        list[str] | None, typer.Option(help="Language model for CoCo to fine-tune: an id or folder; repeatable.")
-    ] = None,
+    language_model: _LanguageModels = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,17 +48,11 @@ def compare(
 
     Example: pocketrec compare corec --data my-shop --out runs/corec --seeds 0,1,2
     """
-    import msgspec
-
-    from edge_runtime.terminal.console import Console
-    from edge_runtime.terminal.outcome import print_result
     from train.data.folder import read_folder
     from train.items.extractors import ExtractorConfig
     from train.suites.origin import Origin
-    from train.suites.printing import suite_tables
     from train.suites.run import run_suite
     from train.suites.suites import SuiteOptions
-    from train.wide_table import print_wide
 
     options = SuiteOptions(
         backbone=backbone,
@@ -65,8 +65,19 @@ def compare(
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     origin = Origin.of_this_process()
     table = run_suite(suite, dataset, out, options, only=tuple(only or ()), budget_s=budget, origin=origin)
+    _print(table, origin.command, as_json=as_json)
+
+
+def _print(table: "SuiteTable", command: str, *, as_json: bool) -> None:
+    import msgspec
+
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
+    from train.suites.printing import suite_tables
+    from train.wide_table import print_wide
+
     if as_json:
-        print_result({"command": origin.command} | msgspec.to_builtins(table), indent=1)
+        print_result({"command": command} | msgspec.to_builtins(table), indent=1)
         return
     console = Console()
     for one in suite_tables(table):
