@@ -30,7 +30,7 @@ help: ## List the targets
 setup: .venv/.ready web ## The virtual environment with everything, and the page
 
 # The llama.cpp binding exists as source only: some minutes of compiling, kept outside the tree for the next checkout.
-# GGML_NATIVE=OFF: a wheel made for this very processor dies on an older one.
+# GGML_NATIVE=OFF: a wheel compiled for this processor would crash on an older one.
 $(WHEELS)/llama_cpp_python-$(LLAMA).done:
 	@mkdir -p $(WHEELS)
 	@if ! ls $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1; then \
@@ -87,7 +87,7 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/lint-imports
 	cd web_demo && npm run --silent check
 
-format: setup ## Write the code the agreed way
+format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -1,6 +1,7 @@
 """The command ``pocketrec``: finds its sub-commands by entry points, and reports errors in one place.
 
-Exit codes: 0 done, 1 failed or refused, 2 misused. Results go to stdout, complaints to stderr.
+Exit codes: 0 for success, 1 for a failure or refusal, 2 for a usage error, 130 after Ctrl-C. Results go to stdout,
+messages to stderr.
 """
 
 import errno

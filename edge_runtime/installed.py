@@ -21,7 +21,7 @@ def what_is_missing(error: ModuleNotFoundError, command: str) -> str | None:
     """Return what a command lacks and how to install it, or None where the error is the project's own fault.
 
     Args:
-        error: that an import raised.
+        error: raised by an import.
         command: name of the sub-command.
     """
     module = (error.name or "").partition(".")[0]
@@ -29,7 +29,7 @@ def what_is_missing(error: ModuleNotFoundError, command: str) -> str | None:
         return None
     if module in PARTS:
         return (
-            f"`pocketrec {command}` is not part of this installation, which has the device's commands alone (found no "
+            f"`pocketrec {command}` is not part of this installation, which has the device's commands only (found no "
             f"module {module!r}). Work in a checkout of the project, after `make setup`."
         )
     name = _DISTRIBUTION.get(module, _normalized(module))

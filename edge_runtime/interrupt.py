@@ -1,6 +1,6 @@
 """Ctrl-C, from the first moment of a command to its last: one line and exit code 130, never a traceback.
 
-It has to be in force before anything else is imported, so this module imports only what Python itself has loaded or
+The handler is installed before anything else is imported, so this module imports only what Python itself has loaded or
 has built in: no ``typing``, and not ``signal``, which loads ``enum``.
 """
 
@@ -25,12 +25,12 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Interrupt:
-    """What Ctrl-C does to a process that runs one command, which it does as ``with interrupt.raising(advice):``.
+    """Ends a process that runs one command, in ``with interrupt.raising(advice):``, on Ctrl-C.
 
-    Inside it raises ``KeyboardInterrupt``, once, so that files are closed and children ended. At any other moment it
-    ends the process at once: while a library is imported, because many turn the exception into something else; and
-    the second time, because the first has not helped. Files are replaced in one step everywhere, so nothing is left
-    half-written.
+    Within that block, the first Ctrl-C raises ``KeyboardInterrupt``, so that files are closed and children ended. At
+    any other moment it ends the process at once: while a library is imported, because many libraries catch the
+    exception; and the second time, because the first had no effect. No file is left half-written, because files are
+    replaced in one step everywhere.
 
     Args:
         is_silent: print nothing, because the parent process does.
@@ -48,10 +48,10 @@ class Interrupt:
         sys.unraisablehook = self._on_unraisable
 
     def raising(self, advice: str) -> "Self":
-        """Return this, to be entered by a command.
+        """Return this object as the context manager of a command.
 
         Args:
-            advice: what to do to go on, a sentence for the line that says that the command was stopped.
+            advice: a sentence on how to continue, printed after "stopped."
         """
         self._advice = f" {advice}"
         return self
@@ -67,7 +67,7 @@ class Interrupt:
             self._envelope = b""  # the command has printed its own
 
     def leave(self) -> "NoReturn":
-        """Say that the command was stopped, and end the process."""
+        """Print that the command was stopped, and end the process."""
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
         restored = _SHOW_CURSOR if os.isatty(self._stderr) else b""
         if not self._is_silent:

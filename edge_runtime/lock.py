@@ -30,7 +30,7 @@ def locked(path: Path, doing: str) -> Iterator[None]:
             holder = stream.read(20).strip()
             raise BusyError(
                 f"{path.parent}: another {doing}{f' (process {holder})' if holder.isdigit() else ''} is writing there. "
-                "Wait until it is done; if it hangs, stop it, the lock goes with it."
+                "Wait until it is done; if it hangs, stop that process, which releases the lock."
             ) from error
         stream.truncate(0)
         stream.write(str(os.getpid()))

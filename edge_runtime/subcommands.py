@@ -36,7 +36,7 @@ class Subcommands(TyperGroup):
         return sorted(_entries(), key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as below
-        """Return one command, or None where there is no such name."""
+        """Return one command, or None if there is no such command."""
         entry = _entries().get(cmd_name)
         return None if entry is None else _command(entry, ctx.obj)
 

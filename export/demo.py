@@ -1,7 +1,7 @@
 """``pocketrec demo``: from an interaction log to a served bundle, with the commands that a user would type.
 
-Each step is a process of its own, so that its seconds and peak memory are its own, and so that what the demo does can
-be repeated by hand. A second run reuses finished steps.
+Each step runs in a separate process, so that its time and peak memory can be measured and each step can be repeated by
+hand. A second run reuses finished steps.
 """
 
 import json
@@ -64,7 +64,7 @@ def _serve(bundles: Path, host: str, port: int, *, as_json: bool) -> None:
     command = _pocketrec("edge_runtime", "serve", bundles, "--host", host, "--port", str(port))
     sys.stdout.flush()
     if as_json:
-        os.dup2(2, 1)  # whoever reads the object from stdout meets its end while the server runs
+        os.dup2(2, 1)  # the object is complete: its reader need not wait for the server to stop
     os.chdir(child.FOLDER)
     os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
 
@@ -124,7 +124,7 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
         if not (data / "items.jsonl").exists():
             steps.run("create the synthetic shop", "world", "--out", data)
     checked = steps.run("check the data", "check", data)
-    # Runs are kept by the data they were made from: a demo on other data neither clashes with them nor loses them.
+    # One folder of runs for each data set, so that a demo on other data does not collide with them.
     runs = out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"
     teacher, student, bundles = runs / "teacher", runs / "student", out / "bundles"
     trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, *short, "--resume")
@@ -148,12 +148,12 @@ def _pocketrec(module: str, *arguments: str | Path) -> list[str]:
 
 
 def _ignore_interrupts() -> None:
-    """Let Ctrl-C wait until a step handles it, which takes Python some time: before that it would be a traceback."""
+    """Ignore Ctrl-C in a step until it has its own handler: until then, Python would print a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
-    """Wait for a step to leave; in a terminal it had the same Ctrl-C, elsewhere it has to be given one."""
+    """Wait for a step to end. In a terminal it has received Ctrl-C as well; elsewhere the signal is sent to it."""
     for number in (signal.SIGINT, signal.SIGKILL):
         try:
             process.wait(_LEAVING_S)
@@ -169,9 +169,9 @@ def _plain(name: str) -> str:
 def _figures(
     checked: dict[str, Any], trained: dict[str, Any], distilled: dict[str, Any], verified: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return what the table shows, from what the steps printed.
+    """Return the figures of the tables from the results of the steps.
 
-    Training seconds are those of all epochs, also when this run only found them finished.
+    Training seconds cover all epochs, including those of an earlier run.
     """
     shipped = {target: _shipped(found) for target, found in verified.items()}
     return {
@@ -202,7 +202,7 @@ def _shipped(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_figures(figures: dict[str, Any], out: Path) -> None:
-    """Print the one table: quality, bytes, latency; then what each step cost."""
+    """Print a table of quality, bytes and latency, and a table of the cost of each step."""
     from rich.table import Table
 
     from edge_runtime.terminal.console import Console
@@ -223,7 +223,7 @@ def print_figures(figures: dict[str, Any], out: Path) -> None:
             f"{one['latency_p50_ms']['recommend']:.2f} ms",
         )
     console.print(table)
-    costs = Table(title="What it cost")
+    costs = Table(title="Cost of each step")
     for column in ("step", "seconds", "peak memory"):
         costs.add_column(column, justify="left" if column == "step" else "right")
     for cost in figures["steps"]:

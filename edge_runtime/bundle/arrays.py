@@ -19,7 +19,7 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSION = 1 << 31
 MAX_RANK = 8
 MAX_EXTENT = 4 << 30
-"""Maximum size in bytes, dimensions of 0 left out: no library checks the shape of a tensor without elements."""
+"""Maximum size of a tensor in bytes, computed without dimensions of 0: libraries do not check empty tensors."""
 
 Array = NDArray[Any]
 

@@ -151,7 +151,7 @@ class _Table:
         return (_Table(self._data, entry + _unsigned(self._data, entry)) for entry in self._entries(field))
 
     def _entries(self, field: int) -> range:
-        """Return the offsets of the entries, of four bytes each, of a vector."""
+        """Return the byte offset of each entry of a vector; an entry has four bytes."""
         position = self._position(field)
         if position is None:
             return range(0)

@@ -42,10 +42,10 @@ def sync(
 
     _check_arguments(into, target)
     transport = _transport(url, insecure=insecure)
-    complaints = Console(stderr=True)
+    messages = Console(stderr=True)
     if not transport.is_protected:
-        complaints.print("note: --insecure: anybody on the way could exchange the release.", style="yellow")
-    with _Bar(complaints) as progress:
+        messages.print("note: with --insecure, anyone on the network path can replace the release.", style="yellow")
+    with _Bar(messages) as progress:
         report = apply(
             into,
             source=Source(transport),
@@ -85,7 +85,7 @@ def _transport(url: str, *, insecure: bool) -> "HttpTransport":
 
 
 class _Bar:
-    """A progress bar on stderr that appears with the first byte, and only where a person looks."""
+    """A progress bar on stderr that appears with the first byte, on terminals only."""
 
     def __init__(self, console: "Console") -> None:
         from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
@@ -119,7 +119,7 @@ def _print(report: "SyncReport", *, as_json: bool) -> None:
 
 
 def _sentence(report: "SyncReport") -> str:
-    """Return what happened, for people."""
+    """Return the result as a sentence."""
     what = f"release {report.release} of {report.name!r} for {report.target}"
     traffic = f"{report.requests} request{'s' if report.requests != 1 else ''}, {report.fetched_bytes:,} bytes fetched"
     if report.reused_bytes:

@@ -32,7 +32,7 @@ def fail(
         message: for users; by default the text of the error.
         as_json: print the envelope on stdout, too.
         result: what was found before the failure; its entries stand beside ``error``.
-        exit_code: 1 for failed or refused, 2 for misused.
+        exit_code: 1 for a failure or refusal, 2 for a usage error.
         indent: as for :func:`print_result`.
     """
     text = message or str(error)

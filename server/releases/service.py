@@ -84,7 +84,7 @@ class ReleaseStore:
 
     @property
     def view(self) -> View:
-        """The view from the last :meth:`refresh`."""
+        """The releases on offer since the last :meth:`refresh`."""
         return self._view
 
     def refresh(self) -> None:

@@ -187,7 +187,7 @@ def _hidden_domain(good: bytes) -> bytes:
 
 
 def _elsewhere(location: str) -> bytes:
-    """Return an empty tensor that becomes external data where a tag is cut to 32 bits."""
+    """Return an empty tensor that a parser with 32-bit tags reads as a tensor with external data."""
     entry = onnx.StringStringEntryProto(key="location", value=location).SerializeToString()
     tensor = onnx.TensorProto(name="spare", data_type=TensorProto.FLOAT, dims=[0]).SerializeToString()
     tensor += _field(13, entry, bits=1 << 32) + _varint((14 << 3) + (1 << 32)) + b"\x01"

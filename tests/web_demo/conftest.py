@@ -98,24 +98,24 @@ def context(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def complaints() -> list[str]:
+def page_errors() -> list[str]:
     """Return the errors in the page's console; filled by ``tab``."""
     return []
 
 
 @pytest.fixture
-def tab(context: BrowserContext, complaints: list[str]) -> ShopPage:
+def tab(context: BrowserContext, page_errors: list[str]) -> ShopPage:
     """Return one tab, blank."""
-    return listening(context.new_page(), complaints)
+    return listening(context.new_page(), page_errors)
 
 
-def listening(page: Page, complaints: list[str]) -> ShopPage:
+def listening(page: Page, page_errors: list[str]) -> ShopPage:
     """Record every error of a page, including violations of its content policy."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
-            complaints.append(message.text)
+            page_errors.append(message.text)
 
     page.on("console", hear)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("pageerror", lambda error: page_errors.append(str(error)))
     return ShopPage(page)

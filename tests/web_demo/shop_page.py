@@ -73,7 +73,7 @@ class ShopPage:
         return self.page.locator(".cards .reason").all_inner_texts()
 
     def expect_titles(self, titles: list[str]) -> None:
-        """Wait until the list is this one: the worker's answer comes when it comes."""
+        """Wait until the list is this one: the worker answers asynchronously."""
         expect(self.page.locator(".cards h3")).to_have_text(titles)
 
     def remembered(self) -> list[str]:
@@ -81,7 +81,7 @@ class ShopPage:
         return self.history.all_inner_texts()
 
     def mark(self, title: str) -> None:
-        """Ask for more like an item of the list, and wait until the list has followed."""
+        """Ask for more like an item of the list, and wait until the list is updated."""
         self.page.get_by_role("button", name=f"More like this: {title}", exact=True).click()
         expect(self.history.filter(has_text=title)).to_be_visible()
         expect(self.page.locator(".cards h3").get_by_text(title, exact=True)).to_have_count(0)

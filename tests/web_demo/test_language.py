@@ -47,7 +47,7 @@ def talking(talking_shop: Path, built_page: Path) -> Iterator[LiveServer]:
 
 
 def test_the_model_words_reasons_that_are_all_among_the_true_ones(
-    tab: ShopPage, talking: LiveServer, talking_shop: Path, hosts: set[str], complaints: list[str]
+    tab: ShopPage, talking: LiveServer, talking_shop: Path, hosts: set[str], page_errors: list[str]
 ) -> None:
     tab.open(talking.url)
     starters = tab.titles()
@@ -59,7 +59,7 @@ def test_the_model_words_reasons_that_are_all_among_the_true_ones(
     allowed = _true_sentences(talking_shop, starters[0], tab.titles())
     assert all(reason in allowed[title] for title, reason in zip(tab.titles(), tab.reasons(), strict=True))
     assert hosts <= {"127.0.0.1", "data", "blob"}
-    assert complaints == []
+    assert page_errors == []
 
 
 def _true_sentences(shop: Path, marked: str, titles: list[str]) -> dict[str, set[str]]:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_with_the_server_shut_down_the_page_works_as_before(
-    tab: ShopPage, changing: LiveServer, complaints: list[str]
+    tab: ShopPage, changing: LiveServer, page_errors: list[str]
 ) -> None:
     tab.open(changing.url)
     tab.mark(tab.titles()[0])
@@ -34,7 +34,7 @@ def test_with_the_server_shut_down_the_page_works_as_before(
     tab.mark(title)
     assert tab.remembered()[0] == title
     expect(tab.page.locator(".cards img").first).to_be_visible()
-    assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in complaints)
+    assert all("ERR_CONNECTION_REFUSED" in error for error in page_errors)
 
 
 def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, t
 
 @pytest.fixture
 def wire(server: LiveServer) -> Iterator[SlowProxy]:
-    """Return a wire to the server that may change what passes."""
+    """Return a connection to the server that can change the responses."""
     proxy = SlowProxy(server.url)
     yield proxy
     proxy.close()

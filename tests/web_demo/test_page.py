@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_first_visit_shows_six_popular_items_with_a_reason_each(
-    tab: ShopPage, server: LiveServer, shop: Path, complaints: list[str]
+    tab: ShopPage, server: LiveServer, shop: Path, page_errors: list[str]
 ) -> None:
     tab.open(server.url)
 
@@ -22,7 +22,7 @@ def test_a_first_visit_shows_six_popular_items_with_a_reason_each(
         expected = [item.title for item in recommender.recommend(6)]
     tab.expect_titles(expected)
     assert all(reason.endswith(".") for reason in tab.reasons())
-    assert complaints == []
+    assert page_errors == []
 
 
 def test_the_list_follows_what_is_marked_and_is_the_one_that_python_computes(

@@ -61,7 +61,7 @@ def read_events(table: Table, row_of: dict[str, int] | None, findings: Findings)
 
     Args:
         table: the interactions file.
-        row_of: catalogue row of every item id; None, if the items could not be read, omits that check.
+        row_of: catalogue row of each item id, by which unknown items are found; None if the items file cannot be used.
         findings: collects the problems.
 
     Returns:

@@ -7,7 +7,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class OutsideError(ValueError):
-    """A path leads out of the folder, or could."""
+    """A path that leads out of the folder, or may lead out of it."""
 
 
 class PictureFolder:

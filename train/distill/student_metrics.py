@@ -8,7 +8,7 @@ import torch
 from train.data.split import Targets
 from train.distill.student_model import StudentModel
 from train.full_model.model import Model
-from train.metrics.knowledge_use import judge_by_history, ranking_by_use
+from train.metrics.knowledge_use import decide_by_history, ranking_by_use
 from train.metrics.ranker import rank_split
 from train.metrics.ranking import summary
 
@@ -30,8 +30,8 @@ def _knowledge_metrics(student: StudentModel, targets: Targets) -> dict[str, flo
     table = student.item_vectors()
     histories = [targets.history(index) for index in range(len(targets))]
     newest = [rows[-student.max_length :] for rows in histories]
-    judged = judge_by_history(newest, partial(student.both_states, table=table), table)
-    return ranking_by_use(judged, histories, targets.rows, table) | {
-        "share_judged": float(judged.known.mean()),
-        "share_helped": float(judged.helped[judged.known].mean()) if judged.known.any() else 0.0,
+    decision = decide_by_history(newest, partial(student.both_states, table=table), table)
+    return ranking_by_use(decision, histories, targets.rows, table) | {
+        "share_judged": float(decision.known.mean()),
+        "share_helped": float(decision.helped[decision.known].mean()) if decision.known.any() else 0.0,
     }

@@ -114,7 +114,7 @@ class Model(nn.Module):
     def user_stages(self, rows: Tensor, mask: Tensor, table: Tensor) -> list[Tensor]:
         """Return the input states of each plug-in, after the newest event, followed by the output of the last one.
 
-        The first are the backbone's states. Each is ``[batch, dim]``; arguments as for :meth:`states`.
+        The first plug-in's input is the backbone's states. Each is ``[batch, dim]``; arguments as for :meth:`states`.
         """
         state = self.backbone.last(Events(F.embedding(rows, table), mask, rows))
         return [stage[:, 0] for stage in self._stages(state[:, None], VisibleHistory(rows, mask, table))]

@@ -99,7 +99,7 @@ class RunFolder:
             (self.path / _CHECKPOINT).unlink(missing_ok=True)
 
     def _extend(self, about: Mapping[str, Any]) -> None:
-        """Make the run unfinished if its checkpoint is there. Killed halfway, it is an unfinished run as before."""
+        """Mark the run as unfinished if it has a checkpoint; killed in between, it is an unfinished run as before."""
         if (self.path / _CHECKPOINT).exists():
             (self.path / METRICS_FILE).unlink(missing_ok=True)
         write_json(self.path / RUN_FILE, about)

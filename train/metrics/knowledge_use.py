@@ -1,6 +1,6 @@
-"""Decides for many users at once whether knowledge is used, judging by their histories as a device does.
+"""Decides from the histories of many users whether to use knowledge for them.
 
-The rule is that of the device, :mod:`edge_runtime.learning.utility`.
+The rule is the device's, :mod:`edge_runtime.learning.utility`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +21,12 @@ _BATCH = 512
 Pair = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-class KnowledgeJudgement(NamedTuple):
-    """Judgement of ``U`` users by their histories.
+class KnowledgeDecision(NamedTuple):
+    """Whether knowledge improves the ranking for ``U`` users, measured on their histories.
 
     Attributes:
         without: newest state of each user without knowledge, ``[U, dim]``.
-        aligned: the same with knowledge, ``[U, dim]``.
+        aligned: newest state of each user with knowledge, ``[U, dim]``.
         helped: whether knowledge helped on the history, bool ``[U]``; False if the history is too short.
         known: whether the history is long enough, bool ``[U]``.
     """
@@ -42,7 +42,7 @@ class KnowledgeJudgement(NamedTuple):
         return torch.where(uses[:, None], self.aligned, self.without)
 
 
-def judge_by_history(histories: Sequence[Rows], pair: Pair, table: Tensor) -> KnowledgeJudgement:
+def decide_by_history(histories: Sequence[Rows], pair: Pair, table: Tensor) -> KnowledgeDecision:
     """Predict the newest events of every user from the earlier ones, with and without knowledge.
 
     Args:
@@ -65,16 +65,16 @@ def judge_by_history(histories: Sequence[Rows], pair: Pair, table: Tensor) -> Kn
         own = slice(end - n_events[user], end)
         helped[user] = knowledge_helps(history_states[0][own], history_states[1][own], vectors[own])
     newest = slice(len(histories))
-    return KnowledgeJudgement(without[newest], aligned[newest], helped, n_events >= MIN_EVENTS)
+    return KnowledgeDecision(without[newest], aligned[newest], helped, n_events >= MIN_EVENTS)
 
 
 def ranking_by_use(
-    judged: KnowledgeJudgement, histories: Sequence[Rows], targets: NDArray[np.int32], table: Tensor
+    decision: KnowledgeDecision, histories: Sequence[Rows], targets: NDArray[np.int32], table: Tensor
 ) -> dict[str, float]:
     """Return NDCG@10 without knowledge, with it, and with the choice of a device for each user; history excluded.
 
     Args:
-        judged: states of ``U`` users.
+        decision: states of ``U`` users, and which of them to use.
         histories: events of each user, which are excluded from recommendations.
         targets: next item of each user, int32 ``[U]``.
         table: item vectors, ``[n_items, dim]``: an item's score is its product with the state.
@@ -87,9 +87,9 @@ def ranking_by_use(
         return float(np.mean(ndcg(ranked.excluded, 10)))
 
     return {
-        "ndcg@10_without": score(judged.without),
-        "ndcg@10_with": score(judged.aligned),
-        "ndcg@10_decided": score(judged.chosen()),
+        "ndcg@10_without": score(decision.without),
+        "ndcg@10_with": score(decision.aligned),
+        "ndcg@10_decided": score(decision.chosen()),
     }
 
 

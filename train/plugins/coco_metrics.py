@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.metrics.knowledge_use import KnowledgeJudgement, judge_by_history, ranking_by_use
+from train.metrics.knowledge_use import KnowledgeDecision, decide_by_history, ranking_by_use
 from train.plugins.knowledge_attention import helped
 from train.plugins.plugin import EvaluationData, VisibleHistory
 from train.plugins.prompt_codebook import perplexity
@@ -21,7 +21,7 @@ def knowledge_metrics(
     """Return use of the codebook, the effect of knowledge, and how well a user's history predicts that effect.
 
     ``prompts_per_user`` does not count the shared prompt. ``helps_by_past``, ``agreement`` (with the true target) and
-    ``agreement_by_chance`` are over users whose history is long enough to judge by; ``judged`` is their share. The
+    ``agreement_by_chance`` are over users whose history is long enough to decide by; ``judged`` is their share. The
     history is evaluated as on the device. ``ndcg@10_without`` ranks by the input states of CoCo, ``ndcg@10_with`` by
     its output states, and ``ndcg@10_decided`` by the choice between them that a device makes. With a plug-in after
     CoCo, none of them is the model's own.
@@ -38,14 +38,14 @@ def knowledge_metrics(
         states = data.input_states(rows, mask)
         return states, align(states[:, None], VisibleHistory(rows, mask, data.table))[:, 0]
 
-    judged = judge_by_history(data.histories, pair, data.table)
+    decision = decide_by_history(data.histories, pair, data.table)
     targets = data.table[torch.from_numpy(data.targets).to(data.table.device, torch.int64)]
-    helps = helped(judged.aligned, judged.without, targets).cpu().numpy()
+    helps = helped(decision.aligned, decision.without, targets).cpu().numpy()
     return (
-        _codebook_use(choose, judged.without)
-        | ranking_by_use(judged, data.histories, data.targets, data.table)
-        | {"helps": float(helps.mean()), "judged": float(judged.known.mean())}
-        | _agreement(judged, helps)
+        _codebook_use(choose, decision.without)
+        | ranking_by_use(decision, data.histories, data.targets, data.table)
+        | {"helps": float(helps.mean()), "judged": float(decision.known.mean())}
+        | _agreement(decision, helps)
     )
 
 
@@ -59,15 +59,15 @@ def _codebook_use(choose: Callable[[Tensor], Tensor], states: Tensor) -> dict[st
     }
 
 
-def _agreement(judged: KnowledgeJudgement, helps: NDArray[np.bool_]) -> dict[str, float]:
+def _agreement(decision: KnowledgeDecision, helps: NDArray[np.bool_]) -> dict[str, float]:
     """Return how often history and target agree, and how often two independent judgements would.
 
     The latter is ``p q + (1 - p)(1 - q)``, with ``p`` the share of users whom knowledge helps judging by their history,
     and ``q`` judging by the target.
     """
-    if not judged.known.any():
+    if not decision.known.any():
         return {}
-    by_past, true = judged.helped[judged.known], helps[judged.known]
+    by_past, true = decision.helped[decision.known], helps[decision.known]
     p, q = float(by_past.mean()), float(true.mean())
     return {
         "helps_by_past": p,

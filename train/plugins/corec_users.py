@@ -38,7 +38,7 @@ def batch_items(histories: Tensor, mask: Tensor, others: Tensor) -> BatchItems:
 
 
 def candidate_chance(counts: Tensor, n_events: Tensor, n_sampled: int) -> Tensor:
-    r"""Return the probability of each item to be among the candidates of a step, ``[n_items]``, in (0, 1].
+    r"""Return the probability that an item is a candidate in a training step, ``[n_items]``, in (0, 1].
 
     .. math:: q_j = 1 - \Bigl(1 - \frac{n_j}{\sum_k n_k}\Bigr)^{B} \Bigl(1 - \frac1K\Bigr)^{S}
 

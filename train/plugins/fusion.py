@@ -102,7 +102,7 @@ class Fusion(nn.Module):
         """Context manager in which no item has the modalities ``names``, for item vectors and the user gate.
 
         Raises:
-            ValueError: a name is not that of a modality.
+            ValueError: there is no modality of such a name.
         """
         if not set(names) <= set(self.names):
             raise ValueError(f"expected modalities of {self.names}, got {tuple(names)}")

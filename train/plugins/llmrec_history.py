@@ -57,10 +57,10 @@ def newest_means(vectors: Tensor, rows: Tensor, counts: Tensor, decay: float) ->
 
 
 class EventsBefore(NamedTuple):
-    """The events of a user before an event, for each of ``n`` events.
+    """The events that precede each of ``n`` targets in the history of its user.
 
     Attributes:
-        kept: indices into the given targets, int64 ``[n]``.
+        kept: which of the given targets these are, as indices, int64 ``[n]``.
         rows: the user's events, int64 ``[n, length]``.
         counts: 1 for an event before the target that counts, else 0, float32 ``[n, length]``; never all 0.
     """
@@ -71,7 +71,7 @@ class EventsBefore(NamedTuple):
 
 
 def before_targets(users: Tensor, targets: Tensor, histories: Tensor, mask: Tensor, counts: Tensor) -> EventsBefore:
-    """Return the events before each target, without the targets for which there are none or they are ambiguous.
+    """Return the events before each target; targets without such events, or with an ambiguous position, are left out.
 
     Backbones choose targets in different ways (next item, cloze, a later item), so the position of a target is looked
     up in the history. Items that occur there more than once are left out.

@@ -98,12 +98,12 @@ def test_ctrl_c_prints_one_line_and_received_data_is_kept(root: Path, tmp_path: 
         process = start_sync(proxy.url, into)
         wait_for(lambda: proxy.passed > 500_000)
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=20)
+        _, messages = process.communicate(timeout=20)
         again = run_sync(server.url, into)
 
     assert process.returncode == 130
     goes_on = f"pocketrec sync {proxy.url} --into {into}"
-    assert complaints == f"stopped. What was finished is kept; continue with: {goes_on}\n"
+    assert messages == f"stopped. What was finished is kept; continue with: {goes_on}\n"
     assert again.returncode == 0
     assert contents(current_bundle(into)) == contents(root / LAPTOP)
 
@@ -117,9 +117,9 @@ def test_a_download_resumes_after_the_server_is_killed_and_restarted(root: Path,
         first.process.kill()
         first.process.wait()
         with serving(root, "--port", port):
-            output, complaints = process.communicate(timeout=30)
+            output, messages = process.communicate(timeout=30)
 
-    assert process.returncode == 0, complaints
+    assert process.returncode == 0, messages
     assert json.loads(output)["fetched_bytes"] < BIG_BYTES + 100_000
     assert contents(current_bundle(into)) == contents(root / LAPTOP)
 
@@ -163,11 +163,11 @@ def test_the_second_of_two_concurrent_syncs_is_refused(root: Path, tmp_path: Pat
         first = start_sync(proxy.url, into)
         wait_for(lambda: proxy.passed > 100_000)
         second = run_sync(server.url, into)
-        _, complaints = first.communicate(timeout=30)
+        _, messages = first.communicate(timeout=30)
 
     assert second.returncode == 1
     assert f"another sync (process {first.pid})" in second.stderr
-    assert first.returncode == 0, complaints
+    assert first.returncode == 0, messages
 
 
 @pytest.mark.parametrize("arguments", [("not a url",), ("http://127.0.0.1:1", "--target", "../x")])
