@@ -18,6 +18,7 @@ import typer
 
 from edge_runtime import child
 from edge_runtime.errors import PocketRecError
+from edge_runtime.files import write_atomically
 from edge_runtime.terminal.outcome import print_result
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
@@ -136,9 +137,7 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
     steps.run("export the bundles", "export", "--run", student, "--data", data, *targets, *no_model, "--out", bundles)
     verified = {target: steps.run(f"verify {target}", "verify", bundles / target, "--data", data) for target in TARGETS}
     figures = _figures(checked, trained, distilled, verified) | {"steps": steps.costs, "data": str(data)}
-    temporary = out / f"{FIGURES_FILE}.new"
-    temporary.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    temporary.replace(out / FIGURES_FILE)
+    write_atomically(out / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return figures
 
 
