@@ -49,6 +49,7 @@ def _constants() -> dict[str, object]:
         "MAX_EXTENT": arrays.MAX_EXTENT,
         "MAX_CODE_SCALE": codes.MAX_SCALE,
         "MAX_FEED": weights.MAX_FEED,
+        "MAX_WEIGHT_SCALE": weights.MAX_SCALE,
         "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
         "INFLATED_BYTES": items.max_inflated_bytes(0),
         "INFLATED_BYTES_PER_ITEM": items.max_inflated_bytes(1) - items.max_inflated_bytes(0),

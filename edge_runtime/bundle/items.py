@@ -84,7 +84,7 @@ def read_items(data: bytes, n_items: int) -> Items:
         )
     check_text(text, n_items)
     try:
-        items = parse_json(text, Items)
+        items = parse_json(text, Items, _n_names)
     except JsonError as error:
         raise BundleError(f"{_FILE}: {error}") from error
     _check(items, n_items)
@@ -94,6 +94,10 @@ def read_items(data: bytes, n_items: int) -> Items:
 def dump_items(items: Items) -> bytes:
     """Return the compressed bytes of ``items``."""
     return zlib.compress(msgspec.json.encode(items), 9)
+
+
+def _n_names(items: Items) -> int:
+    return len(Items.__struct_fields__) + len(items.fields) * (1 + len(Field.__struct_fields__))
 
 
 def _check(items: Items, n_items: int) -> None:

@@ -22,6 +22,11 @@ def engines() -> dict[str, Attack]:
     def change(tensor: str, change_array: Callable[[Array], Array]) -> Attack:
         return lambda draft: draft.replace_arrays(name, **{tensor: change_array(draft.arrays(name)[tensor])})
 
+    def scaled_zero_row(draft: Draft) -> None:
+        weight, scale = (draft.arrays(name)[tensor].copy() for tensor in ("position", "position.scale"))
+        weight[-1], scale[-1] = 0, 1e6
+        draft.replace_arrays(name, **{"position": weight, "position.scale": scale})
+
     return {
         "engine/weight-missing": drop("block.1.value.weight"),
         "engine/scale-missing": drop("position.scale"),
@@ -31,6 +36,7 @@ def engines() -> dict[str, Attack]:
         "engine/feed-of-no-width": change("block.0.feed_in.weight", lambda array: array[:0]),
         "engine/weights-changed": change("block.0.value.weight", lambda array: -array),
         "engine/scale-huge": change("position.scale", lambda scale: np.full_like(scale, 3e38)),
+        "engine/scale-of-a-million-of-a-row-without-weight": scaled_zero_row,
         "engine/state-overflows": change("norm.weight", lambda weight: np.full_like(weight, 3e38)),
         "engine/weights-large": change("block.0.output.weight.scale", lambda scale: np.full_like(scale, 9e5)),
         "engine/not-a-model": lambda draft: draft.replace(name, b"not a model at all"),

@@ -60,6 +60,11 @@ def items() -> dict[str, Attack]:
             b"{", b'{"x": ["]]]\\\\", "\\"]]]", ' + b"[" * 31 + b"]" * 32 + b", "
         ),
         "format/items-lone-surrogate": inside(b'"Aster"', b'"\\ud800"'),
+        "format/items-lone-surrogate-in-an-unknown-field": inside(b"{", b'{"x": "\\ud800", '),
+        "format/items-column-twice": inside(b"{", b'{"title": [], '),
+        "format/items-fact-twice": inside(b'"brand":{', b'"brand":{"values":[],"rows":[]},"brand":{'),
+        "format/items-unknown-name-twice": inside(b"{", b'{"x": 1, "x": 1, '),
+        "format/items-fact-index-with-a-fraction": inside(b"[0]", b"[0.0]"),
         "format/items-too-few": text(lambda items: items["title"].pop()),
         "format/items-id-twice": column("item_id", 1, "item-0"),
         "format/items-id-empty": column("item_id", 1, ""),

@@ -36,6 +36,9 @@ def containers() -> dict[str, Attack]:
         "format/header-a-list": _adapter(_pack(b"[]", b"")),
         "format/header-nested": _adapter(_pack(nested, b"")),
         "format/header-not-utf8": _adapter(_pack(b'{"\xff\xfe": 1}', b"")),
+        "format/header-tensor-twice": _adapter(
+            _pack(b'{"a": ' + json.dumps(good["a"]).encode() + b", " + json.dumps(good).encode()[1:], bytes(256))
+        ),
         "format/header-empty": _adapter(_pack(b"{}", b"")),
         "format/tensors-overlap": header(192, b={"data_offsets": [64, 192]}),
         "format/tensors-with-a-gap": header(260, b={"data_offsets": [132, 260]}),
@@ -54,6 +57,8 @@ def containers() -> dict[str, Attack]:
         ),
         "format/shape-of-nine-dimensions": header(a={"shape": [16, 2, *[1] * 7]}),
         "format/shape-nested": header(a={"shape": [[[16]], 2]}),
+        "format/shape-of-integers-with-fractions": header(a={"shape": [16.0, 2]}),
+        "format/offsets-with-fractions": header(a={"data_offsets": [0, 128.0]}),
         "format/shape-of-fractions": header(a={"shape": [16.5, 2]}),
         "format/dtype-unknown": header(a={"dtype": "F128"}),
         "format/dtype-of-the-wrong-size": header(a={"dtype": "U8"}),

@@ -4,8 +4,10 @@
  * The digest of the bytes has been verified before. The host must be little-endian, as all browsers' hosts are.
  */
 
+import type { Bytes } from "./bytes";
 import { BundleError } from "./errors";
-import { type Bytes, Fields, isInteger, parseJson } from "./json";
+import { Fields, isInteger } from "./fields";
+import { type Json, parseJson } from "./json";
 import { MAX_DIMENSION, MAX_EXTENT, MAX_HEADER_BYTES, MAX_RANK } from "./limits";
 
 interface DataOf {
@@ -91,20 +93,12 @@ function split(file: Bytes, source: string): { header: Fields; body: Bytes } {
     throw new BundleError(`${source}: the header states a length of ${length} bytes, more than allowed or present`);
   }
   const start = 8 + Number(length);
-  const parsed = parseJson(file.subarray(8, start), source);
-  const { __metadata__: _ignored, ...tensors } = Object.assign(Object.create(null), asObject(parsed, source));
-  return { header: Fields.of(tensors, source), body: file.subarray(start) };
-}
-
-function asObject(value: unknown, source: string): object {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new BundleError(`${source}: the header is not an object`);
-  }
-  return value;
+  const header = Fields.of(parseJson(file.subarray(8, start), source), source);
+  return { header: header.without("__metadata__"), body: file.subarray(start) };
 }
 
 function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
-  const fields = header.object(name);
+  const fields = header.nested(name);
   const where = fields.where;
   const unknown = fields.names().filter((field) => !["dtype", "shape", "data_offsets"].includes(field));
   if (unknown.length > 0) throw new BundleError(`${where}: unknown fields ${unknown}`);
@@ -125,7 +119,7 @@ function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
   return { name, dtype, shape, start, stop };
 }
 
-function integers(list: readonly unknown[], where: string): number[] {
+function integers(list: readonly Json[], where: string): number[] {
   return list.map((entry) => {
     if (!isInteger(entry) || entry < 0) throw new BundleError(`${where}: expected counts, found ${typeof entry}`);
     return entry;

@@ -3,9 +3,9 @@
  * have been verified (SPEC section 1).
  */
 
+import type { Bytes } from "./bytes";
 import { checkChunk, checkFile } from "./digest";
 import { BundleError, BundleIntegrityError, FetchError, messageOf } from "./errors";
-import type { Bytes } from "./json";
 import { CHUNK_BYTES, MANIFEST_NAME, MAX_MANIFEST_BYTES } from "./limits";
 import { type FileEntry, fileNamed, fileOfRole, type Manifest, parseManifest } from "./manifest";
 

@@ -1,7 +1,7 @@
 /** The browser's Cache Storage, with a deadline for every call (ADR 0027). */
 
+import type { Bytes } from "./bytes";
 import { DeadlineError, within } from "./deadline";
-import type { Bytes } from "./json";
 
 const TIMEOUT_MS = 3000;
 /** A whole file may be large; nothing waits for a write before it ranks. */

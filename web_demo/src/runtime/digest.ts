@@ -1,7 +1,7 @@
 /** Verifies SHA-256 digests with WebCrypto, which cannot stream; hence the chunk digests of large files. */
 
+import type { Bytes } from "./bytes";
 import { BundleIntegrityError, InsecureAddressError } from "./errors";
-import type { Bytes } from "./json";
 import { CHUNK_BYTES } from "./limits";
 import type { FileEntry } from "./manifest";
 

@@ -1,7 +1,9 @@
 /** Titles and facts of the items (SPEC section 6). */
 
+import type { Bytes } from "./bytes";
 import { BundleError, messageOf } from "./errors";
-import { type Bytes, Fields, isInteger, parseJson } from "./json";
+import { Fields, isInteger, isList } from "./fields";
+import { type Json, parseJson } from "./json";
 import {
   INFLATED_BYTES,
   INFLATED_BYTES_PER_ITEM,
@@ -45,7 +47,7 @@ export class Items {
     const fields = Fields.of(parseJson(text, FILE), FILE);
     const ids = fields.texts("item_id", { min: 0, max: nItems, each: LIMITS.Items.item_id.each });
     const titles = fields.texts("title", { min: 0, max: nItems, each: LIMITS.Items.title.each });
-    const columns = readColumns(fields.object("fields"));
+    const columns = readColumns(fields.nested("fields"));
     for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(columns)] as const) {
       if (length !== nItems)
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
@@ -88,13 +90,14 @@ export class Items {
 function readColumns(fields: Fields): Map<string, Column> {
   const columns = new Map<string, Column>();
   for (const name of fields.names(LIMITS.Items.fields)) {
-    const column = fields.object(name);
+    const column = fields.nested(name);
     const values = column.texts("values", LIMITS.Field.values);
+    const isIndex = (entry: Json): entry is number => isInteger(entry) && entry >= 0 && entry < values.length;
     const rows = column.list("rows").map((row) => {
-      if (!Array.isArray(row) || !row.every((index) => isInteger(index) && index >= 0 && index < values.length)) {
+      if (!isList(row) || !row.every(isIndex)) {
         throw new BundleError(`${FILE}: field ${name} has an index outside its values`);
       }
-      return row as number[];
+      return row;
     });
     columns.set(name, { values, rows });
   }

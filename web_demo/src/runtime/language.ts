@@ -5,9 +5,9 @@
  */
 
 import type { Wllama } from "@wllama/wllama/esm/index.js";
+import type { Bytes } from "./bytes";
 import { within } from "./deadline";
 import { messageOf } from "./errors";
-import type { Bytes } from "./json";
 import { hasSimd } from "./onnx";
 import { grammar } from "./reasons/grammar";
 

@@ -15,6 +15,7 @@ export const MAX_RANK = 8;
 export const MAX_EXTENT = 4294967296;
 export const MAX_CODE_SCALE = 1000000;
 export const MAX_FEED = 16384;
+export const MAX_WEIGHT_SCALE = 1000000;
 export const MAX_INFLATED_BYTES = 67108864;
 export const INFLATED_BYTES = 1048576;
 export const INFLATED_BYTES_PER_ITEM = 4096;

@@ -2,7 +2,8 @@
 
 import { version } from "../../package.json";
 import { BundleError, BundleVersionError } from "./errors";
-import { Fields, parseJson } from "./json";
+import { Fields } from "./fields";
+import { parseJson } from "./json";
 import {
   CHUNK_BYTES,
   KNOWN_FEATURES,
@@ -94,8 +95,8 @@ export function parseManifest(data: Uint8Array): Manifest {
     created: fields.matching("created", limits.created),
     target: fields.matching("target", limits.target),
     files: fields.objects("files", limits.files).map(readFile),
-    catalogue: readCatalogue(fields.object("catalogue")),
-    encoder: readEncoder(fields.object("encoder")),
+    catalogue: readCatalogue(fields.nested("catalogue")),
+    encoder: readEncoder(fields.nested("encoder")),
     engines: fields.objects("engines", limits.engines).map(readEngine),
     languageModel: readLanguageModel(fields),
     licences: fields.has("licences") ? fields.texts("licences", limits.licences) : [],
@@ -176,7 +177,7 @@ function readEngine(fields: Fields): EngineVariant {
 
 function readLanguageModel(fields: Fields): LanguageModel | null {
   if (!fields.has("language_model") || fields.raw("language_model") === null) return null;
-  const model = fields.object("language_model");
+  const model = fields.nested("language_model");
   const limits = LIMITS.LanguageModel;
   return {
     file: model.text("file", limits.file),
@@ -221,11 +222,11 @@ function compareVersions(left: string, right: string): number {
 function checkUnusedFields(fields: Fields): void {
   const limits = LIMITS.Manifest;
   if (fields.has("budgets")) {
-    const budgets = fields.object("budgets");
+    const budgets = fields.nested("budgets");
     for (const name of budgets.names(limits.budgets)) budgets.integer(name, limits.budgets.each);
   }
   if (fields.has("provenance")) {
-    const provenance = fields.object("provenance");
+    const provenance = fields.nested("provenance");
     for (const name of provenance.names(limits.provenance)) provenance.text(name, limits.provenance.each);
   }
 }

@@ -1,9 +1,9 @@
 /** The encoder in ONNX Runtime: WebAssembly with one thread, the fastest setting for a model that takes a millisecond. */
 
 import type * as Ort from "onnxruntime-web/wasm";
+import type { Bytes } from "./bytes";
 import type { Engine, SmallMatrices } from "./encoder";
 import { EngineError } from "./errors";
-import type { Bytes } from "./json";
 import type { EncoderSizes } from "./manifest";
 import { checkGraph } from "./onnxGraph";
 

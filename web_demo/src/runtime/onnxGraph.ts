@@ -3,8 +3,8 @@
  * operators, no external files. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
  */
 
+import type { Bytes } from "./bytes";
 import { EngineError } from "./errors";
-import type { Bytes } from "./json";
 import { MAX_FEED, MAX_ONNX_RANK, ONNX_DOMAINS, ONNX_OPERATORS } from "./limits";
 import type { EncoderSizes } from "./manifest";
 import { checkValues, type Node } from "./onnxValues";

@@ -3,8 +3,8 @@
  * parser cuts a tag to 32 bits, so a longer tag would hide a field from a reader that keeps all of its bits.
  */
 
+import type { Bytes } from "./bytes";
 import { EngineError } from "./errors";
-import type { Bytes } from "./json";
 import { MAX_ONNX_FIELDS } from "./limits";
 
 export const VARINT = 0;

@@ -7,8 +7,8 @@
 
 import { loadArrays } from "./arrays";
 import type { Bundle } from "./bundle";
+import type { Bytes } from "./bytes";
 import type { Engine, SmallMatrices } from "./encoder";
-import type { Bytes } from "./json";
 import type { EncoderSizes, EngineVariant } from "./manifest";
 import { type Block, type EncoderWeights, type Linear, type Norm, readWeights } from "./weights";
 

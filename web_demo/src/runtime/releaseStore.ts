@@ -1,8 +1,8 @@
 /** Verified files in the browser's Cache Storage, by digest, and the manifest of the release that is stored completely. */
 
 import type { FileStore } from "./bundle";
+import type { Bytes } from "./bytes";
 import { BoundedCache, type Timeouts } from "./cache";
-import type { Bytes } from "./json";
 
 const PREFIX = "v1/stored/";
 

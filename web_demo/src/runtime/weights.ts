@@ -2,7 +2,7 @@
 
 import { type Arrays, take } from "./arrays";
 import { BundleError } from "./errors";
-import { MAX_FEED } from "./limits";
+import { MAX_FEED, MAX_WEIGHT_SCALE } from "./limits";
 import type { EncoderSizes } from "./manifest";
 
 export interface Norm {
@@ -44,6 +44,9 @@ export function readWeights(arrays: Arrays, sizes: EncoderSizes, source: string)
   const quantized = (name: string, rows: number, columns: number): Float32Array => {
     const weight = take(arrays, name, "I8", [rows, columns], source);
     const scale = take(arrays, `${name}.scale`, "F32", [rows], source);
+    if (!scale.every((value) => Math.abs(value) < MAX_WEIGHT_SCALE)) {
+      throw new BundleError(`${source}: a scale of ${name} is not below ${MAX_WEIGHT_SCALE} in absolute value`);
+    }
     return Float32Array.from(weight, (value, at) => value * (scale[Math.floor(at / columns)] as number));
   };
   const linear = (name: string, nIn: number, nOut: number): Linear => ({

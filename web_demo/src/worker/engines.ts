@@ -3,10 +3,10 @@
 import ortWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import wllamaWasm from "../../node_modules/@wllama/wllama/esm/wasm/wllama.wasm?url";
 import type { Bundle } from "../runtime/bundle";
+import type { Bytes } from "../runtime/bytes";
 import { BoundedCache } from "../runtime/cache";
 import type { OpenEngine } from "../runtime/candidates";
 import { FetchError } from "../runtime/errors";
-import type { Bytes } from "../runtime/json";
 import { hasSimd, OnnxEngine, type OrtModule } from "../runtime/onnx";
 import { openReference } from "../runtime/reference";
 

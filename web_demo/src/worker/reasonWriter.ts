@@ -1,8 +1,8 @@
 /** Loads the language model in the background, and rewords the reasons of the current list one by one. */
 
 import type { Bundle } from "../runtime/bundle";
+import type { Bytes } from "../runtime/bytes";
 import { messageOf } from "../runtime/errors";
-import type { Bytes } from "../runtime/json";
 import { type Writer, WriterError } from "../runtime/language";
 import { fileNamed, type Manifest } from "../runtime/manifest";
 import type { Sentence } from "../runtime/reasons/sentences";

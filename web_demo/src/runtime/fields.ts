@@ -1,0 +1,151 @@
+/** Reads checked values of parsed JSON: the few shapes that a bundle's JSON consists of. Readers throw BundleError. */
+
+import { BundleError } from "./errors";
+import { Float, type Json, type JsonObject } from "./json";
+
+/** The smallest and the largest allowed value or length, both inclusive. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Any length. */
+const ANY: Range = { min: 0, max: Number.POSITIVE_INFINITY };
+
+/** Reads typed fields of an object; every error names the field. */
+export class Fields {
+  constructor(
+    private readonly object: JsonObject,
+    readonly where: string,
+  ) {}
+
+  static of(value: Json | undefined, where: string): Fields {
+    if (!isObject(value)) throw new BundleError(`${where}: expected an object, found ${kindOf(value)}`);
+    return new Fields(value, where);
+  }
+
+  has(name: string): boolean {
+    return this.object.has(name);
+  }
+
+  raw(name: string): Json | undefined {
+    return this.object.get(name);
+  }
+
+  /** The same object without one field. */
+  without(name: string): Fields {
+    const others = new Map(this.object);
+    others.delete(name);
+    return new Fields(others, this.where);
+  }
+
+  /** Names of all fields; `limits` bounds their number, `limits.key` their length. */
+  names(limits: Range & { readonly key?: Range } = ANY): string[] {
+    const names = [...this.object.keys()];
+    const { max, key = ANY } = limits;
+    if (names.length > max) throw new BundleError(`${this.where}: ${names.length} entries, at most ${max} are allowed`);
+    if (!names.every((name) => isWithin(lengthOf(name), key))) {
+      throw new BundleError(`${this.where}: a name does not have ${key.min} to ${key.max} characters`);
+    }
+    return names;
+  }
+
+  text(name: string, length: Range = ANY): string {
+    const value = this.raw(name);
+    if (typeof value !== "string") throw this.wrong(name, "text", value);
+    if (!isWithin(lengthOf(value), length)) throw this.wrong(name, `${length.min} to ${length.max} characters`, value);
+    return value;
+  }
+
+  matching(name: string, pattern: RegExp): string {
+    const value = this.text(name);
+    if (!pattern.test(value)) throw this.wrong(name, `text that matches ${pattern.source}`, value);
+    return value;
+  }
+
+  integer(name: string, range: Range): number {
+    const value = this.raw(name);
+    if (!isInteger(value) || !isWithin(value, range)) {
+      throw this.wrong(name, `an integer from ${range.min} to ${range.max}`, value);
+    }
+    return value;
+  }
+
+  number(name: string, range: Range | { readonly above: number }): number {
+    const found = this.raw(name);
+    const value = found instanceof Float ? found.value : found;
+    const [isAllowed, expected] =
+      "above" in range
+        ? [(n: number) => n > range.above, `a finite number above ${range.above}`]
+        : [(n: number) => isWithin(n, range), `a number from ${range.min} to ${range.max}`];
+    if (typeof value !== "number" || !Number.isFinite(value) || !isAllowed(value)) {
+      throw this.wrong(name, expected, value);
+    }
+    return value;
+  }
+
+  list(name: string, length: Range = ANY): readonly Json[] {
+    const value = this.raw(name);
+    if (!isList(value)) throw this.wrong(name, "a list", value);
+    if (!isWithin(value.length, length)) {
+      throw this.wrong(name, `${length.min} to ${length.max} entries`, `${value.length} entries`);
+    }
+    return value;
+  }
+
+  objects(name: string, length: Range): Fields[] {
+    return this.list(name, length).map((entry, index) => Fields.of(entry, `${this.where}.${name}[${index}]`));
+  }
+
+  /** A list of texts; `limits` bounds their number, `limits.each` their lengths. */
+  texts(name: string, limits: Range & { readonly each?: Range } = ANY): string[] {
+    const { each = ANY } = limits;
+    return this.list(name, limits).map((entry) => {
+      if (typeof entry !== "string") throw this.wrong(name, "a list of texts", entry);
+      if (!isWithin(lengthOf(entry), each))
+        throw this.wrong(name, `texts of ${each.min} to ${each.max} characters`, entry);
+      return entry;
+    });
+  }
+
+  nested(name: string): Fields {
+    return Fields.of(this.raw(name), `${this.where}.${name}`);
+  }
+
+  private wrong(name: string, expected: string, found: Json | undefined): BundleError {
+    const shown = typeof found === "string" ? JSON.stringify(found.slice(0, 60)) : kindOf(found);
+    return new BundleError(`${this.where}: ${name} must be ${expected}, found ${shown}`);
+  }
+}
+
+function isWithin(value: number, { min, max }: Range): boolean {
+  return value >= min && value <= max;
+}
+
+/** Length in code points instead of UTF-16 units, as the Python reader counts. */
+function lengthOf(text: string): number {
+  if (text.length > 4096) return text.length;
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
+}
+
+export function isInteger(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value);
+}
+
+export function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return value instanceof Map;
+}
+
+function kindOf(value: Json | undefined): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (value instanceof Float) return `the float ${value.value}`;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return isList(value) ? "a list" : typeof value === "string" ? "a text" : "an object";
+}
