@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.events import DISLIKE
+from edge_runtime.events import DISLIKE, LIKE, PURCHASE
 from edge_runtime.ranking import Floats, Rows
 
 Diversity = float | Literal["auto"]
@@ -55,7 +55,7 @@ _N_STEPS = 64
 # Unit vectors are rounded to multiples of 1/1023: their scaled products are integers that float32 represents exactly
 # in any order of summation, so both runtimes compute the same cosines, and items with the same codes tie.
 _STEPS = 1023
-_FEEDBACK = {DISLIKE: 1.0, "like": -1.0, "purchase": -1.0}
+_FEEDBACK = {DISLIKE: 1.0, LIKE: -1.0, PURCHASE: -1.0}
 _OTHER_EVENTS = -0.5
 
 

@@ -1,6 +1,10 @@
-"""The event names with a meaning of their own, shared by the runtime and training."""
+"""The event names with a meaning of their own, shared by the runtimes and training; other names are allowed."""
 
 from typing import Final
 
+CLICK: Final = "click"
+"""The event that is recorded where no other is named."""
+LIKE: Final = "like"
+PURCHASE: Final = "purchase"
 DISLIKE: Final = "dislike"
 """Negative feedback: the runtime hides the item and lowers similar ones; training keeps it out of the sequences."""

@@ -36,6 +36,7 @@ from edge_runtime.diversity import (
 from edge_runtime.engines.candidates import EngineCandidates, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine, Floats
 from edge_runtime.errors import UnknownItemError
+from edge_runtime.events import CLICK
 from edge_runtime.history_rows import GivenHistory, HistoryRows, RecordedHistory
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
@@ -178,7 +179,7 @@ class Recommender:
         """Milliseconds of ``open``, ``self_test``, and the last ``observe``, ``recommend``, ``explain``, ``search``."""
         return MappingProxyType(self._timings)
 
-    def observe(self, item_id: str, event: str = "click") -> Event:
+    def observe(self, item_id: str, event: str = CLICK) -> Event:
         """Record an event of the user. The event is durable when this returns.
 
         Unknown item ids are recorded too, because the bundle may be older than the app's catalogue.
@@ -231,7 +232,7 @@ class Recommender:
             history: as in :meth:`recommend`; each item counts as a click.
         """
         if history is not None:
-            return adapted_diversity(AUTO_DIVERSITY, ["click"] * len(history))
+            return adapted_diversity(AUTO_DIVERSITY, [CLICK] * len(history))
         return adapted_diversity(AUTO_DIVERSITY, [event.event for event in self._history.newest(N_FEEDBACK)])
 
     def explain(self, item_id: str, *, history: Sequence[str] | None = None, style: "Style" = "short") -> "Reason":

@@ -23,14 +23,14 @@ MAX_EXTENT = 4 << 30
 
 Array = NDArray[Any]
 
-_DTYPE_OF: dict[str, np.dtype[Any]] = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "I32": np.dtype("<i4"),
     "U32": np.dtype("<u4"),
     "I8": np.dtype("i1"),
     "U8": np.dtype("u1"),
 }
-_NAME_OF = {dtype: name for name, dtype in _DTYPE_OF.items()}
+_NAME_OF = {dtype: name for name, dtype in DTYPES.items()}
 
 
 class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,9 +117,9 @@ def _split(data: bytes, source: str) -> tuple[dict[str, _Tensor], memoryview]:
 
 def _read(body: memoryview, name: str, tensor: _Tensor, source: str) -> Array:
     """Return one tensor as a view, after checking shape and offsets."""
-    dtype = _DTYPE_OF.get(tensor.dtype)
+    dtype = DTYPES.get(tensor.dtype)
     if dtype is None:
-        raise BundleError(f"{source}: tensor {name!r} has dtype {tensor.dtype!r}, expected one of {list(_DTYPE_OF)}")
+        raise BundleError(f"{source}: tensor {name!r} has dtype {tensor.dtype!r}, expected one of {list(DTYPES)}")
     start, stop = tensor.data_offsets
     extent = dtype.itemsize * math.prod(n for n in tensor.shape if n > 0)  # also if another dimension is 0
     if any(not 0 <= n < MAX_DIMENSION for n in tensor.shape) or len(tensor.shape) > MAX_RANK or extent > MAX_EXTENT:

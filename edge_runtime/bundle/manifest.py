@@ -152,7 +152,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return sum(entry.bytes for entry in self.files)
 
 
-class _Preface(Struct):
+class Preface(Struct):
     """The fields that decide whether this runtime can read the manifest."""
 
     schema: Exact
@@ -170,7 +170,7 @@ def parse_manifest(data: bytes) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleError(f"{MANIFEST_NAME}: found {len(data)} bytes, expected at most {MAX_MANIFEST_BYTES}")
     try:
-        _check_version(parse_json(data, _Preface))
+        _check_version(parse_json(data, Preface))
         manifest = decode_json(data, Manifest)
     except JsonError as error:
         raise BundleError(
@@ -191,7 +191,7 @@ def version_of(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _check_version(preface: _Preface) -> None:
+def _check_version(preface: Preface) -> None:
     advice = "Update pocketrec on this device, or export for this runtime."
     if preface.schema != SCHEMA:
         raise BundleVersionError(

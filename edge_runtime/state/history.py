@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from edge_runtime.errors import StateError
-from edge_runtime.events import DISLIKE
+from edge_runtime.events import CLICK, DISLIKE
 from edge_runtime.state.database import (
     DISK_FULL_CODES,
     absolute_file,
@@ -110,7 +110,7 @@ class History:
         with self._lock:
             self._connection.close()
 
-    def add(self, item_id: str, event: str = "click") -> Event:
+    def add(self, item_id: str, event: str = CLICK) -> Event:
         """Record one event; it is durable when this returns.
 
         Raises:

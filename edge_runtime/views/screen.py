@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from edge_runtime.events import DISLIKE
+from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
 from edge_runtime.recommender import EngineStatus, Recommendation
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.console import Console
@@ -16,7 +16,7 @@ from edge_runtime.terminal.plain import plain
 
 WIDEST = 110
 VERBS: Mapping[str, str] = {
-    "click": "opened", "like": "liked", "purchase": "bought", DISLIKE: "hid",
+    CLICK: "opened", LIKE: "liked", PURCHASE: "bought", DISLIKE: "hid",
 }  # fmt: skip
 HELP: Sequence[tuple[str, str]] = (
     ("hand cream", "search: any words that are not a command"),
@@ -142,7 +142,7 @@ def movement(rank: int, before: int | None, *, is_first: bool) -> Text:
 
 def done_sign(event: str | None) -> str:
     """Return the sign of an event."""
-    return "" if event is None else {"like": "♥", DISLIKE: "✗"}.get(event, "✓")
+    return "" if event is None else {LIKE: "♥", DISLIKE: "✗"}.get(event, "✓")
 
 
 def ago(seconds: float) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
-from edge_runtime.events import DISLIKE
+from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
 from edge_runtime.recommender import Recommendation, Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
@@ -26,7 +26,7 @@ N_EVENTS = 20
 MOST_LISTED = 100
 _DECIMAL = re.compile(r"[0-9]{0,6}\.?[0-9]{1,6}")
 _EVENTS: Mapping[str, str] = {
-    "open": "click", "click": "click", "like": "like", "buy": "purchase", "purchase": "purchase",
+    "open": CLICK, "click": CLICK, "like": LIKE, "buy": PURCHASE, "purchase": PURCHASE,
     "dislike": DISLIKE, "hide": DISLIKE,
 }  # fmt: skip
 

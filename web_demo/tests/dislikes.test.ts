@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { NdArray } from "../src/runtime/arrays";
 import { bestRows, ProductCodes } from "../src/runtime/codes";
+import type { EventName } from "../src/runtime/constants";
 import { DislikePenalty, newestDislikes } from "../src/runtime/dislikes";
-import type { EventName } from "../src/runtime/events";
 import { GOOD, openRecommender } from "./folder";
 
 interface Golden {

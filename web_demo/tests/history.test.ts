@@ -1,7 +1,8 @@
 import "fake-indexeddb/auto";
 import { openDB } from "idb";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { EventName, NewEvent } from "../src/runtime/events";
+import type { EventName } from "../src/runtime/constants";
+import type { NewEvent } from "../src/runtime/events";
 import { openHistory } from "../src/runtime/history";
 
 const SOON_MS = 40;

@@ -1,12 +1,12 @@
 import { describe, expect, test, vi } from "vitest";
 import { Bundle, serverUrls } from "../src/runtime/bundle";
+import type { EngineVariant } from "../src/runtime/bundleJson";
 import type { Bytes } from "../src/runtime/bytes";
 import { EngineCandidates } from "../src/runtime/candidates";
 import { bestRows, type ProductCodes } from "../src/runtime/codes";
 import type { Engine, SmallMatrices } from "../src/runtime/encoder";
 import { BundleIntegrityError, FetchError } from "../src/runtime/errors";
 import { type SelfTest, selfTest } from "../src/runtime/golden";
-import type { EngineVariant } from "../src/runtime/manifest";
 import { BASE, GOOD, openBundle, openRecommender, serve } from "./folder";
 
 test("an engine whose self-test takes more than half a minute has failed", async () => {

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import type { EventName } from "../runtime/events";
+import type { EventName } from "../runtime/constants";
+import { DISLIKE, LIKE } from "../runtime/constants";
 import type { Card, HistoryEntry, Hit, UserHistory } from "../worker/protocol";
 import type { SendRequest, View } from "./client";
 import { Header } from "./Header";
@@ -27,14 +28,14 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
     void request("removeEvents", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
   };
   const hide = (card: Card) => {
-    addEvent(card.itemId, "dislike");
+    addEvent(card.itemId, DISLIKE);
     setHidden({ itemId: card.itemId, title: card.title });
   };
   const undoHide = (itemId: string) => removeEntries(history.hidden.filter((entry) => entry.itemId === itemId));
   const toggle = (hit: Hit) => {
     if (hit.inHistory)
       removeEntries([...history.entries, ...history.hidden].filter(({ itemId }) => itemId === hit.itemId));
-    else addEvent(hit.itemId, "like");
+    else addEvent(hit.itemId, LIKE);
   };
   return (
     <PictureSource request={request} release={view.opening.state === "ready" ? view.opening.release : null}>
@@ -55,7 +56,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
           <History history={view.history} onRemove={removeEntries} />
           <Recommendations
             view={view}
-            onMore={(card) => addEvent(card.itemId, "like")}
+            onMore={(card) => addEvent(card.itemId, LIKE)}
             onHide={hide}
             onWhy={setExplained}
             onDiversity={(diversity) => void request("setDiversity", { diversity }).catch(() => undefined)}

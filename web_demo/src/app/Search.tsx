@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { MAX_CHARACTERS } from "../runtime/search/finder";
+import { MAX_QUERY_CHARACTERS } from "../runtime/constants";
 import type { Hit, UserHistory } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { Picture } from "./Picture";
@@ -96,7 +96,7 @@ export function Search({ request, ready, history, onChoose }: Props) {
         placeholder="Search the shop"
         autocomplete="off"
         spellcheck={false}
-        maxLength={MAX_CHARACTERS}
+        maxLength={MAX_QUERY_CHARACTERS}
         value={text}
         aria-controls="search-hits"
         aria-describedby="search-count"

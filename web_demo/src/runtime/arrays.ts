@@ -5,10 +5,10 @@
  */
 
 import type { Bytes } from "./bytes";
+import { DTYPE_BYTES, MAX_DIMENSION, MAX_EXTENT, MAX_HEADER_BYTES, MAX_RANK } from "./constants";
 import { BundleError } from "./errors";
 import { Fields, isInteger } from "./fields";
 import { type Json, parseJson } from "./json";
-import { MAX_DIMENSION, MAX_EXTENT, MAX_HEADER_BYTES, MAX_RANK } from "./limits";
 
 interface DataOf {
   F32: Float32Array<ArrayBuffer>;
@@ -28,8 +28,6 @@ export interface NdArray<D extends Dtype = Dtype> {
 }
 
 export type Arrays = ReadonlyMap<string, NdArray>;
-
-const SIZE_OF: Readonly<Record<Dtype, number>> = { F32: 4, I32: 4, U32: 4, I8: 1, U8: 1 };
 
 /**
  * Read all tensors of a safetensors file.
@@ -104,15 +102,15 @@ function readEntry(header: Fields, name: string, bodyBytes: number): Entry {
   if (unknown.length > 0) throw new BundleError(`${where}: unknown fields ${unknown}`);
   const dtype = fields.text("dtype");
   if (!isDtype(dtype))
-    throw new BundleError(`${where}: dtype ${dtype.slice(0, 20)}, expected one of ${Object.keys(SIZE_OF)}`);
+    throw new BundleError(`${where}: dtype ${dtype.slice(0, 20)}, expected one of ${Object.keys(DTYPE_BYTES)}`);
   const shape = integers(fields.list("shape", { min: 0, max: MAX_RANK }), where);
   const [start, stop] = integers(fields.list("data_offsets", { min: 2, max: 2 }), where);
   // Zero dimensions count as one here: no library checks the others of a tensor without elements.
-  const extent = shape.reduce((product, n) => product * Math.max(n, 1), SIZE_OF[dtype]);
+  const extent = shape.reduce((product, n) => product * Math.max(n, 1), DTYPE_BYTES[dtype]);
   if (shape.some((n) => n >= MAX_DIMENSION) || extent > MAX_EXTENT) {
     throw new BundleError(`${where}: the shape is [${shape}]`);
   }
-  const size = shape.reduce((product, n) => product * n, SIZE_OF[dtype]);
+  const size = shape.reduce((product, n) => product * n, DTYPE_BYTES[dtype]);
   if (start === undefined || stop === undefined || start > stop || stop > bodyBytes || stop - start !== size) {
     throw new BundleError(`${where}: spans bytes ${start} to ${stop}, expected ${size} bytes within ${bodyBytes}`);
   }
@@ -127,7 +125,7 @@ function integers(list: readonly Json[], where: string): number[] {
 }
 
 function isDtype(text: string): text is Dtype {
-  return Object.hasOwn(SIZE_OF, text);
+  return Object.hasOwn(DTYPE_BYTES, text);
 }
 
 function viewOf(dtype: Dtype, buffer: ArrayBuffer): DataOf[Dtype] {

@@ -3,11 +3,12 @@
  * have been verified (SPEC section 1).
  */
 
+import type { FileEntry, Manifest } from "./bundleJson";
 import type { Bytes } from "./bytes";
+import { CHUNK_BYTES, MANIFEST_NAME, MAX_MANIFEST_BYTES } from "./constants";
 import { checkChunk, checkFile } from "./digest";
 import { BundleError, BundleIntegrityError, FetchError, messageOf } from "./errors";
-import { CHUNK_BYTES, MANIFEST_NAME, MAX_MANIFEST_BYTES } from "./limits";
-import { type FileEntry, fileNamed, fileOfRole, type Manifest, parseManifest } from "./manifest";
+import { fileNamed, fileOfRole, parseManifest } from "./manifest";
 
 /** Stores files between visits, by digest. */
 export interface FileStore {

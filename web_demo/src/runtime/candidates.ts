@@ -5,10 +5,10 @@
  * loaded and passed the self-test. An engine that fails is not used, and the reason is recorded.
  */
 
+import type { EngineVariant } from "./bundleJson";
 import type { Engine } from "./encoder";
 import { messageOf } from "./errors";
 import type { SelfTest } from "./golden";
-import type { EngineVariant } from "./manifest";
 
 /** `unavailable`: this browser or page does not support the engine. */
 export type CandidateState = "waiting" | "loading" | "passed" | "failed" | "unavailable" | "not needed";

@@ -1,9 +1,9 @@
 /** The item table as product codes of several lengths, scored with lookup tables (SPEC section 4). */
 
 import { type Arrays, take } from "./arrays";
+import type { Catalogue } from "./bundleJson";
+import { MAX_CODE_SCALE } from "./constants";
 import { BundleError } from "./errors";
-import { MAX_CODE_SCALE } from "./limits";
-import type { CatalogueSizes } from "./manifest";
 
 const FILE = "codes.safetensors";
 
@@ -20,7 +20,7 @@ interface TierCodes {
 /** The codes of all items. */
 export class ProductCodes {
   private constructor(
-    private readonly sizes: CatalogueSizes,
+    private readonly sizes: Catalogue,
     private readonly tiers: readonly TierCodes[],
     private readonly tierOf: Uint8Array,
     private readonly positionOf: Int32Array,
@@ -31,7 +31,7 @@ export class ProductCodes {
    *
    * @throws BundleError the arrays violate SPEC section 4.
    */
-  static read(arrays: Arrays, sizes: CatalogueSizes): ProductCodes {
+  static read(arrays: Arrays, sizes: Catalogue): ProductCodes {
     const packed = take(arrays, "tier", "U8", [Math.ceil(sizes.nItems / 4)], FILE);
     const tierOf = Uint8Array.from(
       { length: sizes.nItems },
@@ -107,8 +107,8 @@ export function bestRows(scores: ArrayLike<number>, k: number, excluded: Readonl
   return best;
 }
 
-function readTier(arrays: Arrays, sizes: CatalogueSizes, index: number, rows: Int32Array): TierCodes {
-  const expected = sizes.tiers[index] as CatalogueSizes["tiers"][number];
+function readTier(arrays: Arrays, sizes: Catalogue, index: number, rows: Int32Array): TierCodes {
+  const expected = sizes.tiers[index] as Catalogue["tiers"][number];
   if (rows.length !== expected.nItems) {
     throw new BundleError(`${FILE}: tier ${index} holds ${rows.length} items, the manifest says ${expected.nItems}`);
   }
@@ -140,7 +140,7 @@ function readTier(arrays: Arrays, sizes: CatalogueSizes, index: number, rows: In
   return { rows, nCodes: m, codes, codebook };
 }
 
-function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: CatalogueSizes): Float32Array {
+function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: Catalogue): Float32Array {
   const width = dim / tier.nCodes;
   const table = new Float32Array(tier.nCodes * nCodewords);
   for (let entry = 0, at = 0; entry < table.length; entry++) {
@@ -152,7 +152,7 @@ function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: Cata
   return table;
 }
 
-function squaresOf({ codebook, nCodes }: TierCodes, { dim, nCodewords }: CatalogueSizes): Float32Array {
+function squaresOf({ codebook, nCodes }: TierCodes, { dim, nCodewords }: Catalogue): Float32Array {
   const width = dim / nCodes;
   return Float32Array.from({ length: nCodes * nCodewords }, (_, entry) =>
     codebook.subarray(entry * width, (entry + 1) * width).reduce((sum, value) => sum + value * value, 0),

@@ -1,9 +1,9 @@
 /** Verifies SHA-256 digests with WebCrypto, which cannot stream; hence the chunk digests of large files. */
 
+import type { FileEntry } from "./bundleJson";
 import type { Bytes } from "./bytes";
+import { CHUNK_BYTES } from "./constants";
 import { BundleIntegrityError, InsecureAddressError } from "./errors";
-import { CHUNK_BYTES } from "./limits";
-import type { FileEntry } from "./manifest";
 
 /**
  * Check that WebCrypto is available, before anything is downloaded.

@@ -1,21 +1,19 @@
 /** Lowers the scores of items that resemble disliked ones. The same as `edge_runtime/dislikes.py`. */
 
 import { bestRows, type ProductCodes } from "./codes";
+import { DISLIKE, DISLIKE_STRENGTH, N_DISLIKE_EVENTS, N_DISLIKES } from "./constants";
 import type { HistoryEvent } from "./events";
 
-const N_DISLIKES = 8;
-const N_EVENTS = 256;
-const STRENGTH = 0.75;
 const DEPTH = 100;
 const FAR = 1 / 3;
 
 /** The ids of the latest disliked items, newest first, without those that have a later event of another kind. */
 export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "event">[]): string[] {
   const newest = new Map<string, string>();
-  for (const { itemId, event } of events.slice(-N_EVENTS).reverse()) {
+  for (const { itemId, event } of events.slice(-N_DISLIKE_EVENTS).reverse()) {
     if (!newest.has(itemId)) newest.set(itemId, event);
   }
-  return [...newest].filter(([, event]) => event === "dislike").map(([itemId]) => itemId);
+  return [...newest].filter(([, event]) => event === DISLIKE).map(([itemId]) => itemId);
 }
 
 /** Similarity of items. The lengths of all item vectors are computed with the first dislike and then cached. */
@@ -40,7 +38,7 @@ export class DislikePenalty {
         most[other] = Math.max(most[other] as number, weight * resemblance);
       }
     }
-    return scores.map((score, row) => score - Math.fround(STRENGTH * spread * (most[row] as number)));
+    return scores.map((score, row) => score - Math.fround(DISLIKE_STRENGTH * spread * (most[row] as number)));
   }
 
   /** The similarity of every item to the item of a row, from 0 to 1. */

@@ -6,9 +6,7 @@
  */
 
 import { bestRows, type ProductCodes } from "./codes";
-
-/** Number of best items to choose from. */
-export const POOL = 100;
+import { DIVERSITY_POOL } from "./constants";
 
 const RIDGE = 0.1;
 const UNIT = 4;
@@ -25,15 +23,15 @@ export function diversifiedRows(
   diversity: number,
 ): number[] {
   if (diversity === 0) return bestRows(scores, k, excluded);
-  const best = bestRows(scores, Math.max(POOL, k), excluded);
-  const pool = best.slice(0, POOL);
+  const best = bestRows(scores, Math.max(DIVERSITY_POOL, k), excluded);
+  const pool = best.slice(0, DIVERSITY_POOL);
   const places = diversifiedIndices(
     pool.map((row) => scores[row] as number),
     codes.decode(pool),
-    Math.min(k, POOL),
+    Math.min(k, DIVERSITY_POOL),
     diversity,
   );
-  return [...places.map((place) => pool[place] as number), ...best.slice(POOL, k)];
+  return [...places.map((place) => pool[place] as number), ...best.slice(DIVERSITY_POOL, k)];
 }
 
 /**

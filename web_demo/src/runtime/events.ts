@@ -1,12 +1,12 @@
 /** Events of the user, and the interface of histories that store them. */
 
-/** `dislike` hides an item; all others belong to the sequence that is encoded. */
-export type EventName = "click" | "like" | "purchase" | "dislike";
+import { DISLIKE, type EventName, LIKE } from "./constants";
 
 export interface HistoryEvent {
   /** Increases with time. */
   readonly id: number;
   readonly itemId: string;
+  /** `dislike` hides an item; all others belong to the sequence that is encoded. */
   readonly event: EventName;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -36,6 +36,6 @@ export interface History {
  * repeat.
  */
 export function isRepeated(event: NewEvent, events: readonly Pick<HistoryEvent, "itemId" | "event">[]): boolean {
-  if (event.event !== "like" && event.event !== "dislike") return false;
+  if (event.event !== LIKE && event.event !== DISLIKE) return false;
   return events.some((other) => other.itemId === event.itemId && other.event === event.event);
 }

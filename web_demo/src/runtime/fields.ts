@@ -39,15 +39,9 @@ export class Fields {
     return new Fields(others, this.where);
   }
 
-  /** Names of all fields; `limits` bounds their number, `limits.key` their length. */
-  names(limits: Range & { readonly key?: Range } = ANY): string[] {
-    const names = [...this.object.keys()];
-    const { max, key = ANY } = limits;
-    if (names.length > max) throw new BundleError(`${this.where}: ${names.length} entries, at most ${max} are allowed`);
-    if (!names.every((name) => isWithin(lengthOf(name), key))) {
-      throw new BundleError(`${this.where}: a name does not have ${key.min} to ${key.max} characters`);
-    }
-    return names;
+  /** Names of all fields. */
+  names(): string[] {
+    return [...this.object.keys()];
   }
 
   text(name: string, length: Range = ANY): string {
@@ -97,13 +91,21 @@ export class Fields {
     return this.list(name, length).map((entry, index) => Fields.of(entry, `${this.where}.${name}[${index}]`));
   }
 
-  /** A list of texts; `limits` bounds their number, `limits.each` their lengths. */
-  texts(name: string, limits: Range & { readonly each?: Range } = ANY): string[] {
+  /** A list of texts; `limits` bounds their number, `limits.each` their lengths or their form. */
+  texts(name: string, limits: Range & { readonly each?: Range | RegExp } = ANY): string[] {
     const { each = ANY } = limits;
+    const isAllowed = (text: string) => (each instanceof RegExp ? each.test(text) : isWithin(lengthOf(text), each));
     return this.list(name, limits).map((entry) => {
       if (typeof entry !== "string") throw this.wrong(name, "a list of texts", entry);
-      if (!isWithin(lengthOf(entry), each))
-        throw this.wrong(name, `texts of ${each.min} to ${each.max} characters`, entry);
+      if (!isAllowed(entry)) throw this.wrong(name, `a list of texts ${describe(each)}`, entry);
+      return entry;
+    });
+  }
+
+  /** A list of lists of integers. */
+  integerLists(name: string): readonly (readonly number[])[] {
+    return this.list(name).map((entry) => {
+      if (!isList(entry) || !entry.every(isInteger)) throw this.wrong(name, "a list of lists of integers", entry);
       return entry;
     });
   }
@@ -112,10 +114,36 @@ export class Fields {
     return Fields.of(this.raw(name), `${this.where}.${name}`);
   }
 
+  /** A nested object; null if the field is null or missing. */
+  optional<T>(name: string, read: (fields: Fields) => T): T | null {
+    return (this.raw(name) ?? null) === null ? null : read(this.nested(name));
+  }
+
+  /** An object whose names are data; `limits` bounds their number, `limits.key` their lengths. */
+  map<T>(
+    name: string,
+    limits: Range & { readonly key: Range },
+    read: (values: Fields, key: string) => T,
+  ): ReadonlyMap<string, T> {
+    const values = this.nested(name);
+    const keys = values.names();
+    if (!isWithin(keys.length, limits)) {
+      throw this.wrong(name, `an object of ${limits.min} to ${limits.max} entries`, keys.length);
+    }
+    if (!keys.every((key) => isWithin(lengthOf(key), limits.key))) {
+      throw new BundleError(`${values.where}: expected names ${describe(limits.key)}`);
+    }
+    return new Map(keys.map((key) => [key, read(values, key)]));
+  }
+
   private wrong(name: string, expected: string, found: Json | undefined): BundleError {
     const shown = typeof found === "string" ? JSON.stringify(found.slice(0, 60)) : kindOf(found);
     return new BundleError(`${this.where}: ${name} must be ${expected}, found ${shown}`);
   }
+}
+
+function describe(each: Range | RegExp): string {
+  return each instanceof RegExp ? `that match ${each.source}` : `of ${each.min} to ${each.max} characters`;
 }
 
 function isWithin(value: number, { min, max }: Range): boolean {

@@ -1,11 +1,11 @@
 /** The golden vectors (SPEC section 8) and the self-test of an engine against them. */
 
 import { type Arrays, take } from "./arrays";
+import type { EngineVariant, Manifest } from "./bundleJson";
 import { bestRows, type ProductCodes } from "./codes";
+import { GOLDEN_TOP, MAX_GOLDEN_SEQUENCES, MAX_SELF_TEST_MS } from "./constants";
 import type { Engine, SmallMatrices } from "./encoder";
 import { BundleError, EngineError, messageOf } from "./errors";
-import { GOLDEN_TOP, MAX_GOLDEN_SEQUENCES, MAX_SELF_TEST_MS } from "./limits";
-import type { EngineVariant, Manifest } from "./manifest";
 
 const FILE = "golden.safetensors";
 

@@ -5,16 +5,16 @@
  */
 
 import { Bundle, type Fetch, type FileStore, fetchManifest, manifestUrl, serverUrls } from "./bundle";
+import { MANIFEST_NAME } from "./constants";
 import { requireDigests } from "./digest";
-import { MANIFEST_NAME } from "./limits";
 import { Recommender } from "./recommender";
 import { openReference } from "./reference";
 
 export type { Fetch, FileStore } from "./bundle";
+export type { Manifest } from "./bundleJson";
 export type { Candidate } from "./candidates";
 export { BundleError, BundleIntegrityError, BundleVersionError, FetchError, InsecureAddressError } from "./errors";
 export type { Items } from "./items";
-export type { Manifest } from "./manifest";
 export type { Ranking, Recommendation, RecommendOptions } from "./recommender";
 export { Recommender } from "./recommender";
 

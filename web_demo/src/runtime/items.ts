@@ -1,25 +1,19 @@
 /** Titles and facts of the items (SPEC section 6). */
 
+import { type FactField, readItemColumns } from "./bundleJson";
 import type { Bytes } from "./bytes";
-import { BundleError, messageOf } from "./errors";
-import { Fields, isInteger, isList } from "./fields";
-import { type Json, parseJson } from "./json";
 import {
   INFLATED_BYTES,
   INFLATED_BYTES_PER_ITEM,
-  ITEMS as LIMITS,
   MAX_INFLATED_BYTES,
   MAX_VALUES,
   MAX_VALUES_PER_ITEM,
-} from "./limits";
+} from "./constants";
+import { BundleError, messageOf } from "./errors";
+import { Fields } from "./fields";
+import { parseJson } from "./json";
 
 const FILE = "items.json.z";
-
-/** One field: its distinct values, and for each row the indices of the values that the item has. */
-export interface Column {
-  readonly values: readonly string[];
-  readonly rows: readonly (readonly number[])[];
-}
 
 /** The facts of one item: field name to values; fields without a value are omitted. */
 export type ItemFacts = ReadonlyMap<string, readonly string[]>;
@@ -31,7 +25,7 @@ export class Items {
   private constructor(
     readonly ids: readonly string[],
     readonly titles: readonly string[],
-    private readonly fields: ReadonlyMap<string, Column>,
+    private readonly fields: ReadonlyMap<string, FactField>,
   ) {
     this.rows = new Map(ids.map((id, row) => [id, row]));
   }
@@ -44,15 +38,13 @@ export class Items {
   static async read(data: Bytes, nItems: number): Promise<Items> {
     const text = await inflate(data, Math.min(MAX_INFLATED_BYTES, INFLATED_BYTES + INFLATED_BYTES_PER_ITEM * nItems));
     checkText(text, nItems);
-    const fields = Fields.of(parseJson(text, FILE), FILE);
-    const ids = fields.texts("item_id", { min: 0, max: nItems, each: LIMITS.Items.item_id.each });
-    const titles = fields.texts("title", { min: 0, max: nItems, each: LIMITS.Items.title.each });
-    const columns = readColumns(fields.nested("fields"));
-    for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(columns)] as const) {
+    const { itemId: ids, title: titles, fields } = readItemColumns(Fields.of(parseJson(text, FILE), FILE));
+    for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(fields)] as const) {
       if (length !== nItems)
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
     }
-    const items = new Items(ids, titles, columns);
+    const items = new Items(ids, titles, fields);
+    checkIndices(fields);
     if (items.rows.size !== nItems) throw new BundleError(`${FILE}: an item id occurs twice`);
     return items;
   }
@@ -68,7 +60,7 @@ export class Items {
   }
 
   /** All fields by name, in the file's order. */
-  columns(): [string, Column][] {
+  factFields(): [string, FactField][] {
     return [...this.fields];
   }
 
@@ -76,36 +68,23 @@ export class Items {
   facts(row: number): ItemFacts {
     const known = new Map<string, string[]>();
     for (const [name, { values, rows }] of this.fields) {
-      const indices = rows[row] ?? [];
-      if (indices.length > 0)
-        known.set(
-          name,
-          indices.map((index) => values[index] as string),
-        );
+      const found = (rows[row] ?? []).flatMap((index) => values[index] ?? []);
+      if (found.length > 0) known.set(name, found);
     }
     return known;
   }
 }
 
-function readColumns(fields: Fields): Map<string, Column> {
-  const columns = new Map<string, Column>();
-  for (const name of fields.names(LIMITS.Items.fields)) {
-    const column = fields.nested(name);
-    const values = column.texts("values", LIMITS.Field.values);
-    const isIndex = (entry: Json): entry is number => isInteger(entry) && entry >= 0 && entry < values.length;
-    const rows = column.list("rows").map((row) => {
-      if (!isList(row) || !row.every(isIndex)) {
-        throw new BundleError(`${FILE}: field ${name} has an index outside its values`);
-      }
-      return row;
-    });
-    columns.set(name, { values, rows });
+function checkIndices(fields: ReadonlyMap<string, FactField>): void {
+  for (const [name, { values, rows }] of fields) {
+    if (rows.some((row) => row.some((index) => index < 0 || index >= values.length))) {
+      throw new BundleError(`${FILE}: field ${name} has an index outside its values`);
+    }
   }
-  return columns;
 }
 
-function lengthsOf(columns: ReadonlyMap<string, Column>): [string, number][] {
-  return [...columns].map(([name, { rows }]) => [name, rows.length]);
+function lengthsOf(fields: ReadonlyMap<string, FactField>): [string, number][] {
+  return [...fields].map(([name, { rows }]) => [name, rows.length]);
 }
 
 /** Limit the number of values before parsing, by counting commas and opening brackets. */

@@ -5,8 +5,8 @@
  * Parsers on npm that report how a number is written accept some of these as well, so this is our own.
  */
 
+import { MAX_JSON_DEPTH } from "./constants";
 import { BundleError, messageOf } from "./errors";
-import { MAX_JSON_DEPTH } from "./limits";
 
 /** A number written with a fraction or an exponent: not an integer, whatever its value. */
 export class Float {

@@ -4,10 +4,9 @@
  */
 
 import type { ProductCodes } from "./codes";
+import { KNOWLEDGE_MAX_EVENTS, KNOWLEDGE_MIN_EVENTS } from "./constants";
 import type { Engine, SmallMatrices } from "./encoder";
 
-const FEWEST_EVENTS = 2;
-const MOST_EVENTS = 4;
 const TIE = 1e-6;
 
 interface Pair {
@@ -39,13 +38,13 @@ export class KnowledgeSwitch {
 
   /** Whether to use knowledge after `sequence`; true if there are too few events to decide. */
   private async helps(engine: Engine, sequence: readonly number[]): Promise<boolean> {
-    if (!this.hasKnowledge || sequence.length <= FEWEST_EVENTS) return true;
+    if (!this.hasKnowledge || sequence.length <= KNOWLEDGE_MIN_EVENTS) return true;
     // States of different engines differ by rounding, and must not be compared.
     if (engine !== this.engine) this.pairs.clear();
     this.engine = engine;
     const kept = new Map<string, Pair>();
     const gains: number[] = [];
-    for (let end = Math.max(1, sequence.length - MOST_EVENTS); end < sequence.length; end++) {
+    for (let end = Math.max(1, sequence.length - KNOWLEDGE_MAX_EVENTS); end < sequence.length; end++) {
       const before = sequence.slice(0, end);
       const key = before.join();
       const pair = this.pairs.get(key) ?? (await this.pair(engine, before));

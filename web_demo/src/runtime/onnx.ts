@@ -1,10 +1,10 @@
 /** The encoder in ONNX Runtime: WebAssembly with one thread, the fastest setting for a model that takes a millisecond. */
 
 import type * as Ort from "onnxruntime-web/wasm";
+import type { Encoder } from "./bundleJson";
 import type { Bytes } from "./bytes";
 import type { Engine, SmallMatrices } from "./encoder";
 import { EngineError } from "./errors";
-import type { EncoderSizes } from "./manifest";
 import { checkGraph } from "./onnxGraph";
 
 export type OrtModule = typeof Ort;
@@ -25,7 +25,7 @@ export class OnnxEngine implements Engine {
   private constructor(
     private readonly ort: OrtModule,
     private readonly session: Ort.InferenceSession,
-    private readonly sizes: EncoderSizes,
+    private readonly sizes: Encoder,
     readonly precision: string,
   ) {}
 
@@ -36,7 +36,7 @@ export class OnnxEngine implements Engine {
    * @throws EngineError the graph contains something that is not allowed.
    * @throws Error from ONNX Runtime if it cannot load the graph.
    */
-  static async open(ort: OrtModule, file: Bytes, sizes: EncoderSizes, precision: string): Promise<OnnxEngine> {
+  static async open(ort: OrtModule, file: Bytes, sizes: Encoder, precision: string): Promise<OnnxEngine> {
     checkGraph(file, sizes);
     const session = await ort.InferenceSession.create(file, {
       executionProviders: ["wasm"],

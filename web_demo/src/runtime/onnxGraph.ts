@@ -3,10 +3,10 @@
  * operators, no external files. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
  */
 
+import type { Encoder } from "./bundleJson";
 import type { Bytes } from "./bytes";
+import { MAX_FEED, MAX_ONNX_RANK, ONNX_DOMAINS, ONNX_OPERATORS } from "./constants";
 import { EngineError } from "./errors";
-import { MAX_FEED, MAX_ONNX_RANK, ONNX_DOMAINS, ONNX_OPERATORS } from "./limits";
-import type { EncoderSizes } from "./manifest";
 import { checkValues, type Node } from "./onnxValues";
 import { BYTES, FIXED32, type Field, Reader, VARINT } from "./protobuf";
 
@@ -36,7 +36,7 @@ const TO_THE_END = [2n ** 63n - 1n, -(2n ** 63n)];
  * @param sizes the encoder's sizes in the manifest; they bound the constants of the graph.
  * @throws EngineError it is not an ONNX file, or contains something that an encoder does not need.
  */
-export function checkGraph(data: Bytes, sizes: EncoderSizes): void {
+export function checkGraph(data: Bytes, sizes: Encoder): void {
   const walk = new Walk(data, sizes);
   if (walk.text(4, 8) === "ORTM") throw new EngineError("the graph is in ONNX Runtime's own format, expected ONNX");
   walk.model();
@@ -50,7 +50,7 @@ class Walk {
 
   constructor(
     private readonly data: Bytes,
-    private readonly sizes: EncoderSizes,
+    private readonly sizes: Encoder,
   ) {
     this.reader = new Reader(data);
   }

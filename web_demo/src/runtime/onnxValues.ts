@@ -3,8 +3,8 @@
  * from `Shape`, and nothing computes with them.
  */
 
+import { MAX_ONNX_JOINED, ONNX_MOVES } from "./constants";
 import { EngineError } from "./errors";
-import { MAX_ONNX_JOINED, ONNX_MOVES } from "./limits";
 
 /** One operator with the names of its inputs and outputs; an empty name is an optional one left out. */
 export interface Node {

@@ -2,8 +2,8 @@
 
 import { type Arrays, loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
+import { MAX_PICTURE_BYTES, MAX_PICTURE_SIDE } from "./constants";
 import { BundleError } from "./errors";
-import { MAX_PICTURE_BYTES, MAX_PICTURE_SIDE } from "./limits";
 import { pictureHead } from "./pictureSize";
 
 const FILE = "pictures.safetensors";

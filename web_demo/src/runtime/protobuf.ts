@@ -4,8 +4,8 @@
  */
 
 import type { Bytes } from "./bytes";
+import { MAX_ONNX_FIELDS } from "./constants";
 import { EngineError } from "./errors";
-import { MAX_ONNX_FIELDS } from "./limits";
 
 export const VARINT = 0;
 export const BYTES = 2;

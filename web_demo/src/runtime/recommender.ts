@@ -2,6 +2,7 @@
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
+import type { Manifest } from "./bundleJson";
 import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { ProductCodes } from "./codes";
 import { DislikePenalty } from "./dislikes";
@@ -10,7 +11,7 @@ import { type Engine, readSmall } from "./encoder";
 import { readGolden, selfTest } from "./golden";
 import { Items } from "./items";
 import { KnowledgeSwitch } from "./knowledge";
-import { fileOfRole, type Manifest } from "./manifest";
+import { fileOfRole } from "./manifest";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
 import { Finder } from "./search/finder";

@@ -7,9 +7,9 @@
 
 import { loadArrays } from "./arrays";
 import type { Bundle } from "./bundle";
+import type { Encoder, EngineVariant } from "./bundleJson";
 import type { Bytes } from "./bytes";
 import type { Engine, SmallMatrices } from "./encoder";
-import type { EncoderSizes, EngineVariant } from "./manifest";
 import { type Block, type EncoderWeights, type Linear, type Norm, readWeights } from "./weights";
 
 const EPSILON = 1e-5;
@@ -25,13 +25,13 @@ export class ReferenceEngine implements Engine {
   readonly name = "reference";
 
   private constructor(
-    private readonly sizes: EncoderSizes,
+    private readonly sizes: Encoder,
     private readonly weights: EncoderWeights,
     readonly precision: string,
   ) {}
 
   /** @throws BundleError the bytes do not match the encoder of the manifest. */
-  static open(file: Bytes, sizes: EncoderSizes, precision: string, source: string): ReferenceEngine {
+  static open(file: Bytes, sizes: Encoder, precision: string, source: string): ReferenceEngine {
     return new ReferenceEngine(sizes, readWeights(loadArrays(file, source), sizes, source), precision);
   }
 
@@ -95,7 +95,7 @@ export class ReferenceEngine implements Engine {
 }
 
 /** Add the knowledge that the prompts select, then the adapter; `[d]`. */
-function withKnowledge(s: Float32Array, small: SmallMatrices, sizes: EncoderSizes): Float32Array {
+function withKnowledge(s: Float32Array, small: SmallMatrices, sizes: Encoder): Float32Array {
   const { dim, nPrompts, adapterRank } = sizes;
   const shares = Float64Array.from(
     { length: nPrompts },

@@ -1,9 +1,9 @@
 /** `encoder.safetensors`: the weights of the encoder, checked and dequantized (SPEC section 3). */
 
 import { type Arrays, take } from "./arrays";
+import type { Encoder } from "./bundleJson";
+import { MAX_FEED, MAX_WEIGHT_SCALE } from "./constants";
 import { BundleError } from "./errors";
-import { MAX_FEED, MAX_WEIGHT_SCALE } from "./limits";
-import type { EncoderSizes } from "./manifest";
 
 export interface Norm {
   readonly weight: Float32Array;
@@ -39,7 +39,7 @@ export interface EncoderWeights {
  *
  * @throws BundleError a tensor is missing, or has another shape or dtype than SPEC section 3 says.
  */
-export function readWeights(arrays: Arrays, sizes: EncoderSizes, source: string): EncoderWeights {
+export function readWeights(arrays: Arrays, sizes: Encoder, source: string): EncoderWeights {
   const d = sizes.dim;
   const quantized = (name: string, rows: number, columns: number): Float32Array => {
     const weight = take(arrays, name, "I8", [rows, columns], source);

@@ -1,7 +1,7 @@
 /** The messages between the page and its worker: typed requests with one response each, and notifications of state. */
 
 import type { Candidate } from "../runtime/candidates";
-import type { EventName } from "../runtime/events";
+import type { EventName } from "../runtime/constants";
 import type { Piece } from "../runtime/reasons/marked";
 import type { Phases } from "../runtime/recommender";
 import type { Traffic } from "../runtime/traffic";

@@ -1,10 +1,11 @@
 /** Loads the language model in the background, and rewords the reasons of the current list one by one. */
 
 import type { Bundle } from "../runtime/bundle";
+import type { Manifest } from "../runtime/bundleJson";
 import type { Bytes } from "../runtime/bytes";
 import { messageOf } from "../runtime/errors";
 import { type Writer, WriterError } from "../runtime/language";
-import { fileNamed, type Manifest } from "../runtime/manifest";
+import { fileNamed } from "../runtime/manifest";
 import type { Sentence } from "../runtime/reasons/sentences";
 import { phrases } from "../runtime/reasons/words";
 import type { Release } from "./lock";

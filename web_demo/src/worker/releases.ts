@@ -1,9 +1,9 @@
 /** The release that is stored on this device, and newer ones of the server. */
 
 import { Bundle, type Fetch, fetchManifest, manifestUrl, type Progress, serverUrls } from "../runtime/bundle";
+import type { FileEntry, Manifest } from "../runtime/bundleJson";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { BundleError } from "../runtime/errors";
-import type { FileEntry, Manifest } from "../runtime/manifest";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/releaseStore";
 import { canOpen } from "./engines";

@@ -1,8 +1,9 @@
 /** The page's session: the history, the release in use, and the list computed from both. */
 
 import type { Fetch, Progress } from "../runtime/bundle";
+import type { EventName } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
-import type { EventName, HistoryEvent } from "../runtime/events";
+import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
 import { LanguageModel, lacksForLanguage, openWllama } from "../runtime/language";
 import { Pictures } from "../runtime/pictures";

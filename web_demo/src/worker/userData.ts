@@ -1,5 +1,6 @@
 /** What the page stores, for the section "Your data on this device". */
 
+import { DISLIKE } from "../runtime/constants";
 import { within } from "../runtime/deadline";
 import type { HistoryEvent } from "../runtime/events";
 import type { UserData } from "./protocol";
@@ -16,7 +17,7 @@ export function userDataOf(
     ...kept,
     events: events.length,
     settings: Object.keys(settings).length,
-    hidden: events.filter(({ event }) => event === "dislike").length,
+    hidden: events.filter(({ event }) => event === DISLIKE).length,
     eventBytes: all.length === 0 ? 0 : JSON.stringify(all).length,
   };
 }

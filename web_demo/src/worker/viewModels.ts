@@ -1,6 +1,7 @@
 /** Items, histories and releases as the page shows them. */
 
 import type { Bundle } from "../runtime/bundle";
+import { DISLIKE } from "../runtime/constants";
 import { newestDislikes } from "../runtime/dislikes";
 import type { HistoryEvent } from "../runtime/events";
 import type { Items } from "../runtime/items";
@@ -28,8 +29,8 @@ export function rankingInputs(events: readonly HistoryEvent[], items: Items) {
   const idsOf = (some: readonly HistoryEvent[]) => some.map(({ itemId }) => itemId);
   return {
     /** Oldest first. */
-    sequence: items.rowsOf(idsOf(events.filter(({ event }) => event !== "dislike"))),
-    hidden: new Set(items.rowsOf(idsOf(events.filter(({ event }) => event === "dislike")))),
+    sequence: items.rowsOf(idsOf(events.filter(({ event }) => event !== DISLIKE))),
+    hidden: new Set(items.rowsOf(idsOf(events.filter(({ event }) => event === DISLIKE)))),
     /** Newest first. */
     disliked: items.rowsOf(newestDislikes(events)),
   };
@@ -43,8 +44,8 @@ export function userHistoryOf(events: readonly HistoryEvent[], items: Items | nu
     return { id, itemId, event, row: null, gone: items !== null, title: title ?? itemId, kind: "" };
   });
   return {
-    entries: entries.filter(({ event }) => event !== "dislike"),
-    hidden: entries.filter(({ event }) => event === "dislike"),
+    entries: entries.filter(({ event }) => event !== DISLIKE),
+    hidden: entries.filter(({ event }) => event === DISLIKE),
   };
 }
 

@@ -2,9 +2,9 @@
 
 import { vi } from "vitest";
 import type { Bundle } from "../../src/runtime/bundle";
+import type { Manifest } from "../../src/runtime/bundleJson";
 import { FetchError } from "../../src/runtime/errors";
 import { LanguageModel, type Llama } from "../../src/runtime/language";
-import type { Manifest } from "../../src/runtime/manifest";
 import { phrases } from "../../src/runtime/reasons/words";
 import { takeLock } from "../../src/worker/lock";
 import type { ReasonWriterParts } from "../../src/worker/reasonWriter";

@@ -1,11 +1,9 @@
 /** The facts that a reason may cite. The same as `edge_runtime/reasons/facts.py`. */
 
-import type { Column, Items } from "../items";
+import type { FactField } from "../bundleJson";
+import { MAX_OWN_FACTS, MAX_OWN_FACTS_OF_A_FIELD, MAX_SHARED_FACTS } from "../constants";
+import type { Items } from "../items";
 import { hasLetter, isTelling, phrases, saidField, saidTitle } from "./words";
-
-const MAX_SHARED = 4;
-const MAX_OWN = 3;
-const MAX_OWN_OF_A_FIELD = 2;
 
 /** One true statement about an item. */
 export interface Fact {
@@ -18,7 +16,7 @@ export interface Fact {
   readonly historyRow: number | null;
 }
 
-interface Field extends Column {
+interface Field extends FactField {
   readonly name: string;
   /** How many items have each value. */
   readonly counts: readonly number[];
@@ -50,7 +48,7 @@ export class FactFinder {
     private readonly items: Items,
     private readonly popularity: Uint8Array,
   ) {
-    this.fields = items.columns().map(([name, column]) => ({
+    this.fields = items.factFields().map(([name, column]) => ({
       name,
       ...column,
       counts: countsOf(column),
@@ -73,7 +71,7 @@ export class FactFinder {
    * @param history rows, oldest first; the item itself is not cited.
    */
   facts(row: number, history: readonly number[]): readonly Fact[] {
-    const shared = this.shared(row, history).slice(0, MAX_SHARED);
+    const shared = this.shared(row, history).slice(0, MAX_SHARED_FACTS);
     const said = new Set(shared.map(({ field, index }) => `${field.name} ${index}`));
     const own = this.own(row, said, true);
     const popular = this.popular(row);
@@ -116,9 +114,9 @@ export class FactFinder {
     found.sort((a, b) => isLast(a) - isLast(b) || a.count - b.count || byPlace(a, b));
     const chosen: Own[] = [];
     for (const own of found) {
-      if (chosen.filter(({ field }) => field === own.field).length < MAX_OWN_OF_A_FIELD) chosen.push(own);
+      if (chosen.filter(({ field }) => field === own.field).length < MAX_OWN_FACTS_OF_A_FIELD) chosen.push(own);
     }
-    return chosen.slice(0, MAX_OWN).map(({ field, index }) => factOf("own", field, index, null));
+    return chosen.slice(0, MAX_OWN_FACTS).map(({ field, index }) => factOf("own", field, index, null));
   }
 
   /** The smallest popularity percentage that the item belongs to, if any. */
@@ -150,7 +148,7 @@ function byPlace(a: Own, b: Own): number {
   return a.index - b.index;
 }
 
-function countsOf({ values, rows }: Column): number[] {
+function countsOf({ values, rows }: FactField): number[] {
   const counts = new Array<number>(values.length).fill(0);
   for (const row of rows) for (const index of new Set(row)) counts[index] = (counts[index] ?? 0) + 1;
   return counts;

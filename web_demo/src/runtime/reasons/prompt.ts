@@ -1,11 +1,10 @@
 /** The prompt layout `facts-v2` of the language model. The same as `edge_runtime/reasons/prompt.py`. */
 
+import { PROMPT_INSTRUCTION } from "../constants";
 import type { Items } from "../items";
 import type { Fact } from "./facts";
 import { predicate } from "./sentences";
 import { type Style, saidTitle } from "./words";
-
-const INSTRUCTION = "Give one true reason for the item, using only these facts.\n";
 
 /** The prompt, which the language model continues with one sentence. */
 export function prompt(items: Items, row: number, facts: readonly Fact[], style: Style): string {
@@ -15,5 +14,5 @@ export function prompt(items: Items, row: number, facts: readonly Fact[], style:
     lines.push(`- ${predicate(fact)}${like}`);
   }
   lines.push(`style: ${style}`);
-  return `${INSTRUCTION}${lines.join("\n")}\nreason:\n`;
+  return `${PROMPT_INSTRUCTION}${lines.join("\n")}\nreason:\n`;
 }

@@ -1,17 +1,20 @@
 /** Finds items by words in their titles and facts. The same as `edge_runtime/search/finder.py`, which has the formula. */
 
 import { bestRows } from "../codes";
+import {
+  FORM,
+  IMPORTANT_FIELDS,
+  IMPORTANT_WEIGHT,
+  MAX_QUERY_CHARACTERS,
+  MAX_QUERY_WORDS,
+  N_ITEMS_OF_A_RARE_WORD,
+  TITLE_WEIGHT,
+} from "../constants";
 import type { Items } from "../items";
-import { FORM, type Match, Vocabulary } from "./vocabulary";
+import { type Match, Vocabulary } from "./vocabulary";
 import { wordsOf } from "./words";
 
 /** Maximum number of characters (code points) of a query; the rest is ignored. */
-export const MAX_CHARACTERS = 200;
-const MAX_WORDS = 16;
-const N_ITEMS_OF_A_RARE_WORD = 1000;
-const IMPORTANT_FIELDS: ReadonlySet<string> = new Set(["brand", "categories", "category", "genre", "genres"]);
-const TITLE_WEIGHT = 4;
-const IMPORTANT_WEIGHT = 2;
 
 /** How well each item's title and its best fact match a word. */
 interface Matched {
@@ -30,7 +33,7 @@ export class Finder {
     private readonly popularity: Uint8Array,
   ) {
     this.nItems = items.titles.length;
-    this.index = indexOf([...items.titles, ...items.columns().flatMap(([, { values }]) => values)]);
+    this.index = indexOf([...items.titles, ...items.factFields().flatMap(([, { values }]) => values)]);
   }
 
   /** The rows of the `limit` best matches, best first: items that match the most words, or one word fewer. */
@@ -63,12 +66,12 @@ export class Finder {
   private queryWords(text: string): string[] {
     const { vocabulary } = this.index;
     const queryWords = wordsOf(firstCharacters(text))
-      .slice(0, MAX_WORDS)
+      .slice(0, MAX_QUERY_WORDS)
       .flatMap((word) => {
         const isKnown = vocabulary.matches(word).length > 0 || vocabulary.near(word).length > 0;
         return isKnown ? [word] : vocabulary.split(word);
       });
-    return [...new Set(queryWords)].slice(0, MAX_WORDS);
+    return [...new Set(queryWords)].slice(0, MAX_QUERY_WORDS);
   }
 
   /** Typing errors are considered if at most one item in a thousand matches the word, which may be an error itself. */
@@ -95,8 +98,8 @@ export class Finder {
   private matchedFacts(matched: Uint8Array): Uint8Array {
     const fact = new Uint8Array(this.nItems);
     let first = 0;
-    for (const [name, { values, rows }] of this.items.columns()) {
-      const weight = IMPORTANT_FIELDS.has(name) ? IMPORTANT_WEIGHT : 1;
+    for (const [name, { values, rows }] of this.items.factFields()) {
+      const weight = IMPORTANT_FIELDS.includes(name) ? IMPORTANT_WEIGHT : 1;
       const ofValues = matched.subarray(first, first + values.length).map((of) => Math.min(of, FORM) * weight);
       first += values.length;
       if (!ofValues.some((of) => of > 0)) continue;
@@ -110,8 +113,8 @@ export class Finder {
 
 /** The first characters of a query; a character has at most two UTF-16 code units. */
 function firstCharacters(text: string): string {
-  const characters = Array.from(text.slice(0, 2 * MAX_CHARACTERS));
-  return characters.slice(0, MAX_CHARACTERS).join("");
+  const characters = Array.from(text.slice(0, 2 * MAX_QUERY_CHARACTERS));
+  return characters.slice(0, MAX_QUERY_CHARACTERS).join("");
 }
 
 interface Index {

@@ -1,15 +1,8 @@
 /** The sorted words of a catalogue, and which of them a typed word may match. The same as `edge_runtime/search/vocabulary.py`. */
 
+import { BEGINNING, FORM, MIN_PART, MIN_TYPO_BEGINNING, MIN_TYPO_LETTERS, TYPO, WHOLE } from "../constants";
 import { stem } from "./words";
 
-export const WHOLE = 4;
-export const FORM = 3;
-const BEGINNING = 2;
-const TYPO = 1;
-
-const MIN_TYPO_LETTERS = 4;
-const MIN_TYPO_BEGINNING = 6;
-const MIN_PART = 3;
 const ENDINGS = ["", "s", "e", "es", "se", "ses"];
 const Y_ENDINGS = ["ie", "ies"];
 const LAST = "\uffff";

@@ -1,0 +1,256 @@
+"""The definitions of Python that the page shares, as TypeScript: constants, and the interfaces of a bundle's JSON.
+
+After a change, run ``python -m export.page_definitions`` and commit the files that it writes into
+``web_demo/src/runtime``; ``tests/export/test_page_definitions.py`` fails while they differ.
+
+``bundleJson.ts`` has an interface and a reader for each ``msgspec.Struct`` of the format. The reader checks the limits
+of the fields; what relates several fields is checked by hand in both languages.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import NODEFAULT, inspect
+
+from edge_runtime import dislikes, diversity, events
+from edge_runtime.bundle import arrays, codes, golden, items, manifest, names, parsing, pictures
+from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
+from edge_runtime.learning import utility
+from edge_runtime.reasons import facts, prompt
+from edge_runtime.search import finder, vocabulary
+
+FOLDER: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime"
+
+_HEADER: Final = "// Generated from edge_runtime by `python -m export.page_definitions`. Do not edit.\n"
+_MAX_LINE: Final = 120
+_STRUCTS: Final = (
+    manifest.File, manifest.Tier, manifest.Catalogue, manifest.Encoder, manifest.EngineVariant, manifest.LanguageModel,
+    manifest.Preface, manifest.Manifest, items.Field, items.Items,
+)  # fmt: skip
+# Names that the browser or the page has already.
+_NAMES: Final = {
+    "File": "FileEntry", "LanguageModel": "LanguageModelEntry", "Field": "FactField", "Items": "ItemColumns",
+}  # fmt: skip
+
+
+def page_definitions() -> dict[str, str]:
+    """Return the text of each generated file, by its name in :data:`FOLDER`."""
+    return {"constants.ts": _constants(), "bundleJson.ts": _bundle_json()}
+
+
+def _constants() -> str:
+    constants = "".join(f"export const {name} = {_literal(name, value)};\n" for name, value in _values().items())
+    dtypes = ", ".join(f"{name}: {dtype.itemsize}" for name, dtype in arrays.DTYPES.items())
+    return "\n".join(
+        [
+            _HEADER,
+            constants,
+            f"/** A plain name (SPEC section 1). */\nexport const PLAIN_NAME = /^{names.PLAIN_NAME}$/;\n",
+            f"/** Bytes of one element of each dtype. */\nexport const DTYPE_BYTES = {{ {dtypes} }} as const;\n",
+            "export type EventName = typeof CLICK | typeof LIKE | typeof PURCHASE | typeof DISLIKE;\n",
+        ]
+    )
+
+
+def _values() -> dict[str, object]:
+    return {
+        "CLICK": events.CLICK,
+        "LIKE": events.LIKE,
+        "PURCHASE": events.PURCHASE,
+        "DISLIKE": events.DISLIKE,
+        "SCHEMA": manifest.SCHEMA,
+        "MANIFEST_NAME": manifest.MANIFEST_NAME,
+        "KNOWN_FEATURES": sorted(manifest.KNOWN_FEATURES),
+        "REQUIRED_ROLES": manifest.REQUIRED_ROLES,
+        "OPTIONAL_ROLES": manifest.OPTIONAL_ROLES,
+        "MAX_MANIFEST_BYTES": manifest.MAX_MANIFEST_BYTES,
+        "MAX_TOTAL_BYTES": manifest.MAX_TOTAL_BYTES,
+        "CHUNK_BYTES": manifest.CHUNK_BYTES,
+        "MAX_JSON_DEPTH": parsing.MAX_DEPTH,
+        "MAX_HEADER_BYTES": arrays.MAX_HEADER_BYTES,
+        "MAX_DIMENSION": arrays.MAX_DIMENSION,
+        "MAX_RANK": arrays.MAX_RANK,
+        "MAX_EXTENT": arrays.MAX_EXTENT,
+        "MAX_CODE_SCALE": codes.MAX_SCALE,
+        "MAX_FEED": weights.MAX_FEED,
+        "MAX_WEIGHT_SCALE": weights.MAX_SCALE,
+        "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
+        "INFLATED_BYTES": items.max_inflated_bytes(0),
+        "INFLATED_BYTES_PER_ITEM": items.max_inflated_bytes(1) - items.max_inflated_bytes(0),
+        "MAX_VALUES": items.max_values(0),
+        "MAX_VALUES_PER_ITEM": items.max_values(1) - items.max_values(0),
+        "MAX_PICTURE_SIDE": pictures.MAX_SIDE,
+        "MAX_PICTURE_BYTES": pictures.MAX_PICTURE_BYTES,
+        "MAX_GOLDEN_SEQUENCES": golden.MAX_SEQUENCES,
+        "GOLDEN_TOP": golden.TOP,
+        "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,
+        "ONNX_OPERATORS": sorted(onnx_graph.OPERATORS),
+        "ONNX_DOMAINS": [domain.decode() for domain in onnx_graph.DOMAINS],
+        "MAX_ONNX_FIELDS": protobuf.MAX_FIELDS,
+        "MAX_ONNX_RANK": onnx_graph.MAX_RANK,
+        "MAX_ONNX_JOINED": onnx_values.MAX_JOINED,
+        "ONNX_MOVES": onnx_values.MOVES,
+        "N_DISLIKES": dislikes.N_DISLIKES,
+        "N_DISLIKE_EVENTS": dislikes.N_EVENTS,
+        "DISLIKE_STRENGTH": dislikes.STRENGTH,
+        "DIVERSITY_POOL": diversity.POOL,
+        "KNOWLEDGE_MIN_EVENTS": utility.MIN_EVENTS,
+        "KNOWLEDGE_MAX_EVENTS": utility.MAX_EVENTS,
+        "MAX_SHARED_FACTS": facts.MAX_SHARED,
+        "MAX_OWN_FACTS": facts.MAX_OWN,
+        "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,
+        "PROMPT_LAYOUT": prompt.LAYOUT,
+        "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
+        "MAX_QUERY_CHARACTERS": finder.MAX_CHARACTERS,
+        "MAX_QUERY_WORDS": finder.MAX_WORDS,
+        "IMPORTANT_FIELDS": sorted(finder.IMPORTANT_FIELDS),
+        "N_ITEMS_OF_A_RARE_WORD": finder.N_ITEMS_OF_A_RARE_WORD,
+        "TITLE_WEIGHT": finder.TITLE_WEIGHT,
+        "IMPORTANT_WEIGHT": finder.IMPORTANT_WEIGHT,
+        "WHOLE": vocabulary.WHOLE,
+        "FORM": vocabulary.FORM,
+        "BEGINNING": vocabulary.BEGINNING,
+        "TYPO": vocabulary.TYPO,
+        "MIN_TYPO_LETTERS": vocabulary.MIN_TYPO_LETTERS,
+        "MIN_TYPO_BEGINNING": vocabulary.MIN_TYPO_BEGINNING,
+        "MIN_PART": vocabulary.MIN_PART,
+    }
+
+
+def _literal(name: str, value: object) -> str:
+    """Return a JavaScript literal, broken into lines as Biome does."""
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    text = json.dumps(value)
+    if not isinstance(value, list | tuple) or len(f"export const {name} = {text};") <= _MAX_LINE:
+        return text
+    return "[\n" + "".join(f"  {json.dumps(entry)},\n" for entry in value) + "]"
+
+
+def _bundle_json() -> str:
+    imports = 'import type { Fields } from "./fields";\n'
+    return "\n".join([_HEADER, imports, *(part for struct in _STRUCTS for part in _definitions(struct))])
+
+
+def _definitions(struct: type[msgspec.Struct]) -> Iterator[str]:
+    """Yield the interface of a struct, and the function that reads it."""
+    name, doc = _name(struct), (struct.__doc__ or "").splitlines()[0]
+    fields = _fields(struct)
+    properties = "".join(f"  readonly {_camel(field.encode_name)}: {_type(field.type)};\n" for field in fields)
+    yield f"/** {doc} */\nexport interface {name} {{\n{properties}}}\n"
+    entries = "".join(f"    {_camel(field.encode_name)}: {_value(field)},\n" for field in fields)
+    yield f"export function read{name}(fields: Fields): {name} {{\n  return {{\n{entries}  }};\n}}\n"
+
+
+def _fields(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    info = inspect.type_info(struct)
+    if not isinstance(info, inspect.StructType):
+        raise TypeError(f"{struct} is not a struct")
+    return info.fields
+
+
+def _name(struct: type) -> str:
+    return _NAMES.get(struct.__name__, struct.__name__)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _type(kind: inspect.Type) -> str:
+    """Return the TypeScript type of one value."""
+    match kind:
+        case inspect.IntType() | inspect.FloatType():
+            return "number"
+        case inspect.StrType():
+            return "string"
+        case inspect.StructType(cls=struct):
+            return _name(struct)
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            inner = _type(item)
+            return f"readonly ({inner})[]" if " " in inner else f"readonly {inner}[]"
+        case inspect.DictType(value_type=item):
+            return f"ReadonlyMap<string, {_type(item)}>"
+        case inspect.UnionType(types=(inner, inspect.NoneType())):
+            return f"{_type(inner)} | null"
+    raise TypeError(f"no TypeScript type for {kind}")
+
+
+def _value(field: inspect.Field) -> str:
+    """Return the expression that reads one field."""
+    name = json.dumps(field.encode_name)
+    given = _reader(name, field.type, "fields")
+    if field.required or isinstance(field.type, inspect.UnionType):
+        return given
+    default = field.default_factory() if field.default is NODEFAULT else field.default
+    return f"fields.has({name}) ? {given} : {'new Map()' if isinstance(default, dict) else json.dumps(default)}"
+
+
+def _reader(name: str, kind: inspect.Type, owner: str) -> str:
+    """Return the expression that reads the value ``name`` of the object ``owner``."""
+    match kind:
+        case inspect.IntType():
+            return f"{owner}.integer({name}, {_limits(kind)})"
+        case inspect.FloatType():
+            return f"{owner}.number({name}, {_limits(kind)})"
+        case inspect.StrType(pattern=str()):
+            return f"{owner}.matching({name}, {_limits(kind)})"
+        case inspect.StrType():
+            return f"{owner}.text({', '.join(filter(None, [name, _limits(kind)]))})"
+        case inspect.StructType(cls=struct):
+            return f"read{_name(struct)}({owner}.nested({name}))"
+        case inspect.UnionType(types=(inspect.StructType(cls=struct), inspect.NoneType())):
+            return f"{owner}.optional({name}, read{_name(struct)})"
+        case inspect.DictType(value_type=item):
+            return f"{owner}.map({name}, {_limits(kind)}, (values, key) => {_reader('key', item, 'values')})"
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            return _list_reader(name, item, _limits(kind), owner)
+    raise TypeError(f"no reader for {kind}")
+
+
+def _list_reader(name: str, item: inspect.Type, limits: str, owner: str) -> str:
+    match item:
+        case inspect.StructType(cls=struct):
+            return f"{owner}.objects({name}, {limits}).map(read{_name(struct)})"
+        case inspect.StrType():
+            return f"{owner}.texts({name}, {limits})"
+        case inspect.ListType(item_type=inspect.IntType()):
+            return f"{owner}.integerLists({name})"
+    raise TypeError(f"no reader for a list of {item}")
+
+
+def _limits(kind: inspect.Type) -> str:
+    """Return the limits of one value as an object or regular expression; empty if its type says it all."""
+    match kind:
+        case inspect.IntType(ge=low, le=high) if low is not None and high is not None:
+            return f"{{ min: {low}, max: {high} }}"
+        case inspect.FloatType(gt=0.0):
+            return "{ above: 0 }"
+        case inspect.FloatType(ge=low, le=high) if low is not None and high is not None:
+            return f"{{ min: {low:g}, max: {high:g} }}"
+        case inspect.StrType(pattern=str() as pattern):
+            return f"/{pattern.replace(chr(92) + 'A', '^').replace(chr(92) + 'Z', '$')}/"
+        case inspect.StrType(min_length=low, max_length=int() as high):
+            return f"{{ min: {low or 0}, max: {high} }}"
+        case inspect.StrType():
+            return ""
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            each = "" if isinstance(item, inspect.StructType | inspect.ListType) else _limits(item)
+            return _collection(kind.min_length, kind.max_length, each=each)
+        case inspect.DictType(key_type=key):
+            return _collection(kind.min_length, kind.max_length, key=_limits(key))
+    raise TypeError(f"no limits for {kind}")
+
+
+def _collection(low: int | None, high: int | None, **parts: str) -> str:
+    size = f"min: {low or 0}, max: {'Number.POSITIVE_INFINITY' if high is None else high}"
+    return "{ " + ", ".join([size, *(f"{name}: {limits}" for name, limits in parts.items() if limits)]) + " }"
+
+
+if __name__ == "__main__":
+    for file_name, text in page_definitions().items():
+        (FOLDER / file_name).write_text(text, encoding="utf-8")

@@ -1,0 +1,89 @@
+// Generated from edge_runtime by `python -m export.page_definitions`. Do not edit.
+
+export const CLICK = "click";
+export const LIKE = "like";
+export const PURCHASE = "purchase";
+export const DISLIKE = "dislike";
+export const SCHEMA = 1;
+export const MANIFEST_NAME = "manifest.json";
+export const KNOWN_FEATURES = ["shared-codebooks"];
+export const REQUIRED_ROLES = ["codes", "prompts", "adapter", "items", "popularity", "golden"];
+export const OPTIONAL_ROLES = ["pictures", "language_model"];
+export const MAX_MANIFEST_BYTES = 1048576;
+export const MAX_TOTAL_BYTES = 4294967296;
+export const CHUNK_BYTES = 4194304;
+export const MAX_JSON_DEPTH = 32;
+export const MAX_HEADER_BYTES = 1048576;
+export const MAX_DIMENSION = 2147483648;
+export const MAX_RANK = 8;
+export const MAX_EXTENT = 4294967296;
+export const MAX_CODE_SCALE = 1000000;
+export const MAX_FEED = 16384;
+export const MAX_WEIGHT_SCALE = 1000000;
+export const MAX_INFLATED_BYTES = 67108864;
+export const INFLATED_BYTES = 1048576;
+export const INFLATED_BYTES_PER_ITEM = 4096;
+export const MAX_VALUES = 65536;
+export const MAX_VALUES_PER_ITEM = 256;
+export const MAX_PICTURE_SIDE = 1024;
+export const MAX_PICTURE_BYTES = 262144;
+export const MAX_GOLDEN_SEQUENCES = 1024;
+export const GOLDEN_TOP = 10;
+export const MAX_SELF_TEST_MS = 30000;
+export const ONNX_OPERATORS = [
+  "Add",
+  "Cast",
+  "Concat",
+  "Div",
+  "Expand",
+  "Gather",
+  "Gelu",
+  "LayerNormalization",
+  "MatMul",
+  "Mul",
+  "Reshape",
+  "Shape",
+  "Slice",
+  "Softmax",
+  "Sub",
+  "Transpose",
+  "Trilu",
+  "Unsqueeze",
+];
+export const ONNX_DOMAINS = ["", "ai.onnx"];
+export const MAX_ONNX_FIELDS = 100000;
+export const MAX_ONNX_RANK = 8;
+export const MAX_ONNX_JOINED = 4;
+export const ONNX_MOVES = ["Gather", "Reshape", "Slice", "Transpose", "Trilu", "Unsqueeze"];
+export const N_DISLIKES = 8;
+export const N_DISLIKE_EVENTS = 256;
+export const DISLIKE_STRENGTH = 0.75;
+export const DIVERSITY_POOL = 100;
+export const KNOWLEDGE_MIN_EVENTS = 2;
+export const KNOWLEDGE_MAX_EVENTS = 4;
+export const MAX_SHARED_FACTS = 4;
+export const MAX_OWN_FACTS = 3;
+export const MAX_OWN_FACTS_OF_A_FIELD = 2;
+export const PROMPT_LAYOUT = "facts-v2";
+export const PROMPT_INSTRUCTION = "Give one true reason for the item, using only these facts.\n";
+export const MAX_QUERY_CHARACTERS = 200;
+export const MAX_QUERY_WORDS = 16;
+export const IMPORTANT_FIELDS = ["brand", "categories", "category", "genre", "genres"];
+export const N_ITEMS_OF_A_RARE_WORD = 1000;
+export const TITLE_WEIGHT = 4;
+export const IMPORTANT_WEIGHT = 2;
+export const WHOLE = 4;
+export const FORM = 3;
+export const BEGINNING = 2;
+export const TYPO = 1;
+export const MIN_TYPO_LETTERS = 4;
+export const MIN_TYPO_BEGINNING = 6;
+export const MIN_PART = 3;
+
+/** A plain name (SPEC section 1). */
+export const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** Bytes of one element of each dtype. */
+export const DTYPE_BYTES = { F32: 4, I32: 4, U32: 4, I8: 1, U8: 1 } as const;
+
+export type EventName = typeof CLICK | typeof LIKE | typeof PURCHASE | typeof DISLIKE;
