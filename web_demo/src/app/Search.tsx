@@ -137,6 +137,7 @@ function focusedIn(box: HTMLElement | null): HTMLElement | null {
 /** Move the focus by one result; the search field comes before the first. */
 function step(box: HTMLElement | null, by: number): void {
   const stops = [...(box?.querySelectorAll<HTMLElement>("input, .hits button") ?? [])];
-  const at = stops.indexOf(document.activeElement as HTMLElement);
+  const focused = focusedIn(box);
+  const at = focused === null ? -1 : stops.indexOf(focused);
   stops[Math.max(0, Math.min(stops.length - 1, at + by))]?.focus();
 }

@@ -62,7 +62,7 @@ export class Client {
 
   readonly request: SendRequest = (name, params) => {
     const id = ++this.lastId;
-    this.worker.postMessage({ id, request: name, params } as RequestMessage);
+    this.worker.postMessage({ id, request: name, params } satisfies RequestMessage);
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
     });

@@ -4,7 +4,7 @@
  */
 export function keepFocus(root: HTMLElement): void {
   /** The focused element and its ancestors, innermost first. */
-  let around: HTMLElement[] = [];
+  let around: Element[] = [];
   root.addEventListener("focusin", ({ target }) => {
     around = ancestors(target, root);
   });
@@ -25,17 +25,13 @@ function isLost(): boolean {
   return document.activeElement === null || document.activeElement === document.body;
 }
 
-function homeOf(part: HTMLElement): HTMLElement | null {
+function homeOf(part: Element): HTMLElement | null {
   return part.querySelector<HTMLElement>("[tabindex='-1']");
 }
 
-function ancestors(target: EventTarget | null, root: HTMLElement): HTMLElement[] {
-  const found: HTMLElement[] = [];
-  for (
-    let element = target as HTMLElement | null;
-    element !== null && element !== root;
-    element = element.parentElement
-  )
-    found.push(element);
+function ancestors(target: EventTarget | null, root: HTMLElement): Element[] {
+  const found: Element[] = [];
+  let element = target instanceof Element ? target : null;
+  for (; element !== null && element !== root; element = element.parentElement) found.push(element);
   return [...found, root];
 }

@@ -70,10 +70,14 @@ export function take<D extends Dtype>(
 ): DataOf[D] {
   const array = arrays.get(name);
   if (array === undefined) throw new BundleError(`${source}: tensor ${name} is missing`);
-  if (array.dtype !== dtype || array.shape.join() !== shape.join()) {
+  if (!hasDtype(array, dtype) || array.shape.join() !== shape.join()) {
     throw new BundleError(`${source}: tensor ${name} is ${array.dtype}[${array.shape}], expected ${dtype}[${shape}]`);
   }
-  return array.data as DataOf[D];
+  return array.data;
+}
+
+function hasDtype<D extends Dtype>(array: NdArray, dtype: D): array is NdArray<D> {
+  return array.dtype === dtype;
 }
 
 interface Entry {

@@ -5,6 +5,7 @@
  * loaded and passed the self-test. An engine that fails is not used, and the reason is recorded.
  */
 
+import { at } from "./at";
 import type { EngineVariant } from "./bundleJson";
 import type { Engine } from "./encoder";
 import { messageOf } from "./errors";
@@ -104,7 +105,7 @@ export class EngineCandidates {
 
   private async tryCandidate(index: number): Promise<boolean> {
     if (this.isClosed) return false;
-    const variant = this.variants[index] as EngineVariant;
+    const variant = at(this.variants, index);
     const begun = performance.now();
     let engine: Engine | string = "";
     this.set(index, { state: "loading", why: "" });
@@ -140,7 +141,7 @@ export class EngineCandidates {
 
   private set(index: number, change: Partial<Candidate>): void {
     if (this.isClosed) return;
-    this.candidates[index] = { ...(this.candidates[index] as Candidate), ...change };
+    this.candidates[index] = { ...at(this.candidates, index), ...change };
     this.changed([...this.candidates]);
   }
 }

@@ -1,6 +1,7 @@
 /** The item table as product codes of several lengths, scored with lookup tables (SPEC section 4). */
 
 import { type Arrays, take } from "./arrays";
+import { at } from "./at";
 import type { Catalogue } from "./bundleJson";
 import { MAX_CODE_SCALE } from "./constants";
 import { BundleError } from "./errors";
@@ -38,7 +39,7 @@ export class ProductCodes {
       (_, row) => ((packed[row >> 2] ?? 0) >> (2 * (row & 3))) & 3,
     );
     const positionOf = new Int32Array(sizes.nItems);
-    const rowsOf = sizes.tiers.map(() => [] as number[]);
+    const rowsOf = sizes.tiers.map((): number[] => []);
     for (const [row, tier] of tierOf.entries()) {
       const rows = rowsOf[tier];
       if (rows === undefined) throw new BundleError(`${FILE}: row ${row} is in tier ${tier} of ${sizes.tiers.length}`);
@@ -54,11 +55,11 @@ export class ProductCodes {
     const { dim, nCodewords } = this.sizes;
     const vectors = new Float32Array(rows.length * dim);
     for (const [index, row] of rows.entries()) {
-      const tier = this.tiers[this.tierOf[row] as number] as TierCodes;
+      const tier = at(this.tiers, this.tierOf[row] ?? 0);
       const width = dim / tier.nCodes;
-      const first = (this.positionOf[row] as number) * tier.nCodes;
+      const first = (this.positionOf[row] ?? 0) * tier.nCodes;
       for (let m = 0; m < tier.nCodes; m++) {
-        const start = (m * nCodewords + (tier.codes[first + m] as number)) * width;
+        const start = (m * nCodewords + (tier.codes[first + m] ?? 0)) * width;
         vectors.set(tier.codebook.subarray(start, start + width), index * dim + m * width);
       }
     }
@@ -84,8 +85,8 @@ export class ProductCodes {
       const { nCodewords } = this.sizes;
       for (let position = 0, at = 0; position < rows.length; position++) {
         let total = 0;
-        for (let m = 0; m < nCodes; m++, at++) total += table[m * nCodewords + (codes[at] as number)] as number;
-        sums[rows[position] as number] = total;
+        for (let m = 0; m < nCodes; m++, at++) total += table[m * nCodewords + (codes[at] ?? 0)] ?? 0;
+        sums[rows[position] ?? 0] = total;
       }
     }
     return sums;
@@ -95,20 +96,26 @@ export class ProductCodes {
 /** The rows of the `k` largest scores, best first; ties are resolved in favour of the lower row. */
 export function bestRows(scores: ArrayLike<number>, k: number, excluded: ReadonlySet<number>): number[] {
   const best: number[] = [];
+  let last = Number.NEGATIVE_INFINITY;
   for (let row = 0; row < scores.length; row++) {
-    const score = scores[row] as number;
-    if (best.length === k && score <= (scores[best[k - 1] as number] as number)) continue;
-    if (excluded.has(row)) continue;
-    let at = best.length;
-    while (at > 0 && (scores[best[at - 1] as number] as number) < score) at--;
-    best.splice(at, 0, row);
+    const score = scores[row] ?? 0;
+    if ((best.length === k && score <= last) || excluded.has(row)) continue;
+    best.splice(placeOf(score, best, scores), 0, row);
     if (best.length > k) best.pop();
+    last = scores[best.at(-1) ?? 0] ?? 0;
   }
   return best;
 }
 
+/** The index in `best`, rows by descending score, at which a row with this score belongs. */
+function placeOf(score: number, best: readonly number[], scores: ArrayLike<number>): number {
+  let place = best.length;
+  while (place > 0 && (scores[best[place - 1] ?? 0] ?? 0) < score) place--;
+  return place;
+}
+
 function readTier(arrays: Arrays, sizes: Catalogue, index: number, rows: Int32Array): TierCodes {
-  const expected = sizes.tiers[index] as Catalogue["tiers"][number];
+  const expected = at(sizes.tiers, index);
   if (rows.length !== expected.nItems) {
     throw new BundleError(`${FILE}: tier ${index} holds ${rows.length} items, the manifest says ${expected.nItems}`);
   }
@@ -133,8 +140,8 @@ function readTier(arrays: Arrays, sizes: Catalogue, index: number, rows: Int32Ar
   for (let part = 0, at = 0; part < m; part++) {
     const book = Math.floor((part * nBooks) / m);
     for (let entry = 0; entry < perPart; entry++, at++) {
-      const scaled = Math.fround((books[book * perPart + entry] as number) * (scale[book] as number));
-      codebook[at] = (centre[part * width + (entry % width)] as number) + scaled;
+      const scaled = Math.fround((books[book * perPart + entry] ?? 0) * (scale[book] ?? 0));
+      codebook[at] = (centre[part * width + (entry % width)] ?? 0) + scaled;
     }
   }
   return { rows, nCodes: m, codes, codebook };
@@ -146,7 +153,7 @@ function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: Cata
   for (let entry = 0, at = 0; entry < table.length; entry++) {
     const offset = Math.floor(entry / nCodewords) * width;
     let sum = 0;
-    for (let i = 0; i < width; i++, at++) sum += (state[offset + i] as number) * (tier.codebook[at] as number);
+    for (let i = 0; i < width; i++, at++) sum += (state[offset + i] ?? 0) * (tier.codebook[at] ?? 0);
     table[entry] = sum;
   }
   return table;

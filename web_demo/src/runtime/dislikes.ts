@@ -30,15 +30,15 @@ export class DislikePenalty {
   apply(scores: Float32Array, disliked: readonly number[]): Float32Array {
     if (disliked.length === 0) return scores;
     const best = bestRows(scores, DEPTH, new Set());
-    const spread = Math.fround((scores[best[0] as number] as number) - (scores[best.at(-1) as number] as number));
+    const spread = Math.fround((scores[best[0] ?? 0] ?? 0) - (scores[best.at(-1) ?? 0] ?? 0));
     const most = new Float32Array(scores.length);
     for (const [age, row] of disliked.slice(0, N_DISLIKES).entries()) {
       const weight = 1 - age / N_DISLIKES;
       for (const [other, resemblance] of this.to(row).entries()) {
-        most[other] = Math.max(most[other] as number, weight * resemblance);
+        most[other] = Math.max(most[other] ?? 0, weight * resemblance);
       }
     }
-    return scores.map((score, row) => score - Math.fround(DISLIKE_STRENGTH * spread * (most[row] as number)));
+    return scores.map((score, row) => score - Math.fround(DISLIKE_STRENGTH * spread * (most[row] ?? 0)));
   }
 
   /** The similarity of every item to the item of a row, from 0 to 1. */
@@ -49,9 +49,7 @@ export class DislikePenalty {
     const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
     if (length === 0) return new Float32Array(lengths.length);
     const products = this.codes.scores(vector.map((value) => value / length));
-    const cosines = products.map((product, other) =>
-      (lengths[other] as number) > 0 ? product / (lengths[other] as number) : 0,
-    );
+    const cosines = products.map((product, other) => ((lengths[other] ?? 0) > 0 ? product / (lengths[other] ?? 0) : 0));
     const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
     const far = mean + (1 - mean) * FAR;
     // All items have the same direction.

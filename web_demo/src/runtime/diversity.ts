@@ -26,12 +26,12 @@ export function diversifiedRows(
   const best = bestRows(scores, Math.max(DIVERSITY_POOL, k), excluded);
   const pool = best.slice(0, DIVERSITY_POOL);
   const places = diversifiedIndices(
-    pool.map((row) => scores[row] as number),
+    pool.map((row) => scores[row] ?? 0),
     codes.decode(pool),
     Math.min(k, DIVERSITY_POOL),
     diversity,
   );
-  return [...places.map((place) => pool[place] as number), ...best.slice(DIVERSITY_POOL, k)];
+  return [...places.map((place) => pool[place] ?? 0), ...best.slice(DIVERSITY_POOL, k)];
 }
 
 /**
@@ -76,35 +76,49 @@ function weightOf(step: number): number {
   return (4 * share) / (1 + 3 * share);
 }
 
+/** A chosen candidate's row of the kernel, conditioned on the earlier ones, and the row divided by its own entry. */
+interface Chosen {
+  readonly row: Float64Array;
+  readonly share: Float64Array;
+}
+
 /** The indices of `k` candidates, chosen greedily. */
 function chosenOf(relevance: readonly number[], kernel: Float64Array, k: number, weight: number): number[] {
   const n = relevance.length;
   const free = new Set(relevance.keys());
-  const left = Float64Array.from(relevance, (_, place) => kernel[place * n + place] as number);
-  const rows: Float64Array[] = [];
-  const shares: Float64Array[] = [];
+  const left = Float64Array.from(relevance, (_, place) => kernel[place * n + place] ?? 0);
+  const earlier: Chosen[] = [];
   const chosen: number[] = [];
   while (chosen.length < k) {
-    let best = -1;
-    let most = Number.NEGATIVE_INFINITY;
-    for (const place of free) {
-      const gain = (1 - weight) * (relevance[place] as number) + weight * 0.5 * Math.log(left[place] as number);
-      if (gain > most) [best, most] = [place, gain];
-    }
+    const best = bestOf(free, relevance, left, weight);
     free.delete(best);
     chosen.push(best);
-    // Condition the kernel on the chosen item (a Schur complement), only for the row that is needed.
-    const row = kernel.slice(best * n, (best + 1) * n);
-    for (const [index, share] of shares.entries()) {
-      const factor = (rows[index] as Float64Array)[best] as number;
-      for (let j = 0; j < n; j++) row[j] = (row[j] as number) - factor * (share[j] as number);
-    }
-    const share = row.map((value) => value / (row[best] as number));
-    for (let j = 0; j < n; j++) left[j] = (left[j] as number) - (row[j] as number) * (share[j] as number);
-    rows.push(row);
-    shares.push(share);
+    const row = conditioned(kernel.slice(best * n, (best + 1) * n), best, earlier);
+    const share = row.map((value) => value / (row[best] ?? 0));
+    for (let j = 0; j < n; j++) left[j] = (left[j] ?? 0) - (row[j] ?? 0) * (share[j] ?? 0);
+    earlier.push({ row, share });
   }
   return chosen;
+}
+
+/** The free candidate that increases the objective most. */
+function bestOf(free: ReadonlySet<number>, relevance: readonly number[], left: Float64Array, weight: number): number {
+  let best = -1;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const place of free) {
+    const gain = (1 - weight) * (relevance[place] ?? 0) + weight * 0.5 * Math.log(left[place] ?? 0);
+    if (gain > most) [best, most] = [place, gain];
+  }
+  return best;
+}
+
+/** Condition a row of the kernel on the earlier choices (a Schur complement), in place. */
+function conditioned(row: Float64Array, best: number, earlier: readonly Chosen[]): Float64Array {
+  for (const { row: earlierRow, share } of earlier) {
+    const factor = earlierRow[best] ?? 0;
+    for (let j = 0; j < row.length; j++) row[j] = (row[j] ?? 0) - factor * (share[j] ?? 0);
+  }
+  return row;
 }
 
 function standardized(scores: readonly number[]): number[] {
@@ -119,22 +133,26 @@ function standardized(scores: readonly number[]): number[] {
 
 function kernelOf(vectors: Float32Array, n: number): Float64Array {
   const dim = n === 0 ? 0 : vectors.length / n;
-  const steps = new Float64Array(vectors.length);
-  for (let i = 0; i < n; i++) {
-    const vector = vectors.subarray(i * dim, (i + 1) * dim);
-    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-    for (let d = 0; d < dim; d++) {
-      steps[i * dim + d] = Math.floor(((vector[d] as number) / (length > 0 ? length : 1)) * STEPS + 0.5);
-    }
-  }
+  const steps = stepsOf(vectors, dim);
   const kernel = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     kernel[i * n + i] = 1;
     for (let j = 0; j < i; j++) {
       let product = 0;
-      for (let d = 0; d < dim; d++) product += (steps[i * dim + d] as number) * (steps[j * dim + d] as number);
+      for (let d = 0; d < dim; d++) product += (steps[i * dim + d] ?? 0) * (steps[j * dim + d] ?? 0);
       kernel[i * n + j] = kernel[j * n + i] = (product + STEPS * STEPS) * ((1 - RIDGE) / (2 * STEPS * STEPS));
     }
   }
   return kernel;
+}
+
+/** Unit vectors, rounded to whole steps. */
+function stepsOf(vectors: Float32Array, dim: number): Float64Array {
+  const steps = new Float64Array(vectors.length);
+  for (let start = 0; start < vectors.length; start += dim) {
+    const vector = vectors.subarray(start, start + dim);
+    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) || 1;
+    for (const [d, value] of vector.entries()) steps[start + d] = Math.floor((value / length) * STEPS + 0.5);
+  }
+  return steps;
 }

@@ -86,8 +86,7 @@ export async function selfTest(
           why: "its output is not a finite state",
         };
       }
-      for (const [i, value] of answer.entries())
-        stateError = Math.max(stateError, Math.abs(value - (state[i] as number)));
+      for (const [i, value] of answer.entries()) stateError = Math.max(stateError, Math.abs(value - (state[i] ?? 0)));
       const best = bestRows(codes.scores(answer), GOLDEN_TOP, new Set(rows));
       found += topRows.filter((row) => best.includes(row)).length;
       expected += topRows.length;

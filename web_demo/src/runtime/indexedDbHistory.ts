@@ -85,7 +85,7 @@ export class IndexedDbHistory implements History {
       // Another tab deletes the database: let it, and open a new one with the next call.
       blocking: (_current, _blocked, event) => {
         this.connection = null;
-        (event.target as IDBDatabase).close();
+        if (event.target instanceof IDBDatabase) event.target.close();
       },
       terminated: () => {
         this.connection = null;

@@ -101,13 +101,13 @@ function checkText(text: Uint8Array, nItems: number): void {
 
 /** Decompress zlib (RFC 1950), up to the size limit. */
 async function inflate(data: Bytes, maxBytes: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+  const pieces: Bytes[] = [];
   for await (const piece of inflated(data, maxBytes)) pieces.push(piece);
   // Some decompressors ignore trailing bytes. Only a stream with such bytes is complete without the last one.
   if (await isComplete(data.subarray(0, -1), maxBytes)) {
     throw new BundleError(`${FILE}: the stream does not end where the file ends`);
   }
-  return new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 async function isComplete(data: Bytes, maxBytes: number): Promise<boolean> {
@@ -119,7 +119,7 @@ async function isComplete(data: Bytes, maxBytes: number): Promise<boolean> {
   }
 }
 
-async function* inflated(data: Bytes, maxBytes: number): AsyncGenerator<Uint8Array> {
+async function* inflated(data: Bytes, maxBytes: number): AsyncGenerator<Bytes> {
   const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
   let total = 0;
   try {

@@ -49,7 +49,7 @@ export class KnowledgeSwitch {
       const key = before.join();
       const pair = this.pairs.get(key) ?? (await this.pair(engine, before));
       kept.set(key, pair);
-      const vector = this.codes.decode([sequence[end] as number]);
+      const vector = this.codes.decode([sequence[end] ?? 0]);
       gains.push(cosine(pair.withKnowledge, vector) - cosine(pair.without, vector));
     }
     this.pairs = kept;
@@ -69,7 +69,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
   let squareA = 0;
   let squareB = 0;
   for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i] as number, b[i] as number];
+    const [x, y] = [a[i] ?? 0, b[i] ?? 0];
     product += x * y;
     squareA += x * x;
     squareB += y * y;

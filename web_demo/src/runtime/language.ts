@@ -34,9 +34,8 @@ export function lacksForLanguage(): string | null {
   if (!hasSimd()) return "this browser has no WebAssembly SIMD";
   if (!("Suspending" in WebAssembly)) return "this browser has no WebAssembly promise integration";
   try {
-    // TypeScript's type library does not support 64-bit memories yet.
-    const wide: unknown = { address: "i64", initial: 1n };
-    new WebAssembly.Memory(wide as WebAssembly.MemoryDescriptor);
+    // By reflection, because TypeScript's library does not have 64-bit memories yet.
+    Reflect.construct(WebAssembly.Memory, [{ address: "i64", initial: 1n }]);
     return null;
   } catch {
     return "this browser has no 64-bit WebAssembly memory";

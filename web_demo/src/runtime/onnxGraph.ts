@@ -134,7 +134,7 @@ class Walk {
     const integers = Array.from({ length: Math.min(count, MAX_ONNX_RANK + 1) }, (_, i) =>
       view.getBigInt64(8 * i, true),
     );
-    if (integers.length === 1 && TO_THE_END.includes(integers[0] as bigint)) return;
+    if (integers.length === 1 && integers.every((value) => TO_THE_END.includes(value))) return;
     const sizes = integers.map((value) => Math.abs(Number(value)));
     const largest = Math.max(maxLength, dim, nPrompts);
     const product = sizes.reduce((total, size) => total * (size || 1), 1);

@@ -35,7 +35,7 @@ export class Pictures {
     if (
       offset[0] !== 0 ||
       offset[nItems] !== data.length ||
-      offset.some((at, i) => i > 0 && at < (offset[i - 1] as number))
+      offset.some((at, i) => i > 0 && at < (offset[i - 1] ?? 0))
     ) {
       throw new BundleError(`${FILE}: the offsets do not cover the data in ascending order`);
     }

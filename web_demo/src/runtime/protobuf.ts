@@ -67,7 +67,7 @@ export class Reader {
   private varint(offset: number, stop: number): { value: number; next: number } {
     let value = 0;
     for (let index = 0; index < 10 && offset + index < stop; index++) {
-      const byte = this.data[offset + index] as number;
+      const byte = this.data[offset + index] ?? 0;
       value += (byte & 0x7f) * 2 ** (7 * index);
       if (byte >= 0x80) continue;
       if ((index === 9 && byte > 1) || (index > 0 && byte === 0)) break;

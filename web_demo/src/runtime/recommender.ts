@@ -131,7 +131,7 @@ export class Recommender {
     times.push(performance.now());
     const rows = diversifiedRows(this.codes, scores, k, excluded, diversity);
     times.push(performance.now());
-    const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] as number));
+    const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] ?? 0));
     return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
   }
 

@@ -50,7 +50,7 @@ export class ReferenceEngine implements Engine {
     const n = kept.length / dim;
     return Float32Array.from(kept, (value, at) => {
       const fromEnd = n - 1 - Math.floor(at / dim);
-      return inputScale * value + (this.weights.position[fromEnd * dim + (at % dim)] as number);
+      return inputScale * value + (this.weights.position[fromEnd * dim + (at % dim)] ?? 0);
     });
   }
 
@@ -60,10 +60,10 @@ export class ReferenceEngine implements Engine {
     const y = layerNorm(h, block.attentionNorm);
     const from = isLast ? h.length - d : 0;
     const mixed = apply(this.attend(y, y.subarray(from), block), block.output);
-    const kept = h.subarray(from).map((value, at) => value + (mixed[at] as number));
+    const kept = h.subarray(from).map((value, at) => value + (mixed[at] ?? 0));
     const inner = apply(layerNorm(kept, block.feedNorm), block.feedIn).map(gelu);
     const fed = apply(inner, block.feedOut);
-    return kept.map((value, at) => value + (fed[at] as number));
+    return kept.map((value, at) => value + (fed[at] ?? 0));
   }
 
   /** Causal self-attention of the last `w` positions, `queries` `[w, d]`, over all positions; `[w, d]`. */
@@ -84,7 +84,7 @@ export class ReferenceEngine implements Engine {
         for (let i = 0; i < width; i++) {
           let sum = 0;
           for (let other = 0; other < visible; other++) {
-            sum += (scores[other] as number) * (value[other * dim + head * width + i] as number);
+            sum += (scores[other] ?? 0) * (value[other * dim + head * width + i] ?? 0);
           }
           gathered[at + i] = sum;
         }
@@ -104,17 +104,17 @@ function withKnowledge(s: Float32Array, small: SmallMatrices, sizes: Encoder): F
   softmax(shares);
   const known = s.map((value, i) => {
     let sum = value;
-    for (let p = 0; p < nPrompts; p++) sum += (shares[p] as number) * (small.knowledge[p * dim + i] as number);
+    for (let p = 0; p < nPrompts; p++) sum += (shares[p] ?? 0) * (small.knowledge[p * dim + i] ?? 0);
     return sum;
   });
   const low = Float64Array.from({ length: adapterRank }, (_, j) => {
     let sum = 0;
-    for (let i = 0; i < dim; i++) sum += (known[i] as number) * (small.adapterA[i * adapterRank + j] as number);
+    for (let i = 0; i < dim; i++) sum += (known[i] ?? 0) * (small.adapterA[i * adapterRank + j] ?? 0);
     return sum;
   });
   return known.map((value, i) => {
     let sum = value;
-    for (let j = 0; j < adapterRank; j++) sum += (low[j] as number) * (small.adapterB[j * dim + i] as number);
+    for (let j = 0; j < adapterRank; j++) sum += (low[j] ?? 0) * (small.adapterB[j * dim + i] ?? 0);
     return sum;
   });
 }
@@ -127,7 +127,7 @@ function apply(x: Float32Array, { weight, bias }: Linear): Float32Array {
   const y = new Float32Array(n * nOut);
   for (let row = 0; row < n; row++) {
     for (let out = 0; out < nOut; out++) {
-      y[row * nOut + out] = dot(weight, out * nIn, x, row * nIn, nIn) + (bias[out] as number);
+      y[row * nOut + out] = dot(weight, out * nIn, x, row * nIn, nIn) + (bias[out] ?? 0);
     }
   }
   return y;
@@ -135,7 +135,7 @@ function apply(x: Float32Array, { weight, bias }: Linear): Float32Array {
 
 function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, n: number): number {
   let sum = 0;
-  for (let i = 0; i < n; i++) sum += (a[atA + i] as number) * (b[atB + i] as number);
+  for (let i = 0; i < n; i++) sum += (a[atA + i] ?? 0) * (b[atB + i] ?? 0);
   return sum;
 }
 
@@ -144,13 +144,13 @@ function layerNorm(x: Float32Array, { weight, bias }: Norm): Float32Array {
   const result = new Float32Array(x.length);
   for (let start = 0; start < x.length; start += d) {
     let mean = 0;
-    for (let i = 0; i < d; i++) mean += x[start + i] as number;
+    for (let i = 0; i < d; i++) mean += x[start + i] ?? 0;
     mean /= d;
     let variance = 0;
-    for (let i = 0; i < d; i++) variance += ((x[start + i] as number) - mean) ** 2;
+    for (let i = 0; i < d; i++) variance += ((x[start + i] ?? 0) - mean) ** 2;
     const scale = 1 / Math.sqrt(variance / d + EPSILON);
     for (let i = 0; i < d; i++) {
-      result[start + i] = ((x[start + i] as number) - mean) * scale * (weight[i] as number) + (bias[i] as number);
+      result[start + i] = ((x[start + i] ?? 0) - mean) * scale * (weight[i] ?? 0) + (bias[i] ?? 0);
     }
   }
   return result;

@@ -32,7 +32,9 @@ export function watchTraffic(changed: (traffic: Traffic) => void): void {
     changed(sum);
   };
   const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) add(trafficOf(entry as PerformanceResourceTiming));
+    for (const entry of list.getEntries()) {
+      if (entry instanceof PerformanceResourceTiming) add(trafficOf(entry));
+    }
   });
   observer.observe({ type: "resource", buffered: true });
   const original = globalThis.fetch;

@@ -47,7 +47,7 @@ export function readWeights(arrays: Arrays, sizes: Encoder, source: string): Enc
     if (!scale.every((value) => Math.abs(value) < MAX_WEIGHT_SCALE)) {
       throw new BundleError(`${source}: a scale of ${name} is not below ${MAX_WEIGHT_SCALE} in absolute value`);
     }
-    return Float32Array.from(weight, (value, at) => value * (scale[Math.floor(at / columns)] as number));
+    return Float32Array.from(weight, (value, at) => value * (scale[Math.floor(at / columns)] ?? 0));
   };
   const linear = (name: string, nIn: number, nOut: number): Linear => ({
     weight: quantized(`${name}.weight`, nOut, nIn),

@@ -2,11 +2,11 @@
 
 import { messageOf } from "../runtime/errors";
 import { watchTraffic } from "../runtime/traffic";
-import type { Message, Notify, RequestMessage, RequestName, Requests } from "./protocol";
+import type { Message, NotificationMessage, Notify, RequestMessage, RequestName, Requests } from "./protocol";
 import { Session } from "./session";
 
 const post = (message: Message) => self.postMessage(message);
-const notify: Notify = (name, value) => post({ notification: name, value } as Message);
+const notify: Notify = (name, value) => self.postMessage({ notification: name, value } satisfies NotificationMessage);
 
 watchTraffic((traffic) => notify("traffic", traffic));
 

@@ -138,9 +138,11 @@ export interface Requests {
 export type RequestName = keyof Requests;
 
 /** A request as it is posted to the worker. */
-export type RequestMessage = {
-  [K in RequestName]: { readonly id: number; readonly request: K; readonly params: Requests[K]["params"] };
-}[RequestName];
+export interface RequestMessage<K extends RequestName = RequestName> {
+  readonly id: number;
+  readonly request: K;
+  readonly params: Requests[K]["params"];
+}
 
 /** State that the worker publishes whenever it changes; the page keeps the latest value of each. */
 export interface Notifications {
@@ -161,10 +163,16 @@ export interface Notifications {
 
 export type NotificationName = keyof Notifications;
 
+/** A notification as the worker posts it. */
+export interface NotificationMessage<K extends NotificationName = NotificationName> {
+  readonly notification: K;
+  readonly value: Notifications[K];
+}
+
 /** A message from the worker. */
 export type Message =
   | { readonly responseTo: number; readonly result: unknown }
   | { readonly responseTo: number; readonly error: string }
-  | { [K in NotificationName]: { readonly notification: K; readonly value: Notifications[K] } }[NotificationName];
+  | { [K in NotificationName]: NotificationMessage<K> }[NotificationName];
 
 export type Notify = <K extends NotificationName>(name: K, value: Notifications[K]) => void;

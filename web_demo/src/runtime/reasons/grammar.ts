@@ -5,6 +5,8 @@
  * https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md.
  */
 
+import { at } from "../at";
+
 /** Code points, so that surrogate pairs are never split. */
 type Text = readonly string[];
 
@@ -21,7 +23,7 @@ function tree(sentences: readonly Text[]): string {
   const head = commonHead(sentences);
   if (head === 0) return `(${branchesOf(sentences).map(tree).join(" | ")})`;
   const rest = sentences.filter((text) => text.length > head).map((text) => text.slice(head));
-  const start = literal((sentences[0] as Text).slice(0, head));
+  const start = literal(at(sentences, 0).slice(0, head));
   if (rest.length === 0) return start;
   const inner = tree(rest);
   const grouped = inner.startsWith("(") ? inner : `(${inner})`;
@@ -30,7 +32,7 @@ function tree(sentences: readonly Text[]): string {
 
 function commonHead(sentences: readonly Text[]): number {
   // The sentences are sorted: what the first and the last share, all share.
-  const [first, last] = [sentences[0] as Text, sentences.at(-1) as Text];
+  const [first, last] = [at(sentences, 0), at(sentences, -1)];
   let length = 0;
   while (length < first.length && first[length] === last[length]) length++;
   return length;
@@ -39,8 +41,8 @@ function commonHead(sentences: readonly Text[]): number {
 function branchesOf(sentences: readonly Text[]): Text[][] {
   const branches = new Map<string, Text[]>();
   for (const text of sentences) {
-    const branch = branches.get(text[0] as string);
-    if (branch === undefined) branches.set(text[0] as string, [text]);
+    const branch = branches.get(at(text, 0));
+    if (branch === undefined) branches.set(at(text, 0), [text]);
     else branch.push(text);
   }
   return [...branches.values()];
@@ -57,7 +59,7 @@ function literal(text: Text): string {
 
 function compare(a: Text, b: Text): number {
   for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const difference = pointOf(a[i] as string) - pointOf(b[i] as string);
+    const difference = pointOf(at(a, i)) - pointOf(at(b, i));
     if (difference !== 0) return difference;
   }
   return a.length - b.length;

@@ -5,6 +5,7 @@
  * `edge_runtime/reasons/sentences.py` and `template.py`.
  */
 
+import { at } from "../at";
 import type { Items } from "../items";
 import type { Fact } from "./facts";
 import { quoted } from "./quoting";
@@ -56,8 +57,8 @@ export function worthOffering(allowed: readonly Sentence[], facts: readonly Fact
 export function template(items: Items, row: number, facts: readonly Fact[], style: Style = "short"): Sentence {
   const every = sentences(items, row, facts, style);
   const keyOf = ({ cited }: Sentence) => JSON.stringify(cited);
-  const best = every.filter((sentence) => keyOf(sentence) === keyOf(every[0] as Sentence));
-  return best[row % best.length] as Sentence;
+  const best = every.filter((sentence) => keyOf(sentence) === keyOf(at(every, 0)));
+  return at(best, row % best.length);
 }
 
 function oneFact(facts: readonly Fact[]): Case[] {
@@ -90,8 +91,7 @@ function both(a: Fact, b: Fact): string {
 }
 
 function fillCase(skeleton: string, cited: readonly Fact[], title: string, items: Items): string {
-  const first = cited[0] as Fact;
-  const last = cited.at(-1) as Fact;
+  const [first, last] = [at(cited, 0), at(cited, -1)];
   return fill(skeleton, {
     item: title,
     past: first.historyRow === null ? "" : saidTitle(items.titles[first.historyRow] ?? ""),

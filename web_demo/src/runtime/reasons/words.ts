@@ -13,16 +13,30 @@ const TRIMMED = new Set(" ,;:.-–—(&/|+'\u200c\u200d");
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const NOT_A_VALUE: ReadonlySet<string> = new Set(file.not_a_value);
 
+interface Phrases {
+  readonly layout: string;
+  readonly titleLength: number;
+  readonly valueLength: number;
+  readonly neverShared: ReadonlySet<string>;
+  readonly weaklyShared: ReadonlySet<string>;
+  readonly firstOnly: ReadonlySet<string>;
+  readonly popularPercent: readonly number[];
+  readonly predicates: ReadonlyMap<string, string>;
+  readonly otherPredicate: string;
+  readonly popularPredicate: string;
+  readonly skeletons: typeof file.skeletons;
+}
+
 /** The content of `phrases.json`, with lists converted to sets where order does not matter. */
-export const phrases = {
+export const phrases: Phrases = {
   layout: file.layout,
   titleLength: file.title_length,
   valueLength: file.value_length,
-  neverShared: new Set(file.never_shared) as ReadonlySet<string>,
-  weaklyShared: new Set(file.weakly_shared) as ReadonlySet<string>,
-  firstOnly: new Set(file.first_only) as ReadonlySet<string>,
-  popularPercent: file.popular_percent as readonly number[],
-  predicates: new Map(Object.entries(file.predicates)) as ReadonlyMap<string, string>,
+  neverShared: new Set(file.never_shared),
+  weaklyShared: new Set(file.weakly_shared),
+  firstOnly: new Set(file.first_only),
+  popularPercent: file.popular_percent,
+  predicates: new Map(Object.entries(file.predicates)),
   otherPredicate: file.other_predicate,
   popularPredicate: file.popular_predicate,
   skeletons: file.skeletons,

@@ -1,5 +1,6 @@
 /** Finds items by words in their titles and facts. The same as `edge_runtime/search/finder.py`, which has the formula. */
 
+import { at } from "../at";
 import { bestRows } from "../codes";
 import {
   FORM,
@@ -38,28 +39,40 @@ export class Finder {
 
   /** The rows of the `limit` best matches, best first: items that match the most words, or one word fewer. */
   find(text: string, limit: number): number[] {
-    const nMatched = new Uint8Array(this.nItems);
-    const nInTitle = new Uint8Array(this.nItems);
-    const weight = new Uint32Array(this.nItems);
-    for (const word of this.queryWords(text)) {
-      const { title, fact, nItems } = this.match(word);
-      const rarity = nItems === 0 ? 0 : 32 - Math.clz32(Math.floor(this.nItems / nItems));
-      for (let row = 0; row < this.nItems; row++) {
-        const [inTitle, inFact] = [title[row] as number, fact[row] as number];
-        if (inTitle === 0 && inFact === 0) continue;
-        nMatched[row] = (nMatched[row] as number) + 1;
-        if (inTitle >= FORM) nInTitle[row] = (nInTitle[row] as number) + 1;
-        weight[row] = (weight[row] as number) + rarity * (TITLE_WEIGHT * inTitle + inFact);
-      }
+    const sums: Sums = {
+      nMatched: new Uint8Array(this.nItems),
+      nInTitle: new Uint8Array(this.nItems),
+      weight: new Uint32Array(this.nItems),
+    };
+    for (const word of this.queryWords(text)) this.addWord(sums, this.match(word));
+    return bestRows(this.orderOf(sums), limit, this.missedBy(sums));
+  }
+
+  private addWord({ nMatched, nInTitle, weight }: Sums, { title, fact, nItems }: Matched): void {
+    const rarity = nItems === 0 ? 0 : 32 - Math.clz32(Math.floor(this.nItems / nItems));
+    for (let row = 0; row < this.nItems; row++) {
+      const [inTitle, inFact] = [title[row] ?? 0, fact[row] ?? 0];
+      if (inTitle === 0 && inFact === 0) continue;
+      nMatched[row] = (nMatched[row] ?? 0) + 1;
+      if (inTitle >= FORM) nInTitle[row] = (nInTitle[row] ?? 0) + 1;
+      weight[row] = (weight[row] ?? 0) + rarity * (TITLE_WEIGHT * inTitle + inFact);
     }
+  }
+
+  /** Number of matched words first, then whether the title says no more, the weight and the popularity. */
+  private orderOf({ nMatched, nInTitle, weight }: Sums): Float64Array {
+    return Float64Array.from(nMatched, (n, row) => {
+      const saysNoMore = nInTitle[row] === this.index.nWords[row] ? 1 : 0;
+      return (n * 2 + saysNoMore) * 2 ** 24 + (weight[row] ?? 0) * 256 + (this.popularity[row] ?? 0);
+    });
+  }
+
+  /** The rows that match no word, or two words fewer than the best. */
+  private missedBy({ nMatched }: Sums): Set<number> {
     const least = Math.max(1, nMatched.reduce((most, n) => Math.max(most, n), 0) - 1);
     const missed = new Set<number>();
-    const order = Float64Array.from(nMatched, (n, row) => {
-      if (n < least) missed.add(row);
-      const saysNoMore = nInTitle[row] === this.index.nWords[row] ? 1 : 0;
-      return (n * 2 + saysNoMore) * 2 ** 24 + (weight[row] as number) * 256 + (this.popularity[row] as number);
-    });
-    return bestRows(order, limit, missed);
+    for (const [row, n] of nMatched.entries()) if (n < least) missed.add(row);
+    return missed;
   }
 
   /** The distinct words of a query; a word that only matches if split in two is replaced by its parts. */
@@ -86,13 +99,13 @@ export class Finder {
     const { starts, texts, nWords } = this.index;
     const matched = new Uint8Array(nWords.length);
     for (const { quality, places } of matches) {
-      for (let at = starts[places[0]] as number; at < (starts[places[1]] as number); at++) {
-        matched[texts[at] as number] = quality;
+      for (let at = starts[places[0]] ?? 0; at < (starts[places[1]] ?? 0); at++) {
+        matched[texts[at] ?? 0] = quality;
       }
     }
     const title = matched.subarray(0, this.nItems);
     const fact = this.matchedFacts(matched.subarray(this.nItems));
-    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] as number) > 0 ? 1 : 0), 0) };
+    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] ?? 0) > 0 ? 1 : 0), 0) };
   }
 
   private matchedFacts(matched: Uint8Array): Uint8Array {
@@ -104,7 +117,7 @@ export class Finder {
       first += values.length;
       if (!ofValues.some((of) => of > 0)) continue;
       for (const [row, indices] of rows.entries()) {
-        for (const index of indices) fact[row] = Math.max(fact[row] as number, ofValues[index] as number);
+        for (const index of indices) fact[row] = Math.max(fact[row] ?? 0, ofValues[index] ?? 0);
       }
     }
     return fact;
@@ -115,6 +128,14 @@ export class Finder {
 function firstCharacters(text: string): string {
   const characters = Array.from(text.slice(0, 2 * MAX_QUERY_CHARACTERS));
   return characters.slice(0, MAX_QUERY_CHARACTERS).join("");
+}
+
+/** For each item, sums over the words of a query. */
+interface Sums {
+  readonly nMatched: Uint8Array;
+  /** Of these, the words that match a word of the title in any form. */
+  readonly nInTitle: Uint8Array;
+  readonly weight: Uint32Array;
 }
 
 interface Index {
@@ -136,18 +157,18 @@ function indexOf(texts: readonly string[]): Index {
   });
   const words = [...numberOf.keys()].sort();
   const placeOf = new Uint32Array(words.length);
-  for (const [place, word] of words.entries()) placeOf[numberOf.get(word) as number] = place;
+  for (const [place, word] of words.entries()) placeOf[numberOf.get(word) ?? 0] = place;
   const starts = new Uint32Array(words.length + 1);
   const next = (place: number, by: number) => {
-    starts[place] = (starts[place] as number) + by;
-    return starts[place] as number;
+    starts[place] = (starts[place] ?? 0) + by;
+    return starts[place] ?? 0;
   };
-  for (const ofText of numbers) for (const number of ofText) next(placeOf[number] as number, 1);
-  for (let place = 1; place <= words.length; place++) next(place, starts[place - 1] as number);
+  for (const ofText of numbers) for (const number of ofText) next(placeOf[number] ?? 0, 1);
+  for (let place = 1; place <= words.length; place++) next(place, starts[place - 1] ?? 0);
   // From the last text to the first, so that each word's end moves down to its start.
-  const byWord = new Uint32Array(starts[words.length] as number);
+  const byWord = new Uint32Array(starts[words.length] ?? 0);
   for (let text = texts.length - 1; text >= 0; text--) {
-    for (const number of numbers[text] as Uint32Array) byWord[next(placeOf[number] as number, -1)] = text;
+    for (const number of at(numbers, text)) byWord[next(placeOf[number] ?? 0, -1)] = text;
   }
   return { vocabulary: new Vocabulary(words), starts, texts: byWord, nWords };
 }

@@ -1,5 +1,6 @@
 /** The sorted words of a catalogue, and which of them a typed word may match. The same as `edge_runtime/search/vocabulary.py`. */
 
+import { at } from "../at";
 import { BEGINNING, FORM, MIN_PART, MIN_TYPO_BEGINNING, MIN_TYPO_LETTERS, TYPO, WHOLE } from "../constants";
 import { stem } from "./words";
 
@@ -76,7 +77,7 @@ export class Vocabulary {
     const letters: string[] = [];
     let place = start;
     while (place < stop) {
-      const letter = (this.words[place] as string).charAt(head.length);
+      const letter = at(this.words, place).charAt(head.length);
       if (letter === "") place++;
       else {
         letters.push(letter);
@@ -110,7 +111,7 @@ export class Vocabulary {
   private firstFrom(word: string, low = 0, high = this.words.length): number {
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.words[middle] as string) < word) low = middle + 1;
+      if ((this.words[middle] ?? "") < word) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -33,7 +33,7 @@ export function stem(word: string): string {
   let rest = word;
   while (rest.length >= 4) {
     const last = rest.at(-1);
-    const before = rest.at(-2) as string;
+    const before = rest.charAt(rest.length - 2);
     if (last === "s" && before !== "s") rest = rest.slice(0, -1);
     else if (last === "e" && before === "i") rest = `${rest.slice(0, -2)}y`;
     else if (last === "e" && before !== "e" && (rest.length >= 5 || "hsxz".includes(before))) rest = rest.slice(0, -1);
