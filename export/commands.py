@@ -10,7 +10,11 @@ from train.options import AsJson, DataFolder, SkipBadRows
 if TYPE_CHECKING:
     from export.target import Target
 
-_Targets = Annotated[list[str], typer.Option(help="Name of a target, or a TOML file of your own; may be repeated.")]
+_BUILT_IN = ", ".join(sorted(path.stem for path in Path(__file__).with_name("targets").glob("*.toml")))
+_Targets = Annotated[
+    list[str],
+    typer.Option(help=f"A built-in target ({_BUILT_IN}), or a TOML file of your own; may be repeated."),
+]
 _LanguageModel = Annotated[
     str | None,
     typer.Option(
@@ -48,8 +52,7 @@ def export(
 ) -> None:
     """Export a student as one bundle for each target, within the target's budgets.
 
-    Targets: laptop-x86_64, browser-wasm, android-arm64. Finished parts are reused, and a bundle that would not change
-    keeps its release number.
+    Finished parts are reused, and a bundle that would not change keeps its release number.
 
     Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
     """

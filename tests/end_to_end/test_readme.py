@@ -1,14 +1,17 @@
-"""The commands, the Python example and the make targets of the README work as written."""
+"""The commands, examples and make targets of the README, and the examples of docs/plugins.md, work as written."""
 
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.live_server import POCKETREC, serving
 from tests.tiny_shop import write_shop
+from tests.train.plugins.tiny_llmrec import DIM, inputs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -59,8 +62,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 
 def test_the_script_that_composes_a_model_runs(tmp_path: Path) -> None:
     write_shop(tmp_path / "my-shop")
-    guide = (README.parent / "docs" / "plugins.md").read_text("utf-8")
-    (script,) = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    script, _ = examples_of_plugins()
 
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
@@ -68,6 +70,26 @@ def test_the_script_that_composes_a_model_runs(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("validation NDCG@10 0.")
+
+
+def test_the_example_of_a_plugin_changes_the_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, module = examples_of_plugins()
+    (tmp_path / "shift.py").write_text(module, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    example = import_module("shift")
+    states = torch.ones(1, 1, DIM)
+
+    plugin = example.shift(example.ShiftConfig(scale=2.0), inputs())
+    torch.nn.init.ones_(plugin.module.vector)
+
+    assert torch.equal(plugin.state(states, None), 3 * states)
+
+
+def examples_of_plugins() -> tuple[str, str]:
+    """Return the script that composes a model, and the module of a plug-in, from docs/plugins.md."""
+    guide = (README.parent / "docs" / "plugins.md").read_text("utf-8")
+    script, module = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    return script, module
 
 
 def test_all_make_targets_exist_and_ci_uses_them(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Layout(StrEnum):
-    """The official layouts that ``import`` knows."""
+    """The published layouts that ``import`` reads."""
 
     MOVIELENS = "movielens"
     AMAZON = "amazon"

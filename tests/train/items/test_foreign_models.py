@@ -1,4 +1,4 @@
-"""Models of others in real processes: loading one reaches for nobody, leaves nothing behind and logs nothing."""
+"""Loading a third-party model in a real process makes no connection, writes no file and logs nothing."""
 
 import subprocess
 import sys
