@@ -30,7 +30,7 @@ class ShopPage:
 
     def wait_until_offline_ready(self) -> None:
         """Wait until everything is stored, the page itself included."""
-        expect(self.standing).to_have_text("Ready, works offline", timeout=WAIT_MS)
+        expect(self.status).to_have_text("Ready, works offline", timeout=WAIT_MS)
         # Evaluated, not waited for: Playwright's own waiting needs an eval that the page's policy forbids.
         self.page.evaluate(
             """() => navigator.serviceWorker.controller !== null ? null : new Promise((resolve) => {
@@ -43,7 +43,7 @@ class ShopPage:
         return self.page.locator(".cards article")
 
     @property
-    def standing(self) -> Locator:
+    def status(self) -> Locator:
         """The status pill."""
         return self.page.locator("header [role=status]")
 
@@ -76,11 +76,11 @@ class ShopPage:
         """Wait until the list is this one: the worker answers asynchronously."""
         expect(self.page.locator(".cards h3")).to_have_text(titles)
 
-    def remembered(self) -> list[str]:
+    def history_titles(self) -> list[str]:
         """Return the titles of the history, newest first."""
         return self.history.all_inner_texts()
 
-    def mark(self, title: str) -> None:
+    def choose(self, title: str) -> None:
         """Ask for more like an item of the list, and wait until the list is updated."""
         self.page.get_by_role("button", name=f"More like this: {title}", exact=True).click()
         expect(self.history.filter(has_text=title)).to_be_visible()

@@ -46,13 +46,13 @@ def talking(talking_shop: Path, built_page: Path) -> Iterator[LiveServer]:
         yield running
 
 
-def test_the_model_words_reasons_that_are_all_among_the_true_ones(
+def test_the_model_writes_only_true_reasons(
     tab: ShopPage, talking: LiveServer, talking_shop: Path, hosts: set[str], page_errors: list[str]
 ) -> None:
     tab.open(talking.url)
     starters = tab.titles()
 
-    tab.mark(starters[0])
+    tab.choose(starters[0])
 
     tab.open_technical_details()
     expect(tab.technical_details).to_contain_text("12 reasons worded", timeout=4 * WAIT_MS)
@@ -75,12 +75,12 @@ def _true_sentences(shop: Path, marked: str, titles: list[str]) -> dict[str, set
         return {title: set(sentences(items, row, finder.facts(row, history), "short")) for title, row in rows.items()}
 
 
-def test_a_file_that_is_no_model_leaves_the_template_in_its_place(
+def test_reasons_come_from_templates_if_the_model_file_is_invalid(
     tab: ShopPage, built_page: Path, tmp_path: Path
 ) -> None:
     with serving(with_model(write_shop(tmp_path), b"no model at all" * 100), "--web", str(built_page)) as server:
         tab.open(server.url)
-        tab.mark(tab.titles()[0])
+        tab.choose(tab.titles()[0])
 
         tab.open_technical_details()
         expect(tab.technical_details).to_contain_text("Not used, reasons come from templates", timeout=3 * WAIT_MS)

@@ -15,24 +15,22 @@ from tests.web_demo.shop_page import WAIT_MS, ShopPage
 pytestmark = pytest.mark.browser
 
 
-def test_with_the_server_shut_down_the_page_works_as_before(
-    tab: ShopPage, changing: LiveServer, page_errors: list[str]
-) -> None:
+def test_the_page_works_without_the_server(tab: ShopPage, changing: LiveServer, page_errors: list[str]) -> None:
     tab.open(changing.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.wait_until_offline_ready()
-    before = tab.titles(), tab.remembered()
+    before = tab.titles(), tab.history_titles()
     changing.stop()
 
     tab.reload()
 
     tab.expect_titles(before[0])
-    assert tab.remembered() == before[1]
-    expect(tab.standing).to_have_text("Offline, everything works", timeout=WAIT_MS)
+    assert tab.history_titles() == before[1]
+    expect(tab.status).to_have_text("Offline, everything works", timeout=WAIT_MS)
     tab.wait_for_engine("onnxruntime")
     title = tab.titles()[3]
-    tab.mark(title)
-    assert tab.remembered()[0] == title
+    tab.choose(title)
+    assert tab.history_titles()[0] == title
     expect(tab.page.locator(".cards img").first).to_be_visible()
     assert all("ERR_CONNECTION_REFUSED" in error for error in page_errors)
 
@@ -62,7 +60,9 @@ def flipping(shop: Path, name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["codes.safetensors", "items.json.z", "golden.safetensors"])
-def test_a_flipped_byte_on_the_way_is_refused_and_said(tab: ShopPage, wire: SlowProxy, shop: Path, name: str) -> None:
+def test_a_file_damaged_in_transit_is_rejected_with_a_message(
+    tab: ShopPage, wire: SlowProxy, shop: Path, name: str
+) -> None:
     good = flipping(shop, name)
     wire.change = lambda piece: piece.replace(good, good[:20] + bytes([good[20] ^ 1]) + good[21:])
 
@@ -77,14 +77,14 @@ def test_a_flipped_byte_on_the_way_is_refused_and_said(tab: ShopPage, wire: Slow
     tab.wait_for_list()
 
 
-def test_an_engine_whose_file_was_changed_is_not_used_and_the_page_says_why(
+def test_an_engine_with_a_changed_file_is_not_used_and_the_reason_is_shown(
     tab: ShopPage, wire: SlowProxy, shop: Path
 ) -> None:
     good = flipping(shop, "encoder.onnx")
     wire.change = lambda piece: piece.replace(good, good[:20] + bytes([good[20] ^ 1]) + good[21:])
 
     tab.open(wire.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     expect(tab.notices).to_contain_text("encoder.onnx", timeout=WAIT_MS)
     tab.open_technical_details()
@@ -102,11 +102,11 @@ def changing(built_page: Path, tmp_path: Path) -> Iterator[LiveServer]:
         yield running
 
 
-def test_an_update_is_fetched_tried_and_then_used_on_request(
+def test_an_update_is_downloaded_tested_and_used_on_request(
     tab: ShopPage, changing: LiveServer, tmp_path: Path
 ) -> None:
     tab.open(changing.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.wait_until_offline_ready()
     before = tab.titles()
     write_shop(tmp_path, seed=5, release=2)
@@ -128,7 +128,7 @@ def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_re
     tab.page.get_by_label("Search the shop").fill("39")
     tab.page.locator("#search-hits button").first.click()
     expect(tab.history).to_have_count(1)
-    title = tab.remembered()[0]
+    title = tab.history_titles()[0]
     tab.wait_until_offline_ready()
     write_shop(tmp_path, n_items=20, release=2)
 
@@ -140,12 +140,12 @@ def test_an_item_that_an_update_no_longer_has_stays_in_the_history_and_can_be_re
     expect(tab.history).to_have_count(0)
 
 
-def test_an_update_with_a_flipped_byte_is_refused_and_the_list_stays(
+def test_a_damaged_update_is_rejected_and_the_list_stays(
     tab: ShopPage, changing: LiveServer, tmp_path: Path, context: BrowserContext
 ) -> None:
     wire = SlowProxy(changing.url)
     tab.open(wire.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.wait_until_offline_ready()
     before = tab.titles()
     write_shop(tmp_path, seed=5, release=2)
@@ -173,7 +173,7 @@ def _check_until(tab: ShopPage, notice: str) -> None:
     )
 
 
-def test_without_webassembly_the_reference_engine_serves_and_the_page_says_why(
+def test_without_webassembly_the_reference_engine_is_used_and_the_reason_is_shown(
     browser: Browser, server: LiveServer
 ) -> None:
     flags = [*CHROMIUM_FLAGS, "--js-flags=--jitless"]
@@ -181,7 +181,7 @@ def test_without_webassembly_the_reference_engine_serves_and_the_page_says_why(
     tab = ShopPage(bare.new_page())
 
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     tab.wait_for_engine("reference")
     tab.open_technical_details()

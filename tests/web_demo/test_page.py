@@ -25,15 +25,13 @@ def test_a_first_visit_shows_six_popular_items_with_a_reason_each(
     assert page_errors == []
 
 
-def test_the_list_follows_what_is_marked_and_is_the_one_that_python_computes(
-    tab: ShopPage, server: LiveServer, shop: Path
-) -> None:
+def test_the_list_follows_the_choices_and_equals_pythons(tab: ShopPage, server: LiveServer, shop: Path) -> None:
     tab.open(server.url)
     marked = []
 
     for place in (1, 0, 4):
         marked.append(tab.titles()[place])
-        tab.mark(marked[-1])
+        tab.choose(marked[-1])
 
     with Recommender.open(shop / TARGET) as recommender:
         ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
@@ -42,11 +40,11 @@ def test_the_list_follows_what_is_marked_and_is_the_one_that_python_computes(
         reasons = [recommender.explain(item.item_id, history=history).text for item in expected]
     tab.expect_titles([item.title for item in expected])
     assert tab.reasons() == reasons
-    assert tab.remembered() == marked[::-1]
+    assert tab.history_titles() == marked[::-1]
 
 
 @pytest.mark.parametrize("percent", [35, 100])
-def test_the_list_follows_the_slider_and_is_the_one_that_python_computes(
+def test_the_list_follows_the_slider_and_equals_pythons(
     tab: ShopPage, server: LiveServer, shop: Path, percent: int
 ) -> None:
     tab.open(server.url)
@@ -60,7 +58,7 @@ def test_the_list_follows_the_slider_and_is_the_one_that_python_computes(
     tab.set_diversity(percent)
     tab.expect_titles([item.title for item in popular])
     tab.set_diversity(0)
-    tab.mark(title)
+    tab.choose(title)
     tab.expect_titles([item.title for item in precise])
     tab.set_diversity(percent)
 
@@ -72,9 +70,9 @@ def _columns(recommender: Recommender) -> tuple[list[str], list[str]]:
     return recommender.items.item_id, recommender.items.title
 
 
-def test_the_facts_in_a_reason_are_marked(tab: ShopPage, server: LiveServer) -> None:
+def test_the_facts_in_a_reason_are_highlighted(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     for reason in tab.page.locator(".cards .reason").all():
         assert reason.locator("mark").count() > 0, reason.inner_text()
@@ -82,20 +80,20 @@ def test_the_facts_in_a_reason_are_marked(tab: ShopPage, server: LiveServer) -> 
 
 def test_a_reload_keeps_the_history_and_the_list(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[1])
+    tab.choose(tab.titles()[1])
     tab.wait_for_engine("onnxruntime")
-    before = tab.titles(), tab.remembered()
+    before = tab.titles(), tab.history_titles()
 
     tab.reload()
 
     tab.expect_titles(before[0])
-    assert tab.remembered() == before[1]
+    assert tab.history_titles() == before[1]
 
 
 def test_a_reload_keeps_the_slider_where_it_was(tab: ShopPage, server: LiveServer, shop: Path) -> None:
     tab.open(server.url)
     marked = tab.titles()[0]
-    tab.mark(marked)
+    tab.choose(marked)
     with Recommender.open(shop / TARGET) as recommender:
         ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
         diverse = [item.title for item in recommender.recommend(12, history=[ids[marked]], diversity=0.8)]
@@ -108,12 +106,10 @@ def test_a_reload_keeps_the_slider_where_it_was(tab: ShopPage, server: LiveServe
     tab.expect_titles(diverse)
 
 
-def test_the_slider_moves_faster_than_lists_are_made_and_the_last_place_counts(
-    tab: ShopPage, server: LiveServer, shop: Path
-) -> None:
+def test_only_the_last_position_of_a_moving_slider_counts(tab: ShopPage, server: LiveServer, shop: Path) -> None:
     tab.open(server.url)
     marked = tab.titles()[0]
-    tab.mark(marked)
+    tab.choose(marked)
 
     for percent in (5, 95, 20, 100, 0, 45, 70):
         tab.set_diversity(percent)
@@ -140,7 +136,7 @@ def test_a_hidden_item_stays_hidden_until_it_is_shown_again(tab: ShopPage, serve
 def test_hiding_lowers_similar_items_as_python_does_and_says_so(tab: ShopPage, server: LiveServer, shop: Path) -> None:
     tab.open(server.url)
     marked = tab.titles()[0]
-    tab.mark(marked)
+    tab.choose(marked)
     expect(tab.cards).to_have_count(12)
     unwanted = tab.titles()[:2]
 
@@ -170,10 +166,10 @@ def test_hiding_can_be_undone_at_once(tab: ShopPage, server: LiveServer) -> None
     tab.expect_titles(before)
 
 
-def test_an_item_can_be_taken_out_of_the_history(tab: ShopPage, server: LiveServer) -> None:
+def test_an_item_can_be_removed_from_the_history(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     starters = tab.titles()
-    tab.mark(starters[0])
+    tab.choose(starters[0])
 
     tab.page.get_by_role("button", name=f"Remove {starters[0]}").click()
 
@@ -181,7 +177,7 @@ def test_an_item_can_be_taken_out_of_the_history(tab: ShopPage, server: LiveServ
     tab.expect_titles(starters)
 
 
-def test_search_finds_titles_as_one_types_and_marks_them(tab: ShopPage, server: LiveServer) -> None:
+def test_search_finds_titles_while_typing_and_adds_them(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
 
     tab.page.get_by_label("Search the shop").fill("Soap bir")
@@ -205,7 +201,7 @@ def test_the_search_field_accepts_at_most_200_characters(tab: ShopPage, server: 
     expect(search).to_have_value("x" * 200)
 
 
-def test_search_does_not_say_that_there_is_nothing_before_it_has_looked(tab: ShopPage, server: LiveServer) -> None:
+def test_search_reports_no_match_only_after_searching(tab: ShopPage, server: LiveServer) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -236,7 +232,7 @@ def test_search_knows_plurals_categories_and_one_typing_error(tab: ShopPage, ser
 
 def test_why_shows_the_reason_and_the_position(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     title, reason = tab.titles()[0], tab.reasons()[0]
 
     tab.page.get_by_role("button", name=f"Why? {title}").click()
@@ -253,7 +249,7 @@ def test_a_picture_is_shown_where_there_is_one_and_a_placeholder_for_other_items
     tab: ShopPage, server: LiveServer
 ) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     expect(tab.cards).to_have_count(12)
 
     pictures = tab.page.locator(".cards .picture")
@@ -269,7 +265,7 @@ def test_a_second_tab_follows_the_first(tab: ShopPage, server: LiveServer) -> No
     second.open(server.url)
     title = tab.titles()[0]
 
-    tab.mark(title)
+    tab.choose(title)
     tab.set_diversity(60)
 
     expect(second.history.filter(has_text=title)).to_be_visible()
@@ -279,14 +275,14 @@ def test_a_second_tab_follows_the_first(tab: ShopPage, server: LiveServer) -> No
 
 def test_deleting_data_leaves_nothing_about_the_user(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.hide(tab.titles()[0])
 
     tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Delete", exact=True).click()
 
     expect(tab.page.get_by_text("Your data has been deleted from this device.")).to_be_visible()
-    assert tab.remembered() == []
+    assert tab.history_titles() == []
     expect(tab.cards).to_have_count(6)
     assert _stored_events(tab) == 0
 
@@ -310,12 +306,12 @@ def test_deleting_data_resets_the_slider_too_and_is_offered_for_it_alone(tab: Sh
 def test_deleting_data_asks_before_it_deletes(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     title = tab.titles()[0]
-    tab.mark(title)
+    tab.choose(title)
 
     tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Cancel").click()
 
-    assert tab.remembered() == [title]
+    assert tab.history_titles() == [title]
     assert _stored_events(tab) == 1
 
 
@@ -346,7 +342,7 @@ def _stored_events(tab: ShopPage) -> int:
 
 def test_nothing_is_sent_and_no_other_host_is_contacted(tab: ShopPage, server: LiveServer, hosts: set[str]) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.hide(tab.titles()[0])
     tab.wait_until_offline_ready()
 

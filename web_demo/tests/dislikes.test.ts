@@ -30,7 +30,7 @@ function codes(): ProductCodes {
   return ProductCodes.read(new Map(arrays), { nItems, dim, nCodewords, tiers });
 }
 
-describe("dislikes lower what they lower in Python", () => {
+describe("dislikes lower the same scores as in Python", () => {
   test.each(golden.cases)("$disliked", ({ scores, disliked, expected, best }) => {
     const before = Float32Array.from(scores);
 
@@ -41,21 +41,21 @@ describe("dislikes lower what they lower in Python", () => {
     expect(Array.from(before)).toEqual(Array.from(Float32Array.from(scores)));
   });
 
-  test("and nothing where there are none", () => {
+  test("no dislike changes no score", () => {
     const scores = Float32Array.of(3, 1, 2);
 
     expect(new DislikePenalty(codes()).apply(scores, [])).toBe(scores);
   });
 });
 
-test.each(golden.histories)("of %j the dislikes that count are those of Python", (history, expected) => {
+test.each(golden.histories)("the newest dislikes of %j are those of Python", (history, expected) => {
   const events = history.flatMap(([itemId, event, times]) => Array.from({ length: times }, () => ({ itemId, event })));
 
   expect(newestDislikes(events)).toEqual(expected);
 });
 
 describe("a list after a dislike", () => {
-  test("holds what resembles it further down, by popularity too, and is the old one when it is undone", async () => {
+  test("ranks similar items lower, also by popularity, and is the old one after an undo", async () => {
     const recommender = await openRecommender(GOOD);
 
     for (const sequence of [[], [3, 1, 4]]) {

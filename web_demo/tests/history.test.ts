@@ -51,7 +51,7 @@ describe("the history", () => {
     expect((await history.all()).map(({ at }) => at)).toEqual([2]);
   });
 
-  test("forgets everything, the database itself included, and goes on", async () => {
+  test("is deleted with its database, and can be used again", async () => {
     const history = await openHistory("forgetting");
     await history.add(event("a", "like", 1));
 
@@ -62,7 +62,7 @@ describe("the history", () => {
     expect((await history.all()).map(({ id, itemId }) => [id, itemId])).toEqual([[1, "b"]]);
   });
 
-  test("keeps settings for the next visit, takes them away, and forgets them", async () => {
+  test("keeps settings for the next visit, removes single ones, and deletes all", async () => {
     const history = await openHistory("settings");
     await history.set("diversity", 0.4);
 
@@ -74,7 +74,7 @@ describe("the history", () => {
     expect(await history.setting("diversity")).toBeNull();
   });
 
-  test("of a page that knew no settings is taken over", async () => {
+  test("of a version without settings is migrated", async () => {
     const old = await openDB("older", 1, {
       upgrade: (database) => database.createObjectStore("events", { keyPath: "id", autoIncrement: true }),
     });
@@ -87,7 +87,7 @@ describe("the history", () => {
     expect(await history.setting("diversity")).toBeNull();
   });
 
-  test("lets another tab forget", async () => {
+  test("can be deleted by another tab", async () => {
     const [one, other] = [await openHistory("tabs"), await openHistory("tabs")];
     await one.add(event("a", "like", 1));
     await other.all();
@@ -108,7 +108,7 @@ describe("the history", () => {
     expect((await one.all()).map(({ event }) => event)).toEqual(["like", "purchase", "purchase", "dislike"]);
   });
 
-  test("keeps the title that an item was marked with, and has none of older pages", async () => {
+  test("keeps the title of an item, and has none for events of older versions", async () => {
     const history = await openHistory("titles");
     await history.add(event("a", "like", 1, "Lavender Soap"));
     const old = await openDB("titles", 2);
@@ -126,7 +126,7 @@ describe("the history", () => {
       new DOMException("newer", "VersionError"),
       "A newer version of this page has already been opened here",
     ],
-  ])("lives in memory where the browser %s, and says so", async (_name, error, said) => {
+  ])("is kept in memory with a notice if the browser %s", async (_name, error, said) => {
     storageThat(() => {
       throw error;
     });
@@ -141,7 +141,7 @@ describe("the history", () => {
     expect(await history.setting("diversity")).toBe(0.4);
   });
 
-  test("lives in memory where the browser's storage never answers, and says so", async () => {
+  test("is kept in memory with a notice if the storage never responds", async () => {
     storageThat(null);
 
     const history = await openHistory("silent", SOON_MS);
@@ -151,7 +151,7 @@ describe("the history", () => {
     expect(await history.all()).toHaveLength(1);
   });
 
-  test("waits for another tab no longer than for the storage, and names it", async () => {
+  test("names another tab that blocks the storage", async () => {
     const old = await openDB("held", 1, {
       upgrade: (database) => database.createObjectStore("events", { keyPath: "id", autoIncrement: true }),
     });
@@ -162,7 +162,7 @@ describe("the history", () => {
     old.close();
   });
 
-  test("goes on in memory with what it has read when the storage stops answering", async () => {
+  test("continues in memory with the events read so far if the storage fails", async () => {
     const history = await openHistory("failing", SOON_MS);
     await history.add(event("a", "like", 1));
     await history.set("diversity", 0.4);
@@ -181,7 +181,7 @@ describe("the history", () => {
     expect(history.storageError).not.toBeNull();
   });
 
-  test("in memory deletes on request what earlier visits kept", async () => {
+  test("in memory also deletes stored events of earlier visits", async () => {
     await (await openHistory("earlier")).add(event("a", "like", 1));
     const silent = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
       throw new DOMException("lost", "UnknownError");
@@ -194,7 +194,7 @@ describe("the history", () => {
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("earlier");
   });
 
-  test("says when what earlier visits kept could not be deleted", async () => {
+  test("reports that events of earlier visits could not be deleted", async () => {
     storageThat(null);
     const history = await openHistory("out of reach", SOON_MS);
     await history.add(event("a", "like", 1));

@@ -26,23 +26,23 @@ async function openAll(folder: string): Promise<void> {
   Pictures.read(loadArrays(file.data, file.name), bundle.manifest.catalogue.nItems);
 }
 
-test("the list of attacks is the whole one", () => {
+test("no attack is missing", () => {
   expect(all.length).toBeGreaterThan(150);
 });
 
-describe.each(["format", "pictures"])("a bundle with right digests and wrong %s is refused", (kind) => {
+describe.each(["format", "pictures"])("a bundle with valid digests and invalid %s is rejected", (kind) => {
   test.each(attacks(kind))("$name", async ({ folder }) => {
     await expect(openAll(folder)).rejects.toThrow(BundleError);
   });
 });
 
-describe("a bundle for a newer reader is refused as such", () => {
+describe("a bundle for a newer reader raises a version error", () => {
   test.each(attacks("version"))("$name", async ({ folder }) => {
     await expect(openAll(folder)).rejects.toThrow(BundleVersionError);
   });
 });
 
-describe("a file that is not the manifest's is never used", () => {
+describe("a file that does not match the manifest is never used", () => {
   const ofEngine = (name: string) => name.includes("encoder.safetensors");
 
   test.each(attacks("integrity").filter(({ name }) => !ofEngine(name)))("$name", async ({ folder }) => {
@@ -59,7 +59,7 @@ describe("a file that is not the manifest's is never used", () => {
   });
 });
 
-describe("a graph that holds more than arithmetic is shown to no library", () => {
+describe("a graph with anything but arithmetic is rejected before a library parses it", () => {
   test.each(attacks("graph"))("$name", ({ folder }) => {
     const graph = new Uint8Array(readFileSync(join(folder, "encoder.onnx")));
     const sizes = parseManifest(readFileSync(join(folder, "manifest.json"))).encoder;
@@ -74,7 +74,7 @@ describe("a graph that holds more than arithmetic is shown to no library", () =>
   });
 });
 
-describe("an engine that is damaged or answers wrongly is not used, and popularity takes its place", () => {
+describe("an engine that is damaged or computes wrong states is replaced by popularity", () => {
   test.each(attacks("engine"))("$name", async ({ folder }) => {
     const recommender = await openRecommender(folder);
     await recommender.engines.upgrade();

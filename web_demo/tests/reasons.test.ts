@@ -41,7 +41,7 @@ async function itemsOf(catalogue: Catalogue): Promise<Items> {
   return Items.read(new Uint8Array(deflateSync(JSON.stringify(catalogue))), catalogue.item_id.length);
 }
 
-describe("what the browser says is what Python says", () => {
+describe("reasons are the same as in Python", () => {
   test.each(golden.cases)("$name", async ({ catalogue: name, row, history, style, expected }) => {
     const catalogue = golden.catalogues[name] as Catalogue;
     const items = await itemsOf(catalogue);
@@ -68,11 +68,11 @@ describe("text from a catalogue is cleaned as Python cleans it", () => {
     expect(clean(text)).toBe(shown);
   });
 
-  test("half of a surrogate pair is a gap", () => {
+  test("a lone surrogate is replaced by a space", () => {
     expect(clean("lone \ud800 half")).toBe("lone half");
   });
 
-  test("a plain amount needs no quotation marks, everything else does", () => {
+  test("only a plain amount has no quotation marks", () => {
     expect(["1999", "$12.99", "50 %"].map(quoted)).toEqual(["1999", "$12.99", "50 %"]);
     expect(["Aster", "4.50, and it is free"].map(quoted)).toEqual(["“Aster”", "“4.50, and it is free”"]);
   });

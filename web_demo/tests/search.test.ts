@@ -57,7 +57,7 @@ describe("a query finds what it finds in Python", () => {
   });
 });
 
-test("a limit is kept, and nothing is found for no words", async () => {
+test("a search returns at most the limit, and nothing without words", async () => {
   const finder = await finderOf(golden.catalogues["shop"] as Catalogue);
 
   expect(finder.find("rose", 2)).toHaveLength(2);
@@ -65,7 +65,7 @@ test("a limit is kept, and nothing is found for no words", async () => {
   expect(finder.find(" -!", 9)).toEqual([]);
 });
 
-test("one typing error is forgiven anywhere in a word, two are not", () => {
+test("one typing error is corrected anywhere in a word, two are not", () => {
   const vocabulary = new Vocabulary(["lantern"]);
 
   for (const word of ["antern", "lanterm", "xantern", "lantren", "lanterns", "lnatern", "laxntern"]) {

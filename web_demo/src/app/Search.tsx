@@ -80,6 +80,7 @@ export function Search({ request, ready, history, onChoose }: Props) {
   };
   // The hits of what was typed a moment ago stay until the next answer; that there is nothing is not said before it.
   const isShown = open && text.trim() !== "" && (hits.length > 0 || (ready && answered === text));
+  const isStale = answered !== text;
   return (
     <search class="search" ref={box} onKeyDown={onKeyDown} onFocusOut={leave}>
       <label class="unseen" for="search-text">
@@ -110,10 +111,16 @@ export function Search({ request, ready, history, onChoose }: Props) {
       <p id="search-count" class="unseen" role="status">
         {isShown ? `${hits.length === 0 ? "Nothing" : hits.length} found` : ""}
       </p>
-      <ul id="search-hits" class="hits" hidden={!isShown}>
+      <ul id="search-hits" class="hits" hidden={!isShown} aria-busy={isStale}>
         {hits.map((hit) => (
           <li key={hit.row}>
-            <button type="button" aria-pressed={hit.inHistory} onClick={singleClick(() => onChoose(hit))}>
+            <button
+              type="button"
+              aria-pressed={hit.inHistory}
+              // Not `disabled`: a disabled button would lose the focus that may be on it.
+              aria-disabled={isStale}
+              onClick={singleClick(() => isStale || onChoose(hit))}
+            >
               <Picture row={hit.row} title={hit.title} kind={hit.kind} />
               <span class="name">
                 {hit.title}

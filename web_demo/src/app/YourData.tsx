@@ -51,7 +51,7 @@ export function YourData({ userData, pageKept, traffic, onDelete }: Props) {
       <p class="fine">
         “Sent” counts the body of every request of this page, and everything after a “?” in an address.
       </p>
-      <div class="deleteData">
+      <div class="delete-data">
         {phase !== "asking" ? (
           <button
             key="ask"

@@ -14,7 +14,7 @@ function setUp(lacking: string | null = null) {
   return { llamas, locks, states, parts, reasonWriter, stateNames: () => states.map(({ state }) => state) };
 }
 
-describe("the reasonWriter", () => {
+describe("the reason writer", () => {
   test("loads one model, and frees it and its lock", async () => {
     const { llamas, locks, reasonWriter, stateNames } = setUp();
 

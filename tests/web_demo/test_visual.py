@@ -13,7 +13,13 @@ from edge_runtime.bundle.items import dump_items, read_items
 from tests.live_server import LiveServer, serving
 from tests.web_demo.conftest import TARGET, write_shop
 from tests.web_demo.shop_page import ShopPage
-from tests.web_demo.sight import TEXT_SPACING, colour_contrasts, edge_contrasts, faults_of_text, scrolls_sideways
+from tests.web_demo.visual_checks import (
+    TEXT_SPACING,
+    colour_contrasts,
+    edge_contrasts,
+    faults_of_text,
+    scrolls_sideways,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -83,9 +89,7 @@ def test_no_text_is_cut_or_covered(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_can_be_operated_has_an_edge_that_is_seen(
-    tab: ShopPage, server: LiveServer, scheme: Literal["light", "dark"]
-) -> None:
+def test_controls_have_a_visible_border(tab: ShopPage, server: LiveServer, scheme: Literal["light", "dark"]) -> None:
     tab.page.emulate_media(color_scheme=scheme)
     tab.open(server.url)
     _marked(tab)
@@ -102,7 +106,7 @@ def test_what_can_be_operated_has_an_edge_that_is_seen(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_forced_colours_leave_facts_edges_and_signs(
+def test_facts_borders_and_icons_are_visible_with_forced_colours(
     tab: ShopPage, server: LiveServer, scheme: Literal["light", "dark"]
 ) -> None:
     tab.page.emulate_media(color_scheme=scheme, forced_colors="active")
@@ -139,7 +143,9 @@ def _shift(tab: ShopPage) -> float:
 
 
 @pytest.mark.parametrize("width", [360, 390, 600, 700, 768, 820, 1000, 1280])
-def test_nothing_shifts_on_a_first_visit_nor_on_the_next(tab: ShopPage, wordy: LiveServer, width: int) -> None:
+def test_the_layout_does_not_shift_on_the_first_and_the_next_visit(
+    tab: ShopPage, wordy: LiveServer, width: int
+) -> None:
     tab.page.set_viewport_size({"width": width, "height": 844})
     tab.page.add_init_script(WATCH_SHIFTS)
 
@@ -155,7 +161,7 @@ def test_nothing_shifts_on_a_first_visit_nor_on_the_next(tab: ShopPage, wordy: L
 
 
 @pytest.mark.parametrize("width", [320, 390, 600, 700, 768, 820, 1000, 1280, 1600])
-def test_the_list_has_its_place_before_the_shop_is_here(
+def test_space_for_the_list_is_reserved_while_the_shop_loads(
     tab: ShopPage, wordy: LiveServer, context: BrowserContext, width: int
 ) -> None:
     held: list[Route] = []

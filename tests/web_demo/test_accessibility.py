@@ -36,7 +36,7 @@ def _nothing(tab: ShopPage) -> None:
 
 
 def _marked(tab: ShopPage) -> None:
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.hide(tab.titles()[0])
     tab.set_diversity(50)
     tab.open_technical_details()
@@ -75,7 +75,7 @@ def test_axe_finds_nothing_where_the_shop_cannot_be_opened(tab: ShopPage, built_
     assert violations(tab) == []
 
 
-def test_a_result_that_a_late_answer_takes_away_leaves_the_keyboard_in_the_search(
+def test_the_focus_moves_to_the_search_field_when_the_focused_result_disappears(
     tab: ShopPage, server: LiveServer
 ) -> None:
     page = tab.page
@@ -109,9 +109,7 @@ DELAY_THE_SEARCH_FOR_CREAM = """
 """
 
 
-def test_keys_pressed_before_the_answer_choose_from_the_results_of_the_typed_text(
-    tab: ShopPage, server: LiveServer
-) -> None:
+def test_keys_pressed_during_a_search_apply_to_its_results(tab: ShopPage, server: LiveServer) -> None:
     page = tab.page
     page.add_init_script(DELAY_THE_SEARCH_FOR_CREAM)
     tab.open(server.url)
@@ -128,7 +126,24 @@ def test_keys_pressed_before_the_answer_choose_from_the_results_of_the_typed_tex
     expect(page.locator("#search-hits button").first).to_be_focused()
 
 
-def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
+def test_results_of_an_earlier_text_cannot_be_chosen(tab: ShopPage, server: LiveServer) -> None:
+    page = tab.page
+    page.add_init_script(DELAY_THE_SEARCH_FOR_CREAM.replace("500", "3000"))
+    tab.open(server.url)
+    hits = page.locator("#search-hits")
+    page.get_by_label("Search the shop").fill("soap")
+    expect(hits.locator("button").first).to_contain_text("soap")
+
+    page.get_by_label("Search the shop").fill("cream")
+    expect(hits).to_have_attribute("aria-busy", "true")
+    hits.locator("button").first.click(force=True)
+
+    expect(hits).to_have_attribute("aria-busy", "false")
+    expect(hits.locator("button").first).to_contain_text("cream")
+    expect(tab.history).to_have_count(0)
+
+
+def test_everything_can_be_done_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
     page = tab.page
     tab.open(server.url)
     starters = tab.titles()
@@ -171,7 +186,7 @@ def test_everything_goes_by_keyboard(tab: ShopPage, server: LiveServer) -> None:
     assert tab.titles() != starters
 
 
-def test_the_first_key_offers_to_skip_to_the_list(tab: ShopPage, server: LiveServer) -> None:
+def test_the_first_tab_stop_skips_to_the_list(tab: ShopPage, server: LiveServer) -> None:
     page = tab.page
     tab.open(server.url)
     skip = page.get_by_role("link", name="Skip to the list")
@@ -187,12 +202,12 @@ def test_the_first_key_offers_to_skip_to_the_list(tab: ShopPage, server: LiveSer
 
 
 @pytest.mark.parametrize("answer", ["Cancel", "Delete"])
-def test_after_keep_and_after_delete_the_keyboard_is_where_it_was(
+def test_the_focus_returns_to_the_button_after_cancel_and_after_delete(
     tab: ShopPage, server: LiveServer, answer: str
 ) -> None:
     page = tab.page
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     page.get_by_role("button", name="Delete my data").press("Enter")
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_focused()
 
@@ -203,13 +218,11 @@ def test_after_keep_and_after_delete_the_keyboard_is_where_it_was(
     expect(page.get_by_role("button", name="Delete my data")).to_be_focused()
 
 
-def test_a_button_that_disappears_under_the_keyboard_leaves_it_at_the_heading_of_its_part(
-    tab: ShopPage, server: LiveServer
-) -> None:
+def test_the_focus_moves_to_the_heading_when_the_focused_button_disappears(tab: ShopPage, server: LiveServer) -> None:
     page = tab.page
     tab.open(server.url)
     heading = page.locator("#history-title")
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     page.locator(".history .remove").press("Enter")
     expect(tab.history).to_have_count(0)
@@ -221,7 +234,7 @@ def test_a_button_that_disappears_under_the_keyboard_leaves_it_at_the_heading_of
     expect(heading).to_be_focused()
 
 
-def test_a_button_that_is_at_work_keeps_the_keyboard(tab: ShopPage, server: LiveServer) -> None:
+def test_a_busy_button_keeps_the_focus(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.open_technical_details()
     check = tab.technical_details.get_by_role("button", name="Check now")
@@ -234,9 +247,7 @@ def test_a_button_that_is_at_work_keeps_the_keyboard(tab: ShopPage, server: Live
 
 
 @pytest.mark.parametrize("button", ["Undo", "Dismiss this notice"])
-def test_a_notice_that_disappears_does_not_take_the_keyboard_along(
-    tab: ShopPage, server: LiveServer, button: str
-) -> None:
+def test_the_focus_is_kept_when_a_notice_disappears(tab: ShopPage, server: LiveServer, button: str) -> None:
     tab.open(server.url)
     tab.hide(tab.titles()[0])
 
@@ -246,7 +257,7 @@ def test_a_notice_that_disappears_does_not_take_the_keyboard_along(
     assert tab.page.evaluate("document.activeElement.tagName") == "H2"
 
 
-def test_a_notice_stays_as_long_as_the_keyboard_is_on_it(tab: ShopPage, server: LiveServer) -> None:
+def test_a_notice_stays_while_it_has_the_focus(tab: ShopPage, server: LiveServer) -> None:
     tab.page.clock.install()
     tab.open(server.url)
     tab.hide(tab.titles()[0])
@@ -264,7 +275,7 @@ def test_a_notice_stays_as_long_as_the_keyboard_is_on_it(tab: ShopPage, server: 
 def test_a_screen_reader_hears_that_the_list_has_changed(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
 
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     heard = tab.page.locator(".recommendations [role=status]")
     expect(heard).to_contain_text("The list has changed: 12 items, starting with")
@@ -272,10 +283,10 @@ def test_a_screen_reader_hears_that_the_list_has_changed(tab: ShopPage, server: 
 
 
 @pytest.mark.parametrize("width", [360, 768, 1600])
-def test_no_width_needs_sideways_scrolling(tab: ShopPage, server: LiveServer, width: int) -> None:
+def test_no_width_needs_horizontal_scrolling(tab: ShopPage, server: LiveServer, width: int) -> None:
     tab.page.set_viewport_size({"width": width, "height": 800})
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     tab.open_technical_details()
 
     wider: int = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -283,9 +294,9 @@ def test_no_width_needs_sideways_scrolling(tab: ShopPage, server: LiveServer, wi
     assert wider <= 0
 
 
-def test_nothing_jumps_while_the_slider_moves(tab: ShopPage, server: LiveServer) -> None:
+def test_the_layout_is_stable_while_the_slider_moves(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
     where = "() => [...document.querySelectorAll('.above, .cards > li')].map((e) => [e.offsetLeft, e.offsetTop])"
     before = tab.page.evaluate(where)
 
@@ -297,7 +308,7 @@ def test_nothing_jumps_while_the_slider_moves(tab: ShopPage, server: LiveServer)
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
-def test_cards_glide_unless_less_motion_is_asked_for(
+def test_cards_are_animated_unless_reduced_motion_is_preferred(
     tab: ShopPage, server: LiveServer, motion: Literal["no-preference", "reduce"], moves: bool
 ) -> None:
     tab.page.emulate_media(reduced_motion=motion)
@@ -308,6 +319,6 @@ def test_cards_glide_unless_less_motion_is_asked_for(
     )
     tab.open(server.url)
 
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     assert (tab.page.evaluate("window.played") > 0) is moves

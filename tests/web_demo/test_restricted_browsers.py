@@ -43,18 +43,18 @@ def in_worker(context: BrowserContext, script: str) -> None:
     context.route("**/assets/main-*.js", prefix)
 
 
-def test_a_storage_that_never_answers_leaves_a_history_in_memory_and_says_so(
+def test_the_history_is_in_memory_with_a_notice_if_the_storage_never_responds(
     tab: ShopPage, server: LiveServer, context: BrowserContext
 ) -> None:
     in_worker(context, SILENT)
 
     tab.open(server.url)
     title = tab.titles()[0]
-    tab.mark(title)
+    tab.choose(title)
 
     expect(tab.notices).to_contain_text("Your choices are kept only until this tab is closed.")
     expect(tab.notices).to_contain_text("storage does not respond")
-    assert tab.remembered() == [title]
+    assert tab.history_titles() == [title]
 
 
 def test_deleting_data_says_when_what_earlier_visits_kept_could_not_be_deleted(
@@ -62,13 +62,13 @@ def test_deleting_data_says_when_what_earlier_visits_kept_could_not_be_deleted(
 ) -> None:
     in_worker(context, SILENT)
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Delete", exact=True).click()
 
     expect(tab.notices).to_contain_text("clear the data of this site", timeout=WAIT_MS)
-    assert tab.remembered() == []
+    assert tab.history_titles() == []
     expect(tab.page.get_by_text("Your data has been deleted")).to_have_count(0)
 
 
@@ -76,19 +76,19 @@ def test_deleting_data_says_when_what_earlier_visits_kept_could_not_be_deleted(
     "method",
     ["CacheStorage.prototype.open", "Cache.prototype.match", "Cache.prototype.put", "Cache.prototype.keys"],
 )
-def test_a_cache_that_never_responds_leaves_the_page_at_work(
+def test_the_page_works_if_the_cache_never_responds(
     tab: ShopPage, server: LiveServer, context: BrowserContext, method: str
 ) -> None:
     in_worker(context, f"{method} = () => new Promise(() => undefined);")
 
     tab.open(server.url)
     title = tab.titles()[0]
-    tab.mark(title)
+    tab.choose(title)
 
-    assert tab.remembered() == [title]
+    assert tab.history_titles() == [title]
 
 
-def test_storage_that_is_blocked_leaves_the_page_at_work(server: LiveServer, browser: Browser, tmp_path: Path) -> None:
+def test_the_page_works_if_storage_is_blocked(server: LiveServer, browser: Browser, tmp_path: Path) -> None:
     preferences = tmp_path / "Default" / "Preferences"
     preferences.parent.mkdir()
     blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
@@ -99,13 +99,13 @@ def test_storage_that_is_blocked_leaves_the_page_at_work(server: LiveServer, bro
     tab = ShopPage(context.new_page())
 
     tab.open(server.url)
-    tab.mark(tab.titles()[0])
+    tab.choose(tab.titles()[0])
 
     expect(tab.notices).to_contain_text("This browser does not let the page store anything.")
     tab.wait_for_engine("onnxruntime")
     tab.open_technical_details()
     expect(tab.technical_details).to_contain_text("This is the newest release.")
-    expect(tab.standing).to_have_text("Ready")
+    expect(tab.status).to_have_text("Ready")
     context.close()
 
 
@@ -118,7 +118,7 @@ def test_plain_http_from_another_machine_is_named_as_the_cause(server: LiveServe
         expect(alert.get_by_role("heading")).to_have_text("This address is not secure")
         expect(alert).to_contain_text(f"https://shop.test:{port}/")
         expect(alert).to_contain_text(f"http://localhost:{port}/")
-        expect(tab.standing).to_have_text("Unavailable")
+        expect(tab.status).to_have_text("Unavailable")
 
 
 def test_without_service_workers_the_page_does_not_claim_to_work_offline(browser: Browser, server: LiveServer) -> None:
@@ -129,9 +129,9 @@ def test_without_service_workers_the_page_does_not_claim_to_work_offline(browser
 
     your_data = tab.page.get_by_role("region", name="Your data on this device")
     expect(your_data).to_contain_text("this browser did not store the page", timeout=WAIT_MS)
-    expect(tab.standing).to_have_text("Ready")
+    expect(tab.status).to_have_text("Ready")
     tab.page.evaluate("dispatchEvent(new Event('offline'))")
-    expect(tab.standing).to_have_text("Offline, keep this tab open")
+    expect(tab.status).to_have_text("Offline, keep this tab open")
     context.close()
 
 
@@ -147,7 +147,7 @@ def test_the_service_worker_leaves_other_addresses_to_the_server(tab: ShopPage, 
     assert tab.page.locator("#app").count() == 0
 
 
-def test_the_service_worker_answers_the_page_whatever_is_behind_its_address(tab: ShopPage, server: LiveServer) -> None:
+def test_the_service_worker_serves_the_page_with_any_query_and_fragment(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.wait_until_offline_ready()
 
@@ -180,13 +180,13 @@ def test_without_simd_no_engine_and_no_language_model_is_downloaded(
         assert not [url for url in asked if url.endswith(".wasm")]
 
 
-def test_a_shop_that_the_browser_has_cleared_is_not_called_a_first_visit(
+def test_a_shop_that_the_browser_has_deleted_is_not_called_a_first_visit(
     tab: ShopPage, built_page: Path, tmp_path: Path
 ) -> None:
     with serving(write_shop(tmp_path), "--web", str(built_page)) as server:
         tab.open(server.url)
         title = tab.titles()[0]
-        tab.mark(title)
+        tab.choose(title)
         tab.wait_until_offline_ready()
         tab.page.evaluate("caches.delete('pocketrec-files')")
     tab.page.reload()
@@ -195,10 +195,10 @@ def test_a_shop_that_the_browser_has_cleared_is_not_called_a_first_visit(
     expect(alert).to_contain_text("The shop cannot be reached")
     expect(alert).to_contain_text("the browser has deleted it")
     expect(alert).to_contain_text("from earlier visits: 1 choice")
-    assert tab.remembered() == [title]
+    assert tab.history_titles() == [title]
 
 
-def test_a_double_click_marks_once(tab: ShopPage, server: LiveServer) -> None:
+def test_a_double_click_adds_an_item_once(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     title = tab.titles()[0]
 
@@ -206,7 +206,7 @@ def test_a_double_click_marks_once(tab: ShopPage, server: LiveServer) -> None:
 
     expect(tab.history).to_have_text([title])
     expect(tab.cards).to_have_count(12)
-    assert tab.remembered() == [title]
+    assert tab.history_titles() == [title]
 
 
 def test_a_double_click_hides_one_item(tab: ShopPage, server: LiveServer) -> None:
@@ -219,7 +219,7 @@ def test_a_double_click_hides_one_item(tab: ShopPage, server: LiveServer) -> Non
     expect(tab.page.locator(".history .hint")).to_contain_text("1 hidden")
 
 
-def test_a_double_click_on_a_result_marks_it(tab: ShopPage, server: LiveServer) -> None:
+def test_a_double_click_on_a_result_adds_it_once(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.page.get_by_label("Search the shop").fill("soap")
     hit = tab.page.locator("#search-hits button").first
