@@ -11,6 +11,7 @@ import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
 import { ReleaseStore } from "../runtime/releaseStore";
+import { DIVERSITY, readDiversity, storeDiversity } from "./diversitySetting";
 import { engineOpener, languageWasm } from "./engines";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
@@ -24,7 +25,6 @@ const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
 const CHANNEL = "pocketrec-history";
 const LOCK = "pocketrec-language-model";
-const DIVERSITY = "diversity";
 const N_CARDS = 12;
 /** Few items to start from, so that they are quick to read. */
 const N_STARTERS = 6;
@@ -213,7 +213,7 @@ export class Session {
   /** Read the history and the settings, which another tab may have changed. */
   private async readHistory(): Promise<void> {
     this.events = await this.history.all();
-    this.diversity = (await this.history.setting(DIVERSITY)) ?? 0;
+    this.diversity = await readDiversity(this.history);
     this.notify("diversity", this.diversity);
     this.notify("history", userHistoryOf(this.events, this.opened?.recommender.items ?? null));
     // Not awaited: a browser that does not report its storage must not delay the list.
@@ -224,7 +224,7 @@ export class Session {
     while (this.nextDiversity !== null) {
       const diversity = this.nextDiversity;
       this.nextDiversity = null;
-      await this.history.set(DIVERSITY, diversity === 0 ? null : diversity);
+      await storeDiversity(this.history, diversity);
       await this.changed();
     }
   }
