@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from train.full_model.choices import PLUGINS, BackboneName, PluginName
+from train.full_model.choices import NO_BACKBONE, PLUGINS, BackboneChoice, PluginName
 from train.options import AsJson, DataFolder, Resume, Seed, SkipBadRows
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def train(
     seed: Seed = 0,
     resume: Resume = False,
     dim: _Dim = 64,
-    backbone: Annotated[BackboneName, typer.Option(help="Sequence encoder.")] = "sasrec",
+    backbone: Annotated[
+        BackboneChoice, typer.Option(help="Sequence encoder; `none` ranks by transitions alone, without training.")
+    ] = "sasrec",
     plugins: _Plugins = "llmrec",
     backbone_settings: _BackboneSettings = "{}",
     plugin_settings: _PluginSettings = "{}",
@@ -73,6 +75,8 @@ def train(
 
     Example: pocketrec train --plugins none --data my-shop --out runs/sasrec
 
+    Example: pocketrec train --backbone none --plugins transitions --data my-shop --out runs/instant
+
     Example: pocketrec train --backbone pinnerformer --plugins corec,coco,recfusion --data my-shop --out runs/full
     """
     from train.backbones.encoder import EncoderConfig
@@ -82,6 +86,11 @@ def train(
     from train.loop.fit import FitConfig, batch_users_for
 
     chosen = chosen_plugins(plugins, plugin_settings)
+    if backbone == NO_BACKBONE and set(chosen) != {"transitions"}:
+        raise typer.BadParameter(
+            f"without a backbone, transitions rank alone; got {plugins!r}. Give --plugins transitions.",
+            param_hint="--plugins",
+        )
     of_backbone = checked_backbone_settings(backbone, backbone_settings)
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users or batch_users_for(len(dataset.sequences))
@@ -114,7 +123,7 @@ def _train(dataset: "Dataset", config: "TrainConfig", out: Path, *, resume: bool
 
 def _trained(figures: Mapping[str, Any]) -> str:
     score, epoch, seconds = (figures[name] for name in ("valid_ndcg@10", "best_epoch", "seconds"))
-    return f"Trained: validation NDCG@10 {score:.4f} in epoch {epoch}, {seconds:.0f} s."
+    return f"Trained: validation NDCG@10 {score:.4f}{f' in epoch {epoch}' if epoch else ''}, {seconds:.0f} s."
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:
@@ -149,7 +158,7 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
     return chosen
 
 
-def checked_backbone_settings(name: BackboneName, text: str) -> dict[str, Any]:
+def checked_backbone_settings(name: BackboneChoice, text: str) -> dict[str, Any]:
     """Return a backbone's settings.
 
     Raises:

@@ -157,9 +157,9 @@ class _CodedModel(nn.Module):
     def item_vectors(self) -> Tensor:
         return self._vectors
 
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
         states = self.backbone.user_state(F.embedding(rows, table), mask)
-        return states + knowledge_update(states, self._prompts, self._knowledge)
+        return (states + knowledge_update(states, self._prompts, self._knowledge)) @ table.T
 
 
 def ranking_model(student: Student) -> Ranker:

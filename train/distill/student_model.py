@@ -13,11 +13,12 @@ from train.backbones.encoder import look_up_events
 from train.backbones.sasrec import SASRec
 from train.distill.codes import CodedTable
 from train.distill.student import knowledge_update
-from train.full_model.model import Model
+from train.full_model.model import Model, whole_histories
 from train.loop.batches import Batch
 from train.loop.fit import FitConfig
-from train.objectives.cross_entropy import Teacher, fast_product_dtype, full_cross_entropy
+from train.objectives.cross_entropy import AddedScores, Teacher, fast_product_dtype, full_cross_entropy
 from train.plugins.knowledge_distillation import DistilledKnowledge
+from train.plugins.plugin import Positions
 
 # Number of events below which a log is short, and the teacher weight for short logs. See DistillConfig.
 _SHORT_LOG = 50_000
@@ -104,18 +105,29 @@ class StudentModel(nn.Module):
             _select(states, has_target),
             table,
             _select([group.targets for group in batch], has_target),
-            teacher=Teacher(_select(teacher_states, has_target), teacher_table, self._config.teacher_weight),
+            teacher=Teacher(
+                _select(teacher_states, has_target), teacher_table, self._config.teacher_weight, self._added(batch)
+            ),
             product_dtype=fast_product_dtype(table.device),
         )
         return {"next": loss, "commitment": self._config.commitment * self.table.commitment(table)}
+
+    def _added(self, batch: Batch) -> AddedScores | None:
+        """Return the log-scores that the teacher's plug-ins add at the positions with a target."""
+        teacher, _ = self._teacher
+        histories, mask = whole_histories(batch)
+        rows = torch.cat([_left_padded(group.rows, histories.shape[1]) for group in batch])
+        visible = torch.cat([_left_padded(group.mask, histories.shape[1]) for group in batch])
+        targets = torch.cat([_left_padded(group.targets, histories.shape[1], filler=-1) for group in batch])
+        return teacher.log_scores_at(Positions(rows, visible, targets >= 0, histories, mask))
 
     def item_vectors(self) -> Tensor:
         """Return the item table as a device decodes it, ``[n_items, dim]``."""
         return self.table.decoded()
 
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        """Return the state after the newest event, ``[batch, dim]``; with knowledge."""
-        return self.both_states(rows, mask, table)[1]
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        """Return the scores of all items after the newest event, ``[batch, n_items]``; with knowledge."""
+        return self.both_states(rows, mask, table)[1] @ table.T
 
     def both_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         """Return the state after the newest event without knowledge and with it, both ``[batch, dim]``."""
@@ -143,6 +155,10 @@ class Knowledge(nn.Module):
         """Return the values to add to states ``[..., dim]``."""
         added: Tensor = knowledge_update(states, self.prompts, self.rows)
         return added
+
+
+def _left_padded(values: Tensor, length: int, filler: int = 0) -> Tensor:
+    return F.pad(values, (length - values.shape[1], 0), value=filler)
 
 
 def _select(values: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:

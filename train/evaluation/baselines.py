@@ -4,18 +4,22 @@ They are based on counts or on frozen text vectors.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.sequences import IntArray, RowArray, Sequences
+from train.data.sequences import RowArray, Sequences
+from train.data.split import Split
 from train.evaluation.scenarios import scenarios
 from train.evaluation.splits import DerivedSplit
 from train.metrics.histories import histories_of, select_targets
 from train.metrics.interests import Interests
 from train.metrics.lists import Vectors
 from train.metrics.ranking import Score, metrics, rank_targets
+from train.transitions.expert import ExpertConfig, Queries, Similarities, TransitionsExpert, recency_weights
+from train.transitions.graph import GraphConfig, transition_counts
+from train.transitions.search import choose_settings
+from train.transitions.similar import centred
 
 # Number of newest events that are used, and the weight of each relative to the next newer one.
 NEWEST = 5
@@ -25,6 +29,7 @@ _TIE_BREAK = 1e-4
 
 MOST_POPULAR_NEW = "most popular among new"
 NEAREST_TEXT = "nearest text"
+TRANSITIONS = "transitions x texts"
 # Sections of the metrics: new items as targets among the whole catalogue, and among new items.
 NEW_ITEM = "new item"
 AMONG_NEW = "new item, among new"
@@ -45,58 +50,44 @@ def popularity(rows: RowArray, n_items: int) -> Score:
     return score
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Transitions:
-    """Counts of consecutive items, as a sparse matrix by rows.
-
-    Attributes:
-        offsets: int64 ``[n_items + 1]``; the followers of item ``i`` are at ``offsets[i]:offsets[i + 1]``.
-        following: catalogue rows of the followers, int64 ``[P]``.
-        share: relative frequency of each follower, float64 ``[P]``; those of an item sum to 1.
-    """
-
-    offsets: IntArray
-    following: IntArray
-    share: NDArray[np.float64]
-
-
-def transitions(train: Sequences, n_items: int) -> Transitions:
-    r"""Count consecutive events of the same user: :math:`P(j \mid i) = n(i \to j) / \sum_{j'} n(i \to j')`."""
-    users = train.users()
-    follows = users[1:] == users[:-1]
-    pairs = train.rows[:-1][follows].astype(np.int64) * n_items + train.rows[1:][follows]
-    distinct, count = np.unique(pairs, return_counts=True)
-    first = distinct // n_items
-    total = np.bincount(first, count, minlength=n_items)
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(first, minlength=n_items)))).astype(np.int64)
-    return Transitions(offsets, distinct % n_items, count / total[first])
-
-
 def item_to_item(train: Sequences, histories: Sequence[RowArray], n_items: int) -> Score:
     r"""Score each item by how often it followed the newest events of the history (a first-order Markov chain).
 
     .. math:: s(j) = \sum_{a=0}^{4} 0.4^a \, P(j \mid h_{-1-a}) + 10^{-4} \, n_j / \max n
 
-    The last term is popularity, for items that never followed.
+    with :math:`P` the relative frequency of consecutive events on different items. The last term is popularity, for
+    items that never followed.
     """
-    table = transitions(train, n_items)
+    graph = GraphConfig(window=1, backward=0.0, followers=n_items)
+    config = ExpertConfig(graph=graph, newest=NEWEST, recency=DECAY, second_hop=0.0)
+    expert = TransitionsExpert(transition_counts(train.rows, train.users(), n_items, graph), config, Similarities())
     counts = np.bincount(train.rows, minlength=n_items)
     base = _TIE_BREAK * counts / max(1, counts.max(initial=0))
 
     def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
-        newest = [histories[int(user)][-NEWEST:][::-1] for user in users]
-        lengths = np.array([len(rows) for rows in newest])
-        events = np.concatenate([*newest, np.empty(0, np.int32)])
-        age = np.arange(len(events)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        position = np.repeat(np.arange(len(users)), lengths)
-        n_following = np.diff(table.offsets)[events]
-        event = np.repeat(np.arange(len(events)), n_following)
-        within = np.arange(len(event)) - np.repeat(np.cumsum(n_following) - n_following, n_following)
-        entry = table.offsets[events[event]] + within
-        flat = position[event] * n_items + table.following[entry]
-        weights = np.bincount(flat, DECAY ** age[event] * table.share[entry], len(users) * n_items)
-        scores: NDArray[np.float32] = (weights.reshape(len(users), n_items) + base).astype(np.float32)
+        weights = recency_weights(Queries.of([histories[int(user)] for user in users]), n_items, config)
+        first, _ = expert.steps(weights)
+        scores: NDArray[np.float32] = (first.toarray() + base).astype(np.float32)
         return scores
+
+    return score
+
+
+def transitions_and_texts(split: Split, histories: Sequence[RowArray], vectors: Vectors) -> Score:
+    """Score each item by the transitions expert (:mod:`train.transitions`), its settings chosen on validation events.
+
+    Args:
+        split: training events and validation targets.
+        histories: events of each user.
+        vectors: unit vectors of the items' texts, ``[n_items, W]``, zeros for items without text.
+    """
+    train, n_items = split.train, len(vectors)
+    similar = Similarities(centred(vectors))
+    config = choose_settings(train, split.valid, n_items, similar, seed=0).config
+    expert = TransitionsExpert(transition_counts(train.rows, train.users(), n_items, config.graph), config, similar)
+
+    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
+        return expert.log_scores(Queries.of([histories[int(user)] for user in users]))
 
     return score
 
@@ -142,6 +133,7 @@ def baseline_metrics_of_split(
         "popularity": popularity(derived.split.train.rows, n_items),
         "item to item": item_to_item(derived.split.train, histories, n_items),
         NEAREST_TEXT: nearest_text(histories, vectors),
+        TRANSITIONS: transitions_and_texts(derived.split, histories, vectors),
     }
     for name, score in baselines.items():
         ranked = rank_targets(score, histories, test.rows, n_items)
@@ -169,6 +161,7 @@ def new_item_baselines(derived: DerivedSplit, vectors: Vectors) -> dict[str, dic
         return {}
     histories = histories_of(selected)
     popular, text = popularity(derived.withheld, len(vectors)), nearest_text(histories, vectors)
+    mixed = transitions_and_texts(derived.split, histories, vectors)
 
     def metrics_of(score: Score, candidates: NDArray[np.bool_] | None) -> dict[str, float]:
         ranked = rank_targets(score, histories, selected.rows, len(vectors), candidates=candidates)
@@ -177,4 +170,5 @@ def new_item_baselines(derived: DerivedSplit, vectors: Vectors) -> dict[str, dic
     return {
         MOST_POPULAR_NEW: {AMONG_NEW: metrics_of(popular, derived.new_items)},
         NEAREST_TEXT: {AMONG_NEW: metrics_of(text, derived.new_items), NEW_ITEM: metrics_of(text, None)},
+        TRANSITIONS: {AMONG_NEW: metrics_of(mixed, derived.new_items), NEW_ITEM: metrics_of(mixed, None)},
     }

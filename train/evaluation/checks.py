@@ -146,8 +146,8 @@ class _Permuted:
     def item_vectors(self) -> Tensor:
         return self._model.item_vectors()[self._old_row]
 
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        return self._model.user_states(self._old_row[rows], mask, table[self._new_row])
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        return self._model.scores(self._old_row[rows], mask, table[self._new_row])[:, self._old_row]
 
     def train(self, mode: bool = True) -> Any:  # noqa: ANN401 - as nn.Module declares it
         self.training = mode

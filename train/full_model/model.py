@@ -6,17 +6,21 @@ Item vectors are used as input embeddings and as output weights (tied). The mode
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train.backbones.encoder import Backbone, Events, Supervision
+from train.data.split import Split
 from train.items.stand_ins import StandIns
-from train.loop.batches import Batch
-from train.objectives.cross_entropy import fast_product_dtype, full_cross_entropy
-from train.plugins.plugin import Plugin, TrainingStep, VisibleHistory
+from train.loop.batches import Batch, pad
+from train.objectives.cross_entropy import AddedScores, fast_product_dtype, full_cross_entropy
+from train.plugins.plugin import Calibration, Plugin, Positions, TrainingStep, VisibleHistory
 
 
 class _Items(NamedTuple):
@@ -111,6 +115,19 @@ class Model(nn.Module):
         """Return the state after the newest event, plug-ins included, ``[batch, dim]``; see :meth:`states`."""
         return self.user_stages(rows, mask, table)[-1]
 
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        """Return the scores of all items after the newest event, ``[batch, n_items]``; see :meth:`states`."""
+        scores = self.user_states(rows, mask, table) @ table.T
+        for plugin in self.plugins:
+            if plugin.log_scores is not None:
+                scores = scores + plugin.log_scores(rows, mask)
+        return scores
+
+    def log_scores_at(self, positions: Positions) -> AddedScores | None:
+        """Return a function from a range of positions to the sum of the plug-ins' log-scores; None without any."""
+        parts = [plugin.log_scores_at(positions) for plugin in self.plugins if plugin.log_scores_at is not None]
+        return (lambda rows: reduce(torch.add, [part(rows) for part in parts])) if parts else None
+
     def user_stages(self, rows: Tensor, mask: Tensor, table: Tensor) -> list[Tensor]:
         """Return the input states of each plug-in, after the newest event, followed by the output of the last one.
 
@@ -138,6 +155,22 @@ class Model(nn.Module):
         for hook in hooks:
             hook()
         return bool(hooks)
+
+    def calibrate(self, split: Split) -> dict[str, Mapping[str, float]]:
+        """Call the plug-ins' hooks that choose, after training, what they add to scores; return metrics by plug-in."""
+        hooks = {plugin.name: plugin.calibrate for plugin in self.plugins if plugin.calibrate is not None}
+        if not hooks:
+            return {}
+        with torch.inference_mode():
+            self.eval()
+            table = self.item_vectors()
+
+            def scores(users: NDArray[np.int64]) -> Tensor:
+                histories = [split.valid.history(int(user))[-self.max_length :] for user in users]
+                rows, mask = (part.to(table.device) for part in pad(histories))
+                return self.user_states(rows, mask, table) @ table.T
+
+            return {name: hook(Calibration(split, scores)) for name, hook in hooks.items()}
 
     def _items(self) -> _Items:
         id_embeddings, has_id_embedding = self._id_embeddings()

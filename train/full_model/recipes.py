@@ -17,7 +17,7 @@ from train.backbones.sasrec import SASRec
 from train.data.dataset import Dataset
 from train.data.sequences import Sequences
 from train.errors import RunError
-from train.full_model.choices import BACKBONES, PLUGINS, BackboneName, PluginName
+from train.full_model.choices import BACKBONES, NO_BACKBONE, PLUGINS, BackboneChoice, PluginName
 from train.full_model.model import Model
 from train.items.extractors import ExtractorConfig, plugin_inputs
 from train.items.features import PluginInputs
@@ -36,7 +36,7 @@ class TrainConfig:
     """Configuration of the training of a full model.
 
     Attributes:
-        backbone: one of ``BACKBONES``.
+        backbone: one of ``BACKBONES``, or ``none`` with the plug-in ``transitions`` alone.
         backbone_settings: settings that differ from the backbone's defaults.
         plugins: settings that differ from the defaults, by name of the plug-in; applied in the order of ``PLUGINS``.
         extractors: extractors of text, image and video features, for plug-ins and backbones that use them.
@@ -46,7 +46,7 @@ class TrainConfig:
         average_epochs: see :func:`train.loop.fit.fit`.
     """
 
-    backbone: BackboneName = "sasrec"
+    backbone: BackboneChoice = "sasrec"
     backbone_settings: Mapping[str, Any] = field(default_factory=dict)
     plugins: Mapping[PluginName, Mapping[str, Any]] = field(default_factory=dict)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -64,10 +64,14 @@ class TrainConfig:
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         unknown = set(self.plugins) - set(PLUGINS)
-        if self.backbone not in BACKBONES or unknown:
+        if self.backbone not in (*BACKBONES, NO_BACKBONE) or unknown:
             raise ValueError(
                 f"expected a backbone of {BACKBONES} and plug-ins of {PLUGINS}, "
                 f"got {self.backbone!r} and {sorted(self.plugins)}"
+            )
+        if self.backbone == NO_BACKBONE and set(self.plugins) != {"transitions"}:
+            raise ValueError(
+                f"backbone 'none' ranks by the plug-in 'transitions' alone; got the plug-ins {sorted(self.plugins)}"
             )
 
 
@@ -105,7 +109,12 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
     counts = inputs.counts()
     describes = any(plugin.items is not None for plugin in plugins)
     stand_ins = StandIns(inputs.text(), counts) if describes else None
-    return Model(torch.from_numpy(counts > 0), backbone, plugins, id_dropout=config.id_dropout, stand_ins=stand_ins)
+    model = Model(torch.from_numpy(counts > 0), backbone, plugins, id_dropout=config.id_dropout, stand_ins=stand_ins)
+    if config.backbone == NO_BACKBONE:
+        from train.transitions.similar import item_table
+
+        model.item.data.copy_(torch.from_numpy(item_table(inputs)))
+    return model
 
 
 def build_backbone(config: TrainConfig, inputs: PluginInputs) -> Backbone:
@@ -123,7 +132,7 @@ def build_backbone(config: TrainConfig, inputs: PluginInputs) -> Backbone:
         raise RunError(f"{config.backbone}: invalid settings: {error}.") from error
 
 
-def check_backbone(name: BackboneName, settings: Mapping[str, Any]) -> None:
+def check_backbone(name: BackboneChoice, settings: Mapping[str, Any]) -> None:
     """Check that a backbone has the given settings.
 
     Raises:
@@ -135,7 +144,7 @@ def check_backbone(name: BackboneName, settings: Mapping[str, Any]) -> None:
     )
 
 
-def _backbone_factory(name: BackboneName) -> Callable[..., Backbone]:
+def _backbone_factory(name: BackboneChoice) -> Callable[..., Backbone]:
     match name:
         case "sasrec":
             return SASRec
@@ -159,6 +168,10 @@ def _backbone_factory(name: BackboneName) -> Callable[..., Backbone]:
             from train.backbones.pinnerformer import PinnerFormer
 
             return PinnerFormer
+        case "none":
+            from train.backbones.none import NoBackbone
+
+            return NoBackbone
 
 
 def plugin_factory(name: PluginName, settings: Mapping[str, Any]) -> Callable[[PluginInputs], Plugin]:
@@ -192,6 +205,10 @@ def plugin_factory(name: PluginName, settings: Mapping[str, Any]) -> Callable[[P
             from train.plugins.coco import CoCoConfig, coco
 
             return partial(coco, _build_config(CoCoConfig, name, settings))
+        case "transitions":
+            from train.plugins.transitions import TransitionsConfig, transitions
+
+            return partial(transitions, _build_config(TransitionsConfig, name, settings))
 
 
 def _build_config(kind: Callable[..., Config], name: str, settings: Mapping[str, Any]) -> Config:

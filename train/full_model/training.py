@@ -1,6 +1,7 @@
 """Training and loading of full models."""
 
 from dataclasses import asdict
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -8,14 +9,16 @@ import torch
 from train.data.dataset import Dataset
 from train.data.split import MIN_EVENTS_TO_TRAIN, Split, leave_one_out
 from train.errors import DataError, RunError
+from train.full_model.choices import NO_BACKBONE
 from train.full_model.model import Model
 from train.full_model.recipes import TrainConfig, compose, read_config
 from train.loop.batches import TrainingSequences
 from train.loop.device import best_device
-from train.loop.fit import fit
+from train.loop.fit import FitResult, fit
 from train.loop.runs import RunFolder
 from train.metrics.ranker import validation_score
 
+NOT_TRAINED = FitResult(0.0, 0, [])
 _ADVICE = (
     "Train into another --out with a lower --learning-rate, larger batches (--batch-users) or another --seed; if the "
     "term belongs to a plug-in, train without that plug-in to see whether it is the cause."
@@ -37,8 +40,26 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
     split = split or leave_one_out(dataset.sequences)
     torch.manual_seed(config.fit.seed)
     model = compose(dataset, split.train, config)
+    fitted = NOT_TRAINED if config.backbone == NO_BACKBONE else _fit(model, split, config, run)
+    started = perf_counter()
+    # An interruption from here on loses nothing: the run is resumed after its last epoch and finalized again.
+    changed = model.finalize()
+    calibrated = model.calibrate(split)
+    best = fitted.best
+    if changed or calibrated or fitted is NOT_TRAINED:
+        run.save_best(model.state_dict())
+        best = validation_score(model, split)
+    figures: dict[str, Any] = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": best}
+    figures |= {"seconds": round(fitted.seconds + perf_counter() - started, 1)}
+    figures |= {"plugins": calibrated} if calibrated else {}
+    # A run that ended at the limit may be resumed with a higher one.
+    run.finish(figures | {"log": fitted.log}, keep_checkpoint=len(fitted.log) >= config.fit.max_epochs)
+    return figures
+
+
+def _fit(model: Model, split: Split, config: TrainConfig, run: RunFolder) -> FitResult:
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    fitted = fit(
+    return fit(
         model,
         optimizer,
         TrainingSequences(list(split.train), config.encoder.max_length),
@@ -50,15 +71,6 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         average_epochs=config.average_epochs,
         before_epoch=model.before_epoch,
     )
-    best = fitted.best
-    # An interruption from here on loses nothing: the run is resumed after its last epoch and finalized again.
-    if model.finalize():
-        run.save_best(model.state_dict())
-        best = validation_score(model, split)
-    figures = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": best, "seconds": round(fitted.seconds, 1)}
-    # A run that ended at the limit may be resumed with a higher one.
-    run.finish(figures | {"log": fitted.log}, keep_checkpoint=len(fitted.log) >= config.fit.max_epochs)
-    return figures
 
 
 def describe_run(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""The interface of models that rank items: the full model and the student.
-
-An item's score is the product of its vector with the user's state.
-"""
+"""The interface of models that rank items: the full model and the student."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -26,8 +23,14 @@ class Ranker(Protocol):
         """Return ``[n_items, dim]``."""
         ...
 
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        """Return the state after the newest event, ``[batch, dim]``."""
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        """Return the scores of all items after the newest event, ``[batch, n_items]``.
+
+        Args:
+            rows: catalogue rows, oldest first, padding in front, int64 ``[batch, length]``.
+            mask: 1 for an event, 0 for padding, float32 ``[batch, length]``.
+            table: result of :meth:`item_vectors`, computed once for many calls.
+        """
         ...
 
     def train(self, mode: bool = True) -> Any:  # noqa: ANN401 - as nn.Module declares it
@@ -58,7 +61,6 @@ def scorer(model: Ranker, table: Tensor, histories: Sequence[Rows]) -> Score:
 
     def score(users: NDArray[np.int64]) -> Tensor:
         rows, mask = pad([histories[user][-model.max_length :] for user in users])
-        states = model.user_states(rows.to(table.device), mask.to(table.device), table)
-        return states @ table.T
+        return model.scores(rows.to(table.device), mask.to(table.device), table)
 
     return score

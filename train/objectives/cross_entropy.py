@@ -11,6 +11,7 @@ in the online softmax (Milakov and Gimelshein 2018, https://arxiv.org/abs/1805.0
 bfloat16, products are in bfloat16 and sums in float32.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ _ACCELERATOR_SIZES = (64_000_000, 8192, 1 << 20)
 _MIN_ROWS = 8
 
 
+# Maps a range of rows to values that are added to their logits, ``[range, n_items]``, without gradients.
+AddedScores = Callable[[slice], Tensor]
+
+
 @dataclass(frozen=True, slots=True)
 class Teacher:
     """The teacher of a distillation.
@@ -32,11 +37,14 @@ class Teacher:
         states: the teacher's states at the same positions, ``[rows, teacher_dim]``.
         table: the teacher's item vectors, ``[n_items, teacher_dim]``.
         weight: share of the teacher in the target, in [0, 1].
+        added: maps a range of rows to values added to the teacher's products, ``[range, n_items]``, such as the
+            log-scores of another expert; None for products alone.
     """
 
     states: Tensor
     table: Tensor
     weight: float
+    added: AddedScores | None = None
 
 
 def full_cross_entropy(
@@ -46,6 +54,7 @@ def full_cross_entropy(
     *,
     teacher: Teacher | None = None,
     weights: Tensor | None = None,
+    added: AddedScores | None = None,
     product_dtype: torch.dtype,
 ) -> Tensor:
     """Return the mean loss over rows, a scalar that is differentiable once.
@@ -56,11 +65,14 @@ def full_cross_entropy(
         targets: the true next items, int64 ``[rows]``.
         teacher: soft targets to mix in.
         weights: weight of each row in the mean, ``[rows]``, at least 0, without gradients; equal if None.
+        added: values added to the logits; not with a teacher.
         product_dtype: dtype of the matrix products, see :func:`fast_product_dtype`.
 
     Raises:
-        ValueError: there is no row, or all weights are 0.
+        ValueError: there is no row, all weights are 0, or there are both added values and a teacher.
     """
+    if added is not None and teacher is not None:
+        raise ValueError("cross-entropy takes a teacher or values added to the logits, got both")
     if len(targets) == 0:
         raise ValueError("cross-entropy needs at least one row, got 0")
     share = torch.full_like(states[:, 0], 1.0 / len(targets)).detach()
@@ -70,7 +82,8 @@ def full_cross_entropy(
             raise ValueError(f"cross-entropy needs weights that sum to more than 0, got {float(total)}")
         share = weights.detach() / total
     soft = (teacher.states, teacher.table, teacher.weight) if teacher is not None else (None, None, 0.0)
-    loss: Tensor = _ChunkedCrossEntropy.apply(states, table, targets, share, *soft, product_dtype)  # type: ignore[no-untyped-call]  # torch types Function.apply so
+    added = added if teacher is None else teacher.added
+    loss: Tensor = _ChunkedCrossEntropy.apply(states, table, targets, share, *soft, added, product_dtype)  # type: ignore[no-untyped-call]  # torch types Function.apply so
     return loss
 
 
@@ -98,6 +111,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         teacher_states: Tensor | None,
         teacher_table: Tensor | None,
         weight: float,
+        added: AddedScores | None,
         product_dtype: torch.dtype,
     ) -> Tensor:
         student = _Softmax(table, table, product_dtype)
@@ -108,24 +122,28 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(targets), student.max_rows):
             rows = slice(start, start + student.max_rows)
             chunk, scaled = states[rows], states[rows] * share[rows, None]
-            ours = student(chunk)
+            extra = None if added is None else added(rows)
+            ours = student(chunk, extra if teacher is None else None)
             expected = (1.0 - weight) * table[targets[rows]]
             table_gradient.index_add_(0, targets[rows], scaled, alpha=weight - 1.0)
             if teacher is not None and teacher_states is not None:
-                soft = teacher(teacher_states[rows])
+                soft = teacher(teacher_states[rows], extra)
                 expected = expected + weight * soft.mean
                 ours.subtract(soft, weight)
             ours.add_outer(table_gradient, scaled)
             state_gradient[rows] = (ours.mean - expected) * share[rows, None]
             # sum_i e_i (logsumexp - s . v_i) = logsumexp - s . (sum_i e_i v_i), since the expectation e sums to 1.
-            loss = loss + ((ours.normalizer - (expected * chunk).sum(1)) * share[rows]).sum()
+            expected_logit = (expected * chunk).sum(1)
+            if extra is not None and teacher is None:
+                expected_logit = expected_logit + extra.gather(1, targets[rows][:, None])[:, 0]
+            loss = loss + ((ours.normalizer - expected_logit) * share[rows]).sum()
         ctx.save_for_backward(state_gradient, table_gradient)
         return loss
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         state_gradient, table_gradient = ctx.saved_tensors
-        return state_gradient * gradient, table_gradient * gradient, None, None, None, None, None, None
+        return state_gradient * gradient, table_gradient * gradient, None, None, None, None, None, None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +193,16 @@ class _Softmax:
         self._values = torch.split(values.to(product_dtype), width)
         self._buffers = [part.new_empty(self.max_rows, len(part)) for part in self._tables]
 
-    def __call__(self, states: Tensor) -> _Probabilities:
-        """Return the probabilities of the items for states ``[rows, dim]``."""
+    def __call__(self, states: Tensor, added: Tensor | None = None) -> _Probabilities:
+        """Return the probabilities of the items for states ``[rows, dim]``; ``added`` is added to the logits."""
         states = states.to(self._tables[0].dtype)
         tiles, tops, totals, means = [], [], [], []
+        start = 0
         for table, values, buffer in zip(self._tables, self._values, self._buffers, strict=True):
             tile = torch.mm(states, table.T, out=buffer[: len(states)])
+            if added is not None:
+                tile.add_(added[:, start : start + len(table)])
+                start += len(table)
             top = tile.amax(1, keepdim=True)
             tile.sub_(top).exp_()
             tiles.append(tile)

@@ -1,4 +1,4 @@
-"""The plug-in interface: up to four changes to a model, and the data that each of them receives.
+"""The plug-in interface: changes to a model, and the data that each of them receives.
 
 A model takes a sequence of :class:`Plugin` values and applies the parts of each in order. A plug-in depends neither on
 the backbone nor on other plug-ins.
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from train.data.split import Split
 
 
 class VisibleHistory(NamedTuple):
@@ -102,6 +104,39 @@ class EvaluationData:
     rebuild: "Callable[[], EvaluationData] | None" = None
 
 
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Positions of training sequences at which a plug-in computes log-scores.
+
+    Attributes:
+        rows: catalogue rows of the events, oldest first, padding in front, int64 ``[batch, length]``.
+        visible: 1 for an event that may be used, else 0, float32 ``[batch, length]``; as in :class:`VisibleHistory`.
+        selected: the positions, bool ``[batch, length]``.
+        histories: all training events of each user of the batch, with the targets, int64 ``[batch, longest]``.
+        mask: 1 for an event of ``histories``, else 0, float32 ``[batch, longest]``.
+    """
+
+    rows: Tensor
+    visible: Tensor
+    selected: Tensor
+    histories: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a plug-in may use after training to choose what it adds to the scores.
+
+    Attributes:
+        split: training events and validation targets. Test targets must not be used.
+        scores: maps indices of validation targets to the model's scores without plug-ins' log-scores,
+            ``[users, n_items]``.
+    """
+
+    split: Split
+    scores: Callable[[NDArray[np.int64]], Tensor]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
     """The contributions of one system; every part is optional.
@@ -120,6 +155,13 @@ class Plugin:
             ``[n_items, dim]``, without gradients.
         finalize: called once after training, with the final weights in place, to recompute what the module caches
             from its weights. A second call changes nothing.
+        log_scores: maps rows and mask of histories, as ``encode`` of :class:`TrainingStep`, to values that are added to
+            the scores of all items, ``[n, n_items]``, when the model ranks.
+        log_scores_at: the same at positions of training sequences, without what the user's own training events tell
+            about the targets; returns a function from a range of the selected positions, row by row, to
+            ``[range, n_items]``. A student is distilled from these.
+        calibrate: called once after training and ``finalize``: chooses settings of ``log_scores`` on the validation
+            events, saves them in buffers of ``module``, and returns metrics by name.
         device_prompts: returns directions of this plug-in's input states, ``[K, dim]``. A device, which runs no
             plug-ins, uses them to distinguish users when it approximates what the plug-ins do to states.
         metrics: computes the metrics that are specific to this system (completion accuracy, codebook use), by name.
@@ -133,5 +175,8 @@ class Plugin:
     loss_weights: Callable[[Tensor], Tensor] | None = None
     before_epoch: Callable[[int, Tensor], None] | None = None
     finalize: Callable[[], None] | None = None
+    log_scores: Callable[[Tensor, Tensor], Tensor] | None = None
+    log_scores_at: Callable[[Positions], Callable[[slice], Tensor]] | None = None
+    calibrate: Callable[[Calibration], Mapping[str, float]] | None = None
     device_prompts: Callable[[], Tensor] | None = None
     metrics: Callable[[EvaluationData], Mapping[str, float]] | None = None

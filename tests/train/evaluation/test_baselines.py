@@ -12,7 +12,6 @@ from train.evaluation.baselines import (
     item_to_item,
     nearest_text,
     popularity,
-    transitions,
 )
 from train.evaluation.splits import DerivedSplit, hold_out_items
 
@@ -25,17 +24,8 @@ def test_popularity_is_the_count_of_an_item_for_all_users() -> None:
     assert scores.tolist() == [[1, 0, 2, 0]] * 2
 
 
-def test_transitions_are_relative_frequencies_within_users() -> None:
-    result = transitions(log([[0, 1, 0, 2], [0, 1], [3, 0]]), 4)
-
-    # 0 was followed by 1 twice and by 2 once; 3 by 0; pairs do not cross users.
-    assert result.offsets.tolist() == [0, 2, 3, 3, 4]
-    assert result.following.tolist() == [1, 2, 0, 0]
-    assert result.share.tolist() == pytest.approx([2 / 3, 1 / 3, 1.0, 1.0])
-
-
 def test_item_to_item_matches_the_formula() -> None:
-    train = log([[0, 1, 2, 0, 3], [1, 2, 3, 3], [2, 0, 1]])
+    train = log([[0, 1, 2, 0, 3], [1, 2, 3], [2, 0, 1]])
     history = [3, 1, 3, 2, 0, 2, 1]
 
     result = item_to_item(train, [rows(*history)], 5)(EVERYBODY)[0]
@@ -74,6 +64,7 @@ def test_item_to_item_learns_the_rule_of_the_tiny_data_and_popularity_does_not()
     result = baseline_metrics_of_split(derived, np.eye(24, dtype=np.float32), None)
 
     assert result["item to item"]["all"]["ndcg@10"] > 0.6 > result["popularity"]["all"]["ndcg@10"]
+    assert result["transitions x texts"]["all"]["ndcg@10"] > result["item to item"]["all"]["ndcg@10"]
     assert result["item to item"]["all"]["n_users"] == 60
 
 

@@ -39,8 +39,8 @@ def test_a_ranker_that_uses_padding_fails() -> None:
 
 def test_a_ranker_that_ignores_order_fails() -> None:
     class Bag(Walker):
-        def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-            return -(table[rows] * mask[:, :, None]).sum(1)
+        def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+            return -(table[rows] * mask[:, :, None]).sum(1) @ table.T
 
     verdict = check_order(Bag(24), SPLIT.test, seed=0)
 

@@ -19,8 +19,8 @@ class Neighbours(Walker):
     def item_vectors(self) -> Tensor:
         return torch.from_numpy(CIRCLE)
 
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        return table[rows[:, -1]]
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        return table[rows[:, -1]] @ table.T
 
 
 def test_feedback_finds_a_target_that_ten_more_items_do_not() -> None:

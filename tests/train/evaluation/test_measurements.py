@@ -70,7 +70,9 @@ def test_a_trained_model_passes_the_checks_that_few_users_can_decide(cell: Path)
 def test_baselines_need_no_model() -> None:
     results = baseline_metrics(tiny_dataset(), SplitConfig(split="new items"))
 
-    assert list(results) == ["popularity", "item to item", "nearest text", "most popular among new"]
+    assert list(results) == [
+        "popularity", "item to item", "nearest text", "transitions x texts", "most popular among new",
+    ]  # fmt: skip
     assert results["popularity"]["all"]["ndcg@10"] < results["most popular among new"]["new item, among new"]["ndcg@10"]
 
 

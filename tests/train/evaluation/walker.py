@@ -21,13 +21,13 @@ class Walker:
     def item_vectors(self) -> Tensor:
         return torch.eye(self._n_items)
 
-    def user_states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+    def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
         n = self._n_items
         distance = (torch.arange(n)[None] - rows[:, -1:] - 1) % n
         targets = 1.0 / (1.0 + distance)
         if self._looks_at_padding:
             targets = targets + ((1 - mask)[:, :, None] * 9 * table[rows]).sum(1)
-        return targets @ table
+        return targets @ table @ table.T
 
     def train(self, mode: bool = True) -> None:
         self.training = mode
