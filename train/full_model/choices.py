@@ -6,7 +6,7 @@ BackboneName = Literal["sasrec", "bert4rec", "gru4rec", "fdsa", "s3rec", "pinner
 # With "none", plug-ins rank alone and nothing is trained.
 BackboneChoice = Literal["sasrec", "bert4rec", "gru4rec", "fdsa", "s3rec", "pinnerformer", "none"]
 PluginName = Literal["corec", "sage", "llmrec", "recfusion", "coco", "transitions"]
-SuiteName = Literal["corec", "sage", "llmrec", "recfusion", "coco", "all"]
+SuiteName = Literal["corec", "sage", "llmrec", "recfusion", "coco", "transitions", "all"]
 
 NO_BACKBONE = "none"
 BACKBONES: tuple[BackboneName, ...] = get_args(BackboneName)

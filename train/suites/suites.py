@@ -88,6 +88,8 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
             return _recfusion()
         case "coco":
             return _coco(options)
+        case "transitions":
+            return _transitions()
         case "all":
             each = [variant for suite in SUITES if suite != "all" for variant in variants(suite, options)]
             return _distinct([*each, *_together(options)])
@@ -165,9 +167,23 @@ def _recfusion() -> list[Variant]:
     ]
 
 
+def _transitions() -> list[Variant]:
+    with_llmrec = Variant(label="llmrec and transitions", plugins={"llmrec": {}, "transitions": {}})
+    return [
+        *_pair("transitions", "standard"),
+        _part("transitions", "with default settings", {"search_users": 0}),
+        Variant(label="llmrec", plugins={"llmrec": {}}),
+        with_llmrec,
+        *_pair("transitions", "new items"),
+        replace(with_llmrec, split="new items"),
+        *_pair("transitions", "global time"),
+    ]
+
+
 def _together(options: SuiteOptions) -> list[Variant]:
     """Return combinations of plug-ins, in the order in which the model applies them, and all five without one."""
-    every: Settings = {name: {} for name in PLUGINS} | {"coco": _tuned(options)}
+    systems: list[PluginName] = [name for name in PLUGINS if name != "transitions"]
+    every: Settings = {name: {} for name in systems} | {"coco": _tuned(options)}
     content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
     five = Variant(label="all five", plugins=every)
     less_one = [

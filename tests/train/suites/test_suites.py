@@ -18,6 +18,7 @@ from train.plugins.corec import CoRecConfig
 from train.plugins.llmrec import LlmRecConfig
 from train.plugins.recfusion import RecFusionConfig
 from train.plugins.sage import SageConfig
+from train.plugins.transitions import TransitionsConfig
 from train.suites import run as suite_run
 from train.suites.cells import Cell, CellResult, run_cell
 from train.suites.origin import Origin
@@ -188,7 +189,7 @@ def test_every_suite_has_the_backbone_alone_and_distinct_cells(name: str) -> Non
 
 def test_the_settings_of_every_row_exist() -> None:
     configs = {"corec": CoRecConfig, "sage": SageConfig, "llmrec": LlmRecConfig}
-    configs |= {"recfusion": RecFusionConfig, "coco": CoCoConfig}
+    configs |= {"recfusion": RecFusionConfig, "coco": CoCoConfig, "transitions": TransitionsConfig}
 
     for row in variants("all", SuiteOptions(language_models=("some/model", "other/model"))):
         for plugin, settings in row.plugins.items():
@@ -308,8 +309,11 @@ def test_an_unknown_row_is_refused_with_the_choices() -> None:
 def test_whole_systems_come_before_ablations_and_other_splits() -> None:
     labels = [cell.name.split("/")[3:5] for cell in suite_cells("all", tiny_dataset(), QUICK)]
 
-    wholes = ["backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "llmrec-and-recfusion", "all-five"]
-    assert labels[:8] == [["standard", name] for name in wholes]
+    wholes = [
+        "backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "transitions", "llmrec-and-transitions",
+        "llmrec-and-recfusion", "all-five",
+    ]  # fmt: skip
+    assert labels[: len(wholes)] == [["standard", name] for name in wholes]
 
 
 def test_a_suite_without_seeds_is_refused() -> None:
