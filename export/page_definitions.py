@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from edge_runtime import dislikes, diversity, events
+from edge_runtime import dislikes, diversity, events, transitions
 from edge_runtime.bundle import arrays, codes, golden, items, manifest, names, parsing, pictures
 from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
 from edge_runtime.learning import utility
@@ -27,8 +27,8 @@ FOLDER: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime"
 _HEADER: Final = "// Generated from edge_runtime by `python -m export.page_definitions`. Do not edit.\n"
 _MAX_LINE: Final = 120
 _STRUCTS: Final = (
-    manifest.File, manifest.Tier, manifest.Catalogue, manifest.Encoder, manifest.EngineVariant, manifest.LanguageModel,
-    manifest.Preface, manifest.Manifest, items.Field, items.Items,
+    manifest.File, manifest.Tier, manifest.Catalogue, manifest.TransitionSettings, manifest.Encoder,
+    manifest.EngineVariant, manifest.LanguageModel, manifest.Preface, manifest.Manifest, items.Field, items.Items,
 )  # fmt: skip
 # Names that the browser or the page has already.
 _NAMES: Final = {
@@ -66,6 +66,9 @@ def _values() -> dict[str, object]:
         "KNOWN_FEATURES": sorted(manifest.KNOWN_FEATURES),
         "REQUIRED_ROLES": manifest.REQUIRED_ROLES,
         "OPTIONAL_ROLES": manifest.OPTIONAL_ROLES,
+        "TRANSITIONS": manifest.TRANSITIONS,
+        "MAX_FOLLOWERS": manifest.MAX_FOLLOWERS,
+        "MIN_LENGTH": transitions.MIN_LENGTH,
         "MAX_MANIFEST_BYTES": manifest.MAX_MANIFEST_BYTES,
         "MAX_TOTAL_BYTES": manifest.MAX_TOTAL_BYTES,
         "CHUNK_BYTES": manifest.CHUNK_BYTES,
@@ -86,6 +89,7 @@ def _values() -> dict[str, object]:
         "MAX_PICTURE_BYTES": pictures.MAX_PICTURE_BYTES,
         "MAX_GOLDEN_SEQUENCES": golden.MAX_SEQUENCES,
         "GOLDEN_TOP": golden.TOP,
+        "MIN_TRANSITIONS_OVERLAP": candidates.MIN_TRANSITIONS_OVERLAP,
         "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,
         "ONNX_OPERATORS": sorted(onnx_graph.OPERATORS),
         "ONNX_DOMAINS": [domain.decode() for domain in onnx_graph.DOMAINS],
@@ -124,7 +128,7 @@ def _literal(name: str, value: object) -> str:
     """Return a JavaScript literal, broken into lines as Biome does."""
     if isinstance(value, float) and value.is_integer():
         return f"{value:.0f}"
-    text = json.dumps(value)
+    text = _decimal(value) if isinstance(value, float) else json.dumps(value)
     if not isinstance(value, list | tuple) or len(f"export const {name} = {text};") <= _MAX_LINE:
         return text
     return "[\n" + "".join(f"  {json.dumps(entry)},\n" for entry in value) + "]"
@@ -231,7 +235,7 @@ def _limits(kind: inspect.Type) -> str:
         case inspect.FloatType(gt=0.0):
             return "{ above: 0 }"
         case inspect.FloatType(ge=low, le=high) if low is not None and high is not None:
-            return f"{{ min: {low:g}, max: {high:g} }}"
+            return f"{{ min: {_decimal(low)}, max: {_decimal(high)} }}"
         case inspect.StrType(pattern=str() as pattern):
             return f"/{pattern.replace(chr(92) + 'A', '^').replace(chr(92) + 'Z', '$')}/"
         case inspect.StrType(min_length=low, max_length=int() as high):
@@ -244,6 +248,11 @@ def _limits(kind: inspect.Type) -> str:
         case inspect.DictType(key_type=key):
             return _collection(kind.min_length, kind.max_length, key=_limits(key))
     raise TypeError(f"no limits for {kind}")
+
+
+def _decimal(value: float) -> str:
+    """Return a number without an exponent, whose form in JavaScript differs."""
+    return f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def _collection(low: int | None, high: int | None, **parts: str) -> str:

@@ -66,36 +66,47 @@ class ProductCodes:
         return vectors
 
 
-def read_codes(arrays: Mapping[str, Array], sizes: Catalogue) -> ProductCodes:
+def read_codes(arrays: Mapping[str, Array], sizes: Catalogue, source: str = _FILE) -> ProductCodes:
     """Return the codes, with every size checked against the manifest.
+
+    Args:
+        arrays: the arrays of the file.
+        sizes: the sizes that the manifest states for it.
+        source: file name, for error messages.
 
     Raises:
         BundleError: the arrays violate SPEC section 4.
     """
-    packed = take(arrays, "tier", "uint8", ((sizes.n_items + 3) // 4,), _FILE)
+    packed = take(arrays, "tier", "uint8", ((sizes.n_items + 3) // 4,), source)
     tier_of = unpack_tiers(packed, sizes.n_items)
     if int(tier_of.max()) >= len(sizes.tiers):
-        raise BundleError(f"{_FILE}: an item is in tier {tier_of.max()}, but there are {len(sizes.tiers)} tiers")
-    tiers = [_read_tier(arrays, sizes, index, np.flatnonzero(tier_of == index)) for index in range(len(sizes.tiers))]
+        raise BundleError(f"{source}: an item is in tier {tier_of.max()}, but there are {len(sizes.tiers)} tiers")
+    tiers = (
+        _read_tier(arrays, sizes, index, np.flatnonzero(tier_of == index), source) for index in range(len(sizes.tiers))
+    )
     return ProductCodes(tuple(tiers), tier_of)
 
 
-def _read_tier(arrays: Mapping[str, Array], sizes: Catalogue, index: int, rows: NDArray[np.int64]) -> TierCodes:
+def _read_tier(
+    arrays: Mapping[str, Array], sizes: Catalogue, index: int, rows: NDArray[np.int64], source: str
+) -> TierCodes:
     expected = sizes.tiers[index]
     m = expected.n_codes
     if len(rows) != expected.n_items:
-        raise BundleError(f"{_FILE}: tier {index} has {len(rows)} items, expected {expected.n_items} from the manifest")
-    codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), _FILE)
+        raise BundleError(
+            f"{source}: tier {index} has {len(rows)} items, expected {expected.n_items} from the manifest"
+        )
+    codes = take(arrays, f"codes.{index}", "uint8", (len(rows), m), source)
     if codes.size and int(codes.max()) >= sizes.n_codewords:
-        raise BundleError(f"{_FILE}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
+        raise BundleError(f"{source}: a code of tier {index} is {codes.max()}, expected below {sizes.n_codewords}")
     n_books = expected.n_books
-    book = take(arrays, f"codebook.{index}", "int8", (n_books, sizes.n_codewords, sizes.dim // m), _FILE)
-    scale = take(arrays, f"scale.{index}", "float32", (n_books,), _FILE)
+    book = take(arrays, f"codebook.{index}", "int8", (n_books, sizes.n_codewords, sizes.dim // m), source)
+    scale = take(arrays, f"scale.{index}", "float32", (n_books,), source)
     if not ((scale > 0) & (scale < MAX_SCALE)).all():
-        raise BundleError(f"{_FILE}: a scale of tier {index} is outside (0, {MAX_SCALE:g})")
-    centre = take(arrays, f"centre.{index}", "float32", (sizes.dim,), _FILE)
+        raise BundleError(f"{source}: a scale of tier {index} is outside (0, {MAX_SCALE:g})")
+    centre = take(arrays, f"centre.{index}", "float32", (sizes.dim,), source)
     if not (np.abs(centre) < MAX_SCALE).all():
-        raise BundleError(f"{_FILE}: a centre value of tier {index} is outside (-{MAX_SCALE:g}, {MAX_SCALE:g})")
+        raise BundleError(f"{source}: a centre value of tier {index} is outside (-{MAX_SCALE:g}, {MAX_SCALE:g})")
     scaled = book.transpose(0, 2, 1).astype(np.float32) * scale[:, None, None]
     vectors = centre.reshape(m, -1, 1) + np.repeat(scaled, m // n_books, axis=0)
     return TierCodes(rows.astype(np.int32), np.ascontiguousarray(codes.T).T, vectors.transpose(0, 2, 1))

@@ -15,14 +15,20 @@ from edge_runtime.errors import BundleError, BundleVersionError
 from edge_runtime.version import __version__
 
 SCHEMA: Final = 1
-KNOWN_FEATURES: Final = frozenset({"shared-codebooks"})
+TRANSITIONS: Final = "transitions"
+"""The feature that a bundle with transitions requires, and the role of their file."""
+
+KNOWN_FEATURES: Final = frozenset({"shared-codebooks", TRANSITIONS})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 4 << 30
 CHUNK_BYTES: Final = 4 << 20
 
 REQUIRED_ROLES: Final = ("codes", "prompts", "adapter", "items", "popularity", "golden")
-OPTIONAL_ROLES: Final = ("pictures", "language_model")
+OPTIONAL_ROLES: Final = ("pictures", "language_model", TRANSITIONS, "similarity")
+
+MAX_FOLLOWERS: Final = 255
+"""Largest number of followers of an item: it is stored in one byte."""
 
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOTAL_BYTES)]
@@ -63,6 +69,20 @@ class Catalogue(Struct, frozen=True):
     dim: Annotated[int, Meta(ge=1, le=1024)]
     n_codewords: Annotated[int, Meta(ge=2, le=256)]
     tiers: Annotated[tuple[Tier, ...], Meta(min_length=1, max_length=4)]
+
+
+class TransitionSettings(Struct, frozen=True):
+    """Settings and sizes of the transitions."""
+
+    newest: Annotated[int, Meta(ge=1, le=1024)]
+    recency: Annotated[float, Meta(ge=0.001, le=1.0)]
+    second_hop: Annotated[float, Meta(ge=0.0, le=100.0)]
+    smoothing: Annotated[float, Meta(ge=1e-9, le=1.0)]
+    similarity: Annotated[float, Meta(ge=0.0, le=100.0)]
+    weight: Annotated[float, Meta(ge=0.001, le=100.0)]
+    ratio: Annotated[float, Meta(ge=0.001, le=0.999)]
+    n_entries: Annotated[int, Meta(ge=0, le=MAX_FOLLOWERS << 24)]
+    vectors: Catalogue | None = None
 
 
 class Encoder(Struct, frozen=True):
@@ -108,7 +128,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=256)]
     catalogue: Catalogue
     encoder: Encoder
-    engines: Annotated[tuple[EngineVariant, ...], Meta(min_length=1, max_length=16)]
+    engines: Annotated[tuple[EngineVariant, ...], Meta(max_length=16)]
+    transitions: TransitionSettings | None = None
     language_model: LanguageModel | None = None
     budgets: Annotated[dict[Name, Exact], Meta(max_length=64)] = {}
     provenance: Annotated[dict[Name, Text], Meta(max_length=256)] = {}
@@ -141,10 +162,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return entry
 
     @property
-    def ranking_bytes(self) -> int:
-        """Size of the files needed for ranking: the first engine's encoder, codes, prompts and adapter."""
+    def ranking_files(self) -> tuple[File, ...]:
+        """The files needed for ranking: the first engine's encoder, codes, prompts, adapter, and transitions."""
+        encoder = [self.file(variant.file) for variant in self.engines[:1]]
         needed = [self.required_role(role) for role in ("codes", "prompts", "adapter")]
-        return sum(entry.bytes for entry in (self.file(self.engines[0].file), *needed))
+        optional = [self.role(role) for role in (TRANSITIONS, "similarity")]
+        return (*encoder, *needed, *(entry for entry in optional if entry is not None))
+
+    @property
+    def ranking_bytes(self) -> int:
+        """Size of the files needed for ranking."""
+        return sum(entry.bytes for entry in self.ranking_files)
 
     @property
     def bundle_bytes(self) -> int:
@@ -178,6 +206,7 @@ def parse_manifest(data: bytes) -> Manifest:
         ) from error
     _check_files(manifest)
     _check_sizes(manifest)
+    _check_transitions(manifest)
     return manifest
 
 
@@ -249,12 +278,7 @@ def _check_roles(manifest: Manifest) -> None:
 
 def _check_sizes(manifest: Manifest) -> None:
     catalogue, encoder = manifest.catalogue, manifest.encoder
-    if sum(tier.n_items for tier in catalogue.tiers) != catalogue.n_items:
-        raise BundleError(f"{MANIFEST_NAME}: the sizes of the tiers do not sum to {catalogue.n_items} items")
-    if any(catalogue.dim % tier.n_codes for tier in catalogue.tiers):
-        raise BundleError(f"{MANIFEST_NAME}: a tier's n_codes does not divide dim {catalogue.dim}")
-    if any(tier.n_codes % tier.n_books for tier in catalogue.tiers):
-        raise BundleError(f"{MANIFEST_NAME}: a tier's n_books does not divide its n_codes")
+    _check_tiers(catalogue)
     if encoder.dim != catalogue.dim or encoder.dim % encoder.n_heads:
         raise BundleError(
             f"{MANIFEST_NAME}: encoder dim {encoder.dim} with {encoder.n_heads} heads does not fit the "
@@ -262,3 +286,36 @@ def _check_sizes(manifest: Manifest) -> None:
         )
     if not math.isfinite(encoder.input_scale):
         raise BundleError(f"{MANIFEST_NAME}: input_scale is not finite")
+
+
+def _check_tiers(sizes: Catalogue) -> None:
+    if sum(tier.n_items for tier in sizes.tiers) != sizes.n_items:
+        raise BundleError(f"{MANIFEST_NAME}: the sizes of the tiers do not sum to {sizes.n_items} items")
+    if any(sizes.dim % tier.n_codes for tier in sizes.tiers):
+        raise BundleError(f"{MANIFEST_NAME}: a tier's n_codes does not divide dim {sizes.dim}")
+    if any(tier.n_codes % tier.n_books for tier in sizes.tiers):
+        raise BundleError(f"{MANIFEST_NAME}: a tier's n_books does not divide its n_codes")
+
+
+def _check_transitions(manifest: Manifest) -> None:
+    settings = manifest.transitions
+    vectors = None if settings is None else settings.vectors
+    for role, field, value in ((TRANSITIONS, TRANSITIONS, settings), ("similarity", "transitions.vectors", vectors)):
+        if (manifest.role(role) is None) != (value is None):
+            raise BundleError(f"{MANIFEST_NAME}: found only one of the field {field} and a file of the role {role!r}")
+    if settings is None:
+        if not manifest.engines:
+            raise BundleError(f"{MANIFEST_NAME}: found neither an engine nor transitions, expected one of them")
+        return
+    if TRANSITIONS not in manifest.required_features:
+        raise BundleError(f"{MANIFEST_NAME}: a bundle with transitions must require the feature {TRANSITIONS!r}")
+    most = MAX_FOLLOWERS * manifest.catalogue.n_items
+    if settings.n_entries > most:
+        raise BundleError(f"{MANIFEST_NAME}: found {settings.n_entries} transitions, expected at most {most}")
+    if vectors is not None:
+        _check_tiers(vectors)
+        if vectors.n_items != manifest.catalogue.n_items:
+            raise BundleError(
+                f"{MANIFEST_NAME}: found similarity vectors of {vectors.n_items} items, "
+                f"expected {manifest.catalogue.n_items}"
+            )

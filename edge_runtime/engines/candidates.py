@@ -26,6 +26,9 @@ MAX_STATE: Final = 1e20
 MAX_TEST_S: Final = 30.0
 """Time limit of a self-test (SPEC section 8); it also guards against a bundle that is slow on purpose."""
 
+MIN_TRANSITIONS_OVERLAP: Final = 0.98
+"""Least overlap of transitions with the golden top ten, in a bundle without engines."""
+
 Opener = Callable[[bytes, Encoder, str], Engine]
 
 

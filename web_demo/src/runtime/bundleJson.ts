@@ -53,6 +53,33 @@ export function readCatalogue(fields: Fields): Catalogue {
   };
 }
 
+/** Settings and sizes of the transitions. */
+export interface TransitionSettings {
+  readonly newest: number;
+  readonly recency: number;
+  readonly secondHop: number;
+  readonly smoothing: number;
+  readonly similarity: number;
+  readonly weight: number;
+  readonly ratio: number;
+  readonly nEntries: number;
+  readonly vectors: Catalogue | null;
+}
+
+export function readTransitionSettings(fields: Fields): TransitionSettings {
+  return {
+    newest: fields.integer("newest", { min: 1, max: 1024 }),
+    recency: fields.number("recency", { min: 0.001, max: 1 }),
+    secondHop: fields.number("second_hop", { min: 0, max: 100 }),
+    smoothing: fields.number("smoothing", { min: 0.000000001, max: 1 }),
+    similarity: fields.number("similarity", { min: 0, max: 100 }),
+    weight: fields.number("weight", { min: 0.001, max: 100 }),
+    ratio: fields.number("ratio", { min: 0.001, max: 0.999 }),
+    nEntries: fields.integer("n_entries", { min: 0, max: 4278190080 }),
+    vectors: fields.optional("vectors", readCatalogue),
+  };
+}
+
 /** Sizes of the encoder. */
 export interface Encoder {
   readonly dim: number;
@@ -138,6 +165,7 @@ export interface Manifest {
   readonly catalogue: Catalogue;
   readonly encoder: Encoder;
   readonly engines: readonly EngineVariant[];
+  readonly transitions: TransitionSettings | null;
   readonly languageModel: LanguageModelEntry | null;
   readonly budgets: ReadonlyMap<string, number>;
   readonly provenance: ReadonlyMap<string, string>;
@@ -156,7 +184,8 @@ export function readManifest(fields: Fields): Manifest {
     files: fields.objects("files", { min: 1, max: 256 }).map(readFileEntry),
     catalogue: readCatalogue(fields.nested("catalogue")),
     encoder: readEncoder(fields.nested("encoder")),
-    engines: fields.objects("engines", { min: 1, max: 16 }).map(readEngineVariant),
+    engines: fields.objects("engines", { min: 0, max: 16 }).map(readEngineVariant),
+    transitions: fields.optional("transitions", readTransitionSettings),
     languageModel: fields.optional("language_model", readLanguageModelEntry),
     budgets: fields.has("budgets") ? fields.map("budgets", { min: 0, max: 64, key: { min: 1, max: 100 } }, (values, key) => values.integer(key, { min: 0, max: 9007199254740991 })) : new Map(),
     provenance: fields.has("provenance") ? fields.map("provenance", { min: 0, max: 256, key: { min: 1, max: 100 } }, (values, key) => values.text(key, { min: 0, max: 1000 })) : new Map(),

@@ -1,17 +1,19 @@
 /** `manifest.json`: the contents of a bundle (SPEC sections 1 and 2), parsed into typed values and checked. */
 
 import { version } from "../../package.json";
-import { type FileEntry, type Manifest, readManifest, readPreface } from "./bundleJson";
+import { type Catalogue, type FileEntry, type Manifest, readManifest, readPreface } from "./bundleJson";
 import {
   CHUNK_BYTES,
   KNOWN_FEATURES,
   MANIFEST_NAME,
+  MAX_FOLLOWERS,
   MAX_MANIFEST_BYTES,
   MAX_TOTAL_BYTES,
   OPTIONAL_ROLES,
   PLAIN_NAME,
   REQUIRED_ROLES,
   SCHEMA,
+  TRANSITIONS,
 } from "./constants";
 import { BundleError, BundleVersionError } from "./errors";
 import { Fields } from "./fields";
@@ -33,6 +35,7 @@ export function parseManifest(data: Uint8Array): Manifest {
   checkFiles(manifest);
   checkRoles(manifest);
   checkSizes(manifest);
+  checkTransitions(manifest);
   return manifest;
 }
 
@@ -120,18 +123,50 @@ function checkRoles(manifest: Manifest): void {
 }
 
 function checkSizes({ catalogue, encoder }: Manifest): void {
-  const sum = catalogue.tiers.reduce((total, tier) => total + tier.nItems, 0);
-  if (sum !== catalogue.nItems)
-    throw new BundleError(`${MANIFEST_NAME}: the tiers hold ${sum} items, not ${catalogue.nItems}`);
-  if (catalogue.tiers.some((tier) => catalogue.dim % tier.nCodes !== 0)) {
-    throw new BundleError(`${MANIFEST_NAME}: a tier's n_codes does not divide dim ${catalogue.dim}`);
-  }
-  if (catalogue.tiers.some((tier) => tier.nCodes % tier.nBooks !== 0)) {
-    throw new BundleError(`${MANIFEST_NAME}: a tier's n_books does not divide its n_codes`);
-  }
+  checkTiers(catalogue);
   if (encoder.dim !== catalogue.dim || encoder.dim % encoder.nHeads !== 0) {
     throw new BundleError(
       `${MANIFEST_NAME}: encoder dim ${encoder.dim} with ${encoder.nHeads} heads does not fit dim ${catalogue.dim}`,
+    );
+  }
+}
+
+function checkTiers({ dim, nItems, tiers }: Catalogue): void {
+  const sum = tiers.reduce((total, tier) => total + tier.nItems, 0);
+  if (sum !== nItems) throw new BundleError(`${MANIFEST_NAME}: the tiers hold ${sum} items, not ${nItems}`);
+  if (tiers.some((tier) => dim % tier.nCodes !== 0)) {
+    throw new BundleError(`${MANIFEST_NAME}: a tier's n_codes does not divide dim ${dim}`);
+  }
+  if (tiers.some((tier) => tier.nCodes % tier.nBooks !== 0)) {
+    throw new BundleError(`${MANIFEST_NAME}: a tier's n_books does not divide its n_codes`);
+  }
+}
+
+function checkTransitions({ catalogue, engines, files, requiredFeatures, transitions }: Manifest): void {
+  const vectors = transitions?.vectors ?? null;
+  for (const [role, value] of [[TRANSITIONS, transitions] as const, ["similarity", vectors] as const]) {
+    if (files.some((file) => file.role === role) !== (value !== null)) {
+      throw new BundleError(
+        `${MANIFEST_NAME}: a file of the role ${role} and its sizes must both be there, or neither`,
+      );
+    }
+  }
+  if (transitions === null) {
+    if (engines.length === 0) throw new BundleError(`${MANIFEST_NAME}: there is neither an engine nor transitions`);
+    return;
+  }
+  if (!requiredFeatures.includes(TRANSITIONS)) {
+    throw new BundleError(`${MANIFEST_NAME}: a bundle with transitions must require the feature ${TRANSITIONS}`);
+  }
+  const most = MAX_FOLLOWERS * catalogue.nItems;
+  if (transitions.nEntries > most) {
+    throw new BundleError(`${MANIFEST_NAME}: ${transitions.nEntries} transitions, at most ${most} are allowed`);
+  }
+  if (vectors === null) return;
+  checkTiers(vectors);
+  if (vectors.nItems !== catalogue.nItems) {
+    throw new BundleError(
+      `${MANIFEST_NAME}: similarity vectors of ${vectors.nItems} items, expected ${catalogue.nItems}`,
     );
   }
 }

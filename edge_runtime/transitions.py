@@ -1,0 +1,101 @@
+r"""Scores items by which items follow those of the history, and by their similarity to it (SPEC section 10).
+
+.. math::
+    w_i = \sum_{k: h_k = i} \gamma^{k}, \qquad p = w T + b \, w T^2, \qquad q = \sum_i w_i \frac{x_i}{|x_i|}, \qquad
+    t_j = \log\!\Big(1 + \frac{p_j}{\epsilon}\Big) + \lambda \cos(q, x_j)
+
+with ``h_k`` the ``k``-th newest event, ``T`` the transition probabilities and ``x`` the item vectors. It needs no
+encoder, so it is what recommends if no engine is usable. ``train/transitions`` has the same formula for training.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle.codes import ProductCodes
+from edge_runtime.bundle.transitions import Transitions, sums_by_row
+from edge_runtime.ranking import Floats, Rows, item_norms, score_all
+
+MIN_LENGTH: Final = 1e-6
+"""A vector shorter than this has no direction: its cosines are 0."""
+
+
+class TransitionScores:
+    """Scores all items for a history.
+
+    Args:
+        transitions: the followers of each item, and the settings.
+        codes: the vectors that are compared: those of ``similarity.safetensors``, or else the item embeddings.
+    """
+
+    name: Final = "transitions"
+    precision: Final = "uint4"
+
+    def __init__(self, transitions: Transitions, codes: ProductCodes) -> None:
+        self._transitions = transitions
+        self._settings = transitions.settings
+        self._n_items = len(codes.tier_of)
+        self._similarity = _Similarity(codes, item_norms(codes)) if self._settings.similarity > 0 else None
+
+    def scores(self, sequence: Rows) -> Floats:
+        """Return the weighted score of every item, finite float32 ``[N]``.
+
+        Args:
+            sequence: rows of the history, oldest first, not empty.
+        """
+        settings = self._settings
+        newest = sequence[::-1][: settings.newest]
+        weights = sums_by_row(newest, np.float64(settings.recency) ** np.arange(len(newest)), self._n_items)
+        total = np.zeros(self._n_items) if self._similarity is None else self._similarity.to(weights)
+        total *= settings.similarity
+        reached = self._transitions.step(weights)
+        if settings.second_hop > 0:
+            reached += settings.second_hop * self._transitions.step(reached)
+        rows = np.flatnonzero(reached)
+        total[rows] += np.log1p(reached[rows] / settings.smoothing)
+        scores: Floats = (settings.weight * total).astype(np.float32)
+        return scores
+
+
+def combined_scores(
+    codes: ProductCodes, state: Floats | None, transitions: TransitionScores | None, sequence: Rows
+) -> Floats | None:
+    """Return the score of every item by all that is there, ``[N]``; None if there is neither state nor transitions.
+
+    Args:
+        codes: the item codes.
+        state: the state ``[d]`` after the history; None without a usable engine.
+        transitions: the transitions; None for a bundle without.
+        sequence: rows of the history, oldest first, not empty.
+    """
+    if state is None:
+        return None if transitions is None else transitions.scores(sequence)
+    scores = score_all(codes, state)
+    if transitions is not None:
+        scores += transitions.scores(sequence)
+    return scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Similarity:
+    """The vectors that are compared, with their lengths ``[N]``."""
+
+    codes: ProductCodes
+    lengths: Floats
+
+    def to(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the cosine of each item with the weighted sum of the unit vectors of some items, ``[N]``."""
+        rows = np.flatnonzero(weights)
+        vectors = self.codes.decode(rows).astype(np.float64)
+        units = _divided(vectors, np.linalg.norm(vectors, axis=1, keepdims=True))
+        centre = weights[rows] @ units
+        direction = _divided(centre, np.linalg.norm(centre)).astype(np.float32)
+        return _divided(score_all(self.codes, direction).astype(np.float64), self.lengths)
+
+
+def _divided(values: NDArray[np.float64], lengths: NDArray[np.floating] | np.floating) -> NDArray[np.float64]:
+    """Return ``values / lengths``, and 0 where the length is below :data:`MIN_LENGTH`."""
+    is_long = np.broadcast_to(np.asarray(lengths) >= MIN_LENGTH, values.shape)
+    return np.divide(values, lengths, out=np.zeros_like(values), where=is_long)
