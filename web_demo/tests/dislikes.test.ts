@@ -27,7 +27,7 @@ function codes(): ProductCodes {
   });
   const { n_items: nItems, dim, n_codewords: nCodewords } = golden.sizes;
   const tiers = golden.tiers.map((tier) => ({ nItems: tier.n_items, nCodes: tier.n_codes, nBooks: tier.n_books }));
-  return ProductCodes.read(new Map(arrays), { nItems, dim, nCodewords, tiers });
+  return ProductCodes.read(new Map(arrays), { nItems, dim, nCodewords, tiers }, "codes");
 }
 
 describe("dislikes lower the same scores as in Python", () => {

@@ -27,7 +27,7 @@ class Oracle implements Engine {
 async function parts(): Promise<{ codes: ProductCodes; small: SmallMatrices }> {
   const bundle: Bundle = await openBundle(GOOD);
   const file = await bundle.role("codes");
-  const codes = ProductCodes.read(loadArrays(file.data, file.name), bundle.manifest.catalogue);
+  const codes = ProductCodes.read(loadArrays(file.data, file.name), bundle.manifest.catalogue, file.name);
   return { codes, small: await readSmall(bundle) };
 }
 

@@ -7,6 +7,7 @@ import { bestRows, type ProductCodes } from "../src/runtime/codes";
 import type { Engine, SmallMatrices } from "../src/runtime/encoder";
 import { BundleIntegrityError, FetchError } from "../src/runtime/errors";
 import { type SelfTest, selfTest } from "../src/runtime/golden";
+import { Scorer } from "../src/runtime/scorer";
 import { BASE, GOOD, openBundle, openRecommender, serve } from "./folder";
 
 test("an engine whose self-test takes more than half a minute has failed", async () => {
@@ -16,7 +17,14 @@ test("an engine whose self-test takes more than half a minute has failed", async
   const variant = { engine: "slow", precision: "int8", file: "x", maxStateError: 1, minOverlap: 0 };
   const moments = [0, 31_000];
 
-  const found = await selfTest(engine, variant, golden, codes, {} as SmallMatrices, () => moments.shift() as number);
+  const found = await selfTest(
+    engine,
+    variant,
+    golden,
+    new Scorer(codes, null),
+    {} as SmallMatrices,
+    () => moments.shift() as number,
+  );
 
   expect(found).toMatchObject({ passed: false, why: "its self-test took more than 30 s" });
 });

@@ -54,9 +54,10 @@ function Engine({ candidate }: { candidate: Candidate }) {
       <span class={`tag ${candidate.inUse ? "good" : candidate.state === "failed" ? "bad" : ""}`}>
         {candidate.inUse ? "in use" : candidate.state}
       </span>
-      {test !== null && Number.isFinite(test.stateError) && (
+      {test !== null && test.stateError !== Number.POSITIVE_INFINITY && (
         <small>
-          self-test {test.passed ? "passed" : "failed"}: state within {test.stateError.toExponential(1)}, best ten found{" "}
+          self-test {test.passed ? "passed" : "failed"}:{" "}
+          {test.stateError !== null && `state within ${test.stateError.toExponential(1)}, `}best ten found{" "}
           {(test.overlap * 100).toFixed(1)} %{ms !== null && `, ready in ${milliseconds(ms)}`}
         </small>
       )}

@@ -67,7 +67,7 @@ export class Bundle {
     this.manifest = parseManifest(bytes);
   }
 
-  /** Read the file with a role that every bundle has. */
+  /** Read the file with a role that this bundle has. */
   role(role: string): Promise<Checked> {
     return this.read(fileOfRole(this.manifest, role));
   }

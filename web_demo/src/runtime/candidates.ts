@@ -27,6 +27,9 @@ export interface Candidate {
   readonly ms: number | null;
 }
 
+/** What ranks if no engine is usable, as the page shows it: the last entry of the list. */
+export type Fallback = Pick<Candidate, "engine" | "precision" | "state" | "why" | "test">;
+
 /** Loads an engine, or returns why this browser does not support it. */
 export type OpenEngine = (variant: EngineVariant) => Promise<Engine | string>;
 
@@ -40,6 +43,7 @@ export class EngineCandidates {
     private readonly open: OpenEngine,
     private readonly test: (engine: Engine, variant: EngineVariant) => Promise<SelfTest>,
     private readonly changed: (candidates: readonly Candidate[]) => void,
+    private readonly fallback: Fallback | null = null,
   ) {
     this.candidates = variants.map(({ engine, precision }) => ({
       engine,
@@ -52,13 +56,16 @@ export class EngineCandidates {
     }));
   }
 
-  /** The engine in use; null if there is none, and items are ranked by popularity. */
+  /** The engine in use; null if there is none, and items are ranked by transitions or popularity. */
   get current(): Engine | null {
     return this.engine;
   }
 
   get view(): readonly Candidate[] {
-    return this.candidates;
+    if (this.fallback === null) return [...this.candidates];
+    const inUse = this.engine === null && this.fallback.state === "passed";
+    const why = this.engine === null ? this.fallback.why : this.fallback.why || "added to the scores of the engine";
+    return [...this.candidates, { ...this.fallback, inUse, why, ms: null }];
   }
 
   /** Try the candidates with an engine name, best first, until one passes. */
@@ -142,7 +149,7 @@ export class EngineCandidates {
   private set(index: number, change: Partial<Candidate>): void {
     if (this.isClosed) return;
     this.candidates[index] = { ...at(this.candidates, index), ...change };
-    this.changed([...this.candidates]);
+    this.changed(this.view);
   }
 }
 

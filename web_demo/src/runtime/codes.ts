@@ -6,8 +6,6 @@ import type { Catalogue } from "./bundleJson";
 import { MAX_CODE_SCALE } from "./constants";
 import { BundleError } from "./errors";
 
-const FILE = "codes.safetensors";
-
 interface TierCodes {
   /** Catalogue rows, ascending. */
   readonly rows: Int32Array;
@@ -20,6 +18,8 @@ interface TierCodes {
 
 /** The codes of all items. */
 export class ProductCodes {
+  private cachedLengths: Float32Array<ArrayBuffer> | null = null;
+
   private constructor(
     private readonly sizes: Catalogue,
     private readonly tiers: readonly TierCodes[],
@@ -30,10 +30,11 @@ export class ProductCodes {
   /**
    * Check the arrays against the manifest.
    *
+   * @param source the file's name, for messages.
    * @throws BundleError the arrays violate SPEC section 4.
    */
-  static read(arrays: Arrays, sizes: Catalogue): ProductCodes {
-    const packed = take(arrays, "tier", "U8", [Math.ceil(sizes.nItems / 4)], FILE);
+  static read(arrays: Arrays, sizes: Catalogue, source: string): ProductCodes {
+    const packed = take(arrays, "tier", "U8", [Math.ceil(sizes.nItems / 4)], source);
     const tierOf = Uint8Array.from(
       { length: sizes.nItems },
       (_, row) => ((packed[row >> 2] ?? 0) >> (2 * (row & 3))) & 3,
@@ -42,11 +43,12 @@ export class ProductCodes {
     const rowsOf = sizes.tiers.map((): number[] => []);
     for (const [row, tier] of tierOf.entries()) {
       const rows = rowsOf[tier];
-      if (rows === undefined) throw new BundleError(`${FILE}: row ${row} is in tier ${tier} of ${sizes.tiers.length}`);
+      if (rows === undefined)
+        throw new BundleError(`${source}: row ${row} is in tier ${tier} of ${sizes.tiers.length}`);
       positionOf[row] = rows.length;
       rows.push(row);
     }
-    const tiers = rowsOf.map((rows, index) => readTier(arrays, sizes, index, Int32Array.from(rows)));
+    const tiers = rowsOf.map((rows, index) => readTier(arrays, sizes, index, Int32Array.from(rows), source));
     return new ProductCodes(sizes, tiers, tierOf, positionOf);
   }
 
@@ -71,9 +73,10 @@ export class ProductCodes {
     return this.sums((tier) => tableOf(tier, state, this.sizes));
   }
 
-  /** The length of every item's vector, in row order. */
+  /** The length of every item's vector, in row order; computed with the first call and then cached. */
   lengths(): Float32Array<ArrayBuffer> {
-    return this.sums((tier) => squaresOf(tier, this.sizes)).map(Math.sqrt);
+    this.cachedLengths ??= this.sums((tier) => squaresOf(tier, this.sizes)).map(Math.sqrt);
+    return this.cachedLengths;
   }
 
   /** For every item the sum of the entries of its codes in its tier's table, `[nCodes, nCodewords]`. */
@@ -114,26 +117,26 @@ function placeOf(score: number, best: readonly number[], scores: ArrayLike<numbe
   return place;
 }
 
-function readTier(arrays: Arrays, sizes: Catalogue, index: number, rows: Int32Array): TierCodes {
+function readTier(arrays: Arrays, sizes: Catalogue, index: number, rows: Int32Array, source: string): TierCodes {
   const expected = at(sizes.tiers, index);
   if (rows.length !== expected.nItems) {
-    throw new BundleError(`${FILE}: tier ${index} holds ${rows.length} items, the manifest says ${expected.nItems}`);
+    throw new BundleError(`${source}: tier ${index} holds ${rows.length} items, the manifest says ${expected.nItems}`);
   }
   const m = expected.nCodes;
-  const codes = take(arrays, `codes.${index}`, "U8", [rows.length, m], FILE);
+  const codes = take(arrays, `codes.${index}`, "U8", [rows.length, m], source);
   if (codes.some((code) => code >= sizes.nCodewords)) {
-    throw new BundleError(`${FILE}: a code of tier ${index} is not below ${sizes.nCodewords}`);
+    throw new BundleError(`${source}: a code of tier ${index} is not below ${sizes.nCodewords}`);
   }
   const width = sizes.dim / m;
   const { nBooks } = expected;
-  const books = take(arrays, `codebook.${index}`, "I8", [nBooks, sizes.nCodewords, width], FILE);
-  const scale = take(arrays, `scale.${index}`, "F32", [nBooks], FILE);
+  const books = take(arrays, `codebook.${index}`, "I8", [nBooks, sizes.nCodewords, width], source);
+  const scale = take(arrays, `scale.${index}`, "F32", [nBooks], source);
   if (!scale.every((value) => value > 0 && value < MAX_CODE_SCALE)) {
-    throw new BundleError(`${FILE}: a scale of tier ${index} is not above 0 and below ${MAX_CODE_SCALE}`);
+    throw new BundleError(`${source}: a scale of tier ${index} is not above 0 and below ${MAX_CODE_SCALE}`);
   }
-  const centre = take(arrays, `centre.${index}`, "F32", [sizes.dim], FILE);
+  const centre = take(arrays, `centre.${index}`, "F32", [sizes.dim], source);
   if (!centre.every((value) => Math.abs(value) < MAX_CODE_SCALE)) {
-    throw new BundleError(`${FILE}: a number of the centre of tier ${index} is not within ${MAX_CODE_SCALE} of 0`);
+    throw new BundleError(`${source}: a number of the centre of tier ${index} is not within ${MAX_CODE_SCALE} of 0`);
   }
   const perPart = sizes.nCodewords * width;
   const codebook = new Float32Array(m * perPart);

@@ -16,10 +16,8 @@ export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "e
   return [...newest].filter(([, event]) => event === DISLIKE).map(([itemId]) => itemId);
 }
 
-/** Similarity of items. The lengths of all item vectors are computed with the first dislike and then cached. */
+/** Similarity of items. */
 export class DislikePenalty {
-  private lengths: Float32Array | null = null;
-
   constructor(private readonly codes: ProductCodes) {}
 
   /**
@@ -43,8 +41,7 @@ export class DislikePenalty {
 
   /** The similarity of every item to the item of a row, from 0 to 1. */
   private to(row: number): Float32Array {
-    this.lengths ??= this.codes.lengths();
-    const lengths = this.lengths;
+    const lengths = this.codes.lengths();
     const vector = this.codes.decode([row]);
     const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
     if (length === 0) return new Float32Array(lengths.length);

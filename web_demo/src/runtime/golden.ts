@@ -2,10 +2,12 @@
 
 import { type Arrays, take } from "./arrays";
 import type { EngineVariant, Manifest } from "./bundleJson";
-import { bestRows, type ProductCodes } from "./codes";
-import { GOLDEN_TOP, MAX_GOLDEN_SEQUENCES, MAX_SELF_TEST_MS } from "./constants";
+import { bestRows } from "./codes";
+import { GOLDEN_TOP, MAX_GOLDEN_SEQUENCES, MAX_SELF_TEST_MS, MIN_TRANSITIONS_OVERLAP } from "./constants";
 import type { Engine, SmallMatrices } from "./encoder";
 import { BundleError, EngineError, messageOf } from "./errors";
+import type { Scorer } from "./scorer";
+import type { TransitionScores } from "./transitionScores";
 
 const FILE = "golden.safetensors";
 
@@ -21,8 +23,8 @@ export type Golden = readonly GoldenCase[];
 /** The result of an engine's self-test. */
 export interface SelfTest {
   readonly passed: boolean;
-  /** Largest absolute error of a state. */
-  readonly stateError: number;
+  /** Largest absolute error of a state; null for transitions, which have none. */
+  readonly stateError: number | null;
   /** Share of the expected top ten items that the engine ranks in its top ten. */
   readonly overlap: number;
   /** Why it failed, as a message for the user; empty if it passed. */
@@ -66,7 +68,7 @@ export async function selfTest(
   engine: Engine,
   variant: EngineVariant,
   golden: Golden,
-  codes: ProductCodes,
+  scorer: Scorer,
   small: SmallMatrices,
   clock: () => number = () => performance.now(),
 ): Promise<SelfTest> {
@@ -76,7 +78,7 @@ export async function selfTest(
   const end = clock() + MAX_SELF_TEST_MS;
   try {
     for (const { rows, state, topRows } of golden) {
-      const answer = await engine.encode(codes.decode(rows), small);
+      const answer = await engine.encode(scorer.codes.decode(rows), small);
       if (clock() > end) throw new EngineError(`its self-test took more than ${MAX_SELF_TEST_MS / 1000} s`);
       if (answer.length !== state.length || !answer.every(Number.isFinite)) {
         return {
@@ -87,8 +89,7 @@ export async function selfTest(
         };
       }
       for (const [i, value] of answer.entries()) stateError = Math.max(stateError, Math.abs(value - (state[i] ?? 0)));
-      const best = bestRows(codes.scores(answer), GOLDEN_TOP, new Set(rows));
-      found += topRows.filter((row) => best.includes(row)).length;
+      found += foundRows(scorer.scores(answer, rows), rows, topRows);
       expected += topRows.length;
     }
   } catch (error) {
@@ -97,15 +98,50 @@ export async function selfTest(
   return verdict(variant, stateError, expected === 0 ? 1 : found / expected);
 }
 
+/** Rank after every golden sequence by transitions, as a bundle without engines does. */
+export function selfTestTransitions(
+  transitions: TransitionScores,
+  golden: Golden,
+  clock: () => number = () => performance.now(),
+): SelfTest {
+  let found = 0;
+  let expected = 0;
+  const end = clock() + MAX_SELF_TEST_MS;
+  for (const { rows, topRows } of golden) {
+    found += foundRows(transitions.scores(rows), rows, topRows);
+    expected += topRows.length;
+    if (clock() > end) {
+      return {
+        passed: false,
+        stateError: null,
+        overlap: 0,
+        why: `its self-test took more than ${MAX_SELF_TEST_MS / 1000} s`,
+      };
+    }
+  }
+  const overlap = expected === 0 ? 1 : found / expected;
+  const why = overlapProblem(overlap, MIN_TRANSITIONS_OVERLAP);
+  return { passed: why === "", stateError: null, overlap, why };
+}
+
+/** How many of the expected rows are among the best ten that the sequence does not have. */
+function foundRows(scores: Float32Array, sequence: readonly number[], expected: readonly number[]): number {
+  const best = bestRows(scores, GOLDEN_TOP, new Set(sequence));
+  return expected.filter((row) => best.includes(row)).length;
+}
+
 function verdict(variant: EngineVariant, stateError: number, overlap: number): SelfTest {
   const reasons: string[] = [];
   if (stateError > variant.maxStateError) {
     reasons.push(`its state has an error of ${stateError.toPrecision(2)}, at most ${variant.maxStateError} is allowed`);
   }
-  if (overlap < variant.minOverlap) {
-    reasons.push(
-      `it finds ${(overlap * 100).toFixed(1)} % of the expected best items, at least ${variant.minOverlap * 100} % are required`,
-    );
-  }
+  const problem = overlapProblem(overlap, variant.minOverlap);
+  if (problem !== "") reasons.push(problem);
   return { passed: reasons.length === 0, stateError, overlap, why: reasons.join("; ") };
+}
+
+/** Empty if the overlap is large enough. */
+function overlapProblem(overlap: number, least: number): string {
+  if (overlap >= least) return "";
+  return `it finds ${(overlap * 100).toFixed(1)} % of the expected best items, at least ${least * 100} % are required`;
 }

@@ -36,8 +36,8 @@ const NO_STORE: FileStore = {
 };
 
 /**
- * Download and verify the newest release at an address. If its engine fails the self-test, the most popular items are
- * recommended instead.
+ * Download and verify the newest release at an address. If its engine fails the self-test, items are ranked by the
+ * release's transitions, or by popularity if it has none.
  *
  * @param base the address, with a slash at the end.
  * @throws FetchError a file cannot be downloaded.

@@ -3,18 +3,21 @@
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
-import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
+import { type Candidate, EngineCandidates, type Fallback, type OpenEngine } from "./candidates";
 import { ProductCodes } from "./codes";
+import { TRANSITIONS } from "./constants";
 import { DislikePenalty } from "./dislikes";
 import { diversifiedRows } from "./diversity";
 import { type Engine, readSmall } from "./encoder";
-import { readGolden, selfTest } from "./golden";
+import { readGolden, type SelfTest, selfTest, selfTestTransitions } from "./golden";
 import { Items } from "./items";
 import { KnowledgeSwitch } from "./knowledge";
 import { fileOfRole } from "./manifest";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
+import { Scorer } from "./scorer";
 import { Finder } from "./search/finder";
+import { openTransitions, type TransitionScores } from "./transitionScores";
 
 /** Milliseconds of each phase of one list. */
 export interface Phases {
@@ -24,10 +27,13 @@ export interface Phases {
   readonly rank: number;
 }
 
+/** `model`: an engine, with the bundle's transitions if it has some; `transitions`: those alone. */
+export type RankedBy = "model" | "transitions" | "popularity";
+
 export interface Ranking {
   readonly rows: readonly number[];
   /** How the items were ranked. */
-  readonly by: "model" | "popularity";
+  readonly by: RankedBy;
   readonly engine: string;
   readonly phases: Phases;
 }
@@ -59,11 +65,13 @@ export class Recommender {
     readonly items: Items,
     readonly popularity: Uint8Array,
     private readonly factFinder: FactFinder,
-    private readonly codes: ProductCodes,
+    private readonly scorer: Scorer,
     private readonly knowledge: KnowledgeSwitch,
     readonly engines: EngineCandidates,
+    /** Ranks if no engine is usable; null if the bundle has none, or they have failed their self-test. */
+    readonly fallback: TransitionScores | null,
   ) {
-    this.dislikePenalty = new DislikePenalty(codes);
+    this.dislikePenalty = new DislikePenalty(scorer.codes);
   }
 
   /**
@@ -85,23 +93,45 @@ export class Recommender {
     };
     const [small, codes, golden, popular, items] = await Promise.all([
       readSmall(bundle),
-      arraysOf("codes").then((arrays) => ProductCodes.read(arrays, manifest.catalogue)),
+      arraysOf("codes").then((arrays) =>
+        ProductCodes.read(arrays, manifest.catalogue, fileOfRole(manifest, "codes").name),
+      ),
       arraysOf("golden").then((arrays) => readGolden(arrays, manifest)),
       arraysOf("popularity"),
       bundle.role("items").then((file) => Items.read(file.data, nItems)),
     ]);
     const popularity = take(popular, "popularity", "U8", [nItems], fileOfRole(manifest, "popularity").name);
+    const scorer = new Scorer(codes, await openTransitions(bundle, codes));
     const test = (engine: Engine, variant: Manifest["engines"][number]) =>
-      selfTest(engine, variant, golden, codes, small);
-    const engines = new EngineCandidates(manifest.engines, open, test, changed);
-    const factFinder = new FactFinder(items, popularity);
-    return new Recommender(manifest, items, popularity, factFinder, codes, new KnowledgeSwitch(codes, small), engines);
+      selfTest(engine, variant, golden, scorer, small);
+    const { transitions } = scorer;
+    // With an engine, the golden lists are the engine's: only those of a bundle without engines are of transitions alone.
+    const ofTransitions =
+      transitions === null || manifest.engines.length > 0 ? null : selfTestTransitions(transitions, golden);
+    const engines = new EngineCandidates(
+      manifest.engines,
+      open,
+      test,
+      changed,
+      transitions === null ? null : fallbackOf(ofTransitions),
+    );
+    return new Recommender(
+      manifest,
+      items,
+      popularity,
+      new FactFinder(items, popularity),
+      scorer,
+      new KnowledgeSwitch(codes, small),
+      engines,
+      ofTransitions?.passed === false ? null : transitions,
+    );
   }
 
   /**
    * The `k` best rows that are neither in the history nor hidden, best first.
    *
-   * @param sequence rows of the history, oldest first; if it is empty, or no engine works, items are ranked by popularity.
+   * @param sequence rows of the history, oldest first; if it is empty, items are ranked by popularity. If no engine works,
+   *   they are ranked by transitions, and by popularity if the bundle has none.
    * @param diversity the share of the list that gives way to different items, from 0 to 1.
    * @param disliked rows, newest first; items that resemble them are ranked lower.
    */
@@ -114,10 +144,10 @@ export class Recommender {
   ): Promise<Ranking> {
     const excluded = new Set([...sequence, ...hidden]);
     const engine = this.engines.current;
-    if (sequence.length === 0 || engine === null) return this.rankByPopularity(excluded, k, diversity, disliked);
     const newest = sequence.slice(-this.manifest.encoder.maxLength);
+    if (newest.length === 0 || engine === null) return this.rankWithoutEngine(newest, excluded, k, diversity, disliked);
     const times = [performance.now()];
-    const embeddings = this.codes.decode(newest);
+    const embeddings = this.scorer.codes.decode(newest);
     times.push(performance.now());
     let state: Float32Array;
     try {
@@ -127,9 +157,9 @@ export class Recommender {
       return this.rank(sequence, hidden, k, diversity, disliked);
     }
     times.push(performance.now());
-    const scores = this.dislikePenalty.apply(this.codes.scores(state), disliked);
+    const scores = this.dislikePenalty.apply(this.scorer.scores(state, newest), disliked);
     times.push(performance.now());
-    const rows = diversifiedRows(this.codes, scores, k, excluded, diversity);
+    const rows = diversifiedRows(this.scorer.codes, scores, k, excluded, diversity);
     times.push(performance.now());
     const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] ?? 0));
     return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
@@ -171,18 +201,28 @@ export class Recommender {
     return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
   }
 
-  private rankByPopularity(
+  private rankWithoutEngine(
+    sequence: readonly number[],
     excluded: ReadonlySet<number>,
     k: number,
     diversity: number,
     disliked: readonly number[],
   ): Ranking {
     const begun = performance.now();
-    // Scaled to 0 to 1 in float32, as in the Python runtime.
-    const levels = Float32Array.from(this.popularity, (level) => level / 255);
-    const scores = this.dislikePenalty.apply(levels, disliked);
-    const rows = diversifiedRows(this.codes, scores, k, excluded, diversity);
-    const phases = { decode: 0, encode: 0, score: 0, rank: performance.now() - begun };
-    return { rows, by: "popularity", engine: "popularity", phases };
+    const transitions = sequence.length === 0 ? null : this.fallback;
+    // Popularity is scaled to 0 to 1 in float32, as in the Python runtime.
+    const before = transitions?.scores(sequence) ?? Float32Array.from(this.popularity, (level) => level / 255);
+    const scores = this.dislikePenalty.apply(before, disliked);
+    const scored = performance.now();
+    const rows = diversifiedRows(this.scorer.codes, scores, k, excluded, diversity);
+    const phases = { decode: 0, encode: 0, score: scored - begun, rank: performance.now() - scored };
+    const by = transitions === null ? "popularity" : "transitions";
+    return { rows, by, engine: by, phases };
   }
+}
+
+/** The entry of transitions in the list of engines. */
+function fallbackOf(test: SelfTest | null): Fallback {
+  const state = test?.passed === false ? "failed" : "passed";
+  return { engine: TRANSITIONS, precision: "uint4", state, why: test?.why ?? "", test };
 }

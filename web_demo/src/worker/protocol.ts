@@ -3,7 +3,7 @@
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
 import type { Piece } from "../runtime/reasons/marked";
-import type { Phases } from "../runtime/recommender";
+import type { Phases, RankedBy } from "../runtime/recommender";
 import type { Traffic } from "../runtime/traffic";
 
 export interface Card {
@@ -18,7 +18,7 @@ export interface Card {
 
 export interface RecommendationList {
   readonly cards: readonly Card[];
-  readonly by: "model" | "popularity";
+  readonly by: RankedBy;
   /** Increases with every new list. */
   readonly version: number;
 }

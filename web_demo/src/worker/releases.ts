@@ -3,12 +3,13 @@
 import { Bundle, type Fetch, fetchManifest, manifestUrl, type Progress, serverUrls } from "../runtime/bundle";
 import type { FileEntry, Manifest } from "../runtime/bundleJson";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
+import { OPTIONAL_ROLES, REQUIRED_ROLES } from "../runtime/constants";
 import { BundleError } from "../runtime/errors";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/releaseStore";
 import { canOpen } from "./engines";
 
-/** An open release, with an engine or at least its popularity ranking. */
+/** An open release, with an engine, its transitions or at least its popularity ranking. */
 export interface Opened {
   readonly bundle: Bundle;
   readonly recommender: Recommender;
@@ -80,7 +81,8 @@ export class Releases {
   }
 
   /**
-   * Download everything that a release needs, and check that one of its engines passes the self-test.
+   * Download everything that a release needs, and check that one of its engines passes the self-test; its transitions if
+   * it has no engine.
    *
    * @param stop aborts the download.
    * @throws BundleError the release cannot be used.
@@ -89,9 +91,16 @@ export class Releases {
   async tryOut(bundle: Bundle, stop: AbortSignal): Promise<Opened> {
     for (const file of required(bundle.manifest)) await bundle.read(file, stop);
     const opened = await this.open(bundle);
-    const { engines } = opened.recommender;
+    const { engines, fallback } = opened.recommender;
     if (engines.current === null) await engines.upgrade();
-    if (engines.current === null) {
+    const isInstant = bundle.manifest.engines.length === 0;
+    if (isInstant && fallback === null) {
+      const why = engines.view.at(-1)?.why ?? "";
+      throw new BundleError(
+        `The transitions of release ${bundle.manifest.release} have failed their self-test: ${why}.`,
+      );
+    }
+    if (!isInstant && engines.current === null) {
       throw new BundleError(`No engine of release ${bundle.manifest.release} passes its self-test in this browser.`);
     }
     return opened;
@@ -123,7 +132,7 @@ export class Releases {
 /** The files that this browser needs, without the language model. */
 export function required(manifest: Manifest): readonly FileEntry[] {
   const encoders = new Set(manifest.engines.filter(({ engine }) => canOpen(engine)).map(({ file }) => file));
-  const roles = new Set(["codes", "prompts", "adapter", "items", "popularity", "golden", "pictures"]);
+  const roles = new Set([...REQUIRED_ROLES, ...OPTIONAL_ROLES.filter((role) => role !== "language_model")]);
   return manifest.files.filter(({ role, name }) => roles.has(role) || encoders.has(name));
 }
 

@@ -203,7 +203,7 @@ export class Session {
     });
     this.recommendations = { cards, by: ranking.by, version: this.recommendations.version + 1 };
     this.notify("recommendations", this.recommendations);
-    if (ranking.by === "model") {
+    if (ranking.by !== "popularity") {
       this.timings = [...this.timings, { engine: ranking.engine, phases: ranking.phases }].slice(-N_TIMINGS);
     }
     this.notify("timings", this.timings);

@@ -1,0 +1,111 @@
+/**
+ * Scores items by what people took after the items of a history, and by how alike items are (SPEC section 10). The same
+ * as `edge_runtime/transitions.py`.
+ */
+
+import { loadArrays } from "./arrays";
+import type { Bundle } from "./bundle";
+import type { TransitionSettings } from "./bundleJson";
+import { ProductCodes } from "./codes";
+import { MIN_LENGTH, TRANSITIONS } from "./constants";
+import { Transitions } from "./transitions";
+
+/**
+ * Read the transitions of a bundle; null if it has none.
+ *
+ * @param codes the item vectors, which similarity is computed of if the bundle has no vectors for it.
+ * @throws BundleError a file violates the format.
+ */
+export async function openTransitions(bundle: Bundle, codes: ProductCodes): Promise<TransitionScores | null> {
+  const { transitions: settings, catalogue } = bundle.manifest;
+  if (settings === null) return null;
+  const file = await bundle.role(TRANSITIONS);
+  const transitions = Transitions.read(loadArrays(file.data, file.name), settings, catalogue.nItems);
+  return new TransitionScores(settings, transitions, await readVectors(bundle, settings, codes));
+}
+
+async function readVectors(
+  bundle: Bundle,
+  { vectors }: TransitionSettings,
+  codes: ProductCodes,
+): Promise<ProductCodes> {
+  if (vectors === null) return codes;
+  const file = await bundle.role("similarity");
+  return ProductCodes.read(loadArrays(file.data, file.name), vectors, file.name);
+}
+
+export class TransitionScores {
+  /** @param vectors of all items, of which similarity is computed. */
+  constructor(
+    private readonly settings: TransitionSettings,
+    private readonly transitions: Transitions,
+    private readonly vectors: ProductCodes,
+  ) {}
+
+  /** What to add to the score of every item after `sequence`, rows, oldest first; in row order. */
+  scores(sequence: readonly number[]): Float32Array<ArrayBuffer> {
+    const { smoothing, similarity, weight } = this.settings;
+    const weights = this.weightsOf(sequence);
+    const probabilities = this.probabilities(weights);
+    const cosines = similarity === 0 ? null : this.cosines(weights);
+    return Float32Array.from(probabilities, (probability, row) => {
+      // Most items follow none of the history, and a logarithm is slow.
+      const known = probability === 0 ? 0 : Math.log1p(probability / smoothing);
+      return weight * (cosines === null ? known : known + similarity * (cosines[row] ?? 0));
+    });
+  }
+
+  /** The weight of every item among the newest events, by row in ascending order. */
+  private weightsOf(sequence: readonly number[]): ReadonlyMap<number, number> {
+    const { newest, recency } = this.settings;
+    const weights = new Map<number, number>();
+    for (const [age, row] of sequence.slice(-newest).reverse().entries()) {
+      weights.set(row, (weights.get(row) ?? 0) + recency ** age);
+    }
+    return new Map([...weights].sort(([a], [b]) => a - b));
+  }
+
+  /** `w T + second_hop (w T) T`. */
+  private probabilities(weights: ReadonlyMap<number, number>): Float64Array {
+    const { secondHop } = this.settings;
+    const dense = new Float64Array(this.transitions.nItems);
+    for (const [row, weight] of weights) dense[row] = weight;
+    const first = this.transitions.after(dense);
+    if (secondHop === 0) return first;
+    const second = this.transitions.after(first);
+    return first.map((value, row) => value + secondHop * (second[row] ?? 0));
+  }
+
+  /** The cosine of every item's vector and the weighted mean direction of the history. */
+  private cosines(weights: ReadonlyMap<number, number>): Float64Array {
+    const lengths = this.vectors.lengths();
+    const direction = this.directionOf(weights);
+    if (direction === null) return new Float64Array(lengths.length);
+    return Float64Array.from(this.vectors.scores(direction), (product, row) => {
+      const length = lengths[row] ?? 0;
+      return length < MIN_LENGTH ? 0 : product / length;
+    });
+  }
+
+  /** The weighted sum of unit vectors, with length 1; null if it is zero. */
+  private directionOf(weights: ReadonlyMap<number, number>): Float32Array | null {
+    const rows = [...weights.keys()];
+    const vectors = this.vectors.decode(rows);
+    const dim = vectors.length / rows.length;
+    const sum = new Float64Array(dim);
+    for (const [index, weight] of [...weights.values()].entries()) {
+      const vector = vectors.subarray(index * dim, (index + 1) * dim);
+      const length = lengthOf(vector);
+      if (length < MIN_LENGTH) continue;
+      for (const [i, value] of vector.entries()) sum[i] = (sum[i] ?? 0) + (weight * value) / length;
+    }
+    const length = lengthOf(sum);
+    return length < MIN_LENGTH ? null : Float32Array.from(sum, (value) => value / length);
+  }
+}
+
+function lengthOf(vector: Float32Array | Float64Array): number {
+  let square = 0;
+  for (const value of vector) square += value * value;
+  return Math.sqrt(square);
+}
