@@ -1,16 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { NdArray } from "../src/runtime/arrays";
+import { readCatalogue } from "../src/runtime/bundleJson";
 import { bestRows, ProductCodes } from "../src/runtime/codes";
 import type { EventName } from "../src/runtime/constants";
 import { DislikePenalty, newestDislikes } from "../src/runtime/dislikes";
 import { GOOD, openRecommender } from "./folder";
+import { arraysOf, fieldsOf, type GoldenArray } from "./goldenArrays";
 
 interface Golden {
   readonly sizes: { n_items: number; dim: number; n_codewords: number };
   readonly tiers: { n_items: number; n_codes: number; n_books: number }[];
-  readonly codes: Record<string, { dtype: "uint8" | "int8" | "float32"; shape: number[]; data: number[] }>;
+  readonly codes: Record<string, GoldenArray>;
   readonly cases: { scores: number[]; disliked: number[]; expected: number[]; best: number[] }[];
   readonly histories: [[string, EventName, number][], string[]][];
 }
@@ -20,14 +21,8 @@ const golden = JSON.parse(
 ) as Golden;
 
 function codes(): ProductCodes {
-  const arrays = Object.entries(golden.codes).map(([name, { dtype, shape, data }]): [string, NdArray] => {
-    if (dtype === "uint8") return [name, { dtype: "U8", shape, data: Uint8Array.from(data) }];
-    if (dtype === "int8") return [name, { dtype: "I8", shape, data: Int8Array.from(data) }];
-    return [name, { dtype: "F32", shape, data: Float32Array.from(data) }];
-  });
-  const { n_items: nItems, dim, n_codewords: nCodewords } = golden.sizes;
-  const tiers = golden.tiers.map((tier) => ({ nItems: tier.n_items, nCodes: tier.n_codes, nBooks: tier.n_books }));
-  return ProductCodes.read(new Map(arrays), { nItems, dim, nCodewords, tiers }, "codes");
+  const sizes = readCatalogue(fieldsOf({ ...golden.sizes, tiers: golden.tiers }));
+  return ProductCodes.read(arraysOf(golden.codes), sizes, "codes");
 }
 
 describe("dislikes lower the same scores as in Python", () => {
