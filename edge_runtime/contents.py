@@ -1,15 +1,20 @@
 """Reads and checks everything of a bundle that the recommender needs."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
 from edge_runtime.bundle.items import Items, read_items
-from edge_runtime.bundle.manifest import REQUIRED_ROLES
+from edge_runtime.bundle.manifest import REQUIRED_ROLES, TRANSITIONS
+from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.popularity import Popularity
 from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
+from edge_runtime.transitions import TransitionScores
+
+_READ_ROLES: Final = (*REQUIRED_ROLES, TRANSITIONS, "similarity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +27,11 @@ class Contents:
     popularity: Popularity
     small: SmallMatrices
     golden: Golden
+    transitions: TransitionScores | None = None
 
     def engine_candidates(self, *, first: Engine | None = None) -> EngineCandidates:
         """Return the engine candidates of this bundle, with the first usable one selected."""
-        return EngineCandidates(self.folder, self.codes, self.small, self.golden, first=first)
+        return EngineCandidates(self.folder, self.codes, self.small, self.golden, self.transitions, first=first)
 
 
 def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Contents:
@@ -42,13 +48,26 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     manifest = folder.manifest
     for entry in manifest.files:
         skipped = entry.role == "language_model" and not language_model
-        if entry.role not in REQUIRED_ROLES and not skipped:  # those are checked below, as they are read
+        if entry.role not in _READ_ROLES and not skipped:  # those are checked below, as they are read
             folder.checked_path(entry)
+    codes = read_codes(folder.arrays("codes"), manifest.catalogue)
     return Contents(
         folder=folder,
-        codes=read_codes(folder.arrays("codes"), manifest.catalogue),
+        codes=codes,
         items=read_items(folder.read(manifest.required_role("items")), manifest.catalogue.n_items),
         popularity=Popularity.open(folder.arrays("popularity"), manifest.catalogue.n_items),
         small=read_small(folder),
         golden=read_golden(folder.arrays("golden"), manifest),
+        transitions=_read_transitions(folder, codes),
     )
+
+
+def _read_transitions(folder: BundleFolder, codes: ProductCodes) -> TransitionScores | None:
+    """Return the transitions of a bundle, which compare items by their own vectors or by ``codes``; None without."""
+    settings = folder.manifest.transitions
+    if settings is None:
+        return None
+    transitions = read_transitions(folder.arrays(TRANSITIONS), folder.manifest)
+    if settings.vectors is not None:
+        codes = read_codes(folder.arrays("similarity"), settings.vectors, "similarity.safetensors")
+    return TransitionScores(transitions, codes)

@@ -41,9 +41,10 @@ from edge_runtime.history_rows import GivenHistory, HistoryRows, RecordedHistory
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.paths import AnyPath
-from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.ranking import best_rows
 from edge_runtime.search.finder import Finder
 from edge_runtime.state.history import Event, History, check_string
+from edge_runtime.transitions import combined_scores
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer, Reason
@@ -76,10 +77,10 @@ class EngineStatus:
     """The engine in use, and why the preceding ones are not.
 
     Attributes:
-        name: ``popularity`` if no engine is usable.
+        name: without a usable engine ``transitions`` if the bundle has them, else ``popularity``.
         precision: precision of the weights.
         fallbacks: the engines that failed, in that order, with the reason.
-        self_test: agreement with the golden vectors; None for popularity.
+        self_test: agreement with the golden vectors; None if only a fallback is left.
     """
 
     name: str
@@ -171,7 +172,7 @@ class Recommender:
     def engine(self) -> EngineStatus:
         """The engine in use."""
         engines = self._engines
-        current = engines.engine or self._contents.popularity
+        current = engines.engine or engines.transitions or self._contents.popularity
         return EngineStatus(current.name, current.precision, tuple(engines.refusals), engines.self_test)
 
     @property
@@ -332,13 +333,13 @@ class Recommender:
         return KnowledgeSwitch(self._contents.codes, self._contents.small, self._engines)
 
     def _scores(self, sequence: NDArray[np.int64]) -> Floats:
-        """Return the score of every item; the popularity if the history is empty or no engine is usable."""
+        """Return the score of every item by engine and transitions; without these, or a history, the popularity."""
+        scores: Floats | None = None
         if len(sequence):
             with self._lock:
                 state = self._knowledge.encode(sequence)
-            if state is not None:
-                return score_all(self._contents.codes, state)
-        return self._contents.popularity.scores
+            scores = combined_scores(self._contents.codes, state, self._engines.transitions, sequence)
+        return self._contents.popularity.scores if scores is None else scores
 
     def _past_of(self, history: Sequence[str] | None) -> HistoryRows:
         """Return the given history as catalogue rows, or the recorded one."""

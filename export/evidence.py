@@ -11,15 +11,25 @@ from edge_runtime.bundle import Manifest
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.contents import Contents
 from edge_runtime.errors import PocketRecError
+from edge_runtime.transitions import TransitionScores
 from export.budget import BudgetCheck, check_each_budget
 from export.comparison import Comparison, compare_models
-from export.measure import OpenEngine, Ranking, TestUsers, agreement, latencies, open_engine, rank_users
+from export.measure import (
+    OpenEngine,
+    Ranking,
+    TestUsers,
+    agreement,
+    latencies,
+    open_engine,
+    open_transitions,
+    rank_users,
+)
 from export.reason_check import ReasonReport, check_reasons
 from train.data.dataset import Dataset
 
 
 class EngineReport(Struct, kw_only=True):
-    """One engine variant of the bundle.
+    """One engine variant of the bundle, or the transitions of a bundle without engines.
 
     Attributes:
         status: ``ok``, ``failed`` or ``not installed``.
@@ -49,7 +59,7 @@ class Evidence:
     Attributes:
         manifest: the manifest of the bundle.
         users: the test users of all rankings.
-        engines: one report for each engine variant, in the order of the manifest.
+        engines: one report for each engine variant, in the order of the manifest; without any, of the transitions.
         compared: comparisons of the first working engine with the models that the bundle was made from.
         reasons: the checked sample of reasons; None if no engine works.
         budgets: actual and allowed sizes.
@@ -83,8 +93,9 @@ def collect_evidence(contents: Contents, users: TestUsers, dataset: Dataset, run
 
 
 def _measure_engines(contents: Contents, users: TestUsers) -> tuple[list[EngineReport], list[Ranking]]:
-    """Return a report for each engine variant, and the rankings of those that could rank."""
-    measured = [_measure_engine(contents, variant, users) for variant in contents.folder.manifest.engines]
+    """Return a report for each engine variant, or else the transitions, and the rankings of those that could rank."""
+    variants = contents.folder.manifest.engines
+    measured = [_measure_engine(contents, variant, users) for variant in variants or (None,)]
     working = [(report, *result) for report, result in measured if result is not None]
     if working:
         _, first, reference = working[0]
@@ -97,12 +108,15 @@ def _measure_engines(contents: Contents, users: TestUsers) -> tuple[list[EngineR
 
 
 def _measure_engine(
-    contents: Contents, variant: EngineVariant, users: TestUsers
+    contents: Contents, variant: EngineVariant | None, users: TestUsers
 ) -> tuple[EngineReport, tuple[OpenEngine, Ranking] | None]:
-    """Run the self-test of an engine and rank with it; None if it cannot rank."""
-    report = EngineReport(engine=variant.engine, precision=variant.precision, status="ok")
+    """Run the self-test of an engine, or of the transitions, and rank with it; None if it cannot rank."""
+    name, precision = (
+        (TransitionScores.name, TransitionScores.precision) if variant is None else (variant.engine, variant.precision)
+    )
+    report = EngineReport(engine=name, precision=precision, status="ok")
     try:
-        engine = open_engine(contents, variant)
+        engine = open_transitions(contents) if variant is None else open_engine(contents, variant)
     except ModuleNotFoundError as error:
         report.status, report.reason = "not installed", str(error)
         return report, None
@@ -124,7 +138,7 @@ def _check_agreement(
 ) -> None:
     """Compare an engine's lists with the first engine's; the looser of the two tolerances applies."""
     report.agreement = agreement(reference.top_rows, ranking.top_rows)
-    least = min(engine.variant.min_overlap, first.variant.min_overlap)
+    least = min(engine.min_overlap, first.min_overlap)
     if report.agreement < least:
         report.status = "failed"
         report.reason = f"shows {report.agreement:.4f} of the top ten of {first.name}, at least {least:.4f} is promised"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.bundle.golden import TOP, Golden
+from edge_runtime.transitions import TransitionScores
 from train.data.sequences import Sequences
 from train.distill.student import DeviceEncoder
 
@@ -50,27 +51,34 @@ def golden_sequences(
 
 
 def golden_vectors(
-    encoder: DeviceEncoder,
+    encoder: DeviceEncoder | None,
     codes: ProductCodes,
     prompts: NDArray[np.float32],
     knowledge: NDArray[np.float32],
     adapter_a: NDArray[np.float32],
     adapter_b: NDArray[np.float32],
     sequences: Sequence[Rows],
+    transitions: TransitionScores | None = None,
 ) -> Golden:
     """Return the outputs of PyTorch: the state of each sequence and its ten best rows, without its own rows.
 
     Scores are summed row by row in float64, so that items with equal codes tie exactly; then the lower row is first.
+    Those of the transitions are the device's. Without an encoder the states are zeros.
     """
     matrices = [torch.from_numpy(array.copy()) for array in (prompts, knowledge, adapter_a, adapter_b)]
     states = []
     with torch.inference_mode():
         for rows in sequences:
             embeddings = torch.from_numpy(codes.decode(rows))[None]
-            states.append(encoder(embeddings, torch.ones(1, len(rows)), *matrices)[0].numpy())
+            if encoder is None:
+                states.append(np.zeros(embeddings.shape[2], dtype=np.float32))
+            else:
+                states.append(encoder(embeddings, torch.ones(1, len(rows)), *matrices)[0].numpy())
     top_rows = np.full((len(sequences), TOP), -1, dtype=np.int32)
     for index, (rows, state) in enumerate(zip(sequences, states, strict=True)):
         scores = _scores(codes, state)
+        if transitions is not None:
+            scores += transitions.scores(rows)
         scores[rows] = -np.inf
         best = np.argsort(-scores, kind="stable")[:TOP]
         best = best[np.isfinite(scores[best])]

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.golden import TOP
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.contents import Contents
-from edge_runtime.engines.candidates import EngineCandidates, SelfTest
+from edge_runtime.engines.candidates import MIN_TRANSITIONS_OVERLAP, EngineCandidates, SelfTest
 from edge_runtime.engines.litert import MODULES as LITERT_MODULES
 from edge_runtime.errors import EngineError
-from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.ranking import best_rows
 from edge_runtime.recommender import Recommender
 from edge_runtime.state.history import History
+from edge_runtime.transitions import TransitionScores, combined_scores
 from train.data.split import Targets
 from train.metrics.ranking import rank_targets, summary
 
@@ -32,20 +33,19 @@ TopRows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class OpenEngine:
-    """An engine of the bundle that passed the self-test.
+    """An engine of the bundle that passed the self-test, or the transitions of a bundle without engines.
 
     Attributes:
-        variant: entry of the engine in the manifest.
+        name: engine and precision.
+        min_overlap: its tolerance.
         candidates: engine candidates with this engine only.
+        needs_state: False for transitions alone.
     """
 
-    variant: EngineVariant
+    name: str
+    min_overlap: float
     candidates: EngineCandidates
-
-    @property
-    def name(self) -> str:
-        """Engine and precision."""
-        return f"{self.variant.engine} {self.variant.precision}"
+    needs_state: bool = True
 
     @property
     def self_test(self) -> SelfTest:
@@ -110,7 +110,16 @@ def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
     candidates = replace(contents, folder=replace(contents.folder, manifest=single)).engine_candidates()
     if candidates.engine is None:
         return candidates.refusals[-1].reason
-    return OpenEngine(variant, candidates)
+    return OpenEngine(f"{variant.engine} {variant.precision}", variant.min_overlap, candidates)
+
+
+def open_transitions(contents: Contents) -> OpenEngine | str:
+    """Return the transitions of a bundle without engines, after their self-test, or the reason why they failed."""
+    candidates = contents.engine_candidates()
+    if candidates.transitions is None:
+        return candidates.refusals[-1].reason
+    name = f"{TransitionScores.name} {TransitionScores.precision}"
+    return OpenEngine(name, MIN_TRANSITIONS_OVERLAP, candidates, needs_state=False)
 
 
 def rank_users(contents: Contents, engine: OpenEngine, users: TestUsers) -> Ranking:
@@ -122,7 +131,8 @@ def rank_users(contents: Contents, engine: OpenEngine, users: TestUsers) -> Rank
         scores = np.empty((len(batch), n_items), dtype=np.float32)
         for index, user in enumerate(batch):
             history = users.histories[user]
-            scores[index] = score_all(contents.codes, _encode(contents, engine, history[-max_length:]))
+            newest = history[-max_length:]
+            scores[index] = _scores(contents, engine, _encode(contents, engine, newest), newest)
             best = best_rows(scores[index], TOP, history)
             top_rows[user, : len(best)] = best
         return scores
@@ -173,7 +183,7 @@ class _Timer:
         newest = history[-contents.folder.manifest.encoder.max_length :]
         item_ids = [contents.items.item_id[row] for row in history]
         state, encode_ms = _timed(lambda: _encode(contents, self.engine, newest))
-        _, score_ms = _timed(lambda: best_rows(score_all(contents.codes, state), TOP, history))
+        _, score_ms = _timed(lambda: best_rows(_scores(contents, self.engine, state, newest), TOP, history))
         _, recommend_ms = _timed(lambda: self._recommender.recommend(TOP, history=item_ids))
         if keep:
             for step, value in (("encode", encode_ms), ("score", score_ms), ("recommend", recommend_ms)):
@@ -184,11 +194,22 @@ def _percentiles(values: list[float]) -> dict[str, float]:
     return {"p50_ms": round(float(np.median(values)), 4), "p90_ms": round(float(np.quantile(values, 0.9)), 4)}
 
 
-def _encode(contents: Contents, engine: OpenEngine, history: NDArray[np.int32]) -> NDArray[np.float32]:
+def _encode(contents: Contents, engine: OpenEngine, history: NDArray[np.int32]) -> NDArray[np.float32] | None:
+    """Return the state after a history; None in a bundle without engines."""
     state = engine.candidates.encode(contents.codes.decode(history))
-    if state is None:
+    if state is None and engine.needs_state:
         raise EngineError(f"{engine.name}: {engine.candidates.refusals[-1].reason}")
     return state
+
+
+def _scores(
+    contents: Contents, engine: OpenEngine, state: NDArray[np.float32] | None, history: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return the score of every item as the device computes it."""
+    scores = combined_scores(contents.codes, state, engine.candidates.transitions, history.astype(np.int64))
+    if scores is None:
+        raise EngineError(f"{engine.name}: there is nothing to score with")
+    return scores
 
 
 def _timed(function: Callable[[], T]) -> tuple[T, float]:

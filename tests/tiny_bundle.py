@@ -4,7 +4,9 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,9 @@ from edge_runtime.bundle.items import Field, Items, dump_items
 from edge_runtime.bundle.manifest import Catalogue, Encoder, EngineVariant, Tier
 from edge_runtime.engines.protocol import SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
-from edge_runtime.ranking import best_rows, score_all
+from edge_runtime.ranking import best_rows
+from edge_runtime.transitions import TransitionScores, combined_scores
+from tests.tiny_transitions import add_transitions
 
 Contents = dict[str, tuple[str, bytes]]
 """File name to role and bytes, as for ``write_folder``."""
@@ -58,6 +62,7 @@ def make_tiny_bundle(
     pictures: bool = False,
     extra: Mapping[str, tuple[str, bytes]] | None = None,
     engines: tuple[EngineVariant, ...] = (),
+    transitions: Literal["with engines", "alone"] | None = None,
 ) -> Manifest:
     """Write a valid bundle into ``folder`` and return its manifest.
 
@@ -72,10 +77,21 @@ def make_tiny_bundle(
         pictures: whether to add ``pictures.safetensors`` with one small PNG for two items out of three.
         extra: additional files, name to role and bytes.
         engines: engine variants that precede the reference engine; their files are in ``extra``.
+        transitions: whether to add transitions with vectors of their own; ``alone`` leaves the engines out.
     """
+    shape = shape or Shape()
     manifest, contents = tiny_contents(
-        n_items=n_items, seed=seed, target=target, shape=shape or Shape(), release=release, name=name, engines=engines
+        n_items=n_items, seed=seed, target=target, shape=shape, release=release, name=name, engines=engines
     )
+    if transitions:
+        vectors = Catalogue(n_items, 8, 16, (Tier(n_items, 4),))
+        codes = tiny_codes(vectors, np.ones(n_items), np.random.default_rng(seed + 1))
+        manifest, scores = add_transitions(manifest, contents, seed, vectors, codes)
+        if transitions == "alone":
+            manifest = msgspec.structs.replace(manifest, engines=())
+            del contents["encoder.safetensors"]
+        golden = compute_golden(manifest, contents, shape.n_golden, np.random.default_rng(seed), scores)
+        contents["golden.safetensors"] = ("golden", dump_arrays(dump_golden(golden, shape.max_length)))
     if pictures:
         contents["pictures.safetensors"] = ("pictures", dump_arrays(tiny_pictures(n_items, seed)))
     return write_folder(folder, manifest, contents | dict(extra or {}))
@@ -109,9 +125,17 @@ def tiny_contents(
     return manifest, contents
 
 
-def compute_golden(manifest: Manifest, contents: Contents, n_golden: int, rng: np.random.Generator) -> Golden:
-    """Return golden vectors of the reference engine, with lengths from one event to ``max_length``."""
-    engine = ReferenceEngine.open(contents["encoder.safetensors"][1], manifest.encoder)
+def compute_golden(
+    manifest: Manifest,
+    contents: Contents,
+    n_golden: int,
+    rng: np.random.Generator,
+    transitions: TransitionScores | None = None,
+) -> Golden:
+    """Return golden vectors of the reference engine, with lengths from one event to ``max_length``.
+
+    If the bundle has no encoder, the states are zeros.
+    """
     codes = read_codes(load_arrays(contents["codes.safetensors"][1], "codes"), manifest.catalogue)
     prompts = load_arrays(contents["prompts.safetensors"][1], "prompts")
     adapter = load_arrays(contents["adapter.safetensors"][1], "adapter")
@@ -119,10 +143,15 @@ def compute_golden(manifest: Manifest, contents: Contents, n_golden: int, rng: n
     n_items, max_length = manifest.catalogue.n_items, min(manifest.encoder.max_length, manifest.catalogue.n_items)
     lengths = np.linspace(1, max_length, n_golden).astype(int)
     sequences = tuple(rng.choice(n_items, size=length, replace=False).astype(np.int64) for length in lengths)
-    states = np.stack([engine.encode(codes.decode(rows), small) for rows in sequences])
+    states = np.zeros((n_golden, manifest.encoder.dim), dtype=np.float32)
+    if "encoder.safetensors" in contents:
+        engine = ReferenceEngine.open(contents["encoder.safetensors"][1], manifest.encoder)
+        states = np.stack([engine.encode(codes.decode(rows), small) for rows in sequences])
     top_rows = np.full((n_golden, TOP), -1, dtype=np.int32)
     for index, rows in enumerate(sequences):
-        best = best_rows(score_all(codes, states[index]), TOP, rows)
+        scores = combined_scores(codes, states[index], transitions, rows)
+        assert scores is not None
+        best = best_rows(scores, TOP, rows)
         top_rows[index, : len(best)] = best
     return Golden(sequences, states, top_rows)
 

@@ -1,7 +1,8 @@
 """Engine selection: the first candidate of the manifest that is installed and passes the self-test.
 
 An engine must reproduce the golden vectors (SPEC section 8) before it is used, at opening and after every fallback. If
-it fails later, the next candidate takes over. After the last one, callers fall back to the popularity order.
+it fails later, the next candidate takes over. After the last one, callers fall back to the transitions of the bundle,
+and to the popularity order if it has none.
 """
 
 import time
@@ -18,7 +19,8 @@ from edge_runtime.bundle.golden import TOP, Golden
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.errors import EngineError, PocketRecError
-from edge_runtime.ranking import Rows, best_rows, score_all
+from edge_runtime.ranking import Rows, best_rows
+from edge_runtime.transitions import TransitionScores, combined_scores
 
 MAX_STATE: Final = 1e20
 """With the limit on scales (SPEC section 4), no score of a state below this overflows."""
@@ -30,11 +32,12 @@ MIN_TRANSITIONS_OVERLAP: Final = 0.98
 """Least overlap of transitions with the golden top ten, in a bundle without engines."""
 
 Opener = Callable[[bytes, Encoder, str], Engine]
+Candidate = EngineVariant | Engine
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """Agreement of an engine with the golden vectors.
+    """Agreement of an engine, or of transitions without an engine, with the golden vectors.
 
     Attributes:
         state_error: the largest absolute difference from the exporter's states.
@@ -64,6 +67,7 @@ class EngineCandidates:
         codes: the item codes.
         small: prompts and adapter.
         golden: the golden vectors.
+        transitions: part of every score, if the bundle has them; tested alone if it has no engine.
         first: a custom engine, tried before those of the manifest.
         openers: engine name to the function that opens it [default: all engines of this runtime].
         clock: monotonic clock, in seconds.
@@ -75,6 +79,7 @@ class EngineCandidates:
         codes: ProductCodes,
         small: SmallMatrices,
         golden: Golden,
+        transitions: TransitionScores | None = None,
         *,
         first: Engine | None = None,
         openers: Mapping[str, Opener] | None = None,
@@ -86,11 +91,14 @@ class EngineCandidates:
         self._golden = golden
         self._clock = clock
         self._openers = OPENERS if openers is None else openers
-        self._untried: list[EngineVariant | Engine] = [*([first] if first else []), *folder.manifest.engines]
+        self._untried: list[Candidate] = [*([first] if first else []), *folder.manifest.engines]
+        self.transitions = transitions
         self.engine: Engine | None = None
         self.self_test: SelfTest | None = None
         self.refusals: list[Refusal] = []
         self.next_engine()
+        if not folder.manifest.engines:
+            self._test_transitions()
 
     def encode(self, embeddings: Floats, small: SmallMatrices | None = None) -> Floats | None:
         """Return the state ``[d]`` after the events ``[l, d]``; None if no engine is usable.
@@ -133,20 +141,12 @@ class EngineCandidates:
         return opener(data, self._folder.manifest.encoder, variant.precision)
 
     def _test(self, engine: Engine, tolerance: EngineVariant) -> SelfTest:
-        """Run the self-test.
+        """Run the self-test of an engine.
 
         Raises:
             EngineError: the agreement with the golden vectors is outside the tolerance.
         """
-        errors, overlaps = [], []
-        end = self._clock() + MAX_TEST_S
-        for rows, state, top in zip(self._golden.sequences, self._golden.states, self._golden.top_rows, strict=True):
-            output = self._checked(engine, self._codes.decode(rows), self._small)
-            if self._clock() > end:
-                raise EngineError(f"the self-test took more than {MAX_TEST_S:g} s")
-            errors.append(float(np.abs(output - state).max()))
-            overlaps.append(_overlap(top, best_rows(score_all(self._codes, output), TOP, rows)))
-        result = SelfTest(max(errors), sum(overlaps) / len(overlaps), len(errors))
+        result = self._agreement(lambda rows: self._checked(engine, self._codes.decode(rows), self._small))
         if result.state_error > tolerance.max_state_error or result.overlap < tolerance.min_overlap:
             raise EngineError(
                 f"failed the self-test: state error {result.state_error:.2g} (at most "
@@ -154,6 +154,41 @@ class EngineCandidates:
                 f"{tolerance.min_overlap:.3f})"
             )
         return result
+
+    def _test_transitions(self) -> None:
+        """Run the self-test of the transitions of a bundle without engines, and refuse them if they fail."""
+        transitions = self.transitions
+        if transitions is None:
+            return
+        try:
+            result = self._agreement(lambda _: None)
+            if result.overlap < MIN_TRANSITIONS_OVERLAP:
+                raise EngineError(
+                    f"failed the self-test: top-{TOP} overlap {result.overlap:.3f} (at least "
+                    f"{MIN_TRANSITIONS_OVERLAP:.3f})"
+                )
+        except EngineError as error:
+            self.transitions = None
+            self.refusals.append(Refusal(transitions.name, transitions.precision, _one_line(error)))
+        else:
+            self.self_test = result
+
+    def _agreement(self, encode: Callable[[Rows], Floats | None]) -> SelfTest:
+        """Compare with the golden vectors; ``encode`` returns the state after some rows, or None without an engine.
+
+        Raises:
+            EngineError: it takes too long.
+        """
+        errors, overlaps = [], []
+        end = self._clock() + MAX_TEST_S
+        for rows, state, top in zip(self._golden.sequences, self._golden.states, self._golden.top_rows, strict=True):
+            output = encode(rows)
+            if self._clock() > end:
+                raise EngineError(f"the self-test took more than {MAX_TEST_S:g} s")
+            scores = combined_scores(self._codes, output, self.transitions, rows)
+            errors.append(0.0 if output is None else float(np.abs(output - state).max()))
+            overlaps.append(0.0 if scores is None else _overlap(top, best_rows(scores, TOP, rows)))
+        return SelfTest(max(errors), sum(overlaps) / len(overlaps), len(errors))
 
     def _checked(self, engine: Engine, embeddings: Floats, small: SmallMatrices) -> Floats:
         """Return the engine's state, after checking its shape and values."""
@@ -167,11 +202,19 @@ class EngineCandidates:
             raise EngineError("returned a state with NaN, infinity or values so large that scores overflow")
         return state
 
-    def _tolerance(self, candidate: EngineVariant | Engine) -> EngineVariant:
-        """Return the variant with the tolerance to use; for a custom engine, that of the first variant."""
-        return candidate if isinstance(candidate, EngineVariant) else self._folder.manifest.engines[0]
+    def _tolerance(self, candidate: Candidate) -> EngineVariant:
+        """Return the variant with the tolerance to use; for a custom engine, that of the first variant.
 
-    def _refuse(self, candidate: EngineVariant | Engine, reason: str) -> None:
+        Raises:
+            EngineError: the bundle has no engines, so there is nothing that a custom engine could agree with.
+        """
+        if isinstance(candidate, EngineVariant):
+            return candidate
+        if not self._folder.manifest.engines:
+            raise EngineError("the bundle has no encoder")
+        return self._folder.manifest.engines[0]
+
+    def _refuse(self, candidate: Candidate, reason: str) -> None:
         name = candidate.engine if isinstance(candidate, EngineVariant) else candidate.name
         self.refusals.append(Refusal(name, candidate.precision, reason))
 

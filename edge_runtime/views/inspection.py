@@ -7,13 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_runtime.bundle.folder import BundleFolder, open_folder
-from edge_runtime.bundle.manifest import File, Manifest
+from edge_runtime.bundle.manifest import Manifest, TransitionSettings
 from edge_runtime.bundle.pictures import Pictures
 from edge_runtime.contents import Contents, open_contents
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.engines.candidates import Refusal, SelfTest
 from edge_runtime.errors import BundleError
 from edge_runtime.terminal.console import Console
+from edge_runtime.transitions import TransitionScores
 
 KIB = 1024
 
@@ -36,7 +37,8 @@ class Inspection:
         path: the bundle folder.
         manifest: the bundle's manifest.
         damage: file name to error message; empty for an intact bundle.
-        engines: the results of all engines in order of preference; empty for a damaged bundle.
+        engines: the results of all engines in order of preference, or of the transitions in a bundle without engines;
+            empty for a damaged bundle.
     """
 
     path: Path
@@ -77,6 +79,7 @@ def as_json(inspection: Inspection) -> dict[str, object]:
         "minimum_runtime": manifest.minimum_runtime,
         "catalogue": manifest.catalogue,
         "encoder": manifest.encoder,
+        "transitions": manifest.transitions,
         "files": [
             {"name": entry.name, "role": entry.role, "bytes": entry.bytes, "sha256": entry.sha256}
             for entry in manifest.files
@@ -100,11 +103,14 @@ def show(inspection: Inspection, console: Console) -> None:
     console.print(f"{manifest.name}, release {manifest.release}, for {manifest.target}", style="bold")
     console.print(f"created {manifest.created}, schema {manifest.schema}, requires runtime {manifest.minimum_runtime}")
     tiers = ", ".join(f"{tier.n_items:,} items with {tier.n_codes} codes" for tier in sizes.tiers)
-    console.print(f"{sizes.n_items:,} items, {sizes.dim} dimensions: {tiers}\n")
+    console.print(f"{sizes.n_items:,} items, {sizes.dim} dimensions: {tiers}")
+    if manifest.transitions is not None:
+        console.print(_described(manifest.transitions))
+    console.print()
     console.print(_files_table(inspection))
     _show_budgets(manifest, console)
     if inspection.engines:
-        console.print(_engines_table(inspection.engines))
+        console.print(_engines_table(inspection))
     for title, entries in (("provenance", manifest.provenance), ("licences", dict.fromkeys(manifest.licences, ""))):
         if entries:
             lines = "; ".join(f"{key}: {value}" if value else key for key, value in entries.items())
@@ -135,6 +141,9 @@ def _test_engines(contents: Contents) -> tuple[EngineResult, ...]:
         passed.append(EngineResult(candidates.engine.name, candidates.engine.precision, candidates.self_test, None))
         candidates.next_engine()
     refused = [_refused(refusal) for refusal in candidates.refusals]
+    if not contents.folder.manifest.engines:
+        tested = candidates.transitions
+        return (EngineResult(tested.name, tested.precision, candidates.self_test, None),) if tested else tuple(refused)
     order = [(variant.engine, variant.precision) for variant in contents.folder.manifest.engines]
     return tuple(sorted(passed + refused, key=lambda result: order.index((result.engine, result.precision))))
 
@@ -155,15 +164,18 @@ def _files_table(inspection: Inspection) -> Table:
         state = Text("damaged", "bold red") if entry.name in inspection.damage else Text("ok", "green")
         table.add_row(entry.role, entry.name, f"{entry.bytes:,}", f"{entry.bytes / max(total, 1):.1%}", state)
     table.add_section()
-    table.add_row("ranking part", _ranking_files(inspection.manifest), f"{inspection.manifest.ranking_bytes:,}", "", "")
+    ranking = " + ".join(entry.role for entry in inspection.manifest.ranking_files)
+    table.add_row("ranking part", ranking, f"{inspection.manifest.ranking_bytes:,}", "", "")
     table.add_row("whole bundle", "", f"{total:,}", "", "")
     return table
 
 
-def _ranking_files(manifest: Manifest) -> str:
-    parts: list[File] = [manifest.file(manifest.engines[0].file)]
-    parts += [manifest.required_role(role) for role in ("codes", "prompts", "adapter")]
-    return " + ".join(entry.role for entry in parts)
+def _described(settings: TransitionSettings) -> str:
+    vectors = "the item embeddings" if settings.vectors is None else f"{settings.vectors.dim} dimensions of their own"
+    return (
+        f"{settings.n_entries:,} transitions with weight {settings.weight:g}, "
+        f"for the newest {settings.newest} events; similarity by {vectors}"
+    )
 
 
 def _show_budgets(manifest: Manifest, console: Console) -> None:
@@ -176,14 +188,17 @@ def _show_budgets(manifest: Manifest, console: Console) -> None:
     console.print()
 
 
-def _engines_table(engines: tuple[EngineResult, ...]) -> Table:
+def _engines_table(inspection: Inspection) -> Table:
     table = Table(
         title="engines in order of preference, tested on this machine", title_justify="left", box=None, pad_edge=False
     )
     for name in ("engine", "precision", "self-test"):
         table.add_column(name)
-    for result in engines:
+    manifest = inspection.manifest
+    for result in inspection.engines:
         table.add_row(result.engine, result.precision, _outcome(result))
+    if manifest.engines and manifest.transitions is not None:
+        table.add_row(TransitionScores.name, TransitionScores.precision, "always available")
     table.add_row("popularity", "", "always available")
     return table
 

@@ -1,7 +1,8 @@
 """Writes what the browser runtime's own tests read: ``python -m tests.web_demo.bundles FOLDER``.
 
-``FOLDER/good`` is a complete bundle, ``FOLDER/encoder.onnx`` its encoder as a graph, ``FOLDER/malformed/*`` are those
-of `tests.attacks`, and ``FOLDER/index.json`` lists them.
+``FOLDER/good`` is a complete bundle, ``FOLDER/encoder.onnx`` its encoder as a graph, ``FOLDER/transitions`` has
+transitions too and ``FOLDER/instant`` no engine, ``FOLDER/malformed/*`` are those of `tests.attacks`, and
+``FOLDER/index.json`` lists them.
 """
 
 import json
@@ -16,6 +17,8 @@ from tests.tiny_onnx import tiny_onnx
 def main(folder: Path) -> None:
     """Write the bundles."""
     manifest = make_tiny_bundle(folder / "good", pictures=True, target="browser-wasm")
+    make_tiny_bundle(folder / "transitions", transitions="with engines", target="browser-wasm")
+    make_tiny_bundle(folder / "instant", transitions="alone", target="browser-wasm")
     weights = (folder / "good" / "encoder.safetensors").read_bytes()
     (folder / "encoder.onnx").write_bytes(tiny_onnx(weights, manifest.encoder))
     malformed = [{"name": name, "folder": str(path)} for name, path in attacks(folder / "malformed")]
