@@ -21,23 +21,27 @@ from tests.attacks.items import items
 from tests.attacks.manifests import integrity, manifests, versions
 from tests.attacks.pictures import pictures
 from tests.attacks.tensors import containers, contents
+from tests.attacks.transitions import transitions
 from tests.tiny_bundle import make_tiny_bundle
 
 
 def attacks(root: Path) -> Iterator[tuple[str, Path]]:
     """Write every malformed bundle into a folder below ``root``; yield its name and the folder."""
-    good = root / "good"
+    good, with_transitions = root / "good", root / "with-transitions"
     make_tiny_bundle(good, pictures=True)
+    make_tiny_bundle(with_transitions, transitions="with engines")
+    of_transitions = transitions()
     for name, attack in table().items():
-        draft = read_draft(good)
+        draft = read_draft(with_transitions if name in of_transitions else good)
         attack(draft)
         folder = root / name.replace("/", "-")
         draft.write(folder)
         yield name, folder
-    shutil.rmtree(good)
+    for folder in (good, with_transitions):
+        shutil.rmtree(folder)
 
 
 def table() -> dict[str, Attack]:
     """Return name to attack."""
     of_formats = manifests() | containers() | contents() | items() | pictures()
-    return integrity() | versions() | of_formats | engines() | graphs()
+    return integrity() | versions() | of_formats | engines() | graphs() | transitions()

@@ -1,7 +1,7 @@
 """Modifies a valid bundle in one place and writes it again."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,3 +63,31 @@ def in_part(part: str, index: int | None, **values: object) -> Attack:
         target.update(values)
 
     return attack
+
+
+def drop_role(role: str) -> Attack:
+    """Return an attack that removes the files of a role from the manifest."""
+
+    def attack(draft: Draft) -> None:
+        kept: list[Mapping[str, object]] = [entry for entry in draft.manifest["files"] if entry["role"] != role]
+        draft.manifest["files"] = kept
+
+    return attack
+
+
+def replace_in_manifest(old: bytes, new: bytes) -> Attack:
+    """Return an attack that replaces a part of the manifest's JSON text."""
+
+    def attack(draft: Draft) -> None:
+        text = json.dumps(draft.manifest).encode()
+        if old not in text:
+            raise ValueError(f"the manifest does not contain {old!r}, so the attack has no effect")
+        draft.raw_manifest = text.replace(old, new, 1)
+
+    return attack
+
+
+def flip(data: bytes) -> bytes:
+    """Return the data with one bit in the middle changed."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]

@@ -1,11 +1,11 @@
 """Files that do not match the manifest, manifests for newer readers, and invalid manifests."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES
-from tests.attacks.draft import Attack, Draft, in_part
+from tests.attacks.draft import Attack, Draft, drop_role, flip, in_part, replace_in_manifest
 
 _SPECIAL_NAMES = {
     "parent": "../secret", "absolute": "/etc/passwd", "folder": "a/b", "backslash": "a\\b", "dots": "..",
@@ -31,10 +31,6 @@ def integrity() -> dict[str, Attack]:
             del draft.files[name]
 
         return attack
-
-    def flip(data: bytes) -> bytes:
-        middle = len(data) // 2
-        return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
     attacks: dict[str, Attack] = {}
     for name in FILES:
@@ -62,25 +58,25 @@ def versions() -> dict[str, Attack]:
 def manifests() -> dict[str, Attack]:
     attacks: dict[str, Attack] = {f"format/name-{what}": _rename(name) for what, name in _SPECIAL_NAMES.items()}
     for role in ("codes", "prompts", "adapter", "items", "popularity", "golden", "encoder"):
-        attacks[f"format/no-{role}"] = _drop_role(role)
+        attacks[f"format/no-{role}"] = drop_role(role)
     attacks |= {
         "format/manifest-empty": _raw(b""),
         "format/manifest-not-json": _raw(b"\x89PNG"),
         "format/manifest-a-list": _raw(b"[]"),
-        "format/manifest-not-utf8": _replace_in_manifest(b"tiny shop", b"tiny \xff\xfe"),
-        "format/manifest-not-utf8-where-nobody-looks": _replace_in_manifest(b"{", b'{"x": "\xff", '),
-        "format/manifest-not-utf8-in-an-unknown-name": _replace_in_manifest(b"{", b'{"\xff": 1, '),
-        "format/manifest-with-an-encoded-surrogate": _replace_in_manifest(b"{", b'{"x": "\xed\xa0\x80", '),
-        "format/manifest-with-an-escaped-surrogate": _replace_in_manifest(b"{", b'{"x": "\\ud800", '),
-        "format/manifest-with-a-surrogate-in-a-name": _replace_in_manifest(b"{", b'{"\\udc00": 1, '),
-        "format/manifest-name-twice": _replace_in_manifest(b"{", b'{"release": 1, '),
-        "format/manifest-unknown-name-twice": _replace_in_manifest(b"{", b'{"x": 1, "\\u0078": 1, '),
-        "format/manifest-name-twice-in-an-unknown-object": _replace_in_manifest(b"{", b'{"x": [{"y": 1, "y": 1}], '),
-        "format/release-with-a-fraction": _replace_in_manifest(b'"release": 1', b'"release": 1.0'),
-        "format/release-with-an-exponent": _replace_in_manifest(b'"release": 1', b'"release": 1e0'),
-        "format/budget-with-a-fraction": _replace_in_manifest(b'"ranking_bytes": 1', b'"ranking_bytes": 1.0e1'),
-        "format/manifest-nan": _replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": NaN'),
-        "format/manifest-infinity": _replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": 1e999'),
+        "format/manifest-not-utf8": replace_in_manifest(b"tiny shop", b"tiny \xff\xfe"),
+        "format/manifest-not-utf8-where-nobody-looks": replace_in_manifest(b"{", b'{"x": "\xff", '),
+        "format/manifest-not-utf8-in-an-unknown-name": replace_in_manifest(b"{", b'{"\xff": 1, '),
+        "format/manifest-with-an-encoded-surrogate": replace_in_manifest(b"{", b'{"x": "\xed\xa0\x80", '),
+        "format/manifest-with-an-escaped-surrogate": replace_in_manifest(b"{", b'{"x": "\\ud800", '),
+        "format/manifest-with-a-surrogate-in-a-name": replace_in_manifest(b"{", b'{"\\udc00": 1, '),
+        "format/manifest-name-twice": replace_in_manifest(b"{", b'{"release": 1, '),
+        "format/manifest-unknown-name-twice": replace_in_manifest(b"{", b'{"x": 1, "\\u0078": 1, '),
+        "format/manifest-name-twice-in-an-unknown-object": replace_in_manifest(b"{", b'{"x": [{"y": 1, "y": 1}], '),
+        "format/release-with-a-fraction": replace_in_manifest(b'"release": 1', b'"release": 1.0'),
+        "format/release-with-an-exponent": replace_in_manifest(b'"release": 1', b'"release": 1e0'),
+        "format/budget-with-a-fraction": replace_in_manifest(b'"ranking_bytes": 1', b'"ranking_bytes": 1.0e1'),
+        "format/manifest-nan": replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": NaN'),
+        "format/manifest-infinity": replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": 1e999'),
         "format/manifest-nested": _raw(b'{"schema": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
         "format/manifest-too-large": _pad_manifest,
         "format/manifest-cut": _cut_manifest,
@@ -117,14 +113,14 @@ def manifests() -> dict[str, Attack]:
         "format/input-scale-zero": in_part("encoder", None, input_scale=0.0),
         "format/release-zero": _set(release=0),
         "format/release-beyond-doubles": _set(release=1 << 53),
-        "format/release-without-end": _replace_in_manifest(b'"release": 1', b'"release": 1' + b"0" * 4000),
-        "format/budget-without-end": _replace_in_manifest(b'"ranking_bytes": 1', b'"ranking_bytes": 1' + b"0" * 400),
+        "format/release-without-end": replace_in_manifest(b'"release": 1', b'"release": 1' + b"0" * 4000),
+        "format/budget-without-end": replace_in_manifest(b'"ranking_bytes": 1', b'"ranking_bytes": 1' + b"0" * 400),
         "format/budget-negative": _set(budgets={"ranking_bytes": -1}),
         "format/budget-a-text": _set(budgets={"ranking_bytes": "all"}),
         "format/too-many-budgets": _set(budgets=dict.fromkeys(map(str, range(65)), 1)),
         "format/budget-without-name": _set(budgets={"": 1}),
-        "format/input-scale-without-end": _replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": 4' + b"0" * 400),
-        "format/schema-without-end": _replace_in_manifest(b'"schema": 1', b'"schema": 1' + b"0" * 4000),
+        "format/input-scale-without-end": replace_in_manifest(b'"input_scale": 4.0', b'"input_scale": 4' + b"0" * 400),
+        "format/schema-without-end": replace_in_manifest(b'"schema": 1', b'"schema": 1' + b"0" * 4000),
         "format/created-long": _set(created="2026-01-01T00:00:00" + "0" * 50_000 + "Z"),
         "format/created-markup": _set(created="[/x]"),
         "format/created-elsewhere": _set(created="2026-01-01T00:00:00+01:00"),
@@ -158,16 +154,6 @@ def _raw(data: bytes) -> Attack:
     return attack
 
 
-def _replace_in_manifest(old: bytes, new: bytes) -> Attack:
-    def attack(draft: Draft) -> None:
-        text = json.dumps(draft.manifest).encode()
-        if old not in text:
-            raise ValueError(f"the manifest does not contain {old!r}, so the attack has no effect")
-        draft.raw_manifest = text.replace(old, new, 1)
-
-    return attack
-
-
 def _pad_manifest(draft: Draft) -> None:
     draft.raw_manifest = json.dumps(draft.manifest).encode() + b" " * MAX_MANIFEST_BYTES
 
@@ -194,14 +180,6 @@ def _tier(index: int, **values: object) -> Attack:
 def _rename(name: str) -> Attack:
     """Rename the pictures, which are optional, in the manifest."""
     return _in_file("pictures.safetensors", name=name)
-
-
-def _drop_role(role: str) -> Attack:
-    def attack(draft: Draft) -> None:
-        kept: list[Mapping[str, object]] = [entry for entry in draft.manifest["files"] if entry["role"] != role]
-        draft.manifest["files"] = kept
-
-    return attack
 
 
 def _many_files(draft: Draft) -> None:
