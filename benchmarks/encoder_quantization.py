@@ -55,13 +55,16 @@ def ort_dynamic(float32: bytes) -> bytes:
 
 def measure(student: Student, histories: Sequence[NDArray[np.int32]], targets: NDArray[np.int32]) -> dict[str, object]:
     """Return the figures of each format by name."""
-    config, matrices = student.encoder.config, (student.prompts, student.adapter)
+    encoder = student.encoder
+    if encoder is None:
+        raise SystemExit(f"{student.path}: has no encoder, it ranks by transitions alone; give a trained student.")
+    config, matrices = student.config, (student.prompts, student.adapter)
     small = SmallMatrices(matrices[0]["prompts"], matrices[0]["knowledge"], matrices[1]["a"], matrices[1]["b"])
     shape = {"n_prompts": len(small.prompts), "adapter_rank": small.adapter_a.shape[1]}
-    float32 = export_onnx(student.encoder, **shape)
+    float32 = export_onnx(encoder, **shape)
     files = {
         EXACT: float32,
-        "weight-only int8": export_onnx_int8(quantize_encoder(student.encoder), **shape),
+        "weight-only int8": export_onnx_int8(quantize_encoder(encoder), **shape),
         "ORTQuantizer dynamic int8": ort_dynamic(float32),
     }
     sizes = Encoder(

@@ -33,9 +33,15 @@ class BudgetCheck:
         return self.actual <= self.allowed
 
 
-def manifest_budgets(budgets: Budgets, n_items: int) -> dict[str, int]:
-    """Return the limits as stored in a manifest: ``ranking_bytes``, ``bundle_bytes`` and ``part:{role}``."""
-    limits = {RANKING: budgets.ranking_limit(n_items), BUNDLE: budgets.bundle_bytes}
+def manifest_budgets(budgets: Budgets, n_items: int, *, transitions: int = 0) -> dict[str, int]:
+    """Return the limits as stored in a manifest: ``ranking_bytes``, ``bundle_bytes`` and ``part:{role}``.
+
+    Args:
+        budgets: of the target.
+        n_items: number of items.
+        transitions: bytes that the target allows for transitions, in addition to the other files for ranking.
+    """
+    limits = {RANKING: budgets.ranking_limit(n_items) + transitions, BUNDLE: budgets.bundle_bytes}
     return limits | {f"{_PART}{role}": limit for role, limit in sorted(budgets.parts.items())}
 
 

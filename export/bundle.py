@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.bundle import Manifest, dump_manifest, open_folder, parse_manifest, write_folder
 from edge_runtime.bundle.arrays import dump_arrays
@@ -28,6 +30,7 @@ from export.parts import PartCache, digest_of
 from export.pictures import make_thumbnails
 from export.provenance import provenance
 from export.target import Target
+from export.transitions import BundleTransitions, make_transitions, max_transitions_bytes
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
@@ -104,9 +107,10 @@ class Exporter:
         self._writer = None if writer is None else Path(writer)
         self._progress = progress
         self._parts = PartCache(self._out / WORK_FOLDER)
-        self._encoders = Encoders(student, self._parts)
+        self._encoders = None if student.encoder is None else Encoders(student, student.encoder, self._parts)
         self._popularity = published_popularity(dataset)
         self._shared: Contents | None = None
+        self._walks: tuple[NDArray[np.int64], ...] | None = None
 
     def export(self, target: Target, release: Release) -> Exported:
         """Write the bundle of one target, unless the folder already holds the same bundle.
@@ -116,16 +120,22 @@ class Exporter:
             EngineError: a converter fails.
         """
         contents: Contents = {}
-        variants = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
-        self._progress(f"{target.name}: encoder for {variants}")
-        contents |= {name: ("encoder", data) for name, data in self._encoders.files(target.engines).items()}
+        if self._encoders is not None:
+            variants = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
+            self._progress(f"{target.name}: encoder for {variants}")
+            contents |= {name: ("encoder", data) for name, data in self._encoders.files(target.engines).items()}
         if self._shared is None:
-            self._progress(f"{target.name}: items and golden vectors")
+            self._progress(f"{target.name}: items")
             self._shared = self._shared_contents()
         contents |= self._shared
+        self._progress(f"{target.name}: transitions and golden vectors")
+        transitions = make_transitions(self._student, self._followers(target))
+        if transitions is not None:
+            contents["transitions.safetensors"] = ("transitions", transitions.data)
+        contents["golden.safetensors"] = ("golden", self._golden(transitions))
         contents |= self._pictures(target)
         language_model = self._add_language_model(target, contents)
-        manifest = self._manifest(target, release, language_model, contents)
+        manifest = self._manifest(target, release, language_model, transitions, contents)
         check_budgets(manifest)
         return self._write(self._out / target.name, manifest, contents, release)
 
@@ -138,25 +148,33 @@ class Exporter:
         }
         contents["items.json.z"] = ("items", dump_items(published_items(self._dataset.catalogue)))
         contents["popularity.safetensors"] = ("popularity", dump_arrays({"popularity": self._popularity}))
-        max_length = student.encoder.config.max_length
-        # Transitions are from the training split; real triples are excluded over the whole log.
-        sequences = golden_sequences(
-            leave_one_out(self._dataset.sequences).train,
-            student.sizes.n_items,
-            max_length,
-            excluded=self._dataset.sequences,
-        )
+        return contents
+
+    def _followers(self, target: Target) -> int:
+        return target.transitions.for_student(has_encoder=self._student.encoder is not None)
+
+    def _golden(self, transitions: BundleTransitions | None) -> bytes:
+        student = self._student
+        max_length = student.config.max_length
+        if self._walks is None:
+            # Transitions are from the training split; real triples are excluded over the whole log.
+            self._walks = golden_sequences(
+                leave_one_out(self._dataset.sequences).train,
+                student.sizes.n_items,
+                max_length,
+                excluded=self._dataset.sequences,
+            )
         golden = golden_vectors(
-            self._encoders.quantized.encoder,
+            None if self._encoders is None else self._encoders.quantized.encoder,
             student.codes,
             student.prompts["prompts"],
             student.prompts["knowledge"],
             student.adapter["a"],
             student.adapter["b"],
-            sequences,
+            self._walks,
+            None if transitions is None else transitions.scores,
         )
-        contents["golden.safetensors"] = ("golden", dump_arrays(dump_golden(golden, max_length)))
-        return contents
+        return dump_arrays(dump_golden(golden, max_length))
 
     def _pictures(self, target: Target) -> Contents:
         choice, catalogue = target.pictures, self._dataset.catalogue
@@ -188,13 +206,18 @@ class Exporter:
         return stored.entry
 
     def _manifest(
-        self, target: Target, release: Release, language_model: LanguageModel | None, contents: Contents
+        self,
+        target: Target,
+        release: Release,
+        language_model: LanguageModel | None,
+        transitions: BundleTransitions | None,
+        contents: Contents,
     ) -> Manifest:
-        student = self._student
-        config = student.encoder.config
+        student, config = self._student, self._student.config
+        n_items = student.sizes.n_items
         return Manifest(
             schema=1,
-            required_features=FEATURES,
+            required_features=FEATURES if transitions is None else (*FEATURES, "transitions"),
             minimum_runtime=MINIMUM_RUNTIME,
             name=catalogue_name(self._out, target.name, requested=release.name, default=self._dataset.name),
             release=release.number or 1,
@@ -213,10 +236,13 @@ class Exporter:
             ),
             engines=tuple(
                 EngineVariant(one.engine, one.precision, one.file, one.max_state_error, one.min_overlap)
-                for one in target.engines
+                for one in (() if self._encoders is None else target.engines)
             ),
+            transitions=None if transitions is None else transitions.settings,
             language_model=language_model,
-            budgets=manifest_budgets(target.budgets, student.sizes.n_items),
+            budgets=manifest_budgets(
+                target.budgets, n_items, transitions=max_transitions_bytes(n_items, self._followers(target))
+            ),
             provenance=provenance(student, self._dataset),
             licences=release.licences,
         )

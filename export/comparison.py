@@ -1,25 +1,21 @@
 """Compares the ranking of a bundle with the models that it was made from, on the same users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from msgspec import Struct, field
-from numpy.typing import NDArray
 
 from export.measure import TestUsers
 from export.provenance import FIGURES
 from train.data.dataset import Dataset
 from train.distill.distillation import check_same_data
-from train.distill.student import STUDENT_FILE, Student, load_student
+from train.distill.student import STUDENT_FILE, load_student, ranking_model
 from train.errors import RunError
 from train.full_model.training import load_model
-from train.loop.batches import Rows, pad
 from train.loop.runs import RunFolder
 from train.metrics.ranker import scorer
-from train.metrics.ranking import Ranked, Score, rank_targets, summary
+from train.metrics.ranking import Ranked, rank_targets, summary
 
 
 class Comparison(Struct, kw_only=True):
@@ -71,7 +67,8 @@ def rank_run(run: Path, users: TestUsers, dataset: Dataset) -> Ranked:
     """
     if (run / STUDENT_FILE).is_file():
         student = load_student(run)
-        n_items, score = student.sizes.n_items, _student_scorer(student, users.histories)
+        ranker = ranking_model(student)
+        n_items, score = student.sizes.n_items, scorer(ranker, ranker.item_vectors(), users.histories)
     else:
         teacher = RunFolder(run)
         check_same_data(teacher, dataset)
@@ -84,17 +81,3 @@ def rank_run(run: Path, users: TestUsers, dataset: Dataset) -> Ranked:
         raise RunError(f"{run}: has {n_items:,} items, the data has more. Give the run that the bundle was made from.")
     with torch.inference_mode():
         return rank_targets(score, users.histories, users.targets, n_items)
-
-
-def _student_scorer(student: Student, histories: Sequence[Rows]) -> Score:
-    table = torch.from_numpy(student.item_vectors())
-    max_length = student.encoder.config.max_length
-    arrays = (student.prompts["prompts"], student.prompts["knowledge"], student.adapter["a"], student.adapter["b"])
-    matrices = [torch.from_numpy(array.copy()) for array in arrays]
-
-    def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
-        rows, mask = pad([histories[user][-max_length:] for user in users])
-        scores: NDArray[np.float32] = (student.encoder(F.embedding(rows, table), mask, *matrices) @ table.T).numpy()
-        return scores
-
-    return score

@@ -24,6 +24,9 @@ from edge_runtime.terminal.outcome import print_result
 TARGETS = ("laptop-x86_64", "browser-wasm")
 FIGURES_FILE = "figures.json"
 WORLD_EPOCHS = 30
+# More components of the texts than a trained item vector has: nothing else compares items.
+INSTANT_DIM = 128
+INSTANT_USERS = 1000
 _LEAVING_S = 5.0
 
 
@@ -40,6 +43,10 @@ def demo(
     language_model: Annotated[
         bool, typer.Option(help="Train and export the language model that words the reasons; otherwise templates do.")
     ] = True,
+    instant: Annotated[
+        bool,
+        typer.Option("--instant", help="Rank by transitions and similar texts: no training, no language model."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; what the server prints then goes to stderr.")
     ] = False,
@@ -50,8 +57,10 @@ def demo(
     OUT/bundles/TARGET.
 
     Example: pocketrec demo --data my-shop --no-serve
+
+    Example: pocketrec demo --data my-shop --instant
     """
-    figures = run_steps(Steps(out), data, language_model=language_model)
+    figures = run_steps(Steps(out), data, language_model=language_model and not instant, instant=instant)
     if as_json:
         print_result(figures | {"out": str(out)})
     else:
@@ -114,12 +123,22 @@ class Steps:
         return result
 
 
-def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[str, Any]:
-    """Run all steps and return their metrics, which are also in ``figures.json``."""
+def run_steps(steps: Steps, data: Path | None, *, language_model: bool, instant: bool = False) -> dict[str, Any]:
+    """Run all steps and return their metrics, which are also in ``figures.json``.
+
+    Args:
+        steps: runs the commands.
+        data: a data folder; None for a synthetic shop.
+        language_model: train and export the language model.
+        instant: rank by transitions alone, which need no training; bundles are verified on a sample of the users.
+    """
     out = steps.out
     out.mkdir(parents=True, exist_ok=True)
     # On the synthetic shop the epochs after these are worth half a percent of validation NDCG@10, and a minute.
-    short = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
+    how = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
+    if instant:
+        how = ["--backbone", "none", "--plugins", "transitions", "--dim", str(INSTANT_DIM)]
+        how += ["--plugin-settings", json.dumps({"transitions": {"search_users": INSTANT_USERS}})]
     if data is None:
         data = out / "world"
         if not (data / "items.jsonl").exists():
@@ -127,15 +146,19 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool) -> dict[
     checked = steps.run("check the data", "check", data)
     # One folder of runs for each data set, so that a demo on other data does not collide with them.
     runs = out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"
-    teacher, student, bundles = runs / "teacher", runs / "student", out / "bundles"
-    trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, *short, "--resume")
+    kind = "instant-" if instant else ""
+    teacher, student, bundles = runs / f"{kind}teacher", runs / f"{kind}student", out / "bundles"
+    trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, *how, "--resume")
     distilled = steps.run(
         "distil the student", "distill", "--run", teacher, "--data", data, "--out", student, "--resume"
     )
     targets = [word for target in TARGETS for word in ("--target", target)]
     no_model = [] if language_model else ["--no-language-model"]
     steps.run("export the bundles", "export", "--run", student, "--data", data, *targets, *no_model, "--out", bundles)
-    verified = {target: steps.run(f"verify {target}", "verify", bundles / target, "--data", data) for target in TARGETS}
+    sample = ["--users", str(INSTANT_USERS)] if instant else []
+    verified = {
+        target: steps.run(f"verify {target}", "verify", bundles / target, "--data", data, *sample) for target in TARGETS
+    }
     figures = _figures(checked, trained, distilled, verified) | {"steps": steps.costs, "data": str(data)}
     write_atomically(out / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return figures

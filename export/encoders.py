@@ -7,7 +7,7 @@ from edge_runtime.bundle.arrays import dump_arrays
 from export.parts import PartCache, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
 from export.target import EngineChoice
-from train.distill.student import Student
+from train.distill.student import DeviceEncoder, Student
 
 
 class Encoders:
@@ -17,8 +17,9 @@ class Encoders:
         quantized: the encoder that all int8 files contain and that computes the golden vectors.
     """
 
-    def __init__(self, student: Student, parts: PartCache) -> None:
-        self.quantized: QuantizedEncoder = quantize_encoder(student.encoder)
+    def __init__(self, student: Student, encoder: DeviceEncoder, parts: PartCache) -> None:
+        self.quantized: QuantizedEncoder = quantize_encoder(encoder)
+        self._encoder = encoder
         self._student = student
         self._parts = parts
         self._weights = dump_arrays(self.quantized.arrays())
@@ -40,9 +41,9 @@ class Encoders:
     def _file(self, choice: EngineChoice) -> bytes:
         if choice.engine == "reference":
             return self._weights
-        inputs = {"weights": digest_of(self._weights), "config": repr(self._student.encoder.config), **self._sizes}
+        inputs = {"weights": digest_of(self._weights), "config": repr(self._encoder.config), **self._sizes}
         if choice.precision == "fp32":
-            floats = {name: tensor.numpy() for name, tensor in self._student.encoder.state_dict().items()}
+            floats = {name: tensor.numpy() for name, tensor in self._encoder.state_dict().items()}
             inputs["weights"] = digest_of(dump_arrays(floats))
         return self._parts.get(choice.file, inputs, lambda: self._convert(choice))
 
@@ -61,5 +62,5 @@ class Encoders:
         from export.encoder_onnx import export_onnx, export_onnx_int8
 
         if choice.precision == "fp32":
-            return export_onnx(self._student.encoder, **self._sizes)
+            return export_onnx(self._encoder, **self._sizes)
         return export_onnx_int8(self.quantized, **self._sizes)

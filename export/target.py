@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_runtime.bundle.manifest import Name, Share
+from edge_runtime.bundle.manifest import MAX_FOLLOWERS, Name, Share
 from edge_runtime.bundle.pictures import MAX_SIDE
 from edge_runtime.paths import AnyPath
 from export.errors import TargetError
@@ -54,6 +54,20 @@ class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
     bytes: Positive
 
 
+class TransitionChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Largest number of followers an item, 0 for no transitions.
+
+    ``without_encoder`` is for students that rank by transitions alone.
+    """
+
+    followers: Annotated[int, Meta(ge=0, le=MAX_FOLLOWERS)] = 0
+    without_encoder: Annotated[int, Meta(ge=1, le=MAX_FOLLOWERS)] = 16
+
+    def for_student(self, *, has_encoder: bool) -> int:
+        """Return the largest number of followers an item."""
+        return self.followers if has_encoder else self.without_encoder
+
+
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     """Maximum sizes in bytes; ``parts`` by role."""
 
@@ -76,6 +90,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     budgets: Budgets
     language_model: LanguageModelChoice | None = None
     pictures: PictureChoice | None = None
+    transitions: TransitionChoice = TransitionChoice()
     # Name of the TOML file, and of the bundle's folder.
     name: str = ""
 

@@ -65,9 +65,17 @@ def read_transitions(arrays: Mapping[str, Array], manifest: Manifest) -> Transit
     Raises:
         BundleError: the manifest has no transitions, or the arrays violate SPEC section 10.
     """
-    settings, n_items = manifest.transitions, manifest.catalogue.n_items
-    if settings is None:
+    if manifest.transitions is None:
         raise BundleError(f"{_FILE}: the manifest has no transitions")
+    return unpack_transitions(arrays, manifest.transitions, manifest.catalogue.n_items)
+
+
+def unpack_transitions(arrays: Mapping[str, Array], settings: TransitionSettings, n_items: int) -> Transitions:
+    """Return the transitions of a catalogue of ``n_items``, checked against ``settings``.
+
+    Raises:
+        BundleError: the arrays violate SPEC section 10.
+    """
     n_entries = settings.n_entries
     count = take(arrays, "count", "uint8", (n_items,), _FILE)
     follower = take(arrays, "follower", "uint8", (n_entries, follower_bytes(n_items)), _FILE)

@@ -83,6 +83,7 @@ def test_walks_depend_on_the_seed(tiny: TinyStudent) -> None:
 
 def test_golden_vectors_are_outputs_of_the_quantized_encoder_for_decoded_items(tiny: TinyStudent) -> None:
     student = tiny.student
+    assert student.encoder is not None
     encoder = quantize_encoder(student.encoder).encoder
     small = SmallMatrices(
         student.prompts["prompts"], student.prompts["knowledge"], student.adapter["a"], student.adapter["b"]

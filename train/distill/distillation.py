@@ -6,6 +6,7 @@ on the true next item and the teacher's distribution over all items. Codes are u
 
 from dataclasses import asdict
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -14,22 +15,29 @@ import torch
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import dump_arrays
+from train.backbones.none import NoBackbone
 from train.data.dataset import Dataset
-from train.data.split import leave_one_out
+from train.data.split import Split, leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
-from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE
+from train.distill.device_transitions import DeviceTransitions, fit_transitions
+from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE, load_student, ranking_model
 from train.distill.student_metrics import compare
 from train.distill.student_model import DistillConfig, Knowledge, StudentModel
 from train.distill.teacher_knowledge import teacher_knowledge
 from train.errors import RunError
+from train.full_model.model import Model
 from train.full_model.training import full_config, load_model
 from train.loop.batches import TrainingSequences
-from train.loop.fit import fit
+from train.loop.fit import FitResult, fit
 from train.loop.runs import RunFolder, replace_tensors, write_json
-from train.metrics.ranker import validation_score
+from train.metrics.histories import histories_of, select_targets
+from train.metrics.ranker import rank_split, scorer, validation_score
+from train.metrics.ranking import summary
 
 # Final learning rate, as a share of the initial one.
 _LAST_RATE = 0.02
+# Validation users that the weights of a device's transitions are chosen on.
+_CALIBRATION_USERS = 5000
 _ADVICE = (
     "Distil in another --out with another --seed; if that does not help, train the teacher again with a "
     "lower --learning-rate."
@@ -49,10 +57,32 @@ def distill_model(
     counts = item_counts(list(split.train), len(dataset.catalogue))
     seed = config.fit.seed
     torch.manual_seed(seed)
+    started = perf_counter()
     table = CodedTable(teacher.item_vectors().cpu(), plan, plan.tiers_of(counts), seed)
-    student = StudentModel(teacher, table, teacher_knowledge(teacher, split, seed), config)
+    if isinstance(teacher.backbone, NoBackbone):
+        trained, fitted = None, None
+    else:
+        trained = StudentModel(teacher, table, teacher_knowledge(teacher, split, seed), config)
+        fitted = _fit(trained, split, config, out)
+    _snap_codebooks(table)
+    transitions, calibrated = _device_transitions(teacher, trained, table, split)
+    figures: dict[str, Any] = {"best_epoch": 0, "seconds": round(perf_counter() - started, 1)}
+    if fitted is not None:
+        figures = {"best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1)}
+    _write_student(out.path, trained, table, transitions, _about(teacher, table, transitions, dataset, seed, trained))
+    student = load_student(out.path)
+    figures |= compare(teacher, trained or ranking_model(student), split.test)
+    if trained is not None and transitions is not None:
+        with_transitions = ranking_model(student, transitions=True)
+        figures["student_with_transitions"] = summary(rank_split(with_transitions, split.test))
+    figures |= {"transitions": calibrated} if calibrated else {}
+    write_json(out.path / STUDENT_FILE, student.about | {"figures": figures})
+    out.finish(figures | {"log": [] if fitted is None else fitted.log})
+    return figures
 
-    sequences = TrainingSequences(list(split.train), teacher.max_length)
+
+def _fit(student: StudentModel, split: Split, config: DistillConfig, out: RunFolder) -> FitResult:
+    sequences = TrainingSequences(list(split.train), student.max_length)
     n_steps = config.fit.max_epochs * -(-len(sequences) // config.fit.batch_users)
     optimizer = _optimizer(student, config)
 
@@ -62,7 +92,7 @@ def distill_model(
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * max(1.0 - step / n_steps, _LAST_RATE)
 
-    fitted = fit(
+    return fit(
         student,
         optimizer,
         sequences,
@@ -73,14 +103,25 @@ def distill_model(
         advice=_ADVICE,
         before_step=before_step,
     )
-    _snap_codebooks(student.table)
-    figures = compare(teacher, student, split.test) | {
-        "best_epoch": fitted.best_epoch,
-        "seconds": round(fitted.seconds, 1),
-    }
-    _write_student(out.path, student, dataset, figures, seed)
-    out.finish(figures | {"log": fitted.log})
-    return figures
+
+
+def _device_transitions(
+    teacher: Model, student: StudentModel | None, table: CodedTable, split: Split
+) -> tuple[DeviceTransitions | None, dict[str, float]]:
+    """Return the transitions for devices and their metrics; None if the teacher has no expert or it does not help."""
+    expert = teacher.device_expert()
+    if expert is None:
+        return None, {}
+    chosen = np.random.default_rng(0).permutation(len(split.valid)) < _CALIBRATION_USERS
+    valid = select_targets(split.valid, chosen)
+    scores = None
+    with torch.inference_mode():
+        vectors = table.decoded()
+        if student is not None:
+            student.eval()
+            scores = scorer(student, vectors, histories_of(valid))
+        transitions, figures = fit_transitions(expert, vectors.cpu().numpy(), scores, valid)
+    return (transitions if transitions.settings.weight > 0.0 else None), figures
 
 
 def usual_plan(dataset: Dataset, run: RunFolder) -> CodePlan:
@@ -157,31 +198,50 @@ def _snap_codebooks(table: CodedTable) -> None:
         book.copy_(torch.from_numpy(grid))
 
 
-def _write_student(path: Path, student: StudentModel, dataset: Dataset, figures: dict[str, Any], seed: int) -> None:
+def _about(
+    teacher: Model,
+    table: CodedTable,
+    transitions: DeviceTransitions | None,
+    dataset: Dataset,
+    seed: int,
+    student: StudentModel | None,
+) -> dict[str, Any]:
+    """Return the contents of ``student.json``, without metrics."""
+    config = teacher.backbone.config
+    return {
+        "encoder": asdict(config) | {"input_scale": config.input_scale},
+        "has_encoder": student is not None,
+        "catalogue": msgspec.to_builtins(table.catalogue()),
+        "transitions": None if transitions is None else asdict(transitions.settings),
+        "seed": seed,
+        "data_digest": dataset.digest,
+        "data_name": dataset.name,
+    }
+
+
+def _write_student(
+    path: Path,
+    student: StudentModel | None,
+    table: CodedTable,
+    transitions: DeviceTransitions | None,
+    about: dict[str, Any],
+) -> None:
     """Write the files of a student; ``student.json`` is last, so that its presence means that all are complete."""
-    config = student.backbone.config
-    random = np.random.default_rng(seed)
-    dim = config.dim
-    small = {
-        "prompts": _prompts(student.knowledge, dim, random),
+    dim = about["encoder"]["dim"]
+    random = np.random.default_rng(about["seed"])
+    arrays_by_file = {
+        "prompts": _prompts(None if student is None else student.knowledge, dim, random),
         # With B = 0 the adapter has no effect until it is trained.
         "adapter": {
             "a": random.normal(scale=dim**-0.5, size=(dim, ADAPTER_RANK)).astype(np.float32),
             "b": np.zeros((ADAPTER_RANK, dim), dtype=np.float32),
         },
-        "codes": student.table.arrays(),
-    }
-    for name, arrays in small.items():
+        "codes": table.arrays(),
+    } | ({} if transitions is None else {"transitions": transitions.arrays()})
+    for name, arrays in arrays_by_file.items():
         (path / f"{name}.safetensors").write_bytes(dump_arrays(arrays))
-    replace_tensors(path / "encoder.safetensors", student.backbone.state_dict(), {})
-    about = {
-        "encoder": asdict(config) | {"input_scale": config.input_scale},
-        "catalogue": msgspec.to_builtins(student.table.catalogue()),
-        "seed": seed,
-        "data_digest": dataset.digest,
-        "data_name": dataset.name,
-        "figures": figures,
-    }
+    if student is not None:
+        replace_tensors(path / "encoder.safetensors", student.backbone.state_dict(), {})
     write_json(path / STUDENT_FILE, about)
 
 

@@ -20,13 +20,16 @@ from edge_runtime.errors import BundleError
 from edge_runtime.paths import AnyPath
 from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
+from train.distill.device_transitions import DeviceTransitions
 from train.errors import RunError
 from train.loop.finite import name_not_finite
 from train.loop.runs import RUN_FILE, RunFolder
 from train.metrics.ranker import Ranker
 from train.plugins.knowledge_distillation import prompt_weights
+from train.transitions.expert import Queries
 
 STUDENT_FILE = "student.json"
+TRANSITIONS_FILE = "transitions.safetensors"
 N_PROMPTS = 8
 ADAPTER_RANK = 4
 
@@ -82,20 +85,24 @@ class Student:
 
     Attributes:
         path: folder of the student.
-        encoder: in evaluation mode, float32.
+        config: sizes of the encoder.
+        encoder: in evaluation mode, float32; None if items are ranked by transitions alone.
         sizes: sizes of the item table.
         codes: the item table as product codes, codebooks as int8 grid values.
         prompts: ``prompts`` and ``knowledge``, float32 ``[n_prompts, dim]``.
         adapter: ``a`` ``[dim, rank]`` and ``b`` ``[rank, dim]``, float32.
+        transitions: transitions for devices with room for them; None without.
         about: contents of ``student.json``: configuration, seed, data digest, metrics.
     """
 
     path: Path
-    encoder: DeviceEncoder
+    config: EncoderConfig
+    encoder: DeviceEncoder | None
     sizes: Catalogue
     codes: ProductCodes
     prompts: dict[str, NDArray[np.float32]]
     adapter: dict[str, NDArray[np.float32]]
+    transitions: DeviceTransitions | None
     about: dict[str, Any]
 
     def item_vectors(self) -> NDArray[np.float32]:
@@ -124,20 +131,32 @@ def load_student(path: AnyPath) -> Student:
     try:
         about = json.loads(read_file(about_path))
         sizes = _sizes(about["catalogue"])
-        encoder = DeviceEncoder(encoder_config(about["encoder"]))
-        encoder.load_state_dict(load_file(path / "encoder.safetensors"))
-        if (name := name_not_finite(encoder.named_parameters())) is not None:
-            raise ValueError(f"the weights '{name}' are not all finite")
+        config = encoder_config(about["encoder"])
+        encoder = _load_encoder(path, config) if about.get("has_encoder", True) else None
         arrays = {
             name: load_arrays(read_file(path / f"{name}.safetensors"), f"{name}.safetensors")
             for name in ("codes", "prompts", "adapter")
         }
         codes = read_codes(arrays["codes"], sizes)
+        transitions = _load_transitions(path, about["transitions"]) if about.get("transitions") else None
     except (ValueError, KeyError, TypeError, RuntimeError, FileNotFoundError, BundleError) as error:
         raise RunError(
             f"{path}: the student's files are damaged or inconsistent ({error}); distil it again."
         ) from error
-    return Student(path, encoder.eval(), sizes, codes, arrays["prompts"], arrays["adapter"], about)
+    return Student(path, config, encoder, sizes, codes, arrays["prompts"], arrays["adapter"], transitions, about)
+
+
+def _load_encoder(path: Path, config: EncoderConfig) -> DeviceEncoder:
+    encoder = DeviceEncoder(config)
+    encoder.load_state_dict(load_file(path / "encoder.safetensors"))
+    if (name := name_not_finite(encoder.named_parameters())) is not None:
+        raise ValueError(f"the weights '{name}' are not all finite")
+    return encoder.eval()
+
+
+def _load_transitions(path: Path, settings: dict[str, Any]) -> DeviceTransitions:
+    arrays = load_arrays(read_file(path / TRANSITIONS_FILE), TRANSITIONS_FILE)
+    return DeviceTransitions.of_arrays(arrays, settings)
 
 
 def _sizes(fields: dict[str, Any]) -> Catalogue:
@@ -146,25 +165,46 @@ def _sizes(fields: dict[str, Any]) -> Catalogue:
 
 
 class _CodedModel(nn.Module):
-    """A student with the interface of the evaluation; always uses knowledge."""
+    """A student with the interface of the evaluation; always uses knowledge, and its transitions if it ranks by them.
 
-    def __init__(self, backbone: SASRec, vectors: Tensor, prompts: Tensor, knowledge: Tensor) -> None:
+    It has no adapter, which has no effect before a device trains it.
+    """
+
+    def __init__(self, student: Student, *, transitions: bool) -> None:
         super().__init__()
-        self.backbone = backbone
-        self.max_length = backbone.config.max_length
-        self._vectors, self._prompts, self._knowledge = vectors, prompts, knowledge
+        self.max_length = student.config.max_length
+        self._vectors = torch.from_numpy(student.item_vectors())
+        self._prompts, self._knowledge = (
+            torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge")
+        )
+        self._backbone = None
+        if student.encoder is not None:
+            self._backbone = SASRec(student.config).eval()
+            self._backbone.load_state_dict(student.encoder.state_dict())
+        used = student.transitions if transitions or student.encoder is None else None
+        self._expert = None if used is None else used.expert(student.item_vectors())
+        self._weight = 0.0 if used is None else used.settings.weight
 
     def item_vectors(self) -> Tensor:
         return self._vectors
 
     def scores(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
-        states = self.backbone.user_state(F.embedding(rows, table), mask)
-        return (states + knowledge_update(states, self._prompts, self._knowledge)) @ table.T
+        scores = torch.zeros(len(rows), len(table))
+        if self._backbone is not None:
+            states = self._backbone.user_state(F.embedding(rows, table), mask)
+            scores = (states + knowledge_update(states, self._prompts, self._knowledge)) @ table.T
+        if self._expert is not None:
+            histories = [one[shown > 0].numpy() for one, shown in zip(rows, mask, strict=True)]
+            added = torch.from_numpy(self._expert.log_scores(Queries.of(histories)))
+            scores = scores.add(added, alpha=self._weight)
+        return scores
 
 
-def ranking_model(student: Student) -> Ranker:
-    """Return a model for :func:`train.metrics.ranker.rank_split`, without the adapter, which has no effect yet."""
-    backbone = SASRec(student.encoder.config)
-    backbone.load_state_dict(student.encoder.state_dict())
-    prompts, knowledge = (torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge"))
-    return _CodedModel(backbone.eval(), torch.from_numpy(student.item_vectors()), prompts, knowledge)
+def ranking_model(student: Student, *, transitions: bool = False) -> Ranker:
+    """Return a model for :func:`train.metrics.ranker.rank_split`.
+
+    Args:
+        student: the student; without an encoder it always ranks by its transitions.
+        transitions: add the scores of the student's transitions, if it has some.
+    """
+    return _CodedModel(student, transitions=transitions)

@@ -9,18 +9,20 @@ from train.data.split import Targets
 from train.distill.student_model import StudentModel
 from train.full_model.model import Model
 from train.metrics.knowledge_use import decide_by_history, ranking_by_use
-from train.metrics.ranker import rank_split
+from train.metrics.ranker import Ranker, rank_split
 from train.metrics.ranking import summary
 
 
-def compare(teacher: Model, student: StudentModel, targets: Targets) -> dict[str, Any]:
+def compare(teacher: Model, student: Ranker, targets: Targets) -> dict[str, Any]:
     """Return the test metrics of teacher and student, the ratio of their NDCG@10, and metrics of the knowledge."""
     figures: dict[str, Any] = {
         name: summary(rank_split(model, targets)) for name, model in (("teacher", teacher), ("student", student))
     }
     student_ndcg, teacher_ndcg = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
     figures |= {"ndcg@10_ratio": student_ndcg / teacher_ndcg if teacher_ndcg else 0.0}
-    return figures | ({} if student.knowledge is None else {"knowledge": _knowledge_metrics(student, targets)})
+    if isinstance(student, StudentModel) and student.knowledge is not None:
+        figures["knowledge"] = _knowledge_metrics(student, targets)
+    return figures
 
 
 @torch.inference_mode()

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train.backbones.encoder import Backbone, Events, Supervision
+from train.backbones.none import NoBackbone
 from train.data.split import Split
 from train.items.stand_ins import StandIns
 from train.loop.batches import Batch, pad
 from train.objectives.cross_entropy import AddedScores, fast_product_dtype, full_cross_entropy
 from train.plugins.plugin import Calibration, Plugin, Positions, TrainingStep, VisibleHistory
+from train.transitions.expert import TransitionsExpert
 
 
 class _Items(NamedTuple):
@@ -123,6 +125,11 @@ class Model(nn.Module):
                 scores = scores + plugin.log_scores(rows, mask)
         return scores
 
+    def device_expert(self) -> TransitionsExpert | None:
+        """Return the expert that a plug-in adds to the scores, for devices; None without one."""
+        experts = [plugin.device_expert() for plugin in self.plugins if plugin.device_expert is not None]
+        return next((expert for expert in experts if expert is not None), None)
+
     def log_scores_at(self, positions: Positions) -> AddedScores | None:
         """Return a function from a range of positions to the sum of the plug-ins' log-scores; None without any."""
         parts = [plugin.log_scores_at(positions) for plugin in self.plugins if plugin.log_scores_at is not None]
@@ -170,7 +177,8 @@ class Model(nn.Module):
                 rows, mask = (part.to(table.device) for part in pad(histories))
                 return self.user_states(rows, mask, table) @ table.T
 
-            return {name: hook(Calibration(split, scores)) for name, hook in hooks.items()}
+            calibration = Calibration(split, scores, alone=isinstance(self.backbone, NoBackbone))
+            return {name: hook(calibration) for name, hook in hooks.items()}
 
     def _items(self) -> _Items:
         id_embeddings, has_id_embedding = self._id_embeddings()

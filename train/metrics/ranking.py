@@ -89,6 +89,29 @@ def rank_targets(
     return ranked
 
 
+def excluded_ranks(scores: Tensor, histories: Sequence[NDArray[np.int32]], targets: NDArray[np.int32]) -> Ranks:
+    """Return the ranks of :func:`rank_targets` with the history excluded, for scores that are all finite.
+
+    It is several times as fast, because it passes over the scores only once, and does not change them.
+
+    Args:
+        scores: ``[users, n_items]``.
+        histories: events of each user.
+        targets: next item of each user.
+    """
+    rows = torch.from_numpy(targets.astype(np.int64)).to(scores.device)
+    own = scores.gather(1, rows[:, None])
+    ranks = (scores >= own).sum(dim=1).cpu().numpy() - 1
+    for user, history in enumerate(histories):
+        seen = torch.from_numpy(np.unique(history).astype(np.int64)).to(scores.device)
+        if bool((seen == rows[user]).any()):
+            ranks[user] = scores.shape[1] - 1
+        else:
+            ranks[user] -= int((scores[user, seen] >= own[user]).sum())
+    result: Ranks = ranks
+    return result
+
+
 def exclude_history(scores: Tensor, histories: Sequence[NDArray[np.int32]]) -> None:
     """Set the scores ``[users, n_items]`` of items in each user's history to minus infinity, in place."""
     user = np.repeat(np.arange(len(histories)), [len(history) for history in histories])

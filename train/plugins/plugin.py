@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train.data.split import Split
+from train.transitions.expert import TransitionsExpert
 
 
 class VisibleHistory(NamedTuple):
@@ -131,10 +132,12 @@ class Calibration:
         split: training events and validation targets. Test targets must not be used.
         scores: maps indices of validation targets to the model's scores without plug-ins' log-scores,
             ``[users, n_items]``.
+        alone: whether these scores are all equal, because the model has no backbone.
     """
 
     split: Split
     scores: Callable[[NDArray[np.int64]], Tensor]
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +165,8 @@ class Plugin:
             ``[range, n_items]``. A student is distilled from these.
         calibrate: called once after training and ``finalize``: chooses settings of ``log_scores`` on the validation
             events, saves them in buffers of ``module``, and returns metrics by name.
+        device_expert: returns the expert whose log-scores are added, of which a device computes a small version; None
+            if it has no weight.
         device_prompts: returns directions of this plug-in's input states, ``[K, dim]``. A device, which runs no
             plug-ins, uses them to distinguish users when it approximates what the plug-ins do to states.
         metrics: computes the metrics that are specific to this system (completion accuracy, codebook use), by name.
@@ -178,5 +183,6 @@ class Plugin:
     log_scores: Callable[[Tensor, Tensor], Tensor] | None = None
     log_scores_at: Callable[[Positions], Callable[[slice], Tensor]] | None = None
     calibrate: Callable[[Calibration], Mapping[str, float]] | None = None
+    device_expert: Callable[[], TransitionsExpert | None] | None = None
     device_prompts: Callable[[], Tensor] | None = None
     metrics: Callable[[EvaluationData], Mapping[str, float]] | None = None

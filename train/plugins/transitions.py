@@ -15,15 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train.items.features import PluginInputs
-from train.metrics.ranking import BATCH_USERS, ndcg, rank_targets
 from train.plugins.plugin import Calibration, Plugin, Positions
 from train.transitions.expert import ExpertConfig, OwnEvents, Queries, TransitionsExpert
 from train.transitions.graph import GraphConfig, transition_counts
+from train.transitions.mixing import WEIGHTS, ndcg_by_weight
 from train.transitions.search import MAX_USERS, choose_settings
 from train.transitions.similar import similarities
-
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
-"""Weights of the expert that are compared after training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +47,7 @@ def transitions(config: TransitionsConfig, inputs: PluginInputs) -> Plugin:
         log_scores=mixed.log_scores,
         log_scores_at=mixed.log_scores_at,
         calibrate=mixed.calibrate,
+        device_expert=mixed.weighted_expert,
     )
 
 
@@ -82,6 +80,10 @@ class MixedExpert(nn.Module):
             self._expert = TransitionsExpert(counts, config, self._similar())
         return self._expert
 
+    def weighted_expert(self) -> TransitionsExpert | None:
+        """Return the expert, or None if its weight is 0."""
+        return self.expert() if float(self.weight) > 0.0 else None
+
     def log_scores(self, rows: Tensor, mask: Tensor) -> Tensor:
         """Return the weighted log-scores of all items after the newest event, ``[n, n_items]``."""
         events, ends = _queries(rows, mask)
@@ -109,6 +111,7 @@ class MixedExpert(nn.Module):
     def calibrate(self, calibration: Calibration) -> dict[str, float]:
         """Choose settings and weight on the validation events; return them, and NDCG@10 with and without the expert."""
         n_items, valid = self._inputs.n_items, calibration.split.valid
+        figures: dict[str, float] = {}
         if self._config.search_users:
             chosen = choose_settings(
                 self._inputs.train, valid, n_items, self._similar(),
@@ -116,30 +119,17 @@ class MixedExpert(nn.Module):
             )  # fmt: skip
             self.settings.copy_(settings_tensor(chosen.config))
             self.forget()
-        ndcg_by_weight = self._ndcg_by_weight(calibration)
-        # The smallest of equally good weights.
-        best = max(range(len(WEIGHTS)), key=lambda index: ndcg_by_weight[index]) if len(valid) else WEIGHTS.index(1.0)
-        self.weight.fill_(WEIGHTS[best])
-        return settings_by_name(expert_config(self.settings)) | {
-            "weight": WEIGHTS[best],
-            "valid_ndcg@10": ndcg_by_weight[best],
-            "valid_ndcg@10_without": ndcg_by_weight[0],
-        }
-
-    def _ndcg_by_weight(self, calibration: Calibration) -> list[float]:
-        """Return NDCG@10 on the validation events with each of :data:`WEIGHTS`."""
-        valid = calibration.split.valid
-        gains = np.zeros(len(WEIGHTS))
-        for start in range(0, len(valid), BATCH_USERS):
-            users = np.arange(start, min(start + BATCH_USERS, len(valid)))
-            histories = [valid.history(int(user)) for user in users]
-            plain = calibration.scores(users)
-            added = torch.from_numpy(self.expert().log_scores(Queries.of(histories))).to(plain.device)
-            for index, weight in enumerate(WEIGHTS):
-                scores = torch.add(plain, added, alpha=weight)
-                ranked = rank_targets(scores.__getitem__, histories, valid.rows[users], scores.shape[1])
-                gains[index] += ndcg(ranked.excluded, 10).sum()
-        return [float(gain) for gain in gains / max(len(valid), 1)]
+            figures = {"search_users": chosen.n_users, "search_ndcg@10": chosen.ndcg}
+            figures |= {"search_ndcg@10_default": chosen.default_ndcg}
+        if calibration.alone or not len(valid):
+            self.weight.fill_(1.0)  # any weight gives the same ranking
+        else:
+            found = ndcg_by_weight(self.expert(), calibration.scores, valid)
+            # The smallest of equally good weights.
+            best = max(range(len(WEIGHTS)), key=found.__getitem__)
+            self.weight.fill_(WEIGHTS[best])
+            figures |= {"valid_ndcg@10": found[best], "valid_ndcg@10_without": found[0]}
+        return settings_by_name(expert_config(self.settings)) | {"weight": float(self.weight)} | figures
 
     def _weighted(self, scores: NDArray[np.float32], device: torch.device) -> Tensor:
         return torch.from_numpy(scores).to(device).mul_(self.weight.to(device, torch.float32))

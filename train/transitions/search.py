@@ -10,12 +10,13 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from train.data.sequences import RowArray, Sequences
 from train.data.split import Targets
-from train.metrics.ranking import BATCH_USERS, ndcg, rank_targets
+from train.metrics.ranking import BATCH_USERS, excluded_ranks, ndcg
 from train.transitions.expert import (
     ExpertConfig,
     Floats,
@@ -88,14 +89,13 @@ def _coordinates(similar: Similarities, n_events: int) -> list[_Variants]:
     graphs = [
         GraphConfig(window=window, decay=decay, backward=backward)
         for window, decay, backward in (
-            (1, 1.0, 0.0), (1, 1.0, 0.1), (2, 0.5, 0.1), (3, 0.5, 0.0), (3, 0.5, 0.5), (5, 0.7, 0.1), (5, 0.7, 1.0),
-            (MAX_WINDOW, 1.0, 1.0),
+            (1, 1.0, 0.0), (2, 0.5, 0.1), (3, 0.5, 0.5), (5, 0.7, 0.1), (5, 0.7, 1.0), (MAX_WINDOW, 1.0, 1.0),
         )
         if window * n_events <= _MAX_TRANSITIONS or window <= GraphConfig().window
     ]  # fmt: skip
-    histories = ((1, 1.0), (3, 0.6), (5, 0.8), (10, 0.8), (MAX_WINDOW, 0.9), (MAX_WINDOW, 1.0))
+    histories = ((1, 1.0), (3, 0.6), (5, 0.8), (10, 0.8), (MAX_WINDOW, 1.0))
     texts = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0) if similar.text is not None else (0.0,)
-    mixed = list(product(texts, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)))
+    mixed = list(product(texts, (1e-4, 3e-4, 1e-3, 1e-2)))
     steps: list[_Variants] = [
         lambda best: [replace(best, graph=graph) for graph in graphs],
         lambda best: [replace(best, newest=newest, recency=recency) for newest, recency in histories],
@@ -164,8 +164,4 @@ class _Users:
             first, second = steps(config.graph, *events)
             return combine(total, first, second if config.second_hop > 0.0 else None, config)
 
-        return [self._ndcg(score(config), histories, targets) for config in configs]
-
-    def _ndcg(self, scores: Floats, histories: Sequence[RowArray], targets: NDArray[np.int32]) -> _Gains:
-        ranked = rank_targets(lambda users: scores[users], histories, targets, self._n_items)
-        return ndcg(ranked.excluded, 10)
+        return [ndcg(excluded_ranks(torch.from_numpy(score(each)), histories, targets), 10) for each in configs]

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import pytrec_eval
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from train.metrics.ranking import Score, metrics, ndcg, rank_targets, summary
+from train.metrics.ranking import Score, excluded_ranks, metrics, ndcg, rank_targets, summary
 
 
 def scored(table: list[list[float]]) -> Score:
@@ -79,3 +80,16 @@ def test_metrics_match_trec_eval(seed: int) -> None:
 
 def test_ndcg_is_zero_beyond_k() -> None:
     assert ndcg(np.array([9, 10]), 10).tolist() == pytest.approx([1 / np.log2(11), 0.0])
+
+
+def test_ranks_with_the_history_excluded_equal_those_of_the_whole_ranking() -> None:
+    random = np.random.default_rng(0)
+    histories = [random.integers(20, size=length).astype(np.int32) for length in (0, 1, 7, 30, 5)]
+    targets = np.array([3, 4, 5, 6, histories[4][0]], dtype=np.int32)
+    # Few different scores, so that many are tied.
+    scores = torch.from_numpy(random.integers(4, size=(5, 20)).astype(np.float32))
+
+    ranks = excluded_ranks(scores, histories, targets)
+
+    expected = rank_targets(lambda users: scores[users].clone(), histories, targets, 20)
+    np.testing.assert_array_equal(ranks, expected.excluded)

@@ -52,9 +52,9 @@ def test_without_a_backbone_the_expert_ranks_alone_and_is_loaded_as_it_was_saved
     model, figures = trained(dataset, ALONE, tmp_path / "run")
 
     split = leave_one_out(dataset.sequences)
-    assert validation_score(model, split) == pytest.approx(figures["valid_ndcg@10"], abs=1e-6)
-    assert figures["weight"] > 0.0
-    assert figures["valid_ndcg@10"] > 0.5
+    assert validation_score(model, split) == pytest.approx(figures["search_ndcg@10"], abs=1e-6)
+    assert figures["weight"] == 1.0
+    assert figures["search_ndcg@10"] > 0.5
     rows, mask = pad([np.array([3, 4], dtype=np.int32)])
     assert not model.user_states(rows, mask, model.item_vectors()).any()
 

@@ -48,15 +48,11 @@ export class TransitionScores {
     const weights = this.weightsOf(sequence);
     const probabilities = this.probabilities(weights);
     const cosines = similarity === 0 ? null : this.cosines(weights);
-    // Loops: `from` with a function takes several times as long.
-    const scores = new Float32Array(probabilities.length);
-    for (let row = 0; row < scores.length; row++) {
-      const probability = probabilities[row] ?? 0;
+    return Float32Array.from(probabilities, (probability, row) => {
       // Most items follow none of the history, and a logarithm is slow.
       const known = probability === 0 ? 0 : Math.log1p(probability / smoothing);
-      scores[row] = weight * (cosines === null ? known : known + similarity * (cosines[row] ?? 0));
-    }
-    return scores;
+      return weight * (cosines === null ? known : known + similarity * (cosines[row] ?? 0));
+    });
   }
 
   /** The weight of every item among the newest events, by row in ascending order. */
@@ -77,8 +73,7 @@ export class TransitionScores {
     const first = this.transitions.after(dense);
     if (secondHop === 0) return first;
     const second = this.transitions.after(first);
-    for (let row = 0; row < first.length; row++) first[row] = (first[row] ?? 0) + secondHop * (second[row] ?? 0);
-    return first;
+    return first.map((value, row) => value + secondHop * (second[row] ?? 0));
   }
 
   /** The cosine of every item's vector and the weighted mean direction of the history. */
@@ -86,12 +81,10 @@ export class TransitionScores {
     const lengths = this.vectors.lengths();
     const direction = this.directionOf(weights);
     if (direction === null) return new Float64Array(lengths.length);
-    const cosines = new Float64Array(this.vectors.scores(direction));
-    for (let row = 0; row < cosines.length; row++) {
+    return Float64Array.from(this.vectors.scores(direction), (product, row) => {
       const length = lengths[row] ?? 0;
-      cosines[row] = length < MIN_LENGTH ? 0 : (cosines[row] ?? 0) / length;
-    }
-    return cosines;
+      return length < MIN_LENGTH ? 0 : product / length;
+    });
   }
 
   /** The weighted sum of unit vectors, with length 1; null if it is zero. */
