@@ -15,6 +15,12 @@ def transitions() -> dict[str, Attack]:
     return _integrity() | _fields() | _settings() | _tables() | _vectors()
 
 
+def other_transitions(draft: Draft) -> None:
+    """Replace the table and the vectors by valid ones that give other lists."""
+    draft.replace_arrays(TABLE, level=draft.arrays(TABLE)["level"] ^ np.uint8(0x0F))
+    draft.replace_arrays(VECTORS, **{"codes.0": draft.arrays(VECTORS)["codes.0"][::-1]})
+
+
 def _integrity() -> dict[str, Attack]:
     def change(name: str, spoil: Callable[[bytes], bytes]) -> Attack:
         return lambda draft: draft.files.update({name: spoil(draft.files[name])})
@@ -113,13 +119,13 @@ def _tables() -> dict[str, Attack]:
 
         return change("follower", modify)
 
-    def moved(count: Array, _: Array) -> Array:
-        """Give the last item with followers one fewer, and the first more than it has."""
+    def one_fewer(count: Array, _: Array) -> Array:
+        """Count one follower fewer for the last item that has any."""
         count[np.flatnonzero(count)[-1]] -= 1
         return count
 
     return {
-        "format/transitions-counts-sum-to-less": change("count", moved),
+        "format/transitions-counts-sum-to-less": change("count", one_fewer),
         "format/transitions-counts-sum-to-more": change("count", lambda count, _: np.full_like(count, 255)),
         "format/transitions-counts-zero": change("count", lambda count, _: np.zeros_like(count)),
         "format/transitions-counts-too-few": change("count", lambda count, _: count[:-1]),

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.cli import main
+from tests.attacks.draft import read_draft
+from tests.attacks.transitions import other_transitions
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -82,6 +84,42 @@ def test_inspect_as_json_adds_up(bundle: Path, capsys: pytest.CaptureFixture[str
     assert found["bundle_bytes"] == sum(size.values())
     assert found["ranking_bytes"] == sum(size[role] for role in ("encoder", "codes", "prompts", "adapter"))
     assert found["engines"][0]["self_test"]["overlap"] == 1.0
+
+
+@pytest.mark.parametrize(("transitions", "outcome"), [("with engines", "always available"), ("alone", "passed")])
+def test_inspect_lists_the_transitions(
+    transitions: Literal["with engines", "alone"],
+    outcome: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    manifest = make_tiny_bundle(tmp_path / "b", transitions=transitions)
+
+    assert pocketrec("inspect", tmp_path / "b") == 0
+
+    out = capsys.readouterr().out
+    assert "101 transitions with weight 0.5, for the newest 4 events; similarity by 8 dimensions of their own" in out
+    assert " + ".join(entry.role for entry in manifest.ranking_files) in out
+    assert "similarity.safetensors" in out
+    (line,) = (line for line in out.splitlines() if line.startswith("transitions ") and "uint4" in line)
+    assert outcome in line
+
+
+def test_inspect_reports_transitions_that_fail_in_a_bundle_without_engines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_tiny_bundle(tmp_path / "good", transitions="alone")
+    draft = read_draft(tmp_path / "good")
+    other_transitions(draft)
+    draft.write(tmp_path / "other")
+
+    assert pocketrec("inspect", tmp_path / "other", "--json") == 0
+
+    (result,) = printed(capsys)["engines"]
+    assert (result["engine"], result["self_test"]) == ("transitions", None)
+    assert "failed the self-test" in result["refusal"]
 
 
 def test_inspect_names_every_damaged_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

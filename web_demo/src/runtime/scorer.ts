@@ -13,7 +13,8 @@ export class Scorer {
   scores(state: Float32Array, sequence: readonly number[]): Float32Array<ArrayBuffer> {
     const scores = this.codes.scores(state);
     if (this.transitions === null) return scores;
-    for (const [row, score] of this.transitions.scores(sequence).entries()) scores[row] = (scores[row] ?? 0) + score;
+    const added = this.transitions.scores(sequence);
+    for (let row = 0; row < scores.length; row++) scores[row] = (scores[row] ?? 0) + (added[row] ?? 0);
     return scores;
   }
 }

@@ -48,11 +48,15 @@ export class TransitionScores {
     const weights = this.weightsOf(sequence);
     const probabilities = this.probabilities(weights);
     const cosines = similarity === 0 ? null : this.cosines(weights);
-    return Float32Array.from(probabilities, (probability, row) => {
+    // Loops: `from` with a function takes several times as long.
+    const scores = new Float32Array(probabilities.length);
+    for (let row = 0; row < scores.length; row++) {
+      const probability = probabilities[row] ?? 0;
       // Most items follow none of the history, and a logarithm is slow.
       const known = probability === 0 ? 0 : Math.log1p(probability / smoothing);
-      return weight * (cosines === null ? known : known + similarity * (cosines[row] ?? 0));
-    });
+      scores[row] = weight * (cosines === null ? known : known + similarity * (cosines[row] ?? 0));
+    }
+    return scores;
   }
 
   /** The weight of every item among the newest events, by row in ascending order. */
@@ -73,7 +77,8 @@ export class TransitionScores {
     const first = this.transitions.after(dense);
     if (secondHop === 0) return first;
     const second = this.transitions.after(first);
-    return first.map((value, row) => value + secondHop * (second[row] ?? 0));
+    for (let row = 0; row < first.length; row++) first[row] = (first[row] ?? 0) + secondHop * (second[row] ?? 0);
+    return first;
   }
 
   /** The cosine of every item's vector and the weighted mean direction of the history. */
@@ -81,10 +86,12 @@ export class TransitionScores {
     const lengths = this.vectors.lengths();
     const direction = this.directionOf(weights);
     if (direction === null) return new Float64Array(lengths.length);
-    return Float64Array.from(this.vectors.scores(direction), (product, row) => {
+    const cosines = new Float64Array(this.vectors.scores(direction));
+    for (let row = 0; row < cosines.length; row++) {
       const length = lengths[row] ?? 0;
-      return length < MIN_LENGTH ? 0 : product / length;
-    });
+      cosines[row] = length < MIN_LENGTH ? 0 : (cosines[row] ?? 0) / length;
+    }
+    return cosines;
   }
 
   /** The weighted sum of unit vectors, with length 1; null if it is zero. */
