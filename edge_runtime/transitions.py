@@ -9,7 +9,7 @@ encoder, so it is what recommends if no engine is usable. ``train/transitions`` 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class TransitionScores:
         self._transitions = transitions
         self._settings = transitions.settings
         self._n_items = len(codes.tier_of)
-        self._similarity = _Similarity(codes, item_norms(codes)) if self._settings.similarity > 0 else None
+        self._similarity = _Similarity.of(codes) if self._settings.similarity > 0 else None
 
     def scores(self, sequence: Rows) -> Floats:
         """Return the weighted score of every item, finite float32 ``[N]``.
@@ -80,22 +80,22 @@ def combined_scores(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Similarity:
-    """The vectors that are compared, with their lengths ``[N]``."""
+    """The vectors that are compared, with one divided by their lengths, and 0 for those without direction, ``[N]``."""
 
     codes: ProductCodes
-    lengths: Floats
+    inverse_lengths: Floats
+
+    @classmethod
+    def of(cls, codes: ProductCodes) -> Self:
+        lengths = item_norms(codes)
+        return cls(codes, np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths >= MIN_LENGTH))
 
     def to(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cosine of each item with the weighted sum of the unit vectors of some items, ``[N]``."""
         rows = np.flatnonzero(weights)
-        vectors = self.codes.decode(rows).astype(np.float64)
-        units = _divided(vectors, np.linalg.norm(vectors, axis=1, keepdims=True))
-        centre = weights[rows] @ units
-        direction = _divided(centre, np.linalg.norm(centre)).astype(np.float32)
-        return _divided(score_all(self.codes, direction).astype(np.float64), self.lengths)
-
-
-def _divided(values: NDArray[np.float64], lengths: NDArray[np.floating] | np.floating) -> NDArray[np.float64]:
-    """Return ``values / lengths``, and 0 where the length is below :data:`MIN_LENGTH`."""
-    is_long = np.broadcast_to(np.asarray(lengths) >= MIN_LENGTH, values.shape)
-    return np.divide(values, lengths, out=np.zeros_like(values), where=is_long)
+        centre = (weights[rows] * self.inverse_lengths[rows]) @ self.codes.decode(rows).astype(np.float64)
+        length = np.linalg.norm(centre)
+        if length < MIN_LENGTH:
+            return np.zeros(len(weights))
+        products = score_all(self.codes, (centre / length).astype(np.float32))
+        return (products * self.inverse_lengths).astype(np.float64)

@@ -4,9 +4,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +18,7 @@ from edge_runtime.engines.protocol import SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.ranking import best_rows
 from edge_runtime.transitions import TransitionScores, combined_scores
-from tests.tiny_transitions import add_transitions
+from tests.tiny_transitions import TinyTransitions, add_transitions
 
 Contents = dict[str, tuple[str, bytes]]
 """File name to role and bytes, as for ``write_folder``."""
@@ -62,7 +60,7 @@ def make_tiny_bundle(
     pictures: bool = False,
     extra: Mapping[str, tuple[str, bytes]] | None = None,
     engines: tuple[EngineVariant, ...] = (),
-    transitions: Literal["with engines", "alone"] | None = None,
+    transitions: TinyTransitions | None = None,
 ) -> Manifest:
     """Write a valid bundle into ``folder`` and return its manifest.
 
@@ -77,18 +75,18 @@ def make_tiny_bundle(
         pictures: whether to add ``pictures.safetensors`` with one small PNG for two items out of three.
         extra: additional files, name to role and bytes.
         engines: engine variants that precede the reference engine; their files are in ``extra``.
-        transitions: whether to add transitions with vectors of their own; ``alone`` leaves the engines out.
+        transitions: the transitions to add; none by default.
     """
     shape = shape or Shape()
     manifest, contents = tiny_contents(
         n_items=n_items, seed=seed, target=target, shape=shape, release=release, name=name, engines=engines
     )
-    if transitions:
-        vectors = Catalogue(n_items, 8, 16, (Tier(n_items, 4),))
-        codes = tiny_codes(vectors, np.ones(n_items), np.random.default_rng(seed + 1))
-        manifest, scores = add_transitions(manifest, contents, seed, vectors, codes)
-        if transitions == "alone":
-            manifest = msgspec.structs.replace(manifest, engines=())
+    if transitions is not None:
+        vectors = transitions.vectors
+        random = np.random.default_rng(seed + 1)
+        codes = None if vectors is None else tiny_codes(vectors, np.ones(n_items), random)
+        manifest, scores = add_transitions(manifest, contents, seed, transitions, codes)
+        if not transitions.has_engines:
             del contents["encoder.safetensors"]
         golden = compute_golden(manifest, contents, shape.n_golden, np.random.default_rng(seed), scores)
         contents["golden.safetensors"] = ("golden", dump_arrays(dump_golden(golden, shape.max_length)))

@@ -7,13 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Manifest
-from edge_runtime.bundle.arrays import Array, dump_arrays
+from edge_runtime.bundle.arrays import Array, dump_arrays, load_arrays
 from edge_runtime.bundle.codes import read_codes
-from edge_runtime.bundle.manifest import Catalogue, TransitionSettings
+from edge_runtime.bundle.manifest import Catalogue, Tier, TransitionSettings
 from edge_runtime.bundle.transitions import dump_transitions, levels_of, read_transitions
 from edge_runtime.transitions import TransitionScores
 
 RATIO = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TinyTransitions:
+    """What transitions a bundle gets.
+
+    Attributes:
+        largest: largest number of followers of an item.
+        vectors: sizes of the vectors that items are compared by; None for the item embeddings.
+        has_engines: False for a bundle with transitions alone.
+    """
+
+    largest: int = 5
+    vectors: Catalogue | None = None
+    has_engines: bool = True
+
+
+VECTORS = Catalogue(40, 8, 16, (Tier(40, 4),))
+"""Vectors for the 40 items of a tiny bundle."""
+
+WITH_ENGINES = TinyTransitions(vectors=VECTORS)
+ALONE = TinyTransitions(vectors=VECTORS, has_engines=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,11 @@ def tiny_followers(n_items: int, rng: np.random.Generator, largest: int = 5) -> 
 
 
 def add_transitions(
-    manifest: Manifest, contents: dict[str, tuple[str, bytes]], seed: int, vectors: Catalogue, codes: dict[str, Array]
+    manifest: Manifest,
+    contents: dict[str, tuple[str, bytes]],
+    seed: int,
+    choice: TinyTransitions,
+    codes: dict[str, Array] | None,
 ) -> tuple[Manifest, TransitionScores]:
     """Add the files to ``contents``; return the manifest with the settings, and the scores.
 
@@ -63,17 +89,23 @@ def add_transitions(
         manifest: the manifest of a bundle without transitions.
         contents: file name to role and bytes.
         seed: random seed.
-        vectors: the sizes of ``codes``.
-        codes: the arrays of ``similarity.safetensors``.
+        choice: what to add.
+        codes: the arrays of ``similarity.safetensors``, with the sizes of ``choice.vectors``.
     """
     n_items = manifest.catalogue.n_items
-    made = tiny_followers(n_items, np.random.default_rng(seed))
+    made = tiny_followers(n_items, np.random.default_rng(seed), choice.largest)
     arrays = dump_transitions(made.offsets, made.followers, made.levels, n_items)
     contents["transitions.safetensors"] = ("transitions", dump_arrays(arrays))
-    contents["similarity.safetensors"] = ("similarity", dump_arrays(codes))
+    if codes is not None:
+        contents["similarity.safetensors"] = ("similarity", dump_arrays(codes))
     manifest = msgspec.structs.replace(
         manifest,
         required_features=(*manifest.required_features, "transitions"),
-        transitions=tiny_settings(len(made.followers), vectors),
+        transitions=tiny_settings(len(made.followers), choice.vectors),
+        engines=manifest.engines if choice.has_engines else (),
     )
-    return manifest, TransitionScores(read_transitions(arrays, manifest), read_codes(codes, vectors))
+    if codes is None or choice.vectors is None:
+        compared = read_codes(load_arrays(contents["codes.safetensors"][1], "codes"), manifest.catalogue)
+    else:
+        compared = read_codes(codes, choice.vectors)
+    return manifest, TransitionScores(read_transitions(arrays, manifest), compared)

@@ -23,13 +23,14 @@ from tests.attacks.pictures import pictures
 from tests.attacks.tensors import containers, contents
 from tests.attacks.transitions import transitions
 from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_transitions import WITH_ENGINES
 
 
 def attacks(root: Path) -> Iterator[tuple[str, Path]]:
     """Write every malformed bundle into a folder below ``root``; yield its name and the folder."""
     good, with_transitions = root / "good", root / "with-transitions"
     make_tiny_bundle(good, pictures=True)
-    make_tiny_bundle(with_transitions, transitions="with engines")
+    make_tiny_bundle(with_transitions, transitions=WITH_ENGINES)
     of_transitions = transitions()
     for name, attack in table().items():
         draft = read_draft(with_transitions if name in of_transitions else good)

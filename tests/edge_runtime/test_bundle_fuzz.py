@@ -5,6 +5,7 @@ import json
 import zlib
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,10 +14,12 @@ from edge_runtime.bundle.codes import read_codes
 from edge_runtime.bundle.golden import read_golden
 from edge_runtime.bundle.items import read_items
 from edge_runtime.bundle.manifest import dump_manifest, parse_manifest
+from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.onnx_graph import check_graph
 from edge_runtime.errors import BundleError, EngineError
 from tests.tiny_bundle import Contents, Shape, tiny_contents
 from tests.tiny_onnx import tiny_onnx
+from tests.tiny_transitions import TinyTransitions, add_transitions
 
 FUZZ = settings(max_examples=300, deadline=None)
 
@@ -27,6 +30,7 @@ def sealed() -> tuple[bytes, Contents]:
     from edge_runtime.bundle.folder import describe
 
     manifest, contents = tiny_contents(n_items=40, seed=0, target="t", shape=Shape(), release=1, name="tiny")
+    manifest, _ = add_transitions(manifest, contents, 0, TinyTransitions(), None)
     files = tuple(describe(name, role, data) for name, (role, data) in contents.items())
     return dump_manifest(msgspec.structs.replace(manifest, files=files)), contents
 
@@ -94,6 +98,17 @@ def test_any_codes_and_golden_vectors(codes: bytes, golden: bytes) -> None:
         assert np.isfinite(read.decode(np.arange(manifest.catalogue.n_items))).all()
     with contextlib.suppress(BundleError):
         assert all(len(rows) for rows in read_golden(load_arrays(golden, "golden"), manifest).sequences)
+
+
+@FUZZ
+@given(changed(CONTENTS["transitions.safetensors"][1]))
+def test_any_transitions(data: bytes) -> None:
+    manifest = parse_manifest(MANIFEST)
+    n_items = manifest.catalogue.n_items
+    with contextlib.suppress(BundleError):
+        read = read_transitions(load_arrays(data, "transitions"), manifest)
+        reached = read.step(np.ones(n_items))
+        assert reached.sum() == pytest.approx((np.diff(read.offsets) > 0).sum())
 
 
 @FUZZ

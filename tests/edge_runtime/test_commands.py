@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from edge_runtime.cli import main
 from tests.attacks.draft import read_draft
 from tests.attacks.transitions import other_transitions
 from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_transitions import ALONE, WITH_ENGINES, TinyTransitions
 
 
 def pocketrec(*arguments: str | Path) -> int:
@@ -86,9 +87,11 @@ def test_inspect_as_json_adds_up(bundle: Path, capsys: pytest.CaptureFixture[str
     assert found["engines"][0]["self_test"]["overlap"] == 1.0
 
 
-@pytest.mark.parametrize(("transitions", "outcome"), [("with engines", "always available"), ("alone", "passed")])
+@pytest.mark.parametrize(
+    ("transitions", "outcome"), [(WITH_ENGINES, "always available"), (ALONE, "passed")], ids=["with engines", "alone"]
+)
 def test_inspect_lists_the_transitions(
-    transitions: Literal["with engines", "alone"],
+    transitions: TinyTransitions,
     outcome: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -110,7 +113,7 @@ def test_inspect_lists_the_transitions(
 def test_inspect_reports_transitions_that_fail_in_a_bundle_without_engines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_tiny_bundle(tmp_path / "good", transitions="alone")
+    make_tiny_bundle(tmp_path / "good", transitions=ALONE)
     draft = read_draft(tmp_path / "good")
     other_transitions(draft)
     draft.write(tmp_path / "other")

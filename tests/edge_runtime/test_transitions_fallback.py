@@ -20,6 +20,7 @@ from edge_runtime.sync.trial import self_test
 from tests.attacks.draft import Draft, read_draft
 from tests.attacks.transitions import other_transitions
 from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_transitions import ALONE, WITH_ENGINES
 
 HISTORY = ["item-3", "item-7"]
 
@@ -28,7 +29,7 @@ HISTORY = ["item-3", "item-7"]
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with engines and transitions; read only."""
     folder = tmp_path_factory.mktemp("mixed") / "tiny"
-    make_tiny_bundle(folder, transitions="with engines")
+    make_tiny_bundle(folder, transitions=WITH_ENGINES)
     return folder
 
 
@@ -36,7 +37,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def instant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with transitions and no engine; read only."""
     folder = tmp_path_factory.mktemp("instant") / "tiny"
-    make_tiny_bundle(folder, transitions="alone")
+    make_tiny_bundle(folder, transitions=ALONE)
     return folder
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from tests.attacks import attacks
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_onnx import tiny_onnx
+from tests.tiny_transitions import ALONE, WITH_ENGINES
 
 
 def main(folder: Path) -> None:
     """Write the bundles."""
     manifest = make_tiny_bundle(folder / "good", pictures=True, target="browser-wasm")
-    make_tiny_bundle(folder / "transitions", transitions="with engines", target="browser-wasm")
-    make_tiny_bundle(folder / "instant", transitions="alone", target="browser-wasm")
+    make_tiny_bundle(folder / "transitions", transitions=WITH_ENGINES, target="browser-wasm")
+    make_tiny_bundle(folder / "instant", transitions=ALONE, target="browser-wasm")
     weights = (folder / "good" / "encoder.safetensors").read_bytes()
     (folder / "encoder.onnx").write_bytes(tiny_onnx(weights, manifest.encoder))
     malformed = [{"name": name, "folder": str(path)} for name, path in attacks(folder / "malformed")]

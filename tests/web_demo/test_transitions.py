@@ -1,7 +1,6 @@
 """Lists by transitions on the page, in a real browser, compared with Python's."""
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
@@ -9,6 +8,7 @@ from playwright.sync_api import expect
 from edge_runtime import Recommender
 from tests.live_server import serving
 from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_transitions import ALONE, WITH_ENGINES, TinyTransitions
 from tests.web_demo.conftest import TARGET
 from tests.web_demo.shop_page import ShopPage
 
@@ -18,16 +18,17 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize(
     ("transitions", "engine", "beside"),
     [
-        ("alone", "transitions uint4", "self-test passed: best ten found 100.0 %"),
-        ("with engines", "reference int8", "added to the scores of the engine"),
+        (ALONE, "transitions uint4", "self-test passed: best ten found 100.0 %"),
+        (WITH_ENGINES, "reference int8", "added to the scores of the engine"),
     ],
+    ids=["alone", "with engines"],
 )
 def test_the_list_is_pythons_and_the_technical_details_name_the_transitions(
     tab: ShopPage,
     tmp_path: Path,
     built_page: Path,
     page_errors: list[str],
-    transitions: Literal["alone", "with engines"],
+    transitions: TinyTransitions,
     engine: str,
     beside: str,
 ) -> None:
