@@ -84,6 +84,10 @@ def recommend(
         answer.show(found, Console())
 
 
+# Options of earlier versions.
+recommend.renamed_options = {"--variety": "--diversity"}  # type: ignore[attr-defined]
+
+
 def run(
     bundle: Bundle,
     state: Annotated[

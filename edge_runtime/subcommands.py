@@ -3,7 +3,9 @@
 Only the list of all commands (``pocketrec --help``) imports them all.
 """
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ from edge_runtime.installed import what_is_missing
 
 GROUP: Final = "pocketrec.commands"
 
-# The order of the work, so that `pocketrec --help` reads as a story; commands of others follow, by name.
+# Commands in the order of a typical workflow; those of other packages follow alphabetically.
 ORDER: Final = (
     "demo", "world", "import", "check", "baselines", "train", "evaluate", "sanity-check", "diversity", "compare",
     "distill", "export", "verify", "serve", "sync", "inspect", "recommend", "run",
@@ -40,6 +42,13 @@ class Subcommands(TyperGroup):
         entry = _entries().get(cmd_name)
         return None if entry is None else _command(entry, ctx.obj)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as below
+        """Return name, command and remaining arguments; a mistyped name is answered with the nearest one."""
+        near = [] if args[0] in _entries() else get_close_matches(args[0], _entries(), n=1)
+        if near and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command {args[0]!r}. Did you mean `{shlex.join(['pocketrec', near[0]])}`?")
+        return super().resolve_command(ctx, args)
+
 
 def _entries() -> Mapping[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
@@ -50,7 +59,8 @@ def _command(entry: EntryPoint, decorator: Decorator) -> Any:  # noqa: ANN401 - 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     try:
         function = entry.load()
-        app.command(entry.name, cls=_refusing(getattr(function, "moved_options", {})))(decorator(function))
+        moved, renamed = (getattr(function, table, {}) for table in ("moved_options", "renamed_options"))
+        app.command(entry.name, cls=_refusing(moved, renamed))(decorator(function))
     except ModuleNotFoundError as error:
         advice = what_is_missing(error, entry.name)
         anything: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -58,17 +68,56 @@ def _command(entry: EntryPoint, decorator: Decorator) -> Any:  # noqa: ANN401 - 
     return typer.main.get_command(app)
 
 
-def _refusing(moved_options: Mapping[str, str]) -> type[TyperCommand]:
-    """Return a class of commands that names the new command where an option that became one is given."""
+def _refusing(moved: Mapping[str, str], renamed: Mapping[str, str]) -> type[TyperCommand]:
+    """Return a class of commands that names what replaces an option of earlier versions.
+
+    Args:
+        moved: options that became commands; a value of the option is now the command's argument.
+        renamed: options that have another name now.
+    """
 
     class Refusing(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
-            for option, command in moved_options.items():
-                if any(word == option or word.startswith(f"{option}=") for word in args):
-                    raise typer.BadParameter(f"{option} is now a command: `pocketrec {command}`", ctx)
+            for position, word in enumerate(args):
+                option, _, value = word.partition("=")
+                if option in renamed:
+                    ctx.fail(f"{option} is now called {renamed[option]}.")
+                if option in moved:
+                    words = [*([value] if value else []), *args[position + 1 :], *args[:position]]
+                    new = ctx.parent.command.get_command(ctx.parent, moved[option])
+                    ctx.fail(f"{option} is now a command: `{_moved_line(new, words)}`")
             return super().parse_args(ctx, args)
 
-    return Refusing if moved_options else TyperCommand
+    return Refusing if moved or renamed else TyperCommand
+
+
+def _moved_line(command: Any, words: Sequence[str]) -> str:  # noqa: ANN401 - Click's, or its copy's
+    """Return the line that runs ``command`` with those of the arguments that it takes.
+
+    If it requires others, as nobody knows their values, the line is its name alone.
+    """
+    options = {name: parameter for parameter in command.params for name in parameter.opts}
+    positional = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    arguments: list[str] = []
+    kept: list[str] = []
+    given = set()
+    position = 0
+    while position < len(words):
+        name, assigned, _ = words[position].partition("=")
+        has_value = not assigned and position + 1 < len(words) and not words[position + 1].startswith("-")
+        end = position + 1
+        if not name.startswith("-"):
+            arguments.append(words[position])
+        elif (parameter := options.get(name)) is not None:
+            end += has_value and not parameter.is_flag
+            kept += words[position:end]
+            given.add(parameter.name)
+        else:
+            end += has_value
+        position = end
+    given |= {parameter.name for parameter, _ in zip(positional, arguments, strict=False)}
+    complete = all(parameter.name in given for parameter in command.params if parameter.required)
+    return shlex.join(["pocketrec", command.name, *([*arguments[: len(positional)], *kept] if complete else [])])
 
 
 def _failing(error: Exception) -> Command:

@@ -6,6 +6,7 @@ hand. A second run reuses finished steps.
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import typer
 from edge_runtime import child
 from edge_runtime.errors import PocketRecError
 from edge_runtime.files import write_atomically
-from edge_runtime.terminal.outcome import print_result
+from edge_runtime.terminal.outcome import next_command, print_result
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
 FIGURES_FILE = "figures.json"
@@ -92,8 +93,8 @@ class Steps:
         Raises:
             PocketRecError: it failed; its error message is already on stderr.
         """
-        words = [str(argument) for argument in arguments]
-        print(f"$ pocketrec {' '.join(words)}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
+        line = shlex.join(["pocketrec", *map(str, arguments)])
+        print(f"$ {line}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
         start = time.perf_counter()
         with subprocess.Popen(  # noqa: S603 - our own command
             _pocketrec("export.step", *arguments, "--json"),
@@ -113,7 +114,7 @@ class Steps:
                 raise
         if process.returncode != 0:
             raise PocketRecError(
-                f"the step `pocketrec {' '.join(words)}` failed with exit code {process.returncode}; its error is on "
+                f"the step `{line}` failed with exit code {process.returncode}; its error is on "
                 "stderr. Finished steps are kept: fix the cause and run the demo again."
             )
         per_mib = 1024 if sys.platform != "darwin" else 1024 * 1024
@@ -252,6 +253,5 @@ def print_figures(figures: dict[str, Any], out: Path) -> None:
         costs.add_row(cost["step"], f"{cost['seconds']:.1f}", f"{cost['peak_memory_mib']:,} MiB")
     costs.add_row("all", f"{sum(cost['seconds'] for cost in figures['steps']):.1f}", "", style="bold")
     console.print(costs)
-    console.print(
-        f"Figures: {out / FIGURES_FILE}\nTry it:  pocketrec run {out / 'bundles' / TARGETS[0]}", soft_wrap=True
-    )
+    console.print(f"Figures: {out / FIGURES_FILE}", soft_wrap=True)
+    console.print(next_command("run", out / "bundles" / TARGETS[0]), soft_wrap=True)

@@ -1,5 +1,6 @@
 """The command ``pocketrec serve``."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,8 +60,9 @@ def serve(
 
 def _check_folders(root: Path, web: Path | None) -> None:
     if (root / "manifest.json").exists():
+        line = shlex.join(["pocketrec", "serve", str(root.resolve().parent)])
         raise typer.BadParameter(
-            f"{root} is one bundle; serve the folder that holds it: pocketrec serve {root.resolve().parent}",
+            f"{root} is one bundle; serve the folder that holds it: `{line}`",
             param_hint="DIR",
         )
     if web is not None and not (web / "index.html").is_file():
@@ -85,5 +87,5 @@ def _announce(address: str, root: Path, channels: "Mapping[str, Release]") -> No
             table.add_row(target, Text(manifest.name), str(manifest.release), f"{manifest.bundle_bytes:,}")
         console.print(table)
     else:
-        console.print(f"No bundle in {root} yet. Make one with `pocketrec export --out {root}`; no restart needed.")
+        console.print(f"No bundle in {root} yet. Make one with `pocketrec export` into this folder; no restart needed.")
     console.print(f"Listening on {address}  (stop with Ctrl-C)")

@@ -25,6 +25,8 @@ N_LISTED = 10
 N_EVENTS = 20
 MOST_LISTED = 100
 _DECIMAL = re.compile(r"[0-9]{0,6}\.?[0-9]{1,6}")
+# Commands of earlier versions.
+_RENAMED: Mapping[str, str] = {"variety": "diversity"}
 _EVENTS: Mapping[str, str] = {
     "open": CLICK, "click": CLICK, "like": LIKE, "buy": PURCHASE, "purchase": PURCHASE,
     "dislike": DISLIKE, "hide": DISLIKE,
@@ -99,6 +101,8 @@ class Session:
     def _dispatch(self, name: str, rest: str, whole: str) -> None:
         if is_number(whole):
             self._record("open", whole)
+        elif name in _RENAMED and rest and is_command(rest):
+            raise ValueError(f"`{name}` is now called `{_RENAMED[name]}`: type `{_RENAMED[name]} {rest}`.")
         elif self._is_command(name, rest, whole):
             if name in _EVENTS:
                 self._record(name, rest)

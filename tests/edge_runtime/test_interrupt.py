@@ -146,8 +146,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_the_demo_and_its_step_say_it_once(tmp_path: Path) -> None:
-    write_shop(tmp_path / "shop")
-    command = (*POCKETREC, "demo", "--data", "shop", "--out", "out", "--no-serve")
+    write_shop(tmp_path / "my shop")
+    command = (*POCKETREC, "demo", "--data", "my shop", "--out", "out", "--no-serve")
 
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -157,8 +157,8 @@ def test_the_demo_and_its_step_say_it_once(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, rest = process.communicate(timeout=60)
 
-    assert first == "$ pocketrec check shop\n"
-    goes_on = "demo --data shop --out out --no-serve"
+    assert first == "$ pocketrec check 'my shop'\n"
+    goes_on = "demo --data 'my shop' --out out --no-serve"
     assert rest == f"stopped. {ADVICE} {goes_on}\n"
     assert process.returncode == 130
 

@@ -250,6 +250,7 @@ def test_a_search_uses_and_shows_the_first_200_characters_of_a_long_line(session
         ("search nope", "No item matches 'nope'"),
         ("diversity -1", "`diversity` takes one number"),
         ("diversity 0.5 0.6", "found '0.5 0.6'"),
+        ("variety 0.5", "`variety` is now called `diversity`: type `diversity 0.5`."),
         ("remove 1", "show your `history` first"),
         ("undo", "no event to delete"),
         ("history", "The history is empty"),

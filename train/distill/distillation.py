@@ -169,9 +169,7 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
             f"{dataset.digest[:12]}…. Use the folder that it was trained on, or train again."
         )
     if not run.finished:
-        raise RunError(
-            f"{run.path}: its training is not finished; resume it with `pocketrec train --out {run.path} --resume`."
-        )
+        raise RunError(f"{run.path}: its training is not finished; repeat its `pocketrec train` command with --resume.")
 
 
 def _optimizer(student: StudentModel, config: DistillConfig) -> torch.optim.Optimizer:

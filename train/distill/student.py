@@ -119,14 +119,10 @@ def load_student(path: AnyPath) -> Student:
     path = Path(path)
     about_path = path / STUDENT_FILE
     if (path / RUN_FILE).is_file() and not about_path.is_file() and RunFolder(path).about().get("kind") != "student":
-        raise RunError(
-            f"{path}: found a full model, expected a student. Distil it first: "
-            f"`pocketrec distill --run {path} --data DATA --out {path}-student`."
-        )
+        raise RunError(f"{path}: found a full model, expected a student. Distil it first with `pocketrec distill`.")
     if not about_path.is_file():
         raise RunError(
-            f"{path}: found no {STUDENT_FILE}, expected the folder of a student. "
-            f"Create one with `pocketrec distill --out {path}`."
+            f"{path}: found no {STUDENT_FILE}, expected the folder of a student. Create one with `pocketrec distill`."
         )
     try:
         about = json.loads(read_file(about_path))

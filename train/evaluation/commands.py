@@ -49,10 +49,10 @@ def evaluate(
 
 # Options of earlier versions, which are commands now.
 evaluate.moved_options = {  # type: ignore[attr-defined]
-    "--checks": "sanity-check --run RUN --data DATA",
-    "--front": "diversity --run RUN --data DATA",
-    "--floors": "baselines --data DATA",
-    "--suite": "compare SUITE --data DATA --out OUT",
+    "--checks": "sanity-check",
+    "--front": "diversity",
+    "--floors": "baselines",
+    "--suite": "compare",
 }
 
 

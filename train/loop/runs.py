@@ -139,7 +139,7 @@ class RunFolder:
         except (FileNotFoundError, safetensors.SafetensorError) as error:
             raise RunError(
                 f"{self.path}: found no usable {_BEST} ({error}), expected a trained run. "
-                f"Train it first: `pocketrec train --out {self.path}`."
+                f"Train it first with `pocketrec train`."
             ) from error
         name = name_not_finite(weights.items())
         if name is not None:
@@ -155,8 +155,7 @@ class RunFolder:
             value: dict[str, Any] = json.loads(read_file(path))
         except FileNotFoundError as error:
             raise RunError(
-                f"{self.path}: found no {name}, expected the folder of a run. "
-                f"Create one with `pocketrec train --out {self.path}`."
+                f"{self.path}: found no {name}, expected the folder of a run. Create one with `pocketrec train`."
             ) from error
         except ValueError as error:
             raise RunError(f"{path}: not JSON ({error}); the run is damaged, train it again.") from error

@@ -63,7 +63,7 @@ def test_the_next_command_can_be_pasted() -> None:
         (["recommend", "nowhere", "--json", "--diversity", "7"], 2, "BadParameter"),
         (["recommend", "--json"], 2, "MissingParameter"),
         (["check", "nowhere", "--json"], 1, "DataError"),
-        (["evaluate", "--suite", "all", "--data", "d", "--json"], 2, "BadParameter"),
+        (["evaluate", "--suite", "all", "--data", "d", "--json"], 2, "UsageError"),
     ],
 )
 def test_every_command_that_fails_prints_the_same_envelope(arguments: list[str], code: int, kind: str) -> None:
@@ -77,16 +77,34 @@ def test_every_command_that_fails_prints_the_same_envelope(arguments: list[str],
 
 
 @pytest.mark.parametrize(
-    ("option", "command"),
-    [("--suite", "compare"), ("--floors", "baselines"), ("--checks", "sanity-check"), ("--front", "diversity")],
+    ("arguments", "line"),
+    [
+        (["--run", "my r", "--data", "my d", "--checks", "--json"], "sanity-check --json --run 'my r' --data 'my d'"),
+        (["--front", "--run", "r", "--data", "d"], "diversity --run r --data d"),
+        (["--run", "r", "--data=d", "--floors"], "baselines --data=d"),
+        (["--suite", "corec", "--data", "d", "--out", "o"], "compare corec --data d --out o"),
+        (["--suite=corec", "--data", "d"], "compare"),
+    ],
 )
-def test_an_option_that_became_a_command_is_refused_with_the_commands_name(option: str, command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "edge_runtime", "evaluate", "--data", "d", f"{option}=x", "--out", "o"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_an_option_that_became_a_command_is_refused_with_the_line_to_paste(arguments: list[str], line: str) -> None:
+    code, message = usage_error("evaluate", *arguments)
 
-    assert done.returncode == 2
-    assert f"{option} is now a command: `pocketrec {command} " in " ".join(done.stderr.split())
+    assert code == 2
+    assert f"is now a command: `pocketrec {line}`" in message
+    assert "Invalid value" not in message
+
+
+def test_a_renamed_option_is_refused_with_its_new_name() -> None:
+    assert "--variety is now called --diversity" in usage_error("recommend", "b", "--variety", "0.5")[1]
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
+    assert "Did you mean `pocketrec recommend`?" in usage_error("recomend", "b")[1]
+    assert "No such command 'xyzzy'" in usage_error("xyzzy")[1]
+
+
+def usage_error(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", *arguments], capture_output=True, text=True, check=False
+    )
+    return done.returncode, " ".join(done.stderr.split())
