@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
     ("transitions", "engine", "beside"),
     [
         (ALONE, "transitions uint4", "self-test passed: best ten found 100.0 %"),
-        (WITH_ENGINES, "reference int8", "added to the scores of the engine"),
+        (WITH_ENGINES, "reference int8 + transitions uint4", "added to the scores of the engine"),
     ],
     ids=["alone", "with engines"],
 )

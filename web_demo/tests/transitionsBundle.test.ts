@@ -31,7 +31,11 @@ describe("a bundle with an engine and transitions", () => {
     const { engines } = await openRecommender(WITH_ENGINE);
 
     expect(engines.view[0]).toMatchObject({ engine: "reference", inUse: true, test: { overlap: 1 } });
-    expect(engines.view[1]).toMatchObject({ engine: "transitions", state: "passed", inUse: false });
+    expect(engines.view[1]).toMatchObject({
+      engine: "transitions",
+      inUse: true,
+      why: "added to the scores of the engine",
+    });
   });
 
   test("does not find them with other settings", async () => {

@@ -6,7 +6,7 @@ import { Plot, totalOf } from "./Plot";
 
 /** Technical details, collapsed by default: engines, release, sizes and latency. */
 export function TechnicalDetails({ view, onCheck }: { view: View; onCheck: () => void }) {
-  const used = view.engines.find(({ inUse }) => inUse);
+  const used = view.engines.filter(({ inUse }) => inUse).map(({ engine, precision }) => `${engine} ${precision}`);
   const times = view.timings.map(totalOf);
   const release = view.opening.state === "ready" ? view.opening.release : null;
   return (
@@ -14,7 +14,7 @@ export function TechnicalDetails({ view, onCheck }: { view: View; onCheck: () =>
       <summary>
         <h2>Technical details</h2>
         <span class="hint">
-          {used === undefined ? "no engine" : `${used.engine} ${used.precision}`}
+          {used.length === 0 ? "no engine" : used.join(" + ")}
           {times.length > 0 && `, ${milliseconds(median(times))} a list`}
         </span>
       </summary>

@@ -27,9 +27,6 @@ export interface Candidate {
   readonly ms: number | null;
 }
 
-/** What ranks if no engine is usable, as the page shows it: the last entry of the list. */
-export type Fallback = Pick<Candidate, "engine" | "precision" | "state" | "why" | "test">;
-
 /** Loads an engine, or returns why this browser does not support it. */
 export type OpenEngine = (variant: EngineVariant) => Promise<Engine | string>;
 
@@ -43,7 +40,8 @@ export class EngineCandidates {
     private readonly open: OpenEngine,
     private readonly test: (engine: Engine, variant: EngineVariant) => Promise<SelfTest>,
     private readonly changed: (candidates: readonly Candidate[]) => void,
-    private readonly fallback: Fallback | null = null,
+    /** The last entry of the list: part of every score, and alone if no engine is usable. Null if there are none. */
+    private readonly transitions: Candidate | null = null,
   ) {
     this.candidates = variants.map(({ engine, precision }) => ({
       engine,
@@ -62,10 +60,9 @@ export class EngineCandidates {
   }
 
   get view(): readonly Candidate[] {
-    if (this.fallback === null) return [...this.candidates];
-    const inUse = this.engine === null && this.fallback.state === "passed";
-    const why = this.engine === null ? this.fallback.why : this.fallback.why || "added to the scores of the engine";
-    return [...this.candidates, { ...this.fallback, inUse, why, ms: null }];
+    if (this.transitions === null) return [...this.candidates];
+    const why = this.engine === null ? this.transitions.why : "added to the scores of the engine";
+    return [...this.candidates, { ...this.transitions, why }];
   }
 
   /** Try the candidates with an engine name, best first, until one passes. */

@@ -3,8 +3,7 @@
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
-import { type Candidate, EngineCandidates, type Fallback, type OpenEngine } from "./candidates";
-import { ProductCodes } from "./codes";
+import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { TRANSITIONS } from "./constants";
 import { DislikePenalty } from "./dislikes";
 import { diversifiedRows } from "./diversity";
@@ -17,7 +16,7 @@ import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
 import { Scorer } from "./scorer";
 import { Finder } from "./search/finder";
-import { openTransitions, type TransitionScores } from "./transitionScores";
+import type { TransitionScores } from "./transitionScores";
 
 /** Milliseconds of each phase of one list. */
 export interface Phases {
@@ -91,37 +90,29 @@ export class Recommender {
       const file = await bundle.role(role);
       return loadArrays(file.data, file.name);
     };
-    const [small, codes, golden, popular, items] = await Promise.all([
+    const [small, scorer, golden, popular, items] = await Promise.all([
       readSmall(bundle),
-      arraysOf("codes").then((arrays) =>
-        ProductCodes.read(arrays, manifest.catalogue, fileOfRole(manifest, "codes").name),
-      ),
+      Scorer.open(bundle),
       arraysOf("golden").then((arrays) => readGolden(arrays, manifest)),
       arraysOf("popularity"),
       bundle.role("items").then((file) => Items.read(file.data, nItems)),
     ]);
     const popularity = take(popular, "popularity", "U8", [nItems], fileOfRole(manifest, "popularity").name);
-    const scorer = new Scorer(codes, await openTransitions(bundle, codes));
     const test = (engine: Engine, variant: Manifest["engines"][number]) =>
       selfTest(engine, variant, golden, scorer, small);
     const { transitions } = scorer;
     // With an engine, the golden lists are the engine's: only those of a bundle without engines are of transitions alone.
     const ofTransitions =
       transitions === null || manifest.engines.length > 0 ? null : selfTestTransitions(transitions, golden);
-    const engines = new EngineCandidates(
-      manifest.engines,
-      open,
-      test,
-      changed,
-      transitions === null ? null : fallbackOf(ofTransitions),
-    );
+    const last = transitions === null ? null : candidateOf(ofTransitions);
+    const engines = new EngineCandidates(manifest.engines, open, test, changed, last);
     return new Recommender(
       manifest,
       items,
       popularity,
       new FactFinder(items, popularity),
       scorer,
-      new KnowledgeSwitch(codes, small),
+      new KnowledgeSwitch(scorer.codes, small),
       engines,
       ofTransitions?.passed === false ? null : transitions,
     );
@@ -222,7 +213,8 @@ export class Recommender {
 }
 
 /** The entry of transitions in the list of engines. */
-function fallbackOf(test: SelfTest | null): Fallback {
-  const state = test?.passed === false ? "failed" : "passed";
-  return { engine: TRANSITIONS, precision: "uint4", state, why: test?.why ?? "", test };
+function candidateOf(test: SelfTest | null): Candidate {
+  const inUse = test?.passed !== false;
+  const state = inUse ? "passed" : "failed";
+  return { engine: TRANSITIONS, precision: "uint4", state, inUse, why: test?.why ?? "", test, ms: null };
 }

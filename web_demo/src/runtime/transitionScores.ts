@@ -3,36 +3,10 @@
  * as `edge_runtime/transitions.py`.
  */
 
-import { loadArrays } from "./arrays";
-import type { Bundle } from "./bundle";
 import type { TransitionSettings } from "./bundleJson";
-import { ProductCodes } from "./codes";
-import { MIN_LENGTH, TRANSITIONS } from "./constants";
-import { Transitions } from "./transitions";
-
-/**
- * Read the transitions of a bundle; null if it has none.
- *
- * @param codes the item vectors, which similarity is computed of if the bundle has no vectors for it.
- * @throws BundleError a file violates the format.
- */
-export async function openTransitions(bundle: Bundle, codes: ProductCodes): Promise<TransitionScores | null> {
-  const { transitions: settings, catalogue } = bundle.manifest;
-  if (settings === null) return null;
-  const file = await bundle.role(TRANSITIONS);
-  const transitions = Transitions.read(loadArrays(file.data, file.name), settings, catalogue.nItems);
-  return new TransitionScores(settings, transitions, await readVectors(bundle, settings, codes));
-}
-
-async function readVectors(
-  bundle: Bundle,
-  { vectors }: TransitionSettings,
-  codes: ProductCodes,
-): Promise<ProductCodes> {
-  if (vectors === null) return codes;
-  const file = await bundle.role("similarity");
-  return ProductCodes.read(loadArrays(file.data, file.name), vectors, file.name);
-}
+import type { ProductCodes } from "./codes";
+import { MIN_LENGTH } from "./constants";
+import type { Transitions } from "./transitions";
 
 export class TransitionScores {
   /** @param vectors of all items, of which similarity is computed. */
