@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.arrays import dump_arrays
 from train.backbones.none import NoBackbone
 from train.data.dataset import Dataset
-from train.data.split import Split, leave_one_out
+from train.data.split import Split, Targets, leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
 from train.distill.device_transitions import DeviceTransitions, fit_transitions
 from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE, load_student, ranking_model
@@ -38,6 +38,8 @@ from train.metrics.ranking import summary
 _LAST_RATE = 0.02
 # Validation users that the weights of a device's transitions are chosen on.
 _CALIBRATION_USERS = 5000
+# Test users that a student without an encoder is measured on: it is meant to take seconds.
+_INSTANT_USERS = 5000
 _ADVICE = (
     "Distil in another --out with another --seed; if that does not help, train the teacher again with a "
     "lower --learning-rate."
@@ -71,7 +73,8 @@ def distill_model(
         figures = {"best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1)}
     _write_student(out.path, trained, table, transitions, _about(teacher, table, transitions, dataset, seed, trained))
     student = load_student(out.path)
-    figures |= compare(teacher, trained or ranking_model(student), split.test)
+    test = split.test if trained is not None else _sample(split.test, _INSTANT_USERS)
+    figures |= compare(teacher, trained or ranking_model(student), test)
     if trained is not None and transitions is not None:
         with_transitions = ranking_model(student, transitions=True)
         figures["student_with_transitions"] = summary(rank_split(with_transitions, split.test))
@@ -105,6 +108,11 @@ def _fit(student: StudentModel, split: Split, config: DistillConfig, out: RunFol
     )
 
 
+def _sample(targets: Targets, n_users: int) -> Targets:
+    """Return the targets of a random sample of at most ``n_users``, the same in each run."""
+    return select_targets(targets, np.random.default_rng(0).permutation(len(targets)) < n_users)
+
+
 def _device_transitions(
     teacher: Model, student: StudentModel | None, table: CodedTable, split: Split
 ) -> tuple[DeviceTransitions | None, dict[str, float]]:
@@ -112,8 +120,7 @@ def _device_transitions(
     expert = teacher.device_expert()
     if expert is None:
         return None, {}
-    chosen = np.random.default_rng(0).permutation(len(split.valid)) < _CALIBRATION_USERS
-    valid = select_targets(split.valid, chosen)
+    valid = _sample(split.valid, _CALIBRATION_USERS)
     scores = None
     with torch.inference_mode():
         vectors = table.decoded()

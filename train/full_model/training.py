@@ -48,7 +48,9 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
     best = fitted.best
     if changed or calibrated or fitted is NOT_TRAINED:
         run.save_best(model.state_dict())
-        best = validation_score(model, split)
+        # The search has measured the expert alone on its sample of users.
+        measured = None if fitted is not NOT_TRAINED else calibrated.get("transitions", {}).get("search_ndcg@10")
+        best = validation_score(model, split) if measured is None else measured
     figures: dict[str, Any] = {"best_epoch": fitted.best_epoch, "valid_ndcg@10": best}
     figures |= {"seconds": round(fitted.seconds + perf_counter() - started, 1)}
     figures |= {"plugins": calibrated} if calibrated else {}
