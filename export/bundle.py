@@ -25,7 +25,7 @@ from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.golden import golden_sequences, golden_vectors
 from export.language_model import store_model
-from export.naming import catalogue_name
+from export.naming import catalogue_name, default_name
 from export.parts import PartCache, digest_of
 from export.pictures import make_thumbnails
 from export.provenance import provenance
@@ -215,11 +215,12 @@ class Exporter:
     ) -> Manifest:
         student, config = self._student, self._student.config
         n_items = student.sizes.n_items
+        default = default_name(student.path, self._dataset.name)
         return Manifest(
             schema=1,
             required_features=FEATURES if transitions is None else (*FEATURES, "transitions"),
             minimum_runtime=MINIMUM_RUNTIME,
-            name=catalogue_name(self._out, target.name, requested=release.name, default=self._dataset.name),
+            name=catalogue_name(self._out, target.name, requested=release.name, default=default),
             release=release.number or 1,
             created=release.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             target=target.name,
@@ -251,7 +252,12 @@ class Exporter:
         """Write the folder with its release number; leave it unchanged if it holds the same bundle."""
         existing = _existing_bundle(path)
         if existing is not None:
-            same = msgspec.structs.replace(manifest, release=existing.release, created=existing.created)
+            # What the folders of data and run are called says nothing about the content; the digest does.
+            folders = {key: existing.provenance[key] for key in ("data", "run") if key in existing.provenance}
+            origin = manifest.provenance | folders
+            same = msgspec.structs.replace(
+                manifest, release=existing.release, created=existing.created, provenance=origin
+            )
             if release.number in (None, existing.release) and parse_manifest(dump_manifest(same)) == existing:
                 return Exported(path, existing, changed=False)
             manifest = msgspec.structs.replace(manifest, release=_next_release(path, existing, release.number))

@@ -26,7 +26,7 @@ _CatalogueName = Annotated[
     str | None,
     typer.Option(
         help="Name of the catalogue, which devices follow. "
-        "[default: that of the bundles in OUT; of the data folder for the first one]"
+        "[default: that of the bundles in OUT, or of earlier exports of RUN; of the data folder for the first one]"
     ),
 ]
 
@@ -58,6 +58,7 @@ def export(
     """
     from export.bundle import Exporter, Release, export_all
     from export.language_model import writer_folder
+    from export.naming import catalogue_name, comes_from_data, default_name, save_name, saved_name
     from export.show import print_exported, progress
     from train.data.folder import read_folder
     from train.distill.student import load_student
@@ -66,14 +67,19 @@ def export(
         raise typer.BadParameter("cannot be given with --no-language-model", param_hint="--language-model")
     targets = _read_targets(target)
     student, dataset = load_student(run), read_folder(data, skip_bad_rows=skip_bad_rows)
+    for one in targets:  # a name that is refused is refused before the work
+        catalogue_name(out, one.name, requested=name, default=default_name(run, dataset.name))
+    from_data = comes_from_data(out, run, name)
     writer: Path | None = None
     if not no_language_model and any(one.language_model for one in targets):
         writer = writer_folder(dataset, run, language_model, shown=not as_json)
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
         exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ()), name=name))
+    if name is not None or saved_name(run) is None:
+        save_name(run, exported[0].manifest.name)
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
-    print_exported(exported, ["--data", str(data), *skip], as_json=as_json)
+    print_exported(exported, ["--data", str(data), *skip], name_from_data=from_data, as_json=as_json)
 
 
 def _read_targets(names: list[str]) -> "list[Target]":

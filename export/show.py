@@ -27,12 +27,13 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(Text(f"{text} …"))
 
 
-def print_exported(exported: Sequence[Exported], data: Sequence[str], *, as_json: bool) -> None:
+def print_exported(exported: Sequence[Exported], data: Sequence[str], *, name_from_data: bool, as_json: bool) -> None:
     """Print the paths and sizes of exported bundles.
 
     Args:
         exported: the bundles.
         data: the options that name the data, for the commands that verify them.
+        name_from_data: whether the catalogue got the data folder's name, which is then printed.
         as_json: whether to print one JSON object.
     """
     if as_json:
@@ -48,6 +49,9 @@ def print_exported(exported: Sequence[Exported], data: Sequence[str], *, as_json
         table.add_row(manifest.target, release, _size(manifest.ranking_bytes), _size(manifest.bundle_bytes))
     console = Console()
     console.print(table)
+    if name_from_data:
+        name = exported[0].manifest.name
+        console.print(f"Catalogue name: {name!r} (from the data folder; --name sets it)", soft_wrap=True)
     for one in exported:
         console.print(next_command("verify", one.path, *data), soft_wrap=True)
 

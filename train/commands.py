@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from train.data.dataset import Dataset
     from train.full_model.recipes import TrainConfig
 
+# Options by the setting of a run that they determine, for messages about runs with other settings.
+_RUN_OPTIONS: Mapping[str, str] = {
+    "data_digest": "--data",
+    "n_items": "--data",
+    "teacher": "--run",
+    "config.backbone": "--backbone",
+    "config.backbone_settings": "--backbone-settings",
+    "config.plugins": "--plugins, --plugin-settings",
+    "config.extractors.text": "--text",
+    "config.extractors.image": "--image",
+    "config.encoder.dim": "--dim",
+    "config.fit.seed": "--seed",
+    "config.fit.max_epochs": "--max-epochs",
+    "config.fit.batch_users": "--batch-users",
+    "config.learning_rate": "--learning-rate",
+}
+
 
 def _even(dim: int) -> int:
     if dim % 2:
@@ -116,7 +133,8 @@ def _train(dataset: "Dataset", config: "TrainConfig", out: Path, *, resume: bool
     from train.loop.runs import RunFolder
 
     run = RunFolder(out)
-    finished = run.claim(describe_run(dataset, config), resume=resume, extends="config.fit.max_epochs")
+    about, extends = describe_run(dataset, config), "config.fit.max_epochs"
+    finished = run.claim(about, resume=resume, extends=extends, options=_RUN_OPTIONS)
     figures = run.figures() if finished else train_model(dataset, config, run)
     return {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
 
@@ -221,7 +239,8 @@ def distill(
     config = DistillConfig.of(seed=seed, batch_users=batch, n_events=int(dataset.sequences.lengths.sum()))
     teacher, student = RunFolder(run), RunFolder(out)
     plan = usual_plan(dataset, teacher)
-    finished = student.claim(describe_student(dataset, teacher, plan, config), resume=resume)
+    about = describe_student(dataset, teacher, plan, config)
+    finished = student.claim(about, resume=resume, options=_RUN_OPTIONS)
     figures = student.figures() if finished else distill_model(dataset, teacher, plan, config, student)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))

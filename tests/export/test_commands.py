@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.bundle import open_folder
 from edge_runtime.cli import main
+from export.naming import NAME_FILE, saved_name
 from tests.tiny_student import TinyStudent
 
 
@@ -54,6 +56,53 @@ def test_export_prints_the_folders_of_all_targets(
     out = capsys.readouterr().out
     assert f"pocketrec verify {exported / 'laptop-x86_64'} " in out
     assert f"pocketrec verify {exported / 'browser-wasm'} " in out
+
+
+def test_the_name_of_the_first_export_is_kept_with_the_student(
+    tiny: TinyStudent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = Path(shutil.copytree(tiny.student.path, tmp_path / "student"))
+    (student / NAME_FILE).unlink(missing_ok=True)
+    renamed = Path(shutil.copytree(tiny.data_path, tmp_path / "renamed"))
+
+    def export_into(out: str, data: Path, *more: str) -> tuple[str, str]:
+        given = ("--run", student, "--data", data, "--target", "browser-wasm", "--no-language-model")
+        assert run("export", *given, "--out", tmp_path / out, *more) == 0
+        return open_folder(tmp_path / out / "browser-wasm").manifest.name, capsys.readouterr().out
+
+    first, printed = export_into("first", tiny.data_path)
+    again, printed_again = export_into("second", renamed)
+    chosen, _ = export_into("third", renamed, "--name", "Tea")
+
+    assert first == again == tiny.data_path.name
+    assert f"Catalogue name: '{first}' (from the data folder; --name sets it)" in " ".join(printed.split())
+    assert "Catalogue name" not in printed_again
+    assert chosen == saved_name(student) == "Tea"
+
+
+def test_renamed_folders_make_no_new_release(tiny: TinyStudent, exported: Path, tmp_path: Path) -> None:
+    student = shutil.copytree(tiny.student.path, tmp_path / "another-run")
+    data = shutil.copytree(tiny.data_path, tmp_path / "renamed")
+    given = ("--target", "browser-wasm", "--out", exported, "--no-language-model", "--json")
+
+    assert run("export", "--run", student, "--data", data, *given) == 0
+
+    assert open_folder(exported / "browser-wasm").manifest.release == 1
+
+
+def test_another_name_is_refused_before_anything_is_built(
+    tiny: TinyStudent, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(exported / ".work", ignore_errors=True)
+
+    code = run(
+        "export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", exported,
+        "--no-language-model", "--name", "other",
+    )  # fmt: skip
+
+    assert code == 1
+    assert "holds releases of" in " ".join(capsys.readouterr().err.split())
+    assert not (exported / ".work").exists()
 
 
 def test_an_unknown_target_is_a_usage_error(

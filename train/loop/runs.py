@@ -25,6 +25,9 @@ RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 _CHECKPOINT = "checkpoint.safetensors"
 _BEST = "best.safetensors"
+NO_OPTIONS: Mapping[str, str] = {}
+_NOT_COMPARED = "data_name"
+_LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,23 @@ class RunFolder:
 
     path: Path
 
-    def claim(self, about: Mapping[str, Any], *, resume: bool, extends: str | None = None) -> bool:
+    def claim(
+        self,
+        about: Mapping[str, Any],
+        *,
+        resume: bool,
+        extends: str | None = None,
+        options: Mapping[str, str] = NO_OPTIONS,
+    ) -> bool:
         """Start or resume the run with the configuration ``about``; return whether it is already finished.
 
         Args:
-            about: everything that determines the result.
+            about: everything that determines the result. Names of data (``data_name``) are saved and not compared,
+                because the digest decides.
             resume: continue a run of the same configuration.
             extends: the dotted name of a number, such as ``config.fit.max_epochs``, that a resumed run may raise. A
                 run that had ended because of it continues from its last checkpoint.
+            options: command-line option of each dotted name that has one, for error messages.
 
         Raises:
             RunError: the folder has another run, or the same one and ``resume`` is false; or this process is one of
@@ -54,21 +66,24 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.path / RUN_FILE, requested)
             return False
-        changed = _differences(self.about(), requested)
-        if resume and extends is not None and set(changed) == {extends} and _is_raised(*changed[extends]):
-            self._extend(requested)
-            return self.finished
-        if changed:
-            listed = "; ".join(f"{name}: {old!r} there, {new!r} requested" for name, (old, new) in changed.items())
+        existing = self.about()
+        changed = _differences(existing, requested)
+        raised = extends is not None and extends in changed and _is_raised(*changed[extends])
+        others = [name for name in changed if not (raised and name == extends)]
+        if others:
+            listed = "; ".join(dict.fromkeys(_difference(name, existing, requested, options) for name in others))
+            only_raise = f" --resume may only raise {options.get(extends, extends)}." if extends in others else ""
             raise RunError(
-                f"{self.path}: has a run with other settings ({listed}). Use the settings of that run, choose another "
-                "--out, or delete the folder."
+                f"{self.path}: has a run with other settings ({listed}).{only_raise} Use the settings of that run, "
+                "choose another --out, or delete the folder."
             )
         if not resume:
             state = "a finished" if self.finished else "an unfinished"
             raise RunError(
                 f"{self.path}: has {state} run with the same settings; add --resume, or choose another --out."
             )
+        if raised:
+            self._extend(requested)
         return self.finished
 
     @property
@@ -197,15 +212,38 @@ def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
 
 
 def _differences(existing: Mapping[str, Any], requested: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the values that differ, by dotted name; None stands for a value that is absent."""
+    """Return the values that differ, by dotted name, except names of data; None stands for a value that is absent."""
     changed: dict[str, tuple[Any, Any]] = {}
-    for name in sorted({*existing, *requested}):
+    for name in sorted({*existing, *requested} - {_NOT_COMPARED}):
         old, new = existing.get(name), requested.get(name)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             changed |= {f"{name}.{inner}": pair for inner, pair in _differences(old, new).items()}
         elif old != new:
             changed[name] = (old, new)
     return changed
+
+
+def _difference(
+    name: str, existing: Mapping[str, Any], requested: Mapping[str, Any], options: Mapping[str, str]
+) -> str:
+    """Return both values of a setting as words; the option that sets it, or a part of which it is, stands for it."""
+    setting = next((one for one in options if f"{name}.".startswith(f"{one}.")), name)
+    label = f"`{options[setting]}`" if setting in options else setting
+    old, new = (_shown(_value(about, setting)) for about in (existing, requested))
+    if max(len(old), len(new)) > _LONGEST_VALUE:
+        return f"{label} is another one there"
+    return f"{label} is {old} there, {new} given"
+
+
+def _value(about: Mapping[str, Any], name: str) -> object:
+    value: Any = about
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _is_raised(old: object, new: object) -> bool:

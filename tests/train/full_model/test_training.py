@@ -96,8 +96,8 @@ def test_other_settings_in_the_same_folder_are_refused(teacher: RunFolder) -> No
 def test_a_setting_that_differs_is_named_with_both_values(teacher: RunFolder) -> None:
     other = replace(SMALL, fit=replace(SMALL.fit, seed=SMALL.fit.seed + 1))
 
-    with pytest.raises(RunError, match=rf"config.fit.seed: {SMALL.fit.seed} there, {SMALL.fit.seed + 1} requested"):
-        teacher.claim(describe_run(tiny_dataset(), other), resume=True)
+    with pytest.raises(RunError, match=rf"`--seed` is {SMALL.fit.seed} there, {SMALL.fit.seed + 1} given"):
+        teacher.claim(describe_run(tiny_dataset(), other), resume=True, options={"config.fit.seed": "--seed"})
 
 
 def test_a_run_that_ended_at_its_last_epoch_continues_with_more_epochs(tmp_path: Path) -> None:
@@ -120,8 +120,34 @@ def test_a_run_that_ended_at_its_last_epoch_continues_with_more_epochs(tmp_path:
 def test_fewer_epochs_are_other_settings(teacher: RunFolder) -> None:
     fewer = replace(SMALL, fit=replace(SMALL.fit, max_epochs=1))
 
-    with pytest.raises(RunError, match=r"config.fit.max_epochs: \d+ there, 1 requested"):
+    with pytest.raises(RunError, match=r"max_epochs is \d+ there, 1 given.*may only raise config.fit.max_epochs"):
         teacher.claim(describe_run(tiny_dataset(), fewer), resume=True, extends="config.fit.max_epochs")
+
+
+def test_raised_epochs_are_not_named_among_other_settings(teacher: RunFolder) -> None:
+    other = replace(SMALL, fit=replace(SMALL.fit, seed=SMALL.fit.seed + 1, max_epochs=SMALL.fit.max_epochs + 1))
+
+    with pytest.raises(RunError, match=r"config\.fit\.seed") as caught:
+        teacher.claim(describe_run(tiny_dataset(), other), resume=True, extends="config.fit.max_epochs")
+
+    assert "max_epochs" not in str(caught.value)
+
+
+def test_an_option_stands_for_a_part_of_its_setting(teacher: RunFolder) -> None:
+    other = replace(SMALL, backbone_settings={"hidden_share": 0.6})
+
+    with pytest.raises(RunError, match=r'`--backbone-settings` is \{\} there, \{"hidden_share": 0.6\} given'):
+        teacher.claim(
+            describe_run(tiny_dataset(), other),
+            resume=True,
+            options={"config.backbone": "--backbone", "config.backbone_settings": "--backbone-settings"},
+        )
+
+
+def test_a_run_is_resumed_when_the_data_folder_was_renamed(teacher: RunFolder) -> None:
+    renamed = replace(tiny_dataset(), name="renamed")
+
+    assert teacher.claim(describe_run(renamed, SMALL), resume=True)
 
 
 def test_a_finished_run_is_not_overwritten_without_resume(teacher: RunFolder) -> None:
