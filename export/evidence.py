@@ -76,7 +76,7 @@ class Evidence:
 def collect_evidence(contents: Contents, users: TestUsers, dataset: Dataset, run: Path | None) -> Evidence:
     """Measure engines, reasons and sizes of a bundle, and compare it with its models."""
     manifest = contents.folder.manifest
-    engines, rankings = _measure_engines(contents, users)
+    engines, rankings = measure_engines(contents, users)
     reasons = check_reasons(contents, users, rankings[0].top_rows) if rankings else None
     compared: list[Comparison] = []
     if rankings:
@@ -92,7 +92,7 @@ def collect_evidence(contents: Contents, users: TestUsers, dataset: Dataset, run
     )
 
 
-def _measure_engines(contents: Contents, users: TestUsers) -> tuple[list[EngineReport], list[Ranking]]:
+def measure_engines(contents: Contents, users: TestUsers) -> tuple[list[EngineReport], list[Ranking]]:
     """Return a report for each engine variant, or else the transitions, and the rankings of those that could rank."""
     variants = contents.folder.manifest.engines
     measured = [_measure_engine(contents, variant, users) for variant in variants or (None,)]

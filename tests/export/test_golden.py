@@ -3,12 +3,17 @@
 import numpy as np
 
 from edge_runtime.bundle.golden import TOP
+from edge_runtime.bundle.transitions import dump_transitions, unpack_transitions
 from edge_runtime.engines.protocol import SmallMatrices
+from edge_runtime.ranking import best_rows
+from edge_runtime.transitions import TransitionScores, combined_scores
 from export.golden import golden_sequences, golden_vectors
 from export.quantize import quantize_encoder
 from tests.export.encoder_cases import Case, torch_state
 from tests.tiny_student import CONFIG, N_ITEMS, TinyStudent
+from tests.tiny_transitions import tiny_followers, tiny_settings
 from train.data.sequences import Sequences
+from train.distill.student import Student
 
 
 def sequences_of(*histories: list[int]) -> Sequences:
@@ -100,3 +105,38 @@ def test_golden_vectors_are_outputs_of_the_quantized_encoder_for_decoded_items(t
     assert not set(rows.tolist()).intersection(golden.top_rows[0].tolist())
     best = [row for row in np.lexsort((np.arange(N_ITEMS), -scores.round(9))) if row not in rows][:TOP]
     assert golden.top_rows[0].tolist() == best
+
+
+def transitions_of(student: Student) -> TransitionScores:
+    made = tiny_followers(N_ITEMS, np.random.default_rng(0))
+    arrays = dump_transitions(made.offsets, made.followers, made.levels, N_ITEMS)
+    settings = tiny_settings(len(made.followers), None)
+    return TransitionScores(unpack_transitions(arrays, settings, N_ITEMS), student.codes)
+
+
+def test_the_best_rows_are_those_of_states_and_transitions_together(tiny: TinyStudent) -> None:
+    student = tiny.student
+    assert student.encoder is not None
+    matrices = (student.prompts["prompts"], student.prompts["knowledge"], student.adapter["a"], student.adapter["b"])
+    rows, transitions = np.array([3, 4, 9], dtype=np.int64), transitions_of(student)
+
+    plain = golden_vectors(student.encoder, student.codes, *matrices, [rows])
+    golden = golden_vectors(student.encoder, student.codes, *matrices, [rows], transitions)
+
+    np.testing.assert_array_equal(golden.states, plain.states)
+    scores = combined_scores(student.codes, golden.states[0], transitions, rows)
+    assert scores is not None
+    assert golden.top_rows[0].tolist() == best_rows(scores, TOP, rows).tolist()
+    assert golden.top_rows[0].tolist() != plain.top_rows[0].tolist()
+
+
+def test_without_an_encoder_the_states_are_zero_and_the_rows_those_of_transitions(tiny: TinyStudent) -> None:
+    student = tiny.student
+    matrices = (student.prompts["prompts"], student.prompts["knowledge"], student.adapter["a"], student.adapter["b"])
+    rows, transitions = np.array([3, 4, 9], dtype=np.int64), transitions_of(student)
+
+    golden = golden_vectors(None, student.codes, *matrices, [rows], transitions)
+
+    assert golden.states.shape == (1, CONFIG.dim)
+    assert not golden.states.any()
+    assert golden.top_rows[0].tolist() == best_rows(transitions.scores(rows), TOP, rows).tolist()
