@@ -161,10 +161,7 @@ def _sizes(fields: dict[str, Any]) -> Catalogue:
 
 
 class _CodedModel(nn.Module):
-    """A student with the interface of the evaluation; always uses knowledge, and its transitions if it ranks by them.
-
-    It has no adapter, which has no effect before a device trains it.
-    """
+    """A student with the interface of the evaluation; always uses knowledge and, if it ranks by them, transitions."""
 
     def __init__(self, student: Student, *, transitions: bool) -> None:
         super().__init__()
@@ -173,6 +170,7 @@ class _CodedModel(nn.Module):
         self._prompts, self._knowledge = (
             torch.from_numpy(student.prompts[name].copy()) for name in ("prompts", "knowledge")
         )
+        self._adapter_a, self._adapter_b = (torch.from_numpy(student.adapter[name].copy()) for name in ("a", "b"))
         self._backbone = None
         if student.encoder is not None:
             self._backbone = SASRec(student.config).eval()
@@ -188,7 +186,8 @@ class _CodedModel(nn.Module):
         scores = torch.zeros(len(rows), len(table))
         if self._backbone is not None:
             states = self._backbone.user_state(F.embedding(rows, table), mask)
-            scores = (states + knowledge_update(states, self._prompts, self._knowledge)) @ table.T
+            states = states + knowledge_update(states, self._prompts, self._knowledge)
+            scores = (states + states @ self._adapter_a @ self._adapter_b) @ table.T
         if self._expert is not None:
             histories = [one[shown > 0].numpy() for one, shown in zip(rows, mask, strict=True)]
             added = torch.from_numpy(self._expert.log_scores(Queries.of(histories)))
