@@ -17,7 +17,7 @@ DATA ?=
 OUT ?= build/demo
 NO_SERVE ?=
 WORKERS ?= 2
-DEMO_FLAGS = $(if $(DATA),--data $(DATA)) --out $(OUT) $(if $(NO_SERVE),--no-serve)
+DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') --out '$(OUT)' $(if $(NO_SERVE),--no-serve)
 
 # pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -93,7 +93,7 @@ format: setup ## Format the code
 
 bench-beauty: setup ## The README's table on Beauty: make bench-beauty DATA=../shared/data/beauty
 	@test -n "$(DATA)" || { echo "Name the data folder: make bench-beauty DATA=FOLDER" >&2; exit 2; }
-	$(BIN)/python -m benchmarks.main_job --data $(DATA) --out build/bench
+	$(BIN)/python -m benchmarks.main_job --data '$(DATA)' --out build/bench
 
 clean: ## Everything that was built here (the cache of wheels stays)
 	rm -rf build web_demo/dist .mypy_cache .pytest_cache .ruff_cache

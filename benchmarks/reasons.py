@@ -1,4 +1,4 @@
-"""Measures the reason writer on a real data folder: training, size, speed, correctness and variety; prints JSON.
+"""Measures the reason writer on a real data folder: training, size, speed, correctness and distinct texts; prints JSON.
 
 python -m benchmarks.reasons --data ../shared/data/beauty --out build/bench/reasons
 """
@@ -52,12 +52,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("build/bench/reasons"))
-    parser.add_argument("--people", type=int, default=300, help="Number of users.")
+    parser.add_argument("--users", type=int, default=300, help="Number of users.")
     options = parser.parse_args()
     dataset = read_folder(options.data)
     folder = train_writer(dataset, options.out, WriterConfig())
     sequences = [rows.tolist()[-51:] for rows in dataset.sequences if len(rows) > 1]
-    chosen = random.Random(0).sample(sequences, min(options.people, len(sequences)))  # noqa: S311 - a sample
+    chosen = random.Random(0).sample(sequences, min(options.users, len(sequences)))  # noqa: S311 - a sample
     pairs = tuple((rows[-1], rows[:-1]) for rows in chosen)
     cases = Cases(published_items(dataset.catalogue), published_popularity(dataset), pairs)
     figures: dict[str, object] = {

@@ -1,7 +1,7 @@
 """Starts modules of this project as child processes that import nothing from the working directory.
 
 ``python -m MODULE`` searches the working directory first: a ``json.py`` next to the user's data would be executed. A
-child is started with ``-P`` in :data:`FOLDER`, and imports this project's packages from where this process did.
+child is started with ``-P`` in :data:`FOLDER`, and imports this project from the same location as its parent.
 
 Run as a script, ``python -P child.py MODULE ARGUMENTS``, this file runs that module.
 """

@@ -54,7 +54,7 @@ def serving(root: Path, *options: str, environment: Mapping[str, str] | None = N
 
 @contextmanager
 def started(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
-    """Run a command that prints its address until the block ends, or until it is stopped inside."""
+    """Run a server command for the duration of the block; the block may stop it earlier."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:

@@ -1,1 +1,1 @@
-"""Personalization on the device; nothing of it leaves the device."""
+"""Decides for which users the teacher's knowledge is used; nothing of it leaves the device."""

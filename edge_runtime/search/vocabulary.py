@@ -12,9 +12,9 @@ BEGINNING: Final = 2
 TYPO: Final = 1
 
 MIN_TYPO_LETTERS: Final = 4
-"""Minimum length of a word for typing errors; shorter ones have too many neighbours."""
+"""Minimum word length for fuzzy matching; shorter ones have too many neighbours."""
 MIN_TYPO_BEGINNING: Final = 6
-"""Minimum length of a prefix for typing errors."""
+"""Minimum prefix length for fuzzy matching."""
 MIN_PART: Final = 3
 """Minimum length of each part of a split word."""
 

@@ -131,7 +131,7 @@ class Slots:
         self.keep_incoming(frozenset())
 
     def keep_incoming(self, digests: frozenset[str]) -> None:
-        """Remove complete and partial downloads of all files except those with these digests."""
+        """Remove files and partial downloads of all digests except these."""
         for file in self.incoming.iterdir():
             if file.name.removesuffix(".part") not in digests:
                 file.unlink()

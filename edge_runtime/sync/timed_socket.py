@@ -61,11 +61,11 @@ class TimedSocket:
         self._limit = limit
 
     def makefile(self, *_: object) -> io.BufferedReader:
-        """Return a buffered reader under the limit."""
+        """Return a buffered reader that enforces the time limit."""
         return io.BufferedReader(_TimedReader(self._sock, self._limit), 64 << 10)
 
     def sendall(self, data: bytes) -> None:
-        """Send all data under the limit."""
+        """Send all data within the time limit."""
         self._sock.settimeout(self._limit.left_s())
         self._sock.sendall(data)
 

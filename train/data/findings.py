@@ -98,7 +98,7 @@ class Findings:
         self._problems[file, message] = Problem(file, message, "", message)
 
     def bad_rows(self, source: Source, kind: str, rows: Iterable[int], message: str) -> None:
-        """Add a problem of rows; ``message`` describes the first of them. Does nothing without rows."""
+        """Add one problem that affects these rows, if there are any; ``message`` describes the first of them."""
         numbers = [int(row) for row in rows]
         if not numbers:
             return

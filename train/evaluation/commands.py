@@ -136,7 +136,7 @@ def _print_headline(title: str, figures: dict[str, Any]) -> None:
 
     table = Table("metric", title=title)
     table.add_column("history excluded", justify="right")
-    table.add_column("not excluded", justify="right")
+    table.add_column("history included", justify="right")
     for name, value in figures["history_excluded"].items():
         table.add_row(name, f"{value:.4f}", f"{figures['history_included'][name]:.4f}")
     console = Console()

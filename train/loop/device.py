@@ -6,7 +6,7 @@ from accelerate.utils import get_int_from_env
 
 from train.errors import RunError
 
-# Variables by which launchers tell Accelerate the number of processes.
+# Environment variables in which launchers state the number of processes.
 _N_PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 

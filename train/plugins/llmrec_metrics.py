@@ -37,7 +37,7 @@ def retrieval_metrics(space: SemanticSpace, data: EvaluationData, decay: float) 
 
 
 def _histories(space: SemanticSpace, data: EvaluationData, decay: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield frozen means ``[n, width]``, and 1 for a history with texts, else 0, ``[n]``."""
+    """Yield the frozen mean of each history's texts, ``[n, width]``, and whether it has any, ``[n]``."""
     for start in range(0, len(data.histories), _BATCH_USERS):
         rows, mask = pad([rows[-_NEWEST:] for rows in data.histories[start : start + _BATCH_USERS]])
         rows, mask = rows.to(space.frozen.device), mask.to(space.frozen.device)

@@ -140,7 +140,7 @@ def _retention(table: SuiteTable) -> Table:
 def _new_items(table: SuiteTable) -> Table:
     """Show rows and baselines by split, relative to the most popular new items, the usual practice for new items."""
     shown = Table(title="Recall@10 of new items: among new items alone, and in the whole catalogue")
-    _columns(shown, ("variant", "among new", "times the most popular", "whole catalogue"))
+    _columns(shown, ("variant", "among new", "x most popular", "whole catalogue"))
     for split, baselines in table.baselines.items():
         entries = {f"{name} [{split}]": values for name, values in baselines.items()}
         rows = [row for row in table.rows if row.split == split and AMONG_NEW in row.figures]

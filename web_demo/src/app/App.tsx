@@ -46,7 +46,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
         <Header view={view} />
         <main>
           <section class="intro" aria-labelledby="intro-title">
-            <h1 id="intro-title">A shop that learns from you</h1>
+            <h1 id="intro-title">A shop that adapts to you</h1>
             <p class="lead">
               Choose what you like and the list changes at once. It all happens on this device: nothing you do is sent
               anywhere.

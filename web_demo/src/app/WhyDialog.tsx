@@ -53,8 +53,8 @@ export function WhyDialog({
           </ul>
           <p class="fine">
             {why === null ? "" : `It is number ${why.position} in the list. `}
-            The order comes from what shoppers chose one after another. The reason states only facts about the item and
-            your choices. Both were computed on this device.
+            The order is learned from which items shoppers choose after one another. The reason states only facts about
+            the item and your choices. Both were computed on this device.
           </p>
           <button type="button" class="primary" onClick={() => dialog.current?.close()}>
             Close

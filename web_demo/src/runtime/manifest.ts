@@ -39,7 +39,7 @@ export function parseManifest(data: Uint8Array): Manifest {
   return manifest;
 }
 
-/** The first file with a role. */
+/** The first file with the given role. */
 export function fileOfRole(manifest: Manifest, role: string): FileEntry {
   const entry = manifest.files.find((file) => file.role === role);
   if (entry === undefined) throw new BundleError(`${MANIFEST_NAME}: no file has the role ${role}`);

@@ -51,7 +51,7 @@ export interface RecommendOptions {
   readonly history?: readonly string[];
   /** Ids of the items that the user dislikes, newest first: they are left out, and similar items are ranked lower. */
   readonly disliked?: readonly string[];
-  /** The share of the list that gives way to different items, from 0 to 1. */
+  /** Share of the most precise list that is replaced by different items, 0 to 1. */
   readonly diversity?: number;
 }
 
