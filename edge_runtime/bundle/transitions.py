@@ -15,6 +15,8 @@ N_LEVELS: Final = 16
 """Number of levels of a weight: two fit one byte."""
 
 _FILE = "transitions.safetensors"
+_BLOCK = 1 << 16
+"""Items summed at a time: a weight takes eight bytes, and a large catalogue has millions of entries."""
 
 Rows = NDArray[np.int64]
 
@@ -88,9 +90,7 @@ def unpack_transitions(arrays: Mapping[str, Array], settings: TransitionSettings
     followers = _unpack_rows(follower)
     _check_followers(offsets, followers, n_items)
     levels = np.stack([level & 15, level >> 4], axis=1).reshape(-1)[:n_entries]
-    items = np.repeat(np.arange(n_items), np.diff(offsets))
-    totals = sums_by_row(items, _weight_of_level(settings.ratio)[levels], n_items)
-    return Transitions(settings, offsets, followers, levels, np.where(count > 0, totals, 1.0))
+    return Transitions(settings, offsets, followers, levels, _totals(offsets, levels, settings.ratio))
 
 
 def dump_transitions(
@@ -186,6 +186,18 @@ def _check_followers(offsets: NDArray[np.integer[Any]], followers: NDArray[np.in
         raise BundleError(f"{_FILE}: an item follows itself")
     if not ((followers[1:] > followers[:-1]) | (items[1:] != items[:-1])).all():
         raise BundleError(f"{_FILE}: the followers of an item are not in ascending order")
+
+
+def _totals(offsets: Rows, levels: NDArray[np.uint8], ratio: float) -> NDArray[np.float64]:
+    """Return the sum of the weights of each item's entries, ``[N]``; 1 for an item without."""
+    weight_of_level, totals = _weight_of_level(ratio), np.ones(len(offsets) - 1)
+    for start in range(0, len(totals), _BLOCK):
+        bounds = offsets[start : start + _BLOCK + 1]
+        counts = np.diff(bounds)
+        items = np.repeat(np.arange(len(counts)), counts)
+        sums = sums_by_row(items, weight_of_level[levels[bounds[0] : bounds[-1]]], len(counts))
+        totals[start : start + _BLOCK] = np.where(counts > 0, sums, 1.0)
+    return totals
 
 
 def _weight_of_level(ratio: float) -> NDArray[np.float64]:
