@@ -9,7 +9,7 @@ from train.data.split import Targets
 from train.metrics.ranking import BATCH_USERS, Score, excluded_ranks, ndcg
 from train.transitions.expert import Queries, TransitionsExpert
 
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 """Weights of the expert's log-scores that are compared."""
 
 
