@@ -198,3 +198,31 @@ describe("a file of transitions is rejected", () => {
     expect(attempt(change)).toThrow(BundleError);
   });
 });
+
+test("any bytes in the arrays are rejected or give finite scores", () => {
+  const good = arraysOf(FOLLOWERS, 1);
+  const codes = codesOf(VECTORS);
+  let [state, nRejected] = [1, 0];
+  const draw = (limit: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) % limit;
+  };
+
+  for (let round = 0; round < 2000; round++) {
+    const name = (["count", "follower", "level"] as const)[draw(3)] ?? "count";
+    const data = [...good[name].data];
+    data[draw(data.length)] = draw(4) === 0 ? draw(256) : draw(8);
+    const settings = { ...SETTINGS, nEntries: 7, ratio: 0.001, smoothing: 1e-9, secondHop: 100 };
+    const arrays = new Map(Object.entries({ ...good, [name]: u8(good[name].shape, data) }));
+    try {
+      const scores = new TransitionScores(settings, Transitions.read(arrays, settings, 5), codes).scores([0, 1, 4]);
+      expect(scores.every(Number.isFinite)).toBe(true);
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      nRejected++;
+    }
+  }
+
+  expect(nRejected).toBeGreaterThan(500);
+  expect(nRejected).toBeLessThan(1900);
+});
