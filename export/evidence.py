@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec import Struct, field
 
 from edge_runtime.bundle import Manifest
@@ -26,6 +27,10 @@ from export.measure import (
 )
 from export.reason_check import ReasonReport, check_reasons
 from train.data.dataset import Dataset
+from train.data.split import leave_one_out
+from train.evaluation.baselines import transitions_and_texts
+from train.evaluation.context import evaluation_context
+from train.metrics.ranking import ndcg, rank_targets
 
 
 class EngineReport(Struct, kw_only=True):
@@ -60,6 +65,7 @@ class Evidence:
         manifest: the manifest of the bundle.
         users: the test users of all rankings.
         engines: one report for each engine variant, in the order of the manifest; without any, of the transitions.
+        baseline: NDCG@10 of the baseline "transitions x texts" with default settings, for the same users.
         compared: comparisons of the first working engine with the models that the bundle was made from.
         reasons: the checked sample of reasons; None if no engine works.
         budgets: actual and allowed sizes.
@@ -68,6 +74,7 @@ class Evidence:
     manifest: Manifest
     users: TestUsers
     engines: list[EngineReport]
+    baseline: float
     compared: list[Comparison]
     reasons: ReasonReport | None
     budgets: list[BudgetCheck]
@@ -86,10 +93,17 @@ def collect_evidence(contents: Contents, users: TestUsers, dataset: Dataset, run
         manifest=manifest,
         users=users,
         engines=engines,
+        baseline=_baseline(users, dataset),
         compared=compared,
         reasons=reasons,
         budgets=check_each_budget(manifest),
     )
+
+
+def _baseline(users: TestUsers, dataset: Dataset) -> float:
+    vectors = evaluation_context(dataset).vectors
+    score = transitions_and_texts(leave_one_out(dataset.sequences), users.histories, vectors, search=False)
+    return float(np.mean(ndcg(rank_targets(score, users.histories, users.targets, len(vectors)).excluded, 10)))
 
 
 def measure_engines(contents: Contents, users: TestUsers) -> tuple[list[EngineReport], list[Ranking]]:

@@ -32,6 +32,7 @@ class Verification(Struct, kw_only=True):
     n_users: int
     n_test_users: int
     engines: list[EngineReport]
+    baseline_ndcg_10: float
     compared: list[Comparison]
     reasons: ReasonReport | None
     bytes: Mapping[str, int]
@@ -79,6 +80,7 @@ def _verification(path: str, evidence: Evidence) -> Verification:
         n_users=len(users),
         n_test_users=users.n_all,
         engines=evidence.engines,
+        baseline_ndcg_10=evidence.baseline,
         compared=evidence.compared,
         reasons=evidence.reasons,
         bytes=bytes_by_role(manifest),

@@ -1,5 +1,6 @@
 """Fixtures that take seconds to build, shared by all tests of this folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from export.bundle import Exported, Exporter, Release
 from export.quantize import QuantizedEncoder, quantize_encoder
 from export.target import read_target
 from tests.tiny_student import TinyStudent, make_encoder, make_tiny_student
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the features of tiny catalogues out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.evaluation.context.FEATURES", tmp_path_factory.mktemp("features"))
+        yield
 
 
 @pytest.fixture(scope="session")

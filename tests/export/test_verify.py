@@ -16,7 +16,12 @@ from export.measure import TestUsers
 from export.reason_check import ReasonReport
 from export.verify import Verification, verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
+from train.data.split import leave_one_out
 from train.errors import DataError
+from train.evaluation.baselines import transitions_and_texts
+from train.evaluation.context import evaluation_context
+from train.metrics.histories import histories_of
+from train.metrics.ranking import ndcg, rank_targets
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,18 @@ def test_the_bundle_ranks_like_its_student(verified: Verification) -> None:
     measured = next(one for one in verified.compared if one.measured)
     # Codes are equal; only the weights of the encoder were rounded.
     assert measured.ratio == pytest.approx(1.0, abs=0.2)
+
+
+def test_the_baseline_is_measured_on_the_same_users(bundles: Path, verified: Verification, tiny: TinyStudent) -> None:
+    split = leave_one_out(tiny.dataset.sequences)
+    histories = histories_of(split.test)
+    score = transitions_and_texts(split, histories, evaluation_context(tiny.dataset).vectors, search=False)
+    ranked = rank_targets(score, histories, split.test.rows, len(tiny.dataset.catalogue))
+
+    assert verified.baseline_ndcg_10 == pytest.approx(float(np.mean(ndcg(ranked.excluded, 10))))
+    assert verify_bundle(bundles / "laptop-x86_64", tiny.dataset, n_users=5).baseline_ndcg_10 != pytest.approx(
+        verified.baseline_ndcg_10
+    )
 
 
 def test_all_sampled_reasons_are_true(verified: Verification) -> None:
@@ -96,7 +113,9 @@ def test_a_broken_budget_is_a_failure(copy: Path, tiny: TinyStudent) -> None:
 def evidence_of(bundles: Path, *engines: EngineReport, reasons: ReasonReport | None = None) -> Evidence:
     manifest = open_folder(bundles / "laptop-x86_64").manifest
     users = TestUsers((), np.zeros(0, dtype=np.int32), 0)
-    return Evidence(manifest=manifest, users=users, engines=list(engines), compared=[], reasons=reasons, budgets=[])
+    return Evidence(
+        manifest=manifest, users=users, engines=list(engines), baseline=0.0, compared=[], reasons=reasons, budgets=[]
+    )
 
 
 def test_a_bundle_without_a_working_engine_fails_one_gate_and_names_the_engines(bundles: Path) -> None:

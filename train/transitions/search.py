@@ -67,10 +67,10 @@ def choose_settings(
         n_items: number of items.
         similar: vectors that items are compared by.
         seed: random seed of the sample of users.
-        max_users: number of users to sample.
+        max_users: number of users to sample; 0 returns the defaults.
     """
     best = ExpertConfig(text=ExpertConfig().text if similar.text is not None else 0.0)
-    if not len(valid):
+    if not len(valid) or max_users == 0:
         return Chosen(best, 0.0, 0.0, 0)
     sample = np.sort(np.random.default_rng(seed).permutation(len(valid))[:max_users])
     users = _Users([valid.history(int(index)) for index in sample], valid.rows[sample], train, n_items, similar)
