@@ -118,7 +118,8 @@ def _stoppable(interrupt: Interrupt, words: Sequence[str], command: Command) -> 
     """Return a command that Ctrl-C ends with the command line that goes on."""
     resume = ["--resume"] if "resume" in signature(command).parameters and "--resume" not in words else []
     # Only commands with a folder of their own keep what they have done so far.
-    keeps = {"out", "into"} & signature(command).parameters.keys()
+    has_folder = {"out", "into"} & signature(command).parameters.keys()
+    keeps = has_folder and not getattr(command, "all_or_nothing", False)
     line = shlex.join(["pocketrec", *words, *resume])
     advice = f"What was finished is kept; continue with: {line}" if keeps else f"Run it again with: {line}"
 

@@ -40,9 +40,9 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
         inspection.show(found, Console())
     if found.damage:
         error = BundleError("\n       ".join(found.damage.values()))
-        fail(error, as_json=as_json, result=inspection.as_json(found), indent=2)
+        fail(error, as_json=as_json, result=inspection.as_json(found))
     if as_json:
-        print_result(inspection.as_json(found), indent=2)
+        print_result(inspection.as_json(found))
 
 
 def recommend(
@@ -76,10 +76,12 @@ def recommend(
     with Recommender.open(bundle, language_model=explain) as recommender:
         known, unknown = _split(recommender, history or [])
         if unknown and not known:
-            raise UnknownItemError(f"nothing of the history is in the catalogue. {answer.named(recommender, unknown)}")
+            raise UnknownItemError(
+                f"none of the history's ids are in the catalogue: {answer.listed(recommender, unknown)}"
+            )
         found = answer.recommend_once(recommender, known, unknown, k=k, diversity=diversity, explain=explain)
     if as_json:
-        print_result(answer.as_json(found), indent=2)
+        print_result(answer.as_json(found))
     else:
         answer.show(found, Console())
 

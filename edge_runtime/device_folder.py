@@ -72,8 +72,11 @@ def read_pointer(path: Path) -> Pointer:
         with open_file(path / CURRENT) as stream:
             return parse_json(stream.read(MAX_POINTER_BYTES), Pointer)
     except (FileNotFoundError, NotADirectoryError) as error:
+        found = f"found neither {MANIFEST_NAME} nor {CURRENT} in it"
+        if not path.is_dir():
+            found = "is a file" if path.exists() else "there is no such folder"
         raise BundleError(
-            f"{path}: found neither {MANIFEST_NAME} nor {CURRENT} in it, expected a bundle. "
+            f"{path}: {found}, expected a bundle's folder. "
             "Make one with `pocketrec export` or fetch one with `pocketrec sync`."
         ) from error
     except JsonError as error:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_runtime.terminal.out_folder import writable_folder
 from train.options import AsJson, DataFolder, SkipBadRows
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def export(
     run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).")],
     data: DataFolder,
     target: _Targets,
-    out: Annotated[Path, typer.Option(help="Folder for the bundles, one subfolder for each target.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the bundles, one subfolder for each target.", callback=writable_folder)
+    ],
     language_model: _LanguageModel = None,
     no_language_model: Annotated[
         bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
@@ -111,13 +114,19 @@ def verify(
 
     Example: pocketrec verify bundles/laptop-x86_64 --data my-shop
     """
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.device_folder import current_bundle
     from edge_runtime.errors import PocketRecError
     from edge_runtime.terminal.outcome import fail
     from export.errors import BudgetError, ParityError
     from export.show import print_verification, progress
     from export.verify import verify_bundle
     from train.data.folder import read_folder
+    from train.loop.runs import RunFolder
 
+    open_folder(current_bundle(bundle))  # wrong folders are refused before the data is read
+    if run is not None:
+        RunFolder(run).about()
     with progress() as tell:
         tell("reading the data")
         dataset = read_folder(data, skip_bad_rows=skip_bad_rows)

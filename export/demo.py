@@ -20,6 +20,7 @@ import typer
 from edge_runtime import child
 from edge_runtime.errors import PocketRecError
 from edge_runtime.files import write_atomically
+from edge_runtime.terminal.out_folder import writable_folder
 from edge_runtime.terminal.outcome import next_command, print_result
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
@@ -34,9 +35,9 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="A data folder of yours (see `pocketrec check`).  [default: a synthetic shop]")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for everything; a second run reuses what is there.")] = Path(
-        "build/demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for everything; a second run reuses what is there.", callback=writable_folder)
+    ] = Path("build/demo"),
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after the table, without serving.")] = False,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8000,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_runtime.terminal.out_folder import writable_folder
 from train.full_model.choices import NO_BACKBONE, PLUGINS, BackboneChoice, PluginName
 from train.options import AsJson, DataFolder, Resume, Seed, SkipBadRows
 
@@ -65,7 +66,9 @@ _LearningRate = Annotated[
 
 def train(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder for configuration, checkpoint, weights and metrics.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for configuration, checkpoint, weights and metrics.", callback=writable_folder)
+    ],
     seed: Seed = 0,
     resume: Resume = False,
     dim: _Dim = 64,
@@ -218,7 +221,7 @@ def _integer(text: str) -> int:
 def distill(
     run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train` run.")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder for the student.")],
+    out: Annotated[Path, typer.Option(help="Folder for the student.", callback=writable_folder)],
     seed: Seed = 0,
     resume: Resume = False,
     skip_bad_rows: SkipBadRows = False,
@@ -234,10 +237,11 @@ def distill(
     from train.loop.fit import batch_users_for
     from train.loop.runs import RunFolder
 
+    teacher, student = RunFolder(run), RunFolder(out)
+    teacher.about()  # a wrong folder is refused before the data is read
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     batch = batch_users_for(len(dataset.sequences))
     config = DistillConfig.of(seed=seed, batch_users=batch, n_events=int(dataset.sequences.lengths.sum()))
-    teacher, student = RunFolder(run), RunFolder(out)
     plan = usual_plan(dataset, teacher)
     about = describe_student(dataset, teacher, plan, config)
     finished = student.claim(about, resume=resume, options=_RUN_OPTIONS)

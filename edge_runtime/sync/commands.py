@@ -55,7 +55,7 @@ def sync(
             progress=progress,
         )
     transport.close()
-    _print(report, as_json=as_json)
+    _print(report, into, as_json=as_json)
 
 
 def _check_arguments(into: Path, target: str) -> None:
@@ -106,16 +106,16 @@ class _Bar:
         self._progress.update(self._task, completed=have, total=total, visible=True)
 
 
-def _print(report: "SyncReport", *, as_json: bool) -> None:
+def _print(report: "SyncReport", into: Path, *, as_json: bool) -> None:
     from edge_runtime.terminal.console import Console
-    from edge_runtime.terminal.outcome import print_result
+    from edge_runtime.terminal.outcome import next_command, print_result
 
     if as_json:
         print_result(report)
         return
     console = Console(soft_wrap=True)
     console.print(_sentence(report))
-    console.print(f"{report.bundle}")
+    console.print(next_command("run", into))
 
 
 def _sentence(report: "SyncReport") -> str:

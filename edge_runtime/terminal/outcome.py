@@ -12,19 +12,16 @@ from typing import NoReturn
 from edge_runtime.terminal.console import print_error, print_json
 
 
-def print_result(result: object, *, indent: int = 0) -> None:
+def print_result(result: object) -> None:
     """Print the result of a command that succeeded as one JSON object.
 
     Args:
         result: a mapping, or a struct or dataclass whose fields become entries.
-        indent: spaces of each level; 0 prints one line.
     """
-    print_json({"ok": True} | _entries(result), indent=indent)
+    print_json({"ok": True} | _entries(result))
 
 
-def fail(
-    error: Exception, message: str = "", *, as_json: bool, result: object = None, exit_code: int = 1, indent: int = 0
-) -> NoReturn:
+def fail(error: Exception, message: str = "", *, as_json: bool, result: object = None, exit_code: int = 1) -> NoReturn:
     """End the process of a command that failed.
 
     Args:
@@ -33,19 +30,18 @@ def fail(
         as_json: print the envelope on stdout, too.
         result: what was found before the failure; its entries stand beside ``error``.
         exit_code: 1 for a failure or refusal, 2 for a usage error.
-        indent: as for :func:`print_result`.
     """
     text = message or str(error)
     if as_json:
-        print_failure(error, text, result, indent=indent)
+        print_failure(error, text, result)
     print_error(text)
     sys.exit(exit_code)
 
 
-def print_failure(error: Exception, message: str, result: object = None, *, indent: int = 0) -> None:
+def print_failure(error: Exception, message: str, result: object = None) -> None:
     """Print the envelope of a command that failed; arguments as for :func:`fail`."""
     envelope = {"ok": False, "error": {"type": type(error).__name__, "message": message}}
-    print_json(envelope | ({} if result is None else _entries(result)), indent=indent)
+    print_json(envelope | ({} if result is None else _entries(result)))
 
 
 def next_command(*words: str | PathLike[str]) -> str:

@@ -78,6 +78,14 @@ def named(recommender: Recommender, unknown: Sequence[str]) -> str:
     return " ".join([*sentences, *([f"{n_more:,} more ids are not in the catalogue either."] if n_more else [])])
 
 
+def listed(recommender: Recommender, unknown: Sequence[str]) -> str:
+    """Return the first unknown ids as a list, and then the suggestions for them."""
+    ids = [repr(item_id) for item_id in unknown[:N_NAMED]]
+    n_more = len(unknown) - len(ids)
+    listing = ", ".join([*ids, *([f"and {n_more:,} more"] if n_more else [])])
+    return f"{listing}.{''.join(recommender.hint(item_id) for item_id in unknown[:N_NAMED])}"
+
+
 def as_json(answer: Answer) -> dict[str, object]:
     """Return the result as JSON values."""
     items: list[dict[str, object]] = [

@@ -178,13 +178,17 @@ def _described(settings: TransitionSettings) -> str:
     )
 
 
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / KIB:,.1f} KiB" if n_bytes < KIB**2 else f"{n_bytes / KIB**2:,.1f} MiB"
+
+
 def _show_budgets(manifest: Manifest, console: Console) -> None:
     used = {"ranking_bytes": manifest.ranking_bytes, "bundle_bytes": manifest.bundle_bytes}
     for name, limit in manifest.budgets.items():
         if name in used:
             state = ("within", "green") if used[name] <= limit else ("over", "bold red")
-            start = f"{name.removesuffix('_bytes')}: {used[name] / KIB:,.1f} KiB, "
-            console.print(Text.assemble(start, state, f" its budget of {limit / KIB:,.1f} KiB"))
+            start = f"{name.removesuffix('_bytes')}: {_size(used[name])}, "
+            console.print(Text.assemble(start, state, f" its budget of {_size(limit)}"))
     console.print()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_runtime.terminal.out_folder import writable_folder
 from train.options import SkipBadRows
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ class Layout(StrEnum):
 def import_(
     layout: Annotated[Layout, typer.Argument(help="Layout of the data set.")],
     source: Annotated[Path, typer.Argument(help="The unpacked folder, or the official zip.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.", callback=writable_folder)
+    ],
     k_core: Annotated[
         int, typer.Option("--k-core", min=1, help="Minimum number of events of each user and item; 1 keeps all.")
     ] = 5,
@@ -43,6 +46,9 @@ def import_(
     if not as_json:
         Console(soft_wrap=True).print(str(imported))
     show_summary(imported.summary, as_json=as_json, imported=imported.as_json())
+
+
+import_.all_or_nothing = True  # type: ignore[attr-defined]
 
 
 def check(

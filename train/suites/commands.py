@@ -27,7 +27,7 @@ _LanguageModels = Annotated[
 def compare(
     suite: Annotated[SuiteName, typer.Argument(help="System to compare, or all of them.")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Output folder; continued if it exists.")],
+    out: Annotated[Path, typer.Option(help="Output folder; continued if it exists.", file_okay=False)],
     only: _Rows = None,
     seeds: _Seeds = "0,1,2",
     backbone: Annotated[BackboneName, typer.Option(help="Backbone of every variant.")] = "sasrec",
@@ -77,7 +77,7 @@ def _print(table: "SuiteTable", command: str, *, as_json: bool) -> None:
     from train.wide_table import print_wide
 
     if as_json:
-        print_result({"command": command} | msgspec.to_builtins(table), indent=1)
+        print_result({"command": command} | msgspec.to_builtins(table))
         return
     console = Console()
     for one in suite_tables(table):

@@ -37,9 +37,10 @@ class TimeLeft(msgspec.Struct, frozen=True, kw_only=True):
 
     def sentence(self) -> str:
         """Return the estimate in words."""
-        known = f"about {_duration(self.seconds)} for {self.n_estimated} cell(s)" if self.n_estimated else ""
-        unknown = f"unknown for {self.n_unknown} of a kind that has not been run" if self.n_unknown else ""
-        return ", ".join(part for part in (known, unknown) if part) or "none"
+        if not self.n_estimated:
+            return "time left unknown" if self.n_unknown else "no time left"
+        unknown = f", unknown for {self.n_unknown} more" if self.n_unknown else ""
+        return f"about {_duration(self.seconds)} left for {self.n_estimated}{unknown}"
 
 
 def run_suite(
@@ -71,7 +72,7 @@ def run_suite(
     Raises:
         RunError: a folder has another run, or there is no row with a title of ``only``.
     """
-    console, start = Console(stderr=True), clock()
+    console, start = Console(stderr=True, soft_wrap=True), clock()
     cells = suite_cells(name, dataset, options, only)
     done: dict[str, CellResult] = {}
     for cell in cells:
@@ -81,14 +82,16 @@ def run_suite(
         if cell.name in done:
             continue
         if budget_s is not None and clock() - start >= budget_s:
-            console.print(f"The time budget is used up; {len(cells) - len(done)} cell(s) unfinished.")
+            console.print(
+                f"The time budget is used up; {len(cells) - len(done)} of {len(cells)} trainings are unfinished."
+            )
             break
         left = time_left(cells, done, out_dir)
-        console.print(f"{len(done)} of {len(cells)} done. Left: {left.sentence()}. Now: {cell.name}")
+        console.print(f"{len(done)} of {len(cells)} trainings done; {left.sentence()}. Training {cell.name}")
         try:
             done[cell.name] = _run_alone(cell, dataset, out_dir / cell.name, origin)
         except BusyError as error:
-            console.print(f"{error} Continuing with the next cell.")
+            console.print(f"{error} Continuing with the next training.")
     return suite_table(name, dataset, out_dir, options)
 
 

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from edge_runtime.terminal.out_folder import writable_folder
 from train.options import Seed
 
 
 def world(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.", callback=writable_folder)
+    ],
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -24,3 +27,6 @@ def world(
 
     write_world(out, seed=seed)
     show_summary(summarize(read_folder(out)), as_json=as_json)
+
+
+world.all_or_nothing = True  # type: ignore[attr-defined]
