@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from edge_runtime.recommender import Recommender
 
 Bundle = Annotated[
-    Path, typer.Argument(help="The folder with manifest.json, or the folder that `pocketrec sync` fills.")
+    Path,
+    typer.Argument(help="The folder with manifest.json, or the folder that `pocketrec sync` fills.", metavar="BUNDLE"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -25,7 +26,7 @@ def _not_empty(path: str) -> Path:
 
 
 def inspect(bundle: Bundle, as_json: Json = False) -> None:
-    """Show what is in a bundle, check every byte of it, and try its engines on this machine.
+    """Show and check a bundle, and try its engines here. Every byte is checked.
 
     Exit code 1 if a file is damaged.
 
@@ -49,13 +50,16 @@ def recommend(
     bundle: Bundle,
     history: Annotated[
         list[str] | None,
-        typer.Option(help="Comma-separated item ids, oldest first; may be repeated."),
+        typer.Option(help="Comma-separated item ids, oldest first; may be repeated.", metavar="ID,ID"),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Number of items.")] = 10,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Number of items.", metavar="N")] = 10,
     diversity: Annotated[
         float,
         typer.Option(
-            min=0.0, max=1.0, help="Share of the most precise list that is replaced by different items, 0 to 1."
+            min=0.0,
+            max=1.0,
+            help="Share of the most precise list that is replaced by different items, 0 to 1.",
+            metavar="X",
         ),
     ] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Add a reason for each item.")] = False,
@@ -102,7 +106,7 @@ def run(
     ] = None,
     language_model: Annotated[bool, typer.Option(help="Let the language model of the bundle word the reasons.")] = True,
 ) -> None:
-    """Try a bundle: search items, mark them, watch the list move, ask why. Needs no network.
+    """Try a bundle in an interactive session. Search items, mark them, watch the list move, ask why. Needs no network.
 
     Type words to search, a number to open an item of the list, `help` for the rest. What you do stays in one file
     on this device; `forget` deletes it.

@@ -11,49 +11,65 @@ from train.options import AsJson, DataFolder, SkipBadRows
 if TYPE_CHECKING:
     from export.target import Target
 
-_BUILT_IN = ", ".join(sorted(path.stem for path in Path(__file__).with_name("targets").glob("*.toml")))
+_BUILT_IN = sorted(path.stem for path in Path(__file__).with_name("targets").glob("*.toml"))
+
+
+def _complete_target(incomplete: str) -> list[str]:
+    return [name for name in _BUILT_IN if name.startswith(incomplete)]
+
+
 _Targets = Annotated[
     list[str],
-    typer.Option(help=f"A built-in target ({_BUILT_IN}), or a TOML file of your own; may be repeated."),
+    typer.Option(
+        help=f"A built-in target ({', '.join(_BUILT_IN)}), or a TOML file of your own; may be repeated.",
+        metavar="TARGET",
+        autocompletion=_complete_target,
+    ),
 ]
 _LanguageModel = Annotated[
     str | None,
     typer.Option(
         help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune. "
-        "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]"
+        "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]",
+        metavar="MODEL",
     ),
 ]
 _CatalogueName = Annotated[
     str | None,
     typer.Option(
         help="Name of the catalogue, which devices follow. "
-        "[default: that of the bundles in OUT, or of earlier exports of RUN; of the data folder for the first one]"
+        "[default: that of the bundles in OUT, or of earlier exports of RUN; of the data folder for the first one]",
+        metavar="NAME",
     ),
 ]
 
 
 def export(
-    run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).")],
+    run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).", metavar="PATH")],
     data: DataFolder,
     target: _Targets,
     out: Annotated[
-        Path, typer.Option(help="Folder for the bundles, one subfolder for each target.", callback=writable_folder)
+        Path,
+        typer.Option(
+            help="Folder for the bundles, one subfolder for each target.", callback=writable_folder, metavar="PATH"
+        ),
     ],
     language_model: _LanguageModel = None,
     no_language_model: Annotated[
         bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
     ] = False,
     release: Annotated[
-        int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]")
+        int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]", metavar="N")
     ] = None,
     name: _CatalogueName = None,
     licence: Annotated[
-        list[str] | None, typer.Option(help="Licence of the data or of a model inside; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Licence of the data or of a model inside; may be repeated.", metavar="LICENCE"),
     ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a student as one bundle for each target, within the target's budgets.
+    """Export a student as one bundle for each target. Each is within its target's budgets.
 
     Finished parts are reused, and a bundle that would not change keeps its release number.
 
@@ -96,18 +112,22 @@ def _read_targets(names: list[str]) -> "list[Target]":
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Folder with manifest.json, or one filled by `pocketrec sync`.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="Folder with manifest.json, or one filled by `pocketrec sync`.", metavar="BUNDLE")
+    ],
     data: DataFolder,
     run: Annotated[
-        Path | None, typer.Option(help="Student or full model to measure on the same users, in float32.")
+        Path | None,
+        typer.Option(help="Student or full model to measure on the same users, in float32.", metavar="PATH"),
     ] = None,
     users: Annotated[
-        int | None, typer.Option(min=1, help="Number of test users, a random sample. [default: all, up to 50,000]")
+        int | None,
+        typer.Option(min=1, help="Number of test users, a random sample. [default: all, up to 50,000]", metavar="N"),
     ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle with the device's own runtime: digests, engines, accuracy, reasons, budgets.
+    """Verify a bundle with the device's own runtime. It checks digests, engines, accuracy, reasons and budgets.
 
     Every engine of the bundle that is installed here must pass the self-test and recommend the same lists. Metrics rank
     the whole catalogue with the history excluded, and ties count against the model. Exit code 1 if a check fails.

@@ -33,14 +33,22 @@ _LEAVING_S = 5.0
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="A data folder of yours (see `pocketrec check`).  [default: a synthetic shop]")
+        Path | None,
+        typer.Option(
+            help="A data folder of yours (see `pocketrec check`).  [default: a synthetic shop]", metavar="PATH"
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for everything; a second run reuses what is there.", callback=writable_folder)
+        Path,
+        typer.Option(
+            help="Folder for everything; a second run reuses what is there.", callback=writable_folder, metavar="PATH"
+        ),
     ] = Path("build/demo"),
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after the table, without serving.")] = False,
-    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to serve on.", metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.", metavar="N")
+    ] = 8000,
     language_model: Annotated[
         bool, typer.Option(help="Train and export the language model that words the reasons; otherwise templates do.")
     ] = True,
@@ -52,7 +60,7 @@ def demo(
         bool, typer.Option("--json", help="Print one JSON object; what the server prints then goes to stderr.")
     ] = False,
 ) -> None:
-    """Train, distil, export, verify and serve the page, in one command.
+    """Train, distil, export, verify and serve a shop. One command does it all, and shows the page.
 
     Without --data it creates a small synthetic shop first. Metrics go to OUT/figures.json, bundles to
     OUT/bundles/TARGET.

@@ -16,8 +16,10 @@ def serve(
         Path,
         typer.Argument(metavar="DIR", help="Folder of bundle folders.", exists=True, file_okay=False, readable=True),
     ],
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.", metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, metavar="N")
+    ] = 8000,
     web: Annotated[
         Path | None,
         typer.Option(

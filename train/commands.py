@@ -41,7 +41,9 @@ def _even(dim: int) -> int:
     return dim
 
 
-_Dim = Annotated[int, typer.Option(min=8, max=1024, callback=_even, help="Dimension of item vectors and user states.")]
+_Dim = Annotated[
+    int, typer.Option(min=8, max=1024, callback=_even, help="Dimension of item vectors and user states.", metavar="N")
+]
 _Plugins = Annotated[
     str,
     typer.Option(
@@ -50,24 +52,35 @@ _Plugins = Annotated[
     ),
 ]
 _BackboneSettings = Annotated[
-    str, typer.Option(help="Settings of the backbone as JSON, such as '{\"hidden_share\": 0.6}'.")
+    str, typer.Option(help="Settings of the backbone as JSON, such as '{\"hidden_share\": 0.6}'.", metavar="JSON")
 ]
 _PluginSettings = Annotated[
-    str, typer.Option(help='Settings of plug-ins as JSON, such as \'{"corec": {"contrast": false}}\'.')
+    str, typer.Option(help='Settings of plug-ins as JSON, such as \'{"corec": {"contrast": false}}\'.', metavar="JSON")
 ]
-_Text = Annotated[str, typer.Option(help="Text features: hashed, minilm, or a Hugging Face id or folder.")]
-_Image = Annotated[str, typer.Option(help="Image features: colour, a .tflite file, or a Hugging Face id or folder.")]
-_BatchUsers = Annotated[int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]")]
+_Text = Annotated[
+    str, typer.Option(help="Text features: hashed, minilm, or a Hugging Face id or folder.", metavar="MODEL")
+]
+_Image = Annotated[
+    str, typer.Option(help="Image features: colour, a .tflite file, or a Hugging Face id or folder.", metavar="MODEL")
+]
+_BatchUsers = Annotated[
+    int | None, typer.Option(min=1, help="Batch size in users.  [default: depends on the data]", metavar="N")
+]
 _LearningRate = Annotated[
     float | None,
-    typer.Option(min=1e-7, max=1.0, help="Learning rate of AdamW; lower it if the loss becomes infinite or NaN."),
+    typer.Option(
+        min=1e-7, max=1.0, help="Learning rate of AdamW; lower it if the loss becomes infinite or NaN.", metavar="X"
+    ),
 ]
 
 
 def train(
     data: DataFolder,
     out: Annotated[
-        Path, typer.Option(help="Folder for configuration, checkpoint, weights and metrics.", callback=writable_folder)
+        Path,
+        typer.Option(
+            help="Folder for configuration, checkpoint, weights and metrics.", callback=writable_folder, metavar="PATH"
+        ),
     ],
     seed: Seed = 0,
     resume: Resume = False,
@@ -80,13 +93,15 @@ def train(
     plugin_settings: _PluginSettings = "{}",
     text: _Text = "hashed",
     image: _Image = "colour",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs; --resume may raise it.")] = 100,
+    max_epochs: Annotated[
+        int, typer.Option(min=1, help="Maximum number of epochs; --resume may raise it.", metavar="N")
+    ] = 100,
     batch_users: _BatchUsers = None,
     learning_rate: _LearningRate = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train the full model: a sequence backbone, any plug-ins over it, cross-entropy over the whole catalogue.
+    """Train the full model. It is a sequence backbone with any plug-ins, trained on the whole catalogue.
 
     Training is validated after each epoch and stops early when validation no longer improves; the best weights are
     kept. Ctrl-C or a power cut loses at most the current epoch: continue with the same command and --resume.
@@ -219,15 +234,15 @@ def _integer(text: str) -> int:
 
 
 def distill(
-    run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train` run.")],
+    run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train` run.", metavar="PATH")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Folder for the student.", callback=writable_folder)],
+    out: Annotated[Path, typer.Option(help="Folder for the student.", callback=writable_folder, metavar="PATH")],
     seed: Seed = 0,
     resume: Resume = False,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Distil the full model into a student whose item table is product codes.
+    """Distil the full model into a student. Its item table is product codes.
 
     Example: pocketrec distill --run runs/teacher --data my-shop --out runs/student
     """

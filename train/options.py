@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).")]
+DataFolder = Annotated[
+    Path, typer.Option("--data", help="Folder with interactions and items (see `pocketrec check`).", metavar="PATH")
+]
 RunOption = Annotated[
-    Path, typer.Option("--run", help="Folder of a finished `train`, `distill` or `compare` training.")
+    Path, typer.Option("--run", help="Folder of a finished `train`, `distill` or `compare` training.", metavar="PATH")
 ]
 SkipBadRows = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out and count broken rows instead of refusing the folder.")
@@ -15,5 +17,5 @@ SkipBadRows = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 MAX_SEED = (1 << 32) - 1
 """Largest seed: NumPy's legacy generator, which libraries seed along with PyTorch's, takes 32 bits."""
-Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.", metavar="N")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a run of the same settings that was interrupted.")]

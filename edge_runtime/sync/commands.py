@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def sync(
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server, http or https.")],
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder of this device.", file_okay=False)],
-    target: Annotated[str, typer.Option(help="Target of the bundle.")] = "laptop-x86_64",
+    target: Annotated[str, typer.Option(help="Target of the bundle.", metavar="TARGET")] = "laptop-x86_64",
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Accept a release that is not newer than the installed one.")
     ] = False,
@@ -27,7 +27,7 @@ def sync(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fetch the newest bundle from a server, check every byte, try it, and switch to it in one step.
+    """Fetch the newest bundle from a server. Every byte is checked, the bundle tried, and switched to in one step.
 
     An interrupted download is resumed, files that are already present are not fetched again, and the bundle in use
     stays unchanged until the last step. Every command that takes a bundle takes DIR. Releases are not signed yet, so

@@ -218,3 +218,27 @@ def test_without_a_home_folder_the_error_suggests_state(bundle: Path, tmp_path: 
     assert done.returncode == 1
     assert "Choose a file with --state" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_every_summary_of_the_list_of_commands_is_whole() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "80"},
+    )
+
+    _, _, listing = done.stdout.partition("Commands:")
+    assert len(listing.strip().splitlines()) >= 18
+    assert "..." not in listing
+
+
+@pytest.mark.parametrize("command", ["recommend", "compare", "export", "train", "import", "verify"])
+def test_the_help_names_the_values_of_options(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", command, "--help"], capture_output=True, text=True, check=True
+    )
+
+    assert "range>" not in done.stdout
+    assert not re.search(r"\{[a-z]+\}$|^  --[a-z-]+ <(path|str|int|float)>", done.stdout, re.MULTILINE)

@@ -21,17 +21,23 @@ class Layout(StrEnum):
 
 
 def import_(
-    layout: Annotated[Layout, typer.Argument(help="Layout of the data set.")],
-    source: Annotated[Path, typer.Argument(help="The unpacked folder, or the official zip.")],
+    layout: Annotated[Layout, typer.Argument(help="Layout of the data set.", metavar="LAYOUT")],
+    source: Annotated[Path, typer.Argument(help="The unpacked folder, or the official zip.", metavar="SOURCE")],
     out: Annotated[
-        Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.", callback=writable_folder)
+        Path,
+        typer.Option(
+            "--out", help="Folder to write; must not exist, or be empty.", callback=writable_folder, metavar="PATH"
+        ),
     ],
     k_core: Annotated[
-        int, typer.Option("--k-core", min=1, help="Minimum number of events of each user and item; 1 keeps all.")
+        int,
+        typer.Option(
+            "--k-core", min=1, help="Minimum number of events of each user and item; 1 keeps all.", metavar="N"
+        ),
     ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Turn MovieLens or Amazon reviews, as downloaded, into a data folder.
+    """Turn downloaded MovieLens or Amazon reviews into data. The result is a folder that passes `check`.
 
     Example: pocketrec import movielens ml-1m --out data/movielens
     """

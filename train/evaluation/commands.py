@@ -19,7 +19,7 @@ def evaluate(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank every user's last event against the whole catalogue, with the user's history excluded and included.
+    """Rank each user's last event in the whole catalogue. The user's history is excluded, and included.
 
     docs/evaluation.md explains the protocol and all metrics.
 
@@ -57,7 +57,7 @@ evaluate.moved_options = {  # type: ignore[attr-defined]
 
 
 def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Check that a model's metrics are valid; exit with 1 if a check fails.
+    """Check that a model's metrics are valid. Exit with 1 if a check fails.
 
     Permuted item ids must not change the metrics, shuffled histories must lower them, no list may contain an item of
     the user's history, and no test event may be in the training data.
@@ -85,7 +85,7 @@ def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = 
 
 
 def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Measure the accuracy and the diversity of lists for each setting of the device's diversity.
+    """Measure accuracy and diversity of lists by setting. The settings are those of the device's diversity.
 
     Example: pocketrec diversity --run runs/student --data my-shop
     """
@@ -111,7 +111,7 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
 
 
 def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Measure baselines that need no training: popularity, item-to-item transitions, nearest texts.
+    """Measure baselines that need no training. They are popularity, item-to-item transitions and nearest texts.
 
     Example: pocketrec baselines --data my-shop
     """

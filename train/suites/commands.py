@@ -12,35 +12,43 @@ from train.options import MAX_SEED, AsJson, DataFolder, SkipBadRows
 if TYPE_CHECKING:
     from train.suites.table import SuiteTable
 
-_Rows = Annotated[list[str] | None, typer.Option(help="Train only this row, such as 'sage [new items]'; repeatable.")]
+_Rows = Annotated[
+    list[str] | None, typer.Option(help="Train only this row, such as 'sage [new items]'; repeatable.", metavar="ROW")
+]
 _Seeds = Annotated[
     str, typer.Option(help="Comma-separated random seeds; every variant is trained with each.", metavar="N,N")
 ]
 _Budget = Annotated[
-    float | None, typer.Option(min=0, help="Start no training after this many seconds; 0 only prints results.")
+    float | None,
+    typer.Option(min=0, help="Start no training after this many seconds; 0 only prints results.", metavar="X"),
 ]
 _LanguageModels = Annotated[
-    list[str] | None, typer.Option(help="Language model for CoCo to fine-tune: an id or folder; repeatable.")
+    list[str] | None,
+    typer.Option(help="Language model for CoCo to fine-tune: an id or folder; repeatable.", metavar="MODEL"),
 ]
 
 
 def compare(
-    suite: Annotated[SuiteName, typer.Argument(help="System to compare, or all of them.")],
+    suite: Annotated[SuiteName, typer.Argument(help="System to compare, or all of them.", metavar="SUITE")],
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="Output folder; continued if it exists.", file_okay=False)],
+    out: Annotated[Path, typer.Option(help="Output folder; continued if it exists.", file_okay=False, metavar="PATH")],
     only: _Rows = None,
     seeds: _Seeds = "0,1,2",
     backbone: Annotated[BackboneName, typer.Option(help="Backbone of every variant.")] = "sasrec",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs of each training.")] = 100,
-    users: Annotated[int | None, typer.Option(min=1, help="Use a random sample of this many users.")] = None,
+    max_epochs: Annotated[
+        int, typer.Option(min=1, help="Maximum number of epochs of each training.", metavar="N")
+    ] = 100,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="Use a random sample of this many users.", metavar="N")
+    ] = None,
     budget: _Budget = None,
-    text: Annotated[str, typer.Option(help="Text features, as for `pocketrec train`.")] = "hashed",
-    image: Annotated[str, typer.Option(help="Image features, as for `pocketrec train`.")] = "colour",
+    text: Annotated[str, typer.Option(help="Text features, as for `pocketrec train`.", metavar="MODEL")] = "hashed",
+    image: Annotated[str, typer.Option(help="Image features, as for `pocketrec train`.", metavar="MODEL")] = "colour",
     language_model: _LanguageModels = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a system, its ablations and the plain backbone, and compare them with significance tests.
+    """Compare a system with its ablations and the backbone. All are trained, and compared with significance tests.
 
     This takes hours. It can be interrupted with Ctrl-C and continued with the same command, losing at most one epoch.
     Several processes with the same command share the work; on a small machine, two with OMP_NUM_THREADS=1 are faster

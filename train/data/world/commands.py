@@ -11,12 +11,15 @@ from train.options import Seed
 
 def world(
     out: Annotated[
-        Path, typer.Option("--out", help="Folder to write; must not exist, or be empty.", callback=writable_folder)
+        Path,
+        typer.Option(
+            "--out", help="Folder to write; must not exist, or be empty.", callback=writable_folder, metavar="PATH"
+        ),
     ],
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make a small shop with customers, where the true reason of every purchase is known.
+    """Make a small shop where all true reasons are known. Its customers, too, are synthetic.
 
     Example: pocketrec world --out build/world
     """
