@@ -129,9 +129,11 @@ class Exporter:
             self._shared = self._shared_contents()
         contents |= self._shared
         self._progress(f"{target.name}: transitions and golden vectors")
-        transitions = make_transitions(self._student, self._followers(target))
+        transitions = make_transitions(self._student, self._followers(target), texts=target.transitions.texts)
         if transitions is not None:
             contents["transitions.safetensors"] = ("transitions", transitions.data)
+            if transitions.similarity is not None:
+                contents["similarity.safetensors"] = ("similarity", transitions.similarity)
         contents["golden.safetensors"] = ("golden", self._golden(transitions))
         contents |= self._pictures(target)
         language_model = self._add_language_model(target, contents)
@@ -242,7 +244,9 @@ class Exporter:
             transitions=None if transitions is None else transitions.settings,
             language_model=language_model,
             budgets=manifest_budgets(
-                target.budgets, n_items, transitions=max_transitions_bytes(n_items, self._followers(target))
+                target.budgets,
+                n_items,
+                transitions=max_transitions_bytes(n_items, self._followers(target), texts=target.transitions.texts),
             ),
             provenance=provenance(student, self._dataset),
             licences=release.licences,

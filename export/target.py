@@ -57,11 +57,13 @@ class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
 class TransitionChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """Largest number of followers an item, 0 for no transitions.
 
-    ``without_encoder`` is for students that rank by transitions alone.
+    ``without_encoder`` is for students that rank by transitions alone, and ``texts`` adds the texts as codes, which
+    compare items better than item vectors do.
     """
 
     followers: Annotated[int, Meta(ge=0, le=MAX_FOLLOWERS)] = 0
     without_encoder: Annotated[int, Meta(ge=1, le=MAX_FOLLOWERS)] = 16
+    texts: bool = False
 
     def for_student(self, *, has_encoder: bool) -> int:
         """Return the largest number of followers an item."""

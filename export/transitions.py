@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from edge_runtime.bundle.arrays import dump_arrays, load_arrays
+from edge_runtime.bundle.codes import read_codes
 from edge_runtime.bundle.manifest import TransitionSettings
 from edge_runtime.bundle.transitions import (
     dump_transitions,
@@ -14,28 +15,43 @@ from edge_runtime.bundle.transitions import (
     unpack_transitions,
 )
 from edge_runtime.transitions import TransitionScores
+from train.distill.device_transitions import TEXT_CODES
 from train.distill.student import Student
 from train.transitions.graph import most_frequent
 
 # 16 levels reach down to 0.5 % of an item's most frequent follower.
 RATIO: Final = 0.7
 _HEADER_BYTES: Final = 512
+# Codebook, centre and header of the text codes; besides there are the codes, and two bits an item.
+_TEXT_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class BundleTransitions:
-    """The file and its settings, and the scores that a device computes from it."""
+    """The files and their settings, and the scores that a device computes from them.
+
+    ``similarity`` holds the codes of the texts, None without.
+    """
 
     data: bytes
+    similarity: bytes | None
     settings: TransitionSettings
     scores: TransitionScores
 
 
-def make_transitions(student: Student, followers: int) -> BundleTransitions | None:
-    """Return the transitions with at most ``followers`` an item; None if the student has none or the target no room."""
+def make_transitions(student: Student, followers: int, *, texts: bool = False) -> BundleTransitions | None:
+    """Return the transitions with at most ``followers`` an item; None if the student has none or the target no room.
+
+    Args:
+        student: the student.
+        followers: largest number of followers an item.
+        texts: compare items by the student's text codes, if it has some.
+    """
     if student.transitions is None or followers < 1:
         return None
-    counts, chosen = most_frequent(student.transitions.counts, followers), student.transitions.settings
+    by_texts = student.texts if texts else None
+    chosen = student.transitions.settings if by_texts is None else by_texts.settings
+    counts = most_frequent(student.transitions.counts, followers)
     offsets = counts.indptr.astype(np.int64)
     levels = levels_of(offsets, counts.data.astype(np.float64), RATIO)
     settings = TransitionSettings(
@@ -47,14 +63,19 @@ def make_transitions(student: Student, followers: int) -> BundleTransitions | No
         weight=chosen.weight,
         ratio=RATIO,
         n_entries=len(levels),
+        vectors=None if by_texts is None else by_texts.sizes,
     )
     data = dump_arrays(dump_transitions(offsets, counts.indices, levels, student.sizes.n_items))
     read = unpack_transitions(load_arrays(data, "transitions.safetensors"), settings, student.sizes.n_items)
-    return BundleTransitions(data, settings, TransitionScores(read, student.codes))
+    if by_texts is None:
+        return BundleTransitions(data, None, settings, TransitionScores(read, student.codes))
+    compared = read_codes(by_texts.codes, by_texts.sizes, "similarity.safetensors")
+    return BundleTransitions(data, dump_arrays(by_texts.codes), settings, TransitionScores(read, compared))
 
 
-def max_transitions_bytes(n_items: int, followers: int) -> int:
-    """Return the largest size of the file with ``followers`` an item: a row number and half a byte each."""
+def max_transitions_bytes(n_items: int, followers: int, *, texts: bool = False) -> int:
+    """Return the largest size of the files with ``followers`` an item, a row number and half a byte each, and codes."""
     if followers < 1:
         return 0
-    return _HEADER_BYTES + n_items + -(-n_items * followers * (2 * follower_bytes(n_items) + 1) // 2)
+    codes = _TEXT_BYTES + TEXT_CODES.n_codes[0] * n_items + n_items // 4 if texts else 0
+    return codes + _HEADER_BYTES + n_items + -(-n_items * followers * (2 * follower_bytes(n_items) + 1) // 2)

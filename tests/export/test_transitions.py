@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from edge_runtime import Recommender
 from edge_runtime.bundle import open_folder
-from edge_runtime.contents import open_contents
+from edge_runtime.contents import Contents, open_contents
+from edge_runtime.ranking import score_all
 from export.budget import check_each_budget
 from export.bundle import Exporter, Release
 from export.target import Target, read_target
@@ -21,12 +24,14 @@ from tests.tiny_student import TinyStudent, make_tiny_student
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
 from train.distill.codes import CodePlan
+from train.distill.device_transitions import TextCodes, encode_texts
 from train.distill.distillation import describe_student, distill_model
 from train.distill.student import Student, load_student, ranking_model
 from train.distill.student_model import DistillConfig
 from train.errors import RunError
 from train.full_model.recipes import TrainConfig
 from train.full_model.training import describe_run, train_model
+from train.loop.batches import pad
 from train.loop.runs import RunFolder
 from train.metrics.ranker import rank_split
 
@@ -129,6 +134,46 @@ def test_transitions_stand_beside_an_encoder_where_the_target_has_room(
     assert laptop.ranking_bytes > page.ranking_bytes
     found = verify_bundle(tmp_path / "laptop-x86_64", tiny.dataset)
     assert found.parity_failures == []
+
+
+def test_a_target_with_room_compares_items_by_their_texts_as_codes(
+    tiny: TinyStudent, instant: Student, tmp_path: Path
+) -> None:
+    assert instant.transitions is not None
+    texts = np.random.default_rng(0).normal(size=(instant.sizes.n_items, 70)).astype(np.float32)
+    sizes, codes = encode_texts(texts, seed=0)
+    by_texts = TextCodes(sizes, codes, replace(instant.transitions.settings, similarity=3.0))
+    student = replace(tiny.student, transitions=instant.transitions, texts=by_texts)
+    exporter = Exporter(student, tiny.dataset, tmp_path)
+
+    laptop = exporter.export(replace_engines(read_target("laptop-x86_64")), Release()).manifest
+    phone = exporter.export(replace_engines(read_target("android-arm64")), Release()).manifest
+
+    assert laptop.transitions is not None
+    assert laptop.transitions.vectors == sizes
+    assert laptop.transitions.similarity == 3.0
+    assert phone.transitions is not None
+    assert phone.transitions.vectors is None
+    assert all(check.passed for check in check_each_budget(laptop))
+    assert verify_bundle(tmp_path / "laptop-x86_64", tiny.dataset).parity_failures == []
+    contents = open_contents(open_folder(tmp_path / "laptop-x86_64"))
+    assert contents.transitions is not None
+    history = tiny.dataset.sequences.of(0)[:4].astype(np.int64)
+    state = open_engine_state(contents, history)
+    expected = ranking_model(student, transitions="texts")
+    rows, mask = pad([history.astype(np.int32)])
+    with torch.inference_mode():
+        scores = expected.scores(rows, mask, expected.item_vectors())[0].numpy()
+    device = state + contents.transitions.scores(history)
+    np.testing.assert_allclose(np.corrcoef(device, scores)[0, 1], 1.0, atol=0.02)
+
+
+def open_engine_state(contents: Contents, history: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the scores of the bundle's engine alone."""
+    candidates = contents.engine_candidates()
+    state = candidates.encode(contents.codes.decode(history))
+    assert state is not None
+    return score_all(contents.codes, state)
 
 
 def test_a_damaged_graph_of_a_student_is_reported(instant: Student, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The transitions that a device uses beside the student: a graph with few followers, and its settings.
 
-A device has no text vectors, so the similarity is that of the item vectors that it decodes from codes. Its weight, and
-that of the expert, are chosen again for them, on the validation events.
+A device compares items by the item vectors that it decodes from codes, or, with more room, by text vectors as codes of
+their own. The weights of the similarity and of the expert are chosen again for each of them, on the validation events.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from edge_runtime.bundle.arrays import Array
+from edge_runtime.bundle.codes import read_codes
+from edge_runtime.bundle.manifest import Catalogue
 from train.data.split import Targets
+from train.distill.codes import CodedTable, CodePlan
 from train.metrics.ranking import Score
 from train.transitions.expert import ExpertConfig, Similarities, TransitionsExpert
 from train.transitions.graph import most_frequent
 from train.transitions.mixing import WEIGHTS, ndcg_by_weight
+from train.transitions.similar import principal_components
 
-SIMILARITIES = (0.0, 0.5, 1.0, 2.0, 4.0)
+SIMILARITIES = (0.0, 1.0, 2.0, 4.0, 6.0)
 """Weights of the similarity that are compared."""
 
+# Components of the texts and codes for each item: on Beauty, 128 components or longer codes rank no better.
+TEXT_DIM = 64
+TEXT_CODES = CodePlan(n_codes=(16,), shares=(1.0,))
 # Followers an item with which weights are chosen; the number on a device depends on its target.
 _FOLLOWERS = 16
 
@@ -88,6 +95,32 @@ class DeviceTransitions:
         return cls(csr_array((arrays["count"], followers, offsets), shape=shape), DeviceSettings(**settings))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TextCodes:
+    """Text vectors as product codes, and the settings of transitions that compare items by them.
+
+    Attributes:
+        sizes: sizes of the codes.
+        codes: arrays in the layout of ``codes.safetensors``.
+        settings: settings of the score.
+    """
+
+    sizes: Catalogue
+    codes: Mapping[str, Array]
+    settings: DeviceSettings
+
+    def vectors(self) -> NDArray[np.float32]:
+        """Return the decoded vectors, ``[n_items, dim]``."""
+        return read_codes(self.codes, self.sizes).decode(np.arange(self.sizes.n_items))
+
+
+def encode_texts(texts: NDArray[np.float32], seed: int) -> tuple[Catalogue, dict[str, Array]]:
+    """Return the sizes and arrays of the product codes of text vectors, ``[n_items, W]``."""
+    components = torch.from_numpy(principal_components(texts, TEXT_DIM))
+    table = CodedTable(components, TEXT_CODES, np.zeros(len(texts), dtype=np.uint8), seed)
+    return table.catalogue(), table.arrays()
+
+
 def fit_transitions(
     expert: TransitionsExpert, vectors: NDArray[np.float32], scores: Score | None, valid: Targets
 ) -> tuple[DeviceTransitions, dict[str, float]]:
@@ -95,7 +128,7 @@ def fit_transitions(
 
     Args:
         expert: the full model's.
-        vectors: the student's decoded item vectors, ``[n_items, dim]``.
+        vectors: the decoded vectors that items are compared by, ``[n_items, dim]``.
         scores: the student's scores; None if it has no encoder, so that transitions rank alone.
         valid: validation targets.
     """

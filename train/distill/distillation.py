@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.bundle.codes import read_codes
 from train.backbones.none import NoBackbone
 from train.data.dataset import Dataset
 from train.data.split import Split, Targets, leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
-from train.distill.device_transitions import DeviceTransitions, fit_transitions
+from train.distill.device_transitions import DeviceTransitions, TextCodes, encode_texts, fit_transitions
 from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE, load_student, ranking_model
 from train.distill.student_metrics import compare
 from train.distill.student_model import DistillConfig, Knowledge, StudentModel
@@ -67,17 +68,19 @@ def distill_model(
         trained = StudentModel(teacher, table, teacher_knowledge(teacher, split, seed), config)
         fitted = _fit(trained, split, config, out)
     _snap_codebooks(table)
-    transitions, calibrated = _device_transitions(teacher, trained, table, split)
+    transitions, texts, calibrated = _device_transitions(teacher, trained, table, split, seed)
     figures: dict[str, Any] = {"best_epoch": 0, "seconds": round(perf_counter() - started, 1)}
     if fitted is not None:
         figures = {"best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1)}
-    _write_student(out.path, trained, table, transitions, _about(teacher, table, transitions, dataset, seed, trained))
+    about = _about(teacher, table, transitions, texts, dataset, seed, trained)
+    _write_student(out.path, trained, table, transitions, texts, about)
     student = load_student(out.path)
     test = split.test if trained is not None else _sample(split.test, _INSTANT_USERS)
     figures |= compare(teacher, trained or ranking_model(student), test)
     if trained is not None and transitions is not None:
-        with_transitions = ranking_model(student, transitions=True)
-        figures["student_with_transitions"] = summary(rank_split(with_transitions, split.test))
+        for use in ("codes", "texts") if texts is not None else ("codes",):
+            ranked = rank_split(ranking_model(student, transitions=use), split.test)
+            figures[f"student_with_transitions_and_{use}"] = summary(ranked)
     figures |= {"transitions": calibrated} if calibrated else {}
     write_json(out.path / STUDENT_FILE, student.about | {"figures": figures})
     out.finish(figures | {"log": [] if fitted is None else fitted.log})
@@ -114,12 +117,16 @@ def _sample(targets: Targets, n_users: int) -> Targets:
 
 
 def _device_transitions(
-    teacher: Model, student: StudentModel | None, table: CodedTable, split: Split
-) -> tuple[DeviceTransitions | None, dict[str, float]]:
-    """Return the transitions for devices and their metrics; None if the teacher has no expert or it does not help."""
+    teacher: Model, student: StudentModel | None, table: CodedTable, split: Split, seed: int
+) -> tuple[DeviceTransitions | None, TextCodes | None, dict[str, dict[str, float]]]:
+    """Return the transitions for devices, text codes for those with more room, and their metrics.
+
+    None if the teacher has no expert, or it does not help the student. A student without an encoder has no text codes,
+    because its item vectors are made of the texts.
+    """
     expert = teacher.device_expert()
     if expert is None:
-        return None, {}
+        return None, None, {}
     valid = _sample(split.valid, _CALIBRATION_USERS)
     scores = None
     with torch.inference_mode():
@@ -127,8 +134,16 @@ def _device_transitions(
         if student is not None:
             student.eval()
             scores = scorer(student, vectors, histories_of(valid))
-        transitions, figures = fit_transitions(expert, vectors.cpu().numpy(), scores, valid)
-    return (transitions if transitions.settings.weight > 0.0 else None), figures
+        transitions, found = fit_transitions(expert, vectors.cpu().numpy(), scores, valid)
+        figures, texts = {"codes": found}, None
+        if student is not None and expert.similar.text is not None:
+            sizes, codes = encode_texts(expert.similar.text, seed)
+            decoded = read_codes(codes, sizes).decode(np.arange(sizes.n_items))
+            by_texts, figures["texts"] = fit_transitions(expert, decoded, scores, valid)
+            texts = TextCodes(sizes, codes, by_texts.settings)
+    if transitions.settings.weight == 0.0 or (texts is not None and texts.settings.weight == 0.0):
+        return None, None, figures
+    return transitions, texts, figures
 
 
 def usual_plan(dataset: Dataset, run: RunFolder) -> CodePlan:
@@ -207,6 +222,7 @@ def _about(
     teacher: Model,
     table: CodedTable,
     transitions: DeviceTransitions | None,
+    texts: TextCodes | None,
     dataset: Dataset,
     seed: int,
     student: StudentModel | None,
@@ -218,6 +234,7 @@ def _about(
         "has_encoder": student is not None,
         "catalogue": msgspec.to_builtins(table.catalogue()),
         "transitions": None if transitions is None else asdict(transitions.settings),
+        "texts": None if texts is None else {"sizes": msgspec.to_builtins(texts.sizes)} | asdict(texts.settings),
         "seed": seed,
         "data_digest": dataset.digest,
         "data_name": dataset.name,
@@ -229,6 +246,7 @@ def _write_student(
     student: StudentModel | None,
     table: CodedTable,
     transitions: DeviceTransitions | None,
+    texts: TextCodes | None,
     about: dict[str, Any],
 ) -> None:
     """Write the files of a student; ``student.json`` is last, so that its presence means that all are complete."""
@@ -242,7 +260,11 @@ def _write_student(
             "b": np.zeros((ADAPTER_RANK, dim), dtype=np.float32),
         },
         "codes": table.arrays(),
-    } | ({} if transitions is None else {"transitions": transitions.arrays()})
+    }
+    if transitions is not None:
+        arrays_by_file["transitions"] = transitions.arrays()
+    if texts is not None:
+        arrays_by_file["texts"] = dict(texts.codes)
     for name, arrays in arrays_by_file.items():
         (path / f"{name}.safetensors").write_bytes(dump_arrays(arrays))
     if student is not None:

@@ -1,9 +1,9 @@
 """The student in PyTorch: the encoder and product codes that devices run."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from edge_runtime.errors import BundleError
 from edge_runtime.paths import AnyPath
 from train.backbones.encoder import EncoderConfig, encoder_config
 from train.backbones.sasrec import SASRec
-from train.distill.device_transitions import DeviceTransitions
+from train.distill.device_transitions import DeviceSettings, DeviceTransitions, TextCodes
 from train.errors import RunError
 from train.loop.finite import name_not_finite
 from train.loop.runs import RUN_FILE, RunFolder
@@ -30,6 +30,9 @@ from train.transitions.expert import Queries
 
 STUDENT_FILE = "student.json"
 TRANSITIONS_FILE = "transitions.safetensors"
+TEXTS_FILE = "texts.safetensors"
+# What a device with transitions compares items by.
+Compared = Literal["codes", "texts"]
 N_PROMPTS = 8
 ADAPTER_RANK = 4
 
@@ -92,6 +95,7 @@ class Student:
         prompts: ``prompts`` and ``knowledge``, float32 ``[n_prompts, dim]``.
         adapter: ``a`` ``[dim, rank]`` and ``b`` ``[rank, dim]``, float32.
         transitions: transitions for devices with room for them; None without.
+        texts: text vectors as codes, for devices with room for these too; None without.
         about: contents of ``student.json``: configuration, seed, data digest, metrics.
     """
 
@@ -103,6 +107,7 @@ class Student:
     prompts: dict[str, NDArray[np.float32]]
     adapter: dict[str, NDArray[np.float32]]
     transitions: DeviceTransitions | None
+    texts: TextCodes | None
     about: dict[str, Any]
 
     def item_vectors(self) -> NDArray[np.float32]:
@@ -135,11 +140,12 @@ def load_student(path: AnyPath) -> Student:
         }
         codes = read_codes(arrays["codes"], sizes)
         transitions = _load_transitions(path, about["transitions"]) if about.get("transitions") else None
+        texts = _load_texts(path, about["texts"]) if about.get("texts") else None
     except (ValueError, KeyError, TypeError, RuntimeError, FileNotFoundError, BundleError) as error:
         raise RunError(
             f"{path}: the student's files are damaged or inconsistent ({error}); distil it again."
         ) from error
-    return Student(path, config, encoder, sizes, codes, arrays["prompts"], arrays["adapter"], transitions, about)
+    return Student(path, config, encoder, sizes, codes, arrays["prompts"], arrays["adapter"], transitions, texts, about)
 
 
 def _load_encoder(path: Path, config: EncoderConfig) -> DeviceEncoder:
@@ -148,6 +154,13 @@ def _load_encoder(path: Path, config: EncoderConfig) -> DeviceEncoder:
     if (name := name_not_finite(encoder.named_parameters())) is not None:
         raise ValueError(f"the weights '{name}' are not all finite")
     return encoder.eval()
+
+
+def _load_texts(path: Path, fields: dict[str, Any]) -> TextCodes:
+    sizes = _sizes(fields["sizes"])
+    codes = load_arrays(read_file(path / TEXTS_FILE), TEXTS_FILE)
+    read_codes(codes, sizes, TEXTS_FILE)
+    return TextCodes(sizes, codes, DeviceSettings(**{name: fields[name] for name in fields.keys() - {"sizes"}}))
 
 
 def _load_transitions(path: Path, settings: dict[str, Any]) -> DeviceTransitions:
@@ -163,7 +176,7 @@ def _sizes(fields: dict[str, Any]) -> Catalogue:
 class _CodedModel(nn.Module):
     """A student with the interface of the evaluation; always uses knowledge and, if it ranks by them, transitions."""
 
-    def __init__(self, student: Student, *, transitions: bool) -> None:
+    def __init__(self, student: Student, transitions: Compared | None) -> None:
         super().__init__()
         self.max_length = student.config.max_length
         self._vectors = torch.from_numpy(student.item_vectors())
@@ -175,9 +188,12 @@ class _CodedModel(nn.Module):
         if student.encoder is not None:
             self._backbone = SASRec(student.config).eval()
             self._backbone.load_state_dict(student.encoder.state_dict())
-        used = student.transitions if transitions or student.encoder is None else None
-        self._expert = None if used is None else used.expert(student.item_vectors())
-        self._weight = 0.0 if used is None else used.settings.weight
+        self._expert, self._weight = None, 0.0
+        if student.transitions is not None and (transitions is not None or student.encoder is None):
+            by_texts = student.texts if transitions == "texts" else None
+            vectors = student.item_vectors() if by_texts is None else by_texts.vectors()
+            used = student.transitions if by_texts is None else replace(student.transitions, settings=by_texts.settings)
+            self._expert, self._weight = used.expert(vectors), used.settings.weight
 
     def item_vectors(self) -> Tensor:
         return self._vectors
@@ -195,11 +211,12 @@ class _CodedModel(nn.Module):
         return scores
 
 
-def ranking_model(student: Student, *, transitions: bool = False) -> Ranker:
+def ranking_model(student: Student, *, transitions: Compared | None = None) -> Ranker:
     """Return a model for :func:`train.metrics.ranker.rank_split`.
 
     Args:
         student: the student; without an encoder it always ranks by its transitions.
-        transitions: add the scores of the student's transitions, if it has some.
+        transitions: add the scores of the student's transitions, if it has some, with items compared by the item
+            vectors or by the text codes.
     """
-    return _CodedModel(student, transitions=transitions)
+    return _CodedModel(student, transitions)

@@ -36,9 +36,15 @@ def item_table(inputs: PluginInputs) -> NDArray[np.float32]:
     """
     similar = similarities(inputs)
     vectors = similar.image if similar.text is None else similar.text
-    table = np.zeros((inputs.n_items, inputs.dim), dtype=np.float32)
-    if vectors is not None:
-        width = min(inputs.dim, vectors.shape[1])
-        _, axes = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
-        table[:, :width] = vectors @ axes[:, ::-1][:, :width].astype(np.float32)
+    if vectors is None:
+        return np.zeros((inputs.n_items, inputs.dim), dtype=np.float32)
+    return principal_components(vectors, inputs.dim)
+
+
+def principal_components(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """Return the ``dim`` components of vectors ``[n, W]`` with the most variance, ``[n, dim]``; zeros beyond ``W``."""
+    table = np.zeros((len(vectors), dim), dtype=np.float32)
+    width = min(dim, vectors.shape[1])
+    _, axes = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
+    table[:, :width] = vectors @ axes[:, ::-1][:, :width].astype(np.float32)
     return table
