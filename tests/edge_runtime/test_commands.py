@@ -243,3 +243,14 @@ def test_recommend_refuses_one_flipped_byte(tmp_path: Path, capsys: pytest.Captu
     assert pocketrec("recommend", tmp_path / "b", "--history", "item-7") == 1
 
     assert "pictures.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "found"), [("nowhere", "there is no such folder"), ("file", "is a file")])
+def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, found: str
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert pocketrec("inspect", tmp_path / name) == 1
+
+    assert found in " ".join(capsys.readouterr().err.split())

@@ -172,3 +172,16 @@ def test_verify_refuses_a_flipped_byte(tiny: TinyStudent, exported: Path, capsys
 
     assert code == 1
     assert "encoder.onnx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["bundle", "run"])
+def test_verify_refuses_a_wrong_folder_before_it_reads_the_data(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    bundle = tmp_path / "nowhere" if wrong == "bundle" else exported / "browser-wasm"
+
+    assert run("verify", bundle, "--data", tmp_path / "no-data", "--run", tmp_path / "nowhere") == 1
+
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "nowhere" in printed
+    assert "no-data" not in printed

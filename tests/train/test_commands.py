@@ -5,15 +5,18 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
-from edge_runtime.cli import main
+from edge_runtime.cli import _stoppable, main
+from edge_runtime.interrupt import Interrupt
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
-from train.commands import checked_backbone_settings, chosen_plugins
+from train.commands import checked_backbone_settings, chosen_plugins, train
+from train.data.world.commands import world
 
 
 def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
@@ -160,3 +163,33 @@ def wait_for(path: Path, seconds: float = 120.0) -> None:
     while not path.exists():
         assert time.monotonic() < end, f"{path} did not appear"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sanity-check", "diversity", "distill"])
+def test_a_folder_without_a_run_is_refused_before_the_data_is_read(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "student")] if command == "distill" else []
+
+    with pytest.raises(SystemExit):
+        main([command, "--run", str(tmp_path / "no-run"), "--data", str(tmp_path / "no-data"), *out])
+
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "no-run" in printed
+    assert "no-data" not in printed
+
+
+@pytest.mark.parametrize(("command", "advice"), [(world, "Run it again with"), (train, "What was finished is kept")])
+def test_only_a_command_that_keeps_its_work_says_so_when_it_is_interrupted(
+    command: Callable[..., object], advice: str
+) -> None:
+    class WithoutSignals(Interrupt):
+        def __init__(self) -> None:
+            self._raises, self._advice = False, ""
+
+    interrupt = WithoutSignals()
+
+    with pytest.raises(TypeError):
+        _stoppable(interrupt, ["x"], command)(unknown=1)
+
+    assert interrupt._advice.strip().startswith(advice)

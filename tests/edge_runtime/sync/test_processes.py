@@ -11,6 +11,7 @@ import pytest
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.device_folder import current_bundle
+from edge_runtime.terminal.outcome import next_command
 from tests.live_server import run_sync, serving, start_sync
 from tests.slow_proxy import slow_proxy
 from tests.tiny_bundle import make_tiny_bundle
@@ -54,6 +55,7 @@ def test_a_device_installs_updates_and_is_then_up_to_date(root: Path, tmp_path: 
     assert (installed.returncode, again.returncode, updated.returncode) == (0, 0, 0), installed.stderr + updated.stderr
     assert json.loads(installed.stdout)["status"] == "installed"
     assert "Already up to date" in again.stdout
+    assert again.stdout.splitlines()[-1] == next_command("run", into)
     assert json.loads(updated.stdout)["release"] == 2
     assert contents(current_bundle(into)) == contents(root / LAPTOP)
     assert len(list((into / "slots").iterdir())) == 2
