@@ -18,7 +18,7 @@ from tests.tiny_shop import write_shop
 
 # Each command, with arguments that are valid but name a folder, a file or a server that does not exist.
 FAILING: Mapping[str, str] = {
-    "world": "--out file/world",
+    "world": "--out .",
     "import": "movielens nowhere --out out",
     "check": "nowhere",
     "train": "--data nowhere --out out",
@@ -39,9 +39,8 @@ FAILING: Mapping[str, str] = {
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the data folder `shop` and the file `file`."""
+    """A working folder with the data folder `shop`."""
     write_shop(tmp_path / "shop")
-    (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
