@@ -20,7 +20,8 @@ def provenance(student: Student, dataset: Dataset) -> dict[str, str]:
         "data_digest": dataset.digest,
         "pocketrec": __version__,
     }
-    for model in ("teacher", "student"):
+    # A student without an encoder is measured on a sample of users, whose figures would be mistaken for those of all.
+    for model in ("teacher", "student") if student.encoder is not None else ():
         metrics = about.get("figures", {}).get(model, {}).get("history_excluded", {})
         entries |= {f"{model}_{key}": f"{metrics[name]:.6f}" for name, key in FIGURES.items() if name in metrics}
     code = commit()

@@ -69,6 +69,7 @@ def test_a_student_without_encoder_becomes_a_bundle_without_engines(
     manifest = exported.manifest
     assert manifest.engines == ()
     assert "transitions" in manifest.required_features
+    assert "student_ndcg10" not in manifest.provenance
     assert manifest.transitions is not None
     assert all(check.passed for check in check_each_budget(manifest))
     found = verify_bundle(exported.path, tiny.dataset)
