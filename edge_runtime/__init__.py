@@ -1,8 +1,9 @@
 """The on-device runtime: opens a bundle, stores the history, ranks items and explains recommendations, offline.
 
-The public API is :class:`Recommender`, the transport of syncs, and the exceptions that they raise:
+The public API is :class:`Recommender`, the conditions of its filters, the transport of syncs, and the exceptions that
+they raise:
 
-    from edge_runtime import BundleError, Recommender, StateError
+    from edge_runtime import BundleError, Recommender, StateError, below, none_of
 
 The package never imports torch, ``train``, ``export`` or ``server``. Importing it disables the telemetry of the
 libraries that it may load later.
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
         BundleIntegrityError,
         BundleVersionError,
         BusyError,
+        ClosedError,
         EngineError,
+        FilterError,
         PocketRecError,
         ServerUnreachableError,
         StateError,
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
         UnprotectedError,
         UpdateRefusedError,
     )
-    from edge_runtime.recommender import Recommendation, Recommender
+    from edge_runtime.filters.conditions import Range, Where, above, at_least, at_most, below, between, none_of
+    from edge_runtime.recommendation import Recommendation
+    from edge_runtime.recommender import Recommender
     from edge_runtime.sync.transport import HttpTransport
 
 __all__ = [
@@ -37,9 +42,12 @@ __all__ = [
     "BundleIntegrityError",
     "BundleVersionError",
     "BusyError",
+    "ClosedError",
     "EngineError",
+    "FilterError",
     "HttpTransport",
     "PocketRecError",
+    "Range",
     "Recommendation",
     "Recommender",
     "ServerUnreachableError",
@@ -48,8 +56,17 @@ __all__ = [
     "UnknownItemError",
     "UnprotectedError",
     "UpdateRefusedError",
+    "Where",
     "__version__",
+    "above",
+    "at_least",
+    "at_most",
+    "below",
+    "between",
+    "none_of",
 ]
+
+_CONDITIONS = ("Range", "Where", "above", "at_least", "at_most", "below", "between", "none_of")
 
 switch_off()
 
@@ -60,6 +77,10 @@ def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may 
         from edge_runtime import recommender
 
         return getattr(recommender, name)
+    if name in _CONDITIONS:
+        from edge_runtime.filters import conditions
+
+        return getattr(conditions, name)
     if name == "HttpTransport":
         from edge_runtime.sync import transport
 

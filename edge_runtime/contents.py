@@ -1,7 +1,9 @@
 """Reads and checks everything of a bundle that the recommender needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+import numpy as np
 
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
@@ -12,6 +14,7 @@ from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.popularity import Popularity
 from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
+from edge_runtime.ranking import Rows
 from edge_runtime.transitions import TransitionScores
 
 _READ_ROLES: Final = (*REQUIRED_ROLES, TRANSITIONS, "similarity")
@@ -28,6 +31,7 @@ class Contents:
     small: SmallMatrices
     golden: Golden
     transitions: TransitionScores | None = None
+    retired: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def engine_candidates(self, *, first: Engine | None = None) -> EngineCandidates:
         """Return the engine candidates of this bundle, with the first usable one selected."""

@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.events import DISLIKE
-from edge_runtime.ranking import Floats, Rows, best_rows, item_norms, score_all
+from edge_runtime.ranking import Floats, Rows, best_rows
+from edge_runtime.similar import Cosines
 from edge_runtime.state.history import Event
 
 N_DISLIKES: Final = 8
@@ -47,11 +47,10 @@ def newest_dislikes(events: Sequence[Event]) -> list[str]:
 
 
 class DislikePenalty:
-    """Lowers the scores of items similar to disliked ones; caches the item norms from the first dislike on."""
+    """Lowers the scores of items similar to disliked ones."""
 
-    def __init__(self, codes: ProductCodes) -> None:
-        self._codes = codes
-        self._norms: Floats | None = None
+    def __init__(self, cosines: Cosines) -> None:
+        self._cosines = cosines
 
     def apply(self, scores: Floats, disliked: Rows) -> Floats:
         """Return the penalized scores; ``scores`` itself if ``disliked`` is empty.
@@ -64,23 +63,17 @@ class DislikePenalty:
             return scores
         top = scores[best_rows(scores, _DEPTH)]
         penalty = np.zeros(len(scores), dtype=np.float32)
-        for age, vector in enumerate(self._codes.decode(disliked[:N_DISLIKES])):
-            np.maximum(penalty, np.float32(1 - age / N_DISLIKES) * self._similarity(vector), out=penalty)
+        for age, vector in enumerate(self._cosines.vectors(disliked[:N_DISLIKES])):
+            np.maximum(penalty, np.float32(1 - age / N_DISLIKES) * _similarity(self._cosines.of(vector)), out=penalty)
         lowered: Floats = scores - np.float32(STRENGTH) * (top[0] - top[-1]) * penalty
         return lowered
 
-    def _similarity(self, vector: Floats) -> Floats:
-        """Return ``r`` of every item with respect to ``vector``, ``[n_items]``."""
-        if self._norms is None:
-            self._norms = item_norms(self._codes)
-        length = float(np.sqrt(np.square(vector, dtype=np.float64).sum()))
-        if not length:
-            return np.zeros_like(self._norms)
-        products = score_all(self._codes, (vector / length).astype(np.float32))
-        cosines = np.divide(products, self._norms, out=np.zeros_like(products), where=self._norms > 0)
-        mean = float(cosines.mean(dtype=np.float64))
-        threshold = mean + (1 - mean) * _THRESHOLD
-        if threshold >= 1:  # all items are equal
-            return np.zeros_like(cosines)
-        similarity: Floats = np.clip((cosines - np.float32(threshold)) / np.float32(1 - threshold), 0, 1)
-        return similarity
+
+def _similarity(cosines: Floats) -> Floats:
+    """Return ``r`` of every item, ``[n_items]``."""
+    mean = float(cosines.mean(dtype=np.float64))
+    threshold = mean + (1 - mean) * _THRESHOLD
+    if threshold >= 1:  # all items are equal
+        return np.zeros_like(cosines)
+    similarity: Floats = np.clip((cosines - np.float32(threshold)) / np.float32(1 - threshold), 0, 1)
+    return similarity

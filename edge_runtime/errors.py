@@ -6,7 +6,9 @@ PocketRecError
 │   └── BundleIntegrityError    a file does not match its digest
 ├── EngineError                 an engine is missing or fails its self-test
 ├── StateError                  the device's state file cannot be used
+│   └── ClosedError             it was closed before the call
 ├── UnknownItemError            the catalogue has no such item
+├── FilterError                 a filter names a fact that no item has, or compares it with a value of another kind
 ├── BusyError                   another process is writing into the same folder
 └── SyncError                   nothing was installed; the current release stays in use
     ├── UnprotectedError        plain http to another machine without ``insecure``
@@ -52,8 +54,16 @@ class StateError(PocketRecError):
     """The device's state file cannot be used."""
 
 
+class ClosedError(StateError):
+    """The recommender or its history was closed before the call."""
+
+
 class UnknownItemError(PocketRecError):
     """The catalogue has no such item."""
+
+
+class FilterError(PocketRecError):
+    """A filter names a fact that no item has, or compares it with a value of another kind."""
 
 
 class BusyError(PocketRecError):

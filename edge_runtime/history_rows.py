@@ -1,17 +1,20 @@
 """The user's history as catalogue rows. Only as many recorded events are read as a list needs."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.dislikes import N_DISLIKES, N_EVENTS, newest_dislikes
 from edge_runtime.events import DISLIKE
+from edge_runtime.hidden_rows import HiddenRows
+from edge_runtime.item_ids import checked_ids
 from edge_runtime.ranking import Floats, Rows, best_rows
 from edge_runtime.state.history import Event, History
+
+_NO_ROWS: Final[Rows] = np.empty(0, dtype=np.int64)
 
 
 class HistoryRows(Protocol):
@@ -27,8 +30,16 @@ class HistoryRows(Protocol):
         """The most recently disliked items, newest first."""
         ...
 
-    def best_unseen(self, scores: Floats, k: int) -> Rows:
-        """Return the rows of the ``k`` best unseen items, best first; disliked items count as seen."""
+    def best(self, scores: Floats, k: int, among: Rows | None = None, *, include_seen: bool = False) -> Rows:
+        """Return the rows of the ``k`` best items that are to be shown, best first.
+
+        Args:
+            scores: finite, ``[n_items]``; not modified.
+            k: number of items; fewer are returned when the catalogue is exhausted.
+            among: rows to choose from, ascending; None for all.
+            include_seen: False leaves out all items with an event; True, those whose newest event is a dislike.
+                Retired items are left out always.
+        """
         ...
 
 
@@ -39,52 +50,68 @@ class GivenHistory:
     Attributes:
         sequence: as in :class:`HistoryRows`.
         seen: all rows of the history.
+        retired: rows of retired items.
     """
 
     sequence: Rows
     seen: Rows
+    retired: Rows = field(default_factory=lambda: _NO_ROWS)
 
     @classmethod
-    def of_ids(cls, item_ids: Sequence[str], row_of: Mapping[str, int], max_length: int) -> Self:
-        """Build the history from item ids, oldest first; all of them count as interactions."""
-        rows = np.array([row_of[item_id] for item_id in item_ids if item_id in row_of], dtype=np.int64)
-        return cls(rows[-max_length:], rows)
+    def of_ids(
+        cls, item_ids: Iterable[str], row_of: Mapping[str, int], max_length: int, retired: Rows = _NO_ROWS
+    ) -> Self:
+        """Build the history from item ids, oldest first; all of them count as interactions.
+
+        Raises:
+            TypeError: it is not a list of strings.
+        """
+        ids = checked_ids("history", item_ids)
+        rows = np.array([row_of[item_id] for item_id in ids if item_id in row_of], dtype=np.int64)
+        return cls(rows[-max_length:], rows, retired)
 
     @property
     def disliked(self) -> Rows:
         """Empty: given items are positive interactions."""
-        return np.empty(0, dtype=np.int64)
+        return _NO_ROWS
 
-    def best_unseen(self, scores: Floats, k: int) -> Rows:
-        """Return the rows of the ``k`` best items outside the history, best first."""
-        return best_rows(scores, k, self.seen)
+    def best(self, scores: Floats, k: int, among: Rows | None = None, *, include_seen: bool = False) -> Rows:
+        """Return the rows of the ``k`` best items, as in :class:`HistoryRows`."""
+        hidden = self.retired if include_seen else self.seen
+        if len(self.retired) and not include_seen:
+            hidden = np.concatenate([self.seen, self.retired])
+        return best_rows(scores, k, hidden, among)
 
 
 class RecordedHistory:
     """The recorded history. Thread-safe.
-
-    Whether an item was seen is looked up for the top candidates only, and cached: time and memory do not depend on
-    the number of events, neither at the first list nor after a removal.
 
     Args:
         history: the event store.
         item_ids: catalogue item ids, by row.
         row_of: item id to row.
         max_length: maximum sequence length of the encoder.
+        retired: rows of retired items.
     """
 
-    def __init__(self, history: History, item_ids: Sequence[str], row_of: Mapping[str, int], max_length: int) -> None:
+    def __init__(
+        self,
+        history: History,
+        item_ids: Sequence[str],
+        row_of: Mapping[str, int],
+        max_length: int,
+        retired: Rows = _NO_ROWS,
+    ) -> None:
         self._lock = threading.Lock()
         self._history = history
-        self._item_ids = item_ids
         self._row_of = row_of
         self._max_length = max_length
         self._epoch: tuple[int, int] | None = None
         self._last_id = 0
-        self._rows: Rows = np.empty(0, dtype=np.int64)
+        self._rows: Rows = _NO_ROWS
         self._disliked: Rows | None = None
-        self._is_checked: NDArray[np.bool_] = np.zeros(len(item_ids), dtype=bool)
-        self._is_seen: NDArray[np.bool_] = np.zeros(len(item_ids), dtype=bool)
+        self._seen = HiddenRows(item_ids, retired, history.seen_items)
+        self._unwanted = HiddenRows(item_ids, retired, self._look_up_dislikes)
 
     @property
     def sequence(self) -> Rows:
@@ -104,21 +131,14 @@ class RecordedHistory:
                 self._disliked = np.array(rows[:N_DISLIKES], dtype=np.int64)
             return self._disliked
 
-    def best_unseen(self, scores: Floats, k: int) -> Rows:
-        """Return the rows of the ``k`` best unseen items, best first; disliked items count as seen.
-
-        Args:
-            scores: finite, ``[n_items]``; not modified.
-            k: number of items; fewer are returned when the catalogue is exhausted.
-        """
-        n_candidates = k
+    def best(self, scores: Floats, k: int, among: Rows | None = None, *, include_seen: bool = False) -> Rows:
+        """Return the rows of the ``k`` best items, as in :class:`HistoryRows`; events of the last read count."""
         with self._lock:
-            while True:
-                candidates = best_rows(scores, n_candidates, np.flatnonzero(self._is_seen))
-                if self._is_checked[candidates[:k]].all():
-                    return candidates[:k]
-                self._check_seen(candidates[~self._is_checked[candidates]])
-                n_candidates *= 2  # if most top items were seen, few large queries are faster than many small ones
+            return (self._unwanted if include_seen else self._seen).best(scores, k, among)
+
+    def _look_up_dislikes(self, item_ids: Sequence[str]) -> set[str]:
+        latest = self._history.latest_events(item_ids)
+        return {item_id for item_id, event in latest.items() if event == DISLIKE}
 
     def _refresh(self) -> None:
         epoch = self._history.epoch()
@@ -129,14 +149,14 @@ class RecordedHistory:
             self._epoch = epoch
 
     def _reload(self) -> None:
-        """Read the newest interactions and clear the cache of seen items."""
+        """Read the newest interactions and clear the caches of hidden items."""
         newest = self._history.newest(1)
         self._last_id = newest[0].id if newest else 0
         item_ids = self._history.newest_interactions(self._max_length, self._row_of, self._last_id)
         self._rows = np.array([self._row_of[item_id] for item_id in item_ids], dtype=np.int64)
         self._disliked = None
-        self._is_checked[:] = False
-        self._is_seen[:] = False
+        self._seen.clear()
+        self._unwanted.clear()
 
     def _append(self, events: Sequence[Event]) -> None:
         """Append new events, oldest first; a dislike marks its item as seen but is not an interaction."""
@@ -144,14 +164,9 @@ class RecordedHistory:
             return
         known = [(self._row_of[event.item_id], event.event) for event in events if event.item_id in self._row_of]
         interactions = np.array([row for row, event in known if event != DISLIKE], dtype=np.int64)
-        rows = [row for row, _ in known]
         self._rows = np.concatenate([self._rows, interactions])[-self._max_length :]
-        self._is_checked[rows] = self._is_seen[rows] = True
+        self._seen.mark([row for row, _ in known], is_hidden=True)
+        for row, event in dict(known).items():
+            self._unwanted.mark([row], is_hidden=event == DISLIKE)
         self._disliked = None
         self._last_id = events[-1].id
-
-    def _check_seen(self, rows: Rows) -> None:
-        item_ids = [self._item_ids[row] for row in rows.tolist()]
-        seen = self._history.seen_items(item_ids)
-        self._is_checked[rows] = True
-        self._is_seen[rows] = [item_id in seen for item_id in item_ids]

@@ -37,14 +37,21 @@ def item_norms(codes: ProductCodes) -> Floats:
     return norms
 
 
-def best_rows(scores: Floats, k: int, excluded: NDArray[np.integer[Any]] | None = None) -> Rows:
+def best_rows(
+    scores: Floats, k: int, excluded: NDArray[np.integer[Any]] | None = None, among: Rows | None = None
+) -> Rows:
     """Return the rows of the ``k`` largest scores, best first; ties are broken by the lower row.
 
     Args:
         scores: finite, ``[n_items]``; not modified.
         k: number of items; fewer are returned when the catalogue is exhausted.
         excluded: rows to leave out.
+        among: rows to choose from, ascending; None for all.
     """
+    if among is not None:
+        if excluded is not None and len(excluded):
+            among = among[np.isin(among, excluded, invert=True)]
+        return among[best_rows(scores[among], k)]
     n_available = len(scores)
     if excluded is not None and len(excluded):
         scores = scores.copy()

@@ -8,68 +8,33 @@ with Recommender.open(bundle, state) as recommender:
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_runtime.bundle.folder import open_folder
+from edge_runtime.bundle.items import Items
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.contents import Contents, open_contents
 from edge_runtime.device_folder import current_bundle
-from edge_runtime.dislikes import DislikePenalty
-from edge_runtime.diversity import (
-    AUTO_DIVERSITY,
-    N_FEEDBACK,
-    POOL,
-    Diversity,
-    adapted_diversity,
-    checked_diversity,
-    diversified_rows,
-)
+from edge_runtime.diversity import AUTO_DIVERSITY, N_FEEDBACK, Diversity, adapted_diversity, checked_diversity
 from edge_runtime.engines.candidates import EngineCandidates, Refusal, SelfTest
-from edge_runtime.engines.protocol import Engine, Floats
-from edge_runtime.errors import UnknownItemError
+from edge_runtime.engines.protocol import Engine
+from edge_runtime.errors import ClosedError
 from edge_runtime.events import CLICK
-from edge_runtime.history_rows import GivenHistory, HistoryRows, RecordedHistory
-from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
-from edge_runtime.nearest import N_COMPARED, nearest_items
+from edge_runtime.filters.conditions import Where
+from edge_runtime.filters.live import LiveFacts, LiveValue
+from edge_runtime.item_ids import checked_ids
+from edge_runtime.opened import OpenRelease
 from edge_runtime.paths import AnyPath
-from edge_runtime.ranking import best_rows
-from edge_runtime.search.finder import Finder
-from edge_runtime.state.history import Event, History, check_string
-from edge_runtime.transitions import combined_scores
+from edge_runtime.recommendation import Recommendation
+from edge_runtime.state.history import Event, History
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer, Reason
     from edge_runtime.reasons.words import Style
-
-_MAX_SHOWN = 256  # characters of an id in a message
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One entry of a list.
-
-    Attributes:
-        rank: 1 is the best.
-        item_id: as in the catalogue.
-        title: display title.
-        score: comparable within one list only. Descending by rank, unless ``diversity`` is above 0.
-        row: catalogue row.
-    """
-
-    rank: int
-    item_id: str
-    title: str
-    score: float
-    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +55,20 @@ class EngineStatus:
 
 
 class Recommender:
-    """Recommends, explains and remembers; threads may share it.
-
-    Attributes:
-        manifest: of the bundle.
-        items: names and facts; row ``i`` is catalogue row ``i``.
-    """
+    """Recommends, explains and remembers; threads may share it. After :meth:`close` every call raises ClosedError."""
 
     def __init__(
         self, contents: Contents, engines: EngineCandidates, history: History, *, language_model: bool = True
     ) -> None:
-        self.manifest: Manifest = contents.folder.manifest
-        self.items = contents.items
-        self._contents = contents
-        self._dislike_penalty = DislikePenalty(contents.codes)
-        self._engines = engines
-        self._knowledge = self._new_knowledge()
+        self._live = LiveFacts()
+        self._release = OpenRelease(contents, engines, history, self._live)
         self._history = history
+        self._is_closed = False
         self._language_model = language_model
-        self._row_of = {item_id: row for row, item_id in enumerate(contents.items.item_id)}
-        self._recorded = RecordedHistory(
-            history, contents.items.item_id, self._row_of, contents.folder.manifest.encoder.max_length
-        )
-        self._finder: Finder | None = None
+        self._place: AnyPath = contents.folder.path
+        self._first_engine: Engine | None = None
         self._explainer: Explainer | None = None
-        self._lock = threading.RLock()
-        self._explaining = threading.Lock()  # separate: lists must not wait for the language model
-        self._indexing = threading.Lock()  # separate for the same reason
+        self._explaining = threading.Lock()  # separate from other locks: lists must not wait for the language model
         self._timings: dict[str, float] = {}
 
     @classmethod
@@ -147,6 +99,7 @@ class Recommender:
         engines = contents.engine_candidates(first=engine)
         tested_ms = _ms_since(read)
         recommender = cls(contents, engines, History.open(state), language_model=language_model)
+        recommender._place, recommender._first_engine = bundle, engine
         recommender._timings |= {"self_test": tested_ms, "open": _ms_since(started)}
         return recommender
 
@@ -159,25 +112,58 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Stop the language model and close the state file; events are already on disk."""
+        """Stop the language model and close the state file; events are already on disk. May be called again."""
+        self._is_closed = True
         if self._explainer is not None:
             self._explainer.close()  # a running explanation falls back to the template
-        with self._explaining, self._lock:
-            self._language_model = False
+        with self._explaining:
             if self._explainer is not None:
                 self._explainer.close()
             self._history.close()
 
+    def refresh(self) -> bool:
+        """Go over to the release that a sync has installed since this one was opened; return whether there was one.
+
+        The history, the live facts and running calls are not interrupted. The new release is read, checked and tested
+        first: if that fails, this one stays in use.
+
+        Raises:
+            BundleError: the new release is damaged, or needs a newer runtime.
+        """
+        self._in_use()
+        with self._timed("refresh"):
+            folder = open_folder(current_bundle(self._place))
+            if folder.manifest == self.manifest:
+                return False
+            contents = open_contents(folder, language_model=self._language_model)
+            engines = contents.engine_candidates(first=self._first_engine)
+            fresh = OpenRelease(contents, engines, self._history, self._live)
+        with self._explaining:
+            self._in_use()
+            self._release = fresh
+            self._drop_explainer()
+        return True
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the bundle in use."""
+        return self._release.manifest
+
+    @property
+    def items(self) -> Items:
+        """Names and facts of the items; row ``i`` is catalogue row ``i``."""
+        return self._release.items
+
     @property
     def engine(self) -> EngineStatus:
         """The engine in use."""
-        engines = self._engines
-        current = engines.engine or engines.transitions or self._contents.popularity
+        engines = self._release.engines
+        current = engines.engine or engines.transitions or self._release.contents.popularity
         return EngineStatus(current.name, current.precision, tuple(engines.refusals), engines.self_test)
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Milliseconds of ``open``, ``self_test``, and the last ``observe``, ``recommend``, ``explain``, ``search``."""
+        """Milliseconds of ``open``, ``self_test``, and of the last call of ``recommend``, ``observe`` and others."""
         return MappingProxyType(self._timings)
 
     def observe(self, item_id: str, event: str = CLICK) -> Event:
@@ -195,36 +181,154 @@ class Recommender:
             ValueError: the item id or the event name is invalid.
             StateError: the state file could not be written; nothing was recorded.
         """
+        self._in_use()
         with self._timed("observe"):
             return self._history.add(item_id, event)
 
     def recommend(
-        self, k: int = 10, history: Sequence[str] | None = None, *, diversity: Diversity = 0.0
+        self,
+        k: int = 10,
+        history: Sequence[str] | None = None,
+        *,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        where: Where | None = None,
+        include_seen: bool = False,
+        diversity: Diversity = 0.0,
     ) -> list[Recommendation]:
-        """Return the ``k`` best unseen items, best first; ties are broken by the lower catalogue row.
+        """Return the ``k`` best items, best first; ties are broken by the lower catalogue row.
+
+        Seen, disliked and retired items are left out.
 
         Args:
-            k: number of items; fewer are returned when the catalogue is exhausted.
+            k: number of items; fewer are returned if there are no more.
             history: item ids, oldest first, used instead of the recorded history. Unknown ids are skipped.
+            candidates: ids of the items to choose from; None for the whole catalogue. Unknown ids are skipped.
+            exclude: ids of items to leave out, such as those in the basket.
+            where: fact to condition, all of which must hold: a value, a set of which any may hold, :func:`below`,
+                :func:`at_most`, :func:`above`, :func:`at_least`, :func:`between` or :func:`none_of`. Live facts count
+                (:meth:`set_facts`).
+            include_seen: True keeps items that the user has interacted with; disliked ones are still left out.
             diversity: share of the list to replace with more diverse items among the best hundred: 0 keeps the list, 1
                 replaces as many as possible (:mod:`edge_runtime.diversity`). ``auto`` uses :meth:`auto_diversity`.
 
         Raises:
-            ValueError: ``k`` is not positive, or ``diversity`` is not in [0, 1].
+            TypeError: an argument is of another type, such as one string in place of a list of ids.
+            ValueError: ``k`` is not positive, ``diversity`` is not in [0, 1], or a condition has no values.
+            FilterError: ``where`` names a fact that no item has, or compares it with a value of another kind.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
+        release = self._in_use()
         with self._timed("recommend"):
-            share = self.auto_diversity(history) if diversity == "auto" else checked_diversity(diversity)
-            past = self._past_of(history)
-            scores = self._dislike_penalty.apply(self._scores(past.sequence), past.disliked)
-            rows = past.best_unseen(scores, max(POOL, k) if share > 0 else k)
-            if share > 0:
-                rows = diversified_rows(self._contents.codes, scores, rows, k, share)
+            _check_k(k)
+            share = self._share(diversity, history)
+            among = release.among(candidates, exclude, where)
+            return release.ranked(release.past_of(history), k, among, include_seen=include_seen, diversity=share)
+
+    def recommend_many(
+        self,
+        histories: Iterable[Sequence[str]],
+        k: int = 10,
+        *,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        where: Where | None = None,
+        include_seen: bool = False,
+        diversity: Diversity = 0.0,
+    ) -> list[list[Recommendation]]:
+        """Return one list for each of several histories, such as those of the members of a household.
+
+        The arguments, and what is raised, are those of :meth:`recommend`; the filter is evaluated once.
+        """
+        release = self._in_use()
+        with self._timed("recommend_many"):
+            _check_k(k)
+            if isinstance(histories, str):
+                raise TypeError("histories must be a list of lists of item ids, got one string. Pass [['item-7']].")
+            among = release.among(candidates, exclude, where)
+            given = [checked_ids("each of histories", history) for history in histories]
             return [
-                Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
-                for rank, row in enumerate(rows.tolist(), start=1)
+                release.ranked(
+                    release.past_of(history),
+                    k,
+                    among,
+                    include_seen=include_seen,
+                    diversity=self._share(diversity, history),
+                )
+                for history in given
             ]
+
+    def rerank(
+        self, candidates: Iterable[str], history: Sequence[str] | None = None, *, diversity: Diversity = 0.0
+    ) -> list[Recommendation]:
+        """Return the items of a feed in the order of this user, best first.
+
+        A server can give the same feed to everyone, and learns nothing about anyone. Items that the user has seen stay
+        in it; disliked and retired items and unknown ids are left out. Without a history the feed keeps its order, and
+        all scores are 0; otherwise its order breaks ties.
+
+        Args:
+            candidates: item ids in the order of the feed.
+            history: as in :meth:`recommend`.
+            diversity: as in :meth:`recommend`, for the first hundred.
+
+        Raises:
+            TypeError: an argument is of another type.
+            ValueError: ``diversity`` is not in [0, 1].
+        """
+        release = self._in_use()
+        with self._timed("rerank"):
+            return release.reranked(release.past_of(history), candidates, self._share(diversity, history))
+
+    def similar(
+        self,
+        item_id: str,
+        k: int = 10,
+        *,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        where: Where | None = None,
+    ) -> list[Recommendation]:
+        """Return the ``k`` items most similar to an item, best first, whoever the user is; ``score`` is the cosine.
+
+        The item itself and retired items are left out.
+
+        Args:
+            item_id: the item, which may be retired.
+            k: number of items; fewer are returned if there are no more.
+            candidates: as in :meth:`recommend`.
+            exclude: as in :meth:`recommend`.
+            where: as in :meth:`recommend`.
+
+        Raises:
+            UnknownItemError: the item id is not in the catalogue.
+            TypeError, ValueError, FilterError: as in :meth:`recommend`.
+        """
+        release = self._in_use()
+        with self._timed("similar"):
+            _check_k(k)
+            return release.similar(release.row(item_id), k, release.among(candidates, exclude, where))
+
+    def set_facts(self, facts: Mapping[str, Mapping[str, LiveValue]]) -> None:
+        """Set live facts of some items, such as price and stock, in place of the bundle's; other items keep theirs.
+
+        They count in ``where`` and are shown in :attr:`Recommendation.facts`. They are kept in memory until
+        :meth:`clear_facts` or :meth:`close`, also over a :meth:`refresh`. Reasons cite the bundle's facts only.
+
+        Args:
+            facts: item id to fact to value: a text, a number, True, False or a list of texts; None goes back to the
+                bundle's value. Ids that the catalogue lacks have no effect.
+
+        Raises:
+            TypeError: an argument is of another type.
+            ValueError: a number is not finite, or 10^12 or more. Nothing was set.
+        """
+        self._in_use()
+        self._live.set(facts)
+
+    def clear_facts(self) -> None:
+        """Go back to the facts of the bundle."""
+        self._in_use()
+        self._live.clear()
 
     def auto_diversity(self, history: Sequence[str] | None = None) -> float:
         """Return the diversity adapted to the latest feedback: higher after dislikes, lower after likes.
@@ -232,6 +336,7 @@ class Recommender:
         Args:
             history: as in :meth:`recommend`; each item counts as a click.
         """
+        self._in_use()
         if history is not None:
             return adapted_diversity(AUTO_DIVERSITY, [CLICK] * len(history))
         return adapted_diversity(AUTO_DIVERSITY, [event.event for event in self._history.newest(N_FEEDBACK)])
@@ -249,30 +354,27 @@ class Recommender:
         Raises:
             UnknownItemError: the item id is not in the catalogue.
         """
-        row = self.row(item_id)
-        sequence = self._past_of(history).sequence
         with self._explaining, self._timed("explain"):
+            release = self._in_use()
+            row = release.row(item_id)
+            sequence = release.past_of(history).sequence
             if self._explainer is None:
-                self._explainer = self._create_explainer()
+                self._explainer = release.create_explainer(language_model=self._language_model)
             return self._explainer.explain(row, sequence.tolist(), style)
 
     def search(self, text: str, limit: int = 10) -> list[Recommendation]:
         """Return the items with these words in title or facts, best match first; ``score`` is the popularity.
 
         Only the first 200 characters of the text, and their first 16 words, are used. The first call builds the word
-        index; only searches wait for it.
+        index; only searches wait for it. Retired items are found too, so that a past purchase can be recorded.
         """
+        release = self._in_use()
         with self._timed("search"):
-            rows = self._search_index().find(text, limit)
-        popularity = self._contents.popularity.scores
-        return [
-            Recommendation(rank, self.items.item_id[row], self.items.title[row], float(popularity[row]), row)
-            for rank, row in enumerate(rows, start=1)
-        ]
+            return release.found(text, limit)
 
     def knows(self, item_id: str) -> bool:
         """Return whether the item is in the catalogue."""
-        return item_id in self._row_of
+        return item_id in self._in_use().row_of
 
     def row(self, item_id: str) -> int:
         """Return the catalogue row of an item.
@@ -281,39 +383,34 @@ class Recommender:
             TypeError: the item id is not a string.
             UnknownItemError: the item id is not in the catalogue; the message suggests similar ones.
         """
-        check_string("an item id", item_id, "the id that the catalogue has, such as 'item-7'")
-        row = self._row_of.get(item_id)
-        if row is None:
-            raise UnknownItemError(
-                f"{_shortened(item_id)!r} is not in the catalogue of {self.manifest.name!r}.{self.hint(item_id)}"
-            )
-        return row
+        return self._in_use().row(item_id)
 
     def hint(self, item_id: str) -> str:
         """Return a sentence that suggests the items with an id or title similar to ``item_id``, or an empty string."""
-        popular = best_rows(self._contents.popularity.scores, N_COMPARED)
-        near = nearest_items(item_id, (self.items.item_id, self.items.title), self._row_of, popular.tolist())
-        named = ", ".join(f"{self.items.item_id[row]!r} ({self.items.title[row]})" for row in near)
-        return f" Did you mean {named}?" if near else ""
+        return self._in_use().hint(item_id)
 
     def history(self, limit: int | None = None) -> list[Event]:
         """Return the recorded events, newest first."""
+        self._in_use()
         return self._history.newest(limit)
 
     def count_events(self) -> int:
         """Return the number of recorded events."""
+        self._in_use()
         return self._history.count()
 
     def latest_events(self, item_ids: Sequence[str]) -> dict[str, str]:
         """Return the name of the newest recorded event of each of these items; items without events are left out."""
+        self._in_use()
         return self._history.latest_events(item_ids)
 
     def has_interactions(self) -> bool:
         """Return whether an item of the catalogue was recorded other than as a dislike."""
-        return len(self._recorded.sequence) > 0
+        return len(self._in_use().recorded.sequence) > 0
 
     def remove(self, event_id: int) -> bool:
         """Delete one event of the history; return whether it existed."""
+        self._in_use()
         return self._history.remove(event_id)
 
     def forget(self) -> None:
@@ -322,46 +419,33 @@ class Recommender:
         Raises:
             StateError: traces may remain, because another process is reading the file; the message says what to do.
         """
-        with self._explaining, self._lock:
-            if self._explainer is not None:
-                self._explainer.close()  # its process holds prompts built from the history
-                self._explainer = None
-            self._knowledge = self._new_knowledge()
+        with self._explaining:
+            release = self._in_use()
+            self._drop_explainer()  # its process holds prompts built from the history
+            release.forget()
             self._history.forget()
 
-    def _new_knowledge(self) -> KnowledgeSwitch:
-        return KnowledgeSwitch(self._contents.codes, self._contents.small, self._engines)
+    def _in_use(self) -> OpenRelease:
+        """Return the release in use.
 
-    def _scores(self, sequence: NDArray[np.int64]) -> Floats:
-        """Return the score of every item by engine and transitions; without these, or a history, the popularity."""
-        scores: Floats | None = None
-        if len(sequence):
-            with self._lock:
-                state = self._knowledge.encode(sequence)
-            scores = combined_scores(self._contents.codes, state, self._engines.transitions, sequence)
-        return self._contents.popularity.scores if scores is None else scores
+        Raises:
+            ClosedError: the recommender was closed.
+        """
+        if self._is_closed:
+            raise ClosedError(
+                "the recommender was closed before this call. Open it again, or close it after the last call."
+            )
+        return self._release
 
-    def _past_of(self, history: Sequence[str] | None) -> HistoryRows:
-        """Return the given history as catalogue rows, or the recorded one."""
-        if history is None:
-            return self._recorded
-        return GivenHistory.of_ids(history, self._row_of, self.manifest.encoder.max_length)
+    def _share(self, diversity: Diversity, history: Sequence[str] | None) -> float:
+        if diversity != "auto":
+            return checked_diversity(diversity)
+        return self.auto_diversity(history)
 
-    def _search_index(self) -> Finder:
-        with self._indexing:
-            if self._finder is None:
-                self._finder = Finder(self.items, self._contents.popularity.levels)
-            return self._finder
-
-    def _create_explainer(self) -> "Explainer":
-        from edge_runtime.explainer import Explainer
-
-        folder = self._contents.folder
-        model_entry = self.manifest.language_model if self._language_model else None
-        model: Callable[[], Path] | None = None
-        if model_entry is not None:
-            model = partial(folder.checked_path, self.manifest.file(model_entry.file))
-        return Explainer(self.items, self._contents.popularity.levels, model, self.manifest)
+    def _drop_explainer(self) -> None:
+        if self._explainer is not None:
+            self._explainer.close()
+            self._explainer = None
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -370,8 +454,9 @@ class Recommender:
         self._timings[name] = _ms_since(started)
 
 
-def _shortened(item_id: str) -> str:
-    return item_id if len(item_id) <= _MAX_SHOWN else item_id[:_MAX_SHOWN] + "…"
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
 
 
 def _ms_since(started: float) -> float:

@@ -13,6 +13,7 @@ from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.dislikes import DislikePenalty, newest_dislikes
 from edge_runtime.ranking import best_rows
+from edge_runtime.similar import Cosines
 from edge_runtime.state.history import Event
 from tests.tiny_bundle import tiny_codes
 
@@ -60,7 +61,9 @@ def codes_of(sizes: Catalogue, arrays: Json) -> ProductCodes:
 def lowered(codes: ProductCodes, case: Json) -> list[float]:
     """Return the scores after the dislikes of a case."""
     scores = np.array(case["scores"], dtype=np.float32)
-    return [float(one) for one in DislikePenalty(codes).apply(scores, np.array(case["disliked"], dtype=np.int64))]
+    return [
+        float(one) for one in DislikePenalty(Cosines(codes)).apply(scores, np.array(case["disliked"], dtype=np.int64))
+    ]
 
 
 def counted(history: list[list[Any]]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from edge_runtime.recommender import EngineStatus, Recommendation, Recommender
+from edge_runtime.recommendation import Recommendation
+from edge_runtime.recommender import EngineStatus, Recommender
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.plain import about, plain
 

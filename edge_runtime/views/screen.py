@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
-from edge_runtime.recommender import EngineStatus, Recommendation
+from edge_runtime.recommendation import Recommendation
+from edge_runtime.recommender import EngineStatus
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.plain import plain

@@ -13,7 +13,8 @@ from rich.text import Text
 from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
 from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
-from edge_runtime.recommender import Recommendation, Recommender
+from edge_runtime.recommendation import Recommendation
+from edge_runtime.recommender import Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.plain import about

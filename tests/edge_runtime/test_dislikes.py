@@ -14,6 +14,7 @@ from edge_runtime import Recommender
 from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.dislikes import N_DISLIKES, STRENGTH, DislikePenalty
 from edge_runtime.ranking import item_norms
+from edge_runtime.similar import Cosines
 from tests.golden_dislikes import N_ITEMS, PATH, codes_of, counted, dump, lowered, make_all, make_codes
 
 Vector = NDArray[np.float32]
@@ -43,7 +44,7 @@ def printed(scores: Vector, disliked: list[int]) -> NDArray[np.float64]:
 def test_scores_are_lowered_by_the_documented_formula(disliked: list[int]) -> None:
     scores = some_scores()
 
-    after = DislikePenalty(CODES).apply(scores, np.array(disliked))
+    after = DislikePenalty(Cosines(CODES)).apply(scores, np.array(disliked))
 
     np.testing.assert_allclose(after, printed(scores, disliked), atol=1e-4)
 
@@ -51,7 +52,7 @@ def test_scores_are_lowered_by_the_documented_formula(disliked: list[int]) -> No
 def test_without_dislikes_the_scores_are_returned_unchanged() -> None:
     scores = some_scores()
 
-    assert DislikePenalty(CODES).apply(scores, np.empty(0, dtype=np.int64)) is scores
+    assert DislikePenalty(Cosines(CODES)).apply(scores, np.empty(0, dtype=np.int64)) is scores
 
 
 @settings(max_examples=50, deadline=None)
@@ -60,7 +61,7 @@ def test_no_score_rises_and_the_penalty_is_bounded(seed: int, disliked: list[int
     scores = some_scores(seed)
     before = scores.copy()
 
-    after = DislikePenalty(CODES).apply(scores, np.array(disliked))
+    after = DislikePenalty(Cosines(CODES)).apply(scores, np.array(disliked))
 
     ordered = np.sort(scores)[::-1]
     assert (after <= scores).all()
@@ -75,7 +76,7 @@ def test_items_with_the_same_codes_stay_tied() -> None:
     scores = some_scores()
     scores[rows] = 0.25
 
-    after = DislikePenalty(CODES).apply(scores, np.array([3, 9]))
+    after = DislikePenalty(Cosines(CODES)).apply(scores, np.array([3, 9]))
 
     assert len(rows) > 3
     assert len(set(after[rows].tolist())) == 1
@@ -89,7 +90,7 @@ def test_equal_items_get_no_penalty() -> None:
         arrays[f"centre.{tier}"]["data"] = [0.5] * 8
     scores = some_scores()
 
-    assert DislikePenalty(codes_of(sizes, arrays)).apply(scores, np.array([3])).tolist() == scores.tolist()
+    assert DislikePenalty(Cosines(codes_of(sizes, arrays))).apply(scores, np.array([3])).tolist() == scores.tolist()
 
 
 def test_a_zero_vector_is_similar_to_nothing() -> None:
@@ -99,7 +100,7 @@ def test_a_zero_vector_is_similar_to_nothing() -> None:
         arrays[f"centre.{tier}"]["data"] = [0.0] * 8
     scores = some_scores()
 
-    assert DislikePenalty(codes_of(sizes, arrays)).apply(scores, np.array([3])).tolist() == scores.tolist()
+    assert DislikePenalty(Cosines(codes_of(sizes, arrays))).apply(scores, np.array([3])).tolist() == scores.tolist()
 
 
 def test_norms_are_those_of_the_decoded_vectors() -> None:

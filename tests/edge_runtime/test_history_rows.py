@@ -27,14 +27,14 @@ def test_dislikes_hide_items_and_are_not_interactions() -> None:
         past = recorded(history)
 
         assert past.sequence.tolist() == [0, 2, 0]
-        assert past.best_unseen(SCORES, 3).tolist() == [3, 4, 5]
+        assert past.best(SCORES, 3).tolist() == [3, 4, 5]
 
 
 def test_given_ids_are_interactions_and_unknown_ones_are_skipped() -> None:
     past = GivenHistory.of_ids(["item-1", "gone", "item-0", "item-2"], ROW_OF, 2)
 
     assert past.sequence.tolist() == [0, 2]
-    assert past.best_unseen(SCORES, 2).tolist() == [3, 4]
+    assert past.best(SCORES, 2).tolist() == [3, 4]
 
 
 def test_a_removed_event_does_not_hide_its_item_unless_another_one_does() -> None:
@@ -42,13 +42,13 @@ def test_a_removed_event_does_not_hide_its_item_unless_another_one_does() -> Non
         first, second, _ = (history.add(item_id) for item_id in ("item-0", "item-1", "item-1"))
         past = recorded(history)
         assert past.sequence.tolist() == [0, 1, 1]
-        assert past.best_unseen(SCORES, 1).tolist() == [2]
+        assert past.best(SCORES, 1).tolist() == [2]
 
         history.remove(first.id)
         history.remove(second.id)
 
         assert past.sequence.tolist() == [1]
-        assert past.best_unseen(SCORES, 2).tolist() == [0, 2]
+        assert past.best(SCORES, 2).tolist() == [0, 2]
 
 
 def test_if_all_items_were_seen_the_list_is_empty() -> None:
@@ -58,7 +58,7 @@ def test_if_all_items_were_seen_the_list_is_empty() -> None:
         past = recorded(history)
 
         assert past.sequence.tolist() == list(range(12))
-        assert past.best_unseen(SCORES, 5).tolist() == []
+        assert past.best(SCORES, 5).tolist() == []
 
 
 steps = st.lists(
@@ -84,13 +84,13 @@ def test_incremental_updates_give_the_same_result_as_a_full_read(
                 history.remove(step)
             else:
                 assert past.sequence is not None
-                past.best_unseen(SCORES, k)
+                past.best(SCORES, k)
         events = [event for event in reversed(history.newest()) if event.item_id in ROW_OF]
         interactions = [ROW_OF[event.item_id] for event in events if event.event != "dislike"]
         seen = {ROW_OF[event.item_id] for event in events}
 
         assert past.sequence.tolist() == interactions[-max_length:]
-        assert past.best_unseen(SCORES, k).tolist() == [row for row in range(12) if row not in seen][:k]
+        assert past.best(SCORES, k).tolist() == [row for row in range(12) if row not in seen][:k]
 
 
 class Meter:
@@ -125,10 +125,10 @@ def test_only_the_needed_part_of_a_long_history_is_read(long_history: Path) -> N
         meter = Meter(history._connection)
 
         sequence = past.sequence
-        listed = past.best_unseen(SCORES, 6)
+        listed = past.best(SCORES, 6)
         first_steps = meter.n_steps
         history.remove(20_000)
-        again = past.sequence, past.best_unseen(SCORES, 6)
+        again = past.sequence, past.best(SCORES, 6)
 
     assert len(sequence) == 50
     assert listed.tolist() == again[1].tolist() == [0, 1, 2, 3, 4, 5]

@@ -1,8 +1,7 @@
 """The public API: observe, recommend, explain, search, forget."""
 
-import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import msgspec
 import pytest
 
 from edge_runtime import Recommendation, Recommender
-from edge_runtime.errors import BundleError, StateError, UnknownItemError
+from edge_runtime.errors import BundleError, ClosedError, StateError, UnknownItemError
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -270,14 +269,38 @@ def test_a_disabled_language_model_is_not_read(tmp_path: Path) -> None:
         assert recommender.explain("item-2").source == "template"
 
 
-def test_calls_after_close_say_that_it_was_closed(bundle: Path) -> None:
+CALLS: dict[str, Callable[[Recommender], object]] = {
+    "observe": lambda recommender: recommender.observe("item-1"),
+    "recommend": lambda recommender: recommender.recommend(3),
+    "recommend for a given history": lambda recommender: recommender.recommend(3, ["item-1"]),
+    "recommend_many": lambda recommender: recommender.recommend_many([["item-1"]]),
+    "rerank": lambda recommender: recommender.rerank(["item-1"]),
+    "similar": lambda recommender: recommender.similar("item-1"),
+    "explain": lambda recommender: recommender.explain("item-1"),
+    "search": lambda recommender: recommender.search("soap"),
+    "set_facts": lambda recommender: recommender.set_facts({}),
+    "clear_facts": lambda recommender: recommender.clear_facts(),
+    "auto_diversity": lambda recommender: recommender.auto_diversity(),
+    "knows": lambda recommender: recommender.knows("item-1"),
+    "row": lambda recommender: recommender.row("item-1"),
+    "history": lambda recommender: recommender.history(),
+    "count_events": lambda recommender: recommender.count_events(),
+    "latest_events": lambda recommender: recommender.latest_events(["item-1"]),
+    "has_interactions": lambda recommender: recommender.has_interactions(),
+    "remove": lambda recommender: recommender.remove(1),
+    "forget": lambda recommender: recommender.forget(),
+    "refresh": lambda recommender: recommender.refresh(),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_after_close_is_the_same_error(bundle: Path, name: str) -> None:
     recommender = Recommender.open(bundle)
     recommender.close()
+    recommender.close()
 
-    with pytest.raises(StateError, match="it was closed before this call; the event was not recorded"):
-        recommender.observe("item-1")
-    with pytest.raises(StateError, match="it was closed before this call; the history could not be read"):
-        recommender.recommend(3)
+    with pytest.raises(ClosedError, match=r"^the recommender was closed before this call\. Open it again"):
+        CALLS[name](recommender)
 
 
 def test_an_item_id_that_is_not_a_string_is_refused(bundle: Path) -> None:
@@ -286,19 +309,6 @@ def test_an_item_id_that_is_not_a_string_is_refused(bundle: Path) -> None:
         for call in (recommender.observe, recommender.explain, recommender.row):
             with pytest.raises(TypeError, match=r"an item id must be a string, got 3 \(int\)"):
                 call(number)
-
-
-def test_a_closed_recommender_starts_no_language_model(tmp_path: Path) -> None:
-    folder = tmp_path / "b"
-    make_tiny_bundle(folder, extra={"reasons.gguf": ("language_model", b"weights")})
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["language_model"] = {"file": "reasons.gguf", "context": 512, "prompt": "facts-v2"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    recommender = Recommender.open(folder)
-
-    recommender.close()
-
-    assert recommender.explain("item-2", history=["item-3"]).note is None
 
 
 def test_a_pipe_in_place_of_a_file_is_rejected_without_blocking(tmp_path: Path) -> None:

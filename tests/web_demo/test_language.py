@@ -68,7 +68,7 @@ def _true_sentences(shop: Path, marked: str, titles: list[str]) -> dict[str, set
 
     with Recommender.open(shop / TARGET, language_model=False) as recommender:
         items = recommender.items
-        popularity = recommender._contents.popularity.levels
+        popularity = recommender._release.contents.popularity.levels
         finder = FactFinder(items, popularity)
         history = [items.title.index(marked)]
         rows = {title: items.title.index(title) for title in titles}
