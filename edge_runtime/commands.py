@@ -25,6 +25,16 @@ def _not_empty(path: str) -> Path:
     return Path(path)
 
 
+def _conditions(conditions: list[str] | None) -> list[str] | None:
+    from edge_runtime.views.where import parse_where
+
+    try:
+        parse_where(conditions or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return conditions
+
+
 def inspect(bundle: Bundle, as_json: Json = False) -> None:
     """Show and check a bundle, and try its engines here. Every byte is checked.
 
@@ -62,6 +72,24 @@ def recommend(
             metavar="X",
         ),
     ] = 0.0,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=_conditions,
+            help="Only items with this fact: brand=Aster, 'brand=Aster|Birch', 'brand!=Elm', 'price<20'. May be "
+            "repeated; all must hold.",
+            metavar="CONDITION",
+        ),
+    ] = None,
+    candidates: Annotated[
+        list[str] | None, typer.Option(help="Choose among these item ids only; may be repeated.", metavar="ID,ID")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Leave these item ids out; may be repeated.", metavar="ID,ID")
+    ] = None,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Keep the items of the history in the list.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add a reason for each item.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -70,20 +98,32 @@ def recommend(
     Ids that the catalogue lacks are left out with a warning; if it has none of them, nothing is recommended.
     Without a history the most popular items come.
 
-    Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history item-7,item-31 --explain
+    Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history item-7,item-31 --where 'price<20' --explain
     """
     from edge_runtime.recommender import Recommender
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
     from edge_runtime.views import answer
+    from edge_runtime.views.where import check_values, parse_where
 
     with Recommender.open(bundle, language_model=explain) as recommender:
-        known, unknown = _split(recommender, history or [])
-        if unknown and not known:
-            raise UnknownItemError(
-                f"none of the history's ids are in the catalogue: {answer.listed(recommender, unknown)}"
-            )
-        found = answer.recommend_once(recommender, known, unknown, k=k, diversity=diversity, explain=explain)
+        known, unknown = _known_ids(recommender, "history", history or [])
+        chosen, unknown_candidates = _known_ids(recommender, "candidates", candidates or [])
+        left_out, unknown_excluded = _known_ids(recommender, "exclude", exclude or [])
+        conditions = parse_where(where or [])
+        check_values(conditions, recommender.items)
+        found = answer.recommend_once(
+            recommender,
+            known,
+            [*unknown, *unknown_candidates, *unknown_excluded],
+            explain=explain,
+            k=k,
+            diversity=diversity,
+            candidates=chosen if candidates else None,
+            exclude=left_out,
+            where=conditions or None,
+            include_seen=include_seen,
+        )
     if as_json:
         print_result(answer.as_json(found))
     else:
@@ -128,8 +168,19 @@ def run(
         Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place).run()
 
 
-def _split(known_of: "Recommender", history: list[str]) -> tuple[list[str], list[str]]:
-    """Return the ids that the catalogue has, and those that it has not; an id may itself hold a comma."""
-    ids = [one for part in history for one in ([part] if known_of.knows(part) else part.split(","))]
+def _known_ids(recommender: "Recommender", what: str, words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the ids that the catalogue has, and those that it has not; an id may itself hold a comma.
+
+    Raises:
+        UnknownItemError: it has none of them, and they are not merely to be excluded.
+    """
+    from edge_runtime.views import answer
+
+    ids = [one for part in words for one in ([part] if recommender.knows(part) else part.split(","))]
     ids = [one.strip() for one in ids if one.strip()]
-    return [one for one in ids if known_of.knows(one)], [one for one in ids if not known_of.knows(one)]
+    known = [one for one in ids if recommender.knows(one)]
+    unknown = [one for one in ids if not recommender.knows(one)]
+    if unknown and not known and what != "exclude":
+        named = "the history's ids" if what == "history" else f"the ids of --{what}"
+        raise UnknownItemError(f"none of {named} are in the catalogue: {answer.listed(recommender, unknown)}")
+    return known, unknown

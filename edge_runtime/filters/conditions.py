@@ -71,7 +71,7 @@ class NoneOf:
     values: tuple[Value, ...]
 
 
-Condition = Value | AbstractSet[Value] | list[Value] | tuple[Value, ...] | Range | NoneOf
+Condition = Value | Collection[Value] | Range | NoneOf
 """One value, several of which any may hold, a range of numbers, or values that must not hold."""
 
 Where = Mapping[str, Condition]

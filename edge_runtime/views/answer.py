@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from rich.table import Table
 from rich.text import Text
 
+from edge_runtime.filters.conditions import Where
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.recommender import EngineStatus, Recommender
 from edge_runtime.terminal.console import Console
@@ -50,11 +51,27 @@ class Answer:
     latency_ms: float
 
 
+class Options(TypedDict):
+    """The options of the list, as in :meth:`Recommender.recommend`."""
+
+    k: int
+    diversity: float
+    candidates: Sequence[str] | None
+    exclude: Sequence[str]
+    where: Where | None
+    include_seen: bool
+
+
 def recommend_once(
-    recommender: Recommender, known: Sequence[str], unknown: Sequence[str], *, k: int, diversity: float, explain: bool
+    recommender: Recommender,
+    known: Sequence[str],
+    unknown: Sequence[str],
+    *,
+    explain: bool,
+    **options: Unpack[Options],
 ) -> Answer:
-    """Recommend ``k`` items for a history of known ids, optionally with reasons."""
-    items = tuple(recommender.recommend(k, known, diversity=diversity))
+    """Recommend items for a history of known ids, optionally with reasons."""
+    items = tuple(recommender.recommend(history=known, **options))
     latency_ms = recommender.timings["recommend"]
     reasons = tuple(recommender.explain(item.item_id, history=known) for item in items) if explain else ()
     return Answer(
@@ -64,9 +81,9 @@ def recommend_once(
         history=tuple(known),
         unknown=tuple(unknown),
         unknown_message=named(recommender, unknown),
-        diversity=diversity,
+        diversity=options["diversity"],
         items=items,
-        facts=tuple(about(recommender.items.facts(item.row)) for item in items),
+        facts=tuple(about(item.facts) for item in items),
         reasons=reasons,
         latency_ms=latency_ms,
     )
@@ -124,7 +141,10 @@ def show(answer: Answer, console: Console) -> None:
     for index, item in enumerate(answer.items):
         text = answer.reasons[index].text if answer.reasons else answer.facts[index]
         table.add_row(str(item.rank), plain(item.item_id), plain(item.title), plain(text))
-    console.print(table)
+    if answer.items:
+        console.print(table)
+    else:
+        console.print("No item is left: every one is seen, excluded or outside the filter.")
     console.print(f"{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms", style="dim")
     for note in dict.fromkeys(reason.note for reason in answer.reasons if reason.note):
         console.print(Text(f"reasons from the template: {note}", style="dim"))

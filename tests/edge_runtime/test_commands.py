@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge_runtime import Recommender, Where, none_of
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.cli import main
 from tests.attacks.draft import read_draft
@@ -41,6 +42,8 @@ def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixtur
         ("recommend", "x", "--k", "0"),
         ("recommend", "x", "--k", "many"),
         ("recommend", "x", "--diversity", "1.5"),
+        ("recommend", "x", "--where", "brand"),
+        ("recommend", "x", "--where", "price<cheap"),
         ("run",),
         ("run", "x", "--state", ""),
         ("inspect", "x", "--colour"),
@@ -231,6 +234,50 @@ def test_recommend_takes_the_history_in_parts(bundle: Path, capsys: pytest.Captu
     assert pocketrec("recommend", bundle, "--history", "item-7", "--history", "item-3, item-4", "--json") == 0
 
     assert printed(capsys)["history"] == ["item-7", "item-3", "item-4"]
+
+
+def test_recommend_filters_by_facts(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--where", "brand=Aster|Birch", "--where", "categories!=Bath", "--exclude", "item-1", "-k", "40", "--json")
+    assert pocketrec("recommend", bundle, *words) == 0
+
+    with Recommender.open(bundle) as recommender:
+        where: Where = {"brand": {"Aster", "Birch"}, "categories": none_of("Bath")}
+        expected = recommender.recommend(40, [], where=where, exclude=["item-1"])
+        assert 0 < len(expected) < 20
+        assert [item["item_id"] for item in printed(capsys)["items"]] == [item.item_id for item in expected]
+
+
+def test_recommend_chooses_among_candidates_and_keeps_seen_items_if_asked(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--history", "item-3", "--candidates", "item-3,item-5", "--json")
+    pocketrec("recommend", bundle, *words)
+    assert [item["item_id"] for item in printed(capsys)["items"]] == ["item-5"]
+
+    pocketrec("recommend", bundle, *words, "--include-seen")
+    assert {item["item_id"] for item in printed(capsys)["items"]} == {"item-3", "item-5"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("brnd=Aster", "Did you mean 'brand'"),
+        ("brand=Astr", "no item has the brand 'Astr'. Did you mean 'Aster'"),
+        ("brand<20", "needs a number"),
+    ],
+)
+def test_recommend_refuses_a_filter_that_does_not_fit_the_facts(
+    bundle: Path, capsys: pytest.CaptureFixture[str], condition: str, message: str
+) -> None:
+    assert pocketrec("recommend", bundle, "--where", condition) == 1
+
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_recommend_says_that_nothing_is_left(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--candidates", "item-3", "--exclude", "item-3") == 0
+
+    assert "No item is left" in capsys.readouterr().out
 
 
 def test_recommend_refuses_one_flipped_byte(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
