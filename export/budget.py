@@ -8,6 +8,7 @@ from export.errors import BudgetError
 from export.target import Budgets
 
 RANKING, BUNDLE = "ranking_bytes", "bundle_bytes"
+PEAK_MEMORY, P95 = "peak_memory_bytes", "p95_us"
 _PART = "part:"
 
 _ADVICE = {
@@ -34,7 +35,7 @@ class BudgetCheck:
 
 
 def manifest_budgets(budgets: Budgets, n_items: int, *, transitions: int = 0) -> dict[str, int]:
-    """Return the limits as stored in a manifest: ``ranking_bytes``, ``bundle_bytes`` and ``part:{role}``.
+    """Return the limits as stored in a manifest: those of SPEC section 2.
 
     Args:
         budgets: of the target.
@@ -42,6 +43,10 @@ def manifest_budgets(budgets: Budgets, n_items: int, *, transitions: int = 0) ->
         transitions: bytes that the target allows for transitions, in addition to the other files for ranking.
     """
     limits = {RANKING: budgets.ranking_limit(n_items) + transitions, BUNDLE: budgets.bundle_bytes}
+    if budgets.peak_memory_bytes is not None:
+        limits[PEAK_MEMORY] = budgets.peak_memory_bytes
+    if budgets.p95_ms is not None:
+        limits[P95] = round(1000 * budgets.p95_ms)
     return limits | {f"{_PART}{role}": limit for role, limit in sorted(budgets.parts.items())}
 
 
@@ -54,7 +59,7 @@ def bytes_by_role(manifest: Manifest) -> dict[str, int]:
 
 
 def check_each_budget(manifest: Manifest) -> list[BudgetCheck]:
-    """Return the check of each budget in the manifest; budgets that this version does not support are skipped."""
+    """Return the check of each size in the manifest; budgets that this version does not support are skipped."""
     sizes = bytes_by_role(manifest)
     checks = []
     for name, allowed in manifest.budgets.items():

@@ -123,7 +123,9 @@ class Exporter:
         if self._encoders is not None:
             variants = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
             self._progress(f"{target.name}: encoder for {variants}")
-            contents |= {name: ("encoder", data) for name, data in self._encoders.files(target.engines).items()}
+            contents |= {
+                name: ("encoder", data) for name, data in self._encoders.files(target.engines, target.opset).items()
+            }
         if self._shared is None:
             self._progress(f"{target.name}: items")
             self._shared = self._shared_contents()
@@ -201,9 +203,9 @@ class Exporter:
     def _add_language_model(self, target: Target, contents: Contents) -> LanguageModel | None:
         if target.language_model is None or self._writer is None:
             return None
-        quantization = target.language_model.quantization
+        quantization, context = target.language_model.quantization, target.language_model.context
         self._progress(f"{target.name}: language model, {quantization}")
-        stored = store_model(self._writer, quantization, self._parts)
+        stored = store_model(self._writer, quantization, self._parts, max_context=context)
         contents[stored.entry.file] = ("language_model", stored.path.read_bytes())
         return stored.entry
 
@@ -250,6 +252,7 @@ class Exporter:
             ),
             provenance=provenance(student, self._dataset),
             licences=release.licences,
+            machines=target.machines,
         )
 
     def _write(self, path: Path, manifest: Manifest, contents: Contents, release: Release) -> Exported:

@@ -1,4 +1,4 @@
-"""``pocketrec export`` and ``pocketrec verify``."""
+"""``pocketrec targets``, ``export`` and ``verify``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,6 +99,32 @@ def export(
         save_name(run, exported[0].manifest.name)
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
     print_exported(exported, ["--data", str(data), *skip], name_from_data=from_data, as_json=as_json)
+
+
+def targets(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            help="A built-in target, or a TOML file of your own, to explain. [default: list the built-in ones]",
+            metavar="TARGET",
+            autocompletion=_complete_target,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the targets that bundles can be exported for. With a name or a file it explains that target.
+
+    A target is a TOML file with engines, language model and budgets; an invalid file is refused with the line.
+
+    Example: pocketrec targets raspberry-pi-5
+    """
+    from export.show_targets import print_target, print_targets
+    from export.target import known_targets, read_target
+
+    if target is None:
+        print_targets([read_target(name) for name in known_targets()], as_json=as_json)
+    else:
+        print_target(read_target(target), as_json=as_json)
 
 
 def _read_targets(names: list[str]) -> "list[Target]":

@@ -22,19 +22,18 @@ from onnx import helper, numpy_helper
 from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.errors import EngineError
 from export.quantize import QuantizedEncoder, QuantizedRows
+from export.target import OPSET
 from train.distill.student import DeviceEncoder
 
-# The first opset with Gelu as one operator; supported by onnxruntime-web and ONNX Runtime 1.17.
-OPSET = 20
 
-
-def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
+def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int, opset: int = OPSET) -> bytes:
     """Return the float32 graph for batches of 1 with any length ``1 <= l <= L``.
 
     Args:
         encoder: the encoder, in evaluation mode.
         n_prompts: number of rows of ``prompts`` and ``knowledge``.
         adapter_rank: number of columns of ``adapter_a``.
+        opset: version of the operators.
     """
     # The exporter would treat the lengths 1 and L as constants.
     example = example_inputs(encoder, length=2, n_prompts=n_prompts, adapter_rank=adapter_rank)
@@ -45,7 +44,7 @@ def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) ->
             tuple(example.values()),
             dynamo=True,
             verbose=False,
-            opset_version=OPSET,
+            opset_version=opset,
             input_names=list(ENCODER_INPUTS),
             output_names=[ENCODER_OUTPUT],
             dynamic_shapes=({1: length}, {1: length}, None, None, None, None),
@@ -55,9 +54,9 @@ def export_onnx(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) ->
     return _compact(program.model_proto)
 
 
-def export_onnx_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
+def export_onnx_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int, opset: int = OPSET) -> bytes:
     """Return the graph of a quantized encoder, with matrices stored as int8."""
-    data = export_onnx(quantized.encoder, n_prompts=n_prompts, adapter_rank=adapter_rank)
+    data = export_onnx(quantized.encoder, n_prompts=n_prompts, adapter_rank=adapter_rank, opset=opset)
     return _compact(_store_as_int8(onnx.load_from_string(data), quantized.rows))
 
 

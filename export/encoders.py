@@ -24,28 +24,34 @@ class Encoders:
         self._parts = parts
         self._weights = dump_arrays(self.quantized.arrays())
 
-    def files(self, choices: Sequence[EngineChoice]) -> dict[str, bytes]:
-        """Return the file of each engine variant by file name, in order.
+    def files(self, choices: Sequence[EngineChoice], opset: int) -> dict[str, bytes]:
+        """Return the file of each engine variant by file name, in order; variants may share a file.
+
+        Args:
+            choices: the variants.
+            opset: version of the operators in ONNX graphs.
 
         Raises:
             EngineError: a converter fails, or rewrites the weights.
         """
         # The TFLite converter runs in another process for half a minute; the other files are built meanwhile.
         with ThreadPoolExecutor() as pool:
-            pending = {each.file: pool.submit(self._file, each) for each in choices if each.engine == "litert"}
-            built = {each.file: self._file(each) for each in choices if each.engine != "litert"}
+            pending = {each.file: pool.submit(self._file, each, opset) for each in choices if each.engine == "litert"}
+            built = {each.file: self._file(each, opset) for each in choices if each.engine != "litert"}
             return {
                 each.file: built[each.file] if each.file in built else pending[each.file].result() for each in choices
             }
 
-    def _file(self, choice: EngineChoice) -> bytes:
+    def _file(self, choice: EngineChoice, opset: int) -> bytes:
         if choice.engine == "reference":
             return self._weights
         inputs = {"weights": digest_of(self._weights), "config": repr(self._encoder.config), **self._sizes}
+        if choice.engine != "litert":
+            inputs["opset"] = opset
         if choice.precision == "fp32":
             floats = {name: tensor.numpy() for name, tensor in self._encoder.state_dict().items()}
             inputs["weights"] = digest_of(dump_arrays(floats))
-        return self._parts.get(choice.file, inputs, lambda: self._convert(choice))
+        return self._parts.get(choice.file, inputs, lambda: self._convert(choice, opset))
 
     @property
     def _sizes(self) -> dict[str, int]:
@@ -54,7 +60,7 @@ class Encoders:
             "adapter_rank": self._student.adapter["a"].shape[1],
         }
 
-    def _convert(self, choice: EngineChoice) -> bytes:
+    def _convert(self, choice: EngineChoice, opset: int) -> bytes:
         if choice.engine == "litert":
             from export.encoder_tflite import export_tflite_int8
 
@@ -62,5 +68,5 @@ class Encoders:
         from export.encoder_onnx import export_onnx, export_onnx_int8
 
         if choice.precision == "fp32":
-            return export_onnx(self._encoder, **self._sizes)
-        return export_onnx_int8(self.quantized, **self._sizes)
+            return export_onnx(self._encoder, **self._sizes, opset=opset)
+        return export_onnx_int8(self.quantized, **self._sizes, opset=opset)

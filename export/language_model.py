@@ -46,8 +46,14 @@ def writer_folder(dataset: Dataset, run: Path, language_model: str | None = None
     return train_writer(dataset, folder, config, language_model=language_model, shown=shown)
 
 
-def store_model(folder: Path, quantization: str, parts: PartCache) -> StoredModel:
+def store_model(folder: Path, quantization: str, parts: PartCache, *, max_context: int | None = None) -> StoredModel:
     """Return the model of ``folder`` as GGUF; converts it if no earlier run did.
+
+    Args:
+        folder: of the Hugging Face model.
+        quantization: llama.cpp's name of it.
+        parts: cache of finished parts.
+        max_context: tokens, at most; None for the model's own.
 
     Raises:
         RunError: llama.cpp cannot run the model correctly.
@@ -61,7 +67,8 @@ def store_model(folder: Path, quantization: str, parts: PartCache) -> StoredMode
         description = make_language_model(folder, path, quantization)
         write_atomically(about, json.dumps(description).encode())
     description = json.loads(about.read_text("utf-8"))
-    return StoredModel(path, LanguageModel(FILE_NAME, context=description["context"], prompt=description["prompt"]))
+    context = min(description["context"], max_context or description["context"])
+    return StoredModel(path, LanguageModel(FILE_NAME, context=context, prompt=description["prompt"]))
 
 
 def folder_digest(folder: Path) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.golden import TOP
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.contents import Contents
-from edge_runtime.engines.candidates import MIN_TRANSITIONS_OVERLAP, EngineCandidates, SelfTest
+from edge_runtime.engines.candidates import MIN_TRANSITIONS_OVERLAP, OPENERS, EngineCandidates, SelfTest
 from edge_runtime.engines.litert import MODULES as LITERT_MODULES
 from edge_runtime.errors import EngineError
 from edge_runtime.ranking import best_rows
@@ -103,6 +103,8 @@ def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
     Raises:
         ModuleNotFoundError: the library of the engine is not installed.
     """
+    if variant.engine not in OPENERS:
+        raise ModuleNotFoundError(f"{variant.engine} is an engine of browsers", name=variant.engine)
     modules = MODULES_OF.get(variant.engine, ())
     if modules and not any(_is_installed(name) for name in modules):
         raise ModuleNotFoundError(f"{variant.engine} is not installed here", name=modules[0])

@@ -1,4 +1,4 @@
-"""Export targets: the engines, pictures and language model of a bundle, and its size budgets."""
+"""Export targets: the engines, pictures and language model of a bundle, and its budgets."""
 
 import os
 import tomllib
@@ -9,19 +9,26 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_runtime.bundle.manifest import MAX_FOLLOWERS, Name, Share
+from edge_runtime.bundle.manifest import MAX_FOLLOWERS, Name, Share, Word
 from edge_runtime.bundle.pictures import MAX_SIDE
 from edge_runtime.paths import AnyPath
 from export.errors import TargetError
+from export.target_errors import located, not_found
 
-# File name of each engine variant that can be exported.
+OPSET = 20
+"""The first version of ONNX operators with Gelu; supported by onnxruntime-web and ONNX Runtime 1.17."""
+
+# File name of each engine variant that can be exported; WebGPU runs the graphs of ONNX Runtime (ADR 0032).
 ENCODER_FILES = {
     ("onnxruntime", "int8"): "encoder.onnx",
     ("onnxruntime", "fp32"): "encoder-fp32.onnx",
+    ("webgpu", "int8"): "encoder.onnx",
+    ("webgpu", "fp32"): "encoder-fp32.onnx",
     ("litert", "int8"): "encoder.tflite",
     ("reference", "int8"): "encoder.safetensors",
 }
 _SUFFIX = ".toml"
+_SEE = "`pocketrec targets NAME` explains a target, and export/targets/ has valid ones to copy."
 
 Positive = Annotated[int, Meta(ge=1)]
 
@@ -41,9 +48,13 @@ class EngineChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LanguageModelChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Quantization of the language model: a llama.cpp type, such as ``Q8_0`` or ``Q4_K_M``."""
+    """Quantization of the language model: a llama.cpp type, such as ``Q8_0`` or ``Q4_K_M``.
+
+    ``context`` limits its context in tokens, and so the memory of its key-value cache; None for all of the model's.
+    """
 
     quantization: Name
+    context: Annotated[int, Meta(ge=256, le=1 << 20)] | None = None
 
 
 class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,12 +82,18 @@ class TransitionChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """Maximum sizes in bytes; ``parts`` by role."""
+    """Maximum sizes in bytes, ``parts`` by role, and limits of the process that ranks.
+
+    ``peak_memory_bytes`` is the largest resident size of that process, and ``p95_ms`` what 95 % of its lists of ten
+    take at most; they are checked on the machines of the target only.
+    """
 
     ranking_bytes: Positive
     bundle_bytes: Positive
     ranking_bytes_per_item: Annotated[int, Meta(ge=0)] = 0
     ranking_bytes_at_least: Annotated[int, Meta(ge=0)] = 0
+    peak_memory_bytes: Positive | None = None
+    p95_ms: Annotated[float, Meta(gt=0.0, le=60_000.0)] | None = None
     parts: dict[str, Positive] = {}
 
     def ranking_limit(self, n_items: int) -> int:
@@ -85,16 +102,34 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
-    """A target as described by a TOML file."""
+    """A target as described by a TOML file.
+
+    Attributes:
+        description: one line, for people.
+        engines: variants in order of preference.
+        budgets: limits of the bundle, and of the process that ranks with it.
+        machines: processors that have the time and memory of the budgets (``machine_name``); none: any.
+        opset: version of the operators in ONNX graphs.
+        language_model: None for bundles without one.
+        pictures: None for bundles without pictures.
+        transitions: followers of each item.
+        name: name of the TOML file, and of the bundle's folder.
+    """
 
     description: str
     engines: Annotated[tuple[EngineChoice, ...], Meta(min_length=1, max_length=16)]
     budgets: Budgets
+    machines: tuple[Word, ...] = ()
+    opset: Annotated[int, Meta(ge=OPSET, le=21)] = OPSET
     language_model: LanguageModelChoice | None = None
     pictures: PictureChoice | None = None
     transitions: TransitionChoice = TransitionChoice()
-    # Name of the TOML file, and of the bundle's folder.
     name: str = ""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What the bundle has of an item: its texts, and pictures where the target has room for them."""
+        return ("text",) if self.pictures is None else ("text", "images")
 
 
 def known_targets() -> list[str]:
@@ -116,10 +151,7 @@ def read_target(name_or_path: AnyPath) -> Target:
             raise TargetError(f"{path}: file not found. Copy a file from export/targets/ and change it.")
         return parse_target(path.read_bytes(), path.stem)
     if name_or_path not in known_targets():
-        raise TargetError(
-            f"target {name_or_path!r} not found; built-in targets are {', '.join(known_targets())}. "
-            "For your own target, give the path of a TOML file that ends in .toml."
-        )
+        raise TargetError(not_found(name_or_path, known_targets()))
     return parse_target((files("export") / "targets" / f"{name_or_path}{_SUFFIX}").read_bytes(), name_or_path)
 
 
@@ -127,19 +159,28 @@ def parse_target(data: bytes, name: str) -> Target:
     """Return the target in the contents of a TOML file.
 
     Raises:
-        TargetError: the contents are not TOML, or have an unknown or invalid entry.
+        TargetError: the contents are not TOML, or have an unknown or invalid entry; the message has its line.
     """
+    file = f"{name}{_SUFFIX}"
     try:
-        target = msgspec.convert(tomllib.loads(data.decode()), Target)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise TargetError(f"{name}{_SUFFIX}: {error}. See export/targets/ for valid targets.") from error
+        text = data.decode()
+        entries = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TargetError(f"{file}: {error}. {_SEE}") from error
+    try:
+        target = msgspec.convert(entries, Target)
+    except msgspec.ValidationError as error:
+        raise TargetError(f"{file}{located(text, error, Target)} {_SEE}") from error
+    _check_engines(target, file)
+    return msgspec.structs.replace(target, name=name)
+
+
+def _check_engines(target: Target, file: str) -> None:
     for choice in target.engines:
         if (choice.engine, choice.precision) not in ENCODER_FILES:
             known = ", ".join(f"{engine} {precision}" for engine, precision in ENCODER_FILES)
             raise TargetError(
-                f"{name}{_SUFFIX}: no engine {choice.engine!r} with precision {choice.precision!r}; expected one of "
-                f"{known}."
+                f"{file}: no engine {choice.engine!r} with precision {choice.precision!r}; expected one of {known}."
             )
-    if len({choice.file for choice in target.engines}) != len(target.engines):
-        raise TargetError(f"{name}{_SUFFIX}: an engine variant is listed twice. List each one once.")
-    return msgspec.structs.replace(target, name=name)
+    if len({(choice.engine, choice.precision) for choice in target.engines}) != len(target.engines):
+        raise TargetError(f"{file}: an engine variant is listed twice. List each one once.")

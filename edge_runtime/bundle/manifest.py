@@ -134,6 +134,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     budgets: Annotated[dict[Name, Exact], Meta(max_length=64)] = {}
     provenance: Annotated[dict[Name, Text], Meta(max_length=256)] = {}
     licences: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
+    machines: Annotated[tuple[Word, ...], Meta(max_length=64)] = ()
 
     def file(self, name: str) -> File:
         """Return the entry of the file ``name``.

@@ -28,6 +28,7 @@ FAILING: Mapping[str, str] = {
     "diversity": "--run nowhere --data shop",
     "baselines": "--data nowhere",
     "compare": "corec --data nowhere --out out",
+    "targets": "nowhere.toml",
     "export": "--run nowhere --data shop --target laptop-x86_64 --out out",
     "verify": "nowhere --data shop",
     "demo": "--data nowhere --out out --no-serve",

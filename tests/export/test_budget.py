@@ -28,6 +28,14 @@ def test_the_manifest_contains_the_limits_of_the_target() -> None:
     assert limits == {"ranking_bytes": 20, "bundle_bytes": 99, "part:items": 7}
 
 
+def test_limits_of_time_and_memory_are_whole_microseconds_and_bytes() -> None:
+    budgets = Budgets(ranking_bytes=10, bundle_bytes=99, peak_memory_bytes=5, p95_ms=2.5)
+
+    limits = manifest_budgets(budgets, n_items=5)
+
+    assert (limits["peak_memory_bytes"], limits["p95_us"]) == (5, 2500)
+
+
 def test_the_ranking_budget_has_a_minimum_for_small_catalogues() -> None:
     budgets = Budgets(ranking_bytes=10, bundle_bytes=99, ranking_bytes_per_item=2, ranking_bytes_at_least=50)
 

@@ -170,6 +170,7 @@ export interface Manifest {
   readonly budgets: ReadonlyMap<string, number>;
   readonly provenance: ReadonlyMap<string, string>;
   readonly licences: readonly string[];
+  readonly machines: readonly string[];
 }
 
 export function readManifest(fields: Fields): Manifest {
@@ -190,6 +191,7 @@ export function readManifest(fields: Fields): Manifest {
     budgets: fields.has("budgets") ? fields.map("budgets", { min: 0, max: 64, key: { min: 1, max: 100 } }, (values, key) => values.integer(key, { min: 0, max: 9007199254740991 })) : new Map(),
     provenance: fields.has("provenance") ? fields.map("provenance", { min: 0, max: 256, key: { min: 1, max: 100 } }, (values, key) => values.text(key, { min: 0, max: 1000 })) : new Map(),
     licences: fields.has("licences") ? fields.texts("licences", { min: 0, max: 64, each: { min: 0, max: 1000 } }) : [],
+    machines: fields.has("machines") ? fields.texts("machines", { min: 0, max: 64, each: /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/ }) : [],
   };
 }
 
