@@ -22,6 +22,10 @@ _RUN_OPTIONS: Mapping[str, str] = {
     "data_digest": "--data",
     "n_items": "--data",
     "teacher": "--run",
+    "further_teachers": "--run",
+    "plan": "--ranking-budget",
+    "n_blocks": "--ranking-budget",
+    "warm_from": "--warm-from",
     "config.backbone": "--backbone",
     "config.backbone_settings": "--backbone-settings",
     "config.plugins": "--plugins, --plugin-settings",
@@ -233,10 +237,47 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+def _n_bytes(text: str) -> int:
+    from train.distill.sizes import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def distill(
-    run: Annotated[Path, typer.Option(help="Folder of a finished `pocketrec train` run.", metavar="PATH")],
+    run: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folder of a finished `pocketrec train` run. If repeated, the teacher is the average of their "
+            "log-probabilities, and the student starts from the first.",
+            metavar="PATH",
+        ),
+    ],
     data: DataFolder,
     out: Annotated[Path, typer.Option(help="Folder for the student.", callback=writable_folder, metavar="PATH")],
+    ranking_budget: Annotated[
+        int | None,
+        typer.Option(
+            parser=_n_bytes,
+            help="Bytes of the files for ranking, without transitions, such as 192KiB or 0.5MiB. Decides the lengths "
+            "of item codes and the number of encoder blocks.  [default: about 256 KiB, depending on the catalogue]",
+            metavar="SIZE",
+        ),
+    ] = None,
+    warm_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of an earlier student of this data to start from, such as a larger one. It needs a few "
+            "epochs only.",
+            metavar="PATH",
+        ),
+    ] = None,
+    max_epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of epochs.  [default: 18, or 4 with --warm-from]", metavar="N"),
+    ] = None,
     seed: Seed = 0,
     resume: Resume = False,
     skip_bad_rows: SkipBadRows = False,
@@ -245,22 +286,39 @@ def distill(
     """Distil the full model into a student. Its item table is product codes.
 
     Example: pocketrec distill --run runs/teacher --data my-shop --out runs/student
+
+    Example: pocketrec distill --run runs/seed-0 --run runs/seed-1 --data my-shop --out runs/student
+
+    Example: pocketrec distill --run runs/teacher --data my-shop --ranking-budget 192KiB --warm-from runs/student
+    --out runs/student-192
     """
     from train.data.folder import read_folder
-    from train.distill.distillation import describe_student, distill_model, usual_plan
+    from train.distill.distillation import chosen_sizes, describe_student, distill_model, usual_plan
+    from train.distill.start import StudentChoices
     from train.distill.student_model import DistillConfig
     from train.loop.fit import batch_users_for
     from train.loop.runs import RunFolder
 
-    teacher, student = RunFolder(run), RunFolder(out)
-    teacher.about()  # a wrong folder is refused before the data is read
+    runs, student = [RunFolder(each) for each in run], RunFolder(out)
+    earlier = None if warm_from is None else RunFolder(warm_from)
+    for folder in (*runs, *([] if earlier is None else [earlier])):
+        folder.about()  # a wrong folder is refused before the data is read
+    if len({each.resolve() for each in run}) < len(run):
+        raise typer.BadParameter("the same run is given twice; give each one once", param_hint="--run")
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
-    batch = batch_users_for(len(dataset.sequences))
-    config = DistillConfig.of(seed=seed, batch_users=batch, n_events=int(dataset.sequences.lengths.sum()))
-    plan = usual_plan(dataset, teacher)
-    about = describe_student(dataset, teacher, plan, config)
+    batch, n_events = batch_users_for(len(dataset.sequences)), int(dataset.sequences.lengths.sum())
+    config = DistillConfig.of(
+        seed=seed, batch_users=batch, n_events=n_events, warm=earlier is not None, epochs=max_epochs
+    )
+    plan, choices = usual_plan(dataset, runs[0]), StudentChoices(further=tuple(runs[1:]), warm_from=earlier)
+    if ranking_budget is not None:
+        sizes = chosen_sizes(dataset, runs[0], ranking_budget)
+        plan, choices = sizes.plan, choices.with_sizes(sizes)
+        if not as_json:
+            _say(f"Sizes: {sizes.describe()}")
+    about = describe_student(dataset, runs[0], plan, config, choices)
     finished = student.claim(about, resume=resume, options=_RUN_OPTIONS)
-    figures = student.figures() if finished else distill_model(dataset, teacher, plan, config, student)
+    figures = student.figures() if finished else distill_model(dataset, runs[0], plan, config, student, choices)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
     sentence = f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}."
@@ -268,6 +326,12 @@ def distill(
     bundles = ("--target", "laptop-x86_64", "--out", out.parent / "bundles")
     following: tuple[str | Path, ...] = ("export", "--run", out, *where, *bundles)
     _print(figures, sentence, following, as_json=as_json)
+
+
+def _say(sentence: str) -> None:
+    from edge_runtime.terminal.console import Console
+
+    Console(soft_wrap=True).print(sentence)
 
 
 def _flag(name: str, *, given: bool) -> list[str | Path]:

@@ -141,6 +141,42 @@ def test_train_distill_and_evaluate_report_the_same_metrics(tmp_path: Path) -> N
     assert found["n_users"] == 80
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--run", "a", "--ranking-budget", "192 GiB"], "expected a size such as 192KiB"),
+        (["--run", "a", "--run", "./a"], "the same run is given twice"),
+    ],
+)
+def test_a_budget_or_runs_that_make_no_sense_are_usage_errors(
+    options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").mkdir()
+    Path("a/run.json").write_text("{}")
+
+    with pytest.raises(SystemExit) as ended:
+        main(["distill", *options, "--data", "no-data", "--out", "student"])
+
+    assert ended.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_distill_says_which_sizes_it_chose_for_a_budget(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path / "shop")
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    pocketrec("train", "--data", shop, "--out", teacher, "--dim", 16, "--max-epochs", 1)
+    small = ("--ranking-budget", "12KiB", "--max-epochs", 1)
+
+    distilled = pocketrec("distill", "--run", teacher, "--data", shop, "--out", student, *small)
+
+    assert distilled.returncode == 0, distilled.stderr
+    assert "Sizes: " in distilled.stdout
+    assert "1 encoder block" in distilled.stdout
+    about = json.loads((student / "run.json").read_text())
+    assert about["n_blocks"] == json.loads((student / "student.json").read_text())["encoder"]["n_blocks"] == 1
+
+
 def test_an_interrupted_training_is_resumed_by_the_same_command(tmp_path: Path) -> None:
     shop, run = write_shop(tmp_path / "shop", n_users=400), tmp_path / "run"
     arguments = ["train", "--data", str(shop), "--out", str(run), "--dim", "32", "--max-epochs", "12", "--resume"]

@@ -24,6 +24,8 @@ from edge_runtime.bundle.manifest import Catalogue, Tier
 # Budget for codes and codebooks: with encoder and knowledge, the files for ranking stay under 256 KiB.
 TABLE_BYTES = 178_000
 
+# Largest header of ``codes.safetensors``, with four tiers.
+_HEADER_BYTES = 1400
 # Codes per item if bytes do not matter; with 64 dimensions, one for each.
 _MAX_CODES = 64
 _LLOYD_STEPS = 12
@@ -64,19 +66,27 @@ class CodePlan:
                 16,000 on lengths no longer fall.
             dim: width of item vectors; the number of codes divides it, because all parts have equal width.
         """
+        n_codes = tuple(_divisor(dim, most) for most in cls().n_codes)
+        books = sum(cls().n_codewords * dim // each for each in (_divisor(dim, _MAX_CODES), *n_codes))
+        plan = cls.of_mean((TABLE_BYTES - books) / n_items, n_items, dim)
+        # With so many codes, the bytes of codebooks hardly matter.
+        return plan or cls(n_codes=n_codes, own_books=True)
+
+    @classmethod
+    def of_mean(cls, mean: float, n_items: int, dim: int) -> "CodePlan | None":
+        """Return a plan with a mean of at most ``mean`` codes per item; None if it is below that of ``CodePlan()``."""
         default = cls()
         longest, *lengths = (_divisor(dim, most) for most in (_MAX_CODES, *default.n_codes))
         long, middle, short = n_codes = tuple(lengths)
-        books = sum(default.n_codewords * dim // each for each in (longest, *n_codes))
-        mean = (TABLE_BYTES - books) / n_items
         if mean >= longest or longest == short:
             return cls(n_codes=(longest,), shares=(1.0,))
         if mean >= long:
             return cls._two_tiers(longest, long, mean, n_items)
         least = sum(share * each for share, each in zip(default.shares, n_codes, strict=True))
         if mean <= least:
-            # With so many codes, the bytes of codebooks hardly matter.
-            return cls(n_codes=n_codes, own_books=True)
+            return None
+        if long == middle:
+            return cls._two_tiers(long, short, mean, n_items)
         # Grows from the default's share to 1, slowly at first, where bytes improve the middle tier more.
         of_long = default.shares[0] + (1.0 - default.shares[0]) * ((mean - least) / (long - least)) ** 2
         if middle == short:
@@ -94,6 +104,19 @@ class CodePlan:
         if of_long < 1.0 / n_items:
             return cls(n_codes=(short,), shares=(1.0,))
         return cls(n_codes=(long, short), shares=(of_long, 1.0 - of_long))
+
+    @property
+    def mean_codes(self) -> float:
+        """The mean number of codes per item."""
+        return sum(share * each for share, each in zip(self.shares, self.n_codes, strict=True))
+
+    def file_bytes(self, n_items: int, dim: int) -> int:
+        """Return the size of ``codes.safetensors``, at most a few bytes too large."""
+        sizes = np.bincount(self.tiers_of(np.zeros(n_items, dtype=np.int64)), minlength=len(self.n_codes))
+        codes = sum(int(n) * each for n, each in zip(sizes, self.n_codes, strict=True))
+        books = sum(self.n_codewords * dim // (1 if self.own_books else each) for each in self.n_codes)
+        scales = sum(4 * (each if self.own_books else 1) for each in self.n_codes)
+        return _HEADER_BYTES + -(-n_items // 4) + codes + books + scales + 4 * dim * len(self.n_codes)
 
     def tiers_of(self, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the tier of each item, uint8 ``[n_items]``, from its number of training events."""

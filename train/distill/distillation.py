@@ -4,33 +4,34 @@ The student is initialized from the teacher, and its item table is replaced by p
 on the true next item and the teacher's distribution over all items. Codes are updated until the end of training.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.codes import read_codes
 from train.backbones.none import NoBackbone
 from train.data.dataset import Dataset
 from train.data.split import Split, Targets, leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
 from train.distill.device_transitions import DeviceTransitions, TextCodes, encode_texts, fit_transitions
-from train.distill.student import ADAPTER_RANK, N_PROMPTS, STUDENT_FILE, load_student, ranking_model
+from train.distill.sizes import StudentSizes, sizes_within
+from train.distill.start import StudentChoices, make_start
+from train.distill.student import STUDENT_FILE, load_student, ranking_model
+from train.distill.student_files import student_about, write_student
 from train.distill.student_metrics import compare
-from train.distill.student_model import DistillConfig, Knowledge, StudentModel
-from train.distill.teacher_knowledge import teacher_knowledge
+from train.distill.student_model import DistillConfig, StudentModel
+from train.distill.teachers import as_teacher
 from train.errors import RunError
+from train.full_model.choices import NO_BACKBONE
 from train.full_model.model import Model
 from train.full_model.training import full_config, load_model
 from train.loop.batches import TrainingSequences
 from train.loop.fit import FitResult, fit
-from train.loop.runs import RunFolder, replace_tensors, write_json
+from train.loop.runs import RunFolder, write_json
 from train.metrics.histories import histories_of, select_targets
 from train.metrics.ranker import rank_split, scorer, validation_score
 from train.metrics.ranking import summary
@@ -39,6 +40,7 @@ from train.metrics.ranking import summary
 _LAST_RATE = 0.02
 # Validation users that the weights of a device's transitions are chosen on.
 _CALIBRATION_USERS = 5000
+_DEFAULT = StudentChoices()
 # Test users that a student without an encoder is measured on: it is meant to take seconds.
 _INSTANT_USERS = 5000
 _ADVICE = (
@@ -48,32 +50,51 @@ _ADVICE = (
 
 
 def distill_model(
-    dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig, out: RunFolder
+    dataset: Dataset,
+    run: RunFolder,
+    plan: CodePlan,
+    config: DistillConfig,
+    out: RunFolder,
+    choices: StudentChoices = _DEFAULT,
 ) -> dict[str, Any]:
     """Distil the model of ``run`` into ``out``, or resume an interrupted distillation; return the metrics.
+
+    Args:
+        dataset: the data of the run.
+        run: the full model that the student starts from, and whose transitions devices get.
+        plan: numbers of codes of the items.
+        config: hyperparameters.
+        out: folder of the student.
+        choices: further teachers, sizes, and an earlier student to start from.
 
     Raises:
         RunError: there is no model in ``run``, or training diverged.
     """
-    teacher = load_model(run, dataset)
+    models = [load_model(each, dataset) for each in (run, *choices.further)]
+    first, teacher = models[0], as_teacher(models)
     split = leave_one_out(dataset.sequences)
-    counts = item_counts(list(split.train), len(dataset.catalogue))
     seed = config.fit.seed
     torch.manual_seed(seed)
     started = perf_counter()
-    table = CodedTable(teacher.item_vectors().cpu(), plan, plan.tiers_of(counts), seed)
-    if isinstance(teacher.backbone, NoBackbone):
+    if isinstance(first.backbone, NoBackbone):
+        counts = item_counts(list(split.train), len(dataset.catalogue))
+        table = CodedTable(first.item_vectors().cpu(), plan, plan.tiers_of(counts), seed)
         trained, fitted = None, None
     else:
-        trained = StudentModel(teacher, table, teacher_knowledge(teacher, split, seed), config)
+        valid = _sample(split.valid, _CALIBRATION_USERS)
+        start = make_start(first, split, valid, plan, choices, seed=seed, dropout=config.dropout)
+        table = start.table
+        trained = StudentModel(teacher, start.encoder, table, start.knowledge, config)
         fitted = _fit(trained, split, config, out)
     _snap_codebooks(table)
-    transitions, texts, calibrated = _device_transitions(teacher, trained, table, split, seed)
+    transitions, texts, calibrated = _device_transitions(first, trained, table, split, seed)
     figures: dict[str, Any] = {"best_epoch": 0, "seconds": round(perf_counter() - started, 1)}
     if fitted is not None:
         figures = {"best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1)}
-    about = _about(teacher, table, transitions, texts, dataset, seed, trained)
-    _write_student(out.path, trained, table, transitions, texts, about)
+    encoder = first.backbone.config if trained is None else trained.backbone.config
+    about = student_about(encoder, table, transitions, texts, dataset, seed=seed, has_encoder=trained is not None)
+    prompts, rank = choices.n_prompts, choices.adapter_rank
+    write_student(out.path, trained, table, transitions, texts, about, n_prompts=prompts, adapter_rank=rank)
     student = load_student(out.path)
     test = split.test if trained is not None else _sample(split.test, _INSTANT_USERS)
     figures |= compare(teacher, trained or ranking_model(student), test)
@@ -155,19 +176,32 @@ def usual_plan(dataset: Dataset, run: RunFolder) -> CodePlan:
     return CodePlan.for_items(len(dataset.catalogue), full_config(run).encoder.dim)
 
 
-def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig) -> dict[str, Any]:
-    """Return the contents of ``run.json``, after checking that the teacher was trained on the same data.
+def chosen_sizes(dataset: Dataset, run: RunFolder, n_bytes: int) -> StudentSizes:
+    """Return the sizes of a student of ``run`` whose files for ranking have at most ``n_bytes``.
 
     Raises:
-        RunError: the teacher was trained on other data or on a part of it, or its training is not finished.
+        RunError: ``run`` is not the run of a full model, or the smallest student is larger.
     """
-    check_same_data(run, dataset)
-    split = run.about().get("split", {}).get("split", "standard")
-    if split != "standard":
-        raise RunError(
-            f"{run.path}: was trained on the split '{split}' of an evaluation suite, which lacks part of the data; "
-            "expected a model of all data. Train one with `pocketrec train`."
-        )
+    config = full_config(run)
+    has_knowledge = "coco" in config.plugins
+    return sizes_within(n_bytes, len(dataset.catalogue), config.encoder, has_knowledge=has_knowledge)
+
+
+def describe_student(
+    dataset: Dataset, run: RunFolder, plan: CodePlan, config: DistillConfig, choices: StudentChoices = _DEFAULT
+) -> dict[str, Any]:
+    """Return the contents of ``run.json``, after checking that the teachers were trained on the same data.
+
+    Raises:
+        RunError: a teacher was trained on other data or on a part of it, or its training is not finished; or several
+            cannot be averaged; or the student to start from is of other data.
+    """
+    for each in (run, *choices.further):
+        _check_teacher(each, dataset)
+    if choices.further:
+        _check_together([run, *choices.further])
+    if choices.warm_from is not None:
+        check_same_data(choices.warm_from, dataset)
     return {
         "kind": "student",
         "data_digest": dataset.digest,
@@ -175,7 +209,32 @@ def describe_student(dataset: Dataset, run: RunFolder, plan: CodePlan, config: D
         "teacher": run.about(),
         "plan": asdict(plan),
         "config": asdict(config),
-    }
+    } | choices.about()
+
+
+def _check_teacher(run: RunFolder, dataset: Dataset) -> None:
+    check_same_data(run, dataset)
+    split = run.about().get("split", {}).get("split", "standard")
+    if split != "standard":
+        raise RunError(
+            f"{run.path}: was trained on the split '{split}' of an evaluation suite, which lacks part of the data; "
+            "expected a model of all data. Train one with `pocketrec train`."
+        )
+
+
+def _check_together(runs: Sequence[RunFolder]) -> None:
+    """Check that models can be averaged: each has a backbone, and all use histories of the same length."""
+    configs = [full_config(run) for run in runs]
+    for run, config in zip(runs, configs, strict=True):
+        if config.backbone == NO_BACKBONE:
+            raise RunError(
+                f"{run.path}: has no backbone; expected a trained model to average with others. Leave it out."
+            )
+        if config.encoder.max_length != configs[0].encoder.max_length:
+            raise RunError(
+                f"{run.path}: uses {config.encoder.max_length} events of a history, expected "
+                f"{configs[0].encoder.max_length} as {runs[0].path} does. Average models with the same maximum length."
+            )
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:
@@ -216,68 +275,3 @@ def _snap_codebooks(table: CodedTable) -> None:
     for tier, book in enumerate(table.codebooks):
         grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
         book.copy_(torch.from_numpy(grid))
-
-
-def _about(
-    teacher: Model,
-    table: CodedTable,
-    transitions: DeviceTransitions | None,
-    texts: TextCodes | None,
-    dataset: Dataset,
-    seed: int,
-    student: StudentModel | None,
-) -> dict[str, Any]:
-    """Return the contents of ``student.json``, without metrics."""
-    config = teacher.backbone.config
-    return {
-        "encoder": asdict(config) | {"input_scale": config.input_scale},
-        "has_encoder": student is not None,
-        "catalogue": msgspec.to_builtins(table.catalogue()),
-        "transitions": None if transitions is None else asdict(transitions.settings),
-        "texts": None if texts is None else {"sizes": msgspec.to_builtins(texts.sizes)} | asdict(texts.settings),
-        "seed": seed,
-        "data_digest": dataset.digest,
-        "data_name": dataset.name,
-    }
-
-
-def _write_student(
-    path: Path,
-    student: StudentModel | None,
-    table: CodedTable,
-    transitions: DeviceTransitions | None,
-    texts: TextCodes | None,
-    about: dict[str, Any],
-) -> None:
-    """Write the files of a student; ``student.json`` is last, so that its presence means that all are complete."""
-    dim = about["encoder"]["dim"]
-    random = np.random.default_rng(about["seed"])
-    arrays_by_file = {
-        "prompts": _prompts(None if student is None else student.knowledge, dim, random),
-        # With B = 0 the adapter has no effect until it is trained.
-        "adapter": {
-            "a": random.normal(scale=dim**-0.5, size=(dim, ADAPTER_RANK)).astype(np.float32),
-            "b": np.zeros((ADAPTER_RANK, dim), dtype=np.float32),
-        },
-        "codes": table.arrays(),
-    }
-    if transitions is not None:
-        arrays_by_file["transitions"] = transitions.arrays()
-    if texts is not None:
-        arrays_by_file["texts"] = dict(texts.codes)
-    for name, arrays in arrays_by_file.items():
-        (path / f"{name}.safetensors").write_bytes(dump_arrays(arrays))
-    if student is not None:
-        replace_tensors(path / "encoder.safetensors", student.backbone.state_dict(), {})
-    write_json(path / STUDENT_FILE, about)
-
-
-def _prompts(knowledge: Knowledge | None, dim: int, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-    """Return the prompts of the bundle; without knowledge, some that have no effect until an update sets them."""
-    if knowledge is None:
-        prompts = random.normal(size=(N_PROMPTS, dim)).astype(np.float32)
-        return {"prompts": prompts, "knowledge": np.zeros_like(prompts)}
-    return {
-        name: part.detach().cpu().numpy()
-        for name, part in zip(("prompts", "knowledge"), knowledge.parameters(), strict=True)
-    }

@@ -7,13 +7,12 @@ import torch
 
 from train.data.split import Targets
 from train.distill.student_model import StudentModel
-from train.full_model.model import Model
 from train.metrics.knowledge_use import decide_by_history, ranking_by_use
 from train.metrics.ranker import Ranker, rank_split
 from train.metrics.ranking import summary
 
 
-def compare(teacher: Model, student: Ranker, targets: Targets) -> dict[str, Any]:
+def compare(teacher: Ranker, student: Ranker, targets: Targets) -> dict[str, Any]:
     """Return the test metrics of teacher and student, the ratio of their NDCG@10, and metrics of the knowledge."""
     figures: dict[str, Any] = {
         name: summary(rank_split(model, targets)) for name, model in (("teacher", teacher), ("student", student))

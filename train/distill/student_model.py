@@ -13,6 +13,7 @@ from train.backbones.encoder import look_up_events
 from train.backbones.sasrec import SASRec
 from train.distill.codes import CodedTable
 from train.distill.student import knowledge_update
+from train.distill.teachers import AveragedModels
 from train.full_model.model import Model, whole_histories
 from train.loop.batches import Batch
 from train.loop.fit import FitConfig
@@ -23,6 +24,9 @@ from train.plugins.plugin import Positions
 # Number of events below which a log is short, and the teacher weight for short logs. See DistillConfig.
 _SHORT_LOG = 50_000
 _SHORT_LOG_TEACHER_WEIGHT = 0.8
+# Epochs, and learning rates relative to the usual ones, of a student that starts from an earlier student.
+_WARM_EPOCHS = 4
+_WARM_RATE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +68,39 @@ class DistillConfig:
             raise ValueError(f"plain_share must be in [0, 1], got {self.plain_share}")
 
     @classmethod
-    def of(cls, *, seed: int, batch_users: int, n_events: int) -> Self:
-        """Return the default hyperparameters for a log of ``n_events`` events."""
+    def of(cls, *, seed: int, batch_users: int, n_events: int, warm: bool = False, epochs: int | None = None) -> Self:
+        """Return the default hyperparameters.
+
+        Args:
+            seed: random seed.
+            batch_users: batch size.
+            n_events: number of events of the log.
+            warm: whether the student starts from an earlier one, so that a few epochs at half the rate are enough.
+            epochs: number of epochs; the default if None.
+        """
         default = cls(teacher_weight=_SHORT_LOG_TEACHER_WEIGHT) if n_events < _SHORT_LOG else cls()
-        return replace(default, fit=replace(default.fit, seed=seed, batch_users=batch_users))
+        if warm:
+            rates = {name: _WARM_RATE * getattr(default, name) for name in ("table_rate", "book_rate", "encoder_rate")}
+            default = replace(default, **rates, fit=replace(default.fit, max_epochs=_WARM_EPOCHS))
+        n_epochs = epochs or default.fit.max_epochs
+        fit = replace(default.fit, seed=seed, batch_users=batch_users, max_epochs=n_epochs, patience=n_epochs)
+        return replace(default, fit=fit)
 
 
 class StudentModel(nn.Module):
     """A SASRec over a coded item table, and the teacher it is trained with."""
 
     def __init__(
-        self, teacher: Model, table: CodedTable, knowledge: DistilledKnowledge | None, config: DistillConfig
+        self,
+        teacher: Model | AveragedModels,
+        encoder: SASRec,
+        table: CodedTable,
+        knowledge: DistilledKnowledge | None,
+        config: DistillConfig,
     ) -> None:
         super().__init__()
-        encoder = teacher.backbone.config
-        self.backbone = SASRec(encoder, dropout=config.dropout)
-        if isinstance(teacher.backbone, SASRec):
-            self.backbone.load_state_dict(teacher.backbone.state_dict())
-        self.max_length = encoder.max_length
+        self.backbone = encoder
+        self.max_length = encoder.config.max_length
         self.table = table
         self.knowledge = None if knowledge is None else Knowledge(knowledge)
         self._config = config

@@ -40,7 +40,12 @@ class Ranker(Protocol):
 
 def validation_score(model: Ranker, split: Split) -> float:
     """Return NDCG@10 on the validation events, history excluded."""
-    return float(np.mean(ndcg(rank_split(model, split.valid).excluded, 10)))
+    return mean_ndcg(model, split.valid)
+
+
+def mean_ndcg(model: Ranker, targets: Targets) -> float:
+    """Return NDCG@10 on the targets, history excluded."""
+    return float(np.mean(ndcg(rank_split(model, targets).excluded, 10)))
 
 
 def rank_split(model: Ranker, targets: Targets, candidates: NDArray[np.bool_] | None = None) -> Ranked:

@@ -139,6 +139,15 @@ def test_codes_do_not_grow_with_the_catalogue() -> None:
     assert CodePlan.for_items(1_000_000, 64) == CodePlan(own_books=True)
 
 
+@pytest.mark.parametrize("dim", [10, 16, 20, 34, 48, 64, 128])
+def test_there_is_a_plan_without_empty_tiers_for_every_mean(dim: int) -> None:
+    for mean in np.linspace(0.5, dim, 40):
+        plan = CodePlan.of_mean(float(mean), 500, dim)
+        if plan is not None:
+            assert plan.mean_codes <= mean + 1e-6
+            assert np.diff([0, *np.round(np.cumsum(plan.shares[:-1]) * 500), 500]).min() >= 1
+
+
 @pytest.mark.parametrize(
     ("dim", "codes"), [(48, (24, 16, 8)), (10, (10, 10, 5)), (128, (32, 16, 8)), (8, (8,)), (34, (17, 2))]
 )
