@@ -1,4 +1,4 @@
-"""``pocketrec targets``, ``export`` and ``verify``."""
+"""``pocketrec targets``, ``export``, ``verify`` and ``diff``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -143,8 +143,12 @@ def verify(
     ],
     data: DataFolder,
     run: Annotated[
-        Path | None,
-        typer.Option(help="Student or full model to measure on the same users, in float32.", metavar="PATH"),
+        list[Path] | None,
+        typer.Option(
+            help="Student or full model that the bundle was made from. It must not rank better on the same users than "
+            "its margin allows, in any segment; may be repeated.",
+            metavar="PATH",
+        ),
     ] = None,
     users: Annotated[
         int | None,
@@ -156,9 +160,11 @@ def verify(
     """Verify a bundle with the device's own runtime. It checks digests, engines, accuracy, reasons and budgets.
 
     Every engine of the bundle that is installed here must pass the self-test and recommend the same lists. Metrics rank
-    the whole catalogue with the history excluded, and ties count against the model. Exit code 1 if a check fails.
+    the whole catalogue with the history excluded, and ties count against the model. With --run the bundle must not be
+    worse than its models, over all users and in each segment, by the margins of docs/verification.md. Exit code 1 if a
+    check fails.
 
-    Example: pocketrec verify bundles/laptop-x86_64 --data my-shop
+    Example: pocketrec verify bundles/laptop-x86_64 --data my-shop --run runs/student --run runs/teacher
     """
     from edge_runtime.bundle import open_folder
     from edge_runtime.device_folder import current_bundle
@@ -171,13 +177,14 @@ def verify(
     from train.loop.runs import RunFolder
 
     open_folder(current_bundle(bundle))  # wrong folders are refused before the data is read
-    if run is not None:
-        RunFolder(run).about()
+    runs = run or []
+    for one in runs:
+        RunFolder(one).about()
     with progress() as tell:
         tell("reading the data")
         dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
         tell("ranking with every engine")
-        found = verify_bundle(bundle, dataset, n_users=users, run=run)
+        found = verify_bundle(bundle, dataset, n_users=users, runs=runs)
     print_verification(found, as_json=as_json)
     error: PocketRecError | None = None
     if found.parity_failures:
@@ -186,3 +193,44 @@ def verify(
         error = BudgetError("\n".join(found.budget_failures))
     if error is not None:
         fail(error, as_json=as_json, result=found)
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(help="Folder of the bundle from before.", metavar="BEFORE")],
+    after: Annotated[Path, typer.Argument(help="Folder of the bundle that is to replace it.", metavar="AFTER")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Data folder, for whose users the lists of both are compared.", metavar="PATH"),
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="Number of test users, a random sample. [default: all]", metavar="N")
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two bundles: the manifest, bytes by file, items, and with --data their lists.
+
+    The churn is the share of the first bundle's ten best items that the second does not show to the same user. The
+    catalogues may differ; users whose next item one of the bundles lacks are left out.
+
+    Example: pocketrec diff releases/6/laptop-x86_64 bundles/laptop-x86_64 --data my-shop
+    """
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.contents import open_contents
+    from edge_runtime.device_folder import current_bundle
+    from export.difference import compare_bundles
+    from export.show import progress
+    from export.show_difference import print_difference
+    from train.data.folder import read_folder
+
+    first, second = (open_folder(current_bundle(path)) for path in (before, after))
+    with progress() as tell:
+        tell("reading the bundles")
+        old, new = open_contents(first), open_contents(second)
+        dataset = None
+        if data is not None:
+            tell("reading the data")
+            dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+            tell("ranking with both bundles")
+        found = compare_bundles(old, new, dataset, users)
+    print_difference(found, as_json=as_json)

@@ -1,83 +1,145 @@
-"""Compares the ranking of a bundle with the models that it was made from, on the same users."""
+"""Compares the ranking of a bundle with that of other models, on the same users and by segment."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-import torch
+import numpy as np
 from msgspec import Struct, field
 
-from export.measure import TestUsers
+from export.inferiority import Difference, Reference, compare_segment, gains_of
+from export.lists import overlap, rank_biased_overlap
 from export.provenance import FIGURES
-from train.data.dataset import Dataset
-from train.distill.distillation import check_same_data
-from train.distill.student import STUDENT_FILE, load_student, ranking_model
-from train.errors import RunError
-from train.full_model.training import load_model
-from train.loop.runs import RunFolder
-from train.metrics.ranker import scorer
-from train.metrics.ranking import Ranked, rank_targets, summary
+from export.rankings import Ranking
+from export.segments import ALL, Mask
 
 
-class Comparison(Struct, kw_only=True):
-    """Comparison of the bundle's first working engine with a model that the bundle was made from.
+class SegmentComparison(Struct, frozen=True, kw_only=True):
+    """Comparison over the users of one segment.
 
     Attributes:
-        against: ``student``, ``teacher``, or the name of a run's folder.
+        segment: name of the segment (:mod:`export.segments`).
+        n_users: number of its users.
+        overlap: mean share of the reference's top ten that the bundle shows too.
+        rbo: mean rank-biased overlap of the two lists.
+        metrics: difference of each metric.
+    """
+
+    segment: str
+    n_users: int
+    overlap: float
+    rbo: float
+    metrics: list[Difference]
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Comparison of a bundle with a model that it was made from, or with a baseline.
+
+    Attributes:
+        subject: the engines of the bundle that rank like this, or ``student`` for a student's float32 model.
+        against: ``student``, ``teacher``, the name of a run's folder, or of a baseline.
+        kind: ``student``, ``full model`` or ``baseline``, which decides the margins.
         measured: True if the model was measured now, on the same users; False if its metric is from the manifest.
         ndcg_10: NDCG@10 of the model.
         ratio: NDCG@10 of the bundle divided by that of the model.
+        segments: comparisons by segment; none if not measured now.
     """
 
+    subject: str
     against: str
+    kind: Reference
     measured: bool
     ndcg_10: float = field(name="ndcg@10")
     ratio: float
+    segments: list[SegmentComparison] = []
+
+    def segment(self, name: str) -> SegmentComparison | None:
+        """Return the comparison over a segment, None if it has no users."""
+        return next((one for one in self.segments if one.segment == name), None)
 
 
-def compare_models(
-    bundle_ndcg: float, provenance: Mapping[str, str], run: Path | None, users: TestUsers, dataset: Dataset
-) -> list[Comparison]:
-    """Compare the NDCG@10 of a bundle with that of its models in the manifest, and with a run measured now.
-
-    Args:
-        bundle_ndcg: NDCG@10 of the bundle, history excluded.
-        provenance: provenance entries of the manifest.
-        run: folder of a student or a teacher, or None.
-        users: the users of ``bundle_ndcg``.
-        dataset: the data of these users.
-
-    Raises:
-        RunError: the run cannot be used, or has another catalogue.
-    """
-    recorded = {model: provenance.get(f"{model}_{FIGURES['ndcg@10']}") for model in ("student", "teacher")}
-    models = [(model, float(value), False) for model, value in recorded.items() if value]
-    if run is not None:
-        models.append((run.name, summary(rank_run(run, users, dataset))["history_excluded"]["ndcg@10"], True))
+def recorded(subject: str, bundle_ndcg: float, provenance: Mapping[str, str]) -> list[Comparison]:
+    """Compare the NDCG@10 of a bundle over all users with the metrics of its models in the manifest."""
+    kinds: dict[str, Reference] = {"student": "student", "teacher": "full model"}
+    found = {model: provenance.get(f"{model}_{FIGURES['ndcg@10']}") for model in kinds}
     return [
-        Comparison(against=model, measured=measured, ndcg_10=ndcg, ratio=bundle_ndcg / ndcg if ndcg else 0.0)
-        for model, ndcg, measured in models
+        _comparison(subject, model, kinds[model], bundle_ndcg, float(value), None)
+        for model, value in found.items()
+        if value
     ]
 
 
-def rank_run(run: Path, users: TestUsers, dataset: Dataset) -> Ranked:
-    """Rank the true next item of every user with the float32 model in a student's or a teacher's folder.
+def compare_rankings(
+    subject: str, ours: Ranking, against: str, kind: Reference, theirs: Ranking, masks: Mapping[str, Mask]
+) -> Comparison:
+    """Compare two rankings of the same users in each segment.
 
-    Raises:
-        RunError: the folder has neither, was trained on other data, or lacks items of these users.
+    Args:
+        subject: what ``ours`` is.
+        ours: the bundle's ranking.
+        against: name of the reference.
+        kind: kind of the reference.
+        theirs: the reference's ranking.
+        masks: the users of each segment, bool ``[n]``.
     """
-    if (run / STUDENT_FILE).is_file():
-        student = load_student(run)
-        ranker = ranking_model(student)
-        n_items, score = student.sizes.n_items, scorer(ranker, ranker.item_vectors(), users.histories)
-    else:
-        teacher = RunFolder(run)
-        check_same_data(teacher, dataset)
-        model = load_model(teacher, dataset)
-        with torch.no_grad():
-            table = model.item_vectors()
-        n_items, score = len(table), scorer(model, table, users.histories)
-    largest = max(int(users.targets.max()), max(int(rows.max()) for rows in users.histories))
-    if largest >= n_items:
-        raise RunError(f"{run}: has {n_items:,} items, the data has more. Give the run that the bundle was made from.")
-    with torch.inference_mode():
-        return rank_targets(score, users.histories, users.targets, n_items)
+    mine, other = (float(one.figures["history_excluded"]["ndcg@10"]) for one in (ours, theirs))
+    return _comparison(subject, against, kind, mine, other, compare_segments(ours, theirs, masks, against=kind))
+
+
+def compare_segments(
+    ours: Ranking, theirs: Ranking, masks: Mapping[str, Mask], *, against: Reference, n_segments: int | None = None
+) -> list[SegmentComparison]:
+    """Compare two rankings of the same users in each segment.
+
+    Args:
+        ours: the bundle's ranking.
+        theirs: the reference's ranking.
+        masks: the users of each segment, bool ``[n]``.
+        against: kind of the reference.
+        n_segments: number of segments whose intervals hold together; by default those of ``masks`` and the cold users.
+    """
+    shares = overlap(theirs.top_rows, ours.top_rows)
+    biased = rank_biased_overlap(theirs.top_rows, ours.top_rows)
+    our_gains, their_gains = gains_of(ours.ranks), gains_of(theirs.ranks)
+    return [
+        SegmentComparison(
+            segment=name,
+            n_users=int(mask.sum()),
+            overlap=float(shares[mask].mean()),
+            rbo=float(biased[mask].mean()),
+            metrics=compare_segment(
+                {metric: gains[mask] for metric, gains in our_gains.items()},
+                {metric: gains[mask] for metric, gains in their_gains.items()},
+                segment=name,
+                against=against,
+                n_segments=n_segments or len(masks.keys() - {ALL}) + 1,
+            ),
+        )
+        for name, mask in masks.items()
+    ]
+
+
+def same_rankings(rankings: Mapping[str, Ranking]) -> dict[str, Sequence[str]]:
+    """Group rankings that are equal: name of the first one to the names of all of its group."""
+    groups: dict[str, list[str]] = {}
+    for name, ranking in rankings.items():
+        for first in groups:
+            other = rankings[first]
+            if np.array_equal(ranking.ranks, other.ranks) and np.array_equal(ranking.top_rows, other.top_rows):
+                groups[first].append(name)
+                break
+        else:
+            groups[name] = [name]
+    return dict(groups)
+
+
+def _comparison(
+    subject: str, against: str, kind: Reference, ours: float, theirs: float, found: list[SegmentComparison] | None
+) -> Comparison:
+    return Comparison(
+        subject=subject,
+        against=against,
+        kind=kind,
+        measured=found is not None,
+        ndcg_10=theirs,
+        ratio=ours / theirs if theirs else 0.0,
+        segments=found or [],
+    )

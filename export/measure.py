@@ -4,7 +4,7 @@ import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -15,20 +15,21 @@ from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.contents import Contents
 from edge_runtime.engines.candidates import MIN_TRANSITIONS_OVERLAP, OPENERS, EngineCandidates, SelfTest
 from edge_runtime.engines.litert import MODULES as LITERT_MODULES
-from edge_runtime.errors import EngineError
+from edge_runtime.errors import EngineError, PocketRecError
 from edge_runtime.ranking import best_rows
 from edge_runtime.recommender import Recommender
 from edge_runtime.state.history import History
 from edge_runtime.transitions import TransitionScores, combined_scores
-from train.data.split import Targets
-from train.metrics.ranking import rank_targets, summary
+from export.lists import TopRows, overlap
+from export.rankings import Ranking, rank_together
+from export.users import TestUsers
+from train.metrics.ranking import Score
 
 LATENCY_USERS = 200
 _WARM_UP = 10
 MODULES_OF: Mapping[str, tuple[str, ...]] = {"onnxruntime": ("onnxruntime",), "litert": LITERT_MODULES, "reference": ()}
 
 T = TypeVar("T")
-TopRows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +54,6 @@ class OpenEngine:
         if self.candidates.self_test is None:
             raise EngineError(f"{self.name}: failed after it had passed the self-test")
         return self.candidates.self_test
-
-
-@dataclass(frozen=True, slots=True)
-class TestUsers:
-    """Test users of a data folder, or a sample of them.
-
-    Attributes:
-        histories: history of each user as catalogue rows, oldest first.
-        targets: true next item of each user, catalogue rows.
-        n_all: number of test users in the data.
-    """
-
-    __test__ = False  # not a test case of pytest
-
-    histories: tuple[NDArray[np.int32], ...]
-    targets: NDArray[np.int32]
-    n_all: int
-
-    @classmethod
-    def of(cls, targets: Targets, n_users: int, seed: int = 0) -> "TestUsers":
-        """Return all test users, or a seeded sample of ``n_users``."""
-        chosen = np.arange(len(targets))
-        if n_users < len(targets):
-            chosen = np.sort(np.random.default_rng(seed).choice(len(targets), n_users, replace=False))
-        return cls(tuple(targets.history(int(index)) for index in chosen), targets.rows[chosen], len(targets))
-
-    def __len__(self) -> int:
-        """Return the number of users."""
-        return len(self.targets)
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Ranking of test users by an engine.
-
-    Attributes:
-        figures: metrics, see :func:`train.metrics.ranking.summary`.
-        top_rows: ten best catalogue rows of each user, int64 ``[n, 10]``, padded with -1 if the catalogue is smaller.
-    """
-
-    figures: Mapping[str, Any]
-    top_rows: TopRows
 
 
 def open_engine(contents: Contents, variant: EngineVariant) -> OpenEngine | str:
@@ -124,32 +83,46 @@ def open_transitions(contents: Contents) -> OpenEngine | str:
     return OpenEngine(name, MIN_TRANSITIONS_OVERLAP, candidates, needs_state=False)
 
 
-def rank_users(contents: Contents, engine: OpenEngine, users: TestUsers) -> Ranking:
-    """Rank the true next item of every user among the whole catalogue, with the scores of the device runtime."""
+def device_scores(
+    contents: Contents, engine: OpenEngine, users: TestUsers, transitions: TransitionScores | None
+) -> Score:
+    """Return a function from user indices to the scores of all items as a device computes them.
+
+    Args:
+        contents: the bundle.
+        engine: one of its engines.
+        users: the users.
+        transitions: those of the bundle.
+    """
     n_items, max_length = contents.folder.manifest.catalogue.n_items, contents.folder.manifest.encoder.max_length
-    top_rows = np.full((len(users), TOP), -1, dtype=np.int64)
 
     def score(batch: NDArray[np.int64]) -> NDArray[np.float32]:
         scores = np.empty((len(batch), n_items), dtype=np.float32)
         for index, user in enumerate(batch):
-            history = users.histories[user]
-            newest = history[-max_length:]
-            scores[index] = _scores(contents, engine, _encode(contents, engine, newest), newest)
-            best = best_rows(scores[index], TOP, history)
-            top_rows[user, : len(best)] = best
+            newest = users.histories[user][-max_length:]
+            state = _encode(contents, engine, newest)
+            scores[index] = _scores(contents, engine, state, newest, transitions)
         return scores
 
-    ranked = rank_targets(score, users.histories, users.targets, n_items)
-    return Ranking(summary(ranked), top_rows)
+    return score
+
+
+def rank_users(contents: Contents, engine: OpenEngine, users: TestUsers) -> Ranking:
+    """Rank the true next item of every user among the whole catalogue, with the scores of the device runtime.
+
+    Raises:
+        PocketRecError: the engine failed.
+    """
+    score = device_scores(contents, engine, users, engine.candidates.transitions)
+    ranking = rank_together({engine.name: score}, users, contents.folder.manifest.catalogue.n_items)[engine.name]
+    if isinstance(ranking, PocketRecError):
+        raise ranking
+    return ranking
 
 
 def agreement(first: TopRows, second: TopRows) -> float:
     """Return the mean share of the first lists' rows that the second lists contain too."""
-    shares = []
-    for rows, other in zip(first, second, strict=True):
-        expected = set(rows[rows >= 0].tolist())
-        shares.append(len(expected.intersection(other.tolist())) / len(expected) if expected else 1.0)
-    return float(np.mean(shares))
+    return float(np.mean(overlap(first, second)))
 
 
 def latencies(
@@ -185,7 +158,10 @@ class _Timer:
         newest = history[-contents.folder.manifest.encoder.max_length :]
         item_ids = [contents.items.item_id[row] for row in history]
         state, encode_ms = _timed(lambda: _encode(contents, self.engine, newest))
-        _, score_ms = _timed(lambda: best_rows(_scores(contents, self.engine, state, newest), TOP, history))
+        transitions = self.engine.candidates.transitions
+        _, score_ms = _timed(
+            lambda: best_rows(_scores(contents, self.engine, state, newest, transitions), TOP, history)
+        )
         _, recommend_ms = _timed(lambda: self._recommender.recommend(TOP, history=item_ids))
         if keep:
             for step, value in (("encode", encode_ms), ("score", score_ms), ("recommend", recommend_ms)):
@@ -205,10 +181,14 @@ def _encode(contents: Contents, engine: OpenEngine, history: NDArray[np.int32]) 
 
 
 def _scores(
-    contents: Contents, engine: OpenEngine, state: NDArray[np.float32] | None, history: NDArray[np.int32]
+    contents: Contents,
+    engine: OpenEngine,
+    state: NDArray[np.float32] | None,
+    history: NDArray[np.int32],
+    transitions: TransitionScores | None,
 ) -> NDArray[np.float32]:
     """Return the score of every item as the device computes it."""
-    scores = combined_scores(contents.codes, state, engine.candidates.transitions, history.astype(np.int64))
+    scores = combined_scores(contents.codes, state, transitions, history.astype(np.int64))
     if scores is None:
         raise EngineError(f"{engine.name}: there is nothing to score with")
     return scores

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.contents import Contents
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.recommender import Recommender
-from export.measure import TestUsers
+from export.users import TestUsers
 
 N_REASONS = 40
 # A slow language model must not delay a verification.

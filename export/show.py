@@ -10,7 +10,8 @@ from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.outcome import next_command, print_result
 from export.budget import BUNDLE, RANKING, bytes_by_role, check_each_budget
 from export.bundle import Exported
-from export.evidence import EngineReport
+from export.engine_reports import EngineReport
+from export.show_quality import print_quality
 from export.verify import Verification
 
 _KIB = 1024
@@ -66,11 +67,7 @@ def print_verification(verification: Verification, *, as_json: bool) -> None:
     users = f"{verification.n_users:,} of {verification.n_test_users:,} test users"
     console.print(f"{verification.name}, {verification.target}, release {verification.release}: {users}")
     console.print(_engine_table(verification.engines))
-    baseline, below = _baseline(verification)
-    console.print(baseline, style="yellow" if below else None)
-    for one in verification.compared:
-        source = "measured now on the same users" if one.measured else "from the manifest"
-        console.print(f"{one.ratio:.4f} of the NDCG@10 of the {one.against} ({one.ndcg_10:.4f}, {source})")
+    print_quality(console, verification)
     if verification.n_users < verification.n_test_users:
         console.print("Measured on a sample: take the standard error into account when you compare.")
     console.print(_size_table(verification))
@@ -81,16 +78,6 @@ def print_verification(verification: Verification, *, as_json: bool) -> None:
         console.print(f"{summary}, p50 {reasons.p50_ms:.1f} ms")
     if not (verification.parity_failures or verification.budget_failures):
         console.print("All checks passed.", style="green")
-
-
-def _baseline(verification: Verification) -> tuple[str, bool]:
-    """Return a sentence about the baseline, and whether the bundle is below it."""
-    baseline = verification.baseline_ndcg_10
-    sentence = f"Baseline without training, transitions x texts: NDCG@10 {baseline:.4f}"
-    measured = [one.figures["history_excluded"]["ndcg@10"] for one in verification.engines if one.figures]
-    if measured and measured[0] < baseline:
-        return f"{sentence}: the bundle is below it ({measured[0]:.4f}). Add `transitions` to the plug-ins.", True
-    return f"{sentence}.", False
 
 
 def _engine_table(reports: Sequence[EngineReport]) -> Table:

@@ -1,6 +1,6 @@
 """Verifies a bundle through the device runtime: digests, self-tests, accuracy, agreement, reasons, budgets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,13 +11,16 @@ from edge_runtime.device_folder import current_bundle
 from edge_runtime.paths import AnyPath
 from export.budget import bytes_by_role
 from export.comparison import Comparison
-from export.evidence import EngineReport, Evidence, collect_evidence
-from export.gates import BUDGET_GATES, PARITY_GATES, failures
-from export.measure import TestUsers
+from export.engine_reports import EngineReport
+from export.evidence import Evidence, collect_evidence
+from export.gates import BUDGET_GATES, PARITY_GATES, failures, undecided
 from export.reason_check import ReasonReport
+from export.users import TestUsers
+from export.worst_lists import WorstList
 from train.data.dataset import Dataset
 from train.data.split import leave_one_out
 from train.errors import DataError
+from train.evaluation.baselines import TRANSITIONS
 
 MOST_USERS = 50_000
 
@@ -34,6 +37,9 @@ class Verification(Struct, kw_only=True):
     engines: list[EngineReport]
     baseline_ndcg_10: float
     compared: list[Comparison]
+    baselines: list[Comparison]
+    worst: list[WorstList]
+    undecided: list[str]
     reasons: ReasonReport | None
     bytes: Mapping[str, int]
     ranking_bytes: int
@@ -44,7 +50,7 @@ class Verification(Struct, kw_only=True):
 
 
 def verify_bundle(
-    path: AnyPath, dataset: Dataset, *, n_users: int | None = None, run: AnyPath | None = None, seed: int = 0
+    path: AnyPath, dataset: Dataset, *, n_users: int | None = None, runs: Sequence[AnyPath] = (), seed: int = 0
 ) -> Verification:
     """Collect evidence of a bundle on its data, and run all gates on it.
 
@@ -52,7 +58,7 @@ def verify_bundle(
         path: folder of the bundle, or one filled by `pocketrec sync`.
         dataset: the data that the bundle was made from.
         n_users: number of test users to rank for, sampled with ``seed``; by default all of them up to 50,000.
-        run: folder of a student or a teacher to measure on the same users.
+        runs: folders of the student and of the full model, which are measured on the same users.
         seed: random seed of the sample.
 
     Raises:
@@ -66,7 +72,7 @@ def verify_bundle(
     if not len(targets):
         raise DataError(f"{dataset.path}: no user has three events, so nothing can be tested. Verify with more data.")
     users = TestUsers.of(targets, n_users or MOST_USERS, seed)
-    evidence = collect_evidence(contents, users, dataset, None if run is None else Path(run))
+    evidence = collect_evidence(contents, users, dataset, [Path(run) for run in runs])
     return _verification(str(path), evidence)
 
 
@@ -80,8 +86,11 @@ def _verification(path: str, evidence: Evidence) -> Verification:
         n_users=len(users),
         n_test_users=users.n_all,
         engines=evidence.engines,
-        baseline_ndcg_10=evidence.baseline,
-        compared=evidence.compared,
+        baseline_ndcg_10=_baseline(evidence),
+        compared=evidence.quality.compared,
+        baselines=evidence.quality.baselines,
+        worst=evidence.quality.worst,
+        undecided=undecided(evidence),
         reasons=evidence.reasons,
         bytes=bytes_by_role(manifest),
         ranking_bytes=manifest.ranking_bytes,
@@ -90,6 +99,12 @@ def _verification(path: str, evidence: Evidence) -> Verification:
         parity_failures=failures(PARITY_GATES, evidence),
         budget_failures=failures(BUDGET_GATES, evidence),
     )
+
+
+def _baseline(evidence: Evidence) -> float:
+    """Return NDCG@10 of transitions times texts, NaN if no engine ranked."""
+    found = (one.ndcg_10 for one in evidence.quality.baselines if one.against == TRANSITIONS)
+    return next(found, float("nan"))
 
 
 def _check_same_items(contents: Contents, dataset: Dataset) -> None:

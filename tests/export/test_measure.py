@@ -8,8 +8,9 @@ import pytest
 from edge_runtime import Recommender
 from edge_runtime.bundle import open_folder
 from edge_runtime.contents import Contents, open_contents
-from export.evidence import measure_engines
-from export.measure import OpenEngine, TestUsers, latencies, open_engine, open_transitions, rank_users
+from export.engine_reports import measure_engines
+from export.measure import OpenEngine, latencies, open_engine, open_transitions, rank_users
+from export.users import TestUsers
 from tests.attacks.draft import read_draft
 from tests.attacks.transitions import other_transitions
 from tests.tiny_bundle import make_tiny_bundle
@@ -49,7 +50,9 @@ def test_users_get_the_lists_of_the_recommender(tmp_path: Path, transitions: Tin
 def test_the_transitions_of_a_bundle_without_engines_have_a_report_of_their_own(tmp_path: Path) -> None:
     contents = open_contents(open_folder(bundle(tmp_path / "b", ALONE)))
 
-    (report,), (ranking,) = measure_engines(contents, USERS)
+    measured = measure_engines(contents, USERS)
+
+    (report,), (ranking,) = measured.reports, measured.rankings.values()
 
     assert (report.engine, report.precision, report.status) == ("transitions", "uint4", "ok")
     assert (report.state_error, report.golden_overlap) == (0.0, 1.0)
@@ -63,12 +66,15 @@ def test_transitions_that_fail_their_self_test_are_reported_with_the_reason(tmp_
     draft.write(tmp_path / "other")
     contents = open_contents(open_folder(tmp_path / "other"))
 
-    (report,), rankings = measure_engines(contents, USERS)
+    measured = measure_engines(contents, USERS)
+
+    (report,) = measured.reports
 
     assert report.status == "failed"
     assert report.reason is not None
     assert report.reason.startswith("failed the self-test")
-    assert rankings == []
+    assert measured.first is None
+    assert not measured.rankings
 
 
 def test_the_time_of_transitions_is_part_of_the_scores(tmp_path: Path) -> None:

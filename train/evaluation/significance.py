@@ -27,7 +27,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         difference: mean over users and seeds, ours minus theirs.
-        low: lower end of the 95 % percentile interval of the difference.
+        low: lower end of the percentile interval of the difference, of 95 % unless another confidence was asked for.
         high: upper end.
         p_value: two-sided; at least ``2 / (n_resamples + 1)``.
         relative: the difference relative to theirs; None if theirs is 0.
@@ -70,7 +70,9 @@ def spread(values: list[float]) -> Spread:
     return Spread(mean=float(np.mean(values)), deviation=deviation, n_seeds=len(values))
 
 
-def paired_bootstrap(ours: Gains, theirs: Gains, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Comparison:
+def paired_bootstrap(
+    ours: Gains, theirs: Gains, *, n_resamples: int = N_RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+) -> Comparison:
     r"""Compare two systems on the same users.
 
     One resample draws ``U`` users with replacement, the same for both systems, and for each system ``S`` of its ``S``
@@ -86,6 +88,7 @@ def paired_bootstrap(ours: Gains, theirs: Gains, *, n_resamples: int = N_RESAMPL
         theirs: gains of the other system, ``[their seeds, users]``, users in the same order.
         n_resamples: number of resamples.
         seed: random seed.
+        confidence: of the interval.
 
     Raises:
         ValueError: there are no users or seeds, or the numbers of users differ.
@@ -93,7 +96,7 @@ def paired_bootstrap(ours: Gains, theirs: Gains, *, n_resamples: int = N_RESAMPL
     if ours.ndim != 2 or theirs.ndim != 2 or ours.shape[1] != theirs.shape[1] or 0 in ours.shape + theirs.shape:
         raise ValueError(f"expected gains [seeds, users] of the same users, got {ours.shape} and {theirs.shape}")
     drawn = np.concatenate(list(_differences(ours, theirs, n_resamples, np.random.default_rng(seed))))
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     p_value = 2 * (1 + min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))) / (n_resamples + 1)
     difference, base = float(ours.mean() - theirs.mean()), float(theirs.mean())
