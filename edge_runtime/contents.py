@@ -14,6 +14,7 @@ from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.popularity import Popularity
 from edge_runtime.engines.protocol import Engine, SmallMatrices, read_small
+from edge_runtime.engines.timing import Settings
 from edge_runtime.ranking import Rows
 from edge_runtime.transitions import TransitionScores
 
@@ -33,9 +34,13 @@ class Contents:
     transitions: TransitionScores | None = None
     retired: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
-    def engine_candidates(self, *, first: Engine | None = None) -> EngineCandidates:
-        """Return the engine candidates of this bundle, with the first usable one selected."""
-        return EngineCandidates(self.folder, self.codes, self.small, self.golden, self.transitions, first=first)
+    def engine_candidates(
+        self, *, first: Engine | str | None = None, settings: Settings | None = None
+    ) -> EngineCandidates:
+        """Return the engine candidates of this bundle, with a usable one selected; arguments as for the class."""
+        return EngineCandidates(
+            self.folder, self.codes, self.small, self.golden, self.transitions, first=first, settings=settings
+        )
 
 
 def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Contents:

@@ -6,13 +6,14 @@ with Recommender.open(bundle, state) as recommender:
         print(item.title, recommender.explain(item.item_id).text)
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.bundle.items import Items
@@ -22,7 +23,8 @@ from edge_runtime.device_folder import current_bundle
 from edge_runtime.diversity import AUTO_DIVERSITY, N_FEEDBACK, Diversity, adapted_diversity, checked_diversity
 from edge_runtime.engines.candidates import EngineCandidates, Refusal, SelfTest
 from edge_runtime.engines.protocol import Engine
-from edge_runtime.errors import ClosedError
+from edge_runtime.engines.timing import EngineTime
+from edge_runtime.errors import ClosedError, EngineError
 from edge_runtime.events import CLICK
 from edge_runtime.filters.conditions import Where
 from edge_runtime.filters.live import LiveFacts, LiveValue
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from edge_runtime.reasons.words import Style
 
 
+ENGINE_VARIABLE: Final = "POCKETREC_ENGINE"
+"""Environment variable with the name of the engine to try first."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
     """The engine in use, and why the preceding ones are not.
@@ -46,12 +52,14 @@ class EngineStatus:
         precision: precision of the weights.
         fallbacks: the engines that failed, in that order, with the reason.
         self_test: agreement with the golden vectors; None if only a fallback is left.
+        times: of the engines on this device, by which the one in use was chosen; empty if they were not compared.
     """
 
     name: str
     precision: str
     fallbacks: tuple[Refusal, ...]
     self_test: SelfTest | None
+    times: tuple[EngineTime, ...] = ()
 
 
 class Recommender:
@@ -66,7 +74,7 @@ class Recommender:
         self._is_closed = False
         self._language_model = language_model
         self._place: AnyPath = contents.folder.path
-        self._first_engine: Engine | None = None
+        self._first_engine: Engine | str | None = None
         self._explainer: Explainer | None = None
         self._explaining = threading.Lock()  # separate from other locks: lists must not wait for the language model
         self._timings: dict[str, float] = {}
@@ -77,7 +85,7 @@ class Recommender:
         bundle: AnyPath,
         state: AnyPath | None = None,
         *,
-        engine: Engine | None = None,
+        engine: Engine | str | None = None,
         language_model: bool = True,
     ) -> Self:
         """Open a bundle; all files are checked against their digests first.
@@ -85,20 +93,29 @@ class Recommender:
         Args:
             bundle: the folder with ``manifest.json``, or the folder that ``pocketrec sync`` fills.
             state: path of the history file; None keeps the history in memory.
-            engine: custom engine, tried before those of the bundle; it must pass the same self-test.
+            engine: tried before the others; it must pass the same self-test. A custom engine, or the name of one of
+                the bundle, such as ``reference``. [default: the environment's ``POCKETREC_ENGINE``; else, with a state
+                file, the one that is fastest on this device, measured at the first start; else the bundle's first]
             language_model: False disables the language model; reasons come from the template.
 
         Raises:
             BundleError: the bundle is damaged, or needs a newer runtime.
+            EngineError: the bundle has no engine of this name.
             StateError: the state file cannot be used.
         """
+        engine = engine or os.environ.get(ENGINE_VARIABLE) or None
         started = time.perf_counter()
         folder = open_folder(current_bundle(bundle))
         contents = open_contents(folder, language_model=language_model)
+        history = History.open(state)
         read = time.perf_counter()
-        engines = contents.engine_candidates(first=engine)
+        try:
+            engines = contents.engine_candidates(first=engine, settings=None if state is None else history)
+        except EngineError:
+            history.close()
+            raise
         tested_ms = _ms_since(read)
-        recommender = cls(contents, engines, History.open(state), language_model=language_model)
+        recommender = cls(contents, engines, history, language_model=language_model)
         recommender._place, recommender._first_engine = bundle, engine
         recommender._timings |= {"self_test": tested_ms, "open": _ms_since(started)}
         return recommender
@@ -136,7 +153,8 @@ class Recommender:
             if folder.manifest == self.manifest:
                 return False
             contents = open_contents(folder, language_model=self._language_model)
-            engines = contents.engine_candidates(first=self._first_engine)
+            settings = self._history if self._release.engines.times else None
+            engines = contents.engine_candidates(first=self._first_engine, settings=settings)
             fresh = OpenRelease(contents, engines, self._history, self._live)
         with self._explaining:
             self._in_use()
@@ -159,7 +177,7 @@ class Recommender:
         """The engine in use."""
         engines = self._release.engines
         current = engines.engine or engines.transitions or self._release.contents.popularity
-        return EngineStatus(current.name, current.precision, tuple(engines.refusals), engines.self_test)
+        return EngineStatus(current.name, current.precision, tuple(engines.refusals), engines.self_test, engines.times)
 
     @property
     def timings(self) -> Mapping[str, float]:

@@ -1,12 +1,14 @@
-"""Engine selection: the first candidate of the manifest that is installed and passes the self-test.
+"""Engine selection: the fastest candidate of the manifest that is installed and passes the self-test.
 
-An engine must reproduce the golden vectors (SPEC section 8) before it is used, at opening and after every fallback. If
-it fails later, the next candidate takes over. After the last one, callers fall back to the transitions of the bundle,
-and to the popularity order if it has none.
+An engine must reproduce the golden vectors (SPEC section 8) before it is used, at opening and after every fallback.
+Where their times can be kept, the fastest engine on this device is used (:mod:`edge_runtime.engines.timing`), else the
+first one of the manifest. If it fails later, the next candidate takes over. After the last one, callers fall back to
+the transitions of the bundle, and to the popularity order if it has none.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +20,16 @@ from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import TOP, Golden
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
+from edge_runtime.engines.timing import (
+    LONG,
+    EngineTime,
+    Settings,
+    fastest,
+    keep_times,
+    read_times,
+    time_engines,
+    times_key,
+)
 from edge_runtime.errors import EngineError, PocketRecError
 from edge_runtime.ranking import Rows, best_rows
 from edge_runtime.transitions import TransitionScores, combined_scores
@@ -68,7 +80,9 @@ class EngineCandidates:
         small: prompts and adapter.
         golden: the golden vectors.
         transitions: part of every score, if the bundle has them; tested alone if it has no engine.
-        first: a custom engine, tried before those of the manifest.
+        first: tried before the others, and used without comparing times: a custom engine, or the name of one of the
+            manifest, such as ``reference`` or ``onnxruntime int8``.
+        settings: where times are kept; None uses the engines in the order of the manifest.
         openers: engine name to the function that opens it [default: all engines of this runtime].
         clock: monotonic clock, in seconds.
     """
@@ -81,7 +95,8 @@ class EngineCandidates:
         golden: Golden,
         transitions: TransitionScores | None = None,
         *,
-        first: Engine | None = None,
+        first: Engine | str | None = None,
+        settings: Settings | None = None,
         openers: Mapping[str, Opener] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -91,12 +106,17 @@ class EngineCandidates:
         self._golden = golden
         self._clock = clock
         self._openers = OPENERS if openers is None else openers
-        self._untried: list[Candidate] = [*([first] if first else []), *folder.manifest.engines]
+        self._untried: list[Candidate] = _ordered(folder.manifest.engines, first)
+        self._opened: dict[EngineVariant, tuple[Engine, SelfTest]] = {}
+        self.times: tuple[EngineTime, ...] = ()
         self.transitions = transitions
         self.engine: Engine | None = None
         self.self_test: SelfTest | None = None
         self.refusals: list[Refusal] = []
+        if settings is not None and first is None and len(folder.manifest.engines) > 1:
+            self._put_fastest_first(settings)
         self.next_engine()
+        self._opened.clear()
         if not folder.manifest.engines:
             self._test_transitions()
 
@@ -123,15 +143,63 @@ class EngineCandidates:
         while self._untried and self.engine is None:
             candidate = self._untried.pop(0)
             try:
-                engine = self._open(candidate) if isinstance(candidate, EngineVariant) else candidate
-                self.self_test = self._test(engine, self._tolerance(candidate))
-            except ModuleNotFoundError as error:
-                self._refuse(candidate, f"not installed (no module {error.name!r})")
+                engine, self.self_test = self._tested(candidate)
             except Exception as error:  # noqa: BLE001 - as above
-                self._refuse(candidate, _one_line(error))
+                self._refuse(candidate, _reason(error))
             else:
                 self.engine = engine
         return self.engine is not None
+
+    def time_engines(self) -> tuple[EngineTime, ...]:
+        """Time all engines that are not refused; none if one of them fails now. Return them in the manifest's order."""
+        refused = {(refusal.engine, refusal.precision) for refusal in self.refusals}
+        left = [each for each in self._folder.manifest.engines if (each.engine, each.precision) not in refused]
+        passed = [variant for variant in left if self._passes(variant)]
+        length = min(LONG, self._folder.manifest.encoder.max_length)
+        rows = np.resize(max(self._golden.sequences, key=len), length)
+        engines = [self._opened[variant][0] for variant in passed]
+        self.times = ()
+        if engines:
+            with suppress(Exception):  # a library may raise anything; the engine is refused when it fails in use
+                self.times = time_engines(engines, self._codes.decode(rows), self._small)
+        return self.times
+
+    def _put_fastest_first(self, settings: Settings) -> None:
+        """Reorder the candidates by the kept times, or by times that are measured now and kept."""
+        key = times_key(self._folder.manifest)
+        times = read_times(settings, key)
+        if times is None:
+            times = self.time_engines()
+            self._untried = [variant for variant in self._untried if variant in self._opened]
+            if times:
+                keep_times(settings, key, times)
+        if times:
+            self.times = times
+            best = fastest(times)
+            self._untried = _ordered(self._untried, f"{best.engine} {best.precision}")
+
+    def _passes(self, variant: EngineVariant) -> bool:
+        """Open and test an engine, and keep it for :meth:`_tested`; refuse it if it fails."""
+        try:
+            self._opened[variant] = self._tested(variant)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(variant, _reason(error))
+            return False
+        return True
+
+    def _tested(self, candidate: Candidate) -> tuple[Engine, SelfTest]:
+        """Return an engine and its self-test.
+
+        Raises:
+            Exception: anything that a library raises, or the reason why the engine must not be used.
+        """
+        if isinstance(candidate, EngineVariant):
+            if candidate in self._opened:
+                return self._opened.pop(candidate)
+            engine = self._open(candidate)
+        else:
+            engine = candidate
+        return engine, self._test(engine, self._tolerance(candidate))
 
     def _open(self, variant: EngineVariant) -> Engine:
         opener = self._openers.get(variant.engine)
@@ -215,14 +283,41 @@ class EngineCandidates:
         return self._folder.manifest.engines[0]
 
     def _refuse(self, candidate: Candidate, reason: str) -> None:
-        name = candidate.engine if isinstance(candidate, EngineVariant) else candidate.name
-        self.refusals.append(Refusal(name, candidate.precision, reason))
+        self.refusals.append(Refusal(_engine_of(candidate), candidate.precision, reason))
 
 
 def _overlap(golden: NDArray[np.int32], rows: Rows) -> float:
     """Return the share of the golden rows, without the padding -1, that are in ``rows``."""
     expected = set(golden[golden >= 0].tolist())
     return len(expected.intersection(rows.tolist())) / len(expected) if expected else 1.0
+
+
+def _ordered(candidates: Sequence[Candidate], first: Engine | str | None) -> list[Candidate]:
+    """Return the candidates with ``first`` in front: an engine, or the name of some of them.
+
+    Raises:
+        EngineError: no candidate has this name.
+    """
+    if first is None:
+        return list(candidates)
+    if not isinstance(first, str):
+        return [first, *candidates]
+    named = [each for each in candidates if first in (_engine_of(each), f"{_engine_of(each)} {each.precision}")]
+    if not named and candidates:
+        names = ", ".join(f"{_engine_of(each)} {each.precision}" for each in candidates)
+        raise EngineError(f"the bundle has no engine {first!r}; it has {names}")
+    return [*named, *(each for each in candidates if each not in named)]
+
+
+def _engine_of(candidate: Candidate) -> str:
+    return candidate.engine if isinstance(candidate, EngineVariant) else candidate.name
+
+
+def _reason(error: Exception) -> str:
+    """Return why an engine is not used."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"not installed (no module {error.name!r})"
+    return _one_line(error)
 
 
 def _one_line(error: Exception) -> str:

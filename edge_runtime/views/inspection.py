@@ -1,6 +1,6 @@
 """The checks of ``pocketrec inspect``, as JSON and as tables."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.table import Table
@@ -12,6 +12,7 @@ from edge_runtime.bundle.pictures import Pictures
 from edge_runtime.contents import Contents, open_contents
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.engines.candidates import Refusal, SelfTest
+from edge_runtime.engines.timing import LONG, SHORT, EngineTime
 from edge_runtime.errors import BundleError
 from edge_runtime.terminal.console import Console
 from edge_runtime.transitions import TransitionScores
@@ -21,12 +22,17 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class EngineResult:
-    """Result of one engine on this machine: the self-test that it passed, or the reason why it is not used."""
+    """Result of one engine on this machine: the self-test that it passed, or the reason why it is not used.
+
+    ``short_ms`` and ``long_ms`` are its times, see :class:`edge_runtime.engines.timing.EngineTime`.
+    """
 
     engine: str
     precision: str
     self_test: SelfTest | None
     refusal: str | None
+    short_ms: float | None = None
+    long_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +147,17 @@ def _test_engines(contents: Contents) -> tuple[EngineResult, ...]:
         passed.append(EngineResult(candidates.engine.name, candidates.engine.precision, candidates.self_test, None))
         candidates.next_engine()
     refused = [_refused(refusal) for refusal in candidates.refusals]
+    times = {(one.engine, one.precision): one for one in candidates.time_engines()} if passed else {}
     if not contents.folder.manifest.engines:
         tested = candidates.transitions
         return (EngineResult(tested.name, tested.precision, candidates.self_test, None),) if tested else tuple(refused)
     order = [(variant.engine, variant.precision) for variant in contents.folder.manifest.engines]
-    return tuple(sorted(passed + refused, key=lambda result: order.index((result.engine, result.precision))))
+    timed = [_timed(result, times.get((result.engine, result.precision))) for result in passed]
+    return tuple(sorted(timed + refused, key=lambda result: order.index((result.engine, result.precision))))
+
+
+def _timed(result: EngineResult, time: EngineTime | None) -> EngineResult:
+    return result if time is None else replace(result, short_ms=time.short_ms, long_ms=time.long_ms)
 
 
 def _refused(refusal: Refusal) -> EngineResult:
@@ -198,9 +210,11 @@ def _engines_table(inspection: Inspection) -> Table:
     )
     for name in ("engine", "precision", "self-test"):
         table.add_column(name)
+    table.add_column(f"{SHORT} / {min(LONG, inspection.manifest.encoder.max_length)} events, ms", justify="right")
     manifest = inspection.manifest
     for result in inspection.engines:
-        table.add_row(result.engine, result.precision, _outcome(result))
+        times = "" if result.short_ms is None else f"{result.short_ms:.3f} / {result.long_ms:.3f}"
+        table.add_row(result.engine, result.precision, _outcome(result), times)
     if manifest.engines and manifest.transitions is not None:
         table.add_row(TransitionScores.name, TransitionScores.precision, "always available")
     table.add_row("popularity", "", "always available")
