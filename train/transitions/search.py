@@ -93,14 +93,25 @@ def _coordinates(similar: Similarities, n_events: int) -> list[_Variants]:
         )
         if window * n_events <= _MAX_TRANSITIONS or window <= GraphConfig().window
     ]  # fmt: skip
+    unordered = [
+        replace(graph, followers=number) for graph in graphs if graph.window == MAX_WINDOW for number in (16, 64)
+    ]
     histories = ((1, 1.0), (3, 0.6), (5, 0.8), (10, 0.8), (MAX_WINDOW, 1.0))
     texts = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0) if similar.text is not None else (0.0,)
     mixed = list(product(texts, (1e-4, 3e-4, 1e-3, 1e-2)))
     steps: list[_Variants] = [
         lambda best: [replace(best, graph=graph) for graph in graphs],
         lambda best: [replace(best, newest=newest, recency=recency) for newest, recency in histories],
+        lambda best: [replace(best, graph=replace(best.graph, followers=number)) for number in (16, 64, 128)],
         lambda best: [replace(best, second_hop=weight) for weight in (0.0, 0.3)],
         lambda best: [replace(best, text=text, smoothing=smoothing) for text, smoothing in mixed],
+        # Where the order says nothing, whole histories are best on both sides, with few followers and little text;
+        # each of these changes alone is none.
+        lambda best: [
+            replace(best, graph=graph, newest=MAX_WINDOW, recency=1.0, second_hop=0.0, text=text, smoothing=smoothing)
+            for graph, (text, smoothing) in product(unordered, mixed)
+            if text <= 1.0
+        ],
     ]
     if similar.image is not None:
         steps.append(lambda best: [replace(best, image=weight) for weight in (1.0, 2.0, 4.0)])
