@@ -102,7 +102,8 @@ class ReferenceEngine:
         scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
         np.exp(scores, out=scores)
         context: Floats = scores @ values
-        context /= np.add.reduce(scores, axis=-1, keepdims=True)  # fewer divisions than before the product
+        total: Floats = np.add.reduce(scores, axis=-1, keepdims=True)
+        context /= total  # fewer divisions than before the product
         return context.transpose(1, 0, 2).reshape(n_last, d)
 
 
