@@ -96,14 +96,14 @@ class ReferenceEngine:
         parts = _apply(y, mixed).reshape(n, 3, heads, width)
         query = parts[n - n_last :, 0].transpose(1, 0, 2)
         keys, values = parts[:, 1].transpose(1, 2, 0), parts[:, 2].transpose(1, 0, 2)
-        scores = query @ keys
+        scores: Floats = query @ keys
         if n_last > 1:
             scores += self.hidden[:n, :n]
         scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
         np.exp(scores, out=scores)
         context: Floats = scores @ values
         total: Floats = np.add.reduce(scores, axis=-1, keepdims=True)
-        context /= total  # fewer divisions than before the product
+        np.divide(context, total, out=context)  # fewer divisions than before the product
         return context.transpose(1, 0, 2).reshape(n_last, d)
 
 
