@@ -9,6 +9,7 @@ from rich.table import Table
 from train.evaluation.baselines import AMONG_NEW, MOST_POPULAR_NEW, NEW_ITEM
 from train.evaluation.significance import Comparison, Spread
 from train.full_model.choices import PLUGINS
+from train.suites.suites import ALONE
 from train.suites.table import SuiteRow, SuiteTable
 
 EMPTY = "—"
@@ -40,7 +41,7 @@ def suite_tables(table: SuiteTable) -> Iterator[Table]:
     if any(section in row.figures for row in table.rows for section in _NEW_ITEMS):
         yield _gains(table, "NDCG@10 of new items, without training events", _NEW_ITEMS)
         yield _new_items(table)
-    yield _plain(table, "Lists of ten", "lists", _LISTS)
+    yield _lists(table)
     yield _plain(table, "One round of simulated feedback: recall among ten further items", "feedback", _FEEDBACK)
     for plugin in PLUGINS:
         rows = [row for row in table.rows if plugin in row.figures]
@@ -163,6 +164,17 @@ def _means(row: SuiteRow) -> dict[str, dict[str, float]]:
     return {section: {name: value.mean for name, value in figures.items()} for section, figures in row.figures.items()}
 
 
+def _lists(table: SuiteTable) -> Table:
+    """Show the metrics of lists with the difference to the backbone alone, which an ablation does not tell."""
+    shown = Table(title="Lists of ten, and the difference to the backbone alone")
+    _columns(shown, ("variant", *_LISTS))
+    alone = {row.split: row.figures.get("lists", {}) for row in table.rows if row.label == ALONE}
+    for row in table.rows:
+        ours, theirs = row.figures.get("lists", {}), alone.get(row.split, {}) if row.label != ALONE else {}
+        shown.add_row(_label(row), *(_value_against(ours.get(name), theirs.get(name)) for name in _LISTS))
+    return shown
+
+
 def _plain(table: SuiteTable, title: str, section: str, names: Sequence[str]) -> Table:
     shown = Table(title=title)
     _columns(shown, ("variant", *names))
@@ -196,6 +208,12 @@ def _value(value: Spread | None) -> str:
     if value.deviation is None:
         return f"{value.mean:.4f}"
     return f"{value.mean:.4f} ± {value.deviation:.4f}"
+
+
+def _value_against(ours: Spread | None, theirs: Spread | None) -> str:
+    if ours is None or theirs is None or not theirs.mean:
+        return _value(ours)
+    return f"{_value(ours)} ({ours.mean / theirs.mean - 1:+.1%})"
 
 
 def _gain(comparison: Comparison | None, *, interval: bool = False) -> str:

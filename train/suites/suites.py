@@ -124,6 +124,8 @@ def _corec() -> list[Variant]:
     return [
         *_pair("corec", "standard"),
         _part("corec", "without contrast", {"contrast": False}),
+        _part("corec", "without same-target sequences", {"same_target": False}),
+        _part("corec", "with augmented views", {"views": "augmented"}),
         _part("corec", "without reconstruction", {"reconstruction": False}),
         _part("corec", "without adaptation", {"adaptive": False}),
         *_pair("corec", "global time"),
@@ -185,6 +187,11 @@ def _together(options: SuiteOptions) -> list[Variant]:
     systems: list[PluginName] = [name for name in PLUGINS if name != "transitions"]
     every: Settings = {name: {} for name in systems} | {"coco": _tuned(options)}
     content = Variant(label="llmrec and recfusion", plugins={"llmrec": {}, "recfusion": {}})
+    # Whether a system adds to llmrec, which all five cannot tell.
+    added = [
+        Variant(label="llmrec and coco", plugins={"llmrec": {}, "coco": every["coco"]}),
+        Variant(label="llmrec and corec", plugins={"llmrec": {}, "corec": {}}),
+    ]
     five = Variant(label="all five", plugins=every)
     less_one = [
         Variant(
@@ -195,7 +202,7 @@ def _together(options: SuiteOptions) -> list[Variant]:
         for left_out in every
     ]
     elsewhere = [replace(whole, split=split) for split in _OTHER_SPLITS for whole in (content, five)]
-    return [content, five, *less_one, *elsewhere]
+    return [content, *added, five, *less_one, *elsewhere]
 
 
 def _tuned(options: SuiteOptions) -> dict[str, Any]:

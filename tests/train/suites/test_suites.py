@@ -225,6 +225,17 @@ def test_all_contains_every_suite_and_the_five_together() -> None:
     assert set(rows[-1].plugins) == {"corec", "sage", "llmrec", "recfusion", "coco"}
 
 
+@pytest.mark.parametrize("added", ["coco", "corec"])
+def test_coco_and_corec_can_be_trained_beside_llmrec(added: str) -> None:
+    options = replace(QUICK, language_models=("minilm",))
+
+    (cell,) = suite_cells("all", tiny_dataset(), options, [f"llmrec and {added}"])
+
+    plugins = {str(name): settings for name, settings in cell.config.plugins.items()}
+    assert set(plugins) == {"llmrec", added}
+    assert plugins[added] == ({"language_model": "minilm"} if added == "coco" else {})
+
+
 def test_each_plugin_is_left_out_of_all_five_once() -> None:
     rows = {row.label: row for row in variants("all", QUICK)}
 
