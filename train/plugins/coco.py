@@ -5,16 +5,23 @@ Implements the description of CoCo. :mod:`train.plugins.prompt_codebook` selects
 :mod:`train.plugins.knowledge_model` holds the language model's output for items. This module combines them:
 
 .. math::
-    L = L_r + 0.2\,L_{aux} + 0.15\,L_{ortho} + 0.25\,L_Q, \qquad M = 1[\cos(h_{aligned}, v_t) > \cos(h_{RS}, v_t)]
+    L = L_r + 0.2\,L_{aux} + 0.15\,L_{ortho} + 0.25\,L_Q, \qquad M = 1[m(h_{aligned}) > m(h_{RS})]
+
+with ``m(h) = h . v_t - max_j h . v_j``, the margin by which the target's score exceeds that of the best other item.
 
 ``h_RS`` is the input state of CoCo: the backbone's state, possibly changed by earlier plug-ins. ``L_aux`` is InfoNCE
 with in-batch negatives between users' newest ``h_RS`` and their next items; it keeps states useful without knowledge.
 The language model's LoRA is trained on ``L_r`` of samples with ``M = 0`` only, and that term trains nothing else.
 
-Deviations: ``h_mix`` is one vector for each of the newest ``window`` events, the mean over its item's text, mapped to
-the width of states and normalized without a learned scale; the description encodes the whole history with the language
-model. Prompts therefore attend over items and not over tokens: the tokens of a history would cost ``window`` times the
-tokens of a text at every trained position, and could not be cached for each item.
+Deviations:
+
+- The description compares cosines with the target for ``M``. The margin is what ranks items, while a cosine can rise
+  together with those of all other items. Devices, which know no target, compare cosines on past events
+  (docs/adr/0010-knowledge-by-own-past.md).
+- ``h_mix`` is one vector for each of the newest ``window`` events, the mean over its item's text, mapped to the width
+  of states (initially whitened) and normalized without a learned scale; the description encodes the whole history with
+  the language model. Prompts therefore attend over items and not over tokens: the tokens of a history would cost
+  ``window`` times the tokens of a text at every trained position, and could not be cached for each item.
 """
 
 from dataclasses import dataclass
@@ -30,7 +37,7 @@ from torch.utils.checkpoint import checkpoint
 from train.items.features import PluginInputs
 from train.items.text import ItemTexts
 from train.objectives.contrast import directions, info_nce
-from train.plugins.coco_initialization import cluster_centres, pca_linear
+from train.plugins.coco_initialization import cluster_centres, whitening_linear
 from train.plugins.coco_metrics import knowledge_metrics
 from train.plugins.knowledge_attention import KnowledgeAttention, helped
 from train.plugins.knowledge_model import ItemKnowledge, cached_knowledge, tunable_knowledge
@@ -122,7 +129,7 @@ def coco(config: CoCoConfig, inputs: PluginInputs) -> Plugin:
         before_epoch=before_epoch,
         finalize=module.knowledge.refresh_all if module.tunes else None,
         device_prompts=module.device_prompts,
-        metrics=partial(knowledge_metrics, module.align, module.select_prompts),
+        metrics=partial(knowledge_metrics, module.align, module.select_prompts, module.prompt_cosines),
     )
 
 
@@ -136,7 +143,8 @@ class CoCo(nn.Module):
         self.config = config
         self.knowledge = knowledge
         described = knowledge.states[knowledge.present > 0]
-        self.text_map = pca_linear(described, dim) if len(described) else nn.Linear(knowledge.states.shape[1], dim)
+        width = knowledge.states.shape[1]
+        self.text_map = whitening_linear(described, dim) if len(described) else nn.Linear(width, dim)
         turn = nn.Linear(dim, dim, bias=False)
         nn.init.orthogonal_(turn.weight)
         orthogonal(turn)
@@ -156,13 +164,21 @@ class CoCo(nn.Module):
         """Map the language model's output to the width of states, ``h_mix``: ``[..., width]`` to ``[..., dim]``."""
         return F.layer_norm(self.text_map(hidden), (self.text_map.out_features,))
 
-    def features(self, states: Tensor) -> Tensor:
-        """Return ``e_u`` of states, of unit length; same shape.
+    def features(self, vectors: Tensor, centre: Tensor | None = None) -> Tensor:
+        """Return features of vectors, of unit length; same shape. Those of states are ``e_u``.
 
         These are the states relative to the mean user, rotated. An unconstrained map would satisfy ``L_Q`` by sending
         all users to the same few prompts: after three epochs on Beauty, 5 of 64 prompts were still in use.
+
+        Args:
+            vectors: states, or item vectors, ``[..., dim]``.
+            centre: the mean that features are relative to; that of states if None.
         """
-        return directions(self.user_map(states - self.centre))
+        return directions(self.user_map(vectors - (self.centre if centre is None else centre)))
+
+    def prompt_cosines(self, vectors: Tensor, centre: Tensor | None = None) -> Tensor:
+        """Return the cosine of each vector's feature with each prompt, ``[..., K]``; arguments as :meth:`features`."""
+        return self.features(vectors, centre) @ directions(self.codebook.prompts).T
 
     def select_prompts(self, states: Tensor) -> Tensor:
         """Select prompts for states ``[..., dim]``; returns bool ``[..., K]``."""
@@ -265,6 +281,6 @@ class CoCo(nn.Module):
         states, targets = step.input_states[newest], step.targets[newest]
         aligned = self(states[:, None], hidden, mask)[:, 0]
         predicts_newest = targets == step.histories[step.users[newest], -1]
-        eligible = predicts_newest & (mask > 0).any(1) & ~helped(aligned, states, step.table[targets])
+        eligible = predicts_newest & (mask > 0).any(1) & ~helped(aligned, states, targets, step.table)
         indices = eligible.nonzero()[:, 0]
         return indices[torch.randperm(len(indices), device=indices.device)[: self.config.llm_budget]]

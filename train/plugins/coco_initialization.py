@@ -7,19 +7,28 @@ from train.items.clustering import spherical_k_means
 from train.objectives.contrast import directions
 
 _LLOYD_STEPS = 10
+_MIN_DEVIATION = 1e-2
 
 
-def pca_linear(features: Tensor, dim: int) -> nn.Linear:
-    """Return a linear map that is initialized with the principal components of ``features`` ``[n, width]``, centred.
+def whitening_linear(features: Tensor, dim: int) -> nn.Linear:
+    r"""Return a linear map that is initialized to whiten ``features`` ``[n, width]``.
+
+    Row ``k`` is the ``k``-th principal axis divided by the deviation along it, so the results over ``features`` have
+    mean 0 and the identity as covariance. Without the division, the few axes of most variance, which many texts share,
+    would determine keys and values. Deviations below :data:`_MIN_DEVIATION` of the largest count as that much, so that
+    directions without information are not amplified.
 
     Where there are fewer components than ``dim``, the remaining rows keep the default initialization of ``nn.Linear``.
     """
     linear = nn.Linear(features.shape[1], dim)
     mean = features.mean(0)
     centred = (features - mean).double()
-    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :dim].T.float()
+    variances, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
+    axes = axes.flip(1)[:, :dim].T
+    deviations = variances.flip(0)[: len(axes)].clamp(min=0.0).sqrt()
+    least = (_MIN_DEVIATION * deviations.max()).clamp(min=torch.finfo(features.dtype).tiny)
     with torch.no_grad():
-        linear.weight[: len(axes)] = axes
+        linear.weight[: len(axes)] = (axes / deviations.clamp(min=least)[:, None]).float()
         linear.bias.copy_(-linear.weight @ mean)
     return linear
 

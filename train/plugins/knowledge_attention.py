@@ -25,7 +25,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.backbones.attention import masked_softmax
-from train.objectives.contrast import directions
 
 
 class KnowledgeAttention(nn.Module):
@@ -92,10 +91,21 @@ class KnowledgeAttention(nn.Module):
         return padded[:, -(n_positions + self._window - 1) :].unfold(1, self._window, 1)
 
 
-def helped(aligned: Tensor, plain: Tensor, targets: Tensor) -> Tensor:
-    """Return ``M``, bool ``[n]``: whether ``aligned`` has a higher cosine to the target than ``plain`` has."""
-    gain = (directions(aligned) - directions(plain)) * directions(targets)
-    return gain.sum(-1) > 0
+def helped(aligned: Tensor, plain: Tensor, targets: Tensor, table: Tensor) -> Tensor:
+    """Return ``M``, bool ``[n]``: whether ``aligned`` ranks the target by a larger margin than ``plain`` does."""
+    return score_margin(aligned, targets, table) > score_margin(plain, targets, table)
+
+
+def score_margin(states: Tensor, targets: Tensor, table: Tensor) -> Tensor:
+    r"""Return ``h . v_t - max_j h . v_j`` over all other items ``j``, ``[n]``; positive if the target comes first.
+
+    Args:
+        states: ``h``, ``[n, dim]``.
+        targets: row ``t`` of each state's target, int64 ``[n]``.
+        table: item vectors, ``[n_items, dim]``.
+    """
+    scores, own = states @ table.T, targets[:, None]
+    return scores.gather(1, own)[:, 0] - scores.scatter(1, own, -torch.inf).amax(1)
 
 
 def _linear(dim: int) -> nn.Linear:

@@ -6,12 +6,13 @@ threshold, at most the nearest ``max_selected`` and at least the nearest one, ``
 .. math::
     L_Q = \frac1n\sum_u \frac1{|S_u|}\sum_{k \in S_u}
           \bigl(\lVert sg(e_u) - z_k\rVert^2 + \beta\,\lVert e_u - sg(z_k)\rVert^2\bigr),
-    \qquad L_{ortho} = \sum_{i<j}\cos(z_i, z_j)^2
+    \qquad L_{ortho} = \frac{2}{K(K-1)}\sum_{i<j}\cos(z_i, z_j)^2
 
 with ``sg`` the stop-gradient operator and ``beta`` the commitment weight of van den Oord et al., "Neural Discrete
 Representation Learning", 2017, https://arxiv.org/abs/1711.00937. The mean over a user's prompts comes first, so that a
 user with many prompts has no larger weight. ``e_u`` has unit length, because otherwise both sides could shrink to zero.
-``L_ortho`` is squared because a sum of signed cosines would be smallest for prompts that point away from each other.
+``L_ortho`` is squared because a sum of signed cosines would be smallest for prompts that point away from each other. It
+is a mean, because the sum over the 2,016 pairs of 64 prompts outweighed ``L_Q`` and left one prompt for each user.
 
 A prompt is stored as an initial value, a buffer, plus a learned offset, a parameter. A restart changes the buffer only:
 weight averaging (:mod:`train.loop.averaging`) follows parameters, and would keep a restarted prompt between its old and
@@ -77,9 +78,10 @@ class PromptCodebook(nn.Module):
         return to_users + COMMITMENT * to_prompts
 
     def orthogonality_loss(self) -> Tensor:
-        """Return ``L_ortho``."""
+        """Return ``L_ortho``; 0 for a single prompt."""
         unit_prompts = directions(self.prompts)
-        return (unit_prompts @ unit_prompts.T).triu(diagonal=1).square().sum()
+        n_pairs = max(1, len(unit_prompts) * (len(unit_prompts) - 1) // 2)
+        return (unit_prompts @ unit_prompts.T).triu(diagonal=1).square().sum() / n_pairs
 
     @torch.no_grad()
     def track(self, features: Tensor, chosen: Tensor) -> None:

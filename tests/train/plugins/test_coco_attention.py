@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from train.backbones.attention import masked_softmax
-from train.plugins.knowledge_attention import KnowledgeAttention, helped
+from train.plugins.knowledge_attention import KnowledgeAttention, helped, score_margin
 
 DIM, WINDOW, LENGTH = 4, 3, 6
 
@@ -200,9 +200,18 @@ def test_the_masked_softmax_of_an_empty_mask_is_zeros() -> None:
     assert torch.autograd.grad(result.square().sum(), scores)[0].isfinite().all()
 
 
-def test_knowledge_helps_if_the_cosine_to_the_target_rises() -> None:
-    plain = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
-    targets = torch.tensor([[0.0, 1.0]]).expand(4, 2)
-    aligned = torch.tensor([[1.0, 0.1], [1.0, -0.1], [5.0, 0.0], [0.0, 3.0]])
+def test_knowledge_helps_if_the_score_margin_of_the_target_rises() -> None:
+    table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    plain = torch.tensor([[1.0, 0.5], [1.0, 0.5], [1.0, 0.5], [0.0, 0.0]])
+    aligned = torch.tensor([[1.0, 0.6], [1.0, 0.4], [2.0, 1.2], [0.0, 3.0]])
+    targets = torch.ones(4, dtype=torch.int64)
 
-    assert helped(aligned, plain, targets).tolist() == [True, False, False, True]
+    # The third has a higher cosine to its target, but the score of another item rises by more.
+    assert score_margin(plain, targets, table).tolist() == [-0.5, -0.5, -0.5, 0.0]
+    assert helped(aligned, plain, targets, table).tolist() == [True, False, False, True]
+
+
+def test_the_only_item_of_a_catalogue_is_never_helped() -> None:
+    states, targets = torch.randn(2, 3), torch.zeros(2, dtype=torch.int64)
+
+    assert helped(2 * states, states, targets, torch.randn(1, 3)).tolist() == [False, False]

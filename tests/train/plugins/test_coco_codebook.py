@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from train.loop.averaging import WeightAverage
-from train.plugins.coco_initialization import cluster_centres, pca_linear
+from train.objectives.contrast import directions
+from train.plugins.coco_initialization import cluster_centres, whitening_linear
 from train.plugins.prompt_codebook import COMMITMENT, N_RECENT, PromptCodebook, perplexity
 
 
@@ -91,13 +92,13 @@ def test_the_quantization_loss_is_zero_for_exact_matches_and_for_no_users() -> N
     assert float(torch.autograd.grad(result_of_none, book.offsets)[0].abs().max()) == 0.0
 
 
-def test_the_orthogonality_loss_is_the_sum_of_squared_cosines_over_pairs() -> None:
+def test_the_orthogonality_loss_is_the_mean_of_squared_cosines_over_pairs() -> None:
     rows = drawn(6, 4)
 
     result = codebook(rows).orthogonality_loss().item()
 
     pairs = [(i, j) for j in range(6) for i in range(j)]
-    assert result == pytest.approx(sum(cosine(rows[i], rows[j]) ** 2 for i, j in pairs), rel=1e-5)
+    assert result == pytest.approx(sum(cosine(rows[i], rows[j]) ** 2 for i, j in pairs) / 15, rel=1e-5)
 
 
 def test_opposite_prompts_cost_as_much_as_equal_ones() -> None:
@@ -210,17 +211,40 @@ def test_perplexity_is_the_effective_number_of_prompts() -> None:
     assert perplexity(torch.tensor(shares)) == pytest.approx(math.exp(-sum(p * math.log(p) for p in shares)))
 
 
-def test_the_text_map_starts_as_the_principal_components() -> None:
-    features = drawn(40, 5) * torch.tensor([5.0, 0.1, 3.0, 0.1, 0.1]) + 7.0
+def test_the_text_map_starts_by_whitening_the_principal_components() -> None:
+    features = drawn(400, 5) * torch.tensor([5.0, 0.1, 3.0, 0.1, 0.1]) + 7.0
 
-    project = pca_linear(features, 2)(features).detach()
+    result = whitening_linear(features, 2)(features).detach()
 
-    centred = features - features.mean(0)
-    torch.testing.assert_close(project.mean(0), torch.zeros(2), atol=1e-4, rtol=0)
-    kept = project.square().sum() / centred.square().sum()
-    best = torch.linalg.svdvals(centred)[:2].square().sum() / centred.square().sum()
-    assert float(kept) == pytest.approx(float(best), rel=1e-4)
-    assert pca_linear(features[:1], 9)(features).isfinite().all()
+    torch.testing.assert_close(result.mean(0), torch.zeros(2), atol=1e-3, rtol=0)
+    torch.testing.assert_close(result.T @ result / 400, torch.eye(2), atol=1e-2, rtol=0)
+    # The two axes of most variance remain.
+    others = torch.linalg.lstsq(features[:, [0, 2]] - features[:, [0, 2]].mean(0), result).solution
+    torch.testing.assert_close((features[:, [0, 2]] - features[:, [0, 2]].mean(0)) @ others, result, atol=0.2, rtol=0)
+
+
+def test_directions_without_variance_are_not_amplified_without_bound() -> None:
+    features = drawn(40, 5) * torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0])
+
+    weight = whitening_linear(features, 4).weight.detach()
+
+    assert float(weight.norm(dim=1).max()) < 200.0
+    assert whitening_linear(features[:1], 9)(features).isfinite().all()
+
+
+def test_training_leaves_several_prompts_above_the_threshold_of_a_user() -> None:
+    torch.manual_seed(0)
+    users = directions(drawn(16, 8).repeat_interleave(16, dim=0) + 0.1 * drawn(256, 8, seed=1))
+    book = codebook(directions(users[::4] + 0.2 * drawn(64, 8, seed=2)))
+    optimizer = torch.optim.Adam(book.parameters(), lr=0.02)
+
+    for _ in range(150):
+        loss = 0.15 * book.orthogonality_loss() + 0.25 * book.quantization_loss(users, book.select(users))
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+
+    assert float(book.select(users).float().sum(1).mean()) > 2.0
 
 
 def test_prompts_start_at_the_centres_of_text_clusters() -> None:

@@ -44,8 +44,8 @@ def step_of(module: CoCo, *, helps: bool, scale: float = 1.0) -> TrainingStep:
     states = scale * drawn(N_USERS, DIM)
     hidden, _ = module.knowledge.look_up(histories[:, :-1])
     aligned = module(states[:, None], hidden, torch.ones(N_USERS, 3))[:, 0].detach()
-    turn = directions(aligned) - directions(states)
-    table = drawn(24, DIM, seed=1)
+    turn = directions(aligned - states)
+    table = 1e-3 * drawn(24, DIM, seed=1)
     table[histories[:, -1]] = turn if helps else -turn
     return make_step(states, table, histories, plain=torch.full_like(states, torch.nan))  # unused here
 
@@ -164,7 +164,7 @@ def test_one_user_with_one_event_before_the_newest_is_enough(bert: Path) -> None
     histories, state, table = step.histories[:1, -2:], step.input_states[:1], step.table.clone()
     hidden, _ = module.knowledge.look_up(histories[:, :1])
     aligned = module(state[:, None], hidden, torch.ones(1, 1))[:, 0].detach()
-    table[histories[0, 1]] = directions(state[0]) - directions(aligned[0])
+    table[histories[0, 1]] = 3 * directions(state[0] - aligned[0])
 
     assert plugin.losses is not None
     plugin.losses(make_step(state, table, histories))["language_model"].backward()  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from torch import Tensor
 from edge_runtime.learning.utility import knowledge_helps
 from tests.train.plugins.tiny_coco import DIM, drawn, tiny_inputs
 from tests.train.plugins.tiny_steps import make_data, not_called
+from train.objectives.contrast import directions
 from train.plugins.coco import CoCoConfig, coco
 from train.plugins.coco_metrics import knowledge_metrics
 from train.plugins.plugin import EvaluationData, VisibleHistory
@@ -43,6 +44,11 @@ def choose(states: Tensor) -> Tensor:
     return fits
 
 
+def cosines(vectors: Tensor, centre: Tensor | None = None) -> Tensor:
+    """Return cosines with eight prompts, the unit vectors; states are centred at 0.5."""
+    return directions(vectors - (0.5 if centre is None else centre))
+
+
 def data(rows: Sequence[NDArray[np.int32]]) -> EvaluationData:
     targets = np.random.default_rng(9).integers(0, 24, len(rows)).astype(np.int32)
     return replace(
@@ -61,6 +67,15 @@ def gain(rows: NDArray[np.int32], target: int) -> float:
     """Return the cosine to the target with knowledge minus the one without."""
     before, after = both(rows)
     return float(torch.cosine_similarity(after, TABLE[target], 0) - torch.cosine_similarity(before, TABLE[target], 0))
+
+
+def margin_rises(rows: NDArray[np.int32], target: int) -> bool:
+    """Return whether knowledge raises the target's score above that of the best other item."""
+    margins: list[float] = []
+    for state in both(rows):
+        scores = (TABLE @ state).tolist()
+        margins.append(scores[target] - max(score for row, score in enumerate(scores) if row != target))
+    return margins[1] > margins[0]
 
 
 def gain_of_rank(state: Tensor, rows: NDArray[np.int32], target: int) -> float:
@@ -82,14 +97,14 @@ def test_shares_match_those_computed_user_by_user() -> None:
     given = data(histories(60))
     helps, agree, judged, by_past = [], [], 0, []
     for rows, target in zip(given.histories, given.targets, strict=True):
-        helps.append(gain(rows, int(target)) > 0)
+        helps.append(margin_rises(rows, int(target)))
         ends = range(max(1, len(rows) - 4), len(rows))
         if len(ends) >= 2:
             judged += 1
             by_past.append(np.mean([gain(rows[:end], int(rows[end])) for end in ends]) > 0)
             agree.append(by_past[-1] == helps[-1])
 
-    result = knowledge_metrics(align, choose, given)
+    result = knowledge_metrics(align, choose, cosines, given)
 
     assert result["helps"] == pytest.approx(np.mean(helps))
     assert result["judged"] == pytest.approx(judged / 60)
@@ -108,7 +123,7 @@ def test_rankings_match_those_computed_user_by_user() -> None:
         for name, value in (("without", before), ("with", after), ("decided", after if uses else before)):
             gains[name].append(value)
 
-    result = knowledge_metrics(align, choose, given)
+    result = knowledge_metrics(align, choose, cosines, given)
 
     assert {name: result[f"ndcg@10_{name}"] for name in gains} == pytest.approx(
         {name: float(np.mean(values)) for name, values in gains.items()}
@@ -119,12 +134,12 @@ def test_rankings_match_those_computed_user_by_user() -> None:
 def test_agreement_by_chance_is_that_of_independent_judgements() -> None:
     given = data(histories(60))
     judged = [
-        (helps_by_past(rows), gain(rows, int(target)) > 0)
+        (helps_by_past(rows), margin_rises(rows, int(target)))
         for rows, target in zip(given.histories, given.targets, strict=True)
         if len(rows) >= 3
     ]
 
-    result = knowledge_metrics(align, choose, given)
+    result = knowledge_metrics(align, choose, cosines, given)
 
     pairs = [history == truth for history, _ in judged for _, truth in judged]
     assert result["agreement_by_chance"] == pytest.approx(np.mean(pairs))
@@ -132,7 +147,7 @@ def test_agreement_by_chance_is_that_of_independent_judgements() -> None:
 
 
 def test_use_of_prompts_is_counted() -> None:
-    result = knowledge_metrics(align, choose, data(histories(60)))
+    result = knowledge_metrics(align, choose, cosines, data(histories(60)))
 
     shares = [60 / 90, 30 / 90]
     assert result["prompts_used"] == 0.5
@@ -140,15 +155,31 @@ def test_use_of_prompts_is_counted() -> None:
     assert result["prompt_perplexity"] == pytest.approx(float(np.exp(-sum(p * np.log(p) for p in shares))))
 
 
+def test_prompts_match_if_that_of_the_next_item_is_among_a_users_five_nearest() -> None:
+    given = data(histories(60))
+    mean_item, matches, targets, nearest = TABLE.mean(0), [], [], []
+    for rows, target in zip(given.histories, given.targets.tolist(), strict=True):
+        feature = (both(rows)[0] - 0.5).tolist()
+        nearest.append(sorted(range(DIM), key=lambda k: -feature[k])[:5])
+        targets.append(int((TABLE[target] - mean_item).argmax()))
+        matches.append(targets[-1] in nearest[-1])
+
+    result = knowledge_metrics(align, choose, cosines, given)
+
+    assert result["amr@5"] == pytest.approx(np.mean(matches))
+    by_chance = np.mean([target in of_user for of_user in nearest for target in targets])
+    assert result["amr@5_by_chance"] == pytest.approx(by_chance)
+
+
 def test_users_without_history_give_no_agreement() -> None:
     short = [np.array([row], dtype=np.int32) for row in range(5)]
 
-    result = knowledge_metrics(align, choose, data(short))
+    result = knowledge_metrics(align, choose, cosines, data(short))
 
     assert result["judged"] == 0.0
     assert not {"agreement", "agreement_by_chance", "helps_by_past"} & set(result)
     assert result["ndcg@10_decided"] == result["ndcg@10_with"]
-    assert knowledge_metrics(align, choose, data([])) == {}
+    assert knowledge_metrics(align, choose, cosines, data([])) == {}
 
 
 def test_an_untrained_plugin_helps_no_user() -> None:
