@@ -20,6 +20,7 @@ def info_nce(
     temperature: float | Tensor,
     candidates: Tensor | None = None,
     weights: Tensor | None = None,
+    cosine: bool = True,
 ) -> Tensor:
     r"""Return the mean loss over the queries that have a positive, a scalar.
 
@@ -37,6 +38,7 @@ def info_nce(
         temperature: tau, more than 0.
         candidates: ``A(i)``, bool ``[n, m]``; positives are always candidates. All keys if None.
         weights: ``w_i``, ``[n]``; 1 if None.
+        cosine: False compares by the dot product instead of the cosine.
 
     Returns:
         The loss; 0, with gradients of 0, if no query has a positive.
@@ -50,11 +52,11 @@ def info_nce(
     for name, pairs in (("positives", positives), ("candidates", candidates)):
         if pairs is not None and pairs.shape != shape:
             raise ValueError(f"{name} must have the shape [queries, keys] = {shape}, got {tuple(pairs.shape)}")
-    cosines = directions(queries) @ directions(keys).T
+    similarity = directions(queries) @ directions(keys).T if cosine else queries @ keys.T
     has_positive = positives.any(dim=1)
     if not has_positive.any():
-        return cosines.sum() * 0.0
-    logits, is_positive = cosines[has_positive] / temperature, positives[has_positive]
+        return similarity.sum() * 0.0
+    logits, is_positive = similarity[has_positive] / temperature, positives[has_positive]
     pool = logits if candidates is None else logits.masked_fill(~(candidates[has_positive] | is_positive), -torch.inf)
     attraction = torch.where(is_positive, logits, 0.0).sum(dim=1) / is_positive.sum(dim=1)
     loss = torch.logsumexp(pool, dim=1) - attraction

@@ -3,7 +3,8 @@ r"""A variational autoencoder that completes a user's set of items, over the mod
 Source: Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018,
 https://arxiv.org/abs/1802.05814 (Mult-VAE). Deviations: the item side of encoder and decoder is the item table, so the
 number of parameters does not grow with the catalogue; and the softmax runs over a sample, the items of the batch and
-some random ones, restricted to the user's own interests.
+some random ones, restricted to the interests of the items that the encoder sees: the interests of a hidden item are not
+known when a history is completed, and would tell where it lies.
 
 Items of a batch are sampled in proportion to their popularity, so a plain softmax over them learns how much more likely
 an item is for this user than on average, and ranks rare items first. The log of the probability ``q_j`` that an item is
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from train.objectives.reconstruction import negative_elbo
+from train.plugins.corec_users import interest_counts
 
 # Share of a user's items that is hidden from the encoder in training: the dropout of Mult-VAE.
 INPUT_DROPOUT = 0.5
@@ -87,17 +89,18 @@ class Completion(nn.Module):
         """
         return self.queries(latent) @ vectors.T + torch.log1p(counts.to(vectors.dtype))
 
-    def loss(self, vectors: Tensor, interactions: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, interactions: Tensor, label: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
         """Return the loss of each user, ``[users]``, and count a training step.
 
         Args:
             vectors: vectors of the candidate items, ``[items, dim]``.
             interactions: which candidates each user interacted with, bool ``[users, items]``.
-            allowed: which candidates belong to the user's interests, bool ``[users, items]``.
+            label: interest of each candidate, int64 ``[items]``.
             counts: occurrences of each candidate in training, ``[items]``.
             chance: probability of each item to be a candidate, in (0, 1], ``[items]``.
         """
         shown = interactions & (torch.rand(interactions.shape, device=interactions.device) >= INPUT_DROPOUT)
+        allowed = (interest_counts(shown, label, int(label.max()) + 1) > 0)[:, label]
         mean, log_variance = self.posterior(shown.to(vectors.dtype) @ vectors, shown.sum(dim=1))
         latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         scores = self.scores(latent, vectors, counts) - chance.log().to(vectors.dtype)

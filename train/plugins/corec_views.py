@@ -3,7 +3,8 @@
 Sources: crop, mask and reorder: Xie et al., "Contrastive Learning for Sequential Recommendation", ICDE 2022,
 https://arxiv.org/abs/2010.14395 (CL4SRec); substitute: Liu et al., "Contrastive Self-Supervised Sequential
 Recommendation with Robust Augmentation", 2021, https://arxiv.org/abs/2108.06479 (CoSeRec). Deviations: a masked event
-is removed, because not every backbone has a mask token; and one strength applies to all four.
+is removed, because not every backbone has a mask token; one strength applies to all four; and :func:`augment` never
+changes the newest event, which says most about the next one.
 
 Rows are int64 ``[users, length]`` and masks float32 of that shape, with padding in front, both for arguments and
 results. Every user keeps at least one event.
@@ -20,12 +21,19 @@ from train.loop.batches import group_lengths
 def augment(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Return a view of each sequence, with a random operation for each user; substitution where it would do nothing.
 
+    The newest event stays as it is, so a sequence of one event is its own view.
+
     Args:
         rows: see the module's docstring.
         mask: see the module's docstring.
         similar: substitutes for each item, ``[n_items, k]``.
-        strength: share of the events that an operation changes, rounded down, in [0, 1).
+        strength: share of the older events that an operation changes, rounded down, in [0, 1).
     """
+    older, kept = _augment_all(rows[:, :-1], mask[:, :-1], similar, strength)
+    return torch.cat([older, rows[:, -1:]], dim=1), torch.cat([kept, mask[:, -1:]], dim=1)
+
+
+def _augment_all(rows: Tensor, mask: Tensor, similar: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     views = (
         crop(rows, mask, strength),
         drop(rows, mask, strength),

@@ -100,6 +100,16 @@ def test_the_loss_does_not_depend_on_norms() -> None:
     torch.testing.assert_close(plain, scaled)
 
 
+def test_without_cosine_vectors_are_compared_by_the_dot_product() -> None:
+    queries, keys = torch.randn(3, 4).double(), torch.randn(3, 4).double()
+
+    loss = info_nce(queries, keys, torch.eye(3, dtype=torch.bool), temperature=2.0, cosine=False)
+
+    assert float(loss) == pytest.approx(
+        float(torch.nn.functional.cross_entropy(queries @ keys.T / 2.0, torch.arange(3)))
+    )
+
+
 @pytest.mark.parametrize(
     ("queries", "keys"),
     [

@@ -19,11 +19,10 @@ from tests.train.plugins.tiny_corec import (
 from tests.train.tiny_data import tiny_dataset
 from train.data.split import leave_one_out
 from train.evaluation.measure import plugin_metrics
-from train.full_model.model import whole_histories
 from train.loop.batches import training_batch
 from train.plugins.corec import CoRecConfig, corec
-from train.plugins.corec_users import batch_items, interest_counts
 
+MEAN = "plugin_modules.corec.completion.mean.weight"
 SMALL = CoRecConfig(n_interests=6, kl_steps=4, refresh_every=1)
 
 
@@ -35,7 +34,9 @@ def weights_after(config: CoRecConfig, epochs: int = 2) -> dict[str, Tensor]:
 
 def test_a_few_steps_lower_every_term() -> None:
     # Moving clusters and KL annealing would change the objective in between.
-    composed = tiny_model(replace(SMALL, contrast_weight=0.5, refresh_every=100, kl_weight=0.01))
+    composed = tiny_model(
+        replace(SMALL, contrast_weight=0.5, reconstruction_weight=2.0, refresh_every=100, kl_weight=0.01)
+    )
     terms: list[dict[str, float]] = []
 
     train_epochs(
@@ -52,31 +53,44 @@ def test_a_few_steps_lower_every_term() -> None:
     "change",
     [
         {"contrast": False},
-        {"reconstruction": False},
         {"adaptive": False},
         {"contrast_weight": 0.5},
-        {"reconstruction_weight": 0.5},
-        {"temperature": 1.0},
+        {"temperature": 0.5},
+        {"similarity": "dot"},
+        {"views": "augmented"},
+        {"same_target": False},
         {"strength": 0.8},
         {"false_negative_overlap": 0.1},
         {"n_interests": 2},
         {"refresh_every": 7},
-        {"kl_weight": 2.0},
-        {"kl_steps": 1},
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_every_setting_changes_the_trained_weights(change: dict[str, Any]) -> None:
-    plain, changed = weights_after(SMALL), weights_after(replace(SMALL, **change))
+def test_every_setting_of_the_contrast_changes_the_item_vectors(change: dict[str, Any]) -> None:
+    config = replace(SMALL, views="augmented" if "strength" in change else "dropout")
+    plain, changed = weights_after(config), weights_after(replace(config, **change))
 
     assert not torch.equal(plain["item"], changed["item"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"reconstruction_weight": 0.5}, {"kl_weight": 2.0}, {"kl_steps": 1}],
+    ids=lambda change: next(iter(change)),
+)
+def test_settings_of_the_reconstruction_change_the_autoencoder_and_not_the_item_vectors(change: dict[str, Any]) -> None:
+    plain, changed = weights_after(SMALL), weights_after(replace(SMALL, **change))
+
+    assert torch.equal(plain["item"], changed["item"])
+    assert not torch.equal(plain[MEAN], changed[MEAN])
 
 
 @pytest.mark.parametrize(
     ("switch", "gone"), [("contrast", "corec.contrast"), ("reconstruction", "corec.reconstruction")]
 )
 def test_a_disabled_part_has_no_term_and_no_weights(switch: str, gone: str) -> None:
-    composed = tiny_model(replace(SMALL, **{switch: False}))
+    change: dict[str, Any] = {switch: False}
+    composed = tiny_model(replace(SMALL, **change))
 
     terms = composed.model.train()(composed.batches[0])
 
@@ -122,23 +136,6 @@ def test_the_result_depends_on_the_seed() -> None:
     assert not torch.equal(buffers[0]["clusters.label"], buffers[2]["clusters.label"])
 
 
-def test_reconstruction_is_limited_to_the_users_interests() -> None:
-    composed = tiny_model(replace(SMALL, contrast=False))
-    module, batch = composed.corec, composed.batches[0][:1]
-    histories, mask = whole_histories(batch)
-    one_user = training_batch([histories[0][mask[0] > 0].numpy().astype(np.int32)])
-    items = batch_items(histories[:1], mask[:1], torch.arange(0))
-    own = interest_counts(items.interactions, module.clusters.label[items.rows], module.clusters.n_interests)[0] > 0
-    outside = ~own[module.clusters.label]
-    assert outside.any()
-
-    terms = composed.model.train()(one_user)
-
-    (gradient,) = torch.autograd.grad(terms["corec.reconstruction"], composed.model.item)
-    assert not gradient[outside].any()
-    assert gradient.any()
-
-
 def test_sequences_of_maximum_length_are_encoded() -> None:
     composed = tiny_model()
     longest = np.arange(ENCODER.max_length + 1, dtype=np.int32)
@@ -179,6 +176,8 @@ def test_completion_of_unseen_events_rises_above_the_baseline() -> None:
         {"reconstruction_weight": float("nan")},
         {"kl_weight": -1.0},
         {"temperature": 0.0},
+        {"views": "none"},
+        {"similarity": "angle"},
         {"strength": 1.0},
         {"strength": -0.1},
         {"false_negative_overlap": 0.0},
@@ -188,7 +187,7 @@ def test_completion_of_unseen_events_rises_above_the_baseline() -> None:
     ],
 )
 def test_invalid_settings_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"contrast|weight|temperature|strength|overlap|at least 1"):
+    with pytest.raises(ValueError, match=r"contrast|weight|temperature|views|similarity|strength|overlap|at least 1"):
         CoRecConfig(**change)
 
 

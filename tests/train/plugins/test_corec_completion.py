@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from train.plugins.corec_completion import Completion
 
@@ -56,10 +57,9 @@ def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> No
     model.steps.fill_(1)
     vectors = torch.randn(9, DIM).double()
     interactions = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
-    allowed = torch.tensor([[1, 1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1]], dtype=torch.bool)
 
     torch.manual_seed(2)
-    losses = model.loss(vectors, interactions, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).tolist()
+    losses = model.loss(vectors, interactions, LABEL, torch.tensor(COUNTS), torch.tensor(CHANCE)).tolist()
 
     torch.manual_seed(2)
     shown = interactions & (torch.rand(interactions.shape) >= 0.5)
@@ -72,8 +72,10 @@ def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> No
         query = model.queries(mean + noise[u] * (log_variance / 2).exp())
         known = zip(vectors, COUNTS, CHANCE, strict=True)
         scores = [float(query @ vector) + math.log(1 + n) - math.log(q) for vector, n, q in known]
-        pool = sum(math.exp(scores[j]) for j in range(9) if allowed[u, j])
-        targets = [i for i in range(9) if interactions[u, i]]
+        interests = {int(LABEL[i]) for i in range(9) if shown[u, i]}
+        allowed = [j for j in range(9) if int(LABEL[j]) in interests]
+        pool = sum(math.exp(scores[j]) for j in allowed)
+        targets = [i for i in allowed if interactions[u, i]]
         likelihood = sum(math.log(math.exp(scores[i]) / pool) for i in targets)
         divergence = 0.0
         for mu, lv in zip(mean.tolist(), log_variance.tolist(), strict=True):
@@ -82,34 +84,38 @@ def test_the_encoder_sees_half_of_the_items_and_the_decoder_predicts_all() -> No
         assert losses[u] == pytest.approx((0.5 * 0.5 * divergence - likelihood) / len(targets))
 
 
-def test_items_outside_of_the_allowed_ones_get_no_gradient() -> None:
+def test_only_items_in_the_interests_of_shown_events_are_candidates() -> None:
     model = completion()
-    vectors = torch.randn(9, DIM, requires_grad=True)
-    interactions = torch.zeros(2, 9, dtype=torch.bool)
-    interactions[0, 0] = interactions[1, 4] = True
-    allowed = torch.stack([LABEL == 0, LABEL == 1])
+    interactions = torch.zeros(1, 9, dtype=torch.bool)
+    interactions[0, [0, 4]] = True  # of two interests
+    torch.manual_seed(next(seed for seed in range(100) if shown_at(seed, interactions).tolist() == [[True, False]]))
+    vectors = torch.randn(9, DIM, requires_grad=True, generator=torch.Generator().manual_seed(0))
 
-    loss = model.loss(vectors, interactions, allowed, torch.tensor(COUNTS), torch.tensor(CHANCE)).sum()
+    loss = model.loss(vectors, interactions, LABEL, torch.tensor(COUNTS), torch.tensor(CHANCE)).sum()
 
     (gradient,) = torch.autograd.grad(loss, vectors)
-    assert not gradient[6:].any()
-    assert gradient[:6].any(dim=1).all()
+    assert not gradient[LABEL > 0].any()
+    assert gradient[LABEL == 0].any(dim=1).all()
+
+
+def shown_at(seed: int, interactions: Tensor) -> Tensor:
+    """Return which of the items are shown to the encoder with this seed of the global generator."""
+    torch.manual_seed(seed)
+    return (torch.rand(interactions.shape) >= 0.5)[interactions][None]
 
 
 def test_annealing_counts_training_steps_only() -> None:
     model = completion(kl_weight=1.0, kl_steps=2)
-    interactions = torch.ones(1, 1, dtype=torch.bool)
+    interactions, only = torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
     weight = []
 
     for _ in range(4):
         torch.manual_seed(1)
         # With a single item the likelihood is 1, so only the divergence remains.
-        weight.append(
-            float(model.loss(torch.ones(1, DIM), interactions, interactions, torch.ones(1), torch.ones(1)).detach())
-        )
+        weight.append(float(model.loss(torch.ones(1, DIM), interactions, only, torch.ones(1), torch.ones(1)).detach()))
     steps = int(model.steps)
     model.eval()
-    model.loss(torch.ones(1, DIM), interactions, interactions, torch.ones(1), torch.ones(1))
+    model.loss(torch.ones(1, DIM), interactions, only, torch.ones(1), torch.ones(1))
 
     assert weight[0] == 0.0
     assert weight[1] == pytest.approx(weight[2] / 2)
@@ -125,7 +131,7 @@ def test_loss_and_gradients_are_finite_for_an_empty_history_and_a_huge_table() -
     interactions[1] = True
     interactions[2, 5] = True
 
-    loss = model.loss(vectors, interactions, interactions, torch.tensor(COUNTS), torch.tensor(CHANCE))
+    loss = model.loss(vectors, interactions, LABEL, torch.tensor(COUNTS), torch.tensor(CHANCE))
 
     assert loss.isfinite().all()
     assert float(loss[0].detach()) == 0.0

@@ -14,7 +14,7 @@ from train.plugins.corec import CoRec, CoRecConfig
 from train.plugins.corec_completion import Completion
 from train.plugins.plugin import TrainingStep
 
-CONFIG = CoRecConfig(n_interests=6, contrast_weight=0.3, reconstruction_weight=0.7, temperature=0.5)
+CONFIG = CoRecConfig(n_interests=6, contrast_weight=0.3, reconstruction_weight=0.7, temperature=0.5, similarity="dot")
 # Items 0 to 3 belong to interest 0, 4 to 7 to 1, and so on.
 LABEL = torch.arange(N_ITEMS) // 4
 HISTORIES = [[0, 1, 2, 20], [4, 8, 20], [5, 6, 7], [4, 8, 12, 16], [3, 1]]
@@ -33,7 +33,7 @@ class GivenLosses(Completion):
         super().__init__(DIM, kl_weight=0.0, kl_steps=1)
         self.losses = losses
 
-    def loss(self, vectors: Tensor, interactions: Tensor, allowed: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
+    def loss(self, vectors: Tensor, interactions: Tensor, label: Tensor, counts: Tensor, chance: Tensor) -> Tensor:
         return self.losses
 
 
@@ -52,7 +52,7 @@ def module_of(config: CoRecConfig, losses: Tensor) -> CoRec:
 
 
 def step_of(states: Tensor) -> TrainingStep:
-    """Return a step that encodes the views of all users to ``states``: all first views, then all second ones."""
+    """Return a step that encodes the views of all users to ``states``: first all users' first views."""
     rows, mask = padded(HISTORIES)
 
     def encode(views: Tensor, _: Tensor) -> Tensor:
@@ -63,13 +63,16 @@ def step_of(states: Tensor) -> TrainingStep:
     return make_step(torch.zeros(len(rows), DIM), torch.randn(N_ITEMS, DIM), rows, mask=mask, encode=encode)
 
 
-def reference_contrast(queries: Tensor, keys: Tensor, temperature: float) -> list[float]:
-    """Compute the InfoNCE of every user in plain loops."""
-    losses = []
-    for u, query in enumerate(queries):
-        logits = [float(query @ key / query.norm() / key.norm()) / temperature for key in keys]
-        pool = sum(math.exp(logits[v]) for v in CANDIDATES[u])
-        losses.append(-sum(math.log(math.exp(logits[v]) / pool) for v in POSITIVES[u]) / len(POSITIVES[u]))
+def reference_contrast(states: Tensor, temperature: float) -> list[float]:
+    """Compute the InfoNCE of every user in plain loops, as a mean over the user's three views."""
+    n = len(HISTORIES)
+    losses = [0.0] * n
+    for q, query in enumerate(states):
+        logits = [float(query @ key) / temperature for key in states]
+        others = [k for k in range(len(states)) if k != q]
+        pool = sum(math.exp(logits[k]) for k in others if k % n in CANDIDATES[q % n])
+        positives = [k for k in others if k % n in POSITIVES[q % n]]
+        losses[q % n] -= sum(math.log(math.exp(logits[k]) / pool) for k in positives) / len(positives) / 3
     return losses
 
 
@@ -85,13 +88,11 @@ def reference_joint_loss(contrast: list[float], reconstruction: list[float], wei
 @pytest.mark.parametrize("adaptive", [True, False])
 def test_the_joint_loss_matches_the_formula(adaptive: bool) -> None:
     torch.manual_seed(0)
-    states, reconstruction = torch.randn(10, DIM).double(), [3.0, 0.5, 2.0, 7.0, 1.0]
+    states, reconstruction = torch.randn(15, DIM).double(), [3.0, 0.5, 2.0, 7.0, 1.0]
 
     terms = module_of(replace(CONFIG, adaptive=adaptive), torch.tensor(reconstruction)).losses(step_of(states))
 
-    forth = reference_contrast(states[:5], states[5:], 0.5)
-    back = reference_contrast(states[5:], states[:5], 0.5)
-    contrast = [(a + b) / 2 for a, b in zip(forth, back, strict=True)]
+    contrast = reference_contrast(states, 0.5)
     evidence = [n * n / c for n, c in zip(N_ITEMS_HAD, N_INTERESTS, strict=True)]
     weights = [2 * e / (e + PIVOT) if adaptive else 1.0 for e in evidence]
     result = {name: float(term) for name, term in terms.items()}
@@ -124,7 +125,7 @@ def terms_and_gradient(
         ([[], [0, 1, 2]], 1.0, N_ITEMS),
         ([[0, 1, 2]], 1.0, N_ITEMS),
         ([[7], [7]], 1.0, N_ITEMS),
-        (HISTORIES, 1e18, N_ITEMS),
+        (HISTORIES, 1e16, N_ITEMS),
         (HISTORIES, 0.0, N_ITEMS),
         ([[0, 0], [0, 0, 0]], 1.0, 1),
     ],
@@ -152,8 +153,41 @@ def test_users_without_events_have_no_loss() -> None:
     assert not gradient.any()
 
 
-def test_a_single_user_has_no_negatives() -> None:
-    terms, _ = terms_and_gradient([[0, 1, 2]])
+def test_two_views_of_a_single_user_have_no_negatives() -> None:
+    rows, mask = padded([[0, 1, 2]])
+    table = torch.randn(N_ITEMS, DIM)
+    step = make_step(torch.zeros(1, DIM), table, rows, mask=mask, encode=lambda views, _: table[views[:, -1]])
 
-    assert float(terms["contrast"].detach()) == pytest.approx(0.0, abs=1e-6)
-    assert float(terms["reconstruction"].detach()) > 0.0
+    terms = CoRec(replace(CONFIG, same_target=False), tiny_inputs()).losses(step)
+
+    assert float(terms["contrast"]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_no_encoded_view_contains_or_changes_the_newest_events() -> None:
+    rows, mask = padded([[3, 5, 7, 9, 11], [2, 4, 6]])
+    seen: list[tuple[list[int], list[float]]] = []
+
+    def encode(views: Tensor, kept: Tensor) -> Tensor:
+        seen.extend(zip(views.tolist(), kept.tolist(), strict=True))
+        return torch.zeros(len(views), DIM)
+
+    config = replace(CONFIG, views="augmented", strength=0.9, same_target=False)
+    CoRec(config, tiny_inputs()).losses(
+        make_step(torch.zeros(2, DIM), torch.randn(N_ITEMS, DIM), rows, mask=mask, encode=encode)
+    )
+
+    assert sorted(view[-1] for view, _ in seen) == [4, 4, 9, 9]
+    assert all(kept[-1] == 1.0 for _, kept in seen)
+
+
+def test_the_reconstruction_trains_the_autoencoder_and_not_the_item_vectors() -> None:
+    rows, mask = padded(HISTORIES)
+    table = torch.randn(N_ITEMS, DIM, requires_grad=True)
+    module = CoRec(replace(CONFIG, contrast=False), tiny_inputs())
+    assert module.completion is not None
+
+    loss = module.losses(make_step(torch.zeros(len(rows), DIM), table, rows, mask=mask))["reconstruction"]
+    gradients = torch.autograd.grad(loss, (table, module.completion.mean.weight), allow_unused=True)
+
+    assert [gradient is None for gradient in gradients] == [True, False]
+    assert gradients[1].any()

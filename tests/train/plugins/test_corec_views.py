@@ -99,7 +99,7 @@ def test_each_view_uses_one_random_operation() -> None:
     views = events(*augment(rows, mask, similar_items(), STRENGTH))
 
     kinds = [
-        "substituted" if any(row >= 100 for row in view) else "shortened" if len(view) == 6 else "whole"
+        "substituted" if any(row >= 100 for row in view) else "shortened" if len(view) == 7 else "whole"
         for view in views
     ]
     # Crop and mask shorten, reorder keeps the length.
@@ -116,7 +116,16 @@ def test_sequences_too_short_to_crop_are_substituted() -> None:
 
     views = events(*augment(rows, mask, similar_items(), STRENGTH))
 
-    assert all(sum(row >= 100 for row in view) == 1 for view in views)
+    assert all(sum(row >= 100 for row in view) == len(view) - 1 for view in views)
+    assert {len(view) for view in views} == {1, 2}
+
+
+@pytest.mark.usefixtures("_drawn")
+def test_a_view_ends_with_the_unchanged_newest_event() -> None:
+    for strength in (STRENGTH, 0.9):
+        views = events(*augment(*some_sequences(), similar_items(), strength))
+
+        assert [view[-1:] for view in views] == [[length] for length in LENGTHS if length] + [[]]
 
 
 def test_the_arguments_are_not_modified() -> None:
