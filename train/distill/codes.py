@@ -8,7 +8,7 @@ few steps, with a straight-through gradient (van den Oord et al., "Neural Discre
 Learning", 2017, https://arxiv.org/abs/1711.00937).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edge_runtime.bundle.arrays import Array
-from edge_runtime.bundle.codes import pack_tiers
+from edge_runtime.bundle.codes import pack_tiers, read_codes, unpack_tiers
 from edge_runtime.bundle.manifest import Catalogue, Tier
 
 # Budget for codes and codebooks: with encoder and knowledge, the files for ranking stay under 256 KiB.
@@ -152,6 +152,25 @@ class CodedTable(nn.Module):
             self.register_buffer(f"codes_{tier}", torch.zeros(len(rows), n_codes, dtype=torch.int64))
         self.reassign()
 
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Array], sizes: Catalogue) -> "CodedTable":
+        """Return the table of :meth:`arrays`, with its decoded vectors as latent ones."""
+        plan = CodePlan(
+            n_codes=tuple(tier.n_codes for tier in sizes.tiers),
+            shares=tuple(tier.n_items / sizes.n_items for tier in sizes.tiers),
+            n_codewords=sizes.n_codewords,
+            own_books=any(tier.n_books > 1 for tier in sizes.tiers),
+        )
+        vectors = read_codes(arrays, sizes).decode(np.arange(sizes.n_items))
+        table = cls(torch.from_numpy(vectors), plan, unpack_tiers(arrays["tier"], sizes.n_items), seed=0)
+        with torch.no_grad():
+            for tier in range(len(sizes.tiers)):
+                scale = arrays[f"scale.{tier}"][:, None, None]
+                table.codes(tier).copy_(torch.from_numpy(arrays[f"codes.{tier}"].astype(np.int64)))
+                table.codebooks[tier].copy_(torch.from_numpy(arrays[f"codebook.{tier}"].astype(np.float32) * scale))
+                table.centres[tier].copy_(torch.from_numpy(arrays[f"centre.{tier}"].copy()))
+        return table
+
     def forward(self) -> Tensor:
         """Return the decoded table, ``[n_items, dim]``, with gradients for codebooks and, straight through, latents."""
         decoded = self.decoded()
@@ -210,6 +229,14 @@ class CodedTable(nn.Module):
             arrays[f"scale.{tier}"] = scale.astype(np.float32)
             arrays[f"centre.{tier}"] = self.centres[tier].detach().cpu().numpy()
         return {"tier": pack_tiers(tier_of), **arrays}
+
+    @torch.no_grad()
+    def snap(self) -> None:
+        """Round the codebooks to their int8 grid, so that metrics are those of the exported table."""
+        arrays = self.arrays()
+        for tier, book in enumerate(self.codebooks):
+            grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
+            book.copy_(torch.from_numpy(grid))
 
     def _decode(self, tier: int) -> Tensor:
         books, codes = self.codebooks[tier], self.codes(tier)

@@ -85,8 +85,8 @@ def distill_model(
         start = make_start(first, split, valid, plan, choices, seed=seed, dropout=config.dropout)
         table = start.table
         trained = StudentModel(teacher, start.encoder, table, start.knowledge, config)
-        fitted = _fit(trained, split, config, out)
-    _snap_codebooks(table)
+        fitted = fit_student(trained, split, config, out)
+    table.snap()
     transitions, texts, calibrated = _device_transitions(first, trained, table, split, seed)
     figures: dict[str, Any] = {"best_epoch": 0, "seconds": round(perf_counter() - started, 1)}
     if fitted is not None:
@@ -108,7 +108,8 @@ def distill_model(
     return figures
 
 
-def _fit(student: StudentModel, split: Split, config: DistillConfig, out: RunFolder) -> FitResult:
+def fit_student(student: StudentModel, split: Split, config: DistillConfig, out: RunFolder) -> FitResult:
+    """Train a student with its teacher, or resume its training in ``out``; the best weights are loaded into it."""
     sequences = TrainingSequences(list(split.train), student.max_length)
     n_steps = config.fit.max_epochs * -(-len(sequences) // config.fit.batch_users)
     optimizer = _optimizer(student, config)
@@ -266,12 +267,3 @@ def _optimizer(student: StudentModel, config: DistillConfig) -> torch.optim.Opti
             },
         ]
     )
-
-
-@torch.no_grad()
-def _snap_codebooks(table: CodedTable) -> None:
-    """Round the codebooks to their int8 grid, so that metrics are those of the exported student."""
-    arrays = table.arrays()
-    for tier, book in enumerate(table.codebooks):
-        grid = arrays[f"codebook.{tier}"].astype(np.float32) * arrays[f"scale.{tier}"][:, None, None]
-        book.copy_(torch.from_numpy(grid))

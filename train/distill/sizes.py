@@ -98,12 +98,11 @@ def sizes_within(n_bytes: int, n_items: int, config: EncoderConfig, *, has_knowl
     matrices = 2 * _HEADER_BYTES + 4 * config.dim * 2 * (n_prompts + rank)
     for n_blocks in range(config.n_blocks, 0, -1):
         encoder = encoder_bytes(replace(config, n_blocks=n_blocks))
-        plan = _plan_within(n_bytes - matrices - encoder, n_items, config.dim)
+        plan = plan_within(n_bytes - matrices - encoder, n_items, config.dim)
         if n_blocks == 1 or (plan is not None and plan.mean_codes >= min(_CODES_WORTH_A_BLOCK, config.dim)):
             break
     if plan is None:
-        smallest = min(plan.file_bytes(n_items, config.dim) for plan in _plans(n_items, config.dim))
-        least = matrices + encoder + smallest
+        least = matrices + encoder + smallest_codes(n_items, config.dim)
         raise RunError(
             f"a student of {n_items:,} items and {config.dim} dimensions needs at least {_kib(least)} "
             f"({least:,} bytes), {least - n_bytes:,} more than the budget. Raise the budget, or train the full model "
@@ -116,10 +115,15 @@ def sizes_within(n_bytes: int, n_items: int, config: EncoderConfig, *, has_knowl
     )  # fmt: skip
 
 
-def _plan_within(n_bytes: int, n_items: int, dim: int) -> CodePlan | None:
+def plan_within(n_bytes: int, n_items: int, dim: int) -> CodePlan | None:
     """Return the plan with the most codes whose file has at most ``n_bytes``; None if there is none."""
     fitting = [plan for plan in _plans(n_items, dim) if plan.file_bytes(n_items, dim) <= n_bytes]
     return max(fitting, key=lambda plan: plan.mean_codes, default=None)
+
+
+def smallest_codes(n_items: int, dim: int) -> int:
+    """Return the bytes of the smallest ``codes.safetensors``."""
+    return min(plan.file_bytes(n_items, dim) for plan in _plans(n_items, dim))
 
 
 def _plans(n_items: int, dim: int) -> list[CodePlan]:

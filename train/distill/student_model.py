@@ -13,8 +13,8 @@ from train.backbones.encoder import look_up_events
 from train.backbones.sasrec import SASRec
 from train.distill.codes import CodedTable
 from train.distill.student import knowledge_update
-from train.distill.teachers import AveragedModels
-from train.full_model.model import Model, whole_histories
+from train.distill.teachers import TeacherModel
+from train.full_model.model import whole_histories
 from train.loop.batches import Batch
 from train.loop.fit import FitConfig
 from train.objectives.cross_entropy import AddedScores, Teacher, fast_product_dtype, full_cross_entropy
@@ -92,7 +92,7 @@ class StudentModel(nn.Module):
 
     def __init__(
         self,
-        teacher: Model | AveragedModels,
+        teacher: TeacherModel,
         encoder: SASRec,
         table: CodedTable,
         knowledge: DistilledKnowledge | None,
@@ -105,7 +105,9 @@ class StudentModel(nn.Module):
         self.knowledge = None if knowledge is None else Knowledge(knowledge)
         self._config = config
         with torch.no_grad():
-            teacher_table = teacher.requires_grad_(False).eval().item_vectors()
+            teacher.requires_grad_(False)
+            teacher.eval()
+            teacher_table = teacher.item_vectors()
         # In a tuple, so that the teacher is not registered as a submodule.
         self._teacher = (teacher, teacher_table)
 

@@ -7,6 +7,7 @@ that its own plug-ins add, such as those of its transitions.
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,30 @@ from torch import Tensor, nn
 from train.full_model.model import Model
 from train.objectives.cross_entropy import AddedScores
 from train.plugins.plugin import Positions
+
+
+class TeacherModel(Protocol):
+    """What a student needs of the model that it is trained with; an ``nn.Module``."""
+
+    def item_vectors(self) -> Tensor:
+        """Return the item vectors, ``[n_items, teacher_dim]``."""
+        ...
+
+    def states(self, rows: Tensor, mask: Tensor, table: Tensor) -> Tensor:
+        """Return the state after each event, ``[batch, length, teacher_dim]``; see :class:`Model`."""
+        ...
+
+    def log_scores_at(self, positions: Positions) -> AddedScores | None:
+        """Return what is added to the products of states and vectors; see :class:`Model`."""
+        ...
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:  # noqa: ANN401 - as nn.Module declares it
+        """Switch gradients on or off, as ``nn.Module`` does."""
+        ...
+
+    def eval(self) -> Any:  # noqa: ANN401 - as nn.Module declares it
+        """Switch to evaluation, as ``nn.Module`` does."""
+        ...
 
 
 class AveragedModels(nn.Module):
