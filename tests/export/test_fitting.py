@@ -18,7 +18,7 @@ from export.fitting.measure import Measured, reduced_rows, widest_rows
 from export.fitting.points import Point
 from export.fitting.report import CHART_FILE, RESULT_FILE, Fitted, fit_students
 from export.fitting.search import Found, Row, best_within, pareto_front
-from export.target import read_target
+from export.target import Target, read_target
 from export.verify import verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
 from train.data.split import leave_one_out
@@ -96,7 +96,7 @@ def test_the_best_of_a_budget_is_exported_and_verified(
     assert on_device["history_excluded"]["ndcg@10"] == pytest.approx(best.test["ndcg@10"], abs=0.01)
 
 
-def replace_engines(target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def replace_engines(target: Target) -> Target:
     """Return the target with ONNX Runtime only: converting to TFLite takes half a minute."""
     return msgspec.structs.replace(target, engines=target.engines[:1])
 
