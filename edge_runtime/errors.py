@@ -10,6 +10,7 @@ PocketRecError
 ├── UnknownItemError            the catalogue has no such item
 ├── FilterError                 a filter names a fact that no item has, or compares it with a value of another kind
 ├── BusyError                   another process is writing into the same folder
+├── ProfileError                a bundle cannot be profiled, or its profile says nothing
 └── SyncError                   nothing was installed; the current release stays in use
     ├── UnprotectedError        plain http to another machine without ``insecure``
     ├── ServerUnreachableError  no response, a broken one, or one that exceeds the time limit: try again later
@@ -68,6 +69,10 @@ class FilterError(PocketRecError):
 
 class BusyError(PocketRecError):
     """Another process is writing into the same folder."""
+
+
+class ProfileError(PocketRecError):
+    """A bundle cannot be profiled, or the figures of its profile say nothing."""
 
 
 class SyncError(PocketRecError):

@@ -14,6 +14,7 @@ from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.engines.onnx_graph import check_graph
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.errors import EngineError
+from edge_runtime.paths import AnyPath
 from edge_runtime.quiet import quiet
 from edge_runtime.telemetry import switch_off
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _ONLY_FATAL = 4
+_RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
 _EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 
 
@@ -46,14 +48,21 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
 
     def __init__(self, session: "onnxruntime.InferenceSession", sizes: Encoder, precision: str) -> None:
-        self._session = session
+        self.session = session
         self._max_length = sizes.max_length
         self._masks = np.ones((1, sizes.max_length), dtype=np.float32)
         self.precision = precision
 
     @classmethod
-    def open(cls, data: bytes, sizes: Encoder, *, precision: str = "int8") -> Self:
+    def open(cls, data: bytes, sizes: Encoder, *, precision: str = "int8", profile_to: AnyPath | None = None) -> Self:
         """Create the engine from the bytes of ``encoder.onnx``.
+
+        Args:
+            data: the file.
+            sizes: of the encoder.
+            precision: of its weights.
+            profile_to: start of the path of a file; the session then times its operators, and
+                ``session.end_profiling()`` writes the file.
 
         Raises:
             ImportError: ONNX Runtime is not installed.
@@ -68,6 +77,9 @@ class OnnxRuntimeEngine:
         # A graph may refer to external weight files, which ONNX Runtime would read unchecked from the working
         # directory. No file can exist below the null device, and paths that leave it are rejected.
         options.add_session_config_entry(_EXTERNAL_WEIGHTS, os.devnull)
+        if profile_to is not None:
+            options.enable_profiling, options.profile_file_prefix = True, os.fspath(profile_to)
+            options.add_session_config_entry(_RECORD_PLACEMENT, "1")
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         found = sorted(entry.name for entry in session.get_inputs())
         if found != sorted(ENCODER_INPUTS) or ENCODER_OUTPUT not in [entry.name for entry in session.get_outputs()]:
@@ -87,5 +99,5 @@ class OnnxRuntimeEngine:
             "adapter_a": small.adapter_a,
             "adapter_b": small.adapter_b,
         }
-        state: Floats = self._session.run([ENCODER_OUTPUT], inputs)[0][0]
+        state: Floats = self.session.run([ENCODER_OUTPUT], inputs)[0][0]
         return state

@@ -151,13 +151,23 @@ def load(path: Path, context: int) -> Model:
     Raises:
         RefusedError: llama.cpp is not installed, or cannot read the file.
     """
+    return Model(library(), path, context)
+
+
+def library() -> ModuleType:
+    """Import the low-level bindings of llama.cpp.
+
+    Raises:
+        RefusedError: llama.cpp is not installed, or does not support this machine.
+    """
     try:
         from llama_cpp import llama_cpp
     except ImportError as error:
         raise RefusedError(_NO_LIBRARY) from error
     except (OSError, RuntimeError) as error:  # its shared library does not support this machine
         raise RefusedError(f"llama.cpp cannot be loaded: {error}") from error
-    return Model(llama_cpp, path, context)
+    module: ModuleType = llama_cpp
+    return module
 
 
 def main() -> None:

@@ -1,0 +1,102 @@
+"""Measures the language model of a bundle on the prompts that its reasons need."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edge_runtime.profiling import child_process
+from edge_runtime.profiling.histories import Ids
+from edge_runtime.profiling.limits import Peaks, Work
+from edge_runtime.profiling.report import LanguageModel, Ratio, Row
+from edge_runtime.profiling.rows import limit_of, single_row
+from edge_runtime.profiling.statistics import CONFIDENCE, median, ratio_interval
+from edge_runtime.profiling.variants import Instance
+from edge_runtime.reasons.facts import FactFinder
+from edge_runtime.reasons.prompt import LAYOUT, prompt
+from edge_runtime.reasons.sentences import sentences, sentences_to_offer
+
+WRITER, OWN_LOOP = "reason writer", "llama.cpp's own loop"
+FIRST_TOKEN, TOKEN = "first token", "a token"
+_LISTED = 3  # items of a list that are explained
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonResult:
+    """Rows, ratio and rates of a language model; or a note why there are none."""
+
+    rows: tuple[Row, ...] = ()
+    ratio: Ratio | None = None
+    model: LanguageModel | None = None
+    note: str | None = None
+
+
+def measure(instance: Instance, histories: Sequence[Ids], n_prompts: int, peaks: Peaks, seed: int) -> ReasonResult:
+    """Measure the language model of an open bundle.
+
+    Raises:
+        BundleIntegrityError: the model file does not match its digest.
+        ProfileError: llama.cpp crashed.
+    """
+    folder = instance.variant.folder
+    entry = folder.manifest.language_model
+    if entry is None:
+        return ReasonResult()
+    if entry.prompt != LAYOUT:
+        return ReasonResult(
+            note=f"the language model needs the prompt layout {entry.prompt!r}, this runtime has {LAYOUT!r}"
+        )
+    prompts = [one for _, one in zip(range(n_prompts + 1), _prompts(instance, histories), strict=False)]
+    if len(prompts) < 2:
+        return ReasonResult(note="no reason of these histories has two sentences for the language model to choose from")
+    path = folder.checked_path(folder.manifest.file(entry.file))
+    request = {"model": str(path.absolute()), "context": entry.context, "prompts": prompts}
+    answer = child_process.run("language", request)
+    if "refused" in answer:
+        return ReasonResult(note=f"the language model was not measured: {answer['refused']}")
+    return _result(answer, folder.manifest.file(entry.file).bytes, peaks, seed, instance.variant.name)
+
+
+def _prompts(instance: Instance, histories: Sequence[Ids]) -> Iterator[dict[str, object]]:
+    """Yield requests as the device makes them: the reasons of the first items of each list."""
+    items = instance.contents.items
+    finder = FactFinder(items, instance.contents.popularity.levels)
+    for history in histories:
+        rows = instance.rows(history).tolist()
+        for item_id in instance.recommend(history)[:_LISTED]:
+            row = instance.row_of[item_id]
+            facts = finder.facts(row, rows)
+            offered = sentences_to_offer(sentences(items, row, facts, "short"), facts)
+            if len(offered) > 1:
+                yield {"prompt": prompt(items, row, facts, "short"), "choices": list(offered), "seed": row}
+
+
+def _result(answer: dict[str, object], n_bytes: int, peaks: Peaks, seed: int, bundle: str) -> ReasonResult:
+    runs: list[dict[str, float]] = answer["runs"]  # type: ignore[assignment]
+    parameters, threads = int(answer["parameters"]), int(answer["threads"])  # type: ignore[call-overload]
+    work = Work(n_bytes, 2 * parameters) if threads == 1 else None
+    reason = None if work else f"llama.cpp decodes on {threads} threads, and the peaks are of one"
+    writer, own = f"{bundle}: {WRITER}", f"{bundle}: {OWN_LOOP}"
+    steps = ((FIRST_TOKEN, writer, "first_ms"), (TOKEN, writer, "token_ms"), (TOKEN, own, "own_ms"))
+    found = ratio_interval([[run["token_ms"] / run["own_ms"] for run in runs]], seed)
+    middle = {key: median([run[key] for run in runs]) for key in ("prompt_tokens", "token_ms", "own_ms")}
+    return ReasonResult(
+        rows=tuple(
+            single_row(
+                "reason",
+                step,
+                name,
+                [[run[key]] for run in runs],
+                limit_of(peaks, work, median([run[key] for run in runs])),
+                reason,
+            )
+            for step, name, key in steps
+        ),
+        ratio=Ratio(TOKEN, writer, own, "wall", len(runs), 1, found.median, found.low, found.high, CONFIDENCE),
+        model=LanguageModel(
+            bundle,
+            len(runs),
+            round(middle["prompt_tokens"]),
+            1000 / middle["token_ms"],
+            1000 / middle["own_ms"],
+            threads,
+        ),
+    )

@@ -1,0 +1,143 @@
+"""The steady state: all variants in one process, history by history, in random order.
+
+Every round opens all variants anew, so that no variant keeps a lucky place in memory for the whole run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from time import monotonic, process_time, thread_time
+from typing import Final
+
+import numpy as np
+
+from edge_runtime.errors import EngineError
+from edge_runtime.profiling.clocks import Samples, timed
+from edge_runtime.profiling.histories import Ids
+from edge_runtime.profiling.outputs import OutputCheck
+from edge_runtime.profiling.statistics import median
+from edge_runtime.profiling.steps import OBSERVE, STEPS, Times, steps_of
+from edge_runtime.profiling.variants import Instance, Variant
+
+_WARM: Final = 10
+_MOST_WARM_UP: Final = 60
+_STABLE: Final = 0.05
+
+Checks = Mapping[str, OutputCheck]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    Attributes:
+        histories: in each round.
+        observed: how many of them, evenly spaced, are recorded event by event, for the last step.
+        rounds: at least.
+        seconds: at least; further rounds follow until then.
+        seed: of the order.
+    """
+
+    histories: tuple[Ids, ...]
+    observed: int
+    rounds: int
+    seconds: float
+    seed: int
+
+    @property
+    def recorded(self) -> frozenset[int]:
+        """The indices of the histories that are recorded event by event."""
+        return frozenset(np.linspace(0, len(self.histories) - 1, self.observed).astype(int).tolist())
+
+
+@dataclass(slots=True)
+class SteadyState:
+    """Results of all complete rounds.
+
+    Attributes:
+        samples: by step and name of the variant.
+        failure: why an engine failed, which ended the rounds.
+        other_threads: CPU time of the process by that of this thread.
+    """
+
+    samples: dict[tuple[str, str], Samples] = field(default_factory=dict)
+    failure: str | None = None
+    other_threads: float = 1.0
+
+
+def measure(
+    variants: Sequence[Variant],
+    plan: Plan,
+    checks: Checks,
+    folder: Path,
+    tell: Callable[[int, float], None] = lambda _, __: None,
+) -> SteadyState:
+    """Measure all variants.
+
+    Args:
+        variants: those that passed their self-test.
+        plan: how much.
+        checks: by name of the variant; they get every list.
+        folder: for the state files; the time of the last step depends on its disk.
+        tell: called after each round with its number and the seconds so far.
+
+    Raises:
+        ProfileError: a variant cannot be opened any more.
+    """
+    result, rng, begun = SteadyState(), np.random.default_rng(plan.seed), monotonic()
+    of_thread, of_process = thread_time(), process_time()
+    for number in count(1):
+        place = folder / f"round-{number}"
+        place.mkdir()
+        instances = [Instance.open(one, place / f"{index}.sqlite") for index, one in enumerate(variants)]
+        try:
+            times = _round(instances, plan, checks, rng)
+        except EngineError as error:
+            result.failure = str(error)
+            break
+        finally:
+            for one in instances:
+                one.close()
+        for key, found in times.items():
+            result.samples.setdefault(key, Samples()).add_round([found[turn] for turn in sorted(found)])
+        tell(number, monotonic() - begun)
+        if number >= plan.rounds and monotonic() - begun >= plan.seconds:
+            break
+    result.other_threads = (process_time() - of_process) / max(thread_time() - of_thread, 1e-9)
+    return result
+
+
+def _round(
+    instances: Sequence[Instance], plan: Plan, checks: Checks, rng: np.random.Generator
+) -> dict[tuple[str, str], dict[tuple[int, int], Times]]:
+    """Return the times of a round by step and variant, each by history and turn."""
+    for one in instances:
+        _warm_up(one, plan.histories[len(plan.histories) // 2], checks[one.variant.name])
+    times: dict[tuple[str, str], dict[tuple[int, int], Times]] = {
+        (step, one.variant.name): {} for one in instances for step in steps_of(one)
+    }
+    for index in rng.permutation(len(plan.histories)).tolist():
+        for name, step in STEPS.items():
+            if name == OBSERVE and index not in plan.recorded:
+                continue
+            for turn in range(-1 if step.primed else 0, step.turns):
+                for instance in (instances[position] for position in rng.permutation(len(instances)).tolist()):
+                    if step.is_in(instance):
+                        found = step.run(instance, checks[instance.variant.name], plan.histories[index])
+                        if turn >= 0:
+                            times[name, instance.variant.name][index, turn] = found
+    return times
+
+
+def _warm_up(instance: Instance, history: Ids, check: OutputCheck) -> None:
+    """Make lists until the median of ten CPU times stays within 5 % of that of the ten before."""
+    times: list[float] = []
+    while len(times) < _MOST_WARM_UP:
+        items, _, cpu = timed(lambda: instance.recommend(history))
+        check.add_list(history, items)
+        times.append(cpu)
+        if len(times) >= 2 * _WARM:
+            before, last = median(times[-2 * _WARM : -_WARM]), median(times[-_WARM:])
+            if abs(last - before) <= _STABLE * before:
+                break
