@@ -9,25 +9,44 @@ from edge_runtime.profiling.steps import LIST
 
 PEAK_MEMORY: Final = "peak_memory_bytes"
 LATENCY: Final = "p95_us"
+_DISTURBED: Final = "the run was disturbed: measure again on a quiet machine"
 
 
 def budget_checks(
-    manifest: Manifest, variant: str, rows: Sequence[Row], memory: Sequence[Memory]
+    manifest: Manifest, variant: str, rows: Sequence[Row], memory: Sequence[Memory], machine: str
 ) -> tuple[BudgetCheck, ...]:
     """Return the checks of one variant, the bundle's first usable engine; budgets that the manifest lacks are left out.
 
-    A disturbed run may show that a budget is kept, never that it is exceeded.
+    Other machines than those of the target decide nothing. A disturbed run may show that the latency is kept, never
+    that it is exceeded.
+
+    Args:
+        manifest: of the bundle.
+        variant: name of the variant.
+        rows: of the profile.
+        memory: of the profile.
+        machine: name of this machine's processor.
     """
-    checks = []
-    allowed = manifest.budgets.get(PEAK_MEMORY)
+    elsewhere = None
+    if manifest.machines and machine not in manifest.machines:
+        elsewhere = f"the budget is for {', '.join(manifest.machines)}, and this machine is {machine}"
     peak = next((one.peak for one in memory if one.variant == variant), None)
-    if allowed is not None and peak is not None:
-        checks.append(BudgetCheck(PEAK_MEMORY, peak, allowed, peak <= allowed))
-    allowed = manifest.budgets.get(LATENCY)
     row = next((one for one in rows if (one.step, one.variant) == (LIST, variant)), None)
-    if allowed is not None and row is not None and row.wall_ms.p95 is not None:
-        actual = 1000 * row.wall_ms.p95
-        is_disturbed = row.verdict.state != "valid" and actual > allowed
-        note = "the run was disturbed: measure again on a quiet machine" if is_disturbed else None
-        checks.append(BudgetCheck(LATENCY, actual, allowed, None if is_disturbed else actual <= allowed, note))
-    return tuple(checks)
+    p95_us = None if row is None or row.wall_ms.p95 is None else 1000 * row.wall_ms.p95
+    disturbed = _DISTURBED if row is not None and row.verdict.state != "valid" else None
+    found = (
+        _check(manifest, PEAK_MEMORY, peak, elsewhere, None),
+        _check(manifest, LATENCY, p95_us, elsewhere, disturbed),
+    )
+    return tuple(one for one in found if one is not None)
+
+
+def _check(
+    manifest: Manifest, name: str, actual: float | None, elsewhere: str | None, disturbed: str | None
+) -> BudgetCheck | None:
+    allowed = manifest.budgets.get(name)
+    if allowed is None or actual is None:
+        return None
+    is_kept = actual <= allowed
+    note = elsewhere or (None if is_kept else disturbed)
+    return BudgetCheck(name, actual, allowed, is_kept if note is None else None, note)

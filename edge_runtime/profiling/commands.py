@@ -34,8 +34,9 @@ def profile(
     seed: Annotated[int, typer.Option(min=0, help="Random seed of orders and intervals.", metavar="N")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how fast a bundle is here, what limits it, and whether the figures can be trusted.
+    """Measure how fast a bundle is on this machine.
 
+    It also shows what limits it, and whether the figures can be trusted.
     It opens the bundle in processes of its own, then makes lists with every engine in turns, and checks each list.
     Compare ratios, not times: on a busy machine the verdict is "noisy", and the ratios of CPU times still hold.
     Exit code 1 if the verdict is "invalid", or a budget of the target is exceeded.
@@ -72,5 +73,6 @@ def _error(found: Profile) -> Exception | None:
                 f"the target {found.bundles[0].target} allows"
                 for one in exceeded
             )
+            + ". Profile again to be sure, or raise the budget in the target."
         )
     return None

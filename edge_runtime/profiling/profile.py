@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_runtime.bundle.folder import BundleFolder, open_folder
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import ProfileError
+from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
 from edge_runtime.profiling import child_process, machine, reasons, starts, steady, steady_rows
 from edge_runtime.profiling.budgets import budget_checks
@@ -94,7 +95,7 @@ def profile(
         outputs=outputs,
         memory=tuple(memory),
         language_models=tuple(one.model for one in worded if one.model is not None),
-        budgets=budget_checks(folders[0].manifest, chosen.variants[0].name, rows, memory),
+        budgets=budget_checks(folders[0].manifest, chosen.variants[0].name, rows, memory, machine_name()),
         notes=(*(one.note for one in worded if one.note is not None), *steady_rows.notes(state)),
         verdict=overall(rows, outputs, [*chosen.failures, *([state.failure] if state.failure else [])]),
     )

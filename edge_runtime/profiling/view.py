@@ -140,8 +140,11 @@ def _show_rest(found: Profile, console: Console) -> None:
         state = "passed" if check.passed else "failed"
         console.print(f"Lists of {check.variant}: {state}, {check.overlap:.4f} of those of {check.against}")
     for budget in found.budgets:
+        note = f" ({budget.note})" if budget.note else ""
         state = {True: "within", False: "over", None: "undecided against"}[budget.passed]
-        console.print(f"{budget.name}: {budget.actual:,.0f}, {state} the budget of {budget.allowed:,.0f}")
+        console.print(
+            f"{budget.name}: {budget.actual:,.0f}, {state} the budget of {budget.allowed:,.0f}{note}", soft_wrap=True
+        )
 
 
 def _limit(limit: Limit | None) -> tuple[str, str]:

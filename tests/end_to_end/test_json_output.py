@@ -33,6 +33,7 @@ FAILING: Mapping[str, str] = {
     "verify": "nowhere --data shop",
     "demo": "--data nowhere --out out --no-serve",
     "inspect": "nowhere",
+    "profile": "nowhere",
     "recommend": "nowhere",
     "sync": "http://127.0.0.1:1 --into device",
 }

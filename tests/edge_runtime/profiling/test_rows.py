@@ -1,0 +1,116 @@
+"""Rows say what can be trusted."""
+
+import pytest
+
+from edge_runtime.profiling import clocks, rows
+from edge_runtime.profiling.clocks import Samples
+from edge_runtime.profiling.report import Outputs, Row
+from edge_runtime.profiling.rows import ratios, repeated_row, single_row
+from edge_runtime.profiling.steps import LIST, OBSERVE
+from edge_runtime.profiling.verdict import overall
+
+
+@pytest.fixture(autouse=True)
+def _cpu_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "HAS_CPU_CLOCK", True)
+    monkeypatch.setattr(rows, "HAS_CPU_CLOCK", True)
+
+
+def samples(wall: list[float], cpu: float = 1.0, n: int = 4) -> Samples:
+    """Return one round for each wall time, with ``n`` equal runs."""
+    return Samples([[time] * n for time in wall], [[cpu] * n for _ in wall])
+
+
+def row(step: str, found: Samples) -> Row:
+    return repeated_row("steady", step, "A", found, None)
+
+
+def test_a_quiet_run_is_valid() -> None:
+    found = row(LIST, samples([1.0] * 4))
+
+    assert found.verdict.state == "valid"
+    assert (found.wall_ms.runs, found.wall_ms.median, found.wall_ms.p90) == (16, 1.0, None)
+    assert (found.wall_by_cpu, found.stability, found.drift) == (1.0, 100, 0)
+
+
+def test_too_few_runs_are_invalid() -> None:
+    found = row(LIST, samples([1.0, 1.0]))
+
+    assert found.verdict.state == "invalid"
+    assert found.verdict.reasons == ("8 runs, a median needs 11",)
+
+
+def test_wall_time_far_above_cpu_time_is_noisy() -> None:
+    found = row(LIST, samples([3.0] * 4))
+
+    assert found.verdict.state == "noisy"
+    assert found.verdict.reasons == ("the machine was busy: wall time is 3.00 times CPU time",)
+
+
+def test_waiting_for_the_disk_is_no_noise() -> None:
+    assert row(OBSERVE, samples([3.0] * 4)).verdict.state == "valid"
+
+
+def test_getting_slower_is_noisy() -> None:
+    found = row(OBSERVE, samples([1.0, 1.0, 1.3, 1.3]))
+
+    assert found.verdict.state == "noisy"
+    assert any("second half" in reason for reason in found.verdict.reasons)
+
+
+def test_processes_of_their_own_have_no_stability() -> None:
+    found = single_row("open", "open", "A", [[2.0, 1.9]] * 11, None, "unknown")
+
+    assert (found.verdict.state, found.stability, found.wall_ms.median) == ("valid", None, 2.0)
+
+
+def test_ratios_are_of_pairs_on_both_clocks_to_the_first_variant() -> None:
+    measured = {
+        (LIST, "A"): Samples([[1.0, 4.0]] * 6, [[1.0, 2.0]] * 6),
+        (LIST, "B"): Samples([[3.0, 12.0]] * 6, [[0.5, 1.0]] * 6),
+    }
+
+    found = ratios(measured, ["A", "B"], seed=0)
+
+    assert [(one.clock, one.median, one.low, one.high, one.pairs, one.rounds) for one in found] == [
+        ("thread CPU", 0.5, 0.5, 0.5, 12, 6),
+        ("wall", 3.0, 3.0, 3.0, 12, 6),
+    ]
+    assert {(one.variant, one.against, one.step) for one in found} == {("B", "A", LIST)}
+
+
+def test_a_step_that_only_one_variant_has_gives_no_ratio() -> None:
+    assert ratios({(LIST, "A"): samples([1.0]), (OBSERVE, "B"): samples([1.0])}, ["A", "B"], seed=0) == []
+
+
+def outputs(*, overlap: float = 1.0, finite: bool = True) -> Outputs:
+    return Outputs("A", "reference int8", 20, overlap, 0.98, finite, finite and overlap >= 0.98)
+
+
+def test_the_whole_is_valid_if_all_parts_are() -> None:
+    assert overall([row(LIST, samples([1.0] * 4))], [outputs()], []).state == "valid"
+
+
+def test_the_whole_is_noisy_if_a_part_is_and_names_the_worst() -> None:
+    quiet, busy, busier = (row(LIST, samples([time] * 4)) for time in (1.0, 2.0, 3.0))
+
+    found = overall([quiet, busy, busier], [outputs()], [])
+
+    assert found.state == "noisy"
+    assert found.reasons == (
+        "the machine was busy: wall time up to 3.00 times CPU time (2 of 3 rows, most of all 'list')",
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "failures", "reason"),
+    [
+        (outputs(overlap=0.5), [], "A: its lists have 0.5000 of the items of reference int8, expected at least 0.9800"),
+        (outputs(finite=False), [], "A: a state is not finite"),
+        (outputs(), ["litert int8: failed"], "litert int8: failed"),
+    ],
+)
+def test_a_fast_wrong_answer_is_invalid(check: Outputs, failures: list[str], reason: str) -> None:
+    found = overall([row(LIST, samples([1.0] * 4))], [check], failures)
+
+    assert (found.state, found.reasons) == ("invalid", (reason,))

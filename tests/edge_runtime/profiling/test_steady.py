@@ -1,0 +1,91 @@
+"""The rounds: every history once a step and variant, in turns, each list checked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.bundle import open_folder
+from edge_runtime.engines.protocol import Floats, SmallMatrices
+from edge_runtime.engines.reference import ReferenceEngine
+from edge_runtime.profiling import steady
+from edge_runtime.profiling.choice import choose
+from edge_runtime.profiling.histories import Ids
+from edge_runtime.profiling.outputs import output_check
+from edge_runtime.profiling.steady import Plan, SteadyState
+from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE
+from edge_runtime.profiling.variants import Variant
+from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_transitions import TinyTransitions
+
+HISTORIES: tuple[Ids, ...] = (("item-1",), ("item-4", "item-2"), ("item-3", "item-1", "item-9"))
+
+
+def measured(variants: Sequence[Variant], place: Path, *, rounds: int = 2) -> SteadyState:
+    place.mkdir()
+    checks = {one.name: output_check(one, HISTORIES) for one in variants}
+    result = steady.measure(variants, Plan(HISTORIES, 2, rounds, 0, 0), checks, place)
+    assert result.failure is not None or all(check.result().passed for check in checks.values())
+    return result
+
+
+def test_each_round_has_every_history_and_the_last_step_those_that_are_recorded(bundle: Path, tmp_path: Path) -> None:
+    variants = choose([open_folder(bundle), open_folder(bundle)]).variants
+
+    result = measured(variants, tmp_path / "place")
+
+    lengths = {step: [len(times) for times in samples.wall] for (step, _), samples in result.samples.items()}
+    assert lengths == {ENCODE: [6, 6], SCORE: [6, 6], LIST: [6, 6], OBSERVE: [2, 2]}
+    assert {name for _, name in result.samples} == {"A reference int8", "B reference int8"}
+    assert all(time > 0 for samples in result.samples.values() for time in samples.all_wall())
+
+
+def test_a_bundle_without_engines_has_lists_only(tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path / "bundle", transitions=TinyTransitions(has_engines=False))
+    variants = choose([open_folder(tmp_path / "bundle")]).variants
+
+    result = measured(variants, tmp_path / "place")
+
+    assert [step for step, _ in result.samples] == [LIST, OBSERVE]
+    assert [one.asked for one in variants] == ["transitions uint4"]
+
+
+def test_an_engine_that_fails_midway_ends_the_rounds_and_is_named(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = choose([open_folder(bundle)]).variants
+    checks = {one.name: output_check(one, HISTORIES) for one in variants}
+    encode, calls = ReferenceEngine.encode, 0
+
+    def failing(self: ReferenceEngine, embeddings: Floats, small: SmallMatrices) -> Floats:
+        nonlocal calls
+        calls += 1
+        if calls > 100:
+            raise RuntimeError("out of memory")
+        return encode(self, embeddings, small)
+
+    monkeypatch.setattr(ReferenceEngine, "encode", failing)
+    result = steady.measure(variants, Plan(HISTORIES, 1, 1000, 0, 0), checks, tmp_path)
+
+    assert result.failure is not None
+    assert "reference int8" in result.failure
+    assert "out of memory" in result.failure
+    sizes = {len(times) for (step, _), samples in result.samples.items() if step == LIST for times in samples.wall}
+    assert sizes <= {6}  # a round that was cut short does not count
+
+
+def test_a_wrong_list_fails_the_check(bundle: Path) -> None:
+    (variant,) = choose([open_folder(bundle)]).variants
+    check = output_check(variant, HISTORIES)
+
+    for history in HISTORIES:
+        check.add_list(history, ["item-1"] * 10)
+
+    assert not check.result().passed
+    assert check.result().overlap < 0.2
+
+
+def test_a_check_without_lists_is_no_proof(bundle: Path) -> None:
+    (variant,) = choose([open_folder(bundle)]).variants
+
+    assert not output_check(variant, HISTORIES).result().passed
