@@ -1,4 +1,4 @@
-"""Chooses what is compared: all engines of one bundle, or the engines in use of two."""
+"""Chooses what is compared: all engines of one bundle, or the first usable engine of each of two."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,9 +8,10 @@ calls into a library, of float32 copies.
 from dataclasses import dataclass
 from typing import Any, Self
 
+from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.manifest import Catalogue, EngineVariant, Manifest
-from edge_runtime.engines.reference import ReferenceEngine
+from edge_runtime.engines.weights import read_weights
 from edge_runtime.profiling.report import Limit
 
 _FLOAT = 4  # bytes
@@ -106,7 +107,8 @@ def _encoder_operations(folder: BundleFolder, length: int) -> int | None:
     reference = next((one for one in folder.manifest.engines if one.engine == "reference"), None)
     if reference is None:
         return None
-    blocks = ReferenceEngine.open(folder.read(folder.manifest.file(reference.file)), sizes).weights.blocks
+    arrays = load_arrays(folder.read(folder.manifest.file(reference.file)), reference.file)
+    blocks = read_weights(arrays, sizes, reference.file).blocks
     d, l = sizes.dim, min(max(length, 1), sizes.max_length)  # noqa: E741 - as in the formulas
     total = 0
     for index, block in enumerate(blocks):

@@ -36,7 +36,7 @@ def profile(
     seed: int = 0,
     tell: Tell = lambda _: None,
 ) -> Profile:
-    """Measure a bundle with each of its engines, or with the engine in use against that of another bundle.
+    """Measure a bundle with each of its engines, or two bundles with the first usable engine of each.
 
     Args:
         bundle: folder of the bundle, or one filled by ``pocketrec sync``.
