@@ -13,3 +13,7 @@ class BudgetError(PocketRecError):
 
 class ParityError(PocketRecError):
     """Two engines disagree beyond the stated tolerance."""
+
+
+class ReportError(PocketRecError):
+    """An input of a report cannot be used."""

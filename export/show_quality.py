@@ -22,8 +22,9 @@ def print_quality(console: Console, verification: Verification) -> None:
     """Print the baselines by segment, a table for each model, and the first of the worst lists."""
     if verification.baselines:
         print_wide(console, _baseline_table(verification.baselines))
-    baseline, is_below = _baseline(verification)
-    console.print(baseline, style="yellow" if is_below else None)
+    if verification.baseline_ndcg_10 is not None:
+        sentence, is_below = _baseline(verification, verification.baseline_ndcg_10)
+        console.print(sentence, style="yellow" if is_below else None)
     for one in verification.compared:
         if one.measured:
             print_wide(console, _comparison_table(one))
@@ -42,9 +43,8 @@ def print_quality(console: Console, verification: Verification) -> None:
         print_wide(console, _worst_table(verification.worst))
 
 
-def _baseline(verification: Verification) -> tuple[str, bool]:
+def _baseline(verification: Verification, baseline: float) -> tuple[str, bool]:
     """Return a sentence about the baseline, and whether the bundle is below it."""
-    baseline = verification.baseline_ndcg_10
     sentence = f"Baseline without training, transitions x texts: NDCG@10 {baseline:.4f}"
     measured = [one.figures["history_excluded"]["ndcg@10"] for one in verification.engines if one.figures]
     if measured and measured[0] < baseline:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_runtime.bundle import open_folder
+from edge_runtime.bundle import Manifest, open_folder
 from edge_runtime.contents import Contents, open_contents
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.paths import AnyPath
@@ -35,7 +35,7 @@ class Verification(Struct, kw_only=True):
     n_users: int
     n_test_users: int
     engines: list[EngineReport]
-    baseline_ndcg_10: float
+    baseline_ndcg_10: float | None
     compared: list[Comparison]
     baselines: list[Comparison]
     worst: list[WorstList]
@@ -76,6 +76,21 @@ def verify_bundle(
     return _verification(str(path), evidence)
 
 
+def check_belongs(verification: Verification, manifest: Manifest, origin: Path) -> None:
+    """Check that a verification read from ``origin`` is of this bundle.
+
+    Raises:
+        DataError: it is of another bundle.
+    """
+    expected = (manifest.name, manifest.target, manifest.release, manifest.bundle_bytes)
+    found = (verification.name, verification.target, verification.release, verification.bundle_bytes)
+    if found != expected:
+        raise DataError(
+            f"{origin}: is of {found[0]}, {found[1]}, release {found[2]}, {found[3]:,} bytes; expected {expected[0]}, "
+            f"{expected[1]}, release {expected[2]}, {expected[3]:,} bytes. Verify this bundle again."
+        )
+
+
 def _verification(path: str, evidence: Evidence) -> Verification:
     manifest, users = evidence.manifest, evidence.users
     return Verification(
@@ -101,10 +116,9 @@ def _verification(path: str, evidence: Evidence) -> Verification:
     )
 
 
-def _baseline(evidence: Evidence) -> float:
-    """Return NDCG@10 of transitions times texts, NaN if no engine ranked."""
-    found = (one.ndcg_10 for one in evidence.quality.baselines if one.against == TRANSITIONS)
-    return next(found, float("nan"))
+def _baseline(evidence: Evidence) -> float | None:
+    """Return NDCG@10 of transitions times texts, None if no engine ranked."""
+    return next((one.ndcg_10 for one in evidence.quality.baselines if one.against == TRANSITIONS), None)
 
 
 def _check_same_items(contents: Contents, dataset: Dataset) -> None:

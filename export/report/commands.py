@@ -1,0 +1,76 @@
+"""``pocketrec report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from train.options import AsJson, SkipBadRows
+
+
+def report(
+    bundle: Annotated[
+        Path, typer.Argument(help="Folder with manifest.json, or one filled by `pocketrec sync`.", metavar="BUNDLE")
+    ],
+    data: Annotated[Path | None, typer.Option(help="Data folder, to verify the bundle now.", metavar="PATH")] = None,
+    verified: Annotated[
+        Path | None, typer.Option(help="Instead of --data: what `pocketrec verify --json` printed.", metavar="FILE")
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --data: student or full model to compare with; may be repeated.", metavar="PATH"),
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="With --data: number of test users, a random sample.", metavar="N")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="What `pocketrec profile --json` printed.", metavar="FILE")
+    ] = None,
+    fit: Annotated[Path | None, typer.Option(help="Folder of `pocketrec fit`.", metavar="PATH")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file. [default: TARGET.html beside the bundle]", metavar="FILE")
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write one HTML file about a bundle: quality by segment, bytes, latency, privacy, licences and provenance.
+
+    It loads nothing and has no scripts. It names no users; the lists of single users are in `verify --json` only.
+
+    Example: pocketrec report bundles/laptop-x86_64 --data my-shop --run runs/student --run runs/teacher
+
+    Example: pocketrec report bundles/laptop-x86_64 --verified verified.json --profile profile.json
+    """
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.device_folder import current_bundle
+    from edge_runtime.files import write_atomically
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import print_result
+    from export.report.inputs import read_fit, read_profile, read_verification
+    from export.report.page import ReportInputs, make_report
+    from export.show import progress
+    from export.verify import check_belongs, verify_bundle
+    from train.data.folder import read_folder
+
+    if (data is None) == (verified is None):
+        raise typer.BadParameter("give either --data or --verified", param_hint="--data")
+    folder = open_folder(current_bundle(bundle))
+    shown = None if profile is None else read_profile(profile)
+    fitted = None if fit is None else read_fit(fit)
+    with progress() as tell:
+        if verified is not None:
+            verification = read_verification(verified)
+            check_belongs(verification, folder.manifest, verified)
+        elif data is not None:
+            tell("reading the data")
+            dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+            tell("ranking with every engine")
+            verification = verify_bundle(bundle, dataset, n_users=users, runs=run or ())
+    inputs = ReportInputs(manifest=folder.manifest, verification=verification, profile=shown, fit=fitted)
+    path = out or bundle.parent / f"{folder.manifest.target}.html"
+    write_atomically(path, make_report(inputs))
+    passed = not (verification.parity_failures or verification.budget_failures)
+    if as_json:
+        print_result({"report": str(path), "passed": passed})
+    else:
+        Console().print(f"Report: {path}", soft_wrap=True)

@@ -1,0 +1,296 @@
+"""The report of a bundle: self-contained, safe with any text, and with valid documents."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from edge_runtime.bundle import Manifest, open_folder
+from edge_runtime.cli import main
+from export.comparison import Comparison, SegmentComparison
+from export.engine_reports import EngineReport
+from export.errors import ReportError
+from export.inferiority import Difference, Verdict
+from export.report.bom import make_bom
+from export.report.charts import Point, dots, scatter
+from export.report.html import Html, element, table
+from export.report.inputs import Fit, FitPoint, Profile, read_fit, read_profile
+from export.report.page import ReportInputs, make_report
+from export.report.statement import make_statement
+from export.report.treemap import Box, squarify
+from export.verify import Verification
+from tests.tiny_bundle import make_tiny_bundle
+from tests.web_demo.conftest import CHROMIUM_FLAGS, chromium_path
+
+HOSTILE = "</style></svg><script>document.title='x'</script><img src=x onerror=alert(1)>\"'&"
+
+
+def difference(metric: str, verdict: Verdict = Verdict.NOT_WORSE) -> Difference:
+    return Difference(
+        metric=metric, ours=0.06, theirs=0.061, difference=-0.001, low=-0.002, high=0.0005, margin=0.003, n_changed=40,
+        verdict=verdict,
+    )  # fmt: skip
+
+
+def comparison(kind: Any, against: str) -> Comparison:  # noqa: ANN401
+    segments = [
+        SegmentComparison(
+            segment=segment, n_users=100, overlap=0.9, rbo=0.8, metrics=[difference("ndcg@10"), difference("recall@10")]
+        )
+        for segment in ("all users", "tail items")
+    ]
+    return Comparison(
+        subject="reference int8",
+        against=against,
+        kind=kind,
+        measured=True,
+        ndcg_10=0.061,
+        ratio=0.98,
+        segments=segments,
+    )
+
+
+def verification(manifest: Manifest, name: str = "teacher", failures: tuple[str, ...] = ()) -> Verification:
+    figures = {"history_excluded": {"ndcg@10": 0.06, "recall@10": 0.1}, "ndcg@10_standard_error": 0.002}
+    engine = EngineReport(engine="reference", precision="int8", status="ok", state_error=1e-6, figures=figures)
+    return Verification(
+        bundle="b", name=manifest.name, target=manifest.target, release=manifest.release, n_users=100, n_test_users=200,
+        engines=[engine], baseline_ndcg_10=0.05, compared=[comparison("full model", name)],
+        baselines=[comparison("baseline", "popularity")], worst=[], undecided=[], reasons=None,
+        bytes={"codes": 5}, ranking_bytes=manifest.ranking_bytes, bundle_bytes=manifest.bundle_bytes,
+        budgets={"ranking_bytes": 300_000}, parity_failures=list(failures), budget_failures=[],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    make_tiny_bundle(tmp_path / "bundle")
+    made = open_folder(tmp_path / "bundle").manifest
+    provenance = {
+        "data": "shop", "data_digest": "ab" * 32, "seed": "0", "run": "student", "pocketrec": "0.1.0",
+        "commit": "c" * 40 + "-dirty", "tool_torch": "2.13.0",
+    }  # fmt: skip
+    return msgspec.structs.replace(made, provenance=provenance, licences=("CC-BY-4.0", "of our own"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
+        yield running
+        running.close()
+
+
+class Tags(HTMLParser):
+    """Collects the names of all elements and the values of their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+
+def hostile(manifest: Manifest) -> Manifest:
+    provenance = dict.fromkeys(manifest.provenance, HOSTILE)
+    return msgspec.structs.replace(manifest, name=HOSTILE, licences=(HOSTILE,), provenance=provenance)
+
+
+def test_text_of_the_data_cannot_become_markup(manifest: Manifest) -> None:
+    fit = Fit((FitPoint(HOSTILE, 1000, 0.1), FitPoint("b", 2000, 0.2)), (FitPoint(HOSTILE, 1000, 0.1),))
+    inputs = hostile(manifest)
+
+    page = make_report(
+        ReportInputs(manifest=inputs, verification=verification(inputs, HOSTILE, (HOSTILE,)), fit=fit)
+    ).decode()
+
+    tags = Tags(page)
+    assert not {"script", "img"} & set(tags.names)
+    assert not [name for name, _ in tags.attributes if name.startswith("on")]
+    assert page.count("</style>") == 1
+
+
+def test_a_report_loads_nothing(manifest: Manifest) -> None:
+    page = make_report(ReportInputs(manifest=manifest, verification=verification(manifest))).decode()
+
+    tags = Tags(page)
+    assert not {"script", "link", "img", "iframe"} & set(tags.names)
+    addresses = [value for name, value in tags.attributes if name in ("href", "src")]
+    assert addresses
+    assert all(value.startswith(("#", "data:application/json;base64,")) for value in addresses)
+
+
+def test_equal_inputs_give_equal_reports(manifest: Manifest) -> None:
+    inputs = ReportInputs(manifest=manifest, verification=verification(manifest))
+
+    assert make_report(inputs) == make_report(inputs)
+
+
+def test_failures_are_at_the_top(manifest: Manifest) -> None:
+    page = make_report(
+        ReportInputs(manifest=manifest, verification=verification(manifest, failures=("tail items are worse",)))
+    ).decode()
+
+    assert "1 checks failed: do not ship it" in page
+    assert "tail items are worse" in page
+
+
+@pytest.mark.parametrize("is_hostile", [False, True], ids=["plain", "hostile"])
+def test_the_bill_of_materials_is_valid_cyclonedx(manifest: Manifest, is_hostile: bool) -> None:
+    schema = pytest.importorskip("cyclonedx.schema", reason="cyclonedx-python-lib is not installed")
+    validators = pytest.importorskip("cyclonedx.validation.json")
+    inputs = hostile(manifest) if is_hostile else manifest
+    bom = make_bom(inputs, verification(inputs, HOSTILE if is_hostile else "teacher"))
+
+    validator = validators.JsonStrictValidator(schema.SchemaVersion.V1_7)
+
+    assert validator.validate_str(json.dumps(bom)) is None
+    assert validator.validate_str(json.dumps(bom | {"surplus": 1})) is not None
+
+
+def test_the_bill_of_materials_has_digests_and_metrics_with_intervals(manifest: Manifest) -> None:
+    bom = make_bom(manifest, verification(manifest))
+
+    hashes = {one["name"]: one["hashes"][0]["content"] for one in bom["components"] if "hashes" in one}
+    assert hashes["shop"] == "ab" * 32
+    assert {entry.name: entry.sha256 for entry in manifest.files}.items() <= hashes.items()
+    metrics = bom["metadata"]["component"]["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert metrics[0] == {
+        "type": "NDCG@10",
+        "value": "0.060000",
+        "slice": "all users",
+        "confidenceInterval": {"lowerBound": "0.056080", "upperBound": "0.063920"},
+    }
+    assert {one["slice"] for one in metrics} == {"all users", "tail items"}
+
+
+def test_the_statement_names_every_file_and_what_it_was_built_from(manifest: Manifest) -> None:
+    statement = make_statement(manifest)
+
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    digests = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
+    assert {entry.name: entry.sha256 for entry in manifest.files}.items() <= digests.items()
+    assert "manifest.json" in digests
+    found = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert {"name": "data:shop", "digest": {"sha256": "ab" * 32}} in found
+    assert {"name": "pocketrec", "digest": {"gitCommit": "c" * 40}, "annotations": {"modified": True}} in found
+    assert {"uri": "pkg:pypi/torch@2.13.0"} in found
+
+
+def test_the_documents_in_the_page_are_those_of_the_bundle(manifest: Manifest) -> None:
+    page = make_report(ReportInputs(manifest=manifest, verification=verification(manifest))).decode()
+
+    saved = [json.loads(base64.b64decode(one)) for one in re.findall(r"base64,([A-Za-z0-9+/=]+)", page)]
+    assert saved == [make_bom(manifest, verification(manifest)), make_statement(manifest)]
+
+
+def test_rectangles_have_the_areas_of_their_sizes_and_fill_the_box() -> None:
+    sizes = [6.0, 6.0, 4.0, 3.0, 2.0, 2.0, 1.0]
+
+    boxes = squarify(sizes, Box(0, 0, 6, 4))
+
+    assert [box.width * box.height for box in boxes] == pytest.approx(sizes)
+    assert boxes[0] == pytest.approx(Box(0, 0, 3, 2))  # the example of the paper
+    assert max(box.x + box.width for box in boxes) == pytest.approx(6)
+
+
+def test_attributes_and_children_are_escaped_unless_they_are_markup() -> None:
+    assert element("p", "<b>", Html("<i>x</i>"), title='"') == '<p title="&quot;">&lt;b&gt;<i>x</i></p>'
+    assert "<td>&lt;</td>" in table(("a",), [("x", "<")])
+
+
+def test_charts_of_zeros_and_of_one_point_can_be_drawn() -> None:
+    assert "nan" not in dots({"all": {"bundle": 0.0}}, label="x")
+    assert "nan" not in scatter([Point(100, 0.1, "a", "point")], [(100, 0.1)], label="x", x_label="bytes")
+
+
+def test_other_json_is_refused_with_its_origin(tmp_path: Path) -> None:
+    (tmp_path / "fit.json").write_text("{}")
+
+    with pytest.raises(ReportError, match="pocketrec fit"):
+        read_fit(tmp_path)
+    with pytest.raises(ReportError, match="cannot be read"):
+        read_profile(tmp_path / "none.json")
+
+
+def test_the_command_writes_a_report_of_a_verification(
+    tmp_path: Path, manifest: Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verified = tmp_path / "verified.json"
+    verified.write_bytes(msgspec.json.encode(verification(manifest)))
+    arguments = ["report", str(tmp_path / "bundle"), "--verified", str(verified), "--json"]
+
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+
+    assert not stopped.value.code
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["passed"]
+    assert Path(printed["report"]).read_bytes().startswith(b"<!doctype html>")
+
+
+def test_a_verification_of_another_bundle_is_refused(
+    tmp_path: Path, manifest: Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = msgspec.structs.replace(manifest, release=manifest.release + 1)
+    (tmp_path / "verified.json").write_bytes(msgspec.json.encode(verification(other)))
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", str(tmp_path / "bundle"), "--verified", str(tmp_path / "verified.json")])
+
+    assert stopped.value.code == 1
+    assert "Verify this bundle again" in capsys.readouterr().err
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1100, "light"), (1100, "dark"), (360, "light")])
+def test_a_browser_shows_it_without_requests_errors_or_sideways_scrolling(
+    browser: Browser,
+    tmp_path: Path,
+    manifest: Manifest,
+    width: int,
+    scheme: Any,  # noqa: ANN401
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_bytes(make_report(ReportInputs(manifest=manifest, verification=verification(manifest))))
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab = context.new_page()
+    requests: list[str] = []
+    problems: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.on("console", lambda message: problems.append(message.text))
+
+    tab.goto(page.as_uri())
+
+    assert (requests, problems) == ([page.as_uri()], [])
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_a_profile_is_read_with_what_it_has_besides(tmp_path: Path) -> None:
+    row = {"step": "encode", "variant": "a", "wall_ms": {"runs": 9, "median": 1.0, "p95": None}, "phase": "steady"}
+    written = {
+        "created": "today",
+        "machine": {"system": "Linux", "processor": "p", "cores": 2, "load": 1.0},
+        "rows": [row],
+        "memory": [],
+        "verdict": {"state": "noisy", "reasons": ["busy"]},
+    }
+    (tmp_path / "p.json").write_text(json.dumps(written))
+
+    profile = read_profile(tmp_path / "p.json")
+
+    assert isinstance(profile, Profile)
+    assert profile.rows[0].wall_ms.p95 is None
