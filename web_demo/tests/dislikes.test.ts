@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { readCatalogue } from "../src/runtime/bundleJson";
 import { bestRows, ProductCodes } from "../src/runtime/codes";
 import type { EventName } from "../src/runtime/constants";
+import { Cosines } from "../src/runtime/cosines";
 import { DislikePenalty, newestDislikes } from "../src/runtime/dislikes";
 import { GOOD, openRecommender } from "./folder";
 import { arraysOf, fieldsOf, type GoldenArray } from "./goldenArrays";
@@ -29,7 +30,7 @@ describe("dislikes lower the same scores as in Python", () => {
   test.each(golden.cases)("$disliked", ({ scores, disliked, expected, best }) => {
     const before = Float32Array.from(scores);
 
-    const after = new DislikePenalty(codes()).apply(before, disliked);
+    const after = new DislikePenalty(new Cosines(codes())).apply(before, disliked);
 
     for (const [row, score] of after.entries()) expect(score).toBeCloseTo(expected[row] as number, 4);
     expect(bestRows(after, 10, new Set())).toEqual(best);
@@ -39,7 +40,7 @@ describe("dislikes lower the same scores as in Python", () => {
   test("no dislike changes no score", () => {
     const scores = Float32Array.of(3, 1, 2);
 
-    expect(new DislikePenalty(codes()).apply(scores, [])).toBe(scores);
+    expect(new DislikePenalty(new Cosines(codes())).apply(scores, [])).toBe(scores);
   });
 });
 

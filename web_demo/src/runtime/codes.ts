@@ -5,6 +5,7 @@ import { at } from "./at";
 import type { Catalogue } from "./bundleJson";
 import { MAX_CODE_SCALE } from "./constants";
 import { BundleError } from "./errors";
+import type { Rows } from "./itemIds";
 
 interface TierCodes {
   /** Catalogue rows, ascending. */
@@ -97,7 +98,7 @@ export class ProductCodes {
 }
 
 /** The rows of the `k` largest scores, best first; ties are resolved in favour of the lower row. */
-export function bestRows(scores: ArrayLike<number>, k: number, excluded: ReadonlySet<number>): number[] {
+export function bestRows(scores: ArrayLike<number>, k: number, excluded: Rows): number[] {
   const best: number[] = [];
   let last = Number.NEGATIVE_INFINITY;
   for (let row = 0; row < scores.length; row++) {

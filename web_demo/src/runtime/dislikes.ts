@@ -1,7 +1,8 @@
 /** Lowers the scores of items that resemble disliked ones. The same as `edge_runtime/dislikes.py`. */
 
-import { bestRows, type ProductCodes } from "./codes";
+import { bestRows } from "./codes";
 import { DISLIKE, DISLIKE_STRENGTH, N_DISLIKE_EVENTS, N_DISLIKES } from "./constants";
+import type { Cosines } from "./cosines";
 import type { HistoryEvent } from "./events";
 
 const DEPTH = 100;
@@ -16,9 +17,9 @@ export function newestDislikes(events: readonly Pick<HistoryEvent, "itemId" | "e
   return [...newest].filter(([, event]) => event === DISLIKE).map(([itemId]) => itemId);
 }
 
-/** Similarity of items. */
+/** Lowers scores by dislikes. */
 export class DislikePenalty {
-  constructor(private readonly codes: ProductCodes) {}
+  constructor(private readonly cosines: Cosines) {}
 
   /**
    * The scores, lowered by dislikes; `scores` itself if there are none.
@@ -32,26 +33,20 @@ export class DislikePenalty {
     const most = new Float32Array(scores.length);
     for (const [age, row] of disliked.slice(0, N_DISLIKES).entries()) {
       const weight = 1 - age / N_DISLIKES;
-      for (const [other, resemblance] of this.to(row).entries()) {
+      for (const [other, resemblance] of resemblanceOf(this.cosines.of(row)).entries()) {
         most[other] = Math.max(most[other] ?? 0, weight * resemblance);
       }
     }
     return scores.map((score, row) => score - Math.fround(DISLIKE_STRENGTH * spread * (most[row] ?? 0)));
   }
+}
 
-  /** The similarity of every item to the item of a row, from 0 to 1. */
-  private to(row: number): Float32Array {
-    const lengths = this.codes.lengths();
-    const vector = this.codes.decode([row]);
-    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-    if (length === 0) return new Float32Array(lengths.length);
-    const products = this.codes.scores(vector.map((value) => value / length));
-    const cosines = products.map((product, other) => ((lengths[other] ?? 0) > 0 ? product / (lengths[other] ?? 0) : 0));
-    const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
-    const far = mean + (1 - mean) * FAR;
-    // All items have the same direction.
-    if (far >= 1) return new Float32Array(lengths.length);
-    const [from, width] = [Math.fround(far), Math.fround(1 - far)];
-    return cosines.map((value) => Math.min(1, Math.max(0, Math.fround(value - from) / width)));
-  }
+/** The similarity that counts, of every item, from 0 to 1. */
+function resemblanceOf(cosines: Float32Array): Float32Array {
+  const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
+  const far = mean + (1 - mean) * FAR;
+  // All items have the same direction.
+  if (far >= 1) return new Float32Array(cosines.length);
+  const [from, width] = [Math.fround(far), Math.fround(1 - far)];
+  return cosines.map((value) => Math.min(1, Math.max(0, Math.fround(value - from) / width)));
 }

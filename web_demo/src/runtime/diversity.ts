@@ -7,6 +7,7 @@
 
 import { bestRows, type ProductCodes } from "./codes";
 import { DIVERSITY_POOL } from "./constants";
+import type { Rows } from "./itemIds";
 
 const RIDGE = 0.1;
 const UNIT = 4;
@@ -19,7 +20,7 @@ export function diversifiedRows(
   codes: ProductCodes,
   scores: ArrayLike<number>,
   k: number,
-  excluded: ReadonlySet<number>,
+  excluded: Rows,
   diversity: number,
 ): number[] {
   if (diversity === 0) return bestRows(scores, k, excluded);

@@ -49,6 +49,21 @@ export class StorageError extends Error {
   override name = "StorageError";
 }
 
+/** The catalogue has no such item. */
+export class UnknownItemError extends Error {
+  override name = "UnknownItemError";
+}
+
+/** A filter names a fact that no item has, or compares it with a value of another kind. */
+export class FilterError extends Error {
+  override name = "FilterError";
+}
+
+/** The recommender was closed before the call. */
+export class ClosedError extends Error {
+  override name = "ClosedError";
+}
+
 /** The message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

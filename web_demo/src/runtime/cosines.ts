@@ -1,0 +1,17 @@
+/** Cosines of item vectors: what a dislike lowers, and what is alike an item. The same as `edge_runtime/similar.py`. */
+
+import type { ProductCodes } from "./codes";
+
+export class Cosines {
+  constructor(private readonly codes: ProductCodes) {}
+
+  /** The cosine of each item with the item of a row; 0 with a vector of zeros. */
+  of(row: number): Float32Array {
+    const lengths = this.codes.lengths();
+    const vector = this.codes.decode([row]);
+    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+    if (length === 0) return new Float32Array(lengths.length);
+    const products = this.codes.scores(vector.map((value) => value / length));
+    return products.map((product, other) => ((lengths[other] ?? 0) > 0 ? product / (lengths[other] ?? 0) : 0));
+  }
+}
