@@ -24,7 +24,18 @@ export function diversifiedRows(
   diversity: number,
 ): number[] {
   if (diversity === 0) return bestRows(scores, k, excluded);
-  const best = bestRows(scores, Math.max(DIVERSITY_POOL, k), excluded);
+  return diversified(codes, scores, bestRows(scores, Math.max(DIVERSITY_POOL, k), excluded), k, diversity);
+}
+
+/** `k` of the best rows, the first hundred of which are diversified. */
+export function diversified(
+  codes: ProductCodes,
+  scores: ArrayLike<number>,
+  best: readonly number[],
+  k: number,
+  diversity: number,
+): number[] {
+  if (diversity === 0) return best.slice(0, k);
   const pool = best.slice(0, DIVERSITY_POOL);
   const places = diversifiedIndices(
     pool.map((row) => scores[row] ?? 0),

@@ -7,15 +7,29 @@
 import { Bundle, type Fetch, type FileStore, fetchManifest, manifestUrl, serverUrls } from "./bundle";
 import { MANIFEST_NAME } from "./constants";
 import { requireDigests } from "./digest";
+import { LiveFacts } from "./filters/live";
+import { OpenRelease } from "./openRelease";
 import { Recommender } from "./recommender";
 import { openReference } from "./reference";
 
 export type { Fetch, FileStore } from "./bundle";
 export type { Manifest } from "./bundleJson";
 export type { Candidate } from "./candidates";
-export { BundleError, BundleIntegrityError, BundleVersionError, FetchError, InsecureAddressError } from "./errors";
-export type { Items } from "./items";
-export type { Ranking, Recommendation, RecommendOptions } from "./recommender";
+export {
+  BundleError,
+  BundleIntegrityError,
+  BundleVersionError,
+  ClosedError,
+  FetchError,
+  FilterError,
+  InsecureAddressError,
+  UnknownItemError,
+} from "./errors";
+export type { Condition, NoneOf, Range, Value, Where } from "./filters/conditions";
+export { above, atLeast, atMost, below, between, noneOf } from "./filters/conditions";
+export type { LiveFactsOfItems, LiveValue } from "./filters/live";
+export type { ItemFacts, Items } from "./items";
+export type { ListOptions, Past, Ranking, Recommendation, RecommendOptions } from "./recommender";
 export { Recommender } from "./recommender";
 
 export interface OpenOptions {
@@ -48,13 +62,34 @@ export async function openRecommender(base: string, options: OpenOptions = {}): 
   const { source = "server", target = "browser-wasm", fetch = download, store = NO_STORE } = options;
   requireDigests();
   const isServer = source === "server";
-  const manifest = await fetchManifest(fetch, isServer ? manifestUrl(base, target) : `${base}${MANIFEST_NAME}`);
-  const bundle = new Bundle(manifest, isServer ? serverUrls(base) : ({ name }) => `${base}${name}`, fetch, store);
-  const recommender = await Recommender.open(bundle, async (variant) =>
-    variant.engine === "reference" ? openReference(bundle, variant) : "it needs a library that was not loaded",
-  );
-  await recommender.engines.start("reference");
-  return recommender;
+  const newest = async () => {
+    const manifest = await fetchManifest(fetch, isServer ? manifestUrl(base, target) : `${base}${MANIFEST_NAME}`);
+    return new Bundle(manifest, isServer ? serverUrls(base) : ({ name }) => `${base}${name}`, fetch, store);
+  };
+  const opened = async (bundle: Bundle, live: LiveFacts) => {
+    const release = await OpenRelease.open(
+      bundle,
+      async (variant) =>
+        variant.engine === "reference" ? openReference(bundle, variant) : "it needs a library that was not loaded",
+      undefined,
+      live,
+    );
+    await release.engines.start("reference");
+    return release;
+  };
+  const live = new LiveFacts();
+  let inUse = await newest();
+  return new Recommender(await opened(inUse, live), live, async () => {
+    const bundle = await newest();
+    if (sameBytes(bundle.bytes, inUse.bytes)) return null;
+    const release = await opened(bundle, live);
+    inUse = bundle;
+    return release;
+  });
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
 const download: Fetch = (url, stop) => fetch(url, { signal: stop ?? null });

@@ -1,52 +1,50 @@
-/** An open release: its data, its engines, and the lists and reasons computed with them. */
+/**
+ * What a page calls: lists, reasons, searches, and going over to a newer release. The same lists as
+ * `edge_runtime/recommender.py`; the page keeps the history (`history.ts`) and gives it to each call.
+ */
 
-import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
-import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
-import { TRANSITIONS } from "./constants";
-import { DislikePenalty } from "./dislikes";
-import { diversifiedRows } from "./diversity";
-import { type Engine, readSmall } from "./encoder";
-import { readGolden, type SelfTest, selfTest, selfTestTransitions } from "./golden";
-import { Items } from "./items";
-import { KnowledgeSwitch } from "./knowledge";
-import { fileOfRole } from "./manifest";
-import { type Fact, FactFinder } from "./reasons/facts";
-import { type Sentence, sentences, template } from "./reasons/sentences";
-import { Scorer } from "./scorer";
-import { Finder } from "./search/finder";
+import type { Candidate, EngineCandidates, OpenEngine } from "./candidates";
+import { ClosedError, UnknownItemError } from "./errors";
+import { shown, type Where } from "./filters/conditions";
+import { LiveFacts, type LiveFactsOfItems } from "./filters/live";
+import { checkedIds } from "./itemIds";
+import type { ItemFacts, Items } from "./items";
+import { OpenRelease, type Ranking, type Selection } from "./openRelease";
+import type { Sentence } from "./reasons/sentences";
 import type { TransitionScores } from "./transitionScores";
 
-/** Milliseconds of each phase of one list. */
-export interface Phases {
-  readonly decode: number;
-  readonly encode: number;
-  readonly score: number;
-  readonly rank: number;
+export type { Phases, RankedBy, Ranking, Selection } from "./openRelease";
+
+/** One entry of a list. */
+export class Recommendation {
+  readonly #release: OpenRelease;
+
+  constructor(
+    release: OpenRelease,
+    readonly row: number,
+    readonly itemId: string,
+    readonly title: string,
+    /** One true sentence about the item and the history. */
+    readonly reason: string,
+  ) {
+    this.#release = release;
+  }
+
+  /** The facts of the item by name, live ones included; looked up when it is asked for. */
+  get facts(): ItemFacts {
+    return this.#release.factsOf(this.row);
+  }
+
+  /** The picture of the item as a data URL; null if it has none. The first one reads those of all items. */
+  picture(): Promise<string | null> {
+    return this.#release.picture(this.row);
+  }
 }
 
-/** `model`: an engine, with the bundle's transitions if it has some; `transitions`: those alone. */
-export type RankedBy = "model" | "transitions" | "popularity";
-
-export interface Ranking {
-  readonly rows: readonly number[];
-  /** How the items were ranked. */
-  readonly by: RankedBy;
-  readonly engine: string;
-  readonly phases: Phases;
-}
-
-/** A recommended item. */
-export interface Recommendation {
-  readonly row: number;
-  readonly itemId: string;
-  readonly title: string;
-  /** One true sentence about the item and the history. */
-  readonly reason: string;
-}
-
-export interface RecommendOptions {
+/** A user's history. */
+export interface Past {
   /** Ids of the items that the user chose, oldest first; unknown ids are skipped. */
   readonly history?: readonly string[];
   /** Ids of the items that the user dislikes, newest first: they are left out, and similar items are ranked lower. */
@@ -55,23 +53,31 @@ export interface RecommendOptions {
   readonly diversity?: number;
 }
 
-export class Recommender {
-  private finder: Finder | null = null;
-  private readonly dislikePenalty: DislikePenalty;
+export interface ListOptions {
+  /** Ids of the items to choose from, instead of the whole catalogue; unknown ids are skipped. */
+  readonly candidates?: Iterable<string>;
+  /** Ids of items to leave out, such as those in the basket. */
+  readonly exclude?: Iterable<string>;
+  /** Fact to condition, all of which must hold; live facts count. */
+  readonly where?: Where;
+}
 
-  private constructor(
-    readonly manifest: Manifest,
-    readonly items: Items,
-    readonly popularity: Uint8Array,
-    private readonly factFinder: FactFinder,
-    private readonly scorer: Scorer,
-    private readonly knowledge: KnowledgeSwitch,
-    readonly engines: EngineCandidates,
-    /** Ranks if no engine is usable; null if the bundle has none, or they have failed their self-test. */
-    readonly fallback: TransitionScores | null,
-  ) {
-    this.dislikePenalty = new DislikePenalty(scorer.codes);
-  }
+export interface RecommendOptions extends Past, ListOptions {
+  /** Keep items of the history in the list; disliked ones are still left out. */
+  readonly includeSeen?: boolean;
+}
+
+/** Opens the newest release; null if it is the one in use. */
+export type Reopen = () => Promise<OpenRelease | null>;
+
+export class Recommender {
+  private isClosed = false;
+
+  constructor(
+    private release: OpenRelease,
+    private readonly live: LiveFacts = new LiveFacts(),
+    private readonly reopen: Reopen = async () => null,
+  ) {}
 
   /**
    * Read and check everything that lists need except the engines, which the caller starts.
@@ -84,137 +90,181 @@ export class Recommender {
     open: OpenEngine,
     changed: (candidates: readonly Candidate[]) => void = () => undefined,
   ): Promise<Recommender> {
-    const { manifest } = bundle;
-    const nItems = manifest.catalogue.nItems;
-    const arraysOf = async (role: string) => {
-      const file = await bundle.role(role);
-      return loadArrays(file.data, file.name);
-    };
-    const [small, scorer, golden, popular, items] = await Promise.all([
-      readSmall(bundle),
-      Scorer.open(bundle),
-      arraysOf("golden").then((arrays) => readGolden(arrays, manifest)),
-      arraysOf("popularity"),
-      bundle.role("items").then((file) => Items.read(file.data, nItems)),
-    ]);
-    const popularity = take(popular, "popularity", "U8", [nItems], fileOfRole(manifest, "popularity").name);
-    const test = (engine: Engine, variant: Manifest["engines"][number]) =>
-      selfTest(engine, variant, golden, scorer, small);
-    const { transitions } = scorer;
-    // With an engine, the golden lists are the engine's: only those of a bundle without engines are of transitions alone.
-    const ofTransitions =
-      transitions === null || manifest.engines.length > 0 ? null : selfTestTransitions(transitions, golden);
-    const last = transitions === null ? null : candidateOf(ofTransitions);
-    const engines = new EngineCandidates(manifest.engines, open, test, changed, last);
-    return new Recommender(
-      manifest,
-      items,
-      popularity,
-      new FactFinder(items, popularity),
-      scorer,
-      new KnowledgeSwitch(scorer.codes, small),
-      engines,
-      ofTransitions?.passed === false ? null : transitions,
-    );
+    const live = new LiveFacts();
+    return new Recommender(await OpenRelease.open(bundle, open, changed, live), live);
+  }
+
+  get manifest(): Manifest {
+    return this.release.manifest;
+  }
+
+  get items(): Items {
+    return this.release.items;
+  }
+
+  get popularity(): Uint8Array {
+    return this.release.popularity;
+  }
+
+  get engines(): EngineCandidates {
+    return this.release.engines;
+  }
+
+  /** Ranks if no engine is usable; null if the bundle has none, or they have failed their self-test. */
+  get fallback(): TransitionScores | null {
+    return this.release.fallback;
+  }
+
+  /** Close the engines; every later call of a list throws ClosedError. May be called again. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.release.engines.close();
   }
 
   /**
-   * The `k` best rows that are neither in the history nor hidden, best first.
+   * Go over to the newest release of the address that this one was opened from, if it is another; return whether it is.
+   * The new one is read, checked and tested first: if that fails, this one stays in use. Live facts stay.
    *
-   * @param sequence rows of the history, oldest first; if it is empty, items are ranked by popularity. If no engine works,
-   *   they are ranked by transitions, and by popularity if the bundle has none.
-   * @param diversity the share of the list that gives way to different items, from 0 to 1.
-   * @param disliked rows, newest first; items that resemble them are ranked lower.
+   * @throws FetchError the server cannot be reached.
+   * @throws BundleError the new release is damaged, or needs a newer page.
    */
-  async rank(
-    sequence: readonly number[],
-    hidden: ReadonlySet<number>,
-    k: number,
-    diversity: number = 0,
-    disliked: readonly number[] = [],
-  ): Promise<Ranking> {
-    const excluded = new Set([...sequence, ...hidden]);
-    const engine = this.engines.current;
-    const newest = sequence.slice(-this.manifest.encoder.maxLength);
-    if (newest.length === 0 || engine === null) return this.rankWithoutEngine(newest, excluded, k, diversity, disliked);
-    const times = [performance.now()];
-    const embeddings = this.scorer.codes.decode(newest);
-    times.push(performance.now());
-    let state: Float32Array;
-    try {
-      state = await this.knowledge.encode(engine, newest, embeddings);
-    } catch (error) {
-      await this.engines.fail(engine, error);
-      return this.rank(sequence, hidden, k, diversity, disliked);
+  async refresh(): Promise<boolean> {
+    const before = this.inUse();
+    const fresh = await this.reopen();
+    if (fresh === null) return false;
+    if (this.isClosed) {
+      await fresh.engines.close();
+      return false;
     }
-    times.push(performance.now());
-    const scores = this.dislikePenalty.apply(this.scorer.scores(state, newest), disliked);
-    times.push(performance.now());
-    const rows = diversifiedRows(this.scorer.codes, scores, k, excluded, diversity);
-    times.push(performance.now());
-    const [decode = 0, encode = 0, score = 0, rank = 0] = times.slice(1).map((time, i) => time - (times[i] ?? 0));
-    return { rows, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score, rank } };
+    this.release = fresh;
+    await before.engines.close();
+    return true;
   }
 
-  /** The `k` best items for a history, best first, without the items of the history itself. */
+  /**
+   * The `k` best items for a history, best first. Items of the history are left out, unless `includeSeen` is true.
+   *
+   * @throws TypeError an argument is of another type, such as one string in place of a list of ids.
+   * @throws RangeError `k` or `diversity` is out of range, or a condition has no values.
+   * @throws FilterError `where` names a fact that no item has, or compares it with a value of another kind.
+   */
   async recommend(k: number, options: RecommendOptions = {}): Promise<readonly Recommendation[]> {
-    const { history = [], disliked = [], diversity = 0 } = options;
-    const [sequence, dislikes] = [this.items.rowsOf(history), this.items.rowsOf(disliked)];
-    const { rows } = await this.rank(sequence, new Set(dislikes), k, diversity, dislikes);
-    return rows.map((row) => ({
-      row,
-      itemId: this.items.ids[row] ?? "",
-      title: this.items.titles[row] ?? "",
-      reason: this.template(row, sequence).text,
-    }));
+    const release = this.inUse();
+    checkK(k);
+    const { sequence, disliked, diversity } = pastOf(release, options);
+    const outside = release.outside(options as Selection);
+    const hidden = new Set(options.includeSeen === true ? disliked : [...sequence, ...disliked]);
+    const excluded = { has: (row: number) => hidden.has(row) || outside.has(row) };
+    const { rows } = await release.rankWithout(excluded, sequence, k, diversity, disliked);
+    return listed(release, rows, sequence);
+  }
+
+  /** One list for each of several histories, such as those of the members of a household. */
+  async recommendMany(
+    histories: readonly (readonly string[])[],
+    k: number,
+    options: Omit<RecommendOptions, "history" | "disliked"> = {},
+  ): Promise<readonly (readonly Recommendation[])[]> {
+    this.inUse();
+    if (!Array.isArray(histories)) {
+      throw new TypeError(`histories must be a list of lists of item ids, got ${shown(histories)}.`);
+    }
+    const given = histories.map((history) => checkedIds("each of histories", history));
+    const lists: (readonly Recommendation[])[] = [];
+    for (const history of given) lists.push(await this.recommend(k, { ...options, history }));
+    return lists;
+  }
+
+  /**
+   * The items of a feed that everyone gets, in the order of this user. Seen items stay; disliked ones and unknown ids are
+   * left out. Without a history the feed keeps its order, which also breaks ties.
+   */
+  async rerank(candidates: Iterable<string>, past: Past = {}): Promise<readonly Recommendation[]> {
+    const release = this.inUse();
+    const { sequence, disliked, diversity } = pastOf(release, past);
+    const feed = [...new Set(release.items.rowsOf(checkedIds("candidates", candidates)))];
+    return listed(release, await release.rerank(feed, sequence, disliked, diversity), sequence);
+  }
+
+  /**
+   * The `k` items most similar to an item, best first, whoever the user is.
+   *
+   * @throws UnknownItemError the catalogue does not have the item.
+   */
+  similar(itemId: string, k: number, options: ListOptions = {}): readonly Recommendation[] {
+    const release = this.inUse();
+    checkK(k);
+    const row = release.items.rowOf(itemId);
+    if (row === undefined) throw new UnknownItemError(`${shown(itemId)} is not in the catalogue of this release.`);
+    return listed(release, release.similar(row, k, release.outside(options as Selection)), [row]);
+  }
+
+  /**
+   * Set live facts of some items, such as price and stock, in place of the bundle's; null goes back to the bundle's.
+   * They count in `where` and are shown in `facts`, and are kept in memory only.
+   *
+   * @throws TypeError a value is of another type. Nothing was set.
+   * @throws RangeError a number is not finite, or 10^12 or more. Nothing was set.
+   */
+  setFacts(facts: LiveFactsOfItems): void {
+    this.inUse();
+    this.live.set(facts);
+  }
+
+  /** Go back to the facts of the bundle. */
+  clearFacts(): void {
+    this.inUse();
+    this.live.clear();
+  }
+
+  /** As `OpenRelease.rank`. */
+  rank(...args: Parameters<OpenRelease["rank"]>): Promise<Ranking> {
+    return this.release.rank(...args);
   }
 
   /** The rows that match a query, best first; the first call builds the index. */
   search(text: string, limit: number): number[] {
-    if (text.trim() === "") return [];
-    this.finder ??= new Finder(this.items, this.popularity);
-    return this.finder.find(text, limit);
+    return this.inUse().search(text, limit);
   }
 
   /** The facts of an item, and every sentence that can be formed from them. */
-  sentences(row: number, sequence: readonly number[]): { facts: readonly Fact[]; allowed: readonly Sentence[] } {
-    const facts = this.facts(row, sequence);
-    return { facts, allowed: sentences(this.items, row, facts, "short") };
+  sentences(row: number, sequence: readonly number[]): ReturnType<OpenRelease["sentences"]> {
+    return this.release.sentences(row, sequence);
   }
 
   /** The reason of an item, without a language model. */
   template(row: number, sequence: readonly number[]): Sentence {
-    return template(this.items, row, this.facts(row, sequence));
+    return this.release.template(row, sequence);
   }
 
-  /** Only events that the encoder has processed are cited. */
-  private facts(row: number, sequence: readonly number[]): readonly Fact[] {
-    return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
-  }
-
-  private rankWithoutEngine(
-    sequence: readonly number[],
-    excluded: ReadonlySet<number>,
-    k: number,
-    diversity: number,
-    disliked: readonly number[],
-  ): Ranking {
-    const begun = performance.now();
-    const transitions = sequence.length === 0 ? null : this.fallback;
-    // Popularity is scaled to 0 to 1 in float32, as in the Python runtime.
-    const before = transitions?.scores(sequence) ?? Float32Array.from(this.popularity, (level) => level / 255);
-    const scores = this.dislikePenalty.apply(before, disliked);
-    const scored = performance.now();
-    const rows = diversifiedRows(this.scorer.codes, scores, k, excluded, diversity);
-    const phases = { decode: 0, encode: 0, score: scored - begun, rank: performance.now() - scored };
-    const by = transitions === null ? "popularity" : "transitions";
-    return { rows, by, engine: by, phases };
+  private inUse(): OpenRelease {
+    if (this.isClosed) {
+      throw new ClosedError(
+        "the recommender was closed before this call. Open it again, or close it after the last call.",
+      );
+    }
+    return this.release;
   }
 }
 
-/** The entry of transitions in the list of engines. */
-function candidateOf(test: SelfTest | null): Candidate {
-  const inUse = test?.passed !== false;
-  const state = inUse ? "passed" : "failed";
-  return { engine: TRANSITIONS, precision: "uint4", state, inUse, why: test?.why ?? "", test, ms: null };
+function pastOf(release: OpenRelease, { history = [], disliked = [], diversity = 0 }: Past) {
+  if (!(diversity >= 0 && diversity <= 1)) {
+    throw new RangeError(`diversity must be between 0 (precise) and 1 (diverse), got ${diversity}`);
+  }
+  return {
+    sequence: release.items.rowsOf(checkedIds("history", history)),
+    disliked: release.items.rowsOf(checkedIds("disliked", disliked)),
+    diversity,
+  };
+}
+
+function checkK(k: number): void {
+  if (!(k >= 1)) throw new RangeError(`k must be at least 1, got ${k}`);
+}
+
+function listed(release: OpenRelease, rows: readonly number[], sequence: readonly number[]): Recommendation[] {
+  const { ids, titles } = release.items;
+  return rows.map(
+    (row) => new Recommendation(release, row, ids[row] ?? "", titles[row] ?? "", release.template(row, sequence).text),
+  );
 }

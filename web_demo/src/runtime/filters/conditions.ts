@@ -70,7 +70,9 @@ export const noneOf = (...values: readonly Value[]): NoneOf => ({ noneOf: values
  */
 export function checkedWhere(where: Where): Map<string, Test> {
   if (!isObject(where)) {
-    throw new TypeError(`where must be an object of facts and conditions, got ${shown(where)}. Pass { brand: "Aster" }.`);
+    throw new TypeError(
+      `where must be an object of facts and conditions, got ${shown(where)}. Pass { brand: "Aster" }.`,
+    );
   }
   return new Map(Object.entries(where).map(([name, condition]) => [name, testOf(name, condition)]));
 }
@@ -123,10 +125,9 @@ function rangeTest(name: string, range: Readonly<Record<string, unknown>>): Test
   if (limits.length === 0 || !limits.every(([limit]) => limit in LIMITS)) {
     throw new TypeError(`where.${name} must have limits such as { atLeast: 5, below: 20 }, got ${shown(range)}.`);
   }
-  const checked = limits.map(([limit, value]) => [
-    LIMITS[limit as keyof Range],
-    checkedNumber(`where.${name}.${limit}`, value),
-  ] as const);
+  const checked = limits.map(
+    ([limit, value]) => [LIMITS[limit as keyof Range], checkedNumber(`where.${name}.${limit}`, value)] as const,
+  );
   const holds = (number: number) => checked.every(([compare, limit]) => compare(number, limit));
   const { atLeast = -Infinity, above = -Infinity, atMost = Infinity, below = Infinity } = range as Range;
   const [low, high] = [Math.max(atLeast, above), Math.min(atMost, below)];
@@ -164,6 +165,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 /** A value for a message. */
 export function shown(value: unknown): string {
-  const text = (typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : undefined) ?? String(value);
+  const text =
+    (typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : undefined) ?? String(value);
   return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }

@@ -1,0 +1,279 @@
+/** An open release: its data, its engines, and the lists and reasons computed with them. */
+
+import { loadArrays, take } from "./arrays";
+import type { Bundle } from "./bundle";
+import type { Manifest } from "./bundleJson";
+import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
+import { bestRows } from "./codes";
+import { TRANSITIONS } from "./constants";
+import { Cosines } from "./cosines";
+import { DislikePenalty } from "./dislikes";
+import { diversified, diversifiedRows } from "./diversity";
+import { type Engine, readSmall } from "./encoder";
+import { checkedWhere, type Where } from "./filters/conditions";
+import { LiveFacts } from "./filters/live";
+import { FactTable } from "./filters/table";
+import { readGolden, type SelfTest, selfTest, selfTestTransitions } from "./golden";
+import { checkedIds, type Rows } from "./itemIds";
+import { type ItemFacts, Items } from "./items";
+import { KnowledgeSwitch } from "./knowledge";
+import { fileOfRole } from "./manifest";
+import { Pictures } from "./pictures";
+import { type Fact, FactFinder } from "./reasons/facts";
+import { type Sentence, sentences, template } from "./reasons/sentences";
+import { Scorer } from "./scorer";
+import { Finder } from "./search/finder";
+import type { TransitionScores } from "./transitionScores";
+
+/** Milliseconds of each phase of one list. */
+export interface Phases {
+  readonly decode: number;
+  readonly encode: number;
+  readonly score: number;
+  readonly rank: number;
+}
+
+/** `model`: an engine, with the bundle's transitions if it has some; `transitions`: those alone. */
+export type RankedBy = "model" | "transitions" | "popularity";
+
+export interface Ranking {
+  readonly rows: readonly number[];
+  /** How the items were ranked. */
+  readonly by: RankedBy;
+  readonly engine: string;
+  readonly phases: Phases;
+}
+
+/** The rows to leave out, and those to choose from. */
+export interface Selection {
+  readonly candidates?: Iterable<string> | undefined;
+  readonly exclude?: Iterable<string> | undefined;
+  readonly where?: Where | undefined;
+}
+
+export class OpenRelease {
+  private finder: Finder | null = null;
+  private pictures: Promise<Pictures | null> | null = null;
+  private readonly cosines: Cosines;
+  private readonly dislikePenalty: DislikePenalty;
+  private readonly factTable: FactTable;
+
+  private constructor(
+    private readonly bundle: Bundle,
+    readonly items: Items,
+    readonly popularity: Uint8Array,
+    private readonly factFinder: FactFinder,
+    private readonly scorer: Scorer,
+    private readonly knowledge: KnowledgeSwitch,
+    readonly engines: EngineCandidates,
+    /** Ranks if no engine is usable; null if the bundle has none, or they have failed their self-test. */
+    readonly fallback: TransitionScores | null,
+    private readonly live: LiveFacts,
+  ) {
+    this.cosines = new Cosines(scorer.codes);
+    this.dislikePenalty = new DislikePenalty(this.cosines);
+    this.factTable = new FactTable(items, live);
+  }
+
+  get manifest(): Manifest {
+    return this.bundle.manifest;
+  }
+
+  /**
+   * Read and check everything that lists need except the engines, which the caller starts.
+   *
+   * @throws BundleError a file is damaged or violates the format.
+   * @throws FetchError a file cannot be downloaded.
+   */
+  static async open(
+    bundle: Bundle,
+    open: OpenEngine,
+    changed: (candidates: readonly Candidate[]) => void = () => undefined,
+    live: LiveFacts = new LiveFacts(),
+  ): Promise<OpenRelease> {
+    const { manifest } = bundle;
+    const nItems = manifest.catalogue.nItems;
+    const arraysOf = async (role: string) => {
+      const file = await bundle.role(role);
+      return loadArrays(file.data, file.name);
+    };
+    const [small, scorer, golden, popular, items] = await Promise.all([
+      readSmall(bundle),
+      Scorer.open(bundle),
+      arraysOf("golden").then((arrays) => readGolden(arrays, manifest)),
+      arraysOf("popularity"),
+      bundle.role("items").then((file) => Items.read(file.data, nItems)),
+    ]);
+    const popularity = take(popular, "popularity", "U8", [nItems], fileOfRole(manifest, "popularity").name);
+    const test = (engine: Engine, variant: Manifest["engines"][number]) =>
+      selfTest(engine, variant, golden, scorer, small);
+    const { transitions } = scorer;
+    // With an engine, the golden lists are the engine's: only those of a bundle without engines are of transitions alone.
+    const ofTransitions =
+      transitions === null || manifest.engines.length > 0 ? null : selfTestTransitions(transitions, golden);
+    const last = transitions === null ? null : candidateOf(ofTransitions);
+    const engines = new EngineCandidates(manifest.engines, open, test, changed, last);
+    return new OpenRelease(
+      bundle,
+      items,
+      popularity,
+      new FactFinder(items, popularity),
+      scorer,
+      new KnowledgeSwitch(scorer.codes, small),
+      engines,
+      ofTransitions?.passed === false ? null : transitions,
+      live,
+    );
+  }
+
+  /**
+   * The `k` best rows that are neither in the history nor hidden, best first.
+   *
+   * @param sequence rows of the history, oldest first; if it is empty, items are ranked by popularity. If no engine works,
+   *   they are ranked by transitions, and by popularity if the bundle has none.
+   * @param diversity the share of the list that gives way to different items, from 0 to 1.
+   * @param disliked rows, newest first; items that resemble them are ranked lower.
+   */
+  async rank(
+    sequence: readonly number[],
+    hidden: ReadonlySet<number>,
+    k: number,
+    diversity: number = 0,
+    disliked: readonly number[] = [],
+  ): Promise<Ranking> {
+    return this.rankWithout(new Set([...sequence, ...hidden]), sequence, k, diversity, disliked);
+  }
+
+  /** As `rank`, without the rows in `excluded`; those of the history are not left out by themselves. */
+  async rankWithout(
+    excluded: Rows,
+    sequence: readonly number[],
+    k: number,
+    diversity: number,
+    disliked: readonly number[],
+  ): Promise<Ranking> {
+    const { scores, ...how } = await this.scored(sequence, disliked);
+    const begun = performance.now();
+    const rows = diversifiedRows(this.scorer.codes, scores, k, excluded, diversity);
+    return { ...how, rows, phases: { ...how.phases, rank: performance.now() - begun } };
+  }
+
+  /**
+   * The rows of a feed in the order of this user, ties in the order of the feed; all scores are 0 without a history.
+   *
+   * @param rows of the feed, each once.
+   */
+  async rerank(
+    rows: readonly number[],
+    sequence: readonly number[],
+    disliked: readonly number[],
+    diversity: number,
+  ): Promise<readonly number[]> {
+    const isKnown = sequence.length > 0 || disliked.length > 0;
+    const scores = isKnown ? (await this.scored(sequence, disliked)).scores : new Float32Array(this.items.ids.length);
+    const kept = rows.filter((row) => !disliked.includes(row));
+    kept.sort((one, other) => (scores[other] ?? 0) - (scores[one] ?? 0));
+    return diversified(this.scorer.codes, scores, kept, kept.length, diversity);
+  }
+
+  /** The `k` rows most similar to a row, best first. */
+  similar(row: number, k: number, excluded: Rows): number[] {
+    return bestRows(this.cosines.of(row), k, { has: (other) => other === row || excluded.has(other) });
+  }
+
+  /**
+   * The rows that candidates, exclusions and a filter leave out.
+   *
+   * @throws TypeError an argument is of another type.
+   * @throws FilterError the filter does not fit the facts.
+   */
+  outside({ candidates, exclude = [], where }: Selection): Rows {
+    const excluded = new Set(this.items.rowsOf(checkedIds("exclude", exclude)));
+    const mask = where === undefined ? null : this.factTable.holds(checkedWhere(where));
+    const chosen = candidates === undefined ? null : new Set(this.items.rowsOf(checkedIds("candidates", candidates)));
+    return { has: (row) => mask?.[row] === 0 || chosen?.has(row) === false || excluded.has(row) };
+  }
+
+  /** The facts of an item, with the live ones in place of the bundle's. */
+  factsOf(row: number): ItemFacts {
+    const facts = new Map([...this.items.facts(row), ...this.live.of(this.items.ids[row] ?? "")]);
+    return new Map([...facts].filter(([, values]) => values.length > 0));
+  }
+
+  /** The picture of an item as a data URL; null if it has none. The first call reads those of all items. */
+  async picture(row: number): Promise<string | null> {
+    this.pictures ??= Pictures.of(this.bundle).catch((error: unknown) => {
+      this.pictures = null; // the next call tries again
+      throw error;
+    });
+    return (await this.pictures)?.url(row) ?? null;
+  }
+
+  /** The rows that match a query, best first; the first call builds the index. */
+  search(text: string, limit: number): number[] {
+    if (text.trim() === "") return [];
+    this.finder ??= new Finder(this.items, this.popularity);
+    return this.finder.find(text, limit);
+  }
+
+  /** The facts of an item, and every sentence that can be formed from them. */
+  sentences(row: number, sequence: readonly number[]): { facts: readonly Fact[]; allowed: readonly Sentence[] } {
+    const facts = this.facts(row, sequence);
+    return { facts, allowed: sentences(this.items, row, facts, "short") };
+  }
+
+  /** The reason of an item, without a language model. */
+  template(row: number, sequence: readonly number[]): Sentence {
+    return template(this.items, row, this.facts(row, sequence));
+  }
+
+  /** Only events that the encoder has processed are cited. */
+  private facts(row: number, sequence: readonly number[]): readonly Fact[] {
+    return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
+  }
+
+  /** The score of every item, by engine and transitions; without these, or a history, the popularity. */
+  private async scored(sequence: readonly number[], disliked: readonly number[]): Promise<Scored> {
+    const engine = this.engines.current;
+    const newest = sequence.slice(-this.manifest.encoder.maxLength);
+    if (newest.length === 0 || engine === null) return this.scoredWithoutEngine(newest, disliked);
+    const times = [performance.now()];
+    const embeddings = this.scorer.codes.decode(newest);
+    times.push(performance.now());
+    let state: Float32Array;
+    try {
+      state = await this.knowledge.encode(engine, newest, embeddings);
+    } catch (error) {
+      await this.engines.fail(engine, error);
+      return this.scored(sequence, disliked);
+    }
+    times.push(performance.now());
+    const scores = this.dislikePenalty.apply(this.scorer.scores(state, newest), disliked);
+    times.push(performance.now());
+    const [decode = 0, encode = 0, score = 0] = times.slice(1).map((time, i) => time - (times[i] ?? 0));
+    return { scores, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score } };
+  }
+
+  private scoredWithoutEngine(sequence: readonly number[], disliked: readonly number[]): Scored {
+    const begun = performance.now();
+    const transitions = sequence.length === 0 ? null : this.fallback;
+    // Popularity is scaled to 0 to 1 in float32, as in the Python runtime.
+    const before = transitions?.scores(sequence) ?? Float32Array.from(this.popularity, (level) => level / 255);
+    const scores = this.dislikePenalty.apply(before, disliked);
+    const by = transitions === null ? "popularity" : "transitions";
+    return { scores, by, engine: by, phases: { decode: 0, encode: 0, score: performance.now() - begun } };
+  }
+}
+
+/** The scores of all items, and how they were computed. */
+interface Scored extends Omit<Ranking, "rows" | "phases"> {
+  readonly scores: Float32Array;
+  readonly phases: Omit<Phases, "rank">;
+}
+
+/** The entry of transitions in the list of engines. */
+function candidateOf(test: SelfTest | null): Candidate {
+  const inUse = test?.passed !== false;
+  const state = inUse ? "passed" : "failed";
+  return { engine: TRANSITIONS, precision: "uint4", state, inUse, why: test?.why ?? "", test, ms: null };
+}
