@@ -10,7 +10,8 @@ import platform
 import time
 from pathlib import Path
 
-from export.demo import Steps, print_figures, run_steps
+from export.demo import print_figures, run_steps
+from export.steps import Steps
 from train.suites.origin import commit
 
 RESULTS = Path(__file__).parent / "results"

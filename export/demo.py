@@ -1,34 +1,22 @@
-"""``pocketrec demo``: from an interaction log to a served bundle, with the commands that a user would type.
-
-Each step runs in a separate process, so that its time and peak memory can be measured and each step can be repeated by
-hand. A second run reuses finished steps.
-"""
+"""``pocketrec demo``: from an interaction log to a served bundle, with the commands that a user would type."""
 
 import json
 import os
-import shlex
-import signal
-import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edge_runtime import child
-from edge_runtime.errors import PocketRecError
 from edge_runtime.files import write_atomically
 from edge_runtime.terminal.out_folder import writable_folder
 from edge_runtime.terminal.outcome import next_command, print_result
+from export.steps import INSTANT_USERS, Steps, export_bundles, pocketrec, train_and_distil
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
 FIGURES_FILE = "figures.json"
 WORLD_EPOCHS = 30
-# Users on whom settings are chosen, and on whom a bundle is verified, without training.
-INSTANT_USERS = 1000
-_LEAVING_S = 5.0
 
 
 def demo(
@@ -80,56 +68,12 @@ def demo(
 
 def _serve(bundles: Path, host: str, port: int, *, as_json: bool) -> None:
     """Replace this process by the server, so that Ctrl-C and exit codes are the server's own."""
-    command = _pocketrec("edge_runtime", "serve", bundles, "--host", host, "--port", str(port))
+    command = pocketrec("edge_runtime", "serve", bundles, "--host", host, "--port", str(port))
     sys.stdout.flush()
     if as_json:
         os.dup2(2, 1)  # the object is complete: its reader need not wait for the server to stop
     os.chdir(child.FOLDER)
     os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
-
-
-@dataclass
-class Steps:
-    """Runs commands one after the other and records the time and memory of each."""
-
-    out: Path
-    costs: list[dict[str, Any]] = field(default_factory=list)
-
-    def run(self, name: str, *arguments: str | Path) -> dict[str, Any]:
-        """Run ``pocketrec ARGUMENTS --json`` and return the object that it printed.
-
-        Raises:
-            PocketRecError: it failed; its error message is already on stderr.
-        """
-        line = shlex.join(["pocketrec", *map(str, arguments)])
-        print(f"$ {line}", file=sys.stderr, flush=True)  # noqa: T201 - the demo teaches
-        start = time.perf_counter()
-        with subprocess.Popen(  # noqa: S603 - our own command
-            _pocketrec("export.step", *arguments, "--json"),
-            cwd=child.FOLDER,
-            env=child.environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=_ignore_interrupts,
-        ) as process:
-            try:
-                printed = process.stdout.read() if process.stdout is not None else ""
-                # wait4 instead of wait: it alone gives this one child's peak memory.
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
-            except KeyboardInterrupt:
-                _stop(process)
-                raise
-        if process.returncode != 0:
-            raise PocketRecError(
-                f"the step `{line}` failed with exit code {process.returncode}; its error is on "
-                "stderr. Finished steps are kept: fix the cause and run the demo again."
-            )
-        per_mib = 1024 if sys.platform != "darwin" else 1024 * 1024
-        seconds, peak_mib = time.perf_counter() - start, usage.ru_maxrss / per_mib
-        self.costs.append({"step": name, "seconds": round(seconds, 1), "peak_memory_mib": round(peak_mib)})
-        result: dict[str, Any] = json.loads(printed)
-        return result
 
 
 def run_steps(steps: Steps, data: Path | None, *, language_model: bool, instant: bool = False) -> dict[str, Any]:
@@ -146,58 +90,21 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool, instant:
     out.mkdir(parents=True, exist_ok=True)
     # On the synthetic shop the epochs after these are worth half a percent of validation NDCG@10, and a minute.
     how = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
-    if instant:
-        how = ["--backbone", "none", "--plugins", "transitions"]
-        how += ["--plugin-settings", json.dumps({"transitions": {"search_users": INSTANT_USERS}})]
     if data is None:
         data = out / "world"
         if not (data / "items.jsonl").exists():
             steps.run("create the synthetic shop", "world", "--out", data)
-    checked = steps.run("check the data", "check", data)
-    # One folder of runs for each data set, so that a demo on other data does not collide with them.
-    runs = out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"
-    kind = "instant-" if instant else ""
-    teacher, student, bundles = runs / f"{kind}teacher", runs / f"{kind}student", out / "bundles"
-    trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, *how, "--resume")
-    distilled = steps.run(
-        "distil the student", "distill", "--run", teacher, "--data", data, "--out", student, "--resume"
-    )
-    targets = [word for target in TARGETS for word in ("--target", target)]
-    no_model = [] if language_model else ["--no-language-model"]
-    steps.run("export the bundles", "export", "--run", student, "--data", data, *targets, *no_model, "--out", bundles)
+    made = train_and_distil(steps, data, how, instant=instant)
+    bundles = export_bundles(steps, made.student, data, TARGETS, language_model=language_model)
     sample = ["--users", str(INSTANT_USERS)] if instant else []
     # Without an encoder, the bundles of all targets rank alike.
     verified = {
-        target: steps.run(f"verify {target}", "verify", bundles / target, "--data", data, *sample)
+        target: steps.run(f"verify {target}", "verify", bundles[target], "--data", data, *sample)
         for target in TARGETS[: 1 if instant else None]
     }
-    figures = _figures(checked, trained, distilled, verified) | {"steps": steps.costs, "data": str(data)}
+    figures = _figures(made.checked, made.trained, made.distilled, verified) | {"steps": steps.costs, "data": str(data)}
     write_atomically(out / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return figures
-
-
-def _pocketrec(module: str, *arguments: str | Path) -> list[str]:
-    """Return one of our commands; it works in another folder, so its paths are made absolute."""
-    return child.command(module, *(one.absolute() if isinstance(one, Path) else one for one in arguments))
-
-
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C in a step until it has its own handler: until then, Python would print a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _stop(process: "subprocess.Popen[str]") -> None:
-    """Wait for a step to end. In a terminal it has received Ctrl-C as well; elsewhere the signal is sent to it."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        try:
-            process.wait(_LEAVING_S)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
-    process.wait()
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60] or "data"
 
 
 def _figures(

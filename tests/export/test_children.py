@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import child
-from export import demo
+from export import demo, steps
 from export.encoder_tflite import export_tflite_int8
 from export.quantize import QuantizedEncoder
 from tests.hostile_folder import HostileFolder
@@ -32,7 +32,7 @@ def test_the_tflite_converter_runs_no_code_from_the_working_folder(
 def test_the_steps_of_the_demo_resolve_relative_paths_and_run_no_code_from_there(hostile: HostileFolder) -> None:
     write_shop(hostile.path / "shop")
 
-    checked = demo.Steps(Path("out")).run("check the data", "check", Path("shop"))
+    checked = steps.Steps(Path("out")).run("check the data", "check", Path("shop"))
 
     assert checked["name"] == "shop"
     assert not hostile.was_run
