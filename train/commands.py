@@ -11,7 +11,7 @@ import typer
 
 from edge_runtime.terminal.out_folder import writable_folder
 from train.full_model.choices import NO_BACKBONE, PLUGINS, BackboneChoice, PluginName
-from train.options import AsJson, DataFolder, Resume, Seed, SkipBadRows
+from train.options import AsJson, CoolDown, DataFolder, Patience, Resume, Seed, SkipBadRows
 
 if TYPE_CHECKING:
     from train.data.dataset import Dataset
@@ -32,8 +32,11 @@ _RUN_OPTIONS: Mapping[str, str] = {
     "config.extractors.text": "--text",
     "config.extractors.image": "--image",
     "config.encoder.dim": "--dim",
+    "config.encoder.max_length": "--max-length",
     "config.fit.seed": "--seed",
     "config.fit.max_epochs": "--max-epochs",
+    "config.fit.patience": "--patience",
+    "config.fit.cool_down_epochs": "--cool-down",
     "config.fit.batch_users": "--batch-users",
     "config.learning_rate": "--learning-rate",
 }
@@ -47,6 +50,18 @@ def _even(dim: int) -> int:
 
 _Dim = Annotated[
     int, typer.Option(min=8, max=1024, callback=_even, help="Dimension of item vectors and user states.", metavar="N")
+]
+# A device accepts histories of up to this many events (SPEC.md).
+_MAX_LENGTH = 1024
+
+_MaxLength = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=_MAX_LENGTH,
+        help="Number of newest events of a history that the backbone uses; time and memory grow with it.",
+        metavar="N",
+    ),
 ]
 _Plugins = Annotated[
     str,
@@ -89,6 +104,7 @@ def train(
     seed: Seed = 0,
     resume: Resume = False,
     dim: _Dim = 64,
+    max_length: _MaxLength = 50,
     backbone: Annotated[
         BackboneChoice, typer.Option(help="Sequence encoder; `none` ranks by transitions alone, without training.")
     ] = "sasrec",
@@ -100,6 +116,8 @@ def train(
     max_epochs: Annotated[
         int, typer.Option(min=1, help="Maximum number of epochs; --resume may raise it.", metavar="N")
     ] = 100,
+    patience: Patience = 5,
+    cool_down: CoolDown = 0,
     batch_users: _BatchUsers = None,
     learning_rate: _LearningRate = None,
     skip_bad_rows: SkipBadRows = False,
@@ -138,8 +156,10 @@ def train(
         backbone_settings=of_backbone,
         plugins=chosen,
         extractors=ExtractorConfig(text=text, image=image),
-        encoder=EncoderConfig(dim=dim),
-        fit=FitConfig(seed=seed, max_epochs=max_epochs, batch_users=batch),
+        encoder=EncoderConfig(dim=dim, max_length=max_length),
+        fit=FitConfig(
+            seed=seed, max_epochs=max_epochs, patience=patience, cool_down_epochs=cool_down, batch_users=batch
+        ),
     )
     if learning_rate is not None:
         config = replace(config, learning_rate=learning_rate)

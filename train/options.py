@@ -14,6 +14,21 @@ RunOption = Annotated[
 SkipBadRows = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out and count broken rows instead of refusing the folder.")
 ]
+Patience = Annotated[
+    int,
+    typer.Option(
+        "--patience", min=1, help="Stop after this many epochs without a better validation NDCG@10.", metavar="N"
+    ),
+]
+CoolDown = Annotated[
+    int,
+    typer.Option(
+        "--cool-down",
+        min=0,
+        help="Epochs after that, from the best weights, in which the learning rate falls to 0.",
+        metavar="N",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 MAX_SEED = (1 << 32) - 1
 """Largest seed: NumPy's legacy generator, which libraries seed along with PyTorch's, takes 32 bits."""

@@ -14,12 +14,11 @@ from train.backbones.sasrec import SASRec
 from train.distill.codes import CodedTable
 from train.distill.student import knowledge_update
 from train.distill.teachers import TeacherModel
-from train.full_model.model import whole_histories
+from train.full_model.model import training_positions
 from train.loop.batches import Batch
 from train.loop.fit import FitConfig
 from train.objectives.cross_entropy import AddedScores, Teacher, fast_product_dtype, full_cross_entropy
 from train.plugins.knowledge_distillation import DistilledKnowledge
-from train.plugins.plugin import Positions
 
 # Number of events below which a log is short, and the teacher weight for short logs. See DistillConfig.
 _SHORT_LOG = 50_000
@@ -136,11 +135,8 @@ class StudentModel(nn.Module):
     def _added(self, batch: Batch) -> AddedScores | None:
         """Return the log-scores that the teacher's plug-ins add at the positions with a target."""
         teacher, _ = self._teacher
-        histories, mask = whole_histories(batch)
-        rows = torch.cat([_left_padded(group.rows, histories.shape[1]) for group in batch])
-        visible = torch.cat([_left_padded(group.mask, histories.shape[1]) for group in batch])
-        targets = torch.cat([_left_padded(group.targets, histories.shape[1], filler=-1) for group in batch])
-        return teacher.log_scores_at(Positions(rows, visible, targets >= 0, histories, mask))
+        rows, visible, targets = ([getattr(group, name) for group in batch] for name in ("rows", "mask", "targets"))
+        return teacher.log_scores_at(training_positions(batch, rows, visible, targets))
 
     def item_vectors(self) -> Tensor:
         """Return the item table as a device decodes it, ``[n_items, dim]``."""
@@ -176,10 +172,6 @@ class Knowledge(nn.Module):
         """Return the values to add to states ``[..., dim]``."""
         added: Tensor = knowledge_update(states, self.prompts, self.rows)
         return added
-
-
-def _left_padded(values: Tensor, length: int, filler: int = 0) -> Tensor:
-    return F.pad(values, (length - values.shape[1], 0), value=filler)
 
 
 def _select(values: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ Item vectors are used as input embeddings and as output weights (tied). The mode
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from train.data.split import Split
 from train.items.stand_ins import StandIns
 from train.loop.batches import Batch, pad
 from train.objectives.cross_entropy import AddedScores, fast_product_dtype, full_cross_entropy
-from train.plugins.plugin import Calibration, Plugin, Positions, TrainingStep, VisibleHistory
+from train.plugins.plugin import Calibration, LogScoresAt, Plugin, Positions, TrainingStep, VisibleHistory
 from train.transitions.expert import TransitionsExpert
 
 
@@ -36,13 +36,15 @@ class _Items(NamedTuple):
 class _Supervised(NamedTuple):
     """States with their targets and users, over all groups of a batch.
 
-    ``stages`` are the input states of each plug-in, followed by the output of the last one.
+    ``stages`` are the input states of each plug-in, followed by the output of the last one; ``added`` are the
+    log-scores that plug-ins add in training.
     """
 
     stages: list[Tensor]
     targets: Tensor
     users: Tensor
     terms: dict[str, Tensor]
+    added: AddedScores | None
 
 
 class Model(nn.Module):
@@ -62,14 +64,14 @@ class Model(nn.Module):
         """Compose the model.
 
         Args:
-            seen: which items occur in training, bool ``[n_items]``. If a plug-in changes item vectors, other items have
-                no ID embedding and are no candidates in training. Otherwise they are candidates, and the model learns
-                that they are rare.
+            seen: which items occur in training, bool ``[n_items]``. If a plug-in changes item vectors, or there are
+                stand-ins, other items have no ID embedding and are no candidates in training. Otherwise they are
+                candidates, and the model learns that they are rare.
             backbone: an ``nn.Module``.
             plugins: in the order of application.
             id_dropout: share of the items whose ID embedding is dropped in a training step, so that plug-ins learn to
-                represent items without it; only if a plug-in changes item vectors.
-            stand_ins: substitutes for missing ID embeddings; zeros if None. Only if a plug-in changes item vectors.
+                represent items without it; only if a plug-in changes item vectors, or there are stand-ins.
+            stand_ins: substitutes for missing ID embeddings; zeros if None.
         """
         super().__init__()
         if not 0.0 <= id_dropout < 1.0:
@@ -80,11 +82,11 @@ class Model(nn.Module):
         self.max_length = backbone.config.max_length
         self.plugins = tuple(plugins)
         self.plugin_modules = nn.ModuleDict({plugin.name: plugin.module for plugin in plugins if plugin.module})
-        has_content = any(plugin.items is not None for plugin in plugins)
+        has_content = stand_ins is not None or any(plugin.items is not None for plugin in plugins)
         self.register_buffer("seen", seen, persistent=False)
         self._all_seen = bool(seen.all()) or not has_content
         self._id_dropout = id_dropout if has_content else 0.0
-        self.stand_ins = stand_ins if has_content else None
+        self.stand_ins = stand_ins
 
     def item_vectors(self) -> Tensor:
         """Return the item vectors that backbone and ranking use, ``[n_items, dim]``."""
@@ -95,7 +97,7 @@ class Model(nn.Module):
         items = self._items()
         supervised = self._supervise(batch, items.table)
         step = self._step(batch, items, supervised)
-        terms = {"next": self._next_item_loss(step)} | supervised.terms
+        terms = {"next": self._next_item_loss(step, supervised.added)} | supervised.terms
         for plugin, input_states in zip(self.plugins, supervised.stages[:-1], strict=True):
             if plugin.losses is not None:
                 added = plugin.losses(replace(step, input_states=input_states))
@@ -132,8 +134,7 @@ class Model(nn.Module):
 
     def log_scores_at(self, positions: Positions) -> AddedScores | None:
         """Return a function from a range of positions to the sum of the plug-ins' log-scores; None without any."""
-        parts = [plugin.log_scores_at(positions) for plugin in self.plugins if plugin.log_scores_at is not None]
-        return (lambda rows: reduce(torch.add, [part(rows) for part in parts])) if parts else None
+        return _sum_at(positions, [plugin.log_scores_at for plugin in self.plugins])
 
     def user_stages(self, rows: Tensor, mask: Tensor, table: Tensor) -> list[Tensor]:
         """Return the input states of each plug-in, after the newest event, followed by the output of the last one.
@@ -142,6 +143,12 @@ class Model(nn.Module):
         """
         state = self.backbone.last(Events(F.embedding(rows, table), mask, rows))
         return [stage[:, 0] for stage in self._stages(state[:, None], VisibleHistory(rows, mask, table))]
+
+    def prepare(self, split: Split) -> None:
+        """Call the plug-ins' hooks before training."""
+        for plugin in self.plugins:
+            if plugin.prepare is not None:
+                plugin.prepare(split)
 
     def before_epoch(self, epoch: int) -> None:
         """Call the plug-ins' hooks before an epoch, counted from 0."""
@@ -208,7 +215,7 @@ class Model(nn.Module):
         return stages
 
     def _supervise(self, batch: Batch, table: Tensor) -> _Supervised:
-        stages, targets, users = [], [], []
+        stages, targets, users, supervisions = [], [], [], []
         terms: list[Mapping[str, Tensor]] = []
         first_user = 0
         for group in batch:
@@ -219,6 +226,7 @@ class Model(nn.Module):
             targets.append(supervision.targets[supervised])
             users.append(supervised.nonzero()[:, 0] + first_user)
             terms.append(supervision.terms)
+            supervisions.append(supervision)
             first_user += len(group.rows)
         weights = [len(group.rows) / first_user for group in batch]
         return _Supervised(
@@ -226,7 +234,16 @@ class Model(nn.Module):
             torch.cat(targets),
             torch.cat(users),
             _mean_terms(terms, weights),
+            self._added_in_training(batch, supervisions),
         )
+
+    def _added_in_training(self, batch: Batch, supervisions: Sequence[Supervision]) -> AddedScores | None:
+        parts = [plugin.training_log_scores for plugin in self.plugins]
+        if not any(parts):
+            return None
+        targets = [supervision.targets for supervision in supervisions]
+        rows, visible = ([getattr(each, name) for each in supervisions] for name in ("rows", "visible"))
+        return _sum_at(training_positions(batch, rows, visible, targets), parts)
 
     def _step(self, batch: Batch, items: _Items, supervised: _Supervised) -> TrainingStep:
         histories, mask = whole_histories(batch)
@@ -248,22 +265,24 @@ class Model(nn.Module):
             encode=encode,
         )
 
-    def _next_item_loss(self, step: TrainingStep) -> Tensor:
+    def _next_item_loss(self, step: TrainingStep, added: AddedScores | None) -> Tensor:
         table, targets = step.table, step.targets
         if not self._all_seen:
             # Indices among the items seen; every target is one of them.
             targets = (self.seen.cumsum(0) - 1)[targets]
             table = table[self.seen]
+            added = None if added is None else partial(_of_items, added, self.seen)
         weights = None
         for plugin in self.plugins:
             if plugin.loss_weights is not None:
-                added = plugin.loss_weights(step.lengths)
-                weights = added if weights is None else weights * added
+                of_plugin = plugin.loss_weights(step.lengths)
+                weights = of_plugin if weights is None else weights * of_plugin
         return full_cross_entropy(
             step.states,
             table,
             targets,
             weights=None if weights is None else weights[step.users],
+            added=added,
             product_dtype=fast_product_dtype(table.device),
         )
 
@@ -272,11 +291,40 @@ def whole_histories(batch: Batch) -> tuple[Tensor, Tensor]:
     """Return each user's events including the last target: rows ``[users, length]``, padding in front, and the mask."""
     whole = [torch.cat([group.rows, group.targets[:, -1:]], dim=1) for group in batch]
     masks = [torch.cat([group.mask, torch.ones_like(group.mask[:, :1])], dim=1) for group in batch]
-    longest = max(rows.shape[1] for rows in whole)
-    return (
-        torch.cat([F.pad(rows, (longest - rows.shape[1], 0)) for rows in whole]),
-        torch.cat([F.pad(mask, (longest - mask.shape[1], 0)) for mask in masks]),
-    )
+    return _joined(whole), _joined(masks)
+
+
+def training_positions(
+    batch: Batch, rows: Sequence[Tensor], visible: Sequence[Tensor], targets: Sequence[Tensor]
+) -> Positions:
+    """Return the positions with a target, group after group, which is the order of the states in a loss.
+
+    Args:
+        batch: the whole sequences of the users.
+        rows: of each group, ``[batch, positions]``, as in ``Supervision``.
+        visible: the same.
+        targets: the same.
+    """
+    histories, mask = whole_histories(batch)
+    selected = _joined(targets, filler=-1) >= 0
+    return Positions(_joined(rows), _joined(visible), selected, histories, mask)
+
+
+def _joined(groups: Sequence[Tensor], filler: int = 0) -> Tensor:
+    """Return all groups as one tensor, with padding in front."""
+    longest = max(values.shape[1] for values in groups)
+    return torch.cat([F.pad(values, (longest - values.shape[1], 0), value=filler) for values in groups])
+
+
+def _sum_at(positions: Positions, plugins: Sequence[LogScoresAt | None]) -> AddedScores | None:
+    """Return the sum of what the plug-ins add at the positions; None if none of them adds anything."""
+    parts = [scores(positions) for scores in plugins if scores is not None]
+    return (lambda rows: reduce(torch.add, [part(rows) for part in parts])) if parts else None
+
+
+def _of_items(scores: AddedScores, items: Tensor, rows: slice) -> Tensor:
+    """Return the scores of some items, bool ``[n_items]``."""
+    return scores(rows)[:, items]
 
 
 def _mean_terms(terms: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:

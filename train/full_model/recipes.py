@@ -22,7 +22,7 @@ from train.full_model.model import Model
 from train.items.extractors import ExtractorConfig, plugin_inputs
 from train.items.features import PluginInputs
 from train.items.stand_ins import StandIns
-from train.loop.fit import FitConfig
+from train.loop.fit import FitConfig, fit_config
 from train.plugins.plugin import Plugin
 
 Config = TypeVar("Config")
@@ -42,7 +42,9 @@ class TrainConfig:
         extractors: extractors of text, image and video features, for plug-ins and backbones that use them.
         dropout: dropout rate of the backbone.
         id_dropout: see :class:`train.full_model.model.Model`.
-        learning_rate: constant learning rate of AdamW.
+        stand_ins: whether a backbone without a plug-in that changes item vectors has stand-ins and ID dropout as well;
+            see :class:`train.full_model.model.Model`.
+        learning_rate: learning rate of AdamW, constant until early stopping.
         average_epochs: see :func:`train.loop.fit.fit`.
     """
 
@@ -54,6 +56,7 @@ class TrainConfig:
     extractors: ExtractorConfig = field(default_factory=ExtractorConfig)
     dropout: float = 0.5
     id_dropout: float = 0.1
+    stand_ins: bool = False
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     average_epochs: float = 2.0
@@ -82,7 +85,7 @@ def read_config(fields: Mapping[str, Any]) -> TrainConfig:
         **known
         | {
             "encoder": encoder_config(fields["encoder"]),
-            "fit": FitConfig(**fields["fit"]),
+            "fit": fit_config(fields["fit"]),
             "extractors": ExtractorConfig(**fields.get("extractors", {})),
         }
     )
@@ -107,7 +110,7 @@ def compose(dataset: Dataset, train: Sequences, config: TrainConfig) -> Model:
     backbone = build_backbone(config, inputs)
     plugins = [plugin_factory(name, config.plugins[name])(inputs) for name in PLUGINS if name in config.plugins]
     counts = inputs.counts()
-    describes = any(plugin.items is not None for plugin in plugins)
+    describes = config.stand_ins or any(plugin.items is not None for plugin in plugins)
     stand_ins = StandIns(inputs.text(), counts) if describes else None
     model = Model(torch.from_numpy(counts > 0), backbone, plugins, id_dropout=config.id_dropout, stand_ins=stand_ins)
     if config.backbone == NO_BACKBONE:

@@ -35,6 +35,13 @@ class WeightAverage:
         self._steps = 0
 
     @torch.no_grad()
+    def restart(self) -> None:
+        """Start again with the current weights of the model."""
+        self._steps = 0
+        for value, weight in zip(self._average, self._weights.values(), strict=False):
+            value.copy_(weight)
+
+    @torch.no_grad()
     def update(self) -> None:
         """Update the average with the weights after a step."""
         self._steps += 1

@@ -4,10 +4,11 @@ An interrupted and resumed run gives the same weights as an uninterrupted one, b
 depend on the seed and the epoch number only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from train.loop.averaging import WeightAverage
 from train.loop.batches import Batch, RandomBatches, TrainingSequences, group_lengths, training_batch
+from train.loop.cool_down import FallingRate
 from train.loop.device import require_one_process
 from train.loop.finite import FiniteCheck, check_metric, check_weights
 from train.loop.progress import EpochProgress
@@ -30,6 +32,9 @@ class FitConfig:
         batch_users: batch size in users.
         max_epochs: maximum number of epochs.
         patience: number of epochs without a better validation NDCG@10 before early stopping.
+        cool_down_epochs: number of epochs after early stopping, from the best weights on, in which the learning rate
+            falls to 0 (:mod:`train.loop.cool_down`). They count towards ``max_epochs``, and a training that ends there
+            before it stopped improving has none.
         max_gradient_norm: gradients are clipped to this norm.
         seed: random seed.
     """
@@ -37,12 +42,20 @@ class FitConfig:
     batch_users: int = 256
     max_epochs: int = 100
     patience: int = 5
+    cool_down_epochs: int = 0
     max_gradient_norm: float = 5.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if min(self.batch_users, self.max_epochs, self.patience) < 1:
             raise ValueError(f"batch_users, max_epochs and patience must be at least 1, got {asdict(self)}")
+        if self.cool_down_epochs < 0:
+            raise ValueError(f"cool_down_epochs must not be negative, got {self.cool_down_epochs}")
+
+
+def fit_config(fields: Mapping[str, Any]) -> FitConfig:
+    """Return the options saved in ``fields``, ignoring entries of newer versions."""
+    return FitConfig(**{name: fields[name] for name in FitConfig.__dataclass_fields__ if name in fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +80,16 @@ class FitResult:
 
 @dataclass
 class _Progress:
-    """The progress of a run; saved in the checkpoint as JSON."""
+    """The progress of a run; saved in the checkpoint as JSON.
+
+    ``cooling_from`` is the number of epochs before the cool-down; None before it.
+    """
 
     epoch: int
     best: float
     best_epoch: int
     log: list[dict[str, float]]
+    cooling_from: int | None = None
 
 
 def fit(
@@ -115,11 +132,16 @@ def fit(
     with EpochProgress(title, loop.n_steps, config.max_epochs) as bar:
         while not _done(progress, config):
             start = perf_counter()
+            if progress.cooling_from is None and _no_longer_improves(progress, config):
+                # Saved before the next epoch, which may replace the best weights.
+                loop.cool_down(run.load_best())
+                progress.cooling_from = progress.epoch
+                run.save_checkpoint(_training_state(model, optimizer, loop.average), asdict(progress))
             bar.start(progress.epoch + 1)
             loop.seed(progress.epoch)
             if before_epoch is not None:
                 before_epoch(progress.epoch)
-            terms = loop.epoch(progress.epoch, before_step, bar)
+            terms = loop.epoch(progress.epoch, before_step, bar, progress.cooling_from)
             with loop.average.applied():
                 score = validate()
                 check_metric("validation NDCG@10", score, progress.epoch + 1, advice)
@@ -133,8 +155,15 @@ def fit(
 
 
 def _done(progress: _Progress, config: FitConfig) -> bool:
-    waited = progress.epoch - progress.best_epoch
-    return progress.epoch >= config.max_epochs or (progress.best_epoch > 0 and waited >= config.patience)
+    if progress.epoch >= config.max_epochs:
+        return True
+    if progress.cooling_from is not None:
+        return progress.epoch - progress.cooling_from >= config.cool_down_epochs
+    return config.cool_down_epochs == 0 and _no_longer_improves(progress, config)
+
+
+def _no_longer_improves(progress: _Progress, config: FitConfig) -> bool:
+    return progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= config.patience
 
 
 class _Loop:
@@ -162,8 +191,9 @@ class _Loop:
         collate = partial(training_batch, cuts=group_lengths(self._accelerator.device))
         loader = DataLoader(sequences, batch_sampler=self._sampler, collate_fn=collate)
         self._model, self._optimizer, self._batches = self._accelerator.prepare(model, optimizer, loader)
-        self._named_parameters = model.named_parameters
+        self._whole = model
         self.n_steps = len(self._sampler)
+        self._falling_rate = FallingRate(optimizer, config.cool_down_epochs * self.n_steps)
         self.average = WeightAverage(model, average_epochs * self.n_steps)
 
     def seed(self, epoch: int) -> None:
@@ -171,8 +201,21 @@ class _Loop:
         torch.manual_seed(self._config.seed * 100_003 + epoch)
         self._sampler.epoch = epoch
 
-    def epoch(self, epoch: int, before_step: Callable[[int], None] | None, bar: EpochProgress) -> dict[str, float]:
+    def cool_down(self, best: Mapping[str, Tensor]) -> None:
+        """Continue from the best weights, with the optimizer's moments of the last ones."""
+        self._whole.load_state_dict(best)
+        self.average.restart()
+
+    def epoch(
+        self, epoch: int, before_step: Callable[[int], None] | None, bar: EpochProgress, cooling_from: int | None
+    ) -> dict[str, float]:
         """Take one step per batch; return the means of the loss and of its terms.
+
+        Args:
+            epoch: number of the epoch, from 0.
+            before_step: as for :func:`fit`.
+            bar: shows the progress.
+            cooling_from: the first epoch of the cool-down, from 0; None before it.
 
         Raises:
             RunError: a loss term, a gradient or a weight is not finite.
@@ -184,12 +227,14 @@ class _Loop:
         for step, batch in enumerate(self._batches):
             if before_step is not None:
                 before_step(epoch * self.n_steps + step)
+            if cooling_from is not None:
+                self._falling_rate.set((epoch - cooling_from) * self.n_steps + step)
             # Not converted to numbers before the end of the epoch, because that would synchronize the device.
             for name, term in self._step(batch, finite).items():
                 total[name] = total.get(name, 0.0) + term.detach()
             bar.step()
         finite.check()
-        check_weights(self._named_parameters(), epoch + 1, self._advice)
+        check_weights(self._whole.named_parameters(), epoch + 1, self._advice)
         return {name: float(value) / self.n_steps for name, value in total.items()}
 
     def _step(self, batch: Batch, finite: FiniteCheck) -> dict[str, Tensor]:

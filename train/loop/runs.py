@@ -212,13 +212,16 @@ def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
 
 
 def _differences(existing: Mapping[str, Any], requested: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the values that differ, by dotted name, except names of data; None stands for a value that is absent."""
+    """Return the values that differ, by dotted name, except names of data; None stands for a value that is absent.
+
+    A setting that a run of an older version lacks does not differ if it is off (0, false or empty).
+    """
     changed: dict[str, tuple[Any, Any]] = {}
     for name in sorted({*existing, *requested} - {_NOT_COMPARED}):
         old, new = existing.get(name), requested.get(name)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             changed |= {f"{name}.{inner}": pair for inner, pair in _differences(old, new).items()}
-        elif old != new:
+        elif old != new and (name in existing or new):
             changed[name] = (old, new)
     return changed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from train.full_model.choices import BackboneName, SuiteName
-from train.options import MAX_SEED, AsJson, DataFolder, SkipBadRows
+from train.options import MAX_SEED, AsJson, CoolDown, DataFolder, Patience, SkipBadRows
 
 if TYPE_CHECKING:
     from train.suites.table import SuiteTable
@@ -38,6 +38,8 @@ def compare(
     max_epochs: Annotated[
         int, typer.Option(min=1, help="Maximum number of epochs of each training.", metavar="N")
     ] = 100,
+    patience: Patience = 5,
+    cool_down: CoolDown = 0,
     users: Annotated[
         int | None, typer.Option(min=1, help="Use a random sample of this many users.", metavar="N")
     ] = None,
@@ -66,6 +68,8 @@ def compare(
         backbone=backbone,
         seeds=_seeds(seeds),
         max_epochs=max_epochs,
+        patience=patience,
+        cool_down_epochs=cool_down,
         n_users=users,
         extractors=ExtractorConfig(text=text, image=image),
         language_models=tuple(language_model or ()),

@@ -22,6 +22,8 @@ SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
 Settings = Mapping[PluginName, Mapping[str, Any]]
 
 ALONE = "backbone alone"
+# Plug-ins that change item vectors bring stand-ins and ID dropout, a regularizer that the backbone alone lacks.
+_REGULARIZED = "backbone with stand-ins and ID dropout"
 # Splits besides leave-one-out for combinations of plug-ins.
 _OTHER_SPLITS: tuple[SplitName, ...] = ("new items", "global time")
 
@@ -33,6 +35,7 @@ class Variant:
     Attributes:
         label: label of the row.
         plugins: settings that differ from the defaults, by name of the plug-in.
+        stand_ins: see :class:`train.full_model.recipes.TrainConfig`.
         split: split for training and testing.
         part_of: label of the whole system that this is an ablation or a sweep of; None for a whole system.
         needs: the reason why the row cannot be run; None if it can.
@@ -40,6 +43,7 @@ class Variant:
 
     label: str
     plugins: Settings = field(default_factory=dict)
+    stand_ins: bool = False
     split: SplitName = "standard"
     part_of: str | None = None
     needs: str | None = None
@@ -58,6 +62,7 @@ class SuiteOptions:
         backbone: backbone of every variant.
         seeds: random seeds of the trainings.
         max_epochs: maximum number of epochs.
+        patience, cool_down_epochs: see :class:`train.loop.fit.FitConfig`.
         n_users: size of a sample of users; all if None.
         extractors: feature extractors.
         language_models: Hugging Face ids or folders for CoCo to fine-tune: the first in the main row, all in a sweep.
@@ -66,6 +71,8 @@ class SuiteOptions:
     backbone: BackboneName = "sasrec"
     seeds: tuple[int, ...] = (0, 1, 2)
     max_epochs: int = 100
+    patience: int = 5
+    cool_down_epochs: int = 0
     n_users: int | None = None
     extractors: ExtractorConfig = field(default_factory=ExtractorConfig)
     language_models: tuple[str, ...] = ()
@@ -104,8 +111,14 @@ def cells_of(variant: Variant, dataset: Dataset, options: SuiteOptions) -> list[
     config = TrainConfig(
         backbone=options.backbone,
         plugins=variant.plugins,
+        stand_ins=variant.stand_ins,
         extractors=options.extractors,
-        fit=FitConfig(batch_users=batch_users_for(n_users), max_epochs=options.max_epochs),
+        fit=FitConfig(
+            batch_users=batch_users_for(n_users),
+            max_epochs=options.max_epochs,
+            patience=options.patience,
+            cool_down_epochs=options.cool_down_epochs,
+        ),
     )
     return [
         Cell(name=f"{_folder(variant, options)}/seed-{seed}", config=_seeded(config, seed), plan=plan)
@@ -149,10 +162,12 @@ def _sage() -> list[Variant]:
 def _llmrec() -> list[Variant]:
     return [
         *_pair("llmrec", "standard"),
+        _regularized("standard"),
         _part("llmrec", "without item semantics", {"semantics": False}),
         _part("llmrec", "without user semantics", {"user_semantics": False}),
         _part("llmrec", "without alignment", {"align": False}),
         *_pair("llmrec", "new items"),
+        _regularized("new items"),
         *_pair("llmrec", "global time"),
     ]
 
@@ -171,12 +186,16 @@ def _recfusion() -> list[Variant]:
 
 def _transitions() -> list[Variant]:
     with_llmrec = Variant(label="llmrec and transitions", plugins={"llmrec": {}, "transitions": {}})
+    together: Settings = {"llmrec": {}, "transitions": {"training_weight": 0.5}}
     return [
         *_pair("transitions", "standard"),
+        _regularized("standard"),
         _part("transitions", "with default settings", {"search_users": 0}),
         Variant(label="llmrec", plugins={"llmrec": {}}),
         with_llmrec,
+        Variant(label=f"{with_llmrec.label}, trained together", plugins=together),
         *_pair("transitions", "new items"),
+        _regularized("new items"),
         replace(with_llmrec, split="new items"),
         *_pair("transitions", "global time"),
     ]
@@ -230,6 +249,10 @@ def _coco(options: SuiteOptions) -> list[Variant]:
 
 def _pair(plugin: PluginName, split: SplitName) -> list[Variant]:
     return [Variant(label=ALONE, split=split), Variant(label=plugin, plugins={plugin: {}}, split=split)]
+
+
+def _regularized(split: SplitName) -> Variant:
+    return Variant(label=_REGULARIZED, stand_ins=True, split=split)
 
 
 def _part(plugin: PluginName, label: str, settings: Mapping[str, Any]) -> Variant:

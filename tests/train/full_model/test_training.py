@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from train.distill.student_model import DistillConfig
 from train.distill.teacher_knowledge import DEVICE_PROMPTS
 from train.errors import DataError, RunError
 from train.full_model.recipes import TrainConfig
-from train.full_model.training import describe_run, load_model, train_model
+from train.full_model.training import describe_run, full_config, load_model, train_model
 from train.loop.fit import FitConfig
 from train.loop.runs import RunFolder
 from train.metrics.ranker import Ranker, rank_split, validation_score
@@ -115,6 +116,19 @@ def test_a_run_that_ended_at_its_last_epoch_continues_with_more_epochs(tmp_path:
     assert len(run.figures()["log"]) == 4
     for name, weight in whole.load_best().items():
         torch.testing.assert_close(run.load_best()[name], weight)
+
+
+def test_a_run_of_a_version_without_a_setting_is_read_and_resumed_while_that_is_off(tmp_path: Path) -> None:
+    dataset, run = tiny_dataset(), RunFolder(tmp_path)
+    older = json.loads(json.dumps(describe_run(dataset, SMALL)))
+    del older["config"]["stand_ins"], older["config"]["fit"]["cool_down_epochs"]
+    run.claim(older, resume=False)
+
+    assert not run.claim(describe_run(dataset, SMALL), resume=True)
+    assert full_config(run).fit == SMALL.fit
+    cooled = replace(SMALL, fit=replace(SMALL.fit, cool_down_epochs=4))
+    with pytest.raises(RunError, match="cool_down_epochs is null there, 4 given"):
+        run.claim(describe_run(dataset, cooled), resume=True)
 
 
 def test_fewer_epochs_are_other_settings(teacher: RunFolder) -> None:

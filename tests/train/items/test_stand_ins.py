@@ -119,3 +119,15 @@ def test_a_dropped_id_embedding_is_replaced_in_training_only() -> None:
 
 def test_stand_ins_are_not_saved_with_the_weights() -> None:
     assert not [name for name in model_of(counts(1, 1, 1, 1, 1, 1, 1)).state_dict() if "stand_ins" in name]
+
+
+def test_a_backbone_without_plugins_may_have_stand_ins_and_dropped_embeddings() -> None:
+    met = counts(0, 1, 1, 1, 1, 1, 1)
+    backbone = SASRec(EncoderConfig(dim=2, max_length=4, n_blocks=1, n_heads=1))
+    model = Model(torch.from_numpy(met > 0), backbone, id_dropout=0.5, stand_ins=StandIns(texts(), met))
+    with torch.no_grad():
+        model.item.copy_(TABLE)
+
+    torch.testing.assert_close(model.eval().item_vectors(), StandIns(texts(), met)(TABLE, only(0)))
+    torch.manual_seed(0)
+    assert 1 < (model.train().item_vectors() != TABLE).any(1).sum() < 7

@@ -98,3 +98,18 @@ def test_a_processor_without_bfloat16_uses_float32(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
 
     assert fast_product_dtype(torch.device("cpu")) == torch.float32
+
+
+# With 3,000 items, a tile has 1,024 of them, and a chunk has 512 rows.
+@pytest.mark.parametrize("n_items", [31, 3000])
+def test_added_values_change_the_logits_and_get_no_gradient(n_items: int) -> None:
+    states, table, targets = drawn(600, 8), drawn(n_items, 8, seed=1), torch.arange(600) % n_items
+    added = drawn(600, n_items, seed=2)
+
+    ours = full_cross_entropy(states, table, targets, added=lambda rows: added[rows], product_dtype=torch.float32)
+    theirs = F.cross_entropy(states @ table.T + added.detach(), targets)
+
+    torch.testing.assert_close(ours, theirs)
+    mine = torch.autograd.grad(ours, [states, table, added], allow_unused=True)
+    torch.testing.assert_close(mine[:2], torch.autograd.grad(theirs, [states, table]), atol=1e-6, rtol=1e-4)
+    assert mine[2] is None

@@ -87,9 +87,9 @@ def test_an_interrupted_suite_is_resumed_and_missing_results_are_empty(
     whole = run_suite("corec", data, tmp_path, QUICK, origin=HERE)
 
     assert not set(first.names) & set(second.names)
-    assert len(first.names + second.names) == len(suite_cells("corec", data, QUICK)) == 5
+    assert len(first.names + second.names) == len(suite_cells("corec", data, QUICK)) == 7
     done = {row.label: row for row in whole.rows if row.seeds}
-    assert len(done) == 5
+    assert len(done) == 7
     assert done["corec"].figures == next(row for row in cut.rows if row.label == "corec").figures
     assert done["corec"].versus_alone["all"].n_users == 60
     parts = done["corec without contrast"].versus_whole
@@ -158,8 +158,8 @@ def test_time_left_is_estimated_from_cells_of_the_same_row(tmp_path: Path) -> No
 
     result = done[cells[0].name]
     assert left.seconds == pytest.approx(result.seconds + result.evaluation_seconds)
-    assert (left.n_estimated, left.n_unknown) == (1, 8)
-    assert "unknown for 8" in left.sentence()
+    assert (left.n_estimated, left.n_unknown) == (1, 12)
+    assert "unknown for 12" in left.sentence()
 
 
 def test_all_rows_get_their_first_seed_before_any_gets_its_second() -> None:
@@ -293,7 +293,7 @@ def test_only_the_requested_rows_are_trained(tmp_path: Path) -> None:
     table = run_suite("corec", tiny_dataset(), tmp_path, QUICK, only=["corec without contrast"], origin=HERE)
 
     assert [row.label for row in table.rows if row.seeds] == ["corec without contrast"]
-    assert len(table.rows) == 7
+    assert len(table.rows) == 9
 
 
 def test_rows_of_new_items_are_compared_with_the_most_popular_new_items(tmp_path: Path) -> None:
@@ -321,8 +321,10 @@ def test_whole_systems_come_before_ablations_and_other_splits() -> None:
     labels = [cell.name.split("/")[3:5] for cell in suite_cells("all", tiny_dataset(), QUICK)]
 
     wholes = [
-        "backbone-alone", "corec", "sage", "llmrec", "recfusion", "coco", "transitions", "llmrec-and-transitions",
-        "llmrec-and-recfusion", "all-five",
+        "backbone-alone", "corec", "sage", "llmrec", "backbone-with-stand-ins-and-ID-dropout", "recfusion", "coco",
+        "transitions", "llmrec-and-transitions", "llmrec-and-transitions--trained-together", "llmrec-and-recfusion",
+        "llmrec-and-coco", "llmrec-and-corec",
+        "all-five",
     ]  # fmt: skip
     assert labels[: len(wholes)] == [["standard", name] for name in wholes]
 
