@@ -9,7 +9,8 @@ from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
 from edge_runtime.bundle.items import Items, read_items
-from edge_runtime.bundle.manifest import REQUIRED_ROLES, TRANSITIONS
+from edge_runtime.bundle.manifest import REQUIRED_ROLES, RETIRED, TRANSITIONS
+from edge_runtime.bundle.retired import read_retired
 from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.popularity import Popularity
@@ -18,7 +19,7 @@ from edge_runtime.engines.timing import Settings
 from edge_runtime.ranking import Rows
 from edge_runtime.transitions import TransitionScores
 
-_READ_ROLES: Final = (*REQUIRED_ROLES, TRANSITIONS, "similarity")
+_READ_ROLES: Final = (*REQUIRED_ROLES, TRANSITIONS, "similarity", RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,15 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
         small=read_small(folder),
         golden=read_golden(folder.arrays("golden"), manifest),
         transitions=_read_transitions(folder, codes),
+        retired=_read_retired(folder),
     )
+
+
+def _read_retired(folder: BundleFolder) -> Rows:
+    """Return the rows of the retired items, ascending."""
+    if folder.manifest.role(RETIRED) is None:
+        return np.empty(0, dtype=np.int64)
+    return read_retired(folder.arrays(RETIRED), folder.manifest.catalogue.n_items)
 
 
 def _read_transitions(folder: BundleFolder, codes: ProductCodes) -> TransitionScores | None:

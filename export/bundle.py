@@ -17,7 +17,9 @@ from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.folder import describe, read_file
 from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
-from edge_runtime.bundle.manifest import MANIFEST_NAME, Encoder, EngineVariant, LanguageModel
+from edge_runtime.bundle.manifest import MANIFEST_NAME, RETIRED, Encoder, EngineVariant, LanguageModel
+from edge_runtime.bundle.retired import FILE as RETIRED_FILE
+from edge_runtime.bundle.retired import dump_retired
 from edge_runtime.errors import BundleError
 from edge_runtime.files import recover_folder
 from edge_runtime.paths import AnyPath
@@ -35,7 +37,7 @@ from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
 from train.distill.student import Student
-from train.errors import RunError
+from train.errors import DataError, RunError
 
 WORK_FOLDER = ".work"
 MINIMUM_RUNTIME = "0.1.0"
@@ -54,12 +56,14 @@ class Release:
         created: time of creation.
         licences: licences of the data and of the models in the bundle.
         name: name of the catalogue; None keeps the name of the existing bundles.
+        retired: ids of items that are never recommended.
     """
 
     number: int | None = None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     licences: tuple[str, ...] = ()
     name: str | None = None
+    retired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class Exporter:
                 contents["similarity.safetensors"] = ("similarity", transitions.similarity)
         contents["golden.safetensors"] = ("golden", self._golden(transitions))
         contents |= self._pictures(target)
+        contents |= self._retired(release.retired)
         language_model = self._add_language_model(target, contents)
         manifest = self._manifest(target, release, language_model, transitions, contents)
         check_budgets(manifest)
@@ -179,6 +184,18 @@ class Exporter:
             None if transitions is None else transitions.scores,
         )
         return dump_arrays(dump_golden(golden, max_length))
+
+    def _retired(self, item_ids: Sequence[str]) -> Contents:
+        if not item_ids:
+            return {}
+        row_of = {item_id: row for row, item_id in enumerate(self._dataset.catalogue.item_ids)}
+        unknown = [item_id for item_id in item_ids if item_id not in row_of]
+        if unknown:
+            raise DataError(
+                f"{len(unknown):,} of {len(item_ids):,} retired ids are not in {self._dataset.path}, such as "
+                f"{unknown[0]!r}. A retired item keeps its row in the data; put it back, or leave its id out."
+            )
+        return {RETIRED_FILE: (RETIRED, dump_retired([row_of[item_id] for item_id in item_ids], len(row_of)))}
 
     def _pictures(self, target: Target) -> Contents:
         choice, catalogue = target.pictures, self._dataset.catalogue

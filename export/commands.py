@@ -66,6 +66,16 @@ def export(
         list[str] | None,
         typer.Option(help="Licence of the data or of a model inside; may be repeated.", metavar="LICENCE"),
     ] = None,
+    retired: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the ids of items that can no longer be had, one a line: they are never recommended. "
+            "Give it with every export.",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+        ),
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +104,10 @@ def export(
         writer = writer_folder(dataset, run, language_model, shown=not as_json)
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
-        exported = export_all(exporter, targets, Release(number=release, licences=tuple(licence or ()), name=name))
+        described = Release(
+            number=release, licences=tuple(licence or ()), name=name, retired=_read_ids(retired) if retired else ()
+        )
+        exported = export_all(exporter, targets, described)
     if name is not None or saved_name(run) is None:
         save_name(run, exported[0].manifest.name)
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
@@ -125,6 +138,21 @@ def targets(
         print_targets([read_target(name) for name in known_targets()], as_json=as_json)
     else:
         print_target(read_target(target), as_json=as_json)
+
+
+def _read_ids(path: Path) -> tuple[str, ...]:
+    """Return the ids in a file, one a line; empty lines are skipped.
+
+    Raises:
+        DataError: the file is not text.
+    """
+    from train.errors import DataError
+
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: found bytes that are not UTF-8 text, expected item ids, one a line.") from error
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _read_targets(names: list[str]) -> "list[Target]":

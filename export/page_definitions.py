@@ -67,6 +67,7 @@ def _values() -> dict[str, object]:
         "REQUIRED_ROLES": manifest.REQUIRED_ROLES,
         "OPTIONAL_ROLES": manifest.OPTIONAL_ROLES,
         "TRANSITIONS": manifest.TRANSITIONS,
+        "RETIRED": manifest.RETIRED,
         "MAX_FOLLOWERS": manifest.MAX_FOLLOWERS,
         "MIN_LENGTH": transitions.MIN_LENGTH,
         "MAX_MANIFEST_BYTES": manifest.MAX_MANIFEST_BYTES,

@@ -18,6 +18,9 @@ SCHEMA: Final = 1
 TRANSITIONS: Final = "transitions"
 """The feature that a bundle with transitions requires, and the role of their file."""
 
+RETIRED: Final = "retired"
+"""The role of the file with the items that no list has."""
+
 KNOWN_FEATURES: Final = frozenset({"shared-codebooks", TRANSITIONS})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
@@ -25,7 +28,7 @@ MAX_TOTAL_BYTES: Final = 4 << 30
 CHUNK_BYTES: Final = 4 << 20
 
 REQUIRED_ROLES: Final = ("codes", "prompts", "adapter", "items", "popularity", "golden")
-OPTIONAL_ROLES: Final = ("pictures", "language_model", TRANSITIONS, "similarity")
+OPTIONAL_ROLES: Final = ("pictures", "language_model", TRANSITIONS, "similarity", RETIRED)
 
 MAX_FOLLOWERS: Final = 255
 """Largest number of followers of an item: it is stored in one byte."""

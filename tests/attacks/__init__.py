@@ -20,6 +20,7 @@ from tests.attacks.graphs import graphs
 from tests.attacks.items import items
 from tests.attacks.manifests import integrity, manifests, versions
 from tests.attacks.pictures import pictures
+from tests.attacks.retired import retired
 from tests.attacks.tensors import containers, contents
 from tests.attacks.transitions import transitions
 from tests.tiny_bundle import make_tiny_bundle
@@ -44,5 +45,5 @@ def attacks(root: Path) -> Iterator[tuple[str, Path]]:
 
 def table() -> dict[str, Attack]:
     """Return name to attack."""
-    of_formats = manifests() | containers() | contents() | items() | pictures()
+    of_formats = manifests() | containers() | contents() | items() | pictures() | retired()
     return integrity() | versions() | of_formats | engines() | graphs() | transitions()

@@ -15,7 +15,7 @@ from export.errors import BudgetError
 from export.parts import PartCache
 from export.target import Budgets, Target, read_target
 from tests.tiny_student import TinyStudent, make_tiny_student
-from train.errors import RunError
+from train.errors import DataError, RunError
 
 OPENED_BY = {"laptop-x86_64": "onnxruntime", "browser-wasm": "onnxruntime"}
 
@@ -165,3 +165,19 @@ def test_a_part_is_built_once_for_equal_inputs(tmp_path: Path) -> None:
 
     assert (parts, other) == ([b"part"] * 3, b"part")
     assert len(calls) == 2
+
+
+def test_retired_items_are_a_new_release_that_never_recommends_them(
+    tiny: TinyStudent, out: Path, target: Target
+) -> None:
+    exported = Exporter(tiny.student, tiny.dataset, out).export(target, Release(retired=("i7", "i2")))
+
+    assert exported.manifest.release == 2
+    with Recommender.open(exported.path) as recommender:
+        listed = {item.item_id for item in recommender.recommend(len(tiny.dataset.catalogue), [])}
+        assert listed == set(tiny.dataset.catalogue.item_ids) - {"i7", "i2"}
+
+
+def test_a_retired_id_that_the_data_lack_is_refused(tiny: TinyStudent, out: Path, target: Target) -> None:
+    with pytest.raises(DataError, match=r"1 of 2 retired ids are not in .*, such as 'gone'"):
+        Exporter(tiny.student, tiny.dataset, out).export(target, Release(retired=("i7", "gone")))

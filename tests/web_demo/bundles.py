@@ -1,8 +1,8 @@
 """Writes what the browser runtime's own tests read: ``python -m tests.web_demo.bundles FOLDER``.
 
-``FOLDER/good`` is a complete bundle, ``FOLDER/encoder.onnx`` its encoder as a graph, ``FOLDER/transitions`` has
-transitions too and ``FOLDER/instant`` no engine, ``FOLDER/malformed/*`` are those of `tests.attacks`, and
-``FOLDER/index.json`` lists them.
+``FOLDER/good`` is a complete bundle, ``FOLDER/retired`` has retired items, ``FOLDER/encoder.onnx`` its encoder
+as a graph, ``FOLDER/transitions`` has transitions too and ``FOLDER/instant`` no engine, ``FOLDER/malformed/*`` are
+those of `tests.attacks`, and ``FOLDER/index.json`` lists them.
 """
 
 import json
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.attacks import attacks
+from tests.golden_lists import make_retired_bundle
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_onnx import tiny_onnx
 from tests.tiny_transitions import ALONE, WITH_ENGINES
@@ -18,6 +19,7 @@ from tests.tiny_transitions import ALONE, WITH_ENGINES
 def main(folder: Path) -> None:
     """Write the bundles."""
     manifest = make_tiny_bundle(folder / "good", pictures=True, target="browser-wasm")
+    make_retired_bundle(folder / "retired")
     make_tiny_bundle(folder / "transitions", transitions=WITH_ENGINES, target="browser-wasm")
     make_tiny_bundle(folder / "instant", transitions=ALONE, target="browser-wasm")
     weights = (folder / "good" / "encoder.safetensors").read_bytes()

@@ -5,7 +5,7 @@ import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
 import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { bestRows } from "./codes";
-import { TRANSITIONS } from "./constants";
+import { RETIRED, TRANSITIONS } from "./constants";
 import { Cosines } from "./cosines";
 import { DislikePenalty } from "./dislikes";
 import { diversified, diversifiedRows } from "./diversity";
@@ -21,6 +21,7 @@ import { fileOfRole } from "./manifest";
 import { Pictures } from "./pictures";
 import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
+import { readRetired } from "./retired";
 import { Scorer } from "./scorer";
 import { Finder } from "./search/finder";
 import type { TransitionScores } from "./transitionScores";
@@ -43,6 +44,8 @@ export interface Ranking {
   readonly engine: string;
   readonly phases: Phases;
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** The rows to leave out, and those to choose from. */
 export interface Selection {
@@ -69,6 +72,7 @@ export class OpenRelease {
     /** Ranks if no engine is usable; null if the bundle has none, or they have failed their self-test. */
     readonly fallback: TransitionScores | null,
     private readonly live: LiveFacts,
+    private readonly retired: ReadonlySet<number>,
   ) {
     this.cosines = new Cosines(scorer.codes);
     this.dislikePenalty = new DislikePenalty(this.cosines);
@@ -97,12 +101,15 @@ export class OpenRelease {
       const file = await bundle.role(role);
       return loadArrays(file.data, file.name);
     };
-    const [small, scorer, golden, popular, items] = await Promise.all([
+    const [small, scorer, golden, popular, items, retired] = await Promise.all([
       readSmall(bundle),
       Scorer.open(bundle),
       arraysOf("golden").then((arrays) => readGolden(arrays, manifest)),
       arraysOf("popularity"),
       bundle.role("items").then((file) => Items.read(file.data, nItems)),
+      manifest.files.some(({ role }) => role === RETIRED)
+        ? arraysOf(RETIRED).then((arrays) => readRetired(arrays, nItems))
+        : NONE,
     ]);
     const popularity = take(popular, "popularity", "U8", [nItems], fileOfRole(manifest, "popularity").name);
     const test = (engine: Engine, variant: Manifest["engines"][number]) =>
@@ -123,6 +130,7 @@ export class OpenRelease {
       engines,
       ofTransitions?.passed === false ? null : transitions,
       live,
+      retired,
     );
   }
 
@@ -154,7 +162,7 @@ export class OpenRelease {
   ): Promise<Ranking> {
     const { scores, ...how } = await this.scored(sequence, disliked);
     const begun = performance.now();
-    const rows = diversifiedRows(this.scorer.codes, scores, k, excluded, diversity);
+    const rows = diversifiedRows(this.scorer.codes, scores, k, this.withRetired(excluded), diversity);
     return { ...how, rows, phases: { ...how.phases, rank: performance.now() - begun } };
   }
 
@@ -171,14 +179,15 @@ export class OpenRelease {
   ): Promise<readonly number[]> {
     const isKnown = sequence.length > 0 || disliked.length > 0;
     const scores = isKnown ? (await this.scored(sequence, disliked)).scores : new Float32Array(this.items.ids.length);
-    const kept = rows.filter((row) => !disliked.includes(row));
+    const kept = rows.filter((row) => !disliked.includes(row) && !this.retired.has(row));
     kept.sort((one, other) => (scores[other] ?? 0) - (scores[one] ?? 0));
     return diversified(this.scorer.codes, scores, kept, kept.length, diversity);
   }
 
   /** The `k` rows most similar to a row, best first. */
   similar(row: number, k: number, excluded: Rows): number[] {
-    return bestRows(this.cosines.of(row), k, { has: (other) => other === row || excluded.has(other) });
+    const without = this.withRetired(excluded);
+    return bestRows(this.cosines.of(row), k, { has: (other) => other === row || without.has(other) });
   }
 
   /**
@@ -230,6 +239,12 @@ export class OpenRelease {
   /** Only events that the encoder has processed are cited. */
   private facts(row: number, sequence: readonly number[]): readonly Fact[] {
     return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
+  }
+
+  /** Retired items are on no list. */
+  private withRetired(excluded: Rows): Rows {
+    if (this.retired.size === 0) return excluded;
+    return { has: (row) => this.retired.has(row) || excluded.has(row) };
   }
 
   /** The score of every item, by engine and transitions; without these, or a history, the popularity. */
