@@ -70,7 +70,11 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
                 traffic={view.traffic}
                 onDelete={() => request("deleteData", null)}
               />
-              <TechnicalDetails view={view} onCheck={() => void request("checkUpdate", null).catch(() => undefined)} />
+              <TechnicalDetails
+                view={view}
+                onCheck={() => void request("checkUpdate", null).catch(() => undefined)}
+                onProfile={() => request("profile", null)}
+              />
             </>
           )}
         </main>

@@ -1,11 +1,19 @@
 import type { Candidate } from "../runtime/candidates";
+import type { Profile } from "../runtime/profile/report";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
 import { bytes, count, median, milliseconds } from "./format";
 import { Plot, totalOf } from "./Plot";
+import { ProfilePanel } from "./ProfilePanel";
+
+interface Props {
+  readonly view: View;
+  readonly onCheck: () => void;
+  readonly onProfile: () => Promise<Profile | null>;
+}
 
 /** Technical details, collapsed by default: engines, release, sizes and latency. */
-export function TechnicalDetails({ view, onCheck }: { view: View; onCheck: () => void }) {
+export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
   const used = view.engines.filter(({ inUse }) => inUse).map(({ engine, precision }) => `${engine} ${precision}`);
   const times = view.timings.map(totalOf);
   const release = view.opening.state === "ready" ? view.opening.release : null;
@@ -39,6 +47,7 @@ export function TechnicalDetails({ view, onCheck }: { view: View; onCheck: () =>
           </button>
         </section>
         {release !== null && <Sizes release={release} />}
+        {release !== null && <ProfilePanel profiling={view.profiling} onProfile={onProfile} />}
       </div>
     </details>
   );

@@ -36,6 +36,7 @@ const handlers: Handlers = {
   deleteData: async () => done((await opened()).deleteData()),
   checkUpdate: async () => done((await opened()).checkUpdate()),
   useUpdate: async () => done((await opened()).useUpdate()),
+  profile: async () => (await opened()).profile(),
 };
 
 async function done(work: Promise<void>): Promise<null> {

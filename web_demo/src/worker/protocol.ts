@@ -2,6 +2,7 @@
 
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
+import type { Profile } from "../runtime/profile/report";
 import type { Piece } from "../runtime/reasons/marked";
 import type { Phases, RankedBy } from "../runtime/recommender";
 import type { Traffic } from "../runtime/traffic";
@@ -133,6 +134,7 @@ export interface Requests {
   readonly deleteData: { readonly params: null; readonly result: null };
   readonly checkUpdate: { readonly params: null; readonly result: null };
   readonly useUpdate: { readonly params: null; readonly result: null };
+  readonly profile: { readonly params: null; readonly result: Profile | null };
 }
 
 export type RequestName = keyof Requests;
@@ -156,6 +158,8 @@ export interface Notifications {
   readonly language: Language;
   readonly userData: UserData;
   readonly timings: readonly Timing[];
+  /** The share of a running profile that is done; null if none is running. */
+  readonly profiling: number | null;
   readonly traffic: Traffic;
   /** An error that the user should see, such as a rejected file; null when there is none. */
   readonly problem: string | null;

@@ -7,6 +7,7 @@ import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
 import { LanguageModel, lacksForLanguage, openWllama } from "../runtime/language";
 import { Pictures } from "../runtime/pictures";
+import type { Profile } from "../runtime/profile/report";
 import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
@@ -153,6 +154,22 @@ export class Session {
     } finally {
       await this.changed();
     }
+  }
+
+  /** Measure the engines of the release in use; null if there is none. Lists wait until it is done. */
+  async profile(): Promise<Profile | null> {
+    if (this.opened === null) return null;
+    const { bundle } = this.opened;
+    const about = { cores: navigator.hardwareConcurrency ?? null, runtime: navigator.userAgent };
+    const { profileBundle } = await import("../runtime/profile/profile");
+    const told = (share: number) => this.notify("profiling", share);
+    told(0);
+    const running = this.lists.then(() => profileBundle(bundle, engineOpener(bundle), about, told));
+    this.lists = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    return running.finally(() => this.notify("profiling", null));
   }
 
   search(text: string): readonly Hit[] {
