@@ -111,7 +111,8 @@ def scatter(points: Sequence[Point], front: Sequence[tuple[float, float]], *, la
     """
     height, bottom = 360.0, 320.0
     xs, ys = [math.log2(point.x) for point in points], [point.y for point in points]
-    across = _Axis(min(xs) - 0.2, max(xs) + 0.2, left=64)
+    middle = (min(xs) + max(xs)) / 2  # at least two powers of two are shown, so that there are labels
+    across = _Axis(min(min(xs) - 0.2, middle - 1), max(max(xs) + 0.2, middle + 1), left=64)
     spread = (max(ys) - min(ys)) or 0.01
     low, high = min(ys) - 0.08 * spread, max(ys) + 0.08 * spread
 
