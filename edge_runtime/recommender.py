@@ -184,7 +184,7 @@ class Recommender:
         """Milliseconds of ``open``, ``self_test``, and of the last call of ``recommend``, ``observe`` and others."""
         return MappingProxyType(self._timings)
 
-    def observe(self, item_id: str, event: str = CLICK) -> Event:
+    def observe(self, item_id: str, event: str = CLICK, *, time: int | None = None) -> Event:
         """Record an event of the user. The event is durable when this returns.
 
         Unknown item ids are recorded too, because the bundle may be older than the app's catalogue.
@@ -193,15 +193,16 @@ class Recommender:
             item_id: the item.
             event: ``click``, ``like``, ``purchase`` or another name matching ``[a-z_]{1,32}``; ``dislike`` hides the
                 item and lowers the scores of similar ones (:mod:`edge_runtime.dislikes`).
+            time: when it happened, in milliseconds since 1970; None for now. Events count in the order of the calls.
 
         Raises:
-            TypeError: the item id or the event name is not a string.
-            ValueError: the item id or the event name is invalid.
+            TypeError: the item id or the event name is not a string, or the time no whole number.
+            ValueError: the item id, the event name or the time is invalid.
             StateError: the state file could not be written; nothing was recorded.
         """
         self._in_use()
         with self._timed("observe"):
-            return self._history.add(item_id, event)
+            return self._history.add(item_id, event, time)
 
     def recommend(
         self,
@@ -411,6 +412,34 @@ class Recommender:
         """Return the recorded events, newest first."""
         self._in_use()
         return self._history.newest(limit)
+
+    def export_history(self, passphrase: str | None = None) -> bytes:
+        """Return the history as a file for another device of the user (:mod:`edge_runtime.state.history_file`).
+
+        Args:
+            passphrase: encrypts the file, for which `pocketrec[encryption]` must be installed; None leaves it readable.
+
+        Raises:
+            ValueError: the passphrase has fewer than eight characters.
+        """
+        from edge_runtime.state.history_file import dump_history
+
+        return dump_history(self.history()[::-1], passphrase)
+
+    def import_history(self, data: bytes, passphrase: str | None = None) -> int:
+        """Add the events of a file that :meth:`export_history` wrote, by their times; return how many were new.
+
+        Events that the history has already are not added again. Events get new ids.
+
+        Raises:
+            StateError: the file is damaged or of another program, or the passphrase is another one; or the state file
+                could not be written. Nothing was added.
+        """
+        from edge_runtime.state.history_file import read_history
+
+        self._in_use()
+        events = read_history(data, passphrase)
+        return self._history.merge((one.item_id, one.event, one.time) for one in events)
 
     def count_events(self) -> int:
         """Return the number of recorded events."""

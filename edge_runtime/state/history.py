@@ -9,7 +9,7 @@ import reprlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ from edge_runtime.state.erasing import erase
 
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256
+_FIRST_MOMENT = 100_000_000_000  # 1973; smaller numbers are seconds
+_LAST_MOMENT = 4_102_444_800_000  # 2100
 _MAX_SHOWN = 60  # characters of each value in a message
 _LARGEST_EVENT_ID = (1 << 63) - 1
 _BATCH_SIZE = 250  # items per statement; SQLite before 3.32 takes at most 999 parameters
@@ -110,12 +112,17 @@ class History:
         with self._lock:
             self._connection.close()
 
-    def add(self, item_id: str, event: str = CLICK) -> Event:
+    def add(self, item_id: str, event: str = CLICK, moment: int | None = None) -> Event:
         """Record one event; it is durable when this returns.
 
+        Args:
+            item_id: the item.
+            event: name of the event.
+            moment: milliseconds since 1970; None for now. Events keep the order in which they are recorded.
+
         Raises:
-            TypeError: the item id or the event name is not a string.
-            ValueError: the item id or the event name is not valid.
+            TypeError: the item id or the event name is not a string, or the moment no whole number.
+            ValueError: the item id, the event name or the moment is not valid.
             StateError: the file could not be written; nothing was recorded.
         """
         check_string("an item id", item_id, "the id that the catalogue has, such as 'item-7'")
@@ -128,10 +135,41 @@ class History:
             )
         if not _EVENT.fullmatch(event):
             raise ValueError(f"an event name must consist of 1 to 32 characters a-z and _, got {event!r}")
-        moment = int(self._clock() * 1000)
+        moment = int(self._clock() * 1000) if moment is None else _checked_moment(moment)
         insert = "INSERT INTO events (item_id, event, time) VALUES (?, ?, ?)"
         cursor = self._change("the event was not recorded", insert, (item_id, event, moment))
         return Event(cursor.lastrowid or 0, item_id, event, moment)
+
+    def merge(self, events: Iterable[tuple[str, str, int]]) -> int:
+        """Add events of another device in the order of their times, all or none; return how many were new.
+
+        If some are new, all events of the history are recorded anew, with new ids. Of events that are equal in item,
+        name and time, one is kept.
+
+        Args:
+            events: item id, event name and milliseconds since 1970; valid, as :meth:`add` would check them.
+
+        Raises:
+            StateError: the file could not be written; nothing was changed.
+        """
+        with self._lock, translated_errors(self._path, "the events were not added"):
+            self._return_to_disk()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                known = self._connection.execute("SELECT item_id, event, time FROM events ORDER BY id").fetchall()
+                before = set(known)
+                new = [event for event in dict.fromkeys(events) if event not in before]
+                if new:
+                    merged = sorted([*known, *new], key=lambda event: event[2])
+                    self._connection.execute("DELETE FROM events")
+                    self._connection.executemany("INSERT INTO events (item_id, event, time) VALUES (?, ?, ?)", merged)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._n_removals += 1
+            return len(new)
 
     def remove(self, event_id: int) -> bool:
         """Delete one event; return whether it existed.
@@ -341,6 +379,17 @@ class History:
             if not _is_event(row):
                 raise damaged(self._path, f"found the event {_shortened(row)}")
         return [Event(*row) for row in rows]
+
+
+def _checked_moment(moment: object) -> int:
+    if isinstance(moment, bool) or not isinstance(moment, int):
+        raise TypeError(f"time must be milliseconds since 1970 as a whole number, got {reprlib.repr(moment)}.")
+    if not _FIRST_MOMENT <= moment < _LAST_MOMENT:
+        raise ValueError(
+            f"time must be milliseconds since 1970, from {_FIRST_MOMENT} to {_LAST_MOMENT}, got {moment}. "
+            "Multiply seconds by 1000."
+        )
+    return moment
 
 
 def _is_event(row: tuple[object, ...]) -> bool:
