@@ -78,6 +78,8 @@ def page_sizes(dist: Path, manifest: Manifest | None) -> dict[str, int]:
 
 
 def _part_of(name: str) -> str:
+    if "asyncify" in name or name.startswith("engine-webgpu"):
+        return "ONNX Runtime for WebGPU, with that target only"
     if name.startswith(("engine-onnxruntime", "ort-")):
         return "ONNX Runtime for WebAssembly, later"
     if name.startswith(("engine-language", "wllama")):

@@ -30,6 +30,7 @@ function entryName(chunk: { name: string }): string {
 
 /** Name engines differently from the page, so that the size budget can exclude them. */
 function chunkName(chunk: { moduleIds: readonly string[] }): string {
+  if (chunk.moduleIds.some((id) => id.includes("/ort.webgpu."))) return "assets/engine-webgpu-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/onnxruntime-web/"))) return "assets/engine-onnxruntime-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
   return "assets/[name]-[hash].js";

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -14,9 +15,17 @@ class ShopPage:
 
     page: Page
 
-    def open(self, url: str) -> None:
-        """Load the page and wait for its list."""
-        self.page.goto(url)
+    def open(self, url: str, *, engine: str | None = None, target: str | None = None) -> None:
+        """Load the page and wait for its list.
+
+        Args:
+            url: address of the server.
+            engine: makes all lists as soon as it has loaded; None: those that are fastest on this machine.
+            target: of the bundle; None for the page's own.
+        """
+        asked = {"engine": engine, "target": target}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        self.page.goto(f"{url}/?{query}" if query else url)
         self.wait_for_list()
 
     def reload(self) -> None:

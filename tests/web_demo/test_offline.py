@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_page_works_without_the_server(tab: ShopPage, changing: LiveServer, page_errors: list[str]) -> None:
-    tab.open(changing.url)
+    tab.open(changing.url, engine="onnxruntime")
     tab.choose(tab.titles()[0])
     tab.wait_until_offline_ready()
     before = tab.titles(), tab.history_titles()
@@ -105,7 +105,7 @@ def changing(built_page: Path, tmp_path: Path) -> Iterator[LiveServer]:
 def test_an_update_is_downloaded_tested_and_used_on_request(
     tab: ShopPage, changing: LiveServer, tmp_path: Path
 ) -> None:
-    tab.open(changing.url)
+    tab.open(changing.url, engine="onnxruntime")
     tab.choose(tab.titles()[0])
     tab.wait_until_offline_ready()
     before = tab.titles()

@@ -79,7 +79,7 @@ def test_the_facts_in_a_reason_are_highlighted(tab: ShopPage, server: LiveServer
 
 
 def test_a_reload_keeps_the_history_and_the_list(tab: ShopPage, server: LiveServer) -> None:
-    tab.open(server.url)
+    tab.open(server.url, engine="onnxruntime")
     tab.choose(tab.titles()[1])
     tab.wait_for_engine("onnxruntime")
     before = tab.titles(), tab.history_titles()

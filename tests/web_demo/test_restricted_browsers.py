@@ -98,7 +98,7 @@ def test_the_page_works_if_storage_is_blocked(server: LiveServer, browser: Brows
     )
     tab = ShopPage(context.new_page())
 
-    tab.open(server.url)
+    tab.open(server.url, engine="onnxruntime")
     tab.choose(tab.titles()[0])
 
     expect(tab.notices).to_contain_text("This browser does not let the page store anything.")

@@ -1,5 +1,6 @@
 import type { Candidate } from "../runtime/candidates";
 import type { Profile } from "../runtime/profile/report";
+import { LONG, SHORT } from "../runtime/timing";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
 import { bytes, count, median, milliseconds } from "./format";
@@ -54,7 +55,7 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
 }
 
 function Engine({ candidate }: { candidate: Candidate }) {
-  const { test, ms } = candidate;
+  const { test, ms, time } = candidate;
   return (
     <li class={candidate.inUse ? "used" : ""}>
       <strong>
@@ -68,6 +69,11 @@ function Engine({ candidate }: { candidate: Candidate }) {
           self-test {test.passed ? "passed" : "failed"}:{" "}
           {test.stateError !== null && `state within ${test.stateError.toExponential(1)}, `}best ten found{" "}
           {(test.overlap * 100).toFixed(1)} %{ms !== null && `, ready in ${milliseconds(ms)}`}
+        </small>
+      )}
+      {time !== null && (
+        <small>
+          {milliseconds(time.short)} for {count(SHORT, "event")}, {milliseconds(time.long)} for {count(LONG, "event")}
         </small>
       )}
       {candidate.why !== "" && <small>{candidate.why}</small>}

@@ -1,12 +1,16 @@
 /** Starts the page: the worker first, because it takes the longest. */
 
 import { render } from "preact";
+import { PLAIN_NAME } from "../runtime/constants";
 import { App } from "./App";
 import { Client, type View } from "./client";
 import { keepFocus } from "./focus";
 import "./style.css";
 
-const TARGET = "browser-wasm";
+/** `?target=browser-webgpu` opens the bundle of another target, `?engine=reference` lets one engine make all lists. */
+const asked = new URLSearchParams(location.search);
+const named = asked.get("target") ?? "";
+const target = PLAIN_NAME.test(named) ? named : "browser-wasm";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no #app");
@@ -24,7 +28,7 @@ function draw(): void {
 }
 
 const base = new URL("./", document.baseURI).href;
-void client.request("open", { base, target: TARGET }).catch(() => undefined);
+void client.request("open", { base, target, engine: asked.get("engine") }).catch(() => undefined);
 
 if (import.meta.env.PROD) {
   // Where the browser refuses (a private window, plain http), the page works, but not offline.

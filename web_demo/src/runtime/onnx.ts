@@ -1,4 +1,7 @@
-/** The encoder in ONNX Runtime: WebAssembly with one thread, the fastest setting for a model that takes a millisecond. */
+/**
+ * The encoder in ONNX Runtime: WebAssembly with one thread, the fastest setting for a model that takes a millisecond, or
+ * WebGPU. One graph serves both (ADR 0032).
+ */
 
 import type * as Ort from "onnxruntime-web/wasm";
 import type { Encoder } from "./bundleJson";
@@ -14,15 +17,20 @@ const SIMD_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
+/** Whether this browser offers a graphics processor to this page. */
+export async function hasWebGpu(): Promise<boolean> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
+  return gpu !== undefined && (await gpu.requestAdapter().catch(() => null)) !== null;
+}
+
 /** Whether this browser supports SIMD, which the builds of ONNX Runtime and llama.cpp need. */
 export function hasSimd(): boolean {
   return typeof WebAssembly === "object" && WebAssembly.validate(SIMD_PROBE);
 }
 
 export class OnnxEngine implements Engine {
-  readonly name = "onnxruntime";
-
   private constructor(
+    readonly name: "onnxruntime" | "webgpu",
     private readonly ort: OrtModule,
     private readonly session: Ort.InferenceSession,
     private readonly sizes: Encoder,
@@ -32,18 +40,25 @@ export class OnnxEngine implements Engine {
   /**
    * Create a session for the bytes of `encoder*.onnx`.
    *
-   * @param ort the library, with `env.wasm` configured.
+   * @param name of the engine in the manifest: `webgpu` runs on a graphics processor.
+   * @param ort the library for it, with `env.wasm` configured.
    * @throws EngineError the graph contains something that is not allowed.
    * @throws Error from ONNX Runtime if it cannot load the graph.
    */
-  static async open(ort: OrtModule, file: Bytes, sizes: Encoder, precision: string): Promise<OnnxEngine> {
+  static async open(
+    name: "onnxruntime" | "webgpu",
+    ort: OrtModule,
+    file: Bytes,
+    sizes: Encoder,
+    precision: string,
+  ): Promise<OnnxEngine> {
     checkGraph(file, sizes);
     const session = await ort.InferenceSession.create(file, {
-      executionProviders: ["wasm"],
+      executionProviders: [name === "webgpu" ? "webgpu" : "wasm"],
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
     });
-    return new OnnxEngine(ort, session, sizes, precision);
+    return new OnnxEngine(name, ort, session, sizes, precision);
   }
 
   async encode(embeddings: Float32Array<ArrayBuffer>, small: SmallMatrices): Promise<Float32Array> {

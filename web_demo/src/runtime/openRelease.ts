@@ -13,7 +13,7 @@ import { type Engine, readSmall } from "./encoder";
 import { checkedWhere, type Where } from "./filters/conditions";
 import { LiveFacts } from "./filters/live";
 import { FactTable } from "./filters/table";
-import { readGolden, type SelfTest, selfTest, selfTestTransitions } from "./golden";
+import { type Golden, readGolden, type SelfTest, selfTest, selfTestTransitions } from "./golden";
 import { checkedIds, type Rows } from "./itemIds";
 import { type ItemFacts, Items } from "./items";
 import { KnowledgeSwitch } from "./knowledge";
@@ -24,6 +24,7 @@ import { type Sentence, sentences, template } from "./reasons/sentences";
 import { readRetired } from "./retired";
 import { Scorer } from "./scorer";
 import { Finder } from "./search/finder";
+import { LONG, preferring, timerOf } from "./timing";
 import type { TransitionScores } from "./transitionScores";
 
 /** Milliseconds of each phase of one list. */
@@ -94,6 +95,8 @@ export class OpenRelease {
     open: OpenEngine,
     changed: (candidates: readonly Candidate[]) => void = () => undefined,
     live: LiveFacts = new LiveFacts(),
+    /** The engine that makes all lists; by default the fastest ones. */
+    engine: string | null = null,
   ): Promise<OpenRelease> {
     const { manifest } = bundle;
     const nItems = manifest.catalogue.nItems;
@@ -119,7 +122,9 @@ export class OpenRelease {
     const ofTransitions =
       transitions === null || manifest.engines.length > 0 ? null : selfTestTransitions(transitions, golden);
     const last = transitions === null ? null : candidateOf(ofTransitions);
-    const engines = new EngineCandidates(manifest.engines, open, test, changed, last);
+    const long = longHistory(golden, scorer, manifest);
+    const time = engine === null ? timerOf(long, manifest.encoder.dim, small) : preferring(engine);
+    const engines = new EngineCandidates(manifest.engines, open, test, changed, last, time);
     return new OpenRelease(
       bundle,
       items,
@@ -249,8 +254,8 @@ export class OpenRelease {
 
   /** The score of every item, by engine and transitions; without these, or a history, the popularity. */
   private async scored(sequence: readonly number[], disliked: readonly number[]): Promise<Scored> {
-    const engine = this.engines.current;
     const newest = sequence.slice(-this.manifest.encoder.maxLength);
+    const engine = this.engines.for(newest.length);
     if (newest.length === 0 || engine === null) return this.scoredWithoutEngine(newest, disliked);
     const times = [performance.now()];
     const embeddings = this.scorer.codes.decode(newest);
@@ -290,5 +295,12 @@ interface Scored extends Omit<Ranking, "rows" | "phases"> {
 function candidateOf(test: SelfTest | null): Candidate {
   const inUse = test?.passed !== false;
   const state = inUse ? "passed" : "failed";
-  return { engine: TRANSITIONS, precision: "uint4", state, inUse, why: test?.why ?? "", test, ms: null };
+  return { engine: TRANSITIONS, precision: "uint4", state, inUse, why: test?.why ?? "", test, ms: null, time: null };
+}
+
+/** Item vectors of a history of fifty events, or of the encoder's maximum length: the longest golden one, repeated. */
+function longHistory(golden: Golden, scorer: Scorer, { encoder }: Manifest): Float32Array<ArrayBuffer> {
+  const longest = golden.reduce((best, { rows }) => (rows.length > best.length ? rows : best), [] as readonly number[]);
+  const length = Math.min(LONG, encoder.maxLength);
+  return scorer.codes.decode(Array.from({ length }, (_, at) => longest[at % longest.length] ?? 0));
 }

@@ -89,9 +89,11 @@ export class Recommender {
     bundle: Bundle,
     open: OpenEngine,
     changed: (candidates: readonly Candidate[]) => void = () => undefined,
+    /** The engine that makes all lists; by default the fastest ones. */
+    engine: string | null = null,
   ): Promise<Recommender> {
     const live = new LiveFacts();
-    return new Recommender(await OpenRelease.open(bundle, open, changed, live), live);
+    return new Recommender(await OpenRelease.open(bundle, open, changed, live, engine), live);
   }
 
   get manifest(): Manifest {

@@ -1,5 +1,6 @@
 /** Loads the engines' code and WebAssembly from this site, and stores them for offline visits. */
 
+import gpuWasm from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import ortWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import wllamaWasm from "../../node_modules/@wllama/wllama/esm/wasm/wllama.wasm?url";
 import type { Bundle } from "../runtime/bundle";
@@ -7,7 +8,7 @@ import type { Bytes } from "../runtime/bytes";
 import { BoundedCache } from "../runtime/cache";
 import type { OpenEngine } from "../runtime/candidates";
 import { FetchError } from "../runtime/errors";
-import { hasSimd, OnnxEngine, type OrtModule } from "../runtime/onnx";
+import { hasSimd, hasWebGpu, OnnxEngine, type OrtModule } from "../runtime/onnx";
 import { openReference } from "../runtime/reference";
 
 const CACHE = "pocketrec-engines";
@@ -20,12 +21,14 @@ export function engineOpener(bundle: Bundle): OpenEngine {
     switch (engine) {
       case "reference":
         return openReference(bundle, variant);
+      case "webgpu":
       case "onnxruntime": {
         if (!hasSimd()) return "this browser has no WebAssembly SIMD";
-        const [ort, graph] = await Promise.all([loadOrt(), bundle.file(file)]);
-        return OnnxEngine.open(ort, graph.data, encoder, precision).catch(async (error: unknown) => {
+        if (engine === "webgpu" && !(await hasWebGpu())) return "this browser offers no WebGPU adapter";
+        const [ort, graph] = await Promise.all([loadOrt(engine), bundle.file(file)]);
+        return OnnxEngine.open(engine, ort, graph.data, encoder, precision).catch(async (error: unknown) => {
           // The graph has been verified, but the WebAssembly may be truncated: the next visit downloads it again.
-          await (await BoundedCache.open(CACHE)).remove(new URL(ortWasm, self.location.href).href);
+          await (await BoundedCache.open(CACHE)).remove(new URL(WASM[engine], self.location.href).href);
           throw error;
         });
       }
@@ -37,7 +40,7 @@ export function engineOpener(bundle: Bundle): OpenEngine {
 
 /** Whether `engineOpener` supports an engine, so that its file is worth storing. */
 export function canOpen(engine: string): boolean {
-  return engine === "reference" || (engine === "onnxruntime" && hasSimd());
+  return engine === "reference" || ((engine === "onnxruntime" || engine === "webgpu") && hasSimd());
 }
 
 /** The WebAssembly of llama.cpp. */
@@ -45,18 +48,27 @@ export function languageWasm(): Promise<Bytes> {
   return asset(wllamaWasm);
 }
 
-let ort: Promise<OrtModule> | null = null;
+type OnnxName = OnnxEngine["name"];
 
-async function loadOrt(): Promise<OrtModule> {
-  ort ??= prepareOrt().catch((error: unknown) => {
-    ort = null;
+/** The WebAssembly of ONNX Runtime by the engine that it runs; with WebGPU it is almost twice as large. */
+const WASM: Readonly<Record<OnnxName, string>> = { onnxruntime: ortWasm, webgpu: gpuWasm };
+
+const loaded = new Map<OnnxName, Promise<OrtModule>>();
+
+function loadOrt(name: OnnxName): Promise<OrtModule> {
+  const before = loaded.get(name);
+  if (before !== undefined) return before;
+  const module = prepareOrt(name).catch((error: unknown) => {
+    loaded.delete(name);
     throw error;
   });
-  return ort;
+  loaded.set(name, module);
+  return module;
 }
 
-async function prepareOrt(): Promise<OrtModule> {
-  const [module, wasm] = await Promise.all([import("onnxruntime-web/wasm"), asset(ortWasm)]);
+async function prepareOrt(name: OnnxName): Promise<OrtModule> {
+  const library = name === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm");
+  const [module, wasm] = await Promise.all([library, asset(WASM[name])]);
   module.env.wasm.numThreads = 1;
   module.env.wasm.wasmBinary = wasm;
   module.env.logLevel = "error";
@@ -82,5 +94,7 @@ async function asset(path: string): Promise<Bytes> {
 /** Store a file, and delete those that an older build of the page stored. */
 async function store(cache: BoundedCache, url: string, data: Bytes): Promise<void> {
   await cache.write(url, data);
-  await cache.keepOnly(new Set([ortWasm, wllamaWasm].map((path) => new URL(path, self.location.href).href)));
+  await cache.keepOnly(
+    new Set([...Object.values(WASM), wllamaWasm].map((path) => new URL(path, self.location.href).href)),
+  );
 }

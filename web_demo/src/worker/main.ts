@@ -20,9 +20,9 @@ function opened(): Promise<Session> {
 type Handlers = { [K in RequestName]: (params: Requests[K]["params"]) => Promise<Requests[K]["result"]> };
 
 const handlers: Handlers = {
-  open: async ({ base, target }) => {
+  open: async ({ base, target, engine }) => {
     const before = session;
-    session = Session.begin(base, target, notify);
+    session = Session.begin(base, target, engine, notify);
     await (await before)?.close();
     await (await session).open();
     return null;

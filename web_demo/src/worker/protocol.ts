@@ -124,7 +124,11 @@ export interface Hit {
 
 /** Every request of the page, with its parameters and its result. */
 export interface Requests {
-  readonly open: { readonly params: { readonly base: string; readonly target: string }; readonly result: null };
+  readonly open: {
+    /** `engine` makes all lists if it passes; null: the fastest ones. */
+    readonly params: { readonly base: string; readonly target: string; readonly engine: string | null };
+    readonly result: null;
+  };
   readonly addEvent: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
   readonly removeEvents: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
   readonly setDiversity: { readonly params: { readonly diversity: number }; readonly result: null };

@@ -30,6 +30,7 @@ export class Releases {
     private readonly opener: (bundle: Bundle) => OpenEngine,
     private readonly progress: Progress,
     private readonly candidatesChanged: CandidatesChanged,
+    private readonly engine: string | null = null,
   ) {}
 
   /** The release that this device stores; null if there is none, or it is damaged. */
@@ -75,7 +76,7 @@ export class Releases {
   /** Open what lists need, and start the engine that needs no large download. */
   async open(bundle: Bundle): Promise<Opened> {
     const changed = (candidates: readonly Candidate[]) => this.candidatesChanged(bundle, candidates);
-    const recommender = await Recommender.open(bundle, this.opener(bundle), changed);
+    const recommender = await Recommender.open(bundle, this.opener(bundle), changed, this.engine);
     await recommender.engines.start("reference");
     return { bundle, recommender };
   }

@@ -82,7 +82,7 @@ export class Session {
   }
 
   /** Open the browser's storage; no release is opened yet. */
-  static async begin(base: string, target: string, notify: Notify): Promise<Session> {
+  static async begin(base: string, target: string, engine: string | null, notify: Notify): Promise<Session> {
     const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
     // Bypass the HTTP cache: verified files are in our own store, and damaged ones must not come back from the cache.
     const download: Fetch = (url, stop) => fetch(url, { cache: "no-store", signal: stop ?? null });
@@ -90,7 +90,7 @@ export class Session {
       if (file.role === "language_model") notify("language", { state: "fetching", received, total: file.bytes });
     };
     const releases = (changed: CandidatesChanged) =>
-      new Releases(base, target, download, store, engineOpener, progress, changed);
+      new Releases(base, target, download, store, engineOpener, progress, changed, engine);
     return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
   }
 
