@@ -1,4 +1,4 @@
-"""The device's commands: ``inspect``, ``recommend``, ``run``."""
+"""The device's commands: ``inspect``, ``doctor``, ``recommend``, ``run``."""
 
 import os
 import sys
@@ -54,6 +54,33 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
         fail(error, as_json=as_json, result=inspection.as_json(found))
     if as_json:
         print_result(inspection.as_json(found))
+
+
+def doctor(bundle: Bundle, as_json: Json = False) -> None:
+    """Look for what is wrong with a bundle's engines here. It prints what to do, one line each.
+
+    Every engine is opened and tested with the golden vectors of the bundle, and ONNX Runtime is asked where its
+    operators really run. Exit code 1 if there is a fault.
+
+    Example: pocketrec doctor build/demo/bundles/laptop-x86_64
+    """
+    from edge_runtime.doctor import examine
+    from edge_runtime.errors import EngineError
+    from edge_runtime.terminal.console import Console
+    from edge_runtime.terminal.outcome import fail, print_result
+
+    findings = examine(bundle)
+    faults = [f"{each.subject}: {each.text}" for each in findings if each.state == "fault"]
+    if not as_json:
+        console = Console()
+        for each in findings:
+            fix = f". Fix: {each.fix}" if each.fix else ""
+            console.print(f"{each.state:5} {each.subject}: {each.text}{fix}", soft_wrap=True)
+    result = {"bundle": str(bundle), "findings": findings}
+    if faults:
+        fail(EngineError("; ".join(faults)), as_json=as_json, result=result)
+    if as_json:
+        print_result(result)
 
 
 def recommend(

@@ -37,6 +37,7 @@ FAILING: Mapping[str, str] = {
     "fit": "--run nowhere --data shop --out out --budget 100KiB",
     "demo": "--data nowhere --out out --no-serve",
     "inspect": "nowhere",
+    "doctor": "nowhere",
     "profile": "nowhere",
     "recommend": "nowhere",
     "sync": "http://127.0.0.1:1 --into device",
