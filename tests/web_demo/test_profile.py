@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 def test_a_profile_of_the_browser_is_saved_as_json_with_the_schema_of_the_command(
     tab: ShopPage, server: LiveServer, tmp_path: Path, page_errors: list[str], hosts: set[str]
 ) -> None:
-    tab.open(server.url)
+    tab.open(server.url, engine="onnxruntime")
     tab.wait_for_engine("onnxruntime")
     titles = tab.titles()
     tab.open_technical_details()
