@@ -20,7 +20,8 @@ GROUP: Final = "pocketrec.commands"
 # Commands in the order of a typical workflow; those of other packages follow alphabetically.
 ORDER: Final = (
     "demo", "world", "import", "check", "baselines", "train", "evaluate", "sanity-check", "diversity", "compare",
-    "distill", "targets", "export", "verify", "serve", "sync", "inspect", "doctor", "profile", "recommend", "run", "history",
+    "distill", "targets", "export", "verify", "serve", "sync", "inspect", "doctor", "profile", "recommend", "run",
+    "history",
 )  # fmt: skip
 
 Command = Callable[..., object]
