@@ -108,7 +108,7 @@ def train(
     backbone: Annotated[
         BackboneChoice, typer.Option(help="Sequence encoder; `none` ranks by transitions alone, without training.")
     ] = "sasrec",
-    plugins: _Plugins = "llmrec",
+    plugins: _Plugins = "llmrec,transitions",
     backbone_settings: _BackboneSettings = "{}",
     plugin_settings: _PluginSettings = "{}",
     text: _Text = "hashed",
