@@ -135,8 +135,7 @@ class StudentModel(nn.Module):
     def _added(self, batch: Batch) -> AddedScores | None:
         """Return the log-scores that the teacher's plug-ins add at the positions with a target."""
         teacher, _ = self._teacher
-        rows, visible, targets = ([getattr(group, name) for group in batch] for name in ("rows", "mask", "targets"))
-        return teacher.log_scores_at(training_positions(batch, rows, visible, targets))
+        return teacher.log_scores_at(training_positions(batch))
 
     def item_vectors(self) -> Tensor:
         """Return the item table as a device decodes it, ``[n_items, dim]``."""

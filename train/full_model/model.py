@@ -6,7 +6,7 @@ Item vectors are used as input embeddings and as output weights (tied). The mode
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from train.data.split import Split
 from train.items.stand_ins import StandIns
 from train.loop.batches import Batch, pad
 from train.objectives.cross_entropy import AddedScores, fast_product_dtype, full_cross_entropy
-from train.plugins.plugin import Calibration, LogScoresAt, Plugin, Positions, TrainingStep, VisibleHistory
+from train.plugins.plugin import Calibration, Plugin, Positions, TrainingStep, VisibleHistory
 from train.transitions.expert import TransitionsExpert
 
 
@@ -36,15 +36,13 @@ class _Items(NamedTuple):
 class _Supervised(NamedTuple):
     """States with their targets and users, over all groups of a batch.
 
-    ``stages`` are the input states of each plug-in, followed by the output of the last one; ``added`` are the
-    log-scores that plug-ins add in training.
+    ``stages`` are the input states of each plug-in, followed by the output of the last one.
     """
 
     stages: list[Tensor]
     targets: Tensor
     users: Tensor
     terms: dict[str, Tensor]
-    added: AddedScores | None
 
 
 class Model(nn.Module):
@@ -97,7 +95,7 @@ class Model(nn.Module):
         items = self._items()
         supervised = self._supervise(batch, items.table)
         step = self._step(batch, items, supervised)
-        terms = {"next": self._next_item_loss(step, supervised.added)} | supervised.terms
+        terms = {"next": self._next_item_loss(step)} | supervised.terms
         for plugin, input_states in zip(self.plugins, supervised.stages[:-1], strict=True):
             if plugin.losses is not None:
                 added = plugin.losses(replace(step, input_states=input_states))
@@ -134,7 +132,8 @@ class Model(nn.Module):
 
     def log_scores_at(self, positions: Positions) -> AddedScores | None:
         """Return a function from a range of positions to the sum of the plug-ins' log-scores; None without any."""
-        return _sum_at(positions, [plugin.log_scores_at for plugin in self.plugins])
+        parts = [plugin.log_scores_at(positions) for plugin in self.plugins if plugin.log_scores_at is not None]
+        return (lambda rows: reduce(torch.add, [part(rows) for part in parts])) if parts else None
 
     def user_stages(self, rows: Tensor, mask: Tensor, table: Tensor) -> list[Tensor]:
         """Return the input states of each plug-in, after the newest event, followed by the output of the last one.
@@ -143,12 +142,6 @@ class Model(nn.Module):
         """
         state = self.backbone.last(Events(F.embedding(rows, table), mask, rows))
         return [stage[:, 0] for stage in self._stages(state[:, None], VisibleHistory(rows, mask, table))]
-
-    def prepare(self, split: Split) -> None:
-        """Call the plug-ins' hooks before training."""
-        for plugin in self.plugins:
-            if plugin.prepare is not None:
-                plugin.prepare(split)
 
     def before_epoch(self, epoch: int) -> None:
         """Call the plug-ins' hooks before an epoch, counted from 0."""
@@ -215,7 +208,7 @@ class Model(nn.Module):
         return stages
 
     def _supervise(self, batch: Batch, table: Tensor) -> _Supervised:
-        stages, targets, users, supervisions = [], [], [], []
+        stages, targets, users = [], [], []
         terms: list[Mapping[str, Tensor]] = []
         first_user = 0
         for group in batch:
@@ -226,7 +219,6 @@ class Model(nn.Module):
             targets.append(supervision.targets[supervised])
             users.append(supervised.nonzero()[:, 0] + first_user)
             terms.append(supervision.terms)
-            supervisions.append(supervision)
             first_user += len(group.rows)
         weights = [len(group.rows) / first_user for group in batch]
         return _Supervised(
@@ -234,16 +226,7 @@ class Model(nn.Module):
             torch.cat(targets),
             torch.cat(users),
             _mean_terms(terms, weights),
-            self._added_in_training(batch, supervisions),
         )
-
-    def _added_in_training(self, batch: Batch, supervisions: Sequence[Supervision]) -> AddedScores | None:
-        parts = [plugin.training_log_scores for plugin in self.plugins]
-        if not any(parts):
-            return None
-        targets = [supervision.targets for supervision in supervisions]
-        rows, visible = ([getattr(each, name) for each in supervisions] for name in ("rows", "visible"))
-        return _sum_at(training_positions(batch, rows, visible, targets), parts)
 
     def _step(self, batch: Batch, items: _Items, supervised: _Supervised) -> TrainingStep:
         histories, mask = whole_histories(batch)
@@ -265,13 +248,12 @@ class Model(nn.Module):
             encode=encode,
         )
 
-    def _next_item_loss(self, step: TrainingStep, added: AddedScores | None) -> Tensor:
+    def _next_item_loss(self, step: TrainingStep) -> Tensor:
         table, targets = step.table, step.targets
         if not self._all_seen:
             # Indices among the items seen; every target is one of them.
             targets = (self.seen.cumsum(0) - 1)[targets]
             table = table[self.seen]
-            added = None if added is None else partial(_of_items, added, self.seen)
         weights = None
         for plugin in self.plugins:
             if plugin.loss_weights is not None:
@@ -282,7 +264,6 @@ class Model(nn.Module):
             table,
             targets,
             weights=None if weights is None else weights[step.users],
-            added=added,
             product_dtype=fast_product_dtype(table.device),
         )
 
@@ -294,37 +275,18 @@ def whole_histories(batch: Batch) -> tuple[Tensor, Tensor]:
     return _joined(whole), _joined(masks)
 
 
-def training_positions(
-    batch: Batch, rows: Sequence[Tensor], visible: Sequence[Tensor], targets: Sequence[Tensor]
-) -> Positions:
-    """Return the positions with a target, group after group, which is the order of the states in a loss.
-
-    Args:
-        batch: the whole sequences of the users.
-        rows: of each group, ``[batch, positions]``, as in ``Supervision``.
-        visible: the same.
-        targets: the same.
-    """
+def training_positions(batch: Batch) -> Positions:
+    """Return the positions with a target, group after group, which is the order of the states in a loss."""
     histories, mask = whole_histories(batch)
-    selected = _joined(targets, filler=-1) >= 0
-    return Positions(_joined(rows), _joined(visible), selected, histories, mask)
+    selected = _joined([group.targets for group in batch], filler=-1) >= 0
+    rows, visible = _joined([group.rows for group in batch]), _joined([group.mask for group in batch])
+    return Positions(rows, visible, selected, histories, mask)
 
 
 def _joined(groups: Sequence[Tensor], filler: int = 0) -> Tensor:
     """Return all groups as one tensor, with padding in front."""
     longest = max(values.shape[1] for values in groups)
     return torch.cat([F.pad(values, (longest - values.shape[1], 0), value=filler) for values in groups])
-
-
-def _sum_at(positions: Positions, plugins: Sequence[LogScoresAt | None]) -> AddedScores | None:
-    """Return the sum of what the plug-ins add at the positions; None if none of them adds anything."""
-    parts = [scores(positions) for scores in plugins if scores is not None]
-    return (lambda rows: reduce(torch.add, [part(rows) for part in parts])) if parts else None
-
-
-def _of_items(scores: AddedScores, items: Tensor, rows: slice) -> Tensor:
-    """Return the scores of some items, bool ``[n_items]``."""
-    return scores(rows)[:, items]
 
 
 def _mean_terms(terms: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:

@@ -40,7 +40,6 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
     split = split or leave_one_out(dataset.sequences)
     torch.manual_seed(config.fit.seed)
     model = compose(dataset, split.train, config)
-    model.prepare(split)
     fitted = NOT_TRAINED if config.backbone == NO_BACKBONE else _fit(model, split, config, run)
     started = perf_counter()
     # An interruption from here on loses nothing: the run is resumed after its last epoch and finalized again.

@@ -25,7 +25,7 @@ _ACCELERATOR_SIZES = (64_000_000, 8192, 1 << 20)
 _MIN_ROWS = 8
 
 
-# Maps a range of rows to values that are added to their logits, ``[range, n_items]``, without gradients.
+# Maps a range of rows to values that are added to a teacher's logits, ``[range, n_items]``, without gradients.
 AddedScores = Callable[[slice], Tensor]
 
 
@@ -54,7 +54,6 @@ def full_cross_entropy(
     *,
     teacher: Teacher | None = None,
     weights: Tensor | None = None,
-    added: AddedScores | None = None,
     product_dtype: torch.dtype,
 ) -> Tensor:
     """Return the mean loss over rows, a scalar that is differentiable once.
@@ -65,14 +64,11 @@ def full_cross_entropy(
         targets: the true next items, int64 ``[rows]``.
         teacher: soft targets to mix in.
         weights: weight of each row in the mean, ``[rows]``, at least 0, without gradients; equal if None.
-        added: values added to the logits; not with a teacher.
         product_dtype: dtype of the matrix products, see :func:`fast_product_dtype`.
 
     Raises:
-        ValueError: there is no row, all weights are 0, or there are both added values and a teacher.
+        ValueError: there is no row, or all weights are 0.
     """
-    if added is not None and teacher is not None:
-        raise ValueError("cross-entropy takes a teacher or values added to the logits, got both")
     if len(targets) == 0:
         raise ValueError("cross-entropy needs at least one row, got 0")
     share = torch.full_like(states[:, 0], 1.0 / len(targets)).detach()
@@ -81,9 +77,10 @@ def full_cross_entropy(
         if not total > 0:
             raise ValueError(f"cross-entropy needs weights that sum to more than 0, got {float(total)}")
         share = weights.detach() / total
-    soft = (teacher.states, teacher.table, teacher.weight) if teacher is not None else (None, None, 0.0)
-    added = added if teacher is None else teacher.added
-    loss: Tensor = _ChunkedCrossEntropy.apply(states, table, targets, share, *soft, added, product_dtype)  # type: ignore[no-untyped-call]  # torch types Function.apply so
+    soft: tuple[object, ...] = (None, None, 0.0, None)
+    if teacher is not None:
+        soft = (teacher.states, teacher.table, teacher.weight, teacher.added)
+    loss: Tensor = _ChunkedCrossEntropy.apply(states, table, targets, share, *soft, product_dtype)  # type: ignore[no-untyped-call]  # torch types Function.apply so
     return loss
 
 
@@ -122,21 +119,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(targets), student.max_rows):
             rows = slice(start, start + student.max_rows)
             chunk, scaled = states[rows], states[rows] * share[rows, None]
-            extra = None if added is None else added(rows)
-            ours = student(chunk, extra if teacher is None else None)
+            ours = student(chunk)
             expected = (1.0 - weight) * table[targets[rows]]
             table_gradient.index_add_(0, targets[rows], scaled, alpha=weight - 1.0)
             if teacher is not None and teacher_states is not None:
-                soft = teacher(teacher_states[rows], extra)
+                soft = teacher(teacher_states[rows], None if added is None else added(rows))
                 expected = expected + weight * soft.mean
                 ours.subtract(soft, weight)
             ours.add_outer(table_gradient, scaled)
             state_gradient[rows] = (ours.mean - expected) * share[rows, None]
             # sum_i e_i (logsumexp - s . v_i) = logsumexp - s . (sum_i e_i v_i), since the expectation e sums to 1.
-            expected_logit = (expected * chunk).sum(1)
-            if extra is not None and teacher is None:
-                expected_logit = expected_logit + extra.gather(1, targets[rows][:, None])[:, 0]
-            loss = loss + ((ours.normalizer - expected_logit) * share[rows]).sum()
+            loss = loss + ((ours.normalizer - (expected * chunk).sum(1)) * share[rows]).sum()
         ctx.save_for_backward(state_gradient, table_gradient)
         return loss
 

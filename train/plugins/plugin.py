@@ -124,10 +124,6 @@ class Positions:
     mask: Tensor
 
 
-# Maps positions to a function from a range of the selected ones, row by row, to log-scores, ``[range, n_items]``.
-LogScoresAt = Callable[[Positions], Callable[[slice], Tensor]]
-
-
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What a plug-in may use after training to choose what it adds to the scores.
@@ -158,8 +154,6 @@ class Plugin:
         losses: weighted terms to add to the loss, by name; each a scalar.
         loss_weights: maps the number of events of each user ``[users]`` to the weight of their events in the main loss,
             ``[users]``. The weighted loss is divided by the sum of the weights of its states.
-        prepare: called once before training, also before a resumed one: chooses on the validation events what training
-            depends on, saves it in buffers of ``module``, and chooses the same each time.
         before_epoch: called before each training epoch with its number (from 0) and the current item vectors
             ``[n_items, dim]``, without gradients.
         finalize: called once after training, with the final weights in place, to recompute what the module caches
@@ -167,9 +161,8 @@ class Plugin:
         log_scores: maps rows and mask of histories, as ``encode`` of :class:`TrainingStep`, to values that are added to
             the scores of all items, ``[n, n_items]``, when the model ranks.
         log_scores_at: the same at positions of training sequences, without what the user's own training events tell
-            about the targets. A student is distilled from these.
-        training_log_scores: the same, added to the logits while the model is trained, so that it learns what is left;
-            None if the model is trained without them.
+            about the targets; returns a function from a range of the selected positions, row by row, to
+            ``[range, n_items]``. A student is distilled from these.
         calibrate: called once after training and ``finalize``: chooses settings of ``log_scores`` on the validation
             events, saves them in buffers of ``module``, and returns metrics by name.
         device_expert: returns the expert whose log-scores are added, of which a device computes a small version; None
@@ -185,12 +178,10 @@ class Plugin:
     state: Callable[[Tensor, VisibleHistory], Tensor] | None = None
     losses: Callable[[TrainingStep], Mapping[str, Tensor]] | None = None
     loss_weights: Callable[[Tensor], Tensor] | None = None
-    prepare: Callable[[Split], None] | None = None
     before_epoch: Callable[[int, Tensor], None] | None = None
     finalize: Callable[[], None] | None = None
     log_scores: Callable[[Tensor, Tensor], Tensor] | None = None
-    log_scores_at: LogScoresAt | None = None
-    training_log_scores: LogScoresAt | None = None
+    log_scores_at: Callable[[Positions], Callable[[slice], Tensor]] | None = None
     calibrate: Callable[[Calibration], Mapping[str, float]] | None = None
     device_expert: Callable[[], TransitionsExpert | None] | None = None
     device_prompts: Callable[[], Tensor] | None = None

@@ -1,9 +1,8 @@
 """The transitions plug-in: adds the log-scores of the transitions expert, weighted, to those of the model.
 
 The score of an item becomes ``state . vector + weight * log g`` (:mod:`train.transitions.expert`), a product of two
-experts (Hinton, "Products of Experts", 1999). The weight is chosen on the validation events after training. It may be
-0, so the mixture is never worse there than the model alone. The settings are chosen at the same time, or before
-training if the expert takes part in it.
+experts (Hinton, "Products of Experts", 1999). Settings and weight are chosen on the validation events after training.
+The weight may be 0, so the mixture is never worse there than the model alone.
 """
 
 from collections.abc import Callable
@@ -31,30 +30,23 @@ class TransitionsConfig:
 
     Attributes:
         search_users: number of validation users on which the expert's settings are chosen; 0 keeps the defaults.
-        training_weight: weight of the expert's log-scores in the logits while the model is trained, so that it learns
-            what the expert leaves; 0 for a model that is trained without the expert and mixed with it afterwards.
     """
 
     search_users: int = MAX_USERS
-    training_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.training_weight <= 10.0:
-            raise ValueError(f"training_weight must be in [0, 10], got {self.training_weight}")
         if self.search_users < 0:
             raise ValueError(f"search_users must be at least 0, got {self.search_users}")
 
 
 def transitions(config: TransitionsConfig, inputs: PluginInputs) -> Plugin:
     """Return the plug-in for a catalogue and its training events."""
-    mixed, trains_model = MixedExpert(config, inputs), config.training_weight > 0.0
+    mixed = MixedExpert(config, inputs)
     return Plugin(
         name="transitions",
         module=mixed,
         log_scores=mixed.log_scores,
         log_scores_at=mixed.log_scores_at,
-        training_log_scores=mixed.log_scores_at if trains_model else None,
-        prepare=mixed.prepare if trains_model else None,
         calibrate=mixed.calibrate,
         device_expert=mixed.weighted_expert,
     )
@@ -64,7 +56,7 @@ class MixedExpert(nn.Module):
     """The expert with its chosen settings and its weight, which are buffers and so are saved with the model.
 
     Attributes:
-        weight: weight of the expert's log-scores; before :meth:`calibrate`, that of the training.
+        weight: weight of the expert's log-scores; 0 before :meth:`calibrate`.
         settings: values of ``ExpertConfig`` and ``GraphConfig``, float64.
     """
 
@@ -77,8 +69,7 @@ class MixedExpert(nn.Module):
         self._inputs = inputs
         self._similar = cache(lambda: similarities(inputs))
         self._expert: TransitionsExpert | None = None
-        self._searched: dict[str, float] | None = None
-        self.register_buffer("weight", torch.tensor(config.training_weight, dtype=torch.float64))
+        self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
         self.register_buffer("settings", settings_tensor(ExpertConfig()))
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]  # torch does not type it
 
@@ -97,7 +88,7 @@ class MixedExpert(nn.Module):
     def log_scores(self, rows: Tensor, mask: Tensor) -> Tensor:
         """Return the weighted log-scores of all items after the newest event, ``[n, n_items]``."""
         if not float(self.weight):
-            # As while a model is trained without the expert, and validated after each epoch.
+            # As while a model is trained, and validated after each epoch.
             return torch.zeros(len(rows), self._inputs.n_items, device=rows.device)
         events, ends = _queries(rows, mask)
         starts = np.concatenate(([0], ends[:-1, -1]))
@@ -121,14 +112,10 @@ class MixedExpert(nn.Module):
 
         return of
 
-    def prepare(self, split: Split) -> None:
-        """Choose the settings on the validation events before training; the weight is that of the training."""
-        self._searched = self._search(split)
-
     def calibrate(self, calibration: Calibration) -> dict[str, float]:
         """Choose settings and weight on the validation events; return them, and NDCG@10 with and without the expert."""
         valid = calibration.split.valid
-        figures = dict(self._search(calibration.split) if self._searched is None else self._searched)
+        figures = self._search(calibration.split)
         if calibration.alone or not len(valid):
             self.weight.fill_(1.0)  # any weight gives the same ranking
         else:

@@ -186,14 +186,12 @@ def _recfusion() -> list[Variant]:
 
 def _transitions() -> list[Variant]:
     with_llmrec = Variant(label="llmrec and transitions", plugins={"llmrec": {}, "transitions": {}})
-    together: Settings = {"llmrec": {}, "transitions": {"training_weight": 0.5}}
     return [
         *_pair("transitions", "standard"),
         _regularized("standard"),
         _part("transitions", "with default settings", {"search_users": 0}),
         Variant(label="llmrec", plugins={"llmrec": {}}),
         with_llmrec,
-        Variant(label=f"{with_llmrec.label}, trained together", plugins=together),
         *_pair("transitions", "new items"),
         _regularized("new items"),
         replace(with_llmrec, split="new items"),

@@ -14,7 +14,7 @@ from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.errors import RunError
 from train.full_model.choices import BACKBONES, PLUGINS, BackboneName, PluginName
-from train.full_model.model import Model, whole_histories
+from train.full_model.model import Model, training_positions, whole_histories
 from train.full_model.recipes import TrainConfig, compose
 from train.full_model.training import describe_run, load_model, train_model
 from train.loop.batches import TrainingSequences, pad, training_batch
@@ -154,6 +154,21 @@ def test_whole_histories_include_the_last_target() -> None:
         [1, 2, 3],
         list(range(10)),
     ]
+
+
+def test_training_positions_of_groups_are_in_the_order_of_the_states_and_have_their_users_whole_history() -> None:
+    long, short = np.arange(10, 16, dtype=np.int32), np.array([1, 2, 3], dtype=np.int32)
+    batch = training_batch([long, short], cuts=(3,))
+    assert len(batch) == 2
+
+    positions = training_positions(batch)
+
+    user, place = positions.selected.nonzero(as_tuple=True)
+    newest = torch.cat([group.rows[group.targets >= 0] for group in batch])
+    assert positions.rows[user, place].tolist() == newest.tolist() == [1, 2, 10, 11, 12, 13, 14]
+    assert positions.visible.sum(1).tolist() == [2, 5]
+    wholes = [rows[seen > 0].tolist() for rows, seen in zip(positions.histories, positions.mask, strict=True)]
+    assert wholes == [short.tolist(), long.tolist()]
 
 
 def test_the_loss_does_not_depend_on_the_grouping_of_a_batch() -> None:

@@ -4,13 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from tests.train.tiny_data import tiny_dataset
 from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
-from train.data.sequences import Sequences
 from train.data.split import leave_one_out
 from train.errors import RunError
 from train.full_model.model import Model, whole_histories
@@ -21,7 +18,6 @@ from train.loop.fit import FitConfig
 from train.loop.runs import RunFolder
 from train.metrics.ranker import rank_split, validation_score
 from train.metrics.ranking import ndcg
-from train.objectives.cross_entropy import AddedScores
 from train.plugins.plugin import Positions
 from train.plugins.transitions import MixedExpert, TransitionsConfig, expert_config, settings_tensor
 from train.transitions.expert import ExpertConfig, Queries, TransitionsExpert
@@ -30,7 +26,6 @@ from train.transitions.graph import GraphConfig, transition_counts
 TINY = EncoderConfig(dim=16, max_length=8, n_blocks=1)
 ALONE = TrainConfig(backbone="none", plugins={"transitions": {}}, encoder=TINY)
 MIXED = TrainConfig(plugins={"transitions": {}}, encoder=TINY, fit=FitConfig(batch_users=16, max_epochs=2))
-TOGETHER = replace(MIXED, plugins={"transitions": {"training_weight": 0.5}})
 
 
 @pytest.fixture(autouse=True)
@@ -136,114 +131,6 @@ def test_a_transition_that_only_the_user_made_does_not_raise_its_own_target() ->
     assert without[target] < with_own[target]
 
 
-class Captured:
-    """Stands in for the loss and keeps what it was given."""
-
-    def __init__(self) -> None:
-        self.states, self.targets, self.added = torch.empty(0), torch.empty(0), torch.empty(0)
-
-    def __call__(self, states: Tensor, table: Tensor, targets: Tensor, *, added: AddedScores, **_: object) -> Tensor:
-        self.states, self.targets, self.added = states, targets, added(slice(None))
-        return (states @ table.T).logsumexp(1).mean()
-
-
-def without_own(train: Sequences, user: int, history: NDArray[np.int32], model: Model) -> NDArray[np.float32]:
-    """The expert's log-scores with counts of the other users only."""
-    others = [rows for one, rows in enumerate(train) if one != user]
-    users = np.repeat(np.arange(len(others)), [len(rows) for rows in others])
-    config = expert_config(expert_of(model).settings)
-    counts = transition_counts(np.concatenate(others), users, len(model.seen), config.graph)
-    expert = TransitionsExpert(counts, config, expert_of(model).expert().similar)
-    scores: NDArray[np.float32] = expert.log_scores(Queries.of([history]))[0]
-    return scores
-
-
-@pytest.mark.parametrize("stand_ins", [False, True])
-def test_a_model_trained_with_the_expert_gets_scores_without_its_users_own_transitions_in_the_order_of_its_states(
-    stand_ins: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dataset = tiny_dataset(n_users=12, n_items=60)
-    split = leave_one_out(dataset.sequences)
-    encoder = replace(TINY, max_length=12)
-    model = compose(dataset, split.train, replace(TOGETHER, encoder=encoder, stand_ins=stand_ins))
-    model.prepare(split)
-    captured = Captured()
-    monkeypatch.setattr("train.full_model.model.full_cross_entropy", captured)
-    sequences = TrainingSequences(list(split.train), 12)
-    # In two groups of lengths, in another order than the users.
-    batch = training_batch([sequences[user] for user in reversed(range(12))], cuts=(4,))
-    assert len(batch) == 2
-    assert not model.seen.all()
-
-    model(batch)
-
-    users = [user for is_long in (False, True) for user in reversed(range(12)) if (len(sequences[user]) > 5) == is_long]
-    places = [(user, end) for user in users for end in range(1, len(sequences[user]))]
-    # With stand-ins, items that nobody had are no candidates.
-    candidates = model.seen.numpy() if stand_ins else np.ones(60, dtype=bool)
-    column = np.cumsum(candidates) - 1
-    assert captured.targets.tolist() == [column[sequences[user][end]] for user, end in places]
-    assert len(captured.states) == len(captured.added) == len(places)
-    for scores, (user, end) in zip(captured.added, places, strict=True):
-        expected = 0.5 * without_own(split.train, user, sequences[user][:end], model)[candidates]
-        np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3)
-
-
-def test_a_model_trained_with_the_expert_learns_what_is_left() -> None:
-    dataset = tiny_dataset()
-    split = leave_one_out(dataset.sequences)
-    model = compose(dataset, split.train, replace(TOGETHER, dropout=0.0))
-    model.prepare(split)
-    batch = training_batch([TrainingSequences(list(split.train), 8)[user] for user in range(8)])
-
-    with_expert = model(batch)["next"]
-    with_expert.backward()
-    gradients = {name: weight.grad for name, weight in model.named_parameters()}
-    expert_of(model).weight.zero_()
-
-    assert with_expert < model(batch)["next"]
-    assert all(gradient is not None and gradient.any() for gradient in gradients.values())
-    assert not any(name.startswith("plugin_modules") for name in gradients)
-
-
-def test_settings_of_a_training_with_the_expert_are_chosen_before_it_and_kept(tmp_path: Path) -> None:
-    dataset = tiny_dataset()
-    split = leave_one_out(dataset.sequences)
-    fresh = compose(dataset, split.train, TOGETHER)
-    fresh.prepare(split)
-
-    model, figures = trained(dataset, TOGETHER, tmp_path / "run")
-
-    assert torch.equal(expert_of(model).settings, expert_of(fresh).settings)
-    assert float(expert_of(fresh).weight) == 0.5
-    assert float(expert_of(model).weight) == figures["weight"]
-    assert figures["valid_ndcg@10"] >= figures["valid_ndcg@10_without"]
-    assert validation_score(model, split) == pytest.approx(figures["valid_ndcg@10"], abs=1e-6)
-
-
-def test_an_interrupted_training_with_the_expert_equals_an_uninterrupted_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dataset = tiny_dataset()
-    whole, _ = trained(dataset, TOGETHER, tmp_path / "whole")
-    run = RunFolder(tmp_path / "cut")
-    run.claim(describe_run(dataset, TOGETHER), resume=False)
-
-    def stopped(_: object, epoch: int) -> None:
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Model, "before_epoch", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train_model(dataset, TOGETHER, run)
-    monkeypatch.undo()
-
-    train_model(dataset, TOGETHER, run)
-
-    resumed = load_model(run, dataset).state_dict()
-    assert all(torch.equal(value, resumed[name]) for name, value in whole.state_dict().items())
-
-
 def test_settings_survive_being_saved_as_numbers() -> None:
     config = ExpertConfig(
         graph=GraphConfig(window=50, decay=0.7, backward=1.0, followers=16), newest=50, recency=1.0, second_hop=0.3,
@@ -257,8 +144,6 @@ def test_a_backbone_of_none_takes_transitions_alone() -> None:
         TrainConfig(backbone="none", plugins={"llmrec": {}, "transitions": {}})
     with pytest.raises(ValueError, match="search_users"):
         TransitionsConfig(search_users=-1)
-    with pytest.raises(ValueError, match="training_weight"):
-        TransitionsConfig(training_weight=-0.5)
     with pytest.raises(RunError, match="transitions has no setting windows"):
         compose(tiny_dataset(), tiny_dataset().sequences, replace(ALONE, plugins={"transitions": {"windows": 3}}))
 

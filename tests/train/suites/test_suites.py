@@ -322,8 +322,7 @@ def test_whole_systems_come_before_ablations_and_other_splits() -> None:
 
     wholes = [
         "backbone-alone", "corec", "sage", "llmrec", "backbone-with-stand-ins-and-ID-dropout", "recfusion", "coco",
-        "transitions", "llmrec-and-transitions", "llmrec-and-transitions--trained-together", "llmrec-and-recfusion",
-        "llmrec-and-coco", "llmrec-and-corec",
+        "transitions", "llmrec-and-transitions", "llmrec-and-recfusion", "llmrec-and-coco", "llmrec-and-corec",
         "all-five",
     ]  # fmt: skip
     assert labels[: len(wholes)] == [["standard", name] for name in wholes]
