@@ -60,12 +60,12 @@ def run_models(runs: Sequence[Path], dataset: Dataset, transitions: TransitionSc
 
 
 def baseline_models(dataset: Dataset) -> list[ReferenceModel]:
-    """Return popularity, and transitions times texts with default settings."""
+    """Return popularity, and transitions times texts with settings by validation."""
     split, n_items = leave_one_out(dataset.sequences), len(dataset.catalogue)
     vectors = evaluation_context(dataset).vectors
 
     def by_transitions(users: TestUsers) -> Score:
-        return transitions_and_texts(split, users.histories, vectors, search=False)
+        return transitions_and_texts(split, users.histories, vectors)
 
     return [
         ReferenceModel(POPULARITY, "baseline", lambda _: popularity(split.train.rows, n_items)),

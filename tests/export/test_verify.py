@@ -70,7 +70,7 @@ def test_the_bundle_ranks_like_its_student(verified: Verification) -> None:
 def test_the_baseline_is_measured_on_the_same_users(bundles: Path, verified: Verification, tiny: TinyStudent) -> None:
     split = leave_one_out(tiny.dataset.sequences)
     histories = histories_of(split.test)
-    score = transitions_and_texts(split, histories, evaluation_context(tiny.dataset).vectors, search=False)
+    score = transitions_and_texts(split, histories, evaluation_context(tiny.dataset).vectors)
     ranked = rank_targets(score, histories, split.test.rows, len(tiny.dataset.catalogue))
 
     assert verified.baseline_ndcg_10 == pytest.approx(float(np.mean(ndcg(ranked.excluded, 10))))

@@ -18,7 +18,7 @@ from train.metrics.lists import Vectors
 from train.metrics.ranking import Score, metrics, rank_targets
 from train.transitions.expert import ExpertConfig, Queries, Similarities, TransitionsExpert, recency_weights
 from train.transitions.graph import GraphConfig, transition_counts
-from train.transitions.search import MAX_USERS, choose_settings
+from train.transitions.search import choose_settings
 from train.transitions.similar import centred
 
 # Number of newest events that are used, and the weight of each relative to the next newer one.
@@ -73,20 +73,19 @@ def item_to_item(train: Sequences, histories: Sequence[RowArray], n_items: int) 
     return score
 
 
-def transitions_and_texts(
-    split: Split, histories: Sequence[RowArray], vectors: Vectors, *, search: bool = True
-) -> Score:
-    """Score each item by the transitions expert (:mod:`train.transitions`).
+def transitions_and_texts(split: Split, histories: Sequence[RowArray], vectors: Vectors) -> Score:
+    """Score each item by the transitions expert (:mod:`train.transitions`) with settings by validation.
+
+    The search for them takes some ten seconds.
 
     Args:
         split: training events and validation targets.
         histories: events of each user.
         vectors: unit vectors of the items' texts, ``[n_items, W]``, zeros for items without text.
-        search: choose the settings on validation events, which takes some ten seconds; else the defaults are used.
     """
     train, n_items = split.train, len(vectors)
     similar = Similarities(centred(vectors))
-    config = choose_settings(train, split.valid, n_items, similar, seed=0, max_users=MAX_USERS if search else 0).config
+    config = choose_settings(train, split.valid, n_items, similar, seed=0).config
     expert = TransitionsExpert(transition_counts(train.rows, train.users(), n_items, config.graph), config, similar)
 
     def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
