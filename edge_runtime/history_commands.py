@@ -33,7 +33,7 @@ def history(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Export a history to a file, or add the events of such a file, for a device of your own.
+    """Carry a history to a device of your own. It is written to a file, or the events of such a file are added.
 
     Events are merged by their times; those that are there already are not added again.
 

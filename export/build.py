@@ -47,7 +47,7 @@ def build(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train, distil, export, verify and report, in one command that goes on where it was stopped.
+    """Train, distil, export, verify and report. The same command goes on where it was stopped.
 
     Each bundle is compared with its student and its full model. If one is worse than they allow, its report says where,
     and the exit code is 1. Runs are in OUT/runs, bundles in OUT/bundles/TARGET, reports in OUT/reports/TARGET.html.

@@ -236,7 +236,7 @@ def diff(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what differs between two bundles: the manifest, bytes by file, items, and with --data their lists.
+    """Show what differs between two bundles. It compares manifests, files, items, and with --data their lists.
 
     The churn is the share of the first bundle's ten best items that the second does not show to the same user. The
     catalogues may differ; users whose next item one of the bundles lacks are left out.

@@ -33,7 +33,7 @@ def report(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write one HTML file about a bundle: quality by segment, bytes, latency, privacy, licences and provenance.
+    """Write one HTML file about a bundle. It has quality by segment, bytes, latency, privacy, licences and provenance.
 
     It loads nothing and has no scripts. It names no users; the lists of single users are in `verify --json` only.
 

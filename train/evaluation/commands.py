@@ -117,7 +117,7 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
 
 
 def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
-    """Measure baselines that need no training. They are popularity, item to item, nearest texts, and transitions x texts.
+    """Measure baselines that need no training. They are popularity, item to item, nearest text, transitions x texts.
 
     Example: pocketrec baselines --data my-shop
     """
