@@ -31,6 +31,7 @@ from export.naming import catalogue_name, default_name
 from export.parts import PartCache, digest_of
 from export.pictures import make_thumbnails
 from export.provenance import provenance
+from export.self_tests import check_engines
 from export.target import Target
 from export.transitions import BundleTransitions, make_transitions, max_transitions_bytes
 from train.data.dataset import Dataset
@@ -121,7 +122,7 @@ class Exporter:
 
         Raises:
             BudgetError: the bundle exceeds a budget of the target; nothing is written.
-            EngineError: a converter fails.
+            EngineError: a converter fails, or a device would refuse an engine; nothing is written.
         """
         contents: Contents = {}
         if self._encoders is not None:
@@ -283,10 +284,11 @@ class Exporter:
                 manifest, release=existing.release, created=existing.created, provenance=origin
             )
             if release.number in (None, existing.release) and parse_manifest(dump_manifest(same)) == existing:
+                check_engines(path)
                 return Exported(path, existing, changed=False)
             manifest = msgspec.structs.replace(manifest, release=_next_release(path, existing, release.number))
         self._progress(f"{manifest.target}: release {manifest.release}")
-        return Exported(path, write_folder(path, manifest, contents), changed=True)
+        return Exported(path, write_folder(path, manifest, contents, check=check_engines), changed=True)
 
 
 def export_all(exporter: Exporter, targets: Sequence[Target], release: Release) -> list[Exported]:

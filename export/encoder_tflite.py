@@ -62,6 +62,9 @@ class _WeightsAsInputs(nn.Module):
         adapter_b: Tensor,
         weights: dict[str, Tensor],
     ) -> dict[str, Tensor]:
+        if len(prompts) == 1:
+            # The converter writes a softmax over one entry as EXP, which devices refuse; twice the same row is equal.
+            prompts, knowledge = torch.cat([prompts, prompts]), torch.cat([knowledge, knowledge])
         inputs = (embeddings, mask, prompts, knowledge, adapter_a, adapter_b)
         return {ENCODER_OUTPUT: functional_call(self.encoder, weights, inputs)}
 

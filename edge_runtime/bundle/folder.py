@@ -6,7 +6,8 @@ The order of checks follows SPEC section 1: size before reading, digest before p
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -130,13 +131,20 @@ def describe(name: str, role: str, data: bytes) -> File:
     )
 
 
-def write_folder(path: AnyPath, manifest: Manifest, contents: Mapping[str, tuple[str, bytes]]) -> Manifest:
+def write_folder(
+    path: AnyPath,
+    manifest: Manifest,
+    contents: Mapping[str, tuple[str, bytes]],
+    *,
+    check: Callable[[Path], None] = lambda _: None,
+) -> Manifest:
     """Write a bundle folder; an existing one at ``path`` is replaced only after the new one is complete on disk.
 
     Args:
         path: the folder to write.
         manifest: the manifest; ``files`` is filled in.
         contents: file name to role and bytes.
+        check: called with the complete new folder; if it raises, the new folder is removed and the old one stays.
 
     Returns:
         The manifest as written.
@@ -148,6 +156,11 @@ def write_folder(path: AnyPath, manifest: Manifest, contents: Mapping[str, tuple
         for name, (_, data) in contents.items():
             (fresh / name).write_bytes(data)
         (fresh / MANIFEST_NAME).write_bytes(dump_manifest(complete))
+        try:
+            check(fresh)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
     return complete
 
 

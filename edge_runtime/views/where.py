@@ -73,6 +73,8 @@ def _parse(text: str) -> tuple[str, Condition]:
             )
         return name, _RANGES[sign](number)
     values = tuple(_values(value.split("|")))
+    if not values:
+        raise ValueError(f"{text!r} has no value between the separators. Write FACT=VALUE or FACT=VALUE|VALUE.")
     return name, NoneOf(values) if sign == "!=" else values
 
 

@@ -44,6 +44,7 @@ def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixtur
         ("recommend", "x", "--diversity", "1.5"),
         ("recommend", "x", "--where", "brand"),
         ("recommend", "x", "--where", "price<cheap"),
+        ("recommend", "x", "--where", "brand=|||"),
         ("run",),
         ("run", "x", "--state", ""),
         ("inspect", "x", "--colour"),

@@ -1,20 +1,26 @@
 """Exported bundles: they open in the device runtime, are reproducible, and are refused if a byte is flipped."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
+from safetensors.numpy import save_file
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.errors import BundleError, BundleIntegrityError
+from edge_runtime.contents import open_contents
+from edge_runtime.errors import BundleError, BundleIntegrityError, EngineError
 from edge_runtime.recommender import Recommender
 from export.bundle import WORK_FOLDER, Exporter, Release
+from export.encoder_onnx import export_onnx_int8
 from export.errors import BudgetError
+from export.measure import OpenEngine, open_engine
 from export.parts import PartCache
+from export.quantize import quantize_encoder
 from export.target import Budgets, Target, read_target
-from tests.tiny_student import TinyStudent, make_tiny_student
+from tests.tiny_student import CONFIG, N_PROMPTS, RANK, TinyStudent, make_encoder, make_tiny_student
 from train.errors import DataError, RunError
 
 OPENED_BY = {"laptop-x86_64": "onnxruntime", "browser-wasm": "onnxruntime"}
@@ -181,3 +187,33 @@ def test_retired_items_are_a_new_release_that_never_recommends_them(
 def test_a_retired_id_that_the_data_lack_is_refused(tiny: TinyStudent, out: Path, target: Target) -> None:
     with pytest.raises(DataError, match=r"1 of 2 retired ids are not in .*, such as 'gone'"):
         Exporter(tiny.student, tiny.dataset, out).export(target, Release(retired=("i7", "gone")))
+
+
+def test_a_device_accepts_every_engine_of_a_student_with_one_block_and_one_prompt(
+    tiny: TinyStudent, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, n_blocks=1)
+    prompts = {name: rows[:1] for name, rows in tiny.student.prompts.items()}
+    folder = shutil.copytree(tiny.student.path, tmp_path / "student")
+    save_file(prompts, folder / "prompts.safetensors")
+    student = replace(tiny.student, path=folder, config=config, encoder=make_encoder(config), prompts=prompts)
+
+    exported = Exporter(student, tiny.dataset, tmp_path / "out").export(read_target("laptop-x86_64"), Release())
+
+    contents = open_contents(open_folder(exported.path))
+    assert "litert" in {variant.engine for variant in exported.manifest.engines}
+    for variant in exported.manifest.engines:
+        assert isinstance(open_engine(contents, variant), OpenEngine)
+
+
+def test_an_engine_that_a_device_would_refuse_is_not_exported(
+    tiny: TinyStudent, tmp_path: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_encoder(seed=1)
+    wrong = export_onnx_int8(quantize_encoder(other), n_prompts=N_PROMPTS, adapter_rank=RANK)
+    monkeypatch.setattr("export.encoder_onnx.export_onnx_int8", lambda *_, **__: wrong)
+
+    with pytest.raises(EngineError, match=r"would refuse onnxruntime int8 of this bundle: failed the self-test"):
+        Exporter(tiny.student, tiny.dataset, tmp_path).export(target, Release())
+
+    assert [path.name for path in tmp_path.iterdir()] == [WORK_FOLDER]
