@@ -19,10 +19,18 @@ GROUP: Final = "pocketrec.commands"
 
 # Commands in the order of a typical workflow; those of other packages follow alphabetically.
 ORDER: Final = (
-    "demo", "world", "import", "check", "baselines", "train", "evaluate", "sanity-check", "diversity", "compare",
-    "distill", "targets", "export", "verify", "serve", "sync", "inspect", "doctor", "profile", "recommend", "run",
-    "history",
+    "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
+    "compare", "distill", "fit", "targets", "export", "verify", "report", "diff", "serve", "sync", "inspect", "doctor",
+    "profile", "recommend", "run", "history",
 )  # fmt: skip
+
+_ANYTHING: Final[dict[str, Any]] = {
+    "allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": [],
+}  # fmt: skip
+_OTHER_VERSION: Final = (
+    "`pocketrec {}` is a command of another version of pocketrec than the code that is here. Install this version: "
+    "`make setup` in a checkout, or `pip install` again."
+)
 
 Command = Callable[..., object]
 Decorator = Callable[[Command], Command]
@@ -64,8 +72,15 @@ def _command(entry: EntryPoint, decorator: Decorator) -> Any:  # noqa: ANN401 - 
         app.command(entry.name, cls=_refusing(moved, renamed))(decorator(function))
     except ModuleNotFoundError as error:
         advice = what_is_missing(error, entry.name)
-        anything: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-        app.command(entry.name, context_settings=anything)(_failing(PocketRecError(advice) if advice else error))
+        app.command(entry.name, context_settings=_ANYTHING)(
+            _failing(PocketRecError(advice), "(not installed here)") if advice else _failing(error)
+        )
+    except AttributeError as error:
+        # Only a name that the module lacks: the entry points are those of another version of the code.
+        other = PocketRecError(_OTHER_VERSION.format(entry.name))
+        app.command(entry.name, context_settings=_ANYTHING)(
+            _failing(other, "(of another version)") if error.name == entry.attr else _failing(error)
+        )
     return typer.main.get_command(app)
 
 
@@ -121,9 +136,9 @@ def _moved_line(command: Any, words: Sequence[str]) -> str:  # noqa: ANN401 - Cl
     return shlex.join(["pocketrec", command.name, *([*arguments[: len(positional)], *kept] if complete else [])])
 
 
-def _failing(error: Exception) -> Command:
+def _failing(error: Exception, summary: str | None = None) -> Command:
     def fail(_: typer.Context) -> None:
         raise error
 
-    fail.__doc__ = "(not installed here)" if isinstance(error, PocketRecError) else f"(broken: {error})"
+    fail.__doc__ = summary or f"(broken: {error})"
     return fail

@@ -43,12 +43,18 @@ def print_quality(console: Console, verification: Verification) -> None:
         print_wide(console, _worst_table(verification.worst))
 
 
+_BETTER = (
+    "Train with the plug-in `transitions`, which is a default, and export for a target with `followers` of "
+    "transitions, or let `pocketrec fit` find the best use of the bytes."
+)
+
+
 def _baseline(verification: Verification, baseline: float) -> tuple[str, bool]:
     """Return a sentence about the baseline, and whether the bundle is below it."""
     sentence = f"Baseline without training, transitions x texts: NDCG@10 {baseline:.4f}"
     measured = [one.figures["history_excluded"]["ndcg@10"] for one in verification.engines if one.figures]
     if measured and measured[0] < baseline:
-        return f"{sentence}: the bundle is below it ({measured[0]:.4f}). Add `transitions` to the plug-ins.", True
+        return f"{sentence}: the bundle is below it ({measured[0]:.4f}). {_BETTER}", True
     return f"{sentence}.", False
 
 

@@ -63,10 +63,12 @@ _MaxLength = Annotated[
         metavar="N",
     ),
 ]
+_DEFAULT_PLUGINS = "llmrec,transitions"
 _Plugins = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help=f"Comma-separated: {', '.join(sorted(PLUGINS))}; `none` trains the backbone alone.",
+        help=f"Comma-separated: {', '.join(sorted(PLUGINS))}; `none` trains the backbone alone.  "
+        f"[default: {_DEFAULT_PLUGINS}; transitions without a backbone]",
         metavar="NAME,NAME",
     ),
 ]
@@ -108,7 +110,7 @@ def train(
     backbone: Annotated[
         BackboneChoice, typer.Option(help="Sequence encoder; `none` ranks by transitions alone, without training.")
     ] = "sasrec",
-    plugins: _Plugins = "llmrec,transitions",
+    plugins: _Plugins = None,
     backbone_settings: _BackboneSettings = "{}",
     plugin_settings: _PluginSettings = "{}",
     text: _Text = "hashed",
@@ -132,7 +134,7 @@ def train(
 
     Example: pocketrec train --plugins none --data my-shop --out runs/sasrec
 
-    Example: pocketrec train --backbone none --plugins transitions --data my-shop --out runs/instant
+    Example: pocketrec train --backbone none --data my-shop --out runs/instant
 
     Example: pocketrec train --backbone pinnerformer --plugins corec,coco,recfusion --data my-shop --out runs/full
     """
@@ -142,6 +144,7 @@ def train(
     from train.items.extractors import ExtractorConfig
     from train.loop.fit import FitConfig, batch_users_for
 
+    plugins = plugins or (_DEFAULT_PLUGINS if backbone != NO_BACKBONE else "transitions")
     chosen = chosen_plugins(plugins, plugin_settings)
     if backbone == NO_BACKBONE and set(chosen) != {"transitions"}:
         raise typer.BadParameter(
@@ -183,7 +186,13 @@ def _train(dataset: "Dataset", config: "TrainConfig", out: Path, *, resume: bool
 
 def _trained(figures: Mapping[str, Any]) -> str:
     score, epoch, seconds = (figures[name] for name in ("valid_ndcg@10", "best_epoch", "seconds"))
-    return f"Trained: validation NDCG@10 {score:.4f}{f' in epoch {epoch}' if epoch else ''}, {seconds:.0f} s."
+    line = f"Trained: validation NDCG@10 {score:.4f}{f' in epoch {epoch}' if epoch else ''}, {seconds:.0f} s."
+    mixed = figures.get("plugins", {}).get("transitions", {})
+    if "valid_ndcg@10_without" in mixed:
+        line += (
+            f" Transitions have weight {mixed['weight']:g}; without them it is {mixed['valid_ndcg@10_without']:.4f}."
+        )
+    return line
 
 
 def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]]:

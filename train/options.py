@@ -25,7 +25,9 @@ CoolDown = Annotated[
     typer.Option(
         "--cool-down",
         min=0,
-        help="Epochs after that, from the best weights, in which the learning rate falls to 0.",
+        max=1000,
+        help="Epochs after that, from the best weights, in which the learning rate falls to 0; none if --max-epochs "
+        "are reached first.",
         metavar="N",
     ),
 ]

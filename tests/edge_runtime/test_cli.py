@@ -149,6 +149,22 @@ def test_a_broken_command_shows_its_error_and_leaves_the_others_alone(tmp_path: 
     assert "not installed" not in ran.stderr
 
 
+def test_a_command_of_another_version_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "renamed.py").write_text("", encoding="utf-8")
+    about = tmp_path / "renamed-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: renamed\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[pocketrec.commands]\nrenamed = renamed:command\n", encoding="utf-8")
+
+    listed, ran = (run(MAIN, word, PYTHONPATH=str(tmp_path)) for word in ("--help", "renamed"))
+
+    assert listed.returncode == 0
+    assert "renamed (of another version)" in " ".join(listed.stdout.split())
+    assert ran.returncode == 1
+    assert "`pocketrec renamed` is a command of another version" in " ".join(ran.stderr.split())
+    assert "Traceback" not in ran.stderr
+
+
 UNREADABLE = "b\udcff-\udce9"  # bytes of another encoding, as Python shows them
 
 

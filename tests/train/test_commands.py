@@ -46,6 +46,8 @@ def test_train_without_required_options_is_a_usage_error() -> None:
         ("corec", '{"corec": {"contrst": false}}', "no setting contrst"),
         ("corec", '{"corec": {"temperature": -1}}', "temperature"),
         ("corec", '{"corec": {"temperature": "warm"}}', "invalid settings"),
+        ("transitions", '{"transitions": {"search_users": 1.5}}', "invalid settings: Expected `int`, got `float`"),
+        ("transitions", '{"transitions": {"search_users": true}}', "invalid settings: Expected `int`, got `bool`"),
         ("corec", '{"corec": {"temperature": NaN}}', "found NaN, expected a finite number"),
         ("corec", '{"corec": {"temperature": -Infinity}}', "found -Infinity"),
         ("corec", '{"corec": {"temperature": 1e999}}', "found 1e999"),
@@ -229,3 +231,13 @@ def test_only_a_command_that_keeps_its_work_says_so_when_it_is_interrupted(
         _stoppable(interrupt, ["x"], command)(unknown=1)
 
     assert interrupt._advice.strip().startswith(advice)
+
+
+def test_without_a_backbone_transitions_are_the_default_plug_in(tmp_path: Path) -> None:
+    write_shop(tmp_path / "shop")
+
+    words = ("--data", tmp_path / "shop", "--out", tmp_path / "run", "--json")
+    trained = pocketrec("train", "--backbone", "none", *words)
+
+    assert trained.returncode == 0, trained.stderr
+    assert list(json.loads(trained.stdout)["plugins"]) == ["transitions"]

@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import torch
 
 from train.backbones.encoder import Backbone, EncoderConfig, encoder_config
@@ -214,11 +215,11 @@ def plugin_factory(name: PluginName, settings: Mapping[str, Any]) -> Callable[[P
             return partial(transitions, _build_config(TransitionsConfig, name, settings))
 
 
-def _build_config(kind: Callable[..., Config], name: str, settings: Mapping[str, Any]) -> Config:
+def _build_config(kind: type[Config], name: str, settings: Mapping[str, Any]) -> Config:
     _check_names(name, settings, list(signature(kind).parameters))
     try:
-        return kind(**settings)
-    except (TypeError, ValueError) as error:
+        return msgspec.convert(dict(settings), kind)  # unlike the class itself, this checks types
+    except msgspec.ValidationError as error:
         raise RunError(f"{name}: invalid settings: {error}.") from error
 
 
