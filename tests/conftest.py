@@ -1,12 +1,32 @@
-"""Settings of all tests: fuzzing remembers the inputs that failed, and tries them first in the next run."""
+"""For all tests: fuzzing remembers the inputs that failed and tries them first, and a process has one browser."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+from tests.chromium import CHROMIUM_FLAGS, chromium_path
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pocketrec"
 
 settings.register_profile("pocketrec", database=DirectoryBasedExampleDatabase(_CACHE / "fuzz"), print_blob=True)
 settings.load_profile("pocketrec")
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """Start Chromium; Playwright can be started once in a process."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=15_000)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
+        yield running
+        running.close()

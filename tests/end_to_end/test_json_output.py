@@ -32,6 +32,7 @@ FAILING: Mapping[str, str] = {
     "export": "--run nowhere --data shop --target laptop-x86_64 --out out",
     "verify": "nowhere --data shop",
     "diff": "nowhere nowhere",
+    "history": "export out.history --state nowhere",
     "report": "nowhere --data shop",
     "build": "nowhere --out out --target browser-wasm",
     "fit": "--run nowhere --data shop --out out --budget 100KiB",

@@ -3,14 +3,13 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from edge_runtime.bundle import Manifest, open_folder
 from edge_runtime.cli import main
@@ -27,7 +26,6 @@ from export.report.statement import make_statement
 from export.report.treemap import Box, squarify
 from export.verify import Verification
 from tests.tiny_bundle import make_tiny_bundle
-from tests.web_demo.conftest import CHROMIUM_FLAGS, chromium_path
 
 HOSTILE = "</style></svg><script>document.title='x'</script><img src=x onerror=alert(1)>\"'&"
 
@@ -78,14 +76,6 @@ def manifest(tmp_path: Path) -> Manifest:
         "commit": "c" * 40 + "-dirty", "tool_torch": "2.13.0",
     }  # fmt: skip
     return msgspec.structs.replace(made, provenance=provenance, licences=("CC-BY-4.0", "of our own"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
-        yield running
-        running.close()
 
 
 class Tags(HTMLParser):

@@ -1,12 +1,11 @@
 """A shop, a real server for it, and a real browser."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.live_server import LiveServer, serving
 from tests.tiny_bundle import Shape, make_tiny_bundle, tiny_contents
@@ -15,10 +14,6 @@ from tests.web_demo.shop_page import ShopPage
 
 CHECKOUT = Path(__file__).parents[2]
 TARGET = "browser-wasm"
-CHROMIUM_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 def write_shop(root: Path, *, seed: int = 0, release: int = 1, n_items: int = 40) -> Path:
@@ -54,24 +49,6 @@ def built_page() -> Path:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of bundles that no test changes."""
     return write_shop(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium."""
-    expect.set_options(timeout=15_000)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
-        yield running
-        running.close()
-
-
-def chromium_path() -> str:
-    """Return where Chromium is."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("chromium is missing; run `make chromium`", pytrace=False)
-    return path
 
 
 @pytest.fixture(scope="session")

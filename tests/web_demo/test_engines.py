@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.chromium import CHROMIUM_FLAGS, chromium_path
 from tests.live_server import LiveServer, serving
 from tests.tiny_bundle import Shape, make_tiny_bundle, tiny_contents
 from tests.tiny_onnx import ONNX_VARIANT, tiny_onnx
-from tests.web_demo.conftest import CHROMIUM_FLAGS, chromium_path
 from tests.web_demo.shop_page import WAIT_MS, ShopPage
 
 TARGET = "browser-webgpu"

@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from edge_runtime.bundle import open_folder
+from tests.chromium import CHROMIUM_FLAGS, chromium_path
 from tests.live_server import LiveServer, serving
 from tests.slow_proxy import SlowProxy
-from tests.web_demo.conftest import CHROMIUM_FLAGS, TARGET, chromium_path, write_shop
+from tests.web_demo.conftest import TARGET, write_shop
 from tests.web_demo.shop_page import WAIT_MS, ShopPage
 
 pytestmark = pytest.mark.browser

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
 
+from tests.chromium import CHROMIUM_FLAGS, chromium_path
 from tests.live_server import LiveServer, serving
-from tests.web_demo.conftest import CHROMIUM_FLAGS, chromium_path, write_shop
+from tests.web_demo.conftest import write_shop
 from tests.web_demo.shop_page import WAIT_MS, ShopPage
 from tests.web_demo.test_language import with_model
 
