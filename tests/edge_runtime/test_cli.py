@@ -134,12 +134,17 @@ def test_an_error_of_our_own_is_not_called_a_missing_installation(name: str | No
     assert what_is_missing(ModuleNotFoundError("No module named it", name=name), "train") is None
 
 
-def test_a_broken_command_shows_its_error_and_leaves_the_others_alone(tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("import edge_runtime.no_such_module\n", encoding="utf-8")
-    about = tmp_path / "broken-1.dist-info"
+def install_command(folder: Path, name: str, code: str) -> None:
+    """Write a module, and metadata by which its function ``command`` is a command of that name."""
+    (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    about = folder / f"{name}-1.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Name: broken\nVersion: 1\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[pocketrec.commands]\nbroken = broken:command\n", encoding="utf-8")
+    (about / "METADATA").write_text(f"Name: {name}\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(f"[pocketrec.commands]\n{name} = {name}:command\n", encoding="utf-8")
+
+
+def test_a_broken_command_shows_its_error_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    install_command(tmp_path, "broken", "import edge_runtime.no_such_module\n")
 
     listed, ran = (run(MODULES, word, PYTHONPATH=str(tmp_path)) for word in ("--help", "broken"))
 
@@ -150,11 +155,7 @@ def test_a_broken_command_shows_its_error_and_leaves_the_others_alone(tmp_path: 
 
 
 def test_a_command_of_another_version_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
-    (tmp_path / "renamed.py").write_text("", encoding="utf-8")
-    about = tmp_path / "renamed-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Name: renamed\nVersion: 1\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[pocketrec.commands]\nrenamed = renamed:command\n", encoding="utf-8")
+    install_command(tmp_path, "renamed", "")
 
     listed, ran = (run(MAIN, word, PYTHONPATH=str(tmp_path)) for word in ("--help", "renamed"))
 

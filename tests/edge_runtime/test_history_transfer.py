@@ -96,12 +96,6 @@ def test_another_file_is_refused_and_adds_nothing(bundle: Path, data: bytes) -> 
 
 
 class TestEncrypted:
-    """Needs the library `cryptography`."""
-
-    @pytest.fixture(autouse=True)
-    def _library(self) -> None:
-        pytest.importorskip("cryptography", reason="`pip install cryptography`, or `make setup`")
-
     @pytest.fixture
     def sealed(self) -> bytes:
         with History.open() as history:
@@ -165,7 +159,6 @@ def test_an_export_replaces_no_file(tmp_path: Path) -> None:
 
 
 def test_the_passphrase_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("cryptography", reason="`pip install cryptography`, or `make setup`")
     monkeypatch.setenv("POCKETREC_PASSPHRASE", "café au lait")
     with History.open(tmp_path / "one") as history:
         history.add("item-1", moment=T)

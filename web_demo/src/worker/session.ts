@@ -162,9 +162,9 @@ export class Session {
     const { bundle } = this.opened;
     const about = { cores: navigator.hardwareConcurrency ?? null, runtime: navigator.userAgent };
     const { profileBundle } = await import("../runtime/profile/profile");
-    const told = (share: number) => this.notify("profiling", share);
-    told(0);
-    const running = this.lists.then(() => profileBundle(bundle, engineOpener(bundle), about, told));
+    const onProgress = (share: number) => this.notify("profiling", share);
+    onProgress(0);
+    const running = this.lists.then(() => profileBundle(bundle, engineOpener(bundle), about, onProgress));
     this.lists = running.then(
       () => undefined,
       () => undefined,

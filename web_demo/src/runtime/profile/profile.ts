@@ -60,14 +60,14 @@ interface Shared {
  * Measure all engines of a bundle that this page supports.
  *
  * @param about the browser.
- * @param told called with the share of the work that is done.
+ * @param onProgress called with the share of the work that is done.
  * @throws FetchError a file of the bundle cannot be downloaded.
  */
 export async function profileBundle(
   bundle: Bundle,
   open: OpenEngine,
   about: About,
-  told: (share: number) => void = () => undefined,
+  onProgress: (share: number) => void = () => undefined,
   random: () => number = Math.random,
 ): Promise<Profile> {
   const shared = await read(bundle);
@@ -77,7 +77,7 @@ export async function profileBundle(
   });
   for (let round = 0; round < ROUNDS; round++) {
     await measureRound(variants, open, shared, random);
-    told((round + 1) / ROUNDS);
+    onProgress((round + 1) / ROUNDS);
   }
   return profileOf(bundle, variants, shared.golden, { ...about, tick: shared.tick });
 }
