@@ -75,10 +75,14 @@ switch_off()
 
 def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may be anything
     """Import a public name on first use, so that reading a bundle does not load the recommender."""
-    if name in ("Recommender", "Recommendation"):
+    if name == "Recommender":
         from edge_runtime import recommender
 
-        return getattr(recommender, name)
+        return recommender.Recommender
+    if name == "Recommendation":
+        from edge_runtime import recommendation
+
+        return recommendation.Recommendation
     if name in _CONDITIONS:
         from edge_runtime.filters import conditions
 

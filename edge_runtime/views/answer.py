@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_runtime.filters.conditions import Where
+from edge_runtime.in_use import EngineStatus
 from edge_runtime.recommendation import Recommendation
-from edge_runtime.recommender import EngineStatus, Recommender
+from edge_runtime.recommender import Recommender
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.plain import about, plain
 

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
+from edge_runtime.in_use import EngineStatus
 from edge_runtime.recommendation import Recommendation
-from edge_runtime.recommender import EngineStatus
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.plain import plain

@@ -1,5 +1,6 @@
 """What a list is chosen from: candidates, exclusions, filters, seen items; feeds, similar items, several histories."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,17 @@ def test_ids_that_are_not_a_list_of_strings_are_refused(bundle: Path, argument: 
     assert argument in str(caught.value)
     if wrong == "A003":
         assert "got the string 'A003'. Pass ['A003']." in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["3", True, 2.0, None])
+def test_a_number_of_items_that_is_no_whole_number_is_refused(bundle: Path, wrong: Wrong) -> None:
+    with Recommender.open(bundle) as recommender:
+        for call in (recommender.recommend, partial(recommender.similar, "item-1")):
+            with pytest.raises(TypeError, match=rf"k must be a whole number, got {wrong!r} "):
+                call(wrong)
+
+        of_numpy: Wrong = np.int64(3)
+        assert recommender.recommend(of_numpy) == recommender.recommend(3)
 
 
 def test_a_feed_is_ordered_by_the_history(bundle: Path) -> None:

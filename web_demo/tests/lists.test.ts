@@ -163,6 +163,10 @@ describe("what is not a list of ids is refused", () => {
     const recommender = await openRecommender(GOOD);
 
     await expect(recommender.recommend(0)).rejects.toThrow(RangeError);
+    for (const wrong of ["3", true, 2.5, null, Number.NaN] as unknown as number[]) {
+      await expect(recommender.recommend(wrong)).rejects.toThrow("k must be a whole number, got");
+      expect(() => recommender.similar("item-1", wrong)).toThrow(TypeError);
+    }
     await expect(recommender.recommend(1, { diversity: 2 })).rejects.toThrow(RangeError);
     expect(() => recommender.similar("nonsense", 1)).toThrow("is not in the catalogue");
   });

@@ -1,6 +1,6 @@
 /**
  * What a page calls: lists, reasons, searches, and going over to a newer release. The same lists as
- * `edge_runtime/recommender.py`; the page keeps the history (`history.ts`) and gives it to each call.
+ * `edge_runtime/lists.py`; the page keeps the history (`history.ts`) and gives it to each call.
  */
 
 import type { Bundle } from "./bundle";
@@ -260,8 +260,9 @@ function pastOf(release: OpenRelease, { history = [], disliked = [], diversity =
   };
 }
 
-function checkK(k: number): void {
-  if (!(k >= 1)) throw new RangeError(`k must be at least 1, got ${k}`);
+function checkK(k: unknown): void {
+  if (!Number.isInteger(k)) throw new TypeError(`k must be a whole number, got ${shown(k)}. Pass for example 10.`);
+  if (Number(k) < 1) throw new RangeError(`k must be at least 1, got ${k}`);
 }
 
 function listed(release: OpenRelease, rows: readonly number[], sequence: readonly number[]): Recommendation[] {
