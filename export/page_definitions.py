@@ -1,4 +1,4 @@
-"""The definitions of Python that the page shares, as TypeScript: constants, and the interfaces of a bundle's JSON.
+"""Constants that Python and the page share, and the interfaces of a bundle's JSON and of a history file, as TypeScript.
 
 After a change, run ``python -m export.page_definitions`` and commit the files that it writes into
 ``web_demo/src/runtime``; ``tests/export/test_page_definitions.py`` fails while they differ.
@@ -21,6 +21,7 @@ from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, 
 from edge_runtime.learning import utility
 from edge_runtime.reasons import facts, prompt
 from edge_runtime.search import finder, vocabulary
+from edge_runtime.state import history_file
 
 FOLDER: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime"
 
@@ -29,6 +30,7 @@ _MAX_LINE: Final = 120
 _STRUCTS: Final = (
     manifest.File, manifest.Tier, manifest.Catalogue, manifest.TransitionSettings, manifest.Encoder,
     manifest.EngineVariant, manifest.LanguageModel, manifest.Preface, manifest.Manifest, items.Field, items.Items,
+    history_file.StoredEvent,
 )  # fmt: skip
 # Names that the browser or the page has already.
 _NAMES: Final = {
@@ -109,6 +111,12 @@ def _values() -> dict[str, object]:
         "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,
         "PROMPT_LAYOUT": prompt.LAYOUT,
         "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
+        "MAX_HISTORY_BYTES": history_file.MAX_FILE_BYTES,
+        "MAX_HISTORY_EVENTS": history_file.MAX_EVENTS,
+        "ITERATIONS": history_file.ITERATIONS,
+        "MIN_ITERATIONS": history_file.MIN_ITERATIONS,
+        "MAX_ITERATIONS": history_file.MAX_ITERATIONS,
+        "MIN_PASSPHRASE": history_file.MIN_PASSPHRASE,
         "MAX_QUERY_CHARACTERS": finder.MAX_CHARACTERS,
         "MAX_QUERY_WORDS": finder.MAX_WORDS,
         "IMPORTANT_FIELDS": sorted(finder.IMPORTANT_FIELDS),

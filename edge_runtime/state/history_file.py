@@ -7,7 +7,7 @@ tag of 16 bytes:
     8 bytes  | 1 | 4 bytes    | 15     | 12
 
 The key is PBKDF2-HMAC-SHA256 of the passphrase, as UTF-8 in the normal form NFC; the header is authenticated. Both
-algorithms are in WebCrypto, so a page can read and write the file without a library.
+algorithms are in WebCrypto, so the page reads and writes the file without a library.
 """
 
 import hashlib

@@ -1,9 +1,12 @@
 """A history is carried to another device of the user: times, merging, files, and files with a passphrase."""
 
+import base64
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_runtime import Recommender, StateError
@@ -93,6 +96,38 @@ def test_another_file_is_refused_and_adds_nothing(bundle: Path, data: bytes) -> 
         with pytest.raises(StateError, match="this is not a history file"):
             recommender.import_history(data)
         assert recommender.count_events() == 0
+
+
+class TestFilesSharedWithThePage:
+    """The page's tests read the same (web_demo/tests/historyFile.test.ts)."""
+
+    GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "history_files.json").read_text("utf-8"))
+
+    def bytes_of(self, text: str) -> bytes:
+        return base64.b64decode(text, validate=True)
+
+    def listed(self, data: bytes, passphrase: str | None = None) -> list[dict[str, object]]:
+        return [msgspec.to_builtins(one) for one in read_history(data, passphrase)]
+
+    def test_a_readable_file_has_the_same_bytes(self) -> None:
+        plain = self.bytes_of(self.GOLDEN["plain"])
+        with History.open() as history:
+            history.merge((one["item_id"], one["event"], one["time"]) for one in self.GOLDEN["events"])
+
+            assert dump_history(history.newest()[::-1]) == plain
+        assert self.listed(plain) == self.GOLDEN["events"]
+
+    @pytest.mark.parametrize("writer", ["python", "page"])
+    def test_a_sealed_file_of_either_is_opened(self, writer: str) -> None:
+        sealed, passphrase = self.bytes_of(self.GOLDEN["sealed"][writer]), self.GOLDEN["passphrase"]
+
+        assert self.listed(sealed, passphrase) == self.GOLDEN["events"]
+        assert self.listed(sealed, unicodedata.normalize("NFD", passphrase)) == self.GOLDEN["events"]
+
+    @pytest.mark.parametrize("case", GOLDEN["refused"], ids=lambda case: case["name"])
+    def test_a_damaged_or_hostile_file_is_refused(self, case: dict[str, str]) -> None:
+        with pytest.raises(StateError, match=case["says"]):
+            read_history(self.bytes_of(case["file"]), self.GOLDEN["passphrase"])
 
 
 class TestEncrypted:

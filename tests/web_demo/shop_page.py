@@ -110,6 +110,12 @@ class ShopPage:
             self.technical_details.locator("summary").click()
         return self.technical_details.inner_text()
 
+    def open_carrying(self) -> Locator:
+        """Open the forms that carry the history to another device."""
+        carry = self.page.locator("details.carry")
+        carry.locator("summary").click()
+        return carry
+
     def wait_for_engine(self, name: str) -> None:
         """Wait until this engine makes the lists."""
         expect(self.technical_details.locator("summary")).to_contain_text(re.compile(name), timeout=WAIT_MS)

@@ -40,6 +40,7 @@ def _marked(tab: ShopPage) -> None:
     tab.hide(tab.titles()[0])
     tab.set_diversity(50)
     tab.open_technical_details()
+    tab.open_carrying()
     tab.page.get_by_role("button", name="Delete my data").click()
 
 

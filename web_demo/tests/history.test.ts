@@ -1,13 +1,12 @@
 import "fake-indexeddb/auto";
 import { openDB } from "idb";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { EventName } from "../src/runtime/constants";
 import type { NewEvent } from "../src/runtime/events";
 import { openHistory } from "../src/runtime/history";
 
 const SOON_MS = 40;
 
-function event(itemId: string, name: EventName, at: number, title: string | null = null): NewEvent {
+function event(itemId: string, name: string, at: number, title: string | null = null): NewEvent {
   return { itemId, event: name, at, title };
 }
 
@@ -73,6 +72,38 @@ describe("the history", () => {
     await history.clear();
     expect(await history.setting("diversity")).toBeNull();
   });
+
+  test.each(["stored", "in memory"])(
+    "%s merges events of another device by their times, and twice adds none",
+    async (kind) => {
+      if (kind === "in memory")
+        storageThat(() => {
+          throw new DOMException("denied", "SecurityError");
+        });
+      const history = await openHistory(`merging ${kind}`);
+      await history.add(event("a", "like", 10, "A"));
+      await history.add(event("b", "click", 30));
+      const coming = [
+        event("c", "view_in_store", 20),
+        event("b", "click", 30),
+        event("b", "click", 5),
+        event("a", "like", 40),
+      ];
+
+      expect(await history.merge(coming)).toBe(2);
+      expect(await history.merge(coming)).toBe(0);
+
+      const all = await history.all();
+      expect(all.map(({ itemId, event, at, title }) => [itemId, event, at, title])).toEqual([
+        ["b", "click", 5, null],
+        ["a", "like", 10, "A"],
+        ["c", "view_in_store", 20, null],
+        ["b", "click", 30, null],
+      ]);
+      expect(new Set(all.map(({ id }) => id)).size).toBe(4);
+      expect(all.map(({ id }) => id)).toEqual(all.map(({ id }) => id).sort((one, other) => one - other));
+    },
+  );
 
   test("of a version without settings is migrated", async () => {
     const old = await openDB("older", 1, {

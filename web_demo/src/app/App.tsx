@@ -69,6 +69,8 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
                 pageKept={view.pageKept}
                 traffic={view.traffic}
                 onDelete={() => request("deleteData", null)}
+                onExport={(passphrase) => request("exportHistory", { passphrase })}
+                onImport={(file, passphrase) => request("importHistory", { file, passphrase })}
               />
               <TechnicalDetails
                 view={view}

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Profile, Row } from "../runtime/profile/report";
 import { milliseconds } from "./format";
+import { saveFile } from "./saveFile";
 import { singleClick } from "./singleClick";
 
 interface Props {
@@ -75,10 +76,5 @@ function isList({ step }: Row): boolean {
 }
 
 function save(profile: Profile): void {
-  const url = URL.createObjectURL(new Blob([`${JSON.stringify(profile, null, 1)}\n`], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = "profile.json";
-  link.click();
-  URL.revokeObjectURL(url);
+  saveFile("profile.json", `${JSON.stringify(profile, null, 1)}\n`, "application/json");
 }

@@ -1,10 +1,11 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Traffic } from "../runtime/traffic";
 import type { UserData as UserDataSummary } from "../worker/protocol";
+import { CarryHistory, type CarryProps } from "./CarryHistory";
 import { bytes, count } from "./format";
 import { singleClick } from "./singleClick";
 
-interface Props {
+interface Props extends CarryProps {
   readonly userData: UserDataSummary;
   readonly pageKept: boolean;
   readonly traffic: Traffic;
@@ -12,7 +13,7 @@ interface Props {
 }
 
 /** What this page stores and sends, as measured, and the button that deletes it. */
-export function YourData({ userData, pageKept, traffic, onDelete }: Props) {
+export function YourData({ userData, pageKept, traffic, onDelete, onExport, onImport }: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
   const choice = useRef<HTMLButtonElement>(null);
   const before = useRef(phase);
@@ -51,6 +52,7 @@ export function YourData({ userData, pageKept, traffic, onDelete }: Props) {
       <p class="fine">
         “Sent” counts the body of every request of this page, and everything after a “?” in an address.
       </p>
+      <CarryHistory onExport={onExport} onImport={onImport} />
       <div class="delete-data">
         {phase !== "asking" ? (
           <button

@@ -222,3 +222,18 @@ export function readItemColumns(fields: Fields): ItemColumns {
     fields: fields.map("fields", { min: 0, max: Number.POSITIVE_INFINITY, key: { min: 0, max: 1000 } }, (values, key) => readFactField(values.nested(key))),
   };
 }
+
+/** One event of the file; ``time`` is in milliseconds since 1970. */
+export interface StoredEvent {
+  readonly itemId: string;
+  readonly event: string;
+  readonly time: number;
+}
+
+export function readStoredEvent(fields: Fields): StoredEvent {
+  return {
+    itemId: fields.text("item_id", { min: 1, max: 256 }),
+    event: fields.matching("event", /^[a-z_]{1,32}$/),
+    time: fields.integer("time", { min: 0, max: 9007199254740991 }),
+  };
+}

@@ -49,6 +49,11 @@ export class StorageError extends Error {
   override name = "StorageError";
 }
 
+/** A history file is damaged, of another program, or encrypted with another passphrase. */
+export class HistoryFileError extends Error {
+  override name = "HistoryFileError";
+}
+
 /** The catalogue has no such item. */
 export class UnknownItemError extends Error {
   override name = "UnknownItemError";

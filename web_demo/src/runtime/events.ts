@@ -1,13 +1,13 @@
 /** Events of the user, and the interface of histories that store them. */
 
-import { DISLIKE, type EventName, LIKE } from "./constants";
+import { DISLIKE, LIKE } from "./constants";
 
 export interface HistoryEvent {
   /** Increases with time. */
   readonly id: number;
   readonly itemId: string;
-  /** `dislike` hides an item; all others belong to the sequence that is encoded. */
-  readonly event: EventName;
+  /** `dislike` hides an item; all others belong to the sequence that is encoded, also those of other apps. */
+  readonly event: string;
   /** Milliseconds since 1970. */
   readonly at: number;
   /** The item's title at the time of the event, for items that a later catalogue no longer contains; null if unknown. */
@@ -22,6 +22,8 @@ export interface History {
   all(): Promise<readonly HistoryEvent[]>;
   /** Resolves once the event is stored; an event that `isRepeated` is not added again. */
   add(event: NewEvent): Promise<void>;
+  /** Add events of another device in the order of their times, all or none; resolves to how many were new. */
+  merge(events: readonly NewEvent[]): Promise<number>;
   remove(id: number): Promise<void>;
   /** The value of a setting; null if it has its default. */
   setting(name: string): Promise<number | null>;
@@ -38,4 +40,20 @@ export interface History {
 export function isRepeated(event: NewEvent, events: readonly Pick<HistoryEvent, "itemId" | "event">[]): boolean {
   if (event.event !== LIKE && event.event !== DISLIKE) return false;
   return events.some((other) => other.itemId === event.itemId && other.event === event.event);
+}
+
+/**
+ * The events of two devices in the order of their times, without ids, and how many of those that come are new: an event
+ * that is equal in item, name and time is there already, and so is an opinion that `isRepeated`.
+ */
+export function merged(
+  known: readonly NewEvent[],
+  coming: readonly NewEvent[],
+): { readonly events: readonly NewEvent[]; readonly added: number } {
+  const isOpinion = ({ event }: NewEvent) => event === LIKE || event === DISLIKE;
+  const keyOf = (event: NewEvent) => JSON.stringify([event.itemId, event.event, isOpinion(event) ? 0 : event.at]);
+  const keys = new Set(known.map(keyOf));
+  const fresh = coming.filter((event) => keys.size < keys.add(keyOf(event)).size);
+  const events = [...known, ...fresh].map(({ itemId, event, at, title }) => ({ itemId, event, at, title }));
+  return { events: events.sort((one, other) => one.at - other.at), added: fresh.length };
 }

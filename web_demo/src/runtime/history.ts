@@ -42,6 +42,11 @@ export class PersistentHistory implements History {
     return this.ask((history) => history.add(event));
   }
 
+  /** Larger imports may take longer: a millisecond an event. */
+  async merge(events: readonly NewEvent[]): Promise<number> {
+    return this.ask((history) => history.merge(events), this.timeoutMs + events.length);
+  }
+
   remove(id: number): Promise<void> {
     return this.ask((history) => history.remove(id));
   }
@@ -77,10 +82,10 @@ export class PersistentHistory implements History {
     }
   }
 
-  private async ask<T>(work: (history: History) => Promise<T>): Promise<T> {
+  private async ask<T>(work: (history: History) => Promise<T>, timeoutMs: number = this.timeoutMs): Promise<T> {
     if (this.memory !== null) return work(this.memory);
     try {
-      return await within(work(this.stored), this.timeoutMs, "the browser's storage does not respond");
+      return await within(work(this.stored), timeoutMs, "the browser's storage does not respond");
     } catch (error) {
       return work(this.continueInMemory(error));
     }

@@ -22,12 +22,15 @@ export {
   ClosedError,
   FetchError,
   FilterError,
+  HistoryFileError,
   InsecureAddressError,
   UnknownItemError,
 } from "./errors";
 export type { Condition, NoneOf, Range, Value, Where } from "./filters/conditions";
 export { above, atLeast, atMost, below, between, noneOf } from "./filters/conditions";
 export type { LiveFactsOfItems, LiveValue } from "./filters/live";
+export type { StoredEvent } from "./historyFile";
+export { dumpHistory, isEncrypted, readHistory } from "./historyFile";
 export type { ItemFacts, Items } from "./items";
 export type { ListOptions, Past, Ranking, Recommendation, RecommendOptions } from "./recommender";
 export { Recommender } from "./recommender";

@@ -1,7 +1,7 @@
 /** A history in IndexedDB. Every call may fail or never settle; `history.ts` handles that. */
 
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
-import { type History, type HistoryEvent, isRepeated, type NewEvent } from "./events";
+import { type History, type HistoryEvent, isRepeated, merged, type NewEvent } from "./events";
 
 /** Events stored by older versions of the page have no title. */
 type StoredEvent = Omit<HistoryEvent, "id" | "title"> & { id?: number; title?: string | null };
@@ -21,8 +21,7 @@ export class IndexedDbHistory implements History {
   constructor(private readonly name: string) {}
 
   async all(): Promise<readonly HistoryEvent[]> {
-    const events = await (await this.open()).getAll("events");
-    return events.map(({ id = 0, title = null, ...event }) => ({ ...event, id, title }));
+    return (await (await this.open()).getAll("events")).map(eventOf);
   }
 
   /** Returns once the event is durable. */
@@ -32,6 +31,17 @@ export class IndexedDbHistory implements History {
     const known = await transaction.store.getAll();
     if (!isRepeated(event, known)) await transaction.store.add(event);
     await transaction.done;
+  }
+
+  async merge(coming: readonly NewEvent[]): Promise<number> {
+    const transaction = (await this.open()).transaction("events", "readwrite", { durability: "strict" });
+    const { events, added } = merged((await transaction.store.getAll()).map(eventOf), coming);
+    if (added > 0) {
+      await transaction.store.clear();
+      for (const event of events) void transaction.store.add(event).catch(() => undefined); // `done` rejects as well
+    }
+    await transaction.done;
+    return added;
   }
 
   async remove(id: number): Promise<void> {
@@ -97,4 +107,8 @@ export class IndexedDbHistory implements History {
   private readonly blocked = (): void => {
     this.waitsForOtherTab = true;
   };
+}
+
+function eventOf({ id = 0, title = null, ...event }: StoredEvent): HistoryEvent {
+  return { ...event, id, title };
 }

@@ -1,6 +1,6 @@
 /** A history in memory, which is lost when the tab closes. */
 
-import { type History, type HistoryEvent, isRepeated, type NewEvent } from "./events";
+import { type History, type HistoryEvent, isRepeated, merged, type NewEvent } from "./events";
 
 export class MemoryHistory implements History {
   private readonly settings: Map<string, number>;
@@ -21,6 +21,12 @@ export class MemoryHistory implements History {
 
   async add(event: NewEvent): Promise<void> {
     if (!isRepeated(event, this.events)) this.events = [...this.events, { ...event, id: ++this.last }];
+  }
+
+  async merge(coming: readonly NewEvent[]): Promise<number> {
+    const { events, added } = merged(this.events, coming);
+    if (added > 0) this.events = events.map((event) => ({ ...event, id: ++this.last }));
+    return added;
   }
 
   async remove(id: number): Promise<void> {

@@ -1,5 +1,6 @@
 /** The messages between the page and its worker: typed requests with one response each, and notifications of state. */
 
+import type { Bytes } from "../runtime/bytes";
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
 import type { Profile } from "../runtime/profile/report";
@@ -33,7 +34,7 @@ export interface HistoryEntry {
   readonly gone: boolean;
   readonly title: string;
   readonly kind: string;
-  readonly event: EventName;
+  readonly event: string;
 }
 
 export interface UserHistory {
@@ -122,6 +123,9 @@ export interface Hit {
   readonly inHistory: boolean;
 }
 
+/** A result, or why there is none, such as a passphrase that does not fit: what the user gave is wrong, not the page. */
+export type Answer<T> = { readonly value: T } | { readonly refused: string };
+
 /** Every request of the page, with its parameters and its result. */
 export interface Requests {
   readonly open: {
@@ -135,6 +139,13 @@ export interface Requests {
   readonly search: { readonly params: { readonly text: string }; readonly result: readonly Hit[] };
   readonly picture: { readonly params: { readonly row: number }; readonly result: string | null };
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
+  /** The history as a file, encrypted if there is a passphrase. */
+  readonly exportHistory: { readonly params: { readonly passphrase: string | null }; readonly result: Answer<Bytes> };
+  /** Add the events of a file; the result is how many were new. */
+  readonly importHistory: {
+    readonly params: { readonly file: Bytes; readonly passphrase: string | null };
+    readonly result: Answer<number>;
+  };
   readonly deleteData: { readonly params: null; readonly result: null };
   readonly checkUpdate: { readonly params: null; readonly result: null };
   readonly useUpdate: { readonly params: null; readonly result: null };

@@ -1,6 +1,7 @@
 /** The page's session: the history, the release in use, and the list computed from both. */
 
 import type { Fetch, Progress } from "../runtime/bundle";
+import type { Bytes } from "../runtime/bytes";
 import type { EventName } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
@@ -12,11 +13,12 @@ import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
 import { ReleaseStore } from "../runtime/releaseStore";
+import { exported, imported } from "./carriedHistory";
 import { DIVERSITY, readDiversity, storeDiversity } from "./diversitySetting";
 import { engineOpener, languageWasm } from "./engines";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
-import type { Hit, Notify, RecommendationList, Timing, Why } from "./protocol";
+import type { Answer, Hit, Notify, RecommendationList, Timing, Why } from "./protocol";
 import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
 import { type CandidatesChanged, type Opened, Releases } from "./releases";
 import { storedSize, userDataOf } from "./userData";
@@ -121,15 +123,25 @@ export class Session {
 
   /** Store an event of the user, then update the list. */
   async addEvent(itemId: string, event: EventName): Promise<void> {
-    const row = this.opened?.recommender.items.rowOf(itemId);
-    const title = row === undefined ? null : (this.opened?.recommender.items.titles[row] ?? null);
-    await this.history.add({ itemId, event, at: Date.now(), title });
+    await this.history.add({ itemId, event, at: Date.now(), title: this.titleOf(itemId) });
     await this.changed();
   }
 
   async removeEvents(ids: readonly number[]): Promise<void> {
     for (const id of ids) await this.history.remove(id);
     await this.changed();
+  }
+
+  /** The history as a file for another device of the user. */
+  exportHistory(passphrase: string | null): Promise<Answer<Bytes>> {
+    return exported(this.history, passphrase);
+  }
+
+  /** Add the events of a file, then update the list. */
+  async importHistory(file: Bytes, passphrase: string | null): Promise<Answer<number>> {
+    const answer = await imported(this.history, file, passphrase, (itemId) => this.titleOf(itemId));
+    if ("value" in answer) await this.changed();
+    return answer;
   }
 
   /** Set the diversity, from 0 to 1. The slider moves faster than lists are computed: only its latest position is used. */
@@ -281,6 +293,11 @@ export class Session {
       "userData",
       userDataOf(this.events, settings, { storedBytes, storageError, offline: this.life.offline }),
     );
+  }
+
+  private titleOf(itemId: string): string | null {
+    const items = this.opened?.recommender.items;
+    return items?.titles[items.rowOf(itemId) ?? -1] ?? null;
   }
 
   private get opened(): Opened | null {

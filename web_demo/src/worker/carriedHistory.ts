@@ -1,0 +1,48 @@
+/** Carries the history between devices of the user, as files. */
+
+import type { Bytes } from "../runtime/bytes";
+import { HistoryFileError, InsecureAddressError } from "../runtime/errors";
+import type { History } from "../runtime/events";
+import { dumpHistory, readHistory } from "../runtime/historyFile";
+import type { Answer } from "./protocol";
+
+/** The history as a file, encrypted if there is a passphrase. */
+export function exported(history: History, passphrase: string | null): Promise<Answer<Bytes>> {
+  return answered(async () => {
+    const events = await history.all();
+    return dumpHistory(
+      events.map(({ itemId, event, at }) => ({ itemId, event, time: at })),
+      passphrase,
+    );
+  });
+}
+
+/**
+ * Add the events of a file; the answer is how many were new.
+ *
+ * @param titleOf the title of an item of the catalogue in use; null if it has none.
+ */
+export function imported(
+  history: History,
+  file: Bytes,
+  passphrase: string | null,
+  titleOf: (itemId: string) => string | null,
+): Promise<Answer<number>> {
+  return answered(async () => {
+    const events = await readHistory(file, passphrase);
+    return history.merge(
+      events.map(({ itemId, event, time }) => ({ itemId, event, at: time, title: titleOf(itemId) })),
+    );
+  });
+}
+
+async function answered<T>(work: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    const isExpected =
+      error instanceof HistoryFileError || error instanceof RangeError || error instanceof InsecureAddressError;
+    if (!isExpected) throw error;
+    return { refused: error.message };
+  }
+}
