@@ -64,6 +64,28 @@ def test_the_engines_are_measured_and_their_times_are_shown(tab: ShopPage, serve
     assert tab.technical_details.locator(".candidates .used").count() >= 1
 
 
+def test_the_times_are_kept_for_the_next_visit(tab: ShopPage, server: LiveServer) -> None:
+    kept = """() => new Promise((resolve) => {
+        indexedDB.open("pocketrec").onsuccess = ({ target: { result } }) => {
+            const asked = result.transaction("settings").objectStore("settings").get("engine_times");
+            asked.onsuccess = () => { result.close(); resolve(asked.result ?? null); };
+        };
+    })"""
+    tab.open(server.url, target=TARGET)
+    tab.choose(tab.titles()[0])
+    tab.open_technical_details()
+    times = tab.technical_details.locator(".candidates small", has_text="ms for 50 events")
+    expect(times).to_have_count(2, timeout=WAIT_MS)
+    shown, before = times.all_inner_texts(), tab.page.evaluate(kept)
+
+    tab.reload()
+    tab.open_technical_details()
+
+    expect(times).to_have_text(shown, timeout=WAIT_MS)
+    assert before is not None
+    assert tab.page.evaluate(kept) == before
+
+
 def test_webgpu_passes_the_self_test_with_the_graph_of_webassembly(gpu_page: Page, server: LiveServer) -> None:
     tab = ShopPage(gpu_page)
     gpu_page.goto(server.url)

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { EngineVariant } from "../src/runtime/bundleJson";
+import type { EngineVariant, Manifest } from "../src/runtime/bundleJson";
 import { EngineCandidates } from "../src/runtime/candidates";
 import type { Engine, SmallMatrices } from "../src/runtime/encoder";
+import { KeptTimes } from "../src/runtime/keptTimes";
+import { MemoryHistory } from "../src/runtime/memoryHistory";
 import { preferring, timeFor, timerOf } from "../src/runtime/timing";
 import { GOOD, openRecommender } from "./folder";
 
@@ -118,4 +120,83 @@ test("a list that one engine makes needs no comparison", async () => {
   const { engines } = await openRecommender(GOOD);
 
   expect(engines.view.map(({ time }) => time)).toEqual(engines.view.map(() => null));
+});
+
+describe("times of an earlier visit", () => {
+  const PACES: Readonly<Record<string, [call: number, event: number]>> = {
+    webgpu: [90, 0],
+    onnxruntime: [2, 0],
+    reference: [0, 0.25],
+  };
+
+  /** One visit, with the engines it loaded and the milliseconds that it spent measuring. */
+  async function visit(store: MemoryHistory, { about = "browser 1", sha256 = "a" } = {}) {
+    const clock = { now: 0 };
+    const loaded: string[] = [];
+    const variants = Object.keys(PACES).map(variant);
+    const manifest = { engines: variants, files: [{ name: "x", sha256 }] } as unknown as Manifest;
+    const kept = await KeptTimes.read(store, manifest, [about]);
+    const candidates = new EngineCandidates(
+      variants,
+      async ({ engine }) => {
+        loaded.push(engine);
+        return paced(engine, clock, ...(PACES[engine] ?? [0, 0]));
+      },
+      async () => ({ passed: true, stateError: 0, overlap: 1, why: "" }),
+      () => undefined,
+      null,
+      kept.timing(timerOf(new Float32Array(50 * DIM), DIM, SMALL, () => clock.now)),
+      (one) => kept.of(one),
+    );
+    await candidates.start("reference");
+    await candidates.upgrade();
+    return { loaded, candidates, measured: clock.now };
+  }
+
+  test("are used again: nothing is measured, and an engine that is never the fastest is not loaded", async () => {
+    const store = new MemoryHistory();
+    const first = await visit(store);
+
+    const second = await visit(store);
+
+    expect(first.loaded).toEqual(["reference", "webgpu", "onnxruntime"]);
+    expect(first.measured).toBeGreaterThan(0);
+    expect(second.loaded).toEqual(["reference", "onnxruntime"]);
+    expect(second.measured).toBe(0);
+    for (const n of [1, 7, 8, 50]) expect(second.candidates.for(n)?.name).toBe(first.candidates.for(n)?.name);
+    expect(second.candidates.view[0]).toMatchObject({ state: "not needed", why: "another engine is faster here" });
+    expect(second.candidates.view[0]?.time).toEqual({ short: 90, long: 90 });
+  });
+
+  test("do not keep a slower engine from taking over where the others fail", async () => {
+    const store = new MemoryHistory();
+    await visit(store);
+    const { candidates, loaded } = await visit(store);
+
+    await candidates.fail(candidates.for(1) as Engine, new Error("out of memory"));
+    await candidates.fail(candidates.for(1) as Engine, new Error("out of memory"));
+
+    expect(candidates.for(1)?.name).toBe("webgpu");
+    expect(loaded).toEqual(["reference", "onnxruntime", "webgpu"]);
+  });
+
+  test.each([
+    ["the browser changes", { about: "browser 2" }],
+    ["the encoder changes", { sha256: "b" }],
+  ])("are measured again if %s", async (_name, change) => {
+    const store = new MemoryHistory();
+    await visit(store);
+
+    const second = await visit(store, change);
+
+    expect(second.loaded).toContain("webgpu");
+    expect(second.measured).toBeGreaterThan(0);
+    expect((await visit(store, change)).measured).toBe(0);
+  });
+
+  test.each(["", "{", "[]", "null", '{"key": 1}', 7])("are measured again if %j is stored instead", async (stored) => {
+    const store = new MemoryHistory([], new Map([["engine_times", stored]]));
+
+    expect((await visit(store)).measured).toBeGreaterThan(0);
+  });
 });

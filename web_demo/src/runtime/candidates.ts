@@ -14,6 +14,8 @@ import { messageOf } from "./errors";
 import type { SelfTest } from "./golden";
 import { type EngineTime, LONG, SHORT, type TimeEngines, timeFor } from "./timing";
 
+const SLOWER = "another engine is faster here";
+
 /** `unavailable`: this browser or page does not support the engine. */
 export type CandidateState = "waiting" | "loading" | "passed" | "failed" | "unavailable" | "not needed";
 
@@ -56,6 +58,8 @@ export class EngineCandidates {
     private readonly transitions: Candidate | null = null,
     /** Null if a better engine always replaces the one in use. */
     private readonly time: TimeEngines | null = null,
+    /** The time of an engine on an earlier visit; one that would never be the fastest is not loaded. */
+    private readonly known: (variant: EngineVariant) => EngineTime | null = () => null,
   ) {
     this.candidates = variants.map(({ engine, precision }) => ({
       engine,
@@ -97,7 +101,10 @@ export class EngineCandidates {
     const top = this.candidates.findIndex((candidate) => candidate.inUse);
     const end = top < 0 ? this.candidates.length : top;
     for (let index = 0; index < end; index++) {
-      if (this.candidates[index]?.state === "waiting" && (await this.tryCandidate(index))) break;
+      if (this.candidates[index]?.state !== "waiting") continue;
+      const time = this.known(at(this.variants, index));
+      if (this.isSlower(time)) this.set(index, { state: "not needed", why: SLOWER, time });
+      else if (await this.tryCandidate(index)) break;
     }
     if (this.isClosed) return;
     for (const [index, candidate] of this.candidates.entries()) {
@@ -115,10 +122,10 @@ export class EngineCandidates {
     this.explain();
     await discard(engine);
     if (this.ready.length > 0) return;
-    for (let next = index + 1; next < this.candidates.length; next++) {
-      const state = this.candidates[next]?.state;
-      // A candidate that is loading is already being tried by `upgrade`.
-      if (state !== "failed" && state !== "loading" && (await this.tryCandidate(next))) return;
+    for (const [next, { state }] of this.candidates.entries()) {
+      // A candidate that is loading, or better and waiting, is tried by `upgrade`.
+      const isLeft = next > index ? state !== "failed" && state !== "loading" : state === "not needed";
+      if (isLeft && (await this.tryCandidate(next))) return;
     }
   }
 
@@ -166,12 +173,19 @@ export class EngineCandidates {
     const kept = [...new Set([fastest(all, SHORT), fastest(all, LONG)])].filter((one) => one !== undefined);
     const closed = [...this.ready, added].filter((one) => !kept.some((other) => other.engine === one.engine));
     this.ready = kept;
-    for (const one of all) this.set(one.index, { time: one.time });
-    for (const one of closed) this.set(one.index, { inUse: false, why: "another engine is faster here" });
+    for (const one of all) this.set(one.index, { time: one.time ?? this.known(at(this.variants, one.index)) });
+    for (const one of closed) this.set(one.index, { inUse: false, why: SLOWER });
     for (const one of kept) this.set(one.index, { inUse: true });
     this.explain();
     for (const one of closed) await discard(one.engine);
     return kept.some((one) => one.engine === engine);
+  }
+
+  /** Whether some engine in use was faster than a time of an earlier visit, both for short and for long histories. */
+  private isSlower(own: EngineTime | null): boolean {
+    if (own === null) return false;
+    const others = this.ready.map(({ index }) => this.known(at(this.variants, index)));
+    return [SHORT, LONG].every((n) => others.some((other) => other !== null && timeFor(other, n) < timeFor(own, n)));
   }
 
   /** Time engines; one alone needs no comparison. */

@@ -17,6 +17,9 @@ export interface HistoryEvent {
 /** An event that has not been stored yet. */
 export type NewEvent = Omit<HistoryEvent, "id">;
 
+/** A value that is stored beside the events. */
+export type Setting = number | string;
+
 export interface History {
   /** Oldest first. */
   all(): Promise<readonly HistoryEvent[]>;
@@ -26,9 +29,9 @@ export interface History {
   merge(events: readonly NewEvent[]): Promise<number>;
   remove(id: number): Promise<void>;
   /** The value of a setting; null if it has its default. */
-  setting(name: string): Promise<number | null>;
+  setting(name: string): Promise<Setting | null>;
   /** Store a setting; null removes it. */
-  set(name: string, value: number | null): Promise<void>;
+  set(name: string, value: Setting | null): Promise<void>;
   /** Delete everything, including the settings. */
   clear(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 
 import { within } from "./deadline";
 import { StorageError } from "./errors";
-import type { History, HistoryEvent, NewEvent } from "./events";
+import type { History, HistoryEvent, NewEvent, Setting } from "./events";
 import { IndexedDbHistory } from "./indexedDbHistory";
 import { MemoryHistory } from "./memoryHistory";
 
@@ -20,7 +20,7 @@ export class PersistentHistory implements History {
   private memory: MemoryHistory | null = null;
   private why: string | null = null;
   private events: readonly HistoryEvent[] = [];
-  private readonly settings = new Map<string, number>();
+  private readonly settings = new Map<string, Setting>();
 
   /** @param timeoutMs how long one call to the storage may take. */
   constructor(
@@ -51,13 +51,13 @@ export class PersistentHistory implements History {
     return this.ask((history) => history.remove(id));
   }
 
-  async setting(name: string): Promise<number | null> {
+  async setting(name: string): Promise<Setting | null> {
     const value = await this.ask((history) => history.setting(name));
     this.note(name, value);
     return value;
   }
 
-  async set(name: string, value: number | null): Promise<void> {
+  async set(name: string, value: Setting | null): Promise<void> {
     await this.ask((history) => history.set(name, value));
     this.note(name, value);
   }
@@ -107,7 +107,7 @@ export class PersistentHistory implements History {
     return this.memory;
   }
 
-  private note(name: string, value: number | null): void {
+  private note(name: string, value: Setting | null): void {
     if (value === null) this.settings.delete(name);
     else this.settings.set(name, value);
   }

@@ -1,14 +1,14 @@
 /** A history in IndexedDB. Every call may fail or never settle; `history.ts` handles that. */
 
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
-import { type History, type HistoryEvent, isRepeated, merged, type NewEvent } from "./events";
+import { type History, type HistoryEvent, isRepeated, merged, type NewEvent, type Setting } from "./events";
 
 /** Events stored by older versions of the page have no title. */
 type StoredEvent = Omit<HistoryEvent, "id" | "title"> & { id?: number; title?: string | null };
 
 interface Schema extends DBSchema {
   events: { key: number; value: StoredEvent };
-  settings: { key: string; value: number };
+  settings: { key: string; value: Setting };
 }
 
 /** Version 2 added settings. */
@@ -48,11 +48,11 @@ export class IndexedDbHistory implements History {
     await (await this.open()).delete("events", id);
   }
 
-  async setting(name: string): Promise<number | null> {
+  async setting(name: string): Promise<Setting | null> {
     return (await (await this.open()).get("settings", name)) ?? null;
   }
 
-  async set(name: string, value: number | null): Promise<void> {
+  async set(name: string, value: Setting | null): Promise<void> {
     const database = await this.open();
     if (value === null) await database.delete("settings", name);
     else await database.put("settings", value, name);

@@ -1,15 +1,15 @@
 /** A history in memory, which is lost when the tab closes. */
 
-import { type History, type HistoryEvent, isRepeated, merged, type NewEvent } from "./events";
+import { type History, type HistoryEvent, isRepeated, merged, type NewEvent, type Setting } from "./events";
 
 export class MemoryHistory implements History {
-  private readonly settings: Map<string, number>;
+  private readonly settings: Map<string, Setting>;
   private last: number;
 
   /** Start with events and settings that have been read before. */
   constructor(
     private events: readonly HistoryEvent[] = [],
-    settings: ReadonlyMap<string, number> = new Map(),
+    settings: ReadonlyMap<string, Setting> = new Map(),
   ) {
     this.settings = new Map(settings);
     this.last = Math.max(0, ...events.map(({ id }) => id));
@@ -33,11 +33,11 @@ export class MemoryHistory implements History {
     this.events = this.events.filter((event) => event.id !== id);
   }
 
-  async setting(name: string): Promise<number | null> {
+  async setting(name: string): Promise<Setting | null> {
     return this.settings.get(name) ?? null;
   }
 
-  async set(name: string, value: number | null): Promise<void> {
+  async set(name: string, value: Setting | null): Promise<void> {
     if (value === null) this.settings.delete(name);
     else this.settings.set(name, value);
   }

@@ -2,7 +2,7 @@
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
-import type { Manifest } from "./bundleJson";
+import type { EngineVariant, Manifest } from "./bundleJson";
 import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { bestRows } from "./codes";
 import { RETIRED, TRANSITIONS } from "./constants";
@@ -16,6 +16,7 @@ import { FactTable } from "./filters/table";
 import { type Golden, readGolden, type SelfTest, selfTest, selfTestTransitions } from "./golden";
 import { checkedIds, type Rows } from "./itemIds";
 import { type ItemFacts, Items } from "./items";
+import type { KeptTimes } from "./keptTimes";
 import { KnowledgeSwitch } from "./knowledge";
 import { fileOfRole } from "./manifest";
 import { Pictures } from "./pictures";
@@ -97,6 +98,7 @@ export class OpenRelease {
     live: LiveFacts = new LiveFacts(),
     /** The engine that makes all lists; by default the fastest ones. */
     engine: string | null = null,
+    kept: KeptTimes | null = null,
   ): Promise<OpenRelease> {
     const { manifest } = bundle;
     const nItems = manifest.catalogue.nItems;
@@ -123,8 +125,10 @@ export class OpenRelease {
       transitions === null || manifest.engines.length > 0 ? null : selfTestTransitions(transitions, golden);
     const last = transitions === null ? null : candidateOf(ofTransitions);
     const long = longHistory(golden, scorer, manifest);
-    const time = engine === null ? timerOf(long, manifest.encoder.dim, small) : preferring(engine);
-    const engines = new EngineCandidates(manifest.engines, open, test, changed, last, time);
+    const measured = timerOf(long, manifest.encoder.dim, small);
+    const time = engine === null ? (kept?.timing(measured) ?? measured) : preferring(engine);
+    const known = (variant: EngineVariant) => (engine === null ? (kept?.of(variant) ?? null) : null);
+    const engines = new EngineCandidates(manifest.engines, open, test, changed, last, time, known);
     return new OpenRelease(
       bundle,
       items,

@@ -11,6 +11,7 @@ import { shown, type Where } from "./filters/conditions";
 import { LiveFacts, type LiveFactsOfItems } from "./filters/live";
 import { checkedIds } from "./itemIds";
 import type { ItemFacts, Items } from "./items";
+import type { KeptTimes } from "./keptTimes";
 import { OpenRelease, type Ranking, type Selection } from "./openRelease";
 import type { Sentence } from "./reasons/sentences";
 import type { TransitionScores } from "./transitionScores";
@@ -91,9 +92,11 @@ export class Recommender {
     changed: (candidates: readonly Candidate[]) => void = () => undefined,
     /** The engine that makes all lists; by default the fastest ones. */
     engine: string | null = null,
+    /** Times of engines that earlier visits measured; without them, every visit measures. */
+    kept: KeptTimes | null = null,
   ): Promise<Recommender> {
     const live = new LiveFacts();
-    return new Recommender(await OpenRelease.open(bundle, open, changed, live, engine), live);
+    return new Recommender(await OpenRelease.open(bundle, open, changed, live, engine, kept), live);
   }
 
   get manifest(): Manifest {

@@ -7,7 +7,8 @@ export const DIVERSITY = "diversity";
 const FORMER_NAME = "variety";
 
 export async function readDiversity(history: Pick<History, "setting">): Promise<number> {
-  return (await history.setting(DIVERSITY)) ?? (await history.setting(FORMER_NAME)) ?? 0;
+  const stored = (await history.setting(DIVERSITY)) ?? (await history.setting(FORMER_NAME));
+  return typeof stored === "number" ? stored : 0;
 }
 
 /** Store a position; 0, the default, is stored as nothing. */

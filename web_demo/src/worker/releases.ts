@@ -5,6 +5,7 @@ import type { FileEntry, Manifest } from "../runtime/bundleJson";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { OPTIONAL_ROLES, REQUIRED_ROLES } from "../runtime/constants";
 import { BundleError } from "../runtime/errors";
+import type { KeptTimes } from "../runtime/keptTimes";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/releaseStore";
 import { canOpen } from "./engines";
@@ -31,6 +32,8 @@ export class Releases {
     private readonly progress: Progress,
     private readonly candidatesChanged: CandidatesChanged,
     private readonly engine: string | null = null,
+    /** What earlier visits measured for a release. */
+    private readonly keptTimes: (manifest: Manifest) => Promise<KeptTimes | null> = async () => null,
   ) {}
 
   /** The release that this device stores; null if there is none, or it is damaged. */
@@ -76,7 +79,8 @@ export class Releases {
   /** Open what lists need, and start the engine that needs no large download. */
   async open(bundle: Bundle): Promise<Opened> {
     const changed = (candidates: readonly Candidate[]) => this.candidatesChanged(bundle, candidates);
-    const recommender = await Recommender.open(bundle, this.opener(bundle), changed, this.engine);
+    const kept = await this.keptTimes(bundle.manifest);
+    const recommender = await Recommender.open(bundle, this.opener(bundle), changed, this.engine, kept);
     await recommender.engines.start("reference");
     return { bundle, recommender };
   }

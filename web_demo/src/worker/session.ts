@@ -6,6 +6,7 @@ import type { EventName } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
+import { KeptTimes } from "../runtime/keptTimes";
 import { LanguageModel, lacksForLanguage, openWllama } from "../runtime/language";
 import { Pictures } from "../runtime/pictures";
 import type { Profile } from "../runtime/profile/report";
@@ -92,7 +93,13 @@ export class Session {
       if (file.role === "language_model") notify("language", { state: "fetching", received, total: file.bytes });
     };
     const releases = (changed: CandidatesChanged) =>
-      new Releases(base, target, download, store, engineOpener, progress, changed, engine);
+      new Releases(base, target, download, store, engineOpener, progress, changed, engine, (manifest) =>
+        KeptTimes.read(history, manifest, [
+          navigator.userAgent,
+          String(navigator.hardwareConcurrency),
+          self.location.href,
+        ]),
+      );
     return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
   }
 
