@@ -21,7 +21,8 @@ _N_NEAREST = 5
 _TEMPERATURE = 0.1
 # Cosines of a large catalogue are computed in chunks, and with its most frequent items only, so time is linear.
 _COSINES_AT_ONCE = 16_777_216
-_MAX_KNOWN = 16_384
+MAX_KNOWN = 16_384
+"""Largest number of known items to look for neighbours in."""
 
 
 class StandIns(nn.Module):
@@ -46,9 +47,9 @@ class StandIns(nn.Module):
         super().__init__()
         space = torch.from_numpy(text_space(features))
         described = (space != 0).any(1).numpy()
-        order = np.argsort(-counts, kind="stable")[:_MAX_KNOWN]
+        order = np.argsort(-counts, kind="stable")[:MAX_KNOWN]
         known = torch.from_numpy(order[(counts > 0)[order] & described[order]])
-        rows, weights = _nearest(space, known, min(_N_NEAREST, max(len(known) - 1, 0)))
+        rows, weights = nearest_known(space, known, torch.arange(len(space)))
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("weights", weights * torch.from_numpy(described)[:, None], persistent=False)
 
@@ -59,15 +60,22 @@ class StandIns(nn.Module):
         return table.index_copy(0, items, result)
 
 
-def _nearest(space: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the ``k`` rows of ``known`` nearest to each item and their weights, both ``[n_items, k]``."""
+def nearest_known(space: Tensor, known: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the known items nearest to each of some items, except itself, and their weights, both ``[n, k]``.
+
+    Args:
+        space: unit vectors of all items, ``[n_items, W]``.
+        known: rows of the known items, int64 ``[K]``.
+        items: rows of the items to find neighbours of, int64 ``[n]``.
+    """
+    k = min(_N_NEAREST, max(len(known) - 1, 0))
     index_in_known = torch.full((len(space),), -1).index_copy(0, known, torch.arange(len(known)))
     known_texts = space[known].T
     rows, weights = [], []
-    for items in torch.split(torch.arange(len(space)), max(1, _COSINES_AT_ONCE // max(len(known), 1))):
-        cosines = space[items] @ known_texts
-        known_items = (index_in_known[items] >= 0).nonzero()[:, 0]
-        cosines[known_items, index_in_known[items[known_items]]] = -torch.inf
+    for chunk in torch.split(items, max(1, _COSINES_AT_ONCE // max(len(known), 1))):
+        cosines = space[chunk] @ known_texts
+        known_items = (index_in_known[chunk] >= 0).nonzero()[:, 0]
+        cosines[known_items, index_in_known[chunk[known_items]]] = -torch.inf
         best = cosines.topk(k, dim=1)
         rows.append(known[best.indices])
         weights.append(torch.softmax(best.values / _TEMPERATURE, dim=1))

@@ -71,6 +71,7 @@ class MixedExpert(nn.Module):
         self._expert: TransitionsExpert | None = None
         self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
         self.register_buffer("settings", settings_tensor(ExpertConfig()))
+        self.register_load_state_dict_pre_hook(_complete)  # type: ignore[no-untyped-call]  # torch does not type it
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]  # torch does not type it
 
     def expert(self) -> TransitionsExpert:
@@ -145,6 +146,13 @@ class MixedExpert(nn.Module):
     def forget(self) -> None:
         """Discard what was computed from the settings, after they changed."""
         self._expert = None
+
+
+def _complete(_module: nn.Module, state: dict[str, Tensor], prefix: str, *_others: object) -> None:
+    """Fill in the settings that a run from before they existed lacks, with values that change nothing."""
+    values = state.get(f"{prefix}settings")
+    if values is not None and len(values) == len(settings_tensor(ExpertConfig())) - 1:
+        state[f"{prefix}settings"] = torch.cat([values, values.new_zeros(1)])
 
 
 def _forget(module: nn.Module, _keys: object) -> None:

@@ -6,7 +6,8 @@ r"""The transitions expert: scores of all items from the transition graph and fr
 
 with :math:`T` the transition counts with rows that sum to 1, :math:`w_h` the newest events of the history weighted by
 :math:`\gamma^{age}`, and :math:`x^m` the vectors of texts and pictures, centred and of unit length. The constant
-:math:`\log \epsilon` is left out, so that an item without transitions has its similarities alone. An item-transition
+:math:`\log \epsilon` is left out, so that an item without transitions has its similarities alone. A new item gets
+transitions of the items with the nearest texts (:mod:`train.transitions.new_items`). An item-transition
 graph re-weighted by the similarity of features is the heuristic of https://arxiv.org/abs/2605.07125; the second hop,
 the recency weights and the smoothing are ours.
 """
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from train.transitions.graph import GraphConfig, own_transitions
+from train.transitions.new_items import with_new_items
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -41,6 +43,7 @@ class ExpertConfig:
         smoothing: sum over the graph at which its logarithm starts to grow, above 0.
         text: weight of the similarity of texts, at least 0.
         image: weight of the similarity of pictures, at least 0.
+        new_items: how often an item without transitions follows others, relative to the items like it, in [0, 1].
     """
 
     graph: GraphConfig = field(default_factory=GraphConfig)
@@ -50,6 +53,7 @@ class ExpertConfig:
     smoothing: float = 3e-4
     text: float = 4.0
     image: float = 0.0
+    new_items: float = 0.25
 
     def __post_init__(self) -> None:
         if self.newest < 1:
@@ -61,6 +65,8 @@ class ExpertConfig:
         for name in ("second_hop", "text", "image"):
             if not 0.0 <= getattr(self, name) <= 100.0:
                 raise ValueError(f"{name} must be in [0, 100], got {getattr(self, name)}")
+        if not 0.0 <= self.new_items <= 1.0:
+            raise ValueError(f"new_items must be in [0, 1], got {self.new_items}")
 
 
 class Queries(NamedTuple):
@@ -109,6 +115,11 @@ class Similarities:
     text: Floats | None = None
     image: Floats | None = None
 
+    @property
+    def compared(self) -> Floats | None:
+        """The vectors that neighbours of new items are found by: texts if there are any, else pictures."""
+        return self.image if self.text is None else self.text
+
 
 class TransitionsExpert:
     """Scores items for histories.
@@ -117,22 +128,31 @@ class TransitionsExpert:
         counts: transition counts of the training events, ``[n_items, n_items]``, computed with ``config.graph``.
         config: settings.
         similar: vectors that items are compared by.
+
+    Attributes:
+        counts: those counts, with transitions of new items.
     """
 
     def __init__(self, counts: csr_array, config: ExpertConfig, similar: Similarities) -> None:
         self.config = config
         self.similar = similar
-        self.counts = counts
         self.n_items = int(counts.shape[0])
-        self._total = np.asarray(counts.sum(axis=1), dtype=np.float32).ravel()
-        rows = np.repeat(np.arange(self.n_items), np.diff(counts.indptr))
-        self.probabilities = csr_array((counts.data / self._total[rows], counts.indices, counts.indptr), counts.shape)
-        self._keys = rows * self.n_items + counts.indices
+        self._known, self._known_total = counts, _row_sums(counts)
+        self._keys = _rows_of(counts) * self.n_items + counts.indices
+        if config.new_items > 0.0 and similar.compared is not None:
+            counts = with_new_items(counts, similar.compared, config.new_items, config.graph.followers)
+        self.counts = counts
+        shares = counts.data / _row_sums(counts)[_rows_of(counts)]
+        self.probabilities = csr_array((shares, counts.indices, counts.indptr), counts.shape)
         weighted = ((config.text, similar.text), (config.image, similar.image))
         self._similar = [(weight, vectors) for weight, vectors in weighted if weight > 0.0 and vectors is not None]
 
     def log_scores(self, queries: Queries, own: OwnEvents | None = None) -> Floats:
-        """Return the log-scores of all items, ``[Q, n_items]``; zeros for an empty history."""
+        """Return the log-scores of all items, ``[Q, n_items]``; zeros for an empty history.
+
+        Without the queries' users' own events, transitions of new items are left out too: they are made of those of
+        known items, and a user who is trained on has no new items.
+        """
         weights = recency_weights(queries, self.n_items, self.config)
         similarity = np.zeros(weights.shape, dtype=np.float32)
         for weight, vectors in self._similar:
@@ -157,7 +177,16 @@ class TransitionsExpert:
         key = first * self.n_items + second
         _, kept = _find(self._keys, key)
         mine = (user[kept], first[kept], second[kept], weight[kept])
-        return _StepWithout(self.counts, self._total, mine, own.user_of)
+        return _StepWithout(self._known, self._known_total, mine, own.user_of)
+
+
+def _row_sums(counts: csr_array) -> Floats:
+    return np.asarray(counts.sum(axis=1), dtype=np.float32).ravel()
+
+
+def _rows_of(counts: csr_array) -> Rows:
+    """Return the row of each entry, ``[E]``."""
+    return np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
 
 
 def recency_weights(queries: Queries, n_items: int, config: ExpertConfig) -> csr_array:

@@ -1,7 +1,8 @@
 """Chooses the expert's settings on validation events: coordinate descent over a few values of each setting.
 
 A value replaces another only if the mean gain in NDCG@10 exceeds its standard error over the sampled users, so that a
-small log keeps the defaults instead of fitting noise.
+small log keeps the defaults instead of fitting noise. How often new items follow others is chosen afterwards
+(:mod:`train.transitions.new_item_search`): validation events are of known items.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from scipy.sparse import csr_array
 from train.data.sequences import RowArray, Sequences
 from train.data.split import Targets
 from train.metrics.ranking import BATCH_USERS, excluded_ranks, ndcg
+from train.transitions.comparing import Gains, is_better
 from train.transitions.expert import (
     ExpertConfig,
     Floats,
@@ -28,6 +30,7 @@ from train.transitions.expert import (
     recency_weights,
 )
 from train.transitions.graph import MAX_WINDOW, GraphConfig, transition_counts
+from train.transitions.new_item_search import choose_new_items
 
 MAX_USERS = 2000
 """Number of users that settings are compared on; more of them take longer and change little."""
@@ -35,7 +38,6 @@ MAX_USERS = 2000
 # Windows with more transitions than this take minutes to count and are not tried.
 _MAX_TRANSITIONS = 40_000_000
 
-_Gains = NDArray[np.float64]
 _Variants = Callable[[ExpertConfig], list[ExpertConfig]]
 
 
@@ -79,8 +81,10 @@ def choose_settings(
     for variants in _coordinates(similar, train.n_events):
         tried = [config for config in variants(best) if config != best]
         for config, gains in zip(tried, users.gains(tried), strict=True):
-            if _is_better(gains, best_gains):
+            if is_better(gains, best_gains):
                 best, best_gains = config, gains
+    new_items = choose_new_items(train, valid, n_items, similar, best, seed=seed, max_users=max_users)
+    best = replace(best, new_items=new_items)
     return Chosen(best, float(best_gains.mean()), default_ndcg, len(sample))
 
 
@@ -118,13 +122,6 @@ def _coordinates(similar: Similarities, n_events: int) -> list[_Variants]:
     return steps
 
 
-def _is_better(gains: _Gains, best: _Gains) -> bool:
-    """Return whether the mean difference exceeds its standard error."""
-    difference = gains - best
-    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.inf
-    return bool(difference.mean() > error)
-
-
 class _Users:
     """The sampled users; what several settings share is computed once for each batch of them."""
 
@@ -141,7 +138,7 @@ class _Users:
         users = train.users()
         self._counts = cache(lambda graph: transition_counts(train.rows, users, n_items, graph))
 
-    def gains(self, configs: Sequence[ExpertConfig]) -> list[_Gains]:
+    def gains(self, configs: Sequence[ExpertConfig]) -> list[Gains]:
         """Return NDCG@10 of each user with each of the settings."""
         parts = [
             self._batch_gains(slice(start, start + BATCH_USERS), configs)
@@ -149,7 +146,7 @@ class _Users:
         ]
         return [np.concatenate(gains) for gains in zip(*parts, strict=True)]
 
-    def _batch_gains(self, batch: slice, configs: Sequence[ExpertConfig]) -> list[_Gains]:
+    def _batch_gains(self, batch: slice, configs: Sequence[ExpertConfig]) -> list[Gains]:
         histories, targets = self._histories[batch], self._targets[batch]
         queries = Queries.of(histories)
 

@@ -82,7 +82,7 @@ def test_chunks_give_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_a_large_catalogue_the_most_frequent_items_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.items.stand_ins._MAX_KNOWN", 3)
+    monkeypatch.setattr("train.items.stand_ins.MAX_KNOWN", 3)
 
     assert set(StandIns(texts(), counts(0, 9, 1, 7, 1, 8, 1)).rows.flatten().tolist()) == {1, 3, 5}
 

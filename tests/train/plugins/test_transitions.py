@@ -102,7 +102,7 @@ def test_training_positions_are_scored_without_the_transitions_of_their_user() -
 
     scores = expert.log_scores_at(Positions(group.rows, group.mask, selected, histories, mask))(slice(None))
 
-    config = ExpertConfig()
+    config = ExpertConfig(new_items=0.0)
     for index, (user, position) in enumerate(selected.nonzero().tolist()):
         others = [rows for one, rows in enumerate(train) if one != user]
         counted = np.concatenate(others), np.repeat(np.arange(len(others)), [len(rows) for rows in others])
@@ -117,6 +117,7 @@ def test_a_transition_that_only_the_user_made_does_not_raise_its_own_target() ->
     train = leave_one_out(dataset.sequences).train
     expert = expert_of(compose(dataset, train, MIXED).eval())
     expert.weight.fill_(1.0)
+    expert.settings.copy_(settings_tensor(ExpertConfig(new_items=0.0)))
     sequences = TrainingSequences(list(train), 8)
     leaking = expert.expert().counts.tolil()
     batch = training_batch([sequences[0]], cuts=())
@@ -134,7 +135,7 @@ def test_a_transition_that_only_the_user_made_does_not_raise_its_own_target() ->
 def test_settings_survive_being_saved_as_numbers() -> None:
     config = ExpertConfig(
         graph=GraphConfig(window=50, decay=0.7, backward=1.0, followers=16), newest=50, recency=1.0, second_hop=0.3,
-        smoothing=1e-4, text=2.0, image=1.0,
+        smoothing=1e-4, text=2.0, image=1.0, new_items=0.5,
     )  # fmt: skip
     assert expert_config(settings_tensor(config)) == config
 
@@ -157,3 +158,14 @@ def test_the_expert_adds_to_the_models_ranking(tmp_path: Path) -> None:
         scores = model.scores(rows, mask, model.item_vectors())
     torch.testing.assert_close(scores, expert_of(model).log_scores(rows, mask))
     assert float(np.mean(ndcg(rank_split(model, split.test).excluded, 10))) > 0.5
+
+
+def test_a_run_from_before_new_items_had_transitions_ranks_as_it_did() -> None:
+    dataset = tiny_dataset(n_users=12)
+    model = compose(dataset, leave_one_out(dataset.sequences).train, MIXED)
+    config = ExpertConfig(newest=2, text=1.0)
+    saved = model.state_dict()
+    (name,) = (name for name in saved if name.endswith("settings"))
+    saved[name] = settings_tensor(config)[:-1]
+    model.load_state_dict(saved)
+    assert expert_config(expert_of(model).settings) == replace(config, new_items=0.0)

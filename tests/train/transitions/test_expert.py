@@ -15,7 +15,7 @@ HISTORIES = [RNG.integers(N_ITEMS, size=length) for length in (1, 2, 5, 9, 4, 7)
 TEXT = RNG.normal(size=(N_ITEMS, 3)).astype(np.float32)
 TEXT /= np.linalg.norm(TEXT, axis=1, keepdims=True)
 TEXT[3] = 0.0  # an item without text
-CONFIG = ExpertConfig(graph=GraphConfig(window=3, decay=0.5, backward=0.1), newest=3)
+CONFIG = ExpertConfig(graph=GraphConfig(window=3, decay=0.5, backward=0.1), newest=3, new_items=0.0)
 
 
 def events(histories: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
