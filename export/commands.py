@@ -216,7 +216,8 @@ def verify(
     print_verification(found, as_json=as_json)
     error: PocketRecError | None = None
     if found.parity_failures:
-        error = ParityError(f"{bundle}: " + "; ".join(found.parity_failures) + ". Do not ship it; export again.")
+        failed = "".join(f"\n- {failure}" for failure in found.parity_failures)
+        error = ParityError(f"{bundle}: failed these checks. Do not ship it; export again.{failed}")
     elif found.budget_failures:
         error = BudgetError("\n".join(found.budget_failures))
     if error is not None:

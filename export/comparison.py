@@ -51,6 +51,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     ratio: float
     segments: list[SegmentComparison] = []
 
+    @property
+    def title(self) -> str:
+        """What the bundle is compared with, such as "the full model teacher"."""
+        return f"the {self.kind}" if self.against == self.kind else f"the {self.kind} {self.against}"
+
     def segment(self, name: str) -> SegmentComparison | None:
         """Return the comparison over a segment, None if it has no users."""
         return next((one for one in self.segments if one.segment == name), None)

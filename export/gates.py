@@ -69,7 +69,7 @@ def figures_are_complete(evidence: Evidence) -> list[str]:
 def lists_are_those_of_the_student(evidence: Evidence) -> list[str]:
     """Require that the lists of every engine are nearly those of the float32 student."""
     return [
-        f"{one.subject}: shows {part.overlap:.4f} of the top ten of the student {one.against} to {part.segment} "
+        f"{one.subject}: shows {part.overlap:.4f} of the top ten of {one.title} to {part.segment} "
         f"({part.n_users:,} users), expected at least {MIN_STUDENT_OVERLAP}"
         for one in evidence.quality.compared
         if one.kind == "student"
@@ -101,13 +101,14 @@ def undecided(evidence: Evidence) -> list[str]:
 
 
 def _losses(comparison: Comparison, *, only: str | None = None) -> list[str]:
-    kind = f"the {comparison.kind}" if comparison.measured else "the manifest's"
+    kind = comparison.title if comparison.measured else f"the manifest's {comparison.against}"
     return [
-        f"{comparison.subject}: worse than {kind} {comparison.against} for {part.segment} ({part.n_users:,} users): "
-        f"{_amount(found)}"
+        f"{comparison.subject}: worse than {kind} for {part.segment} ({part.n_users:,} users): "
+        + "; ".join(map(_amount, lost))
         for part in comparison.segments
         if only in (None, part.segment)
-        for found in losses(part.metrics)
+        for lost in [losses(part.metrics)]
+        if lost
     ]
 
 

@@ -60,7 +60,7 @@ def _baseline(verification: Verification, baseline: float) -> tuple[str, bool]:
 
 def _baseline_table(baselines: Sequence[Comparison]) -> Table:
     table = Table(title="NDCG@10 by segment")
-    table.add_column("")
+    table.add_column("segment")
     for column in ("users", "bundle", *(one.against for one in baselines)):
         table.add_column(column, justify="right")
     for position, part in enumerate(baselines[0].segments):
@@ -71,9 +71,9 @@ def _baseline_table(baselines: Sequence[Comparison]) -> Table:
 
 def _comparison_table(comparison: Comparison) -> Table:
     """Return a table with a row for each segment; intervals and margins are in the JSON."""
-    table = Table(title=Text(f"{comparison.subject} against the {comparison.kind} {comparison.against}"))
-    table.add_column("")
-    for column in ("users", "top ten", "RBO", "NDCG@10", "", "Recall@10", "", "verdict"):
+    table = Table(title=Text(f"{comparison.subject} against {comparison.title}"))
+    table.add_column("segment")
+    for column in ("users", "top ten", "RBO", "NDCG@10", "change", "Recall@10", "change", "verdict"):
         table.add_column(column, justify="right")
     for part in comparison.segments:
         cells = [cell for found in part.metrics for cell in (f"{found.ours:.4f}", f"{found.difference:+.4f}")]

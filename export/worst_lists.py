@@ -45,6 +45,8 @@ def worst_lists(
 ) -> list[WorstList]:
     """Return the twenty users with the largest loss of NDCG@10, and among equals those whose lists differ most.
 
+    Fewer are returned if fewer have a loss.
+
     Args:
         ours: the bundle's ranking.
         theirs: the reference's ranking.
@@ -67,6 +69,7 @@ def worst_lists(
             reference_listed=_ids(theirs.top_rows, index, item_ids),
         )
         for index in np.lexsort((rbo, -lost))[:N_WORST]
+        if lost[index] > 0.0
     ]
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,7 @@ _RUN_OPTIONS: Mapping[str, str] = {
     "config.fit.cool_down_epochs": "--cool-down",
     "config.fit.batch_users": "--batch-users",
     "config.learning_rate": "--learning-rate",
+    "config.dropout": "--dropout",
 }
 
 
@@ -94,6 +96,16 @@ _LearningRate = Annotated[
     ),
 ]
 
+_Dropout = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=0.9,
+        help="Dropout rate of the backbone; logs with many events for each item need less.",
+        metavar="X",
+    ),
+]
+
 
 def train(
     data: DataFolder,
@@ -122,6 +134,7 @@ def train(
     cool_down: CoolDown = 0,
     batch_users: _BatchUsers = None,
     learning_rate: _LearningRate = None,
+    dropout: _Dropout = 0.5,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
@@ -160,6 +173,7 @@ def train(
         plugins=chosen,
         extractors=ExtractorConfig(text=text, image=image),
         encoder=EncoderConfig(dim=dim, max_length=max_length),
+        dropout=dropout,
         fit=FitConfig(
             seed=seed, max_epochs=max_epochs, patience=patience, cool_down_epochs=cool_down, batch_users=batch
         ),
@@ -205,8 +219,10 @@ def chosen_plugins(names: str, settings: str) -> dict[PluginName, dict[str, Any]
     wanted = [] if names.strip() == "none" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(PLUGINS))
     if unknown or len(set(wanted)) != len(wanted):
+        near = [name for each in unknown for name in get_close_matches(each, PLUGINS, n=1)]
+        meant = f"; did you mean {', '.join(near)}?" if near else ""
         raise typer.BadParameter(
-            f"expected names of {', '.join(sorted(PLUGINS))}, each once, got {names!r}", param_hint="--plugins"
+            f"expected names of {', '.join(sorted(PLUGINS))}, each once, got {names!r}{meant}", param_hint="--plugins"
         )
     found = _object(settings, "--plugin-settings")
     fits = all(isinstance(value, dict) for value in found.values())
@@ -350,7 +366,11 @@ def distill(
     figures = student.figures() if finished else distill_model(dataset, runs[0], plan, config, student, choices)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))
-    sentence = f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}."
+    sentence = f"Distilled: test NDCG@10 {ours:.4f}, {figures['ndcg@10_ratio']:.3f} x the teacher's {theirs:.4f}"
+    for added in ("transitions_and_codes", "transitions_and_texts"):
+        if found := figures.get(f"student_with_{added}"):
+            sentence += f"; {found['history_excluded']['ndcg@10']:.4f} with {added.replace('_', ' ')}"
+    sentence += "."
     where: tuple[str | Path, ...] = ("--data", data, *_flag("--skip-bad-rows", given=skip_bad_rows))
     bundles = ("--target", "laptop-x86_64", "--out", out.parent / "bundles")
     following: tuple[str | Path, ...] = ("export", "--run", out, *where, *bundles)

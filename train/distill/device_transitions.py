@@ -74,7 +74,7 @@ class DeviceTransitions:
         settings = self.settings
         config = ExpertConfig(
             newest=settings.newest, recency=settings.recency, second_hop=settings.second_hop,
-            smoothing=settings.smoothing, text=settings.similarity,
+            smoothing=settings.smoothing, text=settings.similarity, new_items=0.0,  # the graph has them
         )  # fmt: skip
         counts = self.counts if followers is None else most_frequent(self.counts, followers)
         return TransitionsExpert(counts, config, Similarities(unit_rows(vectors)))

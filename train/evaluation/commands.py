@@ -1,5 +1,6 @@
 """The commands ``pocketrec evaluate``, ``sanity-check``, ``diversity`` and ``baselines``."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -119,6 +120,8 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
 def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJson = False) -> None:
     """Measure baselines that need no training. They are popularity, item to item, nearest text, transitions x texts.
 
+    Prints NDCG@10 side by side for all users and for groups of them; --json has all metrics.
+
     Example: pocketrec baselines --data my-shop
     """
     from edge_runtime.terminal.outcome import print_result
@@ -131,8 +134,25 @@ def baselines(data: DataFolder, skip_bad_rows: SkipBadRows = False, as_json: AsJ
     if as_json:
         print_result({"data": str(dataset.path), "baselines": values})
         return
-    for name, figures in values.items():
-        _print_sections(f"baseline: {name}", figures)
+    _print_baselines(str(dataset.path), values)
+
+
+def _print_baselines(title: str, by_baseline: "Mapping[str, MetricsBySection]") -> None:
+    from rich.table import Table
+
+    from edge_runtime.terminal.console import Console
+    from train.wide_table import print_wide
+
+    table = Table("", title=f"NDCG@10 of the baselines on {title}, history excluded")
+    for name in ("users", *by_baseline):
+        table.add_column(name, justify="right")
+    sections = dict.fromkeys(section for figures in by_baseline.values() for section in figures)
+    for section in sections:
+        found = [figures.get(section, {}) for figures in by_baseline.values()]
+        if any("ndcg@10" in values for values in found):
+            n_users = next((f"{values['n_users']:,.0f}" for values in found if "n_users" in values), "")
+            table.add_row(section, n_users, *(f"{one['ndcg@10']:.4f}" if "ndcg@10" in one else "" for one in found))
+    print_wide(Console(), table)
 
 
 def _print_headline(title: str, figures: dict[str, Any]) -> None:
