@@ -24,17 +24,8 @@ def score_all(codes: ProductCodes, state: Floats) -> Floats:
     scores = np.empty(len(codes.tier_of), dtype=np.float32)
     for tier in codes.tiers:
         m, _, width = tier.codebook.shape
-        _sum_codes(tier, (state.reshape(m, 1, width) @ tier.codebook.transpose(0, 2, 1)).reshape(-1), scores)
+        sum_codes(tier, (state.reshape(m, 1, width) @ tier.codebook.transpose(0, 2, 1)).reshape(-1), scores)
     return scores
-
-
-def item_norms(codes: ProductCodes) -> Floats:
-    """Return the L2 norm of every item's decoded vector, ``[n_items]``."""
-    squares = np.empty(len(codes.tier_of), dtype=np.float32)
-    for tier in codes.tiers:
-        _sum_codes(tier, np.square(tier.codebook).sum(axis=2).reshape(-1), squares)
-    norms: Floats = np.sqrt(squares)
-    return norms
 
 
 def best_rows(
@@ -65,7 +56,7 @@ def best_rows(
     return candidates[order]
 
 
-def _sum_codes(tier: TierCodes, table: Floats, sums: Floats) -> None:
+def sum_codes(tier: TierCodes, table: NDArray[np.floating], sums: NDArray[np.floating]) -> None:
     """Write for each item of a tier the sum of its codes' entries in ``table``, ``[m * n_codewords]``, to ``sums``."""
     m, n_codewords, _ = tier.codebook.shape
     narrow = np.dtype(np.uint16 if m * n_codewords <= 1 << 16 else np.uint32)

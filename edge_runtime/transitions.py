@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.bundle.transitions import Transitions, sums_by_row
-from edge_runtime.ranking import Floats, Rows, item_norms, score_all
+from edge_runtime.products import ItemProducts
+from edge_runtime.ranking import Floats, Rows, score_all
 
 MIN_LENGTH: Final = 1e-6
 """A vector shorter than this has no direction: its cosines are 0."""
@@ -83,12 +84,14 @@ class _Similarity:
     """The vectors that are compared, with one divided by their lengths, and 0 for those without direction, ``[N]``."""
 
     codes: ProductCodes
+    products: ItemProducts
     inverse_lengths: Floats
 
     @classmethod
     def of(cls, codes: ProductCodes) -> Self:
-        lengths = item_norms(codes)
-        return cls(codes, np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths >= MIN_LENGTH))
+        products = ItemProducts(codes)
+        lengths = products.lengths()
+        return cls(codes, products, np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths >= MIN_LENGTH))
 
     def to(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cosine of each item with the weighted sum of the unit vectors of some items, ``[N]``."""
@@ -97,5 +100,4 @@ class _Similarity:
         length = np.linalg.norm(centre)
         if length < MIN_LENGTH:
             return np.zeros(len(weights))
-        products = score_all(self.codes, (centre / length).astype(np.float32))
-        return (products * self.inverse_lengths).astype(np.float64)
+        return (self.products.of(centre / length) * self.inverse_lengths).astype(np.float64)

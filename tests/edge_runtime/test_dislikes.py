@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime import Recommender
 from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.dislikes import N_DISLIKES, STRENGTH, DislikePenalty
-from edge_runtime.ranking import item_norms
+from edge_runtime.products import ItemProducts
 from edge_runtime.similar import Cosines
 from tests.golden_dislikes import N_ITEMS, PATH, codes_of, counted, dump, lowered, make_all, make_codes
 
@@ -104,7 +104,9 @@ def test_a_zero_vector_is_similar_to_nothing() -> None:
 
 
 def test_norms_are_those_of_the_decoded_vectors() -> None:
-    np.testing.assert_allclose(item_norms(CODES), np.linalg.norm(CODES.decode(np.arange(N_ITEMS)), axis=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        ItemProducts(CODES).lengths(), np.linalg.norm(CODES.decode(np.arange(N_ITEMS)), axis=1), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"after {case['disliked']}")

@@ -7,6 +7,11 @@ import { MAX_CODE_SCALE } from "./constants";
 import { BundleError } from "./errors";
 import type { Rows } from "./itemIds";
 
+/** Bits of the significand of float32, after the first. */
+const SIGNIFICAND_BITS = 23;
+/** Adding and subtracting this multiple of a step rounds to whole steps, half to even. */
+const ROUNDER = 1.5 * 2 ** 52;
+
 interface TierCodes {
   /** Catalogue rows, ascending. */
   readonly rows: Int32Array;
@@ -20,6 +25,7 @@ interface TierCodes {
 /** The codes of all items. */
 export class ProductCodes {
   private cachedLengths: Float32Array<ArrayBuffer> | null = null;
+  private cachedLongest: readonly number[] | null = null;
 
   private constructor(
     private readonly sizes: Catalogue,
@@ -71,20 +77,36 @@ export class ProductCodes {
 
   /** The score of every item, in row order: one table of `nCodes x nCodewords` per tier, then lookups. */
   scores(state: Float32Array): Float32Array<ArrayBuffer> {
-    return this.sums((tier) => tableOf(tier, state, this.sizes));
+    return Float32Array.from(this.sums((tier) => Float32Array.from(tableOf(tier, state, this.sizes))));
+  }
+
+  /**
+   * The product of every item's vector with another one, in row order, to the last bit as `edge_runtime/products.py`, which
+   * explains it: a table is rounded to so many bits that its sums are exact in float32 as well.
+   */
+  products(vector: Float64Array): Float32Array<ArrayBuffer> {
+    this.cachedLongest ??= this.tiers.map((tier) => longestOf(tier, this.sizes));
+    const longest = this.cachedLongest;
+    const length = lengthOf(vector);
+    return Float32Array.from(
+      this.sums((tier, index) => {
+        const rounder = ROUNDER * 2 ** (exponentOf(length * (longest[index] ?? 0)) - SIGNIFICAND_BITS);
+        return tableOf(tier, vector, this.sizes).map((entry) => entry + rounder - rounder);
+      }),
+    );
   }
 
   /** The length of every item's vector, in row order; computed with the first call and then cached. */
   lengths(): Float32Array<ArrayBuffer> {
-    this.cachedLengths ??= this.sums((tier) => squaresOf(tier, this.sizes)).map(Math.sqrt);
+    this.cachedLengths ??= Float32Array.from(this.sums((tier) => squaresOf(tier, this.sizes)).map(Math.sqrt));
     return this.cachedLengths;
   }
 
   /** For every item the sum of the entries of its codes in its tier's table, `[nCodes, nCodewords]`. */
-  private sums(tableFor: (tier: TierCodes) => Float32Array): Float32Array<ArrayBuffer> {
-    const sums = new Float32Array(this.sizes.nItems);
-    for (const tier of this.tiers) {
-      const table = tableFor(tier);
+  private sums(tableFor: (tier: TierCodes, index: number) => Float32Array | Float64Array): Float64Array<ArrayBuffer> {
+    const sums = new Float64Array(this.sizes.nItems);
+    for (const [index, tier] of this.tiers.entries()) {
+      const table = tableFor(tier, index);
       const { rows, codes, nCodes } = tier;
       const { nCodewords } = this.sizes;
       for (let position = 0, at = 0; position < rows.length; position++) {
@@ -151,9 +173,9 @@ function readTier(arrays: Arrays, sizes: Catalogue, index: number, rows: Int32Ar
   return { rows, nCodes: m, codes, codebook };
 }
 
-function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: Catalogue): Float32Array {
+function tableOf(tier: TierCodes, state: Float32Array | Float64Array, { dim, nCodewords }: Catalogue): Float64Array {
   const width = dim / tier.nCodes;
-  const table = new Float32Array(tier.nCodes * nCodewords);
+  const table = new Float64Array(tier.nCodes * nCodewords);
   for (let entry = 0, at = 0; entry < table.length; entry++) {
     const offset = Math.floor(entry / nCodewords) * width;
     let sum = 0;
@@ -163,9 +185,37 @@ function tableOf(tier: TierCodes, state: Float32Array, { dim, nCodewords }: Cata
   return table;
 }
 
-function squaresOf({ codebook, nCodes }: TierCodes, { dim, nCodewords }: Catalogue): Float32Array {
+function squaresOf({ codebook, nCodes }: TierCodes, { dim, nCodewords }: Catalogue): Float64Array {
   const width = dim / nCodes;
-  return Float32Array.from({ length: nCodes * nCodewords }, (_, entry) =>
+  return Float64Array.from({ length: nCodes * nCodewords }, (_, entry) =>
     codebook.subarray(entry * width, (entry + 1) * width).reduce((sum, value) => sum + value * value, 0),
   );
+}
+
+/** The length of the longest vector that the codewords of a tier make. */
+function longestOf(tier: TierCodes, sizes: Catalogue): number {
+  const squares = squaresOf(tier, sizes);
+  let sum = 0;
+  for (let part = 0; part < tier.nCodes; part++) {
+    sum += squares
+      .subarray(part * sizes.nCodewords, (part + 1) * sizes.nCodewords)
+      .reduce((most, one) => Math.max(most, one), 0);
+  }
+  return Math.sqrt(sum);
+}
+
+/** The length of a vector. */
+export function lengthOf(vector: Float32Array | Float64Array): number {
+  let square = 0;
+  for (const value of vector) square += value * value;
+  return Math.sqrt(square);
+}
+
+/** The exponent `e` for which a number is at least `2^(e - 1)` and less than `2^e`; 0 for 0, as Python's `frexp`. */
+function exponentOf(value: number): number {
+  if (value === 0) return 0;
+  let exponent = Math.floor(Math.log2(value)) + 1;
+  while (value >= 2 ** exponent) exponent++;
+  while (value < 2 ** (exponent - 1)) exponent--;
+  return exponent;
 }

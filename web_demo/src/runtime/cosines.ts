@@ -1,6 +1,6 @@
 /** Cosines of item vectors: what a dislike lowers, and what is alike an item. The same as `edge_runtime/similar.py`. */
 
-import type { ProductCodes } from "./codes";
+import { lengthOf, type ProductCodes } from "./codes";
 
 export class Cosines {
   constructor(private readonly codes: ProductCodes) {}
@@ -9,9 +9,9 @@ export class Cosines {
   of(row: number): Float32Array {
     const lengths = this.codes.lengths();
     const vector = this.codes.decode([row]);
-    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+    const length = lengthOf(vector);
     if (length === 0) return new Float32Array(lengths.length);
-    const products = this.codes.scores(vector.map((value) => value / length));
+    const products = this.codes.products(Float64Array.from(vector, (value) => value / length));
     return products.map((product, other) => ((lengths[other] ?? 0) > 0 ? product / (lengths[other] ?? 0) : 0));
   }
 }

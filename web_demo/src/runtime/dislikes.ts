@@ -30,6 +30,7 @@ export class DislikePenalty {
     if (disliked.length === 0) return scores;
     const best = bestRows(scores, DEPTH, new Set());
     const spread = Math.fround((scores[best[0] ?? 0] ?? 0) - (scores[best.at(-1) ?? 0] ?? 0));
+    const penalty = Math.fround(DISLIKE_STRENGTH * spread);
     const most = new Float32Array(scores.length);
     for (const [age, row] of disliked.slice(0, N_DISLIKES).entries()) {
       const weight = 1 - age / N_DISLIKES;
@@ -37,7 +38,7 @@ export class DislikePenalty {
         most[other] = Math.max(most[other] ?? 0, weight * resemblance);
       }
     }
-    return scores.map((score, row) => score - Math.fround(DISLIKE_STRENGTH * spread * (most[row] ?? 0)));
+    return scores.map((score, row) => score - Math.fround(penalty * (most[row] ?? 0)));
   }
 }
 

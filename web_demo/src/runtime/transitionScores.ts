@@ -4,11 +4,14 @@
  */
 
 import type { TransitionSettings } from "./bundleJson";
-import type { ProductCodes } from "./codes";
+import { lengthOf, type ProductCodes } from "./codes";
 import { MIN_LENGTH } from "./constants";
 import type { Transitions } from "./transitions";
 
 export class TransitionScores {
+  /** Of the vectors' lengths, 0 for those without direction; computed with the first list. */
+  private inverseLengths: Float32Array | null = null;
+
   /** @param vectors of all items, of which similarity is computed. */
   constructor(
     private readonly settings: TransitionSettings,
@@ -57,36 +60,26 @@ export class TransitionScores {
 
   /** The cosine of every item's vector and the weighted mean direction of the history. */
   private cosines(weights: ReadonlyMap<number, number>): Float64Array {
-    const lengths = this.vectors.lengths();
-    const direction = this.directionOf(weights);
-    if (direction === null) return new Float64Array(lengths.length);
-    const cosines = new Float64Array(this.vectors.scores(direction));
-    for (let row = 0; row < cosines.length; row++) {
-      const length = lengths[row] ?? 0;
-      cosines[row] = length < MIN_LENGTH ? 0 : (cosines[row] ?? 0) / length;
-    }
-    return cosines;
+    this.inverseLengths ??= this.vectors.lengths().map((length) => (length < MIN_LENGTH ? 0 : 1 / length));
+    const inverse = this.inverseLengths;
+    const direction = this.directionOf(weights, inverse);
+    if (direction === null) return new Float64Array(inverse.length);
+    const products = this.vectors.products(direction);
+    return Float64Array.from(products, (product, row) => Math.fround(product * (inverse[row] ?? 0)));
   }
 
   /** The weighted sum of unit vectors, with length 1; null if it is zero. */
-  private directionOf(weights: ReadonlyMap<number, number>): Float32Array | null {
+  private directionOf(weights: ReadonlyMap<number, number>, inverseLengths: Float32Array): Float64Array | null {
     const rows = [...weights.keys()];
     const vectors = this.vectors.decode(rows);
     const dim = vectors.length / rows.length;
     const sum = new Float64Array(dim);
-    for (const [index, weight] of [...weights.values()].entries()) {
+    for (const [index, [row, weight]] of [...weights].entries()) {
+      const share = weight * (inverseLengths[row] ?? 0);
       const vector = vectors.subarray(index * dim, (index + 1) * dim);
-      const length = lengthOf(vector);
-      if (length < MIN_LENGTH) continue;
-      for (const [i, value] of vector.entries()) sum[i] = (sum[i] ?? 0) + (weight * value) / length;
+      for (const [i, value] of vector.entries()) sum[i] = (sum[i] ?? 0) + share * value;
     }
     const length = lengthOf(sum);
-    return length < MIN_LENGTH ? null : Float32Array.from(sum, (value) => value / length);
+    return length < MIN_LENGTH ? null : sum.map((value) => value / length);
   }
-}
-
-function lengthOf(vector: Float32Array | Float64Array): number {
-  let square = 0;
-  for (const value of vector) square += value * value;
-  return Math.sqrt(square);
 }
