@@ -17,7 +17,15 @@ from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.folder import describe, read_file
 from edge_runtime.bundle.golden import dump_golden
 from edge_runtime.bundle.items import dump_items
-from edge_runtime.bundle.manifest import MANIFEST_NAME, RETIRED, Encoder, EngineVariant, LanguageModel
+from edge_runtime.bundle.manifest import (
+    MANIFEST_NAME,
+    NARROW_ATTENTION,
+    RETIRED,
+    TRANSITIONS,
+    Encoder,
+    EngineVariant,
+    LanguageModel,
+)
 from edge_runtime.bundle.retired import FILE as RETIRED_FILE
 from edge_runtime.bundle.retired import dump_retired
 from edge_runtime.errors import BundleError
@@ -34,6 +42,7 @@ from export.provenance import provenance
 from export.self_tests import check_engines
 from export.target import Target
 from export.transitions import BundleTransitions, make_transitions, max_transitions_bytes
+from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
@@ -240,7 +249,7 @@ class Exporter:
         default = default_name(student.path, self._dataset.name)
         return Manifest(
             schema=1,
-            required_features=FEATURES if transitions is None else (*FEATURES, "transitions"),
+            required_features=_features(config, transitions),
             minimum_runtime=MINIMUM_RUNTIME,
             name=catalogue_name(self._out, target.name, requested=release.name, default=default),
             release=release.number or 1,
@@ -294,6 +303,12 @@ class Exporter:
 def export_all(exporter: Exporter, targets: Sequence[Target], release: Release) -> list[Exported]:
     """Write the bundles of all targets, in order."""
     return [exporter.export(target, release) for target in targets]
+
+
+def _features(config: EncoderConfig, transitions: BundleTransitions | None) -> tuple[str, ...]:
+    """Return what a reader must support."""
+    is_narrow = min(config.block_heads) < config.n_heads
+    return (*FEATURES, *([NARROW_ATTENTION] if is_narrow else []), *([TRANSITIONS] if transitions is not None else []))
 
 
 def _existing_bundle(path: Path) -> Manifest | None:

@@ -36,7 +36,7 @@ _WEIGHTS_ARGUMENT = "weights"
 
 
 class _Sizes(msgspec.Struct):
-    config: dict[str, int]
+    config: dict[str, int | list[int]]
     n_prompts: int
     adapter_rank: int
 

@@ -34,7 +34,11 @@ FAMILY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Sizes of a synthetic bundle; ``tiers`` has shares of the catalogue, most popular first, and numbers of codes."""
+    """Sizes of a synthetic bundle.
+
+    ``tiers`` has shares of the catalogue, most popular first, and numbers of codes; ``heads`` the number of heads of
+    each block, ``n_heads`` if empty.
+    """
 
     dim: int = 16
     max_length: int = 8
@@ -43,6 +47,7 @@ class Shape:
     n_prompts: int = 3
     rank: int = 2
     feed: int = 32
+    heads: tuple[int, ...] = ()
     n_codewords: int = 16
     tiers: tuple[tuple[float, int], ...] = ((0.1, 8), (0.3, 4), (0.6, 2))
     n_golden: int = 6
@@ -161,8 +166,9 @@ def tiny_encoder(shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
     _quantized(arrays, "position", (shape.max_length, d), rng)
     for index in range(shape.n_blocks):
         block = f"block.{index}"
+        joined = d // shape.n_heads * (shape.heads[index] if shape.heads else shape.n_heads)
         for name, n_out, n_in in (
-            ("query", d, d), ("key", d, d), ("value", d, d), ("output", d, d),
+            ("query", joined, d), ("key", joined, d), ("value", joined, d), ("output", d, joined),
             ("feed_in", shape.feed, d), ("feed_out", d, shape.feed),
         ):  # fmt: skip
             _quantized(arrays, f"{block}.{name}.weight", (n_out, n_in), rng)
@@ -253,7 +259,7 @@ def _manifest(
     )
     return Manifest(
         schema=1,
-        required_features=("shared-codebooks",),
+        required_features=("shared-codebooks", *(["narrow-attention"] if shape.heads else [])),
         minimum_runtime="0.1.0",
         name=name,
         release=release,

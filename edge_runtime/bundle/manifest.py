@@ -21,7 +21,10 @@ TRANSITIONS: Final = "transitions"
 RETIRED: Final = "retired"
 """The role of the file with the items that no list has."""
 
-KNOWN_FEATURES: Final = frozenset({"shared-codebooks", TRANSITIONS})
+NARROW_ATTENTION: Final = "narrow-attention"
+"""The feature that a bundle requires if a block of its encoder has fewer than ``n_heads`` heads."""
+
+KNOWN_FEATURES: Final = frozenset({"shared-codebooks", NARROW_ATTENTION, TRANSITIONS})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 4 << 30

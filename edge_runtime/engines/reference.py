@@ -26,7 +26,7 @@ _MASKED = np.float32(-1e9)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A block for normalized inputs; ``mixed`` gives queries, keys and values, ``[d, 3 d]``."""
+    """A block for normalized inputs; ``mixed`` gives queries, keys and values, ``[d, 3 joined]``."""
 
     mixed: Linear
     output: Linear
@@ -90,10 +90,10 @@ class ReferenceEngine:
         return h
 
     def _attend(self, y: Floats, mixed: Linear, n_last: int) -> Floats:
-        """Return the causal self-attention of the last ``n_last`` positions, ``[n_last, d]``."""
-        n, d, heads = len(y), self.sizes.dim, self.sizes.n_heads
-        width = d // heads
-        parts = _apply(y, mixed).reshape(n, 3, heads, width)
+        """Return the causal self-attention of the last ``n_last`` positions, ``[n_last, joined]``."""
+        n, width = len(y), self.sizes.dim // self.sizes.n_heads
+        # A pruned block has fewer heads than the manifest states.
+        parts = _apply(y, mixed).reshape(n, 3, -1, width)
         query = parts[n - n_last :, 0].transpose(1, 0, 2)
         keys, values = parts[:, 1].transpose(1, 2, 0), parts[:, 2].transpose(1, 0, 2)
         scores: Floats = query @ keys
@@ -104,7 +104,7 @@ class ReferenceEngine:
         context: Floats = scores @ values
         total: Floats = np.add.reduce(scores, axis=-1, keepdims=True)
         np.divide(context, total, out=context)  # fewer divisions than before the product
-        return context.transpose(1, 0, 2).reshape(n_last, d)
+        return context.transpose(1, 0, 2).reshape(n_last, -1)
 
 
 def _folded(block: Block, width: int) -> _Block:

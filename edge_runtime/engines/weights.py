@@ -34,7 +34,10 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One transformer block; the key and value weights are concatenated, ``[d, 2 d]``, into one product."""
+    """One transformer block; the key and value weights are concatenated, ``[d, 2 joined]``, into one product.
+
+    ``joined`` is the width of all its heads together, at most ``d``.
+    """
 
     attention_norm: Norm
     query: Linear
@@ -70,7 +73,7 @@ def read_weights(arrays: Mapping[str, Array], sizes: Encoder, source: str) -> En
     d = sizes.dim
     return EncoderWeights(
         position=reader.quantized("position", sizes.max_length, d),
-        blocks=tuple(_read_block(reader, f"block.{index}", d) for index in range(sizes.n_blocks)),
+        blocks=tuple(_read_block(reader, f"block.{index}", sizes) for index in range(sizes.n_blocks)),
         norm=reader.norm("norm", d),
     )
 
@@ -98,22 +101,35 @@ class _Reader:
         return Linear(np.ascontiguousarray(weight.T), self.floats(f"{name}.bias", n_out))
 
     def feed_width(self, name: str) -> int:
-        """Return the feed-forward width of a block, the only size that is not in the manifest."""
-        weight = self.arrays.get(f"{name}.feed_in.weight")
-        width = weight.shape[0] if weight is not None and weight.ndim else 0
+        """Return the feed-forward width of a block, which is not in the manifest."""
+        width = self._rows(f"{name}.feed_in.weight")
         if not 1 <= width <= MAX_FEED:
             raise BundleError(f"{self.source}: {name}.feed_in.weight has {width} rows, expected 1 to {MAX_FEED}")
         return width
 
+    def joined_width(self, name: str, sizes: Encoder) -> int:
+        """Return the width of all heads of a block together; the manifest has that of a head, and the most heads."""
+        width, head = self._rows(f"{name}.query.weight"), sizes.dim // sizes.n_heads
+        if not 1 <= width <= sizes.dim or width % head:
+            raise BundleError(
+                f"{self.source}: {name}.query.weight has {width} rows, expected those of 1 to {sizes.n_heads} heads of "
+                f"{head}"
+            )
+        return width
 
-def _read_block(reader: _Reader, name: str, d: int) -> Block:
-    feed = reader.feed_width(name)
-    key, value = reader.linear(f"{name}.key", d, d), reader.linear(f"{name}.value", d, d)
+    def _rows(self, name: str) -> int:
+        weight = self.arrays.get(name)
+        return weight.shape[0] if weight is not None and weight.ndim else 0
+
+
+def _read_block(reader: _Reader, name: str, sizes: Encoder) -> Block:
+    d, feed, joined = sizes.dim, reader.feed_width(name), reader.joined_width(name, sizes)
+    key, value = reader.linear(f"{name}.key", d, joined), reader.linear(f"{name}.value", d, joined)
     return Block(
         attention_norm=reader.norm(f"{name}.attention_norm", d),
-        query=reader.linear(f"{name}.query", d, d),
+        query=reader.linear(f"{name}.query", d, joined),
         key_value=Linear(np.hstack([key.weight, value.weight]), np.concatenate([key.bias, value.bias])),
-        output=reader.linear(f"{name}.output", d, d),
+        output=reader.linear(f"{name}.output", joined, d),
         feed_norm=reader.norm(f"{name}.feed_norm", d),
         feed_in=reader.linear(f"{name}.feed_in", d, feed),
         feed_out=reader.linear(f"{name}.feed_out", feed, d),

@@ -99,7 +99,7 @@ def _sums(sizes: Catalogue) -> Work:
 
 
 def _encoder_operations(folder: BundleFolder, length: int) -> int | None:
-    """Return the operations of SPEC section 3; None if the bundle has no file that tells the feed-forward width.
+    """Return the operations of SPEC section 3; None if the bundle has no file that tells the widths of blocks.
 
     The last block needs queries, outputs and the feed-forward part of the last position only.
     """
@@ -113,7 +113,7 @@ def _encoder_operations(folder: BundleFolder, length: int) -> int | None:
     total = 0
     for index, block in enumerate(blocks):
         n_last = 1 if index == len(blocks) - 1 else l
-        feed = len(block.feed_in.bias)
+        feed, joined = len(block.feed_in.bias), len(block.query.bias)
         attended = n_last * (2 * l - n_last + 1) // 2  # causal pairs of the last positions
-        total += 2 * (2 * d * d * l + 2 * d * d * n_last + 2 * attended * d + 2 * d * feed * n_last)
+        total += 2 * (2 * d * joined * (l + n_last) + 2 * attended * joined + 2 * d * feed * n_last)
     return total + 4 * d * (sizes.n_prompts + sizes.adapter_rank)

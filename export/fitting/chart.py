@@ -36,7 +36,7 @@ def chart(found: Sequence[Found], front: Sequence[Found], shipped: Sequence[Foun
         parts += [_circle(name, x(log2(each.n_bytes)), y(each.measured.ndcg), describe(each), radius) for each in those]
     parts.append(
         f'<text x="{_LEFT}" y="{_HEIGHT - 10}">bytes for ranking; blue: points and Pareto front, red: best of a '
-        "budget, hollow: rows of int8 and int4</text>"
+        "budget, hollow: rows of numbers</text>"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '

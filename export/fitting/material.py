@@ -1,7 +1,7 @@
 """The parts of a student from which points are made: pruned encoders, shorter codes, fewer followers, text codes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -14,20 +14,28 @@ from edge_runtime.bundle.folder import read_file
 from edge_runtime.bundle.manifest import Catalogue
 from edge_runtime.bundle.transitions import follower_bytes
 from export.encoder_onnx import export_onnx_int8
-from export.fitting.points import MAX_FOLLOWERS, Point, Weights
+from export.fitting.points import MAX_FOLLOWERS, Encoder, Point, Weights
 from export.quantize import quantize_encoder
+from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.data.split import Split, Targets
 from train.distill.blocks import best_blocks, pruned
 from train.distill.calibrated_codes import calibrate_codes
 from train.distill.codes import CodedTable, CodePlan, item_counts
 from train.distill.device_transitions import DeviceSettings
-from train.distill.sizes import plan_within, smallest_codes
+from train.distill.importance import Sequences
+from train.distill.pruning import Cuts, choose, sample_histories, smallest_bytes
+from train.distill.recovery import StudentAsTeacher
+from train.distill.sizes import encoder_bytes, plan_within, smallest_codes
+from train.distill.structure import cut
 from train.distill.student import DeviceEncoder, Student
 from train.loop.batches import pad
 from train.metrics.ranking import BATCH_USERS
 
 _TEXT_CODES = (8, 16)
+SHARES = (1.0, 0.75)
+"""Shares of the bytes of all blocks, and of one, that less important heads and channels are cut out to reach."""
+
 _HEADER_BYTES = 320
 _CODES = "codes.safetensors"
 
@@ -61,7 +69,7 @@ class Material:
 
     Attributes:
         student: the student, which has an encoder.
-        n_blocks: numbers of encoder blocks to try: all, and one.
+        encoders: what to try to keep of the encoder: all blocks and one, whole and pruned.
         counts: number of training events of each item.
     """
 
@@ -80,10 +88,18 @@ class Material:
         if student.encoder is None:
             raise ValueError("expected a student with an encoder")
         self.student = student
-        self.n_blocks = sorted({1, student.config.n_blocks})
+        numbers = sorted({1, student.config.n_blocks})
+        self.encoders = [
+            Encoder(n, share)
+            for n in numbers
+            for share in SHARES
+            if share == 1.0 or _can_prune(student.config, n, share)
+        ]
+        self.all = Encoder(student.config.n_blocks)
         self.counts = item_counts(list(split.train), student.sizes.n_items)
         self._valid = valid
-        self._recovered: dict[tuple[int, CodePlan | None], Made] = {}
+        self._histories = sample_histories(split.train, student.sizes.n_items, seed)
+        self._recovered: dict[tuple[Encoder, CodePlan | None], Made] = {}
         self._seed = seed
         self._whole = SASRec(student.config)
         self._whole.load_state_dict(student.encoder.state_dict())
@@ -99,16 +115,16 @@ class Material:
 
     def made(self, point: Point) -> Made:
         """Return encoder and item table of a point, trained further if :meth:`set_recovered` was called for it."""
-        found = self._recovered.get((point.n_blocks, point.plan))
-        return found or Made(self.encoder(point.n_blocks), self.table(point.plan))
+        found = self._recovered.get((point.encoder, point.plan))
+        return found or Made(self.encoder(point.encoder), self.table(point.plan))
 
     def set_recovered(self, point: Point, made: Made) -> None:
-        """Use this encoder and table for all points with the same codes and blocks."""
-        self._recovered[point.n_blocks, point.plan] = made
+        """Use this encoder and table for all points with the same codes and parts of the encoder."""
+        self._recovered[point.encoder, point.plan] = made
 
     def is_recovered(self, point: Point) -> bool:
-        """Return whether :meth:`set_recovered` was called for the codes and blocks of a point."""
-        return (point.n_blocks, point.plan) in self._recovered
+        """Return whether :meth:`set_recovered` was called for the codes and the encoder of a point."""
+        return (point.encoder, point.plan) in self._recovered
 
     def matrices(self) -> dict[str, dict[str, Array]]:
         """Return prompts and adapter by file; of one row each if they have no effect."""
@@ -131,7 +147,7 @@ class Material:
         as_trained = self.table(None)
         mean = sum(tier.n_items * tier.n_codes for tier in student.sizes.tiers) / n_items
         return Weights(
-            encoder={n: len(export_onnx_int8(quantize_encoder(self.encoder(n)), **shape)) for n in self.n_blocks},
+            encoder={one: len(export_onnx_int8(quantize_encoder(self.encoder(one)), **shape)) for one in self.encoders},
             matrices=sum(len(dump_arrays(arrays)) for arrays in matrices.values()),
             trained=(len(dump_arrays(as_trained.arrays)), mean),
             smallest_codes=smallest_codes(n_items, dim),
@@ -148,11 +164,18 @@ class Material:
             return None
         return texts.settings if point.text_codes and texts is not None else transitions.settings
 
-    def _encoder(self, n_blocks: int) -> DeviceEncoder:
-        """Return the int8 encoder with the most useful blocks, as devices run it."""
-        kept = best_blocks(self._whole, torch.from_numpy(self.table(None).vectors), n_blocks, self._valid)
-        encoder = DeviceEncoder(replace(self.student.config, n_blocks=n_blocks))
-        encoder.load_state_dict(pruned(self._whole, kept).state_dict())
+    def _encoder(self, wanted: Encoder) -> DeviceEncoder:
+        """Return the int8 encoder with the most useful blocks, heads and channels, as devices run it."""
+        vectors = torch.from_numpy(self.table(None).vectors)
+        blocks = best_blocks(self._whole, vectors, wanted.n_blocks, self._valid)
+        found = pruned(self._whole, blocks)
+        if wanted.share < 1.0:
+            finish = StudentAsTeacher(self.student).with_knowledge
+            sequences = Sequences(found, vectors, self._histories, finish)
+            cuts = Cuts(share=wanted.share, n_blocks=wanted.n_blocks)
+            found = cut(found, choose(found, sequences, cuts, self._seed).kept)
+        encoder = DeviceEncoder(found.config)
+        encoder.load_state_dict(found.state_dict())
         return quantize_encoder(encoder.eval()).encoder
 
     def _table(self, plan: CodePlan | None) -> Table:
@@ -168,7 +191,7 @@ class Material:
 
     def _states(self) -> torch.Tensor:
         """Return the states of the validation users after their histories, ``[n, dim]``."""
-        encoder, table = self.encoder(self.student.config.n_blocks), self.table(None)
+        encoder, table = self.encoder(self.all), self.table(None)
         return user_states(self.student, encoder, table.vectors, self._valid)
 
     def _texts(self, n_codes: int) -> Table:
@@ -189,6 +212,12 @@ class Material:
         per_item = np.diff(transitions.counts.indptr)
         entries = [int(np.minimum(per_item, n).sum()) for n in range(MAX_FOLLOWERS + 1)]
         return [_HEADER_BYTES + n_items + n * follower_bytes(n_items) + -(-n // 2) for n in entries]
+
+
+def _can_prune(config: EncoderConfig, n_blocks: int, share: float) -> bool:
+    """Return whether so many blocks can be pruned to a share of their bytes: those of a small encoder can not."""
+    whole = config.with_blocks([config.n_heads] * n_blocks, [config.dim] * n_blocks)
+    return smallest_bytes(config, n_blocks) <= share * encoder_bytes(whole)
 
 
 def user_states(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from export.fitting.material import Made, Material, user_states
-from export.fitting.points import Point
+from export.fitting.points import Encoder, Point
 from train.data.split import Targets
 from train.distill.device_transitions import SIMILARITIES, DeviceSettings, DeviceTransitions
 from train.metrics.ranking import BATCH_USERS, excluded_ranks, metrics, ndcg
@@ -40,6 +40,10 @@ class Scorer:
     def __call__(self, users: NDArray[np.int64]) -> torch.Tensor:
         """Return the scores of all items, ``[users, n_items]``."""
         return self._states[torch.from_numpy(users)] @ self._table.T
+
+
+# Numbers of half precision need no scale.
+_HALF = 16
 
 
 def measure(material: Material, point: Point, valid: Targets) -> Measured:
@@ -115,7 +119,7 @@ def reduced_rows(vectors: NDArray[np.float32], n_bits: int, width: int) -> NDArr
 
     Args:
         vectors: ``[n_items, dim]``.
-        n_bits: 4 or 8.
+        n_bits: 4, 8, or 16 for half precision, which is a truncated width alone.
         width: number of components, 1 to ``dim``.
 
     Returns:
@@ -124,22 +128,32 @@ def reduced_rows(vectors: NDArray[np.float32], n_bits: int, width: int) -> NDArr
     mean = vectors.mean(axis=0)
     _, _, components = np.linalg.svd(vectors - mean, full_matrices=False)
     reduced = (vectors - mean) @ components[:width].T
-    levels = 2 ** (n_bits - 1) - 1
-    scale = np.maximum(np.abs(reduced).max(axis=1, keepdims=True), np.finfo(np.float32).tiny) / levels
-    rounded = np.round(reduced / scale) * scale
+    rounded = reduced.astype(np.float16) if n_bits == _HALF else _rounded(reduced, n_bits)
     decoded: NDArray[np.float32] = (rounded @ components[:width] + mean).astype(np.float32)
     return decoded
 
 
+def _rounded(rows: NDArray[np.float32], n_bits: int) -> NDArray[np.float32]:
+    levels = 2 ** (n_bits - 1) - 1
+    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(np.float32).tiny) / levels
+    rounded: NDArray[np.float32] = np.round(rows / scale) * scale
+    return rounded
+
+
+def row_bytes(width: int, n_bits: int) -> int:
+    """Return the bytes of an item's row; one of integers has a scale of two bytes."""
+    return -(-width * n_bits // 8) + (0 if n_bits == _HALF else 2)
+
+
 def widest_rows(n_bytes: int, n_items: int, dim: int, n_bits: int) -> int:
-    """Return how many numbers of ``n_bits`` an item may have in ``n_bytes``, each item with a scale of two bytes."""
-    return max(0, min(dim, (n_bytes // n_items - 2) * 8 // n_bits))
+    """Return how many numbers of ``n_bits`` an item may have in ``n_bytes``, 0 to ``dim``."""
+    return max(0, min(dim, (n_bytes // n_items - row_bytes(0, n_bits)) * 8 // n_bits))
 
 
-def measure_rows(material: Material, n_blocks: int, n_bits: int, width: int, valid: Targets) -> float:
+def measure_rows(material: Material, encoder: Encoder, n_bits: int, width: int, valid: Targets) -> float:
     """Return NDCG@10 on validation users with the trained vectors as reduced rows, see :func:`reduced_rows`."""
     vectors = reduced_rows(material.student.item_vectors(), n_bits, width)
-    made = Made(material.encoder(n_blocks), replace(material.table(None), vectors=vectors))
+    made = Made(material.encoder(encoder), replace(material.table(None), vectors=vectors))
     score = Scorer(material, made, valid)
     return float(np.mean(ndcg(_ranks(score, None, 0.0, valid), 10)))
 

@@ -11,6 +11,7 @@ from edge_runtime.files import write_atomically
 from export.fitting.chart import chart
 from export.fitting.material import Material
 from export.fitting.measure import measure, measure_test
+from export.fitting.points import Point
 from export.fitting.recover import recover
 from export.fitting.search import Found, Progress, Row, Search, best_within, describe, pareto_front
 from export.fitting.write import write_fitted, write_target
@@ -51,18 +52,26 @@ class Best:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """The results of a search: all points, the front, the best of each budget, and baselines."""
+    """The results of a search: all points with the baselines beside them, the front, and the best of each budget."""
 
     found: Sequence[Found]
     front: Sequence[Found]
     best: Sequence[Best]
-    rows: Sequence[Row]
+    beside: Mapping[Point, Sequence[Row]]
     out: Path
+
+    @property
+    def rows(self) -> list[Row]:
+        """The baselines of all points, each once."""
+        return list(dict.fromkeys(row for rows in self.beside.values() for row in rows))
 
     def as_json(self) -> dict[str, Any]:
         """Return the results as JSON."""
         return {
-            "points": [_as_json(each) for each in sorted(self.found, key=lambda each: each.n_bytes)],
+            "points": [
+                _as_json(each) | {"beside": [asdict(row) for row in self.beside[each.point]]}
+                for each in sorted(self.found, key=lambda each: each.n_bytes)
+            ],
             "pareto_front": [_as_json(each) for each in self.front],
             "best": [
                 {"budget": each.budget, "bytes": each.allowed, "student": str(each.folder / STUDENT_FOLDER)}
@@ -98,7 +107,8 @@ def fit_students(
     materials = [Material(student, split, valid, seed) for student in students]
     about = {"data": dataset.digest, "users": n_users, "seed": seed, "students": [each.about for each in students]}
     search = Search(materials, valid, out / "points", about, tell)
-    found, rows = search.run(list(budgets.values())), search.baselines(list(budgets.values()))
+    found = search.run(list(budgets.values()))
+    beside = {each.point: search.rows_beside(each.point) for each in found}
     best: list[Best] = []
     recovered: list[Found] = []
     for name, allowed in budgets.items():
@@ -112,7 +122,7 @@ def fit_students(
         material = materials[chosen.point.student]
         if recover_epochs and is_changed(material, chosen):
             tell(f"{name}: training what is left for {recover_epochs} epochs")
-            key = f"{chosen.point.student}-{chosen.point.n_blocks}-{chosen.point.plan}-{recover_epochs}"
+            key = f"{chosen.point.student}-{chosen.point.encoder}-{chosen.point.plan}-{recover_epochs}"
             place = out / "recovered" / digest_of(key.encode())[:16]
             recover(material, chosen.point, split, dataset, place, epochs=recover_epochs, seed=seed)
             chosen = replace(chosen, measured=measure(material, chosen.point, valid), recovered=True)
@@ -126,15 +136,15 @@ def fit_students(
         best.append(one)
     found = list(dict.fromkeys([*found, *recovered]))
     front = pareto_front(found)
-    result = Fitted(found=found, front=front, best=best, rows=rows, out=out)
+    result = Fitted(found=found, front=front, best=best, beside=beside, out=out)
     write_json(out / RESULT_FILE, result.as_json())
-    write_atomically(out / CHART_FILE, chart(found, front, [each.found for each in best], rows).encode())
+    write_atomically(out / CHART_FILE, chart(found, front, [each.found for each in best], result.rows).encode())
     return result
 
 
 def is_changed(material: Material, found: Found) -> bool:
-    """Return whether a point has other codes or fewer blocks than the student had when it was trained."""
-    return found.point.plan is not None or found.point.n_blocks < material.student.config.n_blocks
+    """Return whether a point has other codes or less of the encoder than the student had when it was trained."""
+    return found.point.plan is not None or found.point.encoder != material.all
 
 
 def _figures(material: Material, chosen: Found, test: Mapping[str, float], targets: Targets) -> dict[str, Any]:

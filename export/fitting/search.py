@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from export.fitting.material import Material
-from export.fitting.measure import Measured, measure, measure_rows, settings_of, widest_rows
+from export.fitting.measure import Measured, measure, measure_rows, row_bytes, settings_of, widest_rows
 from export.fitting.points import Point, Weights, points_within
 from export.parts import digest_of
 from train.data.split import Targets
 from train.loop.runs import write_json
 
 Progress = Callable[[str], None]
+KINDS = {"int8": 8, "int4": 4, "truncated": 16}
+"""Bits of a number by the kind of a baseline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +31,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A baseline: a table of rows in place of codes, with the bytes of a budget; it cannot be exported.
+    """A baseline: a table of rows in place of codes and transitions; it cannot be exported.
 
     Attributes:
-        name: such as ``int4 rows of 24 of 64 dimensions``.
+        name: such as ``int4 rows of 24 of 64 dimensions, 1 block``.
+        kind: ``int8``, ``int4`` or ``truncated``, which is half precision.
         n_bytes: bytes of encoder, prompts, adapter and rows.
         ndcg: NDCG@10 on the validation users.
     """
 
     name: str
+    kind: str
     n_bytes: int
     ndcg: float
 
@@ -85,30 +89,33 @@ class Search:
             found.append(Found(point=point, n_bytes=n_bytes, measured=measured))
         return found
 
-    def baselines(self, budgets: Sequence[int]) -> list[Row]:
-        """Return rows of int8 and int4 in the width that fits each budget, with the encoder of the first student."""
-        material, weights = self._materials[0], self.weights()[0]
-        n_blocks, sizes = material.student.config.n_blocks, material.student.sizes
-        fixed = weights.encoder[n_blocks] + weights.matrices
+    def rows_beside(self, point: Point) -> list[Row]:
+        """Return rows of int8, int4 and half precision with a point's encoder in at most the point's bytes.
+
+        Each has as many principal components as fit. There is none of a kind of which not even one fits.
+        """
+        material, weights = self._materials[point.student], self.weights()[point.student]
+        sizes, fixed = material.student.sizes, weights.encoder[point.encoder] + weights.matrices
         rows = []
-        for budget in budgets:
-            for n_bits in (8, 4):
-                width = widest_rows(budget - fixed, sizes.n_items, sizes.dim, n_bits)
-                if not width:
-                    continue
-                name = f"int{n_bits} rows of {width} of {sizes.dim} dimensions"
-                self._tell(f"baseline: {name}")
-                key = {"rows": n_bits, "width": width}
-                kept = self._kept(key, partial(self._measure_rows, n_blocks, n_bits, width))
-                n_bytes = fixed + sizes.n_items * (2 + -(-width * n_bits // 8))
-                rows.append(Row(name=name, n_bytes=n_bytes, ndcg=kept["ndcg"]))
-        return list(dict.fromkeys(rows))
+        for kind, n_bits in KINDS.items():
+            width = widest_rows(weights.of(point) - fixed, sizes.n_items, sizes.dim, n_bits)
+            if not width:
+                continue
+            bits = "half-precision" if kind == "truncated" else kind
+            name = f"{bits} rows of {width} of {sizes.dim} dimensions, {point.encoder.words()}"
+            self._tell(f"baseline: {name}")
+            key = {"student": point.student, "encoder": asdict(point.encoder), "rows": n_bits, "width": width}
+            kept = self._kept(key, partial(self._measure_rows, point, n_bits, width))
+            n_bytes = fixed + sizes.n_items * row_bytes(width, n_bits)
+            rows.append(Row(name=name, kind=kind, n_bytes=n_bytes, ndcg=kept["ndcg"]))
+        return rows
 
     def _measure(self, point: Point) -> dict[str, Any]:
         return _as_json(measure(self._materials[point.student], point, self._valid))
 
-    def _measure_rows(self, n_blocks: int, n_bits: int, width: int) -> dict[str, Any]:
-        return {"ndcg": measure_rows(self._materials[0], n_blocks, n_bits, width, self._valid)}
+    def _measure_rows(self, point: Point, n_bits: int, width: int) -> dict[str, Any]:
+        material = self._materials[point.student]
+        return {"ndcg": measure_rows(material, point.encoder, n_bits, width, self._valid)}
 
     def _kept(self, key: Mapping[str, Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return a result from its file, or compute and save it."""
@@ -147,7 +154,7 @@ def words(point: Point) -> str:
     codes = "codes as trained" if point.plan is None else f"{point.plan.mean_codes:.1f} codes an item"
     followers = f", {point.followers} followers" if point.followers else ""
     texts = f", {point.text_codes} codes of texts" if point.text_codes else ""
-    return f"{codes}, {point.n_blocks} block{'s' * (point.n_blocks > 1)}{followers}{texts}"
+    return f"{codes}, {point.encoder.words()}{followers}{texts}"
 
 
 def _as_json(measured: Measured) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, Final
 
 from edge_runtime.bundle import Manifest
-from edge_runtime.bundle.manifest import dump_manifest
+from edge_runtime.bundle.manifest import NARROW_ATTENTION, dump_manifest
 from edge_runtime.version import __version__
 from export.verify import Verification
 
@@ -115,8 +115,9 @@ def architecture(manifest: Manifest) -> str:
     """Return a line about the model's shape."""
     encoder, parts = manifest.encoder, []
     if manifest.engines:
+        most = "up to " if NARROW_ATTENTION in manifest.required_features else ""
         parts.append(
-            f"SASRec encoder of {encoder.n_blocks} blocks, {encoder.n_heads} heads, width {encoder.dim}, "
+            f"SASRec encoder of {encoder.n_blocks} blocks, {most}{encoder.n_heads} heads, width {encoder.dim}, "
             f"{encoder.max_length} events, with product codes of items"
         )
     if manifest.transitions is not None:

@@ -27,10 +27,29 @@ def engines() -> dict[str, Attack]:
         weight[-1], scale[-1] = 0, 1e6
         draft.replace_arrays(name, **{"position": weight, "position.scale": scale})
 
+    def fewer_heads(width: int) -> Attack:
+        """Return well-formed attention of a width that no whole number of heads from 1 to 2 has; a head has 8."""
+
+        def attack(draft: Draft) -> None:
+            arrays = draft.arrays(name)
+            for part in ("query", "key", "value"):
+                for kind in ("weight", "weight.scale", "bias"):
+                    array = arrays[f"block.0.{part}.{kind}"]
+                    arrays[f"block.0.{part}.{kind}"] = np.resize(array, (width, *array.shape[1:]))
+            output = arrays["block.0.output.weight"]
+            arrays["block.0.output.weight"] = np.resize(output, (output.shape[0], width))
+            draft.replace(name, dump_arrays(arrays))
+
+        return attack
+
     return {
         "engine/weight-missing": drop("block.1.value.weight"),
         "engine/scale-missing": drop("position.scale"),
         "engine/weight-of-another-shape": change("block.0.query.weight", lambda array: array[:-1]),
+        "engine/heads-in-parts": fewer_heads(7),
+        "engine/no-heads": fewer_heads(0),
+        "engine/more-heads-than-stated": fewer_heads(24),
+        "engine/heads-of-key-and-value-differ": change("block.0.query.weight", lambda array: array[:8]),
         "engine/weight-of-another-dtype": change("norm.weight", lambda array: array.astype(np.int8)),
         "engine/feed-parts-differ": change("block.0.feed_out.weight", lambda array: array[:, :-1]),
         "engine/feed-of-no-width": change("block.0.feed_in.weight", lambda array: array[:0]),

@@ -20,6 +20,8 @@ SIZES = Encoder(
     adapter_rank=RANK,
     input_scale=CONFIG.input_scale,
 )
+# Fewer heads and channels in either block, as pruning leaves them.
+NARROW = CONFIG.with_blocks((1, 2), (5, 12))
 LENGTHS = (1, 2, 5, CONFIG.max_length)
 
 # Maximum difference of states between two implementations with the same weights; states are of order 1.

@@ -5,13 +5,15 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
+from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine, library
 from edge_runtime.engines.protocol import Floats, SmallMatrices
+from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.errors import EngineError
 from export.encoder_onnx import export_onnx, export_onnx_int8
 from export.quantize import QuantizedEncoder, QuantizedRows, quantize_encoder
-from tests.export.encoder_cases import ROUNDING, SIZES, cases, largest_error, torch_state
+from tests.export.encoder_cases import NARROW, ROUNDING, SIZES, cases, largest_error, torch_state
 from tests.tiny_student import CONFIG, N_PROMPTS, RANK, make_encoder
 from train.backbones.encoder import EncoderConfig
 
@@ -40,6 +42,17 @@ def test_the_int8_graph_differs_from_pytorch_only_by_rounding(
     engine = OnnxRuntimeEngine.open(int8, SIZES)
 
     assert largest_error(engine, quantized.encoder, adapted=adapted) < ROUNDING
+
+
+def test_a_pruned_encoder_is_smaller_and_computes_the_same_as_pytorch(int8: bytes) -> None:
+    narrow = quantize_encoder(make_encoder(NARROW))
+
+    data = export_onnx_int8(narrow, n_prompts=N_PROMPTS, adapter_rank=RANK)
+
+    assert len(data) < len(int8) - 500
+    assert largest_error(OnnxRuntimeEngine.open(data, SIZES), narrow.encoder, adapted=True) < ROUNDING
+    reference = ReferenceEngine.open(dump_arrays(narrow.arrays()), SIZES)
+    assert largest_error(reference, narrow.encoder, adapted=True) < ROUNDING
 
 
 def test_a_session_with_default_options_is_as_exact(int8: bytes, quantized: QuantizedEncoder) -> None:

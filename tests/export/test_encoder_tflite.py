@@ -8,10 +8,10 @@ import pytest
 from edge_runtime.engines.litert import LiteRTEngine
 from edge_runtime.errors import EngineError
 from export.encoder_tflite import export_tflite_int8
-from export.quantize import QuantizedEncoder, QuantizedRows
+from export.quantize import QuantizedEncoder, QuantizedRows, quantize_encoder
 from export.tflite_weights import store_weights
-from tests.export.encoder_cases import ROUNDING, SIZES, largest_error
-from tests.tiny_student import N_PROMPTS, RANK
+from tests.export.encoder_cases import NARROW, ROUNDING, SIZES, largest_error
+from tests.tiny_student import N_PROMPTS, RANK, make_encoder
 
 
 @pytest.mark.slow
@@ -22,6 +22,16 @@ def test_litert_differs_from_pytorch_only_by_rounding(
     engine = LiteRTEngine.open(tflite, SIZES)
 
     assert largest_error(engine, quantized.encoder, adapted=adapted) < ROUNDING
+
+
+@pytest.mark.slow
+def test_a_pruned_encoder_is_smaller_and_computes_the_same_as_pytorch(tflite: bytes) -> None:
+    narrow = quantize_encoder(make_encoder(NARROW))
+
+    data = export_tflite_int8(narrow, n_prompts=N_PROMPTS, adapter_rank=RANK)
+
+    assert len(data) < len(tflite) - 500
+    assert largest_error(LiteRTEngine.open(data, SIZES), narrow.encoder, adapted=True) < ROUNDING
 
 
 def test_the_file_contains_the_same_int8_values_as_the_other_engines(

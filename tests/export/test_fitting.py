@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ from edge_runtime.bundle.arrays import dump_arrays
 from export.bundle import Exporter, Release
 from export.fitting.chart import chart
 from export.fitting.measure import Measured, reduced_rows, widest_rows
-from export.fitting.points import Point
+from export.fitting.points import MIN_POINTS, Encoder, Point
 from export.fitting.report import CHART_FILE, RESULT_FILE, Fitted, fit_students
 from export.fitting.search import Found, Row, best_within, pareto_front
 from export.target import Target, read_target
@@ -67,14 +68,31 @@ def result(student: Student, tiny: TinyStudent, tmp_path_factory: pytest.TempPat
     return fitted(student, tiny, tmp_path_factory.mktemp("fitted") / "out", epochs=1)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _less_is_cut_out() -> Iterator[None]:
+    """Keep more of the tiny encoder, whose heads and channels are a small share of its bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.fitting.material.SHARES", (1.0, 0.85))
+        yield
+
+
 def test_points_use_codes_blocks_followers_and_texts_and_fit_a_budget(result: Fitted) -> None:
     points = [each.point for each in result.found]
 
     assert max(each.n_bytes for each in result.found) <= max(BUDGETS.values())
-    assert {point.n_blocks for point in points} == {1, 2}
+    assert {point.encoder for point in points} == {Encoder(n, share) for n in (1, 2) for share in (1.0, 0.85)}
     assert any(point.followers for point in points)
     assert any(point.text_codes for point in points)
     assert all(point.followers for point in points if point.text_codes)
+
+
+def test_a_search_has_enough_points_with_rows_of_at_most_the_same_bytes_beside_each(result: Fitted) -> None:
+    assert len(result.found) >= MIN_POINTS
+    for each in result.found:
+        rows = result.beside[each.point]
+        assert {row.kind for row in rows} <= {"int8", "int4", "truncated"}
+        assert all(row.n_bytes <= each.n_bytes for row in rows)
+    assert {row.kind for row in result.rows} == {"int8", "int4", "truncated"}
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -118,7 +136,7 @@ def test_a_repeated_search_measures_nothing_again(
 
     monkeypatch.setattr("export.fitting.search.measure", refuse)
     monkeypatch.setattr("export.fitting.search.measure_rows", refuse)
-    monkeypatch.setattr("export.fitting.recover.fit_student", refuse)
+    monkeypatch.setattr("train.distill.recovery.fit_student", refuse)
 
     again = fitted(student, tiny, result.out, epochs=1)
 
@@ -156,7 +174,7 @@ def test_as_many_numbers_as_fit_are_kept_for_each_item() -> None:
 
 
 def found(n_bytes: int, ndcg: float) -> Found:
-    point = Point(student=0, n_blocks=1, followers=n_bytes)
+    point = Point(student=0, encoder=Encoder(1), followers=n_bytes)
     return Found(point=point, n_bytes=n_bytes, measured=Measured(ndcg=ndcg, settings=None))
 
 
@@ -174,7 +192,7 @@ def test_a_chart_marks_every_point_and_the_baselines() -> None:
     points = [found(1 << 17, 0.05), found(1 << 18, 0.06)]
 
     root = ElementTree.fromstring(
-        chart(points, points, points[1:], [Row(name="int4 <rows>", n_bytes=1 << 18, ndcg=0.04)])
+        chart(points, points, points[1:], [Row(name="int4 <rows>", kind="int4", n_bytes=1 << 18, ndcg=0.04)])
     )
 
     kinds = [circle.get("class") for circle in root.iter("{http://www.w3.org/2000/svg}circle")]

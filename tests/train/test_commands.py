@@ -24,7 +24,7 @@ def pocketrec(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-@pytest.mark.parametrize("command", ["train", "distill", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "distill", "prune", "evaluate"])
 def test_help_has_an_example(command: str) -> None:
     shown = pocketrec(command, "--help")
 

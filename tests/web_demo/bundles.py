@@ -1,8 +1,8 @@
 """Writes what the browser runtime's own tests read: ``python -m tests.web_demo.bundles FOLDER``.
 
 ``FOLDER/good`` is a complete bundle, ``FOLDER/retired`` has retired items, ``FOLDER/encoder.onnx`` its encoder
-as a graph, ``FOLDER/transitions`` has transitions too and ``FOLDER/instant`` no engine, ``FOLDER/malformed/*`` are
-those of `tests.attacks`, and ``FOLDER/index.json`` lists them.
+as a graph, ``FOLDER/transitions`` has transitions too and ``FOLDER/instant`` no engine, ``FOLDER/narrow`` has a pruned
+encoder, ``FOLDER/malformed/*`` are those of `tests.attacks`, and ``FOLDER/index.json`` lists them.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.attacks import attacks
 from tests.golden_lists import make_retired_bundle
-from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_bundle import Shape, make_tiny_bundle
 from tests.tiny_onnx import tiny_onnx
 from tests.tiny_transitions import ALONE, WITH_ENGINES
 
@@ -22,6 +22,7 @@ def main(folder: Path) -> None:
     make_retired_bundle(folder / "retired")
     make_tiny_bundle(folder / "transitions", transitions=WITH_ENGINES, target="browser-wasm")
     make_tiny_bundle(folder / "instant", transitions=ALONE, target="browser-wasm")
+    make_tiny_bundle(folder / "narrow", shape=Shape(heads=(1, 2), feed=9), target="browser-wasm")
     weights = (folder / "good" / "encoder.safetensors").read_bytes()
     (folder / "encoder.onnx").write_bytes(tiny_onnx(weights, manifest.encoder))
     malformed = [{"name": name, "folder": str(path)} for name, path in attacks(folder / "malformed")]

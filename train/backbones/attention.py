@@ -9,20 +9,32 @@ MASKED = -1e4
 
 
 class Block(nn.Module):
-    """Self-attention, then a feed-forward network of the same width, each with a layer norm before and a residual."""
+    """Self-attention, then a feed-forward network, each with a layer norm before and a residual."""
 
-    def __init__(self, dim: int, n_heads: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, dim: int, n_heads: int, dropout: float = 0.0, *, head_width: int | None = None, feed: int | None = None
+    ) -> None:
+        """Build the untrained block.
+
+        Args:
+            dim: width of the states.
+            n_heads: number of attention heads.
+            dropout: dropout rate, also of attention weights.
+            head_width: numbers of a head; ``dim / n_heads`` if None.
+            feed: width of the feed-forward network; ``dim`` if None.
+        """
         super().__init__()
+        joined, feed = n_heads * (head_width or dim // n_heads), feed or dim
         self.n_heads = n_heads
         self.dropout = dropout
         self.attention_norm = nn.LayerNorm(dim)
-        self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(dim, dim)
-        self.value = nn.Linear(dim, dim)
-        self.output = nn.Linear(dim, dim)
+        self.query = nn.Linear(dim, joined)
+        self.key = nn.Linear(dim, joined)
+        self.value = nn.Linear(dim, joined)
+        self.output = nn.Linear(joined, dim)
         self.feed_norm = nn.LayerNorm(dim)
-        self.feed_in = nn.Linear(dim, dim)
-        self.feed_out = nn.Linear(dim, dim)
+        self.feed_in = nn.Linear(dim, feed)
+        self.feed_out = nn.Linear(feed, dim)
         for linear in (self.query, self.key, self.value, self.output, self.feed_in, self.feed_out):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
@@ -54,9 +66,9 @@ class Block(nn.Module):
         return hidden + self._drop(self.feed_out(self._drop(inner)))
 
     def _heads(self, x: Tensor) -> Tensor:
-        """``[batch, length, dim]`` to ``[batch, heads, length, dim / heads]``."""
-        batch, length, dim = x.shape
-        return x.view(batch, length, self.n_heads, dim // self.n_heads).transpose(1, 2)
+        """``[batch, length, heads * width]`` to ``[batch, heads, length, width]``."""
+        batch, length, joined = x.shape
+        return x.view(batch, length, self.n_heads, joined // self.n_heads).transpose(1, 2)
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)

@@ -1,7 +1,7 @@
 """The interface of backbones: configuration, inputs, states and training targets."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Any, NamedTuple, Protocol
 
@@ -20,18 +20,49 @@ class EncoderConfig:
     Attributes:
         dim: width of item vectors and states.
         max_length: maximum number of events of a sequence; the newest are used.
+        n_blocks: number of blocks.
+        n_heads: number of attention heads of a block before pruning; a head has ``dim / n_heads`` numbers.
+        heads: number of heads of each block; ``n_heads`` each if empty.
+        feed: width of the feed-forward part of each block; ``dim`` each if empty.
     """
 
     dim: int = 64
     max_length: int = 50
     n_blocks: int = 2
     n_heads: int = 2
+    heads: tuple[int, ...] = ()
+    feed: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if min(self.dim, self.max_length, self.n_blocks, self.n_heads) < 1:
+        if min(self.dim, self.max_length, self.n_blocks, self.n_heads, *self.heads, *self.feed) < 1:
             raise ValueError(f"every size must be at least 1, got {asdict(self)}")
         if self.dim % self.n_heads:
             raise ValueError(f"dim must be a multiple of n_heads, got {self.dim} and {self.n_heads}")
+        if {len(self.heads), len(self.feed)} - {0, self.n_blocks}:
+            raise ValueError(
+                f"heads and feed must have an entry for each of {self.n_blocks} blocks, got {asdict(self)}"
+            )
+        if max(self.heads, default=1) > self.n_heads:
+            raise ValueError(f"a block must have at most {self.n_heads} heads, got {self.heads}")
+
+    @property
+    def block_heads(self) -> tuple[int, ...]:
+        """Number of attention heads of each block."""
+        return self.heads or (self.n_heads,) * self.n_blocks
+
+    @property
+    def block_feed(self) -> tuple[int, ...]:
+        """Width of the feed-forward part of each block."""
+        return self.feed or (self.dim,) * self.n_blocks
+
+    def with_blocks(self, heads: Sequence[int], feed: Sequence[int]) -> "EncoderConfig":
+        """Return the sizes with other blocks, of which each has a number of heads and a feed-forward width."""
+        whole = EncoderConfig(dim=self.dim, max_length=self.max_length, n_blocks=len(heads), n_heads=self.n_heads)
+        return replace(
+            whole,
+            heads=() if tuple(heads) == whole.block_heads else tuple(heads),
+            feed=() if tuple(feed) == whole.block_feed else tuple(feed),
+        )
 
     @property
     def input_scale(self) -> float:
@@ -41,7 +72,9 @@ class EncoderConfig:
 
 def encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
     """Return the configuration saved in ``fields``, ignoring entries of newer versions."""
-    return EncoderConfig(**{name: fields[name] for name in EncoderConfig.__dataclass_fields__ if name in fields})
+    known = {name: fields[name] for name in EncoderConfig.__dataclass_fields__ if name in fields}
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return EncoderConfig(**known | lists)
 
 
 class Events(NamedTuple):

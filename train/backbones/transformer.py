@@ -25,7 +25,11 @@ class Transformer(nn.Module):
         n_positions = config.max_length if n_positions is None else n_positions
         self.position = nn.Parameter(torch.empty(n_positions, config.dim))
         nn.init.normal_(self.position, std=0.02)
-        self.block = nn.ModuleList(Block(config.dim, config.n_heads, dropout) for _ in range(config.n_blocks))
+        width = config.dim // config.n_heads
+        self.block = nn.ModuleList(
+            Block(config.dim, heads, dropout, head_width=width, feed=feed)
+            for heads, feed in zip(config.block_heads, config.block_feed, strict=True)
+        )
         self.norm = nn.LayerNorm(config.dim)
 
     def encode(self, vectors: Tensor, bias: Tensor) -> Tensor:

@@ -6,32 +6,19 @@ https://arxiv.org/abs/2403.03853, who rank blocks by how little they change thei
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.backbones.sasrec import SASRec
 from train.data.split import Targets
+from train.distill.structure import cut, everything
 from train.metrics.ranker import mean_ndcg
-
-_BLOCK = "block."
 
 
 def pruned(encoder: SASRec, kept: Sequence[int], *, dropout: float = 0.0) -> SASRec:
     """Return a copy of the encoder with the blocks ``kept`` only, in this order."""
-    copy = SASRec(replace(encoder.config, n_blocks=len(kept)), dropout=dropout)
-    weights = encoder.state_dict()
-    chosen = {name: tensor for name, tensor in weights.items() if not name.startswith(_BLOCK)}
-    for index, block in enumerate(kept):
-        prefix = f"{_BLOCK}{block}."
-        chosen |= {
-            f"{_BLOCK}{index}.{name.removeprefix(prefix)}": tensor
-            for name, tensor in weights.items()
-            if name.startswith(prefix)
-        }
-    copy.load_state_dict(chosen)
-    return copy
+    return cut(encoder, everything(encoder.config, kept), dropout=dropout)
 
 
 def best_blocks(encoder: SASRec, table: Tensor, n_blocks: int, valid: Targets) -> list[int]:

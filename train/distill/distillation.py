@@ -197,10 +197,7 @@ def describe_student(
         RunError: a teacher was trained on other data or on a part of it, or its training is not finished; or several
             cannot be averaged; or the student to start from is of other data.
     """
-    for each in (run, *choices.further):
-        _check_teacher(each, dataset)
-    if choices.further:
-        _check_together([run, *choices.further])
+    check_teachers([run, *choices.further], dataset)
     if choices.warm_from is not None:
         check_same_data(choices.warm_from, dataset)
     return {
@@ -211,6 +208,18 @@ def describe_student(
         "plan": asdict(plan),
         "config": asdict(config),
     } | choices.about()
+
+
+def check_teachers(runs: Sequence[RunFolder], dataset: Dataset) -> None:
+    """Check that finished models of all data are given, which can be averaged if there are several.
+
+    Raises:
+        RunError: one was trained on other data or on a part of it, is not finished, or cannot be averaged.
+    """
+    for each in runs:
+        _check_teacher(each, dataset)
+    if len(runs) > 1:
+        _check_together(runs)
 
 
 def _check_teacher(run: RunFolder, dataset: Dataset) -> None:

@@ -78,8 +78,12 @@ def parse_bytes(text: str) -> int:
 def encoder_bytes(config: EncoderConfig) -> int:
     """Return the size of an int8 encoder as ``encoder.onnx``, up to 1 %; ``encoder.safetensors`` is smaller."""
     dim, length = config.dim, config.max_length
-    per_block = 6 * dim * dim + 4 * (6 * dim + 6 * dim + 4 * dim)
-    return _GRAPH_BYTES + length * (dim + 4) + 8 * dim + config.n_blocks * (per_block + _BLOCK_GRAPH_BYTES)
+    n_bytes = _GRAPH_BYTES + length * (dim + 4) + 8 * dim
+    for heads, feed in zip(config.block_heads, config.block_feed, strict=True):
+        joined = heads * (dim // config.n_heads)
+        # A byte for each weight; eight for each row of a matrix, its scale and its bias; two layer norms.
+        n_bytes += (4 * joined + 2 * feed) * dim + 8 * (3 * joined + feed + 2 * dim) + 16 * dim + _BLOCK_GRAPH_BYTES
+    return n_bytes
 
 
 def sizes_within(n_bytes: int, n_items: int, config: EncoderConfig, *, has_knowledge: bool) -> StudentSizes:

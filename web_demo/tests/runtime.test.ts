@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from "vitest";
+import { join } from "node:path";
+import { describe, expect, inject, test, vi } from "vitest";
 import { Bundle, serverUrls } from "../src/runtime/bundle";
 import type { EngineVariant } from "../src/runtime/bundleJson";
 import type { Bytes } from "../src/runtime/bytes";
@@ -30,8 +31,8 @@ test("an engine whose self-test takes more than half a minute has failed", async
 });
 
 describe("the reference engine", () => {
-  test("passes the golden vectors of the Python runtime", async () => {
-    const { engines } = await openRecommender(GOOD);
+  test.each(["good", "narrow"])("passes the golden vectors of the Python runtime: %s", async (name) => {
+    const { engines } = await openRecommender(join(inject("bundles"), name));
 
     expect(engines.current?.name).toBe("reference");
     expect(engines.view[0]?.test).toMatchObject({ passed: true, overlap: 1 });

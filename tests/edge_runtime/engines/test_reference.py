@@ -51,7 +51,7 @@ def published(arrays: Mapping[str, Array], sizes: Encoder, e: Doubles, small: Sm
         q, k, v = ([linear(x, f"{name}.{part}") for x in y] for part in ("query", "key", "value"))
         for i in range(n):
             gathered = []
-            for head in range(sizes.n_heads):
+            for head in range(len(q[i]) // width):
                 part = slice(head * width, (head + 1) * width)
                 a = softmax(np.array([q[i][part] @ k[j][part] for j in range(i + 1)]) / math.sqrt(width))
                 gathered.append(sum(a[j] * v[j][part] for j in range(i + 1)))
@@ -66,10 +66,11 @@ def published(arrays: Mapping[str, Array], sizes: Encoder, e: Doubles, small: Sm
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 8])
+@pytest.mark.parametrize("heads", [(), (1, 4, 2)])
 @pytest.mark.parametrize("n_blocks", [1, 3])
-def test_the_state_equals_the_formula_of_the_specification(length: int, n_blocks: int) -> None:
+def test_the_state_equals_the_formula_of_the_specification(length: int, n_blocks: int, heads: tuple[int, ...]) -> None:
     rng = np.random.default_rng(length)
-    shape = Shape(n_blocks=n_blocks, n_heads=4)
+    shape = Shape(n_blocks=n_blocks, n_heads=4, heads=heads[:n_blocks])
     arrays, small = tiny_encoder(shape, rng), tiny_small(shape, rng)
     events = rng.normal(size=(length, shape.dim)).astype(np.float32)
     engine = ReferenceEngine.open(dump_arrays(arrays), sizes_of(shape))

@@ -66,25 +66,26 @@ export class ReferenceEngine implements Engine {
     return kept.map((value, at) => value + (fed[at] ?? 0));
   }
 
-  /** Causal self-attention of the last `w` positions, `queries` `[w, d]`, over all positions; `[w, d]`. */
+  /** Causal self-attention of the last `w` positions, `queries` `[w, d]`, over all positions; `[w, joined heads]`. */
   private attend(y: Float32Array, queries: Float32Array, block: Block): Float32Array {
     const { dim, nHeads } = this.sizes;
     const [query, key, value] = [apply(queries, block.query), apply(y, block.key), apply(y, block.value)];
     const [n, nQueries, width] = [y.length / dim, queries.length / dim, dim / nHeads];
-    const gathered = new Float32Array(nQueries * dim);
+    const joined = block.query.bias.length;
+    const gathered = new Float32Array(nQueries * joined);
     for (let position = 0; position < nQueries; position++) {
       const visible = n - nQueries + position + 1;
-      for (let head = 0; head < nHeads; head++) {
-        const at = position * dim + head * width;
+      for (let head = 0; head < joined / width; head++) {
+        const at = position * joined + head * width;
         const scores = new Float64Array(visible);
         for (let other = 0; other < visible; other++) {
-          scores[other] = dot(query, at, key, other * dim + head * width, width) / Math.sqrt(width);
+          scores[other] = dot(query, at, key, other * joined + head * width, width) / Math.sqrt(width);
         }
         softmax(scores);
         for (let i = 0; i < width; i++) {
           let sum = 0;
           for (let other = 0; other < visible; other++) {
-            sum += (scores[other] ?? 0) * (value[other * dim + head * width + i] ?? 0);
+            sum += (scores[other] ?? 0) * (value[other * joined + head * width + i] ?? 0);
           }
           gathered[at + i] = sum;
         }

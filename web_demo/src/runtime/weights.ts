@@ -57,15 +57,23 @@ export function readWeights(arrays: Arrays, sizes: Encoder, source: string): Enc
     weight: take(arrays, `${name}.weight`, "F32", [d], source),
     bias: take(arrays, `${name}.bias`, "F32", [d], source),
   });
+  const head = d / sizes.nHeads;
   const block = (name: string): Block => {
+    // A pruned block has fewer heads than the manifest states.
+    const joined = arrays.get(`${name}.query.weight`)?.shape[0] ?? 0;
+    if (joined < 1 || joined > d || joined % head !== 0) {
+      throw new BundleError(
+        `${source}: ${name}.query.weight has ${joined} rows, expected those of 1 to ${sizes.nHeads} heads of ${head}`,
+      );
+    }
     const feed = arrays.get(`${name}.feed_in.weight`)?.shape[0] ?? 0;
     if (feed < 1 || feed > MAX_FEED) throw new BundleError(`${source}: ${name}.feed_in.weight has ${feed} rows`);
     return {
       attentionNorm: norm(`${name}.attention_norm`),
-      query: linear(`${name}.query`, d, d),
-      key: linear(`${name}.key`, d, d),
-      value: linear(`${name}.value`, d, d),
-      output: linear(`${name}.output`, d, d),
+      query: linear(`${name}.query`, d, joined),
+      key: linear(`${name}.key`, d, joined),
+      value: linear(`${name}.value`, d, joined),
+      output: linear(`${name}.output`, joined, d),
       feedNorm: norm(`${name}.feed_norm`),
       feedIn: linear(`${name}.feed_in`, d, feed),
       feedOut: linear(`${name}.feed_out`, feed, d),
