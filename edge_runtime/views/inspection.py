@@ -186,7 +186,7 @@ def _described(settings: TransitionSettings) -> str:
     vectors = "the item embeddings" if settings.vectors is None else f"{settings.vectors.dim} dimensions of their own"
     return (
         f"{settings.n_entries:,} transitions with weight {settings.weight:g}, "
-        f"for the newest {settings.newest} events; similarity by {vectors}"
+        f"for the newest {settings.newest} event{'s' * (settings.newest > 1)}; similarity by {vectors}"
     )
 
 

@@ -103,7 +103,12 @@ def test_the_backbone_can_be_used_without_plugins(names: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "not JSON"), ("[1]", "expected an object"), ('{"hiden_share": 0.6}', "expected some of hidden_share")],
+    [
+        ("{", "not JSON"),
+        ("[1]", "expected an object"),
+        ('{"hiden_share": 0.6}', "expected some of hidden_share"),
+        ('{"hidden_share": "half"}', "hidden_share: Expected `float`, got `str`"),
+    ],
 )
 def test_invalid_backbone_settings_are_a_usage_error(text: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
@@ -241,3 +246,8 @@ def test_without_a_backbone_transitions_are_the_default_plug_in(tmp_path: Path) 
 
     assert trained.returncode == 0, trained.stderr
     assert list(json.loads(trained.stdout)["plugins"]) == ["transitions"]
+
+
+def test_a_misspelt_plugin_is_answered_with_its_name() -> None:
+    with pytest.raises(typer.BadParameter, match="did you mean transitions"):
+        chosen_plugins("llmrec,transition", "{}")

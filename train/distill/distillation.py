@@ -184,6 +184,11 @@ def chosen_sizes(dataset: Dataset, run: RunFolder, n_bytes: int) -> StudentSizes
         RunError: ``run`` is not the run of a full model, or the smallest student is larger.
     """
     config = full_config(run)
+    if config.backbone == NO_BACKBONE:
+        raise RunError(
+            f"{run.path}: a run without a backbone has no encoder to make smaller. Distil it without --ranking-budget; "
+            "the target's budget decides how many followers of transitions are exported."
+        )
     has_knowledge = "coco" in config.plugins
     return sizes_within(n_bytes, len(dataset.catalogue), config.encoder, has_knowledge=has_knowledge)
 

@@ -20,7 +20,10 @@ _CODES_WORTH_A_BLOCK = 12.0
 # What an int8 encoder has besides its weights: the graph of `encoder.onnx`, which is larger than `encoder.safetensors`.
 _GRAPH_BYTES, _BLOCK_GRAPH_BYTES = 2_300, 2_400
 _HEADER_BYTES = 160
-_UNITS = {"": 1, "B": 1, "BYTES": 1, "KB": 1000, "KIB": 1 << 10, "MB": 1000**2, "MIB": 1 << 20}
+_UNITS = {"": 1, "B": 1, "BYTES": 1} | {
+    unit: base**power for base, units in ((1000, ("KB", "MB", "GB")), (1024, ("KIB", "MIB", "GIB")))
+    for power, unit in enumerate(units, start=1)
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

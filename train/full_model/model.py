@@ -21,7 +21,7 @@ from train.data.split import Split
 from train.items.stand_ins import StandIns
 from train.loop.batches import Batch, pad
 from train.objectives.cross_entropy import AddedScores, fast_product_dtype, full_cross_entropy
-from train.plugins.plugin import Calibration, Plugin, Positions, TrainingStep, VisibleHistory
+from train.plugins.plugin import Calibration, Plugin, Positions, ScoresOfUsers, TrainingStep, VisibleHistory
 from train.transitions.expert import TransitionsExpert
 
 
@@ -170,18 +170,35 @@ class Model(nn.Module):
             return {}
         with torch.inference_mode():
             self.eval()
-            table = self.item_vectors()
+            stand_ins = self.stand_ins
 
-            def scores(users: NDArray[np.int64]) -> Tensor:
-                histories = [split.valid.history(int(user))[-self.max_length :] for user in users]
-                rows, mask = (part.to(table.device) for part in pad(histories))
-                return self.user_states(rows, mask, table) @ table.T
+            def scores_with(table: Tensor) -> ScoresOfUsers:
+                def scores(users: NDArray[np.int64]) -> Tensor:
+                    histories = [split.valid.history(int(user))[-self.max_length :] for user in users]
+                    rows, mask = (part.to(table.device) for part in pad(histories))
+                    return self.user_states(rows, mask, table) @ table.T
 
-            calibration = Calibration(split, scores, alone=isinstance(self.backbone, NoBackbone))
+                return scores
+
+            calibration = Calibration(
+                split,
+                scores_with(self.item_vectors()),
+                alone=isinstance(self.backbone, NoBackbone),
+                scores_as_new=None
+                if stand_ins is None
+                else lambda items: scores_with(self._vectors_as_new(items, stand_ins)),
+            )
             return {name: hook(calibration) for name, hook in hooks.items()}
 
+    def _vectors_as_new(self, items: NDArray[np.bool_], stand_ins: StandIns) -> Tensor:
+        """Return the item vectors of a model to which ``items`` ``[n_items]`` are new, ``[n_items, dim]``."""
+        is_new = torch.from_numpy(items).to(self.seen.device) | ~self.seen
+        return self._from(stand_ins(self.item, is_new), ~is_new).table
+
     def _items(self) -> _Items:
-        id_embeddings, has_id_embedding = self._id_embeddings()
+        return self._from(*self._id_embeddings())
+
+    def _from(self, id_embeddings: Tensor, has_id_embedding: Tensor) -> _Items:
         table = id_embeddings
         for plugin in self.plugins:
             if plugin.items is not None:

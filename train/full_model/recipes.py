@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 import torch
@@ -137,15 +137,19 @@ def build_backbone(config: TrainConfig, inputs: PluginInputs) -> Backbone:
 
 
 def check_backbone(name: BackboneChoice, settings: Mapping[str, Any]) -> None:
-    """Check that a backbone has the given settings.
+    """Check that a backbone has the given settings, and their types.
 
     Raises:
-        RunError: it does not have one of them.
+        RunError: it does not have one of them, or a value is of another type.
     """
-    given = ("config", "dropout", "inputs")
-    _check_names(
-        name, settings, [known for known in signature(_backbone_factory(name)).parameters if known not in given]
-    )
+    given, factory = ("config", "dropout", "inputs"), _backbone_factory(name)
+    _check_names(name, settings, [known for known in signature(factory).parameters if known not in given])
+    types = get_type_hints(vars(factory)["__init__"] if isinstance(factory, type) else factory)
+    for setting, value in settings.items():
+        try:
+            msgspec.convert(value, types[setting])
+        except msgspec.ValidationError as error:
+            raise RunError(f"{name}: invalid setting {setting}: {error}.") from error
 
 
 def _backbone_factory(name: BackboneChoice) -> Callable[..., Backbone]:

@@ -124,6 +124,10 @@ class Positions:
     mask: Tensor
 
 
+ScoresOfUsers = Callable[[NDArray[np.int64]], Tensor]
+"""Maps indices of validation targets to a model's scores, ``[users, n_items]``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What a plug-in may use after training to choose what it adds to the scores.
@@ -133,11 +137,14 @@ class Calibration:
         scores: maps indices of validation targets to the model's scores without plug-ins' log-scores,
             ``[users, n_items]``.
         alone: whether these scores are all equal, because the model has no backbone.
+        scores_as_new: maps items, bool ``[n_items]``, to such a function for a model to which these items are new; None
+            if the model has no vectors for new items.
     """
 
     split: Split
-    scores: Callable[[NDArray[np.int64]], Tensor]
+    scores: ScoresOfUsers
     alone: bool = False
+    scores_as_new: Callable[[NDArray[np.bool_]], ScoresOfUsers] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from train.plugins.plugin import Calibration, Plugin, Positions
 from train.transitions.expert import ExpertConfig, OwnEvents, Queries, TransitionsExpert
 from train.transitions.graph import GraphConfig, transition_counts
 from train.transitions.mixing import WEIGHTS, ndcg_by_weight
+from train.transitions.new_item_search import Beside, choose_new_items
 from train.transitions.search import MAX_USERS, choose_settings
 from train.transitions.similar import similarities
 
@@ -124,8 +125,22 @@ class MixedExpert(nn.Module):
             # The smallest of equally good weights.
             best = max(range(len(WEIGHTS)), key=found.__getitem__)
             self.weight.fill_(WEIGHTS[best])
+            self._choose_new_items(calibration)
             figures |= {"valid_ndcg@10": found[best], "valid_ndcg@10_without": found[0]}
         return settings_by_name(expert_config(self.settings)) | {"weight": float(self.weight)} | figures
+
+    def _choose_new_items(self, calibration: Calibration) -> None:
+        """Choose how often new items follow others again, beside the model: what that costs is less than alone."""
+        if calibration.scores_as_new is None or not float(self.weight) or not self._config.search_users:
+            return
+        config, inputs, valid = expert_config(self.settings), self._inputs, calibration.split.valid
+        chosen = choose_new_items(
+            inputs.train, valid, inputs.n_items, self._similar(), config,
+            seed=inputs.seed, max_users=self._config.search_users,
+            beside=Beside(calibration.scores_as_new, float(self.weight)),
+        )  # fmt: skip
+        self.settings.copy_(settings_tensor(replace(config, new_items=chosen)))
+        self.forget()
 
     def _search(self, split: Split) -> dict[str, float]:
         """Choose the settings; return what the search found."""
