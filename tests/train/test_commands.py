@@ -151,7 +151,7 @@ def test_train_distill_and_evaluate_report_the_same_metrics(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--run", "a", "--ranking-budget", "192 GiB"], "expected a size such as 192KiB"),
+        (["--run", "a", "--ranking-budget", "192 pages"], "expected a size such as 192KiB"),
         (["--run", "a", "--run", "./a"], "the same run is given twice"),
     ],
 )
