@@ -43,8 +43,8 @@ candidates = open_contents(open_folder(sys.argv[1])).engine_candidates(first=nam
 engine, test = candidates.engine, candidates.self_test
 passed = engine is not None and f"{engine.name} {engine.precision}" == name
 reasons = "; ".join(each.reason for each in candidates.refusals)
-found = f"state error {test.state_error:.1e}, overlap {test.overlap:.3f}, {test.n_sequences} sequences" if passed else reasons
-print(f"{name} on {platform.machine()}: {'passed' if passed else 'FAILED'}, {found}")
+figures = [f"state error {test.state_error:.1e}", f"overlap {test.overlap:.3f}"] if test else []
+print(f"{name} on {platform.machine()}: " + (", ".join(["passed", *figures]) if passed else f"FAILED, {reasons}"))
 sys.exit(not passed)
 """
 

@@ -10,6 +10,7 @@ PocketRecError
 ├── UnknownItemError            the catalogue has no such item
 ├── FilterError                 a filter names a fact that no item has, or compares it with a value of another kind
 ├── BusyError                   another process is writing into the same folder
+├── ProbeError                  a device will not run a bundle, or cannot be probed for it
 ├── ProfileError                a bundle cannot be profiled, or its profile says nothing
 └── SyncError                   nothing was installed; the current release stays in use
     ├── UnprotectedError        plain http to another machine without ``insecure``
@@ -69,6 +70,10 @@ class FilterError(PocketRecError):
 
 class BusyError(PocketRecError):
     """Another process is writing into the same folder."""
+
+
+class ProbeError(PocketRecError):
+    """A device will not run a bundle, or what it would run is not known."""
 
 
 class ProfileError(PocketRecError):

@@ -150,9 +150,18 @@ def read_target(name_or_path: AnyPath) -> Target:
         if not path.is_file():
             raise TargetError(f"{path}: file not found. Copy a file from export/targets/ and change it.")
         return parse_target(path.read_bytes(), path.stem)
-    if name_or_path not in known_targets():
-        raise TargetError(not_found(name_or_path, known_targets()))
-    return parse_target((files("export") / "targets" / f"{name_or_path}{_SUFFIX}").read_bytes(), name_or_path)
+    return parse_target(target_file(name_or_path), name_or_path)
+
+
+def target_file(name: str) -> bytes:
+    """Return the file of a built-in target.
+
+    Raises:
+        TargetError: there is no such target.
+    """
+    if name not in known_targets():
+        raise TargetError(not_found(name, known_targets()))
+    return (files("export") / "targets" / f"{name}{_SUFFIX}").read_bytes()
 
 
 def parse_target(data: bytes, name: str) -> Target:

@@ -39,9 +39,9 @@ class LiteRTEngine:
             EngineError: the signatures or the operators violate SPEC section 3.
         """
         with quiet():  # it logs its delegate to stderr
-            interpreter_class = _interpreter_class()
+            create = interpreter_class()
             check_graph(data)
-            interpreter = interpreter_class(model_content=data, num_threads=1)
+            interpreter = create(model_content=data, num_threads=1)
             interpreter.allocate_tensors()
             return cls(_runner(interpreter), sizes, precision)
 
@@ -65,7 +65,7 @@ class LiteRTEngine:
         return state
 
 
-def _interpreter_class() -> Callable[..., Any]:
+def interpreter_class() -> Callable[..., Any]:
     """Return the interpreter class of the first library that is installed."""
     for name in MODULES:
         try:

@@ -8,7 +8,7 @@ under a digest of what it depends on.
 import hashlib
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.engines.libraries import LIBRARIES
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.errors import StateError
 from edge_runtime.machine import machine_name
@@ -33,11 +34,6 @@ _ROUNDS: Final = 7
 _MIN_ROUNDS: Final = 2
 _MAX_S: Final = 0.05
 _MARGIN: Final = 0.9
-_MODULES: Final[Mapping[str, tuple[str, ...]]] = {
-    "onnxruntime": ("onnxruntime",),
-    "litert": ("ai_edge_litert", "tflite_runtime"),
-    "reference": ("numpy",),
-}
 
 
 class EngineTime(Struct, frozen=True):
@@ -124,7 +120,7 @@ def times_key(manifest: Manifest) -> str:
     """Return a digest of the encoder's files, of the libraries as they are installed, and of the processor."""
     parts = [machine_name(), platform.python_version(), __version__]
     for variant in manifest.engines:
-        installed = [_installed(name) for name in _MODULES.get(variant.engine, ())]
+        installed = [_installed(name) for name in _modules(variant.engine)]
         parts += [variant.engine, variant.precision, manifest.file(variant.file).sha256, *installed]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -142,6 +138,11 @@ def keep_times(settings: Settings, key: str, times: tuple[EngineTime, ...]) -> N
     """Keep the times with the state. On a full disk they are measured again at the next start."""
     with suppress(StateError):
         settings.set(SETTING, msgspec.json.encode(KeptTimes(key, times)).decode())
+
+
+def _modules(engine: str) -> tuple[str, ...]:
+    library = LIBRARIES.get(engine)
+    return () if library is None else library.modules
 
 
 def _installed(module: str) -> str:

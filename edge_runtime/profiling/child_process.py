@@ -1,4 +1,4 @@
-"""Runs the parts of a profile that need a process of their own: JSON in, JSON out."""
+"""Runs measurements that need a process of their own: JSON in, JSON out."""
 
 import json
 import subprocess
@@ -12,10 +12,10 @@ TIMEOUT_S: Final = 600.0
 
 
 def run(module: str, request: Mapping[str, object], *, one_thread: bool = False) -> dict[str, Any]:
-    """Run a module of this package with a request on its stdin, and return what it printed.
+    """Run a module with a request on its stdin, and return what it printed.
 
     Args:
-        module: name within this package.
+        module: name within ``edge_runtime``.
         request: JSON values; paths must be absolute.
         one_thread: let numpy compute on one thread.
 
@@ -25,7 +25,7 @@ def run(module: str, request: Mapping[str, object], *, one_thread: bool = False)
     environment = child.environment() | ({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} if one_thread else {})
     try:
         done = subprocess.run(  # noqa: S603 - a module of this project
-            child.command(f"edge_runtime.profiling.{module}"),
+            child.command(f"edge_runtime.{module}"),
             input=json.dumps(request).encode(),
             capture_output=True,
             cwd=child.FOLDER,

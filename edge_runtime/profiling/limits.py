@@ -5,12 +5,13 @@ additions of the formulas in SPEC sections 3, 4 and 10. A share far below 1 show
 calls into a library, of float32 copies.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.folder import BundleFolder
-from edge_runtime.bundle.manifest import Catalogue, EngineVariant, Manifest
+from edge_runtime.bundle.manifest import Catalogue, Encoder, EngineVariant, Manifest
 from edge_runtime.engines.weights import read_weights
 from edge_runtime.profiling.report import Limit
 
@@ -99,21 +100,30 @@ def _sums(sizes: Catalogue) -> Work:
 
 
 def _encoder_operations(folder: BundleFolder, length: int) -> int | None:
-    """Return the operations of SPEC section 3; None if the bundle has no file that tells the widths of blocks.
-
-    The last block needs queries, outputs and the feed-forward part of the last position only.
-    """
+    """Return the operations of the encoder; None if the bundle has no file that tells the widths of blocks."""
     sizes = folder.manifest.encoder
     reference = next((one for one in folder.manifest.engines if one.engine == "reference"), None)
     if reference is None:
         return None
     arrays = load_arrays(folder.read(folder.manifest.file(reference.file)), reference.file)
     blocks = read_weights(arrays, sizes, reference.file).blocks
+    return encoder_operations(sizes, [(len(one.query.bias), len(one.feed_in.bias)) for one in blocks], length)
+
+
+def encoder_operations(sizes: Encoder, widths: Sequence[tuple[int, int]], length: int) -> int:
+    """Return the operations of SPEC section 3.
+
+    The last block needs queries, outputs and the feed-forward part of the last position only.
+
+    Args:
+        sizes: of the encoder.
+        widths: of each block, those of all heads together and of the feed-forward part.
+        length: number of events.
+    """
     d, l = sizes.dim, min(max(length, 1), sizes.max_length)  # noqa: E741 - as in the formulas
     total = 0
-    for index, block in enumerate(blocks):
-        n_last = 1 if index == len(blocks) - 1 else l
-        feed, joined = len(block.feed_in.bias), len(block.query.bias)
+    for index, (joined, feed) in enumerate(widths):
+        n_last = 1 if index == len(widths) - 1 else l
         attended = n_last * (2 * l - n_last + 1) // 2  # causal pairs of the last positions
         total += 2 * (2 * d * joined * (l + n_last) + 2 * attended * joined + 2 * d * feed * n_last)
     return total + 4 * d * (sizes.n_prompts + sizes.adapter_rank)

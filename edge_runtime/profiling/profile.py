@@ -58,7 +58,7 @@ def profile(
     histories, source = _histories(folders, data, amount.histories)
     with tempfile.TemporaryDirectory(prefix="pocketrec-profile-") as place:
         tell("measuring the limits of this machine")
-        peaks = Peaks.of(child_process.run("calibration", {"folder": place}, one_thread=True))
+        peaks = Peaks.of(child_process.run("profiling.calibration", {"folder": place}, one_thread=True))
         about = machine.described(peaks)
         starting = list(chosen.variants) if amount.all_start else chosen.first_of(folders)
         tell(f"starting {len(starting) * amount.starts} processes")

@@ -49,7 +49,7 @@ def measure(instance: Instance, histories: Sequence[Ids], n_prompts: int, peaks:
         return ReasonResult(note="no reason of these histories has two sentences for the language model to choose from")
     path = folder.checked_path(folder.manifest.file(entry.file))
     request = {"model": str(path.absolute()), "context": entry.context, "prompts": prompts}
-    answer = child_process.run("language", request)
+    answer = child_process.run("profiling.language", request)
     if "refused" in answer:
         return ReasonResult(note=f"the language model was not measured: {answer['refused']}")
     return _result(answer, folder.manifest.file(entry.file).bytes, peaks, seed, instance.variant.name)

@@ -46,7 +46,7 @@ def measure(variants: Sequence[Variant], history: Ids, n_starts: int, seed: int)
                 "engine": None if variant.engine is None else variant.folder.manifest.engines.index(variant.engine),
                 "history": history,
             }
-            answer = child_process.run("cold", request)
+            answer = child_process.run("profiling.cold", request)
             for phase, times in answer["times"].items():
                 found[variant.name].times[phase].append(times)
             found[variant.name].memory.append(answer["memory"])

@@ -69,7 +69,7 @@ def test_long_sequences_are_truncated_to_the_newest_events() -> None:
 
 
 def test_a_state_is_not_overwritten_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(litert, "_interpreter_class", lambda: FakeInterpreter)
+    monkeypatch.setattr(litert, "interpreter_class", lambda: FakeInterpreter)
     monkeypatch.setattr(litert, "check_graph", lambda data: None)
     engine = LiteRTEngine.open(",".join(ENCODER_INPUTS).encode(), SIZES)
     small = tiny_small(Shape(), np.random.default_rng(0))
@@ -81,7 +81,7 @@ def test_a_state_is_not_overwritten_by_the_next_call(monkeypatch: pytest.MonkeyP
 
 
 def test_a_file_without_the_expected_signature_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(litert, "_interpreter_class", lambda: FakeInterpreter)
+    monkeypatch.setattr(litert, "interpreter_class", lambda: FakeInterpreter)
     monkeypatch.setattr(litert, "check_graph", lambda data: None)
 
     with pytest.raises(EngineError, match="no signature"):

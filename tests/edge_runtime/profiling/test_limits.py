@@ -64,7 +64,7 @@ def test_scoring_reads_the_codes_and_opening_every_file(tmp_path: Path) -> None:
 
 
 def test_the_calibration_measures_this_machine(tmp_path: Path) -> None:
-    peaks = Peaks.of(run("calibration", {"folder": str(tmp_path)}, one_thread=True))
+    peaks = Peaks.of(run("profiling.calibration", {"folder": str(tmp_path)}, one_thread=True))
 
     assert min(peaks.read_bytes_per_s.values()) > 0
     assert peaks.operations_per_s > 0

@@ -1,0 +1,106 @@
+"""Predicts what lists cost from trials of a stand-in, and what the language model costs from its bytes.
+
+The margins around what was measured are those that the comparison with ``pocketrec profile`` needs
+(``python -m benchmarks.probe_check``): a real catalogue has other histories, and a shared machine another load later.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.probe.report import EngineFound, LanguageModelRates, Prediction, Range, Work
+from edge_runtime.probe.stand_in import feed_width
+from edge_runtime.probe.trial import Trial
+from edge_runtime.profiling.limits import Peaks, encoder_operations, scoring_work
+from edge_runtime.profiling.limits import Work as LeastWork
+from edge_runtime.profiling.statistics import median
+
+FASTER: Final = 0.5
+SLOWER: Final = 2.0
+"""Factors to the ends of a prediction: from the least time of the thread, and from the middle of the wall times."""
+
+MEMORY: Final = (0.8, 1.3)
+"""Factors of the memory that was measured: names and facts differ from the stand-in's."""
+
+PROMPT_TOKENS: Final = (32, 256)
+"""Tokens of a reason's prompt that are not in the cache yet."""
+
+TOKEN_OVERHEAD: Final = (1.0, 40.0)
+"""Factors from the physical limit of a token to its time: small models are bound by calls, not by memory."""
+
+BITS: Final = (4.5, 16.0)
+"""Bits of a parameter in the quantizations of targets, from which parameters are computed."""
+
+
+def predicted(
+    sizes: Manifest,
+    trials: Sequence[Trial],
+    peaks: Peaks,
+    engines: Sequence[EngineFound],
+    libraries: int,
+    *,
+    language_model: bool,
+) -> Prediction:
+    """Return the prediction for a bundle.
+
+    Args:
+        sizes: manifest of the bundle.
+        trials: of its stand-ins, one or two.
+        peaks: of this machine.
+        engines: that the bundle offers.
+        libraries: resident bytes of the libraries of the engines that are installed.
+        language_model: whether llama.cpp is installed.
+    """
+    n_items = sizes.catalogue.n_items
+    work = _work(sizes)
+    limit = peaks.limit(work, 1.0)
+    # Another engine is used only if it is faster than numpy's, and at best it takes no time at all.
+    others = any(one.usable and one.engine != "reference" for one in engines)
+    saved = trials[-1].encode_ms if others else 0.0
+    low = _at(n_items, trials, [min(one.list_cpu_ms) for one in trials]) - saved
+    high = _at(n_items, trials, [median(one.list_ms) for one in trials])
+    p95_low = _at(n_items, trials, [one.p95_cpu_ms for one in trials]) - saved
+    p95_high = _at(n_items, trials, [one.p95_ms for one in trials])
+    memory = _at(n_items, trials, [float(one.peak) for one in trials])
+    model = _language_model(sizes, peaks) if language_model else None
+    return Prediction(
+        recommend_ms=Range(max(limit.ms, FASTER * low), SLOWER * high),
+        recommend_p95_ms=Range(max(limit.ms, FASTER * min(low, p95_low)), SLOWER * max(high, p95_high)),
+        peak_memory=Range(MEMORY[0] * memory, MEMORY[1] * (memory + libraries)),
+        work=Work(work.bytes, work.operations or 0, limit.ms, limit.bound_by),
+        language_model=model,
+    )
+
+
+def _work(sizes: Manifest) -> LeastWork:
+    """Return the least work of a list for a history of half the maximum length."""
+    work = scoring_work(sizes)
+    if not sizes.engines:
+        return work
+    encoder = sizes.encoder
+    n_bytes = min(sizes.file(one.file).bytes for one in sizes.engines)
+    widths = [feed_width(sizes)] * encoder.n_blocks
+    return work + LeastWork(n_bytes, encoder_operations(encoder, widths, (encoder.max_length + 1) // 2))
+
+
+def _at(n_items: int, trials: Sequence[Trial], values: Sequence[float]) -> float:
+    """Return a value for so many items, on the line through two trials."""
+    if len(trials) == 1:
+        return values[0]
+    small, large = trials
+    slope = max(0.0, (values[1] - values[0]) / (large.n_items - small.n_items))
+    return values[1] + slope * (n_items - large.n_items)
+
+
+def _language_model(sizes: Manifest, peaks: Peaks) -> LanguageModelRates | None:
+    """Return the prediction for a model: a token reads every byte once, a prompt computes with every parameter."""
+    if sizes.language_model is None:
+        return None
+    n_bytes = sizes.file(sizes.language_model.file).bytes
+    token_ms = 1000 * n_bytes / peaks.speed(n_bytes)
+    ends = []
+    for bits, tokens, factor in zip(BITS[::-1], PROMPT_TOKENS, TOKEN_OVERHEAD, strict=True):
+        computing_ms = 1000 * 2 * (8 * n_bytes / bits) * tokens / peaks.operations_per_s
+        ends.append(factor * (computing_ms + token_ms))
+    rates = Range(1000 / (TOKEN_OVERHEAD[1] * token_ms), 1000 / (TOKEN_OVERHEAD[0] * token_ms))
+    return LanguageModelRates(Range(ends[0], ends[1]), rates)
