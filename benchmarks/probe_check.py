@@ -29,9 +29,8 @@ def main() -> int:
         for name, predicted, value in _pairs(before, measured):
             inside = predicted.low <= value <= predicted.high
             outside += not inside
-            print(
-                f"  {name:40} {predicted.low:10.3g} to {predicted.high:10.3g}  {value:10.3g}  {'' if inside else 'OUTSIDE'}"
-            )
+            note = "" if inside else "  OUTSIDE"
+            print(f"  {name:38} {predicted.low:9.3g} to {predicted.high:9.3g}  {value:10.3g}{note}")
     print(f"{outside} outside")
     return int(outside > 0)
 

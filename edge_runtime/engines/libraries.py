@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 
@@ -22,6 +21,8 @@ class Library:
 
     def version(self) -> str | None:
         """Return distribution and version as installed here, or None."""
+        from importlib.metadata import PackageNotFoundError, version  # a device that recommends does without
+
         for name in self.distributions:
             try:
                 return f"{name} {version(name)}"

@@ -4,8 +4,10 @@ The graph is passed as checked bytes, because a file could be changed between th
 """
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from edge_runtime.telemetry import switch_off
 
 if TYPE_CHECKING:
     import onnxruntime
+
+ASKED: Final = "CPUExecutionProvider"
+"""Where all operators are asked to run. Libraries fall back without a word, so every opening checks it."""
 
 _ONLY_FATAL = 4
 _RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
@@ -40,6 +45,30 @@ def library() -> ModuleType:
     onnxruntime.set_default_logger_severity(_ONLY_FATAL)
     module: ModuleType = onnxruntime
     return module
+
+
+def placement(session: Any) -> dict[str, int] | None:  # noqa: ANN401 - ONNX Runtime has no types
+    """Return the number of operators by execution provider; None in versions that do not tell, before 1.24."""
+    report = getattr(session, "get_provider_graph_assignment_info", None)
+    if report is None:
+        return None
+    placed: Counter[str] = Counter()
+    for part in report():
+        placed[part.ep_name] += len(part.get_nodes())
+    return dict(placed)
+
+
+def misplaced(placed: Mapping[str, int], asked: str = ASKED) -> str:
+    """Return which operators run elsewhere than they were asked to; empty if none does.
+
+    Args:
+        placed: number of operators by execution provider.
+        asked: the execution provider that was asked for.
+    """
+    elsewhere = [f"{n} on {provider}" for provider, n in sorted(placed.items()) if provider != asked]
+    if not elsewhere:
+        return ""
+    return f"{', '.join(elsewhere)}, {placed.get(asked, 0)} on {asked}; all were asked to run on {asked}"
 
 
 class OnnxRuntimeEngine:
@@ -66,7 +95,8 @@ class OnnxRuntimeEngine:
 
         Raises:
             ImportError: ONNX Runtime is not installed.
-            EngineError: the inputs, the output or the operators violate SPEC section 3.
+            EngineError: the inputs, the output or the operators violate SPEC section 3, or operators do not run on
+                the processor, as asked.
         """
         check_graph(data, sizes)
         onnxruntime = library()
@@ -79,8 +109,11 @@ class OnnxRuntimeEngine:
         options.add_session_config_entry(_EXTERNAL_WEIGHTS, os.devnull)
         if profile_to is not None:
             options.enable_profiling, options.profile_file_prefix = True, os.fspath(profile_to)
-            options.add_session_config_entry(_RECORD_PLACEMENT, "1")
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        options.add_session_config_entry(_RECORD_PLACEMENT, "1")
+        session = onnxruntime.InferenceSession(data, options, providers=[ASKED])
+        wrong = misplaced(placement(session) or {})
+        if wrong:
+            raise EngineError(f"operators run elsewhere than asked: {wrong}")
         found = sorted(entry.name for entry in session.get_inputs())
         if found != sorted(ENCODER_INPUTS) or ENCODER_OUTPUT not in [entry.name for entry in session.get_outputs()]:
             raise EngineError(

@@ -26,9 +26,9 @@ def probe(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Predict whether a bundle will run on this machine, and how fast, before it is downloaded.
+    """Predict whether a bundle will run here, and how fast.
 
-    Of a server's release only the manifest is fetched. A bundle of random numbers with the same sizes is made and
+    Nothing is downloaded: of a server's release only the manifest is fetched. A bundle of random numbers with the same sizes is made and
     measured here for some seconds, with the memory that is free, the bandwidth of the memory, the speed of one core and
     the engines that are installed. Predictions are ranges; `pocketrec profile` measures exactly, once the bundle is
     here. Exit code 1 if it will not run, with the reason and what to do.

@@ -16,8 +16,11 @@ from edge_runtime.profiling.limits import Work as LeastWork
 from edge_runtime.profiling.statistics import median
 
 FASTER: Final = 0.5
-SLOWER: Final = 2.0
+SLOWER: Final = 3.0
 """Factors to the ends of a prediction: from the least time of the thread, and from the middle of the wall times."""
+
+SLOWER_P95: Final = 4.0
+"""The same for the 95th percentile, which on a shared machine depends on what others do."""
 
 MEMORY: Final = (0.8, 1.3)
 """Factors of the memory that was measured: names and facts differ from the stand-in's."""
@@ -65,7 +68,7 @@ def predicted(
     model = _language_model(sizes, peaks) if language_model else None
     return Prediction(
         recommend_ms=Range(max(limit.ms, FASTER * low), SLOWER * high),
-        recommend_p95_ms=Range(max(limit.ms, FASTER * min(low, p95_low)), SLOWER * max(high, p95_high)),
+        recommend_p95_ms=Range(max(limit.ms, FASTER * min(low, p95_low)), SLOWER_P95 * max(high, p95_high)),
         peak_memory=Range(MEMORY[0] * memory, MEMORY[1] * (memory + libraries)),
         work=Work(work.bytes, work.operations or 0, limit.ms, limit.bound_by),
         language_model=model,

@@ -3,6 +3,7 @@
 Time and memory depend on sizes, not on values. Catalogues larger than :data:`MAX_ITEMS` get a smaller stand-in.
 """
 
+from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -42,13 +43,16 @@ _ENGINE: Final = EngineVariant("reference", "int8", "encoder.safetensors", 1e-2,
 Files = dict[str, tuple[str, bytes]]
 
 
-def write_stand_in(folder: Path, sizes: Manifest, most: int = MAX_ITEMS) -> Manifest:
+def write_stand_in(
+    folder: Path, sizes: Manifest, most: int = MAX_ITEMS, weights: Mapping[str, Array] | None = None
+) -> Manifest:
     """Write a stand-in for a bundle, which numpy's engine ranks with.
 
     Args:
         folder: the folder to write.
         sizes: manifest of the bundle.
         most: items of the stand-in at most.
+        weights: of the encoder [default: random numbers].
     """
     random = np.random.default_rng(0)
     manifest = _scaled(sizes, most)
@@ -75,9 +79,9 @@ def write_stand_in(folder: Path, sizes: Manifest, most: int = MAX_ITEMS) -> Mani
     }
     engine = None
     if manifest.engines:
-        weights = dump_arrays(_weights(encoder, feed_width(sizes), random))
-        files[_ENGINE.file] = ("encoder", weights)
-        engine = ReferenceEngine.open(weights, encoder)
+        data = dump_arrays(_weights(encoder, feed_width(sizes), random) if weights is None else weights)
+        files[_ENGINE.file] = ("encoder", data)
+        engine = ReferenceEngine.open(data, encoder)
     scores = _add_transitions(files, manifest, codes, random)
     golden = _golden(manifest, codes, small, engine, scores, random)
     files["golden.safetensors"] = ("golden", dump_arrays(dump_golden(golden, encoder.max_length)))
@@ -93,7 +97,7 @@ def feed_width(sizes: Manifest) -> int:
         return _DEFAULT_FEED * d
     # A row of int8 has a scale of four bytes, and a linear layer a bias of four bytes for each output.
     fixed = encoder.max_length * (d + 4) + 8 * d + encoder.n_blocks * (4 * d * (d + 8) + 16 * d)
-    header = 900 * encoder.n_blocks + 200
+    header = 1850 * encoder.n_blocks + 200  # names and offsets of the tensors
     width = ((entry.bytes - fixed - header) / encoder.n_blocks - 8 * d) / (2 * d + 8)
     return int(min(max(1, round(width)), MAX_FEED))
 
@@ -140,7 +144,8 @@ def _codes(sizes: Catalogue, random: np.random.Generator) -> dict[str, Array]:
 
 def _items(sizes: Manifest, n_items: int, random: np.random.Generator) -> Items:
     """Return names with about as many bytes as the bundle's names and facts: hexadecimal digits compress by half."""
-    length = 2 * sizes.required_role("items").bytes // sizes.catalogue.n_items
+    entry = sizes.role("items")
+    length = 2 * (0 if entry is None else entry.bytes) // sizes.catalogue.n_items
     half = min(max(4, length), MAX_TITLE) // 2
     titles = [random.bytes(half).hex() for _ in range(n_items)]
     return Items([f"item-{row}" for row in range(n_items)], titles, {})

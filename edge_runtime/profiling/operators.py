@@ -56,7 +56,7 @@ def summed(events: Sequence[Any], *, skipped: int) -> tuple[Operator, ...]:
 
 def _profiled(instance: Instance, histories: Sequence[Ids]) -> tuple[dict[str, int], list[Any]]:
     """Run a session with profiling; return the number of nodes by where they run, and the events."""
-    from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine
+    from edge_runtime.engines.onnxruntime import OnnxRuntimeEngine, placement
 
     contents, variant = instance.contents, instance.variant.engine
     if variant is None:
@@ -68,17 +68,6 @@ def _profiled(instance: Instance, histories: Sequence[Ids]) -> tuple[dict[str, i
         )
         for history in (*histories, *histories):  # the first time allocates
             engine.encode(contents.codes.decode(instance.rows(history)), contents.small)
-        placement = _placement(engine.session)
+        placed = placement(engine.session) or {}
         events = json.loads(Path(engine.session.end_profiling()).read_bytes())
-    return placement, events
-
-
-def _placement(session: Any) -> dict[str, int]:  # noqa: ANN401 - ONNX Runtime has no types
-    """Return the number of nodes by execution provider; empty in versions before 1.24, which do not tell."""
-    report = getattr(session, "get_provider_graph_assignment_info", None)
-    if report is None:
-        return {}
-    placed: Counter[str] = Counter()
-    for part in report():
-        placed[part.ep_name] += len(part.get_nodes())
-    return dict(placed)
+    return placed, events

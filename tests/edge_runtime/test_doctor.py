@@ -1,13 +1,17 @@
 """The doctor names what is wrong with a bundle's engines here, and what to do."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from edge_runtime.bundle.manifest import EngineVariant
 from edge_runtime.cli import main
-from edge_runtime.doctor import Finding, examine, misplaced, placement_of
+from edge_runtime.doctor import Finding, examine
+from edge_runtime.engines.onnxruntime import library, misplaced, placement
+from edge_runtime.recommender import Recommender
 from tests.tiny_bundle import Shape, make_tiny_bundle, tiny_contents
 from tests.tiny_onnx import ONNX_VARIANT, tiny_onnx
 
@@ -40,13 +44,46 @@ def test_a_sound_bundle_has_no_fault_and_its_operators_run_where_they_were_asked
     assert any("operators run on CPUExecutionProvider, as asked" in each.text for each in findings)
 
 
-def test_operators_that_fell_back_to_another_provider_are_a_fault(
-    with_onnx: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    placed = {"CPUExecutionProvider": 3, "SlowExecutionProvider": 100}
-    monkeypatch.setattr("edge_runtime.doctor.placement_of", lambda session: placed)
+@dataclass(frozen=True)
+class Part:
+    """Operators of a graph that ran on one provider."""
 
-    assert "100 on SlowExecutionProvider" in faults(examine(with_onnx))[0]
+    ep_name: str
+    nodes: int
+
+    def get_nodes(self) -> range:
+        return range(self.nodes)
+
+
+@pytest.fixture
+def fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions of ONNX Runtime in which most operators fell back to another provider."""
+    real = library()
+
+    class Session(real.InferenceSession):  # type: ignore[misc, name-defined]
+        def get_provider_graph_assignment_info(self) -> list[Part]:
+            return [Part("CPUExecutionProvider", 3), Part("SlowExecutionProvider", 100)]
+
+    fake = ModuleType("onnxruntime")
+    fake.__dict__.update(real.__dict__, InferenceSession=Session)
+    monkeypatch.setattr("edge_runtime.engines.onnxruntime.library", lambda: fake)
+
+
+@pytest.mark.usefixtures("fallback")
+@pytest.mark.parametrize("has_bundle", [True, False])
+def test_operators_that_fell_back_to_another_provider_are_a_fault(with_onnx: Path, has_bundle: bool) -> None:
+    (fault,) = [one for one in examine(with_onnx if has_bundle else None) if one.state == "fault"]
+
+    assert fault.subject.startswith("onnxruntime")
+    assert "100 on SlowExecutionProvider" in fault.text
+    assert fault.fix
+
+
+@pytest.mark.usefixtures("fallback")
+def test_an_app_does_not_rank_with_an_engine_whose_operators_fell_back(with_onnx: Path) -> None:
+    with Recommender.open(with_onnx) as recommender:
+        assert recommender.engine.name == "reference"
+        assert "100 on SlowExecutionProvider" in recommender.engine.fallbacks[0].reason
 
 
 def test_the_placement_names_every_other_provider() -> None:
@@ -55,7 +92,7 @@ def test_the_placement_names_every_other_provider() -> None:
 
 
 def test_an_onnx_runtime_that_does_not_tell_is_no_fault() -> None:
-    assert placement_of(object()) is None
+    assert placement(object()) is None
 
 
 def test_an_engine_with_a_wrong_graph_is_a_fault_with_a_fix(tmp_path: Path) -> None:
@@ -94,3 +131,51 @@ def test_a_fault_ends_the_command_with_1_and_the_findings_as_json(
     assert answer["ok"] is False
     assert "names 'third'" in answer["error"]["message"]
     assert {each["state"] for each in answer["findings"]} >= {"ok", "fault"}
+
+
+def test_without_a_bundle_every_engine_is_tested_with_a_built_in_encoder() -> None:
+    findings = examine()
+
+    tested = [each.subject for each in findings if each.text.startswith("passed the self-test")]
+    assert tested == ["onnxruntime int8", "litert int8", "reference int8"]
+    assert faults(findings) == []
+
+
+def test_without_a_bundle_the_command_needs_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", "--json") == 0
+
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["ok"], answer["bundle"]) == (True, None)
+
+
+def test_an_engine_that_is_not_installed_is_no_fault_and_comes_with_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("missing", name="onnxruntime")
+
+    monkeypatch.setattr("edge_runtime.engines.onnxruntime.library", missing)
+    monkeypatch.setattr("edge_runtime.doctor.find_spec", lambda name: None)
+
+    (note,) = [one for one in examine() if one.subject == "onnxruntime int8"]
+
+    assert (note.state, "pocketrec[onnxruntime]" in note.fix) == ("note", True)
+
+
+def test_an_installed_engine_that_lacks_a_module_of_its_own_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("broken", name="flatbuffers")
+
+    monkeypatch.setattr("edge_runtime.engines.onnxruntime.library", broken)
+
+    assert faults(examine()) == ["onnxruntime int8: not installed (no module 'flatbuffers')"]
+
+
+def test_an_engine_of_the_environment_that_no_engine_has_is_a_fault_without_a_bundle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POCKETREC_ENGINE", "onnxruntime fp32")
+    assert faults(examine()) == []
+
+    monkeypatch.setenv("POCKETREC_ENGINE", "third")
+    assert faults(examine()) == ["POCKETREC_ENGINE: names 'third', which no engine has"]

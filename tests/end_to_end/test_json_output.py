@@ -40,6 +40,7 @@ FAILING: Mapping[str, str] = {
     "inspect": "nowhere",
     "doctor": "nowhere",
     "profile": "nowhere",
+    "probe": "nowhere",
     "recommend": "nowhere",
     "sync": "http://127.0.0.1:1 --into device",
 }
