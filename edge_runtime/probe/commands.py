@@ -28,10 +28,10 @@ def probe(
 ) -> None:
     """Predict whether a bundle will run here, and how fast.
 
-    Nothing is downloaded: of a server's release only the manifest is fetched. A bundle of random numbers with the same sizes is made and
-    measured here for some seconds, with the memory that is free, the bandwidth of the memory, the speed of one core and
-    the engines that are installed. Predictions are ranges; `pocketrec profile` measures exactly, once the bundle is
-    here. Exit code 1 if it will not run, with the reason and what to do.
+    Nothing is downloaded: of a server's release only the manifest is fetched. A bundle of random numbers with the same
+    sizes is made and measured here for some seconds, with the memory that is free, the bandwidth of the memory, the
+    speed of one core and the engines that are installed. Predictions are ranges; `pocketrec profile` measures exactly,
+    once the bundle is here. Exit code 1 if it will not run, with the reason and what to do.
 
     Example: pocketrec probe https://releases.example.org --target laptop-x86_64
     """
