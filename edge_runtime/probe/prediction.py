@@ -82,7 +82,7 @@ def _work(sizes: Manifest) -> LeastWork:
         return work
     encoder = sizes.encoder
     n_bytes = min(sizes.file(one.file).bytes for one in sizes.engines)
-    widths = [feed_width(sizes)] * encoder.n_blocks
+    widths = [(encoder.dim, feed_width(sizes))] * encoder.n_blocks
     return work + LeastWork(n_bytes, encoder_operations(encoder, widths, (encoder.max_length + 1) // 2))
 
 
