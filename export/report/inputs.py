@@ -1,4 +1,4 @@
-"""Reads the inputs of a report: JSON of ``verify``, ``profile`` and ``fit``; what it does not show is ignored."""
+"""Reads the inputs of a report: JSON of ``verify``, ``profile`` and ``fit``."""
 
 from pathlib import Path
 from typing import Final, TypeVar
@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from edge_runtime.profiling.report import Profile
 from export.errors import ReportError
 from export.verify import Verification
 
@@ -13,66 +14,6 @@ MAX_BYTES: Final = 64 << 20
 FIT_FILE: Final = "fit.json"
 
 T = TypeVar("T")
-
-
-class Times(Struct, frozen=True):
-    """Milliseconds of a step; a percentile is None if there were too few runs."""
-
-    runs: int
-    median: float
-    p95: float | None = None
-
-
-class Limit(Struct, frozen=True):
-    """The least time that a step could take on the machine, and the share reached."""
-
-    ms: float
-    bound_by: str
-    share: float
-
-
-class Row(Struct, frozen=True):
-    """One step of one engine."""
-
-    step: str
-    variant: str
-    wall_ms: Times
-    limit: Limit | None = None
-    no_limit: str | None = None
-
-
-class Memory(Struct, frozen=True):
-    """Resident bytes of a process."""
-
-    variant: str
-    started: int
-    opened: int
-    peak: int
-
-
-class Machine(Struct, frozen=True):
-    """The machine of a profile."""
-
-    system: str
-    processor: str
-    cores: int | None = None
-
-
-class ProfileVerdict(Struct, frozen=True):
-    """Whether the figures can be trusted."""
-
-    state: str
-    reasons: tuple[str, ...] = ()
-
-
-class Profile(Struct, frozen=True):
-    """What a report shows of ``pocketrec profile --json``."""
-
-    created: str
-    machine: Machine
-    rows: tuple[Row, ...]
-    memory: tuple[Memory, ...]
-    verdict: ProfileVerdict
 
 
 class FitPoint(Struct, frozen=True):

@@ -7,11 +7,12 @@ from importlib.resources import files
 from typing import Any, Final
 
 from edge_runtime.bundle import Manifest
+from edge_runtime.profiling.report import Profile
 from edge_runtime.version import __version__
 from export.report import sections
 from export.report.bom import make_bom
 from export.report.html import Html, element, join
-from export.report.inputs import Fit, Profile
+from export.report.inputs import Fit
 from export.report.statement import make_statement
 from export.verify import Verification
 

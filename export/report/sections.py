@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from edge_runtime.bundle import Manifest
+from edge_runtime.profiling.report import Profile
 from export.comparison import Comparison
 from export.engine_reports import EngineReport
 from export.inferiority import Verdict
 from export.report.bom import architecture, installed_version, runtime_libraries
 from export.report.charts import Interval, Point, dots, intervals, scatter, treemap
 from export.report.html import Html, element, facts, join, table
-from export.report.inputs import Fit, Profile
+from export.report.inputs import Fit
 from export.segments import DEFINITIONS
 from export.verify import Verification
 

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 
 from edge_runtime.bundle import Manifest, open_folder
 from edge_runtime.cli import main
+from edge_runtime.profiling import report as profiling
 from export.comparison import Comparison, SegmentComparison
 from export.engine_reports import EngineReport
 from export.errors import ReportError
@@ -22,7 +23,7 @@ from export.inferiority import Difference, Verdict
 from export.report.bom import make_bom
 from export.report.charts import Point, dots, scatter
 from export.report.html import Html, element, table
-from export.report.inputs import Fit, FitPoint, Profile, read_fit, read_profile
+from export.report.inputs import Fit, FitPoint, read_fit, read_profile
 from export.report.page import ReportInputs, make_report
 from export.report.statement import make_statement
 from export.report.treemap import Box, squarify
@@ -269,18 +270,42 @@ def test_a_browser_shows_it_without_requests_errors_or_sideways_scrolling(
     context.close()
 
 
-def test_a_profile_is_read_with_what_it_has_besides(tmp_path: Path) -> None:
-    row = {"step": "encode", "variant": "a", "wall_ms": {"runs": 9, "median": 1.0, "p95": None}, "phase": "steady"}
+def test_the_latencies_of_a_profile_are_shown_with_their_limits(tmp_path: Path, manifest: Manifest) -> None:
+    row = profiling.Row(
+        phase="steady",
+        step="encode",
+        variant="laptop, numpy",
+        wall_ms=profiling.Distribution(runs=9, minimum=0.9, median=1.25, p90=None, p95=None, p99=None),
+        cpu_ms=None,
+        seconds=0.1,
+        stability=None,
+        wall_by_cpu=None,
+        drift=None,
+        limit=profiling.Limit(ms=0.25, bound_by="reading", bytes=9, operations=None, share=0.2),
+        no_limit=None,
+        verdict=profiling.Verdict("noisy"),
+    )
+    machine = {"system": "Linux", "processor": "a processor", "runtime": "Python", "clock_ns": 50.0}
+    none = ("cores", "memory", "load", "read_bytes_per_s", "operations_per_s", "digest_bytes_per_s", "disk_flush_ms")
+    empty = ("bundles", "engines", "ratios", "outputs", "memory", "language_models", "budgets", "notes")
     written = {
-        "created": "today",
-        "machine": {"system": "Linux", "processor": "p", "cores": 2, "load": 1.0},
-        "rows": [row],
-        "memory": [],
+        **dict.fromkeys(empty, ()),
+        **{"created": "today", "mode": "quick", "seed": 0, "rows": [msgspec.to_builtins(row)]},
+        "machine": machine | dict.fromkeys(none),
+        "histories": {"source": "golden", "count": 1, "shortest": 1, "median": 1, "longest": 1},
         "verdict": {"state": "noisy", "reasons": ["busy"]},
     }
     (tmp_path / "p.json").write_text(json.dumps(written))
 
     profile = read_profile(tmp_path / "p.json")
+    report = make_report(ReportInputs(manifest=manifest, verification=verification(manifest), profile=profile))
 
-    assert isinstance(profile, Profile)
-    assert profile.rows[0].wall_ms.p95 is None
+    for shown in ("a processor", "noisy", "busy", "1.250", "too few runs", "0.2500 (reading)", "20%"):
+        assert shown in report.decode()
+
+
+def test_the_profile_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text('{"created": "today", "rows": []}')
+
+    with pytest.raises(ReportError, match="pocketrec profile --json"):
+        read_profile(tmp_path / "p.json")
