@@ -1,14 +1,16 @@
-"""Checks ids: 1 to 256 characters, no surrounding whitespace, no control characters or line breaks."""
+"""Checks ids: 1 to 256 characters, no surrounding whitespace, and none that control text or cannot be seen.
+
+Two ids that differ in an invisible character look the same, and U+202E shows what follows it in reverse.
+"""
 
 import unicodedata
 
 import polars as pl
 
+from edge_runtime.terminal.plain import is_unsafe
 from train.data.findings import Findings, Source, quoted
 
 MAX_CHARACTERS = 256
-# Control characters, surrogates, and the separators of lines and paragraphs.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _EXPECTED = f"expected 1 to {MAX_CHARACTERS} printable characters, without surrounding blanks. Correct the id."
 
 
@@ -18,14 +20,16 @@ def id_problem(text: str) -> str:
         return "empty"
     if len(text) > MAX_CHARACTERS:
         return "overlong"
-    if not text.isprintable() and any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+    if _hidden(text) is not None:
         return "unprintable"
     return "" if text == text.strip() else "blank around"
 
 
 def id_message(name: str, text: str) -> str:
     """Return the error message for an invalid id."""
-    return f"{name} is {quoted(text)}; {_EXPECTED}"
+    hidden = _hidden(text)
+    named = "" if hidden is None else f" with {_code_point(hidden)} at character {text.index(hidden) + 1}"
+    return f"{name} is {quoted(text)}{named}; {_EXPECTED}"
 
 
 def check_ids(frame: pl.DataFrame, name: str, number: str, source: Source, findings: Findings) -> pl.DataFrame:
@@ -45,3 +49,15 @@ def check_ids(frame: pl.DataFrame, name: str, number: str, source: Source, findi
         message = id_message(name, bad[name][0] or "")
         findings.bad_rows(source, f"{kind} {name}", bad[number], message)
     return frame.filter(~pl.col(name).is_in(list(problems), nulls_equal=True)) if problems else frame
+
+
+def _hidden(text: str) -> str | None:
+    """Return the first character that controls text or its direction, or is invisible."""
+    if text.isascii() and text.isprintable():
+        return None
+    return next(filter(is_unsafe, text), None)
+
+
+def _code_point(char: str) -> str:
+    name = unicodedata.name(char, "")
+    return f"U+{ord(char):04X}" + (f" ({name})" if name else "")

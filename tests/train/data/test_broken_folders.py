@@ -145,6 +145,16 @@ BROKEN_ROWS: dict[str, tuple[Mapping[str, bytes], tuple[str, ...], int]] = {
     "overlong user": (both(events("u,a,1", f"{'x' * 257},b,2")), ("line 3: user_id is 'xxx", "1 to 256"), 1),
     "blank around an id": (both(events("u,a,1", "u, b,2")), ("line 3: item_id is ' b'", "surrounding blanks"), 1),
     "control character": (both(events("u,a,1", "u\0,b,2")), ("line 3: user_id is 'u\\x00'",), 1),
+    "reversed text in an item": (
+        both(events("u,a,1", "u,b\u202etxt,2")),
+        ("line 3: item_id is 'b\\u202etxt' with U+202E (RIGHT-TO-LEFT OVERRIDE) at character 2",),
+        1,
+    ),
+    "invisible character in a user": (
+        both(events("u,a,1", "u\u200b,b,2")),
+        ("line 3: user_id is 'u\\u200b' with U+200B (ZERO WIDTH SPACE) at character 2",),
+        1,
+    ),
     "weight is nan": (both(events("u,a,1,1", "u,b,2,nan", header=WITH_WEIGHT)), ("line 3: weight is nan",), 1),
     "weight is infinite": (both(events("u,a,1,1", "u,b,2,inf", header=WITH_WEIGHT)), ("line 3: weight is inf",), 1),
     "weight is a word": (both(events("u,a,1,1", "u,b,2,big", header=WITH_WEIGHT)), ("line 3: weight is 'big'",), 1),

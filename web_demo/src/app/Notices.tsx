@@ -51,7 +51,9 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
         )}
         {hidden !== null && (
           <Notice tone="calm" onDismiss={onDone} onHold={setHeld}>
-            <span class="line">Hidden: {shortened(hidden.title, MAX_TITLE)}</span>
+            <span class="line">
+              Hidden: <bdi>{shortened(hidden.title, MAX_TITLE)}</bdi>
+            </span>
             <span class="line">Similar items are shown less.</span>
             <button
               type="button"

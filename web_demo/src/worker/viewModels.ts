@@ -12,12 +12,23 @@ import type { Card, HistoryEntry, Release, UserHistory } from "./protocol";
 /** Fields whose last value is an item's category; the first field that an item has is used. */
 const KIND_FIELDS = ["categories", "category", "genres", "genre"];
 
+/** Control characters, and separators of lines and paragraphs. */
+const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
+/** Characters that are invisible, or change the direction of what follows them, such as U+202E. */
+const UNSEEN = /[\u061c\u115f\u1160\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]/gu;
+
+/** A title as it is shown: it can neither hide a part of itself nor reorder the texts around it. */
+export function visible(title: string): string {
+  return title.replace(BREAKS, " ").replace(UNSEEN, "").trim();
+}
+
 /** Title and most specific category of a row. */
 export function itemSummary(items: Items, row: number): { row: number; itemId: string; title: string; kind: string } {
   const facts = items.facts(row);
   const field = KIND_FIELDS.find((name) => facts.has(name));
   const kind = field === undefined ? "" : (facts.get(field)?.at(-1) ?? "");
-  return { row, itemId: items.ids[row] ?? "", title: items.titles[row] ?? "", kind };
+  const itemId = items.ids[row] ?? "";
+  return { row, itemId, title: visible(items.titles[row] ?? "") || itemId, kind };
 }
 
 export function cardFor(items: Items, row: number, sentence: Sentence, by: Card["by"]): Card {
@@ -41,7 +52,7 @@ export function userHistoryOf(events: readonly HistoryEvent[], items: Items | nu
   const entries = [...events].reverse().map(({ id, itemId, event, title }): HistoryEntry => {
     const row = items?.rowOf(itemId);
     if (row !== undefined && items !== null) return { ...itemSummary(items, row), id, event, gone: false };
-    return { id, itemId, event, row: null, gone: items !== null, title: title ?? itemId, kind: "" };
+    return { id, itemId, event, row: null, gone: items !== null, title: visible(title ?? itemId), kind: "" };
   });
   return {
     entries: entries.filter(({ event }) => event !== DISLIKE),
