@@ -1,6 +1,6 @@
 """Writes a point as the folder of a student and a target for it, which ``pocketrec export`` takes."""
 
-import re
+import tomllib
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +12,7 @@ from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.files import write_atomically
 from export.fitting.material import Material
 from export.fitting.search import Found, describe
+from export.fitting.toml import dump_toml
 from export.naming import save_name, saved_name
 from export.transitions import max_transitions_bytes
 from train.distill.device_transitions import DeviceSettings, DeviceTransitions
@@ -73,26 +74,20 @@ def write_target(path: Path, base: str, found: Found, budget: int, n_items: int)
     point = found.point
     # The limit of a manifest is that of the target and the most that its transitions may take.
     most = max_transitions_bytes(n_items, point.followers, texts=bool(point.text_codes))
-    values: dict[str, dict[str, object]] = {
-        "transitions": {"followers": point.followers, "texts": str(bool(point.text_codes)).lower()},
+    changed: dict[str, dict[str, object]] = {
+        "transitions": {"followers": point.followers, "texts": bool(point.text_codes)},
         "budgets": {
             "ranking_bytes": max(budget - most, 1), "ranking_bytes_per_item": 0, "ranking_bytes_at_least": 0,
         },
     }  # fmt: skip
-    text = (files("export") / "targets" / f"{base}.toml").read_text("utf-8")
-    for section, entries in values.items():
-        for key, value in entries.items():
-            text = _with_entry(text, section, key, str(value))
-    write_atomically(path, text.encode())
-
-
-def _with_entry(text: str, section: str, key: str, value: str) -> str:
-    """Return TOML with an entry of a section that is there, in place of its old value if it has one."""
-    head, body, tail = re.split(rf"(?ms)^\[{section}\]\n(.*?)(?=^\[|\Z)", text, maxsplit=1)
-    entry = f"{key} = {value}\n"
-    pattern = rf"(?m)^{key} = .*\n"
-    body = re.sub(pattern, entry, body) if re.search(pattern, body) else entry + body
-    return f"{head}[{section}]\n{body}{tail}"
+    target = tomllib.loads((files("export") / "targets" / f"{base}.toml").read_text("utf-8"))
+    for section, values in changed.items():
+        target[section] = target.get(section, {}) | values
+    about = (
+        f"# Written by `pocketrec fit`: {describe(found)}, {found.n_bytes:,} of {budget:,} bytes for ranking.\n"
+        f"# All else is as in the built-in target {base}.\n"
+    )
+    write_atomically(path, (about + dump_toml(target)).encode())
 
 
 def _fields(settings: DeviceSettings | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from export.fitting.measure import Measured, reduced_rows, widest_rows
 from export.fitting.points import MIN_POINTS, Encoder, Point
 from export.fitting.report import CHART_FILE, RESULT_FILE, Fitted, fit_students
 from export.fitting.search import Found, Row, best_within, pareto_front
-from export.target import Target, read_target
+from export.fitting.toml import dump_toml
+from export.fitting.write import write_target
+from export.target import Target, known_targets, read_target
 from export.verify import verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
 from train.data.split import leave_one_out
@@ -197,3 +200,32 @@ def test_a_chart_marks_every_point_and_the_baselines() -> None:
 
     kinds = [circle.get("class") for circle in root.iter("{http://www.w3.org/2000/svg}circle")]
     assert sorted(kinds, key=str) == ["point", "point", "row", "ships"]
+
+
+@pytest.mark.parametrize("base", sorted(known_targets()))
+def test_the_target_of_a_budget_is_the_built_in_one_with_the_budget_and_its_own_comment(
+    tmp_path: Path, base: str
+) -> None:
+    path = tmp_path / "100KiB.toml"
+
+    point = Point(student=0, encoder=Encoder(1), followers=3)
+    measured = Found(point=point, n_bytes=90 << 10, measured=Measured(ndcg=0.1, settings=None))
+    write_target(path, base, measured, 100 << 10, n_items=1000)
+
+    built_in, written = read_target(base), read_target(path)
+    assert (
+        msgspec.structs.replace(written, name=base, budgets=built_in.budgets, transitions=built_in.transitions)
+        == built_in
+    )
+    assert written.transitions.followers == 3
+    assert written.budgets.ranking_limit(1000) < 100 << 10
+    comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert len(comments) == 2
+    assert "92,160 of 102,400 bytes" in comments[0]
+    assert base in comments[1]
+
+
+def test_values_of_a_target_are_written_as_toml() -> None:
+    values = {"a": '"é\n\x7f', "b": [1, 2.5, True], "c": [{"d": 1e-3}, {"d": 2}], "e": {"f": 1, "g": {"h": "x"}}}
+
+    assert tomllib.loads(dump_toml(values)) == values
