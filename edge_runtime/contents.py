@@ -8,8 +8,9 @@ import numpy as np
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
+from edge_runtime.bundle.item_table import ItemTable, read_item_table
 from edge_runtime.bundle.items import Items, read_items
-from edge_runtime.bundle.manifest import REQUIRED_ROLES, RETIRED, TRANSITIONS
+from edge_runtime.bundle.manifest import ITEM_TABLE, REQUIRED_ROLES, RETIRED, TRANSITIONS
 from edge_runtime.bundle.retired import read_retired
 from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
@@ -24,16 +25,21 @@ _READ_ROLES: Final = (*REQUIRED_ROLES, TRANSITIONS, "similarity", RETIRED)
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A bundle in memory; engine files and the language model stay on disk until they are used."""
+    """A checked bundle; a large catalogue's items, engine files and the language model stay on disk."""
 
     folder: BundleFolder
     codes: ProductCodes
-    items: Items
+    table: ItemTable
     popularity: Popularity
     small: SmallMatrices
     golden: Golden
     transitions: TransitionScores | None = None
     retired: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @property
+    def items(self) -> Items:
+        """Ids, titles and facts."""
+        return self.table.items
 
     def engine_candidates(
         self, *, first: Engine | str | None = None, settings: Settings | None = None
@@ -64,13 +70,21 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     return Contents(
         folder=folder,
         codes=codes,
-        items=read_items(folder.read(manifest.required_role("items")), manifest.catalogue.n_items),
+        table=_read_items(folder),
         popularity=Popularity.open(folder.arrays("popularity"), manifest.catalogue.n_items),
         small=read_small(folder),
         golden=read_golden(folder.arrays("golden"), manifest),
         transitions=_read_transitions(folder, codes),
         retired=_read_retired(folder),
     )
+
+
+def _read_items(folder: BundleFolder) -> ItemTable:
+    """Return the items of a bundle, in memory or on disk."""
+    manifest = folder.manifest
+    if ITEM_TABLE in manifest.required_features:
+        return read_item_table(folder.disk_arrays("items"), manifest.catalogue.n_items)
+    return ItemTable.of(read_items(folder.read(manifest.required_role("items")), manifest.catalogue.n_items))
 
 
 def _read_retired(folder: BundleFolder) -> Rows:

@@ -56,7 +56,7 @@ class OpenRelease:
         self.engines = engines
         self.manifest: Manifest = contents.folder.manifest
         self.items = contents.items
-        self.row_of = {item_id: row for row, item_id in enumerate(contents.items.item_id)}
+        self.row_of = contents.table.row_of
         self.recorded = RecordedHistory(
             history, contents.items.item_id, self.row_of, self.manifest.encoder.max_length, contents.retired
         )
@@ -161,7 +161,7 @@ class OpenRelease:
         """Return the items that match a text, best match first; ``score`` is the popularity."""
         with self._indexing:
             if self._finder is None:
-                self._finder = Finder(self.items, self.contents.popularity.levels)
+                self._finder = Finder(self.items, self.contents.popularity.levels, self.contents.table.words)
             finder = self._finder
         rows = finder.find(text, limit)
         return self.listed(np.array(rows, dtype=np.int64), self.contents.popularity.scores)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,30 +14,55 @@ from edge_runtime.errors import BundleError
 MAX_SCALE: Final = 1e6
 """Upper bound of scales and of absolute centre values, so that vectors and scores stay finite."""
 
+MIN_PAIRED: Final = 1 << 18
+"""Items from which it pays to fill tables of all 65,536 pairs of codes, and look up two codes at a time."""
+N_BYTES: Final = 256
+
+_FEW = 1 << 16
+"""Items whose rows are kept as numpy's index type, which is faster and takes twice the memory."""
+
 _FILE = "codes.safetensors"
 _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class TierCodes:
-    """The codes of the items with the same code length.
+    """The codes of the items with the same code length, laid out as scoring reads them.
 
-    ``codes`` and ``codebook`` are transposed views: the codes of one subvector, and the codewords of one dimension, are
-    contiguous in memory, in the order in which scoring reads them.
+    ``codebook`` is a transposed view: the codewords of one dimension are contiguous in memory.
 
     Attributes:
-        rows: catalogue rows, ascending, int32 ``[n]``.
-        codes: uint8 ``[n, m]``.
+        rows: catalogue rows, ascending, ``[n]``.
+        columns: uint8 ``[m, n]``, in which the codes of one subvector are contiguous; of very many items uint16
+            ``[m / 2, n]``, two codes each, the first in the low byte.
         codebook: float32 ``[m, n_codewords, d / m]``: the codebook of each subvector, with scale and centre applied.
     """
 
-    rows: NDArray[np.int32]
-    codes: NDArray[np.uint8]
+    rows: NDArray[np.integer[Any]]
+    columns: NDArray[Any]
     codebook: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.integer[Any]], codes: NDArray[np.uint8], codebook: NDArray[np.float32]) -> Self:
+        """Return a tier; ``codes`` are uint8 ``[n, m]``."""
+        n, m = codes.shape
+        paired = n >= MIN_PAIRED and m % 2 == 0 and codebook.shape[1] == N_BYTES
+        columns = np.ascontiguousarray((codes.view("<u2") if paired else codes).T)
+        return cls(rows.astype(np.int32 if n > _FEW else np.intp), columns, codebook)
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """The codes, uint8 ``[n, m]``."""
+        return self.codes_of(np.arange(len(self.rows)))
+
+    def codes_of(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the codes of items, given as positions in ``rows``, uint8 ``[len(positions), m]``."""
+        found: NDArray[np.uint8] = np.ascontiguousarray(self.columns[:, positions].T).view(np.uint8)
+        return found
 
     def decode(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Decode items of this tier, given as positions in ``rows``; return ``[len(positions), d]``."""
-        codes = self.codes[positions]
+        codes = self.codes_of(positions)
         parts = self.codebook[np.arange(codes.shape[1]), codes]
         return parts.reshape(len(positions), -1)
 
@@ -62,7 +87,8 @@ class ProductCodes:
         for index, tier in enumerate(self.tiers):
             positions = np.flatnonzero(tiers == index)
             if len(positions):
-                vectors[positions] = tier.decode(np.searchsorted(tier.rows, rows[positions]))
+                wanted = rows[positions].astype(tier.rows.dtype)  # of another type, numpy would convert all rows
+                vectors[positions] = tier.decode(np.searchsorted(tier.rows, wanted))
         return vectors
 
 
@@ -109,7 +135,7 @@ def _read_tier(
         raise BundleError(f"{source}: a centre value of tier {index} is outside (-{MAX_SCALE:g}, {MAX_SCALE:g})")
     scaled = book.transpose(0, 2, 1).astype(np.float32) * scale[:, None, None]
     vectors = centre.reshape(m, -1, 1) + np.repeat(scaled, m // n_books, axis=0)
-    return TierCodes(rows.astype(np.int32), np.ascontiguousarray(codes.T).T, vectors.transpose(0, 2, 1))
+    return TierCodes.of(rows, codes, vectors.transpose(0, 2, 1))
 
 
 def pack_tiers(tier_of: NDArray[np.uint8]) -> NDArray[np.uint8]:

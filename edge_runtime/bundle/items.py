@@ -1,15 +1,21 @@
 """Titles and facts of the items (SPEC section 6)."""
 
 import zlib
+from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 from edge_runtime.bundle.parsing import JsonError, parse_json
+from edge_runtime.bundle.texts import Integers, Lists, Starts
 from edge_runtime.errors import BundleError
 
 MAX_INFLATED_BYTES = 64 << 20
+MAX_ID = 256
 MAX_TITLE = 1000
 MAX_FACT = 1000
 _FILE = "items.json.z"
@@ -18,15 +24,35 @@ _FILE = "items.json.z"
 class Field(Struct, frozen=True):
     """One fact field: its distinct values, and for each item the indices of its values."""
 
-    values: list[Annotated[str, Meta(max_length=MAX_FACT)]]
-    rows: list[list[int]]
+    values: Sequence[Annotated[str, Meta(max_length=MAX_FACT)]]
+    rows: Sequence[Sequence[int]]
+
+    def entries(self) -> tuple[Starts, Integers]:
+        """Return the entries of all items: those of item ``i`` are ``values[starts[i]:starts[i + 1]]``.
+
+        Returns:
+            ``starts`` ``[n_items + 1]``, and the index of each entry's value; on disk if the field is.
+        """
+        if isinstance(self.rows, Lists):
+            return self.rows.starts, self.rows.values
+        starts = np.zeros(len(self.rows) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(map(len, self.rows), np.int64, len(self.rows)), out=starts[1:])
+        return starts, np.fromiter(chain.from_iterable(self.rows), np.int32, int(starts[-1]))
+
+
+def rows_of_entries(starts: Starts, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the item of each of some entries, given as positions."""
+    return np.searchsorted(starts[:], entries, side="right") - 1
 
 
 class Items(Struct, frozen=True):
-    """Ids, titles and facts as columns; index ``i`` is catalogue row ``i``."""
+    """Ids, titles and facts as columns; index ``i`` is catalogue row ``i``.
 
-    item_id: list[Annotated[str, Meta(min_length=1, max_length=256)]]
-    title: list[Annotated[str, Meta(min_length=1, max_length=MAX_TITLE)]]
+    Those of a large catalogue are read from disk, entry by entry (:mod:`edge_runtime.bundle.item_table`).
+    """
+
+    item_id: Sequence[Annotated[str, Meta(min_length=1, max_length=MAX_ID)]]
+    title: Sequence[Annotated[str, Meta(min_length=1, max_length=MAX_TITLE)]]
     fields: dict[Annotated[str, Meta(max_length=MAX_FACT)], Field]
 
     def facts(self, row: int) -> dict[str, list[str]]:

@@ -24,7 +24,10 @@ RETIRED: Final = "retired"
 NARROW_ATTENTION: Final = "narrow-attention"
 """The feature that a bundle requires if a block of its encoder has fewer than ``n_heads`` heads."""
 
-KNOWN_FEATURES: Final = frozenset({"shared-codebooks", NARROW_ATTENTION, TRANSITIONS})
+ITEM_TABLE: Final = "item-table"
+"""The feature that a bundle requires whose items stay on disk."""
+
+KNOWN_FEATURES: Final = frozenset({"shared-codebooks", NARROW_ATTENTION, TRANSITIONS, ITEM_TABLE})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 4 << 30

@@ -10,12 +10,14 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.items import Items
+from edge_runtime.bundle.items import Field, Items
 from edge_runtime.reasons.words import display_field, display_title, is_informative, phrases
 
 MAX_SHARED: Final = 4
 MAX_OWN: Final = 3
 MAX_OWN_OF_A_FIELD: Final = 2
+
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,7 @@ class FactFinder:
         self._items = items
         self._popularity = popularity
         self._n_at_least = np.bincount(popularity, minlength=256)[::-1].cumsum()[::-1]
-        self._counts = {name: _counts(field.rows, len(field.values)) for name, field in items.fields.items()}
-        self._informative = {
-            name: [bool(display_field(name)) and is_informative(value) for value in field.values]
-            for name, field in items.fields.items()
-        }
+        self._counts = {name: _counts(field) for name, field in items.fields.items()}
 
     def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:
         """Return the facts about an item for a history, best of each kind first, in the order shared, own, popular.
@@ -90,12 +88,12 @@ class FactFinder:
                 having = [(age, past) for age, past in pasts if index in field.rows[past]]
                 if having and self._is_rare(name, index) and not _is_bare_number(name, field.values[index]):
                     age, past = min(having)
-                    yield name in words.weakly_shared, self._counts[name][index], age, name, index, past
+                    yield name in words.weakly_shared, int(self._counts[name][index]), age, name, index, past
 
     def _own(self, row: int, used: set[tuple[str, int]], *, rare: bool) -> list[tuple[str, int]]:
         """Return (field, value index) of the item's unused values: rarest first, amounts last."""
         candidates = sorted(
-            (name in phrases().never_shared, self._counts[name][index], name, index)
+            (name in phrases().never_shared, int(self._counts[name][index]), name, index)
             for name in self._items.fields
             for index in self._values(name, row)[: 1 if name in phrases().first_only else None]
             if (name, index) not in used and self._is_rare(name, index) == rare
@@ -116,12 +114,14 @@ class FactFinder:
 
     def _values(self, name: str, row: int) -> list[int]:
         """Return the indices of the informative values of a field, without duplicates."""
-        telling = self._informative[name]
-        return [index for index in dict.fromkeys(self._items.fields[name].rows[row]) if telling[index]]
+        if not display_field(name):
+            return []
+        field = self._items.fields[name]
+        return [index for index in dict.fromkeys(field.rows[row]) if is_informative(field.values[index])]
 
     def _is_rare(self, name: str, index: int) -> bool:
         """Say whether at most half of the items have the value: what nearly all have, such as a root, tells nothing."""
-        count = self._counts[name][index]
+        count = int(self._counts[name][index])
         return count <= 2 or 2 * count <= len(self._popularity)
 
 
@@ -143,10 +143,17 @@ def _has(items: Items, row: int, fact: Fact) -> bool:
     return fact.value in items.facts(row).get(fact.field, [])
 
 
-def _counts(rows: list[list[int]], n_values: int) -> list[int]:
-    """Return how many items have each value."""
-    flat = np.fromiter((index for row in rows for index in set(row)), dtype=np.int64)
-    return [int(n) for n in np.bincount(flat, minlength=n_values)]
+def _counts(field: Field) -> NDArray[np.int32]:
+    """Return how many items have each value, in blocks of items because a large catalogue has millions of entries."""
+    starts, values = field.entries()
+    n_values = len(field.values)
+    counts = np.zeros(n_values, dtype=np.int32)
+    for first in range(0, len(starts) - 1, _BLOCK):
+        bounds = starts[first : first + _BLOCK + 1].astype(np.int64)
+        row = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        distinct = np.unique(row * n_values + values[bounds[0] : bounds[-1]])  # an item may have a value twice
+        counts += np.bincount(distinct % n_values, minlength=n_values).astype(np.int32)
+    return counts
 
 
 def _is_bare_number(name: str, value: str) -> bool:

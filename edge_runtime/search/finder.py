@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.items import Field, Items
+from edge_runtime.bundle.item_table import WordIndex
+from edge_runtime.bundle.items import Field, Items, rows_of_entries
 from edge_runtime.search.vocabulary import FORM, Match, Vocabulary
 from edge_runtime.search.words import words_of
 
@@ -31,17 +32,18 @@ class Finder:
     Args:
         items: titles and facts.
         levels: popularity, uint8 ``[n_items]``, to break ties.
+        index: the words of the items, which may be on disk; None builds it.
     """
 
-    def __init__(self, items: Items, levels: Bytes) -> None:
+    def __init__(self, items: Items, levels: Bytes, index: WordIndex | None = None) -> None:
         self._n_items = len(items.title)
         self._levels = levels
         self._fields = [_FieldFacts(name, field) for name, field in items.fields.items()]
-        texts = chain(items.title, *(field.values for field in items.fields.values()))
-        words, self._starts, self._texts, n_words = _index(texts)
-        self._vocabulary = Vocabulary(words)
-        self._n_texts = len(n_words)
-        self._n_title_words = n_words[: self._n_items]
+        index = word_index(items) if index is None else index
+        self._starts, self._texts = index.starts, index.texts
+        self._vocabulary = Vocabulary(index.words)
+        self._n_texts = len(index.n_words)
+        self._n_title_words = index.n_words[: self._n_items]
 
     def find(self, text: str, limit: int) -> list[int]:
         """Return the rows of the best matches, best first.
@@ -97,7 +99,7 @@ class Finder:
     def _matched_by(self, matches: list[Match]) -> tuple[Bytes, Bytes]:
         matched = np.zeros(self._n_texts, dtype=np.uint8)
         for match, words in matches:
-            matched[self._texts[self._starts[words.start] : self._starts[words.stop]]] = match
+            matched[self._texts[self._starts.item(words.start) : self._starts.item(words.stop)]] = match
         fact = np.zeros(self._n_items, dtype=np.uint8)
         first = self._n_items
         for field in self._fields:
@@ -107,22 +109,20 @@ class Finder:
 
 
 class _FieldFacts:
-    """One field, stored as pairs of item and value."""
+    """The values of one field by item."""
 
     def __init__(self, name: str, field: Field) -> None:
         self.n_values = len(field.values)
         self._weight = np.uint8(IMPORTANT_WEIGHT if name in IMPORTANT_FIELDS else 1)
-        n_values = np.fromiter(map(len, field.rows), dtype=np.int32, count=len(field.rows))
-        self._rows = np.repeat(np.arange(len(field.rows), dtype=np.int32), n_values)
-        self._values = np.fromiter(chain.from_iterable(field.rows), dtype=np.int32, count=len(self._rows))
+        self._starts, self._values = field.entries()
 
     def mark(self, matched: Bytes, fact: Bytes) -> None:
         """Raise ``fact`` of the items with a matching value."""
         if matched.any():
             of_values = np.minimum(matched, FORM) * self._weight
-            of_pairs = of_values[self._values]
+            of_pairs = of_values[self._values[:]]
             for value in sorted({*of_values.tolist()} - {0}):
-                rows = self._rows[of_pairs == value]
+                rows = rows_of_entries(self._starts, np.flatnonzero(of_pairs == value))
                 fact[rows] = np.maximum(fact[rows], np.uint8(value))
 
 
@@ -134,8 +134,12 @@ class _Numbers(dict[str, int]):
         return number
 
 
-def _index(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32], Bytes]:
-    """Return the sorted words, the start of each word's texts, the texts, and the number of words of each text."""
+def word_index(items: Items) -> WordIndex:
+    """Return which titles and values have which words."""
+    return _index(chain(items.title, *(field.values for field in items.fields.values())))
+
+
+def _index(texts: Iterable[str]) -> WordIndex:
     number_of = _Numbers()
     numbers, n_words = array("i"), array("i")
     for text in texts:
@@ -149,7 +153,7 @@ def _index(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64], NDArray[
     of_texts = np.repeat(np.arange(len(n_words), dtype=np.int32), n_words)
     starts = np.concatenate([[0], np.bincount(positions, minlength=len(words)).cumsum()])
     by_word = of_texts[np.argsort(positions, kind="stable")]
-    return words, starts, by_word, np.minimum(n_words, 255).astype(np.uint8)
+    return WordIndex(words, starts, by_word, np.minimum(n_words, 255).astype(np.uint8))
 
 
 def _largest(values: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.bundle.codes import ProductCodes, TierCodes, read_codes
+from edge_runtime.bundle.codes import MIN_PAIRED, ProductCodes, TierCodes, read_codes
 from edge_runtime.bundle.manifest import Catalogue, Tier
 from edge_runtime.ranking import BLOCK, best_rows, score_all
 from tests.tiny_bundle import tiny_codes
@@ -27,6 +27,8 @@ def made_codes(*tiers: Tier, dim: int = 16, n_codewords: int = 16) -> ProductCod
         made_codes(Tier(5, 1), Tier(0, 2), Tier(1, 4), Tier(3, 8)),
         made_codes(Tier(2 * BLOCK + 3, 4), Tier(BLOCK, 2)),
         made_codes(Tier(50, 512), dim=512, n_codewords=256),
+        made_codes(Tier(MIN_PAIRED, 2), Tier(5, 4), n_codewords=256),
+        made_codes(Tier(MIN_PAIRED, 1), n_codewords=256),
     ],
     ids=[
         "three tiers",
@@ -35,6 +37,8 @@ def made_codes(*tiers: Tier, dim: int = 16, n_codewords: int = 16) -> ProductCod
         "an empty tier",
         "several blocks",
         "offsets beyond 16 bits",
+        "pairs of codes",
+        "an odd number of codes",
     ],
 )
 def test_scores_are_those_of_the_decoded_vectors(codes: ProductCodes) -> None:
@@ -52,6 +56,20 @@ def test_decoding_keeps_the_requested_order() -> None:
     rows = np.array([39, 0, 7, 7, 12])
 
     np.testing.assert_array_equal(codes.decode(rows), codes.decode(np.arange(40))[rows])
+
+
+@pytest.mark.parametrize(
+    ("n_items", "m", "width"), [(100, 4, 1), (70_000, 2, 1), (MIN_PAIRED, 3, 1), (MIN_PAIRED, 2, 2)]
+)
+def test_codes_are_as_given_in_each_layout(n_items: int, m: int, width: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (n_items, m), dtype=np.uint8)
+
+    tier = TierCodes.of(np.arange(n_items), codes, np.zeros((m, 256, 4), dtype=np.float32))
+
+    assert tier.columns.dtype.itemsize == width
+    np.testing.assert_array_equal(tier.codes, codes)
+    np.testing.assert_array_equal(tier.codes_of(np.array([7, 3, 7])), codes[[7, 3, 7]])
 
 
 def test_a_vector_consists_of_its_codewords() -> None:

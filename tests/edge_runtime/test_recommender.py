@@ -208,12 +208,14 @@ class HeldUp(list[str]):
 
 def test_lists_do_not_wait_for_the_search_index(bundle: Path) -> None:
     from edge_runtime.bundle import open_folder
+    from edge_runtime.bundle.item_table import ItemTable
     from edge_runtime.contents import open_contents
     from edge_runtime.state.history import History
 
     contents = open_contents(open_folder(bundle))
-    titles = HeldUp(contents.items.title)
-    held = replace(contents, items=msgspec.structs.replace(contents.items, title=titles))
+    titles = HeldUp(list(contents.items.title))
+    table = ItemTable.of(msgspec.structs.replace(contents.items, title=titles))
+    held = replace(contents, table=table)
     results: list[Recommendation] = []
     with Recommender(held, held.engine_candidates(), History.open()) as recommender:
         searching = threading.Thread(target=lambda: results.extend(recommender.search("rose")))

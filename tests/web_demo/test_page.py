@@ -1,5 +1,6 @@
 """What a user can do on the page, in a real browser against a real server."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_list_follows_the_slider_and_equals_pythons(
     assert personal != precise
 
 
-def _columns(recommender: Recommender) -> tuple[list[str], list[str]]:
+def _columns(recommender: Recommender) -> tuple[Sequence[str], Sequence[str]]:
     return recommender.items.item_id, recommender.items.title
 
 

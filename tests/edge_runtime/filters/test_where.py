@@ -41,7 +41,7 @@ ROW_OF = {item_id: row for row, item_id in enumerate(ITEMS.item_id)}
 
 def found(where: Where, live: LiveFacts | None = None) -> str:
     mask = FactTable(ITEMS, ROW_OF, live or LiveFacts()).holds(checked_where(where))
-    return "".join(ITEMS.item_id[row] for row in np.flatnonzero(mask))
+    return "".join(ITEMS.item_id[row] for row in np.flatnonzero(mask).tolist())
 
 
 @pytest.mark.parametrize(
