@@ -2,7 +2,7 @@
 
 The items, their codes and the encoder are made up (a fixed seed); sizes are those of the Beauty data set: 64 numbers
 each, codes of 32, 16 and 8 bytes, 50 events, two blocks. Each process first imports the runtime and runs the encoder;
-what it then keeps more is what the catalogue costs. Files of the bundle are in the page cache, as after an installation.
+what it then keeps more is what the catalogue costs. The bundle is in the page cache, as after an installation.
 
 Usage: python -m benchmarks.million_items [--items 1000000] [--lists 200] [--starts 5] [--json]
 """

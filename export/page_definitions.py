@@ -16,7 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, inspect
 
 from edge_runtime import dislikes, diversity, events, transitions
-from edge_runtime.bundle import arrays, codes, golden, items, manifest, names, parsing, pictures
+from edge_runtime.bundle import arrays, codes, golden, item_table, items, manifest, names, parsing, pictures
 from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
 from edge_runtime.learning import utility
 from edge_runtime.reasons import facts, prompt
@@ -83,6 +83,11 @@ def _values() -> dict[str, object]:
         "MAX_CODE_SCALE": codes.MAX_SCALE,
         "MAX_FEED": weights.MAX_FEED,
         "MAX_WEIGHT_SCALE": weights.MAX_SCALE,
+        "ITEM_TABLE": manifest.ITEM_TABLE,
+        "MAX_FACTS": item_table.MAX_FACTS,
+        "MAX_ID": items.MAX_ID,
+        "MAX_FACT": items.MAX_FACT,
+        "MAX_TITLE": items.MAX_TITLE,
         "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
         "INFLATED_BYTES": items.max_inflated_bytes(0),
         "INFLATED_BYTES_PER_ITEM": items.max_inflated_bytes(1) - items.max_inflated_bytes(0),

@@ -4,8 +4,9 @@ Not a memory map: the pages of a map that were ever touched count as the process
 while it is mapped kills the process. A short read is an error that can be caught.
 """
 
+import os
 import threading
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +16,20 @@ from edge_runtime.errors import BundleError
 
 
 class DiskFile:
-    """An open file that threads may read; it is closed when the last array is gone."""
+    """An open file that threads may read.
 
-    def __init__(self, stream: BinaryIO, source: str) -> None:
-        self._stream = stream
+    Args:
+        descriptor: of the file; closed when the last array is gone.
+        source: file name, for error messages.
+    """
+
+    def __init__(self, descriptor: int, source: str) -> None:
+        self._descriptor = descriptor
         self._source = source
         self._lock = threading.Lock()
 
     def __del__(self) -> None:
-        self._stream.close()
+        os.close(self._descriptor)
 
     def read(self, offset: int, n_bytes: int) -> bytes:
         """Return a range of bytes.
@@ -31,9 +37,9 @@ class DiskFile:
         Raises:
             BundleError: the file has become shorter.
         """
-        with self._lock:
-            self._stream.seek(offset)
-            data = self._stream.read(n_bytes)
+        with self._lock:  # not `pread`, which Windows lacks
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            data = os.read(self._descriptor, n_bytes)
         if len(data) != n_bytes:
             raise BundleError(f"{self._source}: found {len(data):,} bytes at {offset:,}, expected {n_bytes:,}")
         return data
@@ -73,18 +79,18 @@ class DiskArray:
         return self._file.read(self._offset + start * size, (stop - start) * size)
 
 
-def read_disk_arrays(stream: BinaryIO, n_bytes: int, source: str) -> dict[str, DiskArray]:
-    """Return the arrays of an open safetensors file, which the result closes.
+def read_disk_arrays(descriptor: int, n_bytes: int, source: str) -> dict[str, DiskArray]:
+    """Return the arrays of an open safetensors file.
 
     Args:
-        stream: unbuffered, whose digest was checked.
+        descriptor: of the file, whose digest was checked; the result closes it.
         n_bytes: size of the file.
         source: file name, for error messages.
 
     Raises:
         BundleError: the header violates SPEC section 9, or a tensor holds floats.
     """
-    file = DiskFile(stream, source)
+    file = DiskFile(descriptor, source)
     head = file.read(0, min(HEAD_BYTES, n_bytes))
     length = header_bytes(head, n_bytes, source)
     entries = read_entries(file.read(HEAD_BYTES, length), n_bytes - HEAD_BYTES - length, source)

@@ -65,8 +65,8 @@ class BundleFolder:
         path = self.path / entry.name
         with _opened(path, entry) as stream:
             _check_stream(path, stream, entry)
-            copy = os.fdopen(os.dup(stream.fileno()), "rb", buffering=0)  # the file that was checked, whatever happens
-        return read_disk_arrays(copy, entry.bytes, entry.name)
+            descriptor = os.dup(stream.fileno())  # of the file that was checked, also if another replaces it
+        return read_disk_arrays(descriptor, entry.bytes, entry.name)
 
     def checked_path(self, entry: File) -> Path:
         """Check a file in chunks and return its path, for a library that opens the file itself."""

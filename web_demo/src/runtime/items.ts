@@ -1,6 +1,7 @@
 /** Titles and facts of the items (SPEC section 6). */
 
-import { type FactField, readItemColumns } from "./bundleJson";
+import type { Arrays } from "./arrays";
+import { type FactField, type ItemColumns, readItemColumns } from "./bundleJson";
 import type { Bytes } from "./bytes";
 import {
   INFLATED_BYTES,
@@ -11,6 +12,7 @@ import {
 } from "./constants";
 import { BundleError, messageOf } from "./errors";
 import { Fields } from "./fields";
+import { readItemTable } from "./itemTable";
 import { parseJson } from "./json";
 
 const FILE = "items.json.z";
@@ -38,7 +40,19 @@ export class Items {
   static async read(data: Bytes, nItems: number): Promise<Items> {
     const text = await inflate(data, Math.min(MAX_INFLATED_BYTES, INFLATED_BYTES + INFLATED_BYTES_PER_ITEM * nItems));
     checkText(text, nItems);
-    const { itemId: ids, title: titles, fields } = readItemColumns(Fields.of(parseJson(text, FILE), FILE));
+    return Items.of(readItemColumns(Fields.of(parseJson(text, FILE), FILE)), nItems);
+  }
+
+  /**
+   * The items of a large catalogue, of the file `items.safetensors`.
+   *
+   * @throws BundleError the arrays violate SPEC section 12.
+   */
+  static ofTable(arrays: Arrays, nItems: number): Items {
+    return Items.of(readItemTable(arrays, nItems), nItems);
+  }
+
+  private static of({ itemId: ids, title: titles, fields }: ItemColumns, nItems: number): Items {
     for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(fields)] as const) {
       if (length !== nItems)
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
