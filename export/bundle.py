@@ -16,8 +16,10 @@ from edge_runtime.bundle import Manifest, dump_manifest, open_folder, parse_mani
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.folder import describe, read_file
 from edge_runtime.bundle.golden import dump_golden
-from edge_runtime.bundle.items import dump_items
+from edge_runtime.bundle.item_table import TABLE_FILE, dump_item_table
+from edge_runtime.bundle.items import IN_MEMORY_ITEMS, Items, dump_items
 from edge_runtime.bundle.manifest import (
+    ITEM_TABLE,
     MANIFEST_NAME,
     NARROW_ATTENTION,
     RETIRED,
@@ -31,6 +33,7 @@ from edge_runtime.bundle.retired import dump_retired
 from edge_runtime.errors import BundleError
 from edge_runtime.files import recover_folder
 from edge_runtime.paths import AnyPath
+from edge_runtime.search.finder import word_index
 from export.budget import check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.golden import golden_sequences, golden_vectors
@@ -165,7 +168,7 @@ class Exporter:
             f"{role}.safetensors": (role, read_file(student.path / f"{role}.safetensors"))
             for role in ("codes", "prompts", "adapter")
         }
-        contents["items.json.z"] = ("items", dump_items(published_items(self._dataset.catalogue)))
+        contents |= _items(published_items(self._dataset.catalogue))
         contents["popularity.safetensors"] = ("popularity", dump_arrays({"popularity": self._popularity}))
         return contents
 
@@ -249,7 +252,7 @@ class Exporter:
         default = default_name(student.path, self._dataset.name)
         return Manifest(
             schema=1,
-            required_features=_features(config, transitions),
+            required_features=_features(config, contents),
             minimum_runtime=MINIMUM_RUNTIME,
             name=catalogue_name(self._out, target.name, requested=release.name, default=default),
             release=release.number or 1,
@@ -305,10 +308,18 @@ def export_all(exporter: Exporter, targets: Sequence[Target], release: Release) 
     return [exporter.export(target, release) for target in targets]
 
 
-def _features(config: EncoderConfig, transitions: BundleTransitions | None) -> tuple[str, ...]:
+def _items(items: Items) -> Contents:
+    """Return the file of titles and facts: a table if there are too many for a device's memory."""
+    if len(items.item_id) > IN_MEMORY_ITEMS:
+        return {TABLE_FILE: ("items", dump_item_table(items, word_index(items)))}
+    return {"items.json.z": ("items", dump_items(items))}
+
+
+def _features(config: EncoderConfig, contents: Contents) -> tuple[str, ...]:
     """Return what a reader must support."""
-    is_narrow = min(config.block_heads) < config.n_heads
-    return (*FEATURES, *([NARROW_ATTENTION] if is_narrow else []), *([TRANSITIONS] if transitions is not None else []))
+    narrow = [NARROW_ATTENTION] if min(config.block_heads) < config.n_heads else []
+    of_files = {"transitions.safetensors": TRANSITIONS, TABLE_FILE: ITEM_TABLE}
+    return (*FEATURES, *narrow, *(feature for name, feature in of_files.items() if name in contents))
 
 
 def _existing_bundle(path: Path) -> Manifest | None:

@@ -1,4 +1,4 @@
-"""Titles, facts and search index of a large catalogue, which stay on disk (SPEC section 12, ADR 0039).
+"""Titles, facts and search index of a large catalogue, which stay on disk (SPEC section 12, ADR 0042).
 
 What a list shows is read from the file. Memory and the time of opening hardly depend on the number
 of items.

@@ -15,6 +15,9 @@ from edge_runtime.bundle.texts import Integers, Lists, Starts
 from edge_runtime.errors import BundleError
 
 MAX_INFLATED_BYTES = 64 << 20
+IN_MEMORY_ITEMS = 100_000
+"""Items up to which an exporter writes ``items.json.z``, which readers keep in memory; else a table on disk."""
+
 MAX_ID = 256
 MAX_TITLE = 1000
 MAX_FACT = 1000

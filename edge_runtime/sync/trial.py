@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.item_table import check_item_table
 from edge_runtime.contents import open_contents
 from edge_runtime.errors import EngineError
 
@@ -16,7 +17,10 @@ def self_test(bundle: Path) -> None:
         BundleError: a file violates the format.
         EngineError: none passes, so that the device could only use a fallback.
     """
-    candidates = open_contents(open_folder(bundle), language_model=False).engine_candidates()
+    contents = open_contents(open_folder(bundle), language_model=False)
+    if contents.table.words is not None:  # on disk: opening does not read all of it
+        check_item_table(contents.table)
+    candidates = contents.engine_candidates()
     if candidates.self_test is None:
         reasons = "; ".join(f"{entry.engine} {entry.precision}: {entry.reason}" for entry in candidates.refusals)
         raise EngineError(f"the new release is not used, because no engine passes its self-test here. {reasons}")

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.items import Field, Items, check_text, max_inflated_bytes
+from edge_runtime.bundle.items import IN_MEMORY_ITEMS, Field, Items, check_text, max_inflated_bytes
 from edge_runtime.errors import BundleError
 from train.data.dataset import Catalogue, Dataset
 from train.data.split import leave_one_out
@@ -20,7 +20,7 @@ _ELLIPSIS = "…"
 
 
 def published_items(catalogue: Catalogue) -> Items:
-    """Return titles and facts (SPEC section 6), without descriptions; long texts are cut, as are more than 16 values.
+    """Return titles and facts (SPEC sections 6, 12) without descriptions; long texts and more than 16 values are cut.
 
     Raises:
         DataError: the result exceeds the limits of the bundle format.
@@ -30,6 +30,8 @@ def published_items(catalogue: Catalogue) -> Items:
         title=[_cut(title, MAX_TITLE) for title in catalogue.titles],
         fields={name: _field(values) for name, values in catalogue.fields.items()},
     )
+    if len(items.item_id) > IN_MEMORY_ITEMS:
+        return items
     text = msgspec.json.encode(items)
     n_bytes, max_bytes = len(text), max_inflated_bytes(len(items.item_id))
     if n_bytes > max_bytes:
