@@ -9,7 +9,6 @@ Usage: python -m benchmarks.million_items [--items 1000000] [--lists 200] [--sta
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import child
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.codes import pack_tiers
 from edge_runtime.bundle.folder import write_folder
@@ -198,10 +198,9 @@ def _start(bundle: Path, n_lists: int) -> dict[str, float]:
     Raises:
         RuntimeError: the process failed.
     """
-    command = [sys.executable, "-m", "benchmarks.million_items", "--child", str(bundle), str(n_lists)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    command = child.command("benchmarks.million_items", "--child", bundle, str(n_lists))
+    environment = child.environment() | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=child.FOLDER, env=environment)
     if done.returncode:
         raise RuntimeError(f"a start failed with the status {done.returncode}:\n{done.stderr}")
     found: dict[str, float] = json.loads(done.stdout)

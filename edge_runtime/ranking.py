@@ -61,7 +61,7 @@ def best_rows(
 
 def sum_codes(tier: TierCodes, table: NDArray[np.floating], sums: NDArray[np.floating]) -> None:
     """Write for each item of a tier the sum of its codes' entries in ``table``, ``[m * n_codewords]``, to ``sums``."""
-    totals = np.zeros(len(tier.rows), dtype=np.float32)
+    totals = np.zeros(len(tier.rows), dtype=table.dtype)
     for column, of_codes in zip(tier.columns, _tables(tier, table), strict=True):
         for start in range(0, len(totals), BLOCK):
             block = slice(start, start + BLOCK)
@@ -71,7 +71,7 @@ def sum_codes(tier: TierCodes, table: NDArray[np.floating], sums: NDArray[np.flo
         sums[tier.rows[block]] = totals[block]
 
 
-def _tables(tier: TierCodes, table: Floats) -> Iterable[Floats]:
+def _tables(tier: TierCodes, table: NDArray[np.floating]) -> Iterable[NDArray[np.floating]]:
     """Return the look-up table of each column; that of pairs of codes fits a processor's second cache."""
     by_part = table.reshape(tier.codebook.shape[:2])
     if len(tier.columns) == len(by_part):
