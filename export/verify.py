@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_runtime.bundle import Manifest, open_folder
+from edge_runtime.bundle.item_table import check_item_table
 from edge_runtime.contents import Contents, open_contents
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.paths import AnyPath
@@ -122,6 +123,7 @@ def _baseline(evidence: Evidence) -> float | None:
 
 
 def _check_same_items(contents: Contents, dataset: Dataset) -> None:
+    check_item_table(contents.table)
     if tuple(contents.items.item_id) != dataset.catalogue.item_ids:
         raise DataError(
             f"{dataset.path}: has other items than the bundle ({len(dataset.catalogue):,} and "

@@ -18,8 +18,7 @@ def self_test(bundle: Path) -> None:
         EngineError: none passes, so that the device could only use a fallback.
     """
     contents = open_contents(open_folder(bundle), language_model=False)
-    if contents.table.words is not None:  # on disk: opening does not read all of it
-        check_item_table(contents.table)
+    check_item_table(contents.table)
     candidates = contents.engine_candidates()
     if candidates.self_test is None:
         reasons = "; ".join(f"{entry.engine} {entry.precision}: {entry.reason}" for entry in candidates.refusals)

@@ -10,6 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.item_table import check_item_table
+from edge_runtime.bundle.manifest import ITEM_TABLE
 from edge_runtime.contents import open_contents
 from edge_runtime.errors import BundleError, BundleIntegrityError, EngineError
 from edge_runtime.recommender import Recommender
@@ -58,6 +60,20 @@ def test_a_flipped_byte_in_any_file_is_refused(bundles: Path, tmp_path: Path, ta
 
         with pytest.raises(BundleIntegrityError, match=name):
             Recommender.open(copy)
+
+
+def test_many_items_are_exported_as_a_table(
+    tiny: TinyStudent, bundles: Path, tmp_path: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.bundle.IN_MEMORY_ITEMS", 1)
+
+    exported = Exporter(tiny.student, tiny.dataset, tmp_path).export(target, Release())
+
+    few, many = open_contents(open_folder(bundles / target.name)), open_contents(open_folder(exported.path))
+    check_item_table(many.table)
+    assert ITEM_TABLE in exported.manifest.required_features
+    assert list(many.items.item_id) == list(few.items.item_id)
+    assert [many.items.facts(row) for row in range(5)] == [few.items.facts(row) for row in range(5)]
 
 
 def test_equal_inputs_produce_equal_files(tiny: TinyStudent, bundles: Path, tmp_path: Path, target: Target) -> None:
