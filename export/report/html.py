@@ -35,10 +35,17 @@ def join(parts: Iterable[str]) -> Html:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "") -> Html:
-    """Return a table; the first column is text and names its row, and the others are numbers."""
-    head = element("tr", *(element("th", cell, scope="col") for cell in header))
+    """Return a table whose first column names the rows; words are aligned to the left, numbers to the right."""
+    cells = list(rows)
+    kinds = [None if any(_is_number(row[index]) for row in cells) else "words" for index in range(len(header))]
+    head = element("tr", *(element("th", cell, scope="col", class_=kind) for cell, kind in _both(header, kinds)))
     body = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:])) for row in rows
+        element(
+            "tr",
+            element("th", row[0], scope="row"),
+            *(element("td", cell, class_=kind) for cell, kind in _both(row[1:], kinds[1:])),
+        )
+        for row in cells
     ]
     title = [element("caption", caption)] if caption else []
     inner = element("table", *title, element("thead", head), element("tbody", *body))
@@ -48,6 +55,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     """Return a list of names and values."""
     return element("dl", *(join((element("dt", name), element("dd", value))) for name, value in pairs))
+
+
+def _both(cells: Sequence[str], kinds: Sequence[str | None]) -> Iterable[tuple[str, str | None]]:
+    return zip(cells, kinds, strict=True)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.lstrip("+-<")[:1].isdigit()
 
 
 def _text(value: str | float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from edge_runtime.bundle import Manifest
-from edge_runtime.profiling.report import Profile
+from edge_runtime.profiling.report import Profile, Row
 from export.comparison import Comparison
 from export.engine_reports import EngineReport
 from export.inferiority import Verdict
@@ -23,6 +23,11 @@ _GROUPS: Final = {
 }  # fmt: skip
 _GROUP_NAMES: Final = ("encoder and item codes", "transitions", "catalogue", "language model", "checks and fallback")
 
+_MEANING: Final[Mapping[str, str]] = {
+    "valid": "",
+    "noisy": ": times were disturbed, and a quiet machine would be faster; ratios may still hold",
+    "invalid": ": measure again",
+}
 SENT_BY_ENGINE: Final[Mapping[str, tuple[str, str]]] = {
     "onnxruntime": (
         "on import, a device id, and data about the machine, the model and the session to "
@@ -182,7 +187,7 @@ def sizes(manifest: Manifest, verification: Verification) -> Section:
     )
     actual = {"ranking_bytes": verification.ranking_bytes, "bundle_bytes": verification.bundle_bytes}
     budgets = [
-        [name, f"{size:,}", f"{allowed:,}", f"{size / allowed:.0%}"]
+        [name, f"{size:,}", f"{allowed:,}", _share(size / allowed)]
         for name, allowed in verification.budgets.items()
         for size in [actual.get(name, verification.bytes.get(name.removeprefix("part:"), 0))]
     ]
@@ -223,30 +228,46 @@ def latency(verification: Verification, profile: Profile | None) -> Section:
     """Return times with physical limits if there is a profile, otherwise those of the verification."""
     if profile is None:
         steps = [(one.name, step, times) for one in verification.engines for step, times in one.latency.items()]
-        rows = [[name, step, f"{times['p50_ms']:.3f}", f"{times['p90_ms']:.3f}"] for name, step, times in steps]
+        measured = [[name, step, f"{times['p50_ms']:.3f}", f"{times['p90_ms']:.3f}"] for name, step, times in steps]
         note = "Measured beside the verification, without limits; `pocketrec profile` measures with them (--profile)."
-        body = [element("p", note, class_="quiet"), table(("engine", "step", "median ms", "p90 ms"), rows)]
+        body = [element("p", note, class_="quiet"), table(("engine", "step", "median ms", "p90 ms"), measured)]
         return Section("latency", "Latency", join(body))
-    machine = profile.machine
-    rows = [
-        [
-            row.variant,
-            row.step,
-            f"{row.wall_ms.runs:,}",
-            f"{row.wall_ms.median:.3f}",
-            "too few runs" if row.wall_ms.p95 is None else f"{row.wall_ms.p95:.3f}",
-            (row.no_limit or "none") if row.limit is None else f"{row.limit.ms:.4f} ({row.limit.bound_by})",
-            "" if row.limit is None else f"{row.limit.share:.0%}",
-        ]
-        for row in profile.rows
+    rows = [_times_row(row, before) for before, row in zip((None, *profile.rows), profile.rows, strict=False)]
+    header = ("variant", "step", "runs", "median ms", "p95 ms", "limit ms", "bound by", "share reached")
+    return Section("latency", "Latency", join([*_measured_on(profile), table(header, rows)]))
+
+
+def _measured_on(profile: Profile) -> list[Html]:
+    """Return where and when a profile was measured, and whether its figures can be trusted."""
+    machine, verdict = profile.machine, profile.verdict
+    state = {"valid": "ok", "noisy": "unsure", "invalid": "failed"}[verdict.state]
+    said = element(
+        "p", "The figures are ", element("strong", verdict.state, class_=state), f"{_MEANING[verdict.state]}."
+    )
+    reasons = element("ul", *(element("li", reason) for reason in verdict.reasons), class_="quiet")
+    return [
+        element("p", f"{machine.processor}, {machine.system}, {profile.created}, mode {profile.mode}.", class_="quiet"),
+        said,
+        *([reasons] if verdict.reasons else []),
     ]
-    header = ("variant", "step", "runs", "median ms", "p95 ms", "limit ms", "share reached")
-    reasons = f": {'; '.join(profile.verdict.reasons)}" if profile.verdict.reasons else ""
-    body = [
-        element("p", f"{machine.processor}, {machine.system}, {profile.created}. {profile.verdict.state}{reasons}"),
-        table(header, rows),
-    ]
-    return Section("latency", "Latency", join(body))
+
+
+def _times_row(row: Row, before: Row | None) -> Sequence[str]:
+    """Return a row of the table; a variant is named once."""
+    return (
+        "" if before is not None and before.variant == row.variant else row.variant,
+        row.step,
+        f"{row.wall_ms.runs:,}",
+        f"{row.wall_ms.median:.3f}",
+        "" if row.wall_ms.p95 is None else f"{row.wall_ms.p95:.3f}",
+        "" if row.limit is None else f"{row.limit.ms:.4f}",
+        (row.no_limit or "no limit") if row.limit is None else row.limit.bound_by,
+        "" if row.limit is None else _share(row.limit.share),
+    )
+
+
+def _share(share: float) -> str:
+    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
 
 
 def memory(profile: Profile | None) -> Section:
