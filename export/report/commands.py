@@ -1,11 +1,16 @@
 """``pocketrec report``."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from train.options import AsJson, SkipBadRows
+
+if TYPE_CHECKING:
+    from edge_runtime.bundle import Manifest
+    from export.verify import Verification
 
 
 def report(
@@ -46,31 +51,46 @@ def report(
     from edge_runtime.files import write_atomically
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
-    from export.report.inputs import read_fit, read_profile, read_verification
+    from export.report.inputs import read_fit, read_profile
     from export.report.page import ReportInputs, make_report
-    from export.show import progress
-    from export.verify import check_belongs, verify_bundle
-    from train.data.folder import read_folder
 
     if (data is None) == (verified is None):
         raise typer.BadParameter("give either --data or --verified", param_hint="--data")
-    folder = open_folder(current_bundle(bundle))
+    manifest = open_folder(current_bundle(bundle)).manifest
     shown = None if profile is None else read_profile(profile)
     fitted = None if fit is None else read_fit(fit)
-    with progress() as tell:
-        if verified is not None:
-            verification = read_verification(verified)
-            check_belongs(verification, folder.manifest, verified)
-        elif data is not None:
-            tell("reading the data")
-            dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
-            tell("ranking with every engine")
-            verification = verify_bundle(bundle, dataset, n_users=users, runs=run or ())
-    inputs = ReportInputs(manifest=folder.manifest, verification=verification, profile=shown, fit=fitted)
-    path = out or bundle.parent / f"{folder.manifest.target}.html"
+    if verified is not None:
+        verification = _read_verification(verified, manifest)
+    elif data is not None:
+        verification = _verify(bundle, data, users, run or (), skip_bad_rows=skip_bad_rows)
+    inputs = ReportInputs(manifest=manifest, verification=verification, profile=shown, fit=fitted)
+    path = out or bundle.parent / f"{manifest.target}.html"
     write_atomically(path, make_report(inputs))
     passed = not (verification.parity_failures or verification.budget_failures)
     if as_json:
         print_result({"report": str(path), "passed": passed})
     else:
         Console().print(f"Report: {path}", soft_wrap=True)
+
+
+def _read_verification(verified: Path, manifest: "Manifest") -> "Verification":
+    from export.report.inputs import read_verification
+    from export.verify import check_belongs
+
+    verification = read_verification(verified)
+    check_belongs(verification, manifest, verified)
+    return verification
+
+
+def _verify(
+    bundle: Path, data: Path, users: int | None, runs: Sequence[Path], *, skip_bad_rows: bool
+) -> "Verification":
+    from export.show import progress
+    from export.verify import verify_bundle
+    from train.data.folder import read_folder
+
+    with progress() as tell:
+        tell("reading the data")
+        dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+        tell("ranking with every engine")
+        return verify_bundle(bundle, dataset, n_users=users, runs=runs)
