@@ -8,7 +8,7 @@ of the fields; what relates several fields is checked by hand in both languages.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,85 @@ _STRUCTS: Final = (
 _NAMES: Final = {
     "File": "FileEntry", "LanguageModel": "LanguageModelEntry", "Field": "FactField", "Items": "ItemColumns",
 }  # fmt: skip
+_VALUES: Final[Mapping[str, object]] = {
+    "CLICK": events.CLICK,
+    "LIKE": events.LIKE,
+    "PURCHASE": events.PURCHASE,
+    "DISLIKE": events.DISLIKE,
+    "SCHEMA": manifest.SCHEMA,
+    "MANIFEST_NAME": manifest.MANIFEST_NAME,
+    "KNOWN_FEATURES": sorted(manifest.KNOWN_FEATURES),
+    "REQUIRED_ROLES": manifest.REQUIRED_ROLES,
+    "OPTIONAL_ROLES": manifest.OPTIONAL_ROLES,
+    "TRANSITIONS": manifest.TRANSITIONS,
+    "RETIRED": manifest.RETIRED,
+    "MAX_FOLLOWERS": manifest.MAX_FOLLOWERS,
+    "MIN_LENGTH": transitions.MIN_LENGTH,
+    "MAX_MANIFEST_BYTES": manifest.MAX_MANIFEST_BYTES,
+    "MAX_TOTAL_BYTES": manifest.MAX_TOTAL_BYTES,
+    "CHUNK_BYTES": manifest.CHUNK_BYTES,
+    "MAX_JSON_DEPTH": parsing.MAX_DEPTH,
+    "MAX_HEADER_BYTES": arrays.MAX_HEADER_BYTES,
+    "MAX_DIMENSION": arrays.MAX_DIMENSION,
+    "MAX_RANK": arrays.MAX_RANK,
+    "MAX_EXTENT": arrays.MAX_EXTENT,
+    "MAX_CODE_SCALE": codes.MAX_SCALE,
+    "MAX_FEED": weights.MAX_FEED,
+    "MAX_WEIGHT_SCALE": weights.MAX_SCALE,
+    "ITEM_TABLE": manifest.ITEM_TABLE,
+    "MAX_FACTS": item_table.MAX_FACTS,
+    "MAX_ID": items.MAX_ID,
+    "MAX_FACT": items.MAX_FACT,
+    "MAX_TITLE": items.MAX_TITLE,
+    "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
+    "INFLATED_BYTES": items.max_inflated_bytes(0),
+    "INFLATED_BYTES_PER_ITEM": items.max_inflated_bytes(1) - items.max_inflated_bytes(0),
+    "MAX_VALUES": items.max_values(0),
+    "MAX_VALUES_PER_ITEM": items.max_values(1) - items.max_values(0),
+    "MAX_PICTURE_SIDE": pictures.MAX_SIDE,
+    "MAX_PICTURE_BYTES": pictures.MAX_PICTURE_BYTES,
+    "MAX_GOLDEN_SEQUENCES": golden.MAX_SEQUENCES,
+    "GOLDEN_TOP": golden.TOP,
+    "MIN_TRANSITIONS_OVERLAP": candidates.MIN_TRANSITIONS_OVERLAP,
+    "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,
+    "ONNX_OPERATORS": sorted(onnx_graph.OPERATORS),
+    "ONNX_DOMAINS": [domain.decode() for domain in onnx_graph.DOMAINS],
+    "MAX_ONNX_FIELDS": protobuf.MAX_FIELDS,
+    "MAX_ONNX_RANK": onnx_graph.MAX_RANK,
+    "MAX_ONNX_JOINED": onnx_values.MAX_JOINED,
+    "ONNX_MOVES": onnx_values.MOVES,
+    "N_DISLIKES": dislikes.N_DISLIKES,
+    "N_DISLIKE_EVENTS": dislikes.N_EVENTS,
+    "DISLIKE_STRENGTH": dislikes.STRENGTH,
+    "DIVERSITY_POOL": diversity.POOL,
+    "KNOWLEDGE_MIN_EVENTS": utility.MIN_EVENTS,
+    "KNOWLEDGE_MAX_EVENTS": utility.MAX_EVENTS,
+    "MAX_SHARED_FACTS": facts.MAX_SHARED,
+    "MAX_OWN_FACTS": facts.MAX_OWN,
+    "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,
+    "PROMPT_LAYOUT": prompt.LAYOUT,
+    "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
+    "MAX_HISTORY_BYTES": history_file.MAX_FILE_BYTES,
+    "MAX_HISTORY_EVENTS": history_file.MAX_EVENTS,
+    "ITERATIONS": history_file.ITERATIONS,
+    "MIN_ITERATIONS": history_file.MIN_ITERATIONS,
+    "MAX_ITERATIONS": history_file.MAX_ITERATIONS,
+    "MIN_PASSPHRASE": history_file.MIN_PASSPHRASE,
+    "MAX_QUERY_CHARACTERS": finder.MAX_CHARACTERS,
+    "MAX_QUERY_WORDS": finder.MAX_WORDS,
+    "IMPORTANT_FIELDS": sorted(finder.IMPORTANT_FIELDS),
+    "N_ITEMS_OF_A_RARE_WORD": finder.N_ITEMS_OF_A_RARE_WORD,
+    "TITLE_WEIGHT": finder.TITLE_WEIGHT,
+    "IMPORTANT_WEIGHT": finder.IMPORTANT_WEIGHT,
+    "WHOLE": vocabulary.WHOLE,
+    "FORM": vocabulary.FORM,
+    "BEGINNING": vocabulary.BEGINNING,
+    "TYPO": vocabulary.TYPO,
+    "MIN_TYPO_LETTERS": vocabulary.MIN_TYPO_LETTERS,
+    "MIN_TYPO_BEGINNING": vocabulary.MIN_TYPO_BEGINNING,
+    "MIN_PART": vocabulary.MIN_PART,
+}
+"""The constants of the page by their names there."""
 
 
 def page_definitions() -> dict[str, str]:
@@ -44,7 +123,7 @@ def page_definitions() -> dict[str, str]:
 
 
 def _constants() -> str:
-    constants = "".join(f"export const {name} = {_literal(name, value)};\n" for name, value in _values().items())
+    constants = "".join(f"export const {name} = {_literal(name, value)};\n" for name, value in _VALUES.items())
     dtypes = ", ".join(f"{name}: {dtype.itemsize}" for name, dtype in arrays.DTYPES.items())
     return "\n".join(
         [
@@ -55,87 +134,6 @@ def _constants() -> str:
             "export type EventName = typeof CLICK | typeof LIKE | typeof PURCHASE | typeof DISLIKE;\n",
         ]
     )
-
-
-def _values() -> dict[str, object]:
-    return {
-        "CLICK": events.CLICK,
-        "LIKE": events.LIKE,
-        "PURCHASE": events.PURCHASE,
-        "DISLIKE": events.DISLIKE,
-        "SCHEMA": manifest.SCHEMA,
-        "MANIFEST_NAME": manifest.MANIFEST_NAME,
-        "KNOWN_FEATURES": sorted(manifest.KNOWN_FEATURES),
-        "REQUIRED_ROLES": manifest.REQUIRED_ROLES,
-        "OPTIONAL_ROLES": manifest.OPTIONAL_ROLES,
-        "TRANSITIONS": manifest.TRANSITIONS,
-        "RETIRED": manifest.RETIRED,
-        "MAX_FOLLOWERS": manifest.MAX_FOLLOWERS,
-        "MIN_LENGTH": transitions.MIN_LENGTH,
-        "MAX_MANIFEST_BYTES": manifest.MAX_MANIFEST_BYTES,
-        "MAX_TOTAL_BYTES": manifest.MAX_TOTAL_BYTES,
-        "CHUNK_BYTES": manifest.CHUNK_BYTES,
-        "MAX_JSON_DEPTH": parsing.MAX_DEPTH,
-        "MAX_HEADER_BYTES": arrays.MAX_HEADER_BYTES,
-        "MAX_DIMENSION": arrays.MAX_DIMENSION,
-        "MAX_RANK": arrays.MAX_RANK,
-        "MAX_EXTENT": arrays.MAX_EXTENT,
-        "MAX_CODE_SCALE": codes.MAX_SCALE,
-        "MAX_FEED": weights.MAX_FEED,
-        "MAX_WEIGHT_SCALE": weights.MAX_SCALE,
-        "ITEM_TABLE": manifest.ITEM_TABLE,
-        "MAX_FACTS": item_table.MAX_FACTS,
-        "MAX_ID": items.MAX_ID,
-        "MAX_FACT": items.MAX_FACT,
-        "MAX_TITLE": items.MAX_TITLE,
-        "MAX_INFLATED_BYTES": items.MAX_INFLATED_BYTES,
-        "INFLATED_BYTES": items.max_inflated_bytes(0),
-        "INFLATED_BYTES_PER_ITEM": items.max_inflated_bytes(1) - items.max_inflated_bytes(0),
-        "MAX_VALUES": items.max_values(0),
-        "MAX_VALUES_PER_ITEM": items.max_values(1) - items.max_values(0),
-        "MAX_PICTURE_SIDE": pictures.MAX_SIDE,
-        "MAX_PICTURE_BYTES": pictures.MAX_PICTURE_BYTES,
-        "MAX_GOLDEN_SEQUENCES": golden.MAX_SEQUENCES,
-        "GOLDEN_TOP": golden.TOP,
-        "MIN_TRANSITIONS_OVERLAP": candidates.MIN_TRANSITIONS_OVERLAP,
-        "MAX_SELF_TEST_MS": 1000 * candidates.MAX_TEST_S,
-        "ONNX_OPERATORS": sorted(onnx_graph.OPERATORS),
-        "ONNX_DOMAINS": [domain.decode() for domain in onnx_graph.DOMAINS],
-        "MAX_ONNX_FIELDS": protobuf.MAX_FIELDS,
-        "MAX_ONNX_RANK": onnx_graph.MAX_RANK,
-        "MAX_ONNX_JOINED": onnx_values.MAX_JOINED,
-        "ONNX_MOVES": onnx_values.MOVES,
-        "N_DISLIKES": dislikes.N_DISLIKES,
-        "N_DISLIKE_EVENTS": dislikes.N_EVENTS,
-        "DISLIKE_STRENGTH": dislikes.STRENGTH,
-        "DIVERSITY_POOL": diversity.POOL,
-        "KNOWLEDGE_MIN_EVENTS": utility.MIN_EVENTS,
-        "KNOWLEDGE_MAX_EVENTS": utility.MAX_EVENTS,
-        "MAX_SHARED_FACTS": facts.MAX_SHARED,
-        "MAX_OWN_FACTS": facts.MAX_OWN,
-        "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,
-        "PROMPT_LAYOUT": prompt.LAYOUT,
-        "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
-        "MAX_HISTORY_BYTES": history_file.MAX_FILE_BYTES,
-        "MAX_HISTORY_EVENTS": history_file.MAX_EVENTS,
-        "ITERATIONS": history_file.ITERATIONS,
-        "MIN_ITERATIONS": history_file.MIN_ITERATIONS,
-        "MAX_ITERATIONS": history_file.MAX_ITERATIONS,
-        "MIN_PASSPHRASE": history_file.MIN_PASSPHRASE,
-        "MAX_QUERY_CHARACTERS": finder.MAX_CHARACTERS,
-        "MAX_QUERY_WORDS": finder.MAX_WORDS,
-        "IMPORTANT_FIELDS": sorted(finder.IMPORTANT_FIELDS),
-        "N_ITEMS_OF_A_RARE_WORD": finder.N_ITEMS_OF_A_RARE_WORD,
-        "TITLE_WEIGHT": finder.TITLE_WEIGHT,
-        "IMPORTANT_WEIGHT": finder.IMPORTANT_WEIGHT,
-        "WHOLE": vocabulary.WHOLE,
-        "FORM": vocabulary.FORM,
-        "BEGINNING": vocabulary.BEGINNING,
-        "TYPO": vocabulary.TYPO,
-        "MIN_TYPO_LETTERS": vocabulary.MIN_TYPO_LETTERS,
-        "MIN_TYPO_BEGINNING": vocabulary.MIN_TYPO_BEGINNING,
-        "MIN_PART": vocabulary.MIN_PART,
-    }
 
 
 def _literal(name: str, value: object) -> str:
