@@ -94,40 +94,46 @@ def doctor(
         print_result(result)
 
 
+_History = Annotated[
+    list[str] | None, typer.Option(help="Comma-separated item ids, oldest first; may be repeated.", metavar="ID,ID")
+]
+_NumberOfItems = Annotated[int, typer.Option("--k", "-k", min=1, help="Number of items.", metavar="N")]
+_Share = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Share of the most precise list that is replaced by different items, 0 to 1.",
+        metavar="X",
+    ),
+]
+_Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        callback=_conditions,
+        help="Only items with this fact: brand=Aster, 'brand=Aster|Birch', 'brand!=Elm', 'price<20'. May be "
+        "repeated; all must hold.",
+        metavar="CONDITION",
+    ),
+]
+_Candidates = Annotated[
+    list[str] | None, typer.Option(help="Choose among these item ids only; may be repeated.", metavar="ID,ID")
+]
+_Excluded = Annotated[
+    list[str] | None, typer.Option(help="Leave these item ids out; may be repeated.", metavar="ID,ID")
+]
+_IncludeSeen = Annotated[bool, typer.Option("--include-seen", help="Keep the items of the history in the list.")]
+
+
 def recommend(
     bundle: Bundle,
-    history: Annotated[
-        list[str] | None,
-        typer.Option(help="Comma-separated item ids, oldest first; may be repeated.", metavar="ID,ID"),
-    ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Number of items.", metavar="N")] = 10,
-    diversity: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Share of the most precise list that is replaced by different items, 0 to 1.",
-            metavar="X",
-        ),
-    ] = 0.0,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            callback=_conditions,
-            help="Only items with this fact: brand=Aster, 'brand=Aster|Birch', 'brand!=Elm', 'price<20'. May be "
-            "repeated; all must hold.",
-            metavar="CONDITION",
-        ),
-    ] = None,
-    candidates: Annotated[
-        list[str] | None, typer.Option(help="Choose among these item ids only; may be repeated.", metavar="ID,ID")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="Leave these item ids out; may be repeated.", metavar="ID,ID")
-    ] = None,
-    include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Keep the items of the history in the list.")
-    ] = False,
+    history: _History = None,
+    k: _NumberOfItems = 10,
+    diversity: _Share = 0.0,
+    where: _Conditions = None,
+    candidates: _Candidates = None,
+    exclude: _Excluded = None,
+    include_seen: _IncludeSeen = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add a reason for each item.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -42,40 +42,44 @@ _CatalogueName = Annotated[
         metavar="NAME",
     ),
 ]
+_Out = Annotated[
+    Path,
+    typer.Option(
+        help="Folder for the bundles, one subfolder for each target.", callback=writable_folder, metavar="PATH"
+    ),
+]
+_NoLanguageModel = Annotated[
+    bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
+]
+_ReleaseNumber = Annotated[
+    int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]", metavar="N")
+]
+_Licences = Annotated[
+    list[str] | None, typer.Option(help="Licence of the data or of a model inside; may be repeated.", metavar="LICENCE")
+]
+_Retired = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with the ids of items that can no longer be had, one a line: they are never recommended. "
+        "Give it with every export.",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+    ),
+]
 
 
 def export(
     run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).", metavar="PATH")],
     data: DataFolder,
     target: _Targets,
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="Folder for the bundles, one subfolder for each target.", callback=writable_folder, metavar="PATH"
-        ),
-    ],
+    out: _Out,
     language_model: _LanguageModel = None,
-    no_language_model: Annotated[
-        bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
-    ] = False,
-    release: Annotated[
-        int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]", metavar="N")
-    ] = None,
+    no_language_model: _NoLanguageModel = False,
+    release: _ReleaseNumber = None,
     name: _CatalogueName = None,
-    licence: Annotated[
-        list[str] | None,
-        typer.Option(help="Licence of the data or of a model inside; may be repeated.", metavar="LICENCE"),
-    ] = None,
-    retired: Annotated[
-        Path | None,
-        typer.Option(
-            help="File with the ids of items that can no longer be had, one a line: they are never recommended. "
-            "Give it with every export.",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-        ),
-    ] = None,
+    licence: _Licences = None,
+    retired: _Retired = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
