@@ -19,7 +19,7 @@ from edge_runtime.profiling.modes import MODES, Mode, ModeName
 from edge_runtime.profiling.operators import engine_use
 from edge_runtime.profiling.outputs import output_check
 from edge_runtime.profiling.reasons import ReasonResult
-from edge_runtime.profiling.report import EngineUse, Histories, Memory, Profile, ProfiledBundle, Row
+from edge_runtime.profiling.report import EngineUse, Histories, Memory, Outputs, Profile, ProfiledBundle, Row
 from edge_runtime.profiling.rows import ratios
 from edge_runtime.profiling.variants import Instance, Variant
 from edge_runtime.profiling.verdict import overall
@@ -63,22 +63,11 @@ def profile(
         starting = list(chosen.variants) if amount.all_start else chosen.first_of(folders)
         tell(f"starting {len(starting) * amount.starts} processes")
         started, memory = _starts(starting, histories, amount, seed, peaks)
-        checks = {one.name: output_check(one, histories) for one in chosen.variants}
-        plan = steady.Plan(
-            tuple(histories),
-            min(amount.observed, len(histories)),
-            amount.rounds_for(len(histories)),
-            amount.seconds,
-            seed,
-        )
-        state = steady.measure(
-            chosen.variants, plan, checks, Path(place), lambda n, s: tell(f"measuring lists: {n} rounds, {s:.0f} s")
-        )
+        state, outputs = _steady(chosen.variants, histories, amount, seed, Path(place), tell)
     tell("timing operators and reasons")
     uses, worded = _opened(chosen.variants, chosen.first_of(folders), histories, amount, peaks, seed)
     rows = [*started, *steady_rows.rows(chosen.variants, state, histories, peaks)]
     rows += [row for one in worded for row in one.rows]
-    outputs = tuple(check.result() for check in checks.values())
     return Profile(
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         mode=mode,
@@ -124,6 +113,17 @@ def _starts(
     found = starts.measure(starting, history, amount.starts, seed)
     rows = [row for one in starting for row in starts.rows(one, found[one.name], history, peaks)]
     return rows, [starts.memory(one, found[one.name]) for one in starting]
+
+
+def _steady(
+    variants: Sequence[Variant], histories: Sequence[Ids], amount: Mode, seed: int, folder: Path, tell: Tell
+) -> tuple[steady.SteadyState, tuple[Outputs, ...]]:
+    """Measure lists in rounds, and check them."""
+    checks = {one.name: output_check(one, histories) for one in variants}
+    n_observed = min(amount.observed, len(histories))
+    plan = steady.Plan(tuple(histories), n_observed, amount.rounds_for(len(histories)), amount.seconds, seed)
+    state = steady.measure(variants, plan, checks, folder, lambda n, s: tell(f"measuring lists: {n} rounds, {s:.0f} s"))
+    return state, tuple(check.result() for check in checks.values())
 
 
 def _opened(
