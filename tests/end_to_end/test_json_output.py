@@ -23,6 +23,7 @@ FAILING: Mapping[str, str] = {
     "check": "nowhere",
     "train": "--data nowhere --out out",
     "distill": "--run nowhere --data shop --out out",
+    "prune": "--run nowhere --data shop --out out",
     "evaluate": "--run nowhere --data shop",
     "sanity-check": "--run nowhere --data shop",
     "diversity": "--run nowhere --data shop",

@@ -208,11 +208,11 @@ def wait_for(path: Path, seconds: float = 120.0) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "sanity-check", "diversity", "distill"])
+@pytest.mark.parametrize("command", ["evaluate", "sanity-check", "diversity", "distill", "prune"])
 def test_a_folder_without_a_run_is_refused_before_the_data_is_read(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = ["--out", str(tmp_path / "student")] if command == "distill" else []
+    out = ["--out", str(tmp_path / "student")] if command in ("distill", "prune") else []
 
     with pytest.raises(SystemExit):
         main([command, "--run", str(tmp_path / "no-run"), "--data", str(tmp_path / "no-data"), *out])
