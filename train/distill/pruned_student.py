@@ -30,6 +30,8 @@ from train.metrics.ranker import rank_split
 from train.metrics.ranking import Ranked, ndcg, summary
 
 _CODES = "codes.safetensors"
+# The catalogue's name, which an export of the student saved there: devices refuse a release of another name.
+_NAME_FILE = "catalogue.json"
 
 
 def describe_pruning(
@@ -145,7 +147,7 @@ def _write(
 ) -> None:
     """Write the student; ``student.json`` is last. Prompts, adapter and transitions are those of the whole one."""
     path, backbone = out.path, model.backbone
-    for name in (_CODES, "prompts.safetensors", "adapter.safetensors", TRANSITIONS_FILE, TEXTS_FILE):
+    for name in (_CODES, "prompts.safetensors", "adapter.safetensors", TRANSITIONS_FILE, TEXTS_FILE, _NAME_FILE):
         if (student.path / name).is_file():
             shutil.copyfile(student.path / name, path / name)
     if has_new_codes:
