@@ -168,5 +168,6 @@ class RecordedHistory:
         self._seen.mark([row for row, _ in known], is_hidden=True)
         for row, event in dict(known).items():
             self._unwanted.mark([row], is_hidden=event == DISLIKE)
-        self._disliked = None
+        if self._disliked is None or len(self._disliked) or any(event.event == DISLIKE for event in events):
+            self._disliked = None  # else there is still none, and 256 events need not be read again
         self._last_id = events[-1].id

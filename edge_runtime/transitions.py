@@ -54,7 +54,7 @@ class TransitionScores:
         reached = self._transitions.step(weights)
         if settings.second_hop > 0:
             reached += settings.second_hop * self._transitions.step(reached)
-        rows = np.flatnonzero(reached)
+        rows = np.flatnonzero(reached != 0)
         total[rows] += np.log1p(reached[rows] / settings.smoothing)
         scores: Floats = (settings.weight * total).astype(np.float32)
         return scores
@@ -95,7 +95,7 @@ class _Similarity:
 
     def to(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cosine of each item with the weighted sum of the unit vectors of some items, ``[N]``."""
-        rows = np.flatnonzero(weights)
+        rows = np.flatnonzero(weights != 0)
         centre = (weights[rows] * self.inverse_lengths[rows]) @ self.codes.decode(rows).astype(np.float64)
         length = np.linalg.norm(centre)
         if length < MIN_LENGTH:

@@ -54,7 +54,7 @@ class Transitions:
 
     def step(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what one step reaches from non-negative ``weights``, both ``[N]``: ``weights T``."""
-        rows = np.flatnonzero(weights)
+        rows = np.flatnonzero(weights != 0)  # of booleans, which takes a third of the time
         starts, counts = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         entries = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         passed = np.repeat(weights[rows] / self.totals[rows], counts) * self.weight_of_level[self.levels[entries]]
