@@ -25,13 +25,13 @@ from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
 from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.ranking import Rows, best_rows
 from edge_runtime.recommendation import Recommendation
-from edge_runtime.search.finder import Finder
 from edge_runtime.similar import Cosines
 from edge_runtime.state.history import History, check_string
 from edge_runtime.transitions import combined_scores
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer
+    from edge_runtime.search.finder import Finder
 
 _MAX_SHOWN = 256  # characters of an id in a message
 
@@ -159,6 +159,8 @@ class OpenRelease:
 
     def found(self, text: str, limit: int) -> list[Recommendation]:
         """Return the items that match a text, best match first; ``score`` is the popularity."""
+        from edge_runtime.search.finder import Finder  # not at opening: it compiles large patterns
+
         with self._indexing:
             if self._finder is None:
                 self._finder = Finder(self.items, self.contents.popularity.levels, self.contents.table.words)

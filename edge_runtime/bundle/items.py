@@ -40,7 +40,7 @@ class Field(Struct, frozen=True):
             return self.rows.starts, self.rows.values
         starts = np.zeros(len(self.rows) + 1, dtype=np.int64)
         np.cumsum(np.fromiter(map(len, self.rows), np.int64, len(self.rows)), out=starts[1:])
-        return starts, np.fromiter(chain.from_iterable(self.rows), np.int32, int(starts[-1]))
+        return starts, np.fromiter(chain.from_iterable(self.rows), np.int64, int(starts[-1]))
 
 
 def rows_of_entries(starts: Starts, entries: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -138,5 +138,10 @@ def _check(items: Items, n_items: int) -> None:
     if len(set(items.item_id)) != n_items:
         raise BundleError(f"{_FILE}: found a duplicate item id")
     for name, field in items.fields.items():
-        if any(not 0 <= index < len(field.values) for row in field.rows for index in row):
+        try:
+            indices = field.entries()[1][:]
+            is_inside = not len(indices) or (int(indices.min()) >= 0 and int(indices.max()) < len(field.values))
+        except OverflowError:
+            is_inside = False
+        if not is_inside:
             raise BundleError(f"{_FILE}: field {name!r} has an index outside its values")

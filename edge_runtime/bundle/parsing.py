@@ -13,6 +13,8 @@ MAX_DEPTH: Final = 32
 
 _PIECE_BYTES: Final = 1 << 20
 _QUOTE, _OPEN, _CLOSE, _COLON = b'"{}:'
+_PLAIN: Final = bytes(sorted(set(range(256)) - set(b'"{}[]:')))
+"""All bytes that neither delimit strings nor nest: without them a fraction of the text is left."""
 _BIT_OF_BRACES: Final = 0x20
 """The bit in which ``[`` and ``]`` differ from ``{`` and ``}``."""
 
@@ -99,6 +101,7 @@ def check_depth(text: bytes) -> int:
         JsonError: it exceeds :data:`MAX_DEPTH`.
     """
     unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"")  # the quotation marks that remain delimit strings
+    unescaped = unescaped.translate(None, _PLAIN)
     depth, is_in_string, n_names = 0, 0, 0
     for start in range(0, len(unescaped), _PIECE_BYTES):
         piece = np.frombuffer(unescaped, np.uint8, min(_PIECE_BYTES, len(unescaped) - start), start)
