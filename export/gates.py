@@ -4,7 +4,7 @@ To add a gate, write a function from :class:`Evidence` to a list of messages and
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from export.budget import budget_failure
@@ -80,31 +80,45 @@ def lists_are_those_of_the_student(evidence: Evidence) -> list[str]:
 
 def no_segment_ranks_worse(evidence: Evidence) -> list[str]:
     """Require that the bundle does not rank worse than its models, over all users and in every segment."""
-    return [failure for one in evidence.quality.compared for failure in _losses(one)]
+    return _by_subject(loss for one in evidence.quality.compared for loss in _losses(one))
 
 
 def ranks_better_than_popularity(evidence: Evidence) -> list[str]:
     """Require that the bundle does not rank worse than popularity over all users."""
     popular = [one for one in evidence.quality.baselines if one.against == POPULARITY]
-    return [failure for one in popular for failure in _losses(one, only=ALL)]
+    return _by_subject(loss for one in popular for loss in _losses(one, only=ALL))
 
 
 def undecided(evidence: Evidence) -> list[str]:
     """Return what the users were too few to decide; this is no failure."""
-    return [
-        f"{one.subject} against {one.against}, {part.segment} ({part.n_users:,} users): {_amount(found)}"
+    return _by_subject(
+        (
+            one.subject,
+            f"against {one.title}, {part.segment} ({part.n_users:,} users): " + "; ".join(map(_amount, open_)),
+        )
         for one in evidence.quality.compared
         for part in one.segments
-        for found in part.metrics
-        if found.verdict is Verdict.UNDECIDED
-    ]
+        for open_ in [[found for found in part.metrics if found.verdict is Verdict.UNDECIDED]]
+        if open_
+    )
 
 
-def _losses(comparison: Comparison, *, only: str | None = None) -> list[str]:
+def _by_subject(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a message for each text, which names all its subjects: engines with equal rankings fail alike."""
+    subjects: dict[str, list[str]] = {}
+    for subject, text in found:
+        subjects.setdefault(text, []).append(subject)
+    return [f"{', '.join(names)}: {text}" for text, names in subjects.items()]
+
+
+def _losses(comparison: Comparison, *, only: str | None = None) -> list[tuple[str, str]]:
+    """Return subject and text of each segment that is worse."""
     kind = comparison.title if comparison.measured else f"the manifest's {comparison.against}"
     return [
-        f"{comparison.subject}: worse than {kind} for {part.segment} ({part.n_users:,} users): "
-        + "; ".join(map(_amount, lost))
+        (
+            comparison.subject,
+            f"worse than {kind} for {part.segment} ({part.n_users:,} users): " + "; ".join(map(_amount, lost)),
+        )
         for part in comparison.segments
         if only in (None, part.segment)
         for lost in [losses(part.metrics)]
