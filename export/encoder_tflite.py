@@ -1,6 +1,6 @@
-"""Exports the encoder as a TFLite file: fixed length ``L``, weight-only int8, for LiteRT and tflite-runtime 2.14.
+"""Exports the encoder as a TFLite file: fixed length ``L``, float32 or weight-only int8, for LiteRT and tflite-runtime.
 
-Quantization is weight-only because the default dynamic recipe gives silently wrong results on tflite-runtime 2.14. This
+Int8 is weight-only because the default dynamic recipe gives silently wrong results on tflite-runtime 2.14. This
 module inserts the int8 weights into the converted file instead of using a quantizer: the converter would rewrite the
 weights first (see ``_WeightsAsInputs``), and engines would no longer share the same encoder.
 
@@ -39,6 +39,27 @@ class _Sizes(msgspec.Struct):
     config: dict[str, int | list[int]]
     n_prompts: int
     adapter_rank: int
+    is_int8: bool
+
+
+class _Float(nn.Module):
+    """The encoder with a named output."""
+
+    def __init__(self, encoder: DeviceEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        prompts: Tensor,
+        knowledge: Tensor,
+        adapter_a: Tensor,
+        adapter_b: Tensor,
+    ) -> dict[str, Tensor]:
+        prompts, knowledge = _two_at_least(prompts), _two_at_least(knowledge)
+        return {ENCODER_OUTPUT: self.encoder(embeddings, mask, prompts, knowledge, adapter_a, adapter_b)}
 
 
 class _WeightsAsInputs(nn.Module):
@@ -62,24 +83,38 @@ class _WeightsAsInputs(nn.Module):
         adapter_b: Tensor,
         weights: dict[str, Tensor],
     ) -> dict[str, Tensor]:
-        if len(prompts) == 1:
-            # The converter writes a softmax over one entry as EXP, which devices refuse; twice the same row is equal.
-            prompts, knowledge = torch.cat([prompts, prompts]), torch.cat([knowledge, knowledge])
-        inputs = (embeddings, mask, prompts, knowledge, adapter_a, adapter_b)
+        inputs = (embeddings, mask, _two_at_least(prompts), _two_at_least(knowledge), adapter_a, adapter_b)
         return {ENCODER_OUTPUT: functional_call(self.encoder, weights, inputs)}
 
 
-def export_tflite_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
-    """Return the TFLite file; its only signature ``encode`` has the input and output names of SPEC section 3.
+def export_tflite(encoder: DeviceEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
+    """Return the TFLite file in float32; its only signature ``encode`` has the names of SPEC section 3.
 
     Raises:
         EngineError: the converter is not installed, or fails.
     """
-    sizes = _Sizes(asdict(quantized.encoder.config), n_prompts, adapter_rank)
+    return _exported(encoder, _Sizes(asdict(encoder.config), n_prompts, adapter_rank, is_int8=False))
+
+
+def export_tflite_int8(quantized: QuantizedEncoder, *, n_prompts: int, adapter_rank: int) -> bytes:
+    """Return the TFLite file with matrices stored as int8; otherwise as :func:`export_tflite`."""
+    encoder = quantized.encoder
+    return _exported(encoder, _Sizes(asdict(encoder.config), n_prompts, adapter_rank, is_int8=True))
+
+
+def _two_at_least(rows: Tensor) -> Tensor:
+    """Return the rows, or one row twice: a softmax over both is the same.
+
+    The converter writes a softmax over one entry as EXP, which devices refuse.
+    """
+    return torch.cat([rows, rows]) if len(rows) == 1 else rows
+
+
+def _exported(encoder: DeviceEncoder, sizes: _Sizes) -> bytes:
     with TemporaryDirectory(prefix="pocketrec-tflite-") as name:
         folder = Path(name)
         (folder / _SIZES).write_bytes(msgspec.json.encode(sizes))
-        weights = {key: tensor.contiguous() for key, tensor in quantized.encoder.state_dict().items()}
+        weights = {key: tensor.contiguous() for key, tensor in encoder.state_dict().items()}
         save_file(weights, folder / _WEIGHTS)
         _run(folder)
         return (folder / _RESULT).read_bytes()
@@ -111,7 +146,7 @@ def _run(folder: Path) -> None:
 
 
 def _convert_folder(folder: Path) -> None:
-    """Convert the encoder that :func:`export_tflite_int8` wrote into ``folder``."""
+    """Convert the encoder that :func:`_exported` wrote into ``folder``."""
     from export.tflite_weights import store_weights
 
     sizes = msgspec.json.decode((folder / _SIZES).read_bytes(), type=_Sizes)
@@ -120,7 +155,7 @@ def _convert_folder(folder: Path) -> None:
     torch.set_num_threads(1)
     converted = folder / "float.tflite"
     _convert(encoder.eval(), sizes, converted)
-    rows = quantize_encoder(encoder).rows
+    rows = quantize_encoder(encoder).rows if sizes.is_int8 else {}
     (folder / _RESULT).write_bytes(store_weights(converted.read_bytes(), rows))
 
 
@@ -130,6 +165,9 @@ def _convert(encoder: DeviceEncoder, sizes: _Sizes, path: Path) -> None:
     example = example_inputs(
         encoder, length=encoder.config.max_length, n_prompts=sizes.n_prompts, adapter_rank=sizes.adapter_rank
     )
+    if not sizes.is_int8:
+        litert_torch.signature(SIGNATURE, _Float(encoder).eval(), sample_kwargs=example).convert().export(str(path))
+        return
     # Positions stay a constant: functional_call does not replace them, and the converter folds nothing into them.
     weights = {name: tensor for name, tensor in encoder.state_dict().items() if tensor.ndim == 2 and name != POSITION}
     kwargs = {**example, _WEIGHTS_ARGUMENT: weights}

@@ -62,8 +62,10 @@ class Encoders:
 
     def _convert(self, choice: EngineChoice, opset: int) -> bytes:
         if choice.engine == "litert":
-            from export.encoder_tflite import export_tflite_int8
+            from export.encoder_tflite import export_tflite, export_tflite_int8
 
+            if choice.precision == "fp32":
+                return export_tflite(self._encoder, **self._sizes)
             return export_tflite_int8(self.quantized, **self._sizes)
         from export.encoder_onnx import export_onnx, export_onnx_int8
 

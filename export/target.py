@@ -25,6 +25,7 @@ ENCODER_FILES = {
     ("webgpu", "int8"): "encoder.onnx",
     ("webgpu", "fp32"): "encoder-fp32.onnx",
     ("litert", "int8"): "encoder.tflite",
+    ("litert", "fp32"): "encoder-fp32.tflite",
     ("reference", "int8"): "encoder.safetensors",
 }
 _SUFFIX = ".toml"

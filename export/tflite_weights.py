@@ -33,7 +33,8 @@ def store_weights(data: bytes, rows: Mapping[str, QuantizedRows]) -> bytes:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
     graph = model.subgraphs[0]
     inputs = {entry.name.decode(): int(entry.tensorIndex) for entry in model.signatureDefs[0].inputs}
-    model.operatorCodes.append(_dequantize_code())
+    if rows:
+        model.operatorCodes.append(_dequantize_code())
     operators = []
     for name, matrix in rows.items():
         index = inputs.get(PREFIX + name)

@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime.engines.litert import LiteRTEngine
 from edge_runtime.errors import EngineError
-from export.encoder_tflite import export_tflite_int8
+from export.encoder_tflite import export_tflite, export_tflite_int8
 from export.quantize import QuantizedEncoder, QuantizedRows, quantize_encoder
 from export.tflite_weights import store_weights
 from tests.export.encoder_cases import NARROW, ROUNDING, SIZES, largest_error
@@ -22,6 +22,19 @@ def test_litert_differs_from_pytorch_only_by_rounding(
     engine = LiteRTEngine.open(tflite, SIZES)
 
     assert largest_error(engine, quantized.encoder, adapted=adapted) < ROUNDING
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_prompts", [N_PROMPTS, 1])
+def test_in_float32_it_differs_from_pytorch_only_by_rounding(tflite: bytes, n_prompts: int) -> None:
+    encoder = make_encoder()
+    data = export_tflite(encoder, n_prompts=n_prompts, adapter_rank=RANK)
+
+    engine = LiteRTEngine.open(data, SIZES, precision="fp32")
+
+    assert len(data) > len(tflite)
+    if n_prompts == N_PROMPTS:
+        assert largest_error(engine, encoder, adapted=True) < ROUNDING
 
 
 @pytest.mark.slow
