@@ -84,7 +84,7 @@ def _refused(name: str, refusal: Refusal | None) -> Finding:
     reason = "not opened" if refusal is None else refusal.reason
     library = LIBRARIES[name.partition(" ")[0]]
     if not any(find_spec(module) for module in library.modules):
-        return Finding(name, "note", reason, f"to use it: {library.install}")
+        return Finding(name, "note", reason.partition(";")[0], f"to use it: {library.install}")
     return Finding(name, "fault", reason, f"update or reinstall its library: {library.install}")
 
 

@@ -19,6 +19,7 @@ from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import TOP, Golden
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
+from edge_runtime.engines.libraries import LIBRARIES
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.engines.timing import (
     LONG,
@@ -316,8 +317,14 @@ def _engine_of(candidate: Candidate) -> str:
 def _reason(error: Exception) -> str:
     """Return why an engine is not used."""
     if isinstance(error, ModuleNotFoundError):
-        return f"not installed (no module {error.name!r})"
+        return f"not installed (no module {error.name!r}){_advice(error.name)}"
     return _one_line(error)
+
+
+def _advice(module: str | None) -> str:
+    """Return how to install the library that a module belongs to, if it is an engine's."""
+    library = next((one for one in LIBRARIES.values() if module in one.modules), None)
+    return "" if library is None else f"; to use it: {library.install}"
 
 
 def _one_line(error: Exception) -> str:

@@ -1,16 +1,18 @@
 """Only engines that pass the self-test are used, and a failing one is replaced by the next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from edge_runtime import Recommender
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
 from edge_runtime.contents import Contents, open_contents
+from edge_runtime.doctor import BUILT_IN
 from edge_runtime.engines.candidates import OPENERS, EngineCandidates, Opener
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
@@ -181,3 +183,19 @@ def test_an_engine_with_a_slow_self_test_is_replaced_by_the_next(contents: Conte
     assert candidates.engine.name == "reference"
     assert "more than 30 s" in candidates.refusals[0].reason
     assert now == 32.0
+
+
+def test_a_missing_library_of_an_engine_comes_with_the_extra_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ModuleNotFoundError("missing", name="onnxruntime")
+
+    monkeypatch.setattr("edge_runtime.engines.onnxruntime.library", missing)
+    folder = open_folder(BUILT_IN)
+    only_onnx = replace(folder, manifest=structs.replace(folder.manifest, engines=folder.manifest.engines[:1]))
+
+    candidates = open_contents(only_onnx).engine_candidates()
+
+    assert candidates.engine is None
+    assert "pip install 'pocketrec[onnxruntime]'" in candidates.refusals[0].reason
