@@ -18,7 +18,7 @@ import typer
 
 from edge_runtime.errors import PocketRecError
 from edge_runtime.installed import what_is_missing
-from edge_runtime.interrupt import Interrupt
+from edge_runtime.interrupt import EXIT_CODE, Interrupt
 from edge_runtime.subcommands import Command, Decorator, Subcommands
 from edge_runtime.version import __version__
 
@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None, *, interrupt: Interrupt | None 
         _explain_usage(error, as_json=_JSON in words)
     except PocketRecError as error:
         _fail(error, words)
+    except typer.Abort:  # Ctrl-C or the end of the input at a question
+        sys.exit(EXIT_CODE)
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of the output, such as `head`, has exited
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,15 +4,36 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file, and flush it to the disk."""
-    with path.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name ``path`` in an error of the system that names no file, as those of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def write_durably(path: Path, data: bytes, mode: Literal["wb", "xb"] = "wb", permissions: int = 0o666) -> None:
+    """Write a file, and flush it to the disk; with the mode ``xb`` only if there is none.
+
+    If that fails, as on a full disk, no part of the file remains.
+    """
+    with open(path, mode, opener=partial(os.open, mode=permissions)) as stream:
+        try:
+            with naming(path):
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -26,8 +47,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write a file to, which replaces ``path`` durably if the block succeeds."""
     fresh = _beside(path)
-    yield fresh
-    _flush(fresh)
+    try:
+        with naming(path):
+            yield fresh
+            _flush(fresh)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     rename_durably(fresh, path)
 
 
@@ -42,13 +68,18 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     fresh, old = _beside(path), _old(path)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    yield fresh
-    for entry in sorted(fresh.rglob("*")):
-        if entry.is_file():
-            _flush(entry)
-        else:
-            sync_folder(entry)
-    sync_folder(fresh)
+    try:
+        with naming(path):
+            yield fresh
+            for entry in sorted(fresh.rglob("*")):
+                if entry.is_file():
+                    _flush(entry)
+                else:
+                    sync_folder(entry)
+            sync_folder(fresh)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)

@@ -10,6 +10,7 @@ from train.options import AsJson, DataFolder, SkipBadRows
 
 if TYPE_CHECKING:
     from export.target import Target
+    from export.verify import Verification
 
 _BUILT_IN = sorted(path.stem for path in Path(__file__).with_name("targets").glob("*.toml"))
 
@@ -221,11 +222,21 @@ def verify(
     error: PocketRecError | None = None
     if found.parity_failures:
         failed = "".join(f"\n- {failure}" for failure in found.parity_failures)
-        error = ParityError(f"{bundle}: failed these checks. Do not ship it; export again.{failed}")
+        error = ParityError(f"{bundle}: failed these checks. Do not ship it; {_advice(found)}.{failed}")
     elif found.budget_failures:
         error = BudgetError("\n".join(found.budget_failures))
     if error is not None:
         fail(error, as_json=as_json, result=found)
+
+
+def _advice(found: "Verification") -> str:
+    """Return what to do about a bundle that failed."""
+    if any(one.subject == "student" and one.is_worse for one in found.compared):
+        return (
+            "the student loses as much, so exporting again is of no use. Distil it for more epochs or with a larger "
+            "--ranking-budget, or export for a target with transitions"
+        )
+    return "export again"
 
 
 def diff(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct, field
 
-from export.inferiority import Difference, Reference, compare_segment, gains_of
+from export.inferiority import Difference, Reference, compare_segment, gains_of, losses
 from export.lists import overlap, rank_biased_overlap
 from export.provenance import FIGURES
 from export.rankings import Ranking
@@ -55,6 +55,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     def title(self) -> str:
         """What the bundle is compared with, such as "the full model teacher"."""
         return f"the {self.kind}" if self.against == self.kind else f"the {self.kind} {self.against}"
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a metric of a segment is worse, or not finite."""
+        return any(losses(part.metrics) for part in self.segments)
 
     def segment(self, name: str) -> SegmentComparison | None:
         """Return the comparison over a segment, None if it has no users."""

@@ -170,7 +170,7 @@ def _manifest(name: str, target: _Target, n_items: int) -> Manifest:
     budgets = {"peak_memory_bytes": target.budgets.peak_memory_bytes, "p95_us": _microseconds(target.budgets.p95_ms)}
     return Manifest(
         schema=1,
-        required_features=(),
+        required_features=() if settings is None else (TRANSITIONS,),
         minimum_runtime="0.0.0",
         name=name,
         release=1,

@@ -122,6 +122,10 @@ class Material:
         """Use this encoder and table for all points with the same codes and parts of the encoder."""
         self._recovered[point.encoder, point.plan] = made
 
+    def forget_recovered(self, point: Point) -> None:
+        """Use the codes and the encoder as they were before :meth:`set_recovered`."""
+        del self._recovered[point.encoder, point.plan]
+
     def is_recovered(self, point: Point) -> bool:
         """Return whether :meth:`set_recovered` was called for the codes and the encoder of a point."""
         return (point.encoder, point.plan) in self._recovered

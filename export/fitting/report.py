@@ -125,8 +125,12 @@ def fit_students(
             key = f"{chosen.point.student}-{chosen.point.encoder}-{chosen.point.plan}-{recover_epochs}"
             place = out / "recovered" / digest_of(key.encode())[:16]
             recover(material, chosen.point, split, dataset, place, epochs=recover_epochs, seed=seed)
-            chosen = replace(chosen, measured=measure(material, chosen.point, valid), recovered=True)
-            recovered.append(chosen)
+            trained = replace(chosen, measured=measure(material, chosen.point, valid), recovered=True)
+            recovered.append(trained)
+            if trained.measured.ndcg >= chosen.measured.ndcg:
+                chosen = trained
+            else:
+                material.forget_recovered(chosen.point)
         tell(f"{name}: test users")
         test = measure_test(material, chosen.point, chosen.measured.settings, split.test)
         folder = out / name

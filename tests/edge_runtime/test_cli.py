@@ -108,7 +108,7 @@ def test_a_device_alone_lists_and_runs_its_own_commands(
     inspected = run(DEVICE_ALONE, *device_alone, "inspect", bundle, folder=tmp_path, PYTHONPATH="")
 
     assert listed.returncode == inspected.returncode == 0, listed.stderr + inspected.stderr
-    assert listed.stdout.count("(not installed here)") == 19
+    assert listed.stdout.count("(not installed here)") == 20
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Atomic and durable replacement of files and folders."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from edge_runtime.files import recover_folder, replacing, replacing_folder, write_atomically
+from edge_runtime.files import recover_folder, replacing, replacing_folder, write_atomically, write_durably
 
 
 def test_a_file_is_replaced_without_leftovers(tmp_path: Path) -> None:
@@ -75,3 +77,20 @@ def test_a_folder_that_was_moved_away_for_its_replacement_is_restored(tmp_path: 
 
     assert (folder / "inner" / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def full_disk(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_of_a_file_that_the_disk_has_no_room_for_nothing_remains_and_the_error_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", full_disk)
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*file'"):
+        write_durably(tmp_path / "file", b"data", "xb")
+    with pytest.raises(OSError, match=r"No space left on device: '.*folder'"):
+        write_into(tmp_path / "folder", "new")
+
+    assert list(tmp_path.iterdir()) == []

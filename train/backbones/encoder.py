@@ -13,6 +13,10 @@ from train.loop.batches import Group
 LookUp = Callable[[Tensor], Tensor]
 
 
+MAX_BLOCKS = 32
+"""Largest number of blocks, which is that of the bundle format."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderConfig:
     """Sizes of a sequence encoder.
@@ -36,6 +40,8 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if min(self.dim, self.max_length, self.n_blocks, self.n_heads, *self.heads, *self.feed) < 1:
             raise ValueError(f"every size must be at least 1, got {asdict(self)}")
+        if self.n_blocks > MAX_BLOCKS:
+            raise ValueError(f"n_blocks must be at most {MAX_BLOCKS}, got {self.n_blocks}")
         if self.dim % self.n_heads:
             raise ValueError(f"dim must be a multiple of n_heads, got {self.dim} and {self.n_heads}")
         if {len(self.heads), len(self.feed)} - {0, self.n_blocks}:

@@ -16,7 +16,7 @@ from train.data.split import Split, Targets, leave_one_out
 from train.distill.codes import CodedTable
 from train.distill.distillation import check_teachers
 from train.distill.importance import Sequences
-from train.distill.pruning import Candidate, Cuts, choose, sample_histories
+from train.distill.pruning import Candidate, Cuts, check_cuts, choose, sample_histories
 from train.distill.recovery import StudentAsTeacher, recovering, train_further, whole_encoder
 from train.distill.sizes import encoder_bytes
 from train.distill.structure import cut
@@ -47,9 +47,10 @@ def describe_pruning(
         teachers: full models to learn from; the student itself if empty.
 
     Raises:
-        RunError: the student has no encoder, or one of them is of other data or not finished.
+        RunError: the student has no encoder or not what shall be kept, or one of them is of other data or not finished.
     """
     whole_encoder(student)
+    check_cuts(student.config, cuts)
     if student.about.get("data_digest") != dataset.digest:
         raise RunError(
             f"{student.path}: was distilled on data with the digest {str(student.about.get('data_digest'))[:12]}…, but "

@@ -66,6 +66,31 @@ def sample_histories(log: Log, n_items: int, seed: int) -> list[Rows]:
     return [rows for user in order if len(rows := log.of(int(user)))][:n_users]
 
 
+def check_cuts(config: EncoderConfig, cuts: Cuts) -> None:
+    """Check that an encoder has what shall be kept, and can be that small.
+
+    Raises:
+        RunError: it does not, or cannot.
+    """
+    has = f"the student has {_describe(config)}"
+    blocks = config.n_blocks if cuts.n_blocks is None and cuts.share is None else cuts.n_blocks or 1
+    if blocks > config.n_blocks:
+        raise RunError(f"--blocks {blocks}: {has}. Keep at most {config.n_blocks}.")
+    for option, asked, there in (
+        ("--heads", cuts.n_heads, config.block_heads),
+        ("--channels", cuts.n_channels, config.block_feed),
+    ):
+        most = sum(sorted(there, reverse=True)[: cuts.n_blocks or config.n_blocks])
+        if asked is not None and not blocks <= asked <= most:
+            raise RunError(f"{option} {asked}: {has}. Keep {blocks} to {most} of them, at least one in each block.")
+    least = smallest_bytes(config, blocks) / encoder_bytes(config)
+    if cuts.share is not None and cuts.share < least:
+        raise RunError(
+            f"--keep {cuts.share:g}: {has}, and the least that can be kept, a head and a channel in each of {blocks}, "
+            f"has {least:.1%} of the bytes. Keep more, or distil a student of a full model with a smaller --dim."
+        )
+
+
 def choose(encoder: SASRec, sequences: Sequences, cuts: Cuts, seed: int) -> Candidate:
     """Return the candidate that diverges least from the whole student.
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from edge_runtime.bundle.arrays import load_arrays
@@ -31,6 +30,7 @@ from train.transitions.expert import Queries
 STUDENT_FILE = "student.json"
 TRANSITIONS_FILE = "transitions.safetensors"
 TEXTS_FILE = "texts.safetensors"
+_ENCODER = "encoder.safetensors"
 # What a device with transitions compares items by.
 Compared = Literal["codes", "texts"]
 N_PROMPTS = 8
@@ -150,7 +150,8 @@ def load_student(path: AnyPath) -> Student:
 
 def _load_encoder(path: Path, config: EncoderConfig) -> DeviceEncoder:
     encoder = DeviceEncoder(config)
-    encoder.load_state_dict(load_file(path / "encoder.safetensors"))
+    arrays = load_arrays(read_file(path / _ENCODER), _ENCODER)
+    encoder.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in arrays.items()})
     if (name := name_not_finite(encoder.named_parameters())) is not None:
         raise ValueError(f"the weights '{name}' are not all finite")
     return encoder.eval()

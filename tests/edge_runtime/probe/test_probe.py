@@ -13,6 +13,7 @@ from edge_runtime.errors import ProbeError
 from edge_runtime.probe.checks import all_checks
 from edge_runtime.probe.prediction import predicted
 from edge_runtime.probe.report import SCHEMA_FILE, Check, EngineFound, Prediction, Probe, Range, Work, json_schema
+from edge_runtime.probe.stand_in import write_stand_in
 from edge_runtime.probe.subjects import from_folder, from_target
 from edge_runtime.probe.trial import Trial, trials
 from edge_runtime.profiling import profile as profile_module
@@ -136,6 +137,15 @@ def test_a_target_is_probed_with_the_sizes_of_a_default_student() -> None:
     assert probed.manifest.catalogue.n_items == 5_000
     assert [one.engine for one in probed.manifest.engines] == ["onnxruntime", "litert", "reference"]
     assert probed.manifest.budgets["p95_us"] == 10_000
+
+
+@pytest.mark.parametrize("name", ["laptop-x86_64", "android-arm64", "browser-wasm", "minimal"])
+def test_a_stand_in_of_every_kind_of_target_is_a_valid_bundle(name: str, tmp_path: Path) -> None:
+    sizes = from_target(name, 300).manifest
+
+    write_stand_in(tmp_path, sizes, 300)
+
+    assert open_folder(tmp_path).manifest.transitions == sizes.transitions
 
 
 def test_a_target_file_that_is_no_target_is_refused_by_name(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Structured pruning: parts of the encoder are cut out by importance, and what is left is trained further."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from train.backbones.sasrec import SASRec
 from train.data.split import leave_one_out
 from train.distill.importance import Sequences
 from train.distill.pruned_student import choose_parts, describe_pruning, prune_student
-from train.distill.pruning import Candidate, Cuts, choose, drawn, sample_histories
+from train.distill.pruning import Candidate, Cuts, check_cuts, choose, drawn, sample_histories
 from train.distill.recovery import recovery_config, whole_encoder
 from train.distill.sizes import encoder_bytes
 from train.distill.structure import KeptBlock, cut, everything, sizes_of
@@ -165,10 +167,43 @@ def test_numbers_of_parts_are_kept_as_asked(encoder: SASRec, sequences: Sequence
     assert numbers(choose(encoder, sequences, Cuts(n_blocks=1, n_heads=1), seed=0)) == (1, 1, 16)
 
 
-@pytest.mark.parametrize("cuts", [Cuts(share=0.05), Cuts(n_heads=1), Cuts(n_channels=33), Cuts(n_blocks=3)])
-def test_what_cannot_be_kept_is_refused(encoder: SASRec, sequences: Sequences, cuts: Cuts) -> None:
+@pytest.mark.parametrize(
+    ("cuts", "said"),
+    [
+        (Cuts(share=0.05), r"--keep 0.05.*the least that can be kept"),
+        (Cuts(n_heads=1), "--heads 1.*Keep 2 to 4 of them"),
+        (Cuts(n_channels=33), "--channels 33.*Keep 2 to 32 of them"),
+        (Cuts(n_blocks=1, n_channels=17), "--channels 17.*Keep 1 to 16 of them"),
+        (Cuts(n_blocks=3), "--blocks 3.*Keep at most 2"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_by_its_option(encoder: SASRec, cuts: Cuts, said: str) -> None:
+    with pytest.raises(RunError, match=said):
+        check_cuts(encoder.config, cuts)
+
+
+def test_numbers_that_do_not_fit_the_share_are_refused(encoder: SASRec, sequences: Sequences) -> None:
     with pytest.raises(RunError, match="nothing of an encoder of 2 blocks with 4 heads and 32 channels"):
-        choose(encoder, sequences, cuts, seed=0)
+        choose(encoder, sequences, Cuts(share=0.6, n_channels=32, n_heads=4), seed=0)
+
+
+def test_a_truncated_encoder_is_an_error_with_the_students_name(tiny: TinyStudent, tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    shutil.copytree(tiny.student.path, folder)
+    weights = folder / "encoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(RunError, match="student: the student's files are damaged"):
+        load_student(folder)
+
+
+def test_a_million_blocks_are_refused_before_they_are_made(tiny: TinyStudent, tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    shutil.copytree(tiny.student.path, folder)
+    about = json.loads((folder / "student.json").read_text())
+    about["encoder"]["n_blocks"] = 1_000_000
+    (folder / "student.json").write_text(json.dumps(about))
+    with pytest.raises(RunError, match="n_blocks must be at most 32"):
+        load_student(folder)
 
 
 def pruned(tiny: TinyStudent, path: Path, config: DistillConfig | None) -> RunFolder:
