@@ -142,7 +142,7 @@ def recommend(
     Ids that the catalogue lacks are left out with a warning; if it has none of them, nothing is recommended.
     Without a history the most popular items come.
 
-    Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history item-7,item-31 --where 'price<20' --explain
+    Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history flask-02,tea-05 --where 'price<20' --explain
     """
     from edge_runtime.recommender import Recommender
     from edge_runtime.terminal.console import Console

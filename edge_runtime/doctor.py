@@ -56,7 +56,9 @@ def examine(path: Path | None = None) -> list[Finding]:
     except BundleError as error:
         if path is None:
             return [
-                Finding("installation", "fault", str(error), "reinstall it: pip install --force-reinstall pocketrec")
+                Finding(
+                    "installation", "fault", str(error), "reinstall it: pip install --force-reinstall . in a checkout"
+                )
             ]
         return [Finding("bundle", "fault", str(error), f"export it again, or delete {folder.path} and sync it again")]
     findings = [] if path is None else [Finding("bundle", "ok", f"all {len(folder.manifest.files)} files are intact")]
@@ -111,7 +113,7 @@ def _usable(contents: Contents, findings: list[Finding]) -> list[Finding]:
 def _language_model() -> Finding:
     if find_spec("llama_cpp") is not None:
         return Finding("language model", "ok", "llama.cpp is installed")
-    fix = "to use it: pip install 'pocketrec[llm]'"
+    fix = "to use it: pip install llama-cpp-python"
     return Finding("language model", "note", "llama.cpp is not installed; reasons come from templates", fix)
 
 

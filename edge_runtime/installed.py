@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,6 @@ PARTS: Final = ("train", "export", "server")
 
 _DISTRIBUTION: Final = {"PIL": "pillow", "llama_cpp": "llama-cpp-python"}
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_EXTRA = re.compile(r"""\bextra\s*==\s*["']([\w-]+)["']""")
 _PYPROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 
 
@@ -34,23 +32,18 @@ def what_is_missing(error: ModuleNotFoundError, command: str) -> str | None:
         )
     name = _DISTRIBUTION.get(module, _normalized(module))
     missing = f"`pocketrec {command}` needs {name}, which is not installed (found no module {module!r})."
-    installs = dict(_of_the_wheel())
-    if name in installs:
-        return f"{missing} Install it with `pip install '{installs[name]}'`, or in a checkout with `make setup`."
+    if name in _of_the_wheel():
+        return f"{missing} Install it with `pip install {name}`, or in a checkout with `make setup`."
     return f"{missing} Install everything that this checkout needs with `make setup`." if name in _of_groups() else None
 
 
-def _of_the_wheel() -> Iterator[tuple[str, str]]:
-    """Yield each distribution that the wheel requires, and what to install to have it; extras first."""
+def _of_the_wheel() -> set[str]:
+    """Return the distributions that the wheel or one of its extras requires."""
     try:
         lines = requires("pocketrec") or []
     except PackageNotFoundError:
-        return
-    for line in sorted(lines, key=lambda line: "extra" not in line):
-        requirement, _, marker = line.partition(";")
-        extra = _EXTRA.search(marker)
-        if match := _NAME.match(requirement):
-            yield _normalized(match[0]), f"pocketrec[{extra[1]}]" if extra else "pocketrec"
+        return set()
+    return {_normalized(match[0]) for line in lines if (match := _NAME.match(line))}
 
 
 def _of_groups() -> set[str]:

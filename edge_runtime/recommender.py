@@ -125,7 +125,7 @@ class Recommender(Lists):
         """Return the history as a file for another device of the user (:mod:`edge_runtime.state.history_file`).
 
         Args:
-            passphrase: encrypts the file, for which `pocketrec[encryption]` must be installed; None leaves it readable.
+            passphrase: encrypts the file, which needs the library `cryptography`; None leaves it readable.
 
         Raises:
             ValueError: the passphrase has fewer than eight characters.

@@ -13,7 +13,8 @@ _PART = "part:"
 
 _ADVICE = {
     RANKING: "Distil with shorter codes or fewer of them, or give this target a larger `ranking_bytes`.",
-    BUNDLE: "Leave out the language model (--no-language-model) or pictures, or raise `bundle_bytes`.",
+    BUNDLE: "Leave out what the bundle has of a language model (--no-language-model), pictures or engines, or raise "
+    "`bundle_bytes`.",
     "language_model": "Choose a smaller model or quantization, or --no-language-model.",
     "pictures": "Lower `side_pixels`, `quality` or `bytes` of the target's pictures.",
     "items": "Shorten titles and facts in the catalogue.",
@@ -80,7 +81,12 @@ def check_budgets(manifest: Manifest) -> None:
     """
     exceeded = [budget_failure(check, manifest.target) for check in check_each_budget(manifest) if not check.passed]
     if exceeded:
-        raise BudgetError("\n".join(exceeded))
+        raise BudgetError("\n".join([*exceeded, _largest_files(manifest)]))
+
+
+def _largest_files(manifest: Manifest) -> str:
+    largest = sorted(manifest.files, key=lambda one: -one.bytes)[:3]
+    return "The largest files are " + ", ".join(f"{one.name} ({one.bytes:,} bytes)" for one in largest) + "."
 
 
 def budget_failure(check: BudgetCheck, target: str) -> str:

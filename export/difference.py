@@ -103,7 +103,7 @@ def compare_bundles(
 def field_differences(before: Manifest, after: Manifest) -> list[FieldDifference]:
     """Return the fields of the manifests that differ, except the list of files."""
     old, new = (dict(_leaves(msgspec.to_builtins(one))) for one in (before, after))
-    names = [name for name in [*old, *(new.keys() - old.keys())] if not name.startswith("files.")]
+    names = [name for name in [*old, *(name for name in new if name not in old)] if not name.startswith("files.")]
     return [
         FieldDifference(field=name, before=old.get(name), after=new.get(name))
         for name in names

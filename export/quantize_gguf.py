@@ -34,7 +34,7 @@ def quantize_gguf(source: Path, out: Path, quantization: str) -> None:
     try:
         from llama_cpp import llama_cpp
     except ImportError as error:
-        raise RunError("quantizing needs llama-cpp-python; install it with `pip install 'pocketrec[llm]'`") from error
+        raise RunError("quantizing needs llama-cpp-python; install it with `pip install llama-cpp-python`") from error
     silence_log()
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = QUANTIZATIONS[quantization][0]

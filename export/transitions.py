@@ -49,7 +49,8 @@ def make_transitions(student: Student, followers: int, *, texts: bool = False) -
     """
     if student.transitions is None or followers < 1:
         return None
-    by_texts = student.texts if texts else None
+    # Codes that have no weight in the score would only take room.
+    by_texts = student.texts if texts and student.texts is not None and student.texts.settings.similarity else None
     chosen = student.transitions.settings if by_texts is None else by_texts.settings
     counts = most_frequent(student.transitions.counts, followers)
     offsets = counts.indptr.astype(np.int64)

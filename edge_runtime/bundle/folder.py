@@ -6,7 +6,6 @@ The order of checks follows SPEC section 1: size before reading, digest before p
 import errno
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,11 +165,7 @@ def write_folder(
         for name, (_, data) in contents.items():
             (fresh / name).write_bytes(data)
         (fresh / MANIFEST_NAME).write_bytes(dump_manifest(complete))
-        try:
-            check(fresh)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
+        check(fresh)
     return complete
 
 

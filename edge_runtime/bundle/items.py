@@ -35,8 +35,12 @@ class Field(Struct, frozen=True):
 
         Returns:
             ``starts`` ``[n_items + 1]``, and the index of each entry's value; on disk if the field is.
+
+        Raises:
+            BundleError: those of a field on disk violate SPEC section 12.
         """
         if isinstance(self.rows, Lists):
+            self.rows.check()
             return self.rows.starts, self.rows.values
         starts = np.zeros(len(self.rows) + 1, dtype=np.int64)
         np.cumsum(np.fromiter(map(len, self.rows), np.int64, len(self.rows)), out=starts[1:])

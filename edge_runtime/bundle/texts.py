@@ -16,6 +16,7 @@ from edge_runtime.bundle.disk_arrays import DiskArray
 from edge_runtime.errors import BundleError
 
 _N_CACHED: Final = 2048
+_BLOCK: Final = 1 << 16
 
 Integers = NDArray[np.integer[Any]] | DiskArray
 Starts = Integers
@@ -87,9 +88,31 @@ class Lists(Sequence[Sequence[int]]):
         self.values = values
         self._name = name
         self._n_values = n_values
+        self._is_checked = False
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    def check(self) -> None:
+        """Check all lists, in blocks and once, for those who read the columns as a whole.
+
+        Raises:
+            BundleError: they violate SPEC section 12.
+        """
+        if self._is_checked:
+            return
+        before = 0
+        for first in range(0, len(self.starts), _BLOCK):
+            starts = self.starts[first : first + _BLOCK].astype(np.int64)
+            if starts[0] < before or (np.diff(starts) < 0).any():
+                raise BundleError(f"{self._name}: the starts descend after row {first:,}")
+            before = int(starts[-1])
+        if before > len(self.values):
+            raise BundleError(f"{self._name}: ends at {before:,}, outside its {len(self.values):,} entries")
+        for first in range(0, len(self.values), _BLOCK):
+            if int(self.values[first : first + _BLOCK].max(initial=0)) >= self._n_values:
+                raise BundleError(f"{self._name}: has an index outside its {self._n_values:,} values")
+        self._is_checked = True
 
     @overload
     def __getitem__(self, index: int) -> list[int]: ...

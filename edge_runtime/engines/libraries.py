@@ -32,11 +32,11 @@ class Library:
 
 
 LIBRARIES: Final[Mapping[str, Library]] = {
-    "onnxruntime": Library(("onnxruntime",), ("onnxruntime",), "pip install 'pocketrec[onnxruntime]'"),
+    "onnxruntime": Library(("onnxruntime",), ("onnxruntime",), "pip install onnxruntime"),
     "litert": Library(
         ("ai_edge_litert", "tflite_runtime"),
         ("ai-edge-litert", "tflite-runtime"),
-        "pip install 'pocketrec[tflite]' (on boards without such a wheel: tflite-runtime 2.14 with numpy 1)",
+        "pip install ai-edge-litert (on boards without such a wheel: tflite-runtime 2.14 with numpy 1)",
     ),
     "reference": Library(("numpy",), ("numpy",), "pip install numpy"),
 }

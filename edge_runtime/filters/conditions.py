@@ -11,6 +11,7 @@ and ``true`` and ``false`` as the two booleans. An item has a fact if any of its
 import math
 import re
 import reprlib
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ Value = str | int | float | bool
 """A text, which is compared as it is written; a number; or a boolean."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
+_LARGEST_FLOAT = int(sys.float_info.max)
 _MAX_NUMBER: Final = 10**12
 _DECIMALS: Final = 6
 
@@ -232,7 +234,10 @@ def _check_value(name: str, value: object) -> None:
 def _check_number(what: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{what} must be a number, got {_shown(value)}. Pass for example 20 or 19.9.")
-    if not math.isfinite(value):
+    if isinstance(value, int):
+        if abs(value) > _LARGEST_FLOAT:
+            raise ValueError(f"{what} must be a number of ordinary size, got {reprlib.repr(value)}.")
+    elif not math.isfinite(value):
         raise ValueError(f"{what} must be a finite number, got {value}.")
 
 

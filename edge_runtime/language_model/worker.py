@@ -25,7 +25,7 @@ SMALL_MODEL_BYTES: Final = 64 << 20
 _PR_SET_PDEATHSIG: Final = 1
 
 _NO_LIBRARY = (
-    "llama-cpp-python is not installed. Install it with `pip install 'pocketrec[llm]'`; until then, reasons come "
+    "llama-cpp-python is not installed. Install it with `pip install llama-cpp-python`; until then, reasons come "
     "from the template"
 )
 

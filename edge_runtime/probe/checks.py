@@ -83,7 +83,7 @@ def _language_model(sizes: Manifest, *, has_llama: bool) -> Check | None:
     if sizes.language_model is None or has_llama:
         return None
     text = "llama.cpp is not installed; reasons come from templates"
-    return Check("language model", None, text, "pip install 'pocketrec[llm]'")
+    return Check("language model", None, text, "pip install llama-cpp-python")
 
 
 def _undecided(name: str, needed: Range, allowed: float, text: str, fix: str) -> Check:

@@ -59,7 +59,7 @@ def dump_history(events: Sequence[Event], passphrase: str | None = None) -> byte
 
     Raises:
         ValueError: the passphrase has fewer than eight characters, or there are too many events.
-        ModuleNotFoundError: the library `cryptography` is not installed (`pip install 'pocketrec[encryption]'`).
+        ModuleNotFoundError: the library `cryptography` is not installed (`pip install cryptography`).
     """
     if len(events) > MAX_EVENTS:
         raise ValueError(f"the history has {len(events):,} events, a file at most {MAX_EVENTS:,}")

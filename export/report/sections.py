@@ -127,7 +127,7 @@ def quality(verification: Verification) -> Section:
 
 
 def _name(one: Comparison) -> str:
-    return one.against if one.kind == "baseline" else f"{one.kind} {one.against}"
+    return one.against if one.kind == "baseline" else one.title.removeprefix("the ")
 
 
 def _by_reference(compared: Iterable[Comparison]) -> list[Comparison]:
@@ -136,7 +136,7 @@ def _by_reference(compared: Iterable[Comparison]) -> list[Comparison]:
 
 
 def _comparison(one: Comparison) -> list[Html]:
-    title = f"Against the {one.kind} {one.against}"
+    title = f"Against {one.title}"
     rows = [
         Interval(
             part.segment,

@@ -116,7 +116,7 @@ def test_a_device_alone_lists_and_runs_its_own_commands(
     [
         ("polars", ["check", "."], "needs polars, which is not installed .* with `make setup`"),
         ("litestar", ["serve", "."], "needs litestar, .* with `make setup`"),
-        ("msgspec", ["inspect", "b"], "needs msgspec, .*`pip install 'pocketrec'`"),
+        ("msgspec", ["inspect", "b"], "needs msgspec, .*`pip install msgspec`"),
     ],
 )
 def test_a_library_that_is_missing_is_named_with_the_way_to_install_it(

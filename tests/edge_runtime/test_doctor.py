@@ -159,7 +159,7 @@ def test_an_engine_that_is_not_installed_is_no_fault_and_comes_with_the_command(
 
     (note,) = [one for one in examine() if one.subject == "onnxruntime int8"]
 
-    assert (note.state, "pocketrec[onnxruntime]" in note.fix) == ("note", True)
+    assert (note.state, "pip install onnxruntime" in note.fix) == ("note", True)
 
 
 def test_an_installed_engine_that_lacks_a_module_of_its_own_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:

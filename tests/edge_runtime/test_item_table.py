@@ -133,6 +133,21 @@ def test_wrong_entries_are_refused_by_the_full_check(name: str) -> None:
         check_item_table(table)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"entry.0": GOOD["entry.0"] + np.uint32(1)},
+        {"entry.0.start": GOOD["entry.0.start"][[0, 3, 2, 1, 4]]},
+    ],
+    ids=["a value outside", "starts that descend"],
+)
+def test_who_reads_all_values_of_a_fact_refuses_wrong_ones(changed: dict[str, NDArray[np.uint32]]) -> None:
+    field, *_ = read_item_table(load_arrays(_changed(**changed), TABLE_FILE), 4).items.fields.values()
+
+    with pytest.raises(BundleError, match=r"entry\.0"):
+        field.entries()
+
+
 def test_a_changed_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     make_tiny_bundle(tmp_path / "memory")
     with_item_table(tmp_path / "memory", tmp_path / "disk")

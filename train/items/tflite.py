@@ -56,7 +56,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - LiteRT has no types
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise DataError(f"{path}: LiteRT is not installed ({error}); `pip install 'pocketrec[tflite]'`.") from error
+        raise DataError(f"{path}: LiteRT is not installed ({error}); `pip install ai-edge-litert`.") from error
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path))

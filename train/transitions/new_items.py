@@ -35,17 +35,21 @@ def with_new_items(counts: csr_array, vectors: NDArray[np.float32], share: float
     if not len(known) or not len(new):
         return counts
     neighbours = _neighbours(vectors, known, new)
-    following_new = most_frequent(csr_array(counts @ neighbours.T, dtype=np.float32), followers)
+    following_new = most_frequent(_without_diagonal(counts @ neighbours.T), followers)
     known_counts = csr_array(counts + share * following_new)
     followed_by_new = most_frequent(_without_diagonal(neighbours @ known_counts), followers)
-    return csr_array(known_counts + followed_by_new, dtype=np.float32)
+    result = csr_array(known_counts + followed_by_new, dtype=np.float32)
+    result.sort_indices()  # products of sparse matrices are in no order
+    return result
 
 
 def _without_diagonal(counts: csr_array) -> csr_array:
-    """Return the counts without transitions of an item to itself."""
+    """Return the counts without transitions of an item to itself, in the order of their columns."""
     entries = counts.tocoo()
     moved = entries.row != entries.col
-    return csr_array((entries.data[moved], (entries.row[moved], entries.col[moved])), shape=counts.shape)
+    result = csr_array((entries.data[moved], (entries.row[moved], entries.col[moved])), shape=counts.shape)
+    result.sort_indices()
+    return csr_array(result, dtype=np.float32)
 
 
 def _neighbours(vectors: NDArray[np.float32], known: NDArray[np.int64], new: NDArray[np.int64]) -> csr_array:

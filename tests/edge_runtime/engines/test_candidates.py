@@ -198,4 +198,4 @@ def test_a_missing_library_of_an_engine_comes_with_the_extra_that_has_it(
     candidates = open_contents(only_onnx).engine_candidates()
 
     assert candidates.engine is None
-    assert "pip install 'pocketrec[onnxruntime]'" in candidates.refusals[0].reason
+    assert "pip install onnxruntime" in candidates.refusals[0].reason

@@ -172,7 +172,7 @@ def test_without_llama_cpp_the_reason_is_reported_and_no_worker_is_started_again
 
     with a_writer(without, tmp_path / "model.gguf") as writer:
         for _ in range(2):
-            with pytest.raises(WriterError, match=r"llama-cpp-python is not installed.*pocketrec\[llm\]"):
+            with pytest.raises(WriterError, match=r"llama-cpp-python is not installed.*pip install llama-cpp-python"):
                 writer.write("x", CHOICES, 0)
 
 

@@ -93,3 +93,15 @@ def test_the_default_stays_where_nothing_can_be_compared() -> None:
     assert ExpertConfig().new_items in SHARES
     found = choose_new_items(split.train, split.valid, 4, Similarities(), ExpertConfig(), seed=0, max_users=10)
     assert found == ExpertConfig().new_items
+
+
+def test_followers_are_in_the_order_of_their_rows_as_a_bundle_has_them() -> None:
+    random = np.random.default_rng(0)
+    texts = random.normal(size=(60, 4)).astype(np.float32)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    known = np.where(random.random((60, 60)) < 0.2, random.integers(1, 5, size=(60, 60)), 0).astype(np.float32)
+    known[20:], known[:, 20:] = 0.0, 0.0
+    result = with_new_items(csr_array(known), texts, 0.5, 8)
+    for start, end in zip(result.indptr[:-1], result.indptr[1:], strict=True):
+        assert (np.diff(result.indices[start:end]) > 0).all()
+    assert result.nnz > known.astype(bool).sum()
