@@ -2,16 +2,18 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+
+import msgspec
 
 from edge_runtime.machine import machine_name
 from edge_runtime.probe.checks import all_checks
 from edge_runtime.probe.here import available_memory, engines_here
 from edge_runtime.probe.prediction import predicted
-from edge_runtime.probe.report import Probe, Subject
+from edge_runtime.probe.report import EngineFound, Probe, Subject
 from edge_runtime.probe.subjects import Probed
 from edge_runtime.probe.trial import trials
 from edge_runtime.profiling import child_process, machine
@@ -36,9 +38,8 @@ def probe(probed: Probed, *, place: Path | None = None, tell: Tell = lambda _: N
     with tempfile.TemporaryDirectory(prefix="pocketrec-probe-") as folder:
         peaks = Peaks.of(child_process.run("profiling.calibration", {"folder": folder}, one_thread=True))
     engines = engines_here(sizes)
-    usable = {one.engine for one in engines if one.usable}
     tell("loading the libraries of engines")
-    libraries = sum(child_process.run("probe.library", {"engine": name})["bytes"] for name in sorted(usable))
+    engines, libraries = _loaded(engines)
     tell("measuring a bundle of the same sizes")
     found = trials(sizes)
     has_llama = find_spec("llama_cpp") is not None
@@ -56,6 +57,19 @@ def probe(probed: Probed, *, place: Path | None = None, tell: Tell = lambda _: N
         checks=checks,
         runs=all(one.passed is not False for one in checks),
     )
+
+
+def _loaded(engines: Sequence[EngineFound]) -> tuple[tuple[EngineFound, ...], int]:
+    """Return the engines, without those whose library cannot be imported, and the memory of the libraries in bytes."""
+    names = sorted({one.engine for one in engines if one.usable})
+    answers = {name: child_process.run("probe.library", {"engine": name}) for name in names}
+    checked = tuple(
+        msgspec.structs.replace(one, usable=False, fix=f"install {one.engine} again: {fault}")
+        if (fault := answers.get(one.engine, {}).get("error"))
+        else one
+        for one in engines
+    )
+    return checked, sum(answer["bytes"] for answer in answers.values())
 
 
 def _subject(probed: Probed) -> Subject:
