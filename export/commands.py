@@ -190,12 +190,12 @@ def verify(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle with the device's own runtime. It checks digests, engines, accuracy, reasons and budgets.
+    """Verify a bundle with the device's own runtime. It checks digests, engines, accuracy, reasons and sizes.
 
     Every engine of the bundle that is installed here must pass the self-test and recommend the same lists. Metrics rank
     the whole catalogue with the history excluded, and ties count against the model. With --run the bundle must not be
     worse than its models, over all users and in each segment, by the margins of docs/verification.md. Exit code 1 if a
-    check fails.
+    check fails. Budgets of time and memory are checked by `pocketrec profile`, on a machine of the target.
 
     Example: pocketrec verify bundles/laptop-x86_64 --data my-shop --run runs/student --run runs/teacher
     """

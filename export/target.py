@@ -94,7 +94,7 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     ranking_bytes_per_item: Annotated[int, Meta(ge=0)] = 0
     ranking_bytes_at_least: Annotated[int, Meta(ge=0)] = 0
     peak_memory_bytes: Positive | None = None
-    p95_ms: Annotated[float, Meta(gt=0.0, le=60_000.0)] | None = None
+    p95_ms: Annotated[float, Meta(ge=0.001, le=60_000.0)] | None = None
     parts: dict[str, Positive] = {}
 
     def ranking_limit(self, n_items: int) -> int:

@@ -5,6 +5,7 @@ while it is mapped kills the process. A short read is an error that can be caugh
 """
 
 import os
+import sys
 import threading
 from typing import Any
 
@@ -37,9 +38,13 @@ class DiskFile:
         Raises:
             BundleError: the file has become shorter.
         """
-        with self._lock:  # not `pread`, which Windows lacks
-            os.lseek(self._descriptor, offset, os.SEEK_SET)
-            data = os.read(self._descriptor, n_bytes)
+        if sys.platform != "win32":
+            # Processes that were forked from this one share the position of the descriptor, so none is moved.
+            data = os.pread(self._descriptor, n_bytes, offset)
+        else:
+            with self._lock:
+                os.lseek(self._descriptor, offset, os.SEEK_SET)
+                data = os.read(self._descriptor, n_bytes)
         if len(data) != n_bytes:
             raise BundleError(f"{self._source}: found {len(data):,} bytes at {offset:,}, expected {n_bytes:,}")
         return data

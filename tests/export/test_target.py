@@ -68,7 +68,7 @@ def test_the_error_for_an_unknown_target_names_the_nearest_one() -> None:
         (MINIMAL.replace("min_overlap = 0.98", "min_overlap = 1.5"), "line 7: engines[0].min_overlap: Expected"),
         (MINIMAL.replace("bundle_bytes = 2000", ""), "line 8: budgets: Object missing required field `bundle_bytes`"),
         ("opset = 18" + MINIMAL, "line 1: opset: Expected `int` >= 20"),
-        (MINIMAL + "p95_ms = 0.0", "line 11: budgets.p95_ms: Expected `float` > 0.0"),
+        (MINIMAL + "p95_ms = 0.0", "line 11: budgets.p95_ms: Expected `float` >= 0.001"),
         (MINIMAL.replace("[budgets]", "[budgets"), "at line 8"),
         ("colour = 3" + MINIMAL, "line 1: colour: unknown entry; expected description, engines"),
     ],

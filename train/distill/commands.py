@@ -88,6 +88,8 @@ def prune(
         folder.about()  # a wrong folder is refused before the data is read
     if keep is None and blocks is heads is channels is None:
         keep = _SHARE
+    if out.resolve() == run.resolve():
+        raise typer.BadParameter(f"is the student to prune, {run}. Choose another folder.", param_hint="--out")
     cuts = Cuts(share=keep, n_blocks=blocks, n_heads=heads, n_channels=channels)
     dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
     config = recovery_config(dataset.sequences, epochs=recovery_epochs, seed=seed) if recovery_epochs else None
