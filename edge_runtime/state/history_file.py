@@ -44,6 +44,11 @@ class StoredEvent(Struct, frozen=True, forbid_unknown_fields=True):
     time: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 
 
+class _Preface(Struct, frozen=True):
+    format: Literal["pocketrec-history"]
+    version: int
+
+
 class _File(Struct, frozen=True):
     format: Literal["pocketrec-history"]
     version: Literal[1]
@@ -88,7 +93,19 @@ def read_history(data: bytes, passphrase: str | None = None) -> list[StoredEvent
     try:
         return parse_json(data, _File).events
     except JsonError as error:
+        if (version := _version(data)) > 1:
+            raise StateError(
+                f"the history file has version {version}, expected 1. Update pocketrec to read it."
+            ) from error
         raise StateError(f"this is not a history file: {error}. Expected one of `pocketrec history export`.") from error
+
+
+def _version(data: bytes) -> int:
+    """Return the version that a file says it has; 0 if it is no history file at all."""
+    try:
+        return parse_json(data, _Preface).version
+    except JsonError:
+        return 0
 
 
 def is_encrypted(data: bytes) -> bool:

@@ -71,3 +71,12 @@ describe("a history file", () => {
     expect(await readHistory(await dumpHistory(EVENTS))).toEqual(EVENTS);
   });
 });
+
+test.each([Number.NaN, -1, 1.5, 2 ** 60])("an event with the time %d is not written", async (time) => {
+  await expect(dumpHistory([{ itemId: "a", event: "like", time }])).rejects.toThrow(RangeError);
+});
+
+test("a file of a later version asks for an update", async () => {
+  const file = new TextEncoder().encode(JSON.stringify({ format: "pocketrec-history", version: 2, events: {} }));
+  await expect(readHistory(file)).rejects.toThrow("has version 2, expected 1. Update this page");
+});

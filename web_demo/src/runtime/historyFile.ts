@@ -32,7 +32,7 @@ const HEADER_BYTES = NONCE_AT + NONCE_BYTES;
  * The file of some events, oldest first.
  *
  * @param passphrase encrypts the file; null leaves it readable.
- * @throws RangeError the passphrase has fewer than eight characters, or there are too many events.
+ * @throws RangeError the passphrase has fewer than eight characters, or there are too many events, or one is not valid.
  * @throws InsecureAddressError the browser cannot encrypt, because the page is not in a secure context.
  */
 export async function dumpHistory(events: readonly StoredEvent[], passphrase: string | null = null): Promise<Bytes> {
@@ -41,6 +41,11 @@ export async function dumpHistory(events: readonly StoredEvent[], passphrase: st
   }
   const stored = events.map(({ itemId, event, time }) => ({ item_id: itemId, event, time }));
   const data = new TextEncoder().encode(JSON.stringify({ format: FORMAT, version: 1, events: stored }));
+  try {
+    eventsOf(data);
+  } catch (error) {
+    throw new RangeError(`an event is not valid: ${(error as Error).message}`);
+  }
   return passphrase === null ? data : sealed(data, passphrase);
 }
 
@@ -122,7 +127,11 @@ function algorithmOf(header: Bytes): AesGcmParams {
 function eventsOf(data: Bytes): readonly StoredEvent[] {
   try {
     const file = Fields.of(parseJson(data, "the history"), "the history");
-    if (file.raw("format") !== FORMAT || file.raw("version") !== 1) {
+    const version = file.raw("version");
+    if (file.raw("format") === FORMAT && typeof version === "number" && version > 1) {
+      throw new HistoryFileError(`the history file has version ${version}, expected 1. Update this page to read it.`);
+    }
+    if (file.raw("format") !== FORMAT || version !== 1) {
       throw new BundleError(`format must be "${FORMAT}" and version 1`);
     }
     return file.objects("events", { min: 0, max: MAX_HISTORY_EVENTS }).map(storedEvent);
