@@ -93,7 +93,7 @@ def test_a_file_is_json_that_anyone_can_read(bundle: Path) -> None:
 )
 def test_another_file_is_refused_and_adds_nothing(bundle: Path, data: bytes) -> None:
     with Recommender.open(bundle) as recommender:
-        with pytest.raises(StateError, match="this is not a history file|has version 2, expected 1. Update"):
+        with pytest.raises(StateError, match=r"this is not a history file|has version 2"):
             recommender.import_history(data)
         assert recommender.count_events() == 0
 
