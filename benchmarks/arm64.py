@@ -22,6 +22,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from edge_runtime.bundle.folder import open_folder
+from edge_runtime.child import command
 
 CHECKOUT = Path(__file__).parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pocketrec" / "arm64"
@@ -98,8 +99,8 @@ def _set_up() -> None:
     _unpack("root", "bookworm", "arm64", PACKAGES, dependencies=True)
     downloads = CACHE / "downloads"
     platforms = [word for name in PLATFORMS for word in ("--platform", name)]
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", "3.11"]
-    _checked([*pip, *platforms, "-c", str(CHECKOUT / "constraints.txt"), "-d", str(downloads), *WHEELS])
+    options = ("--quiet", "--only-binary=:all:", "--python-version", "3.11", *platforms)
+    _checked(command("pip", "download", *options, "-c", CHECKOUT / "constraints.txt", "-d", downloads, *WHEELS))
     for wheel in downloads.glob("*.whl"):
         ZipFile(wheel).extractall(CACHE / "wheels")
 

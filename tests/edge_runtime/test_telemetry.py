@@ -13,8 +13,12 @@ from edge_runtime import telemetry
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("edge_runtime", "train", "export", "server", "benchmarks", "tests")
-# Optimum imports ONNX Runtime by itself: the module names edge_runtime first.
-MAY_IMPORT = {"edge_runtime/engines/onnxruntime.py": "onnxruntime", "benchmarks/encoder_quantization.py": "optimum"}
+# Optimum imports ONNX Runtime by itself: these modules name edge_runtime first.
+MAY_IMPORT = {
+    "edge_runtime/engines/onnxruntime.py": "onnxruntime",
+    "benchmarks/encoder_quantization.py": "optimum",
+    "benchmarks/optimum_sasrec.py": "optimum",
+}
 
 
 @pytest.mark.parametrize("package", ["edge_runtime", "train", "export", "server"])

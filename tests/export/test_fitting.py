@@ -109,7 +109,10 @@ def test_the_best_of_a_budget_is_exported_and_verified(
     exported = Exporter(student, tiny.dataset, tmp_path).export(only, Release())
 
     assert exported.manifest.ranking_bytes <= best.allowed
-    assert abs(exported.manifest.ranking_bytes - best.found.n_bytes) <= 0.02 * best.found.n_bytes
+    settings = best.found.measured.settings
+    has_useless_texts = best.found.point.text_codes and settings is not None and not settings.similarity
+    assert exported.manifest.ranking_bytes <= 1.02 * best.found.n_bytes
+    assert has_useless_texts or exported.manifest.ranking_bytes >= 0.98 * best.found.n_bytes
     found = verify_bundle(exported.path, tiny.dataset)
     assert (found.parity_failures, found.budget_failures) == ([], [])
     on_device = found.engines[0].figures
