@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from train.data.split import leave_one_out
 from train.distill.distillation import check_same_data
 from train.distill.student import STUDENT_FILE, load_student, ranking_model
 from train.errors import RunError
-from train.evaluation.baselines import TRANSITIONS, popularity, transitions_and_texts
+from train.evaluation.baselines import TRANSITIONS, expert_scores, popularity, validated_expert
 from train.evaluation.context import evaluation_context
 from train.full_model.training import load_model
 from train.loop.runs import RunFolder
@@ -64,8 +65,10 @@ def baseline_models(dataset: Dataset) -> list[ReferenceModel]:
     split, n_items = leave_one_out(dataset.sequences), len(dataset.catalogue)
     vectors = evaluation_context(dataset).vectors
 
+    expert = cache(lambda: validated_expert(split, vectors))  # all users and newcomers share the search for settings
+
     def by_transitions(users: TestUsers) -> Score:
-        return transitions_and_texts(split, users.histories, vectors)
+        return expert_scores(expert(), users.histories)
 
     return [
         ReferenceModel(POPULARITY, "baseline", lambda _: popularity(split.train.rows, n_items)),

@@ -83,10 +83,19 @@ def transitions_and_texts(split: Split, histories: Sequence[RowArray], vectors: 
         histories: events of each user.
         vectors: unit vectors of the items' texts, ``[n_items, W]``, zeros for items without text.
     """
+    return expert_scores(validated_expert(split, vectors), histories)
+
+
+def validated_expert(split: Split, vectors: Vectors) -> TransitionsExpert:
+    """Return the expert of :func:`transitions_and_texts`, for several groups of users; arguments as there."""
     train, n_items = split.train, len(vectors)
     similar = Similarities(centred(vectors))
     config = choose_settings(train, split.valid, n_items, similar, seed=0).config
-    expert = TransitionsExpert(transition_counts(train.rows, train.users(), n_items, config.graph), config, similar)
+    return TransitionsExpert(transition_counts(train.rows, train.users(), n_items, config.graph), config, similar)
+
+
+def expert_scores(expert: TransitionsExpert, histories: Sequence[RowArray]) -> Score:
+    """Score each item for the given histories by an expert."""
 
     def score(users: NDArray[np.int64]) -> NDArray[np.float32]:
         return expert.log_scores(Queries.of([histories[int(user)] for user in users]))
