@@ -18,7 +18,7 @@ from typing import Any
 from edge_runtime import child
 from edge_runtime.errors import PocketRecError
 
-# Users on whom the settings of transitions are chosen, and on whom a bundle is verified, without training.
+# Users on whom a bundle is verified without training.
 INSTANT_USERS = 1000
 INSTANT = ["--backbone", "none", "--plugins", "transitions"]
 _LEAVING_S = 5.0
@@ -102,7 +102,7 @@ def train_and_distil(steps: Steps, data: Path, how: Sequence[str] = (), *, insta
         instant: rank by transitions alone, which need no training.
     """
     if instant:
-        how = [*INSTANT, "--plugin-settings", json.dumps({"transitions": {"search_users": INSTANT_USERS}})]
+        how = INSTANT
     checked = steps.run("check the data", "check", data)
     # One folder of runs for each data set, so that other data do not collide with them.
     runs = steps.out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"

@@ -64,7 +64,6 @@ def dump_history(events: Sequence[Event], passphrase: str | None = None) -> byte
 
     Raises:
         ValueError: the passphrase has fewer than eight characters, or there are too many events.
-        ModuleNotFoundError: the library `cryptography` is not installed (`pip install cryptography`).
     """
     if len(events) > MAX_EVENTS:
         raise ValueError(f"the history has {len(events):,} events, a file at most {MAX_EVENTS:,}")
@@ -82,7 +81,6 @@ def read_history(data: bytes, passphrase: str | None = None) -> list[StoredEvent
 
     Raises:
         StateError: the file is too large, damaged, of another program, or encrypted with another passphrase.
-        ModuleNotFoundError: as for :func:`dump_history`.
     """
     if len(data) > MAX_FILE_BYTES:
         raise StateError(f"the history file has {len(data):,} bytes, expected at most {MAX_FILE_BYTES:,}.")

@@ -12,10 +12,11 @@ from tests.tiny_student import TinyStudent, make_encoder, make_tiny_student
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the features of tiny catalogues out of the user's cache."""
+def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is computed from tiny catalogues out of the user's caches."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("train.evaluation.context.FEATURES", tmp_path_factory.mktemp("features"))
+        patch.setattr("train.transitions.saved_search.SEARCHES", tmp_path_factory.mktemp("searches"))
         yield
 
 

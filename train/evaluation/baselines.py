@@ -18,7 +18,7 @@ from train.metrics.lists import Vectors
 from train.metrics.ranking import Score, metrics, rank_targets
 from train.transitions.expert import ExpertConfig, Queries, Similarities, TransitionsExpert, recency_weights
 from train.transitions.graph import GraphConfig, transition_counts
-from train.transitions.search import choose_settings
+from train.transitions.saved_search import settings_of
 from train.transitions.similar import centred
 
 # Number of newest events that are used, and the weight of each relative to the next newer one.
@@ -90,7 +90,7 @@ def validated_expert(split: Split, vectors: Vectors) -> TransitionsExpert:
     """Return the expert of :func:`transitions_and_texts`, for several groups of users; arguments as there."""
     train, n_items = split.train, len(vectors)
     similar = Similarities(centred(vectors))
-    config = choose_settings(train, split.valid, n_items, similar, seed=0).config
+    config = settings_of(train, split.valid, n_items, similar, seed=0).config
     return TransitionsExpert(transition_counts(train.rows, train.users(), n_items, config.graph), config, similar)
 
 

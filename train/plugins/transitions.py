@@ -21,7 +21,8 @@ from train.transitions.expert import ExpertConfig, OwnEvents, Queries, Transitio
 from train.transitions.graph import GraphConfig, transition_counts
 from train.transitions.mixing import WEIGHTS, ndcg_by_weight
 from train.transitions.new_item_search import Beside, choose_new_items
-from train.transitions.search import MAX_USERS, choose_settings
+from train.transitions.saved_search import settings_of
+from train.transitions.search import MAX_USERS
 from train.transitions.similar import similarities
 
 
@@ -146,7 +147,7 @@ class MixedExpert(nn.Module):
         """Choose the settings; return what the search found."""
         if not self._config.search_users:
             return {}
-        chosen = choose_settings(
+        chosen = settings_of(
             self._inputs.train, split.valid, self._inputs.n_items, self._similar(),
             seed=self._inputs.seed, max_users=self._config.search_users,
         )  # fmt: skip

@@ -217,10 +217,19 @@ def cosines(weights: csr_array, vectors: Floats) -> Floats:
 
 def combine(similarity: Floats, first: csr_array, second: csr_array | None, config: ExpertConfig) -> Floats:
     """Return the log-scores: ``similarity`` ``[Q, n_items]`` plus the logarithm of the graph's part, in place."""
-    reached = first if second is None else csr_array(first + config.second_hop * second)
-    query = np.repeat(np.arange(len(similarity)), np.diff(reached.indptr))
-    logarithm = np.log1p(np.maximum(reached.data, 0.0) / np.float32(config.smoothing))
-    similarity.reshape(-1)[query * similarity.shape[1] + reached.indices] += logarithm
+    return add_graph(similarity, reached(first, second, config.second_hop), config.smoothing)
+
+
+def reached(first: csr_array, second: csr_array | None, second_hop: float) -> csr_array:
+    """Return what one and two steps reach together, sparse ``[Q, n_items]``; ``second`` is None without a second."""
+    return first if second is None else csr_array(first + second_hop * second)
+
+
+def add_graph(similarity: Floats, graph: csr_array, smoothing: float) -> Floats:
+    """Return ``similarity`` ``[Q, n_items]`` plus the logarithm of what the graph reaches, in place."""
+    query = np.repeat(np.arange(len(similarity)), np.diff(graph.indptr))
+    logarithm = np.log1p(np.maximum(graph.data, 0.0) / np.float32(smoothing))
+    similarity.reshape(-1)[query * similarity.shape[1] + graph.indices] += logarithm
     return similarity
 
 

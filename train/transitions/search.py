@@ -25,8 +25,9 @@ from train.transitions.expert import (
     Queries,
     Similarities,
     TransitionsExpert,
-    combine,
+    add_graph,
     cosines,
+    reached,
     recency_weights,
 )
 from train.transitions.graph import MAX_WINDOW, GraphConfig, transition_counts
@@ -163,13 +164,17 @@ class _Users:
             expert = TransitionsExpert(self._counts(graph), ExpertConfig(graph=graph), Similarities())
             return expert.steps(weights(newest, recency))
 
+        @cache
+        def reached_by(graph: GraphConfig, newest: int, recency: float, second_hop: float) -> csr_array:
+            first, second = steps(graph, newest, recency)
+            return reached(first, second if second_hop > 0.0 else None, second_hop)
+
         def score(config: ExpertConfig) -> Floats:
             events = config.newest, config.recency
             total = np.zeros((len(histories), self._n_items), dtype=np.float32)
             for weight, vectors in ((config.text, "text"), (config.image, "image")):
                 if weight > 0.0:
-                    total += weight * similarity(vectors, *events)
-            first, second = steps(config.graph, *events)
-            return combine(total, first, second if config.second_hop > 0.0 else None, config)
+                    total += np.float32(weight) * similarity(vectors, *events)
+            return add_graph(total, reached_by(config.graph, *events, config.second_hop), config.smoothing)
 
         return [ndcg(excluded_ranks(torch.from_numpy(score(each)), histories, targets), 10) for each in configs]
