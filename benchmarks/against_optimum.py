@@ -28,11 +28,11 @@ from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import TOP
 from edge_runtime.bundle.manifest import TRANSITIONS, EngineVariant, Manifest
+from edge_runtime.probe.target import OPSET
 from edge_runtime.profiling.clocks import timed
 from edge_runtime.profiling.statistics import median, ratio_interval
 from edge_runtime.profiling.variants import Instance, Variant
 from edge_runtime.ranking import Rows, best_rows, score_all
-from export.target import OPSET
 from train.backbones.encoder import encoder_config
 from train.backbones.sasrec import SASRec
 from train.data.folder import read_folder

@@ -11,6 +11,7 @@ PocketRecError
 ├── FilterError                 a filter names a fact that no item has, or compares it with a value of another kind
 ├── BusyError                   another process is writing into the same folder
 ├── ProbeError                  a device will not run a bundle, or cannot be probed for it
+├── TargetError                 there is no such target, or its file cannot be used
 ├── ProfileError                a bundle cannot be profiled, or its profile says nothing
 └── SyncError                   nothing was installed; the current release stays in use
     ├── UnprotectedError        plain http to another machine without ``insecure``
@@ -74,6 +75,10 @@ class BusyError(PocketRecError):
 
 class ProbeError(PocketRecError):
     """A device will not run a bundle, or what it would run is not known."""
+
+
+class TargetError(PocketRecError):
+    """There is no such target, or its file cannot be used."""
 
 
 class ProfileError(PocketRecError):

@@ -4,8 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.probe.target import Budgets
 from export.errors import BudgetError
-from export.target import Budgets
 
 RANKING, BUNDLE = "ranking_bytes", "bundle_bytes"
 PEAK_MEMORY, P95 = "peak_memory_bytes", "p95_us"

@@ -33,8 +33,9 @@ from edge_runtime.bundle.retired import dump_retired
 from edge_runtime.errors import BundleError
 from edge_runtime.files import recover_folder
 from edge_runtime.paths import AnyPath
+from edge_runtime.probe.target import Target
 from edge_runtime.search.finder import word_index
-from export.budget import check_budgets, manifest_budgets
+from export.budget import RANKING, check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.golden import golden_sequences, golden_vectors
 from export.language_model import store_model
@@ -43,8 +44,7 @@ from export.parts import PartCache, digest_of
 from export.pictures import make_thumbnails
 from export.provenance import provenance
 from export.self_tests import check_engines
-from export.target import Target
-from export.transitions import BundleTransitions, make_transitions, max_transitions_bytes
+from export.transitions import BundleTransitions, choose_transitions, max_transitions_bytes
 from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
@@ -54,6 +54,7 @@ from train.errors import DataError, RunError
 
 WORK_FOLDER = ".work"
 MINIMUM_RUNTIME = "0.1.0"
+_RANKING_MATRICES = ("codes", "prompts", "adapter")
 FEATURES = ("shared-codebooks",)
 
 Contents = dict[str, tuple[str, bytes]]
@@ -148,7 +149,7 @@ class Exporter:
             self._shared = self._shared_contents()
         contents |= self._shared
         self._progress(f"{target.name}: transitions and golden vectors")
-        transitions = make_transitions(self._student, self._followers(target), texts=target.transitions.texts)
+        transitions = choose_transitions(self._student, target.transitions, self._room(target, contents))
         if transitions is not None:
             contents["transitions.safetensors"] = ("transitions", transitions.data)
             if transitions.similarity is not None:
@@ -165,15 +166,23 @@ class Exporter:
         """Return the files that are the same in every bundle."""
         student = self._student
         contents: Contents = {
-            f"{role}.safetensors": (role, read_file(student.path / f"{role}.safetensors"))
-            for role in ("codes", "prompts", "adapter")
+            f"{role}.safetensors": (role, read_file(student.path / f"{role}.safetensors")) for role in _RANKING_MATRICES
         }
         contents |= _items(published_items(self._dataset.catalogue))
         contents["popularity.safetensors"] = ("popularity", dump_arrays({"popularity": self._popularity}))
         return contents
 
-    def _followers(self, target: Target) -> int:
-        return target.transitions.for_student(has_encoder=self._student.encoder is not None)
+    def _room(self, target: Target, contents: Contents) -> int:
+        """Return the bytes that the limit for ranking leaves for transitions."""
+        first = target.engines[0].file
+        used = sum(len(data) for name, (role, data) in contents.items() if name == first or role in _RANKING_MATRICES)
+        return self._budgets(target)[RANKING] - used
+
+    def _budgets(self, target: Target) -> dict[str, int]:
+        n_items, choice = self._student.sizes.n_items, target.transitions
+        reserved = choice.reserved(has_encoder=self._student.encoder is not None)
+        added = max_transitions_bytes(n_items, reserved, texts=choice.texts is True)
+        return manifest_budgets(target.budgets, n_items, transitions=added)
 
     def _golden(self, transitions: BundleTransitions | None) -> bytes:
         student = self._student
@@ -248,7 +257,6 @@ class Exporter:
         contents: Contents,
     ) -> Manifest:
         student, config = self._student, self._student.config
-        n_items = student.sizes.n_items
         default = default_name(student.path, self._dataset.name)
         return Manifest(
             schema=1,
@@ -275,11 +283,7 @@ class Exporter:
             ),
             transitions=None if transitions is None else transitions.settings,
             language_model=language_model,
-            budgets=manifest_budgets(
-                target.budgets,
-                n_items,
-                transitions=max_transitions_bytes(n_items, self._followers(target), texts=target.transitions.texts),
-            ),
+            budgets=self._budgets(target),
             provenance=provenance(student, self._dataset),
             licences=release.licences,
             machines=target.machines,

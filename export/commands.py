@@ -9,7 +9,7 @@ from edge_runtime.terminal.out_folder import writable_folder
 from train.options import AsJson, DataFolder, SkipBadRows
 
 if TYPE_CHECKING:
-    from export.target import Target
+    from edge_runtime.probe.target import Target
     from export.verify import Verification
 
 _BUILT_IN = sorted(path.stem for path in Path(__file__).with_name("targets").glob("*.toml"))
@@ -161,7 +161,7 @@ def _read_ids(path: Path) -> tuple[str, ...]:
 
 
 def _read_targets(names: list[str]) -> "list[Target]":
-    from export.errors import TargetError
+    from edge_runtime.errors import TargetError
     from export.target import read_target
 
     try:

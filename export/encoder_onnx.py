@@ -21,8 +21,8 @@ from onnx import helper, numpy_helper
 
 from edge_runtime.bundle.names import ENCODER_INPUTS, ENCODER_OUTPUT
 from edge_runtime.errors import EngineError
+from edge_runtime.probe.target import OPSET
 from export.quantize import QuantizedEncoder, QuantizedRows
-from export.target import OPSET
 from train.distill.student import DeviceEncoder
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.probe.target import EngineChoice
 from export.parts import PartCache, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
-from export.target import EngineChoice
 from train.distill.student import DeviceEncoder, Student
 
 

@@ -3,10 +3,6 @@
 from edge_runtime.errors import PocketRecError
 
 
-class TargetError(PocketRecError):
-    """There is no such export target, or its description cannot be used."""
-
-
 class BudgetError(PocketRecError):
     """A bundle exceeds a budget of its target."""
 

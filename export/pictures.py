@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import Array
 from edge_runtime.bundle.pictures import MAX_PICTURE_BYTES
-from export.target import PictureChoice
+from edge_runtime.probe.target import PictureChoice
 from train.data.dataset import Catalogue
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import msgspec
 from rich.table import Table
 
+from edge_runtime.probe.target import AS_MANY_AS_FIT, FEWEST_THAT_FIT, IF_THEY_FIT, Target
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.outcome import next_command, print_result
-from export.target import Target
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _EXAMPLE_ITEMS = 10_000
@@ -69,10 +69,7 @@ def explained(target: Target) -> list[tuple[str, str]]:
         )
     lines += [
         ("transitions", _transitions(target)),
-        (
-            "ranking part",
-            f"≤ {_size(budgets.ranking_limit(_EXAMPLE_ITEMS))} with {_EXAMPLE_ITEMS:,} items, without transitions",
-        ),
+        ("ranking part", _ranking(target)),
         ("whole bundle", f"≤ {_size(budgets.bundle_bytes)}"),
     ]
     lines += [(f"  {role.replace('_', ' ')}", f"≤ {_size(limit)}") for role, limit in budgets.parts.items()]
@@ -97,9 +94,25 @@ def _model(target: Target) -> str:
 
 def _transitions(target: Target) -> str:
     chosen = target.transitions
-    followers = "none" if chosen.followers == 0 else f"{chosen.followers} followers an item"
-    texts = ", texts as codes" if chosen.texts else ""
+    texts = {True: ", texts as codes", False: "", IF_THEY_FIT: ", and texts as codes if they fit"}[chosen.texts]
+    if chosen.followers == AS_MANY_AS_FIT:
+        followers = "as many followers of an item as the ranking part has room for, up to the whole graph"
+        followers += (
+            f", at least {chosen.at_least}" if chosen.at_least else f"; none if fewer than {FEWEST_THAT_FIT} fit"
+        )
+    else:
+        followers = "none" if chosen.followers == 0 else f"{chosen.followers} followers an item"
     return f"{followers}{texts}; {chosen.without_encoder} without an encoder"
+
+
+def _ranking(target: Target) -> str:
+    size = _size(target.budgets.ranking_limit(_EXAMPLE_ITEMS))
+    reserved = target.transitions.reserved(has_encoder=True)
+    if target.transitions.number(has_encoder=True) is not None:
+        beside = "without transitions"
+    else:
+        beside = f"besides {reserved} followers an item" if reserved else "transitions included"
+    return f"≤ {size} with {_EXAMPLE_ITEMS:,} items, {beside}"
 
 
 def _entries(target: Target) -> dict[str, object]:

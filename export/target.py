@@ -1,142 +1,20 @@
-"""Export targets: the engines, pictures and language model of a bundle, and its budgets."""
+"""The built-in targets, and targets from files, by name or path."""
 
 import os
-import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
-from msgspec import Meta, Struct
-
-from edge_runtime.bundle.manifest import MAX_FOLLOWERS, Name, Share, Word
-from edge_runtime.bundle.pictures import MAX_SIDE
+from edge_runtime.errors import TargetError
 from edge_runtime.paths import AnyPath
-from export.errors import TargetError
-from export.target_errors import located, not_found
-
-OPSET = 20
-"""The first version of ONNX operators with Gelu; supported by onnxruntime-web and ONNX Runtime 1.17."""
-
-# File name of each engine variant that can be exported; WebGPU runs the graphs of ONNX Runtime (ADR 0032).
-ENCODER_FILES = {
-    ("onnxruntime", "int8"): "encoder.onnx",
-    ("onnxruntime", "fp32"): "encoder-fp32.onnx",
-    ("webgpu", "int8"): "encoder.onnx",
-    ("webgpu", "fp32"): "encoder-fp32.onnx",
-    ("litert", "int8"): "encoder.tflite",
-    ("litert", "fp32"): "encoder-fp32.tflite",
-    ("reference", "int8"): "encoder.safetensors",
-}
-_SUFFIX = ".toml"
-_SEE = "`pocketrec targets NAME` explains a target, and export/targets/ has valid ones to copy."
-
-Positive = Annotated[int, Meta(ge=1)]
-
-
-class EngineChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """An engine variant and its tolerances in the self-test, in order of preference."""
-
-    engine: str
-    precision: str
-    max_state_error: Annotated[float, Meta(gt=0.0)]
-    min_overlap: Share
-
-    @property
-    def file(self) -> str:
-        """File name in the bundle."""
-        return ENCODER_FILES[self.engine, self.precision]
-
-
-class LanguageModelChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Quantization of the language model: a llama.cpp type, such as ``Q8_0`` or ``Q4_K_M``.
-
-    ``context`` limits its context in tokens, and so the memory of its key-value cache; None for all of the model's.
-    """
-
-    quantization: Name
-    context: Annotated[int, Meta(ge=256, le=1 << 20)] | None = None
-
-
-class PictureChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Thumbnails: length of the longer side, WebP quality, and total bytes; popular items come first."""
-
-    side_pixels: Annotated[int, Meta(ge=16, le=MAX_SIDE)]
-    quality: Annotated[int, Meta(ge=1, le=100)]
-    bytes: Positive
-
-
-class TransitionChoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """Largest number of followers an item, 0 for no transitions.
-
-    ``without_encoder`` is for students that rank by transitions alone, and ``texts`` adds the texts as codes, which
-    compare items better than item vectors do.
-    """
-
-    followers: Annotated[int, Meta(ge=0, le=MAX_FOLLOWERS)] = 0
-    without_encoder: Annotated[int, Meta(ge=1, le=MAX_FOLLOWERS)] = 16
-    texts: bool = False
-
-    def for_student(self, *, has_encoder: bool) -> int:
-        """Return the largest number of followers an item."""
-        return self.followers if has_encoder else self.without_encoder
-
-
-class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """Maximum sizes in bytes, ``parts`` by role, and limits of the process that ranks.
-
-    ``peak_memory_bytes`` is the largest resident size of that process, and ``p95_ms`` what 95 % of its lists of ten
-    take at most; they are checked on the machines of the target only.
-    """
-
-    ranking_bytes: Positive
-    bundle_bytes: Positive
-    ranking_bytes_per_item: Annotated[int, Meta(ge=0)] = 0
-    ranking_bytes_at_least: Annotated[int, Meta(ge=0)] = 0
-    peak_memory_bytes: Positive | None = None
-    p95_ms: Annotated[float, Meta(ge=0.001, le=60_000.0)] | None = None
-    parts: dict[str, Positive] = {}
-
-    def ranking_limit(self, n_items: int) -> int:
-        """Return the maximum bytes of the files that ranking needs, for a catalogue of ``n_items``."""
-        return max(self.ranking_bytes_at_least, self.ranking_bytes + self.ranking_bytes_per_item * n_items)
-
-
-class Target(Struct, frozen=True, forbid_unknown_fields=True):
-    """A target as described by a TOML file.
-
-    Attributes:
-        description: one line, for people.
-        engines: variants in order of preference.
-        budgets: limits of the bundle, and of the process that ranks with it.
-        machines: processors that have the time and memory of the budgets (``machine_name``); none: any.
-        opset: version of the operators in ONNX graphs.
-        language_model: None for bundles without one.
-        pictures: None for bundles without pictures.
-        transitions: followers of each item.
-        name: name of the TOML file, and of the bundle's folder.
-    """
-
-    description: str
-    engines: Annotated[tuple[EngineChoice, ...], Meta(min_length=1, max_length=16)]
-    budgets: Budgets
-    machines: tuple[Word, ...] = ()
-    opset: Annotated[int, Meta(ge=OPSET, le=21)] = OPSET
-    language_model: LanguageModelChoice | None = None
-    pictures: PictureChoice | None = None
-    transitions: TransitionChoice = TransitionChoice()
-    name: str = ""
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """What the bundle has of an item: its texts, and pictures where the target has room for them."""
-        return ("text",) if self.pictures is None else ("text", "images")
+from edge_runtime.probe.target import SUFFIX, Target, parse_target
 
 
 def known_targets() -> list[str]:
     """Return the names of the built-in targets."""
     folder = files("export") / "targets"
-    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(_SUFFIX))
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(SUFFIX))
 
 
 def read_target(name_or_path: AnyPath) -> Target:
@@ -146,7 +24,7 @@ def read_target(name_or_path: AnyPath) -> Target:
         TargetError: there is no such target, or its file is invalid.
     """
     name_or_path = os.fspath(name_or_path)
-    if name_or_path.endswith(_SUFFIX):
+    if name_or_path.endswith(SUFFIX):
         path = Path(name_or_path)
         if not path.is_file():
             raise TargetError(f"{path}: file not found. Copy a file from export/targets/ and change it.")
@@ -161,36 +39,15 @@ def target_file(name: str) -> bytes:
         TargetError: there is no such target.
     """
     if name not in known_targets():
-        raise TargetError(not_found(name, known_targets()))
-    return (files("export") / "targets" / f"{name}{_SUFFIX}").read_bytes()
+        raise TargetError(_not_found(name, known_targets()))
+    return (files("export") / "targets" / f"{name}{SUFFIX}").read_bytes()
 
 
-def parse_target(data: bytes, name: str) -> Target:
-    """Return the target in the contents of a TOML file.
-
-    Raises:
-        TargetError: the contents are not TOML, or have an unknown or invalid entry; the message has its line.
-    """
-    file = f"{name}{_SUFFIX}"
-    try:
-        text = data.decode()
-        entries = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TargetError(f"{file}: {error}. {_SEE}") from error
-    try:
-        target = msgspec.convert(entries, Target)
-    except msgspec.ValidationError as error:
-        raise TargetError(f"{file}{located(text, error, Target)} {_SEE}") from error
-    _check_engines(target, file)
-    return msgspec.structs.replace(target, name=name)
-
-
-def _check_engines(target: Target, file: str) -> None:
-    for choice in target.engines:
-        if (choice.engine, choice.precision) not in ENCODER_FILES:
-            known = ", ".join(f"{engine} {precision}" for engine, precision in ENCODER_FILES)
-            raise TargetError(
-                f"{file}: no engine {choice.engine!r} with precision {choice.precision!r}; expected one of {known}."
-            )
-    if len({(choice.engine, choice.precision) for choice in target.engines}) != len(target.engines):
-        raise TargetError(f"{file}: an engine variant is listed twice. List each one once.")
+def _not_found(name: str, known: Sequence[str]) -> str:
+    """Return the message for a name that is no built-in target's: the nearest one, and all of them."""
+    near = get_close_matches(name, known, n=1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"target {name!r} not found.{meant} Built-in targets are {', '.join(known)}. "
+        "For your own target, give the path of a TOML file that ends in .toml."
+    )

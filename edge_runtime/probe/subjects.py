@@ -1,14 +1,10 @@
 """What is probed for: a bundle on disk, the manifest of a server's release, or a target. All become a manifest."""
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Final, Literal
-
-import msgspec
-from msgspec import Meta, Struct
+from typing import Final, Literal
 
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.bundle.manifest import (
@@ -23,8 +19,10 @@ from edge_runtime.bundle.manifest import (
     Tier,
     TransitionSettings,
 )
+from edge_runtime.bundle.transitions import follower_bytes
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import ProbeError
+from edge_runtime.probe.target import FEWEST_THAT_FIT, IF_THEY_FIT, Target, parse_target
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.trust import trusted_manifest
 
@@ -38,6 +36,9 @@ _ENCODER: Final = Encoder(dim=64, max_length=50, n_blocks=2, n_heads=2, n_prompt
 _ENCODER_BYTES: Final = 65_232
 _N_CODES: Final = 16
 _ITEM_BYTES: Final = 33
+# Followers an item in its graph, and tokens of a language model's context where the target does not limit it.
+_FOLLOWERS: Final = 32
+_CONTEXT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +49,6 @@ class Probed:
     source: str
     manifest: Manifest
     is_here: bool = False
-
-
-class _Engine(Struct, frozen=True):
-    engine: str
-    precision: str
-
-
-class _Model(Struct, frozen=True):
-    context: int = 1024
-
-
-class _Transitions(Struct, frozen=True):
-    followers: Annotated[int, Meta(ge=0, le=255)] = 0
-    texts: bool = False
-
-
-class _Budgets(Struct, frozen=True):
-    bundle_bytes: int
-    peak_memory_bytes: int | None = None
-    p95_ms: float | None = None
-    parts: dict[str, int] = {}
-
-
-class _Target(Struct, frozen=True):
-    """The entries of a target's file that matter here; the exporter checks the others."""
-
-    engines: Annotated[list[_Engine], Meta(min_length=1, max_length=16)]
-    budgets: _Budgets
-    machines: tuple[str, ...] = ()
-    language_model: _Model | None = None
-    transitions: _Transitions = _Transitions()
 
 
 def from_folder(path: Path) -> Probed:
@@ -111,13 +81,11 @@ def from_target(name: str, n_items: int) -> Probed:
         n_items: size of the catalogue.
 
     Raises:
-        ProbeError: there is no such target here, or its file is not one.
+        ProbeError: there is no such target here.
+        TargetError: its file is not one.
     """
     data = _file_bytes(Path(name)) if name.endswith(".toml") else _built_in(name)
-    try:
-        target = msgspec.convert(tomllib.loads(data.decode()), _Target)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ProbeError(f"{name}: {error}. `pocketrec targets {name}` explains and checks a target.") from error
+    target = parse_target(data, Path(name).stem)
     return Probed("target", name, _manifest(Path(name).stem, target, n_items))
 
 
@@ -144,17 +112,17 @@ def _built_in(name: str) -> bytes:
     return readers[0](name)
 
 
-def _manifest(name: str, target: _Target, n_items: int) -> Manifest:
+def _manifest(name: str, target: Target, n_items: int) -> Manifest:
     """Return what the exporter would write for a default student, without digests."""
     catalogue = Catalogue(n_items, _ENCODER.dim, 256, (Tier(n_items, _N_CODES),))
     sizes = {"codes": (_N_CODES + 1) * n_items + (16 << 10), "items": _ITEM_BYTES * n_items}
+    followers, texts = _transitions(target, n_items, sizes["codes"])
     settings = None
-    if target.transitions.followers:
-        n_entries = target.transitions.followers * n_items
-        vectors = catalogue if target.transitions.texts else None
-        settings = TransitionSettings(10, 0.6, 0.5, 1e-4, 1.0, 0.5, 0.8, n_entries, vectors)
-        sizes[TRANSITIONS] = round(2.5 * n_entries)
-    if settings is not None and settings.vectors is not None:
+    if followers:
+        n_entries = followers * n_items
+        settings = TransitionSettings(10, 0.6, 0.5, 1e-4, 1.0, 0.5, 0.8, n_entries, catalogue if texts else None)
+        sizes[TRANSITIONS] = round(_follower_size(n_items) * n_entries)
+    if texts:
         sizes["similarity"] = sizes["codes"]
     files = [
         _file(role, sizes.get(role, n_items))
@@ -166,7 +134,7 @@ def _manifest(name: str, target: _Target, n_items: int) -> Manifest:
     model = None
     if target.language_model is not None:
         files.append(_file("language_model", target.budgets.parts.get("language_model", target.budgets.bundle_bytes)))
-        model = LanguageModel("language_model", target.language_model.context, "facts-v1")
+        model = LanguageModel("language_model", target.language_model.context or _CONTEXT, "facts-v1")
     budgets = {"peak_memory_bytes": target.budgets.peak_memory_bytes, "p95_us": _microseconds(target.budgets.p95_ms)}
     return Manifest(
         schema=1,
@@ -185,6 +153,26 @@ def _manifest(name: str, target: _Target, n_items: int) -> Manifest:
         budgets={key: value for key, value in budgets.items() if value is not None},
         machines=target.machines,
     )
+
+
+def _transitions(target: Target, n_items: int, code_bytes: int) -> tuple[int, bool]:
+    """Return the followers an item of a default student, and whether the texts come along as codes."""
+    choice = target.transitions
+    number, texts = choice.number(has_encoder=True), choice.texts is True
+    if number is None:
+        size = _follower_size(n_items) * n_items
+        room = target.budgets.ranking_limit(n_items) + choice.at_least * size - _ENCODER_BYTES - code_bytes - n_items
+        most, beside_texts = (min(_FOLLOWERS, int(left // size)) for left in (room, room - code_bytes))
+        texts = texts or (choice.texts == IF_THEY_FIT and beside_texts >= max(FEWEST_THAT_FIT, choice.at_least))
+        number = beside_texts if texts else most
+        number = max(number if number >= FEWEST_THAT_FIT else 0, choice.at_least)
+    number = min(number, n_items - 1)
+    return number, texts and number > 0
+
+
+def _follower_size(n_items: int) -> float:
+    """Return the bytes of a follower with its level."""
+    return follower_bytes(n_items) + 0.5
 
 
 def _file(role: str, n_bytes: int) -> File:

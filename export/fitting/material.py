@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.arrays import Array, dump_arrays, load_arrays
 from edge_runtime.bundle.folder import read_file
 from edge_runtime.bundle.manifest import Catalogue
-from edge_runtime.bundle.transitions import follower_bytes
 from export.encoder_onnx import export_onnx_int8
 from export.fitting.points import MAX_FOLLOWERS, Encoder, Point, Weights
 from export.quantize import quantize_encoder
+from export.transitions import bytes_by_followers
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec
 from train.data.split import Split, Targets
@@ -36,7 +36,6 @@ _TEXT_CODES = (8, 16)
 SHARES = (1.0, 0.75)
 """Shares of the bytes of all blocks, and of one, that less important heads and channels are cut out to reach."""
 
-_HEADER_BYTES = 320
 _CODES = "codes.safetensors"
 
 
@@ -157,7 +156,9 @@ class Material:
             smallest_codes=smallest_codes(n_items, dim),
             plan_within=lambda n_bytes: plan_within(n_bytes, n_items, dim),
             plan_bytes=lambda plan: plan.file_bytes(n_items, dim),
-            followers=[] if student.transitions is None else self._follower_bytes(),
+            followers=[]
+            if student.transitions is None
+            else bytes_by_followers(student.transitions.counts, MAX_FOLLOWERS),
             texts=texts if student.transitions is not None else {},
         )
 
@@ -208,14 +209,6 @@ class Material:
             return Table(texts.sizes, dict(texts.codes), vectors)
         plan = CodePlan(n_codes=(n_codes,), shares=(1.0,))
         return Table.of(CodedTable(torch.from_numpy(vectors), plan, np.zeros(len(vectors), dtype=np.uint8), self._seed))
-
-    def _follower_bytes(self) -> list[int]:
-        transitions, n_items = self.student.transitions, self.student.sizes.n_items
-        if transitions is None:
-            return []
-        per_item = np.diff(transitions.counts.indptr)
-        entries = [int(np.minimum(per_item, n).sum()) for n in range(MAX_FOLLOWERS + 1)]
-        return [_HEADER_BYTES + n_items + n * follower_bytes(n_items) + -(-n // 2) for n in entries]
 
 
 def _can_prune(config: EncoderConfig, n_blocks: int, share: float) -> bool:

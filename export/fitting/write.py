@@ -75,7 +75,7 @@ def write_target(path: Path, base: str, found: Found, budget: int, n_items: int)
     # The limit of a manifest is that of the target and the most that its transitions may take.
     most = max_transitions_bytes(n_items, point.followers, texts=bool(point.text_codes))
     changed: dict[str, dict[str, object]] = {
-        "transitions": {"followers": point.followers, "texts": bool(point.text_codes)},
+        "transitions": {"followers": point.followers, "at_least": 0, "texts": bool(point.text_codes)},
         "budgets": {
             "ranking_bytes": max(budget - most, 1), "ranking_bytes_per_item": 0, "ranking_bytes_at_least": 0,
         },

@@ -12,7 +12,7 @@ from benchmarks.against_optimum import CODES, SASREC, WHOLE, bytes_of, paired_ti
 from benchmarks.optimum_sasrec import Scorer, ScoringSasrec, export_by_optimum, table_bytes
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.manifest import File, Manifest
-from export.target import OPSET
+from edge_runtime.probe.target import OPSET
 from tests.tiny_bundle import make_tiny_bundle
 from train.backbones.encoder import EncoderConfig
 from train.backbones.sasrec import SASRec

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from edge_runtime.bundle import Manifest, open_folder
+from edge_runtime.probe.target import Budgets
 from export.budget import bytes_by_role, check_budgets, check_each_budget, manifest_budgets
 from export.errors import BudgetError
-from export.target import Budgets
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from edge_runtime.bundle.item_table import check_item_table
 from edge_runtime.bundle.manifest import ITEM_TABLE
 from edge_runtime.contents import open_contents
 from edge_runtime.errors import BundleError, BundleIntegrityError, EngineError
+from edge_runtime.probe.target import Budgets, Target
 from edge_runtime.recommender import Recommender
 from export.bundle import WORK_FOLDER, Exporter, Release
 from export.encoder_onnx import export_onnx_int8
@@ -21,7 +22,7 @@ from export.errors import BudgetError
 from export.measure import OpenEngine, open_engine
 from export.parts import PartCache
 from export.quantize import quantize_encoder
-from export.target import Budgets, Target, read_target
+from export.target import read_target
 from tests.tiny_student import CONFIG, N_PROMPTS, RANK, TinyStudent, make_encoder, make_tiny_student
 from train.errors import DataError, RunError
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.probe.target import Target
 from export.bundle import Exporter, Release
 from export.fitting.chart import chart
 from export.fitting.measure import Measured, reduced_rows, widest_rows
@@ -22,7 +23,7 @@ from export.fitting.report import CHART_FILE, RESULT_FILE, Fitted, fit_students
 from export.fitting.search import Found, Row, best_within, pareto_front
 from export.fitting.toml import dump_toml
 from export.fitting.write import write_target
-from export.target import Target, known_targets, read_target
+from export.target import known_targets, read_target
 from export.verify import verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
 from train.data.split import leave_one_out

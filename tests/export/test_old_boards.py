@@ -19,11 +19,12 @@ from edge_runtime.contents import Contents, open_contents
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.litert import LiteRTEngine
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
+from edge_runtime.errors import TargetError
+from edge_runtime.probe.target import parse_target
 from edge_runtime.ranking import best_rows, score_all
 from export.encoder_tflite import export_tflite
-from export.errors import TargetError
 from export.quantize import QuantizedEncoder
-from export.target import parse_target, read_target, target_file
+from export.target import read_target, target_file
 from tests.export.encoder_cases import ROUNDING
 from tests.export.tflite_recipes import RECIPES, Cases, quantized_by, states_on_litert, states_on_old_board
 from tests.tiny_student import N_PROMPTS, RANK

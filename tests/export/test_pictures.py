@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from edge_runtime.bundle.pictures import Pictures
+from edge_runtime.probe.target import PictureChoice
 from export.pictures import make_thumbnails
-from export.target import PictureChoice
 from train.data.dataset import Catalogue
 
 CHOICE = PictureChoice(side_pixels=32, quality=50, bytes=1 << 20)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from export.errors import TargetError
-from export.target import known_targets, parse_target, read_target
+from edge_runtime.errors import TargetError
+from edge_runtime.probe.target import parse_target
+from export.target import known_targets, read_target
 
 MINIMAL = """
 description = "a test"
@@ -70,6 +71,9 @@ def test_the_error_for_an_unknown_target_names_the_nearest_one() -> None:
         ("opset = 18" + MINIMAL, "line 1: opset: Expected `int` >= 20"),
         (MINIMAL + "p95_ms = 0.0", "line 11: budgets.p95_ms: Expected `float` >= 0.001"),
         (MINIMAL.replace("[budgets]", "[budgets"), "at line 8"),
+        (MINIMAL + '[transitions]\nfollowers = "all"', "line 12: transitions.followers: "),
+        (MINIMAL + "[transitions]\nfollowers = 300", "line 12: transitions.followers: "),
+        (MINIMAL + "[transitions]\nfollowers = 3\nat_least = 2", "transitions.at_least is for followers = 'as-many-as"),
         ("colour = 3" + MINIMAL, "line 1: colour: unknown entry; expected description, engines"),
     ],
 )

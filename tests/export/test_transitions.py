@@ -10,21 +10,24 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from edge_runtime import Recommender
-from edge_runtime.bundle import open_folder
+from edge_runtime.bundle import Manifest, open_folder
+from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.contents import Contents, open_contents
+from edge_runtime.probe.target import Target, TransitionChoice
 from edge_runtime.ranking import score_all
 from export.budget import check_each_budget
 from export.bundle import Exporter, Release
-from export.target import Target, read_target
-from export.transitions import RATIO, make_transitions, max_transitions_bytes
+from export.target import read_target
+from export.transitions import RATIO, bytes_by_followers, make_transitions, max_transitions_bytes
 from export.verify import verify_bundle
 from tests.tiny_student import TinyStudent, make_tiny_student
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
 from train.distill.codes import CodePlan
-from train.distill.device_transitions import TextCodes, encode_texts
+from train.distill.device_transitions import DeviceSettings, DeviceTransitions, TextCodes, encode_texts
 from train.distill.distillation import describe_student, distill_model
 from train.distill.student import Student, load_student, ranking_model
 from train.distill.student_model import DistillConfig
@@ -127,12 +130,12 @@ def test_transitions_stand_beside_an_encoder_where_the_target_has_room(
     exporter = Exporter(both, tiny.dataset, tmp_path)
 
     laptop = exporter.export(replace_engines(read_target("laptop-x86_64")), Release()).manifest
-    page = exporter.export(replace_engines(browser()), Release()).manifest
+    without = exporter.export(with_transitions(browser(), TransitionChoice(followers=0)), Release()).manifest
 
     assert laptop.transitions is not None
     assert [one.engine for one in laptop.engines] == ["reference"]
-    assert page.transitions is None
-    assert laptop.ranking_bytes > page.ranking_bytes
+    assert without.transitions is None
+    assert laptop.ranking_bytes > without.ranking_bytes
     found = verify_bundle(tmp_path / "laptop-x86_64", tiny.dataset)
     assert found.parity_failures == []
 
@@ -148,7 +151,8 @@ def test_a_target_with_room_compares_items_by_their_texts_as_codes(
     exporter = Exporter(student, tiny.dataset, tmp_path)
 
     laptop = exporter.export(replace_engines(read_target("laptop-x86_64")), Release()).manifest
-    phone = exporter.export(replace_engines(read_target("android-arm64")), Release()).manifest
+    without_texts = with_transitions(read_target("android-arm64"), TransitionChoice(followers=8))
+    phone = exporter.export(without_texts, Release()).manifest
 
     assert laptop.transitions is not None
     assert laptop.transitions.vectors == sizes
@@ -175,6 +179,105 @@ def open_engine_state(contents: Contents, history: NDArray[np.int64]) -> NDArray
     state = candidates.encode(contents.codes.decode(history))
     assert state is not None
     return score_all(contents.codes, state)
+
+
+def test_a_small_catalogue_gets_its_whole_graph_where_as_many_followers_as_fit_are_wanted(
+    tiny: TinyStudent, tmp_path: Path
+) -> None:
+    page = replace_engines(browser())
+
+    manifest = Exporter(with_graph(tiny), tiny.dataset, tmp_path / "a").export(page, Release()).manifest
+    again = Exporter(with_graph(tiny), tiny.dataset, tmp_path / "b").export(page, Release()).manifest
+
+    assert manifest.transitions is not None
+    assert manifest.transitions.n_entries == 12 * 60
+    assert manifest.budgets["ranking_bytes"] == page.budgets.ranking_limit(60)
+    assert manifest.ranking_bytes <= page.budgets.ranking_limit(60)
+    assert manifest.files == again.files
+
+
+@pytest.mark.parametrize(("room_for", "expected"), [(12, 12), (11, 11), (8, 8), (7, 0), (0, 0)])
+def test_a_large_graph_is_cut_to_what_the_budget_for_ranking_has_room_for(
+    tiny: TinyStudent, tmp_path: Path, room_for: int, expected: int
+) -> None:
+    student = with_graph(tiny)
+    assert student.transitions is not None
+    sizes = bytes_by_followers(student.transitions.counts, 32)
+    limit = ranking_bytes_without(tiny, tmp_path / "none") + sizes[room_for]
+    target = with_transitions(browser(), TransitionChoice(followers="as-many-as-fit"), limit)
+
+    manifest = Exporter(student, tiny.dataset, tmp_path / "fit").export(target, Release()).manifest
+
+    assert (0 if manifest.transitions is None else manifest.transitions.n_entries) == expected * 60
+    assert manifest.ranking_bytes <= limit
+
+
+def test_followers_that_a_target_wants_at_least_are_allowed_beside_the_budget_for_ranking(
+    tiny: TinyStudent, tmp_path: Path
+) -> None:
+    limit = ranking_bytes_without(tiny, tmp_path / "none")
+    target = with_transitions(browser(), TransitionChoice(followers="as-many-as-fit", at_least=3), limit)
+
+    manifest = Exporter(with_graph(tiny), tiny.dataset, tmp_path / "fit").export(target, Release()).manifest
+
+    assert manifest.transitions is not None
+    assert manifest.transitions.n_entries == 3 * 60
+    assert limit < manifest.ranking_bytes <= manifest.budgets["ranking_bytes"]
+
+
+def test_texts_come_along_as_codes_only_where_enough_followers_fit_beside_them(
+    tiny: TinyStudent, tmp_path: Path
+) -> None:
+    student = with_graph(tiny)
+    assert student.transitions is not None
+    assert student.texts is not None
+    sizes, texts = bytes_by_followers(student.transitions.counts, 32), len(dump_arrays(student.texts.codes))
+    plain = ranking_bytes_without(tiny, tmp_path / "none")
+    choice = TransitionChoice(followers="as-many-as-fit", texts="if-they-fit")
+
+    def exported(room: int) -> Manifest:
+        target = with_transitions(browser(), choice, plain + room)
+        return Exporter(student, tiny.dataset, tmp_path / str(room)).export(target, Release()).manifest
+
+    with_texts, without = exported(sizes[8] + texts), exported(sizes[7] + texts)
+
+    assert with_texts.transitions is not None
+    assert (with_texts.transitions.n_entries, with_texts.transitions.vectors) == (8 * 60, student.texts.sizes)
+    assert without.transitions is not None
+    assert without.transitions.n_entries > 8 * 60
+    assert without.transitions.vectors is None
+    assert with_texts.ranking_bytes <= with_texts.budgets["ranking_bytes"]
+
+
+def with_graph(tiny: TinyStudent, followers: int = 12) -> Student:
+    """Return the tiny student with as many followers of each item, in different numbers, and with text codes."""
+    n_items = tiny.student.sizes.n_items
+    columns = (np.arange(n_items)[:, None] + 1 + np.arange(followers)) % n_items
+    counts = np.tile(np.arange(followers, 0, -1, dtype=np.float32), n_items)
+    offsets = np.arange(n_items + 1) * followers
+    graph = csr_array((counts, columns.reshape(-1), offsets), shape=(n_items, n_items))
+    graph.sort_indices()
+    settings = DeviceSettings(newest=3, recency=0.6, second_hop=0.0, smoothing=0.01, similarity=1.0, weight=1.0)
+    sizes, codes = encode_texts(np.random.default_rng(0).normal(size=(n_items, 70)).astype(np.float32), seed=0)
+    return replace(
+        tiny.student, transitions=DeviceTransitions(graph, settings), texts=TextCodes(sizes, codes, settings)
+    )
+
+
+def with_transitions(target: Target, choice: TransitionChoice, ranking_bytes: int | None = None) -> Target:
+    """Return the target with other transitions, the numpy engine alone, and a budget for ranking if one is given."""
+    budgets = target.budgets
+    if ranking_bytes is not None:
+        budgets = msgspec.structs.replace(
+            budgets, ranking_bytes=ranking_bytes, ranking_bytes_per_item=0, ranking_bytes_at_least=0
+        )
+    return msgspec.structs.replace(replace_engines(target), transitions=choice, budgets=budgets)
+
+
+def ranking_bytes_without(tiny: TinyStudent, out: Path) -> int:
+    """Return the bytes that ranking needs without transitions."""
+    target = with_transitions(browser(), TransitionChoice(followers=0))
+    return Exporter(tiny.student, tiny.dataset, out).export(target, Release()).manifest.ranking_bytes
 
 
 def test_a_damaged_graph_of_a_student_is_reported(instant: Student, tmp_path: Path) -> None:

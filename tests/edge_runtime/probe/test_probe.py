@@ -9,7 +9,7 @@ import pytest
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.manifest import Catalogue, LanguageModel, Manifest, Tier
 from edge_runtime.cli import main
-from edge_runtime.errors import ProbeError
+from edge_runtime.errors import ProbeError, TargetError
 from edge_runtime.probe.checks import all_checks
 from edge_runtime.probe.prediction import predicted
 from edge_runtime.probe.report import SCHEMA_FILE, Check, EngineFound, Prediction, Probe, Range, Work, json_schema
@@ -18,6 +18,7 @@ from edge_runtime.probe.subjects import from_folder, from_target
 from edge_runtime.probe.trial import Trial, trials
 from edge_runtime.profiling import profile as profile_module
 from edge_runtime.profiling.limits import Peaks
+from export.target import target_file
 from tests.live_server import serving
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_transitions import WITH_ENGINES
@@ -151,10 +152,26 @@ def test_a_stand_in_of_every_kind_of_target_is_a_valid_bundle(name: str, tmp_pat
 def test_a_target_file_that_is_no_target_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "kiosk.toml").write_text("description = 'x'")
 
-    with pytest.raises(ProbeError, match=r"kiosk\.toml.*engines"):
+    with pytest.raises(TargetError, match=r"kiosk\.toml.*engines"):
         from_target(str(tmp_path / "kiosk.toml"), 100)
     with pytest.raises(ProbeError, match="file not found"):
         from_target(str(tmp_path / "none.toml"), 100)
+
+
+def test_an_unknown_entry_of_a_target_file_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = target_file("minimal").decode().replace("bundle_bytes", "bundel_bytes")
+    (tmp_path / "kiosk.toml").write_text(text)
+
+    with pytest.raises(TargetError, match=r"kiosk\.toml, line \d+: budgets\.bundel_bytes: unknown entry"):
+        from_target(str(tmp_path / "kiosk.toml"), 100)
+
+
+def test_as_many_followers_as_fit_are_a_small_catalogues_whole_graph_and_none_of_a_large_ones() -> None:
+    small, large = from_target("minimal", 600).manifest, from_target("minimal", 50_000).manifest
+
+    assert small.transitions is not None
+    assert small.transitions.n_entries == 32 * 600
+    assert large.transitions is None
 
 
 def test_a_release_of_a_server_is_probed_and_the_answer_has_the_schema(

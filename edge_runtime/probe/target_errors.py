@@ -14,16 +14,6 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
 _ENTRY = re.compile(r"\s*([\"']?)([\w-]+)\1\s*[=.]")
 
 
-def not_found(name: str, known: Sequence[str]) -> str:
-    """Return the message for a name that is no built-in target's: the nearest one, and all of them."""
-    near = get_close_matches(name, known, n=1)
-    meant = f" Did you mean {near[0]!r}?" if near else ""
-    return (
-        f"target {name!r} not found.{meant} Built-in targets are {', '.join(known)}. "
-        "For your own target, give the path of a TOML file that ends in .toml."
-    )
-
-
 def located(text: str, error: msgspec.ValidationError, schema: type) -> str:
     """Return an error of conversion with its place: ``, line 5: budgets.ranking_bytes: Expected `int` >= 1.``.
 
