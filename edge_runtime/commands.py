@@ -89,7 +89,7 @@ def doctor(
             console.print(f"{each.state:5} {each.subject}: {each.text}{fix}", soft_wrap=True)
     result = {"bundle": None if bundle is None else str(bundle), "findings": findings}
     if faults:
-        fail(EngineError("; ".join(faults)), as_json=as_json, result=result)
+        fail(EngineError(f"{'; '.join(faults)}."), as_json=as_json, result=result)
     if as_json:
         print_result(result)
 

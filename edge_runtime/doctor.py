@@ -55,18 +55,20 @@ def examine(path: Path | None = None) -> list[Finding]:
         contents = open_contents(folder)
     except BundleError as error:
         if path is None:
-            return [
-                Finding(
-                    "installation", "fault", str(error), "reinstall it: pip install --force-reinstall . in a checkout"
-                )
-            ]
-        return [Finding("bundle", "fault", str(error), f"export it again, or delete {folder.path} and sync it again")]
+            fix = "reinstall it: pip install --force-reinstall . in a checkout"
+            return [_fault("installation", str(error), fix)]
+        return [_fault("bundle", str(error), f"export it again, or delete {folder.path} and sync it again")]
     findings = [] if path is None else [Finding("bundle", "ok", f"all {len(folder.manifest.files)} files are intact")]
     findings += [finding for variant in folder.manifest.engines for finding in _engine(contents, variant)]
     findings += _usable(contents, findings)
     if path is None or folder.manifest.language_model is not None:
         findings.append(_language_model())
     return [*findings, *_asked_engine(folder, any_precision=path is None)]
+
+
+def _fault(subject: str, problem: str, fix: str) -> Finding:
+    """Return a fault; the sentence of an error goes on with the fix, so its full stop is left out."""
+    return Finding(subject, "fault", problem.removesuffix("."), fix)
 
 
 def _engine(contents: Contents, variant: EngineVariant) -> list[Finding]:
@@ -87,7 +89,7 @@ def _refused(name: str, refusal: Refusal | None) -> Finding:
     library = LIBRARIES[name.partition(" ")[0]]
     if not any(find_spec(module) for module in library.modules):
         return Finding(name, "note", reason.partition(";")[0], f"to use it: {library.install}")
-    return Finding(name, "fault", reason, f"update or reinstall its library: {library.install}")
+    return _fault(name, reason, f"update or reinstall its library: {library.install}")
 
 
 def _placement(variant: EngineVariant, name: str, engine: Engine | None) -> list[Finding]:

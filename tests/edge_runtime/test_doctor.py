@@ -44,6 +44,21 @@ def test_a_sound_bundle_has_no_fault_and_its_operators_run_where_they_were_asked
     assert any("operators run on CPUExecutionProvider, as asked" in each.text for each in findings)
 
 
+def test_a_damaged_bundle_is_a_fault_in_one_sentence_with_its_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_tiny_bundle(tmp_path / "b")
+    (tmp_path / "b" / "codes.safetensors").write_bytes(b"short")
+
+    assert run("doctor", tmp_path / "b") == 1
+
+    printed = capsys.readouterr()
+    assert "fault bundle: " in printed.out
+    assert ". Fix: export it again" in printed.out
+    assert ".." not in printed.out.replace(str(tmp_path), "")
+    assert ".." not in printed.err.replace(str(tmp_path), "")
+
+
 @dataclass(frozen=True)
 class Part:
     """Operators of a graph that ran on one provider."""
