@@ -29,11 +29,13 @@ standard deviation of that number over users was 1.2, with MMR 1.6.
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.arguments import check_type
 from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.events import DISLIKE, LIKE, PURCHASE
 from edge_runtime.ranking import Floats, Rows
@@ -131,8 +133,10 @@ def checked_diversity(diversity: float) -> float:
     """Return ``diversity``.
 
     Raises:
+        TypeError: it is no number.
         ValueError: it is not in [0, 1].
     """
+    check_type("diversity", diversity, Real, "a number from 0 (precise) to 1 (diverse) or 'auto'", "for example 0.3")
     if not 0.0 <= diversity <= 1.0:
         raise ValueError(f"diversity must be between 0 (precise) and 1 (diverse), got {diversity}")
     return diversity

@@ -19,7 +19,7 @@ from edge_runtime.reasons.facts import Fact, FactFinder
 from edge_runtime.reasons.prompt import LAYOUT, prompt
 from edge_runtime.reasons.sentences import sentences, sentences_to_offer
 from edge_runtime.reasons.template import template
-from edge_runtime.reasons.words import Style
+from edge_runtime.reasons.words import STYLES, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,12 @@ class Explainer:
             row: catalogue row of the item.
             history_rows: the user's history, oldest first.
             style: ``short`` cites one fact, ``detailed`` two.
+
+        Raises:
+            ValueError: there is no such style.
         """
+        if style not in STYLES:
+            raise ValueError(f"style must be one of {', '.join(map(repr, STYLES))}, got {style!r}")
         facts = self._finder.facts(row, history_rows)
         allowed = sentences(self._items, row, facts, style)
         note = self._note

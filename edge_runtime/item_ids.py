@@ -3,7 +3,7 @@
 import reprlib
 from collections.abc import Iterable, Mapping
 
-from edge_runtime.state.history import check_string
+from edge_runtime.arguments import check_string
 
 
 def checked_ids(what: str, item_ids: Iterable[str]) -> list[str]:

@@ -1,9 +1,8 @@
 """The lists of a recommender: of one history or several, of a feed, of similar items, and of a search."""
 
-import reprlib
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 
+from edge_runtime.arguments import check_string, check_type, check_whole
 from edge_runtime.diversity import AUTO_DIVERSITY, N_FEEDBACK, Diversity, adapted_diversity, checked_diversity
 from edge_runtime.events import CLICK
 from edge_runtime.filters.conditions import Where
@@ -74,6 +73,7 @@ class Lists(ReleaseInUse):
             _check_k(k)
             if isinstance(histories, str):
                 raise TypeError("histories must be a list of lists of item ids, got one string. Pass [['item-7']].")
+            check_type("histories", histories, Iterable, "a list of lists of item ids", "for example [['item-7']]")
             among = release.among(candidates, exclude, where)
             given = [checked_ids("each of histories", history) for history in histories]
             return [
@@ -143,9 +143,14 @@ class Lists(ReleaseInUse):
 
         Only the first 200 characters of the text, and their first 16 words, are used. The first call builds the word
         index; only searches wait for it. Retired items are found too, so that a past purchase can be recorded.
+
+        Raises:
+            TypeError: the text is no string, or the limit no whole number.
         """
         release = self._in_use()
         with self._timed("search"):
+            check_string("text", text, "the words to search for")
+            check_whole("limit", limit, "for example 10")
             return release.found(text, limit)
 
     def auto_diversity(self, history: Sequence[str] | None = None) -> float:
@@ -165,8 +170,7 @@ class Lists(ReleaseInUse):
         return self.auto_diversity(history)
 
 
-def _check_k(k: object) -> None:
-    if isinstance(k, bool) or not isinstance(k, Integral):
-        raise TypeError(f"k must be a whole number, got {reprlib.repr(k)} ({type(k).__name__}). Pass for example 10.")
+def _check_k(k: int) -> None:
+    check_whole("k", k, "for example 10")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_runtime.arguments import check_string
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.bundle.pictures import Pictures
 from edge_runtime.contents import Contents
@@ -26,7 +27,7 @@ from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.ranking import Rows, best_rows
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.similar import Cosines
-from edge_runtime.state.history import History, check_string
+from edge_runtime.state.history import History
 from edge_runtime.transitions import combined_scores
 
 if TYPE_CHECKING:

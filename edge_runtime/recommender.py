@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self
 
+from edge_runtime.arguments import PATHS, check_string, check_type
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.contents import open_contents
 from edge_runtime.device_folder import current_bundle
@@ -18,6 +19,7 @@ from edge_runtime.engines.protocol import Engine
 from edge_runtime.errors import EngineError
 from edge_runtime.events import CLICK
 from edge_runtime.in_use import ms_since
+from edge_runtime.item_ids import checked_ids
 from edge_runtime.lists import Lists
 from edge_runtime.paths import AnyPath
 from edge_runtime.state.history import Event, History
@@ -54,10 +56,16 @@ class Recommender(Lists):
             language_model: False disables the language model; reasons come from the template.
 
         Raises:
+            TypeError: an argument is of another type.
             BundleError: the bundle is damaged, or needs a newer runtime.
             EngineError: the bundle has no engine of this name.
             StateError: the state file cannot be used.
         """
+        check_type("bundle", bundle, PATHS, "the path of a folder", "for example 'bundles/laptop-x86_64'")
+        if state is not None:
+            check_type("state", state, PATHS, "the path of a file or None", "for example 'history.sqlite'")
+        if not (engine is None or isinstance(engine, str) or hasattr(engine, "encode")):
+            check_string("engine", engine, "the name of one of the bundle, such as 'reference', or an engine")
         engine = engine or os.environ.get(ENGINE_VARIABLE) or None
         started = time.perf_counter()
         folder = open_folder(current_bundle(bundle))
@@ -107,6 +115,7 @@ class Recommender(Lists):
 
         Raises:
             UnknownItemError: the item id is not in the catalogue.
+            ValueError: there is no such style.
         """
         with self._explaining, self._timed("explain"):
             release = self._in_use()
@@ -157,7 +166,7 @@ class Recommender(Lists):
     def latest_events(self, item_ids: Sequence[str]) -> dict[str, str]:
         """Return the name of the newest recorded event of each of these items; items without events are left out."""
         self._in_use()
-        return self._history.latest_events(item_ids)
+        return self._history.latest_events(checked_ids("item_ids", item_ids))
 
     def has_interactions(self) -> bool:
         """Return whether an item of the catalogue was recorded other than as a dislike."""

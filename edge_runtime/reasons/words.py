@@ -7,13 +7,14 @@ the prompt layout ``facts-v2``: language models are trained on them, so a change
 import re
 from functools import cache
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from edge_runtime.reasons.quoting import clean
 
 Style = Literal["short", "detailed"]
+STYLES: Final[tuple[Style, ...]] = get_args(Style)
 
 _TRIM: Final = " ,;:.-\u2013\u2014(&/|+'\u200c\u200d"
 

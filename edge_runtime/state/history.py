@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge_runtime.arguments import check_string, check_whole
 from edge_runtime.errors import StateError
 from edge_runtime.events import CLICK, DISLIKE
 from edge_runtime.state.database import (
@@ -55,22 +56,6 @@ class Event:
     item_id: str
     event: str
     time: int
-
-
-def check_string(what: str, value: object, example: str) -> None:
-    """Check that an argument is a string.
-
-    Args:
-        what: what the argument is, for the message.
-        value: the argument.
-        example: what to pass instead, for the message.
-
-    Raises:
-        TypeError: it is not.
-    """
-    if not isinstance(value, str):
-        found = f"{reprlib.repr(value)} ({type(value).__name__})"
-        raise TypeError(f"{what} must be a string, got {found}. Pass {example}.")
 
 
 class History:
@@ -175,8 +160,10 @@ class History:
         """Delete one event; return whether it existed.
 
         Raises:
+            TypeError: the id is no whole number.
             StateError: the event could not be deleted; nothing was changed.
         """
+        check_whole("event_id", event_id, "the id of an event, such as history()[0].id")
         if not 1 <= event_id <= _LARGEST_EVENT_ID:
             return False
         with self._lock:
@@ -188,10 +175,13 @@ class History:
         """Return the newest ``limit`` events, or all events, newest first.
 
         Raises:
+            TypeError: ``limit`` is no whole number.
             ValueError: ``limit`` is negative.
         """
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit must be at least 0, got {limit}")
+        if limit is not None:
+            check_whole("limit", limit, "for example 10, or None for all events")
+            if limit < 0:
+                raise ValueError(f"limit must be at least 0, got {limit}")
         return self._events("ORDER BY id DESC LIMIT ?", -1 if limit is None else min(limit, _LARGEST_EVENT_ID))
 
     def count(self) -> int:

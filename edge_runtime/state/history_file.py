@@ -19,6 +19,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_runtime.arguments import check_string, check_type
 from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.errors import StateError
 from edge_runtime.state.history import Event
@@ -63,8 +64,10 @@ def dump_history(events: Sequence[Event], passphrase: str | None = None) -> byte
         passphrase: encrypts the file; None leaves it readable.
 
     Raises:
+        TypeError: the passphrase is no string.
         ValueError: the passphrase has fewer than eight characters, or there are too many events.
     """
+    _check_passphrase(passphrase)
     if len(events) > MAX_EVENTS:
         raise ValueError(f"the history has {len(events):,} events, a file at most {MAX_EVENTS:,}")
     stored = [StoredEvent(event.item_id, event.event, event.time) for event in events]
@@ -80,8 +83,11 @@ def read_history(data: bytes, passphrase: str | None = None) -> list[StoredEvent
         passphrase: for an encrypted file.
 
     Raises:
+        TypeError: the file is not given as bytes, or the passphrase is no string.
         StateError: the file is too large, damaged, of another program, or encrypted with another passphrase.
     """
+    check_type("data", data, bytes, "the contents of a history file as bytes", "what export_history() returned")
+    _check_passphrase(passphrase)
     if len(data) > MAX_FILE_BYTES:
         raise StateError(f"the history file has {len(data):,} bytes, expected at most {MAX_FILE_BYTES:,}.")
     if is_encrypted(data):
@@ -109,6 +115,11 @@ def _version(data: bytes) -> int:
 def is_encrypted(data: bytes) -> bool:
     """Return whether a history file is encrypted."""
     return data.startswith(_MAGIC)
+
+
+def _check_passphrase(passphrase: str | None) -> None:
+    if passphrase is not None:
+        check_string("passphrase", passphrase, f"at least {MIN_PASSPHRASE} characters, or None")
 
 
 def _sealed(data: bytes, passphrase: str) -> bytes:

@@ -1,5 +1,6 @@
 """What a list is chosen from: candidates, exclusions, filters, seen items; feeds, similar items, several histories."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,36 @@ def test_a_filtered_list_can_be_diversified(bundle: Path) -> None:
 
     assert ids(diverse) != ids(precise)
     assert all(item.facts.get("brand") != ["Elm"] for item in diverse)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda one: one.recommend_many(None), r"histories must be a list of lists of item ids, got None"),
+        (lambda one: one.recommend(3, diversity="x"), r"diversity must be a number from 0 .* got 'x' \(str\)\."),
+        (lambda one: one.search(None), r"text must be a string, got None \(NoneType\)\."),
+        (lambda one: one.search("a", limit="3"), r"limit must be a whole number, got '3' \(str\)\."),
+        (lambda one: one.history("3"), r"limit must be a whole number, got '3' \(str\)\."),
+        (lambda one: one.remove("x"), r"event_id must be a whole number, got 'x' \(str\)\."),
+        (lambda one: one.latest_events(None), r"item_ids must be a list of item ids, got None \(NoneType\)\."),
+        (lambda one: one.export_history(5), r"passphrase must be a string, got 5 \(int\)\."),
+        (lambda one: one.import_history("x"), r"data must be the contents of a history file as bytes, got"),
+        (lambda one: one.import_history(b"x", 5), r"passphrase must be a string, got 5 \(int\)\."),
+        (lambda one: one.open(None), r"bundle must be the path of a folder, got None \(NoneType\)\."),
+        (lambda one: one.open("b", 5), r"state must be the path of a file or None, got 5 \(int\)\."),
+        (lambda one: one.open("b", engine=5), r"engine must be a string, got 5 \(int\)\. Pass the name of one"),
+    ],
+)
+def test_an_argument_of_another_type_is_named_with_what_was_found_and_what_to_pass(
+    bundle: Path, call: Callable[[Wrong], object], message: str
+) -> None:
+    with Recommender.open(bundle) as recommender, pytest.raises(TypeError, match=rf"^{message}"):
+        call(recommender)
+
+
+def test_an_unknown_style_of_a_reason_is_refused_with_the_known_ones(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="style must be one of"):
+        recommender.explain("item-3", style="x")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("argument", ["history", "candidates", "exclude"])
