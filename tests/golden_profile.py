@@ -15,14 +15,14 @@ from edge_runtime.profiling.statistics import (
     percentile,
     ratio_interval,
     round_levels,
-    stability,
+    uncertainty,
 )
 
 PATH = Path(__file__).parent / "golden" / "profile.json"
 ABOUT = (
     "Statistics of a profile in Python and on the page. percentiles: times, and the percentiles that they permit, null "
     "with too few; intervals: the ratios of each round, a seed, the median and its interval; rounds: times of the same "
-    "work in each round, the level of each round, their stability, and their drift."
+    "work in each round, the level of each round, how uncertain their median is, and their drift."
 )
 RUNS = (1, 2, 10, 11, 63, 64, 129, 130, 661, 662)
 SHAPES = ((1, 11, 0), (3, 1, 1), (4, 5, 7), (12, 8, 42))  # rounds, pairs, seed
@@ -57,7 +57,7 @@ def _interval(random: np.random.Generator, n_rounds: int, n_pairs: int, seed: in
 def _rounds(random: np.random.Generator, n_rounds: int, spread: float) -> dict[str, Any]:
     times = [[round(float(work * (1 + spread * random.random())), 4) for work in (1, 3, 8)] for _ in range(n_rounds)]
     levels = round_levels(times)
-    return {"times": times, "levels": levels, "stability": stability(levels), "drift": drift(levels)}
+    return {"times": times, "levels": levels, "uncertainty": uncertainty(levels), "drift": drift(levels)}
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ class Row(Struct, frozen=True):
         wall_ms: what a user waits.
         cpu_ms: what the calling thread works; null where the platform has no such clock.
         seconds: time measured in total.
-        stability: 0 to 100, as :func:`edge_runtime.profiling.statistics.stability` has it; null if not repeated.
         wall_by_cpu: total wall time divided by total CPU time.
         drift: by which share the second half was slower than the first.
+        uncertainty: by which share the median may be wrong, from the spread of the rounds; null if not repeated.
         no_limit: why there is no limit.
     """
 
@@ -77,9 +77,9 @@ class Row(Struct, frozen=True):
     wall_ms: Distribution
     cpu_ms: Distribution | None
     seconds: float
-    stability: float | None
     wall_by_cpu: float | None
     drift: float | None
+    uncertainty: float | None
     limit: Limit | None
     no_limit: str | None
     verdict: Verdict

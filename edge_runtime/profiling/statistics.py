@@ -1,4 +1,4 @@
-"""The statistics of a profile: percentiles of enough samples, paired ratios with intervals, and stability.
+"""The statistics of a profile: percentiles of enough samples, paired ratios with intervals, and how sure a median is.
 
 The page has the same rules in ``web_demo/src/runtime/profile/statistics.ts``; ``tests/golden/profile.json`` tests both.
 """
@@ -91,24 +91,16 @@ def round_levels(times: Sequence[Sequence[float]]) -> list[float]:
     return [median([time / middle for time, middle in zip(one, usual, strict=True)]) for one in times]
 
 
-def stability(values: Sequence[float]) -> float:
-    """Return how stable the levels of rounds are, from 0 to 100.
+def uncertainty(levels: Sequence[float]) -> float:
+    """Return by which share the median of the levels may be wrong, up or down, at :data:`CONFIDENCE`.
 
-    Half counts the coefficient of variation (10 % scores 0), a quarter the maximum by the minimum (3 scores 0), and a
-    quarter the 99th percentile by the median (2 scores 0; the highest percentile that the runs permit). From
-    ``analyze_benchmark_stability.py`` of ExecuTorch.
+    A single disturbed round hardly moves it; a part of the run that was slower than the rest does.
 
     Args:
-        values: at least two, positive.
+        levels: of rounds, positive.
     """
-    mean = math.fsum(values) / len(values)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    tail = next((high for share in (0.99, 0.95, 0.9) if (high := percentile(values, share)) is not None), max(values))
-    return (
-        0.5 * max(0.0, 100 - 1000 * deviation / mean)
-        + 0.25 * max(0.0, 100 - 50 * (max(values) / min(values) - 1))
-        + 0.25 * max(0.0, 100 - 100 * (tail / median(values) - 1))
-    )
+    found = ratio_interval([[one] for one in levels])
+    return max(found.high / found.median, found.median / found.low) - 1
 
 
 def drift(values: Sequence[float]) -> float:

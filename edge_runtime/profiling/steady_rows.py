@@ -8,7 +8,7 @@ from edge_runtime.profiling.report import Row
 from edge_runtime.profiling.rows import limit_of, repeated_row
 from edge_runtime.profiling.statistics import median
 from edge_runtime.profiling.steady import SteadyState
-from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE
+from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE, STEPS
 from edge_runtime.profiling.variants import Variant
 
 OTHER_THREADS = 1.25
@@ -23,11 +23,13 @@ def rows(variants: Sequence[Variant], state: SteadyState, histories: Sequence[Id
         repeated_row(
             "observe to list" if step == OBSERVE else "steady",
             step,
-            variant,
+            variant.name,
             samples,
-            limit_of(peaks, works[variant][step], median(samples.all_wall())),
+            limit_of(peaks, works[variant.name][step], median(samples.all_wall())),
         )
-        for (step, variant), samples in state.samples.items()
+        for variant in variants
+        for step in STEPS
+        if (samples := state.samples.get((step, variant.name))) is not None
     ]
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from edge_runtime.profiling.report import Outputs, Row, Verdict
-from edge_runtime.profiling.rows import BUSY, LEAST_STABILITY, MOST_DRIFT, WAITS
+from edge_runtime.profiling.rows import BUSY, WAITS, most_uncertain
 
 
 def overall(rows: Sequence[Row], outputs: Sequence[Outputs], failures: Sequence[str]) -> Verdict:
@@ -29,12 +29,12 @@ def _noise(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if row.wall_by_cpu is not None and row.wall_by_cpu > BUSY and row.step not in WAITS:
             worst["the machine was busy: wall time up to {:.2f} times CPU time"].append((row.wall_by_cpu, row.step))
-        if row.drift is not None and abs(row.drift) > MOST_DRIFT:
-            worst["the second half differs by up to {:.0%} from the first"].append((abs(row.drift), row.step))
-        if row.stability is not None and row.stability < LEAST_STABILITY:
-            worst["rounds of equal work differ: stability down to {:.0f} of 100"].append((-row.stability, row.step))
+        if row.uncertainty is not None and row.uncertainty > most_uncertain(row.step):
+            worst["rounds of equal work differ: medians are known to within {:.0%} only"].append(
+                (row.uncertainty, row.step)
+            )
     return [
-        f"{text.format(abs(max(found)[0]))} ({len(found)} of {len(rows)} rows, most of all {max(found)[1]!r})"
+        f"{text.format(max(found)[0])} ({len(found)} of {len(rows)} rows, most of all {max(found)[1]!r})"
         for text, found in worst.items()
     ]
 

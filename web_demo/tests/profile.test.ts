@@ -5,7 +5,14 @@ import type { OpenEngine } from "../src/runtime/candidates";
 import { repeatsFor, tickMs } from "../src/runtime/profile/clock";
 import { profileBundle } from "../src/runtime/profile/profile";
 import { rowVerdict } from "../src/runtime/profile/rows";
-import { drift, MIN_RUNS, percentile, ratioInterval, roundLevels, stability } from "../src/runtime/profile/statistics";
+import {
+  drift,
+  MIN_RUNS,
+  percentile,
+  ratioInterval,
+  roundLevels,
+  uncertainty,
+} from "../src/runtime/profile/statistics";
 import { openReference } from "../src/runtime/reference";
 import { GOOD, openBundle } from "./folder";
 
@@ -13,7 +20,7 @@ interface Golden {
   readonly min_runs: Record<string, number>;
   readonly percentiles: { times: number[]; expected: Record<string, number | null> }[];
   readonly intervals: { rounds: number[][]; seed: number; median: number; low: number; high: number }[];
-  readonly rounds: { times: number[][]; levels: number[]; stability: number; drift: number }[];
+  readonly rounds: { times: number[][]; levels: number[]; uncertainty: number; drift: number }[];
 }
 
 const golden = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden/profile.json"), "utf8")) as Golden;
@@ -31,10 +38,10 @@ describe("statistics equal Python's", () => {
     expect(ratioInterval(rounds, seed)).toEqual({ median, low, high });
   });
 
-  test.each(golden.rounds)("rounds with stability $stability", (one) => {
+  test.each(golden.rounds)("rounds with uncertainty $uncertainty", (one) => {
     const levels = roundLevels(one.times);
     for (const [index, level] of one.levels.entries()) expect(levels[index]).toBeCloseTo(level, 12);
-    expect(stability(levels)).toBeCloseTo(one.stability, 9);
+    expect(uncertainty(levels)).toBeCloseTo(one.uncertainty, 12);
     expect(drift(levels)).toBeCloseTo(one.drift, 12);
   });
 });
@@ -72,6 +79,24 @@ describe("the profile of a bundle", () => {
     expect(shares.at(-1)).toBe(1);
   });
 
+  test("opens each engine before and after each other one equally often", async () => {
+    const bundle = await openBundle(GOOD);
+    const three = bundle.manifest.engines.flatMap((one) => ["a", "b", "c"].map((precision) => ({ ...one, precision })));
+    Object.assign(bundle, { manifest: { ...bundle.manifest, engines: three } });
+    const opened: string[] = [];
+    const open: OpenEngine = async (variant) => {
+      opened.push(variant.precision);
+      return openReference(bundle, { ...variant, precision: "int8" });
+    };
+
+    await profileBundle(bundle, open, ABOUT);
+
+    const rounds = Array.from({ length: 12 }, (_, round) => opened.slice(3 * round, 3 * round + 3));
+    for (const [one, other] of ["ab", "ac", "bc"].map((pair) => [...pair] as [string, string])) {
+      expect(rounds.filter((round) => round.indexOf(one) < round.indexOf(other))).toHaveLength(6);
+    }
+  });
+
   test("is invalid if lists are wrong", async () => {
     const bundle = await openBundle(GOOD);
     const wrong: OpenEngine = async ({ engine, precision }) => ({
@@ -105,9 +130,8 @@ describe("the profile of a bundle", () => {
   });
 });
 
-test("a row is judged by its runs, its drift and its stability", () => {
-  expect(rowVerdict(10, 100, 0).state).toBe("invalid");
-  expect(rowVerdict(11, 100, 0).state).toBe("valid");
-  expect(rowVerdict(11, 50, 0).state).toBe("noisy");
-  expect(rowVerdict(11, 100, -0.2).state).toBe("noisy");
+test("a row is judged by its runs, and by how sure its median is", () => {
+  expect(rowVerdict(10, 0).state).toBe("invalid");
+  expect(rowVerdict(11, 0.1).state).toBe("valid");
+  expect(rowVerdict(11, 0.2).state).toBe("noisy");
 });

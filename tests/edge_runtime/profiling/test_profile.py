@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -40,6 +41,7 @@ def profiled(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 def test_the_report_has_all_phases_and_follows_the_schema(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _, answer = profiled(capfd, bundle)
 
+    jsonschema.Draft202012Validator(json.loads(report.json_schema())).validate(answer)
     found = msgspec.convert({name: answer[name] for name in Profile.__struct_fields__}, Profile, strict=True)
     assert {(row.phase, row.step) for row in found.rows} == {
         ("open", "import"), ("open", "open"), ("first inference", "first list"), ("first inference", "first inference"),
@@ -51,6 +53,15 @@ def test_the_report_has_all_phases_and_follows_the_schema(bundle: Path, capfd: p
     assert all(0 < one.started < one.opened <= one.peak for one in found.memory)
     assert found.histories.source == "golden sequences of the bundle"
     assert found.machine.operations_per_s is not None
+
+
+def test_the_schema_refuses_a_verdict_that_no_profile_has(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    _, answer = profiled(capfd, bundle)
+
+    with pytest.raises(jsonschema.ValidationError, match="'fine' is not one of"):
+        jsonschema.Draft202012Validator(json.loads(report.json_schema())).validate(
+            answer | {"verdict": {"state": "fine", "reasons": []}}
+        )
 
 
 def test_two_starts_are_too_few_for_a_median_and_the_command_fails(

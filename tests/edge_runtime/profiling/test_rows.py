@@ -30,7 +30,7 @@ def test_a_quiet_run_is_valid() -> None:
 
     assert found.verdict.state == "valid"
     assert (found.wall_ms.runs, found.wall_ms.median, found.wall_ms.p90) == (16, 1.0, None)
-    assert (found.wall_by_cpu, found.stability, found.drift) == (1.0, 100, 0)
+    assert (found.wall_by_cpu, found.uncertainty, found.drift) == (1.0, 0, 0)
 
 
 def test_too_few_runs_are_invalid() -> None:
@@ -52,16 +52,27 @@ def test_waiting_for_the_disk_is_no_noise() -> None:
 
 
 def test_getting_slower_is_noisy() -> None:
-    found = row(OBSERVE, samples([1.0, 1.0, 1.3, 1.3]))
+    found = row(LIST, samples([1.0] * 4 + [1.3] * 4, 1.3))
 
     assert found.verdict.state == "noisy"
-    assert any("second half" in reason for reason in found.verdict.reasons)
+    assert found.verdict.reasons == ("rounds of equal work differ: the median is known to within 15% only",)
 
 
-def test_processes_of_their_own_have_no_stability() -> None:
+def test_one_slow_round_of_twelve_leaves_a_row_valid() -> None:
+    assert row(LIST, samples([1.6] + [1.0] * 11, 1.2)).verdict.state == "valid"
+
+
+def test_a_disk_may_vary_more_than_a_processor_but_not_at_will() -> None:
+    usual, busy = [1.0] * 4 + [1.3] * 4, [1.0] * 4 + [3.0] * 4
+
+    assert row(OBSERVE, samples(usual)).verdict.state == "valid"
+    assert row(OBSERVE, samples(busy)).verdict.state == "noisy"
+
+
+def test_processes_of_their_own_have_no_uncertainty() -> None:
     found = single_row("open", "open", "A", [[2.0, 1.9]] * 11, None, "unknown")
 
-    assert (found.verdict.state, found.stability, found.wall_ms.median) == ("valid", None, 2.0)
+    assert (found.verdict.state, found.uncertainty, found.wall_ms.median) == ("valid", None, 2.0)
 
 
 def test_ratios_are_of_pairs_on_both_clocks_to_the_first_variant() -> None:
@@ -99,6 +110,14 @@ def test_the_whole_is_noisy_if_a_part_is_and_names_the_worst() -> None:
     assert found.state == "noisy"
     assert found.reasons == (
         "the machine was busy: wall time up to 3.00 times CPU time (2 of 3 rows, most of all 'list')",
+    )
+
+
+def test_the_whole_names_how_uncertain_medians_are() -> None:
+    found = overall([row(LIST, samples([1.0] * 4 + [1.3] * 4, 1.3))], [outputs()], [])
+
+    assert found.reasons == (
+        "rounds of equal work differ: medians are known to within 15% only (1 of 1 rows, most of all 'list')",
     )
 
 

@@ -1,19 +1,23 @@
 """No percentile without samples enough, and intervals that hold what they promise."""
 
 import json
+from collections.abc import Callable, Iterator
+from itertools import islice, repeat
 
 import numpy as np
 import pytest
 
 from edge_runtime.profiling.statistics import (
     MIN_RUNS,
+    Interval,
     drift,
     median,
     percentile,
     ratio_interval,
     round_levels,
-    stability,
+    uncertainty,
 )
+from edge_runtime.profiling.steady import opening_orders
 from tests.golden_profile import PATH, make_golden
 
 
@@ -63,6 +67,37 @@ def test_intervals_of_equal_variants_cover_one_at_least_as_often_as_they_promise
     assert covering >= 190
 
 
+def intervals(orders: Callable[[np.random.Generator], Iterator[list[int]]], ratio: float) -> list[Interval]:
+    """Return the intervals of 100 runs of two variants, where whoever is opened first is 3 % slower in that round."""
+    random = np.random.default_rng(4)
+    found = []
+    for seed in range(100):
+        rounds = []
+        for order in islice(orders(random), 12):
+            opened_first = 0.03 if order[0] == 0 else -0.03
+            noise = random.normal(0, 0.01) + random.normal(0, 0.1, 24)
+            rounds.append((ratio * np.exp(noise - opened_first)).tolist())
+        found.append(ratio_interval(rounds, seed))
+    return found
+
+
+def test_being_opened_first_does_not_bias_the_ratio_of_equal_variants() -> None:
+    found = intervals(lambda random: opening_orders(2, random), 1.0)
+    in_one_order = intervals(lambda _: repeat([0, 1]), 1.0)
+
+    assert sum(one.low <= 1 <= one.high for one in found) >= 0.95 * len(found)
+    assert np.mean([one.median for one in found]) == pytest.approx(1, abs=0.002)
+    assert all(one.high - one.low < 0.1 for one in found)
+    assert sum(one.low <= 1 <= one.high for one in in_one_order) < 0.5 * len(found)
+
+
+def test_a_tenth_more_time_is_found_in_spite_of_the_order_of_opening() -> None:
+    found = intervals(lambda random: opening_orders(2, random), 1.1)
+
+    assert all(one.low > 1 for one in found)
+    assert sum(one.low <= 1.1 <= one.high for one in found) >= 0.95 * len(found)
+
+
 def test_rounds_that_differ_widen_the_interval() -> None:
     same = [[0.99, 1.0, 1.01]] * 6
     differing = [[0.9] * 3, [1.1] * 3] * 3
@@ -88,13 +123,13 @@ def test_the_level_of_a_round_does_not_depend_on_how_long_the_work_is() -> None:
     assert round_levels([[1.0, 10.0], [1.5, 15.0], [1.0, 10.0]]) == [1.0, 1.5, 1.0]
 
 
-def test_equal_rounds_are_perfectly_stable() -> None:
-    assert stability([2.0] * 5) == 100
+def test_the_median_of_equal_rounds_is_certain() -> None:
+    assert uncertainty([2.0] * 5) == 0
 
 
-def test_stability_falls_with_variation_range_and_tail_as_executorch_weighs_them() -> None:
-    # The deviation is far above 10 % (0 of 50); the range 2 (half of 25); the maximum twice the median (0 of 25).
-    assert stability([1.0, 1.0, 1.0, 2.0]) == 12.5
+def test_one_disturbed_round_leaves_the_median_as_it_is_and_a_slower_half_does_not() -> None:
+    assert uncertainty([3.0] + [1.0] * 11) == 0
+    assert uncertainty([1.0] * 6 + [1.5] * 6) == pytest.approx(0.25)  # the median is 1.25, or 1, or 1.5
 
 
 def test_drift_is_how_much_slower_the_second_half_is() -> None:

@@ -1,20 +1,24 @@
 """The rounds: every history once a step and variant, in turns, each list checked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations, islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.contents import Contents
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.profiling import steady
 from edge_runtime.profiling.choice import choose
 from edge_runtime.profiling.histories import Ids
-from edge_runtime.profiling.outputs import output_check
-from edge_runtime.profiling.steady import Plan, SteadyState
-from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE
-from edge_runtime.profiling.variants import Variant
+from edge_runtime.profiling.outputs import OutputCheck, output_check
+from edge_runtime.profiling.steady import Plan, SteadyState, opening_orders
+from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE, STEPS
+from edge_runtime.profiling.variants import Instance, Variant
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_transitions import TinyTransitions
 
@@ -38,6 +42,53 @@ def test_each_round_has_every_history_and_the_last_step_those_that_are_recorded(
     assert lengths == {ENCODE: [6, 6], SCORE: [6, 6], LIST: [6, 6], OBSERVE: [2, 2]}
     assert {name for _, name in result.samples} == {"A reference int8", "B reference int8"}
     assert all(time > 0 for samples in result.samples.values() for time in samples.all_wall())
+
+
+def test_each_variant_is_opened_before_each_other_one_in_every_second_round() -> None:
+    orders = list(islice(opening_orders(3, np.random.default_rng(0)), 8))
+
+    for one, other in combinations(range(3), 2):
+        assert sum(order.index(one) < order.index(other) for order in orders) == 4
+    assert len({tuple(order) for order in orders}) > 2
+
+
+def test_the_rounds_open_variants_in_these_orders_and_are_even_in_number(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = choose([open_folder(bundle), open_folder(bundle)]).variants
+    opened: list[str] = []
+    contents = Variant.contents
+
+    def noted(self: Variant) -> Contents:
+        opened.append(self.name[0])
+        return contents(self)
+
+    with monkeypatch.context() as patched:
+        checks = {one.name: output_check(one, HISTORIES) for one in variants}
+        patched.setattr(Variant, "contents", noted)
+        steady.measure(variants, Plan(HISTORIES, 1, 3, 0, 0), checks, tmp_path)
+
+    rounds = ["".join(opened[at : at + 2]) for at in range(0, len(opened), 2)]
+    assert sorted(rounds) == ["AB", "AB", "BA", "BA"]
+
+
+def test_no_instance_is_timed_right_after_itself(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variants = choose([open_folder(bundle), open_folder(bundle)]).variants
+    score, ran = STEPS[SCORE], []
+
+    def noted(instance: Instance, check: OutputCheck, history: Ids) -> tuple[float, float]:
+        ran.append(instance.variant.name)
+        return score.run(instance, check, history)
+
+    monkeypatch.setattr(steady, "STEPS", {SCORE: replace(score, run=noted)})
+    monkeypatch.setattr(steady, "steps_of", lambda _: (SCORE,))
+    checks = {one.name: output_check(one, HISTORIES) for one in variants}
+    steady.measure(variants, Plan(HISTORIES, 1, 2, 0, 0), checks, tmp_path)
+
+    per_history = 2 * (1 + score.turns)
+    for start in range(0, len(ran), per_history):
+        turns = ran[start : start + per_history]
+        assert all(one != other for one, other in pairwise(turns))
 
 
 def test_a_bundle_without_engines_has_lists_only(tmp_path: Path) -> None:

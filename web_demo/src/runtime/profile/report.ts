@@ -23,9 +23,9 @@ export interface Row {
   readonly wall_ms: Distribution;
   readonly cpu_ms: null;
   readonly seconds: number;
-  readonly stability: number;
   readonly wall_by_cpu: null;
   readonly drift: number;
+  readonly uncertainty: number;
   readonly limit: null;
   readonly no_limit: string;
   readonly verdict: Verdict;

@@ -5,17 +5,16 @@ import type { Bundle } from "../bundle";
 import type { Golden } from "../golden";
 import type { About, Variant } from "./profile";
 import type { Distribution, EngineUse, Outputs, Profile, Ratio, Row, Verdict } from "./report";
-import { CONFIDENCE, drift, MIN_RUNS, median, percentile, ratioInterval, roundLevels, stability } from "./statistics";
+import { CONFIDENCE, drift, MIN_RUNS, median, percentile, ratioInterval, roundLevels, uncertainty } from "./statistics";
 
 /** The times of each round, by step. */
 export type Samples = Map<string, number[][]>;
 
-const MOST_DRIFT = 0.1;
-const LEAST_STABILITY = 60;
+const MOST_UNCERTAIN = 0.1;
 const NO_LIMIT = "a page cannot measure the peaks of the processor";
 const PHASES: Readonly<Record<string, Row["phase"]>> = { open: "open", "first inference": "first inference" };
 const NOTES = [
-  "a page has no clock of CPU time, so a busy machine shows only in drift and stability",
+  "a page has no clock of CPU time, so a busy machine shows only in rounds that differ",
   "a page cannot measure its memory, single operators or the browser's storage",
 ];
 
@@ -80,20 +79,23 @@ export function distribution(times: readonly number[]): Distribution {
   return { runs: times.length, minimum: Math.min(...times), median: median(times), p90, p95, p99 };
 }
 
-export function rowVerdict(runs: number, stable: number, moved: number): Verdict {
+/** @param unsure by which share the median may be wrong. */
+export function rowVerdict(runs: number, unsure: number): Verdict {
   const least = MIN_RUNS.get(0.5) ?? 0;
   if (runs < least) return { state: "invalid", reasons: [`${runs} runs, a median needs ${least}`] };
-  const reasons: string[] = [];
-  if (Math.abs(moved) > MOST_DRIFT) reasons.push(`the second half took ${Math.round(moved * 100)} % more time`);
-  if (stable < LEAST_STABILITY) reasons.push(`rounds of equal work differ: stability ${Math.round(stable)} of 100`);
-  return { state: reasons.length > 0 ? "noisy" : "valid", reasons };
+  if (unsure <= MOST_UNCERTAIN) return { state: "valid", reasons: [] };
+  const percent = Math.round(unsure * 100);
+  return {
+    state: "noisy",
+    reasons: [`rounds of equal work differ: the median is known to within ${percent}% only`],
+  };
 }
 
 function rowsOf({ name, samples }: Variant): Row[] {
   return [...samples].map(([step, times]) => {
     const all = times.flat();
     const levels = roundLevels(times);
-    const [stable, moved] = [stability(levels), drift(levels)];
+    const unsure = uncertainty(levels);
     return {
       phase: PHASES[step] ?? "steady",
       step,
@@ -101,12 +103,12 @@ function rowsOf({ name, samples }: Variant): Row[] {
       wall_ms: distribution(all),
       cpu_ms: null,
       seconds: all.reduce((sum, ms) => sum + ms, 0) / 1000,
-      stability: stable,
       wall_by_cpu: null,
-      drift: moved,
+      drift: drift(levels),
+      uncertainty: unsure,
       limit: null,
       no_limit: NO_LIMIT,
-      verdict: rowVerdict(all.length, stable, moved),
+      verdict: rowVerdict(all.length, unsure),
     };
   });
 }

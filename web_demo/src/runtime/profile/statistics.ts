@@ -60,17 +60,10 @@ export function roundLevels(times: readonly (readonly number[])[]): number[] {
   return times.map((round) => median(round.map((time, index) => time / at(usual, index))));
 }
 
-/** How stable the levels of rounds are, from 0 to 100, as ExecuTorch scores it. */
-export function stability(values: readonly number[]): number {
-  const mean = sum(values) / values.length;
-  const deviation = Math.sqrt(sum(values.map((value) => (value - mean) ** 2)) / (values.length - 1));
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const tail = percentile(values, 0.99) ?? percentile(values, 0.95) ?? percentile(values, 0.9) ?? most;
-  return (
-    0.5 * Math.max(0, 100 - (1000 * deviation) / mean) +
-    0.25 * Math.max(0, 100 - 50 * (most / least - 1)) +
-    0.25 * Math.max(0, 100 - 100 * (tail / median(values) - 1))
-  );
+/** By which share the median of the levels may be wrong, up or down. */
+export function uncertainty(levels: readonly number[]): number {
+  const { median: middle, low, high } = ratioInterval(levels.map((level) => [level]));
+  return Math.max(high / middle, middle / low) - 1;
 }
 
 /** By which share the median of the second half exceeds that of the first. */
@@ -81,10 +74,6 @@ export function drift(values: readonly number[]): number {
 
 function ascending(values: Iterable<number>): number[] {
   return [...Float64Array.from(values).sort()];
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** A number below `n` from a hash of counter and seed. */
