@@ -1,7 +1,8 @@
-"""The documents that a release channel signs: releases, releases of one component, and rollouts (SPEC, "Signed releases").
+"""The documents that a release channel signs: releases, releases of one component, and rollouts.
 
-A document is parsed only after its length and digest matched the signed metadata. The module has no IO and no
-cryptography, so that the device and the repository on the server share it.
+SPEC, "Signed releases", is normative. A document is parsed only after its length and digest matched the
+signed metadata. The module has no IO and no cryptography, so that the device and the repository on the
+server share it.
 """
 
 import hashlib
@@ -207,18 +208,25 @@ def check_derived(base: Manifest, derived: Manifest, component: str) -> None:
     Raises:
         BundleError: a file or a field that the component does not own differs.
     """
-    advice = f"The key of {component!r} may not change it: do not install this, and tell the operator."
+    change = foreign_change(base, derived, component)
+    if change is not None:
+        raise BundleError(
+            f"{component}: {change}. The key of {component!r} may not change it: "
+            "do not install this, and tell the operator."
+        )
+
+
+def foreign_change(base: Manifest, derived: Manifest, component: str) -> str | None:
+    """Return what differs between two manifests although a component does not own it, or None."""
     before, after = _foreign_files(base, component), _foreign_files(derived, component)
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
-            raise BundleError(f"{component}: found another {name}, expected the one of the release. {advice}")
+            return f"found another {name}, expected the one of the release"
     for name in Manifest.__struct_fields__:
-        if name == "files" or name in OWNED_FIELDS[component]:
-            continue
-        if getattr(base, name) != getattr(derived, name):
-            raise BundleError(
-                f"{component}: found {name} {getattr(derived, name)!r}, expected {getattr(base, name)!r}. {advice}"
-            )
+        found, expected = getattr(derived, name), getattr(base, name)
+        if name != "files" and name not in OWNED_FIELDS[component] and found != expected:
+            return f"found {name} {found!r}, expected {expected!r}"
+    return None
 
 
 def position(salt: str, draw: bytes) -> float:
