@@ -11,8 +11,10 @@ import typer
 from edge_runtime.bundle.manifest import MANIFEST_NAME
 from edge_runtime.errors import PocketRecError
 from edge_runtime.files import write_atomically
+from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.out_folder import writable_folder
-from edge_runtime.terminal.outcome import fail, print_result
+from edge_runtime.terminal.outcome import fail, next_command, print_result
+from export.figures import quality, quality_table, shipped
 from export.steps import INSTANT_USERS, Steps, Trained, export_bundles, train_and_distil
 from train.options import AsJson
 
@@ -69,15 +71,28 @@ def build(
     paths: list[str | Path] = [Path(one) if one.endswith(".toml") else one for one in targets]
     bundles = export_bundles(steps, made.student, data, paths, language_model=language_model and not instant)
     built = {name: _prove(steps, name, bundle, data, made, instant=instant) for name, bundle in bundles.items()}
-    result = {"out": str(out), "bundles": built, "steps": steps.costs}
+    models = {name: quality(made.distilled[name]) for name in ("teacher", "student")}
+    result = {"out": str(out), **models, "bundles": built, "steps": steps.costs}
+    if not as_json:
+        _show(made.checked["name"], models, built)
     failed = [f"{name}: {failure}" for name, found in built.items() for failure in found["failures"]]
     if failed:
         fail(ParityError(f"{'; '.join(failed)}. Do not ship it."), as_json=as_json, result=result)
     if as_json:
         print_result(result)
-    else:
-        for name, found in built.items():
-            print(f"{name}: {found['bundle']}, report {found['report']}")  # noqa: T201 - paths of our own
+        return
+    console = Console()
+    for found in built.values():
+        console.print(next_command("run", found["bundle"]), soft_wrap=True)
+    console.print(next_command("serve", out / "bundles"), soft_wrap=True)
+
+
+def _show(data_name: str, models: dict[str, dict[str, float]], built: dict[str, dict[str, Any]]) -> None:
+    """Print the quality of models and bundles, and where the reports are."""
+    console = Console()
+    console.print(quality_table(data_name, models, {name: found["figures"] for name, found in built.items()}))
+    for name, found in built.items():
+        console.print(f"Report of {name}: {found['report']}", soft_wrap=True)
 
 
 def _prove(steps: Steps, name: str, bundle: Path, data: Path, made: Trained, *, instant: bool) -> dict[str, Any]:
@@ -103,4 +118,5 @@ def _prove(steps: Steps, name: str, bundle: Path, data: Path, made: Trained, *, 
         "report": str(report),
         "failures": [*found["parity_failures"], *found["budget_failures"]],
         "undecided": found["undecided"],
+        "figures": shipped(found),
     }

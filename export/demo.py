@@ -12,6 +12,7 @@ from edge_runtime import child
 from edge_runtime.files import write_atomically
 from edge_runtime.terminal.out_folder import writable_folder
 from edge_runtime.terminal.outcome import next_command, print_result
+from export.figures import quality, quality_table, shipped
 from export.steps import INSTANT_USERS, Steps, export_bundles, pocketrec, train_and_distil
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
@@ -114,31 +115,13 @@ def _figures(
 
     Training seconds cover all epochs, including those of an earlier run.
     """
-    shipped = {target: _shipped(found) for target, found in verified.items()}
+    bundles = {target: shipped(found) for target, found in verified.items()}
     return {
         "data_name": checked["name"],
         "data_digest": checked["digest"],
-        "teacher": _quality(distilled["teacher"]) | {"training_seconds": trained["seconds"]},
-        "student": _quality(distilled["student"]) | {"training_seconds": distilled["seconds"]},
-        "bundles": shipped,
-    }
-
-
-def _quality(figures: dict[str, Any]) -> dict[str, float]:
-    """Return the two headline figures, history excluded, whole catalogue."""
-    headline = figures["history_excluded"]
-    return {"ndcg@10": headline["ndcg@10"], "recall@5": headline["recall@5"]}
-
-
-def _shipped(found: dict[str, Any]) -> dict[str, Any]:
-    """Return quality, bytes and latency of one bundle through the first engine that runs here."""
-    engine = next(one for one in found["engines"] if one["status"] == "ok")
-    return {
-        "engine": f"{engine['engine']} {engine['precision']}",
-        **_quality(engine["figures"]),
-        "ranking_bytes": found["ranking_bytes"],
-        "bundle_bytes": found["bundle_bytes"],
-        "latency_p50_ms": {step: times["p50_ms"] for step, times in engine["latency"].items()},
+        "teacher": quality(distilled["teacher"]) | {"training_seconds": trained["seconds"]},
+        "student": quality(distilled["student"]) | {"training_seconds": distilled["seconds"]},
+        "bundles": bundles,
     }
 
 
@@ -149,21 +132,8 @@ def print_figures(figures: dict[str, Any], out: Path) -> None:
     from edge_runtime.terminal.console import Console
 
     console = Console()
-    table = Table(title=f"{figures['data_name']}: whole catalogue, history excluded")
-    for column in ("", "NDCG@10", "Recall@5", "ranking", "bundle", "recommend p50"):
-        table.add_column(column, justify="left" if not column else "right")
-    for name in ("teacher", "student"):
-        table.add_row(name, f"{figures[name]['ndcg@10']:.4f}", f"{figures[name]['recall@5']:.4f}", "", "", "")
-    for target, one in figures["bundles"].items():
-        table.add_row(
-            target,
-            f"{one['ndcg@10']:.4f}",
-            f"{one['recall@5']:.4f}",
-            f"{one['ranking_bytes'] / 1024:,.0f} KiB",
-            f"{one['bundle_bytes'] / 1024:,.0f} KiB",
-            f"{one['latency_p50_ms']['recommend']:.2f} ms",
-        )
-    console.print(table)
+    models = {name: figures[name] for name in ("teacher", "student")}
+    console.print(quality_table(figures["data_name"], models, figures["bundles"]))
     costs = Table(title="Cost of each step")
     for column in ("step", "seconds", "peak memory"):
         costs.add_column(column, justify="left" if column == "step" else "right")

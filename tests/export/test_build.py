@@ -33,10 +33,20 @@ class ScriptedSteps(Steps):
             return dict(self.verified)
         if words[0] == "report":
             Path(words[-1]).write_text("report")
+        if words[0] == "distill":
+            return {"teacher": HEADLINE, "student": HEADLINE}
         return {"digest": "d" * 64, "name": "shop"}
 
 
-PASSED = {"ok": True, "parity_failures": [], "budget_failures": [], "undecided": []}
+HEADLINE = {"history_excluded": {"ndcg@10": 0.25, "recall@5": 0.5}}
+ENGINE = {
+    "engine": "reference", "precision": "int8", "status": "ok", "figures": HEADLINE,
+    "latency": {"recommend": {"p50_ms": 1.5, "p90_ms": 2.0}},
+}  # fmt: skip
+PASSED = {
+    "ok": True, "parity_failures": [], "budget_failures": [], "undecided": [], "engines": [ENGINE],
+    "ranking_bytes": 2048, "bundle_bytes": 4096,
+}  # fmt: skip
 WORSE = PASSED | {"ok": False, "parity_failures": ["worse for tail items"]}
 
 
@@ -75,6 +85,32 @@ def test_every_target_is_verified_and_has_a_report(tmp_path: Path) -> None:
     assert run(tmp_path / "shop", "--out", tmp_path / "out", *targets) == 0
 
     assert names() == ["check", "train", "distill", "export", "verify", "report", "verify", "report"]
+
+
+def test_it_ends_with_the_quality_of_models_and_bundle_the_report_and_the_next_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "shop", "--out", tmp_path / "out") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if "0.2500" in line]
+    assert [row[1] for row in rows] == ["teacher", "student", "laptop-x86_64"]
+    assert "2 KiB" in next(line for line in lines if "laptop-x86_64" in line and "0.2500" in line)
+    assert f"Report of laptop-x86_64: {tmp_path}/out/reports/laptop-x86_64.html" in lines
+    assert lines[-2:] == [
+        f"Next: pocketrec run {tmp_path}/out/bundles/laptop-x86_64",
+        f"Next: pocketrec serve {tmp_path}/out/bundles",
+    ]
+
+
+def test_a_bundle_of_which_no_engine_runs_here_is_named_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ScriptedSteps, "verified", PASSED | {"engines": [ENGINE | {"status": "skipped"}]})
+
+    assert run(tmp_path / "shop", "--out", tmp_path / "out") == 0
+
+    assert "no engine" in capsys.readouterr().out
 
 
 def test_a_second_run_verifies_only_what_has_changed(tmp_path: Path) -> None:
