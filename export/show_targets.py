@@ -101,8 +101,12 @@ def _transitions(target: Target) -> str:
             f", at least {chosen.at_least}" if chosen.at_least else f"; none if fewer than {FEWEST_THAT_FIT} fit"
         )
     else:
-        followers = "none" if chosen.followers == 0 else f"{chosen.followers} followers an item"
+        followers = _followers(chosen.followers)
     return f"{followers}{texts}; {chosen.without_encoder} without an encoder"
+
+
+def _followers(number: int) -> str:
+    return f"{number} follower{'s' * (number > 1)} an item" if number else "none"
 
 
 def _ranking(target: Target) -> str:
@@ -111,7 +115,7 @@ def _ranking(target: Target) -> str:
     if target.transitions.number(has_encoder=True) is not None:
         beside = "without transitions"
     else:
-        beside = f"besides {reserved} followers an item" if reserved else "transitions included"
+        beside = f"besides {_followers(reserved)}" if reserved else "transitions included"
     return f"≤ {size} with {_EXAMPLE_ITEMS:,} items, {beside}"
 
 

@@ -103,9 +103,8 @@ class Search:
                 continue
             bits = "half-precision" if kind == "truncated" else kind
             name = f"{bits} rows of {width} of {sizes.dim} dimensions, {point.encoder.words()}"
-            self._tell(f"baseline: {name}")
             key = {"student": point.student, "encoder": asdict(point.encoder), "rows": n_bits, "width": width}
-            kept = self._kept(key, partial(self._measure_rows, point, n_bits, width))
+            kept = self._kept(key, partial(self._measure_rows, point, n_bits, width, name))
             n_bytes = fixed + sizes.n_items * row_bytes(width, n_bits)
             rows.append(Row(name=name, kind=kind, n_bytes=n_bytes, ndcg=kept["ndcg"]))
         return rows
@@ -113,7 +112,8 @@ class Search:
     def _measure(self, point: Point) -> dict[str, Any]:
         return _as_json(measure(self._materials[point.student], point, self._valid))
 
-    def _measure_rows(self, point: Point, n_bits: int, width: int) -> dict[str, Any]:
+    def _measure_rows(self, point: Point, n_bits: int, width: int, name: str) -> dict[str, Any]:
+        self._tell(f"baseline: {name}")
         material = self._materials[point.student]
         return {"ndcg": measure_rows(material, point.encoder, n_bits, width, self._valid)}
 
@@ -152,7 +152,7 @@ def describe(found: Found) -> str:
 def words(point: Point) -> str:
     """Return what is kept at a point, in words."""
     codes = "codes as trained" if point.plan is None else f"{point.plan.mean_codes:.1f} codes an item"
-    followers = f", {point.followers} followers" if point.followers else ""
+    followers = f", {point.followers} follower{'s' * (point.followers > 1)}" if point.followers else ""
     texts = f", {point.text_codes} codes of texts" if point.text_codes else ""
     return f"{codes}, {point.encoder.words()}{followers}{texts}"
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,7 +20,7 @@ from export.fitting.chart import chart
 from export.fitting.measure import Measured, reduced_rows, widest_rows
 from export.fitting.points import MIN_POINTS, Encoder, Point
 from export.fitting.report import CHART_FILE, RESULT_FILE, Fitted, fit_students
-from export.fitting.search import Found, Row, best_within, pareto_front
+from export.fitting.search import Found, Row, best_within, pareto_front, words
 from export.fitting.toml import dump_toml
 from export.fitting.write import write_target
 from export.target import known_targets, read_target
@@ -60,16 +60,24 @@ def student(tiny: TinyStudent) -> Student:
     return load_student(path)
 
 
-def fitted(student: Student, tiny: TinyStudent, out: Path, *, epochs: int = 0) -> Fitted:
+def fitted(
+    student: Student, tiny: TinyStudent, out: Path, *, epochs: int = 0, tell: Callable[[str], None] = lambda _: None
+) -> Fitted:
     return fit_students(
         [student], tiny.dataset, BUDGETS, out, target="laptop-x86_64", n_users=60, recover_epochs=epochs, seed=0,
-        tell=lambda _: None,
+        tell=tell,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def result(student: Student, tiny: TinyStudent, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    return fitted(student, tiny, tmp_path_factory.mktemp("fitted") / "out", epochs=1)
+def told() -> list[str]:
+    """Return what the search says while it runs."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(student: Student, tiny: TinyStudent, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    return fitted(student, tiny, tmp_path_factory.mktemp("fitted") / "out", epochs=1, tell=told.append)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,6 +105,22 @@ def test_a_search_has_enough_points_with_rows_of_at_most_the_same_bytes_beside_e
         assert {row.kind for row in rows} <= {"int8", "int4", "truncated"}
         assert all(row.n_bytes <= each.n_bytes for row in rows)
     assert {row.kind for row in result.rows} == {"int8", "int4", "truncated"}
+
+
+def test_a_baseline_that_stands_beside_several_points_is_measured_and_told_once(
+    result: Fitted, told: list[str]
+) -> None:
+    baselines = [text for text in told if text.startswith("baseline: ")]
+
+    assert len(baselines) < sum(len(result.beside[each.point]) for each in result.found)
+    assert len(set(baselines)) == len(baselines)
+
+
+@pytest.mark.parametrize(("followers", "expected"), [(0, ""), (1, ", 1 follower"), (2, ", 2 followers")])
+def test_followers_are_counted_in_words(followers: int, expected: str) -> None:
+    point = Point(student=0, encoder=Encoder(1), followers=followers)
+
+    assert words(point) == f"codes as trained, 1 block{expected}"
 
 
 @pytest.mark.parametrize("index", [0, 1])
