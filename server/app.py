@@ -11,8 +11,9 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from edge_runtime.paths import AnyPath
+from server.releases.repository import RepositoryStore, is_repository
 from server.releases.routes import ReleaseController, healthz
-from server.releases.service import ReleaseStore
+from server.releases.service import Releases, ReleaseStore
 from server.responses import http_problem, internal_error
 from server.web.routes import WebController
 from server.web.service import WebFiles
@@ -24,17 +25,22 @@ def create_app(root: AnyPath, web: AnyPath | None, *, watch_s: float = 1.0) -> L
     """Return the application; it reads its folders at start-up, and again every ``watch_s`` seconds.
 
     Args:
-        root: folder of the bundle folders.
+        root: a repository of signed releases, or a folder of bundle folders.
         web: folder of the built web demo; None for a page that explains how to build it.
         watch_s: seconds between refreshes of the folders.
 
     Raises:
         OSError: at start-up, if ``root`` cannot be read.
     """
-    return application(ReleaseStore(Path(root)), WebFiles(None if web is None else Path(web)), watch_s=watch_s)
+    return application(releases_in(Path(root)), WebFiles(None if web is None else Path(web)), watch_s=watch_s)
 
 
-def application(releases: ReleaseStore, web: WebFiles, *, watch_s: float) -> Litestar:
+def releases_in(root: Path) -> Releases:
+    """Return the index of a repository of signed releases, or of a folder of bundle folders."""
+    return RepositoryStore(root) if is_repository(root) else ReleaseStore(root)
+
+
+def application(releases: Releases, web: WebFiles, *, watch_s: float) -> Litestar:
     """Return the application for two services, to which the caller keeps access."""
 
     @asynccontextmanager

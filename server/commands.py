@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 def serve(
     root: Annotated[
         Path,
-        typer.Argument(metavar="DIR", help="Folder of bundle folders.", exists=True, file_okay=False, readable=True),
+        typer.Argument(
+            metavar="DIR",
+            help="Repository of signed releases, or folder of bundle folders.",
+            exists=True,
+            file_okay=False,
+            readable=True,
+        ),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.", metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[
@@ -32,16 +38,17 @@ def serve(
 ) -> None:
     """Serve releases to devices, and the web demo.
 
-    DIR has one bundle folder for each target, DIR/<target>/manifest.json, as `pocketrec export --out DIR` writes them.
-    Every file is checked against its digest before it is offered, and a new release is noticed within a second.
+    DIR is a repository of signed releases, as `pocketrec release` writes it, or has one bundle folder for each target,
+    DIR/<target>/manifest.json, as `pocketrec export --out DIR` writes them: those are not signed, so devices accept
+    them with --insecure only. Every file is checked against its digest before it is offered, and a new release is
+    noticed within a second.
 
     Example: pocketrec serve build/demo/bundles --port 8000
     """
     import logging
 
-    from server.app import application
+    from server.app import application, releases_in
     from server.listening import address_of, listen, serve_until_stopped
-    from server.releases.service import ReleaseStore
     from server.settings import CHECKOUT_PAGE, ServerSettings
     from server.web.service import WebFiles
 
@@ -49,7 +56,7 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("server").setLevel(logging.INFO)
     settings = ServerSettings(root=root, web=web or CHECKOUT_PAGE, host=host, port=port)
-    releases = ReleaseStore(settings.root)
+    releases = releases_in(settings.root)
     app = application(releases, WebFiles(settings.web), watch_s=settings.watch_s)
     listener = listen(settings.host, settings.port)
     serve_until_stopped(

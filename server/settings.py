@@ -13,7 +13,7 @@ class ServerSettings:
     """Settings of one server.
 
     Attributes:
-        root: folder of the bundle folders, as written by ``pocketrec export --out``.
+        root: repository of signed releases, or folder of bundle folders, as ``pocketrec export --out`` writes them.
         web: folder of the built web demo; it need not exist yet.
         host: address to listen on.
         port: port to listen on; 0 selects a free one.

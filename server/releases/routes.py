@@ -1,5 +1,6 @@
 """Routes for devices: manifests by target, files by digest. No cookies, queries, device ids or access log."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -10,13 +11,14 @@ from litestar.params import FromPath, HeaderParameter
 
 from server.blob import Blob
 from server.ranges import tag_matches
-from server.releases.service import Release, ReleaseStore
+from server.releases.service import Release, Releases
 from server.responses import FileResponse, reading
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 
 SAFE: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 REVALIDATED: Final = {"Cache-Control": "no-cache", **SAFE}
+TIMESTAMP: Final = {"Cache-Control": "public, max-age=60", **SAFE}
 IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable", **SAFE}
 BYTES: Final = "application/octet-stream"
 
@@ -44,7 +46,7 @@ class ReleaseController(Controller):
     path = "/v1"
 
     @reading("/channels")
-    async def channels(self, releases: NamedDependency[ReleaseStore]) -> Response[list[Offer]]:
+    async def channels(self, releases: NamedDependency[Releases]) -> Response[list[Offer]]:
         """List the available targets."""
         offers = [
             Offer(target, release.manifest.name, release.manifest.release, release.manifest.bundle_bytes)
@@ -54,7 +56,7 @@ class ReleaseController(Controller):
 
     @reading("/channels/{target:str}/manifest.json")
     async def manifest(
-        self, target: FromPath[str], releases: NamedDependency[ReleaseStore], if_none_match: IfNoneMatch = None
+        self, target: FromPath[str], releases: NamedDependency[Releases], if_none_match: IfNoneMatch = None
     ) -> Response[bytes]:
         """Return the newest manifest of a target, or 304 if the device has it already."""
         release = _newest(releases, target)
@@ -63,21 +65,40 @@ class ReleaseController(Controller):
             return Response(b"", status_code=304, headers=headers)
         return Response(release.raw, media_type=MediaType.JSON, headers=headers)
 
+    @reading("/metadata/{name:str}")
+    async def metadata(self, name: FromPath[str], releases: NamedDependency[Releases]) -> Response[bytes]:
+        """Return signed metadata: the timestamp, or a version of another role, which never changes."""
+        return _signed(releases.view.metadata, name, TIMESTAMP if name == "timestamp.json" else IMMUTABLE)
+
+    @reading("/targets/{path:path}")
+    async def document(self, path: FromPath[str], releases: NamedDependency[Releases]) -> Response[bytes]:
+        """Return a signed document, whose digest is part of its path."""
+        return _signed(releases.view.documents, path.removeprefix("/"), IMMUTABLE)
+
     @reading("/files/{sha256:str}")
-    async def file(self, sha256: FromPath[str], releases: NamedDependency[ReleaseStore]) -> FileResponse:
+    async def file(self, sha256: FromPath[str], releases: NamedDependency[Releases]) -> FileResponse:
         """Return a file, or one range of it, of an offered or the previous release."""
         return FileResponse(_find(releases, sha256), BYTES, IMMUTABLE)
 
 
 @reading("/healthz")
-async def healthz(releases: NamedDependency[ReleaseStore]) -> Response[Health]:
+async def healthz(releases: NamedDependency[Releases]) -> Response[Health]:
     """Report refused folders. The status is always 200, because the other releases are served."""
     view = releases.view
     health = Health("degraded" if view.problems else "ok", len(view.channels), dict(view.problems))
     return Response(health, headers={"Cache-Control": "no-store", **SAFE})
 
 
-def _newest(releases: ReleaseStore, target: str) -> Release:
+def _signed(files: Mapping[str, bytes], name: str, headers: Mapping[str, str]) -> Response[bytes]:
+    """Return signed bytes from memory."""
+    if name not in files:
+        if not files:
+            raise NotFoundException("The releases of this server are not signed (`pocketrec release init`).")
+        raise NotFoundException("There is no signed file of this name.")
+    return Response(files[name], media_type=MediaType.JSON, headers=headers)
+
+
+def _newest(releases: Releases, target: str) -> Release:
     release = releases.view.channels.get(target)
     if release is None:
         offered = ", ".join(sorted(releases.view.channels)) or "nothing yet"
@@ -85,7 +106,7 @@ def _newest(releases: ReleaseStore, target: str) -> Release:
     return release
 
 
-def _find(releases: ReleaseStore, sha256: str) -> Blob:
+def _find(releases: Releases, sha256: str) -> Blob:
     """Look up a file by its digest; the name is never joined to a path."""
     blob = releases.view.files.get(sha256)
     if blob is None:

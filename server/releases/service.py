@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from edge_runtime.bundle import Manifest, parse_manifest
 from edge_runtime.bundle.folder import read_manifest
@@ -50,11 +50,43 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Index at one moment: releases by target, files by digest, and reasons by refused folder."""
+    """Index at one moment.
+
+    Attributes:
+        channels: the newest release of each target.
+        files: files by digest.
+        problems: why a folder or a target is not offered.
+        metadata: signed metadata by file name; empty if the releases are not signed.
+        documents: signed documents by path, with their digest in the name.
+    """
 
     channels: Mapping[str, Release] = field(default_factory=dict)
     files: Mapping[str, Blob] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, bytes] = field(default_factory=dict)
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@runtime_checkable  # the framework checks what it injects
+class Releases(Protocol):
+    """What is on offer in a folder of bundles, or in a repository of signed releases."""
+
+    @property
+    def view(self) -> View:
+        """The index since the last :meth:`refresh`."""
+        ...
+
+    def refresh(self) -> None:
+        """Read again what has changed.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release all files."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

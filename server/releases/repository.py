@@ -1,0 +1,222 @@
+"""Index of a repository of signed releases, as `pocketrec release` writes it.
+
+The server does not verify signatures, because devices need not trust it: it hands out the signed metadata byte for
+byte, and every file under its digest. It reads the documents only to list what is on offer, and so that a page can
+fetch the newest manifest of a target.
+"""
+
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge_runtime.bundle import Manifest, parse_manifest
+from edge_runtime.bundle.manifest import MAX_MANIFEST_BYTES
+from edge_runtime.bundle.parsing import JsonError, parse_json
+from edge_runtime.bundle.release import COMPONENTS, ComponentDocument, ReleaseDocument
+from edge_runtime.errors import BundleError
+from server.blob import Blob
+from server.releases.service import Release, View
+
+log = logging.getLogger(__name__)
+
+METADATA, TARGETS, FILES = "metadata", "targets", "files"
+TIMESTAMP: Final = "timestamp.json"
+# The largest files of these kinds that devices read.
+_MAX_METADATA_BYTES: Final = 5_000_000
+_MAX_DOCUMENT_BYTES: Final = 1 << 20
+# Files that are open at once; each was read whole when it was opened.
+_MOST_OPEN: Final = 256
+
+# The folder of each role's documents.
+_FOLDERS: Final = {"targets": "bundle"} | {component: component for component in COMPONENTS}
+
+_Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+class _Meta(Struct):
+    version: int
+
+
+class _Hashes(Struct):
+    sha256: _Sha256
+
+
+class _Target(Struct):
+    hashes: _Hashes
+
+
+class _Signed(Struct):
+    meta: dict[str, _Meta] = {}
+    targets: dict[str, _Target] = {}
+
+
+class _Metadata(Struct):
+    """The parts of signed metadata that name other files."""
+
+    signed: _Signed
+
+
+def is_repository(root: Path) -> bool:
+    """Return whether a folder is a repository of signed releases."""
+    return (root / METADATA / TIMESTAMP).is_file()
+
+
+class RepositoryStore:
+    """Index of one repository."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files = _Files(root / FILES)
+        self._stamp: tuple[int, ...] | None = None
+        self._view = View(files=self._files)
+
+    @property
+    def view(self) -> View:
+        """What is on offer since the last :meth:`refresh`."""
+        return self._view
+
+    def refresh(self) -> None:
+        """Read the metadata again if the timestamp has changed, which is written last.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        status = (self._root / METADATA / TIMESTAMP).stat()
+        stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if stamp == self._stamp:
+            return
+        metadata = dict(_contents(self._root / METADATA, "*.json", _MAX_METADATA_BYTES))
+        documents = dict(_contents(self._root / TARGETS, "**/*.json", _MAX_DOCUMENT_BYTES))
+        channels, problems = self._channels(metadata, documents)
+        self._view = View(channels, self._files, problems, metadata, documents)
+        self._stamp = stamp
+
+    def close(self) -> None:
+        """Release all files."""
+        self._files.clear()
+        self._stamp, self._view = None, View(files=self._files)
+
+    def _channels(
+        self, metadata: Mapping[str, bytes], documents: Mapping[str, bytes]
+    ) -> tuple[dict[str, Release], dict[str, str]]:
+        newest = _newest_documents(metadata, documents)
+        channels, problems = {}, {}
+        for path in newest:
+            folder, _, name = path.partition("/")
+            if folder != "bundle":
+                continue
+            target = name.removesuffix(".json")
+            try:
+                channels[target] = self._final(target, newest)
+            except (BundleError, JsonError, OSError) as error:
+                problems[target] = f"{target}: {error}"
+                log.warning("not offered: %s: %s", target, error)
+        return channels, problems
+
+    def _final(self, target: str, newest: Mapping[str, bytes]) -> Release:
+        """Return the newest bundle of a target: that of its release document, changed by those of the components."""
+        document = parse_json(newest[f"bundle/{target}.json"], ReleaseDocument)
+        digest = document.manifest.sha256
+        for component in COMPONENTS:
+            raw = newest.get(f"{component}/{target}.json")
+            if raw is not None and (derived := parse_json(raw, ComponentDocument)).base == digest:
+                digest = derived.manifest.sha256
+        raw = self._files.read(digest, MAX_MANIFEST_BYTES)
+        manifest: Manifest = parse_manifest(raw)
+        return Release(manifest, raw, f'"{digest}"', {})
+
+
+class _Files(Mapping[str, Blob]):
+    """Files by digest, opened and checked when they are asked for; the least recently used are closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: OrderedDict[str, Blob] = OrderedDict()
+        self._lock = Lock()
+
+    def __getitem__(self, sha256: str) -> Blob:
+        """Return a file.
+
+        Raises:
+            KeyError: there is none with this digest, or its content is damaged.
+        """
+        with self._lock:
+            if (blob := self._open.get(sha256)) is not None and blob.is_intact():
+                self._open.move_to_end(sha256)
+                return blob
+        try:
+            msgspec.convert(sha256, _Sha256)  # the name is joined to a path only if it is a digest
+            blob = Blob.open(self._folder / sha256)
+        except (msgspec.ValidationError, OSError) as error:
+            raise KeyError(sha256) from error
+        if blob.sha256 != sha256:
+            log.warning("not offered: files/%s is damaged", sha256)
+            raise KeyError(sha256)
+        with self._lock:
+            self._open[sha256] = blob
+            while len(self._open) > _MOST_OPEN:
+                self._open.popitem(last=False)
+        return blob
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the digests of all files."""
+        yield from (path.name for path in self._folder.iterdir())
+
+    def __len__(self) -> int:
+        """Return the number of files."""
+        return sum(1 for _ in self)
+
+    def read(self, sha256: str, max_bytes: int) -> bytes:
+        """Return the content of a small file.
+
+        Raises:
+            BundleError: it is missing, too large or damaged.
+        """
+        try:
+            with (self._folder / sha256).open("rb") as stream:
+                data = stream.read(max_bytes + 1)
+        except FileNotFoundError as error:
+            raise BundleError(f"files/{sha256} is missing; publish the release again.") from error
+        if len(data) > max_bytes or hashlib.sha256(data).hexdigest() != sha256:
+            raise BundleError(f"files/{sha256} is damaged; publish the release again.")
+        return data
+
+    def clear(self) -> None:
+        """Close all files."""
+        with self._lock:
+            self._open.clear()
+
+
+def _contents(folder: Path, pattern: str, max_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """Yield path, relative to the folder, and content of its files."""
+    for path in sorted(folder.glob(pattern)):
+        if path.is_file() and path.stat().st_size <= max_bytes:
+            yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def _newest_documents(metadata: Mapping[str, bytes], documents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the documents that the newest metadata names, by path without digest."""
+    snapshot = _named(metadata, "snapshot", parse_json(metadata[TIMESTAMP], _Metadata))
+    newest: dict[str, bytes] = {}
+    for role, folder in _FOLDERS.items():
+        signed = None if snapshot is None else _named(metadata, role, snapshot)
+        for path, target in signed.signed.targets.items() if signed is not None else ():
+            name = path.removeprefix(f"{folder}/")
+            document = documents.get(f"{folder}/{target.hashes.sha256}.{name}")
+            if document is not None:
+                newest[path] = document
+    return newest
+
+
+def _named(metadata: Mapping[str, bytes], role: str, by: _Metadata) -> _Metadata | None:
+    """Return the metadata of a role in the version that other metadata name, None if it is not there."""
+    found = by.signed.meta.get(f"{role}.json")
+    raw = None if found is None else metadata.get(f"{found.version}.{role}.json")
+    return None if raw is None else parse_json(raw, _Metadata)

@@ -1,0 +1,149 @@
+"""Signed releases are handed out byte for byte, and listed so that a page finds the newest manifest."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from edge_runtime.bundle.release import ComponentDocument, Digested, ReleaseDocument, dump_document
+from server.app import create_app
+from server.releases.repository import RepositoryStore, is_repository
+from tests.tiny_bundle import make_tiny_bundle
+
+Client = TestClient[Litestar]
+LAPTOP = "laptop-x86_64"
+
+
+class Repository:
+    """A repository of one target with invented signatures, which the server does not look at."""
+
+    def __init__(self, root: Path, bundles: Path) -> None:
+        self.root, self.bundles, self.version = root, bundles, 0
+        for folder in ("metadata", "targets", "files"):
+            (root / folder).mkdir(parents=True)
+        self.documents: dict[str, dict[str, bytes]] = {"targets": {}, "adapter": {}}
+
+    def add(self, seed: int, release: int) -> str:
+        """Add a bundle; return the digest of its manifest."""
+        folder = self.bundles / str(seed)
+        make_tiny_bundle(folder, seed=seed, release=release)
+        for file in folder.iterdir():
+            data = file.read_bytes()
+            (self.root / "files" / hashlib.sha256(data).hexdigest()).write_bytes(data)
+        return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+    def publish(self) -> None:
+        self.version += 1
+        meta = {}
+        for role, documents in self.documents.items():
+            targets = {}
+            for path, data in documents.items():
+                digest = hashlib.sha256(data).hexdigest()
+                folder, _, name = path.rpartition("/")
+                (self.root / "targets" / folder).mkdir(exist_ok=True)
+                (self.root / "targets" / folder / f"{digest}.{name}").write_bytes(data)
+                targets[path] = {"length": len(data), "hashes": {"sha256": digest}}
+            self._write(f"{self.version}.{role}.json", {"targets": targets})
+            meta[f"{role}.json"] = {"version": self.version}
+        self._write(f"{self.version}.snapshot.json", {"meta": meta})
+        self._write("timestamp.json", {"meta": {"snapshot.json": {"version": self.version}}})
+
+    def _write(self, name: str, signed: dict[str, object]) -> None:
+        (self.root / "metadata" / name).write_text(json.dumps({"signatures": [], "signed": signed}))
+
+
+def release_of(manifest: str, number: int) -> bytes:
+    return dump_document(ReleaseDocument(name="tiny", target=LAPTOP, release=number, manifest=Digested(1, manifest)))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path / "repository", tmp_path / "bundles")
+    made.documents["targets"][f"bundle/{LAPTOP}.json"] = release_of(made.add(0, 1), 1)
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def client(repository: Repository) -> Iterator[Client]:
+    with TestClient(create_app(repository.root, None, watch_s=3600)) as client:
+        yield client
+
+
+def test_metadata_documents_and_files_are_handed_out_byte_for_byte(client: Client, repository: Repository) -> None:
+    for folder in ("metadata", "targets", "files"):
+        for path in sorted((repository.root / folder).rglob("*")):
+            if path.is_file():
+                answer = client.get(f"/v1/{path.relative_to(repository.root).as_posix()}")
+                assert answer.content == path.read_bytes()
+
+
+def test_only_the_timestamp_is_ever_asked_for_again(client: Client) -> None:
+    assert client.get("/v1/metadata/timestamp.json").headers["cache-control"] == "public, max-age=60"
+    assert "immutable" in client.get("/v1/metadata/1.targets.json").headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["metadata/2.root.json", "targets/bundle/x.json", "files/" + "0" * 64, "files/..%2f"])
+def test_what_the_repository_does_not_have_is_not_found(client: Client, path: str) -> None:
+    assert client.get(f"/v1/{path}").status_code == 404
+
+
+def test_the_newest_release_of_each_target_is_listed_and_a_component_changes_it(repository: Repository) -> None:
+    store = RepositoryStore(repository.root)
+    store.refresh()
+    assert store.view.channels[LAPTOP].manifest.release == 1
+
+    base = json.loads(repository.documents["targets"][f"bundle/{LAPTOP}.json"])["manifest"]["sha256"]
+    derived = Digested(1, repository.add(1, 2))
+    document = ComponentDocument(
+        name="tiny", target=LAPTOP, release=2, manifest=derived, component="adapter", base=base
+    )
+    repository.documents["adapter"][f"adapter/{LAPTOP}.json"] = dump_document(document)
+    repository.publish()
+    store.refresh()
+
+    assert store.view.channels[LAPTOP].manifest.release == 2
+
+
+def test_a_component_of_another_base_is_passed_over(repository: Repository) -> None:
+    derived = Digested(1, repository.add(1, 2))
+    document = ComponentDocument(
+        name="tiny", target=LAPTOP, release=2, manifest=derived, component="adapter", base="0" * 64
+    )
+    repository.documents["adapter"][f"adapter/{LAPTOP}.json"] = dump_document(document)
+    repository.publish()
+    store = RepositoryStore(repository.root)
+    store.refresh()
+
+    assert store.view.channels[LAPTOP].manifest.release == 1
+
+
+def test_a_target_whose_manifest_is_damaged_is_reported_and_its_metadata_still_served(repository: Repository) -> None:
+    digest = json.loads(repository.documents["targets"][f"bundle/{LAPTOP}.json"])["manifest"]["sha256"]
+    (repository.root / "files" / digest).write_bytes(b"{}")
+    store = RepositoryStore(repository.root)
+    store.refresh()
+
+    assert not store.view.channels
+    assert "damaged" in store.view.problems[LAPTOP]
+    assert "timestamp.json" in store.view.metadata
+
+
+def test_a_damaged_file_is_not_handed_out(client: Client, repository: Repository) -> None:
+    path = next(path for path in (repository.root / "files").iterdir() if path.stat().st_size > 1000)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    assert client.get(f"/v1/files/{path.name}").status_code == 404
+
+
+def test_a_folder_of_bundles_is_no_repository_and_says_so(tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path / LAPTOP)
+    assert not is_repository(tmp_path)
+    with TestClient(create_app(tmp_path, None, watch_s=3600)) as client:
+        answer = client.get("/v1/metadata/timestamp.json")
+    assert answer.status_code == 404
+    assert "not signed" in answer.json()["detail"]
