@@ -3,7 +3,8 @@
 PocketRecError
 ├── BundleError                 the files are not a valid bundle
 │   ├── BundleVersionError      written by a newer exporter
-│   └── BundleIntegrityError    a file does not match its digest
+│   ├── BundleIntegrityError    a file does not match its digest
+│   └── DeltaError              a delta is malformed, or does not lead to the file of the manifest
 ├── EngineError                 an engine is missing or fails its self-test
 ├── StateError                  the device's state file cannot be used
 │   └── ClosedError             it was closed before the call
@@ -47,6 +48,13 @@ class BundleIntegrityError(BundleError):
         self.path = path
         self.expected = expected
         self.found = found
+
+
+class DeltaError(BundleError):
+    """A delta is malformed, or does not lead to the file that the manifest states."""
+
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(f"{source}: {problem}. The delta cannot be used; fetch the whole file.")
 
 
 class EngineError(PocketRecError):
