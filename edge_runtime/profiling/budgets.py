@@ -13,7 +13,7 @@ _DISTURBED: Final = "the run was disturbed: measure again on a quiet machine"
 
 
 def budget_checks(
-    manifest: Manifest, variant: str, rows: Sequence[Row], memory: Sequence[Memory], machine: str
+    manifest: Manifest, variant: str, rows: Sequence[Row], memory: Sequence[Memory], machine: str, *, busy: bool
 ) -> tuple[BudgetCheck, ...]:
     """Return the checks of one variant, the bundle's first usable engine; budgets that the manifest lacks are left out.
 
@@ -26,6 +26,7 @@ def budget_checks(
         rows: of the profile.
         memory: of the profile.
         machine: name of this machine's processor.
+        busy: whether other processes used too much of it.
     """
     elsewhere = None
     if manifest.machines and machine not in manifest.machines:
@@ -33,7 +34,7 @@ def budget_checks(
     peak = next((one.peak for one in memory if one.variant == variant), None)
     row = next((one for one in rows if (one.step, one.variant) == (LIST, variant)), None)
     p95_us = None if row is None or row.wall_ms.p95 is None else 1000 * row.wall_ms.p95
-    disturbed = _DISTURBED if row is not None and row.verdict.state != "valid" else None
+    disturbed = _DISTURBED if busy or (row is not None and row.verdict.state != "valid") else None
     found = (
         _check(manifest, PEAK_MEMORY, peak, elsewhere, None),
         _check(manifest, LATENCY, p95_us, elsewhere, disturbed),

@@ -22,7 +22,7 @@ from edge_runtime.profiling.reasons import ReasonResult
 from edge_runtime.profiling.report import EngineUse, Histories, Memory, Outputs, Profile, ProfiledBundle, Row
 from edge_runtime.profiling.rows import ratios
 from edge_runtime.profiling.variants import Instance, Variant
-from edge_runtime.profiling.verdict import overall
+from edge_runtime.profiling.verdict import busy_reasons, overall
 
 Tell = Callable[[str], None]
 
@@ -84,9 +84,16 @@ def profile(
         outputs=outputs,
         memory=tuple(memory),
         language_models=tuple(one.model for one in worded if one.model is not None),
-        budgets=budget_checks(folders[0].manifest, chosen.variants[0].name, rows, memory, machine_name()),
+        budgets=budget_checks(
+            folders[0].manifest,
+            chosen.variants[0].name,
+            rows,
+            memory,
+            machine_name(),
+            busy=bool(busy_reasons(state.others)),
+        ),
         notes=(*(one.note for one in worded if one.note is not None), *steady_rows.notes(state)),
-        verdict=overall(rows, outputs, [*chosen.failures, *([state.failure] if state.failure else [])]),
+        verdict=overall(rows, outputs, [*chosen.failures, *([state.failure] if state.failure else [])], state.others),
     )
 
 

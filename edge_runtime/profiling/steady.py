@@ -16,6 +16,7 @@ import numpy as np
 from edge_runtime.errors import EngineError
 from edge_runtime.profiling.clocks import Samples, timed
 from edge_runtime.profiling.histories import Ids
+from edge_runtime.profiling.others import Others
 from edge_runtime.profiling.outputs import OutputCheck
 from edge_runtime.profiling.statistics import median
 from edge_runtime.profiling.steps import OBSERVE, STEPS, Times, steps_of
@@ -60,11 +61,13 @@ class SteadyState:
         samples: by step and name of the variant.
         failure: why an engine failed, which ended the rounds.
         other_threads: CPU time of the process by that of this thread.
+        others: share of all processors that other processes used; None where the system does not tell.
     """
 
     samples: dict[tuple[str, str], Samples] = field(default_factory=dict)
     failure: str | None = None
     other_threads: float = 1.0
+    others: float | None = None
 
 
 def measure(
@@ -87,7 +90,7 @@ def measure(
         ProfileError: a variant cannot be opened any more.
     """
     result, rng, begun = SteadyState(), np.random.default_rng(plan.seed), monotonic()
-    of_thread, of_process = thread_time(), process_time()
+    of_thread, of_process, others = thread_time(), process_time(), Others.now()
     for number, order in zip(count(1), opening_orders(len(variants), rng), strict=False):
         place = folder / f"round-{number}"
         place.mkdir()
@@ -105,6 +108,7 @@ def measure(
         tell(number, monotonic() - begun)
         if number % 2 == 0 and number >= plan.rounds and monotonic() - begun >= plan.seconds:
             break
+    result.others = others.share()
     result.other_threads = (process_time() - of_process) / max(thread_time() - of_thread, 1e-9)
     return result
 

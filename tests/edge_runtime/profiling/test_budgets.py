@@ -21,11 +21,13 @@ def manifest(tmp_path: Path) -> Manifest:
 
 def row(p95: float | None, state: State = "valid") -> Row:
     times = Distribution(200, 0.5, 1.0, 1.5, p95, None)
-    return Row("steady", LIST, "A", times, None, 1.0, 90.0, 1.0, 0.0, None, "unknown", Verdict(state))
+    return Row("steady", LIST, "A", times, None, 1.0, 1.0, 0.0, 0.02, None, "unknown", Verdict(state))
 
 
-def passed(manifest: Manifest, one: Row, peak: int = 90, machine: str = "x86_64") -> dict[str, bool | None]:
-    found = budget_checks(manifest, "A", [one], [Memory("A", 11, 10, 80, peak)], machine)
+def passed(
+    manifest: Manifest, one: Row, peak: int = 90, machine: str = "x86_64", *, busy: bool = False
+) -> dict[str, bool | None]:
+    found = budget_checks(manifest, "A", [one], [Memory("A", 11, 10, 80, peak)], machine, busy=busy)
     return {check.name: check.passed for check in found}
 
 
@@ -40,6 +42,8 @@ def test_budgets_that_are_exceeded_fail(manifest: Manifest) -> None:
 def test_a_disturbed_run_shows_that_latency_is_kept_but_not_that_it_is_exceeded(manifest: Manifest) -> None:
     assert passed(manifest, row(2.1, "noisy"))["p95_us"] is None
     assert passed(manifest, row(1.9, "noisy"))["p95_us"] is True
+    assert passed(manifest, row(2.1), busy=True)["p95_us"] is None
+    assert passed(manifest, row(1.9), busy=True)["p95_us"] is True
 
 
 def test_another_machine_decides_nothing(manifest: Manifest) -> None:

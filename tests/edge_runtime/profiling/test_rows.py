@@ -121,6 +121,15 @@ def test_the_whole_names_how_uncertain_medians_are() -> None:
     )
 
 
+def test_the_whole_is_noisy_if_others_used_the_processors_though_no_row_shows_it() -> None:
+    quiet = [row(LIST, samples([1.0] * 4))]
+
+    assert overall(quiet, [outputs()], [], others=0.2).state == "valid"
+    assert overall(quiet, [outputs()], [], others=0.5).reasons == (
+        "the machine was busy: other processes used 50% of its processors",
+    )
+
+
 @pytest.mark.parametrize(
     ("check", "failures", "reason"),
     [
