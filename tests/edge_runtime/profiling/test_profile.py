@@ -110,7 +110,7 @@ def test_an_exceeded_budget_fails_and_says_by_how_much(
     bundle: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = report.BudgetCheck("p95_us", 2500.0, 2000.0, False)
-    monkeypatch.setattr(module, "budget_checks", lambda *_: (check,))
+    monkeypatch.setattr(module, "budget_checks", lambda *_, **__: (check,))
     monkeypatch.setattr(module, "overall", lambda *_: Verdict("valid"))
 
     code, answer = profiled(capfd, bundle)
