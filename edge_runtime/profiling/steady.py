@@ -91,7 +91,7 @@ def measure(
     """
     result, rng, begun = SteadyState(), np.random.default_rng(plan.seed), monotonic()
     of_thread, of_process, others = thread_time(), process_time(), Others.now()
-    for number, order in zip(count(1), opening_orders(len(variants), rng), strict=False):
+    for number, order in zip(count(1), balanced_orders(len(variants), rng), strict=False):
         place = folder / f"round-{number}"
         place.mkdir()
         instances = [Instance.open(variants[index], place / f"{index}.sqlite") for index in order]
@@ -113,10 +113,10 @@ def measure(
     return result
 
 
-def opening_orders(n: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Yield the order in which ``n`` variants are opened, round by round: a random one, then its reverse, and so on.
+def balanced_orders(n: int, rng: np.random.Generator) -> Iterator[list[int]]:
+    """Yield orders of ``n`` variants without end: a random one, then its reverse, another random one, and so on.
 
-    So after every second round, each variant was opened before each other one as often as after it.
+    After every second order, each variant came before each other one as often as after it.
     """
     while True:
         order = rng.permutation(n).tolist()
@@ -137,11 +137,12 @@ def _round(
     times: dict[tuple[str, str], dict[tuple[int, int], Times]] = {
         (step, one.variant.name): {} for one in instances for step in steps_of(one)
     }
+    orders = {name: balanced_orders(len(instances), rng) for name in STEPS}
     for index in rng.permutation(len(plan.histories)).tolist():
         for name, step in STEPS.items():
             if name == OBSERVE and index not in plan.recorded:
                 continue
-            order = rng.permutation(len(instances)).tolist()
+            order = next(orders[name])
             for turn in range(-1 if step.primed else 0, step.turns):
                 for instance in (instances[position] for position in order):
                     if step.is_in(instance):

@@ -17,7 +17,7 @@ from edge_runtime.profiling.statistics import (
     round_levels,
     uncertainty,
 )
-from edge_runtime.profiling.steady import opening_orders
+from edge_runtime.profiling.steady import balanced_orders
 from tests.golden_profile import PATH, make_golden
 
 
@@ -82,7 +82,7 @@ def intervals(orders: Callable[[np.random.Generator], Iterator[list[int]]], rati
 
 
 def test_being_opened_first_does_not_bias_the_ratio_of_equal_variants() -> None:
-    found = intervals(lambda random: opening_orders(2, random), 1.0)
+    found = intervals(lambda random: balanced_orders(2, random), 1.0)
     in_one_order = intervals(lambda _: repeat([0, 1]), 1.0)
 
     assert sum(one.low <= 1 <= one.high for one in found) >= 0.95 * len(found)
@@ -92,7 +92,7 @@ def test_being_opened_first_does_not_bias_the_ratio_of_equal_variants() -> None:
 
 
 def test_a_tenth_more_time_is_found_in_spite_of_the_order_of_opening() -> None:
-    found = intervals(lambda random: opening_orders(2, random), 1.1)
+    found = intervals(lambda random: balanced_orders(2, random), 1.1)
 
     assert all(one.low > 1 for one in found)
     assert sum(one.low <= 1.1 <= one.high for one in found) >= 0.95 * len(found)
