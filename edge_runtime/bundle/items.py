@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import numpy as np
@@ -68,6 +68,15 @@ class Items(Struct, frozen=True):
         return {name: values for name, values in known.items() if values}
 
 
+class ChangedItems(Items, frozen=True, kw_only=True):
+    """New ids, titles and facts of some items; index ``i`` is catalogue row ``rows[i]`` (SPEC section 14)."""
+
+    rows: Sequence[int]
+
+
+Columns = TypeVar("Columns", bound=Items)
+
+
 def max_inflated_bytes(n_items: int) -> int:
     """Return the maximum size of the decompressed text in bytes; real catalogues have a few hundred per item.
 
@@ -85,18 +94,24 @@ def max_values(n_items: int) -> int:
     return 65_536 + 256 * n_items
 
 
-def check_text(text: bytes, n_items: int) -> None:
-    """Check the number of values in the JSON text.
+def check_text(text: bytes, n_items: int, n_before: int = 0) -> int:
+    """Check the number of values in a JSON text, and return it.
+
+    Args:
+        text: the text.
+        n_items: number of items of the bundle.
+        n_before: number of values of the texts before it.
 
     Raises:
         BundleError: it exceeds :func:`max_values`.
     """
-    n_values = sum(text.count(mark) for mark in (b",", b"[", b"{"))
+    n_values = n_before + sum(text.count(mark) for mark in (b",", b"[", b"{"))
     if n_values > max_values(n_items):
         raise BundleError(
             f"{_FILE}: found {n_values:,} commas and opening brackets, expected at most {max_values(n_items):,} for "
             f"{n_items:,} items"
         )
+    return n_values
 
 
 def read_items(data: bytes, n_items: int) -> Items:
@@ -105,7 +120,19 @@ def read_items(data: bytes, n_items: int) -> Items:
     Raises:
         BundleError: the bytes violate SPEC section 6.
     """
-    max_bytes = max_inflated_bytes(n_items)
+    text = inflate_text(data, max_inflated_bytes(n_items), n_items)
+    check_text(text, n_items)
+    items = parse_columns(text, Items)
+    check_items(items, n_items)
+    return items
+
+
+def inflate_text(data: bytes | memoryview, max_bytes: int, n_items: int) -> bytes:
+    """Decompress one zlib stream.
+
+    Raises:
+        BundleError: it is none, is longer or shorter than ``data``, or exceeds ``max_bytes``.
+    """
     inflater = zlib.decompressobj()
     try:
         text = inflater.decompress(data, max_bytes)
@@ -115,13 +142,19 @@ def read_items(data: bytes, n_items: int) -> Items:
         raise BundleError(
             f"{_FILE}: the stream does not end with the file, or exceeds {max_bytes:,} bytes for {n_items:,} items"
         )
-    check_text(text, n_items)
+    return text
+
+
+def parse_columns(text: bytes, kind: type[Columns]) -> Columns:
+    """Parse columns of items, whose values were counted.
+
+    Raises:
+        BundleError: the text is not JSON of this kind.
+    """
     try:
-        items = parse_json(text, Items, _n_names)
+        return parse_json(text, kind, _n_names)
     except JsonError as error:
         raise BundleError(f"{_FILE}: {error}") from error
-    _check(items, n_items)
-    return items
 
 
 def dump_items(items: Items) -> bytes:
@@ -130,10 +163,15 @@ def dump_items(items: Items) -> bytes:
 
 
 def _n_names(items: Items) -> int:
-    return len(Items.__struct_fields__) + len(items.fields) * (1 + len(Field.__struct_fields__))
+    return len(items.__struct_fields__) + len(items.fields) * (1 + len(Field.__struct_fields__))
 
 
-def _check(items: Items, n_items: int) -> None:
+def check_items(items: Items, n_items: int) -> None:
+    """Check lengths, ids and indices of columns.
+
+    Raises:
+        BundleError: they violate SPEC section 6.
+    """
     columns = {"item_id": len(items.item_id), "title": len(items.title)}
     columns |= {name: len(field.rows) for name, field in items.fields.items()}
     for name, length in columns.items():

@@ -66,6 +66,9 @@ class Edits:
         skip, remove, insert = (cursor.numbers(n) for _ in range(3))
         if (skip[1:] == 0).any():
             raise cursor.error("found two edits at the same row, expected one")
+        most = max(n_old, n_new)
+        if max(int(numbers.max(initial=0)) for numbers in (skip, remove, insert)) > most:  # their sums could overflow
+            raise cursor.error(f"found an edit of more rows than the {most:,} of the larger version")
         n_used, n_removed, n_inserted = int(skip.sum() + remove.sum()), int(remove.sum()), int(insert.sum())
         if n_used > n_old or n_old - n_removed + n_inserted != n_new:
             raise cursor.error(
