@@ -52,6 +52,14 @@ _Out = Annotated[
 _NoLanguageModel = Annotated[
     bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
 ]
+_TrainLanguageModel = Annotated[
+    bool,
+    typer.Option(
+        "--train-language-model",
+        help="Train the small language model for a catalogue of fewer than 1,000 items too, whose reasons otherwise "
+        "come from templates.",
+    ),
+]
 _ReleaseNumber = Annotated[
     int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]", metavar="N")
 ]
@@ -77,6 +85,7 @@ def export(
     out: _Out,
     language_model: _LanguageModel = None,
     no_language_model: _NoLanguageModel = False,
+    train_language_model: _TrainLanguageModel = False,
     release: _ReleaseNumber = None,
     name: _CatalogueName = None,
     licence: _Licences = None,
@@ -91,14 +100,15 @@ def export(
     Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
     """
     from export.bundle import Exporter, Release, export_all
-    from export.language_model import writer_folder
+    from export.language_model import FEWEST_ITEMS, writer_folder
     from export.naming import catalogue_name, comes_from_data, default_name, save_name, saved_name
-    from export.show import print_exported, progress
+    from export.show import print_exported, print_no_writer, progress
     from train.data.folder import read_folder
     from train.distill.student import load_student
 
-    if language_model is not None and no_language_model:
-        raise typer.BadParameter("cannot be given with --no-language-model", param_hint="--language-model")
+    for option, given in (("--language-model", language_model), ("--train-language-model", train_language_model)):
+        if given and no_language_model:
+            raise typer.BadParameter("cannot be given with --no-language-model", param_hint=option)
     targets = _read_targets(target)
     student, dataset = load_student(run), read_folder(data, skip_bad_rows=skip_bad_rows)
     for one in targets:  # a name that is refused is refused before the work
@@ -106,7 +116,10 @@ def export(
     from_data = comes_from_data(out, run, name)
     writer: Path | None = None
     if not no_language_model and any(one.language_model for one in targets):
-        writer = writer_folder(dataset, run, language_model, shown=not as_json)
+        if language_model or train_language_model or len(dataset.catalogue) >= FEWEST_ITEMS:
+            writer = writer_folder(dataset, run, language_model, shown=not as_json)
+        else:
+            print_no_writer(len(dataset.catalogue), FEWEST_ITEMS)
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
         described = Release(

@@ -39,8 +39,14 @@ def demo(
         int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.", metavar="N")
     ] = 8000,
     language_model: Annotated[
-        bool, typer.Option(help="Train and export the language model that words the reasons; otherwise templates do.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            help="Train and export the language model that words the reasons; otherwise templates do. "
+            "[default: for the "
+            "synthetic shop, and for a catalogue of 1,000 items or more]",
+            show_default=False,
+        ),
+    ] = None,
     instant: Annotated[
         bool,
         typer.Option("--instant", help="Rank by transitions and similar texts: no training, no language model."),
@@ -58,7 +64,7 @@ def demo(
 
     Example: pocketrec demo --data my-shop --instant
     """
-    figures = run_steps(Steps(out), data, language_model=language_model and not instant, instant=instant)
+    figures = run_steps(Steps(out), data, language_model=False if instant else language_model, instant=instant)
     if as_json:
         print_result(figures | {"out": str(out)})
     else:
@@ -77,13 +83,13 @@ def _serve(bundles: Path, host: str, port: int, *, as_json: bool) -> None:
     os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
 
 
-def run_steps(steps: Steps, data: Path | None, *, language_model: bool, instant: bool = False) -> dict[str, Any]:
+def run_steps(steps: Steps, data: Path | None, *, language_model: bool | None, instant: bool = False) -> dict[str, Any]:
     """Run all steps and return their metrics, which are also in ``figures.json``.
 
     Args:
         steps: runs the commands.
         data: a data folder; None for a synthetic shop.
-        language_model: train and export the language model.
+        language_model: train and export the language model; None for the synthetic shop and large catalogues.
         instant: rank by transitions alone, which need no training; the first bundle is verified, on a sample of the
             users.
     """
@@ -92,6 +98,9 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool, instant:
     # On the synthetic shop the epochs after these are worth half a percent of validation NDCG@10, and a minute.
     how = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
     if data is None:
+        language_model = (
+            True if language_model is None else language_model
+        )  # it is small, and shows what a bundle can do
         data = out / "world"
         if not (data / "items.jsonl").exists():
             steps.run("create the synthetic shop", "world", "--out", data)

@@ -13,6 +13,8 @@ from train.data.dataset import Dataset
 
 FILE_NAME = "reasons.gguf"
 WRITERS = "reasons"
+FEWEST_ITEMS = 1000
+"""Items below which no language model is trained unless it is asked for: its training would be most of an export."""
 _MODEL_FILES = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.json", "merges.txt")
 _CHUNK_BYTES = 1 << 22
 

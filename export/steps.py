@@ -116,15 +116,21 @@ def train_and_distil(steps: Steps, data: Path, how: Sequence[str] = (), *, insta
 
 
 def export_bundles(
-    steps: Steps, student: Path, data: Path, targets: Sequence[str | Path], *, language_model: bool
+    steps: Steps, student: Path, data: Path, targets: Sequence[str | Path], *, language_model: bool | None
 ) -> dict[str, Path]:
-    """Export a student for some targets into ``out/bundles``; return the folder of each bundle by target."""
+    """Export a student for some targets into ``out/bundles``; return the folder of each bundle by target.
+
+    Args:
+        steps: runs the commands.
+        student: folder of the student.
+        data: the data folder.
+        targets: names of targets, or their files.
+        language_model: whether the bundles have one; None leaves it to the size of the catalogue.
+    """
     words = [word for target in targets for word in ("--target", target)]
-    no_model = [] if language_model else ["--no-language-model"]
+    model = {None: [], True: ["--train-language-model"], False: ["--no-language-model"]}[language_model]
     out = steps.out / "bundles"
-    exported = steps.run(
-        "export the bundles", "export", "--run", student, "--data", data, *words, *no_model, "--out", out
-    )
+    exported = steps.run("export the bundles", "export", "--run", student, "--data", data, *words, *model, "--out", out)
     return {one["target"]: out / one["target"] for one in exported["bundles"]}
 
 

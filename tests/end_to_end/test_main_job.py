@@ -39,7 +39,8 @@ def built(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the demo's folder after the main job on a tiny shop; its stderr is stored next to it."""
     folder = tmp_path_factory.mktemp("main-job")
     shop, out = write_shop(folder / "shop"), folder / "demo"
-    done = pocketrec("demo", "--data", shop, "--out", out, "--no-serve", environment=watch.environment)
+    arguments = ("demo", "--data", shop, "--out", out, "--no-serve", "--language-model")
+    done = pocketrec(*arguments, environment=watch.environment)
     assert done.returncode == 0, done.stderr
     (folder / "stderr").write_text(done.stderr)
     return out
@@ -74,7 +75,7 @@ def test_the_figures_have_metrics_sizes_times_and_memory(built: Path) -> None:
 def test_a_second_demo_reuses_finished_runs(built: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in built.glob("runs/*/*/best.safetensors")}
 
-    again = pocketrec("demo", "--data", built.parent / "shop", "--out", built, "--no-serve")
+    again = pocketrec("demo", "--data", built.parent / "shop", "--out", built, "--no-serve", "--language-model")
 
     assert again.returncode == 0, again.stderr
     assert len(before) == 2

@@ -10,6 +10,7 @@ from edge_runtime.bundle import open_folder
 from edge_runtime.cli import main
 from export.naming import NAME_FILE, saved_name
 from tests.tiny_student import TinyStudent
+from train.errors import RunError
 
 
 def run(*arguments: object) -> int:
@@ -121,6 +122,46 @@ def test_contradicting_options_for_the_language_model_are_a_usage_error(tiny: Ti
     )  # fmt: skip
 
     assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "trains"),
+    [((), False), (("--train-language-model",), True), (("--language-model", "some/model"), True)],
+)
+def test_a_tiny_catalogue_gets_templates_unless_a_language_model_is_asked_for(
+    tiny: TinyStudent,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    trains: bool,
+) -> None:
+    def refuse(*_: object, **__: object) -> Path:
+        raise RunError("this test trains nothing")
+
+    monkeypatch.setattr("export.language_model.writer_folder", refuse)
+    given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
+
+    code = run("export", *given, *options)
+
+    printed = capsys.readouterr().err
+    assert code == (1 if trains else 0)
+    assert ("this test trains nothing" in printed) == trains
+    assert ("the catalogue has 60 items" in printed) != trains
+
+
+@pytest.mark.parametrize(("fewest", "trains"), [(61, False), (60, True)])
+def test_a_catalogue_of_enough_items_gets_a_language_model(
+    tiny: TinyStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fewest: int, trains: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("export.language_model.writer_folder", lambda *_, **__: asked.append(True))
+    monkeypatch.setattr("export.language_model.FEWEST_ITEMS", fewest)
+    given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
+
+    assert run("export", *given) == 0
+
+    assert asked == [True] * trains
 
 
 def test_a_folder_without_a_student_is_refused(
