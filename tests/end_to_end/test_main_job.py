@@ -49,7 +49,7 @@ def built(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_export_and_verification_use_no_network_and_one_cache(built: Path, watch: Watch) -> None:
     assert watch.network() == set()
     cached = {Path(*Path(file).parts[:3]).as_posix() for file in watch.files()}
-    assert cached == {".cache", ".cache/pocketrec", ".cache/pocketrec/features"}
+    assert cached == {".cache", ".cache/pocketrec", ".cache/pocketrec/features", ".cache/pocketrec/transitions"}
 
 
 def test_stderr_has_no_output_of_libraries(built: Path) -> None:
