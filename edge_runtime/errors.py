@@ -7,7 +7,8 @@ PocketRecError
 │   └── DeltaError              a delta is malformed, or does not lead to the file of the manifest
 ├── EngineError                 an engine is missing or fails its self-test
 ├── StateError                  the device's state file cannot be used
-│   └── ClosedError             it was closed before the call
+│   ├── ClosedError             it was closed before the call
+│   └── DamagedStoreError       the store of signed metadata cannot be read back
 ├── UnknownItemError            the catalogue has no such item
 ├── FilterError                 a filter names a fact that no item has, or compares it with a value of another kind
 ├── BusyError                   another process is writing into the same folder
@@ -18,10 +19,12 @@ PocketRecError
     ├── UnprotectedError        plain http to another machine without ``insecure``
     ├── ServerUnreachableError  no response, a broken one, or one that exceeds the time limit: try again later
     └── UpdateRefusedError      the offered release is older, invalid, damaged or for another target
+        └── ExpiredMetadataError    the signed metadata expired: the bundle in use is stale since then
 
 A message states what was found, what was expected, and what to do.
 """
 
+from datetime import datetime
 from pathlib import PurePath
 
 
@@ -69,6 +72,10 @@ class ClosedError(StateError):
     """The recommender or its history was closed before the call."""
 
 
+class DamagedStoreError(StateError):
+    """The store of signed metadata cannot be read back as it was written."""
+
+
 class UnknownItemError(PocketRecError):
     """The catalogue has no such item."""
 
@@ -107,3 +114,15 @@ class ServerUnreachableError(SyncError):
 
 class UpdateRefusedError(SyncError):
     """The offered release is older, invalid, damaged or for another target."""
+
+
+class ExpiredMetadataError(UpdateRefusedError):
+    """The signed metadata expired, so that updates are refused; the bundle in use goes on working.
+
+    Attributes:
+        stale_since: when the metadata expired.
+    """
+
+    def __init__(self, message: str, *, stale_since: datetime) -> None:
+        super().__init__(message)
+        self.stale_since = stale_since
