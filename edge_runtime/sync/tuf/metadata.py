@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Annotated, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import Meta, Struct, ValidationError, convert, field
 
 from edge_runtime.bundle.parsing import JsonError
 from edge_runtime.errors import UpdateRefusedError
@@ -103,9 +103,10 @@ class Roles(Struct, frozen=True, forbid_unknown_fields=True):
     targets: Role
 
 
-class Root(Signed, frozen=True, kw_only=True, tag_field="_type", tag="root"):
+class Root(Signed, frozen=True, kw_only=True):
     """Which keys sign the top-level files."""
 
+    kind: Literal["root"] = field(name="_type")
     consistent_snapshot: bool
     keys: dict[str, Key]
     roles: Roles
@@ -126,15 +127,17 @@ class SnapshotMeta(Struct, frozen=True, forbid_unknown_fields=True, rename={"sna
     snapshot: MetaFile
 
 
-class Timestamp(Signed, frozen=True, kw_only=True, tag_field="_type", tag="timestamp"):
+class Timestamp(Signed, frozen=True, kw_only=True):
     """The file that every check fetches."""
 
+    kind: Literal["timestamp"] = field(name="_type")
     meta: SnapshotMeta
 
 
-class Snapshot(Signed, frozen=True, kw_only=True, tag_field="_type", tag="snapshot"):
+class Snapshot(Signed, frozen=True, kw_only=True):
     """The current versions of all files with targets."""
 
+    kind: Literal["snapshot"] = field(name="_type")
     meta: dict[str, MetaFile]
 
 
@@ -204,9 +207,10 @@ class Delegations(Struct, frozen=True):
             raise ValueError("a role is delegated to twice")
 
 
-class Targets(Signed, frozen=True, kw_only=True, tag_field="_type", tag="targets"):
+class Targets(Signed, frozen=True, kw_only=True):
     """Targets, and the roles that other targets are delegated to."""
 
+    kind: Literal["targets"] = field(name="_type")
     targets: dict[str, TargetEntry]
     delegations: Delegations | None = None
 

@@ -32,7 +32,7 @@ def open_file(path: Path, first_settings: Mapping[str, bytes]) -> sqlite3.Connec
         fresh = path.with_name(path.name + ".new")
         _remove(fresh)
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(_connect(fresh)) as connection, transaction(connection):
+        with closing(_connect(fresh, is_new=True)) as connection, transaction(connection):
             for table in TABLES:
                 connection.execute(
                     f"CREATE TABLE {table} (name TEXT PRIMARY KEY, content BLOB NOT NULL, sha256 BLOB NOT NULL)"
@@ -41,13 +41,7 @@ def open_file(path: Path, first_settings: Mapping[str, bytes]) -> sqlite3.Connec
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
         rename_durably(fresh, path)
-    connection = _connect(path)
-    try:
-        _check_owner(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return _connect(path)
 
 
 def set_aside(path: Path) -> None:
@@ -129,9 +123,11 @@ def translated(path: Path) -> Iterator[None]:
         raise StateError(f"{path}: {error.strerror or error}. The store must be in a writable folder.") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
+        if not is_new:
+            _check_owner(connection, path)  # before the first pragma that writes
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")

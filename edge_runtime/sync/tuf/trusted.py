@@ -205,7 +205,7 @@ def _are_replaced(old: Root, new: Root, name: str) -> bool:
         {delegation.keys[keyid].keyval.public for keyid in delegation.role.keyids if keyid in delegation.keys}
         for delegation in (old.delegation(name), new.delegation(name))
     )
-    return len(before & after) < old.delegation(name).role.threshold
+    return len(before & after) < min(old.delegation(name).role.threshold, len(before))
 
 
 def _parsed(raw: bytes | None, kind: type[AnySigned], name: str) -> Document[AnySigned] | None:

@@ -76,9 +76,10 @@ class Repository:
         return self.files.get(name)
 
     def publish(self, *roles: str) -> None:
-        """Publish the next version of each role."""
+        """Publish the next version of each role, or the first one."""
         for role in roles:
-            self.metadata[role].signed.version += 1
+            if self.name_of(role) in self.files:
+                self.metadata[role].signed.version += 1
             self._put(role)
 
     def republish(self, role: str, version: int) -> None:
@@ -107,7 +108,7 @@ class Repository:
         assert delegator.delegations.roles is not None
         delegator.delegations.roles[name] = DelegatedRole(name, [], 1, terminating, list(paths) or ["*"])
         if name not in self.metadata:
-            self.metadata[name] = Metadata(Targets(version=0, expires=expires))
+            self.metadata[name] = Metadata(Targets(expires=expires))
             self.signers[name] = [CryptoSigner.generate_ed25519()]
         for signer in self.signers[name]:
             delegator.add_key(signer.public_key, name)
@@ -128,7 +129,9 @@ class Repository:
 
     def name_of(self, role: str) -> str:
         """Return the name of the newest file of a role."""
-        return "timestamp.json" if role == "timestamp" else f"{self.metadata[role].signed.version}.{quote(role, '')}.json"
+        return (
+            "timestamp.json" if role == "timestamp" else f"{self.metadata[role].signed.version}.{quote(role, '')}.json"
+        )
 
     def copy(self) -> "Repository":
         """Return a copy of the published state."""
