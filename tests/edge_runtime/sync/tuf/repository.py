@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from securesystemslib.signer import CryptoSigner
@@ -45,7 +45,7 @@ class Repository:
         self.requests: list[str] = []
         self.signers: dict[str, list[CryptoSigner]] = {}
         self.states_digests = False
-        self.metadata: dict[str, Metadata] = {
+        self.metadata: dict[str, Metadata[Any]] = {
             "root": Metadata(Root(expires=IN_A_MONTH)),
             "timestamp": Metadata(Timestamp(expires=IN_A_MONTH)),
             "snapshot": Metadata(Snapshot(expires=IN_A_MONTH)),
@@ -120,7 +120,7 @@ class Repository:
         folder, slash, name = path.rpartition("/")
         self.targets[f"{folder}{slash}{file.hashes['sha256']}.{name}"] = content
 
-    def change(self, role: str, edit: Callable[[Metadata], None]) -> None:
+    def change(self, role: str, edit: Callable[[Metadata[Any]], None]) -> None:
         """Change the newest published file of a role without signing it anew."""
         name = self.name_of(role)
         metadata = Metadata.from_bytes(self.files[name])

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
@@ -177,7 +178,7 @@ def test_one_key_under_two_key_ids_counts_once(repository: Repository, device: D
     repository.root.roles["snapshot"].threshold = 2
     repository.publish("root", "snapshot")
 
-    def sign_twice(metadata: Metadata) -> None:
+    def sign_twice(metadata: Metadata[Any]) -> None:
         signature = metadata.signatures[public.keyid]
         metadata.signatures["another-id"] = Signature("another-id", signature.signature)
 
