@@ -35,25 +35,37 @@ export type Arrays = ReadonlyMap<string, NdArray>;
  * @throws BundleError the bytes violate SPEC section 9.
  */
 export function loadArrays(file: Bytes, source: string): Arrays {
-  const { header, body } = split(file, source);
-  const entries = header.names().map((name) => readEntry(header, name, body.length));
-  entries.sort((a, b) => a.start - b.start || a.stop - b.stop);
+  const { header, body } = splitArrays(file, source);
   const arrays = new Map<string, NdArray>();
-  let end = 0;
-  for (const entry of entries) {
-    if (entry.start !== end) {
-      throw new BundleError(`${source}: tensor ${entry.name} starts at byte ${entry.start}, expected ${end}`);
-    }
+  for (const entry of readEntries(header, body.length, source)) {
     // Copied, because the data may not be aligned to four bytes in the file.
     const data = viewOf(entry.dtype, body.slice(entry.start, entry.stop).buffer);
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {
       throw new BundleError(`${source}: tensor ${entry.name} contains NaN or infinity`);
     }
     arrays.set(entry.name, { dtype: entry.dtype, shape: entry.shape, data });
+  }
+  return arrays;
+}
+
+/**
+ * Read the tensors of a header in the order of their bytes, which they cover without gaps.
+ *
+ * @throws BundleError the header violates SPEC section 9.
+ */
+export function readEntries(header: Uint8Array, bodyBytes: number, source: string): Entry[] {
+  const fields = Fields.of(parseJson(header, source), source).without("__metadata__");
+  const entries = fields.names().map((name) => readEntry(fields, name, bodyBytes));
+  entries.sort((a, b) => a.start - b.start || a.stop - b.stop);
+  let end = 0;
+  for (const entry of entries) {
+    if (entry.start !== end) {
+      throw new BundleError(`${source}: tensor ${entry.name} starts at byte ${entry.start}, expected ${end}`);
+    }
     end = entry.stop;
   }
-  if (end !== body.length) throw new BundleError(`${source}: ${body.length - end} bytes belong to no tensor`);
-  return arrays;
+  if (end !== bodyBytes) throw new BundleError(`${source}: ${bodyBytes - end} bytes belong to no tensor`);
+  return entries;
 }
 
 /**
@@ -80,7 +92,8 @@ function hasDtype<D extends Dtype>(array: NdArray, dtype: D): array is NdArray<D
   return array.dtype === dtype;
 }
 
-interface Entry {
+/** A tensor of a header that was checked; its bytes are `start` to `stop` after the header. */
+export interface Entry {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -88,15 +101,19 @@ interface Entry {
   readonly stop: number;
 }
 
-function split(file: Bytes, source: string): { header: Fields; body: Bytes } {
+/**
+ * Split a file into the text of its header and the data.
+ *
+ * @throws BundleError the header is longer than allowed, or than the file.
+ */
+export function splitArrays(file: Bytes, source: string): { header: Bytes; body: Bytes } {
   if (file.length < 8) throw new BundleError(`${source}: ${file.length} bytes are too few for a safetensors file`);
   const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(Math.min(MAX_HEADER_BYTES, file.length - 8))) {
     throw new BundleError(`${source}: the header states a length of ${length} bytes, more than allowed or present`);
   }
   const start = 8 + Number(length);
-  const header = Fields.of(parseJson(file.subarray(8, start), source), source);
-  return { header: header.without("__metadata__"), body: file.subarray(start) };
+  return { header: file.subarray(8, start), body: file.subarray(start) };
 }
 
 function readEntry(header: Fields, name: string, bodyBytes: number): Entry {

@@ -21,6 +21,15 @@ export class BundleIntegrityError extends BundleError {
   }
 }
 
+/** A delta is malformed, or does not lead to the file that the manifest states. */
+export class DeltaError extends BundleError {
+  override name = "DeltaError";
+
+  constructor(source: string, problem: string) {
+    super(`${source}: ${problem}. The delta cannot be used; the whole file is needed.`);
+  }
+}
+
 /** The server could not be reached, or did not respond with the file. */
 export class FetchError extends Error {
   override name = "FetchError";

@@ -10,8 +10,9 @@ import {
   MAX_VALUES,
   MAX_VALUES_PER_ITEM,
 } from "./constants";
-import { BundleError, messageOf } from "./errors";
+import { BundleError } from "./errors";
 import { Fields } from "./fields";
+import { inflate } from "./inflate";
 import { readItemTable } from "./itemTable";
 import { parseJson } from "./json";
 
@@ -38,7 +39,7 @@ export class Items {
    * @throws BundleError the bytes violate SPEC section 6 or its size limits.
    */
   static async read(data: Bytes, nItems: number): Promise<Items> {
-    const text = await inflate(data, Math.min(MAX_INFLATED_BYTES, INFLATED_BYTES + INFLATED_BYTES_PER_ITEM * nItems));
+    const text = await inflate(data, "deflate", maxInflatedBytes(nItems), FILE);
     checkText(text, nItems);
     return Items.of(readItemColumns(Fields.of(parseJson(text, FILE), FILE)), nItems);
   }
@@ -89,6 +90,10 @@ export class Items {
   }
 }
 
+function maxInflatedBytes(nItems: number): number {
+  return Math.min(MAX_INFLATED_BYTES, INFLATED_BYTES + INFLATED_BYTES_PER_ITEM * nItems);
+}
+
 function checkIndices(fields: ReadonlyMap<string, FactField>): void {
   for (const [name, { values, rows }] of fields) {
     if (rows.some((row) => row.some((index) => index < 0 || index >= values.length))) {
@@ -110,42 +115,5 @@ function checkText(text: Uint8Array, nItems: number): void {
     throw new BundleError(
       `${FILE}: has ${found} commas and opening brackets, at most ${most} are allowed for ${nItems} items`,
     );
-  }
-}
-
-/** Decompress zlib (RFC 1950), up to the size limit. */
-async function inflate(data: Bytes, maxBytes: number): Promise<Uint8Array> {
-  const pieces: Bytes[] = [];
-  for await (const piece of inflated(data, maxBytes)) pieces.push(piece);
-  // Some decompressors ignore trailing bytes. Only a stream with such bytes is complete without the last one.
-  if (await isComplete(data.subarray(0, -1), maxBytes)) {
-    throw new BundleError(`${FILE}: the stream does not end where the file ends`);
-  }
-  return new Uint8Array(await new Blob(pieces).arrayBuffer());
-}
-
-async function isComplete(data: Bytes, maxBytes: number): Promise<boolean> {
-  try {
-    for await (const _ of inflated(data, maxBytes));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function* inflated(data: Bytes, maxBytes: number): AsyncGenerator<Bytes> {
-  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
-  let total = 0;
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      total += next.value.length;
-      if (total > maxBytes) throw new BundleError(`${FILE}: decompresses to more than ${maxBytes} bytes`);
-      yield next.value;
-    }
-  } catch (error) {
-    if (error instanceof BundleError) throw error;
-    throw new BundleError(`${FILE}: not one complete zlib stream (${messageOf(error)})`);
-  } finally {
-    await reader.cancel().catch(() => undefined);
   }
 }
