@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Manifest, dump_manifest, open_folder, parse_manifest, write_folder
+from edge_runtime.bundle import BundleFolder, Manifest, dump_manifest, open_folder, parse_manifest, write_folder
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.folder import describe, read_file
 from edge_runtime.bundle.golden import dump_golden
@@ -37,6 +37,7 @@ from edge_runtime.probe.target import Target
 from edge_runtime.search.finder import word_index
 from export.budget import RANKING, check_budgets, manifest_budgets
 from export.encoders import Encoders
+from export.following import check_follows, next_number
 from export.golden import golden_sequences, golden_vectors
 from export.language_model import store_model
 from export.naming import catalogue_name, default_name
@@ -70,7 +71,8 @@ class Release:
         created: time of creation.
         licences: licences of the data and of the models in the bundle.
         name: name of the catalogue; None keeps the name of the existing bundles.
-        retired: ids of items that are never recommended.
+        retired: ids of items that are never recommended, besides those that are gone from the data.
+        after: the release that this one follows, if it is in another folder.
     """
 
     number: int | None = None
@@ -78,6 +80,7 @@ class Release:
     licences: tuple[str, ...] = ()
     name: str | None = None
     retired: tuple[str, ...] = ()
+    after: BundleFolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +137,11 @@ class Exporter:
         """Write the bundle of one target, unless the folder already holds the same bundle.
 
         Raises:
+            RunError: an item has another row than in the release that this one follows.
             BudgetError: the bundle exceeds a budget of the target; nothing is written.
             EngineError: a converter fails, or a device would refuse an engine; nothing is written.
         """
+        self._check_follows(target, release)
         contents: Contents = {}
         if self._encoders is not None:
             variants = ", ".join(f"{choice.engine} {choice.precision}" for choice in target.engines)
@@ -161,6 +166,18 @@ class Exporter:
         manifest = self._manifest(target, release, language_model, transitions, contents)
         check_budgets(manifest)
         return self._write(self._out / target.name, manifest, contents, release)
+
+    def _check_follows(self, target: Target, release: Release) -> None:
+        path = self._out / target.name
+        existing = _existing_bundle(path)
+        followed = [] if existing is None or not existing.files else [BundleFolder(path, existing)]
+        followed += [] if release.after is None else [release.after]
+        for each in followed:
+            check_follows(each, self._dataset.catalogue, self._name(target.name, release))
+
+    def _name(self, target: str, release: Release) -> str:
+        default = default_name(self._student.path, self._dataset.name)
+        return catalogue_name(self._out, target, requested=release.name, default=default)
 
     def _shared_contents(self) -> Contents:
         """Return the files that are the same in every bundle."""
@@ -208,8 +225,6 @@ class Exporter:
         return dump_arrays(dump_golden(golden, max_length))
 
     def _retired(self, item_ids: Sequence[str]) -> Contents:
-        if not item_ids:
-            return {}
         row_of = {item_id: row for row, item_id in enumerate(self._dataset.catalogue.item_ids)}
         unknown = [item_id for item_id in item_ids if item_id not in row_of]
         if unknown:
@@ -217,7 +232,8 @@ class Exporter:
                 f"{len(unknown):,} of {len(item_ids):,} retired ids are not in {self._dataset.path}, such as "
                 f"{unknown[0]!r}. A retired item keeps its row in the data; put it back, or leave its id out."
             )
-        return {RETIRED_FILE: (RETIRED, dump_retired([row_of[item_id] for item_id in item_ids], len(row_of)))}
+        rows = {row_of[item_id] for item_id in item_ids}.union(self._dataset.catalogue.gone)
+        return {RETIRED_FILE: (RETIRED, dump_retired(rows, len(row_of)))} if rows else {}
 
     def _pictures(self, target: Target) -> Contents:
         choice, catalogue = target.pictures, self._dataset.catalogue
@@ -257,12 +273,11 @@ class Exporter:
         contents: Contents,
     ) -> Manifest:
         student, config = self._student, self._student.config
-        default = default_name(student.path, self._dataset.name)
         return Manifest(
             schema=1,
             required_features=_features(config, contents),
             minimum_runtime=MINIMUM_RUNTIME,
-            name=catalogue_name(self._out, target.name, requested=release.name, default=default),
+            name=self._name(target.name, release),
             release=release.number or 1,
             created=release.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             target=target.name,
@@ -302,7 +317,11 @@ class Exporter:
             if release.number in (None, existing.release) and parse_manifest(dump_manifest(same)) == existing:
                 check_engines(path)
                 return Exported(path, existing, changed=False)
-            manifest = msgspec.structs.replace(manifest, release=_next_release(path, existing, release.number))
+            manifest = msgspec.structs.replace(manifest, release=next_number(existing, path, release.number))
+        if release.after is not None:
+            after = release.after
+            number = next_number(after.manifest, after.path, release.number)
+            manifest = msgspec.structs.replace(manifest, release=max(manifest.release, number))
         self._progress(f"{manifest.target}: release {manifest.release}")
         return Exported(path, write_folder(path, manifest, contents, check=check_engines), changed=True)
 
@@ -351,18 +370,6 @@ def _existing_bundle(path: Path) -> Manifest | None:
     except BundleError:
         return msgspec.structs.replace(folder.manifest, files=())
     return folder.manifest
-
-
-def _next_release(path: Path, existing: Manifest, requested: int | None) -> int:
-    """Return the release number of a bundle that replaces another."""
-    if requested is None:
-        return existing.release + 1
-    if requested <= existing.release:
-        raise BundleError(
-            f"{path}: holds release {existing.release}, and release numbers must increase: devices would not install "
-            f"a changed release {requested}. Omit --release, or give at least {existing.release + 1}."
-        )
-    return requested
 
 
 def _check_same_data(student: Student, dataset: Dataset) -> None:

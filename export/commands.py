@@ -63,6 +63,16 @@ _TrainLanguageModel = Annotated[
 _ReleaseNumber = Annotated[
     int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]", metavar="N")
 ]
+_After = Annotated[
+    Path | None,
+    typer.Option(
+        help="Bundle that this one follows on devices. Its items must have the same rows here; its name is kept, and "
+        "the release number is the next one.  [default: the bundle in OUT]",
+        exists=True,
+        file_okay=False,
+        metavar="BUNDLE",
+    ),
+]
 _Licences = Annotated[
     list[str] | None, typer.Option(help="Licence of the data or of a model inside; may be repeated.", metavar="LICENCE")
 ]
@@ -86,6 +96,7 @@ def export(
     language_model: _LanguageModel = None,
     no_language_model: _NoLanguageModel = False,
     train_language_model: _TrainLanguageModel = False,
+    after: _After = None,
     release: _ReleaseNumber = None,
     name: _CatalogueName = None,
     licence: _Licences = None,
@@ -98,19 +109,27 @@ def export(
     Finished parts are reused, and a bundle that would not change keeps its release number.
 
     Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --out bundles
+
+    Example: pocketrec export --run runs/week-2-student --data my-shop --target laptop-x86_64 --after
+    bundles/laptop-x86_64 --out bundles-2
     """
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.device_folder import current_bundle
     from export.bundle import Exporter, Release, export_all
     from export.language_model import FEWEST_ITEMS, writer_folder
     from export.naming import catalogue_name, comes_from_data, default_name, save_name, saved_name
     from export.show import print_exported, print_no_writer, progress
     from train.data.folder import read_folder
+    from train.data.kept_rows import saved_items
     from train.distill.student import load_student
 
     for option, given in (("--language-model", language_model), ("--train-language-model", train_language_model)):
         if given and no_language_model:
             raise typer.BadParameter("cannot be given with --no-language-model", param_hint=option)
     targets = _read_targets(target)
-    student, dataset = load_student(run), read_folder(data, skip_bad_rows=skip_bad_rows)
+    follows = None if after is None else open_folder(current_bundle(after))
+    name = follows.manifest.name if name is None and follows is not None else name
+    student, dataset = load_student(run), read_folder(data, earlier=saved_items(run), skip_bad_rows=skip_bad_rows)
     for one in targets:  # a name that is refused is refused before the work
         catalogue_name(out, one.name, requested=name, default=default_name(run, dataset.name))
     from_data = comes_from_data(out, run, name)
@@ -123,7 +142,11 @@ def export(
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
         described = Release(
-            number=release, licences=tuple(licence or ()), name=name, retired=_read_ids(retired) if retired else ()
+            number=release,
+            licences=tuple(licence or ()),
+            name=name,
+            retired=_read_ids(retired) if retired else (),
+            after=follows,
         )
         exported = export_all(exporter, targets, described)
     if name is not None or saved_name(run) is None:
@@ -220,15 +243,16 @@ def verify(
     from export.show import print_verification, progress
     from export.verify import verify_bundle
     from train.data.folder import read_folder
+    from train.data.kept_rows import bundle_items
     from train.loop.runs import RunFolder
 
-    open_folder(current_bundle(bundle))  # wrong folders are refused before the data is read
+    folder = open_folder(current_bundle(bundle))  # wrong folders are refused before the data is read
     runs = run or []
     for one in runs:
         RunFolder(one).about()
     with progress() as tell:
         tell("reading the data")
-        dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+        dataset = read_folder(data, earlier=bundle_items(folder), skip_bad_rows=skip_bad_rows)
         tell("ranking with every engine")
         found = verify_bundle(bundle, dataset, n_users=users, runs=runs)
     print_verification(found, as_json=as_json)

@@ -35,17 +35,26 @@ def catalogue_name(out: Path, target: str, *, requested: str | None, default: st
         raise BundleError(f"found the name {requested!r}, expected 1 to {MAX_NAME} characters. Choose another --name.")
     names = {folder: manifest.name for folder, manifest in _manifests(out)}
     present = names.get(target)
-    if present is not None and requested not in (None, present):
-        raise BundleError(
-            f"{out / target}: holds releases of {present!r}, and devices that follow them would refuse one of "
-            f"{requested!r}. Leave --name out, or export into another --out."
-        )
     if present is not None:
+        check_same_name(out / target, present, requested or present)
         return present
     if requested is not None:
         return requested
     others = set(names.values())
     return others.pop() if len(others) == 1 else default[:MAX_NAME] or "data"
+
+
+def check_same_name(folder: Path, present: str, requested: str) -> None:
+    """Check that a release has the name of the one that it follows.
+
+    Raises:
+        BundleError: it has another name.
+    """
+    if requested != present:
+        raise BundleError(
+            f"{folder}: holds releases of {present!r}, and devices that follow them would refuse one of "
+            f"{requested!r}. Leave --name out, or export into another --out."
+        )
 
 
 def saved_name(student: Path) -> str | None:

@@ -135,6 +135,16 @@ def train(
     batch_users: _BatchUsers = None,
     learning_rate: _LearningRate = None,
     dropout: _Dropout = 0.5,
+    rows_of: Annotated[
+        Path | None,
+        typer.Option(
+            help="Earlier run or bundle of the same catalogue: its items keep their rows, and new ones are appended, "
+            "so that a release of this run follows one of that.",
+            exists=True,
+            file_okay=False,
+            metavar="PATH",
+        ),
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
@@ -153,6 +163,7 @@ def train(
     """
     from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
+    from train.data.kept_rows import earlier_items, saved_items
     from train.full_model.recipes import TrainConfig
     from train.items.extractors import ExtractorConfig
     from train.loop.fit import FitConfig, batch_users_for
@@ -165,7 +176,8 @@ def train(
             param_hint="--plugins",
         )
     of_backbone = checked_backbone_settings(backbone, backbone_settings)
-    dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+    earlier = saved_items(out) if rows_of is None else earlier_items(rows_of)
+    dataset = read_folder(data, earlier=earlier, skip_bad_rows=skip_bad_rows)
     batch = batch_users or batch_users_for(len(dataset.sequences))
     config = TrainConfig(
         backbone=backbone,
@@ -188,12 +200,14 @@ def train(
 
 def _train(dataset: "Dataset", config: "TrainConfig", out: Path, *, resume: bool) -> dict[str, Any]:
     """Return the figures of the run in ``out``, trained now unless it is finished."""
+    from train.data.kept_rows import save_items
     from train.full_model.training import describe_run, train_model
     from train.loop.runs import RunFolder
 
     run = RunFolder(out)
     about, extends = describe_run(dataset, config), "config.fit.max_epochs"
     finished = run.claim(about, resume=resume, extends=extends, options=_RUN_OPTIONS)
+    save_items(out, dataset.catalogue)
     figures = run.figures() if finished else train_model(dataset, config, run)
     return {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
 
@@ -338,6 +352,7 @@ def distill(
     --out runs/student-192
     """
     from train.data.folder import read_folder
+    from train.data.kept_rows import save_items, saved_items
     from train.distill.distillation import chosen_sizes, describe_student, distill_model, usual_plan
     from train.distill.start import StudentChoices
     from train.distill.student_model import DistillConfig
@@ -350,7 +365,7 @@ def distill(
         folder.about()  # a wrong folder is refused before the data is read
     if len({each.resolve() for each in run}) < len(run):
         raise typer.BadParameter("the same run is given twice; give each one once", param_hint="--run")
-    dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+    dataset = read_folder(data, earlier=saved_items(run[0]), skip_bad_rows=skip_bad_rows)
     batch, n_events = batch_users_for(len(dataset.sequences)), int(dataset.sequences.lengths.sum())
     config = DistillConfig.of(
         seed=seed, batch_users=batch, n_events=n_events, warm=earlier is not None, epochs=max_epochs
@@ -363,6 +378,7 @@ def distill(
             _say(f"Sizes: {sizes.describe()}")
     about = describe_student(dataset, runs[0], plan, config, choices)
     finished = student.claim(about, resume=resume, options=_RUN_OPTIONS)
+    save_items(out, dataset.catalogue)
     figures = student.figures() if finished else distill_model(dataset, runs[0], plan, config, student, choices)
     figures = {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
     ours, theirs = (figures[name]["history_excluded"]["ndcg@10"] for name in ("student", "teacher"))

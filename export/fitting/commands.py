@@ -72,6 +72,7 @@ def fit(
     from export.show import progress
     from export.target import known_targets
     from train.data.folder import read_folder
+    from train.data.kept_rows import saved_items
     from train.distill.student import load_student
 
     budgets = dict(_size(each) for each in budget)
@@ -80,7 +81,7 @@ def fit(
     students = [load_student(each) for each in run]
     with progress() as tell:
         tell("reading the data")
-        dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+        dataset = read_folder(data, earlier=saved_items(run[0]), skip_bad_rows=skip_bad_rows)
         result = fit_students(
             students, dataset, budgets, out, target=target, n_users=users, recover_epochs=recover, seed=seed, tell=tell
         )

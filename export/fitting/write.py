@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.bundle.folder import read_file
 from edge_runtime.files import write_atomically
 from export.fitting.material import Material
 from export.fitting.search import Found, describe
 from export.fitting.toml import dump_toml
 from export.naming import save_name, saved_name
 from export.transitions import max_transitions_bytes
+from train.data.kept_rows import ITEMS_FILE
 from train.distill.device_transitions import DeviceSettings, DeviceTransitions
 from train.distill.student import STUDENT_FILE, TEXTS_FILE, TRANSITIONS_FILE
 from train.loop.runs import RUN_FILE, replace_tensors, write_json
@@ -55,6 +57,8 @@ def write_fitted(folder: Path, material: Material, found: Found, figures: dict[s
         "figures": figures,
     }
     write_json(folder / RUN_FILE, {"kind": "student", "data_digest": about["data_digest"], "fitted": fitted})
+    if (student.path / ITEMS_FILE).is_file():
+        write_atomically(folder / ITEMS_FILE, read_file(student.path / ITEMS_FILE))
     catalogue = saved_name(student.path)
     if catalogue is not None:
         save_name(folder, catalogue)

@@ -85,12 +85,16 @@ def _read_verification(verified: Path, manifest: "Manifest") -> "Verification":
 def _verify(
     bundle: Path, data: Path, users: int | None, runs: Sequence[Path], *, skip_bad_rows: bool
 ) -> "Verification":
+    from edge_runtime.bundle import open_folder
+    from edge_runtime.device_folder import current_bundle
     from export.show import progress
     from export.verify import verify_bundle
     from train.data.folder import read_folder
+    from train.data.kept_rows import bundle_items
 
     with progress() as tell:
         tell("reading the data")
-        dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+        earlier = bundle_items(open_folder(current_bundle(bundle)))
+        dataset = read_folder(data, earlier=earlier, skip_bad_rows=skip_bad_rows)
         tell("ranking with every engine")
         return verify_bundle(bundle, dataset, n_users=users, runs=runs)

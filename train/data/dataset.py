@@ -9,7 +9,7 @@ from train.data.sequences import Sequences
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """The items by column; row ``i`` is the ``i``-th valid item of the items file.
+    """The items by column; row ``i`` is the ``i``-th valid item of the items file, unless earlier rows are kept.
 
     Attributes:
         item_ids: unique, 1 to 256 characters.
@@ -19,6 +19,7 @@ class Catalogue:
         descriptions: None where there is none.
         images: existing files inside the folder; None where there is none.
         videos: the frames of each item in order; an empty tuple where there is none.
+        gone: rows of items that an earlier catalogue had and the file no longer has, ascending.
     """
 
     item_ids: tuple[str, ...]
@@ -27,6 +28,7 @@ class Catalogue:
     descriptions: tuple[str | None, ...]
     images: tuple[Path | None, ...]
     videos: tuple[tuple[Path, ...], ...]
+    gone: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -65,8 +67,8 @@ class Dataset:
         name: the folder's name.
         catalogue: the items.
         sequences: the events; every user has at least one.
-        digest: SHA-256 of the bytes of the items and interactions files (not of the pictures) and of the rows that were
-            left out; 64 hex digits.
+        digest: SHA-256 of the bytes of the items and interactions files (not of the pictures), of the rows that were
+            left out, and of the order of the items if it is not that of the file; 64 hex digits.
         report: what was left out, and warnings.
     """
 

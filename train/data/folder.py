@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.bundle.items import Items
 from edge_runtime.paths import AnyPath
 from train.data.catalogue import read_catalogue
 from train.data.dataset import Catalogue, Dataset, Report
-from train.data.findings import Findings
+from train.data.findings import Findings, quoted
 from train.data.interactions import Events, read_events
+from train.data.kept_rows import aligned
 from train.data.sequences import Sequences
 from train.data.split import MIN_EVENTS, MIN_EVENTS_TO_TRAIN
 from train.data.table_file import Table, find_table, read_bytes, read_table
@@ -25,12 +27,19 @@ ITEMS, INTERACTIONS = "items", "interactions"
 
 
 def read_folder(
-    path: AnyPath, *, skip_bad_rows: bool = False, now_s: float | None = None, findings: Findings | None = None
+    path: AnyPath,
+    *,
+    earlier: Items | None = None,
+    skip_bad_rows: bool = False,
+    now_s: float | None = None,
+    findings: Findings | None = None,
 ) -> Dataset:
     """Read and check the folder ``path``.
 
     Args:
         path: folder with ``interactions.{parquet,csv,jsonl}`` and ``items.{jsonl,parquet,csv}``.
+        earlier: items of an earlier run or bundle, which keep their rows (:mod:`train.data.kept_rows`); events of
+            those that the items file no longer has are valid.
         skip_bad_rows: leave out invalid rows, and count them in the report.
         now_s: current time in seconds since 1970, for a warning about future events; the system's by default.
         findings: collects problems and warnings, if the caller needs them apart from the error message.
@@ -48,13 +57,16 @@ def read_folder(
     digest = hashlib.sha256()
     items = _read(path, ITEMS, digest, findings)
     interactions = _read(path, INTERACTIONS, digest, findings)
-    catalogue = None if items is None else read_catalogue(items, path, findings)
+    of_file = None if items is None else read_catalogue(items, path, findings)
+    catalogue = of_file if of_file is None or earlier is None else aligned(of_file, earlier)
     row_of = None if catalogue is None else catalogue.row_of()
     events = None if interactions is None else read_events(interactions, row_of, findings)
     findings.raise_problems(str(path), skip_bad_rows=skip_bad_rows)
     if items is None or interactions is None or catalogue is None or events is None:
         raise DataError(f"{path}: the folder cannot be used. Run `pocketrec check` on it.")
     _add_rows_left_out(digest, (items, interactions), findings)
+    if catalogue is not of_file:
+        digest.update("\n".join(("rows", *catalogue.item_ids)).encode())
     _warn(catalogue, events, interactions, findings, now_s=time.time() if now_s is None else now_s)
     report = Report(interactions.n_rows, items.n_rows, events.kept_out, findings.skipped(), tuple(findings.warnings))
     return Dataset(path, path.resolve().name, catalogue, events.sequences, digest.hexdigest(), report)
@@ -82,6 +94,11 @@ def _add_rows_left_out(digest: "hashlib._Hash", tables: tuple[Table, ...], findi
 def _warn(catalogue: Catalogue, events: Events, interactions: Table, findings: Findings, *, now_s: float) -> None:
     """Warn about valid data that may be unintended."""
     sequences, name = events.sequences, interactions.source.name
+    if catalogue.gone:
+        findings.warn(
+            f"{len(catalogue.gone):,} item(s) of the earlier catalogue are no longer among the items, such as "
+            f"{quoted(catalogue.item_ids[catalogue.gone[0]])}; they keep their rows and are retired."
+        )
     unseen = len(catalogue) - len(np.unique(sequences.rows))
     if unseen:
         findings.warn(f"{name}: {unseen:,} item(s) have no event; they can only be recommended by their content.")

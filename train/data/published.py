@@ -25,11 +25,7 @@ def published_items(catalogue: Catalogue) -> Items:
     Raises:
         DataError: the result exceeds the limits of the bundle format.
     """
-    items = Items(
-        item_id=list(catalogue.item_ids),
-        title=[_cut(title, MAX_TITLE) for title in catalogue.titles],
-        fields={name: _field(values) for name, values in catalogue.fields.items()},
-    )
+    items = cut_items(catalogue)
     if len(items.item_id) > IN_MEMORY_ITEMS:
         return items
     text = msgspec.json.encode(items)
@@ -44,6 +40,15 @@ def published_items(catalogue: Catalogue) -> Items:
     except BundleError as error:
         raise DataError(f"{error}. Leave facts out of the catalogue, or split it.") from error
     return items
+
+
+def cut_items(catalogue: Catalogue) -> Items:
+    """Return titles and facts without descriptions; long texts and more than 16 values are cut."""
+    return Items(
+        item_id=list(catalogue.item_ids),
+        title=[_cut(title, MAX_TITLE) for title in catalogue.titles],
+        fields={name: _field(values) for name, values in catalogue.fields.items()},
+    )
 
 
 def published_popularity(dataset: Dataset) -> NDArray[np.uint8]:

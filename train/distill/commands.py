@@ -77,6 +77,7 @@ def prune(
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import next_command, print_result
     from train.data.folder import read_folder
+    from train.data.kept_rows import saved_items
     from train.distill.pruned_student import describe_pruning, prune_student
     from train.distill.pruning import Cuts
     from train.distill.recovery import recovery_config
@@ -91,7 +92,7 @@ def prune(
     if out.resolve() == run.resolve():
         raise typer.BadParameter(f"is the student to prune, {run}. Choose another folder.", param_hint="--out")
     cuts = Cuts(share=keep, n_blocks=blocks, n_heads=heads, n_channels=channels)
-    dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+    dataset = read_folder(data, earlier=saved_items(run), skip_bad_rows=skip_bad_rows)
     config = recovery_config(dataset.sequences, epochs=recovery_epochs, seed=seed) if recovery_epochs else None
     folder = RunFolder(out)
     finished = folder.claim(

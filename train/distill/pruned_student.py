@@ -12,6 +12,7 @@ import torch
 from edge_runtime.bundle.arrays import dump_arrays, load_arrays
 from edge_runtime.bundle.folder import read_file
 from train.data.dataset import Dataset
+from train.data.kept_rows import ITEMS_FILE
 from train.data.split import Split, Targets, leave_one_out
 from train.distill.codes import CodedTable
 from train.distill.distillation import check_teachers
@@ -148,7 +149,15 @@ def _write(
 ) -> None:
     """Write the student; ``student.json`` is last. Prompts, adapter and transitions are those of the whole one."""
     path, backbone = out.path, model.backbone
-    for name in (_CODES, "prompts.safetensors", "adapter.safetensors", TRANSITIONS_FILE, TEXTS_FILE, _NAME_FILE):
+    for name in (
+        _CODES,
+        "prompts.safetensors",
+        "adapter.safetensors",
+        TRANSITIONS_FILE,
+        TEXTS_FILE,
+        ITEMS_FILE,
+        _NAME_FILE,
+    ):
         if (student.path / name).is_file():
             shutil.copyfile(student.path / name, path / name)
     if has_new_codes:

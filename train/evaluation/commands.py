@@ -30,11 +30,12 @@ def evaluate(
     """
     from edge_runtime.terminal.outcome import print_result
     from train.data.folder import read_folder
+    from train.data.kept_rows import saved_items
     from train.evaluation.measurements import headline_metrics, scenario_metrics
     from train.loop.runs import RunFolder
 
     RunFolder(run).about()  # a wrong folder is refused before the data is read
-    dataset = read_folder(data, skip_bad_rows=skip_bad_rows)
+    dataset = read_folder(data, earlier=saved_items(run), skip_bad_rows=skip_bad_rows)
     about = {"run": str(run), "data": str(dataset.path), "n_items": len(dataset.catalogue)}
     if scenarios:
         figures = scenario_metrics(run, dataset)
@@ -70,12 +71,13 @@ def sanity_check(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = 
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import fail, print_result
     from train.data.folder import read_folder
+    from train.data.kept_rows import saved_items
     from train.errors import RunError
     from train.evaluation.measurements import sanity_checks
     from train.loop.runs import RunFolder
 
     RunFolder(run).about()
-    verdicts = sanity_checks(run, read_folder(data, skip_bad_rows=skip_bad_rows))
+    verdicts = sanity_checks(run, read_folder(data, earlier=saved_items(run), skip_bad_rows=skip_bad_rows))
     failed = [verdict.name for verdict in verdicts if not verdict.passed]
     result = {"run": str(run), "checks": verdicts}
     if not as_json:
@@ -100,12 +102,14 @@ def diversity(run: RunOption, data: DataFolder, skip_bad_rows: SkipBadRows = Fal
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
     from train.data.folder import read_folder
+    from train.data.kept_rows import saved_items
     from train.evaluation.measurements import diversity_points
     from train.loop.runs import RunFolder
     from train.wide_table import print_wide
 
     RunFolder(run).about()
-    points = diversity_points(run, read_folder(data, skip_bad_rows=skip_bad_rows), diversified_positions)
+    dataset = read_folder(data, earlier=saved_items(run), skip_bad_rows=skip_bad_rows)
+    points = diversity_points(run, dataset, diversified_positions)
     if as_json:
         print_result({"run": str(run), "points": points})
         return
