@@ -23,7 +23,9 @@ TOP_LEVEL: Final = ("root", "timestamp", "snapshot", "targets")
 Version: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 Length: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Digest: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-Time: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")]
+Time: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z")
+]
 SpecVersion: TypeAlias = Annotated[str, Meta(pattern=r"\A1\.[0-9]+(\.[0-9]+)?\Z")]
 
 

@@ -37,19 +37,28 @@ class Repository:
         requests: names of the metadata files that were asked for.
         signers: the keys that sign a role, by role.
         states_digests: whether timestamp and snapshot state lengths and digests.
+
+    Args:
+        new_signer: makes a key pair.
+        expires: when the first files expire.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        new_signer: Callable[[], CryptoSigner] = CryptoSigner.generate_ed25519,
+        expires: datetime = IN_A_MONTH,
+    ) -> None:
+        self.new_signer = new_signer
         self.files: dict[str, bytes] = {}
         self.targets: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.signers: dict[str, list[CryptoSigner]] = {}
         self.states_digests = False
         self.metadata: dict[str, Metadata[Any]] = {
-            "root": Metadata(Root(expires=IN_A_MONTH)),
-            "timestamp": Metadata(Timestamp(expires=IN_A_MONTH)),
-            "snapshot": Metadata(Snapshot(expires=IN_A_MONTH)),
-            "targets": Metadata(Targets(expires=IN_A_MONTH)),
+            "root": Metadata(Root(expires=expires)),
+            "timestamp": Metadata(Timestamp(expires=expires)),
+            "snapshot": Metadata(Snapshot(expires=expires)),
+            "targets": Metadata(Targets(expires=expires)),
         }
         for role in self.metadata:
             self.rotate(role)
@@ -89,7 +98,7 @@ class Repository:
 
     def rotate(self, role: str, n_keys: int = 1, threshold: int = 1) -> None:
         """Replace all keys of a top-level role by new ones."""
-        self.set_keys(role, [CryptoSigner.generate_ed25519() for _ in range(n_keys)], threshold)
+        self.set_keys(role, [self.new_signer() for _ in range(n_keys)], threshold)
 
     def set_keys(self, role: str, signers: Iterable[CryptoSigner], threshold: int = 1) -> None:
         self.signers[role] = list(signers)
@@ -109,7 +118,7 @@ class Repository:
         delegator.delegations.roles[name] = DelegatedRole(name, [], 1, terminating, list(paths) or ["*"])
         if name not in self.metadata:
             self.metadata[name] = Metadata(Targets(expires=expires))
-            self.signers[name] = [CryptoSigner.generate_ed25519()]
+            self.signers[name] = [self.new_signer()]
         for signer in self.signers[name]:
             delegator.add_key(signer.public_key, name)
 
@@ -125,7 +134,7 @@ class Repository:
         name = self.name_of(role)
         metadata = Metadata.from_bytes(self.files[name])
         edit(metadata)
-        self.files[name] = metadata.to_bytes(JSONSerializer())
+        self.files[name] = metadata.to_bytes(JSONSerializer(compact=True))
 
     def name_of(self, role: str) -> str:
         """Return the name of the newest file of a role."""
@@ -145,7 +154,7 @@ class Repository:
             metadata.signatures.clear()
             for signer in self.signers[role]:
                 metadata.sign(signer, append=True)
-            raw = metadata.to_bytes(JSONSerializer())
+            raw = metadata.to_bytes(JSONSerializer(compact=True))
             self.files[self.name_of(role)] = raw
             stated = MetaFile(metadata.signed.version)
             if self.states_digests:
