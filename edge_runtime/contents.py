@@ -8,9 +8,10 @@ import numpy as np
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
+from edge_runtime.bundle.item_log import read_item_log
 from edge_runtime.bundle.item_table import ItemTable, read_item_table
 from edge_runtime.bundle.items import Items, read_items
-from edge_runtime.bundle.manifest import ITEM_TABLE, REQUIRED_ROLES, RETIRED, TRANSITIONS
+from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE, REQUIRED_ROLES, RETIRED, TRANSITIONS
 from edge_runtime.bundle.retired import read_retired
 from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
@@ -84,7 +85,8 @@ def _read_items(folder: BundleFolder) -> ItemTable:
     manifest = folder.manifest
     if ITEM_TABLE in manifest.required_features:
         return read_item_table(folder.disk_arrays("items"), manifest.catalogue.n_items)
-    return ItemTable.of(read_items(folder.read(manifest.required_role("items")), manifest.catalogue.n_items))
+    read = read_item_log if ITEM_LOG in manifest.required_features else read_items
+    return ItemTable.of(read(folder.read(manifest.required_role("items")), manifest.catalogue.n_items))
 
 
 def _read_retired(folder: BundleFolder) -> Rows:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, inspect
 
 from edge_runtime import dislikes, diversity, events, transitions
-from edge_runtime.bundle import arrays, codes, golden, item_table, items, manifest, names, parsing, pictures
+from edge_runtime.bundle import arrays, codes, golden, item_log, item_table, items, manifest, names, parsing, pictures
 from edge_runtime.bundle.delta import cursor, edits, pack
 from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
 from edge_runtime.learning import utility
@@ -63,6 +63,8 @@ _VALUES: Final[Mapping[str, object]] = {
     "MAX_FEED": weights.MAX_FEED,
     "MAX_WEIGHT_SCALE": weights.MAX_SCALE,
     "ITEM_TABLE": manifest.ITEM_TABLE,
+    "ITEM_LOG": manifest.ITEM_LOG,
+    "MAX_STREAMS": item_log.MAX_STREAMS,
     "DELTA_MAGIC": pack.MAGIC.decode(),
     "MAX_NUMBER_BYTES": cursor.MAX_NUMBER_BYTES,
     "MAX_EDITS": edits.MAX_EDITS,

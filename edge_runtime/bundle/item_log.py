@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from itertools import chain, pairwise
 from typing import Final, TypeVar
 
+import msgspec
 import numpy as np
 
+from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.items import (
     ChangedItems,
     Field,
@@ -22,6 +24,7 @@ from edge_runtime.bundle.items import (
     parse_columns,
     read_items,
 )
+from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE, Manifest
 from edge_runtime.errors import BundleError
 
 MAX_STREAMS: Final = 64
@@ -59,6 +62,31 @@ def read_item_log(data: bytes, n_items: int) -> Items:
     return items
 
 
+def continue_items(older: Manifest, old: bytes, newer: Manifest, new: bytes) -> tuple[Manifest, bytes]:
+    """Return the newer release with items that continue those of the older one, so that the delta is small.
+
+    Args:
+        older: the manifest of the older release.
+        old: its file of the role ``items``.
+        newer: the manifest of the newer release.
+        new: its file of the role ``items``, in any form.
+
+    Returns:
+        The newer manifest, with the feature that its items need, and the file. Both are as given for an item table,
+        or if hardly anything stays; the file is ``old`` if no item changed.
+
+    Raises:
+        BundleError: a file is damaged.
+    """
+    if ITEM_TABLE in (*older.required_features, *newer.required_features):
+        return newer, new
+    items, is_log = _read(newer, new), ITEM_LOG in older.required_features
+    data = extend_items(old, older.catalogue.n_items, items, is_log=is_log)
+    if is_log or len(_split(data)) > 1:
+        return _with_file(newer, data, is_log=True), data
+    return (_with_file(newer, old, is_log=False), old) if data == dump_log([old]) else (newer, new)
+
+
 def extend_items(old: bytes, n_old: int, items: Items, *, is_log: bool) -> bytes:
     """Return a log of ``items`` that continues an earlier release's file, or starts again if that is better.
 
@@ -72,15 +100,31 @@ def extend_items(old: bytes, n_old: int, items: Items, *, is_log: bool) -> bytes
         BundleError: the earlier file is damaged.
     """
     before = (read_item_log if is_log else read_items)(old, n_old)
-    fresh = _dump([dump_items(items)])
-    if list(items.item_id[:n_old]) != list(before.item_id) or list(items.fields) != list(before.fields):
+    fresh = dump_log([dump_items(items)])
+    if list(items.item_id[:n_old]) != list(before.item_id) or items.fields.keys() != before.fields.keys():
         return fresh
     streams = [bytes(stream) for stream in _split(old)] if is_log else [old]
-    changes = _changes(before, items)
+    changes = changes_between(before, items)
     if changes.rows:
         streams.append(dump_items(changes))
-    log = _dump(streams)
+    log = dump_log(streams)
     return log if len(streams) <= MAX_STREAMS and len(log) <= MAX_GROWTH * len(fresh) else fresh
+
+
+def _read(manifest: Manifest, data: bytes) -> Items:
+    """Return the items of a release that keeps them in memory."""
+    read = read_item_log if ITEM_LOG in manifest.required_features else read_items
+    return read(data, manifest.catalogue.n_items)
+
+
+def _with_file(manifest: Manifest, data: bytes, *, is_log: bool) -> Manifest:
+    """Return a manifest with another file of items."""
+    others = tuple(feature for feature in manifest.required_features if feature != ITEM_LOG)
+    files = tuple(
+        describe(entry.name, entry.role, data) if entry.role == "items" else entry for entry in manifest.files
+    )
+    features = (*others, ITEM_LOG) if is_log else others
+    return msgspec.structs.replace(manifest, files=files, required_features=features)
 
 
 def _split(data: bytes) -> list[memoryview]:
@@ -97,7 +141,8 @@ def _split(data: bytes) -> list[memoryview]:
     return [view[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def _dump(streams: list[bytes]) -> bytes:
+def dump_log(streams: list[bytes]) -> bytes:
+    """Return the bytes of a log."""
     lengths = np.array([*map(len, streams), len(streams)], dtype=_LENGTH)
     return b"".join(streams) + lengths.tobytes()
 
@@ -116,7 +161,7 @@ def _changed(items: Items, changes: ChangedItems) -> Items:
             f"{_FILE}: found changed rows that do not ascend, or appended ones that do not follow the last"
         )
     check_items(changes, len(rows))
-    if list(changes.fields) != list(items.fields):
+    if changes.fields.keys() != items.fields.keys():
         raise BundleError(f"{_FILE}: found changes of the facts {list(changes.fields)}, expected {list(items.fields)}")
     if any(items.item_id[row] != changes.item_id[index] for index, row in enumerate(rows) if row < n_before):
         raise BundleError(f"{_FILE}: found a row with another item id than before, expected that ids keep their rows")
@@ -148,7 +193,7 @@ def _put(column: Iterable[Value], rows: list[int], values: Iterable[Value]) -> l
     return result
 
 
-def _changes(before: Items, items: Items) -> ChangedItems:
+def changes_between(before: Items, items: Items) -> ChangedItems:
     """Return what differs from ``before``, whose items are the first of ``items``."""
     n_before = len(before.item_id)
     rows = [

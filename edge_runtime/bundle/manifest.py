@@ -27,7 +27,10 @@ NARROW_ATTENTION: Final = "narrow-attention"
 ITEM_TABLE: Final = "item-table"
 """The feature that a bundle requires whose items stay on disk."""
 
-KNOWN_FEATURES: Final = frozenset({"shared-codebooks", NARROW_ATTENTION, TRANSITIONS, ITEM_TABLE})
+ITEM_LOG: Final = "item-log"
+"""The feature that a bundle requires whose items are a log."""
+
+KNOWN_FEATURES: Final = frozenset({"shared-codebooks", NARROW_ATTENTION, TRANSITIONS, ITEM_TABLE, ITEM_LOG})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 4 << 30
@@ -215,6 +218,8 @@ def parse_manifest(data: bytes) -> Manifest:
             f"{MANIFEST_NAME}: {error}. It is not a manifest of schema {SCHEMA}; export or sync the bundle again."
         ) from error
     _check_files(manifest)
+    if {ITEM_TABLE, ITEM_LOG} <= set(manifest.required_features):
+        raise BundleError(f"{MANIFEST_NAME}: the bundle requires both {ITEM_TABLE!r} and {ITEM_LOG!r}, expected one")
     _check_sizes(manifest)
     _check_transitions(manifest)
     return manifest

@@ -1,6 +1,8 @@
 """Items as a log: what it reads is what was written, and what an earlier release wrote stays byte by byte."""
 
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -8,10 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.bundle.item_log import MAX_STREAMS, extend_items, read_item_log
+from edge_runtime import Recommender
+from edge_runtime.bundle.item_log import MAX_STREAMS, continue_items, dump_log, extend_items, read_item_log
 from edge_runtime.bundle.items import Field, Items, dump_items
+from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE, Manifest
 from edge_runtime.errors import BundleError
-from tests.tiny_items import make_items
+from tests.edge_runtime.delta.releases import manifest_of
+from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_items import make_items, with_item_log
 
 BRANDS = ("Aster", "Birch", "Cedar", "Dogwood")
 N_BEFORE = 200
@@ -130,3 +136,56 @@ def test_any_changes(changes: list[tuple[int, str, bool]]) -> None:
         file, is_log = extend_items(file, 20, items, is_log=is_log), True
 
         assert facts(read_item_log(file, 20)) == facts(items)
+
+
+def release(items: bytes, *features: str, n_items: int = N_BEFORE) -> Manifest:
+    manifest = manifest_of({"items.json.z": items, "codes.bin": b""})
+    sizes = msgspec.structs.replace(manifest.catalogue, n_items=n_items)
+    return msgspec.structs.replace(
+        manifest, catalogue=sizes, required_features=(*manifest.required_features, *features)
+    )
+
+
+def test_a_release_whose_items_did_not_change_keeps_the_older_file() -> None:
+    recompressed = zlib.compress(zlib.decompress(FILE), 1)
+
+    manifest, data = continue_items(release(FILE), FILE, release(recompressed), recompressed)
+
+    assert data == FILE
+    assert manifest == release(FILE)
+
+
+def test_a_release_with_some_other_facts_appends_them_and_needs_the_feature() -> None:
+    new = dump_items(CHANGED)
+
+    manifest, data = continue_items(release(FILE), FILE, release(new), new)
+    again, same = continue_items(manifest, data, release(new), new)
+
+    assert data.startswith(FILE)
+    assert manifest == release(data, ITEM_LOG)
+    assert (again, same) == (manifest, data)
+
+
+def test_a_release_with_mostly_other_facts_stays_as_it_is_unless_the_feature_is_there() -> None:
+    new = dump_items(made(N_BEFORE, seed=1))
+    log = dump_log([FILE])
+
+    assert continue_items(release(FILE), FILE, release(new), new) == (release(new), new)
+    manifest, data = continue_items(release(log, ITEM_LOG), log, release(new), new)
+    assert manifest == release(dump_log([new]), ITEM_LOG)
+    assert data == dump_log([new])
+
+
+def test_an_item_table_is_not_touched() -> None:
+    new = b"a table"
+
+    assert continue_items(release(FILE), FILE, release(new, ITEM_TABLE), new) == (release(new, ITEM_TABLE), new)
+
+
+def test_a_recommender_reads_a_log(tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path / "whole")
+    with_item_log(tmp_path / "whole", tmp_path / "log")
+
+    with Recommender.open(tmp_path / "whole") as whole, Recommender.open(tmp_path / "log") as log:
+        assert log.recommend(10, ["item-3"]) == whole.recommend(10, ["item-3"])
+        assert log.search("rose", 10) == whole.search("rose", 10)

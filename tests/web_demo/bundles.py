@@ -2,8 +2,8 @@
 
 ``FOLDER/good`` is a complete bundle, ``FOLDER/retired`` has retired items, ``FOLDER/encoder.onnx`` its encoder
 as a graph, ``FOLDER/transitions`` has transitions too and ``FOLDER/instant`` no engine, ``FOLDER/narrow`` has a pruned
-encoder, ``FOLDER/table`` is the complete one with its items as arrays, ``FOLDER/malformed/*`` are those of
-`tests.attacks`, and ``FOLDER/index.json`` lists them.
+encoder, ``FOLDER/table`` is the complete one with its items as arrays, ``FOLDER/log`` with them as a log,
+``FOLDER/malformed/*`` are those of `tests.attacks`, and ``FOLDER/index.json`` lists them.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.attacks import attacks
 from tests.golden_lists import make_retired_bundle
 from tests.tiny_bundle import Shape, make_tiny_bundle
-from tests.tiny_items import with_item_table
+from tests.tiny_items import with_item_log, with_item_table
 from tests.tiny_onnx import tiny_onnx
 from tests.tiny_transitions import ALONE, WITH_ENGINES
 
@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
     make_tiny_bundle(folder / "instant", transitions=ALONE, target="browser-wasm")
     make_tiny_bundle(folder / "narrow", shape=Shape(heads=(1, 2), feed=9), target="browser-wasm")
     with_item_table(folder / "good", folder / "table")
+    with_item_log(folder / "good", folder / "log")
     weights = (folder / "good" / "encoder.safetensors").read_bytes()
     (folder / "encoder.onnx").write_bytes(tiny_onnx(weights, manifest.encoder))
     malformed = [{"name": name, "folder": str(path)} for name, path in attacks(folder / "malformed")]

@@ -102,6 +102,13 @@ export class Fields {
     });
   }
 
+  /** A list of integers. */
+  integers(name: string): readonly number[] {
+    const list = this.list(name);
+    if (!list.every(isInteger)) throw this.wrong(name, "a list of integers", list);
+    return list;
+  }
+
   /** A list of lists of integers. */
   integerLists(name: string): readonly (readonly number[])[] {
     return this.list(name).map((entry) => {

@@ -3,18 +3,10 @@
 import type { Arrays } from "./arrays";
 import { type FactField, type ItemColumns, readItemColumns } from "./bundleJson";
 import type { Bytes } from "./bytes";
-import {
-  INFLATED_BYTES,
-  INFLATED_BYTES_PER_ITEM,
-  MAX_INFLATED_BYTES,
-  MAX_VALUES,
-  MAX_VALUES_PER_ITEM,
-} from "./constants";
 import { BundleError } from "./errors";
-import { Fields } from "./fields";
-import { inflate } from "./inflate";
+import { readItemLog } from "./itemLog";
 import { readItemTable } from "./itemTable";
-import { parseJson } from "./json";
+import { checkIndices, ItemTexts } from "./itemTexts";
 
 const FILE = "items.json.z";
 
@@ -39,9 +31,8 @@ export class Items {
    * @throws BundleError the bytes violate SPEC section 6 or its size limits.
    */
   static async read(data: Bytes, nItems: number): Promise<Items> {
-    const text = await inflate(data, "deflate", maxInflatedBytes(nItems), FILE);
-    checkText(text, nItems);
-    return Items.of(readItemColumns(Fields.of(parseJson(text, FILE), FILE)), nItems);
+    const reader = new ItemTexts(nItems);
+    return Items.of(readItemColumns(await reader.read(data)), nItems);
   }
 
   /**
@@ -53,13 +44,22 @@ export class Items {
     return Items.of(readItemTable(arrays, nItems), nItems);
   }
 
+  /**
+   * The items of a log.
+   *
+   * @throws BundleError the bytes violate SPEC section 14.
+   */
+  static async ofLog(data: Bytes, nItems: number): Promise<Items> {
+    return Items.of(await readItemLog(data, nItems), nItems);
+  }
+
   private static of({ itemId: ids, title: titles, fields }: ItemColumns, nItems: number): Items {
     for (const [name, length] of [["item_id", ids.length], ["title", titles.length], ...lengthsOf(fields)] as const) {
       if (length !== nItems)
         throw new BundleError(`${FILE}: column ${name} has ${length} rows, the manifest says ${nItems}`);
     }
     const items = new Items(ids, titles, fields);
-    checkIndices(fields);
+    for (const [name, field] of fields) checkIndices(name, field);
     if (items.rows.size !== nItems) throw new BundleError(`${FILE}: an item id occurs twice`);
     return items;
   }
@@ -90,30 +90,6 @@ export class Items {
   }
 }
 
-function maxInflatedBytes(nItems: number): number {
-  return Math.min(MAX_INFLATED_BYTES, INFLATED_BYTES + INFLATED_BYTES_PER_ITEM * nItems);
-}
-
-function checkIndices(fields: ReadonlyMap<string, FactField>): void {
-  for (const [name, { values, rows }] of fields) {
-    if (rows.some((row) => row.some((index) => index < 0 || index >= values.length))) {
-      throw new BundleError(`${FILE}: field ${name} has an index outside its values`);
-    }
-  }
-}
-
 function lengthsOf(fields: ReadonlyMap<string, FactField>): [string, number][] {
   return [...fields].map(([name, { rows }]) => [name, rows.length]);
-}
-
-/** Limit the number of values before parsing, by counting commas and opening brackets. */
-function checkText(text: Uint8Array, nItems: number): void {
-  const most = MAX_VALUES + MAX_VALUES_PER_ITEM * nItems;
-  let found = 0;
-  for (const byte of text) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) found += 1;
-  if (found > most) {
-    throw new BundleError(
-      `${FILE}: has ${found} commas and opening brackets, at most ${most} are allowed for ${nItems} items`,
-    );
-  }
 }

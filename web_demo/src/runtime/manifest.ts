@@ -4,6 +4,8 @@ import { version } from "../../package.json";
 import { type Catalogue, type FileEntry, type Manifest, readManifest, readPreface } from "./bundleJson";
 import {
   CHUNK_BYTES,
+  ITEM_LOG,
+  ITEM_TABLE,
   KNOWN_FEATURES,
   MANIFEST_NAME,
   MAX_FOLLOWERS,
@@ -32,6 +34,9 @@ export function parseManifest(data: Uint8Array): Manifest {
   const fields = Fields.of(parseJson(data, MANIFEST_NAME), MANIFEST_NAME);
   checkVersion(fields);
   const manifest = readManifest(fields);
+  if ([ITEM_LOG, ITEM_TABLE].every((feature) => manifest.requiredFeatures.includes(feature))) {
+    throw new BundleError(`${MANIFEST_NAME}: needs both ${ITEM_LOG} and ${ITEM_TABLE}, expected one of them`);
+  }
   checkFiles(manifest);
   checkRoles(manifest);
   checkSizes(manifest);

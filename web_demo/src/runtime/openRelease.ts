@@ -5,7 +5,7 @@ import type { Bundle } from "./bundle";
 import type { EngineVariant, Manifest } from "./bundleJson";
 import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { bestRows } from "./codes";
-import { ITEM_TABLE, RETIRED, TRANSITIONS } from "./constants";
+import { ITEM_LOG, ITEM_TABLE, RETIRED, TRANSITIONS } from "./constants";
 import { Cosines } from "./cosines";
 import { DislikePenalty } from "./dislikes";
 import { diversified, diversifiedRows } from "./diversity";
@@ -111,13 +111,10 @@ export class OpenRelease {
       Scorer.open(bundle),
       arraysOf("golden").then((arrays) => readGolden(arrays, manifest)),
       arraysOf("popularity"),
-      bundle
-        .role("items")
-        .then(({ data, name }) =>
-          manifest.requiredFeatures.includes(ITEM_TABLE)
-            ? Items.ofTable(loadArrays(data, name), nItems)
-            : Items.read(data, nItems),
-        ),
+      bundle.role("items").then(({ data, name }) => {
+        if (manifest.requiredFeatures.includes(ITEM_TABLE)) return Items.ofTable(loadArrays(data, name), nItems);
+        return manifest.requiredFeatures.includes(ITEM_LOG) ? Items.ofLog(data, nItems) : Items.read(data, nItems);
+      }),
       manifest.files.some(({ role }) => role === RETIRED)
         ? arraysOf(RETIRED).then((arrays) => readRetired(arrays, nItems))
         : NONE,
