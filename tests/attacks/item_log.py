@@ -90,7 +90,7 @@ def item_log() -> dict[str, Attack]:
 def _long(stream: bytes) -> bytes:
     """Return a stream without changes, but with blanks, of which one is allowed and two are not."""
     found = json.loads(zlib.decompress(stream))
-    nothing = {"values": [], "rows": []}
+    nothing: dict[str, list[int]] = {"values": [], "rows": []}
     empty = {"item_id": [], "title": [], "fields": dict.fromkeys(found["fields"], nothing), "rows": []}
     return zlib.compress(b" " * 700_000 + json.dumps(empty).encode())
 
