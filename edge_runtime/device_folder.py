@@ -9,6 +9,7 @@ Readers call :func:`current_bundle` and need no lock: :mod:`edge_runtime.sync` n
 before it.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -45,6 +46,11 @@ class Pointer(Struct, frozen=True, kw_only=True):
     target: str
     release: int
     etag: str | None = None
+
+
+def slot_name(manifest: bytes) -> str:
+    """Return the slot name of a manifest, given its bytes."""
+    return hashlib.sha256(manifest).hexdigest()[:16]
 
 
 def current_bundle(path: AnyPath) -> Path:

@@ -16,7 +16,7 @@ PocketRecError
 ├── TargetError                 there is no such target, or its file cannot be used
 ├── ProfileError                a bundle cannot be profiled, or its profile says nothing
 └── SyncError                   nothing was installed; the current release stays in use
-    ├── UnprotectedError        plain http to another machine without ``insecure``
+    ├── UnprotectedError        plain http to another machine before any keys are trusted
     ├── ServerUnreachableError  no response, a broken one, or one that exceeds the time limit: try again later
     └── UpdateRefusedError      the offered release is older, invalid, damaged or for another target
         └── ExpiredMetadataError    the signed metadata expired: the bundle in use is stale since then
@@ -105,7 +105,7 @@ class SyncError(PocketRecError):
 
 
 class UnprotectedError(SyncError):
-    """The connection would use plain http across a network, and releases are not signed."""
+    """The connection would use plain http across a network, and the device trusts no keys yet."""
 
 
 class ServerUnreachableError(SyncError):

@@ -64,15 +64,15 @@ def started(*command: str, environment: Mapping[str, str] | None = None) -> Iter
             process.kill()
 
 
-def start_sync(url: str, into: Path, *options: str) -> subprocess.Popen[str]:
-    """Start `pocketrec sync URL --into INTO OPTIONS`."""
-    command = (*POCKETREC, "sync", url, "--into", str(into), *options)
+def start_sync(url: str, into: Path, *options: str, insecure: bool = True) -> subprocess.Popen[str]:
+    """Start `pocketrec sync URL --into INTO OPTIONS`; by default it accepts releases that are not signed."""
+    command = (*POCKETREC, "sync", url, "--into", str(into), *(["--insecure"] if insecure else []), *options)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def run_sync(url: str, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run_sync(url: str, into: Path, *options: str, insecure: bool = True) -> subprocess.CompletedProcess[str]:
     """Run `pocketrec sync` and wait until it ends."""
-    with start_sync(url, into, *options) as process:
+    with start_sync(url, into, *options, insecure=insecure) as process:
         output, errors = process.communicate(timeout=60)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

@@ -24,7 +24,7 @@ from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import ProbeError
 from edge_runtime.probe.target import FEWEST_THAT_FIT, IF_THEY_FIT, Target, parse_target
 from edge_runtime.sync.fetch import Source
-from edge_runtime.sync.trust import trusted_manifest
+from edge_runtime.sync.trust import checked_manifest
 
 TARGETS: Final = "pocketrec.targets"
 """Entry points that return the contents of a target's TOML file by its name; the exporter defines one."""
@@ -70,7 +70,7 @@ def from_server(source: Source, url: str, target: str) -> Probed:
     offered = source.manifest(target, None)
     if offered is None:
         raise ProbeError(f"{url}: the server sent no manifest, though nothing was here that it could equal. Try again.")
-    return Probed("release", url, trusted_manifest(offered.raw, target=target))
+    return Probed("release", url, checked_manifest(offered.raw, target=target))
 
 
 def from_target(name: str, n_items: int) -> Probed:

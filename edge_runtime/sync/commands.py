@@ -1,5 +1,7 @@
 """The command ``pocketrec sync``."""
 
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,61 +9,83 @@ import typer
 
 if TYPE_CHECKING:
     from edge_runtime.sync.apply import SyncReport
-    from edge_runtime.sync.transport import HttpTransport
+    from edge_runtime.sync.preview import Change
     from edge_runtime.terminal.console import Console
 
 
 def sync(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server, http or https.")],
+    origin: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="Address of a server, or folder of a repository, such as one on a stick."),
+    ],
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder of this device.", file_okay=False)],
-    target: Annotated[str, typer.Option(help="Target of the bundle.", metavar="TARGET")] = "laptop-x86_64",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Target of the bundle.  [default: that of the installed one, or else this machine's]", metavar="TARGET"
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Trusted N.root.json of the repository, for the first sync. Without it, the first sync trusts the "
+            "keys that the server presents.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Show what the newest release would change in the list; do not switch to it."),
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="File of the history, for --preview.  [default: that of the catalogue]", metavar="FILE"),
+    ] = None,
     allow_older: Annotated[
-        bool, typer.Option("--allow-older", help="Accept a release that is not newer than the installed one.")
+        bool, typer.Option("--allow-older", help="Accept an unsigned release that is not newer than the installed one.")
     ] = False,
     insecure: Annotated[
         bool,
         typer.Option(
             "--insecure",
-            help="Accept plain http from another machine, where anyone on the network path can replace the release.",
+            help="Accept releases that are not signed, and the first keys over plain http: whoever controls the "
+            "server or the network path can replace them.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fetch the newest bundle from a server. Every byte is checked, the bundle tried, and switched to in one step.
+    """Fetch the newest signed release. Every byte is checked, the bundle tried, and switched to in one step.
 
-    An interrupted download is resumed, files that are already present are not fetched again, and the bundle in use
-    stays unchanged until the last step. Every command that takes a bundle takes DIR. Releases are not signed yet, so
-    they come over https, or from this very machine.
+    The server need not be trusted: releases are signed, and this device keeps the keys that it trusts. An interrupted
+    download is resumed, files that are already present are not fetched again, changed ones come as deltas where they
+    are smaller, and the bundle in use stays unchanged until the last step. Every command that takes a bundle takes DIR.
 
-    Example: pocketrec sync http://127.0.0.1:8000 --into device
+    Example: pocketrec sync https://shop.example --into device --root root.json
+
+    Example: pocketrec sync /media/stick/releases --into device --preview
     """
-    from edge_runtime.sync.apply import apply
-    from edge_runtime.sync.fetch import Source
-    from edge_runtime.sync.trial import self_test
+    from edge_runtime.sync.opening import sync as sync_with
     from edge_runtime.terminal.console import Console
 
     _check_arguments(into, target)
-    transport = _transport(url, insecure=insecure)
-    messages = Console(stderr=True)
-    if not transport.is_protected:
-        messages.print("note: with --insecure, anyone on the network path can replace the release.", style="yellow")
-    with _Bar(messages) as progress:
-        report = apply(
-            into,
-            source=Source(transport),
-            target=target,
-            self_test=self_test,
-            allow_older=allow_older,
-            progress=progress,
-        )
-    transport.close()
-    _print(report, into, as_json=as_json)
+    try:
+        with _Bar(Console(stderr=True)) as progress:
+            report = sync_with(
+                origin, into, target=target, root=None if root is None else root.read_bytes(), insecure=insecure,
+                allow_older=allow_older, preview=preview, progress=progress,
+            )  # fmt: skip
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="URL") from error
+    changes = _changes(report, into, state) if report.status == "previewed" else []
+    _print(report, changes, into, as_json=as_json)
 
 
-def _check_arguments(into: Path, target: str) -> None:
+def _check_arguments(into: Path, target: str | None) -> None:
     from edge_runtime.bundle.names import is_plain_name
 
-    if not is_plain_name(target):
+    if target is not None and not is_plain_name(target):
         raise typer.BadParameter(f"found {target!r}, expected a name such as laptop-x86_64", param_hint="--target")
     if (into / "manifest.json").exists():
         raise typer.BadParameter(
@@ -75,13 +99,14 @@ def _check_arguments(into: Path, target: str) -> None:
         )
 
 
-def _transport(url: str, *, insecure: bool) -> "HttpTransport":
-    from edge_runtime.sync.transport import HttpTransport
+def _changes(report: "SyncReport", into: Path, state: Path | None) -> "list[Change]":
+    """Return what the previewed release would change in the list."""
+    from edge_runtime.device_folder import current_bundle
+    from edge_runtime.state.place import default_state
+    from edge_runtime.sync.preview import compare_lists
 
-    try:
-        return HttpTransport(url, insecure=insecure)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="URL") from error
+    place = state or default_state(report.name, os.environ)
+    return compare_lists(current_bundle(into), report.bundle, place if place.exists() else None)
 
 
 class _Bar:
@@ -106,16 +131,30 @@ class _Bar:
         self._progress.update(self._task, completed=have, total=total, visible=True)
 
 
-def _print(report: "SyncReport", into: Path, *, as_json: bool) -> None:
+def _print(report: "SyncReport", changes: "list[Change]", into: Path, *, as_json: bool) -> None:
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import next_command, print_result
 
     if as_json:
-        print_result(report)
+        print_result(asdict(report) | ({"changes": changes} if report.status == "previewed" else {}))
         return
     console = Console(soft_wrap=True)
     console.print(_sentence(report))
-    console.print(next_command("run", into))
+    for note in report.notes:
+        console.print(f"note: {note}", style="yellow")
+    for change in changes:
+        console.print(_move(change))
+    console.print(next_command("sync", "...", "--into", into) if changes else next_command("run", into))
+
+
+def _move(change: "Change") -> str:
+    """Return the change of an item's place as a line."""
+    if change.after is None:
+        return f"      -  {change.title} (was {change.before})"
+    if change.before is None:
+        return f"{change.after:5}  +  {change.title} (new in the list)"
+    moved = change.before - change.after
+    return f"{change.after:5}  {'=' if not moved else '^' if moved > 0 else 'v'}  {change.title}"
 
 
 def _sentence(report: "SyncReport") -> str:
@@ -129,6 +168,13 @@ def _sentence(report: "SyncReport") -> str:
             return f"Already up to date: {what} ({traffic})."
         case "repaired":
             return f"Repaired: {what} had damaged files, now every byte is right ({traffic})."
+        case "waiting":
+            return (
+                f"Kept: {what}. Release {report.newer_release} comes to this device later, in its place of a staged "
+                f"rollout ({traffic})."
+            )
+        case "previewed":
+            return f"Ready: release {report.newer_release} is complete and tested, {what} is still in use ({traffic})."
         case "installed":
             before = f" instead of release {report.previous_release}" if report.previous_release else ""
             return f"Installed: {what}{before}, checked and tested ({traffic})."

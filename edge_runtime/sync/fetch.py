@@ -17,6 +17,7 @@ import msgspec
 from edge_runtime.bundle.manifest import MAX_MANIFEST_BYTES, File
 from edge_runtime.bundle.names import is_plain_name
 from edge_runtime.bundle.parsing import JsonError, parse_json
+from edge_runtime.device_folder import slot_name
 from edge_runtime.errors import SyncError, UpdateRefusedError
 from edge_runtime.files import rename_durably
 from edge_runtime.sync.download import check_status
@@ -34,6 +35,10 @@ class OfferedManifest:
 
     raw: bytes
     etag: str | None
+
+    def is_of(self, slot: str) -> bool:
+        """Return whether it is the manifest of a slot."""
+        return slot_name(self.raw) == slot
 
 
 class _Offer(msgspec.Struct):
@@ -75,6 +80,29 @@ class Source:
         end = self._session.end_after(self._retries.manifest_s)
         pauses_s = self._retries.manifest_pauses_s
         return self._session.with_retries(lambda: self._manifest(path, target, etag, end), lambda: 0, pauses_s, end)
+
+    def small(self, path: str, max_bytes: int, what: str) -> bytes | None:
+        """Return a small file at a path below ``/v1/``, or None if the server does not have it.
+
+        Args:
+            path: the path.
+            max_bytes: a longer response is refused.
+            what: what it is, for messages.
+
+        Raises:
+            ServerUnreachableError: no complete response in time.
+            UpdateRefusedError: the response is too large.
+        """
+        end = self._session.end_after(self._retries.manifest_s)
+
+        def attempt() -> bytes | None:
+            with self._session.get(f"/v1/{path}", {}, end) as response:
+                if response.status in (403, 404):  # a folder of a static host may have no right to be listed
+                    return None
+                check_status(response.status, what, allowed=(200,))
+                return self._session.body(response, max_bytes)
+
+        return self._session.with_retries(attempt, lambda: 0, self._retries.manifest_pauses_s, end)
 
     def file(self, entry: File, folder: Path, on_bytes: OnBytes) -> Path:
         """Download a file into ``folder`` under its digest and verify it; see :class:`FileFetch` for the errors.

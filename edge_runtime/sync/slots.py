@@ -17,18 +17,13 @@ import msgspec
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.folder import open_file, read_manifest
 from edge_runtime.bundle.manifest import File
-from edge_runtime.device_folder import CURRENT, SLOTS, Pointer, read_pointer
+from edge_runtime.device_folder import CURRENT, SLOTS, Pointer, read_pointer, slot_name
 from edge_runtime.errors import BundleError, SyncError
 from edge_runtime.files import rename_durably, sync_folder, write_atomically
 from edge_runtime.sync.layout import require_file, require_folder
 
 UNFINISHED: Final = ".new"
 _SLOT: Final = re.compile(r"[0-9a-f]{16}")
-
-
-def slot_name(manifest: bytes) -> str:
-    """Return the slot name of a manifest, given its bytes."""
-    return hashlib.sha256(manifest).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +115,12 @@ class Slots:
                 f"{self.path / CURRENT}: reads differently from what was written. Check the disk and sync again."
             )
 
+    def complete_slots(self) -> list[Path]:
+        """Return the folders of all complete slots, that in use first."""
+        pointer = self.pointer()
+        folders = [folder for folder in sorted((self.path / SLOTS).iterdir()) if _SLOT.fullmatch(folder.name)]
+        return sorted(folders, key=lambda folder: pointer is None or folder.name != pointer.slot)
+
     def clean_up(self) -> None:
         """Remove all slots except the one in use and the previous one, and the remains of downloads."""
         pointer = self.pointer()
@@ -139,9 +140,7 @@ class Slots:
     def _candidates(self, entry: File) -> Iterator[Path]:
         """Yield possible paths of the file: among downloads, and in slots under its own or another name."""
         yield self.incoming / entry.sha256
-        for folder in sorted((self.path / SLOTS).iterdir()):
-            if not _SLOT.fullmatch(folder.name):
-                continue
+        for folder in self.complete_slots():
             yield folder / entry.name  # even if the slot's manifest is damaged
             try:
                 files = open_folder(folder).manifest.files

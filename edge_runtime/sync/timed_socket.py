@@ -54,11 +54,12 @@ class _TimedReader(io.RawIOBase):
 
 
 class TimedSocket:
-    """The three methods of a socket that ``http.client`` uses."""
+    """The three methods of a socket that ``http.client`` uses; what is sent is appended to ``sent``."""
 
-    def __init__(self, sock: socket.socket, limit: TimeLimit) -> None:
+    def __init__(self, sock: socket.socket, limit: TimeLimit, sent: list[bytes]) -> None:
         self._sock = sock
         self._limit = limit
+        self._sent = sent
 
     def makefile(self, *_: object) -> io.BufferedReader:
         """Return a buffered reader that enforces the time limit."""
@@ -67,6 +68,7 @@ class TimedSocket:
     def sendall(self, data: bytes) -> None:
         """Send all data within the time limit."""
         self._sock.settimeout(self._limit.left_s())
+        self._sent.append(bytes(data))
         self._sock.sendall(data)
 
     def close(self) -> None:

@@ -62,6 +62,7 @@ class HttpTransport:
     Attributes:
         url: address of the server, without a trailing slash.
         is_protected: whether responses cannot be changed in transit.
+        sent: all requests so far, byte for byte.
 
     Args:
         url: address of the server, optionally with a path prefix; see :func:`parse_address`.
@@ -88,8 +89,9 @@ class HttpTransport:
         if not self.is_protected and not insecure:
             raise UnprotectedError(_unprotected(self.url))
         self._prefix = address.prefix
+        self.sent: list[bytes] = []
         self._limit = TimeLimit(idle_s, clock)
-        self._connection = _connection(address, self._limit, insecure=insecure)
+        self._connection = _connection(address, self._limit, self.sent, insecure=insecure)
 
     @contextmanager
     def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[Response]:
@@ -150,7 +152,7 @@ class _HttpResponse:
             return piece
 
 
-def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.client.HTTPConnection:
+def _connection(address: Address, limit: TimeLimit, sent: list[bytes], *, insecure: bool) -> http.client.HTTPConnection:
     """Return a connection that applies the time limit as soon as its socket is open."""
 
     class Plain(http.client.HTTPConnection):
@@ -160,12 +162,12 @@ def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.c
             if not insecure and not is_loopback(peer):  # localhost may resolve to another machine
                 self.close()
                 raise UnprotectedError(_unprotected(f"{address.host} is {peer}"))
-            self.sock = TimedSocket(self.sock, limit)
+            self.sock = TimedSocket(self.sock, limit, sent)
 
     class Secure(http.client.HTTPSConnection):
         def connect(self) -> None:
             super().connect()
-            self.sock = TimedSocket(self.sock, limit)
+            self.sock = TimedSocket(self.sock, limit, sent)
 
     if address.scheme == "https":
         return Secure(address.host, address.port, timeout=CONNECT_S, context=ssl.create_default_context())
@@ -175,9 +177,9 @@ def _connection(address: Address, limit: TimeLimit, *, insecure: bool) -> http.c
 def _unprotected(server: str) -> str:
     """Return the message that explains why plain http is refused."""
     return (
-        f"{server}: plain http to another machine is refused, because a release could be replaced in transit: "
-        "releases are not signed yet. Use an https address; on a trusted network, add --insecure (in code: "
-        "`HttpTransport(url, insecure=True)`)."
+        f"{server}: plain http to another machine is refused, because this device trusts no keys yet, and those that "
+        "it is about to trust could be replaced on their way. Use an https address, or give the keys of the repository "
+        "with --root; on a trusted network, add --insecure."
     )
 
 

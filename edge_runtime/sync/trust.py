@@ -1,4 +1,4 @@
-"""Checks of a manifest: whether it can be trusted, and whether it may replace the installed one. No I/O."""
+"""Checks of a manifest: whether it is valid, and whether it may replace the installed one. No I/O."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,11 @@ class Installed:
     release: int
 
 
-def trusted_manifest(raw: bytes, *, target: str) -> Manifest:
+def checked_manifest(raw: bytes, *, target: str) -> Manifest:
     """Parse and check a manifest.
 
-    Trust is decided here and nowhere else. All files are verified by the digests in the manifest. The manifest itself
-    is trusted because of its transport: over https the server's certificate vouches for it, over plain http nothing
-    does. Signed release metadata will be verified here, before parsing.
+    All files are verified by the digests in the manifest. The manifest itself is covered by signed metadata
+    (:mod:`edge_runtime.sync.signed`), or else believed because of its connection.
 
     Args:
         raw: the bytes of ``manifest.json`` as received.

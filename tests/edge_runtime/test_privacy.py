@@ -108,7 +108,7 @@ def test_a_sync_connects_to_its_server_only_and_the_server_to_no_host(watch: Wat
 
     with serving(tmp_path / "bundles", environment=watch.environment) as server:
         assert watch.network() == set()
-        run(watch, *POCKETREC, "sync", server.url, "--into", tmp_path / "device")
+        run(watch, *POCKETREC, "sync", server.url, "--insecure", "--into", tmp_path / "device")
 
     assert watch.network() == {f"connect 127.0.0.1 ({PYTHON})"}
     assert watch.files() == set()

@@ -6,6 +6,7 @@ from pathlib import Path
 from edge_runtime.bundle import open_folder
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.channel import UnsignedChannel
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.trial import self_test
 from tests.edge_runtime.sync.fake_server import FakeServer
@@ -53,10 +54,10 @@ class Device:
 
         return apply(
             self.folder,
-            source=Source(self.server, clock=self.time.clock, sleep=self.time.sleep),
-            target=target,
+            channel=UnsignedChannel(
+                Source(self.server, clock=self.time.clock, sleep=self.time.sleep), target, allow_older=allow_older
+            ),
             self_test=recorded_test,
-            allow_older=allow_older,
             progress=progress,
             free_bytes=lambda path: free_bytes,
         )

@@ -9,6 +9,7 @@ import pytest
 from edge_runtime.bundle import open_folder
 from edge_runtime.errors import SyncError
 from edge_runtime.sync.apply import apply
+from edge_runtime.sync.channel import UnsignedChannel
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.session import RetryPolicy
 from edge_runtime.sync.transport import HttpTransport
@@ -52,7 +53,7 @@ def sync_in_vain(url: str, into: Path, reason: str = ".") -> Source:
     source = Source(transport, retries=RETRIES)
     try:
         with pytest.raises(SyncError, match=reason):
-            apply(into, source=source, target=LAPTOP, self_test=lambda _: None)
+            apply(into, channel=UnsignedChannel(source, LAPTOP), self_test=lambda _: None)
     finally:
         transport.close()
     return source

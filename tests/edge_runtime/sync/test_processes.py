@@ -104,7 +104,7 @@ def test_ctrl_c_prints_one_line_and_received_data_is_kept(root: Path, tmp_path: 
         again = run_sync(server.url, into)
 
     assert process.returncode == 130
-    goes_on = f"pocketrec sync {proxy.url} --into {into}"
+    goes_on = f"pocketrec sync {proxy.url} --into {into} --insecure"
     assert messages == f"stopped. What was finished is kept; continue with: {goes_on}\n"
     assert again.returncode == 0
     assert contents(current_bundle(into)) == contents(root / LAPTOP)
@@ -199,7 +199,7 @@ def test_syncing_into_a_data_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_plain_http_to_another_machine_is_refused_before_any_request_or_write(tmp_path: Path) -> None:
-    refused = run_sync("http://192.0.2.7:8000", tmp_path / "device")
+    refused = run_sync("http://192.0.2.7:8000", tmp_path / "device", insecure=False)
 
     assert refused.returncode == 1
     assert refused.stdout == ""

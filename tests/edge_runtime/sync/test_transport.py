@@ -145,7 +145,7 @@ PROTECTED = ("https://host", "http://localhost:1", "http://127.0.0.1", "http://[
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_plain_http_to_another_machine_is_refused_unless_allowed(url: str) -> None:
-    with pytest.raises(UnprotectedError, match=r"not signed yet.*https.*--insecure"):
+    with pytest.raises(UnprotectedError, match=r"trusts no keys yet.*https.*--root.*--insecure"):
         HttpTransport(url)
 
     assert not HttpTransport(url, insecure=True).is_protected

@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime.bundle import Manifest, dump_manifest
 from edge_runtime.errors import BundleVersionError, UpdateRefusedError
-from edge_runtime.sync.trust import Installed, check_succession, trusted_manifest
+from edge_runtime.sync.trust import Installed, check_succession, checked_manifest
 from tests.tiny_bundle import make_tiny_bundle
 
 LAPTOP = "laptop-x86_64"
@@ -20,13 +20,13 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 def test_a_valid_manifest_is_trusted(manifest: Manifest) -> None:
-    assert trusted_manifest(dump_manifest(manifest), target=LAPTOP) == manifest
+    assert checked_manifest(dump_manifest(manifest), target=LAPTOP) == manifest
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>Sign in to the hotel</html>", b"{}", b"[" * 50_000, b"\xff"])
 def test_invalid_manifests_are_refused(raw: bytes) -> None:
     with pytest.raises(UpdateRefusedError, match="manifest is refused"):
-        trusted_manifest(raw, target=LAPTOP)
+        checked_manifest(raw, target=LAPTOP)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/cron.d/evil", "a/b", "..", ".hidden", "C:x", "", "manifest.json"])
@@ -35,19 +35,19 @@ def test_a_file_name_that_leaves_the_folder_is_refused(manifest: Manifest, name:
     forged = msgspec.structs.replace(manifest, files=(first, *manifest.files[1:]))
 
     with pytest.raises(UpdateRefusedError, match="not a plain file name"):
-        trusted_manifest(dump_manifest(forged), target=LAPTOP)
+        checked_manifest(dump_manifest(forged), target=LAPTOP)
 
 
 def test_a_bundle_for_another_target_is_refused(manifest: Manifest) -> None:
     with pytest.raises(UpdateRefusedError, match="expected one for 'phone'"):
-        trusted_manifest(dump_manifest(manifest), target="phone")
+        checked_manifest(dump_manifest(manifest), target="phone")
 
 
 def test_a_bundle_that_needs_a_newer_runtime_is_reported(manifest: Manifest) -> None:
     newer = msgspec.structs.replace(manifest, minimum_runtime="99.0.0")
 
     with pytest.raises(BundleVersionError, match=r"99\.0\.0"):
-        trusted_manifest(dump_manifest(newer), target=LAPTOP)
+        checked_manifest(dump_manifest(newer), target=LAPTOP)
 
 
 def test_a_newer_release_is_accepted(manifest: Manifest) -> None:

@@ -1,0 +1,118 @@
+"""The call ``sync``: fetch the newest bundle from an address or a folder into the folder of a device."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+from edge_runtime.errors import UpdateRefusedError
+from edge_runtime.machine import machine_name
+from edge_runtime.paths import AnyPath
+from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.assembly import Progress
+from edge_runtime.sync.channel import Channel, UnsignedChannel
+from edge_runtime.sync.device_metadata import FIRST_ROOT, MAX_ROOT_BYTES, DeviceMetadata
+from edge_runtime.sync.fetch import Source
+from edge_runtime.sync.folder_transport import FolderTransport
+from edge_runtime.sync.receipts import keep_receipt
+from edge_runtime.sync.signed import SignedChannel
+from edge_runtime.sync.transport import HttpTransport
+from edge_runtime.sync.trial import self_test
+
+TRUSTED: Final = "trusted.sqlite"
+DOCUMENTS: Final = "documents"
+_BOARD: Final = Path("/proc/device-tree/model")
+
+
+def sync(
+    origin: AnyPath,
+    into: AnyPath,
+    *,
+    target: str | None = None,
+    root: bytes | None = None,
+    insecure: bool = False,
+    allow_older: bool = False,
+    preview: bool = False,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Update the bundle in ``into`` to the newest release, which must be signed.
+
+    The first sync decides whom this device trusts: the keys in ``root``, or those that the server presents. From then
+    on every release must be signed by them or by their successors, whichever way it comes.
+
+    Args:
+        origin: address of a server, or folder of a repository, such as one on a stick.
+        into: the device's folder, created if missing.
+        target: target of the bundle [default: that of the installed one, or else that of this machine].
+        root: the trusted ``N.root.json`` of the repository; it is used by the first sync only, or if what
+            this device trusts is damaged.
+        insecure: accept releases that are not signed, and first keys over plain http.
+        allow_older: accept an unsigned release that is not newer than the installed one.
+        preview: fetch and test the newest release, but do not switch to it yet.
+        progress: called with the bytes received and the total bytes to download.
+
+    Raises:
+        SyncError: nothing was installed; see its subclasses for the reasons.
+        EngineError: no engine passes the self-test on the new release.
+        BundleVersionError: the release needs a newer runtime.
+        ValueError: ``origin`` is not an address.
+    """
+    into = Path(into)
+    with DeviceMetadata(into / TRUSTED, root=root) as metadata:
+        transport = transport_to(origin, insecure=insecure or metadata.has_root)
+        try:
+            source = Source(transport)
+            channel = _channel(
+                source, metadata, into, target or installed_target(into), insecure=insecure, allow_older=allow_older
+            )
+            return apply(into, channel=channel, self_test=self_test, preview=preview, progress=progress)
+        finally:
+            transport.close()
+            keep_receipt(into, transport.url, transport.sent, time.time())
+
+
+def transport_to(origin: AnyPath, *, insecure: bool) -> HttpTransport | FolderTransport:
+    """Return the transport to an address or a folder.
+
+    Raises:
+        ValueError: ``origin`` is neither.
+        UnprotectedError: plain http to another machine without ``insecure``.
+    """
+    text = str(origin)
+    if not text.startswith(("http://", "https://")) and Path(origin).is_dir():
+        return FolderTransport(Path(origin))
+    return HttpTransport(text, insecure=insecure)
+
+
+def installed_target(into: Path) -> str:
+    """Return the target of the installed bundle, or else that of this machine."""
+    from edge_runtime.sync.slots import Slots
+
+    pointer = Slots(into).pointer()
+    return machine_target() if pointer is None else pointer.target
+
+
+def machine_target(board: Path = _BOARD) -> str:
+    """Return the target that is made for this machine."""
+    machine = machine_name()
+    model = board.read_text("utf-8", "replace") if board.is_file() else ""
+    if "Raspberry Pi" in model:
+        return "raspberry-pi-5" if machine == "arm64" and "Raspberry Pi 3" not in model else "raspberry-pi-3"
+    return {"x86_64": "laptop-x86_64", "arm64": "laptop-arm64"}.get(machine, "minimal")
+
+
+def _channel(
+    source: Source, metadata: DeviceMetadata, into: Path, target: str, *, insecure: bool, allow_older: bool
+) -> Channel:
+    """Return the channel to a server, and trust its keys if this device has none yet."""
+    if not metadata.has_root:
+        first = source.small(f"metadata/{FIRST_ROOT}", MAX_ROOT_BYTES, "the first root")
+        if first is None:
+            if insecure:
+                return UnsignedChannel(source, target, allow_older=allow_older)
+            raise UpdateRefusedError(
+                "the releases of this server are not signed: whoever controls it, or the way to it, controls this "
+                "device's lists. Sign them (`pocketrec release init`), or accept them as they are with --insecure (in "
+                "code: `insecure=True`)."
+            )
+        metadata.trust(first)
+    return SignedChannel(source, target, metadata, into / DOCUMENTS)

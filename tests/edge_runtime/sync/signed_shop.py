@@ -1,0 +1,154 @@
+"""A repository of signed releases of tiny bundles in a folder, and a device that syncs with it."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.delta import diff_files
+from edge_runtime.bundle.release import (
+    COMPONENTS,
+    ComponentDocument,
+    Delta,
+    Digested,
+    ReleaseDocument,
+    RolloutDocument,
+    Wave,
+    dump_document,
+)
+from edge_runtime.device_folder import current_bundle
+from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.device_metadata import DeviceMetadata
+from edge_runtime.sync.fetch import Source
+from edge_runtime.sync.folder_transport import FolderTransport
+from edge_runtime.sync.opening import DOCUMENTS, TRUSTED
+from edge_runtime.sync.signed import SignedChannel
+from edge_runtime.sync.trial import self_test
+from tests.edge_runtime.sync.tuf.repository import TODAY, Repository
+from tests.tiny_bundle import make_tiny_bundle
+
+LAPTOP = "laptop-x86_64"
+Component = Literal["codebook", "transitions", "prompts", "adapter"]
+
+
+class SignedShop:
+    """A repository in ``folder`` as `pocketrec release` lays it out.
+
+    Attributes:
+        folder: the repository.
+        tuf: its metadata and keys.
+        bundles: folder of each final bundle, by the digest of its manifest.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tuf = Repository()
+        self.bundles: dict[str, Path] = {}
+        for role in (*COMPONENTS, "rollout"):
+            self.tuf.delegate(role, f"{role}/*", terminating=True)
+        self.tuf.publish(*COMPONENTS, "rollout", "targets", "snapshot", "timestamp")
+        self.write()
+
+    def renew(self, days: int = 30) -> None:
+        """Let all metadata be valid by today's real date."""
+        for metadata in self.tuf.metadata.values():
+            metadata.signed.expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+        self.tuf.publish("root", *COMPONENTS, "rollout", "targets", "snapshot", "timestamp")
+        self.write()
+
+    def bundle(self, number: int) -> Path:
+        """Make a bundle with random weights of its own."""
+        folder = self.folder.parent / "made" / str(len(self.bundles))
+        make_tiny_bundle(folder, seed=number, release=number)
+        return folder
+
+    def release(self, number: int, *, wave: Wave | None = None, bundle: Path | None = None) -> str:
+        """Release a bundle; return the digest of its manifest."""
+        made = bundle or self.bundle(number)
+        return self._offer("targets", "bundle", partial(ReleaseDocument, wave=wave), number, made)
+
+    def component(self, component: Component, number: int, bundle: Path, base: str) -> str:
+        """Release a component: a bundle that derives from another one."""
+        kind = partial(ComponentDocument, component=component, base=base)
+        return self._offer(component, component, kind, number, bundle)
+
+    def roll_out(self, manifest: str, share: float, *, halted: bool = False) -> None:
+        document = RolloutDocument(target=LAPTOP, manifest=manifest, share=share, halted=halted)
+        self._publish("rollout", f"rollout/{LAPTOP}.json", dump_document(document))
+
+    def write(self) -> None:
+        """Write what is published into the folder."""
+        for name, data in self.tuf.files.items():
+            _put(self.folder / "metadata" / name, data)
+        for path, data in self.tuf.targets.items():
+            _put(self.folder / "targets" / path, data)
+
+    def _offer(self, role: str, folder: str, kind: Callable[..., ReleaseDocument], number: int, bundle: Path) -> str:
+        for file in bundle.iterdir():
+            _put(self.folder / "files" / _digest(file.read_bytes()), file.read_bytes())
+        raw = (bundle / "manifest.json").read_bytes()
+        manifest = open_folder(bundle).manifest
+        document = kind(
+            name=manifest.name,
+            target=LAPTOP,
+            release=number,
+            manifest=Digested(len(raw), _digest(raw)),
+            deltas=tuple(self._delta(before, path, bundle) for before, path in self.bundles.items()),
+        )
+        self.bundles[_digest(raw)] = bundle
+        self._publish(role, f"{folder}/{LAPTOP}.json", dump_document(document))
+        return _digest(raw)
+
+    def _delta(self, before: str, old: Path, new: Path) -> Delta:
+        pack = diff_files(_files(old), _files(new), open_folder(old).manifest, open_folder(new).manifest) or b"none"
+        _put(self.folder / "files" / _digest(pack), pack)
+        return Delta(before, len(pack), _digest(pack))
+
+    def _publish(self, role: str, path: str, data: bytes) -> None:
+        self.tuf.add(path, data, role)
+        self.tuf.publish(role, "snapshot", "timestamp")
+        self.write()
+
+
+class SignedDevice:
+    """A device that trusts the first root of a shop."""
+
+    def __init__(self, folder: Path, shop: SignedShop) -> None:
+        self.folder, self.shop = folder, shop
+        self.now = TODAY.timestamp()
+        self.source = Source(FolderTransport(shop.folder))
+        with self._metadata() as metadata:
+            metadata.trust(shop.tuf.files["1.root.json"])
+
+    def sync(self, *, test: Callable[[Path], None] = self_test, preview: bool = False) -> SyncReport:
+        self.source = Source(FolderTransport(self.shop.folder))
+        with self._metadata() as metadata:
+            channel = SignedChannel(self.source, LAPTOP, metadata, self.folder / DOCUMENTS)
+            return apply(self.folder, channel=channel, self_test=test, preview=preview)
+
+    def manifest(self) -> str:
+        """Return the digest of the manifest of the bundle in use."""
+        return _digest((current_bundle(self.folder) / "manifest.json").read_bytes())
+
+    def draw(self) -> bytes:
+        with self._metadata() as metadata:
+            return metadata.draw()
+
+    def _metadata(self) -> DeviceMetadata:
+        return DeviceMetadata(self.folder / TRUSTED, clock=lambda: self.now)
+
+
+def _files(bundle: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in bundle.iterdir() if file.name != "manifest.json"}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
