@@ -1,1 +1,22 @@
-"""Download releases: files are verified before use, downloads resume, and the switch is atomic."""
+"""Updates of a device's bundle from a server or a folder."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_runtime.sync.apply import SyncReport
+    from edge_runtime.sync.opening import sync
+
+__all__ = ["SyncReport", "sync"]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when they are asked for: importing one module of this package must not load the verifier.
+    if name == "sync":
+        from edge_runtime.sync.opening import sync
+
+        return sync
+    if name == "SyncReport":
+        from edge_runtime.sync.apply import SyncReport
+
+        return SyncReport
+    raise AttributeError(name)
