@@ -1,0 +1,127 @@
+"""Changes a repository in one step.
+
+Everything is written under new names first and ``timestamp.json`` last, so that a client sees the old release or the
+new one at any moment, also if the process is killed.
+"""
+
+import copy
+from datetime import UTC, datetime, timedelta
+
+from securesystemslib.signer import Signer
+from tuf.api.metadata import Metadata, MetaFile, TargetFile
+
+from edge_runtime.files import write_atomically
+from server.repository.keys import KeyRing
+from server.repository.log import FOLDER as LOG_FOLDER
+from server.repository.log import dump_log
+from server.repository.repository import METADATA, TIMESTAMP_NAME, Kind, Repository, check, delegator, keys_of
+from server.repository.roles import DELEGATED, ROLES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+
+
+class Draft:
+    """A change of a repository, which :meth:`commit` makes in one step.
+
+    Args:
+        repository: what is on offer.
+        keys: the keys; only those of changed roles are opened.
+        now: the time that counts.
+    """
+
+    def __init__(self, repository: Repository, keys: KeyRing, now: datetime | None = None) -> None:
+        self.path = repository.path
+        self.now = (now or datetime.now(UTC)).replace(microsecond=0)
+        self.keys = keys
+        self.log = repository.log
+        self.store = repository.store
+        self.root = copy.deepcopy(repository.root)
+        self.targets = copy.deepcopy(repository.targets)
+        self._before = repository
+        self._timestamp = copy.deepcopy(repository.timestamp)
+        self._snapshot = copy.deepcopy(repository.snapshot)
+        self._changed: dict[str, float | None] = {}
+
+    def change(self, role: str, days: float | None = None) -> None:
+        """Let :meth:`commit` write a new version of a role's metadata, valid for some days.
+
+        The keys are opened here, so that a missing one is noticed before any work.
+
+        Raises:
+            SigningError: a key is missing.
+        """
+        self._changed[role] = days
+        for needed in self._to_sign():
+            self._signers(needed)
+
+    def put(self, role: str, path: str, data: bytes) -> None:
+        """Add or replace a document, which takes effect with :meth:`commit`."""
+        file = TargetFile.from_data(path, data, ["sha256"])
+        self.store.write_document(file, data)
+        self.targets[role].signed.targets[path] = file
+
+    def commit(self) -> None:
+        """Sign the changed metadata and what depends on it, and offer it."""
+        for role in (TARGETS, *DELEGATED):
+            if role in self._changed:
+                data = self._sign(role, self.targets[role])
+                name = f"{role}.json"
+                self._write(f"{self.targets[role].signed.version}.{name}", data)
+                self._snapshot.signed.meta[name] = _described(self.targets[role].signed.version, data)
+        if SNAPSHOT in self._to_sign():
+            data = self._sign(SNAPSHOT, self._snapshot)
+            version = self._snapshot.signed.version
+            (self.path / LOG_FOLDER).mkdir(exist_ok=True)
+            write_atomically(self.path / LOG_FOLDER / f"{version}.json", dump_log(self.log))
+            self._write(f"{version}.snapshot.json", data)
+            self._timestamp.signed.snapshot_meta = _described(version, data)
+        data = self._sign(TIMESTAMP, self._timestamp)
+        root = self._sign(ROOT, self.root) if ROOT in self._changed else None
+        self._write(TIMESTAMP_NAME, data)
+        if root is not None:
+            # After the timestamp, which the old keys have signed, too: a client with either root finds a valid one.
+            self._write(f"{self.root.signed.version}.root.json", root)
+
+    def _to_sign(self) -> list[str]:
+        """Return the roles to sign, in order: the snapshot names the targets, and the timestamp the snapshot."""
+        changed = [role for role in (ROOT, TARGETS, *DELEGATED) if role in self._changed]
+        snapshot = [SNAPSHOT] if SNAPSHOT in self._changed or set(changed) - {ROOT} else []
+        return [*changed, *snapshot, TIMESTAMP]
+
+    def _signers(self, role: str) -> list[Signer]:
+        """Return the signers of a role: as many of its keys as it takes, and of its keys before this change."""
+        delegator = self.root.signed if role in ROLES and role not in DELEGATED else self.targets[TARGETS].signed
+        signers = self.keys.signers(role, keys_of(delegator, role), delegator.get_delegated_role(role).threshold)
+        known = {signer.public_key.keyid for signer in signers}
+        former = [key for key in self._before.keys(role) if key.keyid not in known and role not in DELEGATED]
+        if role == ROOT:
+            # The root is signed by a threshold of its old keys, too.
+            needed = self._before.root.signed.roles[ROOT].threshold
+            kept = sum(key.keyid in known for key in self._before.keys(ROOT))
+            return (
+                [*signers, *self.keys.signers("the root before", former, needed - kept)] if kept < needed else signers
+            )
+        current = {key.keyid for key in keys_of(delegator, role)}
+        old = [key for key in former if key.keyid not in current and self.keys.holds(key)]
+        return [*signers, *(self.keys.signer(key) for key in old)]
+
+    def _sign(self, role: str, metadata: Metadata[Kind]) -> bytes:
+        metadata.signed.version += 1
+        metadata.signed.expires = expiry(role, self.now, self._changed.get(role))
+        metadata.signatures.clear()
+        for signer in self._signers(role):
+            metadata.sign(signer, append=True)
+        check(metadata, delegator(self.root, self.targets, role), role)
+        if role == ROOT:
+            check(metadata, self._before.root.signed, role)
+        return metadata.to_bytes()
+
+    def _write(self, name: str, data: bytes) -> None:
+        write_atomically(self.path / METADATA / name, data)
+
+
+def expiry(role: str, now: datetime, days: float | None = None) -> datetime:
+    """Return until when metadata that is signed ``now`` is valid."""
+    return (now + timedelta(days=ROLES[role].days if days is None else days)).replace(microsecond=0)
+
+
+def _described(version: int, data: bytes) -> MetaFile:
+    return MetaFile.from_data(version, data, ["sha256"])
