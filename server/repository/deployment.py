@@ -1,0 +1,121 @@
+"""The files that put a repository into operation: nginx's, and the timer that renews the timestamp."""
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+from server.repository.passphrase import PASSPHRASE
+
+DEPLOY: Final = "deploy"
+NGINX_NAME: Final = "nginx.conf"
+SERVICE_NAME: Final = "pocketrec-timestamp.service"
+TIMER_NAME: Final = "pocketrec-timestamp.timer"
+SECRET_FILE: Final = "/etc/pocketrec/passphrase.env"  # noqa: S105 - the name of a file
+
+_NGINX: Final = """\
+# Serves the signed releases of {path}. Put it into /etc/nginx/conf.d/, and set the name and the certificate.
+server {{
+    listen 443 ssl;
+    server_name models.example.org;
+    ssl_certificate     /etc/ssl/models.pem;
+    ssl_certificate_key /etc/ssl/models.key;
+    # No device is written down. Files are compressed already, or do not compress.
+    access_log off;
+    gzip off;
+    autoindex off;
+    # The timestamp alone changes under its name.
+    location = /v1/metadata/timestamp.json {{
+        alias "{path}/metadata/timestamp.json";
+        default_type application/json;
+        add_header Cache-Control "public, max-age=60";
+{headers}
+    }}
+    # Everything else is named by its version or its digest. Only what is there may be stored for long: the next root
+    # is asked for before it exists.
+    location /v1/metadata/ {{
+        alias "{path}/metadata/";
+        default_type application/json;
+        add_header Cache-Control "public, max-age=31536000, immutable";
+{headers}
+    }}
+    location /v1/targets/ {{
+        alias "{path}/targets/";
+        default_type application/json;
+        add_header Cache-Control "public, max-age=31536000, immutable";
+{headers}
+    }}
+    location /v1/files/ {{
+        alias "{path}/files/";
+        default_type application/octet-stream;
+        add_header Cache-Control "public, max-age=31536000, immutable";
+{headers}
+    }}
+    location / {{
+        return 404;
+    }}
+}}
+"""
+
+# A location that adds one header adds all of its own. Without `always` they are not on "not found".
+_HEADERS: Final = """\
+        add_header Access-Control-Allow-Origin *;
+        add_header X-Content-Type-Options nosniff;"""
+
+_SERVICE: Final = """\
+[Unit]
+Description=Renew the timestamp of the releases in {path}
+
+[Service]
+Type=oneshot
+EnvironmentFile={secret}
+ExecStart={command}
+"""
+
+_TIMER: Final = """\
+[Unit]
+Description=Renew the timestamp of the releases in {path} every six hours
+
+[Timer]
+OnCalendar=*-*-* 00/6:17:00
+RandomizedDelaySec=10min
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def renewal_command(path: Path, keys: Path) -> str:
+    """Return the command that renews the timestamp."""
+    return shlex.join(["pocketrec", "release", "expire", str(path), "timestamp", "--keys", str(keys)])
+
+
+def cron_line(path: Path, keys: Path) -> str:
+    """Return the line of a crontab that renews the timestamp every six hours."""
+    command = renewal_command(path, keys).replace("%", r"\%")
+    return f"17 */6 * * *  . {SECRET_FILE}; export {PASSPHRASE}; {command}"
+
+
+def write_deployment(folder: Path, path: Path, keys: Path) -> None:
+    """Write the files of a repository at ``path`` into ``folder``."""
+    deploy = folder / DEPLOY
+    deploy.mkdir()
+    texts = {
+        NGINX_NAME: _NGINX.format(path=_quoted(path), headers=_HEADERS),
+        SERVICE_NAME: _SERVICE.format(
+            path=_unit(str(path)), secret=SECRET_FILE, command="/usr/bin/env " + _unit(renewal_command(path, keys))
+        ),
+        TIMER_NAME: _TIMER.format(path=_unit(str(path))),
+    }
+    for name, text in texts.items():
+        (deploy / name).write_text(text)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path inside quotation marks of nginx's."""
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _unit(text: str) -> str:
+    """Return a text in which systemd finds no specifiers."""
+    return text.replace("%", "%%").replace("$", "$$")

@@ -1,0 +1,328 @@
+"""Publishes bundles: whole ones, those of one component, and earlier ones once more."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from edge_runtime.bundle import BundleFolder, Manifest, dump_manifest, open_folder
+from edge_runtime.bundle.manifest import MANIFEST_NAME
+from edge_runtime.bundle.release import (
+    ComponentDocument,
+    Delta,
+    Digested,
+    ReleaseDocument,
+    Wave,
+    component_path,
+    dump_document,
+    release_path,
+)
+from server.errors import RepositoryError
+from server.repository.components import check_only, chain
+from server.repository.deltas import starting_points, write_deltas
+from server.repository.draft import Draft
+from server.repository.keys import KeyRing
+from server.repository.log import BUNDLE, ROLLBACK, Entry
+from server.repository.offer import Offer, digest, read_offer
+from server.repository.repository import Repository, changing
+from server.repository.roles import TARGETS
+from server.repository.rows import check_rows
+
+MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a release reaches the devices: ``rings`` are shares, and each opens ``hours`` after the one before."""
+
+    hours: float
+    rings: tuple[float, ...]
+    max_refused: float
+
+    def wave(self, now: datetime) -> Wave:
+        """Return the schedule that starts ``now``; its salt gives devices new places."""
+        return Wave(
+            start=now.strftime(MOMENT),
+            hours=self.hours,
+            rings=self.rings,
+            salt=secrets.token_hex(16),
+            max_refused=self.max_refused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A release of one target.
+
+    Attributes:
+        target: the target.
+        name: the name of the bundle.
+        release: its number.
+        what: ``bundle``, a component, or ``rollback``.
+        manifest: sha256 of the final manifest.
+        bundle_bytes: size of all files.
+        changed_bytes: size of the files that the release before does not have.
+        deltas: sizes of the delta packs, newest starting point first.
+        restores: the release whose files a rollback has.
+    """
+
+    target: str
+    name: str
+    release: int
+    what: str
+    manifest: str
+    bundle_bytes: int
+    changed_bytes: int
+    deltas: tuple[int, ...]
+    restores: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A bundle to release: its manifest, and a folder with its files, perhaps under other names."""
+
+    manifest: Manifest
+    folder: BundleFolder
+    restores: int | None = None
+
+
+def publish(
+    path: Path,
+    bundles: Path,
+    keys: KeyRing,
+    *,
+    component: str | None = None,
+    rollout: Rollout | None = None,
+    allow_moved_rows: bool = False,
+    now: datetime | None = None,
+) -> list[Published]:
+    """Release bundles as a whole, or what one component has changed in them.
+
+    Bundles without a change are left out. A number that is not above the last release of the target is replaced by the
+    next one.
+
+    Args:
+        path: the repository.
+        bundles: a folder of bundle folders, as ``pocketrec export --out`` writes them, or one bundle folder.
+        keys: the keys.
+        component: the component; None for whole bundles.
+        rollout: the staged rollout; None offers the release to all devices at once.
+        allow_moved_rows: publish items that have moved to other rows; no deltas lead to such a release.
+        now: the time that counts.
+
+    Raises:
+        RepositoryError: nothing has changed, rows have moved, or something changed that the component does not own.
+        BundleError: a bundle is invalid or damaged.
+        SigningError: a key is missing.
+    """
+    with changing(path) as repository:
+        draft = Draft(repository, keys, now)
+        draft.change(component or TARGETS)
+        sources = [_checked(folder) for folder in bundle_folders(bundles)]
+        offers = {source.manifest.target: read_offer(repository, source.manifest.target) for source in sources}
+        changed = [source for source in sources if _has_changed(source.manifest, offers[source.manifest.target])]
+        if not changed:
+            raise RepositoryError(f"{bundles}: found the files that are on offer already, expected a change.")
+        done = []
+        for source in changed:
+            offer = offers[source.manifest.target]
+            if offer is not None and not allow_moved_rows:
+                check_rows(draft.store.bundle(offer.final.manifest), source.folder)
+            release = _Release(draft, source, offer, rollout, has_deltas=not allow_moved_rows)
+            done.append(release.whole() if component is None else release.component(component))
+        draft.commit()
+    return done
+
+
+def roll_back(
+    path: Path,
+    keys: KeyRing,
+    *,
+    target: str | None = None,
+    to: int | None = None,
+    rollout: Rollout | None = None,
+    now: datetime | None = None,
+) -> list[Published]:
+    """Release the files of an earlier release once more, under a new number.
+
+    Args:
+        path: the repository.
+        keys: the keys.
+        target: the target; None for all.
+        to: number of the earlier release; None for the one before that on offer.
+        rollout: the staged rollout; None offers it to all devices at once.
+        now: the time that counts.
+
+    Raises:
+        RepositoryError: there is no such release, or its files were pruned.
+        SigningError: a key is missing.
+    """
+    with changing(path) as repository:
+        draft = Draft(repository, keys, now)
+        draft.change(TARGETS)
+        targets = repository.released_targets() if target is None else [target]
+        sources = [_earlier(repository, name, to) for name in targets]
+        if not sources:
+            raise RepositoryError(f"{path}: found no release yet, expected two. Publish with `pocketrec release publish`.")
+        done = []
+        for source in sources:
+            offer = read_offer(repository, source.manifest.target)
+            done.append(_Release(draft, source, offer, rollout).whole())
+        draft.commit()
+    return done
+
+
+def bundle_folders(bundles: Path) -> list[Path]:
+    """Return the bundle folders in a folder, or the folder itself if it is one.
+
+    Raises:
+        RepositoryError: there is none.
+    """
+    if (bundles / MANIFEST_NAME).is_file():
+        return [bundles]
+    found = sorted(path.parent for path in bundles.glob(f"*/{MANIFEST_NAME}") if path.parent.suffix not in (".new", ".old"))
+    if not found:
+        raise RepositoryError(
+            f"{bundles}: found no bundle, expected folders with a {MANIFEST_NAME} each. "
+            f"Write them with `pocketrec export --out {bundles}`."
+        )
+    return found
+
+
+class _Release:
+    """One target's part of a change.
+
+    Args:
+        draft: the change.
+        source: the bundle to release.
+        offer: what is on offer before it.
+        rollout: the staged rollout.
+        has_deltas: whether deltas lead to it.
+    """
+
+    def __init__(
+        self, draft: Draft, source: _Source, offer: Offer | None, rollout: Rollout | None, *, has_deltas: bool = True
+    ) -> None:
+        self._draft = draft
+        self._source = source
+        self._offer = offer
+        self._wave = None if rollout is None else rollout.wave(draft.now)
+        self._has_deltas = has_deltas
+        self._target = source.manifest.target
+        last = draft.log.last_number(self._target)
+        # A rollback is made now; a bundle says itself when it was made.
+        created = source.manifest.created if source.restores is None else draft.now.strftime(MOMENT)
+        number = max(source.manifest.release, last + 1) if source.restores is None else last + 1
+        self._manifest = replace(source.manifest, release=number, created=created)
+
+    def whole(self) -> Published:
+        """Release the whole bundle."""
+        data = dump_manifest(self._manifest)
+        document = self._document(data, self._write_files(digest(data)))
+        self._draft.put(TARGETS, release_path(self._target), dump_document(document))
+        return self._finish(document, BUNDLE if self._source.restores is None else ROLLBACK)
+
+    def component(self, component: str) -> Published:
+        """Release what a component owns, and derive the releases of later components anew."""
+        if self._offer is None:
+            raise RepositoryError(
+                f"{self._target}: found no release, expected one that {component!r} can derive from. "
+                "Publish the whole bundle first, without --component."
+            )
+        check_only(self._offer.final.manifest, self._manifest, component)
+        steps = chain(self._offer, self._manifest, component)
+        final = digest(dump_manifest(steps[-1].manifest))
+        self._manifest = steps[-1].manifest
+        deltas = self._write_files(final)
+        for step in steps:
+            data = dump_manifest(step.manifest)
+            self._draft.change(step.component)
+            self._draft.store.write(data)
+            base = ComponentDocument(
+                **_fields(self._document(data, deltas if step is steps[-1] else (), step.manifest)),
+                component=step.component,
+                base=step.base,
+            )
+            self._draft.put(step.component, component_path(step.component, self._target), dump_document(base))
+        return self._finish(base, component)
+
+    def _document(self, data: bytes, deltas: tuple[Delta, ...], manifest: Manifest | None = None) -> ReleaseDocument:
+        manifest = manifest or self._manifest
+        return ReleaseDocument(
+            name=manifest.name,
+            target=manifest.target,
+            release=manifest.release,
+            manifest=Digested(len(data), digest(data)),
+            deltas=deltas,
+            wave=self._wave,
+        )
+
+    def _write_files(self, final: str) -> tuple[Delta, ...]:
+        """Write the bundle's files, its manifest and the deltas that lead to it, and return these."""
+        store, folder = self._draft.store, self._source.folder
+        for entry in folder.manifest.files:
+            store.copy(folder.path / entry.name, entry.sha256)
+        store.write(dump_manifest(self._manifest))
+        if not self._has_deltas:
+            return ()
+        starts = starting_points(self._draft.log.of(self._target), final)
+        return write_deltas(store, starts, self._manifest, store.bundle(self._manifest))
+
+    def _finish(self, document: ReleaseDocument, what: str) -> Published:
+        """Record the release, and return what was published."""
+        final, before = document.manifest.sha256, self._offer.final.manifest if self._offer else None
+        published = self._draft.now.strftime(MOMENT)
+        entry = Entry(document.release, what, final, published, self._source.restores)
+        self._draft.log = self._draft.log.with_entries({self._target: entry})
+        known = {file.sha256 for file in before.files} if before else set()
+        return Published(
+            target=self._target,
+            name=self._manifest.name,
+            release=document.release,
+            what=what,
+            manifest=final,
+            bundle_bytes=self._manifest.bundle_bytes,
+            changed_bytes=sum(file.bytes for file in self._manifest.files if file.sha256 not in known),
+            deltas=tuple(delta.bytes for delta in document.deltas),
+            restores=self._source.restores,
+        )
+
+
+def _checked(folder: Path) -> _Source:
+    bundle = open_folder(folder)
+    bundle.check_all()
+    return _Source(bundle.manifest, bundle)
+
+
+def _earlier(repository: Repository, target: str, number: int | None) -> _Source:
+    """Return an earlier release of a target, by its number, or the one before that on offer."""
+    entries = repository.log.of(target)
+    numbers = ", ".join(str(entry.release) for entry in entries) or "none"
+    found: Sequence[Entry] = [entry for entry in entries[:-1] if number in (None, entry.release)]
+    if not found:
+        wanted = "two releases" if number is None else f"release {number} before the one on offer"
+        raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")
+    manifest = repository.store.manifest(found[-1].final)
+    if not repository.store.has(manifest):
+        raise RepositoryError(
+            f"{target}: the files of release {found[-1].release} were pruned. Publish its bundle again, "
+            "with `pocketrec release publish`."
+        )
+    return _Source(manifest, repository.store.bundle(manifest), found[-1].release)
+
+
+def _has_changed(manifest: Manifest, offer: Offer | None) -> bool:
+    """Return whether a bundle differs from what is on offer, except in its number, date and provenance."""
+    if offer is None:
+        return True
+    before = offer.final.manifest
+    same = replace(manifest, release=before.release, created=before.created, provenance=before.provenance)
+    return same != before
+
+
+def _fields(document: ReleaseDocument) -> dict[str, object]:
+    return {name: getattr(document, name) for name in ReleaseDocument.__struct_fields__}
