@@ -20,8 +20,8 @@ GROUP: Final = "pocketrec.commands"
 # Commands in the order of a typical workflow; those of other packages follow alphabetically.
 ORDER: Final = (
     "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
-    "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "serve", "probe", "sync",
-    "inspect", "doctor", "profile", "recommend", "run", "history",
+    "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "release", "serve", "probe",
+    "sync", "inspect", "doctor", "profile", "recommend", "run", "history",
 )  # fmt: skip
 
 _ANYTHING: Final[dict[str, Any]] = {
@@ -68,6 +68,8 @@ def _command(entry: EntryPoint, decorator: Decorator) -> Any:  # noqa: ANN401 - 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     try:
         function = entry.load()
+        if isinstance(function, typer.Typer):
+            return _group(function, entry.name, decorator)
         moved, renamed = (getattr(function, table, {}) for table in ("moved_options", "renamed_options"))
         app.command(entry.name, cls=_refusing(moved, renamed))(decorator(function))
     except ModuleNotFoundError as error:
@@ -81,6 +83,17 @@ def _command(entry: EntryPoint, decorator: Decorator) -> Any:  # noqa: ANN401 - 
         app.command(entry.name, context_settings=_ANYTHING)(
             _failing(other, "(of another version)") if error.name == entry.attr else _failing(error)
         )
+    return typer.main.get_command(app)
+
+
+def _group(commands: typer.Typer, name: str, decorator: Decorator) -> Any:  # noqa: ANN401 - Click's, or its copy's
+    """Return a command that has commands of its own, such as `pocketrec release publish`."""
+    app = typer.Typer(name=name, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+    app.info.help = commands.info.help
+    for command in commands.registered_commands:
+        if command.callback is not None:
+            app.command(command.name)(decorator(command.callback))
+    app.callback(help=str(commands.info.help))(lambda: None)
     return typer.main.get_command(app)
 
 

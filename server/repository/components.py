@@ -55,19 +55,20 @@ def chain(offer: Offer, new: Manifest, component: str) -> list[Derived]:
     for name in (component, *later):
         manifest = _derive(base, new, name)
         check_derived(base, manifest, name)
-        derived.append(Derived(name, base_sha256, manifest))
-        base, base_sha256 = manifest, digest(dump_manifest(manifest))
+        if name == component or manifest != base:
+            derived.append(Derived(name, base_sha256, manifest))
+            base, base_sha256 = manifest, digest(dump_manifest(manifest))
     return derived
 
 
 def _derive(base: Manifest, new: Manifest, component: str) -> Manifest:
-    """Return ``base`` with what a component owns taken from ``new``."""
+    """Return ``base`` with what a component owns taken from ``new``; files are in the order of ``new``."""
     owned = OWNED_ROLES[component]
     kept = {entry.name: entry for entry in base.files if entry.role not in owned}
-    files = [entry if entry.role in owned else kept.pop(entry.name) for entry in new.files if _is_in(entry.role, entry.name, owned, kept)]
+    files = []
+    for entry in new.files:
+        mine = entry if entry.role in owned else kept.pop(entry.name, None)
+        if mine is not None:
+            files.append(mine)
     fields = {name: getattr(new, name) for name in OWNED_FIELDS[component]}
     return replace(base, files=(*files, *kept.values()), **fields)
-
-
-def _is_in(role: str, name: str, owned: frozenset[str], kept: dict[str, object]) -> bool:
-    return role in owned or name in kept

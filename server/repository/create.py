@@ -73,9 +73,7 @@ def create(path: Path, keys: Path, signers: Mapping[str, str], now: datetime | N
     _check_is_new(path, "a repository")
     _check_is_new(keys, "keys")
     if keys.resolve().is_relative_to(path.resolve()):
-        raise RepositoryError(
-            f"{keys}: the keys are inside the repository, which is served. Choose another folder."
-        )
+        raise RepositoryError(f"{keys}: the keys are inside the repository, which is served. Choose another folder.")
     now = now or datetime.now(UTC)
     with replacing_folder(path) as fresh:
         with replacing_folder(keys) as fresh_keys:

@@ -22,9 +22,7 @@ def starting_points(entries: Sequence[Entry], final: str) -> list[str]:
     return [sha256 for sha256 in dict.fromkeys(finals) if sha256 != final]
 
 
-def write_deltas(
-    store: Store, starts: Sequence[str], manifest: Manifest, folder: BundleFolder
-) -> tuple[Delta, ...]:
+def write_deltas(store: Store, starts: Sequence[str], manifest: Manifest, folder: BundleFolder) -> tuple[Delta, ...]:
     """Write the delta packs to a new release, those that are worth it.
 
     Args:

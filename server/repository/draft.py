@@ -73,17 +73,20 @@ class Draft:
             write_atomically(self.path / LOG_FOLDER / f"{version}.json", dump_log(self.log))
             self._write(f"{version}.snapshot.json", data)
             self._timestamp.signed.snapshot_meta = _described(version, data)
-        data = self._sign(TIMESTAMP, self._timestamp)
+        timestamp = self._sign(TIMESTAMP, self._timestamp) if TIMESTAMP in self._to_sign() else None
         root = self._sign(ROOT, self.root) if ROOT in self._changed else None
-        self._write(TIMESTAMP_NAME, data)
+        if timestamp is not None:
+            self._write(TIMESTAMP_NAME, timestamp)
         if root is not None:
             # After the timestamp, which the old keys have signed, too: a client with either root finds a valid one.
             self._write(f"{self.root.signed.version}.root.json", root)
 
     def _to_sign(self) -> list[str]:
         """Return the roles to sign, in order: the snapshot names the targets, and the timestamp the snapshot."""
-        changed = [role for role in (ROOT, TARGETS, *DELEGATED) if role in self._changed]
-        snapshot = [SNAPSHOT] if SNAPSHOT in self._changed or set(changed) - {ROOT} else []
+        changed: list[str] = [role for role in (ROOT, TARGETS, *DELEGATED) if role in self._changed]
+        if not self._changed.keys() - {ROOT}:
+            return changed
+        snapshot = [SNAPSHOT] if self._changed.keys() - {ROOT, TIMESTAMP} else []
         return [*changed, *snapshot, TIMESTAMP]
 
     def _signers(self, role: str) -> list[Signer]:

@@ -1,11 +1,10 @@
 """Publishes bundles: whole ones, those of one component, and earlier ones once more."""
 
 import secrets
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -22,7 +21,7 @@ from edge_runtime.bundle.release import (
     release_path,
 )
 from server.errors import RepositoryError
-from server.repository.components import check_only, chain
+from server.repository.components import chain, check_only
 from server.repository.deltas import starting_points, write_deltas
 from server.repository.draft import Draft
 from server.repository.keys import KeyRing
@@ -167,7 +166,7 @@ def roll_back(
         targets = repository.released_targets() if target is None else [target]
         sources = [_earlier(repository, name, to) for name in targets]
         if not sources:
-            raise RepositoryError(f"{path}: found no release yet, expected two. Publish with `pocketrec release publish`.")
+            raise RepositoryError(f"{path}: found no release yet, expected two for a rollback.")
         done = []
         for source in sources:
             offer = read_offer(repository, source.manifest.target)
@@ -184,7 +183,9 @@ def bundle_folders(bundles: Path) -> list[Path]:
     """
     if (bundles / MANIFEST_NAME).is_file():
         return [bundles]
-    found = sorted(path.parent for path in bundles.glob(f"*/{MANIFEST_NAME}") if path.parent.suffix not in (".new", ".old"))
+    found = sorted(
+        path.parent for path in bundles.glob(f"*/{MANIFEST_NAME}") if path.parent.suffix not in (".new", ".old")
+    )
     if not found:
         raise RepositoryError(
             f"{bundles}: found no bundle, expected folders with a {MANIFEST_NAME} each. "
@@ -221,8 +222,7 @@ class _Release:
 
     def whole(self) -> Published:
         """Release the whole bundle."""
-        data = dump_manifest(self._manifest)
-        document = self._document(data, self._write_files(digest(data)))
+        document = ReleaseDocument(**self._fields(self._manifest, self._write_files()))
         self._draft.put(TARGETS, release_path(self._target), dump_document(document))
         return self._finish(document, BUNDLE if self._source.restores is None else ROLLBACK)
 
@@ -235,41 +235,36 @@ class _Release:
             )
         check_only(self._offer.final.manifest, self._manifest, component)
         steps = chain(self._offer, self._manifest, component)
-        final = digest(dump_manifest(steps[-1].manifest))
-        self._manifest = steps[-1].manifest
-        deltas = self._write_files(final)
         for step in steps:
-            data = dump_manifest(step.manifest)
             self._draft.change(step.component)
-            self._draft.store.write(data)
-            base = ComponentDocument(
-                **_fields(self._document(data, deltas if step is steps[-1] else (), step.manifest)),
-                component=step.component,
-                base=step.base,
-            )
-            self._draft.put(step.component, component_path(step.component, self._target), dump_document(base))
-        return self._finish(base, component)
+        self._manifest = steps[-1].manifest
+        deltas = self._write_files()
+        for step in steps:
+            fields = self._fields(step.manifest, deltas if step is steps[-1] else ())
+            document = ComponentDocument(**fields, component=step.component, base=step.base)  # type: ignore[arg-type]  # one of COMPONENTS
+            self._draft.put(step.component, component_path(step.component, self._target), dump_document(document))
+        return self._finish(document, component)
 
-    def _document(self, data: bytes, deltas: tuple[Delta, ...], manifest: Manifest | None = None) -> ReleaseDocument:
-        manifest = manifest or self._manifest
-        return ReleaseDocument(
-            name=manifest.name,
-            target=manifest.target,
-            release=manifest.release,
-            manifest=Digested(len(data), digest(data)),
-            deltas=deltas,
-            wave=self._wave,
-        )
+    def _fields(self, manifest: Manifest, deltas: tuple[Delta, ...]) -> dict[str, Any]:
+        """Write a manifest, and return the fields of the document that leads to it."""
+        data = dump_manifest(manifest)
+        return {
+            "name": manifest.name,
+            "target": manifest.target,
+            "release": manifest.release,
+            "manifest": Digested(len(data), self._draft.store.write(data)),
+            "deltas": deltas,
+            "wave": self._wave,
+        }
 
-    def _write_files(self, final: str) -> tuple[Delta, ...]:
-        """Write the bundle's files, its manifest and the deltas that lead to it, and return these."""
+    def _write_files(self) -> tuple[Delta, ...]:
+        """Write the bundle's files and the deltas that lead to them, and return these."""
         store, folder = self._draft.store, self._source.folder
         for entry in folder.manifest.files:
             store.copy(folder.path / entry.name, entry.sha256)
-        store.write(dump_manifest(self._manifest))
         if not self._has_deltas:
             return ()
-        starts = starting_points(self._draft.log.of(self._target), final)
+        starts = starting_points(self._draft.log.of(self._target), digest(dump_manifest(self._manifest)))
         return write_deltas(store, starts, self._manifest, store.bundle(self._manifest))
 
     def _finish(self, document: ReleaseDocument, what: str) -> Published:
@@ -301,10 +296,15 @@ def _checked(folder: Path) -> _Source:
 def _earlier(repository: Repository, target: str, number: int | None) -> _Source:
     """Return an earlier release of a target, by its number, or the one before that on offer."""
     entries = repository.log.of(target)
+    current = entries[-1].restores or entries[-1].release if entries else 0
+    found = [
+        entry
+        for entry in entries[:-1]
+        if (entry.release == number if number is not None else (entry.restores or entry.release) < current)
+    ]
     numbers = ", ".join(str(entry.release) for entry in entries) or "none"
-    found: Sequence[Entry] = [entry for entry in entries[:-1] if number in (None, entry.release)]
     if not found:
-        wanted = "two releases" if number is None else f"release {number} before the one on offer"
+        wanted = "one before that on offer" if number is None else f"release {number} before the one on offer"
         raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")
     manifest = repository.store.manifest(found[-1].final)
     if not repository.store.has(manifest):
@@ -322,7 +322,3 @@ def _has_changed(manifest: Manifest, offer: Offer | None) -> bool:
     before = offer.final.manifest
     same = replace(manifest, release=before.release, created=before.created, provenance=before.provenance)
     return same != before
-
-
-def _fields(document: ReleaseDocument) -> dict[str, object]:
-    return {name: getattr(document, name) for name in ReleaseDocument.__struct_fields__}

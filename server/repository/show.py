@@ -1,0 +1,163 @@
+"""What the commands ``pocketrec release`` print."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.outcome import next_command, print_result
+from server.repository.create import Created
+from server.repository.deployment import DEPLOY, NGINX_NAME, TIMER_NAME, cron_line
+from server.repository.prune import Pruned
+from server.repository.publish import Published
+from server.repository.roles import KEYS, ROLES, role_of
+from server.repository.rollout import Opened
+from server.repository.rotate import Expiry, Rotated
+from server.repository.status import Status, TargetState
+
+_SHORT = 16
+
+
+def show_created(created: Created, *, as_json: bool) -> None:
+    """Print who holds which key, and what puts the repository into operation."""
+    path, keys = created.path.resolve(), created.keys.resolve()
+    deploy = path / DEPLOY
+    cron = cron_line(path, keys)
+    if as_json:
+        files = sorted(str(file) for file in deploy.iterdir())
+        print_result({"repository": path, "keys": keys, "key_ids": created.key_ids, "deploy": files, "cron": cron})
+        return
+    table = _table("key", "signs", "keep it")
+    for name in KEYS:
+        role = ROLES[role_of(name)]
+        table.add_row(f"{name}.{created.key_ids[name][:_SHORT]}", role.signs, role.place)
+    console = Console(soft_wrap=True)
+    console.print(f"Created {path}, with its keys in {keys}:\n")
+    Console().print(table)
+    console.print(
+        "\nMove the offline keys to their media now; a command finds them there with --keys DIR, which can be "
+        "repeated. Without 2 of the 3 root keys no key can ever be replaced: keep a copy of each.\n"
+    )
+    console.print(f"Serve it with nginx:   {deploy / NGINX_NAME}")
+    console.print(f"Renew the timestamp:   {deploy / TIMER_NAME}, or this line of a crontab:\n{cron}\n")
+    console.print(next_command("release", "publish", created.path, "BUNDLES"))
+
+
+def show_published(done: Sequence[Published], repo: Path, *, as_json: bool) -> None:
+    """Print what was released."""
+    if as_json:
+        print_result({"releases": done})
+        return
+    table = _table("target", "name", "release", "what", "changed", "deltas", "bundle")
+    for one in done:
+        what = one.what if one.restores is None else f"{one.what} to {one.restores}"
+        deltas = ", ".join(f"{size:,}" for size in one.deltas) or "-"
+        sizes = (f"{one.changed_bytes:,}", deltas, f"{one.bundle_bytes:,}")
+        table.add_row(
+            one.target,
+            Text(one.name),
+            str(one.release),
+            what,
+            f"{one.changed_bytes:,}",
+            deltas,
+            f"{one.bundle_bytes:,}",
+        )
+    Console().print(table)
+    Console(soft_wrap=True).print(f"On offer (sizes in bytes). {next_command('release', 'status', repo)}")
+
+
+def show_opened(done: Sequence[Opened], *, as_json: bool) -> None:
+    """Print how much of each rollout is open."""
+    if as_json:
+        print_result({"rollouts": done})
+        return
+    table = _table("target", "release", "held at", "schedule", "open now")
+    for one in done:
+        held = "halted" if one.halted else f"{one.share:.0%}"
+        table.add_row(one.target, str(one.release), held, f"{one.scheduled:.0%}", f"{one.open:.0%}")
+    Console().print(table)
+
+
+def show_rotated(rotated: Rotated, folder: Path, *, as_json: bool) -> None:
+    """Print which key counts now."""
+    if as_json:
+        print_result(rotated)
+        return
+    console = Console(soft_wrap=True)
+    console.print(
+        f"{rotated.key}: the key {rotated.new[:_SHORT]} counts now, in {folder}; {rotated.old[:_SHORT]} does not."
+    )
+    place = ROLES[role_of(rotated.key)].place
+    console.print(f"Keep it {place}. Delete the file of the old key.")
+    if rotated.dropped:
+        console.print(f"No longer on offer: {', '.join(rotated.dropped)}. Publish what should take their place.")
+    elif rotated.documents:
+        console.print(f"Signed again: {', '.join(rotated.documents)}. If the old key was stolen, use --drop.")
+
+
+def show_expiries(expiries: Iterable[Expiry], *, as_json: bool) -> None:
+    """Print until when each role is valid."""
+    if as_json:
+        print_result({"metadata": list(expiries)})
+        return
+    table = _table("role", "version", "valid until", "days left")
+    for one in expiries:
+        style = "bold red" if one.days_left <= 0 else ""
+        table.add_row(one.role, str(one.version), one.expires, Text(f"{one.days_left:.1f}", style=style))
+    Console().print(table)
+
+
+def show_pruned(pruned: Pruned, *, dry_run: bool, as_json: bool) -> None:
+    """Print what was deleted."""
+    if as_json:
+        print_result(pruned)
+        return
+    done = "would be deleted" if dry_run else "deleted"
+    Console(soft_wrap=True).print(
+        f"{pruned.files:,} {'file' if pruned.files == 1 else 'files'} with {pruned.bytes:,} bytes {done}; "
+        f"{pruned.kept_bytes:,} bytes remain."
+    )
+
+
+def show_status(status: Status, *, as_json: bool) -> None:
+    """Print releases, rollouts, expiry dates and keys."""
+    if as_json:
+        print_result(status)
+        return
+    console = Console(soft_wrap=True)
+    if not status.releases:
+        console.print("No release yet. Publish bundles with `pocketrec release publish`.\n")
+    else:
+        table = _table("target", "name", "release", "components", "deltas", "bytes", "open to")
+        for one in status.releases:
+            parts = ", ".join(_component(part.component, part.release, part.in_effect) for part in one.components)
+            table.add_row(
+                one.target,
+                Text(one.name),
+                str(one.release),
+                parts or "-",
+                str(one.deltas),
+                f"{one.bytes:,}",
+                _open(one),
+            )
+        Console().print(table)
+        console.print()
+    show_expiries(status.metadata, as_json=False)
+    names = ", ".join(f"{name}.{keyid[:_SHORT]}" for name, keyid in status.keys.items())
+    console.print(f"\nKeys: {names}")
+
+
+def _component(name: str, release: int, in_effect: bool) -> str:
+    return f"{name} {release}" if in_effect else f"{name} {release} (skipped: another base)"
+
+
+def _open(one: TargetState) -> str:
+    if one.halted:
+        return "halted"
+    return f"{one.open:.0%}" + (f", rings since {one.start}" if one.rings else "")
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, header_style="bold", pad_edge=False)

@@ -1,0 +1,101 @@
+"""What a repository offers, for operators."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_runtime.bundle.release import open_share
+from server.repository.log import Entry
+from server.repository.offer import Offer, read_offer
+from server.repository.repository import Repository, open_repository
+from server.repository.roles import ROLES
+from server.repository.rotate import Expiry, expiries_of, key_name
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentState:
+    """A release of a component: its number, and whether devices apply it or skip it for its base."""
+
+    component: str
+    release: int
+    in_effect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What devices of a target get.
+
+    Attributes:
+        target: the target.
+        name: name of the bundle.
+        release: number of the release.
+        manifest: sha256 of the final manifest.
+        bytes: size of all files.
+        deltas: number of releases from which a delta leads to it.
+        components: the releases of components.
+        open: the share of the devices that may install it now.
+        halted: whether the rollout is halted.
+        rings: shares of the schedule; empty for everyone at once.
+        start: start of the schedule.
+        hours: hours from ring to ring.
+        history: the releases so far, oldest first.
+    """
+
+    target: str
+    name: str
+    release: int
+    manifest: str
+    bytes: int
+    deltas: int
+    components: tuple[ComponentState, ...]
+    open: float
+    halted: bool
+    rings: tuple[float, ...]
+    start: str | None
+    hours: float | None
+    history: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a repository; ``keys`` has the ids by the names of the keys."""
+
+    releases: tuple[TargetState, ...]
+    metadata: tuple[Expiry, ...]
+    keys: dict[str, str]
+
+
+def read_status(path: Path, now: datetime | None = None) -> Status:
+    """Return the state of a repository, after verifying all metadata and documents.
+
+    Raises:
+        RepositoryError: there is none, or it is damaged.
+    """
+    now = now or datetime.now(UTC)
+    repository = open_repository(path)
+    offers = (read_offer(repository, target) for target in repository.released_targets())
+    releases = tuple(_state(repository, offer, now) for offer in offers if offer is not None)
+    keys = {key_name(role, index): key.keyid for role in ROLES for index, key in enumerate(repository.keys(role))}
+    return Status(releases, tuple(expiries_of(path, now)), keys)
+
+
+def _state(repository: Repository, offer: Offer, now: datetime) -> TargetState:
+    final = offer.final
+    wave = final.document.wave
+    applied = [ComponentState(step.what, step.document.release, True) for step in offer.steps[1:]]
+    skipped = [ComponentState(document.component, document.release, False) for document in offer.skipped]
+    return TargetState(
+        target=offer.target,
+        name=final.manifest.name,
+        release=final.document.release,
+        manifest=final.sha256,
+        bytes=final.manifest.bundle_bytes,
+        deltas=len(final.document.deltas),
+        components=(*applied, *skipped),
+        open=open_share(final.document, final.sha256, offer.rollout, now.timestamp()),
+        halted=offer.rollout is not None and offer.rollout.halted,
+        rings=() if wave is None else wave.rings,
+        start=None if wave is None else wave.start,
+        hours=None if wave is None else wave.hours,
+        history=repository.log.of(offer.target),
+    )
