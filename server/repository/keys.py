@@ -11,17 +11,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Meta
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey, VaultSigner
 
 from edge_runtime.files import write_atomically, write_durably
 from server.errors import SigningError
+from server.repository.key_file import dump_key, load_key
 from server.repository.passphrase import PASSPHRASE, Passphrase
 
 MAX_KEY_BYTES: Final = 1 << 14
@@ -59,8 +55,8 @@ class KeyRing:
         passphrase = self._passphrase.new()
         private = Ed25519PrivateKey.generate()
         signer = CryptoSigner(private)
-        sealed = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
-        write_durably(folder / _file_name(name, signer.public_key.keyid), sealed, "xb", permissions=0o600)
+        path = folder / f"{name}.{signer.public_key.keyid[:_ID_DIGITS]}.pem"
+        write_durably(path, dump_key(private, passphrase), "xb", permissions=0o600)
         self._opened[signer.public_key.keyid] = signer
         return signer.public_key
 
@@ -113,10 +109,10 @@ class KeyRing:
     def _open(self, path: Path, key: Key) -> Signer:
         with path.open("rb") as stream:
             data = stream.read(MAX_KEY_BYTES)
-        private = _decrypted(data, self._passphrase.known())
+        private = load_key(data, self._passphrase.known())
         if private is None:
             other = self._passphrase.other(path.name)
-            private = None if other is None else _decrypted(data, other)
+            private = None if other is None else load_key(data, other)
         if private is None:
             raise SigningError(
                 f"{path}: the passphrase does not open it, or it is no private key in PKCS 8. "
@@ -131,23 +127,6 @@ class KeyRing:
 def default_folder(repository: Path) -> Path:
     """Return where the keys of a repository are if no folder is named: beside it, because it is served to anyone."""
     return repository.resolve().with_name(repository.resolve().name + "-keys")
-
-
-def _file_name(name: str, keyid: str) -> str:
-    return f"{name}.{keyid[:_ID_DIGITS]}.pem"
-
-
-def _decrypted(data: bytes, passphrase: bytes) -> Ed25519PrivateKey | None:
-    try:
-        private = load_pem_private_key(data, passphrase)
-    except TypeError as error:  # what the library raises if the file is not encrypted
-        raise SigningError(
-            "found a private key that is not encrypted. Encrypt it: "
-            "`openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD.pem -out NEW.pem`."
-        ) from error
-    except ValueError:
-        return None
-    return private if isinstance(private, Ed25519PrivateKey) else None
 
 
 def _read_uris(folder: Path) -> dict[str, str]:

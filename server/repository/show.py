@@ -55,15 +55,7 @@ def show_published(done: Sequence[Published], repo: Path, *, as_json: bool) -> N
         what = one.what if one.restores is None else f"{one.what} to {one.restores}"
         deltas = ", ".join(f"{size:,}" for size in one.deltas) or "-"
         sizes = (f"{one.changed_bytes:,}", deltas, f"{one.bundle_bytes:,}")
-        table.add_row(
-            one.target,
-            Text(one.name),
-            str(one.release),
-            what,
-            f"{one.changed_bytes:,}",
-            deltas,
-            f"{one.bundle_bytes:,}",
-        )
+        table.add_row(one.target, Text(one.name), str(one.release), what, *sizes)
     Console().print(table)
     Console(soft_wrap=True).print(f"On offer (sizes in bytes). {next_command('release', 'status', repo)}")
 
