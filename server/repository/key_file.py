@@ -42,7 +42,7 @@ def dump_key(private: Ed25519PrivateKey, passphrase: bytes) -> bytes:
     plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     sealed = encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
     hashing = _der(_SEQUENCE, _der(_IDENTIFIER, _HMAC_SHA256), _der(_NULL))
-    rounds = _der(_INTEGER, ITERATIONS.to_bytes(4, "big").lstrip(b"\0"))
+    rounds = _der(_INTEGER, ITERATIONS.to_bytes(ITERATIONS.bit_length() // 8 + 1, "big"))
     derivation = _der(_SEQUENCE, _der(_OCTETS, salt), rounds, hashing)
     parameters = _der(
         _SEQUENCE,
