@@ -55,19 +55,22 @@ class Log(Struct, frozen=True):
         return Log({**self.releases, **{target: (*self.of(target), entry) for target, entry in entries.items()}})
 
 
-def read_log(path: Path) -> Log:
-    """Read a file of the log.
+def read_log(folder: Path, version: int) -> Log:
+    """Read the log of a version of the snapshot, or the last one before it, if another program made the snapshot.
 
     Raises:
-        RepositoryError: it is no log.
+        RepositoryError: there is no log.
     """
+    versions = [int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()]
+    newest = max((found for found in versions if found <= version), default=None)
+    if newest is None:
+        raise RepositoryError(
+            f"{folder}: found no record of the releases, expected one for the snapshot on offer. "
+            "Restore the whole repository from a copy: its folders belong together."
+        )
+    path = folder / f"{newest}.json"
     try:
         return msgspec.json.decode(path.read_bytes(), type=Log)
-    except FileNotFoundError as error:
-        raise RepositoryError(
-            f"{path}: found no record of the releases, expected one for the snapshot on offer. "
-            "Restore the whole repository from a copy: its folders belong together."
-        ) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RepositoryError(f"{path}: {error}. Restore the repository from a copy.") from error
 

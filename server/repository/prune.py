@@ -72,7 +72,12 @@ def _needed_metadata(repository: Repository) -> set[Path]:
     snapshot = repository.snapshot.signed
     versions = {"snapshot.json": snapshot.version} | {name: meta.version for name, meta in snapshot.meta.items()}
     needed |= {folder / f"{v}.{name}" for name, version in versions.items() for v in (version, version - 1)}
-    return needed | {repository.path / LOG_FOLDER / f"{v}.json" for v in (snapshot.version, snapshot.version - 1)}
+    logs = sorted((path for path in _files(repository.path / LOG_FOLDER) if path.stem.isdecimal()), key=_number)
+    return needed | set(logs[-2:])
+
+
+def _number(path: Path) -> int:
+    return int(path.stem)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -306,13 +306,14 @@ def _earlier(repository: Repository, target: str, number: int | None) -> _Source
     if not found:
         wanted = "one before that on offer" if number is None else f"release {number} before the one on offer"
         raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")
-    manifest = repository.store.manifest(found[-1].final)
-    if not repository.store.has(manifest):
+    store, entry = repository.store, found[-1]
+    manifest = store.manifest(entry.final) if store.file(entry.final).is_file() else None
+    if manifest is None or not store.has(manifest):
         raise RepositoryError(
-            f"{target}: the files of release {found[-1].release} were pruned. Publish its bundle again, "
+            f"{target}: the files of release {entry.release} were pruned. Publish its bundle again, "
             "with `pocketrec release publish`."
         )
-    return _Source(manifest, repository.store.bundle(manifest), found[-1].release)
+    return _Source(manifest, store.bundle(manifest), entry.release)
 
 
 def _has_changed(manifest: Manifest, offer: Offer | None) -> bool:

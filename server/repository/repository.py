@@ -88,7 +88,7 @@ def open_repository(path: Path) -> Repository:
     for role in (TARGETS, *DELEGATED):
         targets[role] = _read_named(folder, role, snapshot.signed.meta[f"{role}.json"], Targets)
         check(targets[role], delegator(root, targets, role), role)
-    log = read_log(path / LOG_FOLDER / f"{snapshot.signed.version}.json")
+    log = read_log(path / LOG_FOLDER, snapshot.signed.version)
     return Repository(path, root, timestamp, snapshot, targets, log)
 
 

@@ -1,0 +1,80 @@
+"""Rollouts are held back, go on ring by ring, and halt."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.bundle.release import parse_rollout
+from server.errors import RepositoryError
+from server.repository.publish import Rollout, publish
+from server.repository.rollout import promote
+from server.repository.status import read_status
+from tests.tiny_repository import TARGET, TinyRepository
+
+START = datetime.now(UTC).replace(microsecond=0)
+LATER = START + timedelta(hours=30)
+RINGS = Rollout(hours=24, rings=(0.01, 0.1, 0.5, 1.0), max_refused=0.02)
+
+
+@pytest.fixture
+def rolled_out(repository: TinyRepository) -> TinyRepository:
+    """A repository with a release that is rolled out in rings."""
+    repository.bundle()
+    publish(repository.path, repository.bundles, repository.ring(), rollout=RINGS, now=START)
+    return repository
+
+
+def test_a_halt_reaches_clients_as_a_signed_document(rolled_out: TinyRepository, tmp_path: Path) -> None:
+    (halted,) = promote(rolled_out.path, rolled_out.ring("rollout", "snapshot", "timestamp"), halt=True, now=LATER)
+
+    data = rolled_out.client(tmp_path / "client").document(f"rollout/{TARGET}.json")
+    assert data is not None
+    document = parse_rollout(data, TARGET)
+    assert (document.halted, document.share) == (True, 0.1)
+    assert document.manifest == read_status(rolled_out.path).releases[0].manifest
+    assert (halted.open, halted.scheduled, halted.halted) == (0.0, 0.1, True)
+
+
+def test_a_halted_rollout_goes_on_where_it_was(rolled_out: TinyRepository) -> None:
+    promote(rolled_out.path, rolled_out.ring(), halt=True, now=LATER)
+
+    (opened,) = promote(rolled_out.path, rolled_out.ring(), now=LATER + timedelta(hours=100))
+
+    assert (opened.share, opened.open, opened.halted) == (0.1, 0.1, False)
+
+
+def test_a_rollout_that_is_held_back_opens_ring_by_ring(rolled_out: TinyRepository) -> None:
+    promote(rolled_out.path, rolled_out.ring(), share=0.01, now=START)
+    late = START + timedelta(days=30)
+
+    shares = [promote(rolled_out.path, rolled_out.ring(), now=late)[0].open for _ in range(3)]
+
+    assert shares == [0.1, 0.5, 1.0]
+    with pytest.raises(RepositoryError, match="nothing holds release 1 back; its schedule has opened 100% of the dev"):
+        promote(rolled_out.path, rolled_out.ring(), now=late)
+
+
+def test_the_schedule_goes_on_by_itself(rolled_out: TinyRepository) -> None:
+    opened = [read_status(rolled_out.path, START + timedelta(hours=hours)).releases[0].open for hours in (0, 25, 80)]
+
+    assert opened == [0.01, 0.1, 1.0]
+    with pytest.raises(RepositoryError, match="nothing holds release 1 back; its schedule has opened 1% of the"):
+        promote(rolled_out.path, rolled_out.ring(), now=START)
+
+
+def test_a_hold_of_an_earlier_release_does_not_hold_the_next_one(rolled_out: TinyRepository) -> None:
+    promote(rolled_out.path, rolled_out.ring(), halt=True)
+    rolled_out.publish(1)
+
+    (state,) = read_status(rolled_out.path).releases
+
+    assert (state.release, state.open, state.halted) == (2, 1.0, False)
+
+
+def test_there_must_be_a_release_to_hold_back(repository: TinyRepository) -> None:
+    with pytest.raises(RepositoryError, match="found no release yet"):
+        promote(repository.path, repository.ring(), halt=True)
+    repository.publish()
+    with pytest.raises(RepositoryError, match=f"no release for the target 'phone', expected one of: {TARGET}"):
+        promote(repository.path, repository.ring(), target="phone", halt=True)
