@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from server.repository.publish import Rollout
 
 release = typer.Typer(
-    help="""Keep a repository of signed releases, which any web server can serve.
+    help="""Keep signed releases, which any web server can serve.
 
     Start with: pocketrec release init releases
     """

@@ -21,8 +21,8 @@ def check_rows(before: BundleFolder, after: BundleFolder) -> None:
         return
     old_ids, new_ids = item_ids(before), item_ids(after)
     advice = (
-        "Rows never move: export with the rows of that release and new items at the end, and retire items with "
-        "`pocketrec export --retired`. Or publish with --allow-moved-rows: devices then fetch all files anew."
+        "Rows never move: train with `pocketrec train --rows-of BUNDLE`, the bundle of that release. "
+        "Or publish with --allow-moved-rows: devices then fetch the files anew."
     )
     if len(new_ids) < len(old_ids):
         raise RepositoryError(

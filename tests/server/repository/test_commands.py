@@ -15,7 +15,7 @@ from edge_runtime.bundle.release import parse_release
 from server.repository.offer import offer_of
 from server.repository.repository import open_repository
 from tests.live_server import POCKETREC
-from tests.tiny_repository import PASSPHRASE, TARGET, TinyRepository, make_repository
+from tests.tiny_repository import PASSPHRASE, TARGET, TinyRepository
 
 GUIDE = Path(__file__).parents[3] / "docs" / "releasing.md"
 DOCUMENT = f"bundle/{TARGET}.json"
@@ -189,16 +189,14 @@ def test_the_commands_of_the_guide_work_as_they_are_written(tmp_path: Path) -> N
     block = text.split("## In ten commands")[1].split("```")[1]
     lines = [line.split("#")[0].split() for line in block.splitlines() if line.startswith("pocketrec ")]
     assert 5 <= len(lines) <= 10
-    shop = make_repository(tmp_path / "made")
-    (tmp_path / "work").mkdir()
-    bundles = TinyRepository(tmp_path / "work" / "releases", shop.keys, tmp_path / "work" / "bundles")
+    shop = TinyRepository(tmp_path / "releases", tmp_path / "releases-keys", tmp_path / "bundles")
     for seed, words in enumerate(lines):
         if words[1] == "export":
-            bundles.bundle(seed)
+            shop.bundle(seed)
             continue
         done = subprocess.run(
             [*POCKETREC, *words[1:]],
-            cwd=tmp_path / "work",
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=120,
