@@ -281,18 +281,33 @@ def other_key_types(scenario: Scenario) -> None:
 
 def delegated(scenario: Scenario) -> None:
     repository = scenario.repository
-    repository.delegate("A", "*.doc", "[a-c]?[!x]/*")
+    repository.delegate("A", "*.doc", "b?y/*", "*d*x/*e")
     repository.delegate("B", "releases/*/*")
     repository.delegate("C", "releases/x/*", by="B", terminating=True)
     repository.delegate("D", "*/*/*", by="B")
     repository.delegate("../odd name?", "*")
-    repository.add("bdy/file", b"by a class of characters", "A")
+    repository.add("bdy/file", b"by a question mark", "A")
+    repository.add("b\U0001f600y/file", b"one character", "A")
+    repository.add(".doc", b"nothing before the dot", "A")
     repository.add("releases/x/1", b"by C", "C")
     repository.add("releases/y/1", b"by D", "D")
     repository.add("releases/x/2", b"by D, whom nobody asks", "D")
     repository.add("plain", b"by the last one", "../odd name?")
     repository.publish("A", "B", "C", "D", "../odd name?", *PUBLISHING)
-    paths = ("plain", "bdy/file", "bdx/file", "releases/x/1", "releases/x/2", "releases/y/1", "releases/y/1/2", "no")
+    paths = (
+        "plain",
+        "bdy/file",
+        "bdx/file",
+        "b\U0001f600y/file",
+        "bd/y/file",
+        "x.doc",
+        ".doc",
+        "releases/x/1",
+        "releases/x/2",
+        "releases/y/1",
+        "releases/y/1/2",
+        "no",
+    )
     for path in paths:
         scenario.step(find=path)
 
@@ -356,6 +371,22 @@ def changed(role: str, old: bytes, new: bytes) -> Callable[[Scenario], None]:
     return act
 
 
+def a_signature_in_capitals(scenario: Scenario) -> None:
+    def change(metadata: Metadata[Any]) -> None:
+        for signature in metadata.signatures.values():
+            signature.signature = signature.signature.upper()
+
+    scenario.repository.change("timestamp", change)
+    scenario.step()
+
+
+def a_signature_twice(scenario: Scenario) -> None:
+    document = json.loads(scenario.repository.files["timestamp.json"])
+    document["signatures"] *= 2
+    scenario.repository.files["timestamp.json"] = json.dumps(document).encode()
+    scenario.step()
+
+
 def resigned(role: str, edit: Callable[[Json], None]) -> Callable[[Scenario], None]:
     """Change what a role says, and sign that."""
 
@@ -396,7 +427,8 @@ def drop(*path: str) -> Callable[[Json], None]:
     return edit
 
 
-FILE = {"length": 1, "hashes": {"sha256": "0" * 64}}
+HASHES = {"sha256": "0" * 64}
+FILE = {"length": 1, "hashes": HASHES}
 ROLE = {"name": "A", "keyids": [], "threshold": 1, "terminating": True, "paths": ["*"]}
 BOTH: tuple[list[int], int, list[int]] = ([0, 1, 2], 2, [0, 1])
 SCENARIOS: dict[str, Callable[[Scenario], None]] = {
@@ -440,29 +472,8 @@ SCENARIOS: dict[str, Callable[[Scenario], None]] = {
     "not a number": changed("timestamp", b'"version":1', b'"version":NaN'),
     "deep nesting": changed("timestamp", b'"signatures"', b'"x":' + b"[" * 32 + b"]" * 32 + b',"signatures"'),
     "too long": changed("timestamp", b'{"', b" " * 16_384 + b'{"'),
-    "a signature in capitals": lambda scenario: (
-        scenario.repository.change(
-            "timestamp",
-            lambda metadata: [
-                setattr(signature, "signature", signature.signature.upper())
-                for signature in metadata.signatures.values()
-            ],
-        )
-        or scenario.step()
-    ),
-    "a signature twice": lambda scenario: (
-        scenario.repository.files.update(
-            {
-                "timestamp.json": json.dumps(
-                    {
-                        **(document := json.loads(scenario.repository.files["timestamp.json"])),
-                        "signatures": document["signatures"] * 2,
-                    }
-                ).encode()
-            }
-        )
-        or scenario.step()
-    ),
+    "a signature in capitals": a_signature_in_capitals,
+    "a signature twice": a_signature_twice,
     "no type": resigned("targets", drop("_type")),
     "version zero": resigned("timestamp", put(0, "version")),
     "version true": resigned("timestamp", put(True, "version")),
@@ -480,8 +491,8 @@ SCENARIOS: dict[str, Callable[[Scenario], None]] = {
     "a length of null": resigned("timestamp", put(None, "meta", "snapshot.json", "length")),
     "a length beyond the limit": resigned("timestamp", put(2_000_001, "meta", "snapshot.json", "length")),
     "another digest": resigned("timestamp", put({"md5": "0" * 32}, "meta", "snapshot.json", "hashes")),
-    "one digest more": resigned("targets", put({**FILE, "hashes": {**FILE["hashes"], "md5": "0"}}, "targets", "a")),
-    "a target without a length": resigned("targets", put({"hashes": FILE["hashes"]}, "targets", "a")),
+    "one digest more": resigned("targets", put({**FILE, "hashes": {**HASHES, "md5": "0"}}, "targets", "a")),
+    "a target without a length": resigned("targets", put({"hashes": HASHES}, "targets", "a")),
     "a target with more fields": resigned("targets", put({**FILE, "custom": {"a": 1}}, "targets", "a")),
     "targets that are a list": resigned("targets", put([], "targets")),
     "a target named like a prototype": resigned("targets", put(FILE, "targets", "__proto__")),
@@ -494,6 +505,9 @@ SCENARIOS: dict[str, Callable[[Scenario], None]] = {
     ),
     "neither paths nor prefixes": resigned(
         "targets", put({"keys": {}, "roles": [{**ROLE, "paths": None}]}, "delegations")
+    ),
+    "a bracket in a pattern": resigned(
+        "targets", put({"keys": {}, "roles": [{**ROLE, "paths": ["[a]"]}]}, "delegations")
     ),
     "succinct roles": resigned("targets", put({"keys": {}, "succinct_roles": {}}, "delegations")),
 }

@@ -190,6 +190,8 @@ class DelegatedRole(Role, frozen=True, kw_only=True):
             raise ValueError(f"a delegated role has the name {self.name!r}")
         if (self.paths is None) == (self.path_hash_prefixes is None):
             raise ValueError("a delegated role needs either paths or path_hash_prefixes")
+        if any("[" in pattern for pattern in self.paths or ()):
+            raise ValueError("a path pattern has a bracket, but only * and ? are supported")
 
     def covers(self, path: str) -> bool:
         """Return whether the role is trusted with a target path."""
@@ -308,6 +310,6 @@ def refusal(reason: str) -> UpdateRefusedError:
 
 
 def _path_matches(path: str, pattern: str) -> bool:
-    """Return whether a path matches a shell pattern, of which no wildcard matches a slash."""
+    """Return whether a path matches a pattern of ``*`` and ``?``, which do not match a slash."""
     parts, patterns = path.split("/"), pattern.split("/")
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))

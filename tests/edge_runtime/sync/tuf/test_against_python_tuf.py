@@ -20,7 +20,7 @@ from tuf.api.metadata import Metadata
 from tuf.ngclient import FetcherInterface, Updater
 
 from edge_runtime.errors import UpdateRefusedError
-from edge_runtime.sync.tuf import Found, TrustedMetadata, drive, target, update
+from edge_runtime.sync.tuf import TrustedMetadata, drive, target, update
 from tests.edge_runtime.sync.tuf.repository import PUBLISHING, TODAY, Repository
 
 ROLES = ("root", "timestamp", "snapshot", "targets")
@@ -185,7 +185,7 @@ class Both(RuleBasedStateMachine):
             self._save(drive(update(self.trusted, self.now.timestamp), self.repository.fetch, self._save))
             if is_searching:
                 steps = target(self.trusted, PATH, self.now.timestamp)
-                result = cast(Found, drive(steps, self.repository.fetch, self._save))
+                result = drive(steps, self.repository.fetch, self._save)
                 self._save(result.trusted)
                 found = result.file and (result.file.length, result.file.sha256)
         except UpdateRefusedError as error:
