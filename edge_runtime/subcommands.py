@@ -21,7 +21,7 @@ GROUP: Final = "pocketrec.commands"
 ORDER: Final = (
     "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
     "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "release", "serve", "probe",
-    "sync", "inspect", "doctor", "profile", "recommend", "run", "history",
+    "sync", "receipts", "inspect", "doctor", "profile", "recommend", "run", "history",
 )  # fmt: skip
 
 _ANYTHING: Final[dict[str, Any]] = {

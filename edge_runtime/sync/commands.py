@@ -43,6 +43,14 @@ def sync(
         Path | None,
         typer.Option(help="File of the history, for --preview.  [default: that of the catalogue]", metavar="FILE"),
     ] = None,
+    tell: Annotated[
+        bool,
+        typer.Option(
+            "--tell",
+            help="Tell the server whether this device took or refused a new release: one bit, no identity. A server "
+            "stops a rollout that too many devices refuse.",
+        ),
+    ] = False,
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Accept an unsigned release that is not newer than the installed one.")
     ] = False,
@@ -74,7 +82,7 @@ def sync(
         with _Bar(Console(stderr=True)) as progress:
             report = sync_with(
                 origin, into, target=target, root=None if root is None else root.read_bytes(), insecure=insecure,
-                allow_older=allow_older, preview=preview, progress=progress,
+                allow_older=allow_older, preview=preview, tell=tell, progress=progress,
             )  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error

@@ -55,6 +55,10 @@ class FolderTransport:
         with stream:
             yield _File(stream, self._folder / name)
 
+    def post(self, path: str, body: bytes, *, within_s: float) -> int:
+        """Send nothing: nobody answers in a folder."""
+        return 404
+
     def close(self) -> None:
         """Do nothing: no file stays open."""
 

@@ -1,19 +1,21 @@
 """The call ``sync``: fetch the newest bundle from an address or a folder into the folder of a device."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edge_runtime.errors import UpdateRefusedError
+from edge_runtime.errors import EngineError, UpdateRefusedError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.apply import SyncReport, apply
-from edge_runtime.sync.assembly import Progress
+from edge_runtime.sync.assembly import Progress, SelfTest
 from edge_runtime.sync.channel import Channel, UnsignedChannel
 from edge_runtime.sync.device_metadata import FIRST_ROOT, MAX_ROOT_BYTES, DeviceMetadata
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.receipts import keep_receipt
+from edge_runtime.sync.result import tell_result
 from edge_runtime.sync.signed import SignedChannel
 from edge_runtime.sync.transport import HttpTransport
 from edge_runtime.sync.trial import self_test
@@ -32,6 +34,7 @@ def sync(
     insecure: bool = False,
     allow_older: bool = False,
     preview: bool = False,
+    tell: bool = False,
     progress: Progress | None = None,
 ) -> SyncReport:
     """Update the bundle in ``into`` to the newest release, which must be signed.
@@ -48,6 +51,7 @@ def sync(
         insecure: accept releases that are not signed, and first keys over plain http.
         allow_older: accept an unsigned release that is not newer than the installed one.
         preview: fetch and test the newest release, but do not switch to it yet.
+        tell: tell the server whether this device took or refused a new release, in one bit (:mod:`.result`).
         progress: called with the bytes received and the total bytes to download.
 
     Raises:
@@ -59,15 +63,35 @@ def sync(
     into = Path(into)
     with DeviceMetadata(into / TRUSTED, root=root) as metadata:
         transport = transport_to(origin, insecure=insecure or metadata.has_root)
+        refused: list[Path] = []
+        chosen = target or installed_target(into)
         try:
-            source = Source(transport)
-            channel = _channel(
-                source, metadata, into, target or installed_target(into), insecure=insecure, allow_older=allow_older
-            )
-            return apply(into, channel=channel, self_test=self_test, preview=preview, progress=progress)
+            channel = _channel(Source(transport), metadata, into, chosen, insecure=insecure, allow_older=allow_older)
+            report = apply(into, channel=channel, self_test=_noting(refused), preview=preview, progress=progress)
+            if not tell or report.status != "installed":
+                return report
+            problem = tell_result(transport, chosen, report.bundle, refused=False)
+            return report if problem is None else replace(report, notes=(*report.notes, problem))
+        except EngineError:
+            if tell and refused:
+                tell_result(transport, chosen, refused[0], refused=True)
+            raise
         finally:
             transport.close()
             keep_receipt(into, transport.url, transport.sent, time.time())
+
+
+def _noting(refused: list[Path]) -> SelfTest:
+    """Return the self-test that appends a bundle that fails it to a list."""
+
+    def test(bundle: Path) -> None:
+        try:
+            self_test(bundle)
+        except EngineError:
+            refused.append(bundle)
+            raise
+
+    return test
 
 
 def transport_to(origin: AnyPath, *, insecure: bool) -> HttpTransport | FolderTransport:

@@ -108,22 +108,41 @@ class HttpTransport:
                 response.close()
                 self._connection.close()
 
+    def post(self, path: str, body: bytes, *, within_s: float) -> int:
+        """Send JSON to ``path`` and return the status; the response's body is not read.
+
+        Raises:
+            ServerUnreachableError: there is no response.
+        """
+        self._limit.start(within_s)
+        headers = {"User-Agent": f"pocketrec/{__version__}", "Content-Type": "application/json"}
+        with _network_errors(self.url):
+            response = self._request(self._prefix + path, headers, method="POST", body=body)
+            status = response.status
+        response.close()
+        self._connection.close()
+        return status
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _request(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _request(
+        self, path: str, headers: Mapping[str, str], *, method: str = "GET", body: bytes | None = None
+    ) -> http.client.HTTPResponse:
         is_reused = self._connection.sock is not None
         try:
-            return self._request_once(path, headers)
+            return self._request_once(path, headers, method, body)
         except (ConnectionError, http.client.BadStatusLine):
             if not is_reused:
                 raise
-            return self._request_once(path, headers)  # the server may close an idle connection
+            return self._request_once(path, headers, method, body)  # the server may close an idle connection
 
-    def _request_once(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _request_once(
+        self, path: str, headers: Mapping[str, str], method: str, body: bytes | None
+    ) -> http.client.HTTPResponse:
         try:
-            self._connection.request("GET", path, headers=dict(headers))
+            self._connection.request(method, path, body, headers=dict(headers))
             response = self._connection.getresponse()
             if response.headers.defects:
                 # http.client ends the headers at such a line, and would then wait for a body of unknown length.
