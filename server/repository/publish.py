@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from edge_runtime.bundle import BundleFolder, Manifest, dump_manifest, open_folder
-from edge_runtime.bundle.manifest import MANIFEST_NAME
+from edge_runtime.bundle import Manifest, dump_manifest
 from edge_runtime.bundle.release import (
     ComponentDocument,
     Delta,
@@ -27,9 +26,10 @@ from server.repository.draft import Draft
 from server.repository.keys import KeyRing
 from server.repository.log import BUNDLE, ROLLBACK, Entry
 from server.repository.offer import Offer, digest, read_offer
-from server.repository.repository import Repository, changing
+from server.repository.repository import changing
 from server.repository.roles import TARGETS
 from server.repository.rows import check_rows
+from server.repository.sources import Source, continued, earlier_source, read_sources
 
 MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -80,15 +80,6 @@ class Published:
     restores: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A bundle to release: its manifest, and a folder with its files, perhaps under other names."""
-
-    manifest: Manifest
-    folder: BundleFolder
-    restores: int | None = None
-
-
 def publish(
     path: Path,
     bundles: Path,
@@ -121,18 +112,18 @@ def publish(
     with changing(path) as repository:
         draft = Draft(repository, keys, now)
         draft.change(component or TARGETS)
-        sources = [_checked(folder) for folder in bundle_folders(bundles)]
-        offers = {source.manifest.target: read_offer(repository, source.manifest.target) for source in sources}
-        changed = [source for source in sources if _has_changed(source.manifest, offers[source.manifest.target])]
-        if not changed:
-            raise RepositoryError(f"{bundles}: found the files that are on offer already, expected a change.")
         done = []
-        for source in changed:
-            offer = offers[source.manifest.target]
+        for source in read_sources(bundles):
+            offer = read_offer(repository, source.manifest.target)
             if offer is not None and not allow_moved_rows:
-                check_rows(draft.store.bundle(offer.final.manifest), source.folder)
-            release = _Release(draft, source, offer, rollout, has_deltas=not allow_moved_rows)
-            done.append(release.whole() if component is None else release.component(component))
+                before = offer.final.manifest
+                check_rows(draft.store.bundle(before), source.folder)
+                source = continued(source, before, draft.store.bundle(before), component)
+            if _has_changed(source.manifest, offer):
+                release = _Release(draft, source, offer, rollout, has_deltas=not allow_moved_rows)
+                done.append(release.whole() if component is None else release.component(component))
+        if not done:
+            raise RepositoryError(f"{bundles}: found the files that are on offer already, expected a change.")
         draft.commit()
     return done
 
@@ -164,7 +155,7 @@ def roll_back(
         draft = Draft(repository, keys, now)
         draft.change(TARGETS)
         targets = repository.released_targets() if target is None else [target]
-        sources = [_earlier(repository, name, to) for name in targets]
+        sources = [earlier_source(repository, name, to) for name in targets]
         if not sources:
             raise RepositoryError(f"{path}: found no release yet, expected two for a rollback.")
         done = []
@@ -173,25 +164,6 @@ def roll_back(
             done.append(_Release(draft, source, offer, rollout).whole())
         draft.commit()
     return done
-
-
-def bundle_folders(bundles: Path) -> list[Path]:
-    """Return the bundle folders in a folder, or the folder itself if it is one.
-
-    Raises:
-        RepositoryError: there is none.
-    """
-    if (bundles / MANIFEST_NAME).is_file():
-        return [bundles]
-    found = sorted(
-        path.parent for path in bundles.glob(f"*/{MANIFEST_NAME}") if path.parent.suffix not in (".new", ".old")
-    )
-    if not found:
-        raise RepositoryError(
-            f"{bundles}: found no bundle, expected folders with a {MANIFEST_NAME} each. "
-            f"Write them with `pocketrec export --out {bundles}`."
-        )
-    return found
 
 
 class _Release:
@@ -206,7 +178,7 @@ class _Release:
     """
 
     def __init__(
-        self, draft: Draft, source: _Source, offer: Offer | None, rollout: Rollout | None, *, has_deltas: bool = True
+        self, draft: Draft, source: Source, offer: Offer | None, rollout: Rollout | None, *, has_deltas: bool = True
     ) -> None:
         self._draft = draft
         self._source = source
@@ -259,9 +231,8 @@ class _Release:
 
     def _write_files(self) -> tuple[Delta, ...]:
         """Write the bundle's files and the deltas that lead to them, and return these."""
-        store, folder = self._draft.store, self._source.folder
-        for entry in folder.manifest.files:
-            store.copy(folder.path / entry.name, entry.sha256)
+        store = self._draft.store
+        self._source.write_into(store)
         if not self._has_deltas:
             return ()
         starts = starting_points(self._draft.log.of(self._target), digest(dump_manifest(self._manifest)))
@@ -285,35 +256,6 @@ class _Release:
             deltas=tuple(delta.bytes for delta in document.deltas),
             restores=self._source.restores,
         )
-
-
-def _checked(folder: Path) -> _Source:
-    bundle = open_folder(folder)
-    bundle.check_all()
-    return _Source(bundle.manifest, bundle)
-
-
-def _earlier(repository: Repository, target: str, number: int | None) -> _Source:
-    """Return an earlier release of a target, by its number, or the one before that on offer."""
-    entries = repository.log.of(target)
-    current = entries[-1].restores or entries[-1].release if entries else 0
-    found = [
-        entry
-        for entry in entries[:-1]
-        if (entry.release == number if number is not None else (entry.restores or entry.release) < current)
-    ]
-    numbers = ", ".join(str(entry.release) for entry in entries) or "none"
-    if not found:
-        wanted = "one before that on offer" if number is None else f"release {number} before the one on offer"
-        raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")
-    store, entry = repository.store, found[-1]
-    manifest = store.manifest(entry.final) if store.file(entry.final).is_file() else None
-    if manifest is None or not store.has(manifest):
-        raise RepositoryError(
-            f"{target}: the files of release {entry.release} were pruned. Publish its bundle again, "
-            "with `pocketrec release publish`."
-        )
-    return _Source(manifest, store.bundle(manifest), entry.release)
 
 
 def _has_changed(manifest: Manifest, offer: Offer | None) -> bool:

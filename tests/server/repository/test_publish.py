@@ -11,9 +11,11 @@ import pytest
 from msgspec.structs import replace
 from tuf.api.exceptions import ExpiredMetadataError, UnsignedMetadataError
 
-from edge_runtime.bundle import open_folder, parse_manifest
+from edge_runtime.bundle import dump_manifest, open_folder, parse_manifest
 from edge_runtime.bundle.delta import read_pack
+from edge_runtime.bundle.item_log import read_item_log
 from edge_runtime.bundle.items import dump_items, read_items
+from edge_runtime.bundle.manifest import ITEM_LOG
 from edge_runtime.bundle.release import check_derived, parse_component, parse_release
 from edge_runtime.errors import BundleError, BundleIntegrityError, BusyError
 from edge_runtime.lock import locked
@@ -209,6 +211,43 @@ def test_items_that_vanish_are_refused_and_new_ones_at_the_end_are_not(repositor
     assert done.release == 2
 
 
+def test_changed_items_continue_those_of_the_release_before(repository: TinyRepository) -> None:
+    repository.publish()
+    plain = (repository.bundles / TARGET / "items.json.z").read_bytes()
+    rename_items(repository, "!")
+
+    publish(repository.path, repository.bundles, repository.ring())
+
+    state = open_repository(repository.path)
+    manifest = offer_of(state, TARGET).final.manifest
+    assert ITEM_LOG in manifest.required_features
+    log = state.store.read(manifest.required_role("items").sha256)
+    assert log.startswith(plain)
+    assert read_item_log(log, 40).title[0].endswith("!")
+    with pytest.raises(RepositoryError, match="found the files that are on offer already"):
+        publish(repository.path, repository.bundles, repository.ring())
+    repository.changed_file("adapter.safetensors", adapter(repository))
+    publish(repository.path, repository.bundles, repository.ring(), component="adapter")
+    rename_items(repository, "?")
+    publish(repository.path, repository.bundles, repository.ring(), component="codebook")
+    final = offer_of(open_repository(repository.path), TARGET).final.manifest
+    assert final.required_features == manifest.required_features
+    assert read_item_log(state.store.read(final.required_role("items").sha256), 40).title[0].endswith("!?")
+
+
+def test_items_are_written_anew_where_a_log_would_exceed_the_budget(repository: TinyRepository) -> None:
+    repository.publish()
+    rename_items(repository, "!")
+    folder = repository.bundles / TARGET
+    manifest = open_folder(folder).manifest
+    tight = replace(manifest, budgets={"bundle_bytes": manifest.bundle_bytes})
+    (folder / "manifest.json").write_bytes(dump_manifest(tight))
+
+    publish(repository.path, repository.bundles, repository.ring())
+
+    assert offer_of(open_repository(repository.path), TARGET).final.manifest == replace(tight, release=2)
+
+
 def test_a_component_derives_from_the_release_and_changes_its_own_files_only(
     repository: TinyRepository, tmp_path: Path
 ) -> None:
@@ -251,9 +290,7 @@ def test_a_later_component_is_derived_anew_when_an_earlier_one_changes(repositor
     base = repository.publish().manifest
     repository.changed_file("adapter.safetensors", adapter(repository))
     publish(repository.path, repository.bundles, repository.ring(), component="adapter")
-    items = repository.bundles / TARGET / "items.json.z"
-    titles = read_items(items.read_bytes(), 40)
-    repository.changed_file("items.json.z", dump_items(replace(titles, title=[f"{title}!" for title in titles.title])))
+    rename_items(repository, "!")
 
     some = repository.ring("codebook", "snapshot", "timestamp")
     with pytest.raises(SigningError, match="adapter: found 0 of its keys"):
@@ -377,6 +414,13 @@ def adapter(repository: TinyRepository) -> bytes:
     data = bytearray((repository.bundles / TARGET / "adapter.safetensors").read_bytes())
     data[-8:] = bytes(8)
     return bytes(data)
+
+
+def rename_items(repository: TinyRepository, ending: str) -> None:
+    """Append something to the title of the first item of the bundle to publish."""
+    items = read_items((repository.bundles / TARGET / "items.json.z").read_bytes(), 40)
+    title = [items.title[0] + ending, *items.title[1:]]
+    repository.changed_file("items.json.z", dump_items(replace(items, title=title)))
 
 
 def first_final(repository: TinyRepository) -> str:

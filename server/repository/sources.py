@@ -1,0 +1,115 @@
+"""The bundles to release: of a folder, or of an earlier release."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_runtime.bundle import BundleFolder, Manifest, open_folder
+from edge_runtime.bundle.item_log import continue_items
+from edge_runtime.bundle.manifest import ITEM_TABLE, MANIFEST_NAME
+from server.errors import RepositoryError
+from server.repository.repository import Repository
+from server.repository.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A bundle to release.
+
+    Attributes:
+        manifest: its manifest.
+        folder: a folder with its files, in the same order, perhaps under other names.
+        replaced: files that are not those of the folder, by name.
+        restores: the earlier release that it is.
+    """
+
+    manifest: Manifest
+    folder: BundleFolder
+    replaced: Mapping[str, bytes] = field(default_factory=dict)
+    restores: int | None = None
+
+    def write_into(self, store: Store) -> None:
+        """Write the files into a repository."""
+        for entry, stored in zip(self.manifest.files, self.folder.manifest.files, strict=True):
+            data = self.replaced.get(entry.name)
+            if data is None:
+                store.copy(self.folder.path / stored.name, entry.sha256)
+            else:
+                store.write(data)
+
+
+def read_sources(bundles: Path) -> Iterator[Source]:
+    """Yield the bundles in a folder of bundle folders, or the one in a bundle folder; every file is checked.
+
+    Raises:
+        RepositoryError: there is none.
+        BundleError: a bundle is invalid or damaged.
+    """
+    for folder in _bundle_folders(bundles):
+        bundle = open_folder(folder)
+        bundle.check_all()
+        yield Source(bundle.manifest, bundle)
+
+
+def earlier_source(repository: Repository, target: str, number: int | None) -> Source:
+    """Return an earlier release of a target, by its number, or the one before that on offer.
+
+    Raises:
+        RepositoryError: there is no such release, or its files were pruned.
+    """
+    entries = repository.log.of(target)
+    current = entries[-1].restores or entries[-1].release if entries else 0
+    found = [
+        entry
+        for entry in entries[:-1]
+        if (entry.release == number if number is not None else (entry.restores or entry.release) < current)
+    ]
+    numbers = ", ".join(str(entry.release) for entry in entries) or "none"
+    if not found:
+        wanted = "one before that on offer" if number is None else f"release {number} before the one on offer"
+        raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")
+    store, entry = repository.store, found[-1]
+    manifest = store.manifest(entry.final) if store.file(entry.final).is_file() else None
+    if manifest is None or not store.has(manifest):
+        raise RepositoryError(
+            f"{target}: the files of release {entry.release} were pruned. Publish its bundle again, "
+            "with `pocketrec release publish`."
+        )
+    return Source(manifest, store.bundle(manifest), restores=entry.release)
+
+
+def continued(source: Source, before: Manifest, stored: BundleFolder, component: str | None) -> Source:
+    """Return a bundle whose items continue those of the release before, so that the delta is small.
+
+    They do not if the bundle would exceed its budgets, or if a component would have to change a required feature.
+
+    Args:
+        source: the bundle.
+        before: manifest of the release before.
+        stored: its files.
+        component: the component that is released; None for the whole bundle.
+    """
+    new, old = source.folder.manifest.required_role("items"), stored.manifest.required_role("items")
+    if new.sha256 == old.sha256 or ITEM_TABLE in (*before.required_features, *source.manifest.required_features):
+        return source
+    manifest, data = continue_items(before, stored.read(old), source.manifest, source.folder.read(new))
+    features = before.required_features if component else manifest.required_features
+    sizes = {"bundle_bytes": manifest.bundle_bytes, "part:items": len(data)}
+    if manifest.required_features != features or any(
+        size > manifest.budgets.get(name, size) for name, size in sizes.items()
+    ):
+        return source
+    return Source(manifest, source.folder, {new.name: data})
+
+
+def _bundle_folders(bundles: Path) -> list[Path]:
+    if (bundles / MANIFEST_NAME).is_file():
+        return [bundles]
+    folders = sorted(path.parent for path in bundles.glob(f"*/{MANIFEST_NAME}"))
+    found = [folder for folder in folders if folder.suffix not in (".new", ".old")]
+    if not found:
+        raise RepositoryError(
+            f"{bundles}: found no bundle, expected folders with a {MANIFEST_NAME} each. "
+            f"Write them with `pocketrec export --out {bundles}`."
+        )
+    return found
