@@ -496,6 +496,7 @@ SCENARIOS: dict[str, Callable[[Scenario], None]] = {
     "a target with more fields": resigned("targets", put({**FILE, "custom": {"a": 1}}, "targets", "a")),
     "targets that are a list": resigned("targets", put([], "targets")),
     "a target named like a prototype": resigned("targets", put(FILE, "targets", "__proto__")),
+    "a file named like a prototype": resigned("snapshot", put({"version": 3}, "meta", "__proto__")),
     "a delegation": resigned("targets", put({"keys": {}, "roles": [ROLE]}, "delegations")),
     "a role twice": resigned("targets", put({"keys": {}, "roles": [ROLE, ROLE]}, "delegations")),
     "a delegation to root": resigned("targets", put({"keys": {}, "roles": [{**ROLE, "name": "root"}]}, "delegations")),

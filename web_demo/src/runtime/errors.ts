@@ -43,6 +43,24 @@ export class FetchError extends Error {
   }
 }
 
+/** The offered release is older, invalid, damaged or not signed as it must be. */
+export class UpdateRefusedError extends Error {
+  override name = "UpdateRefusedError";
+}
+
+/** The signed metadata expired, so that updates are refused; the bundle in use goes on working. */
+export class ExpiredMetadataError extends UpdateRefusedError {
+  override name = "ExpiredMetadataError";
+
+  /** @param staleSince when it expired, in seconds since 1970. */
+  constructor(
+    message: string,
+    readonly staleSince: number,
+  ) {
+    super(message);
+  }
+}
+
 /** An engine cannot be used: the browser does not support it, or its file or self-test failed. */
 export class EngineError extends Error {
   override name = "EngineError";

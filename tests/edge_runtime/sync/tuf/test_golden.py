@@ -10,7 +10,7 @@ ACCEPTED = {
     "spaces and escapes are not",
     "timestamp recovered", "snapshot recovered", "targets recovered", "root keys replaced", "delegated",
     "delegated by digest", "too many delegations", "a short specification", "a leap day", "a length of null",
-    "a target with more fields", "a target named like a prototype", "a delegation",
+    "a target with more fields", "a target named like a prototype", "a file named like a prototype", "a delegation",
 }  # fmt: skip
 
 
