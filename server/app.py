@@ -3,16 +3,24 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
 
 from edge_runtime.paths import AnyPath
+from server.database.database import Database
+from server.described import cors_for, openapi
+from server.health import Monitor, healthz, metrics, readyz
+from server.metrics.observer import Observer
+from server.operations import Operations
+from server.receipts.routes import receive
 from server.releases.repository import RepositoryStore, is_repository
-from server.releases.routes import ReleaseController, healthz
+from server.releases.routes import ReleaseController
 from server.releases.service import Releases, ReleaseStore
 from server.responses import http_problem, internal_error
 from server.web.routes import WebController
@@ -21,18 +29,38 @@ from server.web.service import WebFiles
 log = logging.getLogger(__name__)
 
 
-def create_app(root: AnyPath, web: AnyPath | None, *, watch_s: float = 1.0) -> Litestar:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOptions:
+    """How the application behaves.
+
+    Attributes:
+        watch_s: seconds between refreshes of the folders.
+        allow_origins: origins of pages elsewhere that may read releases.
+    """
+
+    watch_s: float = 1.0
+    allow_origins: tuple[str, ...] = ()
+
+
+def create_app(
+    root: AnyPath, web: AnyPath | None, *, watch_s: float = 1.0, database_url: str | None = None
+) -> Litestar:
     """Return the application; it reads its folders at start-up, and again every ``watch_s`` seconds.
 
     Args:
         root: a repository of signed releases, or a folder of bundle folders.
         web: folder of the built web demo; None for a page that explains how to build it.
         watch_s: seconds between refreshes of the folders.
+        database_url: a database with current tables (:func:`server.database.database.migrate`), for receipts and the
+            operator's page; None to do without.
 
     Raises:
         OSError: at start-up, if ``root`` cannot be read.
     """
-    return application(releases_in(Path(root)), WebFiles(None if web is None else Path(web)), watch_s=watch_s)
+    releases = releases_in(Path(root))
+    operations = None if database_url is None else Operations.over(releases, Database(database_url))
+    page = WebFiles(None if web is None else Path(web))
+    return application(releases, page, operations, AppOptions(watch_s=watch_s))
 
 
 def releases_in(root: Path) -> Releases:
@@ -40,16 +68,17 @@ def releases_in(root: Path) -> Releases:
     return RepositoryStore(root) if is_repository(root) else ReleaseStore(root)
 
 
-def application(releases: Releases, web: WebFiles, *, watch_s: float) -> Litestar:
-    """Return the application for two services, to which the caller keeps access."""
+def application(releases: Releases, web: WebFiles, operations: Operations | None, options: AppOptions) -> Litestar:
+    """Return the application for its services, to which the caller keeps access."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await asyncio.to_thread(releases.refresh)
         await asyncio.to_thread(web.refresh)
-        task = asyncio.create_task(_watch((releases.refresh, web.refresh), watch_s))
+        task = asyncio.create_task(_watch((releases.refresh, web.refresh), options.watch_s))
         try:
-            yield
+            async with operations.running() if operations else nullcontext():
+                yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -57,17 +86,26 @@ def application(releases: Releases, web: WebFiles, *, watch_s: float) -> Litesta
             releases.close()
             web.close()
 
+    services = {"releases": releases, "web": web, "monitor": Monitor(releases, operations)}
+    handlers: list[ControllerRouterHandler] = [ReleaseController, WebController, healthz, readyz, metrics]
+    if operations is not None:
+        services |= {"receipts": operations.receipts}
+        handlers += [receive]
+    observer = Observer(operations.counts, operations.receipts) if operations else Observer(None, None)
     return Litestar(
-        route_handlers=[ReleaseController, WebController, healthz],
-        dependencies={
-            "releases": Provide(lambda: releases, sync_to_thread=False),
-            "web": Provide(lambda: web, sync_to_thread=False),
-        },
+        route_handlers=handlers,
+        dependencies={name: _provide(service) for name, service in services.items()},
         exception_handlers={HTTPException: http_problem, Exception: internal_error},
+        before_send=[observer],
+        cors_config=cors_for(options.allow_origins),
         lifespan=[lifespan],
-        openapi_config=None,
+        openapi_config=openapi(),
         logging_config=None,
     )
+
+
+def _provide(service: object) -> Provide:
+    return Provide(lambda: service, sync_to_thread=False)
 
 
 async def _watch(refreshes: tuple[Callable[[], None], ...], watch_s: float) -> None:

@@ -1,14 +1,15 @@
 """The command ``pocketrec serve``."""
 
+import re
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from server.releases.service import Release
+    from server.releases.service import View
+    from server.settings import ServerSettings
 
 
 def serve(
@@ -35,36 +36,72 @@ def serve(
             file_okay=False,
         ),
     ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Database of counters and operators' keys, such as postgresql+asyncpg://USER:PASSWORD@HOST/NAME. "
+            "By default an SQLite file beside a repository.",
+            envvar="POCKETREC_DATABASE_URL",
+            show_envvar=True,
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with the keys rollout, snapshot and timestamp, to halt a rollout that devices refuse; "
+            "their passphrase is POCKETREC_PASSPHRASE.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes that share the port.", min=1, max=256)] = 1,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="Let pages of another origin read releases: https://shop.example. Repeatable."
+        ),
+    ] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON objects, one a line.")] = False,
 ) -> None:
     """Serve releases to devices, and the web demo.
 
     DIR is a repository of signed releases, as `pocketrec release` writes it, or has one bundle folder for each target,
     DIR/<target>/manifest.json, as `pocketrec export --out DIR` writes them: those are not signed, so devices accept
     them with --insecure only. Every file is checked against its digest before it is offered, and a new release is
-    noticed within a second.
+    noticed within a second. With a database, the operator's page is at /ops; `pocketrec operator-keys add` makes a key
+    for it.
 
     Example: pocketrec serve build/demo/bundles --port 8000
     """
-    import logging
-
-    from server.app import application, releases_in
-    from server.listening import address_of, listen, serve_until_stopped
-    from server.settings import CHECKOUT_PAGE, ServerSettings
-    from server.web.service import WebFiles
+    from server.running import run
+    from server.settings import CHECKOUT_PAGE, ServerSettings, traces_exporter_of_environment
 
     _check_folders(root, web)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("server").setLevel(logging.INFO)
-    settings = ServerSettings(root=root, web=web or CHECKOUT_PAGE, host=host, port=port)
-    releases = releases_in(settings.root)
-    app = application(releases, WebFiles(settings.web), watch_s=settings.watch_s)
-    listener = listen(settings.host, settings.port)
-    serve_until_stopped(
-        app,
-        listener,
-        grace_s=settings.grace_s,
-        on_listening=lambda: _announce(address_of(listener), settings.root, releases.view.channels),
+    _check_origins(allow_origin or [])
+    settings = ServerSettings(
+        root=root,
+        web=web or CHECKOUT_PAGE,
+        host=host,
+        port=port,
+        database_url=database_url,
+        keys=keys,
+        workers=workers,
+        allow_origins=tuple(allow_origin or ()),
+        log_json=log_json,
+        traces_exporter=traces_exporter_of_environment(),
     )
+    run(settings, _announce)
+
+
+def _check_origins(origins: list[str]) -> None:
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/?#\s]+", origin):
+            raise typer.BadParameter(
+                f"found {origin!r}, expected an origin without a path, such as https://shop.example",
+                param_hint="--allow-origin",
+            )
 
 
 def _check_folders(root: Path, web: Path | None) -> None:
@@ -81,7 +118,7 @@ def _check_folders(root: Path, web: Path | None) -> None:
         )
 
 
-def _announce(address: str, root: Path, channels: "Mapping[str, Release]") -> None:
+def _announce(address: str, settings: "ServerSettings", database: str | None, view: "View") -> None:
     """Say what is served and where; the address comes last, on its own line, once it answers."""
     from rich.table import Table
     from rich.text import Text
@@ -89,12 +126,18 @@ def _announce(address: str, root: Path, channels: "Mapping[str, Release]") -> No
     from edge_runtime.terminal.console import Console
 
     console = Console(soft_wrap=True)
-    if channels:
+    if view.channels:
         table = Table("target", "name", "release", "bytes", box=None, header_style="bold", pad_edge=False)
-        for target, release in channels.items():
+        for target, release in view.channels.items():
             manifest = release.manifest
             table.add_row(target, Text(manifest.name), str(manifest.release), f"{manifest.bundle_bytes:,}")
         console.print(table)
+    elif view.metadata:
+        console.print(f"No release in {settings.root} yet. Publish one with `pocketrec release publish`.")
     else:
-        console.print(f"No bundle in {root} yet. Make one with `pocketrec export` into this folder; no restart needed.")
+        console.print(
+            f"No bundle in {settings.root} yet. Make one with `pocketrec export` into this folder; no restart needed."
+        )
+    if database is not None:
+        console.print(f"Counters and operators' keys are in {database}; the operator's page is {address}/ops")
     console.print(f"Listening on {address}  (stop with Ctrl-C)")

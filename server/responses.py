@@ -4,11 +4,12 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.streaming import ASGIStreamingResponse
 
 from server.blob import Blob
@@ -20,6 +21,18 @@ reading = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
 """Decorator for handlers of GET and HEAD requests; the server omits the body for HEAD."""
 
 log = logging.getLogger(__name__)
+
+PROBLEM_JSON: Final = "application/problem+json"
+NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Problem details (RFC 9457): ``status`` is the type of the problem, ``detail`` what went wrong and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 class FileResponse(Response[None]):
@@ -77,13 +90,19 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
         detail: what went wrong and what to do.
         headers: additional headers.
     """
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body = Problem("about:blank", HTTPStatus(status).phrase, status, detail)
     return Response(
-        msgspec.json.encode(body),
-        status_code=status,
-        media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
+        msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers={**NO_STORE, **(headers or {})}
     )
+
+
+def problems(**details: str) -> dict[int, ResponseSpec]:
+    """Return the description of error responses; the keys are names of statuses, such as ``not_found``."""
+    statuses = {HTTPStatus[name.upper()]: detail for name, detail in details.items()}
+    return {
+        int(status): ResponseSpec(Problem, generate_examples=False, description=detail, media_type=PROBLEM_JSON)
+        for status, detail in statuses.items()
+    }
 
 
 def http_problem(_: AnyRequest, error: HTTPException) -> Response[bytes]:

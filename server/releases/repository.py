@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from edge_runtime.bundle import Manifest, parse_manifest
 from edge_runtime.bundle.manifest import MAX_MANIFEST_BYTES
 from edge_runtime.bundle.parsing import JsonError, parse_json
-from edge_runtime.bundle.release import COMPONENTS, ComponentDocument, ReleaseDocument
+from edge_runtime.bundle.release import COMPONENTS, ComponentDocument, ReleaseDocument, RolloutDocument
 from edge_runtime.errors import BundleError
 from server.blob import Blob
 from server.releases.service import Release, View
@@ -35,7 +35,7 @@ _MAX_DOCUMENT_BYTES: Final = 1 << 20
 _MOST_OPEN: Final = 256
 
 # The folder of each role's documents.
-_FOLDERS: Final = {"targets": "bundle"} | {component: component for component in COMPONENTS}
+_FOLDERS: Final = {"targets": "bundle"} | {role: role for role in (*COMPONENTS, "rollout")}
 
 _Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
@@ -127,10 +127,10 @@ class RepositoryStore:
         for component in COMPONENTS:
             raw = newest.get(f"{component}/{target}.json")
             if raw is not None and (derived := parse_json(raw, ComponentDocument)).base == digest:
-                digest = derived.manifest.sha256
+                document, digest = derived, derived.manifest.sha256
         raw = self._files.read(digest, MAX_MANIFEST_BYTES)
         manifest: Manifest = parse_manifest(raw)
-        return Release(manifest, raw, f'"{digest}"', {})
+        return Release(manifest, raw, f'"{digest}"', {}, document, _rollout(target, digest, newest))
 
 
 class _Files(Mapping[str, Blob]):
@@ -213,6 +213,13 @@ def _newest_documents(metadata: Mapping[str, bytes], documents: Mapping[str, byt
             if document is not None:
                 newest[path] = document
     return newest
+
+
+def _rollout(target: str, manifest: str, newest: Mapping[str, bytes]) -> RolloutDocument | None:
+    """Return what holds the rollout of a final manifest back; the document of another manifest does not count."""
+    raw = newest.get(f"rollout/{target}.json")
+    rollout = None if raw is None else parse_json(raw, RolloutDocument)
+    return rollout if rollout is not None and rollout.manifest == manifest else None
 
 
 def _named(metadata: Mapping[str, bytes], role: str, by: _Metadata) -> _Metadata | None:

@@ -32,14 +32,6 @@ class Offer(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Health(msgspec.Struct, frozen=True):
-    """``status`` is ``ok``, or ``degraded`` if folders are refused; ``problems`` maps these to the reason."""
-
-    status: str
-    channels: int
-    problems: dict[str, str]
-
-
 class ReleaseController(Controller):
     """Manifests by target, files by digest."""
 
@@ -79,14 +71,6 @@ class ReleaseController(Controller):
     async def file(self, sha256: FromPath[str], releases: NamedDependency[Releases]) -> FileResponse:
         """Return a file, or one range of it, of an offered or the previous release."""
         return FileResponse(_find(releases, sha256), BYTES, IMMUTABLE)
-
-
-@reading("/healthz")
-async def healthz(releases: NamedDependency[Releases]) -> Response[Health]:
-    """Report refused folders. The status is always 200, because the other releases are served."""
-    view = releases.view
-    health = Health("degraded" if view.problems else "ok", len(view.channels), dict(view.problems))
-    return Response(health, headers={"Cache-Control": "no-store", **SAFE})
 
 
 def _signed(files: Mapping[str, bytes], name: str, headers: Mapping[str, str]) -> Response[bytes]:

@@ -16,6 +16,7 @@ from edge_runtime.bundle import Manifest, parse_manifest
 from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME
 from edge_runtime.bundle.names import is_plain_name
+from edge_runtime.bundle.release import ReleaseDocument, RolloutDocument
 from edge_runtime.errors import BundleError, BundleIntegrityError
 from server.blob import Blob
 
@@ -36,12 +37,21 @@ class Release:
         raw: the bytes of ``manifest.json``, which are served unchanged.
         etag: entity tag of ``raw``.
         blobs: the files by digest.
+        document: the signed document that gives the manifest; None if the release is not signed.
+        rollout: what holds the rollout of this manifest back, if anything does.
     """
 
     manifest: Manifest
     raw: bytes
     etag: str
     blobs: Mapping[str, Blob]
+    document: ReleaseDocument | None = None
+    rollout: RolloutDocument | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the manifest."""
+        return self.etag.strip('"')
 
     def is_intact(self) -> bool:
         """Return whether all files are unchanged since they were verified."""

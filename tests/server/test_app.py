@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from server.app import application, create_app
+from server.app import AppOptions, application, create_app
 from server.releases.service import ReleaseStore
 from server.web.service import WebFiles
 from tests.tiny_bundle import make_tiny_bundle
@@ -201,11 +201,14 @@ def test_a_new_release_is_offered_without_a_restart(root: Path) -> None:
 def test_head_is_supported_wherever_get_is(client: Client, big: str) -> None:
     known = {"/v1/files/{sha256:str}": big, "/v1/channels/{target:str}/manifest.json": MANIFEST, "/{path:path}": "/"}
     for route in client.app.routes:
+        if route.path.startswith("/schema"):  # the framework's own route
+            continue
         path = known.get(route.path, route.path)
         got, head = client.get(path), client.head(path)
         is_signed = route.path.startswith(("/v1/metadata/", "/v1/targets/"))
         assert (path, head.status_code) == (path, 404 if is_signed else 200)
-        assert (path, dict(head.headers)) == (path, dict(got.headers))
+        if path != "/metrics":  # which counts its own requests
+            assert (path, dict(head.headers)) == (path, dict(got.headers))
 
 
 def test_a_failing_refresh_is_logged_once_and_later_ones_find_the_new_release(
@@ -221,7 +224,7 @@ def test_a_failing_refresh_is_logged_once_and_later_ones_find_the_new_release(
             super().refresh()
 
     store = Moody(root)
-    with TestClient(application(store, WebFiles(None), watch_s=0.001)) as client:
+    with TestClient(application(store, WebFiles(None), None, AppOptions(watch_s=0.001))) as client:
         make_tiny_bundle(root / LAPTOP, seed=1, release=2)
         releases = [client.get("/v1/channels").json()[0]["release"] for _ in range(300)]
 

@@ -1,6 +1,5 @@
 """Signed releases are handed out byte for byte, and listed so that a page finds the newest manifest."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,55 +8,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from edge_runtime.bundle.release import ComponentDocument, Digested, ReleaseDocument, dump_document
+from edge_runtime.bundle.release import ComponentDocument, Digested, dump_document
 from server.app import create_app
 from server.releases.repository import RepositoryStore, is_repository
+from tests.invented_repository import LAPTOP, Repository, release_of
 from tests.tiny_bundle import make_tiny_bundle
 
 Client = TestClient[Litestar]
-LAPTOP = "laptop-x86_64"
-
-
-class Repository:
-    """A repository of one target with invented signatures, which the server does not look at."""
-
-    def __init__(self, root: Path, bundles: Path) -> None:
-        self.root, self.bundles, self.version = root, bundles, 0
-        for folder in ("metadata", "targets", "files"):
-            (root / folder).mkdir(parents=True)
-        self.documents: dict[str, dict[str, bytes]] = {"targets": {}, "adapter": {}}
-
-    def add(self, seed: int, release: int) -> str:
-        """Add a bundle; return the digest of its manifest."""
-        folder = self.bundles / str(seed)
-        make_tiny_bundle(folder, seed=seed, release=release)
-        for file in folder.iterdir():
-            data = file.read_bytes()
-            (self.root / "files" / hashlib.sha256(data).hexdigest()).write_bytes(data)
-        return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-
-    def publish(self) -> None:
-        self.version += 1
-        meta = {}
-        for role, documents in self.documents.items():
-            targets = {}
-            for path, data in documents.items():
-                digest = hashlib.sha256(data).hexdigest()
-                folder, _, name = path.rpartition("/")
-                (self.root / "targets" / folder).mkdir(exist_ok=True)
-                (self.root / "targets" / folder / f"{digest}.{name}").write_bytes(data)
-                targets[path] = {"length": len(data), "hashes": {"sha256": digest}}
-            self._write(f"{self.version}.{role}.json", {"targets": targets})
-            meta[f"{role}.json"] = {"version": self.version}
-        self._write(f"{self.version}.snapshot.json", {"meta": meta})
-        self._write("timestamp.json", {"meta": {"snapshot.json": {"version": self.version}}})
-
-    def _write(self, name: str, signed: dict[str, object]) -> None:
-        (self.root / "metadata" / name).write_text(json.dumps({"signatures": [], "signed": signed}))
-
-
-def release_of(manifest: str, number: int) -> bytes:
-    return dump_document(ReleaseDocument(name="tiny", target=LAPTOP, release=number, manifest=Digested(1, manifest)))
 
 
 @pytest.fixture

@@ -1,0 +1,148 @@
+"""Opens the database, and brings its tables up to date.
+
+SQLite is written in small transactions by several processes at once (WAL); PostgreSQL is for several machines.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from server.errors import DatabaseError
+
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+VERSION_TABLE: Final = "schema_version"
+_DRIVERS: Final = ("sqlite+aiosqlite", "postgresql+asyncpg")
+_WAIT_S: Final = 10.0
+
+
+def file_url(path: Path) -> str:
+    """Return the URL of an SQLite file."""
+    return f"sqlite+aiosqlite:///{path.absolute()}"
+
+
+def beside(root: Path) -> Path:
+    """Return where the SQLite file of a repository is by default: beside it, because everything in it is served."""
+    return root.resolve().with_name(root.resolve().name + "-server.sqlite3")
+
+
+def shown(url: str) -> str:
+    """Return a URL without its password, and only the path of an SQLite file."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return str(parsed.database) if is_file else parsed.render_as_string(hide_password=True)
+
+
+class Database:
+    """Connections to one database.
+
+    Args:
+        url: an SQLAlchemy URL with one of the supported drivers.
+
+    Raises:
+        DatabaseError: it is no such URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            driver = make_url(url).drivername
+            if driver not in _DRIVERS:
+                raise ArgumentError(f"found {driver!r}")
+            self.engine = _engine(url)
+        except (ArgumentError, NoSuchModuleError, ValueError) as error:
+            raise DatabaseError(
+                f"--database-url: {error}, expected `postgresql+asyncpg://USER:PASSWORD@HOST/NAME` "
+                "or `sqlite+aiosqlite:////PATH`."
+            ) from error
+
+    async def execute(self, statement: Any, rows: Sequence[Mapping[str, object]] | None = None) -> None:  # noqa: ANN401 - SQLAlchemy has no common type for statements
+        """Run one statement in a transaction, once for each of the rows if there are any."""
+        async with self.engine.begin() as connection:
+            await connection.execute(statement, rows)
+
+    async def rows(self, statement: Any) -> Sequence[Any]:  # noqa: ANN401 - as above, and for rows
+        """Return the rows of a query."""
+        async with self.engine.connect() as connection:
+            return (await connection.execute(statement)).all()
+
+    async def add(self, connection: AsyncConnection, table: Table, counts: Sequence[Mapping[str, object]]) -> None:
+        """Add counts to the rows of a table with the same primary key, and insert rows that are missing.
+
+        Args:
+            connection: a connection in a transaction.
+            table: a table whose columns outside of the primary key are counters.
+            counts: rows in the order of their keys, in which all processes lock them.
+        """
+        if counts:
+            insert = self._insert(table)
+            added = {name: table.c[name] + insert.excluded[name] for name in _values(table)}
+            await connection.execute(insert.on_conflict_do_update(index_elements=_key(table), set_=added), counts)
+
+    async def put(self, table: Table, row: Mapping[str, object]) -> None:
+        """Insert a row, or replace the one with the same primary key."""
+        insert = self._insert(table)
+        new = {name: insert.excluded[name] for name in _values(table)}
+        await self.execute(insert.on_conflict_do_update(index_elements=_key(table), set_=new), [row])
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    def _insert(self, table: Table) -> Any:  # noqa: ANN401 - either dialect's
+        return (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def migrate(url: str) -> None:
+    """Create the tables, or bring them up to date. It must not be called in an event loop.
+
+    Raises:
+        DatabaseError: the database cannot be opened.
+    """
+    from advanced_alchemy.alembic.commands import AlembicCommands
+    from advanced_alchemy.config import AlembicAsyncConfig, SQLAlchemyAsyncConfig
+
+    settings = AlembicAsyncConfig(script_location=str(MIGRATIONS), version_table_name=VERSION_TABLE)
+    config = SQLAlchemyAsyncConfig(engine_instance=Database(url).engine, alembic_config=settings)
+    try:
+        AlembicCommands(config).upgrade()
+    except (SQLAlchemyError, OSError) as error:
+        raise unusable(url, error) from error
+
+
+def unusable(url: str, error: Exception) -> DatabaseError:
+    """Return the error of a database that does not answer."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return DatabaseError(
+        f"cannot use the database {shown(url)}: {cause}. Check that it runs and that this user may write to it, "
+        "or name another one with --database-url."
+    )
+
+
+def _key(table: Table) -> list[str]:
+    return [column.name for column in table.primary_key]
+
+
+def _values(table: Table) -> list[str]:
+    return [column.name for column in table.columns if not column.primary_key]
+
+
+def _engine(url: str) -> AsyncEngine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_S})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:  # noqa: ANN401 - a connection of the driver
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,1 @@
+"""Halts a rollout by itself, when more devices refuse the release than its signed threshold permits."""

@@ -1,0 +1,1 @@
+"""What the server counts about itself: Prometheus metrics, and the traffic of the operator's page. No addresses."""

@@ -1,0 +1,54 @@
+"""Runs a server with its settings: prepares the database and the keys, then one process or several."""
+
+from collections.abc import Callable
+from socket import socket
+
+from server.app import AppOptions, application, releases_in
+from server.database.database import Database, beside, file_url, migrate, shown
+from server.listening import address_of, listen, serve_until_stopped
+from server.logs import log_to_stderr
+from server.operations import Operations
+from server.releases.repository import is_repository
+from server.releases.service import View
+from server.settings import ServerSettings
+from server.web.service import WebFiles
+
+Announce = Callable[[str, ServerSettings, str | None, View], None]
+"""Called with address, settings, database and releases, once requests are accepted."""
+
+
+def run(settings: ServerSettings, announce: Announce) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        PocketRecError: the port, the database or a key cannot be used.
+    """
+    log_to_stderr(as_json=settings.log_json)
+    listener = listen(settings.host, settings.port)
+    url = database_url_of(settings)
+    if url is not None:
+        migrate(url)
+    _serve(settings, listener, url, announce)
+
+
+def database_url_of(settings: ServerSettings) -> str | None:
+    """Return the database: the given one, or a file beside a repository; none beside a folder of bundles."""
+    if settings.database_url is None and is_repository(settings.root):
+        return file_url(beside(settings.root))
+    return settings.database_url
+
+
+def _serve(settings: ServerSettings, listener: socket, url: str | None, announce: Announce) -> None:
+    releases = releases_in(settings.root)
+    operations = None
+    if url is not None:
+        operations = Operations.over(releases, Database(url), repository=str(settings.root))
+    options = AppOptions(watch_s=settings.watch_s, allow_origins=settings.allow_origins)
+    app = application(releases, WebFiles(settings.web), operations, options)
+    database = None if url is None else shown(url)
+    serve_until_stopped(
+        app,
+        listener,
+        grace_s=settings.grace_s,
+        on_listening=lambda: announce(address_of(listener), settings, database, releases.view),
+    )
