@@ -33,7 +33,7 @@ class Observer:
 
     async def __call__(self, message: Message, scope: Scope) -> None:
         """Count the start of an answer, or a piece of its body."""
-        if scope["type"] is not ScopeType.HTTP:
+        if scope["type"] != ScopeType.HTTP:
             return
         path = scope["path"]
         route = route_of(path)
