@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from train.options import AsJson, CoolDown, DataFolder, Patience, Resume, Seed, 
 
 if TYPE_CHECKING:
     from train.data.dataset import Dataset
+    from train.full_model.model import Model
     from train.full_model.recipes import TrainConfig
 
 # Options by the setting of a run that they determine, for messages about runs with other settings.
@@ -27,6 +29,7 @@ _RUN_OPTIONS: Mapping[str, str] = {
     "plan": "--ranking-budget",
     "n_blocks": "--ranking-budget",
     "warm_from": "--warm-from",
+    "code_gain": "--code-gain",
     "config.backbone": "--backbone",
     "config.backbone_settings": "--backbone-settings",
     "config.plugins": "--plugins, --plugin-settings",
@@ -40,6 +43,7 @@ _RUN_OPTIONS: Mapping[str, str] = {
     "config.fit.cool_down_epochs": "--cool-down",
     "config.fit.batch_users": "--batch-users",
     "config.learning_rate": "--learning-rate",
+    "config.extractors.fitted_items": "--warm-from",
     "config.dropout": "--dropout",
 }
 
@@ -66,6 +70,8 @@ _MaxLength = Annotated[
     ),
 ]
 _DEFAULT_PLUGINS = "llmrec,transitions"
+_EPOCHS, _WARM_EPOCHS = 100, 20
+_CODE_GAIN = 0.5
 _Plugins = Annotated[
     str | None,
     typer.Option(
@@ -128,13 +134,28 @@ def train(
     text: _Text = "hashed",
     image: _Image = "colour",
     max_epochs: Annotated[
-        int, typer.Option(min=1, help="Maximum number of epochs; --resume may raise it.", metavar="N")
-    ] = 100,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Maximum number of epochs; --resume may raise it.  [default: 100, or 20 with --warm-from]",
+            metavar="N",
+        ),
+    ] = None,
     patience: Patience = 5,
     cool_down: CoolDown = 0,
     batch_users: _BatchUsers = None,
     learning_rate: _LearningRate = None,
     dropout: _Dropout = 0.5,
+    warm_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Earlier run of the same settings to start from, when its catalogue has grown or has new events. It "
+            "takes a few epochs, and the items keep their rows.",
+            exists=True,
+            file_okay=False,
+            metavar="RUN",
+        ),
+    ] = None,
     rows_of: Annotated[
         Path | None,
         typer.Option(
@@ -160,6 +181,8 @@ def train(
     Example: pocketrec train --backbone none --data my-shop --out runs/instant
 
     Example: pocketrec train --backbone pinnerformer --plugins corec,coco,recfusion --data my-shop --out runs/full
+
+    Example: pocketrec train --warm-from runs/teacher --data my-shop --out runs/week-2
     """
     from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
@@ -176,7 +199,14 @@ def train(
             param_hint="--plugins",
         )
     of_backbone = checked_backbone_settings(backbone, backbone_settings)
-    earlier = saved_items(out) if rows_of is None else earlier_items(rows_of)
+    if warm_from is not None and (rows_of is not None or backbone == NO_BACKBONE):
+        what = "rows_of" if rows_of is not None else "backbone"
+        reason = "a warm start keeps the rows of its run" if rows_of is not None else "without one nothing is trained"
+        raise typer.BadParameter(
+            f"cannot be given with --warm-from: {reason}.", param_hint=f"--{what.replace('_', '-')}"
+        )
+    kept = warm_from or rows_of
+    earlier = saved_items(out) if kept is None else earlier_items(kept)
     dataset = read_folder(data, earlier=earlier, skip_bad_rows=skip_bad_rows)
     batch = batch_users or batch_users_for(len(dataset.sequences))
     config = TrainConfig(
@@ -187,29 +217,45 @@ def train(
         encoder=EncoderConfig(dim=dim, max_length=max_length),
         dropout=dropout,
         fit=FitConfig(
-            seed=seed, max_epochs=max_epochs, patience=patience, cool_down_epochs=cool_down, batch_users=batch
+            seed=seed,
+            max_epochs=max_epochs or (_EPOCHS if warm_from is None else _WARM_EPOCHS),
+            patience=patience,
+            cool_down_epochs=cool_down,
+            batch_users=batch,
         ),
     )
     if learning_rate is not None:
         config = replace(config, learning_rate=learning_rate)
-    figures = _train(dataset, config, out, resume=resume)
+    figures = _train(dataset, config, out, warm_from, resume=resume)
     where: tuple[str | Path, ...] = ("--data", data, *_flag("--skip-bad-rows", given=skip_bad_rows))
     following: tuple[str | Path, ...] = ("distill", "--run", out, *where, "--out", f"{out}-student")
     _print(figures, _trained(figures), following, as_json=as_json)
 
 
-def _train(dataset: "Dataset", config: "TrainConfig", out: Path, *, resume: bool) -> dict[str, Any]:
+def _train(
+    dataset: "Dataset", config: "TrainConfig", out: Path, warm_from: Path | None, *, resume: bool
+) -> dict[str, Any]:
     """Return the figures of the run in ``out``, trained now unless it is finished."""
     from train.data.kept_rows import save_items
     from train.full_model.training import describe_run, train_model
+    from train.full_model.warm_start import check_warm_start, start_from, warm_config
     from train.loop.runs import RunFolder
 
-    run = RunFolder(out)
-    about, extends = describe_run(dataset, config), "config.fit.max_epochs"
+    run, about, start = RunFolder(out), describe_run(dataset, config), _nothing
+    if warm_from is not None:
+        earlier = RunFolder(warm_from)
+        config = warm_config(config, earlier)
+        check_warm_start(earlier, dataset, config, _RUN_OPTIONS)
+        about, start = describe_run(dataset, config) | {"warm_from": earlier.about()}, partial(start_from, run=earlier)
+    extends = "config.fit.max_epochs"
     finished = run.claim(about, resume=resume, extends=extends, options=_RUN_OPTIONS)
     save_items(out, dataset.catalogue)
-    figures = run.figures() if finished else train_model(dataset, config, run)
+    figures = run.figures() if finished else train_model(dataset, config, run, start=start)
     return {name: value for name, value in figures.items() if name != "log"} | {"run": str(out)}
+
+
+def _nothing(_model: "Model") -> None:
+    """Leave a model as it is."""
 
 
 def _trained(figures: Mapping[str, Any]) -> str:
@@ -328,9 +374,19 @@ def distill(
     warm_from: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of an earlier student of this data to start from, such as a larger one. It needs a few "
-            "epochs only.",
+            help="Earlier student to start from. Of this data, such as a larger one: it needs a few epochs only. Of "
+            "the data as they were: encoder, codebooks and most codes stay, so that the release is a small download.",
             metavar="PATH",
+        ),
+    ] = None,
+    code_gain: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="With --warm-from a student of the data as they were: gain above which a code changes, relative to "
+            "the distance of neighbouring codewords. 0 lets all change that gain, and the download grows.  [default: "
+            f"{_CODE_GAIN:g}]",
+            metavar="X",
         ),
     ] = None,
     max_epochs: Annotated[
@@ -350,10 +406,13 @@ def distill(
 
     Example: pocketrec distill --run runs/teacher --data my-shop --ranking-budget 192KiB --warm-from runs/student
     --out runs/student-192
+
+    Example: pocketrec distill --run runs/week-2 --data my-shop --warm-from runs/student --out runs/week-2-student
     """
     from train.data.folder import read_folder
     from train.data.kept_rows import save_items, saved_items
     from train.distill.distillation import chosen_sizes, describe_student, distill_model, usual_plan
+    from train.distill.refresh import check_grown
     from train.distill.start import StudentChoices
     from train.distill.student_model import DistillConfig
     from train.loop.fit import batch_users_for
@@ -371,6 +430,18 @@ def distill(
         seed=seed, batch_users=batch, n_events=n_events, warm=earlier is not None, epochs=max_epochs
     )
     plan, choices = usual_plan(dataset, runs[0]), StudentChoices(further=tuple(runs[1:]), warm_from=earlier)
+    if earlier is not None and earlier.about().get("data_digest") != dataset.digest:
+        if ranking_budget is not None:
+            raise typer.BadParameter(
+                "a student of the data as they were keeps its sizes. Leave one of the two out.",
+                param_hint="--warm-from",
+            )
+        check_grown(earlier, dataset)
+        choices = replace(choices, code_gain=_CODE_GAIN if code_gain is None else code_gain)
+    elif code_gain is not None:
+        raise typer.BadParameter(
+            "needs --warm-from with a student of the data as they were before.", param_hint="--code-gain"
+        )
     if ranking_budget is not None:
         sizes = chosen_sizes(dataset, runs[0], ranking_budget)
         plan, choices = sizes.plan, choices.with_sizes(sizes)

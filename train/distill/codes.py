@@ -150,6 +150,7 @@ class CodedTable(nn.Module):
             parts = _split(vectors - vectors.mean(0), n_codes, self.n_books(tier))
             self.codebooks.append(nn.Parameter(_k_means(parts, plan.n_codewords, generator)))
             self.register_buffer(f"codes_{tier}", torch.zeros(len(rows), n_codes, dtype=torch.int64))
+        self._kept: KeptCodes | None = None
         self.reassign()
 
     @classmethod
@@ -191,12 +192,31 @@ class CodedTable(nn.Module):
         changed, total = 0, 0
         for tier, rows in enumerate(torch.split(self.rows, self.sizes)):
             codes = self.codes(tier)
-            parts = _split(self.latent[rows] - self.centres[tier], codes.shape[1], self.n_books(tier))
-            indices = _nearest(parts, self.codebooks[tier])
-            nearest = indices.view(len(indices), len(codes), -1).transpose(0, 1).reshape(codes.shape)
+            vectors = self.latent[rows] - self.centres[tier]
+            nearest = nearest_codes(vectors, self.codebooks[tier], codes.shape[1])
+            if self._kept is not None:
+                nearest = self._kept.held(tier, vectors, nearest, self.codebooks[tier])
             changed, total = changed + int((nearest != codes).sum()), total + codes.numel()
             codes.copy_(nearest)
         return changed / max(total, 1)
+
+    def keep(self, n_known: int, gain: float, arrays: Mapping[str, Array]) -> None:
+        """Freeze codebooks and centres, and let the codes of known items change only where that gains much.
+
+        Args:
+            n_known: number of known items, which are the first rows; other items get their nearest codes.
+            gain: how much nearer, squared, a codeword must be than that of the code to be kept, relative to the mean
+                squared distance of a codeword from the nearest other one: 0 for any gain; with 1 a vector must have
+                moved to a neighbour.
+            arrays: the result of :meth:`arrays` that this table was read from, so that equal books give equal bytes.
+        """
+        for book in self.books():
+            book.requires_grad_(False)
+        n_kept = [int((rows < n_known).sum()) for rows in torch.split(self.rows, self.sizes)]
+        codes = [self.codes(tier)[:n].clone() for tier, n in enumerate(n_kept)]
+        margins = [gain * mean_gap(book.detach()) for book in self.codebooks]
+        stored = {name: values for name, values in arrays.items() if name.startswith(("codebook", "scale", "centre"))}
+        self._kept = KeptCodes(codes, margins, stored)
 
     def codes(self, tier: int) -> Tensor:
         """Return the codes of one tier, int64 ``[n, n_codes]``."""
@@ -228,7 +248,7 @@ class CodedTable(nn.Module):
             arrays[f"codebook.{tier}"] = np.round(book / scale[:, None, None]).astype(np.int8)
             arrays[f"scale.{tier}"] = scale.astype(np.float32)
             arrays[f"centre.{tier}"] = self.centres[tier].detach().cpu().numpy()
-        return {"tier": pack_tiers(tier_of), **arrays}
+        return {"tier": pack_tiers(tier_of), **arrays, **({} if self._kept is None else self._kept.books)}
 
     @torch.no_grad()
     def snap(self) -> None:
@@ -242,15 +262,65 @@ class CodedTable(nn.Module):
         books, codes = self.codebooks[tier], self.codes(tier)
         n_books, n_codewords, width = books.shape
         n_parts = codes.shape[1]
-        used = torch.arange(n_parts, device=codes.device) * n_books // n_parts
+        used = _book_of_part(n_parts, n_books, codes.device)
         flat = books.reshape(n_books * n_codewords, width)
         vectors: Tensor = self.centres[tier] + F.embedding(codes + used * n_codewords, flat).flatten(1)
         return vectors
 
 
+@dataclass(frozen=True, slots=True)
+class KeptCodes:
+    """Codes that change only where that gains more than a margin.
+
+    Attributes:
+        codes: the codes to keep by tier, ``[n, n_codes]``: those of the first items of the tier.
+        margins: the gains that a change must exceed by tier, ``[n_books]``.
+        books: the arrays of the frozen codebooks and centres.
+    """
+
+    codes: Sequence[Tensor]
+    margins: Sequence[Tensor]
+    books: Mapping[str, Array]
+
+    def held(self, tier: int, vectors: Tensor, nearest: Tensor, books: Tensor) -> Tensor:
+        """Return the nearest codes ``[n, n_codes]`` of vectors ``[n, dim]``, or those to keep."""
+        kept = self.codes[tier].to(nearest.device)
+        known = vectors[: len(kept)]
+        gains = _distances(known, kept, books) - _distances(known, nearest[: len(kept)], books)
+        margins = self.margins[tier].to(gains.device)[_book_of_part(kept.shape[1], len(books), gains.device)]
+        held = torch.where(gains > margins, nearest[: len(kept)], kept)
+        return torch.cat([held, nearest[len(kept) :]])
+
+
+def mean_gap(books: Tensor) -> Tensor:
+    """Return the mean squared distance of a codeword from the nearest other one, ``[n_books]``."""
+    gaps = torch.cdist(books, books).square()
+    gaps.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+    return gaps.amin(-1).mean(-1)
+
+
+def _distances(vectors: Tensor, codes: Tensor, books: Tensor) -> Tensor:
+    """Return the squared distance of each part of ``vectors`` ``[n, dim]`` from its codeword, ``[n, n_codes]``."""
+    n_parts = codes.shape[1]
+    decoded = books[_book_of_part(n_parts, len(books), codes.device), codes]
+    return (vectors.reshape(decoded.shape) - decoded).square().sum(-1)
+
+
+def _book_of_part(n_parts: int, n_books: int, device: torch.device) -> Tensor:
+    return torch.arange(n_parts, device=device) * n_books // n_parts
+
+
+def nearest_codes(vectors: Tensor, books: Tensor, n_codes: int) -> Tensor:
+    """Return the nearest codewords of vectors ``[n, dim]`` relative to the centre, int64 ``[n, n_codes]``."""
+    indices = _nearest(_split(vectors, n_codes, len(books)), books)
+    return (
+        indices.view(len(indices), len(vectors), n_codes // len(books)).transpose(0, 1).reshape(len(vectors), n_codes)
+    )
+
+
 def _split(vectors: Tensor, n_parts: int, n_books: int) -> Tensor:
     """Split ``[n, dim]`` into sub-vectors by codebook, ``[n_books, n * n_parts / n_books, dim / n_parts]``."""
-    by_book = vectors.reshape(len(vectors), n_books, n_parts // n_books, -1).transpose(0, 1)
+    by_book = vectors.reshape(len(vectors), n_books, n_parts // n_books, vectors.shape[1] // n_parts).transpose(0, 1)
     return by_book.flatten(1, 2)
 
 

@@ -18,6 +18,8 @@ from train.data.dataset import Dataset
 from train.data.split import Split, Targets, leave_one_out
 from train.distill.codes import CodedTable, CodePlan, item_counts
 from train.distill.device_transitions import DeviceTransitions, TextCodes, encode_texts, fit_transitions
+from train.distill.grown_codes import grown_texts
+from train.distill.refresh import refreshed_start
 from train.distill.sizes import StudentSizes, sizes_within
 from train.distill.start import StudentChoices, make_start
 from train.distill.student import STUDENT_FILE, load_student, ranking_model
@@ -76,25 +78,34 @@ def distill_model(
     seed = config.fit.seed
     torch.manual_seed(seed)
     started = perf_counter()
+    is_refreshed = choices.warm_from is not None and choices.code_gain is not None
+    earlier = load_student(choices.warm_from.path) if choices.warm_from is not None and is_refreshed else None
     if isinstance(first.backbone, NoBackbone):
         counts = item_counts(list(split.train), len(dataset.catalogue))
         table = CodedTable(first.item_vectors().cpu(), plan, plan.tiers_of(counts), seed)
         trained, fitted = None, None
     else:
         valid = _sample(split.valid, _CALIBRATION_USERS)
-        start = make_start(first, split, valid, plan, choices, seed=seed, dropout=config.dropout)
+        if earlier is None or choices.code_gain is None:
+            start = make_start(first, split, valid, plan, choices, seed=seed, dropout=config.dropout)
+        else:
+            with torch.no_grad():
+                vectors = first.item_vectors().cpu().numpy()
+            start = refreshed_start(earlier, split, vectors, gain=choices.code_gain, dropout=config.dropout)
         table = start.table
         trained = StudentModel(teacher, start.encoder, table, start.knowledge, config)
         fitted = fit_student(trained, split, config, out)
     table.snap()
-    transitions, texts, calibrated = _device_transitions(first, trained, table, split, seed)
+    of_earlier = None if earlier is None else earlier.texts
+    transitions, texts, calibrated = _device_transitions(first, trained, table, split, seed, of_earlier)
     figures: dict[str, Any] = {"best_epoch": 0, "seconds": round(perf_counter() - started, 1)}
     if fitted is not None:
         figures = {"best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1)}
     encoder = first.backbone.config if trained is None else trained.backbone.config
     about = student_about(encoder, table, transitions, texts, dataset, seed=seed, has_encoder=trained is not None)
     prompts, rank = choices.n_prompts, choices.adapter_rank
-    write_student(out.path, trained, table, transitions, texts, about, n_prompts=prompts, adapter_rank=rank)
+    kept = {} if earlier is None else {"prompts": earlier.prompts, "adapter": earlier.adapter}
+    write_student(out.path, trained, table, transitions, texts, about, n_prompts=prompts, adapter_rank=rank, kept=kept)
     student = load_student(out.path)
     test = split.test if trained is not None else _sample(split.test, _INSTANT_USERS)
     figures |= compare(teacher, trained or ranking_model(student), test)
@@ -139,12 +150,17 @@ def _sample(targets: Targets, n_users: int) -> Targets:
 
 
 def _device_transitions(
-    teacher: Model, student: StudentModel | None, table: CodedTable, split: Split, seed: int
+    teacher: Model,
+    student: StudentModel | None,
+    table: CodedTable,
+    split: Split,
+    seed: int,
+    earlier: TextCodes | None,
 ) -> tuple[DeviceTransitions | None, TextCodes | None, dict[str, dict[str, float]]]:
     """Return the transitions for devices, text codes for those with more room, and their metrics.
 
     None if the teacher has no expert, or it does not help the student. A student without an encoder has no text codes,
-    because its item vectors are made of the texts.
+    because its item vectors are made of the texts. The text codes of an ``earlier`` student stay.
     """
     expert = teacher.device_expert()
     if expert is None:
@@ -159,7 +175,11 @@ def _device_transitions(
         transitions, found = fit_transitions(expert, vectors.cpu().numpy(), scores, valid)
         figures, texts = {"codes": found}, None
         if student is not None and expert.similar.text is not None:
-            sizes, codes = encode_texts(expert.similar.text, seed)
+            vectors_of_texts = expert.similar.text
+            if earlier is None:
+                sizes, codes = encode_texts(vectors_of_texts, seed)
+            else:
+                sizes, codes = grown_texts(earlier.codes, earlier.sizes, vectors_of_texts)
             decoded = read_codes(codes, sizes).decode(np.arange(sizes.n_items))
             by_texts, figures["texts"] = fit_transitions(expert, decoded, scores, valid)
             texts = TextCodes(sizes, codes, by_texts.settings)
@@ -203,14 +223,14 @@ def describe_student(
             cannot be averaged; or the student to start from is of other data.
     """
     check_teachers([run, *choices.further], dataset)
-    if choices.warm_from is not None:
+    if choices.warm_from is not None and choices.code_gain is None:
         check_same_data(choices.warm_from, dataset)
     return {
         "kind": "student",
         "data_digest": dataset.digest,
         "data_name": dataset.name,
         "teacher": run.about(),
-        "plan": asdict(plan),
+        "plan": asdict(plan) if choices.code_gain is None else None,
         "config": asdict(config),
     } | choices.about()
 

@@ -31,6 +31,8 @@ class StudentChoices:
         n_prompts: rows of prompts and knowledge, if the student has no knowledge.
         adapter_rank: rank of the adapter.
         warm_from: folder of an earlier student to start from.
+        code_gain: gain above which a code of the earlier student changes, whose encoder and codebooks stay
+            (:mod:`train.distill.refresh`); None to train all of it.
     """
 
     further: tuple[RunFolder, ...] = ()
@@ -38,6 +40,7 @@ class StudentChoices:
     n_prompts: int = N_PROMPTS
     adapter_rank: int = ADAPTER_RANK
     warm_from: RunFolder | None = None
+    code_gain: float | None = None
 
     def with_sizes(self, sizes: StudentSizes) -> "StudentChoices":
         """Return the choices with the sizes of encoder, prompts and adapter; codes are a plan of their own."""
@@ -50,6 +53,8 @@ class StudentChoices:
             chosen["further_teachers"] = [run.about() for run in self.further]
         if self.warm_from is not None:
             chosen["warm_from"] = self.warm_from.about()
+        if self.code_gain is not None:
+            chosen["code_gain"] = self.code_gain
         sizes = {name: getattr(self, name) for name in ("n_blocks", "n_prompts", "adapter_rank")}
         default = StudentChoices()
         chosen |= {name: value for name, value in sizes.items() if value != getattr(default, name)}

@@ -1,14 +1,16 @@
 """Writes the folder of a student, which :func:`train.distill.student.load_student` reads."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.bundle.arrays import Array, dump_arrays
 from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
 from train.distill.codes import CodedTable
@@ -51,6 +53,7 @@ def write_student(
     *,
     n_prompts: int,
     adapter_rank: int,
+    kept: Mapping[str, Mapping[str, Array]] = MappingProxyType({}),
 ) -> None:
     """Write the files of a student; ``student.json`` is last, so that its presence means that all are complete.
 
@@ -63,10 +66,11 @@ def write_student(
         about: contents of ``student.json``.
         n_prompts: rows of prompts and knowledge if the student has no knowledge.
         adapter_rank: rank of the adapter.
+        kept: arrays of an earlier student's files, to be written in place of new ones.
     """
     dim = about["encoder"]["dim"]
     random = np.random.default_rng(about["seed"])
-    arrays_by_file = {
+    arrays_by_file: dict[str, Mapping[str, Array]] = {
         "prompts": _prompts(None if student is None else student.knowledge, (n_prompts, dim), random),
         # With B = 0 the adapter has no effect until it is trained.
         "adapter": {
@@ -74,7 +78,7 @@ def write_student(
             "b": np.zeros((adapter_rank, dim), dtype=np.float32),
         },
         "codes": table.arrays(),
-    }
+    } | dict(kept)
     if transitions is not None:
         arrays_by_file["transitions"] = transitions.arrays()
     if texts is not None:

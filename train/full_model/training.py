@@ -1,5 +1,6 @@
 """Training and loading of full models."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from time import perf_counter
 from typing import Any
@@ -25,7 +26,14 @@ _ADVICE = (
 )
 
 
-def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Split | None = None) -> dict[str, Any]:
+def train_model(
+    dataset: Dataset,
+    config: TrainConfig,
+    run: RunFolder,
+    split: Split | None = None,
+    *,
+    start: Callable[[Model], None] = lambda _: None,
+) -> dict[str, Any]:
     """Train the full model, or resume an interrupted training; return its metrics, which are also saved in ``run``.
 
     Args:
@@ -33,6 +41,7 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
         config: configuration of model and training.
         run: stores checkpoints, weights and metrics.
         split: training and validation events; leave-one-out of the dataset if None.
+        start: sets the weights that training starts from.
 
     Raises:
         RunError: the loss or the weights are no longer finite; ``run`` stays unfinished.
@@ -40,6 +49,7 @@ def train_model(dataset: Dataset, config: TrainConfig, run: RunFolder, split: Sp
     split = split or leave_one_out(dataset.sequences)
     torch.manual_seed(config.fit.seed)
     model = compose(dataset, split.train, config)
+    start(model)
     fitted = NOT_TRAINED if config.backbone == NO_BACKBONE else _fit(model, split, config, run)
     started = perf_counter()
     # An interruption from here on loses nothing: the run is resumed after its last epoch and finalized again.

@@ -26,10 +26,13 @@ class ExtractorConfig:
     Attributes:
         text: ``hashed``, ``minilm``, or a Hugging Face id or folder.
         image: ``colour``, a TFLite file, or a Hugging Face id or folder; also used for the frames of videos.
+        fitted_items: number of items, from the front, that text features with statistics of the catalogue are fitted
+            to; all if None.
     """
 
     text: str = "hashed"
     image: str = "colour"
+    fitted_items: int | None = None
 
 
 def plugin_inputs(
@@ -50,7 +53,9 @@ def plugin_inputs(
     def text() -> Features:
         texts = ItemTexts(catalogue)
         layout = one_each(range(len(texts)), len(catalogue))
-        return features_of(text_extractor(config.text), texts, layout, lambda: text_digests(texts), cache_dir)
+        return features_of(
+            text_extractor(config.text, config.fitted_items), texts, layout, lambda: text_digests(texts), cache_dir
+        )
 
     @cache
     def image() -> Features:
@@ -67,15 +72,15 @@ def plugin_inputs(
     return PluginInputs(catalogue, train, dim, seed, text, image, video)
 
 
-def text_extractor(name: str) -> Extractor[str]:
-    """Return the text extractor for a value of ``ExtractorConfig.text``.
+def text_extractor(name: str, fitted_items: int | None = None) -> Extractor[str]:
+    """Return the text extractor for values of ``ExtractorConfig.text`` and ``fitted_items``.
 
     Raises:
         DataError: there is no such extractor.
     """
     match name:
         case "hashed":
-            return hashed_text()
+            return hashed_text(fitted_items=fitted_items)
         case "minilm":
             return minilm()
         case _:

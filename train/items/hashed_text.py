@@ -7,7 +7,8 @@ https://arxiv.org/abs/0909.4061, for the decomposition.
 scikit-learn's ``HashingVectorizer`` with ``TruncatedSVD`` is slower and worse on Beauty: an item's nearest texts reach
 an NDCG@10 of 0.028 in 17 to 34 s, with these features 0.034 in 6 s (``benchmarks/hashed_text.py``).
 
-Document frequencies and decomposition are those of the catalogue: another catalogue gives other vectors.
+Document frequencies and decomposition are those of the catalogue, or of its first items: another catalogue gives other
+vectors, and weights that were trained on these are of no use for them.
 """
 
 from collections.abc import Iterator
@@ -26,21 +27,22 @@ _POWER_STEPS = 3
 _SMALLEST = 1e-4
 
 
-def hashed_text(*, width: int = 256, sample: int = 32_768) -> Extractor[str]:
+def hashed_text(*, width: int = 256, sample: int = 32_768, fitted_items: int | None = None) -> Extractor[str]:
     """Return the extractor; its vectors have unit length, padded with zeros if the rank is lower than ``width``.
 
     Args:
         width: width of the vectors.
         sample: number of texts for the decomposition, evenly spaced, which bounds memory.
+        fitted_items: number of texts from the front that frequencies and decomposition are those of; all if None.
     """
-    name = f"hashed-2 width={width} sample={sample}"
-    return Extractor(name, lambda texts: EncodedInputs(width, _blocks(texts, width, sample)))
+    name = f"hashed-2 width={width} sample={sample}" + (f" fitted={fitted_items}" if fitted_items else "")
+    return Extractor(name, lambda texts: EncodedInputs(width, _blocks(texts, width, sample, fitted_items)))
 
 
-def _blocks(texts: Inputs[str], width: int, n_sampled: int) -> Iterator[Block]:
+def _blocks(texts: Inputs[str], width: int, n_sampled: int, n_fitted: int | None) -> Iterator[Block]:
     if not len(texts):
         return
-    idf, sample = _survey(texts, n_sampled)
+    idf, sample = _survey(texts, min(n_fitted or len(texts), len(texts)), n_sampled)
     axes = principal_axes(weighted(sample, idf), width)
     for batch in batches(len(texts), _BATCH):
         counts = hashed_counts([texts[row] for row in batch])
@@ -49,16 +51,16 @@ def _blocks(texts: Inputs[str], width: int, n_sampled: int) -> Iterator[Block]:
         yield Block(batch, unit_length(vectors))
 
 
-def _survey(texts: Inputs[str], n_sampled: int) -> tuple[NDArray[np.float32], sparse.csr_matrix]:
-    """Return the weight of every column, ``[N_COLUMNS]``, and the counts of the sampled texts."""
-    sampled = np.linspace(0, len(texts) - 1, min(n_sampled, len(texts))).astype(np.int64)
+def _survey(texts: Inputs[str], n_texts: int, n_sampled: int) -> tuple[NDArray[np.float32], sparse.csr_matrix]:
+    """Return the weight of every column, ``[N_COLUMNS]``, and the counts of the sampled ones of the first texts."""
+    sampled = np.linspace(0, n_texts - 1, min(n_sampled, n_texts)).astype(np.int64)
     n_texts_with = np.zeros(N_COLUMNS, dtype=np.int64)
     kept = []
-    for batch in batches(len(texts), _BATCH):
+    for batch in batches(n_texts, _BATCH):
         counts = hashed_counts([texts[row] for row in batch])
         n_texts_with += np.bincount(counts.indices, minlength=N_COLUMNS)
         kept.append(counts[np.isin(batch, sampled)])
-    return squared_idf(n_texts_with, len(texts)), sparse.vstack(kept, format="csr")
+    return squared_idf(n_texts_with, n_texts), sparse.vstack(kept, format="csr")
 
 
 def squared_idf(n_texts_with: NDArray[np.int64], n_texts: int) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ so that they are always consistent; ``best.safetensors`` the best weights; ``met
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class RunFolder:
         raised = extends is not None and extends in changed and _is_raised(*changed[extends])
         others = [name for name in changed if not (raised and name == extends)]
         if others:
-            listed = "; ".join(dict.fromkeys(_difference(name, existing, requested, options) for name in others))
+            listed = _in_words(others, existing, requested, options)
             only_raise = f" --resume may only raise {options.get(extends, extends)}." if extends in others else ""
             raise RunError(
                 f"{self.path}: has a run with other settings ({listed}).{only_raise} Use the settings of that run, "
@@ -209,6 +209,18 @@ def replace_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
     """Write a safetensors file atomically."""
     with replacing(path) as fresh:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, fresh, dict(metadata))
+
+
+def other_settings(existing: Mapping[str, Any], requested: Mapping[str, Any], options: Mapping[str, str]) -> str:
+    """Return what differs between two configurations, in words; empty if nothing does. See :meth:`RunFolder.claim`."""
+    first, second = (json.loads(json.dumps(each)) for each in (existing, requested))
+    return _in_words(list(_differences(first, second)), first, second, options)
+
+
+def _in_words(
+    names: Sequence[str], existing: Mapping[str, Any], requested: Mapping[str, Any], options: Mapping[str, str]
+) -> str:
+    return "; ".join(dict.fromkeys(_difference(name, existing, requested, options) for name in names))
 
 
 def _differences(existing: Mapping[str, Any], requested: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

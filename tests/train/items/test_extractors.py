@@ -10,8 +10,9 @@ from train.items.extractors import ExtractorConfig, image_extractor, plugin_inpu
 from train.items.features import PluginInputs
 
 
-def inputs(catalogue: Catalogue, **config: str) -> PluginInputs:
-    return plugin_inputs(catalogue, no_events(), ExtractorConfig(**config), dim=4, seed=0, cache_dir=None)
+def inputs(catalogue: Catalogue, *, text: str = "hashed", image: str = "colour") -> PluginInputs:
+    config = ExtractorConfig(text=text, image=image)
+    return plugin_inputs(catalogue, no_events(), config, dim=4, seed=0, cache_dir=None)
 
 
 def test_all_items_have_a_text_and_only_some_a_picture(tmp_path: Path) -> None:
