@@ -1,4 +1,4 @@
-"""A student of a catalogue that has grown, which stays close to the student of the week before (ADR 0048).
+"""A student of a catalogue that has grown, which stays close to the student of the week before (ADR 0051).
 
 Encoder, knowledge, codebooks, centres and tiers stay as they are, and a code of a known item changes only if it gains
 more than a threshold. So the delta between the two releases is small. What is trained is the item vectors alone.

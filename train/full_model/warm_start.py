@@ -1,4 +1,4 @@
-"""Starts the training of a model from the weights of an earlier run, whose catalogue has grown since (ADR 0048)."""
+"""Starts the training of a model from the weights of an earlier run, whose catalogue has grown since (ADR 0051)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
