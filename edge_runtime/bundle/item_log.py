@@ -87,6 +87,19 @@ def continue_items(older: Manifest, old: bytes, newer: Manifest, new: bytes) -> 
     return (_with_file(newer, old, is_log=False), old) if data == dump_log([old]) else (newer, new)
 
 
+def start_log(manifest: Manifest, items: bytes) -> tuple[Manifest, bytes]:
+    """Return a release whose items are a log of one stream, which a release of a component can continue.
+
+    Args:
+        manifest: the manifest.
+        items: its file of the role ``items``; an item table, or a log, stays as it is.
+    """
+    if {ITEM_TABLE, ITEM_LOG} & set(manifest.required_features):
+        return manifest, items
+    data = dump_log([items])
+    return _with_file(manifest, data, is_log=True), data
+
+
 def extend_items(old: bytes, n_old: int, items: Items, *, is_log: bool) -> bytes:
     """Return a log of ``items`` that continues an earlier release's file, or starts again if that is better.
 

@@ -29,7 +29,7 @@ from server.repository.offer import Offer, digest, read_offer
 from server.repository.repository import changing
 from server.repository.roles import TARGETS
 from server.repository.rows import check_rows
-from server.repository.sources import Source, continued, earlier_source, read_sources
+from server.repository.sources import Source, earlier_source, read_sources, with_item_log
 
 MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -115,10 +115,10 @@ def publish(
         done = []
         for source in read_sources(bundles):
             offer = read_offer(repository, source.manifest.target)
-            if offer is not None and not allow_moved_rows:
-                before = offer.final.manifest
+            before = None if offer is None or allow_moved_rows else offer.final.manifest
+            if before is not None:
                 check_rows(draft.store.bundle(before), source.folder)
-                source = continued(source, before, draft.store.bundle(before), component)
+            source = with_item_log(source, before, draft.store, component)
             if _has_changed(source.manifest, offer):
                 release = _Release(draft, source, offer, rollout, has_deltas=not allow_moved_rows)
                 done.append(release.whole() if component is None else release.component(component))

@@ -12,6 +12,7 @@ from server.repository.create import Created
 from server.repository.deployment import DEPLOY, NGINX_NAME, TIMER_NAME, cron_line
 from server.repository.prune import Pruned
 from server.repository.publish import Published
+from server.repository.repository import METADATA
 from server.repository.roles import KEYS, ROLES, role_of
 from server.repository.rollout import Opened
 from server.repository.rotate import Expiry, Rotated
@@ -40,6 +41,7 @@ def show_created(created: Created, *, as_json: bool) -> None:
         "\nMove the offline keys to their media now; a command finds them there with --keys DIR, which can be "
         "repeated. Without 2 of the 3 root keys no key can ever be replaced: keep a copy of each.\n"
     )
+    console.print(f"Give it to devices:    {path / METADATA / '1.root.json'} (it says which keys to trust)")
     console.print(f"Serve it with nginx:   {deploy / NGINX_NAME}")
     console.print(f"Renew the timestamp:   {deploy / TIMER_NAME}, or this line of a crontab:\n{cron}\n")
     console.print(next_command("release", "publish", created.path, "BUNDLES"))

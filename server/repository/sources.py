@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_runtime.bundle import BundleFolder, Manifest, open_folder
-from edge_runtime.bundle.item_log import continue_items
+from edge_runtime.bundle.item_log import continue_items, start_log
 from edge_runtime.bundle.manifest import ITEM_TABLE, MANIFEST_NAME
 from server.errors import RepositoryError
 from server.repository.repository import Repository
@@ -78,26 +78,30 @@ def earlier_source(repository: Repository, target: str, number: int | None) -> S
     return Source(manifest, store.bundle(manifest), restores=entry.release)
 
 
-def continued(source: Source, before: Manifest, stored: BundleFolder, component: str | None) -> Source:
+def with_item_log(source: Source, before: Manifest | None, store: Store, component: str | None) -> Source:
     """Return a bundle whose items continue those of the release before, so that the delta is small.
 
     They do not if the bundle would exceed its budgets, or if a component would have to change a required feature.
 
     Args:
         source: the bundle.
-        before: manifest of the release before.
-        stored: its files.
+        before: manifest of the release before; None to start a log.
+        store: the files of the repository.
         component: the component that is released; None for the whole bundle.
     """
-    new, old = source.folder.manifest.required_role("items"), stored.manifest.required_role("items")
-    if new.sha256 == old.sha256 or ITEM_TABLE in (*before.required_features, *source.manifest.required_features):
+    new = source.folder.manifest.required_role("items")
+    features = (*source.manifest.required_features, *(before.required_features if before else ()))
+    if ITEM_TABLE in features or (before and before.required_role("items").sha256 == new.sha256):
         return source
-    manifest, data = continue_items(before, stored.read(old), source.manifest, source.folder.read(new))
-    features = before.required_features if component else manifest.required_features
+    data = source.folder.read(new)
+    if before is None:
+        manifest, data = start_log(source.manifest, data)
+    else:
+        manifest, data = continue_items(before, store.read(before.required_role("items").sha256), source.manifest, data)
+    changes_features = before is not None and manifest.required_features != before.required_features
     sizes = {"bundle_bytes": manifest.bundle_bytes, "part:items": len(data)}
-    if manifest.required_features != features or any(
-        size > manifest.budgets.get(name, size) for name, size in sizes.items()
-    ):
+    is_too_large = any(size > manifest.budgets.get(name, size) for name, size in sizes.items())
+    if is_too_large or (component is not None and changes_features):
         return source
     return Source(manifest, source.folder, {new.name: data})
 

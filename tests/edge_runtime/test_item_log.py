@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import Recommender
-from edge_runtime.bundle.item_log import MAX_STREAMS, continue_items, dump_log, extend_items, read_item_log
+from edge_runtime.bundle.item_log import MAX_STREAMS, continue_items, dump_log, extend_items, read_item_log, start_log
 from edge_runtime.bundle.items import Field, Items, dump_items
 from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE, Manifest
 from edge_runtime.errors import BundleError
@@ -189,3 +189,13 @@ def test_a_recommender_reads_a_log(tmp_path: Path) -> None:
     with Recommender.open(tmp_path / "whole") as whole, Recommender.open(tmp_path / "log") as log:
         assert log.recommend(10, ["item-3"]) == whole.recommend(10, ["item-3"])
         assert log.search("rose", 10) == whole.search("rose", 10)
+
+
+def test_a_log_is_started_once() -> None:
+    manifest, data = start_log(release(FILE), FILE)
+
+    assert data == dump_log([FILE])
+    assert ITEM_LOG in manifest.required_features
+    assert manifest.required_role("items").bytes == len(data)
+    assert start_log(manifest, data) == (manifest, data)
+    assert start_log(release(FILE, ITEM_TABLE), FILE) == (release(FILE, ITEM_TABLE), FILE)
