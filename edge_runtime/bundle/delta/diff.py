@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle.delta.alignment import Keyed, keys_of
+from edge_runtime.bundle.delta.alignment import Alignment, aligned
 from edge_runtime.bundle.delta.cursor import dump_numbers
-from edge_runtime.bundle.delta.edits import MAX_EDITS, Edits
+from edge_runtime.bundle.delta.edits import MAX_EDITS, Edits, Runs
 from edge_runtime.bundle.delta.operations import Operation, differences, nibbles
 from edge_runtime.bundle.delta.pack import ARRAYS, OCTETS, Delta, dump_pack, max_inflated_bytes
 from edge_runtime.bundle.delta.tables import Table, octets, read_older, read_tables
@@ -19,10 +19,12 @@ from edge_runtime.errors import BundleError
 MAX_SHARE: Final = 0.6
 """Largest size of a delta relative to the whole file; above, the file is fetched."""
 
+MAX_FILE_BYTES: Final = 64 << 20
+"""Size of a file from which there is no delta: a device needs the memory of both versions to apply it."""
+
 _TRIAL_LEVEL: Final = 6
 _LEVEL: Final = 9
 
-Rows = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 
@@ -45,7 +47,7 @@ def diff_files(
     digests = {entry.name: entry.sha256 for entry in old_manifest.files}
     deltas = {}
     for entry in new_manifest.files:
-        if entry.name not in new or digests.get(entry.name) == entry.sha256:
+        if entry.name not in new or digests.get(entry.name) == entry.sha256 or entry.bytes > MAX_FILE_BYTES:
             continue
         delta = diff_file(old.get(entry.name), new[entry.name])
         if len(delta.deflated) < MAX_SHARE * entry.bytes:
@@ -71,46 +73,39 @@ def _arrays(old: bytes | None, new: bytes) -> Delta | None:
     except BundleError:
         return None
     old_header, old_tables = read_older(old)
-    old_keys, keys = keys_of(old_tables), keys_of(tables)
+    alignments = aligned(old_tables, tables)
     stated = b"" if header == old_header else header
     parts = [dump_numbers(len(stated)), stated]
     for name, table in tables.items():
-        parts.append(_change(old_tables.get(name), table, old_keys.get(name), keys.get(name)))
+        parts.append(_change(old_tables.get(name), table, alignments.get(name)))
     return _delta(ARRAYS, b"".join(parts))
 
 
-def _change(old: Table | None, new: Table, old_keys: Keyed | None = None, keys: Keyed | None = None) -> bytes:
+def _change(old: Table | None, new: Table, alignment: Alignment | None = None) -> bytes:
     """Return the operation that takes the fewest bytes after compression."""
     full = _operation(Operation.FULL, new.values.tobytes())
     if old is None or old.form != new.form or not new.values.size:
         return full
     if np.array_equal(old.values, new.values):
         return _operation(Operation.ROWS, dump_numbers(0))
-    return min(full, *_candidates(old, new, old_keys, keys), key=lambda part: len(_deflate(part, _TRIAL_LEVEL)))
+    return min(full, *_candidates(old, new, alignment), key=lambda part: len(_deflate(part, _TRIAL_LEVEL)))
 
 
-def _candidates(old: Table, new: Table, old_keys: Keyed | None, keys: Keyed | None) -> Iterator[bytes]:
+def _candidates(old: Table, new: Table, alignment: Alignment | None) -> Iterator[bytes]:
     itemsize = np.dtype(new.form.dtype).itemsize
     yield _operation(Operation.SUB, differences(old.values.reshape(-1), new.values.reshape(-1), itemsize))
-    yield from _edited(Operation.ROWS, old.values, new.values, _same_positions(len(old.values), len(new.values)))
-    if old_keys is None or keys is None:
+    yield from _edited(Operation.ROWS, new.values, Runs.at_same_positions(old.values, new.values), len(old.values))
+    if alignment is None:
         return
-    pairs = np.intersect1d(old_keys.keys, keys.keys, assume_unique=True, return_indices=True)[1:]
-    if keys.is_halved:
-        yield from _edited(Operation.NIBBLES, nibbles(old.values), nibbles(new.values), pairs)
-    else:
-        yield from _edited(Operation.ROWS, old.values, new.values, pairs)
+    operation, rows, new_rows = Operation.ROWS, old.values, new.values
+    if alignment.is_halved:
+        operation, rows, new_rows = Operation.NIBBLES, nibbles(rows), nibbles(new_rows)
+    yield from _edited(operation, new_rows, alignment.runs.equal(rows, new_rows), len(rows))
 
 
-def _same_positions(n_old: int, n_new: int) -> tuple[Rows, Rows]:
-    rows = np.arange(min(n_old, n_new))
-    return rows, rows
-
-
-def _edited(operation: Operation, old: Bytes, new: Bytes, pairs: tuple[Rows, Rows]) -> Iterator[bytes]:
-    """Yield the edits between two tables, of which ``pairs`` are rows of the same entry, unless there are too many."""
-    is_same = (old[pairs[0]] == new[pairs[1]]).all(axis=1)
-    edits = Edits.between(new, pairs[0][is_same], pairs[1][is_same], len(old))
+def _edited(operation: Operation, new: Bytes, kept: Runs, n_old: int) -> Iterator[bytes]:
+    """Yield the edits that keep some rows of the older table, unless there are too many."""
+    edits = Edits.between(new, kept, n_old)
     if len(edits.skip) <= MAX_EDITS:
         yield _operation(operation, edits.dump())
 

@@ -1,6 +1,7 @@
 """Changed, inserted and removed rows of a table of bytes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -11,8 +12,54 @@ from edge_runtime.bundle.delta.cursor import Cursor, dump_array, dump_numbers
 MAX_EDITS: Final = 1 << 20
 """Maximum number of edits of a tensor, so that a reader's memory for them is bounded."""
 
+_BLOCK: Final = 1 << 22
+"""Rows that are compared at a time."""
+
 Rows = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Rows of two tables that belong together: ``length`` rows from ``old`` and from ``new``, ascending in both.
+
+    Attributes:
+        old, new, length: int64 ``[n]``; no length is 0.
+    """
+
+    old: Rows
+    new: Rows
+    length: Rows
+
+    @classmethod
+    def of(cls, old: Rows, new: Rows, length: Rows) -> Self:
+        """Return runs, without those of no rows."""
+        filled = length > 0
+        return cls(old[filled], new[filled], length[filled])
+
+    @classmethod
+    def at_same_positions(cls, old: Bytes, new: Bytes) -> Self:
+        """Return the equal rows of two tables ``[n, width]`` by position."""
+        n = min(len(old), len(new))
+        is_same = (old[:n] == new[:n]).all(axis=1)
+        edges = np.flatnonzero(np.diff(is_same.astype(np.int8), prepend=0, append=0))
+        starts, stops = edges[::2], edges[1::2]
+        return cls(starts, starts, stops - starts)
+
+    def equal(self, old: Bytes, new: Bytes) -> Self:
+        """Return the runs all of whose rows are equal in both tables."""
+        stops = np.cumsum(self.length)
+        bounds = np.unique(np.searchsorted(stops, np.arange(0, int(stops[-1]) if len(stops) else 0, _BLOCK)))
+        kept = []
+        for start, stop in pairwise([*bounds.tolist(), len(stops)]):
+            length = self.length[start:stop]
+            first = np.cumsum(length) - length
+            steps = np.arange(int(length.sum())) - np.repeat(first, length)
+            pairs = (np.repeat(starts[start:stop], length) + steps for starts in (self.old, self.new))
+            differs = (old[next(pairs)] != new[next(pairs)]).any(axis=1)
+            kept.append(np.add.reduceat(differs, first, dtype=np.int64) == 0)
+        is_kept = np.concatenate([np.zeros(0, dtype=bool), *kept])
+        return type(self)(self.old[is_kept], self.new[is_kept], self.length[is_kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +79,15 @@ class Edits:
     values: Bytes
 
     @classmethod
-    def between(cls, new: Bytes, old_kept: Rows, new_kept: Rows, n_old: int) -> Self:
-        """Return the edits that lead from a table of ``n_old`` rows to ``new``.
-
-        Args:
-            new: the newer table ``[n, width]``.
-            old_kept: the rows of the older table that are in ``new``, strictly ascending.
-            new_kept: where they are there, strictly ascending.
-            n_old: number of rows of the older table.
-        """
-        before = np.diff(old_kept, prepend=-1, append=n_old) - 1
-        after = np.diff(new_kept, prepend=-1, append=len(new)) - 1
+    def between(cls, new: Bytes, kept: Runs, n_old: int) -> Self:
+        """Return the edits that lead from a table of ``n_old`` rows to ``new`` and keep the rows of some runs."""
+        old_stops, new_stops = (np.concatenate([[0], starts + kept.length]) for starts in (kept.old, kept.new))
+        before = np.append(kept.old, n_old) - old_stops
+        after = np.append(kept.new, len(new)) - new_stops
         places = np.flatnonzero(before + after)
-        is_new = np.ones(len(new), dtype=bool)
-        is_new[new_kept] = False
-        return cls(np.diff(places, prepend=0), before[places], after[places], new[is_new])
+        n_kept = np.concatenate([[0], np.cumsum(kept.length)])[places]
+        values = new[_in_runs(new_stops[places], after[places], len(new))]
+        return cls(np.diff(n_kept, prepend=0), before[places], after[places], values)
 
     def dump(self) -> bytes:
         """Return the bytes; of the values, all first bytes come first."""
@@ -81,16 +122,16 @@ class Edits:
     def apply(self, old: Bytes) -> Bytes:
         """Return the newer table; ``old`` has the number of rows that the edits were read for."""
         kept_before = np.cumsum(self.skip)
-        is_removed = _runs(kept_before + np.cumsum(self.remove) - self.remove, self.remove, len(old))
+        is_removed = _in_runs(kept_before + np.cumsum(self.remove) - self.remove, self.remove, len(old))
         n_new = len(old) - int(self.remove.sum()) + len(self.values)
-        is_inserted = _runs(kept_before + np.cumsum(self.insert) - self.insert, self.insert, n_new)
+        is_inserted = _in_runs(kept_before + np.cumsum(self.insert) - self.insert, self.insert, n_new)
         new = np.empty((n_new, old.shape[1]), dtype=np.uint8)
         new[is_inserted] = self.values
         new[~is_inserted] = old[~is_removed]
         return new
 
 
-def _runs(starts: Rows, lengths: Rows, n: int) -> NDArray[np.bool_]:
+def _in_runs(starts: Rows, lengths: Rows, n: int) -> NDArray[np.bool_]:
     """Return which of ``n`` rows are in one of some runs, which do not touch each other."""
     steps = np.zeros(n + 1, dtype=np.int8)
     filled = lengths > 0

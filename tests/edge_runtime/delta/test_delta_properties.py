@@ -15,9 +15,12 @@ from edge_runtime.bundle.delta import Pack, read_pack
 from edge_runtime.bundle.delta.cursor import Cursor, dump_array
 from edge_runtime.bundle.delta.diff import diff_file
 from edge_runtime.bundle.delta.pack import Delta, dump_pack
+from edge_runtime.bundle.item_table import dump_item_table
 from edge_runtime.bundle.transitions import dump_transitions
 from edge_runtime.errors import DeltaError
+from edge_runtime.search.finder import word_index
 from tests.edge_runtime.delta.releases import manifest_of
+from tests.tiny_items import make_items
 from tests.tiny_transitions import tiny_followers
 
 FUZZ = settings(max_examples=200, deadline=None)
@@ -87,6 +90,39 @@ def test_any_transitions(n_old: int, n_new: int, largest: int, seed: int) -> Non
 def transitions(n_items: int, seed: int, largest: int) -> bytes:
     found = tiny_followers(n_items, np.random.default_rng(seed), largest)
     return dump_arrays(dump_transitions(found.offsets, found.followers, found.levels, n_items))
+
+
+TITLES = st.lists(st.sampled_from(["red rose", "rose", "blue mint", "mint soap", "soap"]), min_size=1, max_size=8)
+
+
+@FUZZ
+@given(TITLES, TITLES, st.integers(0, 3), st.integers(0, 3))
+def test_any_item_tables(old: list[str], new: list[str], n_old_brands: int, n_new_brands: int) -> None:
+    before, after = item_table(old, n_old_brands), item_table(new, n_new_brands)
+
+    assert made(before, after) == after
+
+
+def item_table(titles: list[str], n_brands: int) -> bytes:
+    items = make_items(titles, brand=[[f"brand {row % n_brands}"] if n_brands else [] for row in range(len(titles))])
+    return dump_item_table(items, word_index(items))
+
+
+@FUZZ
+@given(st.dictionaries(st.sampled_from(["a", "word", "posting"]), st.lists(st.integers(0, 9), max_size=5)), st.data())
+def test_any_starts(columns: dict[str, list[int]], data: st.DataObject) -> None:
+    def file() -> bytes:
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, starts in columns.items():
+            entries = data.draw(st.binary(max_size=12))
+            arrays[f"{name}.start"] = np.array([0, *sorted(starts), len(entries)], dtype=np.uint32)
+            wide = np.frombuffer(entries, np.uint8)
+            arrays[name] = wide.astype(np.uint32) if name == "posting" else wide
+        return dump_arrays(arrays)
+
+    before, after = file(), file()
+
+    assert made(before, after) == after
 
 
 @FUZZ

@@ -1,20 +1,25 @@
 """Which delta is made for which change, and that its size follows the change and not the file."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.codes import pack_tiers
-from edge_runtime.bundle.delta import diff_files, read_pack
+from edge_runtime.bundle.delta import diff, diff_files, read_pack
 from edge_runtime.bundle.delta.diff import diff_file
 from edge_runtime.bundle.delta.operations import Operation
 from edge_runtime.bundle.delta.pack import Delta, _inflate
+from edge_runtime.bundle.item_table import dump_item_table
 from edge_runtime.bundle.transitions import dump_transitions
+from edge_runtime.search.finder import word_index
 from tests.edge_runtime.delta.releases import manifest_of
+from tests.tiny_items import make_items
 from tests.tiny_transitions import tiny_followers
 
 RNG = np.random.default_rng(0)
@@ -95,6 +100,25 @@ def test_an_item_with_one_more_follower_is_a_few_bytes() -> None:
     delta = diff_file(dump_arrays(old), dump_arrays(dump_transitions(offsets, followers, levels, 2000)))
 
     assert len(delta.deflated) < 200  # with the header, in which the number of entries changed
+
+
+def test_an_item_table_with_other_titles_costs_little_more_than_those() -> None:
+    items = make_items([f"title {row} of {row % 7} words" for row in range(2000)], brand=[["Elm"]] * 2000)
+    titles = [f"another {row}" if row % 500 == 3 else title for row, title in enumerate(items.title)]
+    other = msgspec.structs.replace(items, title=titles)
+    old, new = (dump_item_table(one, word_index(one)) for one in (items, other))
+
+    delta = diff_file(old, new)
+
+    assert len(delta.deflated) < 0.1 * len(zlib.compress(new))
+
+
+def test_a_file_that_a_device_could_hardly_hold_twice_is_fetched_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = {"a.bin": bytes(5000)}, {"a.bin": bytes(5000) + b"x"}
+    assert diff_files(old, new, manifest_of(old), manifest_of(new)) is not None
+
+    monkeypatch.setattr(diff, "MAX_FILE_BYTES", 5000)
+    assert diff_files(old, new, manifest_of(old), manifest_of(new)) is None
 
 
 def test_a_pack_holds_the_files_that_changed_little() -> None:
