@@ -1,10 +1,12 @@
 """Runs a server with its settings: prepares the database and the keys, then one process or several."""
 
 from collections.abc import Callable
+from pathlib import Path
 from socket import socket
 
 from server.app import AppOptions, application, releases_in
 from server.database.database import Database, beside, file_url, migrate, shown
+from server.halting.service import Halter
 from server.listening import address_of, listen, serve_until_stopped
 from server.logs import log_to_stderr
 from server.operations import Operations
@@ -28,7 +30,19 @@ def run(settings: ServerSettings, announce: Announce) -> None:
     url = database_url_of(settings)
     if url is not None:
         migrate(url)
-    _serve(settings, listener, url, announce)
+    halter = None if settings.keys is None else halter_of(settings.root, settings.keys)
+    _serve(settings, listener, url, halter, announce)
+
+
+def halter_of(root: Path, keys: Path) -> Halter:
+    """Open the keys that halt rollouts; a missing one is noticed at the start.
+
+    Raises:
+        RepositoryError: the folder is no repository of signed releases, or a key cannot be opened.
+    """
+    from server.halting.signing import Signing
+
+    return Signing(root, keys)
 
 
 def database_url_of(settings: ServerSettings) -> str | None:
@@ -38,11 +52,13 @@ def database_url_of(settings: ServerSettings) -> str | None:
     return settings.database_url
 
 
-def _serve(settings: ServerSettings, listener: socket, url: str | None, announce: Announce) -> None:
+def _serve(
+    settings: ServerSettings, listener: socket, url: str | None, halter: Halter | None, announce: Announce
+) -> None:
     releases = releases_in(settings.root)
     operations = None
     if url is not None:
-        operations = Operations.over(releases, Database(url), repository=str(settings.root))
+        operations = Operations.over(releases, Database(url), halter=halter, repository=str(settings.root))
     options = AppOptions(watch_s=settings.watch_s, allow_origins=settings.allow_origins)
     app = application(releases, WebFiles(settings.web), operations, options)
     database = None if url is None else shown(url)

@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY: Final = CollectorRegistry()
 REQUESTS: Final = Counter(
     "pocketrec_requests", "Answered requests by kind of route and status.", ("route", "status"), registry=REGISTRY
