@@ -250,12 +250,24 @@ class Document(Generic[AnySigned]):
         signed: its content.
         message: the bytes that its signatures cover.
         signatures: signature of each key id, not checked yet.
+        checked: results of the checks of signatures so far, because one search for a target checks a file many times.
     """
 
     raw: bytes
     signed: AnySigned
     message: bytes
     signatures: Mapping[str, str]
+    checked: dict[tuple[str, str, str, str], bool] = field(default_factory=dict, compare=False, repr=False)
+
+    def is_signed_by(self, keyid: str, key: Key, schemes: Schemes) -> bool:
+        """Return whether there is a valid signature by a key under this key id."""
+        signature, verify = self.signatures.get(keyid), schemes.get((key.keytype, key.scheme))
+        if signature is None or verify is None:
+            return False
+        which = (key.keytype, key.scheme, key.keyval.public, signature)
+        if which not in self.checked:
+            self.checked[which] = verify(key.keyval.public, signature, self.message)
+        return self.checked[which]
 
 
 def parse(raw: bytes, kind: type[AnySigned], name: str) -> Document[AnySigned]:
@@ -289,10 +301,7 @@ def check_signatures(document: Document[AnySigned], delegation: Delegation, sche
     signers = {
         (key.keytype, key.keyval.public)  # two key ids of one key count once
         for keyid in delegation.role.keyids
-        if (key := delegation.keys.get(keyid)) is not None
-        and (signature := document.signatures.get(keyid)) is not None
-        and (verify := schemes.get((key.keytype, key.scheme))) is not None
-        and verify(key.keyval.public, signature, document.message)
+        if (key := delegation.keys.get(keyid)) is not None and document.is_signed_by(keyid, key, schemes)
     }
     if len(signers) < delegation.role.threshold:
         raise refusal(
