@@ -114,6 +114,7 @@ def measure(bundle: Path, folder: Path, seed: int) -> Figures:
         (made / target).unlink()
         write_changed(bundle, made / target, seed)
         published = _release("publish", repository, made)
+        server.wait_for_release(target, 2)
         changed = _sync(server.url, folder / "device", target, tested=False)
     return Figures(
         bundle_bytes=open_folder(bundle).manifest.bundle_bytes,

@@ -62,16 +62,6 @@ def read_item_log(data: bytes, n_items: int) -> Items:
     return items
 
 
-def read_items_of(manifest: Manifest, data: bytes) -> Items:
-    """Return the items of a bundle that keeps them in memory, whether they are a log or not.
-
-    Raises:
-        BundleError: the bytes violate SPEC section 6 or 14.
-    """
-    read = read_item_log if ITEM_LOG in manifest.required_features else read_items
-    return read(data, manifest.catalogue.n_items)
-
-
 def continue_items(older: Manifest, old: bytes, newer: Manifest, new: bytes) -> tuple[Manifest, bytes]:
     """Return the newer release with items that continue those of the older one, so that the delta is small.
 
@@ -90,7 +80,7 @@ def continue_items(older: Manifest, old: bytes, newer: Manifest, new: bytes) -> 
     """
     if ITEM_TABLE in (*older.required_features, *newer.required_features):
         return newer, new
-    items, is_log = read_items_of(newer, new), ITEM_LOG in older.required_features
+    items, is_log = _read(newer, new), ITEM_LOG in older.required_features
     data = extend_items(old, older.catalogue.n_items, items, is_log=is_log)
     if is_log or len(_split(data)) > 1:
         return _with_file(newer, data, is_log=True), data
@@ -132,6 +122,12 @@ def extend_items(old: bytes, n_old: int, items: Items, *, is_log: bool) -> bytes
         streams.append(dump_items(changes))
     log = dump_log(streams)
     return log if len(streams) <= MAX_STREAMS and len(log) <= MAX_GROWTH * len(fresh) else fresh
+
+
+def _read(manifest: Manifest, data: bytes) -> Items:
+    """Return the items of a release that keeps them in memory."""
+    read = read_item_log if ITEM_LOG in manifest.required_features else read_items
+    return read(data, manifest.catalogue.n_items)
 
 
 def _with_file(manifest: Manifest, data: bytes, *, is_log: bool) -> Manifest:

@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from edge_runtime.bundle.manifest import (
-    ITEM_LOG,
     MAX_MANIFEST_BYTES,
     MAX_TOTAL_BYTES,
     Digest,
@@ -224,7 +223,7 @@ def foreign_change(base: Manifest, derived: Manifest, component: str) -> str | N
         if before.get(name) != after.get(name):
             return f"found another {name}, expected the one of the release"
     for name in Manifest.__struct_fields__:
-        found, expected = _foreign_value(derived, name, component), _foreign_value(base, name, component)
+        found, expected = getattr(derived, name), getattr(base, name)
         if name != "files" and name not in OWNED_FIELDS[component] and found != expected:
             return f"found {name} {found!r}, expected {expected!r}"
     return None
@@ -284,14 +283,6 @@ def _parse(data: bytes, kind: type[Document], path: str, target: str) -> Documen
     if document.target != target:
         raise BundleError(f"{path}: found the target {document.target!r}, expected {target!r}")
     return document
-
-
-def _foreign_value(manifest: Manifest, name: str, component: str) -> object:
-    """Return the value of a field, without what a component owns of it: whoever owns the items chooses their form."""
-    value: object = getattr(manifest, name)
-    if name == "required_features" and "items" in OWNED_ROLES[component]:
-        return tuple(feature for feature in manifest.required_features if feature != ITEM_LOG)
-    return value
 
 
 def _foreign_files(manifest: Manifest, component: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ Of the specification's options, a device supports those of our repositories: con
 keys that :mod:`edge_runtime.sync.tuf.keys` knows. Unknown fields are ignored, but signatures cover them.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -257,7 +258,7 @@ class Document(Generic[AnySigned]):
     signed: AnySigned
     message: bytes
     signatures: Mapping[str, str]
-    checked: dict[tuple[str, str, str, str], bool] = field(default_factory=dict, compare=False, repr=False)
+    checked: dict[tuple[str, str, str, str], bool] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     def is_signed_by(self, keyid: str, key: Key, schemes: Schemes) -> bool:
         """Return whether there is a valid signature by a key under this key id."""
