@@ -5,13 +5,13 @@ from typing import Final
 
 import numpy as np
 
+from edge_runtime.bundle.bundle_items import open_items
 from edge_runtime.bundle.codes import ProductCodes, read_codes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
-from edge_runtime.bundle.item_log import read_item_log
-from edge_runtime.bundle.item_table import ItemTable, read_item_table
-from edge_runtime.bundle.items import Items, read_items
-from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE, REQUIRED_ROLES, RETIRED, TRANSITIONS
+from edge_runtime.bundle.item_table import ItemTable
+from edge_runtime.bundle.items import Items
+from edge_runtime.bundle.manifest import REQUIRED_ROLES, RETIRED, TRANSITIONS
 from edge_runtime.bundle.retired import read_retired
 from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
@@ -71,22 +71,13 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     return Contents(
         folder=folder,
         codes=codes,
-        table=_read_items(folder),
+        table=open_items(folder),
         popularity=Popularity.open(folder.arrays("popularity"), manifest.catalogue.n_items),
         small=read_small(folder),
         golden=read_golden(folder.arrays("golden"), manifest),
         transitions=_read_transitions(folder, codes),
         retired=_read_retired(folder),
     )
-
-
-def _read_items(folder: BundleFolder) -> ItemTable:
-    """Return the items of a bundle, in memory or on disk."""
-    manifest = folder.manifest
-    if ITEM_TABLE in manifest.required_features:
-        return read_item_table(folder.disk_arrays("items"), manifest.catalogue.n_items)
-    read = read_item_log if ITEM_LOG in manifest.required_features else read_items
-    return ItemTable.of(read(folder.read(manifest.required_role("items")), manifest.catalogue.n_items))
 
 
 def _read_retired(folder: BundleFolder) -> Rows:

@@ -74,6 +74,16 @@ def golden_vectors(
                 states.append(np.zeros(embeddings.shape[2], dtype=np.float32))
             else:
                 states.append(encoder(embeddings, torch.ones(1, len(rows)), *matrices)[0].numpy())
+    return golden_of_states(codes, sequences, np.stack(states).astype(np.float32), transitions)
+
+
+def golden_of_states(
+    codes: ProductCodes,
+    sequences: Sequence[Rows],
+    states: NDArray[np.float32],
+    transitions: TransitionScores | None = None,
+) -> Golden:
+    """Return the ten best rows of each sequence with its state, as :func:`golden_vectors` does."""
     top_rows = np.full((len(sequences), TOP), -1, dtype=np.int32)
     for index, (rows, state) in enumerate(zip(sequences, states, strict=True)):
         scores = _scores(codes, state)
@@ -83,7 +93,7 @@ def golden_vectors(
         best = np.argsort(-scores, kind="stable")[:TOP]
         best = best[np.isfinite(scores[best])]
         top_rows[index, : len(best)] = best
-    return Golden(tuple(sequences), np.stack(states).astype(np.float32), top_rows)
+    return Golden(tuple(sequences), states, top_rows)
 
 
 def _scores(codes: ProductCodes, state: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
+from edge_runtime.bundle import Manifest
 from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.outcome import next_command, print_result
 from export.budget import BUNDLE, RANKING, bytes_by_role, check_each_budget
@@ -64,6 +66,36 @@ def print_exported(exported: Sequence[Exported], data: Sequence[str], *, name_fr
         console.print(f"Catalogue name: {name!r} (from the data folder; --name sets it)", soft_wrap=True)
     for one in exported:
         console.print(next_command("verify", one.path, *data), soft_wrap=True)
+
+
+def print_added(
+    before: Manifest, after: Manifest, path: Path, n_new: int, n_without_text: int, *, as_json: bool
+) -> None:
+    """Print what was added to a bundle.
+
+    Args:
+        before: manifest of the bundle.
+        after: manifest of the new one.
+        path: folder of the new one.
+        n_new: number of new items.
+        n_without_text: those of them without a text.
+        as_json: whether to print one JSON object.
+    """
+    if as_json:
+        sizes = {"bundle_bytes": after.bundle_bytes, "ranking_bytes": after.ranking_bytes}
+        print_result(
+            {"bundle": str(path), "release": after.release, "new_items": n_new, "without_text": n_without_text} | sizes
+        )
+        return
+    line = (
+        f"Added {n_new:,} items to release {before.release}: release {after.release} has "
+        f"{after.catalogue.n_items:,} items, {_size(after.bundle_bytes)}."
+    )
+    if n_without_text:
+        line += f" {n_without_text:,} of them have no text and are like the mean of all items until the next training."
+    console = Console(soft_wrap=True)
+    console.print(line)
+    console.print(next_command("run", path))
 
 
 def print_verification(verification: Verification, *, as_json: bool) -> None:

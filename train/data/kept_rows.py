@@ -13,10 +13,10 @@ from typing import TypeVar
 import msgspec
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.bundle_items import open_items
 from edge_runtime.bundle.folder import BundleFolder, read_file
-from edge_runtime.bundle.item_table import read_item_table
-from edge_runtime.bundle.items import Items, dump_items, read_items
-from edge_runtime.bundle.manifest import ITEM_TABLE, MANIFEST_NAME
+from edge_runtime.bundle.items import Items, dump_items
+from edge_runtime.bundle.manifest import MANIFEST_NAME
 from edge_runtime.files import write_atomically
 from edge_runtime.paths import AnyPath
 from train.data.dataset import Catalogue
@@ -105,15 +105,12 @@ def earlier_items(path: AnyPath) -> Items:
 
 
 def bundle_items(folder: BundleFolder) -> Items:
-    """Return the items of a bundle, in memory or on disk.
+    """Return the items of a bundle.
 
     Raises:
         BundleError: the bundle is damaged.
     """
-    n_items = folder.manifest.catalogue.n_items
-    if ITEM_TABLE in folder.manifest.required_features:
-        return read_item_table(folder.disk_arrays("items"), n_items).items
-    return read_items(folder.read(folder.manifest.required_role("items")), n_items)
+    return open_items(folder).items
 
 
 def check_rows(item_ids: Sequence[str], earlier: Items, source: str, advice: str) -> None:
