@@ -160,7 +160,7 @@ def train(
         Path | None,
         typer.Option(
             help="Earlier run or bundle of the same catalogue: its items keep their rows, and new ones are appended, "
-            "so that a release of this run follows one of that.",
+            "so that a release of this run follows one of that. Beside --warm-from: a bundle that has got items since.",
             exists=True,
             file_okay=False,
             metavar="PATH",
@@ -199,13 +199,9 @@ def train(
             param_hint="--plugins",
         )
     of_backbone = checked_backbone_settings(backbone, backbone_settings)
-    if warm_from is not None and (rows_of is not None or backbone == NO_BACKBONE):
-        what = "rows_of" if rows_of is not None else "backbone"
-        reason = "a warm start keeps the rows of its run" if rows_of is not None else "without one nothing is trained"
-        raise typer.BadParameter(
-            f"cannot be given with --warm-from: {reason}.", param_hint=f"--{what.replace('_', '-')}"
-        )
-    kept = warm_from or rows_of
+    if warm_from is not None and backbone == NO_BACKBONE:
+        raise typer.BadParameter("without a backbone nothing is trained. Leave it out.", param_hint="--warm-from")
+    kept = rows_of or warm_from
     earlier = saved_items(out) if kept is None else earlier_items(kept)
     dataset = read_folder(data, earlier=earlier, skip_bad_rows=skip_bad_rows)
     batch = batch_users or batch_users_for(len(dataset.sequences))

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
+from train.data.folder import read_folder
+from train.data.kept_rows import save_items
 
 
 def pocketrec(*arguments: str | Path | int) -> dict[str, object]:
@@ -23,6 +26,15 @@ def refused(*arguments: str | Path | float) -> str:
     done = subprocess.run([*POCKETREC, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode != 0
     return " ".join(done.stderr.replace("│", " ").split())
+
+
+def reversed_rows(week: Path) -> Path:
+    """Return the folder of a run in which the items of the first week have other rows."""
+    shutil.copytree(week / "first", week / "reversed")
+    lines = (week / "first" / "items.jsonl").read_text().splitlines(keepends=True)
+    (week / "reversed" / "items.jsonl").write_text("".join(reversed(lines)))
+    save_items(week / "reversed", read_folder(week / "reversed").catalogue)
+    return week / "reversed"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +82,7 @@ def test_options_that_do_not_go_together_are_usage_errors(week: Path) -> None:
     train, warm = ("train", "--data", shop, "--out", out), ("--warm-from", week / "teacher")
     distill = ("distill", "--run", week / "teacher", "--data", week / "first", "--out", out)
 
-    assert "keeps the rows of its run" in refused(*train, *warm, "--rows-of", week / "student")
+    assert "would move" in refused(*train, *warm, "--dim", 16, "--rows-of", reversed_rows(week))
     assert "nothing is trained" in refused(*train, *warm, "--backbone", "none")
     assert "`--dim` is 16 there, 64 given" in refused(*train, *warm)
     assert "needs --warm-from" in refused(*distill, "--code-gain", 0.5)
