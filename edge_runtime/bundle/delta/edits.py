@@ -121,13 +121,16 @@ class Edits:
 
     def apply(self, old: Bytes) -> Bytes:
         """Return the newer table; ``old`` has the number of rows that the edits were read for."""
-        kept_before = np.cumsum(self.skip)
-        is_removed = _in_runs(kept_before + np.cumsum(self.remove) - self.remove, self.remove, len(old))
-        n_new = len(old) - int(self.remove.sum()) + len(self.values)
-        is_inserted = _in_runs(kept_before + np.cumsum(self.insert) - self.insert, self.insert, n_new)
-        new = np.empty((n_new, old.shape[1]), dtype=np.uint8)
-        new[is_inserted] = self.values
-        new[~is_inserted] = old[~is_removed]
+        new = np.empty((len(old) - int(self.remove.sum()) + len(self.values), old.shape[1]), dtype=np.uint8)
+        used = made = inserted = 0
+        for skip, remove, insert in zip(self.skip.tolist(), self.remove.tolist(), self.insert.tolist(), strict=True):
+            new[made : made + skip] = old[used : used + skip]
+            used += skip + remove
+            made += skip
+            new[made : made + insert] = self.values[inserted : inserted + insert]
+            made += insert
+            inserted += insert
+        new[made:] = old[used:]
         return new
 
 
