@@ -100,6 +100,15 @@ def publish(
     allow_moved_rows: Annotated[
         bool, typer.Option("--allow-moved-rows", help="Publish items that moved to other rows; devices fetch it all.")
     ] = False,
+    oms_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PEM",
+            help="Sign the bundles for other tools, too: an OpenSSF model signature with this P-256 key.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
@@ -119,6 +128,7 @@ def publish(
             component=_component(component),
             rollout=_rollout(wave, rings, max_refused),
             allow_moved_rows=allow_moved_rows,
+            oms_key=oms_key,
         )
     show_published(done, repo, as_json=as_json)
 

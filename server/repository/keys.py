@@ -36,7 +36,7 @@ class KeyRing:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = tuple(folders)
-        self._passphrase = Passphrase()
+        self.passphrase = Passphrase()
         self._opened: dict[str, Signer] = {}
 
     def create(self, name: str, uri: str | None = None) -> Key:
@@ -52,7 +52,7 @@ class KeyRing:
             uris = _read_uris(folder) | {key.keyid: uri}
             write_atomically(folder / SIGNERS_NAME, msgspec.json.format(msgspec.json.encode(uris), indent=1) + b"\n")
             return key
-        passphrase = self._passphrase.new()
+        passphrase = self.passphrase.new()
         private = Ed25519PrivateKey.generate()
         signer = CryptoSigner(private)
         path = folder / f"{name}.{signer.public_key.keyid[:_ID_DIGITS]}.pem"
@@ -109,9 +109,9 @@ class KeyRing:
     def _open(self, path: Path, key: Key) -> Signer:
         with path.open("rb") as stream:
             data = stream.read(MAX_KEY_BYTES)
-        private = load_key(data, self._passphrase.known())
+        private = load_key(data, self.passphrase.known())
         if private is None:
-            other = self._passphrase.other(path.name)
+            other = self.passphrase.other(path.name)
             private = None if other is None else load_key(data, other)
         if private is None:
             raise SigningError(

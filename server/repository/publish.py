@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from msgspec.structs import replace
 
 from edge_runtime.bundle import Manifest, dump_manifest
@@ -19,6 +20,7 @@ from edge_runtime.bundle.release import (
     dump_document,
     release_path,
 )
+from edge_runtime.files import write_atomically
 from server.errors import RepositoryError
 from server.repository.components import chain, check_only
 from server.repository.deltas import starting_points, write_deltas
@@ -26,6 +28,8 @@ from server.repository.draft import Draft
 from server.repository.keys import KeyRing
 from server.repository.log import BUNDLE, ROLLBACK, Entry
 from server.repository.offer import Offer, digest, read_offer
+from server.repository.oms import FOLDER as MODEL_SIGNATURES
+from server.repository.oms import load_model_key, model_signature
 from server.repository.repository import changing
 from server.repository.roles import TARGETS
 from server.repository.rows import check_rows
@@ -88,6 +92,7 @@ def publish(
     component: str | None = None,
     rollout: Rollout | None = None,
     allow_moved_rows: bool = False,
+    oms_key: Path | None = None,
     now: datetime | None = None,
 ) -> list[Published]:
     """Release bundles as a whole, or what one component has changed in them.
@@ -102,6 +107,7 @@ def publish(
         component: the component; None for whole bundles.
         rollout: the staged rollout; None offers the release to all devices at once.
         allow_moved_rows: publish items that have moved to other rows; no deltas lead to such a release.
+        oms_key: file of a private key that signs the bundles for tools of OpenSSF model signing, too.
         now: the time that counts.
 
     Raises:
@@ -112,6 +118,7 @@ def publish(
     with changing(path) as repository:
         draft = Draft(repository, keys, now)
         draft.change(component or TARGETS)
+        private = None if oms_key is None else load_model_key(oms_key, keys.passphrase)
         done = []
         for source in read_sources(bundles):
             offer = read_offer(repository, source.manifest.target)
@@ -124,6 +131,9 @@ def publish(
                 done.append(release.whole() if component is None else release.component(component))
         if not done:
             raise RepositoryError(f"{bundles}: found the files that are on offer already, expected a change.")
+        if private is not None:
+            for one in done:
+                _write_model_signature(draft, one, private)
         draft.commit()
     return done
 
@@ -265,3 +275,10 @@ def _has_changed(manifest: Manifest, offer: Offer | None) -> bool:
     before = offer.final.manifest
     same = replace(manifest, release=before.release, created=before.created, provenance=before.provenance)
     return same != before
+
+
+def _write_model_signature(draft: Draft, published: Published, private: EllipticCurvePrivateKey) -> None:
+    data = model_signature(draft.store.manifest(published.manifest), published.manifest, private)
+    path = draft.path / MODEL_SIGNATURES / f"{published.target}.{published.release}.sig"
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, data)
