@@ -87,7 +87,7 @@ def sync(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
     changes = _changes(report, into, state) if report.status == "previewed" else []
-    _print(report, changes, into, as_json=as_json)
+    _print(report, changes, origin, into, as_json=as_json)
 
 
 def _check_arguments(into: Path, target: str | None) -> None:
@@ -139,7 +139,7 @@ class _Bar:
         self._progress.update(self._task, completed=have, total=total, visible=True)
 
 
-def _print(report: "SyncReport", changes: "list[Change]", into: Path, *, as_json: bool) -> None:
+def _print(report: "SyncReport", changes: "list[Change]", origin: str, into: Path, *, as_json: bool) -> None:
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import next_command, print_result
 
@@ -152,7 +152,8 @@ def _print(report: "SyncReport", changes: "list[Change]", into: Path, *, as_json
         console.print(f"note: {note}", style="yellow")
     for change in changes:
         console.print(_move(change))
-    console.print(next_command("sync", "...", "--into", into) if changes else next_command("run", into))
+    words = ("sync", origin, "--into") if report.status == "previewed" else ("run",)
+    console.print(next_command(*words, into))
 
 
 def _move(change: "Change") -> str:

@@ -1,5 +1,6 @@
 """The commands, examples and make targets of the README, and the examples of docs/plugins.md, work as written."""
 
+import os
 import re
 import subprocess
 import sys
@@ -28,11 +29,11 @@ def test_all_commands_work_in_the_order_of_the_readme(tmp_path: Path) -> None:
     write_shop(tmp_path / "my-shop")
     lines = typed_lines()
     assert len(lines) >= 10
-    start = lines.index("pocketrec serve bundles")
+    start = lines.index("pocketrec serve releases")
 
     for line in lines[:start]:
         run(line, tmp_path)
-    with serving(tmp_path / "bundles") as server:
+    with serving(tmp_path / "releases") as server:
         for line in lines[start + 1 :]:
             run(line.replace("http://127.0.0.1:8000", server.url), tmp_path)
 
@@ -41,7 +42,14 @@ def run(line: str, folder: Path) -> None:
     """Run one line; interactive sessions are quit at once."""
     words = line.replace("ID,ID", "i1,i2").split()[1:]
     done = subprocess.run(
-        [*POCKETREC, *words], cwd=folder, input="quit\n", capture_output=True, text=True, check=False, timeout=300
+        [*POCKETREC, *words],
+        cwd=folder,
+        input="quit\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"POCKETREC_PASSPHRASE": "a passphrase for tests"},
     )
     assert done.returncode == 0, f"{line}: {done.stderr}"
 
