@@ -17,6 +17,8 @@ from edge_runtime.bundle.folder import write_folder
 from edge_runtime.bundle.golden import TOP, Golden, dump_golden
 from edge_runtime.bundle.items import MAX_TITLE, Items, dump_items
 from edge_runtime.bundle.manifest import (
+    ITEM_LOG,
+    ITEM_TABLE,
     MAX_FOLLOWERS,
     TRANSITIONS,
     Catalogue,
@@ -112,6 +114,8 @@ def _scaled(sizes: Manifest, most: int) -> Manifest:
         settings = msgspec.structs.replace(settings, n_entries=ceil(mean) * catalogue.n_items, vectors=vectors)
     return msgspec.structs.replace(
         sizes,
+        # A stand-in has its items in memory and in one piece, whatever form those of the bundle have.
+        required_features=tuple(each for each in sizes.required_features if each not in (ITEM_LOG, ITEM_TABLE)),
         files=(),
         catalogue=catalogue,
         engines=(_ENGINE,) if sizes.engines else (),

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_runtime.bundle import open_folder
+from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE
 from edge_runtime.probe.stand_in import feed_width, write_stand_in
 from edge_runtime.recommender import Recommender
 from tests.tiny_bundle import Shape, make_tiny_bundle
@@ -24,6 +26,17 @@ def test_a_stand_in_passes_its_self_test_and_has_as_many_bytes(
     with Recommender.open(tmp_path / "stand-in") as recommender:
         assert recommender.engine.fallbacks == ()
         assert len(recommender.recommend(10, history=["item-1", "item-2"])) == 10
+
+
+@pytest.mark.parametrize("feature", [ITEM_LOG, ITEM_TABLE])
+def test_a_bundle_whose_items_have_another_form_has_a_stand_in_too(tmp_path: Path, feature: str) -> None:
+    original = make_tiny_bundle(tmp_path / "original")
+    features = (*original.required_features, feature)
+
+    write_stand_in(tmp_path / "stand-in", msgspec.structs.replace(original, required_features=features))
+
+    with Recommender.open(tmp_path / "stand-in") as recommender:
+        assert len(recommender.recommend(10)) == 10
 
 
 def test_a_smaller_stand_in_keeps_the_shares_of_the_tiers(tmp_path: Path) -> None:
