@@ -1,6 +1,7 @@
 """Manifests for files that are handed from release to release."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 
@@ -11,6 +12,10 @@ from tests.tiny_bundle import Shape, tiny_contents
 
 def manifest_of(files: Mapping[str, bytes]) -> Manifest:
     """Return a manifest that lists exactly these files; their contents need not be of their roles."""
-    manifest, _ = tiny_contents(n_items=40, seed=0, target="t", shape=Shape(), release=1, name="tiny")
     entries = tuple(describe(name, name.split(".")[0], data) for name, data in files.items())
-    return msgspec.structs.replace(manifest, files=entries)
+    return msgspec.structs.replace(_manifest(), files=entries)
+
+
+@cache
+def _manifest() -> Manifest:
+    return tiny_contents(n_items=40, seed=0, target="t", shape=Shape(), release=1, name="tiny")[0]
