@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
@@ -18,6 +19,9 @@ from server.described import cors_for, openapi
 from server.health import Monitor, healthz, metrics, readyz
 from server.metrics.observer import Observer
 from server.operations import Operations
+from server.operators.figures import Figures
+from server.operators.keys import OperatorKeys
+from server.operators.routes import OperatorController, page
 from server.receipts.routes import receive
 from server.releases.repository import RepositoryStore, is_repository
 from server.releases.routes import ReleaseController
@@ -59,8 +63,8 @@ def create_app(
     """
     releases = releases_in(Path(root))
     operations = None if database_url is None else Operations.over(releases, Database(database_url))
-    page = WebFiles(None if web is None else Path(web))
-    return application(releases, page, operations, AppOptions(watch_s=watch_s))
+    files = WebFiles(None if web is None else Path(web))
+    return application(releases, files, operations, AppOptions(watch_s=watch_s))
 
 
 def releases_in(root: Path) -> Releases:
@@ -89,8 +93,9 @@ def application(releases: Releases, web: WebFiles, operations: Operations | None
     services = {"releases": releases, "web": web, "monitor": Monitor(releases, operations)}
     handlers: list[ControllerRouterHandler] = [ReleaseController, WebController, healthz, readyz, metrics]
     if operations is not None:
-        services |= {"receipts": operations.receipts}
-        handlers += [receive]
+        figures = Figures(releases, operations.database, operations.halting)
+        services |= {"receipts": operations.receipts, "figures": figures}
+        handlers += [receive, OperatorController, page]
     observer = Observer(operations.counts, operations.receipts) if operations else Observer(None, None)
     return Litestar(
         route_handlers=handlers,
@@ -100,6 +105,7 @@ def application(releases: Releases, web: WebFiles, operations: Operations | None
         cors_config=cors_for(options.allow_origins),
         lifespan=[lifespan],
         openapi_config=openapi(),
+        state=State({"operator_keys": OperatorKeys(operations.database)} if operations else {}),
         logging_config=None,
     )
 

@@ -9,7 +9,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from edge_runtime.version import __version__
 
-OPERATOR_KEY: Final = "operator key"
+OPERATOR_KEY: Final = "operatorKey"
 _READ_HEADERS: Final = ["If-None-Match", "If-Range", "Range"]
 _SHOWN_HEADERS: Final = ["Accept-Ranges", "Content-Length", "Content-Range", "ETag"]
 

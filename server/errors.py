@@ -2,6 +2,7 @@
 
 PocketRecError
 ├── DatabaseError               the server's database cannot be used
+├── OperatorKeyError            there is no such operator's key, or it cannot have this name
 └── RepositoryError             the repository of signed releases refuses what was asked, or is damaged
     └── SigningError            a key is missing, cannot be opened, or is not the one that the repository names
 """
@@ -11,6 +12,10 @@ from edge_runtime.errors import PocketRecError
 
 class DatabaseError(PocketRecError):
     """The server's database cannot be used."""
+
+
+class OperatorKeyError(PocketRecError):
+    """There is no such operator's key, or it cannot have this name."""
 
 
 class RepositoryError(PocketRecError):

@@ -1,0 +1,1 @@
+"""Operators' keys, their JSON routes, and the page at ``/ops``."""
