@@ -65,6 +65,21 @@ def test_a_snapshot_of_older_targets_is_refused(repository: Repository, device: 
     assert device.versions() == {"root": 1, "timestamp": 3, "snapshot": 2, "targets": 2}
 
 
+def test_a_timestamp_of_an_older_snapshot_than_one_that_was_never_fetched_is_refused(
+    repository: Repository, device: Device
+) -> None:
+    device.refresh()
+    repository.publish("snapshot", "snapshot", "timestamp")
+    del repository.files["3.snapshot.json"]
+    with pytest.raises(UpdateRefusedError, match="it has no file snapshot 3"):
+        device.refresh()
+    repository.timestamp.snapshot_meta.version = 2
+    repository.publish("timestamp")
+
+    with pytest.raises(UpdateRefusedError, match="version 2 of its snapshot file, but this device has seen version 3"):
+        device.refresh()
+
+
 def test_a_snapshot_that_no_longer_lists_a_file_is_refused(repository: Repository, device: Device) -> None:
     repository.delegate("adapter", "adapter/*")
     repository.publish("adapter", *PUBLISHING)
