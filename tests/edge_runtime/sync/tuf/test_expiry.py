@@ -126,6 +126,20 @@ def test_a_saved_delegated_file_that_expired_meanwhile_is_not_used(repository: R
     assert device.find("adapter/laptop").file is not None
 
 
+def test_a_clock_that_is_set_back_does_not_revive_an_expired_delegated_file(
+    repository: Repository, device: Device
+) -> None:
+    repository.delegate("adapter", "adapter/*", expires=TODAY + 7 * DAYS)
+    repository.add("adapter/laptop", b"content", "adapter")
+    repository.publish("adapter", *PUBLISHING)
+    device.clock = TODAY + 8 * DAYS
+    device.refresh()
+    device.clock = TODAY
+
+    with pytest.raises(ExpiredMetadataError, match="its adapter file"):
+        device.find("adapter/laptop")
+
+
 def test_a_clock_that_is_set_back_does_not_revive_expired_metadata(repository: Repository, device: Device) -> None:
     repository.timestamp.expires = TODAY + DAYS
     repository.publish("timestamp")
