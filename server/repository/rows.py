@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 from edge_runtime.bundle import BundleFolder
-from edge_runtime.bundle.item_log import read_item_log
-from edge_runtime.bundle.item_table import read_item_table
-from edge_runtime.bundle.items import read_items
-from edge_runtime.bundle.manifest import ITEM_LOG, ITEM_TABLE
+from edge_runtime.bundle.bundle_items import open_items
 from server.errors import RepositoryError
 
 
@@ -39,8 +36,4 @@ def check_rows(before: BundleFolder, after: BundleFolder) -> None:
 
 def item_ids(folder: BundleFolder) -> Sequence[str]:
     """Return the item ids of a bundle, by row."""
-    n_items = folder.manifest.catalogue.n_items
-    if ITEM_TABLE in folder.manifest.required_features:
-        return read_item_table(folder.disk_arrays("items"), n_items).items.item_id
-    read = read_item_log if ITEM_LOG in folder.manifest.required_features else read_items
-    return read(folder.read(folder.manifest.required_role("items")), n_items).item_id
+    return open_items(folder).items.item_id
