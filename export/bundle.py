@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle import BundleFolder, Manifest, dump_manifest, open_folder, parse_manifest, write_folder
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.folder import describe, read_file
-from edge_runtime.bundle.golden import dump_golden
+from edge_runtime.bundle.golden import dump_golden, read_golden
 from edge_runtime.bundle.item_table import TABLE_FILE, dump_item_table
 from edge_runtime.bundle.items import IN_MEMORY_ITEMS, Items, dump_items
 from edge_runtime.bundle.manifest import (
@@ -170,10 +170,13 @@ class Exporter:
     def _check_follows(self, target: Target, release: Release) -> None:
         path = self._out / target.name
         existing = _existing_bundle(path)
-        followed = [] if existing is None or not existing.files else [BundleFolder(path, existing)]
-        followed += [] if release.after is None else [release.after]
+        followed = [] if release.after is None else [release.after]
+        followed += [] if existing is None or not existing.files else [BundleFolder(path, existing)]
         for each in followed:
             check_follows(each, self._dataset.catalogue, self._name(target.name, release))
+        if self._walks is None and followed:
+            manifest = followed[-1].manifest
+            self._walks = self._make_walks(read_golden(followed[-1].arrays("golden"), manifest).sequences)
 
     def _name(self, target: str, release: Release) -> str:
         default = default_name(self._student.path, self._dataset.name)
@@ -205,13 +208,7 @@ class Exporter:
         student = self._student
         max_length = student.config.max_length
         if self._walks is None:
-            # Transitions are from the training split; real triples are excluded over the whole log.
-            self._walks = golden_sequences(
-                leave_one_out(self._dataset.sequences).train,
-                student.sizes.n_items,
-                max_length,
-                excluded=self._dataset.sequences,
-            )
+            self._walks = self._make_walks()
         golden = golden_vectors(
             None if self._encoders is None else self._encoders.quantized.encoder,
             student.codes,
@@ -223,6 +220,17 @@ class Exporter:
             None if transitions is None else transitions.scores,
         )
         return dump_arrays(dump_golden(golden, max_length))
+
+    def _make_walks(self, earlier: Sequence[NDArray[np.int64]] = ()) -> tuple[NDArray[np.int64], ...]:
+        """Return the walks of the golden vectors, those of an earlier release if they may be kept."""
+        # Transitions are from the training split; real triples are excluded over the whole log.
+        return golden_sequences(
+            leave_one_out(self._dataset.sequences).train,
+            self._student.sizes.n_items,
+            self._student.config.max_length,
+            excluded=self._dataset.sequences,
+            earlier=earlier,
+        )
 
     def _retired(self, item_ids: Sequence[str]) -> Contents:
         row_of = {item_id: row for row, item_id in enumerate(self._dataset.catalogue.item_ids)}

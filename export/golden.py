@@ -32,6 +32,7 @@ def golden_sequences(
     excluded: Sequences | None = None,
     n_sequences: int = N_SEQUENCES,
     seed: int = 0,
+    earlier: Sequence[Rows] = (),
 ) -> tuple[Rows, ...]:
     """Return walks over catalogue rows with lengths from 1 to ``max_length``, except 2: a pair would be real events.
 
@@ -42,12 +43,18 @@ def golden_sequences(
         excluded: sequences whose triples of consecutive events must not occur; by default ``sequences``.
         n_sequences: number of walks.
         seed: random seed.
+        earlier: walks of the release before, which are kept unless one has an excluded triple by now, so that a release
+            changes less.
     """
     rng = np.random.default_rng(seed)
     lengths = np.unique(np.linspace(1, max_length, n_sequences).round().astype(int))
     lengths = np.resize(lengths[lengths != 2], n_sequences)
     transitions = _Transitions.of(sequences, sequences if excluded is None else excluded)
-    return tuple(_walk(transitions, n_items, int(length), rng) for length in lengths)
+    before = earlier if len(earlier) == n_sequences else (np.empty(0, dtype=np.int64),) * n_sequences
+    return tuple(
+        walk if transitions.allow(walk, length, n_items) else _walk(transitions, n_items, length, rng)
+        for length, walk in zip(lengths.tolist(), before, strict=True)
+    )
 
 
 def golden_vectors(
@@ -129,6 +136,13 @@ class _Transitions:
     def from_row(self, row: int) -> slice:
         """Return the range of the transitions from ``row``."""
         return slice(*np.searchsorted(self.source, [row, row + 1]))
+
+    def allow(self, walk: Rows, length: int, n_items: int) -> bool:
+        """Return whether a walk of an earlier release has this length, known items, and no excluded triple."""
+        events = walk.tolist()
+        if len(events) != length or max(events) >= n_items:
+            return False
+        return not any(self.ends_in_triple(events[:stop]) for stop in range(3, length + 1))
 
     def ends_in_triple(self, walk: list[int]) -> bool:
         """Return whether the last three events of ``walk`` are an excluded triple."""

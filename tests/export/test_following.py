@@ -51,6 +51,7 @@ def test_a_shuffled_items_file_gives_the_same_rows_and_retires_what_is_gone(
     assert list(new.items.item_id) == list(old.items.item_id)
     assert [new.items.facts(row) for row in range(60)] == [old.items.facts(row) for row in range(60)]
     assert new.retired.tolist() == [59]
+    assert [walk.tolist() for walk in new.golden.sequences] == [walk.tolist() for walk in old.golden.sequences]
     assert exported.manifest.release == first.manifest.release + 1
 
 

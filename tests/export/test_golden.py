@@ -72,6 +72,21 @@ def test_excluded_triples_may_be_of_other_sequences_than_the_transitions() -> No
     assert not {(0, 1, 2), (1, 2, 3)}.intersection(*[set().union(*map(triples_of, walks))])
 
 
+def test_walks_of_the_release_before_are_kept_unless_a_user_has_taken_them() -> None:
+    before = sequences_of([0, 1], [1, 2], [2, 3], [3, 0])
+    earlier = golden_sequences(before, 4, 5, n_sequences=8)
+    taken = next(walk for walk in earlier if len(walk) == 3).tolist()
+    after = sequences_of([0, 1], [1, 2], [2, 3], [3, 0], taken)
+
+    same = golden_sequences(before, 4, 5, n_sequences=8, seed=1, earlier=earlier)
+    others = golden_sequences(after, 5, 5, n_sequences=8, earlier=earlier)
+
+    assert [walk.tolist() for walk in same] == [walk.tolist() for walk in earlier]
+    assert tuple(taken) not in set().union(*map(triples_of, others))
+    assert sum(new.tolist() == old.tolist() for new, old in zip(others, earlier, strict=True)) > 0
+    assert [len(walk) for walk in others] == [len(walk) for walk in earlier]
+
+
 def test_a_log_without_transitions_gives_random_sequences() -> None:
     walks = golden_sequences(sequences_of([0], [1]), 5, 4, n_sequences=6)
 

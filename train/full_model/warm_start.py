@@ -67,7 +67,7 @@ def start_from(model: Model, run: RunFolder) -> None:
     """Set the weights of ``model`` to those of an earlier run, in place.
 
     Rows of new items start as stand-ins, means of the known items with the nearest texts. Parts that have another size,
-    such as the vectors of all brands, start anew, and what plug-ins choose after training is chosen again.
+    such as the vectors of all brands, start anew.
 
     Raises:
         RunError: the run has no weights, or has them for more items.
@@ -76,16 +76,16 @@ def start_from(model: Model, run: RunFolder) -> None:
     n_known, n_items = len(saved[_ITEM]), len(fresh[_ITEM])
     if n_known > n_items:
         raise RunError(f"{run.path}: has {n_known:,} items, expected at most {n_items:,}. Rows never go away.")
-    chosen_later = _chosen_later(model)
     for name, value in fresh.items():
         known = saved.get(name)
-        if known is None or name in chosen_later:
-            continue
-        if known.shape == value.shape:
+        if known is not None and known.shape == value.shape:
             value.copy_(known)
-        elif known.shape == (n_known, *value.shape[1:]) and len(value) == n_items:
+        elif known is not None and known.shape == (n_known, *value.shape[1:]) and len(value) == n_items:
             value[:n_known] = known
     _start_new_items(model, n_known)
+    for plugin in model.plugins:
+        if plugin.warm_start is not None:
+            plugin.warm_start()
 
 
 @torch.no_grad()
@@ -103,17 +103,6 @@ def _start_new_items(model: Model, n_known: int) -> None:
         found = total > 0.0
         means = (weights[:, :, None] * table[rows]).sum(1) / total.clamp(min=1e-12)[:, None]
         table[new[found]] = means[found]
-
-
-def _chosen_later(model: Model) -> set[str]:
-    """Return the names of the buffers that plug-ins set after training."""
-    modules = {plugin.name: plugin.module for plugin in model.plugins if plugin.calibrate is not None}
-    return {
-        f"plugin_modules.{plugin}.{name}"
-        for plugin, module in modules.items()
-        if module is not None
-        for name, _ in module.named_buffers()
-    }
 
 
 def _of_model(config: TrainConfig) -> dict[str, Any]:

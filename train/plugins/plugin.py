@@ -172,6 +172,8 @@ class Plugin:
             ``[range, n_items]``. A student is distilled from these.
         calibrate: called once after training and ``finalize``: chooses settings of ``log_scores`` on the validation
             events, saves them in buffers of ``module``, and returns metrics by name.
+        warm_start: called before training that starts from an earlier run, with its weights in place. What was chosen
+            by ``calibrate`` then and would change much on devices stays.
         device_expert: returns the expert whose log-scores are added, of which a device computes a small version; None
             if it has no weight.
         device_prompts: returns directions of this plug-in's input states, ``[K, dim]``. A device, which runs no
@@ -190,6 +192,7 @@ class Plugin:
     log_scores: Callable[[Tensor, Tensor], Tensor] | None = None
     log_scores_at: Callable[[Positions], Callable[[slice], Tensor]] | None = None
     calibrate: Callable[[Calibration], Mapping[str, float]] | None = None
+    warm_start: Callable[[], None] | None = None
     device_expert: Callable[[], TransitionsExpert | None] | None = None
     device_prompts: Callable[[], Tensor] | None = None
     metrics: Callable[[EvaluationData], Mapping[str, float]] | None = None

@@ -50,6 +50,7 @@ def transitions(config: TransitionsConfig, inputs: PluginInputs) -> Plugin:
         log_scores=mixed.log_scores,
         log_scores_at=mixed.log_scores_at,
         calibrate=mixed.calibrate,
+        warm_start=mixed.warm_start,
         device_expert=mixed.weighted_expert,
     )
 
@@ -71,6 +72,7 @@ class MixedExpert(nn.Module):
         self._inputs = inputs
         self._similar = cache(lambda: similarities(inputs))
         self._expert: TransitionsExpert | None = None
+        self._keeps_settings = config.search_users == 0
         self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
         self.register_buffer("settings", settings_tensor(ExpertConfig()))
         self.register_load_state_dict_pre_hook(_complete)  # type: ignore[no-untyped-call]  # torch does not type it
@@ -115,6 +117,15 @@ class MixedExpert(nn.Module):
 
         return of
 
+    def warm_start(self) -> None:
+        """Keep the settings of the earlier run, because other ones change the whole graph; the weight is chosen again.
+
+        Its weight is 0 while the model is trained.
+        """
+        self._keeps_settings = True
+        self.weight.zero_()
+        self.forget()
+
     def calibrate(self, calibration: Calibration) -> dict[str, float]:
         """Choose settings and weight on the validation events; return them, and NDCG@10 with and without the expert."""
         valid = calibration.split.valid
@@ -132,7 +143,7 @@ class MixedExpert(nn.Module):
 
     def _choose_new_items(self, calibration: Calibration) -> None:
         """Choose how often new items follow others again, beside the model: what that costs is less than alone."""
-        if calibration.scores_as_new is None or not float(self.weight) or not self._config.search_users:
+        if calibration.scores_as_new is None or not float(self.weight) or self._keeps_settings:
             return
         config, inputs, valid = expert_config(self.settings), self._inputs, calibration.split.valid
         chosen = choose_new_items(
@@ -145,7 +156,7 @@ class MixedExpert(nn.Module):
 
     def _search(self, split: Split) -> dict[str, float]:
         """Choose the settings; return what the search found."""
-        if not self._config.search_users:
+        if self._keeps_settings:
             return {}
         chosen = settings_of(
             self._inputs.train, split.valid, self._inputs.n_items, self._similar(),

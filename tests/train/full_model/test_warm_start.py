@@ -16,7 +16,7 @@ from train.full_model.recipes import TrainConfig, compose
 from train.full_model.training import describe_run, load_model, train_model
 from train.full_model.warm_start import check_warm_start, start_from, warm_config
 from train.loop.fit import FitConfig
-from train.loop.runs import RunFolder
+from train.loop.runs import RunFolder, replace_tensors
 
 N_KNOWN, N_GROWN = 24, 27
 CONFIG = TrainConfig(
@@ -69,14 +69,23 @@ def test_known_items_keep_their_weights_and_new_ones_start_as_their_stand_ins(
     assert float(new.norm(dim=1).min()) > 0.0
 
 
-def test_what_a_plugin_chooses_after_training_is_chosen_again(earlier: RunFolder, grown: Dataset) -> None:
-    model = compose(grown, leave_one_out(grown.sequences).train, warm_config(CONFIG, earlier))
-    name = "plugin_modules.transitions.weight"
+def test_transitions_keep_their_settings_and_get_a_new_weight(
+    earlier: RunFolder, tmp_path: Path, grown: Dataset
+) -> None:
+    weight, settings = (f"plugin_modules.transitions.{name}" for name in ("weight", "settings"))
+    saved = earlier.load_best()
+    saved[settings][0] = 7.0  # a window that is not the default
+    replace_tensors(earlier.path / "best.safetensors", saved, {})
+    searching = replace(CONFIG, plugins={"llmrec": {}, "transitions": {}})
+    model = compose(grown, leave_one_out(grown.sequences).train, warm_config(searching, earlier))
 
     start_from(model, earlier)
+    assert float(saved[weight]) > 0.0
+    assert float(model.state_dict()[weight]) == 0.0
 
-    assert float(earlier.load_best()[name]) > 0.0
-    assert float(model.state_dict()[name]) == 0.0
+    model.calibrate(leave_one_out(grown.sequences))
+    assert float(model.state_dict()[weight]) > 0.0
+    torch.testing.assert_close(model.state_dict()[settings], saved[settings])
 
 
 def test_text_features_stay_those_of_the_first_catalogue(earlier: RunFolder, tmp_path: Path, grown: Dataset) -> None:
