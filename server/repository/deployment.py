@@ -56,10 +56,11 @@ server {{
 }}
 """
 
-# A location that adds one header adds all of its own. Without `always` they are not on "not found".
+# A location that adds one header adds all of its own. A page elsewhere must see that the next root is not there yet, so
+# these are on "not found", too; that something may be stored for ever is not.
 _HEADERS: Final = """\
-        add_header Access-Control-Allow-Origin *;
-        add_header X-Content-Type-Options nosniff;"""
+        add_header Access-Control-Allow-Origin * always;
+        add_header X-Content-Type-Options nosniff always;"""
 
 _SERVICE: Final = """\
 [Unit]

@@ -1,6 +1,7 @@
 """A new repository, its keys, and the files that put it into operation."""
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -20,6 +21,8 @@ from server.repository.repository import open_repository
 from server.repository.roles import DELEGATED, KEYS
 from server.repository.rotate import rotate
 from tests.tiny_repository import PASSPHRASE, TinyRepository
+
+NGINX = os.environ.get("NGINX") or shutil.which("nginx")
 
 
 def test_each_role_has_a_key_of_its_own(repository: TinyRepository) -> None:
@@ -145,8 +148,22 @@ def test_nginx_serves_what_has_a_digest_for_ever_and_the_timestamp_for_a_minute(
     assert text.count("{") == text.count("}")
     assert text.count("immutable") == 3
     assert text.count("max-age=60") == 1
+    assert text.count("add_header Access-Control-Allow-Origin * always;") == 4
     for folder in ("metadata", "targets", "files"):
         assert f'location /v1/{folder}/ {{\n        alias "{repository.path}/{folder}/";' in text
+
+
+@pytest.mark.skipif(NGINX is None, reason="needs nginx")
+def test_nginx_finds_no_fault_in_its_file(repository: TinyRepository, tmp_path: Path) -> None:
+    text = (repository.path / "deploy" / "nginx.conf").read_text()
+    plain = text.replace("443 ssl", "8080").replace("ssl_certificate", "# ssl_certificate")
+    places = "".join(f"{name}_temp_path {tmp_path};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    main = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {places} access_log off;\n{plain} }}"
+    (tmp_path / "main.conf").write_text(main)
+
+    done = subprocess.run([str(NGINX), "-t", "-c", tmp_path / "main.conf"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
