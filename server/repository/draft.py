@@ -91,20 +91,24 @@ class Draft:
 
     def _signers(self, role: str) -> list[Signer]:
         """Return the signers of a role: as many of its keys as it takes, and of its keys before this change."""
-        delegator = self.root.signed if role in ROLES and role not in DELEGATED else self.targets[TARGETS].signed
-        signers = self.keys.signers(role, keys_of(delegator, role), delegator.get_delegated_role(role).threshold)
-        known = {signer.public_key.keyid for signer in signers}
-        former = [key for key in self._before.keys(role) if key.keyid not in known and role not in DELEGATED]
+        delegates = delegator(self.root, self.targets, role)
+        current = keys_of(delegates, role)
+        signers = self.keys.signers(role, current, delegates.get_delegated_role(role).threshold)
+        if role in DELEGATED:
+            return signers
         if role == ROOT:
-            # The root is signed by a threshold of its old keys, too.
-            needed = self._before.root.signed.roles[ROOT].threshold
-            kept = sum(key.keyid in known for key in self._before.keys(ROOT))
-            return (
-                [*signers, *self.keys.signers("the root before", former, needed - kept)] if kept < needed else signers
-            )
-        current = {key.keyid for key in keys_of(delegator, role)}
-        old = [key for key in former if key.keyid not in current and self.keys.holds(key)]
-        return [*signers, *(self.keys.signer(key) for key in old)]
+            return [*signers, *self._former_root_signers(signers)]
+        ids = {key.keyid for key in current}
+        former = [key for key in self._before.keys(role) if key.keyid not in ids and self.keys.holds(key)]
+        return [*signers, *map(self.keys.signer, former)]
+
+    def _former_root_signers(self, signers: list[Signer]) -> list[Signer]:
+        """Return the signers that are missing for the threshold of the root before this change."""
+        ids = {signer.public_key.keyid for signer in signers}
+        before = self._before.keys(ROOT)
+        missing = self._before.root.signed.roles[ROOT].threshold - sum(key.keyid in ids for key in before)
+        others = [key for key in before if key.keyid not in ids]
+        return self.keys.signers("the root before", others, missing) if missing > 0 else []
 
     def _sign(self, role: str, metadata: Metadata[Kind]) -> bytes:
         metadata.signed.version += 1
