@@ -254,6 +254,8 @@ def scheduled_share(wave: Wave | None, now: float) -> float:
 def open_share(document: ReleaseDocument, final: str, rollout: RolloutDocument | None, now: float) -> float:
     """Return the share of the devices that may install a release: the schedule's, unless the rollout holds it back.
 
+    A release without a schedule is for everyone at once, and nothing holds it back.
+
     Args:
         document: the document that gives the final manifest.
         final: sha256 of the final manifest.
@@ -261,7 +263,7 @@ def open_share(document: ReleaseDocument, final: str, rollout: RolloutDocument |
         now: seconds since 1970.
     """
     share = scheduled_share(document.wave, now)
-    if rollout is None or rollout.manifest != final:
+    if document.wave is None or rollout is None or rollout.manifest != final:
         return share
     return 0.0 if rollout.halted else min(share, rollout.share)
 

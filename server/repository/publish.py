@@ -105,7 +105,8 @@ def publish(
         bundles: a folder of bundle folders, as ``pocketrec export --out`` writes them, or one bundle folder.
         keys: the keys.
         component: the component; None for whole bundles.
-        rollout: the staged rollout; None offers the release to all devices at once.
+        rollout: the staged rollout; None offers the release to all devices at once, or a component to those that the
+            rollout of the release before it has reached.
         allow_moved_rows: publish items that have moved to other rows; no deltas lead to such a release.
         oms_key: file of a private key that signs the bundles for tools of OpenSSF model signing, too.
         now: the time that counts.
@@ -215,6 +216,7 @@ class _Release:
                 f"{self._target}: found no release, expected one that {component!r} can derive from. "
                 "Publish the whole bundle first, without --component."
             )
+        self._keep_rollout(self._offer)
         check_only(self._offer.final.manifest, self._manifest, component)
         steps = chain(self._offer, self._manifest, component)
         for step in steps:
@@ -226,6 +228,21 @@ class _Release:
             document = ComponentDocument(**fields, component=step.component, base=step.base)  # type: ignore[arg-type]  # one of COMPONENTS
             self._draft.put(step.component, component_path(step.component, self._target), dump_document(document))
         return self._finish(document, component)
+
+    def _keep_rollout(self, offer: Offer) -> None:
+        """Let a component reach only the devices that its base has reached: it brings the base with it.
+
+        Raises:
+            RepositoryError: the base is held back.
+        """
+        held = offer.rollout
+        if held is not None and (held.halted or held.share < 1.0):
+            raise RepositoryError(
+                f"{self._target}: release {offer.final.document.release} is held back, and a release of a component "
+                "would bring it to all devices. Open it with `pocketrec release promote`, or roll it back."
+            )
+        if self._wave is None:
+            self._wave = offer.final.document.wave
 
     def _fields(self, manifest: Manifest, deltas: tuple[Delta, ...]) -> dict[str, Any]:
         """Write a manifest, and return the fields of the document that leads to it."""

@@ -54,7 +54,7 @@ def promote(
     Args:
         path: the repository.
         keys: the keys.
-        target: the target; None for all.
+        target: the target; None for all whose release has a rollout.
         share: the share of the devices; None for the next ring.
         halt: let no further device take the release.
         now: the time that counts.
@@ -69,8 +69,9 @@ def promote(
         offers = [offer_of(repository, name) for name in ([target] if target else repository.released_targets())]
         if not offers:
             raise RepositoryError(f"{path}: found no release yet, expected one to roll out.")
+        in_rings = [offer for offer in offers if offer.final.document.wave is not None]
         opened = []
-        for offer in offers:
+        for offer in in_rings or offers:
             document = _next(offer, share, halt=halt, now=draft.now)
             draft.put(ROLLOUT, rollout_path(offer.target), dump_document(document))
             opened.append(_opened(offer, document, draft.now))
@@ -79,9 +80,14 @@ def promote(
 
 
 def _next(offer: Offer, share: float | None, *, halt: bool, now: datetime) -> RolloutDocument:
-    held = offer.rollout
+    held, release = offer.rollout, offer.final.document
+    if release.wave is None:
+        raise RepositoryError(
+            f"{offer.target}: release {release.release} has no rollout: it is for all devices at once, and cannot be "
+            "held back. Undo it with `pocketrec release rollback`; publish with --wave to be able to halt."
+        )
     if halt:
-        share = held.share if held else scheduled_share(offer.final.document.wave, now.timestamp())
+        share = held.share if held else scheduled_share(release.wave, now.timestamp())
     elif share is None:
         share = _next_ring(offer, now)
     return RolloutDocument(target=offer.target, manifest=offer.final.sha256, share=share, halted=halt)

@@ -255,6 +255,7 @@ def test_a_rollout_document_holds_its_own_manifest_back_and_no_other() -> None:
     assert open_share(RELEASE, A, held, START) == 0.01
     assert open_share(RELEASE, A, replace(held, halted=True), later) == 0.0
     assert open_share(RELEASE, A, replace(held, manifest=B, halted=True), later) == 0.1
+    assert open_share(replace(RELEASE, wave=None), A, replace(held, halted=True), later) == 1.0
 
 
 def test_places_are_spread_evenly_and_differ_between_rollouts() -> None:

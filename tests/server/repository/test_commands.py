@@ -68,7 +68,7 @@ def test_each_command_prints_one_json_object(repository: TinyRepository) -> None
     repository.bundle(0)
     published = result("publish", repo, repository.bundles, "--wave", "24")
     repository.bundle(1)
-    result("publish", repo, repository.bundles)
+    result("publish", repo, repository.bundles, "--wave", "1", "--rings", "0.5,1")
 
     assert [one["release"] for one in published["releases"]] == [1]  # type: ignore[attr-defined]
     assert result("promote", repo, "--halt")["rollouts"][0]["open"] == 0.0  # type: ignore[index]

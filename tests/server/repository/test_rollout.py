@@ -78,3 +78,45 @@ def test_there_must_be_a_release_to_hold_back(repository: TinyRepository) -> Non
     repository.publish()
     with pytest.raises(RepositoryError, match=f"no release for the target 'phone', expected one of: {TARGET}"):
         promote(repository.path, repository.ring(), target="phone", halt=True)
+
+
+def test_a_release_without_rings_cannot_be_held_back(repository: TinyRepository) -> None:
+    repository.publish()
+
+    with pytest.raises(RepositoryError, match=r"release 1 has no rollout: .* Undo it with `pocketrec rel"):
+        promote(repository.path, repository.ring(), halt=True)
+
+
+def test_without_a_target_only_releases_with_a_rollout_are_held_back(repository: TinyRepository) -> None:
+    repository.bundle(target="browser-wasm")
+    publish(repository.path, repository.bundles, repository.ring())
+    repository.bundle(1)
+    publish(repository.path, repository.bundles, repository.ring(), rollout=RINGS, now=START)
+
+    halted = promote(repository.path, repository.ring(), halt=True)
+
+    assert [one.target for one in halted] == [TARGET]
+
+
+def test_a_component_goes_on_with_the_rollout_of_what_it_derives_from(rolled_out: TinyRepository) -> None:
+    train_adapter(rolled_out)
+    publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), component="adapter", now=LATER)
+
+    (state,) = read_status(rolled_out.path, LATER).releases
+
+    assert (state.release, state.open, state.start) == (2, 0.1, START.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def test_a_component_of_a_release_that_is_held_back_is_refused(rolled_out: TinyRepository) -> None:
+    promote(rolled_out.path, rolled_out.ring(), halt=True, now=LATER)
+    train_adapter(rolled_out)
+
+    with pytest.raises(RepositoryError, match="release 1 is held back, and a release of a component would bring it to"):
+        publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), component="adapter", now=LATER)
+
+
+def train_adapter(repository: TinyRepository) -> None:
+    """Give the bundle to publish an adapter with other values."""
+    data = bytearray((repository.bundles / TARGET / "adapter.safetensors").read_bytes())
+    data[-8:] = bytes(8)
+    repository.changed_file("adapter.safetensors", bytes(data))
