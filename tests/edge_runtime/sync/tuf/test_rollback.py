@@ -202,6 +202,42 @@ def test_a_raised_threshold_does_not_reset_the_bounds(repository: Repository, de
         device.refresh()
 
 
+@pytest.mark.parametrize(("n_replaced", "is_over"), [(1, False), (2, True)])
+def test_bounds_end_when_too_few_of_the_old_keys_are_left_to_sign(
+    repository: Repository, device: Device, n_replaced: int, is_over: bool
+) -> None:
+    repository.rotate("timestamp", n_keys=3, threshold=2)
+    repository.publish("root")
+    repository.republish("timestamp", 1_000_000)
+    device.refresh()
+    new = [repository.new_signer() for _ in range(n_replaced)]
+    repository.set_keys("timestamp", [*repository.signers["timestamp"][n_replaced:], *new], threshold=2)
+    repository.publish("root")
+    repository.republish("timestamp", 2)
+
+    if is_over:
+        device.refresh()
+        assert device.versions()["timestamp"] == 2
+    else:
+        with pytest.raises(UpdateRefusedError, match="this device has seen version 1000000"):
+            device.refresh()
+
+
+def test_a_delegated_file_that_new_snapshot_keys_no_longer_list_is_forgotten(
+    repository: Repository, device: Device
+) -> None:
+    repository.delegate("adapter", "adapter/*")
+    repository.publish("adapter", *PUBLISHING)
+    device.find("adapter/laptop")
+    repository.rotate("snapshot")
+    del repository.snapshot.meta["adapter.json"]
+    repository.publish("root", "snapshot", "timestamp")
+
+    device.refresh()
+
+    assert "adapter" not in device.versions()
+
+
 def test_each_bound_belongs_to_the_role_that_stated_it(repository: Repository, device: Device, tmp_path: Path) -> None:
     repository.delegate("adapter", "adapter/*")
     repository.publish("adapter", *PUBLISHING)
