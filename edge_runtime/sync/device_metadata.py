@@ -14,6 +14,7 @@ from edge_runtime.sync.tuf.client import Steps
 
 FIRST_ROOT: Final = "1.root.json"
 MAX_ROOT_BYTES: Final = 512_000
+_SETTLED: Final = "settled"
 
 Result = TypeVar("Result")
 
@@ -90,6 +91,18 @@ class DeviceMetadata:
         self._save(found.trusted)
         return found.file
 
+    def settled(self, target: str) -> str | None:
+        """Return the slot that the newest metadata leads to, as :meth:`settle` noted it; None if it is newer."""
+        noted = self._open_store().settings().get(_SETTLED, b"")
+        version, _, rest = noted.decode().partition(" ")
+        of, _, slot = rest.partition(" ")
+        return slot if (version, of) == (str(self._version()), target) else None
+
+    def settle(self, target: str, slot: str) -> None:
+        """Note which slot the newest metadata leads to, so that a check without news need not find out again."""
+        if self.settled(target) != slot:
+            self._open_store().commit(self.trusted, {_SETTLED: f"{self._version()} {target} {slot}".encode()})
+
     def now(self) -> float:
         """Return the time in seconds since 1970, at least a time that has certainly passed."""
         return max(self._clock(), self.trusted.floors.time)
@@ -106,6 +119,9 @@ class DeviceMetadata:
     ) -> None:
         if self._store is not None:
             self._store.close()
+
+    def _version(self) -> int:
+        return self.trusted.timestamp.signed.version if self.trusted.timestamp is not None else 0
 
     def _open_store(self) -> MetadataStore:
         if self._store is None:

@@ -76,10 +76,14 @@ class SignedChannel:
     def newest(self, held: Pointer | None, installed: Pointer | None) -> Answer:
         """Return the newest bundle; see :class:`Channel`."""
         self.metadata.update(self.source)
+        if held is not None and held.slot == self.metadata.settled(self.target):
+            return Answer(None, notes=self.metadata.notes)
         final = self._final()
         is_turn = held is None or self._is_its_turn(final)
         self._forget_unused()
         if held is not None and slot_name(final.raw) == held.slot:
+            if not final.notes:
+                self.metadata.settle(self.target, held.slot)
             return Answer(None, notes=final.notes)
         if installed is not None:
             # Metadata must not be older, which is checked above. A component that is withdrawn lowers the number.

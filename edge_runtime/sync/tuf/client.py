@@ -204,7 +204,7 @@ def _current_targets(
     stated = snapshot.meta.get(f"{role}.json")
     if stated is None:
         raise refusal(f"its snapshot file does not list {role}.json")
-    here = trusted.targets if role == "targets" else trusted.delegated.get(role)
+    here = trusted.targets_of(role)
     if here is not None and _is_stated(here, stated) and trusted.is_signed(here, delegation, role):
         check_fresh(here.signed, role, time)
         return trusted, here.signed

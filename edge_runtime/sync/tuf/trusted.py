@@ -57,7 +57,8 @@ class TrustedMetadata:
         timestamp: the newest timestamp, unless there is none or its keys were replaced.
         snapshot: the newest snapshot, likewise.
         targets: the newest top-level targets. Its signatures are checked again before every use, as are `delegated`'s.
-        delegated: files of delegated roles, by role.
+        delegated: files of delegated roles as received, by role. They are parsed when they are used: a check without
+            news needs none.
         floors: lower bounds.
         schemes: the signature schemes; Ed25519 alone on a device.
     """
@@ -66,7 +67,7 @@ class TrustedMetadata:
     timestamp: Document[Timestamp] | None = None
     snapshot: Document[Snapshot] | None = None
     targets: Document[Targets] | None = None
-    delegated: Mapping[str, Document[Targets]] = field(default_factory=lambda: MappingProxyType({}))
+    delegated: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     floors: Floors = field(default_factory=Floors)
     schemes: Schemes = field(default_factory=lambda: ED25519)
 
@@ -94,21 +95,25 @@ class TrustedMetadata:
             UpdateRefusedError: the root is not valid.
         """
         self = replace(cls.pinned(files["root"], schemes=schemes), floors=floors)
-        delegated = {role: _parsed(raw, Targets, role) for role, raw in files.items() if role not in TOP_LEVEL}
+        delegated = {role: raw for role, raw in files.items() if role not in TOP_LEVEL}
         return replace(
             self,
             timestamp=self._verified(_parsed(files.get("timestamp"), Timestamp, "timestamp"), "timestamp"),
             snapshot=self._verified(_parsed(files.get("snapshot"), Snapshot, "snapshot"), "snapshot"),
             targets=_parsed(files.get("targets"), Targets, "targets"),
-            delegated=MappingProxyType({role: document for role, document in delegated.items() if document}),
+            delegated=MappingProxyType(delegated),
         )
 
     @property
     def files(self) -> dict[str, bytes]:
         """All files, by role, for saving."""
         tops = {"timestamp": self.timestamp, "snapshot": self.snapshot, "targets": self.targets}
-        documents = {name: document for name, document in tops.items() if document is not None} | dict(self.delegated)
-        return {"root": self.root.raw} | {name: document.raw for name, document in documents.items()}
+        saved = {name: document.raw for name, document in tops.items() if document is not None}
+        return {"root": self.root.raw} | saved | dict(self.delegated)
+
+    def targets_of(self, role: str) -> Document[Targets] | None:
+        """Return the file of a role with targets, or None if there is none, or only a damaged one."""
+        return self.targets if role == "targets" else _parsed(self.delegated.get(role), Targets, role)
 
     def raised(self, time: float) -> "TrustedMetadata":
         """Return the same with a time bound of ``time``, unless the bound is higher.
@@ -141,7 +146,7 @@ class TrustedMetadata:
     def with_snapshot(self, snapshot: Document[Snapshot]) -> "TrustedMetadata":
         """Return the same with a verified snapshot, without the files that it does not list."""
         versions = {name: file.version for name, file in snapshot.signed.meta.items()}
-        delegated = {role: document for role, document in self.delegated.items() if f"{role}.json" in versions}
+        delegated = {role: raw for role, raw in self.delegated.items() if f"{role}.json" in versions}
         return replace(
             self,
             snapshot=snapshot,
@@ -153,7 +158,7 @@ class TrustedMetadata:
         """Return the same with a verified file of targets."""
         if role == "targets":
             return replace(self, targets=targets)
-        return replace(self, delegated=MappingProxyType({**self.delegated, role: targets}))
+        return replace(self, delegated=MappingProxyType({**self.delegated, role: targets.raw}))
 
     def check(self, document: Document[AnySigned], delegation: Delegation, name: str) -> None:
         """Check the signatures of a file; see :func:`check_signatures`."""
