@@ -108,11 +108,18 @@ def train_and_distil(steps: Steps, data: Path, how: Sequence[str] = (), *, insta
     runs = steps.out / "runs" / f"{_plain(data.resolve().name)}-{checked['digest'][:8]}"
     kind = "instant-" if instant else ""
     teacher, student = runs / f"{kind}teacher", runs / f"{kind}student"
-    trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, *how, "--resume")
+    words = [*how, *_rows(steps.out / "bundles")]
+    trained = steps.run("train the full model", "train", "--data", data, "--out", teacher, *words, "--resume")
     distilled = steps.run(
         "distil the student", "distill", "--run", teacher, "--data", data, "--out", student, "--resume"
     )
     return Trained(teacher, student, checked, trained, distilled)
+
+
+def _rows(bundles: Path) -> list[str | Path]:
+    """Return the option by which items keep the rows of the bundles that are to be replaced, if there are some."""
+    first = next(iter(sorted(bundles.glob("*/manifest.json"))), None)
+    return [] if first is None else ["--rows-of", first.parent]
 
 
 def export_bundles(

@@ -186,7 +186,7 @@ def train(
     """
     from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
-    from train.data.kept_rows import earlier_items, saved_items
+    from train.data.kept_rows import check_same_catalogue, earlier_items, saved_items
     from train.full_model.recipes import TrainConfig
     from train.items.extractors import ExtractorConfig
     from train.loop.fit import FitConfig, batch_users_for
@@ -204,6 +204,8 @@ def train(
     kept = rows_of or warm_from
     earlier = saved_items(out) if kept is None else earlier_items(kept)
     dataset = read_folder(data, earlier=earlier, skip_bad_rows=skip_bad_rows)
+    if kept is not None and earlier is not None:
+        check_same_catalogue(dataset.catalogue, len(earlier.item_id), kept)
     batch = batch_users or batch_users_for(len(dataset.sequences))
     config = TrainConfig(
         backbone=backbone,

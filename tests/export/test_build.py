@@ -122,6 +122,7 @@ def test_a_second_run_verifies_only_what_has_changed(tmp_path: Path) -> None:
 
     assert names() == ["check", "train", "distill", "export", "report"]
     assert "--resume" in ScriptedSteps.commands[1]
+    assert ScriptedSteps.commands[1][-3:-1] == ["--rows-of", str(tmp_path / "out" / "bundles" / "laptop-x86_64")]
 
 
 def test_a_bundle_that_is_worse_has_a_report_and_the_exit_code_is_1(

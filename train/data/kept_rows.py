@@ -113,6 +113,25 @@ def bundle_items(folder: BundleFolder) -> Items:
     return open_items(folder).items
 
 
+def check_same_catalogue(catalogue: Catalogue, n_earlier: int, source: AnyPath) -> None:
+    """Check that most items of an earlier catalogue are still there: otherwise it is another one.
+
+    Args:
+        catalogue: the result of :func:`aligned`.
+        n_earlier: number of items of the earlier catalogue.
+        source: where that is from.
+
+    Raises:
+        RunError: fewer than half of the earlier items are in the items file.
+    """
+    n_left = n_earlier - len(catalogue.gone)
+    if 2 * n_left < n_earlier:
+        raise RunError(
+            f"{source}: the items file has {n_left:,} of its {n_earlier:,} items, expected most: it seems to be "
+            "another catalogue, and rows are kept within one. Choose another --out, or a run or bundle of this one."
+        )
+
+
 def check_rows(item_ids: Sequence[str], earlier: Items, source: str, advice: str) -> None:
     """Check that each item of an earlier release has its row.
 

@@ -10,7 +10,7 @@ from tests.tiny_bundle import make_tiny_bundle
 from tests.train.data.data_folders import EVENTS, NOW_S, histories, write
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
-from train.data.kept_rows import check_rows, earlier_items, save_items, saved_items
+from train.data.kept_rows import check_rows, check_same_catalogue, earlier_items, save_items, saved_items
 from train.errors import DataError, RunError
 
 TENT, MAT, MUG, POT = (
@@ -103,6 +103,15 @@ def test_a_folder_that_does_not_say_which_items_it_has_is_refused(tmp_path: Path
     assert saved_items(tmp_path) is None
     with pytest.raises(RunError, match="expected a run or a bundle"):
         earlier_items(tmp_path)
+
+
+def test_a_catalogue_with_few_of_the_earlier_items_is_another_one(earlier: Items, tmp_path: Path) -> None:
+    some = read(tmp_path / "some", TENT + MAT + POT, earlier, EVENTS)
+    few = read(tmp_path / "few", POT + TENT, earlier, EVENTS)
+
+    check_same_catalogue(some.catalogue, 3, "old")
+    with pytest.raises(RunError, match="old: the items file has 1 of its 3 items, expected most"):
+        check_same_catalogue(few.catalogue, 3, "old")
 
 
 def test_damaged_items_of_a_run_are_named(tmp_path: Path) -> None:
