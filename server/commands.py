@@ -75,8 +75,8 @@ def serve(
 
     Example: pocketrec serve build/demo/bundles --port 8000
     """
-    from server.running import run
     from server.settings import CHECKOUT_PAGE, ServerSettings, traces_exporter_of_environment
+    from server.workers import sharing_metrics
 
     _check_folders(root, web)
     _check_origins(allow_origin or [])
@@ -92,7 +92,10 @@ def serve(
         log_json=log_json,
         traces_exporter=traces_exporter_of_environment(),
     )
-    run(settings, _announce)
+    with sharing_metrics(workers):
+        from server.running import run
+
+        run(settings, _announce)
 
 
 def _check_origins(origins: list[str]) -> None:

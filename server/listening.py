@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from edge_runtime.errors import PocketRecError
 from server.connection import BoundedProtocol, RequestLimits
@@ -45,7 +45,7 @@ def address_of(listener: socket.socket) -> str:
 
 
 def serve_until_stopped(
-    app: Litestar,
+    app: ASGIApp,
     listener: socket.socket,
     *,
     grace_s: int,

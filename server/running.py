@@ -1,9 +1,11 @@
 """Runs a server with its settings: prepares the database and the keys, then one process or several."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from socket import socket
 
+from edge_runtime.errors import PocketRecError
 from server.app import AppOptions, application, releases_in
 from server.database.database import Database, beside, file_url, migrate, shown
 from server.halting.service import Halter
@@ -13,7 +15,9 @@ from server.operations import Operations
 from server.releases.repository import is_repository
 from server.releases.service import View
 from server.settings import ServerSettings
+from server.tracing import check_exporter, traced
 from server.web.service import WebFiles
+from server.workers import Workers
 
 Announce = Callable[[str, ServerSettings, str | None, View], None]
 """Called with address, settings, database and releases, once requests are accepted."""
@@ -31,7 +35,15 @@ def run(settings: ServerSettings, announce: Announce) -> None:
     if url is not None:
         migrate(url)
     halter = None if settings.keys is None else halter_of(settings.root, settings.keys)
-    _serve(settings, listener, url, halter, announce)
+    if settings.traces_exporter is not None:
+        check_exporter(settings.traces_exporter)
+    work = partial(_serve, settings, listener, url, halter, announce)
+    if settings.workers == 1:
+        work(is_first=True)
+        return
+    code = Workers(settings.workers, lambda is_first: work(is_first=is_first)).run()
+    if code != 0:
+        raise PocketRecError("the workers could not be started; the lines above say why.")
 
 
 def halter_of(root: Path, keys: Path) -> Halter:
@@ -53,8 +65,15 @@ def database_url_of(settings: ServerSettings) -> str | None:
 
 
 def _serve(
-    settings: ServerSettings, listener: socket, url: str | None, halter: Halter | None, announce: Announce
+    settings: ServerSettings,
+    listener: socket,
+    url: str | None,
+    halter: Halter | None,
+    announce: Announce,
+    *,
+    is_first: bool,
 ) -> None:
+    """Serve in this process. The connections of the database are opened here, because processes cannot share them."""
     releases = releases_in(settings.root)
     operations = None
     if url is not None:
@@ -62,9 +81,12 @@ def _serve(
     options = AppOptions(watch_s=settings.watch_s, allow_origins=settings.allow_origins)
     app = application(releases, WebFiles(settings.web), operations, options)
     database = None if url is None else shown(url)
-    serve_until_stopped(
-        app,
-        listener,
-        grace_s=settings.grace_s,
-        on_listening=lambda: announce(address_of(listener), settings, database, releases.view),
-    )
+    with traced(app, settings.traces_exporter) as served:
+        serve_until_stopped(
+            served,
+            listener,
+            grace_s=settings.grace_s,
+            on_listening=lambda: (
+                announce(address_of(listener), settings, database, releases.view) if is_first else None
+            ),
+        )
