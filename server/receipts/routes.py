@@ -1,13 +1,18 @@
 """The route of receipts. No cookie, no identity, no log of an address."""
 
+from typing import Annotated, Any, Final
+
 import msgspec
 from litestar import Response, post
 from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException, TooManyRequestsException, ValidationException
-from litestar.params import JSONBody
+from litestar.params import Body
 
 from server.receipts.service import MAX_RECEIPT_BYTES, Receipt, Receipts, Verdict
 from server.responses import NO_STORE, AnyRequest, problems
+
+_NOTHING_ELSE: Final[dict[str, Any]] = {"additional_properties": False}
 
 
 @post(
@@ -24,7 +29,7 @@ from server.responses import NO_STORE, AnyRequest, problems
 )
 async def receive(
     request: AnyRequest,
-    data: JSONBody[Receipt],
+    data: Annotated[Receipt, Body(media_type=RequestEncodingType.JSON, schema_extra=_NOTHING_ELSE)],
     receipts: NamedDependency[Receipts],
 ) -> Response[None]:
     """Count that a device took or refused a release. Nothing else is stored."""

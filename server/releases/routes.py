@@ -7,12 +7,13 @@ import msgspec
 from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
 
 from server.blob import Blob
 from server.ranges import tag_matches
 from server.releases.service import Release, Releases
-from server.responses import FileResponse, reading
+from server.responses import FileResponse, problems, reading
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 
@@ -21,6 +22,19 @@ REVALIDATED: Final = {"Cache-Control": "no-cache", **SAFE}
 TIMESTAMP: Final = {"Cache-Control": "public, max-age=60", **SAFE}
 IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable", **SAFE}
 BYTES: Final = "application/octet-stream"
+
+_BAD: Final = "The request is malformed."
+_MISSING: Final = problems(bad_request=_BAD, not_found="Nothing on offer has this name.")
+_UNCHANGED: Final = {304: ResponseSpec(None, description="The device has it already.")}
+_FILE: Final = _UNCHANGED | {
+    206: ResponseSpec(bytes, generate_examples=False, description="The range that was asked for.", media_type=BYTES),
+    **problems(
+        bad_request=_BAD,
+        not_found="No offered release has a file with this digest.",
+        requested_range_not_satisfiable="The range is outside of the file.",
+        service_unavailable="The file was modified, and is being checked again.",
+    ),
+}
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -37,7 +51,7 @@ class ReleaseController(Controller):
 
     path = "/v1"
 
-    @reading("/channels")
+    @reading("/channels", tags=["devices"])
     async def channels(self, releases: NamedDependency[Releases]) -> Response[list[Offer]]:
         """List the available targets."""
         offers = [
@@ -46,7 +60,7 @@ class ReleaseController(Controller):
         ]
         return Response(offers, headers=REVALIDATED)
 
-    @reading("/channels/{target:str}/manifest.json")
+    @reading("/channels/{target:str}/manifest.json", tags=["devices"], responses=_UNCHANGED | _MISSING)
     async def manifest(
         self, target: FromPath[str], releases: NamedDependency[Releases], if_none_match: IfNoneMatch = None
     ) -> Response[bytes]:
@@ -57,17 +71,17 @@ class ReleaseController(Controller):
             return Response(b"", status_code=304, headers=headers)
         return Response(release.raw, media_type=MediaType.JSON, headers=headers)
 
-    @reading("/metadata/{name:str}")
+    @reading("/metadata/{name:str}", tags=["devices"], responses=_MISSING)
     async def metadata(self, name: FromPath[str], releases: NamedDependency[Releases]) -> Response[bytes]:
         """Return signed metadata: the timestamp, or a version of another role, which never changes."""
         return _signed(releases.view.metadata, name, TIMESTAMP if name == "timestamp.json" else IMMUTABLE)
 
-    @reading("/targets/{path:path}")
+    @reading("/targets/{path:path}", tags=["devices"], responses=_MISSING)
     async def document(self, path: FromPath[str], releases: NamedDependency[Releases]) -> Response[bytes]:
         """Return a signed document, whose digest is part of its path."""
         return _signed(releases.view.documents, path.removeprefix("/"), IMMUTABLE)
 
-    @reading("/files/{sha256:str}")
+    @reading("/files/{sha256:str}", tags=["devices"], responses=_FILE, media_type=BYTES)
     async def file(self, sha256: FromPath[str], releases: NamedDependency[Releases]) -> FileResponse:
         """Return a file, or one range of it, of an offered or the previous release."""
         return FileResponse(_find(releases, sha256), BYTES, IMMUTABLE)

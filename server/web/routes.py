@@ -41,7 +41,7 @@ class WebController(Controller):
 
     path = "/"
 
-    @reading(["/", "/{path:path}"])
+    @reading(["/", "/{path:path}"], include_in_schema=False)
     async def page(
         self, request: AnyRequest, web: NamedDependency[WebFiles], path: FromPath[str] = "/"
     ) -> FileResponse:
