@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Bytes } from "../src/runtime/bytes";
 import { ExpiredMetadataError, UpdateRefusedError } from "../src/runtime/errors";
 import { parseJson } from "../src/runtime/json";
@@ -11,6 +11,8 @@ import {
   pinned,
   raised,
   restored,
+  type SignatureCrypto,
+  signatureCrypto,
   type TrustedMetadata,
   target,
   update,
@@ -18,6 +20,7 @@ import {
 } from "../src/runtime/signed";
 import { canonicalJson } from "../src/runtime/signed/canonical";
 import { pathMatches } from "../src/runtime/signed/paths";
+import { softwareCrypto } from "../src/runtime/signed/software";
 
 interface Outcome {
   readonly refused: string | null;
@@ -54,7 +57,10 @@ function content(key: string | undefined): Bytes | null {
 
 /** A device that saves nothing, but restores what it trusts before each step, as if it had. */
 class Device {
-  constructor(private trusted: TrustedMetadata) {}
+  constructor(
+    private trusted: TrustedMetadata,
+    private readonly crypto: SignatureCrypto,
+  ) {}
 
   async step({ now, files, find }: Step): Promise<Outcome> {
     const requests: string[] = [];
@@ -65,13 +71,13 @@ class Device {
     const save = async (trusted: TrustedMetadata) => {
       this.trusted = trusted;
     };
-    this.trusted = await restored(filesOf(this.trusted), this.trusted.floors, webCrypto);
+    this.trusted = await restored(filesOf(this.trusted), this.trusted.floors, this.crypto);
     let failure: unknown = null;
     let found: Outcome["found"] = null;
     try {
-      await save(await drive(update(this.trusted, now, webCrypto), fetch, save));
+      await save(await drive(update(this.trusted, now, this.crypto), fetch, save));
       if (find !== null) {
-        const result = await drive(target(this.trusted, find, now, webCrypto), fetch, save);
+        const result = await drive(target(this.trusted, find, now, this.crypto), fetch, save);
         await save(result.trusted);
         found = result.file && { length: result.file.length, sha256: result.file.sha256, role: result.file.role };
       }
@@ -95,10 +101,36 @@ class Device {
   }
 }
 
-describe("the page decides as Python does", () => {
+describe.each([
+  ["WebCrypto", webCrypto],
+  ["software", softwareCrypto],
+])("with %s, the page decides as Python does", (_, crypto) => {
   test.each(golden.cases)("$name", async ({ root, steps }) => {
-    const device = new Device(await pinned(content(root) ?? new Uint8Array(), webCrypto));
+    const device = new Device(await pinned(content(root) ?? new Uint8Array(), crypto), crypto);
     for (const step of steps) expect(await device.step(step)).toEqual(step.expected);
+  });
+});
+
+describe("signatures are verified", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("by WebCrypto where there is one", async () => {
+    expect(await signatureCrypto()).toBe(webCrypto);
+  });
+
+  test("by software in a page that was loaded over plain http", async () => {
+    vi.stubGlobal("crypto", {});
+
+    expect(await signatureCrypto()).toBe(softwareCrypto);
+  });
+
+  test("by software in a browser without Ed25519", async () => {
+    const importKey = async () => {
+      throw new DOMException("unknown", "NotSupportedError");
+    };
+    vi.stubGlobal("crypto", { subtle: { importKey } });
+
+    expect(await signatureCrypto()).toBe(softwareCrypto);
   });
 });
 
