@@ -7,7 +7,7 @@ an older release is refused from then on, whatever happens next.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,13 +45,13 @@ class _Final:
     Attributes:
         raw: the bytes of the final manifest.
         manifest: the parsed manifest.
-        document: the document that gives it.
+        documents: the documents on the way, of which the last gives it.
         notes: components that were skipped, and notes of the metadata.
     """
 
     raw: bytes
     manifest: Manifest
-    document: ReleaseDocument
+    documents: tuple[ReleaseDocument, ...]
     notes: tuple[str, ...]
 
 
@@ -91,7 +91,7 @@ class SignedChannel:
             check_succession(final.manifest, current, allow_older=True)
         if not is_turn:
             return Answer(None, waiting=final.manifest.release, notes=final.notes)
-        return Answer(Offer(final.raw, final.manifest, deltas=final.document.deltas), notes=final.notes)
+        return Answer(Offer(final.raw, final.manifest, deltas=final.documents[-1].deltas), notes=final.notes)
 
     def _final(self) -> _Final:
         """Return the manifest that the documents of the target lead to."""
@@ -100,7 +100,7 @@ class SignedChannel:
             raise UpdateRefusedError(f"no release for {self.target!r} is signed. Choose another target with --target.")
         document = _refusing(lambda: parse_release(data, self.target))
         raw, manifest = self._manifest(document.manifest, document)
-        final = _Final(raw, manifest, document, self.metadata.notes)
+        final = _Final(raw, manifest, (document,), self.metadata.notes)
         for component in COMPONENTS:
             final = self._derived(final, component)
         return final
@@ -118,13 +118,13 @@ class SignedChannel:
             document = parse_component(data, component, self.target)
             if document.base != hashlib.sha256(base.raw).hexdigest():
                 note = f"{component} release {document.release} is for another base and was skipped"
-                return _Final(base.raw, base.manifest, base.document, (*base.notes, note))
+                return replace(base, notes=(*base.notes, note))
             raw, manifest = self._manifest(document.manifest, document)
             check_derived(base.manifest, manifest, component)
         except (BundleError, UpdateRefusedError) as error:
             note = f"the release of {component} was refused: {error}"
-            return _Final(base.raw, base.manifest, base.document, (*base.notes, note))
-        return _Final(raw, manifest, document, base.notes)
+            return replace(base, notes=(*base.notes, note))
+        return _Final(raw, manifest, (*base.documents, document), base.notes)
 
     def _manifest(self, digested: Digested, document: ReleaseDocument) -> tuple[bytes, Manifest]:
         raw = self._read(digested.sha256, digested.bytes, f"files/{digested.sha256}", "the manifest")
@@ -133,15 +133,20 @@ class SignedChannel:
         return raw, manifest
 
     def _is_its_turn(self, final: _Final) -> bool:
-        """Return whether the staged rollout of a release has come to this device."""
-        document = final.document
-        if document.wave is None:
+        """Return whether the staged rollouts of a release and of all components have come to this device.
+
+        Of all, because the key of a component must not open the rollout of what it derives from.
+        """
+        staged = [(document, document.wave) for document in final.documents if document.wave is not None]
+        if not staged:
             return True
         data = self._document(rollout_path(self.target))
         rollout = None if data is None else _refusing(lambda: parse_rollout(data, self.target))
-        digest = hashlib.sha256(final.raw).hexdigest()
-        share = open_share(document, digest, rollout, self.metadata.now())
-        return position(document.wave.salt, self.metadata.draw()) < share
+        now, draw = self.metadata.now(), self.metadata.draw()
+        return all(
+            position(wave.salt, draw) < open_share(document, document.manifest.sha256, rollout, now)
+            for document, wave in staged
+        )
 
     def _document(self, path: str) -> bytes | None:
         """Return a signed document, or None if there is none at this path."""

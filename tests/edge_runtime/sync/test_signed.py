@@ -185,6 +185,16 @@ def test_a_halted_rollout_is_waited_for_until_it_goes_on(shop: SignedShop, devic
     assert device.sync().status == "installed"
 
 
+def test_a_component_does_not_open_the_rollout_of_what_it_derives_from(shop: SignedShop, device: SignedDevice) -> None:
+    device.sync()
+    before = device.manifest()
+    base = shop.release(2, wave=WAVE)
+    shop.roll_out(base, 1.0, halted=True)
+    shop.component("adapter", 3, adapted(shop, base, 3), base)
+    device.now = TODAY.timestamp() + 5 * DAY_S
+    assert (device.sync().status, device.manifest()) == ("waiting", before)
+
+
 def test_a_new_device_does_not_wait(shop: SignedShop, tmp_path: Path) -> None:
     newest = shop.release(1, wave=WAVE)
     device = SignedDevice(tmp_path / "device", shop)
