@@ -93,6 +93,14 @@ def recover_folder(path: Path) -> None:
         _old(path).rename(path)
 
 
+def make_folder_durably(path: Path) -> None:
+    """Create a folder, and those above it, unless they exist; their names are on the disk afterwards."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
+
+
 def rename_durably(source: Path, target: Path) -> Path:
     """Rename a file or folder, flush the target's folder to the disk, and return ``target``."""
     source.replace(target)

@@ -1,18 +1,20 @@
 """Install the newest release of a server; the bundle in use changes atomically in the last step.
 
-Order: lock, ask for the newest bundle, assemble its slot and self-test it (:mod:`edge_runtime.sync.assembly`), switch,
+Order: ask for the newest bundle, assemble its slot and self-test it (:mod:`edge_runtime.sync.assembly`), switch,
 clean up. If the process or the machine stops at any point, at most the bytes in flight are lost: the next sync resumes.
 """
 
 import errno
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from edge_runtime.device_folder import Pointer, slot_name
 from edge_runtime.errors import SyncError
+from edge_runtime.files import make_folder_durably
 from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.assembly import Assembly, Progress, SelfTest
@@ -67,10 +69,10 @@ def apply(
     progress: Progress | None = None,
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
 ) -> SyncReport:
-    """Update the device folder ``into`` to the newest release that a channel offers.
+    """Update the device folder ``into`` to the newest release that a channel offers; within :func:`writing`.
 
     Args:
-        into: the device's folder, created if missing.
+        into: the device's folder.
         channel: the server and the target.
         self_test: called with the verified bundle before it is used; raises if no engine passes.
         preview: fetch and test the newest release, but do not switch to it; the next sync does without fetching again.
@@ -80,30 +82,38 @@ def apply(
     Raises:
         ServerUnreachableError: the server does not respond, or the response is incomplete.
         UpdateRefusedError: the offered release must not be used.
-        BusyError: another sync is running.
-        SyncError: there is too little disk space, before or during the download, or something in the folder is in the
-            way.
+        SyncError: there is too little disk space, or something in the folder is in the way.
         BundleVersionError: the release needs a newer runtime.
         EngineError: no engine passes the self-test on the new release.
         OSError: the disk cannot be written.
     """
-    into = Path(into)
+    slots = Slots(Path(into))
+    slots.prepare()
+    assembly = Assembly(slots, channel.source, self_test, progress or (lambda have, total: None), free_bytes)
+    return _Work(slots, channel, assembly).run(preview=preview)
+
+
+@contextmanager
+def writing(into: Path) -> Iterator[None]:
+    """Create the folder of a device if it is missing, and let no other sync write into it meanwhile.
+
+    Raises:
+        BusyError: another sync is running.
+        SyncError: something else is in place of the folder, or the disk is full.
+    """
     require_folder(into)
-    into.mkdir(parents=True, exist_ok=True)
-    require_file(into / "lock")
-    with locked(into / "lock", "sync"):
-        slots = Slots(into)
-        slots.prepare()
-        assembly = Assembly(slots, channel.source, self_test, progress or (lambda have, total: None), free_bytes)
-        try:
-            return _Work(slots, channel, assembly).run(preview=preview)
-        except OSError as error:
-            if error.errno not in _DISK_FULL_ERRNOS:
-                raise
-            raise SyncError(
-                f"{into}: {error.strerror}. The bundle in use is complete, and downloaded data is kept. Free some "
-                "space and sync again."
-            ) from error
+    try:
+        make_folder_durably(into)
+        require_file(into / "lock")
+        with locked(into / "lock", "sync"):
+            yield
+    except OSError as error:
+        if error.errno not in _DISK_FULL_ERRNOS:
+            raise
+        raise SyncError(
+            f"{into}: {error.strerror}. The bundle in use is complete, and downloaded data is kept. Free some "
+            "space and sync again."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from edge_runtime.errors import EngineError, UpdateRefusedError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
-from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.apply import SyncReport, apply, writing
 from edge_runtime.sync.assembly import Progress, SelfTest
 from edge_runtime.sync.channel import Channel, UnsignedChannel
 from edge_runtime.sync.device_metadata import FIRST_ROOT, MAX_ROOT_BYTES, DeviceMetadata
@@ -56,12 +56,16 @@ def sync(
 
     Raises:
         SyncError: nothing was installed; see its subclasses for the reasons.
+        BusyError: another sync into this folder is running.
+        StateError: what this device trusts cannot be read or written.
         EngineError: no engine passes the self-test on the new release.
         BundleVersionError: the release needs a newer runtime.
         ValueError: ``origin`` is not an address.
     """
     into = Path(into)
-    with DeviceMetadata(into / TRUSTED, root=root) as metadata:
+    if not into.exists():  # nothing may be written there if the address is refused
+        transport_to(origin, insecure=insecure or root is not None).close()
+    with writing(into), DeviceMetadata(into / TRUSTED, root=root) as metadata:
         transport = transport_to(origin, insecure=insecure or metadata.has_root)
         refused: list[Path] = []
         chosen = target or installed_target(into)

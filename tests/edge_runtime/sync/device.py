@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.device_folder import current_bundle
-from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.apply import SyncReport, apply, writing
 from edge_runtime.sync.channel import UnsignedChannel
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.trial import self_test
@@ -52,15 +52,15 @@ class Device:
             self.tested.append(bundle)
             test(bundle)
 
-        return apply(
-            self.folder,
-            channel=UnsignedChannel(
-                Source(self.server, clock=self.time.clock, sleep=self.time.sleep), target, allow_older=allow_older
-            ),
-            self_test=recorded_test,
-            progress=progress,
-            free_bytes=lambda path: free_bytes,
-        )
+        source = Source(self.server, clock=self.time.clock, sleep=self.time.sleep)
+        with writing(self.folder):
+            return apply(
+                self.folder,
+                channel=UnsignedChannel(source, target, allow_older=allow_older),
+                self_test=recorded_test,
+                progress=progress,
+                free_bytes=lambda path: free_bytes,
+            )
 
     def release(self) -> int:
         return open_folder(current_bundle(self.folder)).manifest.release

@@ -1,14 +1,20 @@
 """A repository of signed releases of tiny bundles in a folder, and a device that syncs with it."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from edge_runtime.bundle import open_folder
+import msgspec
+import numpy as np
+
+from edge_runtime.bundle import dump_manifest, open_folder
+from edge_runtime.bundle.arrays import dump_arrays, load_arrays
 from edge_runtime.bundle.delta import diff_files
+from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.release import (
     COMPONENTS,
     ComponentDocument,
@@ -20,7 +26,7 @@ from edge_runtime.bundle.release import (
     dump_document,
 )
 from edge_runtime.device_folder import current_bundle
-from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.apply import SyncReport, apply, writing
 from edge_runtime.sync.device_metadata import DeviceMetadata
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
@@ -113,6 +119,23 @@ class SignedShop:
         self.write()
 
 
+def adapted(shop: SignedShop, base: str, number: int, *, also: str | None = None) -> Path:
+    """Return a bundle that differs from another one in its adapter, and in one more file."""
+    old = shop.bundles[base]
+    folder = shop.folder.parent / "made" / f"adapted-{number}"
+    shutil.copytree(old, folder)
+    for name in ("adapter.safetensors", *([] if also is None else [also])):
+        arrays = {key: array.copy() for key, array in load_arrays((folder / name).read_bytes(), name).items()}
+        first = next(array for array in arrays.values() if array.dtype == np.float32)
+        first.reshape(-1)[0] = np.nextafter(first.reshape(-1)[0], np.float32(np.inf))
+        (folder / name).write_bytes(dump_arrays(arrays))
+    manifest = open_folder(old).manifest
+    files = tuple(describe(entry.name, entry.role, (folder / entry.name).read_bytes()) for entry in manifest.files)
+    changed = msgspec.structs.replace(manifest, files=files, release=number)
+    (folder / "manifest.json").write_bytes(dump_manifest(changed))
+    return folder
+
+
 class SignedDevice:
     """A device that trusts the first root of a shop."""
 
@@ -125,7 +148,7 @@ class SignedDevice:
 
     def sync(self, *, test: Callable[[Path], None] = self_test, preview: bool = False) -> SyncReport:
         self.source = Source(FolderTransport(self.shop.folder))
-        with self._metadata() as metadata:
+        with writing(self.folder), self._metadata() as metadata:
             channel = SignedChannel(self.source, LAPTOP, metadata, self.folder / DOCUMENTS)
             return apply(self.folder, channel=channel, self_test=test, preview=preview)
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.errors import SyncError
-from edge_runtime.sync.apply import apply
+from edge_runtime.sync.apply import apply, writing
 from edge_runtime.sync.channel import UnsignedChannel
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.session import RetryPolicy
@@ -52,7 +52,7 @@ def sync_in_vain(url: str, into: Path, reason: str = ".") -> Source:
     transport = HttpTransport(url)
     source = Source(transport, retries=RETRIES)
     try:
-        with pytest.raises(SyncError, match=reason):
+        with pytest.raises(SyncError, match=reason), writing(into):
             apply(into, channel=UnsignedChannel(source, LAPTOP), self_test=lambda _: None)
     finally:
         transport.close()

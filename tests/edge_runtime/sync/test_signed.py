@@ -3,16 +3,12 @@
 import shutil
 from pathlib import Path
 
-import msgspec
-import numpy as np
 import pytest
 
-from edge_runtime.bundle import dump_manifest, open_folder
-from edge_runtime.bundle.arrays import dump_arrays, load_arrays
-from edge_runtime.bundle.folder import describe
+from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.release import Wave, position
 from edge_runtime.errors import EngineError, ExpiredMetadataError, UpdateRefusedError
-from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedDevice, SignedShop
+from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedDevice, SignedShop, adapted
 from tests.edge_runtime.sync.tuf.repository import TODAY
 
 DAY_S = 86_400.0
@@ -28,23 +24,6 @@ def shop(tmp_path: Path) -> SignedShop:
 def device(tmp_path: Path, shop: SignedShop) -> SignedDevice:
     shop.release(1)
     return SignedDevice(tmp_path / "device", shop)
-
-
-def adapted(shop: SignedShop, base: str, number: int, *, also: str | None = None) -> Path:
-    """Return a bundle that differs from another one in its adapter, and in one more file."""
-    old = shop.bundles[base]
-    folder = shop.folder.parent / "made" / f"adapted-{number}"
-    shutil.copytree(old, folder)
-    for name in ("adapter.safetensors", *([] if also is None else [also])):
-        arrays = {key: array.copy() for key, array in load_arrays((folder / name).read_bytes(), name).items()}
-        first = next(array for array in arrays.values() if array.dtype == np.float32)
-        first.reshape(-1)[0] = np.nextafter(first.reshape(-1)[0], np.float32(np.inf))
-        (folder / name).write_bytes(dump_arrays(arrays))
-    manifest = open_folder(old).manifest
-    files = tuple(describe(entry.name, entry.role, (folder / entry.name).read_bytes()) for entry in manifest.files)
-    changed = msgspec.structs.replace(manifest, files=files, release=number)
-    (folder / "manifest.json").write_bytes(dump_manifest(changed))
-    return folder
 
 
 def test_the_first_sync_installs_and_the_second_takes_two_requests_and_few_bytes(device: SignedDevice) -> None:
