@@ -45,17 +45,12 @@ def main() -> None:
 
 def count(folder: Path, n_images: int, n_releases: int, seed: int) -> tuple[int, Counter[str]]:
     """Return the number of recorded operations, and the problems of the images."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     recorder = Recorder.over(folder / "recorded", folder)
     releases = Releases(SignedShop(folder / "shop"))
     recorded_syncs(recorder, releases, n_releases, rng)
-    n_operations = sum(1 for _ in recorder.operations())
-    seeds: dict[int, list[int]] = {}
-    for number in range(n_images):
-        seeds.setdefault(rng.randrange(n_operations), []).append(number)
     problems: Counter[str] = Counter()
-    (folder / "images").mkdir()
-    for n_done, (reported, _, image) in enumerate(cuts(recorder, folder / "images", seeds)):
+    for n_done, (reported, image) in enumerate(cuts(recorder, folder / "images", n_images, rng)):
         try:
             check_device(image / DEVICE, releases, reported=reported)
         except Exception as error:  # noqa: BLE001 - whatever it is, the device did not survive
@@ -63,7 +58,7 @@ def count(folder: Path, n_images: int, n_releases: int, seed: int) -> tuple[int,
         shutil.rmtree(image)
         print(f"\r{n_done + 1:,} of {n_images:,} images", end="", file=sys.stderr)
     print(file=sys.stderr)
-    return n_operations, problems
+    return sum(1 for _ in recorder.operations()), problems
 
 
 if __name__ == "__main__":

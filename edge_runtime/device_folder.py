@@ -10,6 +10,8 @@ before it.
 """
 
 import hashlib
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -24,6 +26,8 @@ from edge_runtime.paths import AnyPath
 CURRENT: Final = "current.json"
 SLOTS: Final = "slots"
 MAX_POINTER_BYTES: Final = 64 << 10
+LAST_TIME: Final = 253_402_300_799
+"""The last second of the year 9999."""
 
 Slot = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
 
@@ -38,6 +42,8 @@ class Pointer(Struct, frozen=True, kw_only=True):
         target: target of the bundle in use.
         release: release of the bundle in use.
         etag: the server's entity tag of the manifest, for conditional requests.
+        fresh_until: when the signed metadata expires that named this bundle last, in seconds since 1970; None if its
+            release is not signed.
     """
 
     slot: Slot
@@ -46,6 +52,7 @@ class Pointer(Struct, frozen=True, kw_only=True):
     target: str
     release: int
     etag: str | None = None
+    fresh_until: Annotated[int, Meta(ge=0, le=LAST_TIME)] | None = None
 
 
 def slot_name(manifest: bytes) -> str:
@@ -66,6 +73,24 @@ def current_bundle(path: AnyPath) -> Path:
     if not slot.is_dir():
         raise BundleError(f"{path}: {CURRENT} names {slot.name}, which is missing. Run `pocketrec sync` again.")
     return slot
+
+
+def stale_since(path: AnyPath, now: float | None = None) -> datetime | None:
+    """Return since when the bundle at ``path`` may be out of date, because no sync has confirmed it; None if it is not.
+
+    A bundle that is stale goes on working. One that was not signed, or not installed by sync, is never stale.
+
+    Args:
+        path: the folder that sync fills.
+        now: seconds since 1970; by default the device's clock.
+    """
+    try:
+        until = read_pointer(Path(path)).fresh_until
+    except BundleError:
+        return None
+    if until is None or until > (time.time() if now is None else now):
+        return None
+    return datetime.fromtimestamp(until, UTC)
 
 
 def read_pointer(path: Path) -> Pointer:

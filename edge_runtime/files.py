@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with naming(path):
             yield fresh
-            _flush(fresh)
+            flush_file(fresh)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
@@ -73,7 +73,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             yield fresh
             for entry in sorted(fresh.rglob("*")):
                 if entry.is_file():
-                    _flush(entry)
+                    flush_file(entry)
                 else:
                     sync_folder(entry)
             sync_folder(fresh)
@@ -119,7 +119,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _flush(path: Path) -> None:
+def flush_file(path: Path) -> None:
     """Flush what another function or library wrote into a file to the disk."""
     with path.open("rb+") as stream:  # Windows flushes only what is open for writing
         os.fsync(stream.fileno())

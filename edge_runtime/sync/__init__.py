@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edge_runtime.device_folder import stale_since
     from edge_runtime.sync.apply import SyncReport
     from edge_runtime.sync.opening import sync
 
-__all__ = ["SyncReport", "sync"]
+__all__ = ["SyncReport", "stale_since", "sync"]
 
 
 def __getattr__(name: str) -> object:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> object:
         from edge_runtime.sync.apply import SyncReport
 
         return SyncReport
+    if name == "stale_since":
+        from edge_runtime.device_folder import stale_since
+
+        return stale_since
     raise AttributeError(name)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from msgspec import structs
+
 from edge_runtime.device_folder import Pointer, slot_name
 from edge_runtime.errors import SyncError
 from edge_runtime.files import make_folder_durably
@@ -130,6 +132,9 @@ class _Work:
         held = installed if installed is not None and is_intact and installed.target == self.channel.target else None
         answer = self.channel.newest(held, installed)
         if answer.offer is None and installed is not None:
+            if answer.fresh_until != installed.fresh_until:
+                installed = structs.replace(installed, fresh_until=answer.fresh_until)
+                self.slots.switch(installed)
             if answer.waiting is None:
                 self.slots.clean_up()
             return self._report("up to date" if answer.waiting is None else "waiting", installed, answer)
@@ -157,6 +162,7 @@ class _Work:
             target=manifest.target,
             release=manifest.release,
             etag=offer.etag,
+            fresh_until=answer.fresh_until,
         )
         if pointer != installed:
             self.slots.switch(pointer)

@@ -65,6 +65,7 @@ class Assembly:
         manifest = offer.manifest
         if self.slots.is_intact(slot):  # assembled by a sync that was stopped just before its last step, or a preview
             self.self_test(self.slots.folder(slot))
+            self.slots.confirm()
             return manifest.bundle_bytes
         entries = {entry.sha256: entry for entry in manifest.files}
         self.slots.keep_incoming(frozenset({*entries, *(delta.sha256 for delta in offer.deltas)}))

@@ -34,11 +34,13 @@ class Answer:
     Attributes:
         offer: the bundle; None if the installed one is to be kept.
         waiting: number of a newer release that this device takes later, in its place of a staged rollout.
+        fresh_until: when the signed metadata expires, in seconds since 1970.
         notes: what an operator should know, such as a component that was skipped.
     """
 
     offer: Offer | None
     waiting: int | None = None
+    fresh_until: int | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -30,6 +30,8 @@ from edge_runtime.sync.tuf import MetadataStore, TargetFile, TrustedMetadata, dr
 from edge_runtime.sync.tuf.keys import ED25519, Schemes
 
 TIMEOUT_S: Final = 60.0
+SESSION_S: Final = 300.0
+SESSION_BYTES: Final = 64 << 20
 _STORE: Final = "store.sqlite"
 _NOT_FOUND: Final = (403, 404)
 
@@ -101,7 +103,7 @@ def _publish(folder: Path, trusted: TrustedMetadata) -> None:
 
 def _fetcher(url: str) -> Callable[[str, int], bytes | None]:
     """Return a function that fetches a file below ``url`` of up to a number of bytes, or None if there is none."""
-    session = Session(HttpTransport(url))
+    session = Session(HttpTransport(url), seconds=SESSION_S, n_bytes=SESSION_BYTES)
 
     def fetch(name: str, max_bytes: int) -> bytes | None:
         end = session.end_after(TIMEOUT_S)

@@ -107,6 +107,10 @@ class DeviceMetadata:
         """Return the time in seconds since 1970, at least a time that has certainly passed."""
         return max(self._clock(), self.trusted.floors.time)
 
+    def fresh_until(self) -> int:
+        """Return when the first file of the trusted metadata expires, in seconds since 1970."""
+        return int(self.trusted.expiry.timestamp())
+
     def draw(self) -> bytes:
         """Return the random bytes that place this device in staged rollouts; they never leave it."""
         return self._open_store().draw

@@ -26,6 +26,8 @@ from edge_runtime.sync.session import RetryPolicy, Session
 from edge_runtime.sync.transport import Transport
 
 MAX_LIST_BYTES: Final = 64 << 10
+# A file may be sent several times: a server without ranges starts over after each break.
+MAX_TIMES: Final = 4
 _TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,200}"')
 
 
@@ -56,8 +58,14 @@ class Source:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._session = Session(transport, clock=clock, sleep=sleep)
         self._retries = retries or RetryPolicy()
+        self._session = Session(
+            transport,
+            seconds=self._retries.session_s,
+            n_bytes=self._retries.session_bytes,
+            clock=clock,
+            sleep=sleep,
+        )
 
     @property
     def requests(self) -> int:
@@ -113,6 +121,7 @@ class Source:
             on_bytes: called with the number of bytes of the file received.
         """
         part = folder / f"{entry.sha256}.part"
+        self._session.allow(self._retries.file_s(entry.bytes), MAX_TIMES * entry.bytes)
         end = self._session.end_after(self._retries.file_s(entry.bytes))
         FileFetch(self._session, entry, part, on_bytes, end).run(self._retries.pauses_s)
         return rename_durably(part, folder / entry.sha256)

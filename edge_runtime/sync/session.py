@@ -23,6 +23,8 @@ class RetryPolicy:
         min_bytes_per_s: download rate, in bytes per second, below which a file is abandoned.
         pauses_s: delays before each retry of a file; the number of retries without progress is their number.
         manifest_pauses_s: the same for the manifest; short, because the user may be waiting.
+        session_s: seconds for everything of a sync but the files of a bundle, which add their own.
+        session_bytes: bytes for everything of a sync but the files of a bundle, which add a multiple of theirs.
     """
 
     manifest_s: float = 30.0
@@ -30,6 +32,8 @@ class RetryPolicy:
     min_bytes_per_s: int = 4096
     pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0)
     manifest_pauses_s: tuple[float, ...] = (0.5,)
+    session_s: float = 300.0
+    session_bytes: int = 32 << 20
 
     def file_s(self, n_bytes: int) -> float:
         """Return the timeout of a file in seconds, all attempts together."""
@@ -37,7 +41,14 @@ class RetryPolicy:
 
 
 class Session:
-    """Requests to one server.
+    """Requests to one server, limited all together: any number of small answers would take for ever otherwise.
+
+    Args:
+        transport: sends the requests.
+        seconds: when the session ends, in seconds from now; see :meth:`allow`.
+        n_bytes: bytes of response bodies that it may receive.
+        clock: monotonic clock, in seconds.
+        sleep: waits.
 
     Attributes:
         requests: number of requests sent so far.
@@ -48,18 +59,27 @@ class Session:
         self,
         transport: Transport,
         *,
+        seconds: float,
+        n_bytes: int,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._sleep = sleep
+        self._end = clock() + seconds
+        self._max_bytes = n_bytes
         self.requests = 0
         self.fetched_bytes = 0
 
+    def allow(self, seconds: float, n_bytes: int) -> None:
+        """Extend the limits, for a file whose length is known from a manifest."""
+        self._end += seconds
+        self._max_bytes += n_bytes
+
     def end_after(self, seconds: float) -> float:
-        """Return the deadline ``seconds`` from now, on this session's clock."""
-        return self._clock() + seconds
+        """Return the deadline ``seconds`` from now, or the session's if that is earlier, on this session's clock."""
+        return min(self._clock() + seconds, self._end)
 
     def get(self, path: str, headers: dict[str, str], end: float) -> AbstractContextManager[Response]:
         """Send one GET request; the whole response must arrive by ``end``.
@@ -67,18 +87,29 @@ class Session:
         Raises:
             ServerUnreachableError: no response, or the deadline has passed.
         """
+        within_s = end - self._clock()
+        if within_s <= 0:
+            raise ServerUnreachableError(
+                f"the time for {path} is up. Nothing is lost: downloaded data is kept, and the bundle in use is "
+                "unchanged. Sync again."
+            )
         self.requests += 1
-        return self._transport.get(path, headers, within_s=end - self._clock())
+        return self._transport.get(path, headers, within_s=within_s)
 
     def read(self, response: Response, n_bytes: int) -> bytes:
         """Read up to ``n_bytes`` of a body; empty at its end.
 
         Raises:
             ServerUnreachableError: the connection broke.
-            UpdateRefusedError: the response has more bytes than requested.
+            UpdateRefusedError: the response has more bytes than requested, or the session has had too many.
         """
         piece = response.read(n_bytes)
         self.fetched_bytes += len(piece)
+        if self.fetched_bytes > self._max_bytes:
+            raise UpdateRefusedError(
+                f"the server sent more than {self._max_bytes:,} bytes in this sync, too many for what was requested. "
+                "The bundle in use is unchanged."
+            )
         if len(piece) > n_bytes:
             raise UpdateRefusedError(f"the server sent {len(piece)} bytes, expected at most {n_bytes}.")
         return piece

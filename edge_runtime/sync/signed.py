@@ -76,6 +76,9 @@ class SignedChannel:
     def newest(self, held: Pointer | None, installed: Pointer | None) -> Answer:
         """Return the newest bundle; see :class:`Channel`."""
         self.metadata.update(self.source)
+        return replace(self._newest(held, installed), fresh_until=self.metadata.fresh_until())
+
+    def _newest(self, held: Pointer | None, installed: Pointer | None) -> Answer:
         if held is not None and held.slot == self.metadata.settled(self.target):
             return Answer(None, notes=self.metadata.notes)
         final = self._final()

@@ -19,7 +19,7 @@ from edge_runtime.bundle.folder import open_file, read_manifest
 from edge_runtime.bundle.manifest import File
 from edge_runtime.device_folder import CURRENT, SLOTS, Pointer, read_pointer, slot_name
 from edge_runtime.errors import BundleError, SyncError
-from edge_runtime.files import rename_durably, sync_folder, write_atomically
+from edge_runtime.files import flush_file, rename_durably, sync_folder, write_atomically
 from edge_runtime.sync.layout import require_file, require_folder
 
 UNFINISHED: Final = ".new"
@@ -93,6 +93,8 @@ class Slots:
         That rules out :func:`~edge_runtime.files.replacing_folder`, which moves the old folder away first.
         """
         fresh, folder = self.folder(slot + UNFINISHED), self.folder(slot)
+        for file in fresh.iterdir():
+            flush_file(file)  # one that was here already may be from a sync that was killed before it could
         sync_folder(fresh)
         if folder.exists() and (pointer := self.pointer()) is not None and pointer.slot == slot:
             for file in sorted(fresh.iterdir()):
@@ -102,6 +104,10 @@ class Slots:
             return
         shutil.rmtree(folder, ignore_errors=True)
         rename_durably(fresh, folder)
+
+    def confirm(self) -> None:
+        """Flush the names of the slots, for one that a sync completed which was killed before it could."""
+        sync_folder(self.path / SLOTS)
 
     def switch(self, pointer: Pointer) -> None:
         """Switch to another slot atomically; this is the only step that readers see.
@@ -161,10 +167,8 @@ def matches(path: Path, entry: File) -> bool:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Create a hard link, or a durable copy if the file system has no hard links."""
+    """Create a hard link, or a copy if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-        with target.open("rb+") as stream:
-            os.fsync(stream.fileno())

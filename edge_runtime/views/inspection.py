@@ -1,6 +1,7 @@
 """The checks of ``pocketrec inspect``, as JSON and as tables."""
 
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from rich.table import Table
@@ -10,7 +11,7 @@ from edge_runtime.bundle.folder import BundleFolder, open_folder
 from edge_runtime.bundle.manifest import Manifest, TransitionSettings
 from edge_runtime.bundle.pictures import Pictures
 from edge_runtime.contents import Contents, open_contents
-from edge_runtime.device_folder import current_bundle
+from edge_runtime.device_folder import current_bundle, stale_since
 from edge_runtime.engines.candidates import Refusal, SelfTest
 from edge_runtime.engines.timing import LONG, SHORT, EngineTime
 from edge_runtime.errors import BundleError
@@ -45,12 +46,14 @@ class Inspection:
         damage: file name to error message; empty for an intact bundle.
         engines: the results of all engines in order of preference, or of the transitions in a bundle without engines;
             empty for a damaged bundle.
+        stale_since: since when the bundle may be out of date, because no sync has confirmed it; None if it is not.
     """
 
     path: Path
     manifest: Manifest
     damage: dict[str, str]
     engines: tuple[EngineResult, ...]
+    stale_since: datetime | None = None
 
 
 def inspect_bundle(path: Path) -> Inspection:
@@ -69,7 +72,7 @@ def inspect_bundle(path: Path) -> Inspection:
             engines = _test_engines(contents)
         except BundleError as error:
             damage["contents"] = str(error)
-    return Inspection(folder.path, folder.manifest, damage, engines)
+    return Inspection(folder.path, folder.manifest, damage, engines, stale_since(path))
 
 
 def as_json(inspection: Inspection) -> dict[str, object]:
@@ -81,6 +84,7 @@ def as_json(inspection: Inspection) -> dict[str, object]:
         "release": manifest.release,
         "created": manifest.created,
         "target": manifest.target,
+        "stale_since": inspection.stale_since,
         "schema": manifest.schema,
         "minimum_runtime": manifest.minimum_runtime,
         "catalogue": manifest.catalogue,
@@ -105,6 +109,11 @@ def as_json(inspection: Inspection) -> dict[str, object]:
 def show(inspection: Inspection, console: Console) -> None:
     """Print the inspection as tables."""
     manifest = inspection.manifest
+    if inspection.stale_since is not None:
+        console.print(
+            f"may be out of date: no sync has confirmed it since {inspection.stale_since:%Y-%m-%d %H:%M} UTC",
+            style="yellow",
+        )
     sizes = manifest.catalogue
     console.print(f"{manifest.name}, release {manifest.release}, for {manifest.target}", style="bold")
     console.print(f"created {manifest.created}, schema {manifest.schema}, requires runtime {manifest.minimum_runtime}")

@@ -2,7 +2,8 @@
 
 import random
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,21 +75,27 @@ def recorded_syncs(recorder: Recorder, releases: Releases, n_releases: int, rng:
         recorder.mark(str(number))
 
 
-def cuts(recorder: Recorder, into: Path, seeds: Mapping[int, list[int]]) -> Iterator[tuple[int, int, Path]]:
-    """Yield the release that was reported last, the seed and the recorded folder after each power cut.
+def cuts(recorder: Recorder, into: Path, n_images: int, rng: random.Random) -> Iterator[tuple[int, Path]]:
+    """Yield the number that was marked last, 0 at first, and the recorded folder after each of some power cuts.
 
     Args:
         recorder: what was recorded.
         into: folder of the images, each of which may be removed after it is yielded.
-        seeds: seeds of the cuts after a number of operations.
+        n_images: number of power cuts, of which each twentieth is at the end.
+        rng: decides when the power is cut, and what is lost.
     """
+    n_operations = sum(1 for _ in recorder.operations())
+    moments = Counter(n_operations if i % 20 == 0 else rng.randrange(n_operations) for i in range(n_images))
     disk = Disk(recorder.folder)
     reported = 0
-    for number, operation in enumerate(recorder.operations()):
-        for seed in seeds.get(number, ()):
-            image = into / f"{number}-{seed}"
-            disk.cut(image, seed)
-            yield reported, seed, image
+    into.mkdir()
+    for number, operation in enumerate((*recorder.operations(), None)):
+        for i in range(moments[number]):
+            image = into / f"{number}-{i}"
+            disk.cut(image, rng.getrandbits(32))
+            yield reported, image
+        if operation is None:
+            return
         if operation.kind == "mark":
             reported = int(operation.path)
         else:

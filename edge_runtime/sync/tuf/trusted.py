@@ -115,6 +115,12 @@ class TrustedMetadata:
         """Return the file of a role with targets, or None if there is none, or only a damaged one."""
         return self.targets if role == "targets" else _parsed(self.delegated.get(role), Targets, role)
 
+    @property
+    def expiry(self) -> datetime:
+        """When the first of the files expires."""
+        others = (self.timestamp, self.snapshot, self.targets, *self.delegated.values())
+        return min([self.root.signed.expiry, *(document.signed.expiry for document in others if document is not None)])
+
     def raised(self, time: float) -> "TrustedMetadata":
         """Return the same with a time bound of ``time``, unless the bound is higher.
 

@@ -1,0 +1,75 @@
+"""A sync ends after a number of bytes and seconds in total, however many answers a server spreads them over."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.bundle.folder import describe
+from edge_runtime.errors import ServerUnreachableError, UpdateRefusedError
+from edge_runtime.sync.fetch import Source
+from edge_runtime.sync.session import RetryPolicy
+from tests.edge_runtime.sync.device import Time
+from tests.edge_runtime.sync.fake_server import FakeResponse, whole
+
+RETRIES = RetryPolicy(session_s=100.0, session_bytes=10_000)
+FILE = describe("model.bin", "other", b"0123456789" * 1000)
+
+
+class SlowServer:
+    """Answers every request after some seconds."""
+
+    def __init__(self, time: Time, seconds: float, answer: Callable[[], FakeResponse]) -> None:
+        self._time, self._seconds, self._answer = time, seconds, answer
+
+    def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> AbstractContextManager[FakeResponse]:
+        @contextmanager
+        def response() -> Iterator[FakeResponse]:
+            self._time.sleep(self._seconds)
+            yield self._answer()
+
+        return response()
+
+
+def source(answer: Callable[[], FakeResponse], *, seconds: float = 0.0) -> Source:
+    time = Time()
+    return Source(SlowServer(time, seconds, answer), retries=RETRIES, clock=time.clock, sleep=time.sleep)
+
+
+def test_small_answers_are_limited_in_bytes_all_together() -> None:
+    one = source(lambda: whole(b"x" * 900))
+    for _ in range(11):
+        one.small("metadata/1.root.json", 1000, "a root")
+
+    with pytest.raises(UpdateRefusedError, match=r"more than 10,000 bytes in this sync"):
+        one.small("metadata/1.root.json", 1000, "a root")
+
+
+def test_small_answers_are_limited_in_seconds_all_together() -> None:
+    one = source(lambda: whole(b"x"), seconds=20.0)
+    for _ in range(5):
+        one.small("metadata/1.root.json", 1000, "a root")
+
+    with pytest.raises(ServerUnreachableError, match=r"time for .* is up"):
+        one.small("metadata/1.root.json", 1000, "a root")
+
+
+def test_a_file_of_a_bundle_adds_its_length_to_the_limit(tmp_path: Path) -> None:
+    one = source(lambda: whole(b"0123456789" * 1000))
+
+    assert one.file(FILE, tmp_path, lambda _: None).read_bytes() == b"0123456789" * 1000
+
+
+def test_a_server_that_starts_a_file_over_and_over_is_given_up(tmp_path: Path) -> None:
+    sizes = iter(range(5000, 10_000))
+
+    def answer() -> FakeResponse:
+        response = whole(b"0123456789" * 1000)
+        response.broken_after = next(sizes)
+        return response
+
+    one = source(answer)
+
+    with pytest.raises(UpdateRefusedError, match=r"more than 50,000 bytes in this sync"):
+        one.file(FILE, tmp_path, lambda _: None)
