@@ -12,7 +12,7 @@ from typing import Final
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.delta import Pack, read_pack
-from edge_runtime.bundle.folder import read_manifest
+from edge_runtime.bundle.folder import BundleFolder, read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.bundle.release import Delta
 from edge_runtime.device_folder import slot_name
@@ -108,7 +108,8 @@ class Assembly:
         try:
             path = self.source.file(entry, self.slots.incoming, lambda received: self.progress(received, delta.bytes))
             pack = read_pack(path.read_bytes(), offer.manifest)
-            return {entry.sha256: self._made(pack, entry, base) for entry in missing if entry.name in pack.names}
+            folder = open_folder(base)
+            return {entry.sha256: self._made(pack, entry, folder) for entry in missing if entry.name in pack.names}
         except (BundleError, UpdateRefusedError) as error:
             self.notes.append(f"the delta could not be used, whole files were fetched: {error}")
             return {}
@@ -126,9 +127,9 @@ class Assembly:
                     return delta, folder
         return None
 
-    def _made(self, pack: Pack, entry: File, base: Path) -> Path:
-        before = base / entry.name
-        data = pack.apply(entry.name, before.read_bytes() if before.is_file() else None)
+    def _made(self, pack: Pack, entry: File, base: BundleFolder) -> Path:
+        before = next((file for file in base.manifest.files if file.name == entry.name), None)
+        data = pack.apply(entry.name, None if before is None else base.read(before))
         path = self.slots.incoming / entry.sha256
         write_durably(path, data)
         return path

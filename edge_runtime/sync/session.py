@@ -87,23 +87,19 @@ class Session:
         Raises:
             ServerUnreachableError: no response, or the deadline has passed.
         """
-        within_s = end - self._clock()
-        if within_s <= 0:
-            raise ServerUnreachableError(
-                f"the time for {path} is up. Nothing is lost: downloaded data is kept, and the bundle in use is "
-                "unchanged. Sync again."
-            )
+        self._check_time(path, end)
         self.requests += 1
-        return self._transport.get(path, headers, within_s=within_s)
+        return self._transport.get(path, headers, within_s=end - self._clock())
 
     def read(self, response: Response, n_bytes: int) -> bytes:
         """Read up to ``n_bytes`` of a body; empty at its end.
 
         Raises:
-            ServerUnreachableError: the connection broke.
+            ServerUnreachableError: the connection broke, or the session's time is up.
             UpdateRefusedError: the response has more bytes than requested, or the session has had too many.
         """
         piece = response.read(n_bytes)
+        self._check_time("the rest", self._end)
         self.fetched_bytes += len(piece)
         if self.fetched_bytes > self._max_bytes:
             raise UpdateRefusedError(
@@ -156,3 +152,11 @@ class Session:
                 if failures > len(pauses_s) or self._clock() + pauses_s[failures - 1] >= end:
                     raise
                 self._sleep(pauses_s[failures - 1])
+
+    def _check_time(self, what: str, end: float) -> None:
+        if self._clock() >= end:
+            raise ServerUnreachableError(
+                f"the time for {what} is up. Nothing is lost: downloaded data is kept, and the bundle in use is "
+                "unchanged. Sync again."
+            )
+

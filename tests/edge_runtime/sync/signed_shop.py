@@ -32,7 +32,9 @@ from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.opening import DOCUMENTS, TRUSTED
 from edge_runtime.sync.signed import SignedChannel
+from edge_runtime.sync.transport import Transport
 from edge_runtime.sync.trial import self_test
+from tests.edge_runtime.sync.device import Time
 from tests.edge_runtime.sync.tuf.repository import TODAY, Repository
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -146,8 +148,18 @@ class SignedDevice:
         with self._metadata() as metadata:
             metadata.trust(shop.tuf.files["1.root.json"])
 
-    def sync(self, *, test: Callable[[Path], None] = self_test, preview: bool = False) -> SyncReport:
-        self.source = Source(FolderTransport(self.shop.folder))
+    def sync(
+        self,
+        *,
+        test: Callable[[Path], None] = self_test,
+        preview: bool = False,
+        transport: Transport | None = None,
+        time: Time | None = None,
+    ) -> SyncReport:
+        """Sync with the shop, or over a transport, with a simulated clock for its waits."""
+        time = time or Time()
+        transport = transport or FolderTransport(self.shop.folder)
+        self.source = Source(transport, clock=time.clock, sleep=time.sleep)
         with writing(self.folder), self._metadata() as metadata:
             channel = SignedChannel(self.source, LAPTOP, metadata, self.folder / DOCUMENTS)
             return apply(self.folder, channel=channel, self_test=test, preview=preview)
