@@ -159,4 +159,3 @@ class Session:
                 f"the time for {what} is up. Nothing is lost: downloaded data is kept, and the bundle in use is "
                 "unchanged. Sync again."
             )
-

@@ -48,7 +48,7 @@ def test_small_answers_are_limited_in_bytes_all_together() -> None:
 
 def test_small_answers_are_limited_in_seconds_all_together() -> None:
     one = source(lambda: whole(b"x"), seconds=20.0)
-    for _ in range(5):
+    for _ in range(4):
         one.small("metadata/1.root.json", 1000, "a root")
 
     with pytest.raises(ServerUnreachableError, match=r"time for .* is up"):

@@ -193,7 +193,7 @@ def test_any_response_may_be_that_to_another_request(world: World) -> None:
     for name, other in zip(names, [*names[1:], names[0]], strict=True):
         world.again()
         body = (world.shop.folder / other).read_bytes()
-        world.fails_safely(FaultyTransport(world.shop.folder, only(name, lambda _, body=body: whole(body))))
+        world.fails_safely(FaultyTransport(world.shop.folder, replaced(name, body)))
 
 
 BODIES: dict[str, Callable[[bytes], FakeResponse]] = {
@@ -258,9 +258,7 @@ def test_metadata_documents_and_files_of_different_times_do_not_mix(world: World
         old = world.older / name
         if old.is_file() and name.startswith(kept):
             world.again()
-            world.fails_safely(
-                FaultyTransport(world.shop.folder, only(name, lambda _, old=old: whole(old.read_bytes())))
-            )
+            world.fails_safely(FaultyTransport(world.shop.folder, replaced(name, old.read_bytes())))
 
 
 def test_a_replayed_repository_is_refused_after_the_next_one_was_seen(world: World) -> None:
@@ -281,7 +279,7 @@ def test_files_that_others_signed_are_refused(world: World, tmp_path: Path) -> N
         forged = other.folder / name
         if forged.is_file():
             world.again()
-            change = only(name, lambda _, forged=forged: whole(forged.read_bytes()))
+            change = replaced(name, forged.read_bytes())
             assert isinstance(world.fails_safely(FaultyTransport(world.shop.folder, change)), UpdateRefusedError)
 
 
@@ -319,6 +317,11 @@ def test_a_device_without_a_clock_is_not_kept_on_expired_metadata(world: World) 
 def flipped(name: str, at: int, bit: int) -> Change:
     """Change one bit of a file."""
     return only(name, lambda body: whole(body[:at] + bytes([body[at] ^ bit]) + body[at + 1 :]))
+
+
+def replaced(name: str, body: bytes) -> Change:
+    """Send another body for one file."""
+    return only(name, lambda _: whole(body))
 
 
 def only(name: str, answer: Callable[[bytes], FakeResponse]) -> Change:
