@@ -108,7 +108,7 @@ class DeviceMetadata:
         return max(self._clock(), self.trusted.floors.time)
 
     def fresh_until(self) -> int:
-        """Return when the first file of the trusted metadata expires, in seconds since 1970."""
+        """Return when the first top-level file of the trusted metadata expires, in seconds since 1970."""
         return int(self.trusted.expiry.timestamp())
 
     def draw(self) -> bytes:

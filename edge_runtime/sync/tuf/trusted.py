@@ -117,8 +117,8 @@ class TrustedMetadata:
 
     @property
     def expiry(self) -> datetime:
-        """When the first of the files expires."""
-        others = (self.timestamp, self.snapshot, self.targets, *self.delegated.values())
+        """When the first of the top-level files expires."""
+        others = (self.timestamp, self.snapshot, self.targets)
         return min([self.root.signed.expiry, *(document.signed.expiry for document in others if document is not None)])
 
     def raised(self, time: float) -> "TrustedMetadata":
