@@ -172,6 +172,11 @@ class SignedDevice:
         with self._metadata() as metadata:
             return metadata.draw()
 
+    def floor(self) -> float:
+        """Return the time that has certainly passed."""
+        with self._metadata() as metadata:
+            return metadata.trusted.floors.time
+
     def _metadata(self) -> DeviceMetadata:
         return DeviceMetadata(self.folder / TRUSTED, clock=lambda: self.now)
 

@@ -1,6 +1,7 @@
 """A device of signed releases: it installs what is signed for it, and nothing else, whoever serves the files."""
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def test_expired_metadata_refuses_updates_and_the_bundle_stays_in_use(shop: Sign
     with pytest.raises(ExpiredMetadataError, match="goes on working"):
         device.sync()
     assert open_folder(shop.bundles[device.manifest()]).manifest.release == 1
+
+
+def test_a_device_without_a_clock_learns_from_releases_what_time_has_passed(
+    shop: SignedShop, device: SignedDevice
+) -> None:
+    device.now = 0.0
+    device.sync()
+    created = open_folder(shop.bundles[device.manifest()]).manifest.created
+    assert device.floor() == datetime.fromisoformat(created).timestamp()
 
 
 def test_a_component_changes_what_it_owns(shop: SignedShop, device: SignedDevice) -> None:
