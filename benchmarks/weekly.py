@@ -7,7 +7,7 @@ and of the files that are fetched whole, with items continued as `pocketrec rele
 the bundles on the test events of the whole data, by the numpy engine. A second run with the same --out goes on where
 the first one stopped.
 
-Usage: python -m benchmarks.weekly --data DIR --out DIR [--users 5000] [--max-epochs 100] [--code-gain 0.5] [--json]
+Usage: python -m benchmarks.weekly --data DIR --out DIR [--users 5000] [--max-epochs 100] [--code-gain 0.002] [--json]
 """
 
 import argparse
@@ -181,7 +181,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=0.05, help="Share of the events in the week.")
     parser.add_argument("--new-items", type=float, default=0.005, help="Share of the items that are new.")
     parser.add_argument("--max-epochs", type=int, default=100, help="Largest number of epochs of a new full model.")
-    parser.add_argument("--code-gain", type=float, default=0.5, help="As for `pocketrec distill`.")
+    parser.add_argument("--code-gain", type=float, default=0.002, help="As for `pocketrec distill`.")
     parser.add_argument("--text", default="hashed", help="Text extractor.")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

@@ -71,7 +71,7 @@ _MaxLength = Annotated[
 ]
 _DEFAULT_PLUGINS = "llmrec,transitions"
 _EPOCHS, _WARM_EPOCHS = 100, 20
-_CODE_GAIN = 0.5
+_CODE_GAIN = 0.002
 _Plugins = Annotated[
     str | None,
     typer.Option(
@@ -381,9 +381,9 @@ def distill(
         float | None,
         typer.Option(
             min=0.0,
-            help="With --warm-from a student of the data as they were: gain above which a code changes, relative to "
-            "the distance of neighbouring codewords. 0 lets all change that gain, and the download grows.  [default: "
-            f"{_CODE_GAIN:g}]",
+            help="With --warm-from a student of the data as they were: how much a changed code must reduce the error "
+            "of an item's vector, as a share of the variance of all vectors. With 0 more change, and the download grows.  "
+            f"[default: {_CODE_GAIN:g}]",
             metavar="X",
         ),
     ] = None,

@@ -205,18 +205,18 @@ class CodedTable(nn.Module):
 
         Args:
             n_known: number of known items, which are the first rows; other items get their nearest codes.
-            gain: how much nearer, squared, a codeword must be than that of the code to be kept, relative to the mean
-                squared distance of a codeword from the nearest other one: 0 for any gain; with 1 a vector must have
-                moved to a neighbour.
+            gain: how much a change must reduce the squared error of an item's vector, as a share of the variance of all
+                vectors: a changed code costs as many bytes, wherever it is.
             arrays: the result of :meth:`arrays` that this table was read from, so that equal books give equal bytes.
         """
         for book in self.books():
             book.requires_grad_(False)
         n_kept = [int((rows < n_known).sum()) for rows in torch.split(self.rows, self.sizes)]
         codes = [self.codes(tier)[:n].clone() for tier, n in enumerate(n_kept)]
-        margins = [gain * mean_gap(book.detach()) for book in self.codebooks]
+        vectors = self.decoded().detach()
+        margin = gain * float((vectors - vectors.mean(0)).square().sum(1).mean())
         stored = {name: values for name, values in arrays.items() if name.startswith(("codebook", "scale", "centre"))}
-        self._kept = KeptCodes(codes, margins, stored)
+        self._kept = KeptCodes(codes, margin, stored)
 
     def codes(self, tier: int) -> Tensor:
         """Return the codes of one tier, int64 ``[n, n_codes]``."""
@@ -274,12 +274,12 @@ class KeptCodes:
 
     Attributes:
         codes: the codes to keep by tier, ``[n, n_codes]``: those of the first items of the tier.
-        margins: the gains that a change must exceed by tier, ``[n_books]``.
+        margin: what a change must reduce the squared error by.
         books: the arrays of the frozen codebooks and centres.
     """
 
     codes: Sequence[Tensor]
-    margins: Sequence[Tensor]
+    margin: float
     books: Mapping[str, Array]
 
     def held(self, tier: int, vectors: Tensor, nearest: Tensor, books: Tensor) -> Tensor:
@@ -287,16 +287,8 @@ class KeptCodes:
         kept = self.codes[tier].to(nearest.device)
         known = vectors[: len(kept)]
         gains = _distances(known, kept, books) - _distances(known, nearest[: len(kept)], books)
-        margins = self.margins[tier].to(gains.device)[_book_of_part(kept.shape[1], len(books), gains.device)]
-        held = torch.where(gains > margins, nearest[: len(kept)], kept)
+        held = torch.where(gains > self.margin, nearest[: len(kept)], kept)
         return torch.cat([held, nearest[len(kept) :]])
-
-
-def mean_gap(books: Tensor) -> Tensor:
-    """Return the mean squared distance of a codeword from the nearest other one, ``[n_books]``."""
-    gaps = torch.cdist(books, books).square()
-    gaps.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    return gaps.amin(-1).mean(-1)
 
 
 def _distances(vectors: Tensor, codes: Tensor, books: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
         run = full_model(folder / "before", before)
         first = student(folder / "first", before, run, StudentChoices())
         later = full_model(folder / "after", after, run)
-        second = student(folder / "second", after, later, StudentChoices(warm_from=first, code_gain=0.5))
+        second = student(folder / "second", after, later, StudentChoices(warm_from=first, code_gain=0.002))
     return [first, second, later]
 
 
@@ -126,14 +126,14 @@ def test_a_code_changes_only_if_its_gain_exceeds_the_margin() -> None:
     with torch.no_grad():
         table.codebooks[0].copy_(torch.from_numpy(books))
         table.centres[0].zero_()
-        table.latent.zero_()
+        table.latent.copy_(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
         table.reassign()
-        table.keep(1, 0.5, {})
+        table.keep(1, 1.0, {})
         table.latent.copy_(torch.tensor([[0.7, 0.8], [0.7, 0.8]]))
 
     table.reassign()
 
-    # The gains of 1 over 0 are 0.49 - 0.09 = 0.4 and 0.64 - 0.04 = 0.6; neighbours are at a distance of 1.
+    # The gains of 1 over 0 are 0.49 - 0.09 = 0.4 and 0.64 - 0.04 = 0.6; the variance of the vectors is 0.5.
     assert table.decoded().tolist() == [[0.0, 1.0], [1.0, 1.0]]
     assert not any(book.requires_grad for book in table.books())
 
