@@ -382,7 +382,7 @@ def distill(
         typer.Option(
             min=0.0,
             help="With --warm-from a student of the data as they were: how much a changed code must reduce the error "
-            "of an item's vector, as a share of the variance of all vectors. With 0 more change, and the download grows.  "
+            "of an item's vector, as a share of the variance of all vectors. With 0 more change, and downloads grow.  "
             f"[default: {_CODE_GAIN:g}]",
             metavar="X",
         ),
