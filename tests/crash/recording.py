@@ -56,10 +56,12 @@ class Recorder:
         folder.mkdir(parents=True)
         return cls(folder.resolve(), beside / "writes.log", library)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Environment of the processes that are recorded."""
-        return os.environ | {
+    def environment(self, kill_after: int | None = None) -> dict[str, str]:
+        """Return the environment of a process that is recorded, and killed after a number of records."""
+        killing = {} if kill_after is None else {"RECORDED_KILL_AFTER": str(kill_after)}
+        return {
+            **os.environ,
+            **killing,
             "LD_PRELOAD": str(self.library),
             "RECORDED_FOLDER": str(self.folder),
             "RECORDED_LOG": str(self.log),

@@ -57,10 +57,9 @@ def recorded_sync(
     recorder: Recorder, origin: str | Path, *options: str, kill_after: int | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run `pocketrec sync` into the recorded device, killed after a number of records."""
-    killing = {} if kill_after is None else {"RECORDED_KILL_AFTER": str(kill_after)}
     command = (*POCKETREC, "sync", str(origin), "--into", str(recorder.folder / DEVICE), "--target", LAPTOP, *options)
     return subprocess.run(
-        command, env=recorder.environment | killing, capture_output=True, text=True, timeout=60, check=False
+        command, env=recorder.environment(kill_after), capture_output=True, text=True, timeout=60, check=False
     )
 
 

@@ -126,10 +126,14 @@ REFUSED(writev, ssize_t, (int file, const struct iovec *parts, int n), (file, pa
 REFUSED(pwritev, ssize_t, (int file, const struct iovec *parts, int n, off_t at), (file, parts, n, at))
 REFUSED(pwritev64, ssize_t, (int file, const struct iovec *parts, int n, off64_t at), (file, parts, n, at))
 REFUSED(copy_file_range, ssize_t, (int in, off64_t *from, int file, off64_t *to, size_t n, unsigned flags), (in, from, file, to, n, flags))
-REFUSED(sendfile, ssize_t, (int file, int in, off_t *from, size_t n), (file, in, from, n))
-REFUSED(sendfile64, ssize_t, (int file, int in, off64_t *from, size_t n), (file, in, from, n))
 REFUSED(posix_fallocate, int, (int file, off_t at, off_t n), (file, at, n))
 REFUSED(posix_fallocate64, int, (int file, off64_t at, off64_t n), (file, at, n))
+
+/* Python copies by `write` where the system cannot copy by itself. */
+#define WITHOUT(name, declared, given) \
+    ssize_t name declared { REAL(name); if (watched(file)) { errno = ENOTSOCK; return -1; } return real given; }
+WITHOUT(sendfile, (int file, int in, off_t *from, size_t n), (file, in, from, n))
+WITHOUT(sendfile64, (int file, int in, off64_t *from, size_t n), (file, in, from, n))
 
 #define NOTED(call, ...) \
     pthread_mutex_lock(&mutex); \

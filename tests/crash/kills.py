@@ -1,0 +1,141 @@
+"""Kills processes at random writes, and checks that nothing is lost or torn: syncs, apps and publishers."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from edge_runtime.state.history import History
+from edge_runtime.sync import sync
+from tests.crash.recording import Recorder
+from tests.crash.signed_device import DEVICE, Releases, recorded_sync, served_release, trusted_version
+from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedShop
+from tests.live_server import POCKETREC
+from tests.tiny_bundle import make_tiny_bundle
+from tests.tiny_repository import PASSPHRASE, make_repository
+
+_OBSERVER = """
+import sys
+from edge_runtime import Recommender
+with Recommender.open(sys.argv[1], sys.argv[2], language_model=False) as recommender:
+    for number in range(len(recommender.history()), 100_000):
+        recommender.observe(f"item-{number}", "click")
+        print(number, flush=True)
+"""
+_TIMEOUT_S = 60
+
+
+class Killed(ABC):
+    """Something that is killed again and again.
+
+    Args:
+        folder: an empty folder.
+        rng: decides when it is killed.
+    """
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        self._recorder = Recorder.over(folder / "recorded", folder)
+        self._rng = rng
+
+    @abstractmethod
+    def cycle(self) -> bool:
+        """Start a process, kill it, and check what it leaves; return whether it was killed before its end.
+
+        Raises:
+            AssertionError: something is lost or torn.
+            PocketRecError: something is damaged.
+        """
+
+    def _killed(self, returncode: int) -> bool:
+        self._recorder.log.unlink(missing_ok=True)
+        assert returncode in (0, -signal.SIGKILL), f"it ended with {returncode}"
+        return returncode != 0
+
+
+class KilledSync(Killed):
+    """Signed syncs; every few cycles there is a new release."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        super().__init__(folder, rng)
+        self._releases = Releases(SignedShop(folder / "shop"))
+        self._releases.next()
+
+    def cycle(self) -> bool:
+        """Kill a sync; see :class:`Killed`."""
+        if self._rng.random() < 0.3:
+            self._releases.next()
+        device = self._recorder.folder / DEVICE
+        served, seen = served_release(device), trusted_version(device)
+        done = recorded_sync(self._recorder, self._releases.shop.folder, kill_after=self._rng.randrange(1, 250))
+        is_killed = self._killed(done.returncode)
+        assert served_release(device) >= (served if is_killed else self._releases.newest)
+        assert trusted_version(device) >= max(seen, self._releases.versions.get(served_release(device), 0))
+        return is_killed
+
+
+class KilledApp(Killed):
+    """An app that observes events in one history."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        super().__init__(folder, rng)
+        self._bundle = folder / "bundle"
+        make_tiny_bundle(self._bundle)
+        self._n_events = 0
+
+    def cycle(self) -> bool:
+        """Kill an app; see :class:`Killed`."""
+        state = self._recorder.folder / "history.sqlite"
+        done = subprocess.run(
+            [sys.executable, "-c", _OBSERVER, str(self._bundle), str(state)],
+            env=self._recorder.environment(self._rng.randrange(1, 120)),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        acknowledged = max([self._n_events, *(int(line) + 1 for line in done.stdout.split())])
+        with History.open(state) as history:
+            found = [event.item_id for event in reversed(history.newest())]
+        assert found == [f"item-{number}" for number in range(len(found))]
+        assert acknowledged <= len(found) <= acknowledged + 1
+        self._n_events = len(found)
+        return self._killed(done.returncode)
+
+
+class KilledPublisher(Killed):
+    """`pocketrec release publish`, and a new device after each kill."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        super().__init__(folder, rng)
+        os.environ["POCKETREC_PASSPHRASE"] = PASSPHRASE
+        self._repository = make_repository(self._recorder.folder)
+        self._repository.publish()
+        self._n_cycles, self._release = 0, 1
+        self._devices = folder / "devices"
+
+    def cycle(self) -> bool:
+        """Kill a publisher; see :class:`Killed`."""
+        self._n_cycles += 1
+        self._repository.bundle(self._n_cycles)
+        words = ("release", "publish", str(self._repository.path), str(self._repository.bundles))
+        done = subprocess.run(
+            [*POCKETREC, *words],
+            env=self._recorder.environment(self._rng.randrange(1, 200)),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        is_killed = self._killed(done.returncode)
+        device = self._devices / str(self._n_cycles)
+        report = sync(self._repository.path, device, target=LAPTOP)
+        assert report.release == served_release(device)
+        assert self._release + (not is_killed) <= report.release <= self._release + 1
+        self._release = report.release
+        return is_killed
+
+
+KINDS: dict[str, type[Killed]] = {"sync": KilledSync, "observe": KilledApp, "publish": KilledPublisher}
