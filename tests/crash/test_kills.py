@@ -1,4 +1,4 @@
-"""A kill at any write of a sync, an app or a publisher loses and tears nothing; `benchmarks/kill_cycles.py` has more."""
+"""A kill at any write of a sync, an app or a publisher loses nothing. `benchmarks/kill_cycles.py` does more."""
 
 import random
 from pathlib import Path

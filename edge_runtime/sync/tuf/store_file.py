@@ -25,7 +25,8 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE
 def open_file(path: Path, first_settings: Mapping[str, bytes]) -> sqlite3.Connection:
     """Open the file, or create one with ``first_settings`` if there is none.
 
-    A new file is complete before it gets its name, so that an empty file under this name is a damaged one.
+    A new file is complete before it gets its name, so that an empty file under this name is a damaged one. It has no
+    log until then: what is in a log comes into the file when it is closed, and a full disk would leave a part of it.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -128,7 +129,7 @@ def _connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:
     try:
         if not is_new:
             _check_owner(connection, path)  # before the first pragma that writes
-        connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")
     except BaseException:
