@@ -8,6 +8,8 @@ import pytest
 from edge_runtime import Recommender
 from edge_runtime.errors import ExpiredMetadataError
 from edge_runtime.sync import stale_since
+from edge_runtime.terminal.console import Console
+from edge_runtime.views.inspection import as_json, inspect_bundle, show
 from tests.edge_runtime.sync.signed_shop import SignedDevice, SignedShop
 from tests.edge_runtime.sync.tuf.repository import IN_A_MONTH
 from tests.live_server import run_sync
@@ -67,6 +69,13 @@ def test_a_server_that_is_gone_for_a_year_is_synced_with_when_it_is_back(
     shop.release(2)
     assert device.sync().release == 2
     assert stale_since(device.folder, now=device.now) is None
+
+
+def test_inspect_says_since_when_a_bundle_is_stale(device: SignedDevice, capsys: pytest.CaptureFixture[str]) -> None:
+    show(inspect_bundle(device.folder), Console())
+
+    assert "no sync has confirmed it since 2026-03-31 00:00 UTC" in " ".join(capsys.readouterr().out.split())
+    assert as_json(inspect_bundle(device.folder))["stale_since"] == IN_A_MONTH
 
 
 def test_a_bundle_that_was_not_signed_is_never_stale(tmp_path: Path) -> None:
