@@ -174,23 +174,28 @@ def _release(*words: str | Path) -> dict[str, list[dict[str, list[int]]]]:
     return result
 
 
-def main() -> None:
-    """Measure, print, and exit with 1 if a limit does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def run(bundle: Path, seed: int, *, as_json: bool) -> int:
+    """Measure and print; return 1 if a limit does not hold, else 0."""
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(arguments.bundle, Path(folder), arguments.seed)
+        figures = measure(bundle, Path(folder), seed)
     missed = figures.missed()
-    if arguments.json:
+    if as_json:
         print(json.dumps(asdict(figures) | {"missed": missed}))
     else:
         for name, value in asdict(figures).items():
             print(f"{name:16} {value:12,.2f}" if isinstance(value, float) else f"{name:16} {value:12,}")
         print("All limits hold." if not missed else "Missed: " + "; ".join(missed))
-    sys.exit(1 if missed else 0)
+    return 1 if missed else 0
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    sys.exit(run(arguments.bundle, arguments.seed, as_json=arguments.json))
 
 
 if __name__ == "__main__":

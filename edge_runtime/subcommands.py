@@ -21,7 +21,8 @@ GROUP: Final = "pocketrec.commands"
 ORDER: Final = (
     "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
     "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "release", "serve",
-    "operator-keys", "probe", "sync", "receipts", "inspect", "doctor", "profile", "recommend", "run", "history",
+    "operator-keys", "probe", "sync", "receipts", "inspect", "doctor", "profile", "bench", "recommend", "run",
+    "history",
 )  # fmt: skip
 
 _ANYTHING: Final[dict[str, Any]] = {

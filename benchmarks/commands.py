@@ -1,0 +1,49 @@
+"""The commands ``pocketrec bench``: what syncs and the server cost on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(
+    help="""Measure on this machine what syncs and the server cost.
+
+    Start with: pocketrec bench sync bundles/laptop-x86_64
+    """
+)
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@bench.command("sync")
+def sync(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle.", exists=True, file_okay=False)],
+    seed: Annotated[int, typer.Option(help="Random seed of the change.", metavar="N")] = 0,
+    as_json: _AsJson = False,
+) -> None:
+    """Requests, bytes and time of a device: the first sync, a check without news, and a change of the catalogue.
+
+    Exits with 1 if a limit does not hold.
+
+    Example: pocketrec bench sync bundles/laptop-x86_64
+    """
+    from benchmarks.sync import run
+
+    raise typer.Exit(run(bundle, seed, as_json=as_json))
+
+
+@bench.command("server")
+def server(
+    seconds: Annotated[float, typer.Option(help="Duration.", min=0.5, max=60, metavar="S")] = 5.0,
+    connections: Annotated[int, typer.Option(help="Concurrent connections.", min=1, max=256, metavar="N")] = 16,
+    as_json: _AsJson = False,
+) -> None:
+    """How many update checks one core of the server answers.
+
+    Exits with 1 if a limit does not hold.
+
+    Example: pocketrec bench server
+    """
+    from benchmarks.server_check import run
+
+    raise typer.Exit(run(seconds, connections, as_json=as_json))
