@@ -22,7 +22,7 @@ DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') --out '$(OUT)' $(if $(NO_SERVE),--no
 # pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup web old-board-env chromium demo test check format bench-beauty clean
+.PHONY: help setup web old-board-env chromium postgresql demo test check format bench-beauty clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,12 @@ chromium: ## Debian's browser, for the page's tests
 		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
 		else echo "chromium is missing; install it: sudo apt-get install chromium" >&2; exit 1; fi; }
 
+postgresql: ## Debian's PostgreSQL, for the server's tests, which start it on a socket of their own
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		echo "Installing PostgreSQL for the server's tests ..."; \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; \
+		else echo "PostgreSQL is missing, its tests are skipped; to run them: sudo apt-get install postgresql" >&2; fi; }
+
 old-board-env: $(OLD_BOARD)/.ready ## The environment of old boards: tflite-runtime 2.14 under numpy 1
 
 $(OLD_BOARD)/.ready:
@@ -76,7 +82,7 @@ $(OLD_BOARD)/.ready:
 demo: setup ## The main job: train, distil, export, verify, serve
 	$(BIN)/pocketrec demo $(DEMO_FLAGS)
 
-test: setup chromium old-board-env ## All tests, the browser's included
+test: setup chromium postgresql old-board-env ## All tests, the browser's included
 	cd web_demo && npm test --silent
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
 
