@@ -7,7 +7,7 @@ and of the files that are fetched whole, with items continued as `pocketrec rele
 the bundles on the test events of the whole data, by the numpy engine. A second run with the same --out goes on where
 the first one stopped.
 
-Usage: python -m benchmarks.weekly --data DIR --out DIR [--users 5000] [--max-epochs 100] [--code-gain 0.002] [--json]
+Usage: python -m benchmarks.weekly --data DIR --out DIR [--users 5000] [--json]
 """
 
 import argparse
@@ -72,15 +72,16 @@ def main() -> None:
 def releases(steps: Steps, before: Path, after: Path, options: argparse.Namespace) -> dict[str, Path]:
     """Train, distil and export all releases; return their folders by name."""
     runs, out = steps.out / "runs", steps.out / "bundles"
-    cold = ["--max-epochs", str(options.max_epochs), "--text", options.text]
-    gain = ["--code-gain", str(options.code_gain)]
+    text = ["--text", options.text]
+    cold, student_epochs = [*_epochs(options.max_epochs), *text], _epochs(options.student_epochs)
+    warm, gain = [*_epochs(options.warm_epochs), *text], ["--code-gain", str(options.code_gain)]
     week: list[tuple[str, Path, list[str | Path], list[str | Path]]] = [
-        ("before", before, [*cold], []),
+        ("before", before, [*cold], [*student_epochs]),
         (
-            "warm", after, ["--warm-from", runs / "before", "--text", options.text],
+            "warm", after, ["--warm-from", runs / "before", *warm],
             ["--warm-from", runs / "before-student", *gain],
         ),
-        ("cold", after, [*cold, "--rows-of", runs / "before"], []),
+        ("cold", after, [*cold, "--rows-of", runs / "before"], [*student_epochs]),
     ]  # fmt: skip
     bundles: dict[str, Path] = {}
     for name, data, train, distill in week:
@@ -94,6 +95,10 @@ def releases(steps: Steps, before: Path, after: Path, options: argparse.Namespac
     bundles["added"] = out / "added" / TARGET
     _add(bundles["before"], after, bundles["added"], options.text)
     return bundles
+
+
+def _epochs(number: int | None) -> list[str]:
+    return [] if number is None else ["--max-epochs", str(number)]
 
 
 def _add(bundle: Path, data: Path, out: Path, text: str) -> None:
@@ -180,7 +185,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=5000, help="Size of a random sample of users; 0 for all.")
     parser.add_argument("--share", type=float, default=0.05, help="Share of the events in the week.")
     parser.add_argument("--new-items", type=float, default=0.005, help="Share of the items that are new.")
-    parser.add_argument("--max-epochs", type=int, default=100, help="Largest number of epochs of a new full model.")
+    parser.add_argument("--max-epochs", type=int, help="Largest number of epochs of a new full model.")
+    parser.add_argument("--student-epochs", type=int, help="Epochs of a new student.")
+    parser.add_argument("--warm-epochs", type=int, help="Largest number of epochs of a warm full model.")
     parser.add_argument("--code-gain", type=float, default=0.002, help="As for `pocketrec distill`.")
     parser.add_argument("--text", default="hashed", help="Text extractor.")
     parser.add_argument("--json", action="store_true")
