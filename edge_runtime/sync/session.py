@@ -45,7 +45,7 @@ class Session:
 
     Args:
         transport: sends the requests.
-        seconds: when the session ends, in seconds from now; see :meth:`allow`.
+        seconds: when the session ends, in seconds from its first request; see :meth:`allow`.
         n_bytes: bytes of response bodies that it may receive.
         clock: monotonic clock, in seconds.
         sleep: waits.
@@ -67,19 +67,27 @@ class Session:
         self._transport = transport
         self._clock = clock
         self._sleep = sleep
-        self._end = clock() + seconds
+        self._seconds = seconds
+        self._end: float | None = None
         self._max_bytes = n_bytes
         self.requests = 0
         self.fetched_bytes = 0
 
     def allow(self, seconds: float, n_bytes: int) -> None:
-        """Extend the limits, for a file whose length is known from a manifest."""
-        self._end += seconds
+        """Extend the limits, for a file whose length is known from a manifest.
+
+        The file has its seconds however long this device has worked since the last request.
+        """
+        now = self._clock()
+        self._end = max(self._end or now, now) + seconds
         self._max_bytes += n_bytes
 
     def end_after(self, seconds: float) -> float:
         """Return the deadline ``seconds`` from now, or the session's if that is earlier, on this session's clock."""
-        return min(self._clock() + seconds, self._end)
+        now = self._clock()
+        if self._end is None:
+            self._end = now + self._seconds
+        return min(now + seconds, self._end)
 
     def get(self, path: str, headers: dict[str, str], end: float) -> AbstractContextManager[Response]:
         """Send one GET request; the whole response must arrive by ``end``.
@@ -99,7 +107,8 @@ class Session:
             UpdateRefusedError: the response has more bytes than requested, or the session has had too many.
         """
         piece = response.read(n_bytes)
-        self._check_time("the rest", self._end)
+        if self._end is not None:
+            self._check_time("the rest", self._end)
         self.fetched_bytes += len(piece)
         if self.fetched_bytes > self._max_bytes:
             raise UpdateRefusedError(

@@ -55,6 +55,17 @@ def test_small_answers_are_limited_in_seconds_all_together() -> None:
         one.small("metadata/1.root.json", 1000, "a root")
 
 
+def test_work_between_requests_takes_no_time_of_the_files(tmp_path: Path) -> None:
+    time = Time()
+    server = SlowServer(time, 0.0, lambda: whole(b"0123456789" * 1000))
+    one = Source(server, retries=RETRIES, clock=time.clock, sleep=time.sleep)
+    time.sleep(1000.0)
+    one.small("metadata/1.root.json", 10_000, "a root")
+    time.sleep(1000.0)
+
+    assert one.file(FILE, tmp_path, lambda _: None).stat().st_size == 10_000
+
+
 def test_a_file_of_a_bundle_adds_its_length_to_the_limit(tmp_path: Path) -> None:
     one = source(lambda: whole(b"0123456789" * 1000))
 
