@@ -31,6 +31,7 @@ FAILING: Mapping[str, str] = {
     "compare": "corec --data nowhere --out out",
     "targets": "nowhere.toml",
     "export": "--run nowhere --data shop --target laptop-x86_64 --out out",
+    "add-items": "nowhere --data shop --out out",
     "verify": "nowhere --data shop",
     "diff": "nowhere nowhere",
     "history": "export out.history --state nowhere",
