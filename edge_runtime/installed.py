@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-PARTS: Final = ("train", "export", "server")
+PARTS: Final = ("train", "export", "server", "benchmarks")
 """Packages that a checkout has and the device's wheel lacks."""
 
 _DISTRIBUTION: Final = {"PIL": "pillow", "llama_cpp": "llama-cpp-python"}

@@ -10,7 +10,9 @@ def receipts(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `pocketrec sync` fills.", file_okay=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what the syncs of this device have sent: every request, byte for byte.
+    """Show what syncs of this device have sent.
+
+    Every request is shown byte for byte, the newest last.
 
     Example: pocketrec receipts device
     """

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import typer
 
 from edge_runtime import cli
 from export import demo
@@ -45,6 +46,8 @@ FAILING: Mapping[str, str] = {
     "probe": "nowhere",
     "recommend": "nowhere",
     "sync": "http://127.0.0.1:1 --into device",
+    "receipts": "nowhere",
+    "add-items": "nowhere --data shop --out out",
 }
 
 
@@ -57,7 +60,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_commands_that_have_the_option_are_those_listed_here() -> None:
-    commands = {entry.name: entry.load() for entry in entry_points(group="pocketrec.commands")}
+    loaded = {entry.name: entry.load() for entry in entry_points(group="pocketrec.commands")}
+    commands = {name: command for name, command in loaded.items() if not isinstance(command, typer.Typer)}
 
     assert {name for name, command in commands.items() if "as_json" in inspect.signature(command).parameters} == set(
         FAILING
