@@ -20,9 +20,9 @@ GROUP: Final = "pocketrec.commands"
 # Commands in the order of a typical workflow; those of other packages follow alphabetically.
 ORDER: Final = (
     "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
-    "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "release", "serve",
-    "operator-keys", "probe", "sync", "receipts", "inspect", "doctor", "profile", "bench", "recommend", "run",
-    "history",
+    "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "add-items", "release",
+    "serve", "operator-keys", "probe", "sync", "receipts", "inspect", "doctor", "profile", "bench", "recommend",
+    "run", "history",
 )  # fmt: skip
 
 _ANYTHING: Final[dict[str, Any]] = {

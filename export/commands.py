@@ -176,7 +176,9 @@ def add_items(
     skip_bad_rows: SkipBadRows = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add the new items of a data folder to a bundle, without training. The result is the next release of it.
+    """Add new items to a bundle, without training.
+
+    The new items of a data folder come after those that are there; the result is the next release of the bundle.
 
     New items get codes and transitions from the known items with the nearest texts, until the next training. Known
     items keep their rows and their codes, so that devices fetch little more than the new items. Events are not used.

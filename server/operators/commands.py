@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 operator_keys = typer.Typer(
-    help="""Keep the API keys for the operator's page of `pocketrec serve`.
+    help="""Keep the API keys for the server's page /ops.
 
     Start with: pocketrec operator-keys add releases "Ada's laptop"
     """
