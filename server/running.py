@@ -11,7 +11,9 @@ from server.database.database import Database, beside, file_url, migrate, shown
 from server.halting.service import Halter
 from server.listening import address_of, listen, serve_until_stopped
 from server.logs import log_to_stderr
+from server.metrics.observer import Observer
 from server.operations import Operations
+from server.releases.fast import MetadataFirst
 from server.releases.repository import is_repository
 from server.releases.service import View
 from server.settings import ServerSettings
@@ -80,8 +82,10 @@ def _serve(
         operations = Operations.over(releases, Database(url), halter=halter, repository=str(settings.root))
     options = AppOptions(watch_s=settings.watch_s, allow_origins=settings.allow_origins)
     app = application(releases, WebFiles(settings.web), operations, options)
+    observer = Observer(operations.counts, operations.receipts) if operations else Observer(None, None)
+    first = MetadataFirst(app, releases, observer)
     database = None if url is None else shown(url)
-    with traced(app, settings.traces_exporter) as served:
+    with traced(first, settings.traces_exporter) as served:
         serve_until_stopped(
             served,
             listener,

@@ -21,6 +21,8 @@ SAFE: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Polic
 REVALIDATED: Final = {"Cache-Control": "no-cache", **SAFE}
 TIMESTAMP: Final = {"Cache-Control": "public, max-age=60", **SAFE}
 IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable", **SAFE}
+TIMESTAMP_NAME: Final = "timestamp.json"
+NO_SUCH_FILE: Final = "There is no signed file of this name."
 BYTES: Final = "application/octet-stream"
 
 _BAD: Final = "The request is malformed."
@@ -74,7 +76,7 @@ class ReleaseController(Controller):
     @reading("/metadata/{name:str}", tags=["devices"], responses=_MISSING)
     async def metadata(self, name: FromPath[str], releases: NamedDependency[Releases]) -> Response[bytes]:
         """Return signed metadata: the timestamp, or a version of another role, which never changes."""
-        return _signed(releases.view.metadata, name, TIMESTAMP if name == "timestamp.json" else IMMUTABLE)
+        return _signed(releases.view.metadata, name, TIMESTAMP if name == TIMESTAMP_NAME else IMMUTABLE)
 
     @reading("/targets/{path:path}", tags=["devices"], responses=_MISSING)
     async def document(self, path: FromPath[str], releases: NamedDependency[Releases]) -> Response[bytes]:
@@ -92,7 +94,7 @@ def _signed(files: Mapping[str, bytes], name: str, headers: Mapping[str, str]) -
     if name not in files:
         if not files:
             raise NotFoundException("The releases of this server are not signed (`pocketrec release init`).")
-        raise NotFoundException("There is no signed file of this name.")
+        raise NotFoundException(NO_SUCH_FILE)
     return Response(files[name], media_type=MediaType.JSON, headers=headers)
 
 
