@@ -35,7 +35,7 @@ def sync(
 @bench.command("server")
 def server(
     seconds: Annotated[float, typer.Option(help="Duration.", min=0.5, max=60, metavar="S")] = 5.0,
-    connections: Annotated[int, typer.Option(help="Concurrent connections.", min=1, max=256, metavar="N")] = 16,
+    connections: Annotated[int, typer.Option(help="Concurrent connections.", min=1, max=256, metavar="N")] = 32,
     as_json: _AsJson = False,
 ) -> None:
     """How many update checks one core of the server answers.
@@ -44,6 +44,6 @@ def server(
 
     Example: pocketrec bench server
     """
-    from benchmarks.server_check import run
+    from benchmarks.server import run
 
     raise typer.Exit(run(seconds, connections, as_json=as_json))
