@@ -56,7 +56,7 @@ class Killed(ABC):
 
 
 class KilledSync(Killed):
-    """Signed syncs; every few cycles there is a new release."""
+    """Signed syncs; there is a new release after each that was not killed before its end, and at times before that."""
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         super().__init__(folder, rng)
@@ -65,10 +65,10 @@ class KilledSync(Killed):
 
     def cycle(self) -> bool:
         """Kill a sync; see :class:`Killed`."""
-        if self._rng.random() < 0.3:
-            self._releases.next()
         device = self._recorder.folder / DEVICE
         served, seen = served_release(device), trusted_version(device)
+        if served == self._releases.newest or self._rng.random() < 0.3:
+            self._releases.next()
         done = recorded_sync(self._recorder, self._releases.shop.folder, kill_after=self._rng.randrange(1, 250))
         is_killed = self._killed(done.returncode)
         assert served_release(device) >= (served if is_killed else self._releases.newest)
