@@ -33,7 +33,7 @@ from server.repository.oms import load_model_key, model_signature
 from server.repository.repository import changing
 from server.repository.roles import TARGETS
 from server.repository.rows import check_rows
-from server.repository.sources import Source, earlier_source, read_sources, with_item_log
+from server.repository.sources import Source, check_name, earlier_source, read_sources, with_item_log
 
 MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -112,7 +112,8 @@ def publish(
         now: the time that counts.
 
     Raises:
-        RepositoryError: nothing has changed, rows have moved, or something changed that the component does not own.
+        RepositoryError: nothing has changed, rows have moved, something changed that the component does not own, a
+            bundle has another name than the release before it, or two are for one target.
         BundleError: a bundle is invalid or damaged.
         SigningError: a key is missing.
     """
@@ -123,6 +124,7 @@ def publish(
         done = []
         for source in read_sources(bundles):
             offer = read_offer(repository, source.manifest.target)
+            check_name(source, None if offer is None else offer.final.manifest)
             before = None if offer is None or allow_moved_rows else offer.final.manifest
             if before is not None:
                 check_rows(draft.store.bundle(before), source.folder)

@@ -1,6 +1,7 @@
 """The bundles to release: of a folder, or of an earlier release."""
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,11 +43,12 @@ def read_sources(bundles: Path) -> Iterator[Source]:
     """Yield the bundles in a folder of bundle folders, or the one in a bundle folder; every file is checked.
 
     Raises:
-        RepositoryError: there is none.
+        RepositoryError: there is none, or two are for the same target.
         BundleError: a bundle is invalid or damaged.
     """
-    for folder in _bundle_folders(bundles):
-        bundle = open_folder(folder)
+    folders = [open_folder(folder) for folder in _bundle_folders(bundles)]
+    _check_targets_differ(folders)
+    for bundle in folders:
         bundle.check_all()
         yield Source(bundle.manifest, bundle)
 
@@ -104,6 +106,32 @@ def with_item_log(source: Source, before: Manifest | None, store: Store, compone
     if is_too_large or (component is not None and changes_features):
         return source
     return Source(manifest, source.folder, {new.name: data})
+
+
+def check_name(source: Source, before: Manifest | None) -> None:
+    """Check that a bundle has the name of the release on offer for its target, so that no other shop replaces it.
+
+    Raises:
+        RepositoryError: it has another name.
+    """
+    found, expected = source.manifest.name, source.manifest.name if before is None else before.name
+    if found != expected:
+        raise RepositoryError(
+            f"{source.folder.path}: found the name {found!r}, expected {expected!r}, the name of the release on offer "
+            f"for {source.manifest.target}. Export it with --name {shlex.quote(expected)}, or publish it in a "
+            "repository of its own."
+        )
+
+
+def _check_targets_differ(folders: Sequence[BundleFolder]) -> None:
+    by_target: dict[str, Path] = {}
+    for folder in folders:
+        other = by_target.setdefault(folder.manifest.target, folder.path)
+        if other != folder.path:
+            raise RepositoryError(
+                f"found two bundles for the target {folder.manifest.target!r}, {other} and {folder.path}, expected one "
+                "folder for each target. Move one of them away, or publish one folder by its own path."
+            )
 
 
 def _bundle_folders(bundles: Path) -> list[Path]:

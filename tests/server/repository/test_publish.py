@@ -24,6 +24,7 @@ from server.repository.keys import KeyRing
 from server.repository.offer import offer_of
 from server.repository.publish import Rollout, publish, roll_back
 from server.repository.repository import LOCK_NAME, open_repository
+from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_repository import TARGET, TinyRepository
 
 DOCUMENT = f"bundle/{TARGET}.json"
@@ -443,3 +444,23 @@ def shuffle_items(repository: TinyRepository) -> None:
     path = repository.bundles / TARGET / "items.json.z"
     items = read_items(path.read_bytes(), 40)
     repository.changed_file("items.json.z", dump_items(replace(items, item_id=list(items.item_id)[::-1])))
+
+
+def test_a_bundle_of_another_shop_does_not_replace_the_release_on_offer(repository: TinyRepository) -> None:
+    repository.publish()
+    make_tiny_bundle(repository.bundles / TARGET, seed=1, target=TARGET, name="another shop")
+
+    with pytest.raises(
+        RepositoryError, match=r"found the name 'another shop', expected 'tiny shop'.* with --name 'tiny shop', or pub"
+    ):
+        publish(repository.path, repository.bundles, repository.ring(), allow_moved_rows=True)
+    assert offer_of(open_repository(repository.path), TARGET).final.document.release == 1
+
+
+def test_two_bundles_for_one_target_are_refused(repository: TinyRepository) -> None:
+    repository.bundle()
+    shutil.copytree(repository.bundles / TARGET, repository.bundles / "copy")
+
+    with pytest.raises(RepositoryError, match=rf"two bundles for the target '{TARGET}', .*copy and .*expected one"):
+        publish(repository.path, repository.bundles, repository.ring())
+    assert open_repository(repository.path).released_targets() == []
