@@ -21,7 +21,7 @@ from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.assembly import Assembly, Progress, SelfTest
 from edge_runtime.sync.channel import Answer, Channel, Offer
-from edge_runtime.sync.layout import require_file, require_folder
+from edge_runtime.sync.layout import LOCK, check_folder
 from edge_runtime.sync.slots import Slots
 
 _DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -101,13 +101,12 @@ def writing(into: Path) -> Iterator[None]:
 
     Raises:
         BusyError: another sync is running.
-        SyncError: something else is in place of the folder, or the disk is full.
+        SyncError: the folder holds something else, something else is in its place, or the disk is full.
     """
-    require_folder(into)
+    check_folder(into)
     try:
         make_folder_durably(into)
-        require_file(into / "lock")
-        with locked(into / "lock", "sync"):
+        with locked(into / LOCK, "sync"):
             yield
     except OSError as error:
         if error.errno not in _DISK_FULL_ERRNOS:

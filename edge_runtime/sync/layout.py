@@ -2,8 +2,22 @@
 
 import stat
 from pathlib import Path
+from typing import Final
 
+from edge_runtime.device_folder import CURRENT, SLOTS
 from edge_runtime.errors import SyncError
+
+LOCK: Final = "lock"
+INCOMING: Final = "incoming"
+TRUSTED: Final = "trusted.sqlite"
+DOCUMENTS: Final = "documents"
+RECEIPTS: Final = "receipts.jsonl"
+UNFINISHED: Final = ".new"
+
+_MARKS: Final = frozenset({LOCK, CURRENT, TRUSTED, RECEIPTS})
+"""A sync creates the first of these before anything else."""
+_OWN: Final = _MARKS | {SLOTS, INCOMING, DOCUMENTS, CURRENT + UNFINISHED}
+_ON_EVERY_DISK: Final = "lost+found"
 
 _KINDS = {
     stat.S_IFREG: "a file",
@@ -12,6 +26,37 @@ _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
+
+
+def check_folder(into: Path) -> None:
+    """Check that a folder is a device's, or empty, and that nothing is in place of its files.
+
+    Raises:
+        SyncError: it has files and no sync has written into it, or something else is in place of one of its files.
+    """
+    require_folder(into)
+    names = {path.name for path in into.iterdir() if path.name[0] != "."} if into.exists() else set()
+    foreign = sorted(names - _OWN - {_ON_EVERY_DISK})
+    if foreign and not names & _MARKS:
+        more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
+        raise SyncError(
+            f"{into}: found {foreign[0]!r}{more}, expected an empty folder or one that `pocketrec sync` fills. "
+            "Choose another folder with --into; nothing was changed."
+        )
+    for name in (LOCK, TRUSTED, RECEIPTS):
+        require_file(into / name)
+    require_real_folder(into / DOCUMENTS)
+
+
+def require_real_folder(path: Path) -> None:
+    """Check that a path is a folder, if it exists; what a link leads to is not a sync's to delete from.
+
+    Raises:
+        SyncError: it is something else.
+    """
+    if path.is_symlink():
+        raise _refusal(path, "a folder")
+    require_folder(path)
 
 
 def require_folder(path: Path) -> None:

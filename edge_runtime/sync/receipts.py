@@ -3,6 +3,7 @@
 One JSON object a line in ``receipts.jsonl`` of the device's folder; the oldest are dropped when it grows too long.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,11 +13,10 @@ from msgspec import Struct
 
 from edge_runtime.bundle.folder import open_file
 from edge_runtime.device_folder import CURRENT
-from edge_runtime.errors import BundleError
+from edge_runtime.errors import BundleError, SyncError
 from edge_runtime.files import write_atomically
-from edge_runtime.sync.layout import require_file
+from edge_runtime.sync.layout import RECEIPTS, require_file
 
-RECEIPTS: Final = "receipts.jsonl"
 MAX_BYTES: Final = 1 << 20
 
 
@@ -37,12 +37,18 @@ class Receipt(Struct, frozen=True):
 def keep_receipt(into: Path, server: str, sent: Sequence[bytes], time: float) -> None:
     """Append what a sync sent; nothing if it sent nothing.
 
-    Raises:
-        SyncError: something else is in place of the file.
-        OSError: the disk cannot be written.
+    What cannot be written is a warning, because the sync is done by then, and may have failed for a better reason.
     """
     if not sent:
         return
+    try:
+        _append(into, server, sent, time)
+    except (OSError, SyncError) as error:
+        message = f"what this sync sent could not be written to {into / RECEIPTS}: {error}"
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def _append(into: Path, server: str, sent: Sequence[bytes], time: float) -> None:
     path = into / RECEIPTS
     require_file(path)
     line = msgspec.json.encode(Receipt(int(time), server, [data.decode("latin-1") for data in sent])) + b"\n"

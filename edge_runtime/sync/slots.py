@@ -20,10 +20,11 @@ from edge_runtime.bundle.manifest import File
 from edge_runtime.device_folder import CURRENT, SLOTS, Pointer, read_pointer, slot_name
 from edge_runtime.errors import BundleError, SyncError
 from edge_runtime.files import flush_file, rename_durably, sync_folder, write_atomically
-from edge_runtime.sync.layout import require_file, require_folder
+from edge_runtime.sync.layout import INCOMING, UNFINISHED, require_file, require_folder, require_real_folder
 
-UNFINISHED: Final = ".new"
 _SLOT: Final = re.compile(r"[0-9a-f]{16}")
+_OWN_SLOT: Final = re.compile(r"[0-9a-f]{16}(\.new)?")
+_OWN_DOWNLOAD: Final = re.compile(r"[0-9a-f]{64}(\.part)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Slots:
     @property
     def incoming(self) -> Path:
         """Folder of downloads."""
-        return self.path / "incoming"
+        return self.path / INCOMING
 
     def folder(self, slot: str) -> Path:
         """Return the path of a slot, whether it exists or not."""
@@ -50,11 +51,10 @@ class Slots:
         for folder in (self.incoming, self.path / SLOTS):
             require_folder(folder)
             folder.mkdir(parents=True, exist_ok=True)
-        for file in (self.path / CURRENT, self.path / (CURRENT + UNFINISHED), *self.incoming.iterdir()):
+        for file in (self.path / CURRENT, self.path / (CURRENT + UNFINISHED), *_own(self.incoming, _OWN_DOWNLOAD)):
             require_file(file)
-        for folder in (self.path / SLOTS).iterdir():
-            if _SLOT.fullmatch(folder.name.removesuffix(UNFINISHED)):
-                require_folder(folder)
+        for folder in _own(self.path / SLOTS, _OWN_SLOT):
+            require_real_folder(folder)
 
     def pointer(self) -> Pointer | None:
         """Return the pointer, or None if nothing is installed or the pointer is damaged."""
@@ -124,22 +124,24 @@ class Slots:
     def complete_slots(self) -> list[Path]:
         """Return the folders of all complete slots, that in use first."""
         pointer = self.pointer()
-        folders = [folder for folder in sorted((self.path / SLOTS).iterdir()) if _SLOT.fullmatch(folder.name)]
-        return sorted(folders, key=lambda folder: pointer is None or folder.name != pointer.slot)
+        return sorted(_own(self.path / SLOTS, _SLOT), key=lambda folder: pointer is None or folder.name != pointer.slot)
 
     def clean_up(self) -> None:
-        """Remove all slots except the one in use and the previous one, and the remains of downloads."""
+        """Remove all slots except the one in use and the previous one, and the remains of downloads.
+
+        What has another name than a sync gives is not its own, and stays.
+        """
         pointer = self.pointer()
         if pointer is None:
             return
-        for folder in (self.path / SLOTS).iterdir():
+        for folder in _own(self.path / SLOTS, _OWN_SLOT):
             if folder.name not in (pointer.slot, pointer.previous):
                 shutil.rmtree(folder, ignore_errors=True)
         self.keep_incoming(frozenset())
 
     def keep_incoming(self, digests: frozenset[str]) -> None:
         """Remove files and partial downloads of all digests except these."""
-        for file in self.incoming.iterdir():
+        for file in _own(self.incoming, _OWN_DOWNLOAD):
             if file.name.removesuffix(".part") not in digests:
                 file.unlink()
 
@@ -153,6 +155,11 @@ class Slots:
             except (BundleError, OSError):
                 continue
             yield from (folder / file.name for file in files if file.sha256 == entry.sha256)
+
+
+def _own(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    """Return what has a name that a sync gives, in order."""
+    return sorted(path for path in folder.iterdir() if names.fullmatch(path.name))
 
 
 def matches(path: Path, entry: File) -> bool:
