@@ -7,7 +7,6 @@ from pathlib import Path
 from edge_runtime.bundle.release import (
     RolloutDocument,
     dump_document,
-    open_share,
     rollout_path,
     scheduled_share,
 )
@@ -119,6 +118,6 @@ def _opened(offer: Offer, document: RolloutDocument, now: datetime) -> Opened:
         release=release.release,
         share=document.share,
         scheduled=scheduled_share(release.wave, at),
-        open=open_share(release, offer.final.sha256, document, at),
+        open=offer.open_share(document, at),
         halted=document.halted,
     )

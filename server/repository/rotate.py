@@ -1,6 +1,6 @@
 """Replaces a key, and renews expiry dates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,14 +8,17 @@ from pathlib import Path
 from securesystemslib.signer import Key
 from tuf.api.metadata import Root, Targets
 
+from edge_runtime.bundle.release import RolloutDocument, dump_document
 from server.errors import RepositoryError
 from server.repository.draft import Draft
+from server.repository.holds import holds_without
 from server.repository.keys import KeyRing
 from server.repository.repository import Repository, changing, keys_of, open_repository
 from server.repository.roles import (
     DELEGATED,
     KEYS,
     ROLES,
+    ROLLOUT,
     ROOT,
     ROOT_KEYS,
     SNAPSHOT,
@@ -36,6 +39,7 @@ class Rotated:
         new: id of the key that counts now.
         documents: what the new key has signed again.
         dropped: what is no longer on offer.
+        held: what holds rollouts back as before, for the manifest that is final now.
     """
 
     key: str
@@ -43,6 +47,7 @@ class Rotated:
     new: str
     documents: tuple[str, ...]
     dropped: tuple[str, ...]
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def rotate(
         name: name of the key.
         keys: the keys.
         uri: URI of the new key, if it is elsewhere; None writes a key file.
-        drop: take what the role has signed off the offer, because the old key was stolen.
+        drop: take what the role has signed off the offer, because the old key was stolen. What was held back stays so.
         now: the time that counts.
 
     Raises:
@@ -81,14 +86,19 @@ def rotate(
         draft = Draft(repository, keys, now)
         signs = ROOT if role in TOP_LEVEL else TARGETS
         draft.change(signs)  # before a key file is written: it may lack a key
+        holds = holds_without(repository, role) if drop else {}
+        if holds and role != ROLLOUT:
+            draft.change(ROLLOUT)  # before a key file is written, too
         new = keys.create(name, uri)
         old = _replace(draft.root.signed if signs == ROOT else draft.targets[TARGETS].signed, name, new)
         documents = tuple(sorted(draft.targets[role].signed.targets)) if role in draft.targets else ()
         if drop:
-            draft.targets[role].signed.targets.clear()
+            _drop(draft, role, holds)
         draft.change(role)
         draft.commit()
-    return Rotated(name, old, new.keyid, () if drop else documents, documents if drop else ())
+    if not drop:
+        return Rotated(name, old, new.keyid, documents, ())
+    return Rotated(name, old, new.keyid, (), tuple(path for path in documents if path not in holds), tuple(holds))
 
 
 def renew(
@@ -133,6 +143,12 @@ def expiries_of(path: Path, now: datetime | None = None) -> list[Expiry]:
 def key_name(role: str, index: int) -> str:
     """Return the name of a role's key."""
     return ROOT_KEYS[index] if role == ROOT else role
+
+
+def _drop(draft: Draft, role: str, holds: Mapping[str, RolloutDocument]) -> None:
+    draft.targets[role].signed.targets.clear()
+    for path, hold in holds.items():
+        draft.put(ROLLOUT, path, dump_document(hold))
 
 
 def _replace(delegator: Root | Targets, name: str, new: Key) -> str:

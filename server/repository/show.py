@@ -87,6 +87,11 @@ def show_rotated(rotated: Rotated, folder: Path, *, as_json: bool) -> None:
     console.print(f"Keep it {place}. Delete the file of the old key.")
     if rotated.dropped:
         console.print(f"No longer on offer: {', '.join(rotated.dropped)}. Publish what should take their place.")
+    if rotated.held:
+        console.print(
+            f"Still held back: {', '.join(rotated.held)}. "
+            "If you did not do that, open it with `pocketrec release promote`."
+        )
     elif rotated.documents:
         console.print(f"Signed again: {', '.join(rotated.documents)}. If the old key was stolen, use --drop.")
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_runtime.bundle.release import open_share
 from server.repository.log import Entry
 from server.repository.offer import Offer, read_offer
 from server.repository.repository import Repository, open_repository
@@ -92,7 +91,7 @@ def _state(repository: Repository, offer: Offer, now: datetime) -> TargetState:
         bytes=final.manifest.bundle_bytes,
         deltas=len(final.document.deltas),
         components=(*applied, *skipped),
-        open=open_share(final.document, final.sha256, offer.rollout, now.timestamp()),
+        open=offer.open_share(offer.rollout, now.timestamp()),
         halted=offer.rollout is not None and offer.rollout.halted,
         rings=() if wave is None else wave.rings,
         start=None if wave is None else wave.start,

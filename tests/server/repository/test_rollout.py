@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle.release import parse_rollout
-from server.errors import RepositoryError
+from server.errors import RepositoryError, SigningError
+from server.repository.keys import KeyRing
 from server.repository.publish import Rollout, publish
 from server.repository.rollout import promote
+from server.repository.rotate import rotate
 from server.repository.status import read_status
 from tests.tiny_repository import TARGET, TinyRepository
 
+ROLLOUT = f"rollout/{TARGET}.json"
 START = datetime.now(UTC).replace(microsecond=0)
 LATER = START + timedelta(hours=30)
 RINGS = Rollout(hours=24, rings=(0.01, 0.1, 0.5, 1.0), max_refused=0.02)
@@ -113,6 +116,65 @@ def test_a_component_of_a_release_that_is_held_back_is_refused(rolled_out: TinyR
 
     with pytest.raises(RepositoryError, match="release 1 is held back, and a release of a component would bring it to"):
         publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), component="adapter", now=LATER)
+
+
+def test_a_halt_survives_that_what_an_adapter_key_signed_is_dropped(rolled_out: TinyRepository, tmp_path: Path) -> None:
+    base = read_status(rolled_out.path).releases[0].manifest
+    train_adapter(rolled_out)
+    publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), component="adapter", now=LATER)
+    promote(rolled_out.path, rolled_out.ring(), halt=True, now=LATER)
+
+    rotated = rotate(rolled_out.path, "adapter", rolled_out.ring(), drop=True)
+
+    assert (rotated.dropped, rotated.held) == ((f"adapter/{TARGET}.json",), (ROLLOUT,))
+    data = rolled_out.client(tmp_path / "client").document(ROLLOUT)
+    assert data is not None
+    document = parse_rollout(data, TARGET)
+    assert (document.manifest, document.halted, document.share) == (base, True, 0.1)
+    (state,) = read_status(rolled_out.path, LATER).releases
+    assert (state.release, state.open, state.halted) == (1, 0.0, True)
+
+
+def test_a_halt_needs_the_key_of_the_rollout_to_survive_a_drop(rolled_out: TinyRepository) -> None:
+    train_adapter(rolled_out)
+    publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), component="adapter", now=LATER)
+    promote(rolled_out.path, rolled_out.ring(), halt=True, now=LATER)
+
+    with pytest.raises(SigningError, match="rollout: found 0 of its keys"):
+        rotate(rolled_out.path, "adapter", rolled_out.ring("targets", "snapshot", "timestamp"), drop=True)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_hold_survives_a_new_key_of_the_rollout(rolled_out: TinyRepository, tmp_path: Path, drop: bool) -> None:
+    promote(rolled_out.path, rolled_out.ring(), share=0.05, now=LATER)
+    client = rolled_out.client(tmp_path / "client")
+    before = client.document(ROLLOUT)
+
+    rotated = rotate(rolled_out.path, "rollout", rolled_out.ring("targets", "snapshot", "timestamp"), drop=drop)
+
+    assert (rotated.dropped, rotated.held or rotated.documents) == ((), (ROLLOUT,))
+    assert before is not None
+    assert client.document(ROLLOUT) == before
+    keys = KeyRing([rolled_out.keys, rolled_out.keys.with_name("some-keys")])
+    assert promote(rolled_out.path, keys, now=LATER)[0].share == 0.1
+
+
+def test_a_halt_that_names_the_base_needs_no_key_of_the_rollout(rolled_out: TinyRepository) -> None:
+    promote(rolled_out.path, rolled_out.ring(), halt=True, now=LATER)
+
+    rotated = rotate(rolled_out.path, "adapter", rolled_out.ring("targets", "snapshot", "timestamp"), drop=True)
+
+    assert rotated.held == ()
+    assert read_status(rolled_out.path, LATER).releases[0].halted
+
+
+def test_what_holds_nothing_on_offer_back_is_dropped(rolled_out: TinyRepository) -> None:
+    promote(rolled_out.path, rolled_out.ring(), halt=True)
+    rolled_out.publish(1)
+
+    rotated = rotate(rolled_out.path, "rollout", rolled_out.ring(), drop=True)
+
+    assert (rotated.dropped, rotated.held) == ((ROLLOUT,), ())
 
 
 def train_adapter(repository: TinyRepository) -> None:
