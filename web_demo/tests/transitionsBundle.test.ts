@@ -6,6 +6,7 @@ import { BundleError } from "../src/runtime/errors";
 import { selfTestTransitions } from "../src/runtime/golden";
 import { openRecommender as open } from "../src/runtime/index";
 import type { TransitionScores } from "../src/runtime/transitionScores";
+import { TrustStore } from "../src/runtime/trustStore";
 import { engineOpener } from "../src/worker/engines";
 import { Releases, required } from "../src/worker/releases";
 import { BASE, openBundle, openRecommender, serve } from "./folder";
@@ -131,6 +132,7 @@ describe("a release without engines", () => {
       "browser-wasm",
       fetch,
       store as unknown as ConstructorParameters<typeof Releases>[3],
+      new TrustStore("not there", BASE),
       engineOpener,
       () => undefined,
       () => undefined,
@@ -140,7 +142,8 @@ describe("a release without engines", () => {
   test("is ready as soon as its transitions have passed", async () => {
     const releases = releasesOf(serve(INSTANT));
 
-    const { recommender } = await releases.tryOut(await releases.newest(), new AbortController().signal);
+    const newest = await releases.newest();
+    const { recommender } = await releases.tryOut(newest, new AbortController().signal, newest);
 
     expect(recommender.fallback).not.toBeNull();
   });
@@ -148,7 +151,10 @@ describe("a release without engines", () => {
   test("is rejected if they fail", async () => {
     const releases = releasesOf(serveOtherSettings(INSTANT));
 
-    await expect(releases.tryOut(await releases.newest(), new AbortController().signal)).rejects.toThrow(BundleError);
+    const newest = await releases.newest();
+    const trial = releases.tryOut(newest, new AbortController().signal, newest);
+
+    await expect(trial).rejects.toThrow(BundleError);
   });
 
   test("needs the files of transitions and similarity, but no encoder", async () => {

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { View } from "./client";
 import { bytes, shortened } from "./format";
+import { previewText } from "./previewText";
 
 const UNDO_MS = 8000;
 /** Characters, two lines on a phone. */
@@ -44,6 +45,7 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
         {view.update.state === "ready" && (
           <Notice tone="good">
             An updated shop is ready: release {view.update.release}, {bytes(view.update.bytes)} downloaded and checked.{" "}
+            {previewText(view.update.preview)}{" "}
             <button type="button" class="link" onClick={onUpdate}>
               Use it now
             </button>
@@ -79,6 +81,7 @@ function noticesOf({ update, problem, userData }: View): { text: string; tone: "
   if (update.state === "refused") {
     notices.push({ tone: "bad", text: `An update was rejected, and your list stays as it is: ${update.why}` });
   }
+  if (!isSecureContext) notices.push({ tone: "calm", text: insecureText(location) });
   if (userData.storageError !== null) {
     notices.push({
       tone: "calm",
@@ -86,6 +89,14 @@ function noticesOf({ update, problem, userData }: View): { text: string; tone: "
     });
   }
   return notices;
+}
+
+function insecureText({ host, port, pathname }: Location): string {
+  return (
+    "This page was opened over plain http from another machine. There, browsers store nothing of a shop, so this is only " +
+    `for trying it. Open it at https://${host}${pathname} if the server supports https, or on the server itself at ` +
+    `http://localhost${port === "" ? "" : `:${port}`}${pathname}.`
+  );
 }
 
 interface NoticeProps {

@@ -17,19 +17,17 @@ export function OpeningError({ cause, why, nChoices, onRetry }: Props) {
       <h2 id="recommendations-title" tabIndex={-1}>
         {heading}
       </h2>
-      <p>{typeof text === "string" ? text : text(location)}</p>
+      <p>{text}</p>
       {nChoices > 0 && <p>Still stored on this device from earlier visits: {count(nChoices, "choice")}.</p>}
       <p class="detail">{why}</p>
-      {cause !== "insecure" && (
-        <button type="button" class="primary" onClick={onRetry}>
-          Try again
-        </button>
-      )}
+      <button type="button" class="primary" onClick={onRetry}>
+        Try again
+      </button>
     </section>
   );
 }
 
-const WORDS: Readonly<Record<Cause, { heading: string; text: string | ((at: Location) => string) }>> = {
+const WORDS: Readonly<Record<Cause, { heading: string; text: string }>> = {
   unreachable: {
     heading: "The shop cannot be reached",
     text: "This device has no complete copy of the shop: it was never downloaded, or the browser has deleted it to free space. Connect to the internet and try again.",
@@ -45,11 +43,6 @@ const WORDS: Readonly<Record<Cause, { heading: string; text: string | ((at: Loca
   refused: {
     heading: "The shop could not be verified",
     text: "What the server sent is damaged or invalid, so none of it is used.",
-  },
-  insecure: {
-    heading: "This address is not secure",
-    text: ({ host, port, pathname }) =>
-      `The page was opened over plain http from another machine, and browsers then neither verify nor store files. Open it at https://${host}${pathname} if the server supports https, or on the server itself at http://localhost${port === "" ? "" : `:${port}`}${pathname}.`,
   },
   crashed: {
     heading: "The page could not start",

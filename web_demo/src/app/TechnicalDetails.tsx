@@ -3,9 +3,10 @@ import type { Profile } from "../runtime/profile/report";
 import { LONG, SHORT } from "../runtime/timing";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
-import { bytes, count, median, milliseconds } from "./format";
+import { bytes, count, day, median, milliseconds } from "./format";
 import { Plot, totalOf } from "./Plot";
 import { ProfilePanel } from "./ProfilePanel";
+import { Signature } from "./Signature";
 
 interface Props {
   readonly view: View;
@@ -41,6 +42,7 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
         <section>
           <h3>Latency of the last {count(times.length, "list")}</h3>
           <Plot timings={view.timings} />
+          {view.signing !== null && <Signature signing={view.signing} />}
           <h3>Updates</h3>
           <p role="status">{updateText(view.update)}</p>
           <button type="button" class="secondary" onClick={onCheck} aria-disabled={view.update.state === "checking"}>
@@ -139,6 +141,10 @@ function updateText(update: Update): string {
       return `Downloading release ${update.release}: ${bytes(update.bytes)}.`;
     case "ready":
       return `Release ${update.release} has been downloaded (${bytes(update.bytes)}) and has passed its self-test.`;
+    case "waiting":
+      return `Release ${update.release} is being rolled out in stages and comes to this device later.`;
+    case "stale":
+      return `${update.why} Up to date until ${day(update.since)}.`;
     case "refused":
       return `Rejected: ${update.why}`;
   }

@@ -21,6 +21,7 @@ const FIRST: View = {
   diversity: 0,
   engines: [],
   update: { state: "unchecked" },
+  signing: null,
   language: { state: "none" },
   userData: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, storageError: null, offline: false },
   timings: [],

@@ -11,6 +11,11 @@ export function milliseconds(ms: number): string {
   return `${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms`;
 }
 
+/** The day of a time in seconds since 1970, in UTC. */
+export function day(time: number): string {
+  return new Date(Math.min(time, 8.64e12) * 1000).toISOString().slice(0, 10);
+}
+
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }

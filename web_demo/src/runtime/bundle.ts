@@ -6,6 +6,7 @@
 import type { FileEntry, Manifest } from "./bundleJson";
 import type { Bytes } from "./bytes";
 import { CHUNK_BYTES, MANIFEST_NAME, MAX_MANIFEST_BYTES } from "./constants";
+import type { Pack } from "./delta/pack";
 import { checkChunk, checkFile } from "./digest";
 import { BundleError, BundleIntegrityError, FetchError, messageOf } from "./errors";
 import { fileNamed, fileOfRole, parseManifest } from "./manifest";
@@ -48,6 +49,21 @@ export function serverUrls(base: string): FileUrl {
 export async function fetchManifest(fetch: Fetch, url: string): Promise<Bytes> {
   const response = await ask(fetch, url);
   return readAtMost(response, MAX_MANIFEST_BYTES, MANIFEST_NAME);
+}
+
+/**
+ * Download a small file; null if the server has none at this address.
+ *
+ * @throws BundleError it has more than `maxBytes`.
+ * @throws FetchError the server cannot be reached, or responds with another error.
+ */
+export async function fetchSmall(fetch: Fetch, url: string, maxBytes: number): Promise<Bytes | null> {
+  try {
+    return await readAtMost(await ask(fetch, url), maxBytes, url);
+  } catch (error) {
+    if (error instanceof FetchError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 export class Bundle {
@@ -94,7 +110,8 @@ export class Bundle {
     return { name: entry.name, data };
   }
 
-  private async stored(entry: FileEntry): Promise<Bytes | null> {
+  /** A file's bytes from the store, verified; null if it is not stored. */
+  async stored(entry: FileEntry): Promise<Bytes | null> {
     const data = await this.store.get(entry.sha256);
     if (data === null) return null;
     try {
@@ -106,6 +123,25 @@ export class Bundle {
       await this.store.remove(entry.sha256);
       return null;
     }
+  }
+
+  /**
+   * Make files by a delta from those of an older bundle, and store them; what cannot be made is left to `read`.
+   *
+   * @param pack the delta pack, whose digest was verified.
+   * @param older its files are read from the store.
+   * @returns the bytes of the files that were made.
+   * @throws DeltaError the pack is malformed, or does not lead to this bundle's files.
+   */
+  async make(pack: Pack, entries: readonly FileEntry[], older: Bundle): Promise<number> {
+    let nBytes = 0;
+    for (const entry of entries.filter(({ name }) => pack.names.includes(name))) {
+      const before = older.manifest.files.find(({ name }) => name === entry.name);
+      const data = await pack.apply(entry.name, before === undefined ? null : await older.stored(before));
+      this.store.put(entry.sha256, data);
+      nBytes += data.length;
+    }
+    return nBytes;
   }
 
   /** Receive exactly the stated number of bytes, verifying the chunks of a large file as they arrive. */

@@ -29,6 +29,11 @@ export class BoundedCache {
     return new BoundedCache(cache, timeouts);
   }
 
+  /** Whether the browser lets this page store anything. */
+  get isUsable(): boolean {
+    return this.cache !== null;
+  }
+
   async has(url: string): Promise<boolean> {
     return (await this.match(url)) !== undefined;
   }

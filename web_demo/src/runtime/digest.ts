@@ -3,25 +3,14 @@
 import type { FileEntry } from "./bundleJson";
 import type { Bytes } from "./bytes";
 import { CHUNK_BYTES } from "./constants";
-import { BundleIntegrityError, InsecureAddressError } from "./errors";
+import { BundleIntegrityError } from "./errors";
 
-/**
- * Check that WebCrypto is available, before anything is downloaded.
- *
- * @throws InsecureAddressError it is not, because the page was loaded over plain http from another machine.
- */
-export function requireDigests(): void {
-  if (globalThis.crypto?.subtle === undefined) {
-    throw new InsecureAddressError(
-      "Browsers neither verify digests nor store files for pages that were loaded over plain http.",
-    );
-  }
-}
-
-/** Lower-case hex SHA-256. */
+/** Lower-case hex SHA-256. Where WebCrypto is missing, on pages loaded over plain http, it takes several times as long. */
 export async function sha256(data: Bytes): Promise<string> {
-  requireDigests();
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  const digest =
+    globalThis.crypto?.subtle === undefined
+      ? (await import("./fallbackCrypto")).digestOf(data)
+      : new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

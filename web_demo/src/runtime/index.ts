@@ -6,7 +6,6 @@
 
 import { Bundle, type Fetch, type FileStore, fetchManifest, manifestUrl, serverUrls } from "./bundle";
 import { MANIFEST_NAME } from "./constants";
-import { requireDigests } from "./digest";
 import { LiveFacts } from "./filters/live";
 import { OpenRelease } from "./openRelease";
 import { Recommender } from "./recommender";
@@ -59,11 +58,9 @@ const NO_STORE: FileStore = {
  * @param base the address, with a slash at the end.
  * @throws FetchError a file cannot be downloaded.
  * @throws BundleError a file is damaged or violates the format.
- * @throws InsecureAddressError the page is not in a secure context (https or localhost), so digests cannot be verified.
  */
 export async function openRecommender(base: string, options: OpenOptions = {}): Promise<Recommender> {
   const { source = "server", target = "browser-wasm", fetch = download, store = NO_STORE } = options;
-  requireDigests();
   const isServer = source === "server";
   const newest = async () => {
     const manifest = await fetchManifest(fetch, isServer ? manifestUrl(base, target) : `${base}${MANIFEST_NAME}`);

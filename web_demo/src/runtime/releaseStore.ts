@@ -1,4 +1,7 @@
-/** Verified files in the browser's Cache Storage, by digest, and the manifest of the release that is stored completely. */
+/**
+ * Verified files in the browser's Cache Storage, by digest. Which release they belong to is in `trustStore.ts`; where that
+ * keeps nothing, such as after the visit of an older version of the page, it is the manifest that is stored here too.
+ */
 
 import type { FileStore } from "./bundle";
 import type { Bytes } from "./bytes";
@@ -26,6 +29,11 @@ export class ReleaseStore implements FileStore {
     return new ReleaseStore(await BoundedCache.open(name, timeouts), base);
   }
 
+  /** Whether the browser lets this page store anything. */
+  get isUsable(): boolean {
+    return this.cache.isUsable;
+  }
+
   async get(sha256: string): Promise<Bytes | null> {
     return this.writes.get(sha256)?.data ?? this.cache.read(this.url(sha256));
   }
@@ -50,12 +58,19 @@ export class ReleaseStore implements FileStore {
    *
    * @param required digests of the files that the release needs offline.
    * @param optional digests of files to keep if they are stored.
+   * @param point makes the pointer to the release durable; false if another tab uses another release by now.
    * @returns whether the release is stored.
    */
-  async adopt(manifest: Bytes, required: readonly string[], optional: readonly string[]): Promise<boolean> {
+  async adopt(
+    manifest: Bytes,
+    required: readonly string[],
+    optional: readonly string[],
+    point: () => Promise<boolean> = async () => true,
+  ): Promise<boolean> {
     await Promise.all([...this.writes.values()].map(({ done }) => done));
     const kept = await Promise.all(required.map((sha256) => this.cache.has(this.url(sha256))));
-    if (kept.includes(false) || !(await this.cache.write(this.url("manifest"), manifest))) return false;
+    if (kept.includes(false) || !(await point())) return false;
+    if (!(await this.cache.write(this.url("manifest"), manifest))) return false;
     await this.cache.keepOnly(new Set([...optional, "manifest"].map((name) => this.url(name))));
     return true;
   }

@@ -1,9 +1,8 @@
 /** The releases of a session: opens one, improves it in the background, replaces it by a newer one, and closes it. */
 
 import type { Bundle } from "../runtime/bundle";
-import { requireDigests } from "../runtime/digest";
-import { FetchError, InsecureAddressError, messageOf } from "../runtime/errors";
-import type { Cause, Notify, Update } from "./protocol";
+import { ExpiredMetadataError, FetchError, messageOf } from "../runtime/errors";
+import type { Cause, Notify, Preview, Update } from "./protocol";
 import type { ReasonWriter } from "./reasonWriter";
 import { type Opened, type Releases, required, sum } from "./releases";
 
@@ -27,6 +26,8 @@ export interface Listener {
   refresh(): Promise<void>;
   /** `offline` may have changed. */
   onStored(): void;
+  /** What a release would change in the list, after pending computations. */
+  preview(next: Opened): Promise<Preview>;
 }
 
 /**
@@ -37,7 +38,7 @@ export class Lifecycle {
   private now: State = "opening";
   private inUse: Opened | null = null;
   /** Downloaded and tested, waiting for the user's consent. */
-  private next: Opened | null = null;
+  private next: (Opened & { readonly bytes: number }) | null = null;
   private checking: Promise<void> | null = null;
   private improving: Promise<void> = Promise.resolve();
   /** Aborted when the release in use is replaced or closed. */
@@ -46,7 +47,7 @@ export class Lifecycle {
   private isKept = false;
 
   constructor(
-    private readonly releases: Pick<Releases, "kept" | "newest" | "open" | "check" | "tryOut" | "keep">,
+    private readonly releases: Pick<Releases, "kept" | "newest" | "open" | "check" | "tryOut" | "keep" | "signing">,
     private readonly reasonWriter: Pick<ReasonWriter, "load" | "close">,
     private readonly listener: Listener,
   ) {}
@@ -63,6 +64,18 @@ export class Lifecycle {
   /** Whether everything that lists need is stored for offline visits. */
   get offline(): boolean {
     return this.isKept;
+  }
+
+  /** The release that waits for the user's consent. */
+  get pending(): Opened | null {
+    return this.next;
+  }
+
+  /** Say what the release that waits would change, which depends on the user's events. */
+  showPreview(preview: Preview): void {
+    if (this.next === null) return;
+    const { bundle, bytes } = this.next;
+    this.listener.notify("update", { state: "ready", release: bundle.manifest.release, bytes, preview });
   }
 
   /** Open the stored release or the server's newest one, then improve it in the background. */
@@ -141,6 +154,11 @@ export class Lifecycle {
     this.inUse = opened;
     this.stop = new AbortController();
     this.listener.onRelease(opened, from);
+    this.showSigning();
+  }
+
+  private showSigning(): void {
+    if (this.inUse !== null) this.listener.notify("signing", this.releases.signing(this.inUse.bundle));
   }
 
   private async openKept(): Promise<Opened | null> {
@@ -155,7 +173,6 @@ export class Lifecycle {
 
   private async openNewest(): Promise<Opened | null> {
     try {
-      requireDigests();
       const bundle = await this.releases.newest();
       this.listener.notify("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
       return await this.releases.open(bundle);
@@ -173,15 +190,22 @@ export class Lifecycle {
     try {
       const newer = await this.releases.check(current);
       if (newer === null) return notify({ state: "current" });
-      const { release } = newer.bundle.manifest;
-      notify({ state: "fetching", release, bytes: newer.bytes });
-      const tried = await this.releases.tryOut(newer.bundle, this.closing.signal);
-      if (this.isClosed()) return tried.recommender.engines.close();
-      this.next = tried;
-      notify({ state: "ready", release, bytes: newer.bytes });
+      if ("waiting" in newer) return notify({ state: "waiting", release: newer.waiting });
+      await this.prepare(newer.bundle, newer.bytes, current, notify);
     } catch (error) {
-      notify({ state: error instanceof FetchError ? "unreachable" : "refused", why: messageOf(error) });
+      notify(failureOf(error));
+    } finally {
+      this.showSigning();
     }
+  }
+
+  /** Download and test a newer release. */
+  private async prepare(bundle: Bundle, nBytes: number, current: Bundle, notify: (update: Update) => void) {
+    notify({ state: "fetching", release: bundle.manifest.release, bytes: nBytes });
+    const tried = await this.releases.tryOut(bundle, this.closing.signal, current);
+    if (this.isClosed()) return tried.recommender.engines.close();
+    this.next = { ...tried, bytes: this.releases.signing(bundle).arrival?.bytes ?? nBytes };
+    this.showPreview(await this.listener.preview(tried));
   }
 
   /** Load better engines, store all files, check for an update and load the language model, in this order. */
@@ -201,6 +225,7 @@ export class Lifecycle {
       await recommender.engines.upgrade();
       await this.listener.refresh();
       this.isKept = (await this.releases.keep(bundle, stop)) || (stop.aborted && this.isKept);
+      this.showSigning();
     } catch (error) {
       // Offline, files may be missing; damaged files are rejected. The current list keeps working.
       if (!(error instanceof FetchError || stop.aborted)) this.listener.notify("problem", messageOf(error));
@@ -217,8 +242,13 @@ export class Lifecycle {
   }
 }
 
+function failureOf(error: unknown): Update {
+  const why = messageOf(error);
+  if (error instanceof ExpiredMetadataError) return { state: "stale", since: error.staleSince, why };
+  return { state: error instanceof FetchError ? "unreachable" : "refused", why };
+}
+
 function causeOf(error: unknown): Cause {
-  if (error instanceof InsecureAddressError) return "insecure";
   if (!(error instanceof FetchError)) return "refused";
   if (error.status === null) return "unreachable";
   return error.status === 404 ? "no shop" : "failing";

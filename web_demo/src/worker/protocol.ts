@@ -6,7 +6,9 @@ import type { EventName } from "../runtime/constants";
 import type { Profile } from "../runtime/profile/report";
 import type { Piece } from "../runtime/reasons/marked";
 import type { Phases, RankedBy } from "../runtime/recommender";
+import type { MetadataState } from "../runtime/signed/pageMetadata";
 import type { Traffic } from "../runtime/traffic";
+import type { Arrival, SignedBy } from "../runtime/trustStore";
 
 export interface Card {
   readonly row: number;
@@ -60,11 +62,35 @@ export interface Release {
   readonly licences: readonly string[];
 }
 
+/** Who signed the release in use, and how it came here. */
+export interface Signing {
+  /** Null if it is not signed. */
+  readonly signedBy: SignedBy | null;
+  /** Null if it is not known. */
+  readonly arrival: Arrival | null;
+  /** Null if no key is trusted. */
+  readonly metadata: MetadataState | null;
+  /** What an operator should know of the last check. */
+  readonly notes: readonly string[];
+  /** Whether the browser keeps whom this page trusts; if not, the next visit decides anew. */
+  readonly isKept: boolean;
+}
+
+/** What a newer release would change in the user's first ten items. */
+export interface Preview {
+  /** Length of its list. */
+  readonly of: number;
+  /** Titles of the items that are not in the list now, best first. */
+  readonly entering: readonly string[];
+  /** Whether only the order of the items changes. */
+  readonly isReordered: boolean;
+}
+
 /**
  * Why no release could be opened: the server cannot be reached, has no release, responds with an error, or sent an invalid
- * bundle; the page is not in a secure context; or the worker has crashed.
+ * bundle; or the worker has crashed.
  */
-export type Cause = "unreachable" | "no shop" | "failing" | "refused" | "insecure" | "crashed";
+export type Cause = "unreachable" | "no shop" | "failing" | "refused" | "crashed";
 
 export type Opening =
   | { readonly state: "opening"; readonly bytes: number | null }
@@ -74,7 +100,18 @@ export type Opening =
 export type Update =
   | { readonly state: "unchecked" | "checking" | "current" }
   | { readonly state: "unreachable"; readonly why: string }
-  | { readonly state: "fetching" | "ready"; readonly release: number; readonly bytes: number }
+  | { readonly state: "fetching"; readonly release: number; readonly bytes: number }
+  | {
+      readonly state: "ready";
+      readonly release: number;
+      /** Received for it. */
+      readonly bytes: number;
+      readonly preview: Preview;
+    }
+  /** A newer release comes later to this device, in its place of a staged rollout. */
+  | { readonly state: "waiting"; readonly release: number }
+  /** The signatures of the server have expired: the release in use goes on working. */
+  | { readonly state: "stale"; readonly since: number; readonly why: string }
   | { readonly state: "refused"; readonly why: string };
 
 export type Language =
@@ -170,6 +207,8 @@ export interface Notifications {
   readonly diversity: number;
   readonly engines: readonly Candidate[];
   readonly update: Update;
+  /** Null before a release is open. */
+  readonly signing: Signing | null;
   readonly language: Language;
   readonly userData: UserData;
   readonly timings: readonly Timing[];

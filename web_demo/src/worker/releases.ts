@@ -1,14 +1,32 @@
 /** The release that is stored on this device, and newer ones of the server. */
 
-import { Bundle, type Fetch, fetchManifest, manifestUrl, type Progress, serverUrls } from "../runtime/bundle";
+import {
+  Bundle,
+  type Fetch,
+  fetchManifest,
+  fetchSmall,
+  manifestUrl,
+  type Progress,
+  serverUrls,
+} from "../runtime/bundle";
 import type { FileEntry, Manifest } from "../runtime/bundleJson";
+import type { Bytes } from "../runtime/bytes";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { OPTIONAL_ROLES, REQUIRED_ROLES } from "../runtime/constants";
-import { BundleError } from "../runtime/errors";
+import { Pack } from "../runtime/delta/pack";
+import { checkFile } from "../runtime/digest";
+import { BundleError, messageOf } from "../runtime/errors";
 import type { KeptTimes } from "../runtime/keptTimes";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/releaseStore";
+import { browserCrypto } from "../runtime/signed";
+import { type Answer, type Offer, SignedChannel } from "../runtime/signed/channel";
+import type { DeltaEntry } from "../runtime/signed/documents";
+import { PageMetadata } from "../runtime/signed/pageMetadata";
+import type { InUse, TrustStore } from "../runtime/trustStore";
+import { ConflictError } from "../runtime/trustStore";
 import { canOpen } from "./engines";
+import type { Signing } from "./protocol";
 
 /** An open release, with an engine, its transitions or at least its popularity ranking. */
 export interface Opened {
@@ -19,29 +37,52 @@ export interface Opened {
 /** Called with every change of a release's engines. */
 export type CandidatesChanged = (bundle: Bundle, candidates: readonly Candidate[]) => void;
 
-/** A newer release and the bytes to download for it; null if there is none. */
-export type NewRelease = { readonly bundle: Bundle; readonly bytes: number } | null;
+/**
+ * A newer release and the bytes to download for it; the number of one that a staged rollout has not brought to this
+ * device yet; null if there is none.
+ */
+export type NewRelease = { readonly bundle: Bundle; readonly bytes: number } | { readonly waiting: number } | null;
+
+/** What is known of a bundle besides its manifest. */
+type Source = Pick<InUse, "signedBy" | "arrival"> & Pick<Offer, "deltas">;
+
+const FIRST_ROOT = "1.root.json";
+const MAX_ROOT_BYTES = 512_000;
+/** A larger delta is not worth the memory that it takes. */
+const MAX_DELTA_BYTES = 64 << 20;
+const MAX_CONFLICTS = 3;
 
 export class Releases {
+  private readonly sources = new WeakMap<Bundle, Source>();
+  private readonly metadata: PageMetadata;
+  private notes: readonly string[] = [];
+  /** Bodies of all responses so far. */
+  private received = 0;
+
   constructor(
     private readonly base: string,
     private readonly target: string,
     private readonly fetch: Fetch,
     private readonly store: ReleaseStore,
+    private readonly trust: TrustStore,
     private readonly opener: (bundle: Bundle) => OpenEngine,
     private readonly progress: Progress,
     private readonly candidatesChanged: CandidatesChanged,
     private readonly engine: string | null = null,
     /** What earlier visits measured for a release. */
     private readonly keptTimes: (manifest: Manifest) => Promise<KeptTimes | null> = async () => null,
-  ) {}
+  ) {
+    this.metadata = new PageMetadata(trust, browserCrypto);
+  }
 
-  /** The release that this device stores; null if there is none, or it is damaged. */
+  /** The release that this device stores for the target; null if there is none, or it is damaged. */
   async kept(): Promise<Bundle | null> {
-    const bytes = await this.store.currentManifest();
+    const { inUse } = await this.trust.load();
+    const bytes = inUse?.manifest ?? (await this.store.currentManifest());
     if (bytes === null) return null;
     try {
-      return this.bundle(bytes);
+      const bundle = this.bundle(bytes, { signedBy: null, arrival: null, ...inUse, deltas: [] });
+      return bundle.manifest.target === this.target ? bundle : null;
     } catch (error) {
       if (error instanceof BundleError) return null;
       throw error;
@@ -52,28 +93,37 @@ export class Releases {
    * The server's newest release; only its manifest is downloaded and checked.
    *
    * @throws FetchError the server cannot be reached.
+   * @throws UpdateRefusedError it is not signed as it must be.
    * @throws BundleError its manifest is invalid.
    */
   async newest(): Promise<Bundle> {
-    return this.bundle(await fetchManifest(this.fetch, manifestUrl(this.base, this.target)));
+    const { offer } = await this.ask(null);
+    if (offer === null) throw new BundleError("The server has no release that this page can use.");
+    return this.bundle(offer.bytes, { ...offer, arrival: null });
   }
 
   /**
    * The server's release if it differs from the current one.
    *
    * @throws BundleError it must not replace the current one.
+   * @throws UpdateRefusedError it is not signed as it must be.
    */
   async check(current: Bundle): Promise<NewRelease> {
-    const bundle = await this.newest();
-    if (sameBytes(bundle.bytes, current.bytes)) return null;
+    this.received = 0;
+    const { offer, waiting } = await this.ask(current.bytes);
+    if (offer === null) return waiting === null ? null : { waiting };
+    const bundle = this.bundle(offer.bytes, { ...offer, arrival: null });
     const [next, now] = [bundle.manifest, current.manifest];
-    if (next.name === now.name && next.release < now.release) {
+    // The bounds of signed metadata rule older releases out; a component that is withdrawn lowers the number.
+    if (offer.signedBy === null && next.name === now.name && next.release < now.release) {
       throw new BundleError(
         `The server offers release ${next.release}, older than release ${now.release} on this device.`,
       );
     }
     const here = new Set(now.files.map((file) => file.sha256));
-    return { bundle, bytes: sum(required(next).filter((file) => !here.has(file.sha256))) };
+    const missing = sum(required(next).filter((file) => !here.has(file.sha256)));
+    const delta = await this.deltaFrom(current, bundle);
+    return { bundle, bytes: Math.min(missing, delta?.bytes ?? missing) };
   }
 
   /** Open what lists need, and start the engine that needs no large download. */
@@ -90,11 +140,14 @@ export class Releases {
    * it has no engine.
    *
    * @param stop aborts the download.
+   * @param current the release in use, from which a delta may lead to the new one.
    * @throws BundleError the release cannot be used.
    * @throws FetchError a file cannot be downloaded.
    */
-  async tryOut(bundle: Bundle, stop: AbortSignal): Promise<Opened> {
+  async tryOut(bundle: Bundle, stop: AbortSignal, current: Bundle): Promise<Opened> {
+    const isMade = await this.applyDelta(bundle, current, stop);
     for (const file of required(bundle.manifest)) await bundle.read(file, stop);
+    this.arrived(bundle, isMade ? "delta" : "whole files");
     const opened = await this.open(bundle);
     const { engines, fallback } = opened.recommender;
     if (engines.current === null) await engines.upgrade();
@@ -119,18 +172,111 @@ export class Releases {
    */
   async keep(bundle: Bundle, stop: AbortSignal): Promise<boolean> {
     const files = required(bundle.manifest);
+    // Nothing is kept of what would be downloaded.
+    if (!this.store.isUsable) return false;
     for (const file of files) await bundle.read(file, stop);
     if (stop.aborted) return false;
-    const all = bundle.manifest.files.map((file) => file.sha256);
+    if (this.sources.get(bundle)?.arrival === null && this.received > 0) this.arrived(bundle, "whole files");
+    const { signedBy = null, arrival = null } = this.sources.get(bundle) ?? {};
     return this.store.adopt(
       bundle.bytes,
       files.map((file) => file.sha256),
-      all,
+      bundle.manifest.files.map((file) => file.sha256),
+      () => this.trust.use({ manifest: bundle.bytes, signedBy, arrival }),
     );
   }
 
-  private bundle(bytes: Uint8Array<ArrayBuffer>): Bundle {
-    return new Bundle(bytes, serverUrls(this.base), this.fetch, this.store, this.progress);
+  /** Who signed a release and how it came here, and until when the signatures are valid. */
+  signing(bundle: Bundle): Signing {
+    const { signedBy = null, arrival = null } = this.sources.get(bundle) ?? {};
+    const { notes, trust } = this;
+    return { signedBy, arrival, metadata: this.metadata.state, notes, isKept: trust.isDurable };
+  }
+
+  /** Ask the server what is new, again if another tab does the same. */
+  private async ask(held: Bytes | null): Promise<Answer> {
+    for (let conflicts = 0; ; conflicts++) {
+      try {
+        const answer = await this.askOnce(held);
+        this.notes = answer.notes;
+        return answer;
+      } catch (error) {
+        if (!(error instanceof ConflictError) || conflicts === MAX_CONFLICTS) throw error;
+      }
+    }
+  }
+
+  private async askOnce(held: Bytes | null): Promise<Answer> {
+    const { metadata } = this;
+    await metadata.load();
+    if (!metadata.hasRoot) {
+      const root = await this.small(`metadata/${FIRST_ROOT}`, MAX_ROOT_BYTES);
+      if (root === null) return this.unsigned(held);
+      // From the address that the page itself came from, so that it is as trustworthy as the page.
+      await metadata.trust(root);
+    }
+    const small = (path: string, maxBytes: number) => this.small(path, maxBytes);
+    return new SignedChannel(small, this.target, metadata, browserCrypto).newest(held);
+  }
+
+  /** The newest release of a server that signs nothing; only for a page that has never trusted a root. */
+  private async unsigned(held: Bytes | null): Promise<Answer> {
+    const bytes = await fetchManifest(this.fetch, manifestUrl(this.base, this.target));
+    this.received += bytes.length;
+    const offer = held !== null && sameBytes(bytes, held) ? null : { bytes, deltas: [], signedBy: null };
+    return { offer, waiting: null, notes: [] };
+  }
+
+  private async small(path: string, maxBytes: number): Promise<Bytes | null> {
+    const data = await fetchSmall(this.fetch, `${this.base}v1/${path}`, maxBytes);
+    this.received += data?.length ?? 0;
+    return data;
+  }
+
+  private async deltaFrom(current: Bundle, next: Bundle): Promise<DeltaEntry | null> {
+    const deltas = this.sources.get(next)?.deltas ?? [];
+    if (deltas.length === 0) return null;
+    const digest = await browserCrypto.sha256(current.bytes);
+    return deltas.find(({ from }) => from === digest) ?? null;
+  }
+
+  /**
+   * Make missing files by a delta; return whether any was. It saves bytes and is never needed: whatever is wrong with it,
+   * the files themselves are downloaded instead.
+   */
+  private async applyDelta(bundle: Bundle, current: Bundle, stop: AbortSignal): Promise<boolean> {
+    const delta = await this.deltaFrom(current, bundle);
+    if (delta === null) return false;
+    const missing: FileEntry[] = [];
+    for (const entry of required(bundle.manifest)) if ((await bundle.stored(entry)) === null) missing.push(entry);
+    if (delta.bytes >= Math.min(sum(missing), MAX_DELTA_BYTES)) return false;
+    try {
+      const fetch: Fetch = (url) => this.fetch(url, stop);
+      const data = await fetchSmall(fetch, `${this.base}v1/files/${delta.sha256}`, delta.bytes);
+      if (data === null) return false;
+      this.received += data.length;
+      await checkFile(data, { name: "the delta", role: "delta", chunkSha256: [], ...delta });
+      return (await bundle.make(Pack.read(data, bundle.manifest), missing, current)) > 0;
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      this.notes = [...this.notes, `the delta could not be used, whole files were fetched: ${messageOf(error)}`];
+      return false;
+    }
+  }
+
+  private arrived(bundle: Bundle, how: "delta" | "whole files"): void {
+    const source = this.sources.get(bundle);
+    if (source !== undefined) this.sources.set(bundle, { ...source, arrival: { how, bytes: this.received } });
+  }
+
+  private bundle(bytes: Bytes, source: Source): Bundle {
+    const progress: Progress = (entry, received) => {
+      if (received === entry.bytes) this.received += received;
+      this.progress(entry, received);
+    };
+    const bundle = new Bundle(bytes, serverUrls(this.base), this.fetch, this.store, progress);
+    this.sources.set(bundle, source);
+    return bundle;
   }
 }
 

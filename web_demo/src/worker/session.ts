@@ -14,12 +14,14 @@ import { markedFact } from "../runtime/reasons/marked";
 import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
 import { ReleaseStore } from "../runtime/releaseStore";
+import { TrustStore } from "../runtime/trustStore";
 import { exported, imported } from "./carriedHistory";
 import { DIVERSITY, readDiversity, storeDiversity } from "./diversitySetting";
 import { engineOpener, languageWasm } from "./engines";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
-import type { Answer, Hit, Notify, RecommendationList, Timing, Why } from "./protocol";
+import { compareLists, type Listed } from "./preview";
+import type { Answer, Hit, Notify, Preview, RecommendationList, Timing, Why } from "./protocol";
 import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
 import { type CandidatesChanged, type Opened, Releases } from "./releases";
 import { storedSize, userDataOf } from "./userData";
@@ -27,12 +29,15 @@ import { cardFor, itemSummary, rankingInputs, releaseOf, userHistoryOf } from ".
 
 const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
+const TRUST = "pocketrec-releases";
 const CHANNEL = "pocketrec-history";
 const LOCK = "pocketrec-language-model";
 const N_CARDS = 12;
 /** Few items to start from, so that they are quick to read. */
 const N_STARTERS = 6;
 const N_HITS = 8;
+/** Items whose changes by an update are told. */
+const N_PREVIEWED = 10;
 const N_TIMINGS = 100;
 /** How often an open page checks for updates. */
 const CHECK_EVERY_MS = 15 * 60_000;
@@ -80,6 +85,7 @@ export class Session {
       onRelease: (opened, from) => this.onRelease(opened, from),
       refresh: () => this.refresh(),
       onStored: () => void this.notifyUserData(),
+      preview: (next) => this.preview(next),
     });
     otherTabs.addEventListener("message", () => void this.refresh());
   }
@@ -87,13 +93,14 @@ export class Session {
   /** Open the browser's storage; no release is opened yet. */
   static async begin(base: string, target: string, engine: string | null, notify: Notify): Promise<Session> {
     const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
+    const trust = new TrustStore(TRUST, base);
     // Bypass the HTTP cache: verified files are in our own store, and damaged ones must not come back from the cache.
     const download: Fetch = (url, stop) => fetch(url, { cache: "no-store", signal: stop ?? null });
     const progress: Progress = (file, received) => {
       if (file.role === "language_model") notify("language", { state: "fetching", received, total: file.bytes });
     };
     const releases = (changed: CandidatesChanged) =>
-      new Releases(base, target, download, store, engineOpener, progress, changed, engine, (manifest) =>
+      new Releases(base, target, download, store, trust, engineOpener, progress, changed, engine, (manifest) =>
         KeptTimes.read(history, manifest, [
           navigator.userAgent,
           String(navigator.hardwareConcurrency),
@@ -244,6 +251,27 @@ export class Session {
     }
     this.notify("timings", this.timings);
     void this.reasonWriter.reword(requests);
+    const next = this.life.pending;
+    if (next !== null) this.life.showPreview(await this.compared(next));
+  }
+
+  /** What a newer release would change in the list, after pending lists: an engine computes one at a time. */
+  private preview(next: Opened): Promise<Preview> {
+    const compared = this.lists.then(() => this.compared(next)).catch(() => compareLists([], []));
+    this.lists = compared.then(() => undefined);
+    return compared;
+  }
+
+  private async compared(next: Opened): Promise<Preview> {
+    const before = this.opened === null ? [] : await this.top(this.opened);
+    return compareLists(before, await this.top(next));
+  }
+
+  /** The user's first items by a release. */
+  private async top({ recommender }: Opened): Promise<readonly Listed[]> {
+    const { sequence, hidden, disliked } = rankingInputs(this.events, recommender.items);
+    const { rows } = await recommender.rank(sequence, hidden, N_PREVIEWED, this.diversity, disliked);
+    return rows.map((row) => itemSummary(recommender.items, row));
   }
 
   /** Read the history and the settings, which another tab may have changed. */

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Bundle } from "../../src/runtime/bundle";
-import { BundleError, FetchError, InsecureAddressError } from "../../src/runtime/errors";
+import { BundleError, ExpiredMetadataError, FetchError } from "../../src/runtime/errors";
 import { Lifecycle } from "../../src/worker/lifecycle";
-import type { Opening, Update } from "../../src/worker/protocol";
+import type { Opening, Preview, Signing, Update } from "../../src/worker/protocol";
 import { ReasonWriter } from "../../src/worker/reasonWriter";
 import type { NewRelease } from "../../src/worker/releases";
 import { bundleOf, FakeEngines, Gate, Llamas, Locks, reasonWriterParts, settle } from "./fakes";
+
+const PREVIEW: Preview = { of: 10, entering: ["New"], isReordered: false };
 
 /** Releases of a server that has release 1 at first; counts calls. */
 class FakeReleases {
@@ -16,6 +18,10 @@ class FakeReleases {
   error: Error | null = null;
   current: Bundle = bundleOf(1, {});
   keptBundle: Bundle | null = null;
+  /** A release whose rollout has not come to this device. */
+  waiting: number | null = null;
+  /** Ends every check. */
+  failure: Error | null = null;
   /** Holds each of these steps. */
   gates: { check?: Gate; tryOut?: Gate; keep?: Gate } = {};
 
@@ -31,6 +37,8 @@ class FakeReleases {
   readonly check = async (inUse: Bundle): Promise<NewRelease> => {
     this.checks++;
     await this.gates.check?.passed;
+    if (this.failure !== null) throw this.failure;
+    if (this.waiting !== null) return { waiting: this.waiting };
     return inUse.manifest.release === this.current.manifest.release ? null : { bundle: this.current, bytes: 1 };
   };
 
@@ -39,6 +47,14 @@ class FakeReleases {
     await this.gates.tryOut?.passed;
     return this.engines.open(bundle);
   };
+
+  readonly signing = (): Signing => ({
+    signedBy: null,
+    arrival: { how: "delta", bytes: 7 },
+    metadata: null,
+    notes: [],
+    isKept: true,
+  });
 
   readonly keep = async ({ manifest }: Bundle, stop: AbortSignal) => {
     await this.gates.keep?.passed;
@@ -66,6 +82,7 @@ function setUp() {
     onRelease: ({ bundle }) => void used.push(bundle.manifest.release),
     refresh: async () => undefined,
     onStored: () => undefined,
+    preview: async () => PREVIEW,
   });
   return { life, releases, llamas, locks, updates, openings, used };
 }
@@ -108,7 +125,6 @@ describe("the lifecycle", () => {
     [new FetchError("The server answered 404", 404), "no shop"],
     [new FetchError("The server answered 503", 503), "failing"],
     [new BundleError("damaged"), "refused"],
-    [new InsecureAddressError("plain http"), "insecure"],
   ])("reports for %s the cause: %s", async (error, cause) => {
     const { life, releases, openings } = setUp();
     releases.error = error;
@@ -119,15 +135,45 @@ describe("the lifecycle", () => {
     expect(life.state).toBe("opening");
   });
 
-  test("sends no request where WebCrypto is not available", async () => {
-    const { life, openings } = setUp();
-    const { subtle } = crypto;
-    Object.defineProperty(crypto, "subtle", { value: undefined, configurable: true });
-
+  test("an update is ready with what it would change, and says so again when that changes", async () => {
+    const { life, releases, updates } = setUp();
     await life.open();
+    await settle();
+    releases.current = bundleOf(2, {});
 
-    Object.defineProperty(crypto, "subtle", { value: subtle, configurable: true });
-    expect(openings).toEqual([expect.objectContaining({ state: "failed", cause: "insecure" })]);
+    await life.checkUpdate();
+    const first = updates.at(-1);
+    life.showPreview({ of: 10, entering: [], isReordered: true });
+
+    expect(first).toEqual({ state: "ready", release: 2, bytes: 7, preview: PREVIEW });
+    expect(updates.at(-1)).toMatchObject({ state: "ready", preview: { isReordered: true } });
+    await life.useUpdate();
+    life.showPreview(PREVIEW);
+    expect(updates.at(-1)).toEqual({ state: "current" });
+  });
+
+  test("a release that comes later to this device leaves the one in use", async () => {
+    const { life, releases, updates, used } = setUp();
+    await life.open();
+    await settle();
+    releases.waiting = 2;
+
+    await life.checkUpdate();
+
+    expect(updates.at(-1)).toEqual({ state: "waiting", release: 2 });
+    expect([life.pending, used]).toEqual([null, [1]]);
+  });
+
+  test("expired signatures refuse updates and say since when", async () => {
+    const { life, releases, updates } = setUp();
+    await life.open();
+    await settle();
+    releases.failure = new ExpiredMetadataError("expired", 1000);
+
+    await life.checkUpdate();
+
+    expect(updates.at(-1)).toEqual({ state: "stale", since: 1000, why: "expired" });
+    expect(life.state).toBe("running");
   });
 
   test("an update while the language model loads leaves one model, the new release's", async () => {

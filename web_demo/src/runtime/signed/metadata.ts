@@ -91,7 +91,7 @@ const SOME: Range = { min: 1, max: Number.POSITIVE_INFINITY };
 const ANY = { min: 0, max: Number.POSITIVE_INFINITY, key: { min: 0, max: Number.POSITIVE_INFINITY } };
 const DIGEST = /^[0-9a-f]{64}$/;
 const SIGNATURE = /^[0-9a-f]{128}$/;
-const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$/;
+export const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$/;
 const SPEC_VERSION = /^1\.[0-9]+(?:\.[0-9]+)?$/;
 
 export const readers = { root: readRoot, timestamp: readTimestamp, snapshot: readSnapshot, targets: readTargets };
@@ -126,21 +126,32 @@ export function parse<T extends Signed>(raw: Bytes, read: (signed: Fields) => T,
  */
 export async function checkSignatures<T extends Signed>(
   document: Document<T>,
-  { keys, role }: Delegation,
+  delegation: Delegation,
   crypto: SignatureCrypto,
   name: string,
 ): Promise<void> {
-  const signers = new Set<string>(); // two key ids of one key count once
-  for (const keyid of role.keyids) {
-    const [key, signature] = [keys.get(keyid), document.signatures.get(keyid)];
-    if (key && signature && (await isSignedBy(key, signature, document.message, crypto))) signers.add(key.public);
-  }
-  if (signers.size < role.threshold) {
+  const { size } = await signersOf(document, delegation, crypto);
+  if (size < delegation.role.threshold) {
     throw refusal(
-      `its ${name} file ${document.signed.version} is signed by ${signers.size} of the keys that this device trusts ` +
-        `with it, expected ${role.threshold}`,
+      `its ${name} file ${document.signed.version} is signed by ${size} of the keys that this device trusts ` +
+        `with it, expected ${delegation.role.threshold}`,
     );
   }
+}
+
+/** The keys of a role that signed a file, as their public keys and their ids: two ids of one key count once. */
+export async function signersOf<T extends Signed>(
+  document: Document<T>,
+  { keys, role }: Delegation,
+  crypto: SignatureCrypto,
+): Promise<ReadonlyMap<string, string>> {
+  const signers = new Map<string, string>();
+  for (const keyid of role.keyids) {
+    const [key, signature] = [keys.get(keyid), document.signatures.get(keyid)];
+    if (key && signature && (await isSignedBy(key, signature, document.message, crypto)))
+      signers.set(key.public, keyid);
+  }
+  return signers;
 }
 
 /** Whether a file has the length and the digest that another one states, as far as they are given. */
@@ -173,7 +184,8 @@ function readSigned(fields: Fields, kind: string): Signed {
   return { version: fields.integer("version", VERSION), expires: readTime(fields.matching("expires", TIME)) };
 }
 
-function readTime(text: string): number {
+/** Seconds since 1970. */
+export function readTime(text: string): number {
   const milliseconds = Date.parse(text);
   // Not every parser refuses a 30th of February.
   if (Number.isNaN(milliseconds) || !new Date(milliseconds).toISOString().startsWith(text.slice(0, -1))) {

@@ -1,0 +1,198 @@
+/**
+ * The newest bundle of a repository of signed releases; twin of `edge_runtime/sync/signed.py`. The server need not be
+ * trusted: signed metadata gives length and digest of small documents, these give those of manifests, and manifests those
+ * of all other files.
+ */
+
+import type { Manifest } from "../bundleJson";
+import type { Bytes } from "../bytes";
+import { BundleError, BundleVersionError, UpdateRefusedError } from "../errors";
+import { parseManifest } from "../manifest";
+import type { SignedBy } from "../trustStore";
+import type { SignatureCrypto } from "./crypto";
+import {
+  COMPONENTS,
+  type Component,
+  checkDerived,
+  checkManifest,
+  type DeltaEntry,
+  type Digested,
+  documentPath,
+  MAX_DOCUMENT_BYTES,
+  openShare,
+  parseComponent,
+  parseRelease,
+  parseRollout,
+  position,
+  type ReleaseDocument,
+} from "./documents";
+import type { FetchSmall, PageMetadata } from "./pageMetadata";
+
+/** A bundle that may be installed. */
+export interface Offer {
+  /** The manifest. */
+  readonly bytes: Bytes;
+  readonly deltas: readonly DeltaEntry[];
+  readonly signedBy: SignedBy | null;
+}
+
+/** What a channel has for this page. */
+export interface Answer {
+  /** Null if the release in use is the newest, or the newest is not for this page yet. */
+  readonly offer: Offer | null;
+  /** The newest release, if a staged rollout has not come to this page. */
+  readonly waiting: number | null;
+  /** What an operator should know. */
+  readonly notes: readonly string[];
+}
+
+/** What the documents of one target lead to. */
+interface Final {
+  readonly bytes: Bytes;
+  readonly manifest: Manifest;
+  readonly document: ReleaseDocument;
+  readonly role: string;
+  readonly notes: readonly string[];
+}
+
+export class SignedChannel {
+  /** Documents and manifests that were read this time, by digest. */
+  private readonly used = new Map<string, Bytes>();
+
+  constructor(
+    private readonly fetch: FetchSmall,
+    private readonly target: string,
+    private readonly metadata: PageMetadata,
+    private readonly crypto: SignatureCrypto,
+  ) {}
+
+  /**
+   * Find the newest bundle.
+   *
+   * @param held manifest of the release in use; null to install from nothing, which waits for no rollout.
+   * @throws UpdateRefusedError something is not signed as it must be, or violates the format.
+   * @throws BundleVersionError it needs a newer version of this page.
+   * @throws FetchError the server cannot be reached.
+   */
+  async newest(held: Bytes | null): Promise<Answer> {
+    await this.metadata.update(this.fetch);
+    const final = await this.final();
+    const isTurn = held === null || (await this.isItsTurn(final));
+    await this.keepUsed();
+    const { notes, document, bytes, manifest } = final;
+    if (held !== null && (await this.crypto.sha256(held)) === (await this.crypto.sha256(bytes))) {
+      return { offer: null, waiting: null, notes };
+    }
+    if (!isTurn) return { offer: null, waiting: manifest.release, notes };
+    const signedBy = await this.metadata.signedBy(final.role);
+    return { offer: { bytes, deltas: document.deltas, signedBy }, waiting: null, notes };
+  }
+
+  private async final(): Promise<Final> {
+    const data = await this.document(documentPath("bundle", this.target));
+    if (data === null) throw new UpdateRefusedError(`No release for ${this.target} is signed.`);
+    const document = refusing(() => parseRelease(data.bytes, this.target));
+    let final: Final = { ...(await this.manifest(document)), document, role: data.role, notes: [] };
+    for (const component of COMPONENTS) final = await this.derived(final, component);
+    return final;
+  }
+
+  /**
+   * What a component makes of a bundle; the bundle itself, with a note, if it cannot be used. It must not stop the page:
+   * with its key one could stop all updates otherwise.
+   */
+  private async derived(base: Final, component: Component): Promise<Final> {
+    const withNote = (note: string): Final => ({ ...base, notes: [...base.notes, note] });
+    try {
+      const data = await this.document(documentPath(component, this.target));
+      if (data === null) return base;
+      const document = parseComponent(data.bytes, component, this.target);
+      if (document.base !== (await this.crypto.sha256(base.bytes))) {
+        return withNote(`${component} release ${document.release} is for another base and was skipped`);
+      }
+      const derived = await this.manifest(document);
+      checkDerived(base.manifest, derived.manifest, component);
+      return { ...derived, document, role: data.role, notes: base.notes };
+    } catch (error) {
+      if (!(error instanceof BundleError || error instanceof UpdateRefusedError)) throw error;
+      return withNote(`the release of ${component} was refused: ${error.message}`);
+    }
+  }
+
+  private async manifest(document: ReleaseDocument): Promise<Pick<Final, "bytes" | "manifest">> {
+    const { sha256 } = document.manifest;
+    const bytes = await this.read(document.manifest, `files/${sha256}`, "the manifest");
+    const manifest = refusing(() => parseManifest(bytes));
+    refusing(() => {
+      checkManifest(document, manifest);
+      checkLengths(manifest);
+    });
+    return { bytes, manifest };
+  }
+
+  /** Whether the staged rollout of a release has come to this page. */
+  private async isItsTurn({ document, bytes }: Final): Promise<boolean> {
+    if (document.wave === null) return true;
+    const data = await this.document(documentPath("rollout", this.target));
+    const rollout = data === null ? null : refusing(() => parseRollout(data.bytes, this.target));
+    const share = openShare(document, await this.crypto.sha256(bytes), rollout, this.metadata.now());
+    return (await position(document.wave.salt, this.metadata.store.kept.draw, this.crypto.sha256)) < share;
+  }
+
+  /** A signed document and the role that signed it; null if there is none at this path. */
+  private async document(path: string): Promise<{ readonly bytes: Bytes; readonly role: string } | null> {
+    const found = await this.metadata.target(path, this.fetch);
+    if (found === null) return null;
+    if (found.length > MAX_DOCUMENT_BYTES) {
+      throw new UpdateRefusedError(`${path}: ${found.length} bytes, at most ${MAX_DOCUMENT_BYTES} are allowed.`);
+    }
+    const [folder, name] = path.split("/");
+    const url = `targets/${folder}/${found.sha256}.${name}`;
+    return { bytes: await this.read({ bytes: found.length, sha256: found.sha256 }, url, path), role: found.role };
+  }
+
+  /** A small file with this digest, as it was stored before or from the server. */
+  private async read(expected: Digested, path: string, what: string): Promise<Bytes> {
+    const stored = this.metadata.store.kept.documents.get(expected.sha256);
+    const isStored = stored !== undefined && (await this.is(stored, expected));
+    const data = isStored ? stored : await this.fetch(path, expected.bytes);
+    if (data === null) throw new UpdateRefusedError(`The server lacks ${what}, which is signed. Try again later.`);
+    if (!isStored && !(await this.is(data, expected))) {
+      throw new UpdateRefusedError(
+        `${what}: found other bytes than the ${expected.bytes} that are signed. They were damaged or changed on their way.`,
+      );
+    }
+    this.used.set(expected.sha256, data);
+    return data;
+  }
+
+  private async is(data: Bytes, { bytes, sha256 }: Digested): Promise<boolean> {
+    return data.length === bytes && (await this.crypto.sha256(data)) === sha256;
+  }
+
+  /** Store what was read, so that the next check needs none of it, and nothing else. */
+  private async keepUsed(): Promise<void> {
+    const { store } = this.metadata;
+    const before = store.kept.documents;
+    if (before.size === this.used.size && [...this.used.keys()].every((digest) => before.has(digest))) return;
+    await store.saveMetadata({ documents: new Map(this.used) });
+  }
+}
+
+/** Check that files with the same digest have the same length. */
+function checkLengths({ files }: Manifest): void {
+  const lengths = new Map(files.map(({ sha256, bytes }) => [sha256, bytes]));
+  if (files.some(({ sha256, bytes }) => lengths.get(sha256) !== bytes)) {
+    throw new BundleError("manifest.json: two files share a digest but differ in length");
+  }
+}
+
+/** The result of `read`; what violates the format is refused. */
+function refusing<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BundleError) || error instanceof BundleVersionError) throw error;
+    throw new UpdateRefusedError(`The release is refused: ${error.message}`);
+  }
+}
