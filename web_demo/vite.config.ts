@@ -32,11 +32,15 @@ function entryName(chunk: { name: string }): string {
 function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (chunk.moduleIds.some((id) => id.includes("/ort.webgpu."))) return "assets/engine-webgpu-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/onnxruntime-web/"))) return "assets/engine-onnxruntime-[hash].js";
+  if (chunk.moduleIds.some((id) => id.endsWith("/runtime/onnxGraph.ts"))) return "assets/engine-graph-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
   return "assets/[name]-[hash].js";
 }
 
-/** Insert the list of the page's files into the service worker; WebAssembly is stored by the worker that uses it. */
+/**
+ * Insert the list of the page's files into the service worker. WebAssembly is stored by the worker that uses it, and
+ * `fallbackCrypto` is for browsers that have no service worker there, or need it only with a connection.
+ */
 function serviceWorkerFiles(): Plugin {
   return {
     name: "service-worker-files",
@@ -47,7 +51,8 @@ function serviceWorkerFiles(): Plugin {
         const worker = bundle[SERVICE_WORKER];
         if (worker?.type !== "chunk") return;
         const outputs = Object.values(bundle).filter(
-          ({ fileName }) => fileName !== SERVICE_WORKER && !fileName.endsWith(".wasm"),
+          ({ fileName }) =>
+            fileName !== SERVICE_WORKER && !fileName.endsWith(".wasm") && !fileName.includes("fallbackCrypto"),
         );
         const files = [
           "./",

@@ -47,12 +47,13 @@ class SignedShop:
 
     Attributes:
         folder: the repository.
+        target: the target of its releases.
         tuf: its metadata and keys.
         bundles: folder of each final bundle, by the digest of its manifest.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, target: str = LAPTOP) -> None:
+        self.folder, self.target = folder, target
         self.tuf = Repository()
         self.bundles: dict[str, Path] = {}
         for role in (*COMPONENTS, "rollout"):
@@ -70,7 +71,7 @@ class SignedShop:
     def bundle(self, number: int) -> Path:
         """Make a bundle with random weights of its own."""
         folder = self.folder.parent / "made" / str(len(self.bundles))
-        make_tiny_bundle(folder, seed=number, release=number)
+        make_tiny_bundle(folder, seed=number, release=number, target=self.target)
         return folder
 
     def release(self, number: int, *, wave: Wave | None = None, bundle: Path | None = None) -> str:
@@ -84,15 +85,15 @@ class SignedShop:
         return self._offer(component, component, kind, number, bundle)
 
     def roll_out(self, manifest: str, share: float, *, halted: bool = False) -> None:
-        document = RolloutDocument(target=LAPTOP, manifest=manifest, share=share, halted=halted)
-        self._publish("rollout", f"rollout/{LAPTOP}.json", dump_document(document))
+        document = RolloutDocument(target=self.target, manifest=manifest, share=share, halted=halted)
+        self._publish("rollout", f"rollout/{self.target}.json", dump_document(document))
 
     def write(self) -> None:
-        """Write what is published into the folder."""
-        for name, data in self.tuf.files.items():
-            _put(self.folder / "metadata" / name, data)
+        """Write what is published into the folder, the timestamp last: a server reads everything again when it changes."""
         for path, data in self.tuf.targets.items():
             _put(self.folder / "targets" / path, data)
+        for name, data in sorted(self.tuf.files.items(), key=lambda item: item[0] == "timestamp.json"):
+            _put(self.folder / "metadata" / name, data)
 
     def _offer(self, role: str, folder: str, kind: Callable[..., ReleaseDocument], number: int, bundle: Path) -> str:
         for file in bundle.iterdir():
@@ -101,13 +102,13 @@ class SignedShop:
         manifest = open_folder(bundle).manifest
         document = kind(
             name=manifest.name,
-            target=LAPTOP,
+            target=self.target,
             release=number,
             manifest=Digested(len(raw), _digest(raw)),
             deltas=tuple(self._delta(before, path, bundle) for before, path in self.bundles.items()),
         )
         self.bundles[_digest(raw)] = bundle
-        self._publish(role, f"{folder}/{LAPTOP}.json", dump_document(document))
+        self._publish(role, f"{folder}/{self.target}.json", dump_document(document))
         return _digest(raw)
 
     def _delta(self, before: str, old: Path, new: Path) -> Delta:

@@ -6,9 +6,9 @@
 
 import type { Wllama } from "@wllama/wllama/esm/index.js";
 import type { Bytes } from "./bytes";
+import { hasSimd } from "./capabilities";
 import { within } from "./deadline";
 import { messageOf } from "./errors";
-import { hasSimd } from "./onnx";
 import { grammar } from "./reasons/grammar";
 
 /** The language model is not available, too slow, or failed. */

@@ -3,12 +3,12 @@
 import type { Bytes } from "../runtime/bytes";
 import { HistoryFileError, InsecureAddressError } from "../runtime/errors";
 import type { History } from "../runtime/events";
-import { dumpHistory, readHistory } from "../runtime/historyFile";
 import type { Answer } from "./protocol";
 
 /** The history as a file, encrypted if there is a passphrase. */
 export function exported(history: History, passphrase: string | null): Promise<Answer<Bytes>> {
   return answered(async () => {
+    const { dumpHistory } = await import("../runtime/historyFile");
     const events = await history.all();
     return dumpHistory(
       events.map(({ itemId, event, at }) => ({ itemId, event, time: at })),
@@ -29,6 +29,7 @@ export function imported(
   titleOf: (itemId: string) => string | null,
 ): Promise<Answer<number>> {
   return answered(async () => {
+    const { readHistory } = await import("../runtime/historyFile");
     const events = await readHistory(file, passphrase);
     return history.merge(
       events.map(({ itemId, event, time }) => ({ itemId, event, at: time, title: titleOf(itemId) })),

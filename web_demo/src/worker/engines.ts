@@ -7,8 +7,9 @@ import type { Bundle } from "../runtime/bundle";
 import type { Bytes } from "../runtime/bytes";
 import { BoundedCache } from "../runtime/cache";
 import type { OpenEngine } from "../runtime/candidates";
+import { hasSimd, hasWebGpu } from "../runtime/capabilities";
 import { FetchError } from "../runtime/errors";
-import { hasSimd, hasWebGpu, OnnxEngine, type OrtModule } from "../runtime/onnx";
+import type { OnnxEngine, OrtModule } from "../runtime/onnx";
 import { openReference } from "../runtime/reference";
 
 const CACHE = "pocketrec-engines";
@@ -25,8 +26,9 @@ export function engineOpener(bundle: Bundle): OpenEngine {
       case "onnxruntime": {
         if (!hasSimd()) return "this browser has no WebAssembly SIMD";
         if (engine === "webgpu" && !(await hasWebGpu())) return "this browser offers no WebGPU adapter";
-        const [ort, graph] = await Promise.all([loadOrt(engine), bundle.file(file)]);
-        return OnnxEngine.open(engine, ort, graph.data, encoder, precision).catch(async (error: unknown) => {
+        const library = import("../runtime/onnx");
+        const [onnx, ort, graph] = await Promise.all([library, loadOrt(engine), bundle.file(file)]);
+        return onnx.OnnxEngine.open(engine, ort, graph.data, encoder, precision).catch(async (error: unknown) => {
           // The graph has been verified, but the WebAssembly may be truncated: the next visit downloads it again.
           await (await BoundedCache.open(CACHE)).remove(new URL(WASM[engine], self.location.href).href);
           throw error;

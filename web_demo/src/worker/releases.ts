@@ -13,7 +13,6 @@ import type { FileEntry, Manifest } from "../runtime/bundleJson";
 import type { Bytes } from "../runtime/bytes";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { OPTIONAL_ROLES, REQUIRED_ROLES } from "../runtime/constants";
-import { Pack } from "../runtime/delta/pack";
 import { checkFile } from "../runtime/digest";
 import { BundleError, messageOf } from "../runtime/errors";
 import type { KeptTimes } from "../runtime/keptTimes";
@@ -255,6 +254,7 @@ export class Releases {
       const data = await fetchSmall(fetch, `${this.base}v1/files/${delta.sha256}`, delta.bytes);
       if (data === null) return false;
       this.received += data.length;
+      const { Pack } = await import("../runtime/delta/pack");
       await checkFile(data, { name: "the delta", role: "delta", chunkSha256: [], ...delta });
       return (await bundle.make(Pack.read(data, bundle.manifest), missing, current)) > 0;
     } catch (error) {
