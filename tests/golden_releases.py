@@ -40,6 +40,7 @@ from edge_runtime.sync.device_metadata import DeviceMetadata
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.signed import SignedChannel
+from tests.edge_runtime.sync.signed_shop import Component
 from tests.edge_runtime.sync.tuf.repository import TODAY, Repository
 from tests.golden_dislikes import dump
 
@@ -48,11 +49,12 @@ PATH = Path(__file__).parent / "golden" / "releases.json"
 Json = dict[str, Any]
 
 ABOUT = (
-    "Documents of release channels in the Python and the browser runtime. documents: texts with the folder that they are "
-    "read from, for the target in `target`, and the verdict: accepted, refused, or of a newer version. derived: two "
-    "manifests, a component, and the file or field whose change it may not sign, or null. waves: the place of a device "
-    "and the share that is open at a time. repositories: files by path, contents by key, the time, the device's draw, the "
-    "manifest in use, and the outcome: the final manifest, or the release that is waited for, or a refusal; and notes."
+    "Documents of release channels in the Python and the browser runtime. documents: texts with the folder that they "
+    "are read from, for the target in `target`, and the verdict: accepted, refused, or of a newer version. derived: "
+    "two manifests, and for each component whether something differs that it may not sign. waves: the place of a "
+    "device and the share that is open at a time. repositories: files by path, contents by key, the time, the "
+    "device's draw, the manifest in use, and the outcome: the final manifest, the release that is waited for, or a "
+    "refusal; and notes."
 )
 TARGET = "browser-wasm"
 START = "2026-03-02T00:00:00Z"
@@ -87,7 +89,8 @@ _TIMES = (
     "2026-02-30T00:00:00Z", "2028-02-29T00:00:00Z", "2026-03-02T24:00:00Z", "2026-03-02T23:59:60Z",
     "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "2026-03-02T00:00:00+00:00", "2026-03-02", 5, None,
 )  # fmt: skip
-_RELEASE_CHANGES: tuple[tuple[object, tuple[str | int, ...]], ...] = (
+_Changes = tuple[tuple[object, tuple[str | int, ...]], ...]
+_RELEASE_CHANGES: _Changes = (
     *((LEFT_OUT, (name,)) for name in RELEASE),
     *((LEFT_OUT, ("wave", name)) for name in RELEASE["wave"]),
     *((value, ("schema",)) for value in (0, 2, 1.0, "1", -1, 2**53, True, None)),
@@ -114,25 +117,35 @@ _RELEASE_CHANGES: tuple[tuple[object, tuple[str | int, ...]], ...] = (
     (1, ("more",)),
     ("adapter", ("component",)),
 )
+_COMPONENT_CHANGES: _Changes = (
+    *((value, ("component",)) for value in ("codebook", None, LEFT_OUT)),
+    *((value, ("base",)) for value in (LEFT_OUT, "x")),
+    (None, ("wave",)),
+    (1, ("more",)),
+)
+_ROLLOUT_CHANGES: _Changes = (
+    *((LEFT_OUT, (name,)) for name in ROLLOUT),
+    *((value, ("share",)) for value in (0, 1, 1.5, -0.5, "1", None)),
+    *((value, ("halted",)) for value in (True, 0, None, "true")),
+    ("other", ("target",)),
+    (2, ("schema",)),
+    (1, ("more",)),
+    ("x", ("manifest",)),
+)
 _TEXTS = ("", "[]", "null", "{", '{"schema":1,"schema":1}', '{"schema":2,"more":[]}', '{"schema":2', "[" * 100)
 
 
 def documents() -> Iterator[Json]:
     """Yield documents with their verdicts."""
-    for value, path in (*_RELEASE_CHANGES, (7, ("release",))):
-        yield judged("bundle", json.dumps(altered(RELEASE, value, *path)))
-    for value, path in (
-        *(("codebook", ("component",)), (None, ("component",)), (LEFT_OUT, ("component",)), (LEFT_OUT, ("base",))),
-        *(("x", ("base",)), (None, ("wave",)), (1, ("more",)), (8, ("release",))),
-    ):
-        yield judged("adapter", json.dumps(altered(COMPONENT, value, *path)))
-    for value, path in (
-        *((LEFT_OUT, (name,)) for name in ROLLOUT),
-        *((value, ("share",)) for value in (0, 1, 1.5, -0.5, "1", None)),
-        *((value, ("halted",)) for value in (True, 0, None, "true")),
-        *(("other", ("target",)), (2, ("schema",)), (1, ("more",)), ("x", ("manifest",))),
-    ):
-        yield judged("rollout", json.dumps(altered(ROLLOUT, value, *path)))
+    kinds = (
+        ("bundle", RELEASE, _RELEASE_CHANGES),
+        ("adapter", COMPONENT, _COMPONENT_CHANGES),
+        ("rollout", ROLLOUT, _ROLLOUT_CHANGES),
+    )
+    for folder, document, changes in kinds:
+        yield judged(folder, json.dumps(document))
+        for value, path in changes:
+            yield judged(folder, json.dumps(altered(document, value, *path)))
     for text in _TEXTS:
         yield judged("bundle", text)
     for n_spaces in (0, 1):
@@ -265,7 +278,7 @@ class Shop:
         self.tuf.add(f"bundle/{TARGET}.json", dump_document(document))
         return document.manifest.sha256
 
-    def component(self, component: Any, manifest: Manifest, base: str, *, role: str | None = None) -> str:
+    def component(self, component: Component, manifest: Manifest, base: str, *, role: str | None = None) -> str:
         """Sign a release of a component."""
         document = ComponentDocument(**self._about(manifest), component=component, base=base)
         self.tuf.add(f"{component}/{TARGET}.json", dump_document(document), role or component)

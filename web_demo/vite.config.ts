@@ -33,6 +33,8 @@ function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (chunk.moduleIds.some((id) => id.includes("/ort.webgpu."))) return "assets/engine-webgpu-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/onnxruntime-web/"))) return "assets/engine-onnxruntime-[hash].js";
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/onnxGraph.ts"))) return "assets/engine-graph-[hash].js";
+  if (chunk.moduleIds.some((id) => id.endsWith("/runtime/reference.ts"))) return "assets/engine-reference-[hash].js";
+  if (chunk.moduleIds.some((id) => id.endsWith("/runtime/language.ts"))) return "assets/engine-writer-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
   return "assets/[name]-[hash].js";
 }

@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from tests.chromium import CHROMIUM_FLAGS, chromium_path
+from tests.edge_runtime.sync.signed_shop import SignedShop
 from tests.live_server import LiveServer, serving
-from tests.web_demo.conftest import write_shop
+from tests.web_demo.conftest import CHECKOUT, TARGET, write_shop
 from tests.web_demo.shop_page import WAIT_MS, ShopPage
 from tests.web_demo.test_language import with_model
 
@@ -110,16 +111,26 @@ def test_the_page_works_if_storage_is_blocked(server: LiveServer, browser: Brows
     context.close()
 
 
-def test_plain_http_from_another_machine_is_named_as_the_cause(server: LiveServer, browser: Browser) -> None:
-    port = urlsplit(server.url).port
-    with launched(browser, "--host-resolver-rules=MAP shop.test 127.0.0.1") as tab:
-        tab.page.goto(f"http://shop.test:{port}/")
+def test_plain_http_from_another_machine_works_for_trying_and_is_named(browser: Browser, tmp_path: Path) -> None:
+    repository = SignedShop(tmp_path / "repository", TARGET)
+    repository.renew()
+    repository.release(1)
+    with (
+        serving(repository.folder, "--web", str(CHECKOUT / "web_demo" / "dist")) as server,
+        launched(browser, "--host-resolver-rules=MAP shop.test 127.0.0.1") as tab,
+    ):
+        port = urlsplit(server.url).port
+        tab.open(f"http://shop.test:{port}/")
+        title = tab.titles()[0]
+        tab.choose(title)
 
-        alert = tab.page.get_by_role("alert")
-        expect(alert.get_by_role("heading")).to_have_text("This address is not secure")
-        expect(alert).to_contain_text(f"https://shop.test:{port}/")
-        expect(alert).to_contain_text(f"http://localhost:{port}/")
-        expect(tab.status).to_have_text("Unavailable")
+        expect(tab.notices).to_contain_text("Opened over plain http from another machine")
+        expect(tab.notices).to_contain_text(f"https://shop.test:{port}/")
+        expect(tab.notices).to_contain_text(f"http://localhost:{port}/")
+        assert tab.history_titles() == [title]
+        tab.open_technical_details()
+        signer = repository.tuf.signers["targets"][0].public_key.keyid
+        expect(tab.technical_details).to_contain_text(f"{signer[:16]} as targets")
 
 
 def test_without_service_workers_the_page_does_not_claim_to_work_offline(browser: Browser, server: LiveServer) -> None:

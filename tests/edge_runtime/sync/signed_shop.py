@@ -89,7 +89,7 @@ class SignedShop:
         self._publish("rollout", f"rollout/{self.target}.json", dump_document(document))
 
     def write(self) -> None:
-        """Write what is published into the folder, the timestamp last: a server reads everything again when it changes."""
+        """Write what is published, the timestamp last: a server reads everything again when it changes."""
         for path, data in self.tuf.targets.items():
             _put(self.folder / "targets" / path, data)
         for name, data in sorted(self.tuf.files.items(), key=lambda item: item[0] == "timestamp.json"):

@@ -92,10 +92,10 @@ function noticesOf({ update, problem, userData }: View): { text: string; tone: "
 }
 
 function insecureText({ host, port, pathname }: Location): string {
+  const local = `http://localhost${port === "" ? "" : `:${port}`}${pathname}`;
   return (
-    "This page was opened over plain http from another machine. There, browsers store nothing of a shop, so this is only " +
-    `for trying it. Open it at https://${host}${pathname} if the server supports https, or on the server itself at ` +
-    `http://localhost${port === "" ? "" : `:${port}`}${pathname}.`
+    "Opened over plain http from another machine, where browsers store nothing of a shop: fine for trying. " +
+    `To keep it, open https://${host}${pathname}, or ${local} on the server itself.`
   );
 }
 

@@ -6,41 +6,15 @@
 
 import type { Wllama } from "@wllama/wllama/esm/index.js";
 import type { Bytes } from "./bytes";
-import { hasSimd } from "./capabilities";
 import { within } from "./deadline";
 import { messageOf } from "./errors";
 import { grammar } from "./reasons/grammar";
-
-/** The language model is not available, too slow, or failed. */
-export class WriterError extends Error {
-  override name = "WriterError";
-}
-
-export interface Writer {
-  /** Continue a prompt with one of `choices`; `seed` seeds the sampling. */
-  write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string>;
-  /** Free its memory. */
-  close(): Promise<void>;
-}
+import { type Writer, WriterError } from "./writer";
 
 const LOAD_TIMEOUT_MS = 60_000;
 const WRITE_TIMEOUT_MS = 20_000;
 const MAX_TOKENS = 160;
 const TEMPERATURE = 0.8;
-
-/** The feature that llama.cpp's build needs and this browser lacks, or null; checked before any download. */
-export function lacksForLanguage(): string | null {
-  if (typeof WebAssembly !== "object") return "this browser has no WebAssembly";
-  if (!hasSimd()) return "this browser has no WebAssembly SIMD";
-  if (!("Suspending" in WebAssembly)) return "this browser has no WebAssembly promise integration";
-  try {
-    // By reflection, because TypeScript's library does not have 64-bit memories yet.
-    Reflect.construct(WebAssembly.Memory, [{ address: "i64", initial: 1n }]);
-    return null;
-  } catch {
-    return "this browser has no 64-bit WebAssembly memory";
-  }
-}
 
 /** The part of wllama that is used. */
 export type Llama = Pick<Wllama, "loadModel" | "createCompletion" | "exit">;

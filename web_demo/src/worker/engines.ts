@@ -10,9 +10,10 @@ import type { OpenEngine } from "../runtime/candidates";
 import { hasSimd, hasWebGpu } from "../runtime/capabilities";
 import { FetchError } from "../runtime/errors";
 import type { OnnxEngine, OrtModule } from "../runtime/onnx";
-import { openReference } from "../runtime/reference";
 
 const CACHE = "pocketrec-engines";
+/** Loaded at once: the first list is made by it. */
+const reference = import("../runtime/reference");
 
 /** How this page opens the engines of a bundle. */
 export function engineOpener(bundle: Bundle): OpenEngine {
@@ -21,7 +22,7 @@ export function engineOpener(bundle: Bundle): OpenEngine {
     const { engine, precision, file } = variant;
     switch (engine) {
       case "reference":
-        return openReference(bundle, variant);
+        return (await reference).openReference(bundle, variant);
       case "webgpu":
       case "onnxruntime": {
         if (!hasSimd()) return "this browser has no WebAssembly SIMD";

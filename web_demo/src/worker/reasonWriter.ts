@@ -4,10 +4,10 @@ import type { Bundle } from "../runtime/bundle";
 import type { Manifest } from "../runtime/bundleJson";
 import type { Bytes } from "../runtime/bytes";
 import { messageOf } from "../runtime/errors";
-import { type Writer, WriterError } from "../runtime/language";
 import { fileNamed } from "../runtime/manifest";
 import type { Sentence } from "../runtime/reasons/sentences";
 import { phrases } from "../runtime/reasons/words";
+import { type Writer, WriterError } from "../runtime/writer";
 import type { Release } from "./lock";
 import type { Language } from "./protocol";
 

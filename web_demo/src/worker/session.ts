@@ -7,7 +7,6 @@ import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
 import { KeptTimes } from "../runtime/keptTimes";
-import { LanguageModel, lacksForLanguage, openWllama } from "../runtime/language";
 import { Pictures } from "../runtime/pictures";
 import type { Profile } from "../runtime/profile/report";
 import { markedFact } from "../runtime/reasons/marked";
@@ -15,6 +14,7 @@ import { prompt } from "../runtime/reasons/prompt";
 import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
 import { ReleaseStore } from "../runtime/releaseStore";
 import { TrustStore } from "../runtime/trustStore";
+import { lacksForLanguage } from "../runtime/writer";
 import { exported, imported } from "./carriedHistory";
 import { DIVERSITY, readDiversity, storeDiversity } from "./diversitySetting";
 import { engineOpener, languageWasm } from "./engines";
@@ -46,7 +46,10 @@ const LANGUAGE: ReasonWriterParts = {
   lacks: lacksForLanguage,
   lock: () => takeLock(LOCK, navigator.locks),
   wasm: languageWasm,
-  open: (gguf, context, wasm) => LanguageModel.load(gguf, context, wasm, openWllama),
+  open: async (gguf, context, wasm) => {
+    const { LanguageModel, openWllama } = await import("../runtime/language");
+    return LanguageModel.load(gguf, context, wasm, openWllama);
+  },
 };
 
 export class Session {
