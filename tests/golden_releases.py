@@ -5,7 +5,7 @@ After a deliberate change, regenerate them with ``python -m tests.golden_release
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -90,43 +90,50 @@ _TIMES = (
     "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "2026-03-02T00:00:00+00:00", "2026-03-02", 5, None,
 )  # fmt: skip
 _Changes = tuple[tuple[object, tuple[str | int, ...]], ...]
+
+
+def each(values: Iterable[object], *path: str | int) -> _Changes:
+    """Return changes to these values at a path."""
+    return tuple((value, path) for value in values)
+
+
 _RELEASE_CHANGES: _Changes = (
     *((LEFT_OUT, (name,)) for name in RELEASE),
     *((LEFT_OUT, ("wave", name)) for name in RELEASE["wave"]),
-    *((value, ("schema",)) for value in (0, 2, 1.0, "1", -1, 2**53, True, None)),
-    *((value, ("name",)) for value in ("", "a" * 100, "a" * 101, "\U0001f600" * 100, 5)),
-    *((value, ("target",)) for value in ("other", "../x", "", 5)),
-    *((value, ("release",)) for value in (0, 1, 2**53 - 1, 2**53, 7.0, "7")),
-    *((value, ("manifest",)) for value in ({}, [], None, {"bytes": 5, "sha256": DIGEST, "more": 1})),
-    *((value, ("manifest", "bytes")) for value in (0, 1, 2**20, 2**20 + 1, 1.5)),
+    *each((0, 2, 1.0, "1", -1, 2**53, True, None), "schema"),
+    *each(("", "a" * 100, "a" * 101, "\U0001f600" * 100, 5), "name"),
+    *each(("other", "../x", "", 5), "target"),
+    *each((0, 1, 2**53 - 1, 2**53, 7.0, "7"), "release"),
+    *each(({}, [], None, {"bytes": 5, "sha256": DIGEST, "more": 1}), "manifest"),
+    *each((0, 1, 2**20, 2**20 + 1, 1.5), "manifest", "bytes"),
     *((value, ("manifest", "sha256")) for value in (DIGEST.upper(), DIGEST[1:], DIGEST + "\n")),
-    *((value, ("deltas",)) for value in ([], None, {}, RELEASE["deltas"] * 2)),
+    *each(([], None, {}, RELEASE["deltas"] * 2), "deltas"),
     ([{"from": f"{at:064x}", "bytes": 1, "sha256": DIGEST} for at in range(16)], ("deltas",)),
     ([{"from": f"{at:064x}", "bytes": 1, "sha256": DIGEST} for at in range(17)], ("deltas",)),
-    *((value, ("deltas", 0, "bytes")) for value in (0, 2**32, 2**32 + 1)),
-    *((value, ("deltas", 0, "from")) for value in ("x", LEFT_OUT)),
+    *each((0, 2**32, 2**32 + 1), "deltas", 0, "bytes"),
+    *each(("x", LEFT_OUT), "deltas", 0, "from"),
     (1, ("deltas", 0, "more")),
-    *((value, ("wave",)) for value in (None, {}, [])),
-    *((value, ("wave", "start")) for value in _TIMES),
-    *((value, ("wave", "hours")) for value in (0, 1e-9, 8760, 8760.5, -1, "24")),
-    *((value, ("wave", "rings")) for value in ([], [1], [0.5, 0.5], [0.5, 0.1], [0, 1], [0.5, 1.5], [True], None)),
+    *each((None, {}, []), "wave"),
+    *each(_TIMES, "wave", "start"),
+    *each((0, 1e-9, 8760, 8760.5, -1, "24"), "wave", "hours"),
+    *each(([], [1], [0.5, 0.5], [0.5, 0.1], [0, 1], [0.5, 1.5], [True], None), "wave", "rings"),
     *(([round(at / 20, 2) for at in range(1, n + 1)], ("wave", "rings")) for n in (16, 17)),
-    *((value, ("wave", "salt")) for value in ("ab" * 15, "AB" * 16, "ab" * 16 + "\n")),
-    *((value, ("wave", "max_refused")) for value in (0, 1, 1.01, -0.1)),
+    *each(("ab" * 15, "AB" * 16, "ab" * 16 + "\n"), "wave", "salt"),
+    *each((0, 1, 1.01, -0.1), "wave", "max_refused"),
     (1, ("wave", "more")),
     (1, ("more",)),
     ("adapter", ("component",)),
 )
 _COMPONENT_CHANGES: _Changes = (
-    *((value, ("component",)) for value in ("codebook", None, LEFT_OUT)),
-    *((value, ("base",)) for value in (LEFT_OUT, "x")),
+    *each(("codebook", None, LEFT_OUT), "component"),
+    *each((LEFT_OUT, "x"), "base"),
     (None, ("wave",)),
     (1, ("more",)),
 )
 _ROLLOUT_CHANGES: _Changes = (
     *((LEFT_OUT, (name,)) for name in ROLLOUT),
-    *((value, ("share",)) for value in (0, 1, 1.5, -0.5, "1", None)),
-    *((value, ("halted",)) for value in (True, 0, None, "true")),
+    *each((0, 1, 1.5, -0.5, "1", None), "share"),
+    *each((True, 0, None, "true"), "halted"),
     ("other", ("target",)),
     (2, ("schema",)),
     (1, ("more",)),

@@ -92,6 +92,17 @@ describe("what a page trusts", () => {
     expect(store.isDurable).toBe(false);
   });
 
+  test("stays when the place in rollouts is drawn anew", async () => {
+    const [store, next] = tabs();
+    await store.use(inUse(1));
+    const before = store.kept.draw;
+
+    await store.redraw();
+
+    expect((await next.load()).draw).not.toEqual(before);
+    expect(next.kept.inUse).toEqual(inUse(1));
+  });
+
   test("is written in one strict transaction", async () => {
     const [store] = tabs();
     await store.load();

@@ -64,7 +64,7 @@ export class TrustStore {
     generation: 0,
     metadata: new Map(),
     floors: { timestamp: {}, snapshot: {}, time: 0 },
-    draw: crypto.getRandomValues(new Uint8Array(DRAW_BYTES)),
+    draw: drawn(),
     documents: new Map(),
     inUse: null,
   };
@@ -124,6 +124,11 @@ export class TrustStore {
     return isMine;
   }
 
+  /** Draw another place in staged rollouts, so that nothing of this browser's past remains. */
+  async redraw(): Promise<void> {
+    await this.change((stored) => ({ ...stored, draw: drawn() }));
+  }
+
   private async change(edit: (stored: StoredRecord) => StoredRecord): Promise<void> {
     const before = this.last;
     const stored = await this.attempt(async (database) => {
@@ -164,6 +169,10 @@ export class TrustStore {
     });
     return this.connection;
   }
+}
+
+function drawn(): Bytes {
+  return crypto.getRandomValues(new Uint8Array(DRAW_BYTES));
 }
 
 function isSame(one: InUse | null, other: InUse | null): boolean {

@@ -73,6 +73,7 @@ export class Session {
     releases: (changed: CandidatesChanged) => Releases,
     language: ReasonWriterParts,
     private readonly otherTabs: BroadcastChannel,
+    private readonly trust: Pick<TrustStore, "redraw">,
   ) {
     this.reasonWriter = new ReasonWriter(
       language,
@@ -110,7 +111,7 @@ export class Session {
           self.location.href,
         ]),
       );
-    return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL));
+    return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL), trust);
   }
 
   /** Open a release, and check for updates until the session closes. */
@@ -179,7 +180,7 @@ export class Session {
     this.timings = [];
     this.reasonWriter.forget();
     try {
-      await this.history.clear();
+      await Promise.all([this.history.clear(), this.trust.redraw()]);
     } finally {
       await this.changed();
     }
