@@ -436,6 +436,13 @@ def staged(now_days: float, rollout: RolloutDocument | None = None) -> Callable[
     return act
 
 
+def a_component_of_a_staged_release(shop: Shop) -> None:
+    base = base_manifest(2)
+    digest = shop.release(base, WAVE)
+    shop.component("adapter", with_files(base, "adapter", release=3), digest)
+    shop.now = WAVE.start_time()
+
+
 def a_malformed_rollout(shop: Shop) -> None:
     staged(5)(shop)
     shop.sign(f"rollout/{TARGET}.json", b"{}", "rollout")
@@ -455,7 +462,7 @@ SCENARIOS: dict[str, Callable[[Shop], None]] = {
         a_malformed_component, a_component_of_a_newer_version, a_component_whose_manifest_is_missing,
         a_malformed_release, a_release_of_a_newer_version, a_document_that_is_too_long, a_missing_manifest,
         a_changed_manifest, a_missing_document, a_changed_document, a_manifest_with_another_number,
-        a_manifest_with_two_lengths_of_one_file, a_malformed_rollout, expired,
+        a_manifest_with_two_lengths_of_one_file, a_component_of_a_staged_release, a_malformed_rollout, expired,
     )
 } | {
     "staged, before it starts": staged(-0.5),

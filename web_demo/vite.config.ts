@@ -41,7 +41,7 @@ function chunkName(chunk: { moduleIds: readonly string[] }): string {
 
 /**
  * Insert the list of the page's files into the service worker. WebAssembly is stored by the worker that uses it, and
- * `fallbackCrypto` is for browsers that have no service worker there, or need it only with a connection.
+ * `software` is for browsers that have no service worker there, or need it only with a connection.
  */
 function serviceWorkerFiles(): Plugin {
   return {
@@ -54,7 +54,7 @@ function serviceWorkerFiles(): Plugin {
         if (worker?.type !== "chunk") return;
         const outputs = Object.values(bundle).filter(
           ({ fileName }) =>
-            fileName !== SERVICE_WORKER && !fileName.endsWith(".wasm") && !fileName.includes("fallbackCrypto"),
+            fileName !== SERVICE_WORKER && !fileName.endsWith(".wasm") && !fileName.includes("software"),
         );
         const files = [
           "./",

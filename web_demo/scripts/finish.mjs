@@ -10,7 +10,7 @@ const DIST = new URL("../dist/", import.meta.url).pathname;
 /** For the scripts that every visit loads, and for those that a click, an update or an old browser loads. */
 const BUDGET_BYTES = 60_000;
 const ON_DEMAND_BUDGET_BYTES = 16_000;
-const ON_DEMAND = /^(profile|historyFile|pack|fallbackCrypto)-/;
+const ON_DEMAND = /^(profile|historyFile|pack|software)-/;
 const COMPRESSED = /\.(js|css|html|svg|wasm|webmanifest)$/;
 
 /** @param {string} folder @returns {string[]} */

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Bytes } from "../src/runtime/bytes";
 import { BundleError, BundleVersionError, UpdateRefusedError } from "../src/runtime/errors";
 import { parseManifest } from "../src/runtime/manifest";
-import { browserCrypto } from "../src/runtime/signed";
+import { webCrypto } from "../src/runtime/signed";
 import { SignedChannel } from "../src/runtime/signed/channel";
 import {
   type Component,
@@ -106,7 +106,7 @@ test("places in a rollout, and the shares that are open, are those of Python", a
     const document = parseRelease(encoded(JSON.stringify(release)), target);
 
     expect({
-      position: await position(wave.salt, fromHex(draw), browserCrypto.sha256),
+      position: await position(wave.salt, fromHex(draw), webCrypto.sha256),
       share: openShare(document, final, rollout, now),
     }).toEqual(expected);
   }
@@ -119,13 +119,13 @@ async function outcomeOf({ files, now, draw, held }: Repository): Promise<Outcom
     const data = files[path] === undefined ? null : encoded(golden.contents[files[path]]);
     return data === null || data.length <= maxBytes ? data : data.subarray(0, maxBytes + 1);
   };
-  const metadata = new PageMetadata(store, browserCrypto, () => now);
+  const metadata = new PageMetadata(store, webCrypto, () => now);
   await metadata.trust((await fetch("metadata/1.root.json", 512_000)) ?? new Uint8Array());
-  const channel = new SignedChannel(fetch, target, metadata, browserCrypto);
+  const channel = new SignedChannel(fetch, target, metadata, webCrypto);
   const nothing = { final: null, waiting: null, refused: null, notes: [] };
   try {
     const { offer, waiting, notes } = await channel.newest(held === null ? null : encoded(golden.contents[held]));
-    const final = offer === null ? null : await browserCrypto.sha256(offer.bytes);
+    const final = offer === null ? null : await webCrypto.sha256(offer.bytes);
     return { ...nothing, final, waiting, notes: notes.map((note) => note.replace(/:.*/s, "")) };
   } catch (error) {
     if (!(error instanceof UpdateRefusedError || error instanceof BundleError)) throw error;

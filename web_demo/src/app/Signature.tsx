@@ -11,7 +11,7 @@ export function Signature({ signing: { signedBy, arrival, metadata, notes, isKep
     <>
       <h3>Signature</h3>
       {signedBy === null ? (
-        <p>Not signed. It is believed because it came from the same address as this page itself.</p>
+        <p>Not signed. It is believed because it came from the same address as this page.</p>
       ) : (
         <dl class="facts">
           <dt>Signed by</dt>
@@ -30,7 +30,7 @@ export function Signature({ signing: { signedBy, arrival, metadata, notes, isKep
               <dt>{isExpired ? "Expired" : "Valid until"}</dt>
               <dd>
                 {day(metadata.expires)}
-                {isExpired && "; no update is accepted until the server signs anew"}
+                {isExpired && ", so no update is accepted"}
               </dd>
             </>
           )}
@@ -41,7 +41,7 @@ export function Signature({ signing: { signedBy, arrival, metadata, notes, isKep
           {bytes(arrival.bytes)} received for this release, as {arrival.how === "delta" ? "a delta" : "whole files"}.
         </p>
       )}
-      {!isKept && <p class="fine">This browser does not keep whom this page trusts; the next visit decides anew.</p>}
+      {!isKept && <p class="fine">Not kept by this browser.</p>}
       {notes.map((note) => (
         <p key={note} class="fine">
           {note}

@@ -142,7 +142,7 @@ function updateText(update: Update): string {
     case "ready":
       return `Release ${update.release} has been downloaded (${bytes(update.bytes)}) and has passed its self-test.`;
     case "waiting":
-      return `Release ${update.release} is being rolled out in stages and comes to this device later.`;
+      return `Release ${update.release} comes to this device later.`;
     case "stale":
       return `${update.why} Up to date until ${day(update.since)}.`;
     case "refused":

@@ -5,12 +5,10 @@ import type { Bytes } from "./bytes";
 import { CHUNK_BYTES } from "./constants";
 import { BundleIntegrityError } from "./errors";
 
-/** Lower-case hex SHA-256. Where WebCrypto is missing, on pages loaded over plain http, it takes several times as long. */
+/** Lower-case hex SHA-256. Without WebCrypto, on pages that were loaded over plain http, it takes several times as long. */
 export async function sha256(data: Bytes): Promise<string> {
-  const digest =
-    globalThis.crypto?.subtle === undefined
-      ? (await import("./fallbackCrypto")).digestOf(data)
-      : new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  if (globalThis.crypto?.subtle === undefined) return (await import("./signed/software")).softwareCrypto.sha256(data);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

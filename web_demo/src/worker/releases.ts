@@ -13,12 +13,12 @@ import type { FileEntry, Manifest } from "../runtime/bundleJson";
 import type { Bytes } from "../runtime/bytes";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { OPTIONAL_ROLES, REQUIRED_ROLES } from "../runtime/constants";
-import { checkFile } from "../runtime/digest";
+import { checkFile, sha256 } from "../runtime/digest";
 import { BundleError, messageOf } from "../runtime/errors";
 import type { KeptTimes } from "../runtime/keptTimes";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/releaseStore";
-import { browserCrypto } from "../runtime/signed";
+import { signatureCrypto } from "../runtime/signed";
 import { type Answer, type Offer, SignedChannel } from "../runtime/signed/channel";
 import type { DeltaEntry } from "../runtime/signed/documents";
 import { PageMetadata } from "../runtime/signed/pageMetadata";
@@ -53,7 +53,8 @@ const MAX_CONFLICTS = 3;
 
 export class Releases {
   private readonly sources = new WeakMap<Bundle, Source>();
-  private readonly metadata: PageMetadata;
+  /** Null before the first check. */
+  private metadata: PageMetadata | null = null;
   private notes: readonly string[] = [];
   /** Bodies of all responses so far. */
   private received = 0;
@@ -70,9 +71,7 @@ export class Releases {
     private readonly engine: string | null = null,
     /** What earlier visits measured for a release. */
     private readonly keptTimes: (manifest: Manifest) => Promise<KeptTimes | null> = async () => null,
-  ) {
-    this.metadata = new PageMetadata(trust, browserCrypto);
-  }
+  ) {}
 
   /** The release that this device stores for the target; null if there is none, or it is damaged. */
   async kept(): Promise<Bundle | null> {
@@ -97,7 +96,7 @@ export class Releases {
    */
   async newest(): Promise<Bundle> {
     const { offer } = await this.ask(null);
-    if (offer === null) throw new BundleError("The server has no release that this page can use.");
+    if (offer === null) throw new BundleError("The server has no release.");
     return this.bundle(offer.bytes, { ...offer, arrival: null });
   }
 
@@ -189,7 +188,7 @@ export class Releases {
   signing(bundle: Bundle): Signing {
     const { signedBy = null, arrival = null } = this.sources.get(bundle) ?? {};
     const { notes, trust } = this;
-    return { signedBy, arrival, metadata: this.metadata.state, notes, isKept: trust.isDurable };
+    return { signedBy, arrival, metadata: this.metadata?.state ?? null, notes, isKept: trust.isDurable };
   }
 
   /** Ask the server what is new, again if another tab does the same. */
@@ -206,6 +205,8 @@ export class Releases {
   }
 
   private async askOnce(held: Bytes | null): Promise<Answer> {
+    const crypto = await signatureCrypto();
+    this.metadata ??= new PageMetadata(this.trust, crypto);
     const { metadata } = this;
     await metadata.load();
     if (!metadata.hasRoot) {
@@ -215,7 +216,7 @@ export class Releases {
       await metadata.trust(root);
     }
     const small = (path: string, maxBytes: number) => this.small(path, maxBytes);
-    return new SignedChannel(small, this.target, metadata, browserCrypto).newest(held);
+    return new SignedChannel(small, this.target, metadata, crypto).newest(held);
   }
 
   /** The newest release of a server that signs nothing; only for a page that has never trusted a root. */
@@ -235,7 +236,7 @@ export class Releases {
   private async deltaFrom(current: Bundle, next: Bundle): Promise<DeltaEntry | null> {
     const deltas = this.sources.get(next)?.deltas ?? [];
     if (deltas.length === 0) return null;
-    const digest = await browserCrypto.sha256(current.bytes);
+    const digest = await sha256(current.bytes);
     return deltas.find(({ from }) => from === digest) ?? null;
   }
 
@@ -259,7 +260,7 @@ export class Releases {
       return (await bundle.make(Pack.read(data, bundle.manifest), missing, current)) > 0;
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      this.notes = [...this.notes, `the delta could not be used, whole files were fetched: ${messageOf(error)}`];
+      this.notes = [...this.notes, `the delta could not be used: ${messageOf(error)}`];
       return false;
     }
   }

@@ -50,7 +50,9 @@ export interface Answer {
 interface Final {
   readonly bytes: Bytes;
   readonly manifest: Manifest;
-  readonly document: ReleaseDocument;
+  /** Those on the way, of which the last gives it. */
+  readonly documents: readonly ReleaseDocument[];
+  /** Who signed the last one. */
   readonly role: string;
   readonly notes: readonly string[];
 }
@@ -77,22 +79,23 @@ export class SignedChannel {
   async newest(held: Bytes | null): Promise<Answer> {
     await this.metadata.update(this.fetch);
     const final = await this.final();
+    await this.metadata.hasPassed(Date.parse(final.manifest.created) / 1000);
     const isTurn = held === null || (await this.isItsTurn(final));
     await this.keepUsed();
-    const { notes, document, bytes, manifest } = final;
+    const { notes, documents, bytes, manifest } = final;
     if (held !== null && (await this.crypto.sha256(held)) === (await this.crypto.sha256(bytes))) {
       return { offer: null, waiting: null, notes };
     }
     if (!isTurn) return { offer: null, waiting: manifest.release, notes };
     const signedBy = await this.metadata.signedBy(final.role);
-    return { offer: { bytes, deltas: document.deltas, signedBy }, waiting: null, notes };
+    return { offer: { bytes, deltas: documents.at(-1)?.deltas ?? [], signedBy }, waiting: null, notes };
   }
 
   private async final(): Promise<Final> {
     const data = await this.document(documentPath("bundle", this.target));
     if (data === null) throw new UpdateRefusedError(`No release for ${this.target} is signed.`);
     const document = refusing(() => parseRelease(data.bytes, this.target));
-    let final: Final = { ...(await this.manifest(document)), document, role: data.role, notes: [] };
+    let final: Final = { ...(await this.manifest(document)), documents: [document], role: data.role, notes: [] };
     for (const component of COMPONENTS) final = await this.derived(final, component);
     return final;
   }
@@ -112,7 +115,7 @@ export class SignedChannel {
       }
       const derived = await this.manifest(document);
       checkDerived(base.manifest, derived.manifest, component);
-      return { ...derived, document, role: data.role, notes: base.notes };
+      return { ...derived, documents: [...base.documents, document], role: data.role, notes: base.notes };
     } catch (error) {
       if (!(error instanceof BundleError || error instanceof UpdateRefusedError)) throw error;
       return withNote(`the release of ${component} was refused: ${error.message}`);
@@ -130,13 +133,21 @@ export class SignedChannel {
     return { bytes, manifest };
   }
 
-  /** Whether the staged rollout of a release has come to this page. */
-  private async isItsTurn({ document, bytes }: Final): Promise<boolean> {
-    if (document.wave === null) return true;
+  /**
+   * Whether the staged rollouts of a release and of all components have come to this page: the key of a component must not
+   * open the rollout of what it derives from.
+   */
+  private async isItsTurn({ documents }: Final): Promise<boolean> {
+    const staged = documents.filter(({ wave }) => wave !== null);
+    if (staged.length === 0) return true;
     const data = await this.document(documentPath("rollout", this.target));
     const rollout = data === null ? null : refusing(() => parseRollout(data.bytes, this.target));
-    const share = openShare(document, await this.crypto.sha256(bytes), rollout, this.metadata.now());
-    return (await position(document.wave.salt, this.metadata.store.kept.draw, this.crypto.sha256)) < share;
+    for (const document of staged) {
+      const share = openShare(document, document.manifest.sha256, rollout, this.metadata.now());
+      const place = await position(document.wave?.salt ?? "", this.metadata.store.kept.draw, this.crypto.sha256);
+      if (place >= share) return false;
+    }
+    return true;
   }
 
   /** A signed document and the role that signed it; null if there is none at this path. */
@@ -144,7 +155,7 @@ export class SignedChannel {
     const found = await this.metadata.target(path, this.fetch);
     if (found === null) return null;
     if (found.length > MAX_DOCUMENT_BYTES) {
-      throw new UpdateRefusedError(`${path}: ${found.length} bytes, at most ${MAX_DOCUMENT_BYTES} are allowed.`);
+      throw new UpdateRefusedError(`${path}: ${found.length} bytes, at most ${MAX_DOCUMENT_BYTES} are allowed`);
     }
     const [folder, name] = path.split("/");
     const url = `targets/${folder}/${found.sha256}.${name}`;
@@ -158,9 +169,7 @@ export class SignedChannel {
     const data = isStored ? stored : await this.fetch(path, expected.bytes);
     if (data === null) throw new UpdateRefusedError(`The server lacks ${what}, which is signed. Try again later.`);
     if (!isStored && !(await this.is(data, expected))) {
-      throw new UpdateRefusedError(
-        `${what}: found other bytes than the ${expected.bytes} that are signed. They were damaged or changed on their way.`,
-      );
+      throw new UpdateRefusedError(`${what}: found other bytes than those that are signed.`);
     }
     this.used.set(expected.sha256, data);
     return data;

@@ -2,6 +2,7 @@
 
 import type { Bytes } from "../bytes";
 import { sha256 } from "../digest";
+import { InsecureAddressError } from "../errors";
 
 /** The cryptography of a verifier. */
 export interface SignatureCrypto {
@@ -11,17 +12,18 @@ export interface SignatureCrypto {
   readonly verifyEd25519: (publicKey: Bytes, signature: Bytes, message: Bytes) => Promise<boolean>;
 }
 
-/** The browser's cryptography (Chrome from 137, Firefox from 129, Safari from 17), or else that of `fallbackCrypto.ts`. */
-export const browserCrypto: SignatureCrypto = { sha256, verifyEd25519 };
+/** The browser's cryptography: Chrome from 137, Firefox from 129, Safari from 17. */
+export const webCrypto: SignatureCrypto = { sha256, verifyEd25519 };
 
 async function verifyEd25519(publicKey: Bytes, signature: Bytes, message: Bytes): Promise<boolean> {
-  const inJavaScript = async () => (await import("../fallbackCrypto")).verifyEd25519(publicKey, signature, message);
-  if (globalThis.crypto?.subtle === undefined) return inJavaScript();
+  if (globalThis.crypto?.subtle === undefined) {
+    throw new InsecureAddressError("Browsers do not verify signatures for pages that were loaded over plain http.");
+  }
   let key: CryptoKey;
   try {
     key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
   } catch (error) {
-    if (error instanceof DOMException && error.name === "NotSupportedError") return inJavaScript();
+    if (error instanceof DOMException && error.name === "NotSupportedError") throw error;
     return false; // not a point of the curve
   }
   return crypto.subtle.verify("Ed25519", key, signature, message);

@@ -123,9 +123,7 @@ export function parseRollout(data: Bytes, target: string): RolloutDocument {
 export function checkManifest(document: ReleaseDocument, manifest: Manifest): void {
   for (const what of ["name", "target", "release"] as const) {
     if (manifest[what] !== document[what]) {
-      throw new BundleError(
-        `manifest.json: found the ${what} ${manifest[what]}, but the signed release says ${document[what]}`,
-      );
+      throw new BundleError(`manifest.json: found the ${what} ${manifest[what]}, expected ${document[what]}`);
     }
   }
 }
@@ -197,7 +195,7 @@ export function openShare(
 /** The fields of a document whose schema this page reads, which has no others, and which is of the target. */
 function opened(data: Bytes, path: string, target: string, names: readonly string[]): Fields {
   if (data.length > MAX_DOCUMENT_BYTES) {
-    throw new BundleError(`${path}: found ${data.length} bytes, expected at most ${MAX_DOCUMENT_BYTES}`);
+    throw new BundleError(`${path}: ${data.length} bytes, at most ${MAX_DOCUMENT_BYTES} are allowed`);
   }
   const fields = Fields.of(parseJson(data, path), path);
   const schema = fields.integer("schema", { min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -241,7 +239,7 @@ function readWave(fields: Fields): Wave {
   checkNames(fields, ["start", "hours", "rings", "salt", "max_refused"]);
   const rings = fields.list("rings", { min: 1, max: 16 }).map((ring) => readRing(ring, fields.where));
   if (rings.some((ring, at) => at > 0 && ring <= (rings[at - 1] ?? 0))) {
-    throw new BundleError(`${fields.where}: expected each ring to be wider than the one before`);
+    throw new BundleError(`${fields.where}: a ring is not wider than the one before`);
   }
   const hours = fields.number("hours", { min: 0, max: 8760 });
   if (hours === 0) throw new BundleError(`${fields.where}: hours must be above 0`);
@@ -258,7 +256,7 @@ function readRing(found: Json, where: string): number {
 function checkNames(fields: Fields, allowed: readonly string[]): void {
   const unknown = fields.names().find((name) => !allowed.includes(name));
   if (unknown !== undefined) {
-    throw new BundleError(`${fields.where}: found the unknown field ${JSON.stringify(unknown.slice(0, 60))}`);
+    throw new BundleError(`${fields.where}: unknown field ${JSON.stringify(unknown.slice(0, 60))}`);
   }
 }
 

@@ -2,5 +2,5 @@
 
 export { signatureCrypto } from "./choice";
 export { drive, type Found, type Steps, type TargetFile, target, update, type Wanted } from "./client";
-export { browserCrypto, type SignatureCrypto } from "./crypto";
+export { type SignatureCrypto, webCrypto } from "./crypto";
 export { type Floors, filesOf, pinned, raised, restored, type TrustedMetadata } from "./trusted";

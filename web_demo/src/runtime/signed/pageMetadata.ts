@@ -6,7 +6,7 @@ import type { SignedBy, TrustStore } from "../trustStore";
 import { drive, type Steps, type TargetFile, target, update } from "./client";
 import type { SignatureCrypto } from "./crypto";
 import { type Delegation, signersOf } from "./metadata";
-import { filesOf, pinned, restored, type TrustedMetadata, topLevel } from "./trusted";
+import { filesOf, pinned, raised, restored, type TrustedMetadata, topLevel } from "./trusted";
 
 /** The body of a response, at most a little more than `maxBytes`; null if there is no such file. */
 export type FetchSmall = (path: string, maxBytes: number) => Promise<Bytes | null>;
@@ -57,6 +57,11 @@ export class PageMetadata {
     const found = await this.driven(target(this.here(), path, this.clock(), this.crypto), fetch);
     await this.save(found.trusted);
     return found.file;
+  }
+
+  /** Note a time that has passed, as a signed document states it; NaN if it states none. */
+  async hasPassed(time: number): Promise<void> {
+    if (time > this.here().floors.time) await this.save(raised(this.here(), time));
   }
 
   /** The time in seconds since 1970, at least a time that has certainly passed. */
