@@ -94,7 +94,7 @@ function noticesOf({ update, problem, userData }: View): { text: string; tone: "
 function insecureText({ host, port, pathname }: Location): string {
   const local = `http://localhost${port === "" ? "" : `:${port}`}${pathname}`;
   return (
-    "Opened over plain http from another machine, where browsers store no shop: fine for trying. " +
+    "Opened over plain http from another machine, where browsers store nothing: fine for trying. " +
     `To keep it, open https://${host}${pathname}, or ${local} on the server.`
   );
 }

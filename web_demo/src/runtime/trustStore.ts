@@ -104,7 +104,7 @@ export class TrustStore {
   async saveMetadata(change: Partial<Pick<Kept, "metadata" | "floors" | "documents">>): Promise<void> {
     const { generation } = this.last;
     await this.change((stored) => {
-      if (stored.generation !== generation) throw new ConflictError("Another tab is checking for updates as well.");
+      if (stored.generation !== generation) throw new ConflictError("Another tab is checking for updates.");
       return { ...stored, ...change, generation: generation + 1 };
     });
   }
@@ -152,7 +152,7 @@ export class TrustStore {
     if (this.isInMemory) return null;
     try {
       const work = this.open().then(call);
-      return await within(work, this.timeoutMs, "the browser's storage does not respond");
+      return await within(work, this.timeoutMs, "");
     } catch (error) {
       if (error instanceof ConflictError) throw error;
       this.isInMemory = true;

@@ -167,7 +167,7 @@ export class SignedChannel {
     const stored = this.metadata.store.kept.documents.get(expected.sha256);
     const isStored = stored !== undefined && (await this.is(stored, expected));
     const data = isStored ? stored : await this.fetch(path, expected.bytes);
-    if (data === null) throw new UpdateRefusedError(`The server lacks ${what}, which is signed. Try again later.`);
+    if (data === null) throw new UpdateRefusedError(`The server lacks ${what}, which is signed.`);
     if (!isStored && !(await this.is(data, expected))) {
       throw new UpdateRefusedError(`${what}: found other bytes than those that are signed.`);
     }

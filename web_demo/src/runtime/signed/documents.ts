@@ -136,7 +136,7 @@ export function checkManifest(document: ReleaseDocument, manifest: Manifest): vo
 export function checkDerived(base: Manifest, derived: Manifest, component: Component): void {
   const change = foreignChange(base, derived, component);
   if (change === null) return;
-  throw new BundleError(`${component}: found another ${change}, which the key of ${component} may not change`);
+  throw new BundleError(`${component}: found another ${change}, which its key may not change`);
 }
 
 /** What differs between two manifests although a component does not own it: a file's name, or a field; else null. */
