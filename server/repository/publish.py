@@ -97,8 +97,9 @@ def publish(
 ) -> list[Published]:
     """Release bundles as a whole, or what one component has changed in them.
 
-    Bundles without a change are left out. A number that is not above the last release of the target is replaced by the
-    next one.
+    Bundles without a change are left out, except that without ``rollout`` a rollout in progress, which nothing holds
+    back, is replaced by a release of the same files for everyone. A number that is not above the last release of the
+    target is replaced by the next one.
 
     Args:
         path: the repository.
@@ -129,11 +130,16 @@ def publish(
             if before is not None:
                 check_rows(draft.store.bundle(before), source.folder)
             source = with_item_log(source, before, draft.store, component)
-            if _has_changed(source.manifest, offer):
+            opens = component is None and rollout is None and _is_opening(offer, draft.now)
+            if opens or _has_changed(source.manifest, offer):
                 release = _Release(draft, source, offer, rollout, has_deltas=not allow_moved_rows)
                 done.append(release.whole() if component is None else release.component(component))
         if not done:
-            raise RepositoryError(f"{bundles}: found the files that are on offer already, expected a change.")
+            raise RepositoryError(
+                f"{bundles}: found the files that are on offer already, expected a change, or a rollout in progress "
+                "that nothing holds back, which publishing without --wave opens to all devices. "
+                "Look with `pocketrec release status`."
+            )
         if private is not None:
             for one in done:
                 _write_model_signature(draft, one, private)
@@ -294,6 +300,13 @@ def _has_changed(manifest: Manifest, offer: Offer | None) -> bool:
     before = offer.final.manifest
     same = replace(manifest, release=before.release, created=before.created, provenance=before.provenance)
     return same != before
+
+
+def _is_opening(offer: Offer | None, now: datetime) -> bool:
+    """Return whether a rollout has not reached all devices yet, although nothing holds it back."""
+    if offer is None or (offer.rollout is not None and (offer.rollout.halted or offer.rollout.share < 1.0)):
+        return False
+    return offer.open_share(None, now.timestamp()) < 1.0
 
 
 def _write_model_signature(draft: Draft, published: Published, private: EllipticCurvePrivateKey) -> None:

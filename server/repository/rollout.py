@@ -105,7 +105,8 @@ def _next_ring(offer: Offer, now: datetime) -> float:
         share = scheduled_share(wave, now.timestamp())
         raise RepositoryError(
             f"{offer.target}: nothing holds release {offer.final.document.release} back; its schedule has opened "
-            f"{share:.0%} of the devices, and goes on by itself. Hold it with --share X, or stop it with --halt."
+            f"{share:.0%} of the devices, and goes on by itself. Hold it with --share X, stop it with --halt, or "
+            "open it to all devices at once by publishing the same bundles again, without --wave."
         )
     rings = (*(wave.rings if wave else ()), 1.0)
     return next(ring for ring in rings if ring > held.share)

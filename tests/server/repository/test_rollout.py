@@ -118,6 +118,28 @@ def test_a_component_of_a_release_that_is_held_back_is_refused(rolled_out: TinyR
         publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), component="adapter", now=LATER)
 
 
+def test_publishing_the_same_files_without_rings_opens_a_rollout_to_everyone(rolled_out: TinyRepository) -> None:
+    (opened,) = publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), now=LATER)
+
+    (state,) = read_status(rolled_out.path, LATER).releases
+    assert (state.release, state.open, state.rings, opened.changed_bytes) == (2, 1.0, (), 0)
+    with pytest.raises(RepositoryError, match="found the files that are on offer already"):
+        publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), now=LATER)
+
+
+@pytest.mark.parametrize("held", [{"halt": True}, {"share": 0.1}])
+def test_publishing_the_same_files_does_not_undo_a_hold(rolled_out: TinyRepository, held: "dict[str, float]") -> None:
+    promote(rolled_out.path, rolled_out.ring(), now=LATER, **held)  # type: ignore[arg-type]
+
+    with pytest.raises(RepositoryError, match="expected a change, or a rollout in progress that nothing holds back"):
+        publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), now=LATER)
+
+
+def test_publishing_the_same_files_in_rings_again_is_refused(rolled_out: TinyRepository) -> None:
+    with pytest.raises(RepositoryError, match="found the files that are on offer already"):
+        publish(rolled_out.path, rolled_out.bundles, rolled_out.ring(), rollout=RINGS, now=LATER)
+
+
 def test_a_halt_survives_that_what_an_adapter_key_signed_is_dropped(rolled_out: TinyRepository, tmp_path: Path) -> None:
     base = read_status(rolled_out.path).releases[0].manifest
     train_adapter(rolled_out)
