@@ -66,6 +66,8 @@ _VALUES: Final[Mapping[str, object]] = {
     "ITEM_LOG": manifest.ITEM_LOG,
     "MAX_STREAMS": item_log.MAX_STREAMS,
     "DELTA_MAGIC": pack.MAGIC.decode(),
+    "MAX_DELTA_FILE_BYTES": pack.MAX_FILE_BYTES,
+    "MAX_DELTA_RESULT_BYTES": pack.MAX_RESULT_BYTES,
     "MAX_NUMBER_BYTES": cursor.MAX_NUMBER_BYTES,
     "MAX_EDITS": edits.MAX_EDITS,
     "MAX_FACTS": item_table.MAX_FACTS,

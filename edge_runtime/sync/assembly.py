@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.delta import Pack, read_pack
+from edge_runtime.bundle.delta import MAX_FILE_BYTES, Pack, read_pack
 from edge_runtime.bundle.folder import BundleFolder, read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.bundle.release import Delta
@@ -110,8 +110,9 @@ class Assembly:
             pack = read_pack(path.read_bytes(), offer.manifest)
             folder = open_folder(base)
             return {entry.sha256: self._made(pack, entry, folder) for entry in missing if entry.name in pack.names}
-        except (BundleError, UpdateRefusedError) as error:
-            self.notes.append(f"the delta could not be used, whole files were fetched: {error}")
+        except (BundleError, UpdateRefusedError, MemoryError) as error:
+            why = "this device has too little memory for it" if isinstance(error, MemoryError) else error
+            self.notes.append(f"the delta could not be used, whole files were fetched: {why}")
             return {}
 
     def _usable(self, deltas: tuple[Delta, ...]) -> tuple[Delta, Path] | None:
@@ -129,6 +130,8 @@ class Assembly:
 
     def _made(self, pack: Pack, entry: File, base: BundleFolder) -> Path:
         before = next((file for file in base.manifest.files if file.name == entry.name), None)
+        if before is not None and before.bytes > MAX_FILE_BYTES:
+            before = None  # no writer makes a delta from it
         data = pack.apply(entry.name, None if before is None else base.read(before))
         path = self.slots.incoming / entry.sha256
         write_durably(path, data)

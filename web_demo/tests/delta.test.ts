@@ -34,6 +34,13 @@ describe("a delta leads to the file that Python makes of it", () => {
   });
 });
 
+test("a pack that makes too much is refused before it is decompressed", () => {
+  const [{ file, pack }] = cases as [Case];
+  const entry = readFileEntry(fieldsOf(file));
+  const read = () => Pack.read(bytesOf(pack), { files: [{ ...entry, bytes: 64 * 2 ** 20 + 1 }] });
+  expect(read).toThrow("found a file of 67108865 bytes, expected at most 67108864");
+});
+
 describe("a delta that Python refuses is refused", () => {
   test.each(cases.filter((one) => one.new === null))("$name", async (one) => {
     await expect(apply(one)).rejects.toThrow(DeltaError);

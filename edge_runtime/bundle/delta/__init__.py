@@ -4,6 +4,6 @@ A delta needs no trust of its own, because its result must have the length and t
 """
 
 from edge_runtime.bundle.delta.diff import diff_files
-from edge_runtime.bundle.delta.pack import Pack, read_pack
+from edge_runtime.bundle.delta.pack import MAX_FILE_BYTES, Pack, read_pack
 
-__all__ = ["Pack", "diff_files", "read_pack"]
+__all__ = ["MAX_FILE_BYTES", "Pack", "diff_files", "read_pack"]

@@ -11,16 +11,21 @@ from edge_runtime.bundle.delta.alignment import Alignment, aligned
 from edge_runtime.bundle.delta.cursor import dump_numbers
 from edge_runtime.bundle.delta.edits import MAX_EDITS, Edits, Runs
 from edge_runtime.bundle.delta.operations import Operation, differences, nibbles
-from edge_runtime.bundle.delta.pack import ARRAYS, OCTETS, Delta, dump_pack, max_inflated_bytes
+from edge_runtime.bundle.delta.pack import (
+    ARRAYS,
+    MAX_FILE_BYTES,
+    MAX_RESULT_BYTES,
+    OCTETS,
+    Delta,
+    dump_pack,
+    max_inflated_bytes,
+)
 from edge_runtime.bundle.delta.tables import Table, octets, read_older, read_tables
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.errors import BundleError
 
 MAX_SHARE: Final = 0.6
 """Largest size of a delta relative to the whole file; above, the file is fetched."""
-
-MAX_FILE_BYTES: Final = 64 << 20
-"""Size of a file from which there is no delta: a device needs the memory of both versions to apply it."""
 
 _TRIAL_LEVEL: Final = 6
 _LEVEL: Final = 9
@@ -45,13 +50,16 @@ def diff_files(
         The pack; None if it has no file.
     """
     digests = {entry.name: entry.sha256 for entry in old_manifest.files}
-    deltas = {}
+    deltas: dict[str, Delta] = {}
+    left = MAX_RESULT_BYTES
     for entry in new_manifest.files:
-        if entry.name not in new or digests.get(entry.name) == entry.sha256 or entry.bytes > MAX_FILE_BYTES:
+        if entry.name not in new or digests.get(entry.name) == entry.sha256 or entry.bytes > min(MAX_FILE_BYTES, left):
             continue
-        delta = diff_file(old.get(entry.name), new[entry.name])
+        before = old.get(entry.name)
+        delta = diff_file(None if before is None or len(before) > MAX_FILE_BYTES else before, new[entry.name])
         if len(delta.deflated) < MAX_SHARE * entry.bytes:
             deltas[entry.name] = delta
+            left -= entry.bytes
     return dump_pack(deltas) if deltas else None
 
 

@@ -20,6 +20,12 @@ PACK: Final = "delta pack"
 OCTETS: Final = 0
 ARRAYS: Final = 1
 
+MAX_FILE_BYTES: Final = 64 << 20
+"""Size of a file from which there is no delta: a device needs the memory of both versions to apply it."""
+
+MAX_RESULT_BYTES: Final = 256 << 20
+"""Maximum total size of the files of a pack: a few kilobytes could otherwise keep a device busy, and fill its disk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -74,7 +80,7 @@ class Pack:
 
 def max_inflated_bytes(n_bytes: int) -> int:
     """Return the maximum size of the delta of a file of ``n_bytes``; the file as a whole takes less."""
-    return 2 * n_bytes + 64
+    return min(2 * n_bytes, MAX_FILE_BYTES) + 64
 
 
 def dump_pack(deltas: Mapping[str, Delta]) -> bytes:
@@ -107,6 +113,8 @@ def read_pack(data: bytes, manifest: Manifest) -> Pack:
     for _ in range(n_files):
         name = _name(cursor, entries, sizes)
         sizes[name] = _sizes(cursor, entries[name])
+    if (total := sum(entries[name].bytes for name in sizes)) > MAX_RESULT_BYTES:
+        raise cursor.error(f"found files of {total:,} bytes in all, expected at most {MAX_RESULT_BYTES:,}")
     deltas = {name: Delta(kind, n_bytes, cursor.take(size)) for name, (kind, n_bytes, size) in sizes.items()}
     cursor.end()
     return Pack(manifest, deltas)
@@ -123,6 +131,8 @@ def _sizes(cursor: Cursor, entry: File) -> tuple[int, int, int]:
     kind, n_bytes, n_deflated = cursor.numbers(3).tolist()
     if kind not in (OCTETS, ARRAYS):
         raise cursor.error(f"{entry.name}: found the kind {kind}, expected {OCTETS} or {ARRAYS}")
+    if entry.bytes > MAX_FILE_BYTES:
+        raise cursor.error(f"{entry.name}: found a file of {entry.bytes:,} bytes, expected at most {MAX_FILE_BYTES:,}")
     most = max_inflated_bytes(entry.bytes)
     if n_bytes > most:
         raise cursor.error(f"{entry.name}: found a delta of {n_bytes:,} bytes, expected at most {most:,}")

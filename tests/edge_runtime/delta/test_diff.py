@@ -121,6 +121,16 @@ def test_a_file_that_a_device_could_hardly_hold_twice_is_fetched_whole(monkeypat
     assert diff_files(old, new, manifest_of(old), manifest_of(new)) is None
 
 
+def test_a_pack_makes_no_more_bytes_than_a_reader_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = {"a.bin": bytes(5000), "b.bin": bytes(5000)}
+    monkeypatch.setattr(diff, "MAX_RESULT_BYTES", 9999)
+
+    data = diff_files({}, new, manifest_of({}), manifest_of(new))
+
+    assert data is not None
+    assert read_pack(data, manifest_of(new)).names == ("a.bin",)
+
+
 def test_a_pack_holds_the_files_that_changed_little() -> None:
     noise = RNG.bytes(5000)
     old = {"a.bin": noise, "b.bin": noise, "c.bin": noise}

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.arrays import HEAD_BYTES, dump_arrays
@@ -12,7 +13,7 @@ from edge_runtime.bundle.delta.cursor import dump_numbers
 from edge_runtime.bundle.delta.pack import ARRAYS, dump_pack
 from edge_runtime.errors import BundleError, DeltaError
 from tests.edge_runtime.delta.releases import manifest_of
-from tests.malformed_deltas import NAME, NEW, NIBBLES, OLD, ROWS, SUB, delta, malformed
+from tests.malformed_deltas import FULL, NAME, NEW, NIBBLES, OLD, ROWS, SUB, delta, malformed
 
 ARRAY_FILE = dump_arrays({"a": np.arange(8, dtype=np.float32)})
 CASES = {name: (problem, data) for name, problem, data in malformed()}
@@ -55,6 +56,31 @@ def test_a_delta_applied_to_another_file_than_its_own_is_refused() -> None:
     assert pack.apply(NAME, OLD) == NEW
     with pytest.raises(DeltaError, match="after the changes"):
         pack.apply(NAME, NEW)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "problem"),
+    [
+        ([(64 << 20) + 1], r"b0: found a file of 67,108,865 bytes, expected at most 67,108,864"),
+        ([64 << 20] * 4 + [1], "found files of 268,435,457 bytes in all, expected at most 268,435,456"),
+    ],
+)
+def test_a_pack_that_makes_too_much_is_refused_before_it_is_decompressed(sizes: list[int], problem: str) -> None:
+    names = [f"b{number}" for number in range(len(sizes))]
+    manifest = manifest_of(dict.fromkeys(names, b""))
+    files = tuple(structs.replace(entry, bytes=size) for entry, size in zip(manifest.files, sizes, strict=True))
+
+    with pytest.raises(DeltaError, match=problem):
+        read_pack(dump_pack({name: delta(FULL) for name in names}), structs.replace(manifest, files=files))
+
+
+def test_a_delta_decompresses_to_little_more_than_the_largest_file() -> None:
+    manifest = manifest_of({NAME: b""})
+    files = (structs.replace(manifest.files[0], bytes=64 << 20),)
+    pack = dump_pack({NAME: delta(FULL, n_bytes=(64 << 20) + 65)})
+
+    with pytest.raises(DeltaError, match="expected at most 67,108,928"):
+        read_pack(pack, structs.replace(manifest, files=files))
 
 
 def test_callers_that_handle_bundles_handle_deltas() -> None:

@@ -58,6 +58,22 @@ def test_a_damaged_delta_costs_bytes_and_nothing_else(shop: SignedShop, device: 
     assert any("the delta could not be used" in note for note in report.notes)
 
 
+def test_a_delta_that_takes_too_much_memory_costs_bytes_and_nothing_else(
+    shop: SignedShop, device: SignedDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> bytes:
+        raise MemoryError
+
+    device.sync()
+    newest = shop.release(2, bundle=adapted(shop, device.manifest(), 2))
+    monkeypatch.setattr("edge_runtime.bundle.delta.Pack.apply", exhausted)
+
+    report = device.sync()
+
+    assert device.manifest() == newest
+    assert any("whole files were fetched: this device has too little memory for it" in note for note in report.notes)
+
+
 def test_an_older_release_is_refused_once_a_newer_one_was_seen(
     shop: SignedShop, device: SignedDevice, tmp_path: Path
 ) -> None:

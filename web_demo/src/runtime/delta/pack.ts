@@ -3,7 +3,7 @@
 import { readEntries } from "../arrays";
 import type { FileEntry, Manifest } from "../bundleJson";
 import type { Bytes } from "../bytes";
-import { DELTA_MAGIC, MAX_HEADER_BYTES } from "../constants";
+import { DELTA_MAGIC, MAX_DELTA_FILE_BYTES, MAX_DELTA_RESULT_BYTES, MAX_HEADER_BYTES } from "../constants";
 import { checkFile } from "../digest";
 import { BundleError, BundleIntegrityError, DeltaError, messageOf } from "../errors";
 import { inflate } from "../inflate";
@@ -42,6 +42,10 @@ export class Pack {
     const nFiles = cursor.number();
     if (nFiles > entries.size) throw cursor.error(`found ${nFiles} files, expected at most ${entries.size}`);
     const sizes = Array.from({ length: nFiles }, () => readSizes(cursor, entries));
+    const total = sizes.reduce((sum, { entry }) => sum + entry.bytes, 0);
+    if (total > MAX_DELTA_RESULT_BYTES) {
+      throw cursor.error(`found files of ${total} bytes in all, expected at most ${MAX_DELTA_RESULT_BYTES}`);
+    }
     const deltas = new Map(
       sizes.map(({ nDeflated, ...sizes }) => [sizes.entry.name, { ...sizes, deflated: cursor.take(nDeflated) }]),
     );
@@ -87,7 +91,10 @@ function readSizes(cursor: Cursor, entries: Map<string, FileEntry>): Omit<Delta,
   entries.delete(name);
   const [kind, nBytes, nDeflated] = [cursor.number(), cursor.number(), cursor.number()];
   if (kind !== OCTETS && kind !== ARRAYS) throw cursor.error(`found the kind ${kind}, expected ${OCTETS} or ${ARRAYS}`);
-  const most = 2 * entry.bytes + 64;
+  if (entry.bytes > MAX_DELTA_FILE_BYTES) {
+    throw cursor.error(`${name}: found a file of ${entry.bytes} bytes, expected at most ${MAX_DELTA_FILE_BYTES}`);
+  }
+  const most = Math.min(2 * entry.bytes, MAX_DELTA_FILE_BYTES) + 64;
   if (nBytes > most) throw cursor.error(`${name}: found a delta of ${nBytes} bytes, expected at most ${most}`);
   return { entry, kind, nBytes, nDeflated };
 }
