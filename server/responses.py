@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.streaming import ASGIStreamingResponse
 
 from server.blob import Blob
+from server.logs import Repeats
 from server.ranges import requested_part
 
 AnyRequest = Request[Any, Any, Any]
@@ -21,6 +22,7 @@ reading = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
 """Decorator for handlers of GET and HEAD requests; the server omits the body for HEAD."""
 
 log = logging.getLogger(__name__)
+_repeats = Repeats()
 
 PROBLEM_JSON: Final = "application/problem+json"
 NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -111,6 +113,9 @@ def http_problem(_: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 
 def internal_error(_: AnyRequest, error: Exception) -> Response[bytes]:
-    """Handle an unexpected error. The traceback is logged, but no address or header of the request."""
-    log.error("a request failed", exc_info=error)
+    """Handle an unexpected error. The traceback is logged once a minute, but no address or header of the request."""
+    left_out = _repeats.take(error)
+    if left_out is not None:
+        again = f"; so did {left_out:,} before it in the same way" if left_out else ""
+        log.error("a request failed%s", again, exc_info=error)
     return problem(500, "Internal server error; the cause is in the server's log.")

@@ -9,14 +9,29 @@ from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException, TooManyRequestsException, ValidationException
 from litestar.params import Body
 
+from edge_runtime.bundle.parsing import JsonError, check_depth
 from server.receipts.service import MAX_RECEIPT_BYTES, Receipt, Receipts, Verdict
 from server.responses import NO_STORE, AnyRequest, problems
 
+_EXPECTED: Final = "Expected the fields target, manifest and refused (true or false)."
 _NOTHING_ELSE: Final[dict[str, Any]] = {"additional_properties": False}
+
+
+async def check_nesting(request: AnyRequest) -> None:
+    """Refuse deeply nested JSON, before the framework decodes it and runs out of stack.
+
+    Raises:
+        ValidationException: it is nested too deeply.
+    """
+    try:
+        check_depth(await request.body())
+    except JsonError as error:
+        raise ValidationException(f"{error}. {_EXPECTED}") from error
 
 
 @post(
     "/v1/receipts",
+    before_request=check_nesting,
     status_code=204,
     request_max_body_size=MAX_RECEIPT_BYTES,
     tags=["devices"],
@@ -46,6 +61,4 @@ def _strict(body: bytes) -> Receipt:
     try:
         return msgspec.json.decode(body, type=Receipt)
     except msgspec.MsgspecError as error:
-        raise ValidationException(
-            f"{error}. Expected the fields target, manifest and refused (true or false)."
-        ) from error
+        raise ValidationException(f"{error}. {_EXPECTED}") from error

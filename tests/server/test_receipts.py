@@ -73,6 +73,17 @@ def test_a_receipt_is_answered_without_content_and_counted(
     assert totals(database_url, manifest) == Outcome(0, 2, 1)
 
 
+@pytest.mark.parametrize("body", [b"[" * 1000, b'{"target":' * 90, b"[" * 33])
+def test_deeply_nested_json_is_malformed_and_no_error_of_the_server(
+    client: Client, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    answer = client.post("/v1/receipts", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert "nested more than 32 deep. Expected the fields" in answer.json()["detail"]
+    assert "a request failed" not in caplog.text
+
+
 def test_nothing_that_is_stored_or_logged_says_who_sent_it(
     repository: Repository, manifest: str, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
