@@ -255,12 +255,14 @@ def prune(
 def status(repo: Repo, as_json: AsJson = False) -> None:
     """Verify the repository, and show its releases, rollouts, keys and expiry dates.
 
+    Exit code 1 if it is damaged, or if metadata has expired, so that devices take no updates.
+
     Example: pocketrec release status releases
     """
     from server.repository.show import show_status
     from server.repository.status import read_status
 
-    show_status(read_status(repo), as_json=as_json)
+    show_status(read_status(repo), repo, as_json=as_json)
 
 
 def _ring(repo: Path, folders: list[Path] | None) -> "KeyRing":

@@ -52,12 +52,13 @@ class Rotated:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """Until when the metadata of a role is valid."""
+    """Until when the metadata of a role is valid, and whether that is over."""
 
     role: str
     version: int
     expires: str
     days_left: float
+    expired: bool
 
 
 def rotate(
@@ -167,4 +168,6 @@ def _replace(delegator: Root | Targets, name: str, new: Key) -> str:
 def _expiry(repository: Repository, role: str, now: datetime) -> Expiry:
     signed = repository.signed(role)
     left = (signed.expires - now).total_seconds() / 86_400
-    return Expiry(role, signed.version, signed.expires.strftime("%Y-%m-%dT%H:%M:%SZ"), round(left, 2))
+    return Expiry(
+        role, signed.version, signed.expires.strftime("%Y-%m-%dT%H:%M:%SZ"), round(left, 2), expired=left <= 0
+    )

@@ -1,13 +1,15 @@
 """What the commands ``pocketrec release`` print."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from edge_runtime.terminal.console import Console
-from edge_runtime.terminal.outcome import next_command, print_result
+from edge_runtime.terminal.outcome import fail, next_command, print_result
+from server.errors import RepositoryError
 from server.repository.create import Created
 from server.repository.deployment import DEPLOY, NGINX_NAME, TIMER_NAME, cron_line
 from server.repository.prune import Pruned
@@ -103,8 +105,8 @@ def show_expiries(expiries: Iterable[Expiry], *, as_json: bool) -> None:
         return
     table = _table("role", "version", "valid until", "days left")
     for one in expiries:
-        style = "bold red" if one.days_left <= 0 else ""
-        table.add_row(one.role, str(one.version), one.expires, Text(f"{one.days_left:.1f}", style=style))
+        left = Text("EXPIRED", style="bold red") if one.expired else f"{one.days_left:.1f}"
+        table.add_row(one.role, str(one.version), one.expires, left)
     Console().print(table)
 
 
@@ -120,43 +122,66 @@ def show_pruned(pruned: Pruned, *, dry_run: bool, as_json: bool) -> None:
     )
 
 
-def show_status(status: Status, *, as_json: bool) -> None:
-    """Print releases, rollouts, expiry dates and keys."""
+def show_status(status: Status, repo: Path, *, as_json: bool) -> None:
+    """Print releases, rollouts, expiry dates and keys; end the process with exit code 1 if devices take no updates."""
+    expired = _expired(status.expired, repo) if status.expired else None
     if as_json:
+        if expired is not None:
+            fail(expired, as_json=True, result=status)
         print_result(status)
         return
     console = Console(soft_wrap=True)
     if not status.releases:
         console.print("No release yet. Publish bundles with `pocketrec release publish`.\n")
     else:
-        table = _table("target", "name", "release", "components", "deltas", "bytes", "open to")
-        for one in status.releases:
-            parts = ", ".join(_component(part.component, part.release, part.in_effect) for part in one.components)
-            table.add_row(
-                one.target,
-                Text(one.name),
-                str(one.release),
-                parts or "-",
-                str(one.deltas),
-                f"{one.bytes:,}",
-                _open(one),
-            )
-        Console().print(table)
-        console.print()
+        _show_releases(status.releases, console)
     show_expiries(status.metadata, as_json=False)
-    names = ", ".join(f"{name}.{keyid[:_SHORT]}" for name, keyid in status.keys.items())
-    console.print(f"\nKeys: {names}")
+    names = "\n".join(f"  {name}.{keyid[:_SHORT]}" for name, keyid in status.keys.items())
+    console.print(f"\nKeys:\n{names}")
+    if expired is not None:
+        fail(expired, as_json=False)
+
+
+def _expired(roles: Sequence[str], repo: Path) -> RepositoryError:
+    command = shlex.join(["pocketrec", "release", "expire", str(repo), *roles])
+    return RepositoryError(
+        f"EXPIRED: {', '.join(roles)}. Devices go on with what they have and take no updates until this is renewed, "
+        f"with the keys of these roles: {command}"
+    )
+
+
+def _show_releases(releases: Sequence[TargetState], console: Console) -> None:
+    table = _table("target", "name", "release", "components", "deltas", "bytes", "open to")
+    for one in releases:
+        parts = ", ".join(_component(part.component, part.release, part.in_effect) for part in one.components)
+        sizes = (parts or "-", str(one.deltas), f"{one.bytes:,}")
+        table.add_row(one.target, Text(one.name), _release(one), *sizes, _open(one))
+    Console().print(table)
+    console.print()
+    staged = [one for one in releases if one.start is not None]
+    for one in staged:
+        rings = ", ".join(f"{ring:.0%}" for ring in one.rings)
+        console.print(f"Rings of {one.target}: {rings}; {one.hours:g} hours each, since {one.start}")
+    if staged:
+        console.print()
 
 
 def _component(name: str, release: int, in_effect: bool) -> str:
     return f"{name} {release}" if in_effect else f"{name} {release} (skipped: another base)"
 
 
+def _release(one: TargetState) -> str:
+    restored = one.history[-1].restores if one.history else None
+    return str(one.release) if restored is None else f"{one.release} (rollback to {restored})"
+
+
 def _open(one: TargetState) -> str:
     if one.halted:
         return "halted"
-    return f"{one.open:.0%}" + (f", rings since {one.start}" if one.rings else "")
+    return f"{one.open:.0%}" + ("" if one.held is None else f" (held at {one.held:.0%})")
 
 
-def _table(*columns: str) -> Table:
+def _table(first: str, *others: str) -> Table:
+    """Return a table that cuts nothing off: the first column stays on one line, long words of others are folded."""
+    columns = (Column(first, no_wrap=True, overflow="fold"), *(Column(name, overflow="fold") for name in others))
     return Table(*columns, box=None, header_style="bold", pad_edge=False)

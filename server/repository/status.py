@@ -33,6 +33,7 @@ class TargetState:
         deltas: number of releases from which a delta leads to it.
         components: the releases of components.
         open: the share of the devices that may install it now.
+        held: the share at which an operator holds the rollout; None if its schedule goes on.
         halted: whether the rollout is halted.
         rings: shares of the schedule; empty for everyone at once.
         start: start of the schedule.
@@ -48,6 +49,7 @@ class TargetState:
     deltas: int
     components: tuple[ComponentState, ...]
     open: float
+    held: float | None
     halted: bool
     rings: tuple[float, ...]
     start: str | None
@@ -57,10 +59,18 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a repository; ``keys`` has the ids by the names of the keys."""
+    """The state of a repository.
+
+    Attributes:
+        releases: what devices of each target get.
+        metadata: until when the metadata of each role is valid.
+        expired: the roles whose metadata is no longer valid, so that devices take no updates.
+        keys: ids of the keys, by their names.
+    """
 
     releases: tuple[TargetState, ...]
     metadata: tuple[Expiry, ...]
+    expired: tuple[str, ...]
     keys: dict[str, str]
 
 
@@ -75,11 +85,12 @@ def read_status(path: Path, now: datetime | None = None) -> Status:
     offers = (read_offer(repository, target) for target in repository.released_targets())
     releases = tuple(_state(repository, offer, now) for offer in offers if offer is not None)
     keys = {key_name(role, index): key.keyid for role in ROLES for index, key in enumerate(repository.keys(role))}
-    return Status(releases, tuple(expiries_of(path, now)), keys)
+    metadata = tuple(expiries_of(path, now))
+    return Status(releases, metadata, tuple(one.role for one in metadata if one.expired), keys)
 
 
 def _state(repository: Repository, offer: Offer, now: datetime) -> TargetState:
-    final = offer.final
+    final, rollout = offer.final, offer.rollout
     wave = final.document.wave
     applied = [ComponentState(step.what, step.document.release, True) for step in offer.steps[1:]]
     skipped = [ComponentState(document.component, document.release, False) for document in offer.skipped]
@@ -91,8 +102,9 @@ def _state(repository: Repository, offer: Offer, now: datetime) -> TargetState:
         bytes=final.manifest.bundle_bytes,
         deltas=len(final.document.deltas),
         components=(*applied, *skipped),
-        open=offer.open_share(offer.rollout, now.timestamp()),
-        halted=offer.rollout is not None and offer.rollout.halted,
+        open=offer.open_share(rollout, now.timestamp()),
+        held=None if rollout is None or rollout.share >= 1.0 else rollout.share,
+        halted=rollout is not None and rollout.halted,
         rings=() if wave is None else wave.rings,
         start=None if wave is None else wave.start,
         hours=None if wave is None else wave.hours,

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from edge_runtime.bundle.release import parse_release
 from server.repository.offer import offer_of
 from server.repository.repository import open_repository
+from server.repository.rotate import renew
 from tests.live_server import POCKETREC
 from tests.tiny_repository import PASSPHRASE, TARGET, TinyRepository
 
@@ -91,6 +93,50 @@ def test_status_reads_well(repository: TinyRepository) -> None:
     assert "No release yet. Publish bundles with `pocketrec release publish`." in empty.stdout
     assert re.search(rf"{TARGET} +tiny shop +1 +- +0 +[\d,]+ +100%", done.stdout)
     assert re.search(r"timestamp +2 +\S+Z +3\.0", done.stdout)
+
+
+def test_status_fails_when_metadata_has_expired_and_names_the_command(repository: TinyRepository) -> None:
+    renew(repository.path, ["timestamp"], repository.ring(), now=datetime.now(UTC) - timedelta(days=10))
+
+    done = run("status", repository.path)
+    printed = json.loads(run("status", repository.path, "--json").stdout)
+
+    assert done.returncode == 1
+    assert "EXPIRED" in done.stdout
+    command = f"pocketrec release expire {repository.path} timestamp"
+    assert "EXPIRED: timestamp. Devices go on with what they have and take no updates" in done.stderr
+    assert command in done.stderr
+    assert (printed["ok"], printed["expired"], len(printed["metadata"])) == (False, ["timestamp"], 9)
+    assert command in printed["error"]["message"]
+    assert run(*command.split()[2:]).returncode == 0
+    assert result("status", repository.path)["expired"] == []
+
+
+def test_status_shows_a_held_share_and_what_a_rollback_restores(repository: TinyRepository) -> None:
+    repository.publish(0)
+    repository.publish(1)
+    result("rollback", repository.path, "--wave", "24", "--rings", "0.5,1")
+    result("promote", repository.path, "--share", "0.3")
+
+    done = run("status", repository.path)
+
+    text = re.sub(r"\s+", " ", done.stdout)
+    assert "rollback to 1" in text or ("(rollback" in text and "to 1)" in text)
+    assert "30% (held" in text
+    assert re.search(rf"Rings of {TARGET}: 50%, 100%; 24 hours each, since \S+Z\n", done.stdout)
+    assert result("status", repository.path)["releases"][0]["held"] == 0.3  # type: ignore[index]
+
+
+def test_nothing_is_cut_off_in_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    created, status = run("init", tmp_path / "releases"), run("status", tmp_path / "releases")
+
+    files = [path.stem for path in (tmp_path / "releases-keys").iterdir()]
+    assert len(files) == 11
+    for shown in (created.stdout, status.stdout):
+        assert [name for name in files if name not in shown] == []
+        assert "…" not in shown
 
 
 @pytest.mark.parametrize(
