@@ -1,6 +1,8 @@
 """The files that put a repository into operation: nginx's, and the timer that renews the timestamp."""
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +70,7 @@ Description=Renew the timestamp of the releases in {path}
 
 [Service]
 Type=oneshot
+User={user}
 EnvironmentFile={secret}
 ExecStart={command}
 """
@@ -87,8 +90,8 @@ WantedBy=timers.target
 
 
 def renewal_command(path: Path, keys: Path) -> str:
-    """Return the command that renews the timestamp."""
-    return shlex.join(["pocketrec", "release", "expire", str(path), "timestamp", "--keys", str(keys)])
+    """Return the command that renews the timestamp; a timer has no search path that finds ``pocketrec``."""
+    return shlex.join([*_pocketrec(), "release", "expire", str(path), "timestamp", "--keys", str(keys)])
 
 
 def cron_line(path: Path, keys: Path) -> str:
@@ -104,12 +107,27 @@ def write_deployment(folder: Path, path: Path, keys: Path) -> None:
     texts = {
         NGINX_NAME: _NGINX.format(path=_quoted(path), headers=_HEADERS),
         SERVICE_NAME: _SERVICE.format(
-            path=_unit(str(path)), secret=SECRET_FILE, command="/usr/bin/env " + _unit(renewal_command(path, keys))
+            path=_unit(str(path)), secret=SECRET_FILE, user=_owner(folder), command=_unit(renewal_command(path, keys))
         ),
         TIMER_NAME: _TIMER.format(path=_unit(str(path))),
     }
     for name, text in texts.items():
         (deploy / name).write_text(text)
+
+
+def _pocketrec() -> list[str]:
+    """Return the command of this installation, by its absolute path."""
+    beside = Path(sys.executable).with_name("pocketrec")
+    found = str(beside) if beside.is_file() else shutil.which("pocketrec")
+    return [sys.executable, "-m", "edge_runtime"] if found is None else [str(Path(found).absolute())]
+
+
+def _owner(folder: Path) -> str:
+    """Return the name of the owner of a folder, or the number of one that has no name, as in containers."""
+    try:
+        return folder.owner()
+    except KeyError:
+        return str(folder.stat().st_uid)
 
 
 def _quoted(path: Path) -> str:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from securesystemslib.signer import CryptoSigner
 from server.errors import RepositoryError, SigningError
 from server.repository import key_file
 from server.repository.create import create
+from server.repository.deployment import cron_line, renewal_command
 from server.repository.key_file import dump_key, load_key
 from server.repository.keys import KeyRing
 from server.repository.publish import publish
@@ -166,6 +169,25 @@ def test_nginx_finds_no_fault_in_its_file(repository: TinyRepository, tmp_path: 
     assert done.returncode == 0, done.stderr
 
 
+def test_the_timer_runs_this_pocketrec_as_the_owner_of_the_repository(repository: TinyRepository) -> None:
+    lines = (repository.path / "deploy" / "pocketrec-timestamp.service").read_text().splitlines()
+    service = dict(line.split("=", 1) for line in lines if "=" in line)
+    command = shlex.split(service["ExecStart"])
+
+    assert service["User"] == repository.path.owner()
+    assert Path(command[0]).is_absolute()
+    assert command[-6:] == ["release", "expire", str(repository.path), "timestamp", "--keys", str(repository.keys)]
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    assert cron_line(repository.path, repository.keys).endswith(f"; {service['ExecStart']}")
+
+
+def test_without_a_script_the_timer_runs_the_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert renewal_command(Path("/r"), Path("/k")).startswith(f"{tmp_path}/python -m edge_runtime release expire /r")
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_finds_no_fault_in_the_timer(repository: TinyRepository) -> None:
     calendar = (repository.path / "deploy" / "pocketrec-timestamp.timer").read_text().split("OnCalendar=")[1]
@@ -174,4 +196,4 @@ def test_systemd_finds_no_fault_in_the_timer(repository: TinyRepository) -> None
 
     assert done.returncode == 0, done.stderr
     service = (repository.path / "deploy" / "pocketrec-timestamp.service").read_text()
-    assert f"pocketrec release expire {repository.path} timestamp --keys {repository.keys}" in service
+    assert f" release expire {repository.path} timestamp --keys {repository.keys}" in service
