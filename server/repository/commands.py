@@ -148,6 +148,9 @@ def promote(
 
     A rollout follows the schedule of `publish --wave` by itself; this can only hold it back.
 
+    A halt keeps devices that have a release from taking this one. A device without any release still gets it: follow
+    with `pocketrec release rollback`, so that new devices get the files of the release before.
+
     Example: pocketrec release promote releases --halt
     """
     from server.repository import rollout

@@ -167,6 +167,14 @@ def test_a_refusal_says_what_was_expected(
     assert "Traceback" not in done.stderr
 
 
+def test_the_help_of_promote_says_whom_a_halt_does_not_stop() -> None:
+    text = re.sub(r"[\s│]+", " ", run("promote", "--help").stdout)
+
+    assert "A device without any release still gets it: follow with `pocketrec release rollback`" in text or (
+        "A device without any release still gets it: follow with pocketrec release rollback" in text
+    )
+
+
 def test_a_missing_passphrase_is_said(repository: TinyRepository) -> None:
     repository.bundle()
 
