@@ -31,6 +31,7 @@ from edge_runtime.bundle.item_log import read_item_log
 from edge_runtime.bundle.items import dump_items
 from edge_runtime.sync.apply import SyncReport, apply
 from edge_runtime.sync.device_metadata import DeviceMetadata
+from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.opening import DOCUMENTS, TRUSTED
 from edge_runtime.sync.signed import SignedChannel
@@ -153,7 +154,7 @@ def _sync(url: str, into: Path, target: str, *, tested: bool = True) -> SyncRepo
         if not metadata.has_root:
             first = source.small("metadata/1.root.json", 512_000, "the first root")
             metadata.trust(first or b"")
-        channel = SignedChannel(source, target, metadata, into / DOCUMENTS)
+        channel = SignedChannel(SignedDocuments(source, target, metadata, into / DOCUMENTS))
         report = apply(into, channel=channel, self_test=self_test if tested else lambda _: None)
     transport.close()
     return report

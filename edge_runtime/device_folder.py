@@ -25,6 +25,9 @@ from edge_runtime.paths import AnyPath
 
 CURRENT: Final = "current.json"
 SLOTS: Final = "slots"
+SLOT_DIGITS: Final = 16
+"""Number of digits of a manifest's SHA-256 that name its slot."""
+
 MAX_POINTER_BYTES: Final = 64 << 10
 LAST_TIME: Final = 253_402_300_799
 """The last second of the year 9999."""
@@ -57,7 +60,7 @@ class Pointer(Struct, frozen=True, kw_only=True):
 
 def slot_name(manifest: bytes) -> str:
     """Return the slot name of a manifest, given its bytes."""
-    return hashlib.sha256(manifest).hexdigest()[:16]
+    return hashlib.sha256(manifest).hexdigest()[:SLOT_DIGITS]
 
 
 def current_bundle(path: AnyPath) -> Path:

@@ -14,8 +14,9 @@ from typing import Final, Literal
 
 from msgspec import structs
 
+from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.device_folder import Pointer, slot_name
-from edge_runtime.errors import SyncError
+from edge_runtime.errors import BundleError, EngineError, ServerUnreachableError, SyncError, UpdateRefusedError
 from edge_runtime.files import make_folder_durably
 from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
@@ -23,6 +24,7 @@ from edge_runtime.sync.assembly import Assembly, Progress, SelfTest
 from edge_runtime.sync.channel import Answer, Channel, Offer
 from edge_runtime.sync.layout import LOCK, check_folder
 from edge_runtime.sync.slots import Slots
+from edge_runtime.sync.trust import checked_manifest
 
 _DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -131,6 +133,8 @@ class _Work:
         held = installed if installed is not None and is_intact and installed.target == self.channel.target else None
         answer = self.channel.newest(held, installed)
         if answer.offer is None and installed is not None:
+            if not is_intact:
+                return self._repair(installed, answer, preview=preview)
             if answer.fresh_until != installed.fresh_until:
                 installed = structs.replace(installed, fresh_until=answer.fresh_until)
                 self.slots.switch(installed)
@@ -139,7 +143,36 @@ class _Work:
             return self._report("up to date" if answer.waiting is None else "waiting", installed, answer)
         if answer.offer is None:
             raise SyncError("the server responded 304 (not modified), but nothing is installed. Sync again.")
-        return self._install(answer, answer.offer, installed, is_intact=is_intact, preview=preview)
+        return self._install_first(answer, answer.offer, installed, is_intact=is_intact, preview=preview)
+
+    def _repair(self, installed: Pointer, answer: Answer, *, preview: bool) -> SyncReport:
+        """Repair the installed bundle, because a newer one is not to be installed yet; or install that if it cannot."""
+        folder = self.slots.folder(installed.slot)
+        try:
+            raw = read_manifest(folder)
+            offer = Offer(raw, checked_manifest(raw, target=installed.target))
+        except (BundleError, UpdateRefusedError, OSError):
+            offer = None
+        if offer is None or offer.slot != installed.slot:
+            answer = self.channel.newest(None, None)
+            offer = answer.offer
+        if offer is None:
+            raise SyncError(f"{folder}: the bundle in use is damaged, and the server offers none. Sync again later.")
+        return self._install_first(answer, offer, installed, is_intact=False, preview=preview)
+
+    def _install_first(
+        self, answer: Answer, offer: Offer, installed: Pointer | None, *, is_intact: bool, preview: bool
+    ) -> SyncReport:
+        """Install a bundle, or the first of the fallbacks that can be used."""
+        for fallback in answer.fallbacks:
+            try:
+                return self._install(answer, offer, installed, is_intact=is_intact, preview=preview)
+            except ServerUnreachableError:
+                raise
+            except (BundleError, EngineError, SyncError) as error:
+                self.assembly.notes.append(f"release {offer.manifest.release} could not be used: {error}")
+                offer = fallback
+        return self._install(answer, offer, installed, is_intact=is_intact, preview=preview)
 
     def _install(
         self, answer: Answer, offer: Offer, installed: Pointer | None, *, is_intact: bool, preview: bool

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from edge_runtime.bundle import Manifest
 from edge_runtime.bundle.release import Delta
-from edge_runtime.device_folder import Pointer
+from edge_runtime.device_folder import Pointer, slot_name
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.trust import Installed, check_succession, checked_manifest
 
@@ -26,6 +26,11 @@ class Offer:
     etag: str | None = None
     deltas: tuple[Delta, ...] = ()
 
+    @property
+    def slot(self) -> str:
+        """The name of its slot."""
+        return slot_name(self.raw)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -33,12 +38,14 @@ class Answer:
 
     Attributes:
         offer: the bundle; None if the installed one is to be kept.
+        fallbacks: what to install if the bundle cannot be used: it without its components, one by one.
         waiting: number of a newer release that this device takes later, in its place of a staged rollout.
         fresh_until: when the signed metadata expires, in seconds since 1970.
         notes: what an operator should know, such as a component that was skipped.
     """
 
     offer: Offer | None
+    fallbacks: tuple[Offer, ...] = ()
     waiting: int | None = None
     fresh_until: int | None = None
     notes: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from edge_runtime.sync.tuf.client import Steps
 FIRST_ROOT: Final = "1.root.json"
 MAX_ROOT_BYTES: Final = 512_000
 _SETTLED: Final = "settled"
+_TOLD: Final = "told"
 
 Result = TypeVar("Result")
 
@@ -48,8 +49,9 @@ class DeviceMetadata:
                 if root is None:
                     raise DamagedStoreError(f"{error} Sync with --root FILE, the repository's root file.") from error
                 self._start_over()
-        if root is not None and self._trusted is None:
-            self.trust(root)
+        self._is_pinned = False
+        if root is not None:
+            self._compare(root)
 
     @property
     def has_root(self) -> bool:
@@ -68,12 +70,12 @@ class DeviceMetadata:
         return self._trusted
 
     def trust(self, root: bytes) -> None:
-        """Trust the keys of a root file from now on.
+        """Trust the keys of a root file; it is saved with the first metadata that they have signed.
 
         Raises:
             UpdateRefusedError: it is no root file that its own keys signed.
         """
-        self._save(TrustedMetadata.pinned(root))
+        self._trusted, self._is_pinned = TrustedMetadata.pinned(root), True
 
     def update(self, source: Source) -> None:
         """Fetch the newest metadata and save it.
@@ -83,13 +85,25 @@ class DeviceMetadata:
             UpdateRefusedError: the metadata is not signed as it must be, or is older than what this device has seen.
             ExpiredMetadataError: it has expired.
         """
-        self._save(self._driven(update(self.trusted, self._clock), source))
+        updated = self._driven(update(self.trusted, self._clock), source)
+        if self._is_pinned:
+            self._is_pinned = False
+            self._open_store().commit(updated)
+        self._save(updated)
 
     def target(self, path: str, source: Source) -> TargetFile | None:
         """Return what is signed of a document, or None if nothing is; the errors are those of :meth:`update`."""
         found = self._driven(target(self.trusted, path, self._clock), source)
         self._save(found.trusted)
         return found.file
+
+    def tell_once(self, manifest: str, *, refused: bool) -> bool:
+        """Return whether the server does not know yet that this device took or refused a release; note that it does."""
+        message = f"{manifest} {refused}".encode()
+        if self._open_store().settings().get(_TOLD) == message:
+            return False
+        self._open_store().commit(self.trusted, {_TOLD: message})
+        return True
 
     def settled(self, target: str) -> str | None:
         """Return the slot that the newest metadata leads to, as :meth:`settle` noted it; None if it is newer."""
@@ -137,6 +151,24 @@ class DeviceMetadata:
             self._store = MetadataStore(self._path)
         return self._store
 
+    def _compare(self, root: bytes) -> None:
+        """Trust a root file that was given, or compare it with what is trusted already."""
+        given = TrustedMetadata.pinned(root)
+        if self._trusted is None:
+            self.trust(root)
+            return
+        ours, theirs = self._trusted.root, given.root
+        if ours.signed.version == theirs.signed.version and ours.raw != theirs.raw:
+            raise UpdateRefusedError(
+                "this device trusts the keys of another repository than the given root's. Sync into another folder, or "
+                f"remove {self._path} to trust that one instead."
+            )
+        if ours.signed.version != theirs.signed.version:
+            self.notes += (
+                f"the given root (version {theirs.signed.version}) was not used: this device trusts version "
+                f"{ours.signed.version} of its repository's root already",
+            )
+
     def _start_over(self) -> None:
         if self._store is not None:
             self._store.close()
@@ -150,7 +182,7 @@ class DeviceMetadata:
         return drive(steps, partial(_fetch, source), self._save)
 
     def _save(self, trusted: TrustedMetadata) -> None:
-        if trusted != self._trusted:
+        if trusted != self._trusted and not self._is_pinned:
             self._open_store().commit(trusted)
         self._trusted = trusted
 

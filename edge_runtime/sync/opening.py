@@ -1,5 +1,6 @@
 """The call ``sync``: fetch the newest bundle from an address or a folder into the folder of a device."""
 
+import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from edge_runtime.sync.apply import SyncReport, apply, writing
 from edge_runtime.sync.assembly import Progress, SelfTest
 from edge_runtime.sync.channel import Channel, UnsignedChannel
 from edge_runtime.sync.device_metadata import FIRST_ROOT, MAX_ROOT_BYTES, DeviceMetadata
+from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.receipts import keep_receipt
@@ -30,7 +32,7 @@ def sync(
     into: AnyPath,
     *,
     target: str | None = None,
-    root: bytes | None = None,
+    root: bytes | AnyPath | None = None,
     insecure: bool = False,
     allow_older: bool = False,
     preview: bool = False,
@@ -46,8 +48,8 @@ def sync(
         origin: address of a server, or folder of a repository, such as one on a stick.
         into: the device's folder, created if missing.
         target: target of the bundle [default: that of the installed one, or else that of this machine].
-        root: the trusted ``N.root.json`` of the repository; it is used by the first sync only, or if what
-            this device trusts is damaged.
+        root: the trusted ``N.root.json`` of the repository, its bytes or its path; it is used by the first sync, or if
+            what this device trusts is damaged.
         insecure: accept releases that are not signed, and first keys over plain http.
         allow_older: accept an unsigned release that is not newer than the installed one.
         preview: fetch and test the newest release, but do not switch to it yet.
@@ -63,6 +65,7 @@ def sync(
         ValueError: ``origin`` is not an address.
     """
     into = Path(into)
+    root = root if root is None or isinstance(root, bytes) else Path(root).read_bytes()
     if not into.exists():  # nothing may be written there if the address is refused
         transport_to(origin, insecure=insecure or root is not None).close()
     with writing(into), DeviceMetadata(into / TRUSTED, root=root) as metadata:
@@ -74,11 +77,11 @@ def sync(
             report = apply(into, channel=channel, self_test=_noting(refused), preview=preview, progress=progress)
             if not tell or report.status != "installed":
                 return report
-            problem = tell_result(transport, chosen, report.bundle, refused=False)
+            problem = tell_result(transport, metadata, chosen, report.bundle, refused=False)
             return report if problem is None else replace(report, notes=(*report.notes, problem))
         except EngineError:
             if tell and refused:
-                tell_result(transport, chosen, refused[0], refused=True)
+                tell_result(transport, metadata, chosen, refused[0], refused=True)
             raise
         finally:
             transport.close()
@@ -143,4 +146,8 @@ def _channel(
                 "code: `insecure=True`)."
             )
         metadata.trust(first)
-    return SignedChannel(source, target, metadata, into / DOCUMENTS)
+        metadata.notes += (
+            "this device trusts from now on the keys that the server presented: root version "
+            f"{metadata.trusted.root.signed.version}, sha256 {hashlib.sha256(first).hexdigest()}",
+        )
+    return SignedChannel(SignedDocuments(source, target, metadata, into / DOCUMENTS))

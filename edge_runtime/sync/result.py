@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.errors import ServerUnreachableError
+from edge_runtime.sync.device_metadata import DeviceMetadata
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.transport import HttpTransport
 
@@ -28,16 +29,21 @@ class Result(Struct, frozen=True):
     refused: bool
 
 
-def tell_result(transport: HttpTransport | FolderTransport, target: str, bundle: Path, *, refused: bool) -> str | None:
-    """Send the message; return why it could not be delivered, or None.
+def tell_result(
+    transport: HttpTransport | FolderTransport, metadata: DeviceMetadata, target: str, bundle: Path, *, refused: bool
+) -> str | None:
+    """Send the message, once for each release; return why it could not be delivered, or None.
 
     Args:
         transport: the server.
+        metadata: remembers what was told; a device that tries again would count as many otherwise.
         target: target of the release.
         bundle: folder of the release.
         refused: whether its self-test failed here.
     """
     digest = hashlib.sha256(read_manifest(bundle)).hexdigest()
+    if not metadata.has_root or not metadata.tell_once(digest, refused=refused):
+        return None
     try:
         status = transport.post(PATH, msgspec.json.encode(Result(target, digest, refused)), within_s=_WITHIN_S)
     except ServerUnreachableError as error:

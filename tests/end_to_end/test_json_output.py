@@ -47,7 +47,6 @@ FAILING: Mapping[str, str] = {
     "recommend": "nowhere",
     "sync": "http://127.0.0.1:1 --into device",
     "receipts": "nowhere",
-    "add-items": "nowhere --data shop --out out",
 }
 
 

@@ -28,6 +28,7 @@ from edge_runtime.bundle.release import (
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.sync.apply import SyncReport, apply, writing
 from edge_runtime.sync.device_metadata import DeviceMetadata
+from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.opening import DOCUMENTS, TRUSTED
@@ -146,8 +147,6 @@ class SignedDevice:
         self.folder, self.shop = folder, shop
         self.now = TODAY.timestamp()
         self.source = Source(FolderTransport(shop.folder))
-        with self._metadata() as metadata:
-            metadata.trust(shop.tuf.files["1.root.json"])
 
     def sync(
         self,
@@ -162,7 +161,7 @@ class SignedDevice:
         transport = transport or FolderTransport(self.shop.folder)
         self.source = Source(transport, clock=time.clock, sleep=time.sleep)
         with writing(self.folder), self._metadata() as metadata:
-            channel = SignedChannel(self.source, LAPTOP, metadata, self.folder / DOCUMENTS)
+            channel = SignedChannel(SignedDocuments(self.source, LAPTOP, metadata, self.folder / DOCUMENTS))
             return apply(self.folder, channel=channel, self_test=test, preview=preview)
 
     def manifest(self) -> str:
@@ -179,7 +178,9 @@ class SignedDevice:
             return metadata.trusted.floors.time
 
     def _metadata(self) -> DeviceMetadata:
-        return DeviceMetadata(self.folder / TRUSTED, clock=lambda: self.now)
+        path = self.folder / TRUSTED
+        root = None if path.exists() else self.shop.tuf.files["1.root.json"]
+        return DeviceMetadata(path, root=root, clock=lambda: self.now)
 
 
 def _files(bundle: Path) -> dict[str, bytes]:

@@ -53,6 +53,23 @@ def test_a_given_root_is_trusted_and_another_repository_is_refused(shop: SignedS
     with pytest.raises(UpdateRefusedError):
         sync(shop.folder, tmp_path / "device", target=LAPTOP, root=root)
     assert not (tmp_path / "device" / "current.json").exists()
+    right = shop.folder / "metadata" / "1.root.json"
+    assert sync(shop.folder, tmp_path / "device", target=LAPTOP, root=right).status == "installed"
+
+
+def test_a_root_that_is_given_later_is_compared_and_not_ignored(shop: SignedShop, tmp_path: Path) -> None:
+    sync(shop.folder, tmp_path / "device", target=LAPTOP)
+    other = SignedShop(tmp_path / "other")
+    other.renew()
+    with pytest.raises(UpdateRefusedError, match="another repository"):
+        sync(shop.folder, tmp_path / "device", root=other.folder / "metadata" / "2.root.json")
+    report = sync(shop.folder, tmp_path / "device", root=shop.folder / "metadata" / "1.root.json")
+    assert any("was not used" in note for note in report.notes)
+
+
+def test_the_first_keys_are_named(shop: SignedShop, tmp_path: Path) -> None:
+    report = sync(shop.folder, tmp_path / "device", target=LAPTOP)
+    assert any("trusts from now on the keys" in note and "sha256" in note for note in report.notes)
 
 
 def test_an_update_comes_from_a_stick_and_the_next_one_from_a_server(shop: SignedShop, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_release_that_was_taken_is_told_once(
     assert posted == [("/v1/receipts", {"target": LAPTOP, "manifest": manifest, "refused": False})]
 
 
-def test_a_release_whose_self_test_fails_is_told_as_refused(
+def test_a_release_whose_self_test_fails_is_told_as_refused_once(
     shop: SignedShop, tmp_path: Path, posted: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: Path) -> None:
@@ -54,8 +54,10 @@ def test_a_release_whose_self_test_fails_is_told_as_refused(
 
     monkeypatch.setattr(opening, "self_test", fails)
     manifest = shop.release(1)
-    with serving(shop.folder) as server, pytest.raises(EngineError):
-        sync(server.url, tmp_path / "device", target=LAPTOP, tell=True)
+    with serving(shop.folder) as server:
+        for _ in range(3):
+            with pytest.raises(EngineError):
+                sync(server.url, tmp_path / "device", target=LAPTOP, tell=True)
     assert posted == [("/v1/receipts", {"target": LAPTOP, "manifest": manifest, "refused": True})]
 
 
@@ -74,7 +76,7 @@ def test_a_server_that_does_not_want_to_know_changes_nothing_but_a_note(
     with serving(shop.folder) as server:
         report = sync(server.url, tmp_path / "device", target=LAPTOP, tell=True)
     assert report.status == "installed"
-    assert report.notes == ("the server was not told of the result (status 404)",)
+    assert report.notes[-1] == "the server was not told of the result (status 404)"
 
 
 @pytest.mark.parametrize("status", [204, 404, 500])
