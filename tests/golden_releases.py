@@ -37,6 +37,7 @@ from edge_runtime.bundle.release import (
 from edge_runtime.device_folder import Pointer, slot_name
 from edge_runtime.errors import BundleError, BundleVersionError, UpdateRefusedError
 from edge_runtime.sync.device_metadata import DeviceMetadata
+from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.signed import SignedChannel
@@ -512,7 +513,7 @@ def outcome(files: dict[str, bytes], now: float, held: bytes | None) -> Json:
             place.write_bytes(data)
         with _Metadata(Path(folder, "trusted"), root=files["metadata/1.root.json"], clock=lambda: now) as metadata:
             source = Source(FolderTransport(Path(folder, "shop")))
-            channel = SignedChannel(source, TARGET, metadata, Path(folder, "documents"))
+            channel = SignedChannel(SignedDocuments(source, TARGET, metadata, Path(folder, "documents")))
             try:
                 answer = channel.newest(pointer, pointer)
             except (UpdateRefusedError, BundleError) as error:

@@ -55,6 +55,8 @@ interface Final {
   /** Who signed the last one. */
   readonly role: string;
   readonly notes: readonly string[];
+  /** Whether something that is signed could not be had, or must not be used. */
+  readonly lacks: boolean;
 }
 
 export class SignedChannel {
@@ -79,14 +81,18 @@ export class SignedChannel {
   async newest(held: Bytes | null): Promise<Answer> {
     await this.metadata.update(this.fetch);
     const final = await this.final();
-    await this.metadata.hasPassed(Date.parse(final.manifest.created) / 1000);
-    const isTurn = held === null || (await this.isItsTurn(final));
+    const { documents, bytes, manifest, lacks } = final;
+    const isHeld = held !== null && (await this.crypto.sha256(held)) === (await this.crypto.sha256(bytes));
+    const turn = held === null || isHeld ? "now" : await this.turn(final);
     await this.keepUsed();
-    const { notes, documents, bytes, manifest } = final;
-    if (held !== null && (await this.crypto.sha256(held)) === (await this.crypto.sha256(bytes))) {
+    const halted = turn === "halted" ? [`the rollout of release ${documents.at(-1)?.release} is halted`] : [];
+    const notes = [...final.notes, ...halted];
+    if (isHeld) return { offer: null, waiting: null, notes };
+    // What could not be had must not bring back what was before it: a server without any key could undo releases.
+    if (held !== null && lacks && manifest.release < refusing(() => parseManifest(held)).release) {
       return { offer: null, waiting: null, notes };
     }
-    if (!isTurn) return { offer: null, waiting: manifest.release, notes };
+    if (turn !== "now") return { offer: null, waiting: manifest.release, notes };
     const signedBy = await this.metadata.signedBy(final.role);
     return { offer: { bytes, deltas: documents.at(-1)?.deltas ?? [], signedBy }, waiting: null, notes };
   }
@@ -95,7 +101,10 @@ export class SignedChannel {
     const data = await this.document(documentPath("bundle", this.target));
     if (data === null) throw new UpdateRefusedError(`No release for ${this.target} is signed.`);
     const document = refusing(() => parseRelease(data.bytes, this.target));
-    let final: Final = { ...(await this.manifest(document)), documents: [document], role: data.role, notes: [] };
+    const base = await this.manifest(document);
+    // Not from manifests of components, whose keys must not move the clock by which rollouts go.
+    await this.metadata.hasPassed(Date.parse(base.manifest.created) / 1000);
+    let final: Final = { ...base, documents: [document], role: data.role, notes: [], lacks: false };
     for (const component of COMPONENTS) final = await this.derived(final, component);
     return final;
   }
@@ -115,10 +124,10 @@ export class SignedChannel {
       }
       const derived = await this.manifest(document);
       checkDerived(base.manifest, derived.manifest, component);
-      return { ...derived, documents: [...base.documents, document], role: data.role, notes: base.notes };
+      return { ...base, ...derived, documents: [...base.documents, document], role: data.role };
     } catch (error) {
       if (!(error instanceof BundleError || error instanceof UpdateRefusedError)) throw error;
-      return withNote(`the release of ${component} was refused: ${error.message}`);
+      return { ...withNote(`the release of ${component} was left out: ${error.message}`), lacks: true };
     }
   }
 
@@ -134,20 +143,21 @@ export class SignedChannel {
   }
 
   /**
-   * Whether the staged rollouts of a release and of all components have come to this page: the key of a component must not
-   * open the rollout of what it derives from.
+   * When the staged rollouts of a release and of all components come to this page. A rollout document that names
+   * any of their manifests holds them all: the key of a component must not open the rollout of what it derives from.
    */
-  private async isItsTurn({ documents }: Final): Promise<boolean> {
+  private async turn({ documents }: Final): Promise<"now" | "later" | "halted"> {
     const staged = documents.filter(({ wave }) => wave !== null);
-    if (staged.length === 0) return true;
+    if (staged.length === 0) return "now";
     const data = await this.document(documentPath("rollout", this.target));
     const rollout = data === null ? null : refusing(() => parseRollout(data.bytes, this.target));
+    const isNamed = documents.some(({ manifest }) => manifest.sha256 === rollout?.manifest);
     for (const document of staged) {
-      const share = openShare(document, document.manifest.sha256, rollout, this.metadata.now());
+      const share = openShare(document, isNamed ? (rollout?.manifest ?? "") : "", rollout, this.metadata.now());
       const place = await position(document.wave?.salt ?? "", this.metadata.store.kept.draw, this.crypto.sha256);
-      if (place >= share) return false;
+      if (place >= share) return isNamed && rollout?.halted ? "halted" : "later";
     }
-    return true;
+    return "now";
   }
 
   /** A signed document and the role that signed it; null if there is none at this path. */
