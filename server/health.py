@@ -25,7 +25,7 @@ class Health(msgspec.Struct, frozen=True):
     Attributes:
         status: whether an operator has something to do.
         channels: number of releases on offer.
-        problems: reasons by refused folder or target, by ``timestamp``, or by ``rollout TARGET``.
+        problems: reasons by refused folder or target, by ``repository``, by ``timestamp``, or by ``rollout TARGET``.
     """
 
     status: str

@@ -9,6 +9,8 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Final
@@ -33,10 +35,13 @@ _MAX_METADATA_BYTES: Final = 5_000_000
 _MAX_DOCUMENT_BYTES: Final = 1 << 20
 # Files that are open at once; each was read whole when it was opened.
 _MOST_OPEN: Final = 256
+# Files that are read whole at once.
+_MOST_THREADS: Final = 4
 
 # The folder of each role's documents.
 _FOLDERS: Final = {"targets": "bundle"} | {role: role for role in (*COMPONENTS, "rollout")}
 
+_Stamp = tuple[int, int, int, int]
 _Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
@@ -74,7 +79,7 @@ class RepositoryStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files = _Files(root / FILES)
-        self._stamp: tuple[int, ...] | None = None
+        self._stamp: tuple[_Stamp, ...] | None = None
         self._view = View(files=self._files)
 
     @property
@@ -83,13 +88,24 @@ class RepositoryStore:
         return self._view
 
     def refresh(self) -> None:
-        """Read the metadata again if the timestamp has changed, which is written last.
+        """Read the metadata again if the timestamp has changed, or if files have come or gone.
+
+        The timestamp is written last, but a copy of a repository may arrive in any order.
 
         Raises:
             OSError: the folder cannot be read.
+            JsonError: the metadata cannot be read.
         """
-        status = (self._root / METADATA / TIMESTAMP).stat()
-        stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        try:
+            self._refresh()
+        except (OSError, JsonError) as error:
+            why = f"The repository cannot be read ({_cause(error)}); what was read last stays on offer."
+            self._view = replace(self._view, problems={**self._view.problems, "repository": why})
+            self._stamp = None
+            raise
+
+    def _refresh(self) -> None:
+        stamp = _stamp_of(self._root)
         if stamp == self._stamp:
             return
         metadata = dict(_contents(self._root / METADATA, "*.json", _MAX_METADATA_BYTES))
@@ -139,30 +155,66 @@ class _Files(Mapping[str, Blob]):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: OrderedDict[str, Blob] = OrderedDict()
+        self._damaged: dict[str, _Stamp] = {}
+        self._opening: dict[str, Future[Blob | None]] = {}
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="opening")
         self._lock = Lock()
 
+    def held(self, sha256: str) -> Blob | None:
+        """Return a file that is open already; None if it is not, or has changed."""
+        with self._lock:
+            if (blob := self._open.get(sha256)) is None or not blob.is_intact():
+                return None
+            self._open.move_to_end(sha256)
+            return blob
+
+    def opening(self, sha256: str) -> Future[Blob | None]:
+        """Open and check a file in a thread, once for all that ask for it meanwhile; None if that fails."""
+        with self._lock:
+            future = self._opening.get(sha256)
+            if future is None:
+                future = self._opening[sha256] = self._threads.submit(self._checked, sha256)
+            return future
+
     def __getitem__(self, sha256: str) -> Blob:
-        """Return a file.
+        """Return a file, after waiting for it to be opened.
 
         Raises:
             KeyError: there is none with this digest, or its content is damaged.
         """
-        with self._lock:
-            if (blob := self._open.get(sha256)) is not None and blob.is_intact():
-                self._open.move_to_end(sha256)
-                return blob
+        blob = self.held(sha256) or self.opening(sha256).result()
+        if blob is None:
+            raise KeyError(sha256)
+        return blob
+
+    def _checked(self, sha256: str) -> Blob | None:
+        blob = None
         try:
-            msgspec.convert(sha256, _Sha256)  # the name is joined to a path only if it is a digest
-            blob = Blob.open(self._folder / sha256)
-        except (msgspec.ValidationError, OSError) as error:
-            raise KeyError(sha256) from error
+            blob = self._read_whole(sha256)
+        finally:
+            with self._lock:
+                if blob is not None:
+                    self._open[sha256] = blob
+                while len(self._open) > _MOST_OPEN:
+                    self._open.popitem(last=False)
+                del self._opening[sha256]
+        return blob
+
+    def _read_whole(self, sha256: str) -> Blob | None:
+        path = self._folder / sha256
+        try:
+            msgspec.convert(sha256, _Sha256)  # the name is used as a path only if it is a digest
+            stamp = _stamp(path)
+            if self._damaged.get(sha256) == stamp:
+                return None
+            blob = Blob.open(path)
+        except (msgspec.ValidationError, OSError):
+            return None
         if blob.sha256 != sha256:
             log.warning("not offered: files/%s is damaged", sha256)
-            raise KeyError(sha256)
-        with self._lock:
-            self._open[sha256] = blob
-            while len(self._open) > _MOST_OPEN:
-                self._open.popitem(last=False)
+            self._damaged[sha256] = stamp
+            return None
+        self._damaged.pop(sha256, None)
         return blob
 
     def __iter__(self) -> Iterator[str]:
@@ -192,6 +244,24 @@ class _Files(Mapping[str, Blob]):
         """Close all files."""
         with self._lock:
             self._open.clear()
+
+
+def _stamp(path: Path) -> _Stamp:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _stamp_of(root: Path) -> tuple[_Stamp, ...]:
+    """Return what changes with the timestamp, and with the names in the folders."""
+    folders = [root / METADATA, root / TARGETS, *sorted((root / TARGETS).glob("*/")), root / FILES]
+    return tuple(
+        _stamp(path) for path in (root / METADATA / TIMESTAMP, *folders) if path.name == TIMESTAMP or path.is_dir()
+    )
+
+
+def _cause(error: Exception) -> str:
+    """Return the reason without the server's path, because it is sent to clients."""
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 
 def _contents(folder: Path, pattern: str, max_bytes: int) -> Iterator[tuple[str, bytes]]:

@@ -86,7 +86,7 @@ class ReleaseController(Controller):
     @reading("/files/{sha256:str}", tags=["devices"], responses=_FILE, media_type=BYTES)
     async def file(self, sha256: FromPath[str], releases: NamedDependency[Releases]) -> FileResponse:
         """Return a file, or one range of it, of an offered or the previous release."""
-        return FileResponse(_find(releases, sha256), BYTES, IMMUTABLE)
+        return FileResponse(await _find(releases, sha256), BYTES, IMMUTABLE)
 
 
 def _signed(files: Mapping[str, bytes], name: str, headers: Mapping[str, str]) -> Response[bytes]:
@@ -106,9 +106,9 @@ def _newest(releases: Releases, target: str) -> Release:
     return release
 
 
-def _find(releases: Releases, sha256: str) -> Blob:
+async def _find(releases: Releases, sha256: str) -> Blob:
     """Look up a file by its digest; the name is never joined to a path."""
-    blob = releases.view.files.get(sha256)
+    blob = await releases.view.file(sha256)
     if blob is None:
         raise NotFoundException("No offered release has a file with this digest. Fetch the manifest again.")
     if not blob.is_intact():

@@ -4,10 +4,12 @@ The module depends on the bundle format only, not on HTTP, models or engines. ``
 replaces an immutable view; requests only look up entries in it, so a check for an update reads no disk.
 """
 
+import asyncio
 import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Final, Protocol, runtime_checkable
@@ -58,6 +60,19 @@ class Release:
         return all(blob.is_intact() for blob in self.blobs.values())
 
 
+@runtime_checkable
+class Opening(Protocol):
+    """Files that are opened, and read whole, when they are asked for."""
+
+    def held(self, sha256: str) -> Blob | None:
+        """Return a file that is open already."""
+        ...
+
+    def opening(self, sha256: str) -> Future[Blob | None]:
+        """Open a file in a thread; None if there is none, or if it is damaged."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Index at one moment.
@@ -75,6 +90,14 @@ class View:
     problems: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, bytes] = field(default_factory=dict)
     documents: Mapping[str, bytes] = field(default_factory=dict)
+
+    async def file(self, sha256: str) -> Blob | None:
+        """Return a file, or None; the event loop goes on while it is opened."""
+        if not isinstance(self.files, Opening):
+            return self.files.get(sha256)
+        held = self.files.held(sha256)
+        # Shielded, because others may wait for the same file.
+        return held or await asyncio.shield(asyncio.wrap_future(self.files.opening(sha256)))
 
 
 @runtime_checkable  # the framework checks what it injects
