@@ -52,9 +52,12 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            driver = make_url(url).drivername
-            if driver not in _DRIVERS:
-                raise ArgumentError(f"found {driver!r}")
+            parsed = make_url(url)
+            if parsed.drivername not in _DRIVERS:
+                raise ArgumentError(f"found {parsed.drivername!r}")
+            if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+                # Each connection would have tables of its own.
+                raise ArgumentError("found a database in memory, expected a file")
             self.engine = _engine(url)
         except (ArgumentError, NoSuchModuleError, ValueError) as error:
             raise DatabaseError(

@@ -135,7 +135,7 @@ def test_a_component_that_may_not_be_used_is_told_and_the_rest_is_installed(
     tab.open(signed.url)
 
     assert "tiny shop, release 2" in tab.open_technical_details()
-    expect(tab.technical_details).to_contain_text("the release of adapter was refused: adapter: found another prompts")
+    expect(tab.technical_details).to_contain_text("the release of adapter was left out: adapter: found another prompts")
 
 
 def test_a_changed_document_is_refused_and_the_release_in_use_stays(

@@ -16,7 +16,7 @@ export function canonicalJson(value: Json): Bytes {
  */
 export function checkIntegers(value: Json): void {
   if (value instanceof Float || (typeof value === "number" && !Number.isSafeInteger(value))) {
-    throw new BundleError("signed metadata has integers up to 2^53 - 1 only");
+    throw new BundleError("an integer is above 2^53 - 1");
   }
   if (value instanceof Map || Array.isArray(value)) for (const one of value.values()) checkIntegers(one);
 }

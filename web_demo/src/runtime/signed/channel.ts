@@ -153,7 +153,7 @@ export class SignedChannel {
     const rollout = data === null ? null : refusing(() => parseRollout(data.bytes, this.target));
     const isNamed = documents.some(({ manifest }) => manifest.sha256 === rollout?.manifest);
     for (const document of staged) {
-      const share = openShare(document, isNamed ? (rollout?.manifest ?? "") : "", rollout, this.metadata.now());
+      const share = openShare(document, isNamed ? rollout?.manifest : null, rollout, this.metadata.now());
       const place = await position(document.wave?.salt ?? "", this.metadata.store.kept.draw, this.crypto.sha256);
       if (place >= share) return isNamed && rollout?.halted ? "halted" : "later";
     }
@@ -165,7 +165,7 @@ export class SignedChannel {
     const found = await this.metadata.target(path, this.fetch);
     if (found === null) return null;
     if (found.length > MAX_DOCUMENT_BYTES) {
-      throw new UpdateRefusedError(`${path}: ${found.length} bytes, at most ${MAX_DOCUMENT_BYTES} are allowed`);
+      throw new UpdateRefusedError(`${path} is too long`);
     }
     const [folder, name] = path.split("/");
     const url = `targets/${folder}/${found.sha256}.${name}`;
@@ -177,9 +177,9 @@ export class SignedChannel {
     const stored = this.metadata.store.kept.documents.get(expected.sha256);
     const isStored = stored !== undefined && (await this.is(stored, expected));
     const data = isStored ? stored : await this.fetch(path, expected.bytes);
-    if (data === null) throw new UpdateRefusedError(`The server lacks ${what}, which is signed.`);
+    if (data === null) throw new UpdateRefusedError(`The server lacks ${what}.`);
     if (!isStored && !(await this.is(data, expected))) {
-      throw new UpdateRefusedError(`${what}: found other bytes than those that are signed.`);
+      throw new UpdateRefusedError(`${what} is not what is signed.`);
     }
     this.used.set(expected.sha256, data);
     return data;

@@ -183,7 +183,7 @@ export function scheduledShare(wave: Wave | null, now: number): number {
  */
 export function openShare(
   { wave }: ReleaseDocument,
-  final: string,
+  final: string | null | undefined,
   rollout: RolloutDocument | null,
   now: number,
 ): number {
