@@ -162,7 +162,7 @@ def _sync(url: str, into: Path, target: str, *, tested: bool = True) -> SyncRepo
 
 def _cold_start(url: str, into: Path, target: str) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", _COLD_START, url, str(into), target], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([POCKETREC[0], "-c", _COLD_START, url, str(into), target], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 

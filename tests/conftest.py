@@ -1,7 +1,10 @@
 """For all tests: fuzzing remembers the inputs that failed and tries them first, and a process has one browser."""
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +23,20 @@ settings.register_profile("pocketrec", database=DirectoryBasedExampleDatabase(_C
 settings.load_profile("pocketrec")
 
 
+def _in_a_thread(run: Callable[..., object], *arguments: object, **options: object) -> object:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run, *arguments, **options).result()
+
+
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     """Start Chromium; Playwright can be started once in a process."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=15_000)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright's event loop runs in this thread from now on, where no test could start another.
+        patch.setattr(asyncio, "run", partial(_in_a_thread, asyncio.run))
         running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
         yield running
         running.close()

@@ -16,6 +16,7 @@ FIRST_ROOT: Final = "1.root.json"
 MAX_ROOT_BYTES: Final = 512_000
 _SETTLED: Final = "settled"
 _TOLD: Final = "told"
+_MOST_TOLD: Final = 32
 
 Result = TypeVar("Result")
 
@@ -97,13 +98,13 @@ class DeviceMetadata:
         self._save(found.trusted)
         return found.file
 
-    def tell_once(self, manifest: str, *, refused: bool) -> bool:
-        """Return whether the server does not know yet that this device took or refused a release; note that it does."""
-        message = f"{manifest} {refused}".encode()
-        if self._open_store().settings().get(_TOLD) == message:
-            return False
-        self._open_store().commit(self.trusted, {_TOLD: message})
-        return True
+    def told(self) -> list[str]:
+        """Return what the server was told last, oldest first."""
+        return self._open_store().settings().get(_TOLD, b"").decode().splitlines()
+
+    def note_told(self, message: str) -> None:
+        """Note what the server was told, in one line."""
+        self._open_store().commit(self.trusted, {_TOLD: "\n".join([*self.told(), message][-_MOST_TOLD:]).encode()})
 
     def settled(self, target: str) -> str | None:
         """Return the slot that the newest metadata leads to, as :meth:`settle` noted it; None if it is newer."""

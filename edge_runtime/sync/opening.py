@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.errors import EngineError, UpdateRefusedError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
@@ -70,32 +71,31 @@ def sync(
         transport_to(origin, insecure=insecure or root is not None).close()
     with writing(into), DeviceMetadata(into / TRUSTED, root=root) as metadata:
         transport = transport_to(origin, insecure=insecure or metadata.has_root)
-        refused: list[Path] = []
+        refused: list[str] = []
         chosen = target or installed_target(into)
         try:
             channel = _channel(Source(transport), metadata, into, chosen, insecure=insecure, allow_older=allow_older)
             report = apply(into, channel=channel, self_test=_noting(refused), preview=preview, progress=progress)
             if not tell or report.status != "installed":
                 return report
-            problem = tell_result(transport, metadata, chosen, report.bundle, refused=False)
+            taken = hashlib.sha256(read_manifest(report.bundle)).hexdigest()
+            problem = tell_result(transport, metadata, chosen, taken, refused=False)
             return report if problem is None else replace(report, notes=(*report.notes, problem))
-        except EngineError:
-            if tell and refused:
-                tell_result(transport, metadata, chosen, refused[0], refused=True)
-            raise
         finally:
+            for manifest in refused if tell else ():
+                tell_result(transport, metadata, chosen, manifest, refused=True)
             transport.close()
             keep_receipt(into, transport.url, transport.sent, time.time())
 
 
-def _noting(refused: list[Path]) -> SelfTest:
-    """Return the self-test that appends a bundle that fails it to a list."""
+def _noting(refused: list[str]) -> SelfTest:
+    """Return the self-test that appends the digest of a manifest whose bundle fails it to a list."""
 
     def test(bundle: Path) -> None:
         try:
             self_test(bundle)
         except EngineError:
-            refused.append(bundle)
+            refused.append(hashlib.sha256(read_manifest(bundle)).hexdigest())
             raise
 
     return test

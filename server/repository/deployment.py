@@ -2,10 +2,10 @@
 
 import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import Final
 
+from edge_runtime import child
 from server.repository.passphrase import PASSPHRASE
 
 DEPLOY: Final = "deploy"
@@ -117,9 +117,10 @@ def write_deployment(folder: Path, path: Path, keys: Path) -> None:
 
 def _pocketrec() -> list[str]:
     """Return the command of this installation, by its absolute path."""
-    beside = Path(sys.executable).with_name("pocketrec")
+    of_module = child.command("edge_runtime")
+    beside = Path(of_module[0]).with_name("pocketrec")
     found = str(beside) if beside.is_file() else shutil.which("pocketrec")
-    return [sys.executable, "-m", "edge_runtime"] if found is None else [str(Path(found).absolute())]
+    return of_module if found is None else [str(Path(found).absolute())]
 
 
 def _owner(folder: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
@@ -18,7 +18,6 @@ from server.app import create_app
 from server.database.database import Database, beside
 from server.operators.commands import operator_keys
 from server.operators.keys import OperatorKeys
-from tests.chromium import CHROMIUM_FLAGS, chromium_path
 from tests.invented_repository import LAPTOP, Repository
 from tests.live_server import serving
 
@@ -169,11 +168,10 @@ def test_the_page_loads_nothing_from_elsewhere_and_cannot_be_framed(client: Clie
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
-        yield browser.new_page(viewport={"width": 390, "height": 800})
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    yield page
+    page.close()
 
 
 @pytest.mark.browser

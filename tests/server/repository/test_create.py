@@ -185,7 +185,10 @@ def test_without_a_script_the_timer_runs_the_module(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert renewal_command(Path("/r"), Path("/k")).startswith(f"{tmp_path}/python -m edge_runtime release expire /r")
+    command = renewal_command(Path("/r"), Path("/k"))
+
+    assert command.startswith(f"{tmp_path}/python -P ")
+    assert command.endswith(" edge_runtime release expire /r timestamp --keys /k")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
