@@ -173,6 +173,10 @@ def test_space_for_the_list_is_reserved_while_the_shop_loads(
     expect(tab.page.locator(".skeleton").first).to_be_visible()
     before = tab.page.evaluate(places)
     reserved = tab.page.locator(".skeleton").first.evaluate("card => card.getBoundingClientRect().height")
+    for _ in range(500):  # the page asks for signed metadata first
+        if held:
+            break
+        tab.page.wait_for_timeout(20)
 
     for route in held:
         route.continue_()
