@@ -15,6 +15,7 @@ PocketRecError
 ├── ProbeError                  a device will not run a bundle, or cannot be probed for it
 ├── TargetError                 there is no such target, or its file cannot be used
 ├── ProfileError                a bundle cannot be profiled, or its profile says nothing
+├── RoundError                  an update does not fit the plan of its round, or a round cannot be taken part in
 └── SyncError                   nothing was installed; the current release stays in use
     ├── UnprotectedError        plain http to another machine before any keys are trusted
     ├── ServerUnreachableError  no response, a broken one, or one that exceeds the time limit: try again later
@@ -98,6 +99,10 @@ class TargetError(PocketRecError):
 
 class ProfileError(PocketRecError):
     """A bundle cannot be profiled, or the figures of its profile say nothing."""
+
+
+class RoundError(PocketRecError):
+    """An update does not fit the plan of its round, or this device cannot take part in a round."""
 
 
 class SyncError(PocketRecError):
