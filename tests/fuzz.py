@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from edge_runtime.bundle import Manifest, dump_manifest, parse_manifest
 from edge_runtime.bundle.arrays import load_arrays
@@ -29,7 +30,8 @@ from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.item_log import changes_between, dump_log, read_item_log
 from edge_runtime.bundle.items import dump_items, read_items
 from edge_runtime.bundle.release import parse_component, parse_release, parse_rollout
-from edge_runtime.errors import BundleError, DeltaError, PocketRecError, UpdateRefusedError
+from edge_runtime.errors import BundleError, DeltaError, PocketRecError, StateError, UpdateRefusedError
+from edge_runtime.learning.adamw import AdamWState
 from edge_runtime.sync.tuf.metadata import Root, Snapshot, Targets, Timestamp, parse
 from tests.edge_runtime.delta.releases import manifest_of
 from tests.tiny_bundle import Shape, tiny_contents
@@ -94,7 +96,7 @@ def parsers() -> dict[str, Parser]:
         "manifest": Parser((whole,), lambda data: parse_manifest(dump_manifest(parse_manifest(data))), BundleError),
         "arrays": Parser(arrays, lambda data: load_arrays(data, "x"), BundleError),
     }
-    return bundle | _items() | _documents() | _metadata() | _deltas()
+    return bundle | _items() | _documents() | _metadata() | _deltas() | _learning()
 
 
 def _items() -> dict[str, Parser]:
@@ -129,6 +131,11 @@ def _documents() -> dict[str, Parser]:
         "rollout": (rollout, lambda data: parse_rollout(data, "t")),
     }
     return {name: Parser((json.dumps(seed).encode(),), run, BundleError) for name, (seed, run) in parse_of.items()}
+
+
+def _learning() -> dict[str, Parser]:
+    state = AdamWState.start(np.ones(9))
+    return {"optimizer": Parser((state.to_bytes(),), lambda data: AdamWState.from_bytes(data).to_bytes(), StateError)}
 
 
 def _metadata() -> dict[str, Parser]:

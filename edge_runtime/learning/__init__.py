@@ -1,1 +1,1 @@
-"""Decides for which users the teacher's knowledge is used; nothing of it leaves the device."""
+"""Learns on the device: whether the teacher's knowledge helps a user, and an adapter; nothing leaves the device."""
