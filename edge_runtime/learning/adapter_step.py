@@ -15,6 +15,7 @@ computed in the arithmetic of :mod:`edge_runtime.learning.exact`, so the page's 
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.learning.exact import Doubles, exact_product, exact_sum, softmax
 
+GRAPH: Final = Path(__file__).with_name("adapter_step.onnx")
+"""The same function as an ONNX graph in float32; ``export/adapter_step.py`` has its text."""
 EXCLUDED: Final = -1e9
 """Offset of a candidate that does not count for an example."""
 
