@@ -10,7 +10,7 @@ from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import ProfileError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
-from edge_runtime.profiling import child_process, machine, reasons, starts, steady, steady_rows
+from edge_runtime.profiling import child_process, machine, reasons, starts, steady, steady_rows, verdict
 from edge_runtime.profiling.budgets import budget_checks
 from edge_runtime.profiling.choice import choose
 from edge_runtime.profiling.histories import Ids, data_histories, described, golden_histories
@@ -22,7 +22,6 @@ from edge_runtime.profiling.reasons import ReasonResult
 from edge_runtime.profiling.report import EngineUse, Histories, Memory, Outputs, Profile, ProfiledBundle, Row
 from edge_runtime.profiling.rows import ratios
 from edge_runtime.profiling.variants import Instance, Variant
-from edge_runtime.profiling.verdict import busy_reasons, overall
 
 Tell = Callable[[str], None]
 
@@ -63,11 +62,16 @@ def profile(
         starting = list(chosen.variants) if amount.all_start else chosen.first_of(folders)
         tell(f"starting {len(starting) * amount.starts} processes")
         started, memory = _starts(starting, histories, amount, seed, peaks)
-        state, outputs = _steady(chosen.variants, histories, amount, seed, Path(place), tell)
+        state, outputs = _steady(
+            chosen.variants, histories, amount, seed, Path(place), tell, compared=other is not None
+        )
     tell("timing operators and reasons")
     uses, worded = _opened(chosen.variants, chosen.first_of(folders), histories, amount, peaks, seed)
     rows = [*started, *steady_rows.rows(chosen.variants, state, histories, peaks)]
     rows += [row for one in worded for row in one.rows]
+    found = ratios(state.samples, [one.name for one in chosen.variants], seed)
+    compared = found if other is not None else []
+    failures = [*chosen.failures, *([state.failure] if state.failure else [])]
     return Profile(
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         mode=mode,
@@ -77,10 +81,7 @@ def profile(
         histories=source,
         engines=(*uses, *chosen.refused),
         rows=tuple(rows),
-        ratios=(
-            *ratios(state.samples, [one.name for one in chosen.variants], seed),
-            *(one.ratio for one in worded if one.ratio is not None),
-        ),
+        ratios=(*found, *(one.ratio for one in worded if one.ratio is not None)),
         outputs=outputs,
         memory=tuple(memory),
         language_models=tuple(one.model for one in worded if one.model is not None),
@@ -90,10 +91,14 @@ def profile(
             rows,
             memory,
             machine_name(),
-            busy=bool(busy_reasons(state.others)),
+            busy=bool(verdict.busy_reasons(state.others)),
         ),
-        notes=(*(one.note for one in worded if one.note is not None), *steady_rows.notes(state)),
-        verdict=overall(rows, outputs, [*chosen.failures, *([state.failure] if state.failure else [])], state.others),
+        notes=(
+            *(one.note for one in worded if one.note is not None),
+            *steady_rows.notes(state),
+            *verdict.notes(rows, compared),
+        ),
+        verdict=verdict.overall(rows, outputs, failures, state.others, compared),
     )
 
 
@@ -123,13 +128,27 @@ def _starts(
 
 
 def _steady(
-    variants: Sequence[Variant], histories: Sequence[Ids], amount: Mode, seed: int, folder: Path, tell: Tell
+    variants: Sequence[Variant],
+    histories: Sequence[Ids],
+    amount: Mode,
+    seed: int,
+    folder: Path,
+    tell: Tell,
+    *,
+    compared: bool,
 ) -> tuple[steady.SteadyState, tuple[Outputs, ...]]:
     """Measure lists in rounds, and check them."""
     checks = {one.name: output_check(one, histories) for one in variants}
     n_observed = min(amount.observed, len(histories))
     plan = steady.Plan(tuple(histories), n_observed, amount.rounds_for(len(histories)), amount.seconds, seed)
-    state = steady.measure(variants, plan, checks, folder, lambda n, s: tell(f"measuring lists: {n} rounds, {s:.0f} s"))
+    state = steady.measure(
+        variants,
+        plan,
+        checks,
+        folder,
+        lambda n, s: tell(f"measuring lists: {n} rounds, {s:.0f} s"),
+        lambda state: steady_rows.is_sure(variants, state, seed, compared=compared),
+    )
     return state, tuple(check.result() for check in checks.values())
 
 

@@ -21,7 +21,8 @@ Clock = Literal["thread CPU", "wall"]
 class Verdict(Struct, frozen=True):
     """Whether figures can be trusted, and what speaks against it.
 
-    ``noisy``: times are disturbed, ratios may still hold. ``invalid``: the figures say nothing.
+    Of the whole profile of two bundles, the figures are their ratios; otherwise they are times. ``noisy``: times are
+    disturbed, ratios may still hold. ``invalid``: the figures say nothing.
     """
 
     state: State
@@ -65,7 +66,7 @@ class Row(Struct, frozen=True):
         wall_ms: what a user waits.
         cpu_ms: what the calling thread works; null where the platform has no such clock.
         seconds: time measured in total.
-        wall_by_cpu: total wall time divided by total CPU time.
+        wall_by_cpu: total wall time divided by total CPU time; of processes of their own, the median of the quotients.
         drift: by which share the second half was slower than the first.
         uncertainty: by which share the median may be wrong, from the spread of the rounds; null if not repeated.
         no_limit: why there is no limit.

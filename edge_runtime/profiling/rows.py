@@ -5,6 +5,7 @@ from typing import Final
 
 from edge_runtime.profiling.clocks import HAS_CPU_CLOCK, Samples
 from edge_runtime.profiling.limits import Peaks, Work
+from edge_runtime.profiling.precision import WAITS, most_uncertain
 from edge_runtime.profiling.report import Distribution, Limit, Phase, Ratio, Row, Verdict
 from edge_runtime.profiling.statistics import (
     CONFIDENCE,
@@ -16,19 +17,9 @@ from edge_runtime.profiling.statistics import (
     round_levels,
     uncertainty,
 )
-from edge_runtime.profiling.steps import OBSERVE
 
 BUSY: Final = 1.2
 """Wall time above this many times the CPU time: the thread waited for a processor that others used."""
-
-WAITS: Final = frozenset({OBSERVE})
-"""Steps that wait for the disk, so that their wall time may exceed their CPU time."""
-
-MOST_UNCERTAIN: Final = 0.1
-"""Of the median time, as a share: quiet runs stay below 0.05, disturbed ones reach 0.2 to 0.5."""
-
-MOST_UNCERTAIN_WAIT: Final = 0.25
-"""Of a step that waits for the disk: 0.1 to 0.15 where nobody else writes, above 1 where somebody does."""
 
 
 def distribution(times: Sequence[float]) -> Distribution:
@@ -77,10 +68,14 @@ def single_row(
     limit: Limit | None,
     no_limit: str | None,
 ) -> Row:
-    """Return the row of a step that happens once in a process; ``times`` has wall and, if known, CPU time of each."""
+    """Return the row of a step that happens once in a process; ``times`` has wall and, if known, CPU time of each.
+
+    A step of a fraction of a millisecond that had to wait once would outweigh all others in a total, so the middle one
+    of the processes says how busy the machine was.
+    """
     wall = [one[0] for one in times]
     cpu = [one[1] for one in times if len(one) > 1]
-    by_cpu = sum(wall) / sum(cpu) if HAS_CPU_CLOCK and cpu and sum(cpu) > 0 else None
+    by_cpu = median([one[0] / one[1] for one in times]) if HAS_CPU_CLOCK and cpu and min(cpu) > 0 else None
     return Row(
         phase=phase,
         step=step,
@@ -111,11 +106,6 @@ def ratios(samples: Mapping[tuple[str, str], Samples], variants: Sequence[str], 
                 found.append(_ratio(step, variant, against, rounds, seed, is_cpu=True))
             found.append(_ratio(step, variant, against, _paired(pair[0].wall, pair[1].wall), seed, is_cpu=False))
     return found
-
-
-def most_uncertain(step: str) -> float:
-    """Return how uncertain the median of a step may be in a valid row."""
-    return MOST_UNCERTAIN_WAIT if step in WAITS else MOST_UNCERTAIN
 
 
 def limit_of(peaks: Peaks | None, work: Work | None, median_ms: float) -> Limit | None:

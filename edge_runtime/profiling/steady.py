@@ -5,6 +5,7 @@ first is slower by up to 3 % until it is closed, so the order of opening is reve
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -26,6 +27,9 @@ _WARM: Final = 10
 _MOST_WARM_UP: Final = 60
 _STABLE: Final = 0.05
 
+_MOST_TIMES: Final = 2
+"""The rounds at most, by those that the plan asks for."""
+
 Checks = Mapping[str, OutputCheck]
 
 
@@ -37,7 +41,7 @@ class Plan:
         histories: in each round.
         observed: how many of them, evenly spaced, are recorded event by event, for the last step.
         rounds: at least; their number is even.
-        seconds: at least; further rounds follow until then.
+        seconds: at least; further rounds follow until then, and as many again while the figures are not sure enough.
         seed: of the order.
     """
 
@@ -76,6 +80,7 @@ def measure(
     checks: Checks,
     folder: Path,
     tell: Callable[[int, float], None] = lambda _, __: None,
+    is_sure: Callable[[SteadyState], bool] = lambda _: True,
 ) -> SteadyState:
     """Measure all variants.
 
@@ -85,32 +90,50 @@ def measure(
         checks: by name of the variant; they get every list.
         folder: for the state files; the time of the last step depends on its disk.
         tell: called after each round with its number and the seconds so far.
+        is_sure: whether the figures of the planned rounds are sure enough.
 
     Raises:
         ProfileError: a variant cannot be opened any more.
     """
     result, rng, begun = SteadyState(), np.random.default_rng(plan.seed), monotonic()
     of_thread, of_process, others = thread_time(), process_time(), Others.now()
+    planned = 0  # rounds, once they are over
     for number, order in zip(count(1), balanced_orders(len(variants), rng), strict=False):
         place = folder / f"round-{number}"
         place.mkdir()
-        instances = [Instance.open(variants[index], place / f"{index}.sqlite") for index in order]
         try:
-            times = _round(instances, plan, checks, rng)
+            _add_round(result, [(variants[index], place / f"{index}.sqlite") for index in order], plan, checks, rng)
         except EngineError as error:
             result.failure = str(error)
             break
-        finally:
-            for one in instances:
-                one.close()
-        for key, found in times.items():
-            result.samples.setdefault(key, Samples()).add_round([found[turn] for turn in sorted(found)])
         tell(number, monotonic() - begun)
+        result.others = others.share()
         if number % 2 == 0 and number >= plan.rounds and monotonic() - begun >= plan.seconds:
-            break
-    result.others = others.share()
+            planned = planned or number
+            if number >= _MOST_TIMES * planned or is_sure(result):
+                break
     result.other_threads = (process_time() - of_process) / max(thread_time() - of_thread, 1e-9)
     return result
+
+
+def _add_round(
+    result: SteadyState,
+    variants: Sequence[tuple[Variant, Path]],
+    plan: Plan,
+    checks: Checks,
+    rng: np.random.Generator,
+) -> None:
+    """Open variants, each with a state file, and add the times of a round; one that fails midway adds nothing.
+
+    Raises:
+        EngineError: an engine failed.
+        ProfileError: a variant cannot be opened any more.
+    """
+    with ExitStack() as stack:
+        instances = [stack.enter_context(closing(Instance.open(variant, file))) for variant, file in variants]
+        times = _round(instances, plan, checks, rng)
+    for key, found in times.items():
+        result.samples.setdefault(key, Samples()).add_round([found[turn] for turn in sorted(found)])
 
 
 def balanced_orders(n: int, rng: np.random.Generator) -> Iterator[list[int]]:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from edge_runtime.profiling.histories import Ids
 from edge_runtime.profiling.limits import Peaks, Work, encoder_work, scoring_work
+from edge_runtime.profiling.precision import WIDEST, decisive, most_uncertain, width
 from edge_runtime.profiling.report import Row
-from edge_runtime.profiling.rows import limit_of, repeated_row
-from edge_runtime.profiling.statistics import median
+from edge_runtime.profiling.rows import limit_of, ratios, repeated_row
+from edge_runtime.profiling.statistics import median, round_levels, uncertainty
 from edge_runtime.profiling.steady import SteadyState
 from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE, STEPS
 from edge_runtime.profiling.variants import Variant
+from edge_runtime.profiling.verdict import busy_reasons
 
 OTHER_THREADS = 1.25
 """CPU time of the process by that of the measuring thread, above which CPU times are no measure of the work."""
@@ -31,6 +33,23 @@ def rows(variants: Sequence[Variant], state: SteadyState, histories: Sequence[Id
         for step in STEPS
         if (samples := state.samples.get((step, variant.name))) is not None
     ]
+
+
+def is_sure(variants: Sequence[Variant], state: SteadyState, seed: int, *, compared: bool) -> bool:
+    """Return whether ratios, or else medians, are known well enough for a valid profile.
+
+    Args:
+        variants: that were measured.
+        state: their times so far.
+        seed: of the bootstrap.
+        compared: whether the ratios of two bundles are asked for. Times on a machine that is busy are remarks anyway.
+    """
+    if compared:
+        found = decisive(ratios(state.samples, [one.name for one in variants], seed))
+        return all(width(one) <= WIDEST for one in found)
+    return bool(busy_reasons(state.others)) or all(
+        uncertainty(round_levels(samples.wall)) <= most_uncertain(step) for (step, _), samples in state.samples.items()
+    )
 
 
 def notes(state: SteadyState) -> list[str]:

@@ -21,7 +21,8 @@ _TITLES: Final = {
 CLOCKS: Final = ("thread CPU", "wall")
 _READING: Final = (
     "encode: vectors and encoder. score: all items and the top ten. list: what an app calls. observe: an event on the "
-    "disk, and the list after it. limit: what must be read or computed, at this machine's measured peaks."
+    "disk, and the list after it. ±: by how much the median may be wrong, because rounds differ. limit: what must be "
+    "read or computed, at this machine's measured peaks."
 )
 _MIB: Final = 1 << 20
 
@@ -51,8 +52,8 @@ def show(found: Profile, console: Console) -> None:
             console.print(_operators(use.variant, use.operators))
     _show_rest(found, console)
     console.print(_READING)
-    verdict = Text(f"Verdict: {found.verdict.state}", _STYLES[found.verdict.state])
-    console.print(verdict)
+    title = "Verdict" if len(found.bundles) == 1 else "Verdict on the ratios"
+    console.print(Text(f"{title}: {found.verdict.state}", _STYLES[found.verdict.state]))
     for reason in (*found.verdict.reasons, *found.notes):
         console.print(f"- {reason}", soft_wrap=True)
 
@@ -74,9 +75,10 @@ def _show_head(found: Profile, console: Console) -> None:
 
 
 def _times(title: str, rows: Sequence[Row]) -> Table:
-    table = Table(title=f"{title}, milliseconds", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"{title}, milliseconds", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    for name in ("runs", "min", "median", "p90", "p95", "p99", "CPU", "limit", "share"):
+    unsure = any(row.uncertainty is not None for row in rows)
+    for name in ("runs", "min", "median", *(["±"] if unsure else []), "p90", "p95", "p99", "CPU", "limit", "share"):
         table.add_column(name, justify="right", no_wrap=True)
     several = len({row.variant for row in rows}) > 1
     variant = ""
@@ -84,15 +86,21 @@ def _times(title: str, rows: Sequence[Row]) -> Table:
         if several and row.variant != variant:
             variant = row.variant
             table.add_row(Text(variant, "bold"))
-        wall, cpu = row.wall_ms, row.cpu_ms
-        table.add_row(
-            Text(f"  {row.step}" if several else row.step, _STYLES[row.verdict.state]),
-            str(wall.runs),
-            *(_ms(value) for value in (wall.minimum, wall.median, wall.p90, wall.p95, wall.p99)),
-            "" if cpu is None else _ms(cpu.median),
-            *_limit(row.limit),
-        )
+        step = Text(f"  {row.step}" if several else row.step, _STYLES[row.verdict.state])
+        table.add_row(step, *_cells(row, unsure=unsure))
     return table
+
+
+def _cells(row: Row, *, unsure: bool) -> list[str]:
+    wall, cpu = row.wall_ms, row.cpu_ms
+    return [
+        str(wall.runs),
+        *(_ms(value) for value in (wall.minimum, wall.median)),
+        *(["" if row.uncertainty is None else f"{row.uncertainty:.0%}"] if unsure else []),
+        *(_ms(value) for value in (wall.p90, wall.p95, wall.p99)),
+        "" if cpu is None else _ms(cpu.median),
+        *_limit(row.limit),
+    ]
 
 
 def _ratios(found: Profile) -> Table:
@@ -154,4 +162,4 @@ def _limit(limit: Limit | None) -> tuple[str, str]:
 def _ms(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.0f}" if value >= 100 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"

@@ -14,7 +14,7 @@ import pytest
 from edge_runtime import cli
 from edge_runtime.bundle import write_folder
 from edge_runtime.profiling import profile as module
-from edge_runtime.profiling import report
+from edge_runtime.profiling import report, verdict
 from edge_runtime.profiling.modes import MODES, Mode
 from edge_runtime.profiling.report import Profile, Verdict
 from tests.tiny_bundle import make_tiny_bundle
@@ -111,7 +111,7 @@ def test_an_exceeded_budget_fails_and_says_by_how_much(
 ) -> None:
     check = report.BudgetCheck("p95_us", 2500.0, 2000.0, False)
     monkeypatch.setattr(module, "budget_checks", lambda *_, **__: (check,))
-    monkeypatch.setattr(module, "overall", lambda *_: Verdict("valid"))
+    monkeypatch.setattr(verdict, "overall", lambda *_: Verdict("valid"))
 
     code, answer = profiled(capfd, bundle)
 

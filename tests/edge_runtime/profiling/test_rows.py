@@ -4,10 +4,11 @@ import pytest
 
 from edge_runtime.profiling import clocks, rows
 from edge_runtime.profiling.clocks import Samples
-from edge_runtime.profiling.report import Outputs, Row
+from edge_runtime.profiling.precision import decisive
+from edge_runtime.profiling.report import Outputs, Row, Verdict
 from edge_runtime.profiling.rows import ratios, repeated_row, single_row
 from edge_runtime.profiling.steps import LIST, OBSERVE
-from edge_runtime.profiling.verdict import overall
+from edge_runtime.profiling.verdict import notes, overall
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +76,14 @@ def test_processes_of_their_own_have_no_uncertainty() -> None:
     assert (found.verdict.state, found.uncertainty, found.wall_ms.median) == ("valid", None, 2.0)
 
 
+def test_a_start_that_had_to_wait_once_is_no_sign_of_a_busy_machine_and_half_of_them_are() -> None:
+    once = single_row("open", "open", "A", [[0.3, 0.3]] * 10 + [[9.0, 0.3]], None, "unknown")
+    often = single_row("open", "open", "A", [[0.3, 0.3]] * 5 + [[0.6, 0.3]] * 6, None, "unknown")
+
+    assert (once.verdict.state, once.wall_by_cpu) == ("valid", 1)
+    assert (often.verdict.state, often.wall_by_cpu) == ("noisy", 2)
+
+
 def test_ratios_are_of_pairs_on_both_clocks_to_the_first_variant() -> None:
     measured = {
         (LIST, "A"): Samples([[1.0, 4.0]] * 6, [[1.0, 2.0]] * 6),
@@ -124,10 +133,54 @@ def test_the_whole_names_how_uncertain_medians_are() -> None:
 def test_the_whole_is_noisy_if_others_used_the_processors_though_no_row_shows_it() -> None:
     quiet = [row(LIST, samples([1.0] * 4))]
 
-    assert overall(quiet, [outputs()], [], others=0.2).state == "valid"
+    assert overall(quiet, [outputs()], [], others=0.15).state == "valid"
     assert overall(quiet, [outputs()], [], others=0.5).reasons == (
         "the machine was busy: other processes used 50% of its processors",
     )
+
+
+def changing(speed: float = 1.0, spread: float = 0.0) -> Samples:
+    """Return twelve rounds on a machine that gets slower, and whose ratio to another bundle varies by a spread."""
+    times = [(1.0 if turn < 6 else 1.5) * speed * (1 + spread * (turn % 3 - 1)) for turn in range(12)]
+    return Samples([[time] * 4 for time in times], [[time] * 4 for time in times])
+
+
+def compared(other: Samples) -> tuple[Verdict, list[str]]:
+    measured = {(LIST, "A"): changing(), (LIST, "B"): other}
+    rows, found = [row(LIST, one) for one in measured.values()], ratios(measured, ["A", "B"], seed=0)
+    return overall(rows, [outputs()], [], compared=found), notes(rows, found)
+
+
+def test_a_comparison_is_valid_while_the_machine_changes_its_speed_and_notes_that_it_did() -> None:
+    verdict, noted = compared(changing(speed=1.2))
+
+    assert verdict == Verdict("valid")
+    assert noted == [
+        "rounds of equal work differ: medians are known to within 25% only (2 of 2 rows, most of all 'list'). "
+        "The ratios are of pairs, and known better"
+    ]
+
+
+def test_a_comparison_is_noisy_if_the_interval_of_a_ratio_is_wide() -> None:
+    assert compared(changing(spread=0.2))[0].reasons == (
+        "intervals of ratios are up to 40% wide (1 of 1 ratios, most of all 'list')",
+    )
+
+
+def test_a_comparison_beside_a_busy_process_is_noisy_though_its_ratios_are_known() -> None:
+    found = ratios({(LIST, "A"): samples([1.0] * 4), (LIST, "B"): samples([1.0] * 4)}, ["A", "B"], seed=0)
+
+    assert overall([], [outputs()], [], 0.5, found).state == "noisy"
+    assert overall([row(LIST, samples([2.0] * 4))], [outputs()], [], 0.0, found).state == "noisy"
+
+
+def test_wall_times_decide_where_there_is_no_clock_of_cpu_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = {(LIST, name): samples([1.0] * 4) for name in "AB"}
+    assert [one.clock for one in decisive(ratios(measured, ["A", "B"], seed=0))] == ["thread CPU"]
+
+    monkeypatch.setattr(rows, "HAS_CPU_CLOCK", False)
+
+    assert [one.clock for one in decisive(ratios(measured, ["A", "B"], seed=0))] == ["wall"]
 
 
 @pytest.mark.parametrize(

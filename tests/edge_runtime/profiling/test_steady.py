@@ -14,9 +14,11 @@ from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.engines.reference import ReferenceEngine
 from edge_runtime.profiling import steady
 from edge_runtime.profiling.choice import choose
+from edge_runtime.profiling.clocks import Samples
 from edge_runtime.profiling.histories import Ids
 from edge_runtime.profiling.outputs import OutputCheck, output_check
 from edge_runtime.profiling.steady import Plan, SteadyState, balanced_orders
+from edge_runtime.profiling.steady_rows import is_sure
 from edge_runtime.profiling.steps import ENCODE, LIST, OBSERVE, SCORE, STEPS
 from edge_runtime.profiling.variants import Instance, Variant
 from tests.tiny_bundle import make_tiny_bundle
@@ -91,6 +93,42 @@ def test_no_instance_is_timed_right_after_itself_and_each_goes_first_in_turn(
     histories = [ran[start : start + per_history] for start in range(0, len(ran), per_history)]
     assert all(one != other for turns in histories for one, other in pairwise(turns))
     assert [histories[0][0] != histories[1][0], histories[3][0] != histories[4][0]] == [True, True]
+
+
+@pytest.mark.parametrize(("sure_after", "rounds"), [(2, 2), (4, 4), (99, 8)])
+def test_rounds_follow_until_the_figures_are_sure_but_at_most_twice_as_many(
+    bundle: Path, tmp_path: Path, sure_after: int, rounds: int
+) -> None:
+    (variant,) = choose([open_folder(bundle)]).variants
+    checks, told = {variant.name: output_check(variant, HISTORIES)}, []
+
+    steady.measure(
+        [variant],
+        Plan(HISTORIES, 1, 2 if sure_after < 99 else 4, 0, 0),
+        checks,
+        tmp_path,
+        lambda number, _: told.append(number),
+        lambda state: len(state.samples[LIST, variant.name].wall) >= sure_after,
+    )
+
+    assert told == list(range(1, rounds + 1))
+
+
+def test_medians_of_one_bundle_must_be_known_and_ratios_of_two(bundle: Path) -> None:
+    variants = choose([open_folder(bundle), open_folder(bundle)]).variants
+    slower = [[1.0] * 4] * 6 + [[1.5] * 4] * 6
+    state = SteadyState({(LIST, one.name): Samples(slower, slower) for one in variants})
+    unlike = SteadyState(
+        {
+            (LIST, variants[0].name): Samples(slower, slower),
+            (LIST, variants[1].name): Samples(slower[::-1], slower[::-1]),
+        }
+    )
+
+    assert is_sure(variants, state, 0, compared=True)
+    assert not is_sure(variants, unlike, 0, compared=True)
+    assert not is_sure(variants, state, 0, compared=False)
+    assert is_sure(variants, replace(state, others=0.9), 0, compared=False)  # more rounds would not help
 
 
 def test_a_bundle_without_engines_has_lists_only(tmp_path: Path) -> None:
