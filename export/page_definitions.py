@@ -19,7 +19,7 @@ from edge_runtime import dislikes, diversity, events, transitions
 from edge_runtime.bundle import arrays, codes, golden, item_log, item_table, items, manifest, names, parsing, pictures
 from edge_runtime.bundle.delta import cursor, edits, pack
 from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
-from edge_runtime.learning import utility
+from edge_runtime.learning import adamw, adapter_step, exact, utility
 from edge_runtime.reasons import facts, prompt
 from edge_runtime.search import finder, vocabulary
 from edge_runtime.state import history_file
@@ -97,6 +97,11 @@ _VALUES: Final[Mapping[str, object]] = {
     "DIVERSITY_POOL": diversity.POOL,
     "KNOWLEDGE_MIN_EVENTS": utility.MIN_EVENTS,
     "KNOWLEDGE_MAX_EVENTS": utility.MAX_EVENTS,
+    "MAX_TERMS": exact.MAX_TERMS,
+    "MAX_EXPONENT": exact.MAX_EXPONENT,
+    "EXCLUDED": adapter_step.EXCLUDED,
+    "MAX_OPTIMIZER_BYTES": adamw.MAX_STATE_BYTES,
+    "MAX_STEPS": adamw.MAX_STEPS,
     "MAX_SHARED_FACTS": facts.MAX_SHARED,
     "MAX_OWN_FACTS": facts.MAX_OWN,
     "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,

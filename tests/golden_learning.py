@@ -67,7 +67,7 @@ def arithmetic() -> list[Json]:
         for name, x, y in cases
     ]  # fmt: skip
     values = np.concatenate([steps, drawn(random, 60, scale=20.0) - 20.0])
-    positive = 2.0 - np.concatenate([steps[:8], drawn(random, 60, scale=1e6) - 1e6])
+    positive = 2.0 - np.concatenate([steps[:8], [0.598, 0.602], drawn(random, 60, scale=1e6) - 1e6])
     rows = drawn(random, 3, 9, scale=30.0)
     rows[1] = EXCLUDED
     shares, logarithms = softmax(rows)

@@ -32,8 +32,8 @@ _LN2_HIGH: Final = float.fromhex("0x1.62e42feep-1")
 _LN2_LOW: Final = float.fromhex("0x1.a39ef35793c76p-33")
 _SMALLEST_EXPONENT: Final = -700.0
 _EXP_TERMS: Final = 13  # of Taylor's series: 2^-57 is left at ln(2) / 2
-_LOG_TERMS: Final = 11  # of the series of the area tangent: less than 2^-60 is left at 3 - 2 sqrt(2)
-_ROOT_HALF: Final = 0.70710678118654757
+_LOG_TERMS: Final = 11  # of the series of the area tangent: less than 2^-60 is left at 3 / 17
+_LEAST_FRACTION: Final = 0.7  # of a logarithm: smaller ones are doubled
 
 
 def exact_product(x: Doubles, y: Doubles) -> Doubles:
@@ -101,7 +101,7 @@ def exp(x: Doubles) -> Doubles:
 def log(x: Doubles) -> Doubles:
     """Return the natural logarithms of numbers from 2^-1022, finite."""
     fraction, exponent = np.frexp(x)
-    low = fraction < _ROOT_HALF
+    low = fraction < _LEAST_FRACTION
     fraction = np.where(low, 2.0 * fraction, fraction)
     power = (exponent - low).astype(np.float64)
     ratio = (fraction - 1.0) / (fraction + 1.0)
