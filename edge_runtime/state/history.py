@@ -269,7 +269,7 @@ class History:
         self._change("the setting was not saved", replace, (name, value))
 
     def forget(self) -> None:
-        """Delete all data of the user: events, settings, the id counter, and their remains in the file.
+        """Delete all data of the user: events, settings, all other tables, and their remains in the file.
 
         No free disk space is needed: if rows cannot be deleted because the disk is full or the file is damaged, the
         files are erased in place (ADR 0020).
@@ -297,8 +297,9 @@ class History:
     def _delete_rows(self) -> None:
         with suppress(sqlite3.OperationalError):  # worth trying: an empty log has space for the deletion
             self._checkpoint()
-        tables = ("events", "settings", "sqlite_sequence")
-        transact(self._connection, *((f"DELETE FROM {table}", ()) for table in tables))  # noqa: S608 - constants
+        tables = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        names = ['"' + name.replace('"', '""') + '"' for (name,) in tables]  # those of other packages too
+        transact(self._connection, *((f"DELETE FROM {name}", ()) for name in names))  # noqa: S608 - quoted
 
     def _delete_bytes(self) -> bool:
         """Remove the remains of deleted rows from the files; return False if another program prevents it."""

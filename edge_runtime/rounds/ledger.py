@@ -1,0 +1,141 @@
+"""What a device has contributed to rounds, in the state file: each upload is durable before it is sent.
+
+A device that is stopped at any moment sends the same bytes with the same token again, so that they count once; and a
+round that was prepared counts as a participation even if no answer came. ``History.forget`` deletes all of it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self, get_args
+
+from edge_runtime.paths import AnyPath
+from edge_runtime.state.database import absolute_file, damaged, open_database, transact, translated_errors
+
+Outcome = Literal["training", "prepared", "counted", "counted before", "closed", "too late", "refused", "missed"]
+
+_TABLE: Final = """CREATE TABLE IF NOT EXISTS rounds (
+    round TEXT PRIMARY KEY,
+    time INTEGER NOT NULL,
+    loss REAL NOT NULL,
+    operator TEXT NOT NULL,
+    deadline INTEGER NOT NULL,
+    retry_after_s INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    body BLOB,
+    retry_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL
+)"""
+_COLUMNS: Final = "round, time, loss, operator, deadline, retry_after_s, digest, body, retry_at, outcome"
+_KINDS: Final = (str, int, float, str, int, int, str, bytes | None, int, str)
+_CONSEQUENCE: Final = "the round was not noted, and nothing was sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One round in which this device takes part, or took part.
+
+    Attributes:
+        round: id of the round.
+        time: when this device decided to take part, in seconds since 1970.
+        loss: square of the signal-to-noise ratio against the operator; those of several rounds add up.
+        operator: address of the server that collects.
+        deadline: when the round closes, in seconds since 1970.
+        retry_after_s: seconds between attempts.
+        digest: SHA-256 of the upload; empty before there is one.
+        body: the upload, until there is a final answer.
+        retry_at: when the next attempt is due.
+        outcome: the final answer, or ``training``, or ``prepared``.
+    """
+
+    round: str
+    time: int
+    loss: float
+    operator: str
+    deadline: int
+    retry_after_s: int
+    digest: str = ""
+    body: bytes | None = None
+    retry_at: int = 0
+    outcome: Outcome = "training"
+
+
+class RoundLedger:
+    """The rounds in a state file.
+
+    Args:
+        path: the file, which is created if needed.
+
+    Raises:
+        StateError: the file cannot be used.
+    """
+
+    def __init__(self, path: AnyPath) -> None:
+        self._path: Path = absolute_file(path)
+        self._connection = open_database(self._path)
+        try:
+            with translated_errors(self._path, _CONSEQUENCE):
+                self._connection.execute(_TABLE)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def entry(self, round_id: str) -> Entry | None:
+        """Return what is noted of a round, or None."""
+        return next(iter(self._entries("WHERE round = ?", (round_id,))), None)
+
+    def pending(self) -> list[Entry]:
+        """Return the uploads without a final answer, oldest first."""
+        return self._entries("WHERE body IS NOT NULL ORDER BY time, round", ())
+
+    def since(self, time: float) -> list[Entry]:
+        """Return the participations after a time; a clock that was set back makes no participation forgotten."""
+        return self._entries("WHERE time > ? AND outcome != 'training'", (int(time),))
+
+    def begin(self, entry: Entry) -> None:
+        """Note a round before training, without effect if it is noted already."""
+        self._write(
+            f"INSERT OR IGNORE INTO rounds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+            tuple(getattr(entry, name.strip()) for name in _COLUMNS.split(",")),
+        )
+
+    def prepare(self, round_id: str, time: float, digest: str, body: bytes) -> Entry | None:
+        """Note an upload before it is sent, and return it; if another process was faster, return that one's.
+
+        None if the user had all data forgotten since :meth:`begin`: then nothing must be sent.
+        """
+        self._write(
+            "UPDATE rounds SET time = ?, digest = ?, body = ?, outcome = 'prepared' "
+            "WHERE round = ? AND outcome = 'training'",
+            (int(time), digest, body, round_id),
+        )
+        return self.entry(round_id)
+
+    def postpone(self, entry: Entry, until: float) -> None:
+        """Note when to try again."""
+        self._write("UPDATE rounds SET retry_at = ? WHERE round = ?", (int(until), entry.round))
+
+    def settle(self, entry: Entry, outcome: Outcome) -> None:
+        """Note the final answer, and delete the bytes of the upload."""
+        self._write("UPDATE rounds SET outcome = ?, body = NULL WHERE round = ?", (outcome, entry.round))
+
+    def _write(self, statement: str, parameters: tuple[object, ...]) -> None:
+        with translated_errors(self._path, _CONSEQUENCE):
+            transact(self._connection, (statement, parameters))
+
+    def _entries(self, condition: str, parameters: tuple[object, ...]) -> list[Entry]:
+        statement = f"SELECT {_COLUMNS} FROM rounds {condition}"  # noqa: S608 - constants of this class
+        with translated_errors(self._path, "the rounds could not be read"):
+            rows = self._connection.execute(statement, parameters).fetchall()
+        for row in rows:
+            if not all(map(isinstance, row, _KINDS)) or row[-1] not in get_args(Outcome):
+                raise damaged(self._path, "found a round that no device has written")
+        return [Entry(*row) for row in rows]

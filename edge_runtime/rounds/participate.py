@@ -1,0 +1,238 @@
+"""A device's part in a round: whether it takes part, the upload that it prepares, and how the upload is sent once.
+
+Transport, training and time are passed in. The order is: check the plan against this device's own limit, train, clip,
+round, add noise, note the upload in the state file, send it. Nothing is sent that is not noted.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import RoundError, ServerUnreachableError
+from edge_runtime.rounds.accountant import PrivacyStatement, epsilon_of, mu_of, privacy_statement
+from edge_runtime.rounds.ledger import Entry, Outcome, RoundLedger
+from edge_runtime.rounds.noise import discrete_gaussian
+from edge_runtime.rounds.plan import RoundPlan
+from edge_runtime.rounds.update import TOKEN_BYTES, Update, Vector, encode, quantized, saturated
+
+DAY_S: Final = 86_400
+_ANSWERS: Final[dict[int, Outcome]] = {
+    202: "counted",
+    200: "counted before",
+    404: "closed",
+    409: "closed",
+    410: "too late",
+    413: "refused",
+    422: "refused",
+}
+"""The final answers of a server; after any other the same bytes are sent again later."""
+
+Train = Callable[[RoundPlan, "Adapter"], Vector]
+"""Returns by how much training has changed B: the first rows of it, ``[at most rank, dim]``."""
+Send = Callable[[str, str, bytes], int]
+"""Sends bytes to an operator's address and a path below it, and returns the status of the answer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapter:
+    """The adapter from which a device trains: ``a`` ``[dim, rank]`` and ``b`` ``[rank, dim]``, of the bundle."""
+
+    a: NDArray[np.float32]
+    b: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a plan is compared with.
+
+    Attributes:
+        name: name of the bundle in use.
+        base: SHA-256 of its manifest.
+        adapter_sha256: SHA-256 of its adapter.
+        n_events: number of events in the history.
+    """
+
+    name: str
+    base: str
+    adapter_sha256: str
+    n_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a device reveals to operators at most, whatever plans say: their key must not decide it alone.
+
+    Attributes:
+        epsilon: of all participations in ``days``, against the operator.
+        delta: the delta of it.
+        days: the period.
+    """
+
+    epsilon: float = 8.0
+    delta: float = 1e-6
+    days: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a device is about to do, for its user to read.
+
+    Attributes:
+        plan: the plan.
+        device: this device.
+        statement: what taking part reveals, by the plan.
+        before: participations in the period of the limit.
+        epsilon: what all of them and this one reveal to the operator.
+        limit: this device's own limit.
+    """
+
+    plan: RoundPlan
+    device: Device
+    statement: PrivacyStatement
+    before: int
+    epsilon: float
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """An attempt to send an upload.
+
+    Attributes:
+        entry: the upload, as it was noted.
+        outcome: the final answer; ``prepared`` if the same bytes are sent again later.
+        problem: why there is no final answer.
+    """
+
+    entry: Entry
+    outcome: Outcome
+    problem: str | None = None
+
+
+def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, limit: Limit) -> Intent:
+    """Return what taking part would mean.
+
+    Raises:
+        RoundError: this device does not take part; the message says why.
+    """
+    _check_fit(plan, device, now)
+    noted = ledger.entry(plan.round)
+    if noted is not None and noted.outcome != "training":
+        raise RoundError(f"this device has taken part in the round {plan.round} already.")
+    recent = ledger.since(now - plan.period_days * DAY_S)
+    if len(recent) >= plan.participations:
+        raise RoundError(
+            f"this device has taken part {len(recent)} times in {plan.period_days} days, and the plan permits "
+            f"{plan.participations}."
+        )
+    earlier = ledger.since(now - limit.days * DAY_S)
+    loss = math.fsum(entry.loss for entry in earlier) + loss_of(plan)
+    epsilon = epsilon_of(limit.delta, math.sqrt(loss))
+    if epsilon > limit.epsilon:
+        raise RoundError(
+            f"taking part would reveal epsilon {epsilon:.3g} to the operator, with all rounds of {limit.days} days; "
+            f"this device's limit is {limit.epsilon:g}. Raise it (--max-epsilon), or wait."
+        )
+    return Intent(plan, device, privacy_statement(plan), len(earlier), epsilon, limit)
+
+
+def loss_of(plan: RoundPlan) -> float:
+    """Return the square of the signal-to-noise ratio of one participation against the operator."""
+    return mu_of(2.0 * plan.clip, plan.sigma) ** 2
+
+
+def contribution(vector: Vector, plan: RoundPlan) -> bytes:
+    """Return the upload of a trained update, with fresh noise and a fresh token.
+
+    Args:
+        vector: ``[at most rank, dim]``; missing rows are 0. Values that are not finite give an upload of noise only.
+        plan: the plan.
+
+    Raises:
+        RoundError: the vector has another shape.
+    """
+    if vector.ndim != 2 or len(vector) > plan.rank or vector.shape[1] != plan.dim:
+        raise RoundError(
+            f"training returned an update {list(vector.shape)}, expected at most {plan.rank} rows of {plan.dim}."
+        )
+    whole = np.zeros((plan.rank, plan.dim))
+    whole[: len(vector)] = vector
+    values = quantized(whole.reshape(-1), plan)
+    if plan.sigma > 0.0:
+        variance = math.ceil((Fraction(plan.sigma) * plan.scale) ** 2)
+        values = values + discrete_gaussian(variance, plan.size)
+    update = Update(os.urandom(TOKEN_BYTES), plan.adapter_sha256, saturated(values, plan))
+    return encode(update, plan)
+
+
+def prepared(intent: Intent, adapter: Adapter, train: Train, ledger: RoundLedger, now: float) -> Entry:
+    """Train, and note the upload.
+
+    Raises:
+        RoundError: training gave an update of another shape, or the user had the history forgotten meanwhile.
+        StateError: the upload could not be noted; nothing may be sent.
+    """
+    plan = intent.plan
+    ledger.begin(
+        Entry(
+            round=plan.round,
+            time=int(now),
+            loss=loss_of(plan),
+            operator=plan.operators[0],
+            deadline=int(plan.deadline_time()),
+            retry_after_s=plan.retry_after_s,
+        )
+    )
+    body = contribution(train(plan, adapter), plan)
+    entry = ledger.prepare(plan.round, now, hashlib.sha256(body).hexdigest(), body)
+    if entry is None:
+        raise RoundError("the history was forgotten during the training. Nothing was sent.")
+    return entry
+
+
+def send_pending(ledger: RoundLedger, send: Send, now: float) -> list[Sending]:
+    """Send all uploads that have no final answer and are due; return what became of them."""
+    return [_sent(entry, ledger, send, now) for entry in ledger.pending()]
+
+
+def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending:
+    if now >= entry.deadline:
+        ledger.settle(entry, "missed")
+        return Sending(entry, "missed", "the round closed before the server answered")
+    if now < entry.retry_at <= now + entry.retry_after_s:  # a later one is of a clock that was set back since
+        return Sending(entry, "prepared", "the server is tried again later")
+    ledger.postpone(entry, now + entry.retry_after_s)  # before: a device that is stopped must not try without end
+    try:
+        status = send(entry.operator, f"/v1/rounds/{entry.round}/updates", entry.body or b"")
+    except ServerUnreachableError as error:
+        return Sending(entry, "prepared", str(error))
+    outcome = _ANSWERS.get(status)
+    if outcome is None:
+        return Sending(entry, "prepared", f"the server answered with status {status}")
+    ledger.settle(entry, outcome)
+    return Sending(replace(entry, outcome=outcome), outcome)
+
+
+def _check_fit(plan: RoundPlan, device: Device, now: float) -> None:
+    """Check that the round is open, and for this device.
+
+    Raises:
+        RoundError: it is not.
+    """
+    if not plan.opens_time() <= now < plan.deadline_time():
+        raise RoundError(f"the round {plan.round} is open from {plan.opens} to {plan.deadline}, not now.")
+    if plan.name != device.name or plan.base != device.base or plan.adapter_sha256 != device.adapter_sha256:
+        raise RoundError(
+            f"the round {plan.round} trains the adapter of another release than the one in use here. Sync first."
+        )
+    if device.n_events < plan.min_events:
+        raise RoundError(f"the history has {device.n_events} events, and the plan needs {plan.min_events}.")
+    if len(plan.operators) != 1:
+        raise RoundError("the plan splits updates between two servers, which this version cannot. Update pocketrec.")

@@ -1,0 +1,59 @@
+"""What a device sends in a round, in sentences: before, for its user to decide, and after, as a receipt."""
+
+import math
+from datetime import UTC, datetime
+
+from edge_runtime.rounds.participate import Intent, Sending
+
+_OUTCOMES = {
+    "prepared": "not sent yet",
+    "counted": "sent and counted",
+    "counted before": "sent again; it had been counted before",
+    "closed": "sent, but the round was closed",
+    "too late": "sent, but its adapter was too old",
+    "refused": "sent, but the server refused it",
+    "missed": "not sent in time",
+}
+
+
+def before(intent: Intent) -> list[str]:
+    """Return what taking part means, a sentence or two in each line."""
+    plan, statement = intent.plan, intent.statement
+    noise = (
+        f"adds random noise to each of its {plan.size:,} numbers (standard deviation {plan.sigma:g})"
+        if plan.sigma
+        else "adds NO noise"
+    )
+    return [
+        f"Round {plan.round} of {plan.name!r}, until {plan.deadline}.",
+        f"This device trains a copy of the adapter on its {intent.device.n_events:,} events, in {plan.steps:,} steps. "
+        f"It scales the change to a length of at most {plan.clip:g}, and {noise}.",
+        f"It sends {plan.body_bytes:,} bytes once to {plan.operators[0]}: these numbers, a random token of 16 bytes "
+        "that is used once, and which adapter was trained. No item, no event and no identifier; but the server sees "
+        "this device's address, as with every request.",
+        f"Whoever reads the upload learns at most {_epsilon(statement.operator)} about the history in "
+        f"{_times(statement.participations)} within {statement.period_days} days, whoever reads published adapters at "
+        f"most {_epsilon(statement.readers)} (delta {statement.delta:g}).",
+        f"Own account: {_times(intent.before)} in the last {intent.limit.days} days, with this one "
+        f"{_epsilon(intent.epsilon)}; this device's limit is {intent.limit.epsilon:g}.",
+    ]
+
+
+def after(sending: Sending) -> str:
+    """Return the receipt of an upload."""
+    entry = sending.entry
+    size = "" if entry.body is None else f"{len(entry.body):,} bytes, "
+    when = datetime.fromtimestamp(entry.time, UTC)
+    receipt = (
+        f"Round {entry.round}, prepared {when:%Y-%m-%d %H:%M} UTC for {entry.operator}: {_OUTCOMES[sending.outcome]} "
+        f"({size}sha256 {entry.digest})."
+    )
+    return receipt if sending.problem is None else f"{receipt} {sending.problem}"
+
+
+def _epsilon(value: float) -> str:
+    return "everything (no noise)" if math.isinf(value) else f"epsilon {value:.3g}"
+
+
+def _times(count: int) -> str:
+    return f"{count} round" if count == 1 else f"{count} rounds"
