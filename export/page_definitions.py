@@ -29,9 +29,9 @@ FOLDER: Final = Path(__file__).parents[1] / "web_demo" / "src" / "runtime"
 _HEADER: Final = "// Generated from edge_runtime by `python -m export.page_definitions`. Do not edit.\n"
 _MAX_LINE: Final = 120
 _STRUCTS: Final = (
-    manifest.File, manifest.Tier, manifest.Catalogue, manifest.TransitionSettings, manifest.Encoder,
-    manifest.EngineVariant, manifest.LanguageModel, manifest.Preface, manifest.Manifest, items.Field, items.Items,
-    history_file.StoredEvent,
+    manifest.File, manifest.Tier, manifest.Catalogue, manifest.TransitionSettings, manifest.LearningSettings,
+    manifest.Encoder, manifest.EngineVariant, manifest.LanguageModel, manifest.Preface, manifest.Manifest, items.Field,
+    items.Items, history_file.StoredEvent,
 )  # fmt: skip
 # Names that the browser or the page has already.
 _NAMES: Final = {

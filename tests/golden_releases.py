@@ -44,6 +44,7 @@ from edge_runtime.sync.signed import SignedChannel
 from tests.edge_runtime.sync.signed_shop import Component
 from tests.edge_runtime.sync.tuf.repository import TODAY, Repository
 from tests.golden_dislikes import dump
+from tests.tiny_learning import LEARNING
 
 PATH = Path(__file__).parent / "golden" / "releases.json"
 
@@ -223,6 +224,7 @@ def manifest_changes() -> Iterator[Manifest]:
     yield replace(base, files=base.files[::-1])
     assert base.transitions is not None
     yield replace(base, transitions=replace(base.transitions, weight=2.0))
+    yield replace(base, learning=LEARNING)
     yield replace(base, catalogue=replace(base.catalogue, n_codewords=32))
     yield replace(base, encoder=replace(base.encoder, input_scale=0.25))
     yield replace(base, engines=(replace(base.engines[0], min_overlap=0.5),))

@@ -97,6 +97,21 @@ class TransitionSettings(Struct, frozen=True):
     vectors: Catalogue | None = None
 
 
+class LearningSettings(Struct, frozen=True):
+    """Settings of learning on the device (SPEC section 5)."""
+
+    temperature: Annotated[float, Meta(ge=0.001, le=1000.0)]
+    learning_rate: Annotated[float, Meta(ge=0.0, le=1.0)]
+    factor_rate: Annotated[float, Meta(ge=0.0, le=1.0)]
+    epsilon: Annotated[float, Meta(ge=1e-9, le=1000.0)]
+    weight_decay: Annotated[float, Meta(ge=0.0, le=1.0)]
+    beta1: Annotated[float, Meta(ge=0.0, le=0.9999)]
+    beta2: Annotated[float, Meta(ge=0.0, le=0.9999)]
+    updates: Annotated[int, Meta(ge=1, le=1000)]
+    examples: Annotated[int, Meta(ge=4, le=1024)]
+    candidates: Annotated[int, Meta(ge=2, le=4096)]
+
+
 class Encoder(Struct, frozen=True):
     """Sizes of the encoder."""
 
@@ -143,6 +158,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     engines: Annotated[tuple[EngineVariant, ...], Meta(max_length=16)]
     transitions: TransitionSettings | None = None
     language_model: LanguageModel | None = None
+    learning: LearningSettings | None = None
     budgets: Annotated[dict[Name, Exact], Meta(max_length=64)] = {}
     provenance: Annotated[dict[Name, Text], Meta(max_length=256)] = {}
     licences: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()

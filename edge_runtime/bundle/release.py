@@ -47,7 +47,7 @@ OWNED_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "codebook": _ALWAYS_OWNED | {"catalogue", "transitions"},
     "transitions": _ALWAYS_OWNED | {"transitions"},
     "prompts": _ALWAYS_OWNED,
-    "adapter": _ALWAYS_OWNED,
+    "adapter": _ALWAYS_OWNED | {"learning"},
 }
 """The fields of the manifest that a release of a component may change, besides ``files``."""
 

@@ -20,6 +20,7 @@ from tests.attacks.graphs import graphs
 from tests.attacks.item_log import item_log
 from tests.attacks.item_table import item_table
 from tests.attacks.items import items
+from tests.attacks.learning import learning
 from tests.attacks.manifests import integrity, manifests, versions
 from tests.attacks.pictures import pictures
 from tests.attacks.retired import retired
@@ -53,4 +54,4 @@ def attacks(root: Path) -> Iterator[tuple[str, Path]]:
 def table() -> dict[str, Attack]:
     """Return name to attack."""
     of_formats = manifests() | containers() | contents() | items() | item_log() | item_table() | pictures() | retired()
-    return integrity() | versions() | of_formats | engines() | graphs() | transitions()
+    return integrity() | versions() | of_formats | engines() | graphs() | transitions() | learning()

@@ -194,10 +194,12 @@ def test_a_component_changes_its_own_fields_and_no_others(base: Manifest, compon
         "encoder": replace(base.encoder, input_scale=9.0), "engines": (), "budgets": {"x": 1}, "licences": ("x",),
         "machines": ("x",), "release": 9, "created": "2026-11-28T10:00:00Z", "provenance": {"x": "y"},
         "catalogue": replace(base.catalogue, n_items=41), "transitions": replace(base.transitions, weight=0.7),
-        "language_model": "x",
+        "language_model": "x", "learning": "x",
     }  # fmt: skip
     owned = {"release", "created", "provenance"}
-    owned |= {"codebook": {"catalogue", "transitions"}, "transitions": {"transitions"}}.get(component, set())
+    owned |= {
+        "codebook": {"catalogue", "transitions"}, "transitions": {"transitions"}, "adapter": {"learning"},
+    }.get(component, set())  # fmt: skip
     assert {*others, "files"} == set(Manifest.__struct_fields__)
 
     for name, value in others.items():

@@ -80,6 +80,35 @@ export function readTransitionSettings(fields: Fields): TransitionSettings {
   };
 }
 
+/** Settings of learning on the device (SPEC section 5). */
+export interface LearningSettings {
+  readonly temperature: number;
+  readonly learningRate: number;
+  readonly factorRate: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly updates: number;
+  readonly examples: number;
+  readonly candidates: number;
+}
+
+export function readLearningSettings(fields: Fields): LearningSettings {
+  return {
+    temperature: fields.number("temperature", { min: 0.001, max: 1000 }),
+    learningRate: fields.number("learning_rate", { min: 0, max: 1 }),
+    factorRate: fields.number("factor_rate", { min: 0, max: 1 }),
+    epsilon: fields.number("epsilon", { min: 0.000000001, max: 1000 }),
+    weightDecay: fields.number("weight_decay", { min: 0, max: 1 }),
+    beta1: fields.number("beta1", { min: 0, max: 0.9999 }),
+    beta2: fields.number("beta2", { min: 0, max: 0.9999 }),
+    updates: fields.integer("updates", { min: 1, max: 1000 }),
+    examples: fields.integer("examples", { min: 4, max: 1024 }),
+    candidates: fields.integer("candidates", { min: 2, max: 4096 }),
+  };
+}
+
 /** Sizes of the encoder. */
 export interface Encoder {
   readonly dim: number;
@@ -167,6 +196,7 @@ export interface Manifest {
   readonly engines: readonly EngineVariant[];
   readonly transitions: TransitionSettings | null;
   readonly languageModel: LanguageModelEntry | null;
+  readonly learning: LearningSettings | null;
   readonly budgets: ReadonlyMap<string, number>;
   readonly provenance: ReadonlyMap<string, string>;
   readonly licences: readonly string[];
@@ -188,6 +218,7 @@ export function readManifest(fields: Fields): Manifest {
     engines: fields.objects("engines", { min: 0, max: 16 }).map(readEngineVariant),
     transitions: fields.optional("transitions", readTransitionSettings),
     languageModel: fields.optional("language_model", readLanguageModelEntry),
+    learning: fields.optional("learning", readLearningSettings),
     budgets: fields.has("budgets") ? fields.map("budgets", { min: 0, max: 64, key: { min: 1, max: 100 } }, (values, key) => values.integer(key, { min: 0, max: 9007199254740991 })) : new Map(),
     provenance: fields.has("provenance") ? fields.map("provenance", { min: 0, max: 256, key: { min: 1, max: 100 } }, (values, key) => values.text(key, { min: 0, max: 1000 })) : new Map(),
     licences: fields.has("licences") ? fields.texts("licences", { min: 0, max: 64, each: { min: 0, max: 1000 } }) : [],

@@ -32,7 +32,7 @@ const OWNED_FIELDS: Readonly<Record<Component, readonly string[]>> = {
   codebook: [...ALWAYS_OWNED, "catalogue", "transitions"],
   transitions: [...ALWAYS_OWNED, "transitions"],
   prompts: ALWAYS_OWNED,
-  adapter: ALWAYS_OWNED,
+  adapter: [...ALWAYS_OWNED, "learning"],
 };
 
 /** A file, by its length and digest. */
