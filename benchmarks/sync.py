@@ -29,11 +29,12 @@ from benchmarks.delta import Release, with_changed_catalogue
 from edge_runtime.bundle import dump_manifest, open_folder
 from edge_runtime.bundle.item_log import read_item_log
 from edge_runtime.bundle.items import dump_items
-from edge_runtime.sync.apply import SyncReport, apply
+from edge_runtime.sync.apply import apply
 from edge_runtime.sync.device_metadata import DeviceMetadata
 from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
-from edge_runtime.sync.opening import DOCUMENTS, TRUSTED
+from edge_runtime.sync.layout import DOCUMENTS, TRUSTED
+from edge_runtime.sync.report import SyncReport
 from edge_runtime.sync.signed import SignedChannel
 from edge_runtime.sync.transport import HttpTransport
 from edge_runtime.sync.trial import self_test

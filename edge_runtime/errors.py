@@ -65,6 +65,10 @@ class EngineError(PocketRecError):
     """An engine cannot be used: its library is missing, or it fails the self-test."""
 
 
+class RefusedReleaseError(EngineError):
+    """The release has failed its self-test on this device before, and is not tried again."""
+
+
 class StateError(PocketRecError):
     """The device's state file cannot be used."""
 

@@ -288,9 +288,11 @@ class Shop:
         self.tuf.add(f"bundle/{TARGET}.json", dump_document(document))
         return document.manifest.sha256
 
-    def component(self, component: Component, manifest: Manifest, base: str, *, role: str | None = None) -> str:
+    def component(
+        self, component: Component, manifest: Manifest, base: str, *, role: str | None = None, wave: Wave | None = None
+    ) -> str:
         """Sign a release of a component."""
-        document = ComponentDocument(**self._about(manifest), component=component, base=base)
+        document = ComponentDocument(**self._about(manifest), component=component, base=base, wave=wave)
         self.tuf.add(f"{component}/{TARGET}.json", dump_document(document), role or component)
         return document.manifest.sha256
 
@@ -376,6 +378,37 @@ def a_component_whose_manifest_is_missing(shop: Shop) -> None:
     base = shop.release(base_manifest())
     digest = shop.component("adapter", with_files(base_manifest(), "adapter", release=2), base)
     del shop.files[f"files/{digest}"]
+
+
+def a_component_of_later_whose_manifest_is_missing(shop: Shop) -> None:
+    base = base_manifest(10)
+    later = msgspec.structs.replace(WAVE, start="2099-01-01T00:00:00Z")
+    digest = shop.component("adapter", with_files(base, "adapter", release=11), shop.release(base), wave=later)
+    del shop.files[f"files/{digest}"]
+
+
+def a_component_that_is_missing_and_held_back(shop: Shop) -> None:
+    base = base_manifest(10)
+    digest = shop.component("adapter", with_files(base, "adapter", release=11), shop.release(base, WAVE), wave=WAVE)
+    del shop.files[f"files/{digest}"]
+    rollout = RolloutDocument(target=TARGET, manifest=digest, share=1.0, halted=True)
+    shop.sign(f"rollout/{TARGET}.json", dump_document(rollout), "rollout")
+    shop.now = WAVE.start_time() + 9 * DAY_S
+
+
+def a_component_beside_one_that_is_missing(shop: Shop) -> None:
+    base = base_manifest(10)
+    digest = shop.release(base)
+    missing = shop.component("codebook", with_files(base, "codes", release=11), digest)
+    shop.component("prompts", with_files(base, "prompts", release=12), digest)
+    del shop.files[f"files/{missing}"]
+
+
+def components_of_which_each_may_fail(shop: Shop) -> None:
+    base = base_manifest(9)
+    codebook = with_files(base, "codes", release=10)
+    digest = shop.component("codebook", codebook, shop.release(base))
+    shop.component("adapter", with_files(codebook, "adapter", release=11), digest)
 
 
 def a_malformed_release(shop: Shop) -> None:
@@ -466,6 +499,8 @@ SCENARIOS: dict[str, Callable[[Shop], None]] = {
         a_malformed_release, a_release_of_a_newer_version, a_document_that_is_too_long, a_missing_manifest,
         a_changed_manifest, a_missing_document, a_changed_document, a_manifest_with_another_number,
         a_manifest_with_two_lengths_of_one_file, a_component_of_a_staged_release, a_malformed_rollout, expired,
+        a_component_of_later_whose_manifest_is_missing, a_component_that_is_missing_and_held_back,
+        a_component_beside_one_that_is_missing, components_of_which_each_may_fail,
     )
 } | {
     "staged, before it starts": staged(-0.5),
@@ -507,7 +542,7 @@ def repository(name: str, keep: Callable[[bytes], str]) -> Iterator[Json]:
 def outcome(files: dict[str, bytes], now: float, held: bytes | None) -> Json:
     """Return what a device makes of a repository."""
     pointer = None if held is None else Pointer(slot=slot_name(held), name="shop", target=TARGET, release=9)
-    result: Json = {"final": None, "waiting": None, "refused": None, "notes": []}
+    result: Json = {"final": None, "fallbacks": [], "waiting": None, "refused": None, "notes": []}
     with TemporaryDirectory() as folder:
         for path, data in files.items():
             place = Path(folder, "shop", path)
@@ -523,7 +558,8 @@ def outcome(files: dict[str, bytes], now: float, held: bytes | None) -> Json:
     # What follows a colon is for people.
     notes = [note.partition(":")[0] for note in answer.notes]
     final = None if answer.offer is None else hashlib.sha256(answer.offer.raw).hexdigest()
-    return result | {"final": final, "waiting": answer.waiting, "notes": notes}
+    fallbacks = [hashlib.sha256(offer.raw).hexdigest() for offer in answer.fallbacks]
+    return result | {"final": final, "fallbacks": fallbacks, "waiting": answer.waiting, "notes": notes}
 
 
 def make_all() -> Json:

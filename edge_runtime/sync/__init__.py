@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_runtime.device_folder import stale_since
-    from edge_runtime.sync.apply import SyncReport
     from edge_runtime.sync.opening import sync
+    from edge_runtime.sync.report import SyncReport
 
 __all__ = ["SyncReport", "stale_since", "sync"]
 
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> object:
 
         return sync
     if name == "SyncReport":
-        from edge_runtime.sync.apply import SyncReport
+        from edge_runtime.sync.report import SyncReport
 
         return SyncReport
     if name == "stale_since":

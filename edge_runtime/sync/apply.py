@@ -10,58 +10,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import structs
 
 from edge_runtime.bundle.folder import read_manifest
 from edge_runtime.device_folder import Pointer, slot_name
-from edge_runtime.errors import BundleError, EngineError, ServerUnreachableError, SyncError, UpdateRefusedError
+from edge_runtime.errors import (
+    BundleError,
+    EngineError,
+    RefusedReleaseError,
+    ServerUnreachableError,
+    SyncError,
+    UpdateRefusedError,
+)
 from edge_runtime.files import make_folder_durably
 from edge_runtime.lock import locked
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.assembly import Assembly, Progress, SelfTest
 from edge_runtime.sync.channel import Answer, Channel, Offer
 from edge_runtime.sync.layout import LOCK, check_folder
+from edge_runtime.sync.refusals import Refusals
+from edge_runtime.sync.report import Status, SyncReport
 from edge_runtime.sync.slots import Slots
 from edge_runtime.sync.trust import checked_manifest
 
 _DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
-
-Status = Literal["installed", "repaired", "up to date", "waiting", "previewed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
-    """Result of a sync.
-
-    Attributes:
-        status: ``installed``, ``repaired`` (damaged files of the installed release were replaced), ``up to date``,
-            ``waiting`` (a newer release comes later to this device, in its place of a staged rollout), or
-            ``previewed`` (a newer release is complete and tested, but not in use yet).
-        target: requested target.
-        name: name of the bundle in use.
-        release: release in use now.
-        previous_release: release that it replaced, if any.
-        newer_release: release that is waiting or previewed, if any.
-        bundle: folder of the bundle in use, or of the previewed one.
-        requests: number of requests sent.
-        fetched_bytes: bytes of response bodies received.
-        reused_bytes: bytes of files that were on the device already, or made from them by a delta.
-        notes: what an operator should know.
-    """
-
-    status: Status
-    target: str
-    name: str
-    release: int
-    previous_release: int | None = None
-    newer_release: int | None = None
-    bundle: Path
-    requests: int
-    fetched_bytes: int
-    reused_bytes: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def apply(
@@ -70,6 +44,7 @@ def apply(
     channel: Channel,
     self_test: SelfTest,
     preview: bool = False,
+    refusals: Refusals | None = None,
     progress: Progress | None = None,
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
 ) -> SyncReport:
@@ -80,6 +55,7 @@ def apply(
         channel: the server and the target.
         self_test: called with the verified bundle before it is used; raises if no engine passes.
         preview: fetch and test the newest release, but do not switch to it; the next sync does without fetching again.
+        refusals: the releases that failed their self-test on this device, if the caller wants to see them.
         progress: called as bytes arrive.
         free_bytes: returns the free disk space at a path.
 
@@ -88,13 +64,19 @@ def apply(
         UpdateRefusedError: the offered release must not be used.
         SyncError: there is too little disk space, or something in the folder is in the way.
         BundleVersionError: the release needs a newer runtime.
-        EngineError: no engine passes the self-test on the new release.
+        EngineError: no engine passes the self-test on the new release. The next sync does not try it again.
         OSError: the disk cannot be written.
     """
     slots = Slots(Path(into))
     slots.prepare()
-    assembly = Assembly(slots, channel.source, self_test, progress or (lambda have, total: None), free_bytes)
+    assembly = Assembly(
+        slots, channel.source, self_test, refusals or Refusals(slots.path), progress or _nothing, free_bytes
+    )
     return _Work(slots, channel, assembly).run(preview=preview)
+
+
+def _nothing(have: int, total: int) -> None:
+    """Show no progress."""
 
 
 @contextmanager
@@ -129,50 +111,74 @@ class _Work:
 
     def run(self, *, preview: bool) -> SyncReport:
         installed = self.slots.pointer()
-        is_intact = installed is not None and self.slots.is_intact(installed.slot)
-        held = installed if installed is not None and is_intact and installed.target == self.channel.target else None
+        intact = installed if installed is not None and self.slots.is_intact(installed.slot) else None
+        held = intact if intact is not None and intact.target == self.channel.target else None
         answer = self.channel.newest(held, installed)
-        if answer.offer is None and installed is not None:
-            if not is_intact:
-                return self._repair(installed, answer, preview=preview)
-            if answer.fresh_until != installed.fresh_until:
-                installed = structs.replace(installed, fresh_until=answer.fresh_until)
-                self.slots.switch(installed)
-            if answer.waiting is None:
-                self.slots.clean_up()
-            return self._report("up to date" if answer.waiting is None else "waiting", installed, answer)
-        if answer.offer is None:
+        if answer.offer is None and intact is not None:
+            return self._keep(intact, answer, "up to date" if answer.waiting is None else "waiting")
+        if answer.offer is None and installed is None:
             raise SyncError("the server responded 304 (not modified), but nothing is installed. Sync again.")
-        return self._install_first(answer, answer.offer, installed, is_intact=is_intact, preview=preview)
+        return self._install_first(answer, installed, intact, preview=preview)
 
-    def _repair(self, installed: Pointer, answer: Answer, *, preview: bool) -> SyncReport:
-        """Repair the installed bundle, because a newer one is not to be installed yet; or install that if it cannot."""
-        folder = self.slots.folder(installed.slot)
-        try:
-            raw = read_manifest(folder)
-            offer = Offer(raw, checked_manifest(raw, target=installed.target))
-        except (BundleError, UpdateRefusedError, OSError):
-            offer = None
-        if offer is None or offer.slot != installed.slot:
-            answer = self.channel.newest(None, None)
-            offer = answer.offer
-        if offer is None:
-            raise SyncError(f"{folder}: the bundle in use is damaged, and the server offers none. Sync again later.")
-        return self._install_first(answer, offer, installed, is_intact=False, preview=preview)
+    def _keep(self, installed: Pointer, answer: Answer, status: Status) -> SyncReport:
+        """Keep the bundle in use, and note until when that is confirmed."""
+        if answer.fresh_until not in (None, installed.fresh_until):
+            installed = structs.replace(installed, fresh_until=answer.fresh_until)
+            self.slots.switch(installed)
+        if status != "waiting":
+            self.slots.clean_up()
+        return self._report(status, installed, answer, newer_release=answer.waiting)
 
     def _install_first(
-        self, answer: Answer, offer: Offer, installed: Pointer | None, *, is_intact: bool, preview: bool
+        self, answer: Answer, installed: Pointer | None, intact: Pointer | None, *, preview: bool
     ) -> SyncReport:
-        """Install a bundle, or the first of the fallbacks that can be used."""
-        for fallback in answer.fallbacks:
+        """Install the first candidate that can be used."""
+        failures: list[Exception] = []
+        for offer in self._candidates(answer, installed, intact):
             try:
-                return self._install(answer, offer, installed, is_intact=is_intact, preview=preview)
+                return self._install(answer, offer, installed, is_intact=intact is not None, preview=preview)
             except ServerUnreachableError:
                 raise
+            except RefusedReleaseError as error:
+                failures.append(error)
+                self.assembly.notes.append(str(error))
             except (BundleError, EngineError, SyncError) as error:
+                failures.append(error)
                 self.assembly.notes.append(f"release {offer.manifest.release} could not be used: {error}")
-                offer = fallback
-        return self._install(answer, offer, installed, is_intact=is_intact, preview=preview)
+        if intact is not None and all(isinstance(error, RefusedReleaseError) for error in failures):
+            return self._keep(intact, answer, "refused")
+        raise next(
+            (error for error in failures if not isinstance(error, RefusedReleaseError)),
+            failures[0]
+            if failures
+            else SyncError("the bundle in use is damaged, and the server offers none. Sync again."),
+        )
+
+    def _candidates(self, answer: Answer, installed: Pointer | None, intact: Pointer | None) -> Iterator[Offer]:
+        """Yield the bundles to try: those on offer; for a damaged one in use, also itself, and any other at last.
+
+        A device with a damaged bundle may serve nothing, so that it neither waits for its place in a rollout nor keeps
+        its number if the server no longer has the files to repair it.
+        """
+        if answer.offer is not None:
+            yield from (answer.offer, *answer.fallbacks)
+        if installed is None or intact is not None:
+            return
+        own = self._own(installed)
+        if own is not None:
+            yield own
+        other = self.channel.newest(None, None)
+        if other.offer is not None:
+            yield from (other.offer, *other.fallbacks)
+
+    def _own(self, installed: Pointer) -> Offer | None:
+        """Return the damaged bundle in use, to repair it; None if its manifest is damaged, too."""
+        try:
+            raw = read_manifest(self.slots.folder(installed.slot))
+            offer = Offer(raw, checked_manifest(raw, target=installed.target))
+        except (BundleError, UpdateRefusedError, OSError):
+            return None
+        return offer if offer.slot == installed.slot else None
 
     def _install(
         self, answer: Answer, offer: Offer, installed: Pointer | None, *, is_intact: bool, preview: bool
@@ -186,7 +192,9 @@ class _Work:
             status = "repaired" if is_same else "installed"
             reused_bytes = self.assembly.complete(slot, offer)
         if preview and status == "installed" and installed is not None:
-            return self._report("previewed", installed, answer, slot=slot, reused_bytes=reused_bytes)
+            return self._report(
+                "previewed", installed, answer, slot=slot, newer_release=manifest.release, reused_bytes=reused_bytes
+            )
         pointer = Pointer(
             slot=slot,
             previous=_previous(slot, installed, is_intact=is_intact),
@@ -210,16 +218,18 @@ class _Work:
         *,
         slot: str | None = None,
         previous_release: int | None = None,
+        newer_release: int | None = None,
         reused_bytes: int = 0,
     ) -> SyncReport:
-        source, offer = self.channel.source, answer.offer
+        source = self.channel.source
         return SyncReport(
             status=status,
             target=self.channel.target,
             name=pointer.name,
             release=pointer.release,
             previous_release=previous_release,
-            newer_release=offer.manifest.release if status == "previewed" and offer is not None else answer.waiting,
+            newer_release=newer_release,
+            refused_release=next(iter(self.assembly.refusals.met.values()), None),
             bundle=self.slots.folder(slot or pointer.slot),
             requests=source.requests,
             fetched_bytes=source.fetched_bytes,

@@ -16,11 +16,19 @@ from edge_runtime.bundle.folder import BundleFolder, read_manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME, File
 from edge_runtime.bundle.release import Delta
 from edge_runtime.device_folder import slot_name
-from edge_runtime.errors import BundleError, SyncError, UpdateRefusedError
+from edge_runtime.errors import (
+    BundleError,
+    BundleIntegrityError,
+    BundleVersionError,
+    EngineError,
+    SyncError,
+    UpdateRefusedError,
+)
 from edge_runtime.files import write_durably
 from edge_runtime.sync.channel import Offer
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.file import OnBytes
+from edge_runtime.sync.refusals import Refusals
 from edge_runtime.sync.slots import Slots, link_or_copy
 
 # Disk space to leave free for manifests, folders and the state file.
@@ -41,6 +49,7 @@ class Assembly:
         slots: the device's folder.
         source: the server.
         self_test: called with the verified bundle; raises if no engine passes.
+        refusals: the releases that failed it on this device.
         progress: called as bytes arrive.
         free_bytes: returns the free disk space at a path.
         notes: what an operator should know, such as a delta that could not be used.
@@ -49,6 +58,7 @@ class Assembly:
     slots: Slots
     source: Source
     self_test: SelfTest
+    refusals: Refusals
     progress: Progress
     free_bytes: Callable[[Path], int]
     notes: list[str] = field(default_factory=list)
@@ -60,11 +70,12 @@ class Assembly:
             ServerUnreachableError: the server does not respond, or the response is incomplete.
             UpdateRefusedError: a file does not match its digest.
             SyncError: there is too little disk space.
-            EngineError: no engine passes the self-test.
+            EngineError: no engine passes the self-test, now or before.
         """
+        self.refusals.check(offer)
         manifest = offer.manifest
         if self.slots.is_intact(slot):  # assembled by a sync that was stopped just before its last step, or a preview
-            self.self_test(self.slots.folder(slot))
+            self._test(self.slots.folder(slot), offer)
             self.slots.confirm()
             return manifest.bundle_bytes
         entries = {entry.sha256: entry for entry in manifest.files}
@@ -80,9 +91,18 @@ class Assembly:
             link_or_copy(paths[entry.sha256], folder / entry.name)
         write_durably(folder / MANIFEST_NAME, offer.raw)
         open_folder(folder).check_all()
-        self.self_test(folder)
+        self._test(folder, offer)
         self.slots.complete(slot)
         return manifest.bundle_bytes - sum(entry.bytes for entry in missing)
+
+    def _test(self, folder: Path, offer: Offer) -> None:
+        try:
+            self.self_test(folder)
+        except (BundleIntegrityError, BundleVersionError):
+            raise  # the disk is damaged, or the runtime is too old: not the release's fault
+        except (BundleError, EngineError) as error:
+            self.refusals.note(offer, error)
+            raise
 
     def _check_space(self, missing: list[File]) -> None:
         parts = (self.slots.incoming / f"{entry.sha256}.part" for entry in missing)

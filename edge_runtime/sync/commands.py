@@ -8,67 +8,78 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from edge_runtime.sync.apply import SyncReport
     from edge_runtime.sync.preview import Change
+    from edge_runtime.sync.report import SyncReport
     from edge_runtime.terminal.console import Console
 
 
+Origin = Annotated[
+    str, typer.Argument(metavar="URL", help="Address of a server, or folder of a repository, such as one on a stick.")
+]
+Into = Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder of this device.", file_okay=False)]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Target of the bundle.  [default: that of the installed one, or else this machine's]", metavar="TARGET"
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        help="Trusted N.root.json of the repository, for the first sync. Without it, the first sync trusts the keys "
+        "that the server presents.",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Show what the newest release would change in the list; do not switch to it.")
+]
+State = Annotated[
+    Path | None,
+    typer.Option(help="File of the history, for --preview.  [default: that of the catalogue]", metavar="FILE"),
+]
+Tell = Annotated[
+    bool,
+    typer.Option(
+        "--tell",
+        help="Tell the server whether this device took or refused a new release: one bit, no identity. A server stops "
+        "a rollout that too many devices refuse.",
+    ),
+]
+AllowOlder = Annotated[
+    bool, typer.Option("--allow-older", help="Accept an unsigned release that is not newer than the installed one.")
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Accept releases that are not signed, and the first keys over plain http: whoever controls the server or "
+        "the network path can replace them.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
 def sync(
-    origin: Annotated[
-        str,
-        typer.Argument(metavar="URL", help="Address of a server, or folder of a repository, such as one on a stick."),
-    ],
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder of this device.", file_okay=False)],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="Target of the bundle.  [default: that of the installed one, or else this machine's]", metavar="TARGET"
-        ),
-    ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Trusted N.root.json of the repository, for the first sync. Without it, the first sync trusts the "
-            "keys that the server presents.",
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
-    preview: Annotated[
-        bool,
-        typer.Option("--preview", help="Show what the newest release would change in the list; do not switch to it."),
-    ] = False,
-    state: Annotated[
-        Path | None,
-        typer.Option(help="File of the history, for --preview.  [default: that of the catalogue]", metavar="FILE"),
-    ] = None,
-    tell: Annotated[
-        bool,
-        typer.Option(
-            "--tell",
-            help="Tell the server whether this device took or refused a new release: one bit, no identity. A server "
-            "stops a rollout that too many devices refuse.",
-        ),
-    ] = False,
-    allow_older: Annotated[
-        bool, typer.Option("--allow-older", help="Accept an unsigned release that is not newer than the installed one.")
-    ] = False,
-    insecure: Annotated[
-        bool,
-        typer.Option(
-            "--insecure",
-            help="Accept releases that are not signed, and the first keys over plain http: whoever controls the "
-            "server or the network path can replace them.",
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    origin: Origin,
+    into: Into,
+    target: Target = None,
+    root: Root = None,
+    preview: Preview = False,
+    state: State = None,
+    tell: Tell = False,
+    allow_older: AllowOlder = False,
+    insecure: Insecure = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch the newest signed release. Every byte is checked, the bundle tried, and switched to in one step.
 
     The server need not be trusted: releases are signed, and this device keeps the keys that it trusts. An interrupted
     download is resumed, files that are already present are not fetched again, changed ones come as deltas where they
     are smaller, and the bundle in use stays unchanged until the last step. Every command that takes a bundle takes DIR.
+    A release that fails its self-test here is not used and not downloaded again: the exit code is 1.
 
     Example: pocketrec sync https://shop.example --into device --root root.json
 
@@ -140,16 +151,21 @@ class _Bar:
 
 
 def _print(report: "SyncReport", changes: "list[Change]", origin: str, into: Path, *, as_json: bool) -> None:
+    """Print the result; end the process with exit code 1 if the newest release is refused here."""
+    from edge_runtime.errors import RefusedReleaseError
     from edge_runtime.terminal.console import Console
-    from edge_runtime.terminal.outcome import next_command, print_result
+    from edge_runtime.terminal.outcome import fail, next_command, print_result
 
-    if as_json:
+    console, is_refused = Console(soft_wrap=True), report.status == "refused"
+    if as_json and not is_refused:
         print_result(asdict(report) | ({"changes": changes} if report.status == "previewed" else {}))
         return
-    console = Console(soft_wrap=True)
-    console.print(_sentence(report))
-    for note in report.notes:
+    if not is_refused:
+        console.print(_sentence(report))
+    for note in () if as_json else report.notes:
         console.print(f"note: {note}", style="yellow")
+    if is_refused:
+        fail(RefusedReleaseError(_sentence(report)), as_json=as_json, result=report)
     for change in changes:
         console.print(_move(change))
     words = ("sync", origin, "--into") if report.status == "previewed" else ("run",)
@@ -181,6 +197,11 @@ def _sentence(report: "SyncReport") -> str:
             return (
                 f"Kept: {what}. Release {report.newer_release} comes to this device later, in its place of a staged "
                 f"rollout ({traffic})."
+            )
+        case "refused":
+            return (
+                f"Kept: {what}. Release {report.refused_release} has failed its self-test here before, and was not "
+                f"fetched again ({traffic})."
             )
         case "previewed":
             return f"Ready: release {report.newer_release} is complete and tested, {what} is still in use ({traffic})."

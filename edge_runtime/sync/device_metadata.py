@@ -1,5 +1,6 @@
 """The signed metadata that one device trusts: fetched from a source, verified, and saved before it is used."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -108,15 +109,13 @@ class DeviceMetadata:
 
     def settled(self, target: str) -> str | None:
         """Return the slot that the newest metadata leads to, as :meth:`settle` noted it; None if it is newer."""
-        noted = self._open_store().settings().get(_SETTLED, b"")
-        version, _, rest = noted.decode().partition(" ")
-        of, _, slot = rest.partition(" ")
-        return slot if (version, of) == (str(self._version()), target) else None
+        noted = self._open_store().settings().get(_SETTLED, b"").decode().split(" ")
+        return noted[2] if noted[:2] == [self._newest(), target] and len(noted) == 3 else None
 
     def settle(self, target: str, slot: str) -> None:
         """Note which slot the newest metadata leads to, so that a check without news need not find out again."""
         if self.settled(target) != slot:
-            self._open_store().commit(self.trusted, {_SETTLED: f"{self._version()} {target} {slot}".encode()})
+            self._open_store().commit(self.trusted, {_SETTLED: f"{self._newest()} {target} {slot}".encode()})
 
     def has_passed(self, time: float) -> None:
         """Note a time that has passed, as a signed document states it, for a device without a clock."""
@@ -143,8 +142,10 @@ class DeviceMetadata:
         if self._store is not None:
             self._store.close()
 
-    def _version(self) -> int:
-        return self.trusted.timestamp.signed.version if self.trusted.timestamp is not None else 0
+    def _newest(self) -> str:
+        """Return what identifies the newest metadata: a digest, because versions start again after a theft of keys."""
+        timestamp = self.trusted.timestamp
+        return "" if timestamp is None else hashlib.sha256(timestamp.raw).hexdigest()
 
     def _open_store(self) -> MetadataStore:
         if self._store is None:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from edge_runtime.bundle import Manifest
+from edge_runtime.bundle.folder import open_file
 from edge_runtime.bundle.release import (
     COMPONENTS,
     MAX_DOCUMENT_BYTES,
     ReleaseDocument,
     RolloutDocument,
+    check_derived,
     check_manifest,
     component_path,
     parse_component,
@@ -36,24 +38,44 @@ Result = TypeVar("Result")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(slots=True)
-class Chain:
-    """The documents that lead to the newest bundle.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A signed document, and the manifest that it leads to.
 
     Attributes:
-        documents: that of the whole bundle, then those of components that derive from the one before.
+        document: the document.
+        raw: the bytes of the manifest.
+        manifest: the manifest.
+    """
+
+    document: ReleaseDocument
+    raw: bytes
+    manifest: Manifest
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the manifest."""
+        return self.document.manifest.sha256
+
+
+@dataclass(slots=True)
+class Chain:
+    """The way to the newest bundle.
+
+    Attributes:
+        steps: the release of the whole bundle, then those of components, of which each derives from the one before.
         notes: what was left out, and why.
         lacks: whether something that is signed could not be had or must not be used.
     """
 
-    documents: list[ReleaseDocument]
+    steps: list[Step]
     notes: list[str] = field(default_factory=list)
     lacks: bool = False
 
     @property
-    def final(self) -> ReleaseDocument:
-        """The document that gives the final manifest."""
-        return self.documents[-1]
+    def final(self) -> Step:
+        """The step that gives the final manifest."""
+        return self.steps[-1]
 
     def leave_out(self, component: str, error: Exception) -> None:
         """Note a component that could not be had or must not be used."""
@@ -80,7 +102,7 @@ class SignedDocuments:
     used: set[str] = field(default_factory=set)
 
     def chain(self) -> Chain:
-        """Return the documents that lead to the newest bundle.
+        """Return the way to the newest bundle.
 
         A component that must not be used does not stop the device: with its key one could stop all updates otherwise.
 
@@ -91,20 +113,12 @@ class SignedDocuments:
         data = self._document(release_path(self.target))
         if data is None:
             raise UpdateRefusedError(f"no release for {self.target!r} is signed. Choose another target with --target.")
-        chain = Chain([refusing(partial(parse_release, data, self.target))])
+        chain = Chain([self._step(refusing(partial(parse_release, data, self.target)))])
         for component in COMPONENTS:
             try:
-                data = self._document(component_path(component, self.target))
-                if data is None:
-                    continue
-                document = parse_component(data, component, self.target)
+                self._extend(chain, component)
             except (BundleError, UpdateRefusedError) as error:
                 chain.leave_out(component, error)
-                continue
-            if document.base == chain.final.manifest.sha256:
-                chain.documents.append(document)
-            else:
-                chain.notes.append(f"{component} release {document.release} is for another base and was skipped")
         return chain
 
     def rollout(self) -> RolloutDocument | None:
@@ -112,24 +126,31 @@ class SignedDocuments:
         data = self._document(rollout_path(self.target))
         return None if data is None else refusing(partial(parse_rollout, data, self.target))
 
-    def manifest(self, document: ReleaseDocument) -> tuple[bytes, Manifest]:
-        """Return the bytes of a document's manifest, and the manifest.
-
-        Raises:
-            UpdateRefusedError: the server lacks it, or it is not what the document says.
-            BundleVersionError: it needs a newer runtime.
-        """
-        digested = document.manifest
-        raw = self._read(digested.sha256, digested.bytes, f"files/{digested.sha256}", "the manifest")
-        manifest = checked_manifest(raw, target=self.target)
-        refusing(lambda: check_manifest(document, manifest))
-        return raw, manifest
-
     def forget_unused(self) -> None:
         """Remove what was not read this time; other files are none of ours."""
         for path in self.folder.iterdir() if self.folder.is_dir() and not self.folder.is_symlink() else ():
             if _DIGEST.fullmatch(path.name) and path.name not in self.used:
                 path.unlink(missing_ok=True)
+
+    def _extend(self, chain: Chain, component: str) -> None:
+        """Add the release of a component to a chain, if there is one that derives from its last manifest."""
+        data = self._document(component_path(component, self.target))
+        if data is None:
+            return
+        document = parse_component(data, component, self.target)
+        if document.base != chain.final.sha256:
+            chain.notes.append(f"{component} release {document.release} is for another base and was skipped")
+            return
+        step = self._step(document)
+        check_derived(chain.final.manifest, step.manifest, component)
+        chain.steps.append(step)
+
+    def _step(self, document: ReleaseDocument) -> Step:
+        digested = document.manifest
+        raw = self._read(digested.sha256, digested.bytes, f"files/{digested.sha256}", "the manifest")
+        manifest = checked_manifest(raw, target=self.target)
+        refusing(lambda: check_manifest(document, manifest))
+        return Step(document, raw, manifest)
 
     def _document(self, path: str) -> bytes | None:
         found = self.metadata.target(path, self.source)
@@ -142,9 +163,9 @@ class SignedDocuments:
 
     def _read(self, sha256: str, n_bytes: int, path: str, what: str) -> bytes:
         self.used.add(sha256)
-        kept = self.folder / sha256
-        if kept.is_file() and _is(before := kept.read_bytes(), sha256, n_bytes):
-            return before
+        kept = self._kept(sha256, n_bytes)
+        if kept is not None:
+            return kept
         data = self.source.small(path, n_bytes, what)
         if data is None:
             raise UpdateRefusedError(
@@ -156,8 +177,17 @@ class SignedDocuments:
                 "They were damaged or changed on their way. Sync again."
             )
         self.folder.mkdir(exist_ok=True)
-        write_atomically(kept, data)
+        write_atomically(self.folder / sha256, data)
         return data
+
+    def _kept(self, sha256: str, n_bytes: int) -> bytes | None:
+        """Return what was read before, if it is still what is signed."""
+        try:
+            with open_file(self.folder / sha256) as stream:
+                data = stream.read(n_bytes + 1)
+        except OSError:
+            return None
+        return data if _is(data, sha256, n_bytes) else None
 
 
 def _is(data: bytes, sha256: str, n_bytes: int) -> bool:

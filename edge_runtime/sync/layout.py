@@ -12,11 +12,12 @@ INCOMING: Final = "incoming"
 TRUSTED: Final = "trusted.sqlite"
 DOCUMENTS: Final = "documents"
 RECEIPTS: Final = "receipts.jsonl"
+REFUSED: Final = "refused.json"
 UNFINISHED: Final = ".new"
 
 _MARKS: Final = frozenset({LOCK, CURRENT, TRUSTED, RECEIPTS})
 """A sync creates the first of these before anything else."""
-_OWN: Final = _MARKS | {SLOTS, INCOMING, DOCUMENTS, CURRENT + UNFINISHED}
+_OWN: Final = _MARKS | {SLOTS, INCOMING, DOCUMENTS, REFUSED, CURRENT + UNFINISHED}
 _ON_EVERY_DISK: Final = "lost+found"
 
 _KINDS = {
@@ -43,7 +44,7 @@ def check_folder(into: Path) -> None:
             f"{into}: found {foreign[0]!r}{more}, expected an empty folder or one that `pocketrec sync` fills. "
             "Choose another folder with --into; nothing was changed."
         )
-    for name in (LOCK, TRUSTED, RECEIPTS):
+    for name in (LOCK, TRUSTED, RECEIPTS, REFUSED):
         require_file(into / name)
     require_real_folder(into / DOCUMENTS)
 

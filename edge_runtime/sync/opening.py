@@ -7,24 +7,25 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.bundle.folder import read_manifest
-from edge_runtime.errors import EngineError, UpdateRefusedError
+from edge_runtime.errors import UpdateRefusedError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
-from edge_runtime.sync.apply import SyncReport, apply, writing
-from edge_runtime.sync.assembly import Progress, SelfTest
+from edge_runtime.sync.apply import apply, writing
+from edge_runtime.sync.assembly import Progress
 from edge_runtime.sync.channel import Channel, UnsignedChannel
 from edge_runtime.sync.device_metadata import FIRST_ROOT, MAX_ROOT_BYTES, DeviceMetadata
 from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
+from edge_runtime.sync.layout import DOCUMENTS, TRUSTED
 from edge_runtime.sync.receipts import keep_receipt
+from edge_runtime.sync.refusals import Refusals
+from edge_runtime.sync.report import SyncReport
 from edge_runtime.sync.result import tell_result
 from edge_runtime.sync.signed import SignedChannel
 from edge_runtime.sync.transport import HttpTransport
 from edge_runtime.sync.trial import self_test
 
-TRUSTED: Final = "trusted.sqlite"
-DOCUMENTS: Final = "documents"
 _BOARD: Final = Path("/proc/device-tree/model")
 
 
@@ -61,7 +62,7 @@ def sync(
         SyncError: nothing was installed; see its subclasses for the reasons.
         BusyError: another sync into this folder is running.
         StateError: what this device trusts cannot be read or written.
-        EngineError: no engine passes the self-test on the new release.
+        EngineError: no engine passes the self-test on the new release. The next sync does not try it again.
         BundleVersionError: the release needs a newer runtime.
         ValueError: ``origin`` is not an address.
     """
@@ -71,34 +72,23 @@ def sync(
         transport_to(origin, insecure=insecure or root is not None).close()
     with writing(into), DeviceMetadata(into / TRUSTED, root=root) as metadata:
         transport = transport_to(origin, insecure=insecure or metadata.has_root)
-        refused: list[str] = []
+        refusals = Refusals(into)
         chosen = target or installed_target(into)
         try:
             channel = _channel(Source(transport), metadata, into, chosen, insecure=insecure, allow_older=allow_older)
-            report = apply(into, channel=channel, self_test=_noting(refused), preview=preview, progress=progress)
+            report = apply(
+                into, channel=channel, self_test=self_test, preview=preview, refusals=refusals, progress=progress
+            )
             if not tell or report.status != "installed":
                 return report
             taken = hashlib.sha256(read_manifest(report.bundle)).hexdigest()
             problem = tell_result(transport, metadata, chosen, taken, refused=False)
             return report if problem is None else replace(report, notes=(*report.notes, problem))
         finally:
-            for manifest in refused if tell else ():
+            for manifest in refusals.met if tell else ():
                 tell_result(transport, metadata, chosen, manifest, refused=True)
             transport.close()
             keep_receipt(into, transport.url, transport.sent, time.time())
-
-
-def _noting(refused: list[str]) -> SelfTest:
-    """Return the self-test that appends the digest of a manifest whose bundle fails it to a list."""
-
-    def test(bundle: Path) -> None:
-        try:
-            self_test(bundle)
-        except EngineError:
-            refused.append(hashlib.sha256(read_manifest(bundle)).hexdigest())
-            raise
-
-    return test
 
 
 def transport_to(origin: AnyPath, *, insecure: bool) -> HttpTransport | FolderTransport:

@@ -12,7 +12,7 @@ from edge_runtime.bundle import open_folder
 from edge_runtime.device_folder import current_bundle, slot_name
 from edge_runtime.errors import BundleError
 from edge_runtime.sync import sync
-from edge_runtime.sync.opening import TRUSTED
+from edge_runtime.sync.layout import TRUSTED
 from edge_runtime.sync.tuf import MetadataStore
 from tests.crash.disk import Disk
 from tests.crash.recording import Recorder

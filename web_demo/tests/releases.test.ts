@@ -30,6 +30,8 @@ interface Repository {
 
 interface Outcome {
   readonly final: string | null;
+  /** What to install if the final one cannot be used. */
+  readonly fallbacks: readonly string[];
   readonly waiting: number | null;
   readonly refused: string | null;
   readonly notes: readonly string[];
@@ -122,11 +124,11 @@ async function outcomeOf({ files, now, draw, held }: Repository): Promise<Outcom
   const metadata = new PageMetadata(store, webCrypto, () => now);
   await metadata.trust((await fetch("metadata/1.root.json", 512_000)) ?? new Uint8Array());
   const channel = new SignedChannel(fetch, target, metadata, webCrypto);
-  const nothing = { final: null, waiting: null, refused: null, notes: [] };
+  const nothing = { final: null, fallbacks: [], waiting: null, refused: null, notes: [] };
   try {
-    const { offer, waiting, notes } = await channel.newest(held === null ? null : encoded(golden.contents[held]));
-    const final = offer === null ? null : await webCrypto.sha256(offer.bytes);
-    return { ...nothing, final, waiting, notes: notes.map((note) => note.replace(/:.*/s, "")) };
+    const { offers, waiting, notes } = await channel.newest(held === null ? null : encoded(golden.contents[held]));
+    const [final = null, ...fallbacks] = await Promise.all(offers.map(({ bytes }) => webCrypto.sha256(bytes)));
+    return { ...nothing, final, fallbacks, waiting, notes: notes.map((note) => note.replace(/:.*/s, "")) };
   } catch (error) {
     if (!(error instanceof UpdateRefusedError || error instanceof BundleError)) throw error;
     return { ...nothing, refused: error.name };

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, inject, test, vi } from "vitest";
+import { at } from "../src/runtime/at";
 import type { Fetch } from "../src/runtime/bundle";
 import type { Engine } from "../src/runtime/encoder";
-import { BundleError } from "../src/runtime/errors";
+import { BundleError, SelfTestError } from "../src/runtime/errors";
 import { selfTestTransitions } from "../src/runtime/golden";
 import { openRecommender as open } from "../src/runtime/index";
 import type { TransitionScores } from "../src/runtime/transitionScores";
@@ -125,14 +126,14 @@ test("transitions whose self-test takes more than half a minute have failed", ()
 });
 
 describe("a release without engines", () => {
-  const releasesOf = (fetch: Fetch) => {
+  const releasesOf = (fetch: Fetch, trust = new TrustStore("not there", BASE)) => {
     const store = { get: async () => null, put: () => undefined, remove: async () => undefined };
     return new Releases(
       BASE,
       "browser-wasm",
       fetch,
       store as unknown as ConstructorParameters<typeof Releases>[3],
-      new TrustStore("not there", BASE),
+      trust,
       engineOpener,
       () => undefined,
       () => undefined,
@@ -142,7 +143,7 @@ describe("a release without engines", () => {
   test("is ready as soon as its transitions have passed", async () => {
     const releases = releasesOf(serve(INSTANT));
 
-    const newest = await releases.newest();
+    const newest = at(await releases.newest(), 0);
     const { recommender } = await releases.tryOut(newest, new AbortController().signal, newest);
 
     expect(recommender.fallback).not.toBeNull();
@@ -151,10 +152,31 @@ describe("a release without engines", () => {
   test("is rejected if they fail", async () => {
     const releases = releasesOf(serveOtherSettings(INSTANT));
 
-    const newest = await releases.newest();
+    const newest = at(await releases.newest(), 0);
     const trial = releases.tryOut(newest, new AbortController().signal, newest);
 
     await expect(trial).rejects.toThrow(BundleError);
+  });
+
+  test("is not downloaded again after they failed, until the user deletes the data", async () => {
+    const trust = new TrustStore("not there", BASE);
+    let downloads = 0;
+    const counting: Fetch = (url, stop) => {
+      downloads++;
+      return serveOtherSettings(INSTANT)(url, stop);
+    };
+    const releases = releasesOf(counting, trust);
+    const newest = at(await releases.newest(), 0);
+    const again = () => releases.tryOut(newest, new AbortController().signal, newest);
+    await expect(again()).rejects.toThrow(SelfTestError);
+    downloads = 0;
+
+    await expect(again()).rejects.toThrow("fail their self-test in this browser");
+    expect(downloads).toBe(0);
+
+    await trust.redraw();
+    await expect(again()).rejects.toThrow(SelfTestError);
+    expect(downloads).toBeGreaterThan(0);
   });
 
   test("needs the files of transitions and similarity, but no encoder", async () => {

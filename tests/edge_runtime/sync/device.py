@@ -5,9 +5,10 @@ from pathlib import Path
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.device_folder import current_bundle
-from edge_runtime.sync.apply import SyncReport, apply, writing
+from edge_runtime.sync.apply import apply, writing
 from edge_runtime.sync.channel import UnsignedChannel
 from edge_runtime.sync.fetch import Source
+from edge_runtime.sync.report import SyncReport
 from edge_runtime.sync.trial import self_test
 from tests.edge_runtime.sync.fake_server import FakeServer
 

@@ -26,12 +26,13 @@ from edge_runtime.bundle.release import (
     dump_document,
 )
 from edge_runtime.device_folder import current_bundle
-from edge_runtime.sync.apply import SyncReport, apply, writing
+from edge_runtime.sync.apply import apply, writing
 from edge_runtime.sync.device_metadata import DeviceMetadata
 from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
-from edge_runtime.sync.opening import DOCUMENTS, TRUSTED
+from edge_runtime.sync.layout import DOCUMENTS, TRUSTED
+from edge_runtime.sync.report import SyncReport
 from edge_runtime.sync.signed import SignedChannel
 from edge_runtime.sync.transport import Transport
 from edge_runtime.sync.trial import self_test
@@ -80,10 +81,20 @@ class SignedShop:
         made = bundle or self.bundle(number)
         return self._offer("targets", "bundle", partial(ReleaseDocument, wave=wave), number, made)
 
-    def component(self, component: Component, number: int, bundle: Path, base: str) -> str:
+    def component(self, component: Component, number: int, bundle: Path, base: str, *, wave: Wave | None = None) -> str:
         """Release a component: a bundle that derives from another one."""
-        kind = partial(ComponentDocument, component=component, base=base)
+        kind = partial(ComponentDocument, component=component, base=base, wave=wave)
         return self._offer(component, component, kind, number, bundle)
+
+    def hide(self, *digests: str) -> None:
+        """Remove files that are signed, as a server without any key can: they have these digests in their names."""
+        for path in self.folder.rglob("*"):
+            if path.is_file() and any(digest in path.name for digest in digests):
+                path.unlink()
+
+    def hide_document(self, component: Component) -> None:
+        """Remove the documents of a component."""
+        shutil.rmtree(self.folder / "targets" / component)
 
     def roll_out(self, manifest: str, share: float, *, halted: bool = False) -> None:
         document = RolloutDocument(target=self.target, manifest=manifest, share=share, halted=halted)
@@ -125,17 +136,22 @@ class SignedShop:
 
 def adapted(shop: SignedShop, base: str, number: int, *, also: str | None = None) -> Path:
     """Return a bundle that differs from another one in its adapter, and in one more file."""
+    return changed(shop, base, number, "adapter.safetensors", *([] if also is None else [also]))
+
+
+def changed(shop: SignedShop, base: str, number: int, *names: str, created: str | None = None) -> Path:
+    """Return a bundle that differs from another one in some files, and perhaps in its date."""
     old = shop.bundles[base]
-    folder = shop.folder.parent / "made" / f"adapted-{number}"
+    folder = shop.folder.parent / "made" / f"changed-{number}"
     shutil.copytree(old, folder)
-    for name in ("adapter.safetensors", *([] if also is None else [also])):
+    for name in names:
         arrays = {key: array.copy() for key, array in load_arrays((folder / name).read_bytes(), name).items()}
         first = next(array for array in arrays.values() if array.dtype == np.float32)
         first.reshape(-1)[0] = np.nextafter(first.reshape(-1)[0], np.float32(np.inf))
         (folder / name).write_bytes(dump_arrays(arrays))
     manifest = open_folder(old).manifest
     files = tuple(describe(entry.name, entry.role, (folder / entry.name).read_bytes()) for entry in manifest.files)
-    changed = msgspec.structs.replace(manifest, files=files, release=number)
+    changed = msgspec.structs.replace(manifest, files=files, release=number, created=created or manifest.created)
     (folder / "manifest.json").write_bytes(dump_manifest(changed))
     return folder
 

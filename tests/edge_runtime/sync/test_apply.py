@@ -11,6 +11,7 @@ import pytest
 from edge_runtime.bundle import dump_manifest, open_folder
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import BundleError, EngineError, SyncError, UpdateRefusedError
+from edge_runtime.sync import refusals
 from tests.edge_runtime.sync.device import LAPTOP, MANIFEST, MODEL, SHARED, Device
 from tests.edge_runtime.sync.fake_server import FakeServer, whole
 from tests.tiny_bundle import make_tiny_bundle
@@ -171,7 +172,9 @@ def test_a_missing_slot_is_restored(device: Device) -> None:
     assert device.release() == 1
 
 
-def test_a_release_that_fails_its_self_test_is_not_used_and_not_downloaded_twice(device: Device, shop: Path) -> None:
+def test_a_release_that_fails_its_self_test_is_not_used_and_not_downloaded_twice(
+    device: Device, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device.sync()
     before = device.state()
     make_tiny_bundle(shop, seed=1, release=2)
@@ -183,6 +186,7 @@ def test_a_release_that_fails_its_self_test_is_not_used_and_not_downloaded_twice
         device.sync(test=refuse)
     assert device.state() == before
     device.server.received.clear()
+    monkeypatch.setattr(refusals, "__version__", "9.9.9")  # an update, which tries it again
     assert device.sync().release == 2
     assert not device.server.file_requests()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import DamagedStoreError, UpdateRefusedError
-from edge_runtime.sync.layout import RECEIPTS
-from edge_runtime.sync.opening import TRUSTED, machine_target, sync
+from edge_runtime.sync.layout import RECEIPTS, TRUSTED
+from edge_runtime.sync.opening import machine_target, sync
 from edge_runtime.sync.receipts import MAX_BYTES, keep_receipt, read_receipts
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedShop
 from tests.live_server import serving

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge_runtime.sync.opening import TRUSTED
+from edge_runtime.sync.layout import TRUSTED
 from tests.crash.signed_device import served_release, trusted_version
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedShop
 from tests.live_server import run_sync, start_sync

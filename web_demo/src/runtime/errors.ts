@@ -21,6 +21,11 @@ export class BundleIntegrityError extends BundleError {
   }
 }
 
+/** No engine of the bundle computes here what it must, and none will before something changes. */
+export class SelfTestError extends BundleError {
+  override name = "SelfTestError";
+}
+
 /** A delta is malformed, or does not lead to the file that the manifest states. */
 export class DeltaError extends BundleError {
   override name = "DeltaError";

@@ -11,6 +11,7 @@ import type { Floors } from "./signed";
 import { DRAW_BYTES } from "./signed/documents";
 
 const TIMEOUT_MS = 3000;
+const MAX_REFUSED = 8;
 
 /** Who signed a release. */
 export interface SignedBy {
@@ -34,6 +35,15 @@ export interface InUse {
   readonly arrival: Arrival | null;
 }
 
+/** A release that failed its self-test in this browser, so that it is not downloaded again at every visit. */
+export interface Refused {
+  /** Digest of its manifest. */
+  readonly manifest: string;
+  /** The versions of the page and of the browser. */
+  readonly by: string;
+  readonly why: string;
+}
+
 export interface Kept {
   /** Verified metadata files by role; none while no root is trusted. */
   readonly metadata: ReadonlyMap<string, Bytes>;
@@ -43,6 +53,8 @@ export interface Kept {
   /** Signed documents and manifests that lead to the newest release, by digest. */
   readonly documents: ReadonlyMap<string, Bytes>;
   readonly inUse: InUse | null;
+  /** Missing before the first one. */
+  readonly refused?: readonly Refused[];
 }
 
 /** Increases with every change of the metadata, so that a tab does not overwrite what another one has verified. */
@@ -124,9 +136,17 @@ export class TrustStore {
     return isMine;
   }
 
+  /** Note a release that failed its self-test, in place of the oldest one. */
+  async refuse(refused: Refused): Promise<void> {
+    await this.change((stored) => {
+      const others = (stored.refused ?? []).filter(({ manifest }) => manifest !== refused.manifest);
+      return { ...stored, refused: [...others, refused].slice(-MAX_REFUSED) };
+    });
+  }
+
   /** Draw another place in staged rollouts, so that nothing of this browser's past remains. */
   async redraw(): Promise<void> {
-    await this.change((stored) => ({ ...stored, draw: drawn() }));
+    await this.change((stored) => ({ ...stored, draw: drawn(), refused: [] }));
   }
 
   private async change(edit: (stored: StoredRecord) => StoredRecord): Promise<void> {

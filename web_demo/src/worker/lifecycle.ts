@@ -47,7 +47,10 @@ export class Lifecycle {
   private isKept = false;
 
   constructor(
-    private readonly releases: Pick<Releases, "kept" | "newest" | "open" | "check" | "tryOut" | "keep" | "signing">,
+    private readonly releases: Pick<
+      Releases,
+      "kept" | "newest" | "first" | "open" | "check" | "bytesFor" | "tryOut" | "keep" | "signing"
+    >,
     private readonly reasonWriter: Pick<ReasonWriter, "load" | "close">,
     private readonly listener: Listener,
   ) {}
@@ -173,9 +176,10 @@ export class Lifecycle {
 
   private async openNewest(): Promise<Opened | null> {
     try {
-      const bundle = await this.releases.newest();
-      this.listener.notify("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
-      return await this.releases.open(bundle);
+      return await this.releases.first(await this.releases.newest(), (bundle) => {
+        this.listener.notify("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
+        return this.releases.open(bundle);
+      });
     } catch (error) {
       this.listener.notify("opening", { state: "failed", cause: causeOf(error), why: messageOf(error) });
       return null;
@@ -191,7 +195,7 @@ export class Lifecycle {
       const newer = await this.releases.check(current);
       if (newer === null) return notify({ state: "current" });
       if ("waiting" in newer) return notify({ state: "waiting", release: newer.waiting });
-      await this.prepare(newer.bundle, newer.bytes, current, notify);
+      await this.releases.first(newer.bundles, (bundle) => this.prepare(bundle, current, notify));
     } catch (error) {
       notify(failureOf(error));
     } finally {
@@ -200,7 +204,8 @@ export class Lifecycle {
   }
 
   /** Download and test a newer release. */
-  private async prepare(bundle: Bundle, nBytes: number, current: Bundle, notify: (update: Update) => void) {
+  private async prepare(bundle: Bundle, current: Bundle, notify: (update: Update) => void) {
+    const nBytes = await this.releases.bytesFor(bundle, current);
     notify({ state: "fetching", release: bundle.manifest.release, bytes: nBytes });
     const tried = await this.releases.tryOut(bundle, this.closing.signal, current);
     if (this.isClosed()) return tried.recommender.engines.close();

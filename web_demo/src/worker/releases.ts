@@ -1,5 +1,7 @@
 /** The release that is stored on this device, and newer ones of the server. */
 
+import { version } from "../../package.json";
+import { at } from "../runtime/at";
 import {
   Bundle,
   type Fetch,
@@ -14,7 +16,7 @@ import type { Bytes } from "../runtime/bytes";
 import type { Candidate, OpenEngine } from "../runtime/candidates";
 import { OPTIONAL_ROLES, REQUIRED_ROLES } from "../runtime/constants";
 import { checkFile, sha256 } from "../runtime/digest";
-import { BundleError, messageOf } from "../runtime/errors";
+import { BundleError, FetchError, messageOf, SelfTestError, UpdateRefusedError } from "../runtime/errors";
 import type { KeptTimes } from "../runtime/keptTimes";
 import { Recommender } from "../runtime/recommender";
 import type { ReleaseStore } from "../runtime/releaseStore";
@@ -37,10 +39,10 @@ export interface Opened {
 export type CandidatesChanged = (bundle: Bundle, candidates: readonly Candidate[]) => void;
 
 /**
- * A newer release and the bytes to download for it; the number of one that a staged rollout has not brought to this
+ * A newer release, then what to use if it cannot be used; the number of one that a staged rollout has not brought to this
  * device yet; null if there is none.
  */
-export type NewRelease = { readonly bundle: Bundle; readonly bytes: number } | { readonly waiting: number } | null;
+export type NewRelease = { readonly bundles: readonly Bundle[] } | { readonly waiting: number } | null;
 
 /** What is known of a bundle besides its manifest. */
 type Source = Pick<InUse, "signedBy" | "arrival"> & Pick<Offer, "deltas">;
@@ -50,6 +52,8 @@ const MAX_ROOT_BYTES = 512_000;
 /** A larger delta is not worth the memory that it takes. */
 const MAX_DELTA_BYTES = 64 << 20;
 const MAX_CONFLICTS = 3;
+/** What a self-test depends on besides the release. */
+const TESTED_BY = `${version} ${globalThis.navigator?.userAgent}`;
 
 export class Releases {
   private readonly sources = new WeakMap<Bundle, Source>();
@@ -88,16 +92,16 @@ export class Releases {
   }
 
   /**
-   * The server's newest release; only its manifest is downloaded and checked.
+   * The server's newest release, then what to use if it cannot be used; only manifests are downloaded and checked.
    *
    * @throws FetchError the server cannot be reached.
    * @throws UpdateRefusedError it is not signed as it must be.
    * @throws BundleError its manifest is invalid.
    */
-  async newest(): Promise<Bundle> {
-    const { offer } = await this.ask(null);
-    if (offer === null) throw new BundleError("The server has no release.");
-    return this.bundle(offer.bytes, { ...offer, arrival: null });
+  async newest(): Promise<readonly Bundle[]> {
+    const { offers } = await this.ask(null);
+    if (offers.length === 0) throw new BundleError("The server has no release.");
+    return offers.map((offer) => this.bundle(offer.bytes, { ...offer, arrival: null }));
   }
 
   /**
@@ -108,20 +112,46 @@ export class Releases {
    */
   async check(current: Bundle): Promise<NewRelease> {
     this.received = 0;
-    const { offer, waiting } = await this.ask(current.bytes);
-    if (offer === null) return waiting === null ? null : { waiting };
-    const bundle = this.bundle(offer.bytes, { ...offer, arrival: null });
-    const [next, now] = [bundle.manifest, current.manifest];
+    const { offers, waiting } = await this.ask(current.bytes);
+    const [newest] = offers;
+    if (newest === undefined) return waiting === null ? null : { waiting };
+    const bundles = offers.map((offer) => this.bundle(offer.bytes, { ...offer, arrival: null }));
+    const [next, now] = [at(bundles, 0).manifest, current.manifest];
     // The bounds of signed metadata rule older releases out; a component that is withdrawn lowers the number.
-    if (offer.signedBy === null && next.name === now.name && next.release < now.release) {
+    if (newest.signedBy === null && next.name === now.name && next.release < now.release) {
       throw new BundleError(
         `The server offers release ${next.release}, older than release ${now.release} on this device.`,
       );
     }
-    const here = new Set(now.files.map((file) => file.sha256));
-    const missing = sum(required(next).filter((file) => !here.has(file.sha256)));
+    return { bundles };
+  }
+
+  /** The bytes to download for a release. */
+  async bytesFor(bundle: Bundle, current: Bundle): Promise<number> {
+    const here = new Set(current.manifest.files.map((file) => file.sha256));
+    const missing = sum(required(bundle.manifest).filter((file) => !here.has(file.sha256)));
     const delta = await this.deltaFrom(current, bundle);
-    return { bundle, bytes: Math.min(missing, delta?.bytes ?? missing) };
+    return Math.min(missing, delta?.bytes ?? missing);
+  }
+
+  /**
+   * The result of `use` for the first bundle that can be used.
+   *
+   * @throws BundleError none can; the error is that of the first one.
+   * @throws FetchError the server cannot be reached.
+   */
+  async first<T>(bundles: readonly Bundle[], use: (bundle: Bundle) => Promise<T>): Promise<T> {
+    let failure: unknown;
+    for (const bundle of bundles) {
+      try {
+        return await use(bundle);
+      } catch (error) {
+        if (!isUnusable(error)) throw error;
+        failure ??= error;
+        this.notes = [...this.notes, `release ${bundle.manifest.release} could not be used: ${messageOf(error)}`];
+      }
+    }
+    throw failure;
   }
 
   /** Open what lists need, and start the engine that needs no large download. */
@@ -143,23 +173,34 @@ export class Releases {
    * @throws FetchError a file cannot be downloaded.
    */
   async tryOut(bundle: Bundle, stop: AbortSignal, current: Bundle): Promise<Opened> {
+    const digest = await sha256(bundle.bytes);
+    const before = this.trust.kept.refused?.find((one) => one.manifest === digest && one.by === TESTED_BY);
+    if (before !== undefined) throw new BundleError(`${before.why} It has not been tried again.`);
     const isMade = await this.applyDelta(bundle, current, stop);
     for (const file of required(bundle.manifest)) await bundle.read(file, stop);
     this.arrived(bundle, isMade ? "delta" : "whole files");
+    try {
+      return await this.tested(bundle);
+    } catch (error) {
+      if (error instanceof SelfTestError) {
+        await this.trust.refuse({ manifest: digest, by: TESTED_BY, why: error.message });
+      }
+      throw error;
+    }
+  }
+
+  private async tested(bundle: Bundle): Promise<Opened> {
     const opened = await this.open(bundle);
     const { engines, fallback } = opened.recommender;
     if (engines.current === null) await engines.upgrade();
     const isInstant = bundle.manifest.engines.length === 0;
-    if (isInstant && fallback === null) {
-      const why = engines.view.at(-1)?.why ?? "";
-      throw new BundleError(
-        `The transitions of release ${bundle.manifest.release} have failed their self-test: ${why}.`,
-      );
-    }
-    if (!isInstant && engines.current === null) {
-      throw new BundleError(`No engine of release ${bundle.manifest.release} passes its self-test in this browser.`);
-    }
-    return opened;
+    if (isInstant ? fallback !== null : engines.current !== null) return opened;
+    const what = isInstant ? "The transitions" : "All engines";
+    const tried = engines.view.filter(({ inUse }) => !inUse);
+    const why = `${what} of release ${bundle.manifest.release} fail their self-test in this browser: ${tried.at(-1)?.why}.`;
+    // One that could not be loaded may load tomorrow.
+    const isFinal = tried.every(({ state, test }) => state === "unavailable" || test !== null);
+    throw isFinal ? new SelfTestError(why) : new BundleError(why);
   }
 
   /**
@@ -223,8 +264,8 @@ export class Releases {
   private async unsigned(held: Bytes | null): Promise<Answer> {
     const bytes = await fetchManifest(this.fetch, manifestUrl(this.base, this.target));
     this.received += bytes.length;
-    const offer = held !== null && sameBytes(bytes, held) ? null : { bytes, deltas: [], signedBy: null };
-    return { offer, waiting: null, notes: [] };
+    const offers = held !== null && sameBytes(bytes, held) ? [] : [{ bytes, deltas: [], signedBy: null }];
+    return { offers, waiting: null, notes: [] };
   }
 
   private async small(path: string, maxBytes: number): Promise<Bytes | null> {
@@ -290,6 +331,12 @@ export function required(manifest: Manifest): readonly FileEntry[] {
 
 export function sum(files: readonly FileEntry[]): number {
   return files.reduce((total, file) => total + file.bytes, 0);
+}
+
+/** Whether a release is at fault, or a server that lacks one of its files; not the network. */
+function isUnusable(error: unknown): boolean {
+  if (error instanceof FetchError) return error.status === 404 || error.status === 410;
+  return error instanceof BundleError || error instanceof UpdateRefusedError;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

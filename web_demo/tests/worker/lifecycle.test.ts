@@ -29,8 +29,13 @@ class FakeReleases {
 
   readonly newest = async () => {
     if (this.error !== null) throw this.error;
-    return this.current;
+    return [this.current];
   };
+
+  readonly first = async <T>([bundle]: readonly Bundle[], use: (bundle: Bundle) => Promise<T>) =>
+    use(bundle ?? this.current);
+
+  readonly bytesFor = async () => 1;
 
   readonly open = async (bundle: Bundle) => this.engines.open(bundle);
 
@@ -39,7 +44,7 @@ class FakeReleases {
     await this.gates.check?.passed;
     if (this.failure !== null) throw this.failure;
     if (this.waiting !== null) return { waiting: this.waiting };
-    return inUse.manifest.release === this.current.manifest.release ? null : { bundle: this.current, bytes: 1 };
+    return inUse.manifest.release === this.current.manifest.release ? null : { bundles: [this.current] };
   };
 
   readonly tryOut = async (bundle: Bundle) => {

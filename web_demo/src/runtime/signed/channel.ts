@@ -38,22 +38,30 @@ export interface Offer {
 
 /** What a channel has for this page. */
 export interface Answer {
-  /** Null if the release in use is the newest, or the newest is not for this page yet. */
-  readonly offer: Offer | null;
+  /**
+   * The newest release, then what to install if it cannot be used: it without its components, one by one. None if the
+   * release in use is the newest, or the newest is not for this page yet.
+   */
+  readonly offers: readonly Offer[];
   /** The newest release, if a staged rollout has not come to this page. */
   readonly waiting: number | null;
   /** What an operator should know. */
   readonly notes: readonly string[];
 }
 
-/** What the documents of one target lead to. */
-interface Final {
+/** A signed document, and the manifest that it leads to. */
+interface Step {
   readonly bytes: Bytes;
   readonly manifest: Manifest;
-  /** Those on the way, of which the last gives it. */
-  readonly documents: readonly ReleaseDocument[];
-  /** Who signed the last one. */
+  readonly document: ReleaseDocument;
+  /** Who signed it. */
   readonly role: string;
+}
+
+/** The way to the newest bundle. */
+interface Chain {
+  /** The newest bundle first; each derives from the one after it. */
+  readonly steps: readonly [Step, ...Step[]];
   readonly notes: readonly string[];
   /** Whether something that is signed could not be had, or must not be used. */
   readonly lacks: boolean;
@@ -80,58 +88,68 @@ export class SignedChannel {
    */
   async newest(held: Bytes | null): Promise<Answer> {
     await this.metadata.update(this.fetch);
-    const final = await this.final();
-    const { documents, bytes, manifest, lacks } = final;
-    const isHeld = held !== null && (await this.crypto.sha256(held)) === (await this.crypto.sha256(bytes));
-    const turn = held === null || isHeld ? "now" : await this.turn(final);
+    const chain = await this.chain();
+    const answer = await this.answer(chain, held);
     await this.keepUsed();
-    const halted = turn === "halted" ? [`the rollout of release ${documents.at(-1)?.release} is halted`] : [];
-    const notes = [...final.notes, ...halted];
-    if (isHeld) return { offer: null, waiting: null, notes };
-    // What could not be had must not bring back what was before it: a server without any key could undo releases.
-    if (held !== null && lacks && manifest.release < refusing(() => parseManifest(held)).release) {
-      return { offer: null, waiting: null, notes };
-    }
-    if (turn !== "now") return { offer: null, waiting: manifest.release, notes };
-    const signedBy = await this.metadata.signedBy(final.role);
-    return { offer: { bytes, deltas: documents.at(-1)?.deltas ?? [], signedBy }, waiting: null, notes };
+    return answer;
   }
 
-  private async final(): Promise<Final> {
+  private async answer({ steps, notes, lacks }: Chain, held: Bytes | null): Promise<Answer> {
+    const nothing: Answer = { offers: [], waiting: null, notes };
+    const { bytes, manifest } = steps[0];
+    const isHeld = held !== null && (await this.crypto.sha256(held)) === (await this.crypto.sha256(bytes));
+    if (isHeld) return nothing;
+    const inUse = held === null ? 0 : refusing(() => parseManifest(held)).release;
+    // What could not be had must not bring back what was before it: a server without any key could undo releases.
+    if (lacks && manifest.release < inUse) return nothing;
+    const turn = held === null ? "now" : await this.turn(steps, lacks);
+    if (turn !== "now") {
+      const halted = turn === "halted" ? [`the rollout of release ${manifest.release} is halted`] : [];
+      return { offers: [], waiting: manifest.release, notes: [...notes, ...halted] };
+    }
+    const usable = steps.filter((step, at) => at === 0 || step.manifest.release > inUse);
+    const offers = usable.map(async ({ bytes, document, role }) => {
+      return { bytes, deltas: document.deltas, signedBy: await this.metadata.signedBy(role) };
+    });
+    return { ...nothing, offers: await Promise.all(offers) };
+  }
+
+  private async chain(): Promise<Chain> {
     const data = await this.document(documentPath("bundle", this.target));
     if (data === null) throw new UpdateRefusedError(`No release for ${this.target} is signed.`);
     const document = refusing(() => parseRelease(data.bytes, this.target));
-    const base = await this.manifest(document);
+    const base = { ...(await this.manifest(document)), document, role: data.role };
     // Not from manifests of components, whose keys must not move the clock by which rollouts go.
     await this.metadata.hasPassed(Date.parse(base.manifest.created) / 1000);
-    let final: Final = { ...base, documents: [document], role: data.role, notes: [], lacks: false };
-    for (const component of COMPONENTS) final = await this.derived(final, component);
-    return final;
+    let chain: Chain = { steps: [base], notes: [], lacks: false };
+    for (const component of COMPONENTS) chain = await this.extended(chain, component);
+    return chain;
   }
 
   /**
-   * What a component makes of a bundle; the bundle itself, with a note, if it cannot be used. It must not stop the page:
-   * with its key one could stop all updates otherwise.
+   * A chain with the release of a component; without it, with a note, if it cannot be used. It must not stop the page: with
+   * its key one could stop all updates otherwise.
    */
-  private async derived(base: Final, component: Component): Promise<Final> {
-    const withNote = (note: string): Final => ({ ...base, notes: [...base.notes, note] });
+  private async extended(chain: Chain, component: Component): Promise<Chain> {
+    const [base] = chain.steps;
+    const withNote = (note: string): Chain => ({ ...chain, notes: [...chain.notes, note] });
     try {
       const data = await this.document(documentPath(component, this.target));
-      if (data === null) return base;
+      if (data === null) return chain;
       const document = parseComponent(data.bytes, component, this.target);
-      if (document.base !== (await this.crypto.sha256(base.bytes))) {
+      if (document.base !== base.document.manifest.sha256) {
         return withNote(`${component} release ${document.release} is for another base and was skipped`);
       }
-      const derived = await this.manifest(document);
+      const derived = { ...(await this.manifest(document)), document, role: data.role };
       checkDerived(base.manifest, derived.manifest, component);
-      return { ...base, ...derived, documents: [...base.documents, document], role: data.role };
+      return { ...chain, steps: [derived, ...chain.steps] };
     } catch (error) {
       if (!(error instanceof BundleError || error instanceof UpdateRefusedError)) throw error;
       return { ...withNote(`the release of ${component} was left out: ${error.message}`), lacks: true };
     }
   }
 
-  private async manifest(document: ReleaseDocument): Promise<Pick<Final, "bytes" | "manifest">> {
+  private async manifest(document: ReleaseDocument): Promise<Pick<Step, "bytes" | "manifest">> {
     const { sha256 } = document.manifest;
     const bytes = await this.read(document.manifest, `files/${sha256}`, "the manifest");
     const manifest = refusing(() => parseManifest(bytes));
@@ -143,15 +161,17 @@ export class SignedChannel {
   }
 
   /**
-   * When the staged rollouts of a release and of all components come to this page. A rollout document that names
-   * any of their manifests holds them all: the key of a component must not open the rollout of what it derives from.
+   * When the staged rollouts of a release and of all components come to this page. A rollout document that names any of
+   * their manifests holds them all: the key of a component must not open the rollout of what it derives from. Nor must a
+   * server that hides a component: what is missing may be named.
    */
-  private async turn({ documents }: Final): Promise<"now" | "later" | "halted"> {
+  private async turn(steps: readonly Step[], lacks: boolean): Promise<"now" | "later" | "halted"> {
+    const documents = steps.map(({ document }) => document);
     const staged = documents.filter(({ wave }) => wave !== null);
     if (staged.length === 0) return "now";
     const data = await this.document(documentPath("rollout", this.target));
     const rollout = data === null ? null : refusing(() => parseRollout(data.bytes, this.target));
-    const isNamed = documents.some(({ manifest }) => manifest.sha256 === rollout?.manifest);
+    const isNamed = lacks || documents.some(({ manifest }) => manifest.sha256 === rollout?.manifest);
     for (const document of staged) {
       const share = openShare(document, isNamed ? rollout?.manifest : null, rollout, this.metadata.now());
       const place = await position(document.wave?.salt ?? "", this.metadata.store.kept.draw, this.crypto.sha256);
