@@ -36,6 +36,7 @@ function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/reference.ts"))) return "assets/engine-reference-[hash].js";
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/language.ts"))) return "assets/engine-writer-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
+  if (chunk.moduleIds.some((id) => id.includes("/runtime/learning/"))) return "assets/learning-[hash].js";
   return "assets/[name]-[hash].js";
 }
 
