@@ -4,7 +4,8 @@ PocketRecError
 ├── DatabaseError               the server's database cannot be used
 ├── OperatorKeyError            there is no such operator's key, or it cannot have this name
 └── RepositoryError             the repository of signed releases refuses what was asked, or is damaged
-    └── SigningError            a key is missing, cannot be opened, or is not the one that the repository names
+    ├── SigningError            a key is missing, cannot be opened, or is not the one that the repository names
+    └── StorageError            object storage refuses a request, or does not answer
 """
 
 from edge_runtime.errors import PocketRecError
@@ -24,3 +25,7 @@ class RepositoryError(PocketRecError):
 
 class SigningError(RepositoryError):
     """A key is missing, cannot be opened, or is not the one that the repository names."""
+
+
+class StorageError(RepositoryError):
+    """Object storage refuses a request, or does not answer."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edge_runtime.bundle.release import RolloutDocument, dump_document, rollout_path, scheduled_share
+from server.objects import Place
 from server.repository.draft import Draft
 from server.repository.keys import KeyRing
 from server.repository.offer import read_offer
@@ -22,7 +23,7 @@ class Signing:
         SigningError: a key is missing or cannot be opened.
     """
 
-    def __init__(self, repository: Path, keys: Path) -> None:
+    def __init__(self, repository: Place, keys: Path) -> None:
         self._path = repository
         self._keys = KeyRing([keys])
         with changing(repository) as opened:

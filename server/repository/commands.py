@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from server.objects import Place, place_of
 from server.repository.roles import KEYS
 
 if TYPE_CHECKING:
@@ -15,16 +16,33 @@ release = typer.Typer(
     help="""Keep signed releases, which any web server can serve.
 
     Start with: pocketrec release init releases
+
+    New items get codes and transitions without a training by `pocketrec add-items`; publish the bundles that it writes.
     """
 )
 
-Repo = Annotated[Path, typer.Argument(metavar="REPO", help="Folder of the repository.")]
+
+def _place(text: str) -> Place:
+    try:
+        return place_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="REPO") from error
+
+
+Repo = Annotated[
+    str,
+    typer.Argument(
+        metavar="REPO",
+        help="Folder of the repository, or its URL in object storage, such as s3://BUCKET/PREFIX.",
+    ),
+]
 Keys = Annotated[
     list[Path] | None,
     typer.Option(
         "--keys",
         metavar="DIR",
-        help="Folder with key files; repeat it for several media. By default REPO-keys, beside the repository.",
+        help="Folder with key files; repeat it for several media. By default REPO-keys, beside the repository, or "
+        "here if that is in object storage.",
     ),
 ]
 Target = Annotated[str | None, typer.Option(metavar="TARGET", help="Only this target. By default all of them.")]
@@ -47,7 +65,13 @@ _RINGS: Final = "0.01,0.1,0.5,1"
 
 @release.command("init")
 def init(
-    repo: Annotated[Path, typer.Argument(metavar="REPO", help="Folder to create.")],
+    repo: Annotated[
+        str,
+        typer.Argument(
+            metavar="REPO",
+            help="Folder to create, or URL in object storage, such as s3://BUCKET/PREFIX.",
+        ),
+    ],
     keys: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="New folder for the key files. By default REPO-keys, beside the repository."),
@@ -75,10 +99,11 @@ def init(
     from server.repository.keys import default_folder
     from server.repository.show import show_created
 
-    folder = keys or default_folder(repo)
+    place = _place(repo)
+    folder = keys or default_folder(place)
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Create a repository in {repo}, and {len(KEYS)} keys in {folder}?", abort=True, err=True)
-    show_created(create(repo, folder, _signers(signer or [])), as_json=as_json)
+    show_created(create(place, folder, _signers(signer or [])), as_json=as_json)
 
 
 @release.command("publish")
@@ -122,7 +147,7 @@ def publish(
 
     with Console(stderr=True).status("Verifying, and computing deltas …"):
         done = publishing.publish(
-            repo,
+            _place(repo),
             bundles,
             _ring(repo, keys),
             component=_component(component),
@@ -158,7 +183,9 @@ def promote(
 
     if halt and share is not None:
         raise typer.BadParameter("give one of --share and --halt, not both", param_hint="--halt")
-    show_opened(rollout.promote(repo, _ring(repo, keys), target=target, share=share, halt=halt), as_json=as_json)
+    show_opened(
+        rollout.promote(_place(repo), _ring(repo, keys), target=target, share=share, halt=halt), as_json=as_json
+    )
 
 
 @release.command("rollback")
@@ -183,7 +210,9 @@ def rollback(
     from server.repository.show import show_published
 
     rollout = _rollout(wave, rings, max_refused)
-    show_published(roll_back(repo, _ring(repo, keys), target=target, to=to, rollout=rollout), repo, as_json=as_json)
+    show_published(
+        roll_back(_place(repo), _ring(repo, keys), target=target, to=to, rollout=rollout), repo, as_json=as_json
+    )
 
 
 @release.command("rotate")
@@ -206,7 +235,7 @@ def rotate(
     from server.repository.show import show_rotated
 
     ring = _ring(repo, keys)
-    show_rotated(rotating.rotate(repo, key, ring, uri=signer, drop=drop), ring.folders[0], as_json=as_json)
+    show_rotated(rotating.rotate(_place(repo), key, ring, uri=signer, drop=drop), ring.folders[0], as_json=as_json)
 
 
 @release.command("expire")
@@ -231,7 +260,7 @@ def expire(
 
     if not roles and not listed:
         raise typer.BadParameter("name a role, such as timestamp, or give --list", param_hint="ROLE")
-    renewed = expiries_of(repo) if listed else renew(repo, roles or [], _ring(repo, keys), days=days)
+    renewed = expiries_of(_place(repo)) if listed else renew(_place(repo), roles or [], _ring(repo, keys), days=days)
     show_expiries(renewed, as_json=as_json)
 
 
@@ -251,7 +280,7 @@ def prune(
     from server.repository import prune as pruning
     from server.repository.show import show_pruned
 
-    show_pruned(pruning.prune(repo, keep=keep, dry_run=dry_run), dry_run=dry_run, as_json=as_json)
+    show_pruned(pruning.prune(_place(repo), keep=keep, dry_run=dry_run), dry_run=dry_run, as_json=as_json)
 
 
 @release.command("status")
@@ -265,13 +294,13 @@ def status(repo: Repo, as_json: AsJson = False) -> None:
     from server.repository.show import show_status
     from server.repository.status import read_status
 
-    show_status(read_status(repo), repo, as_json=as_json)
+    show_status(read_status(_place(repo)), repo, as_json=as_json)
 
 
-def _ring(repo: Path, folders: list[Path] | None) -> "KeyRing":
+def _ring(repo: str, folders: list[Path] | None) -> "KeyRing":
     from server.repository.keys import KeyRing, default_folder
 
-    return KeyRing(folders or [default_folder(repo)])
+    return KeyRing(folders or [default_folder(_place(repo))])
 
 
 def _component(name: str | None) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from securesystemslib.signer import Key
 from tuf.api.metadata import (
@@ -20,11 +21,13 @@ from tuf.api.metadata import (
 
 from edge_runtime.files import replacing_folder
 from server.errors import RepositoryError
+from server.objects import Objects, Place
 from server.repository.deployment import write_deployment
 from server.repository.draft import expiry
 from server.repository.keys import KeyRing
 from server.repository.log import FOLDER as LOG_FOLDER
 from server.repository.log import Log, dump_log
+from server.repository.remote import Remote, push
 from server.repository.repository import METADATA, TIMESTAMP_NAME, Kind
 from server.repository.roles import (
     DELEGATED,
@@ -52,16 +55,16 @@ class Created:
         key_ids: ids of the keys, by their names.
     """
 
-    path: Path
+    path: Place
     keys: Path
     key_ids: Mapping[str, str]
 
 
-def create(path: Path, keys: Path, signers: Mapping[str, str], now: datetime | None = None) -> Created:
+def create(path: Place, keys: Path, signers: Mapping[str, str], now: datetime | None = None) -> Created:
     """Create the keys and an empty repository.
 
     Args:
-        path: folder of the repository.
+        path: folder of the repository, or its URL.
         keys: folder of the key files.
         signers: URIs of keys that are elsewhere, by the names of the keys.
         now: the time that counts.
@@ -70,6 +73,8 @@ def create(path: Path, keys: Path, signers: Mapping[str, str], now: datetime | N
         RepositoryError: there is something already.
         SigningError: the passphrase is too short, or a signer cannot be used.
     """
+    if isinstance(path, str):
+        return _create_remote(path, keys, signers, now or datetime.now(UTC))
     _check_is_new(path, "a repository")
     _check_is_new(keys, "keys")
     if keys.resolve().is_relative_to(path.resolve()):
@@ -77,12 +82,33 @@ def create(path: Path, keys: Path, signers: Mapping[str, str], now: datetime | N
     now = now or datetime.now(UTC)
     with replacing_folder(path) as fresh:
         with replacing_folder(keys) as fresh_keys:
-            fresh_keys.chmod(0o700)
-            ring = KeyRing([fresh_keys])
-            public = {name: ring.create(name, signers.get(name)) for name in KEYS}
-            _write_metadata(fresh, ring, public, now)
+            public = _write(fresh, fresh_keys, signers, now)
         write_deployment(fresh, path.resolve(), keys.resolve())
     return Created(path, keys, {name: key.keyid for name, key in public.items()})
+
+
+def _create_remote(url: str, keys: Path, signers: Mapping[str, str], now: datetime) -> Created:
+    """Create a repository in object storage; the files that renew its timestamp are beside the keys."""
+    _check_is_new(keys, "keys")
+    remote = Remote(Objects(url))
+    if remote.objects.list(METADATA):
+        raise RepositoryError(f"{url}: found a repository, expected an empty place for a new one. Choose another.")
+    with TemporaryDirectory(prefix="pocketrec-release-") as folder:
+        with replacing_folder(keys) as fresh_keys:
+            public = _write(Path(folder), fresh_keys, signers, now)
+            write_deployment(fresh_keys, url, keys.resolve())
+        # After the keys: a repository whose keys are lost would be of no use.
+        push(Path(folder), remote)
+    return Created(url, keys, {name: key.keyid for name, key in public.items()})
+
+
+def _write(folder: Path, keys: Path, signers: Mapping[str, str], now: datetime) -> dict[str, Key]:
+    """Write the keys and the metadata, and return the public keys."""
+    keys.chmod(0o700)
+    ring = KeyRing([keys])
+    public = {name: ring.create(name, signers.get(name)) for name in KEYS}
+    _write_metadata(folder, ring, public, now)
+    return public
 
 
 def _check_is_new(path: Path, what: str) -> None:

@@ -34,7 +34,7 @@ def write_deltas(store: Store, starts: Sequence[str], manifest: Manifest, folder
     deltas = []
     after = FilesOfBundle(manifest, folder)
     for start in starts:
-        if not store.file(start).is_file():
+        if not store.is_there(start):
             continue
         before = store.manifest(start)
         known = {entry.sha256 for entry in before.files}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime import child
+from server.objects import Place
 from server.repository.passphrase import PASSPHRASE
 
 DEPLOY: Final = "deploy"
@@ -89,28 +90,31 @@ WantedBy=timers.target
 """
 
 
-def renewal_command(path: Path, keys: Path) -> str:
+def renewal_command(path: Place, keys: Path) -> str:
     """Return the command that renews the timestamp; a timer has no search path that finds ``pocketrec``."""
     return shlex.join([*_pocketrec(), "release", "expire", str(path), "timestamp", "--keys", str(keys)])
 
 
-def cron_line(path: Path, keys: Path) -> str:
+def cron_line(path: Place, keys: Path) -> str:
     """Return the line of a crontab that renews the timestamp every six hours."""
     command = renewal_command(path, keys).replace("%", r"\%")
+    if isinstance(path, str):  # credentials of the storage are in that file, too
+        return f"17 */6 * * *  set -a; . {SECRET_FILE}; {command}"
     return f"17 */6 * * *  . {SECRET_FILE}; export {PASSPHRASE}; {command}"
 
 
-def write_deployment(folder: Path, path: Path, keys: Path) -> None:
-    """Write the files of a repository at ``path`` into ``folder``."""
+def write_deployment(folder: Path, path: Place, keys: Path) -> None:
+    """Write the files of a repository at ``path`` into ``folder``; nginx serves none in object storage."""
     deploy = folder / DEPLOY
     deploy.mkdir()
     texts = {
-        NGINX_NAME: _NGINX.format(path=_quoted(path), headers=_HEADERS),
         SERVICE_NAME: _SERVICE.format(
             path=_unit(str(path)), secret=SECRET_FILE, user=_owner(folder), command=_unit(renewal_command(path, keys))
         ),
         TIMER_NAME: _TIMER.format(path=_unit(str(path))),
     }
+    if not isinstance(path, str):
+        texts[NGINX_NAME] = _NGINX.format(path=_quoted(path), headers=_HEADERS)
     for name, text in texts.items():
         (deploy / name).write_text(text)
 

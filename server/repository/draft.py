@@ -1,11 +1,13 @@
 """Changes a repository in one step.
 
 Everything is written under new names first and ``timestamp.json`` last, so that a client sees the old release or the
-new one at any moment, also if the process is killed.
+new one at any moment, also if the process is killed. No version is written twice: a process that was killed, or that
+publishes into the same storage at this moment, may have used the next one.
 """
 
 import copy
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, TargetFile
@@ -14,7 +16,17 @@ from edge_runtime.files import write_atomically
 from server.repository.keys import KeyRing
 from server.repository.log import FOLDER as LOG_FOLDER
 from server.repository.log import dump_log
-from server.repository.repository import METADATA, TIMESTAMP_NAME, Kind, Repository, check, delegator, keys_of
+from server.repository.repository import (
+    METADATA,
+    TIMESTAMP_NAME,
+    Kind,
+    Repository,
+    check,
+    delegator,
+    keys_of,
+    permits,
+    versions_of,
+)
 from server.repository.roles import DELEGATED, ROLES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 
 
@@ -38,7 +50,7 @@ class Draft:
         self._before = repository
         self._timestamp = copy.deepcopy(repository.timestamp)
         self._snapshot = copy.deepcopy(repository.snapshot)
-        self._changed: dict[str, float | None] = {}
+        self._changed: dict[str, float | None] = dict.fromkeys(repository.unfinished)
 
     def change(self, role: str, days: float | None = None) -> None:
         """Let :meth:`commit` write a new version of a role's metadata, valid for some days.
@@ -75,11 +87,29 @@ class Draft:
             self._timestamp.signed.snapshot_meta = _described(version, data)
         timestamp = self._sign(TIMESTAMP, self._timestamp) if TIMESTAMP in self._to_sign() else None
         root = self._sign(ROOT, self.root) if ROOT in self._changed else None
-        if timestamp is not None:
-            self._write(TIMESTAMP_NAME, timestamp)
-        if root is not None:
-            # After the timestamp, which the old keys have signed, too: a client with either root finds a valid one.
-            self._write(f"{self.root.signed.version}.root.json", root)
+        self._offer(timestamp, root)
+
+    def _offer(self, timestamp: bytes | None, root: bytes | None) -> None:
+        """Write the timestamp and a new root, in the order that keeps what is on offer valid.
+
+        The root comes second where the keys of the root before have signed as well: a client with either root then
+        finds a valid timestamp. Where such a key is lost, the root comes first. A process that is killed between them
+        leaves metadata that only the root before permits, which the next change signs again.
+        """
+        before = self._before.root.signed
+        top: dict[str, Metadata[Any]] = {
+            TIMESTAMP: self._timestamp,
+            SNAPSHOT: self._snapshot,
+            TARGETS: self.targets[TARGETS],
+        }
+        root_first = root is not None and not all(permits(before, role, signed) for role, signed in top.items())
+        if self._before.remote is not None:
+            self._before.remote.root_first = root_first
+        files = {TIMESTAMP_NAME: timestamp, f"{self.root.signed.version}.root.json": root}
+        for name in reversed(files) if root_first else files:
+            data = files[name]
+            if data is not None:
+                self._write(name, data)
 
     def _to_sign(self) -> list[str]:
         """Return the roles to sign, in order: the snapshot names the targets, and the timestamp the snapshot."""
@@ -111,7 +141,7 @@ class Draft:
         return self.keys.signers("the root before", others, missing) if missing > 0 else []
 
     def _sign(self, role: str, metadata: Metadata[Kind]) -> bytes:
-        metadata.signed.version += 1
+        metadata.signed.version = 1 + max(metadata.signed.version, *self._versions(role))
         metadata.signed.expires = expiry(role, self.now, self._changed.get(role))
         metadata.signatures.clear()
         for signer in self._signers(role):
@@ -120,6 +150,10 @@ class Draft:
         if role == ROOT:
             check(metadata, self._before.root.signed, role)
         return metadata.to_bytes()
+
+    def _versions(self, role: str) -> list[int]:
+        """Return the versions of a role's metadata that are there; those of roots follow each other without a gap."""
+        return [0] if role in (ROOT, TIMESTAMP) else [0, *versions_of(self.path, role)]
 
     def _write(self, name: str, data: bytes) -> None:
         write_atomically(self.path / METADATA / name, data)

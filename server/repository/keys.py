@@ -5,7 +5,7 @@ A folder of keys has one file ``<name>.<first 16 digits of the key id>.pem`` for
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey, VaultSi
 
 from edge_runtime.files import write_atomically, write_durably
 from server.errors import SigningError
+from server.objects import Place
 from server.repository.key_file import dump_key, load_key
 from server.repository.passphrase import PASSPHRASE, Passphrase
 
@@ -124,8 +125,13 @@ class KeyRing:
             raise SigningError(f"{path}: found another key than the name says. Restore the file.") from error
 
 
-def default_folder(repository: Path) -> Path:
-    """Return where the keys of a repository are if no folder is named: beside it, because it is served to anyone."""
+def default_folder(repository: Place) -> Path:
+    """Return where the keys of a repository are if no folder is named: beside it, because it is served to anyone.
+
+    Those of one in object storage are in the folder of the process.
+    """
+    if isinstance(repository, str):
+        return Path.cwd() / f"{PurePosixPath(urlsplit(repository).path).name or urlsplit(repository).netloc}-keys"
     return repository.resolve().with_name(repository.resolve().name + "-keys")
 
 

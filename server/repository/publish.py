@@ -22,6 +22,7 @@ from edge_runtime.bundle.release import (
 )
 from edge_runtime.files import write_atomically
 from server.errors import RepositoryError
+from server.objects import Place
 from server.repository.components import chain, check_only
 from server.repository.deltas import starting_points, write_deltas
 from server.repository.draft import Draft
@@ -85,7 +86,7 @@ class Published:
 
 
 def publish(
-    path: Path,
+    path: Place,
     bundles: Path,
     keys: KeyRing,
     *,
@@ -148,7 +149,7 @@ def publish(
 
 
 def roll_back(
-    path: Path,
+    path: Place,
     keys: KeyRing,
     *,
     target: str | None = None,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from securesystemslib.signer import Key
 from tuf.api.exceptions import RepositoryError as TufError
@@ -13,8 +13,10 @@ from tuf.api.serialization import DeserializationError
 
 from edge_runtime.lock import locked
 from server.errors import RepositoryError
+from server.objects import Place
 from server.repository.log import FOLDER as LOG_FOLDER
 from server.repository.log import Log, read_log
+from server.repository.remote import Remote, push, working_copy
 from server.repository.roles import DELEGATED, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP_LEVEL
 from server.repository.store import Store
 
@@ -38,6 +40,9 @@ class Repository:
         snapshot: the snapshot that the timestamp names.
         targets: the metadata of ``targets`` and of the delegated roles.
         log: the releases so far.
+        remote: the storage of which ``path`` is a working copy; None for a folder.
+        unfinished: roles whose metadata the root before has to vouch for, because the rotation of their key was
+            interrupted; the next change signs them again.
     """
 
     path: Path
@@ -46,11 +51,13 @@ class Repository:
     snapshot: Metadata[Snapshot]
     targets: dict[str, Metadata[Targets]]
     log: Log
+    remote: Remote | None = None
+    unfinished: frozenset[str] = frozenset()
 
     @property
     def store(self) -> Store:
         """The content-addressed files."""
-        return Store(self.path)
+        return Store(self.path, self.remote)
 
     def signed(self, role: str) -> Signed:
         """Return the signed part of a role's metadata."""
@@ -71,8 +78,12 @@ class Repository:
         return sorted(self.log.releases)
 
 
-def open_repository(path: Path) -> Repository:
+def open_repository(path: Path, remote: Remote | None = None) -> Repository:
     """Read the metadata on offer, and verify all of it; its age does not matter.
+
+    Args:
+        path: the folder.
+        remote: the storage of which it is a working copy.
 
     Raises:
         RepositoryError: there is no repository, or it is damaged.
@@ -81,25 +92,50 @@ def open_repository(path: Path) -> Repository:
     root: Metadata[Root] = _read(folder / f"{newest_root(path)}.root.json", Root)
     check(root, root.signed, ROOT)
     timestamp: Metadata[Timestamp] = _read(folder / TIMESTAMP_NAME, Timestamp)
-    check(timestamp, root.signed, TIMESTAMP)
     snapshot: Metadata[Snapshot] = _read_named(folder, SNAPSHOT, timestamp.signed.snapshot_meta, Snapshot)
-    check(snapshot, root.signed, SNAPSHOT)
     targets: dict[str, Metadata[Targets]] = {}
     for role in (TARGETS, *DELEGATED):
         targets[role] = _read_named(folder, role, snapshot.signed.meta[f"{role}.json"], Targets)
-        check(targets[role], delegator(root, targets, role), role)
+        if role in DELEGATED:
+            check(targets[role], targets[TARGETS].signed, role)
+    top: dict[str, Metadata[Any]] = {TIMESTAMP: timestamp, SNAPSHOT: snapshot, TARGETS: targets[TARGETS]}
+    unfinished = frozenset(role for role, metadata in top.items() if not _is_signed(folder, metadata, root, role))
     log = read_log(path / LOG_FOLDER, snapshot.signed.version)
-    return Repository(path, root, timestamp, snapshot, targets, log)
+    return Repository(path, root, timestamp, snapshot, targets, log, remote, unfinished)
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[Repository]:
-    """Open a repository for a change; no other process can change it meanwhile.
+def reading(place: Place) -> Iterator[Repository]:
+    """Open a repository in a folder or in object storage, to look at it.
+
+    Raises:
+        RepositoryError: there is no repository, or it is damaged.
+    """
+    if isinstance(place, str):
+        with working_copy(place) as (folder, remote):
+            yield open_repository(folder, remote)
+    else:
+        yield open_repository(place)
+
+
+@contextmanager
+def changing(path: Place) -> Iterator[Repository]:
+    """Open a repository for a change; if another process changes it as well, one of them is refused.
+
+    In object storage the change takes effect at the end of the block.
 
     Raises:
         BusyError: another process is changing it.
         RepositoryError: there is no repository, or it is damaged.
     """
+    if isinstance(path, str):
+        with working_copy(path) as (folder, remote):
+            timestamp = folder / METADATA / TIMESTAMP_NAME
+            before = timestamp.read_bytes()
+            yield open_repository(folder, remote)
+            if timestamp.read_bytes() != before:
+                push(folder, remote)
+        return
     newest_root(path)
     with locked(path / LOCK_NAME, "`pocketrec release`"):
         yield open_repository(path)
@@ -111,13 +147,18 @@ def newest_root(path: Path) -> int:
     Raises:
         RepositoryError: there is none.
     """
-    names = (entry.name.split(".", 1) for entry in (path / METADATA).glob("*.root.json"))
-    versions = [int(version) for version, rest in names if version.isdecimal() and rest == "root.json"]
+    versions = versions_of(path, ROOT)
     if not versions:
         raise RepositoryError(
             f"{path}: found no repository of releases, expected a folder that `pocketrec release init {path}` made."
         )
     return max(versions)
+
+
+def versions_of(path: Path, role: str) -> list[int]:
+    """Return the versions of a role's metadata that are there, on offer or not."""
+    names = (entry.name.split(".", 1) for entry in (path / METADATA).glob(f"*.{role}.json"))
+    return [int(version) for version, rest in names if version.isdecimal() and rest == f"{role}.json"]
 
 
 def delegator(root: Metadata[Root], targets: dict[str, Metadata[Targets]], role: str) -> Root | Targets:
@@ -140,6 +181,29 @@ def check(metadata: Metadata[Kind], delegates: Root | Targets, role: str) -> Non
         delegates.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (TufError, ValueError) as error:
         raise RepositoryError(f"{role}: {error}. {_DAMAGED}") from error
+
+
+def permits(root: Root, role: str, metadata: Metadata[Kind]) -> bool:
+    """Return whether the keys that a root names have signed the metadata of a role."""
+    try:
+        check(metadata, root, role)
+    except RepositoryError:
+        return False
+    return True
+
+
+def _is_signed(folder: Path, metadata: Metadata[Kind], root: Metadata[Root], role: str) -> bool:
+    """Return whether a root permits the metadata of a role; False if only the root before it does.
+
+    Raises:
+        RepositoryError: neither does.
+    """
+    if permits(root.signed, role, metadata):
+        return True
+    before = folder / f"{root.signed.version - 1}.root.json"
+    if not before.is_file() or not permits(_read(before, Root).signed, role, metadata):
+        check(metadata, root.signed, role)
+    return False
 
 
 def _read(path: Path, kind: type[Kind]) -> Metadata[Kind]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from edge_runtime.bundle.release import (
     RolloutDocument,
@@ -11,6 +10,7 @@ from edge_runtime.bundle.release import (
     scheduled_share,
 )
 from server.errors import RepositoryError
+from server.objects import Place
 from server.repository.draft import Draft
 from server.repository.keys import KeyRing
 from server.repository.offer import Offer, offer_of
@@ -40,7 +40,7 @@ class Opened:
 
 
 def promote(
-    path: Path,
+    path: Place,
     keys: KeyRing,
     *,
     target: str | None = None,

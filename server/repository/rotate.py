@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from securesystemslib.signer import Key
 from tuf.api.metadata import Root, Targets
 
 from edge_runtime.bundle.release import RolloutDocument, dump_document
 from server.errors import RepositoryError
+from server.objects import Place
 from server.repository.draft import Draft
 from server.repository.holds import holds_without
 from server.repository.keys import KeyRing
-from server.repository.repository import Repository, changing, keys_of, open_repository
+from server.repository.repository import Repository, changing, keys_of, reading
 from server.repository.roles import (
     DELEGATED,
     KEYS,
@@ -62,7 +62,7 @@ class Expiry:
 
 
 def rotate(
-    path: Path, name: str, keys: KeyRing, *, uri: str | None = None, drop: bool = False, now: datetime | None = None
+    path: Place, name: str, keys: KeyRing, *, uri: str | None = None, drop: bool = False, now: datetime | None = None
 ) -> Rotated:
     """Replace a key by a new one; devices take it over with their next check.
 
@@ -103,7 +103,7 @@ def rotate(
 
 
 def renew(
-    path: Path, roles: Sequence[str], keys: KeyRing, *, days: float | None = None, now: datetime | None = None
+    path: Place, roles: Sequence[str], keys: KeyRing, *, days: float | None = None, now: datetime | None = None
 ) -> list[Expiry]:
     """Sign the metadata of some roles again, valid from now.
 
@@ -127,7 +127,7 @@ def renew(
         draft = Draft(repository, keys, now)
         wanted = set(roles)
         half = ROLES[SNAPSHOT].days / 2
-        if TIMESTAMP in roles and _expiry(repository, SNAPSHOT, draft.now).days_left < half:
+        if TIMESTAMP in roles and expiry_of(repository, SNAPSHOT, draft.now).days_left < half:
             wanted.add(SNAPSHOT)
         for role in sorted(wanted):
             draft.change(role, days if role in roles else None)
@@ -135,10 +135,10 @@ def renew(
     return expiries_of(path, now)
 
 
-def expiries_of(path: Path, now: datetime | None = None) -> list[Expiry]:
+def expiries_of(path: Place, now: datetime | None = None) -> list[Expiry]:
     """Return until when the metadata of each role is valid."""
-    repository = open_repository(path)
-    return [_expiry(repository, role, now or datetime.now(UTC)) for role in ROLES]
+    with reading(path) as repository:
+        return [expiry_of(repository, role, now or datetime.now(UTC)) for role in ROLES]
 
 
 def key_name(role: str, index: int) -> str:
@@ -165,7 +165,8 @@ def _replace(delegator: Root | Targets, name: str, new: Key) -> str:
     return old
 
 
-def _expiry(repository: Repository, role: str, now: datetime) -> Expiry:
+def expiry_of(repository: Repository, role: str, now: datetime) -> Expiry:
+    """Return until when the metadata of a role is valid."""
     signed = repository.signed(role)
     left = (signed.expires - now).total_seconds() / 86_400
     return Expiry(

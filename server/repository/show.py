@@ -25,8 +25,9 @@ _SHORT = 16
 
 def show_created(created: Created, *, as_json: bool) -> None:
     """Print who holds which key, and what puts the repository into operation."""
-    path, keys = created.path.resolve(), created.keys.resolve()
-    deploy = path / DEPLOY
+    keys = created.keys.resolve()
+    path = created.path if isinstance(created.path, str) else created.path.resolve()
+    deploy = (keys if isinstance(path, str) else path) / DEPLOY
     cron = cron_line(path, keys)
     if as_json:
         files = sorted(str(file) for file in deploy.iterdir())
@@ -43,13 +44,16 @@ def show_created(created: Created, *, as_json: bool) -> None:
         "\nMove the offline keys to their media now; a command finds them there with --keys DIR, which can be "
         "repeated. Without 2 of the 3 root keys no key can ever be replaced: keep a copy of each.\n"
     )
-    console.print(f"Give it to devices:    {path / METADATA / '1.root.json'} (it says which keys to trust)")
-    console.print(f"Serve it with nginx:   {deploy / NGINX_NAME}")
+    console.print(f"Give it to devices:    {path}/{METADATA}/1.root.json (it says which keys to trust)")
+    if isinstance(path, str):
+        console.print(f"Serve it:              {shlex.join(['pocketrec', 'serve', '--store', path])}")
+    else:
+        console.print(f"Serve it with nginx:   {deploy / NGINX_NAME}")
     console.print(f"Renew the timestamp:   {deploy / TIMER_NAME}, or this line of a crontab:\n{cron}\n")
     console.print(next_command("release", "publish", created.path, "BUNDLES"))
 
 
-def show_published(done: Sequence[Published], repo: Path, *, as_json: bool) -> None:
+def show_published(done: Sequence[Published], repo: str, *, as_json: bool) -> None:
     """Print what was released."""
     if as_json:
         print_result({"releases": done})
@@ -122,9 +126,9 @@ def show_pruned(pruned: Pruned, *, dry_run: bool, as_json: bool) -> None:
     )
 
 
-def show_status(status: Status, repo: Path, *, as_json: bool) -> None:
+def show_status(status: Status, repo: str, *, as_json: bool) -> None:
     """Print releases, rollouts, expiry dates and keys; end the process with exit code 1 if devices take no updates."""
-    expired = _expired(status.expired, repo) if status.expired else None
+    expired = _expired(status, repo) if status.expired or status.unfinished else None
     if as_json:
         if expired is not None:
             fail(expired, as_json=True, result=status)
@@ -142,8 +146,14 @@ def show_status(status: Status, repo: Path, *, as_json: bool) -> None:
         fail(expired, as_json=False)
 
 
-def _expired(roles: Sequence[str], repo: Path) -> RepositoryError:
+def _expired(status: Status, repo: str) -> RepositoryError:
+    roles = status.unfinished or status.expired
     command = shlex.join(["pocketrec", "release", "expire", str(repo), *roles])
+    if status.unfinished:
+        return RepositoryError(
+            f"UNFINISHED: the rotation of the key of {', '.join(roles)} was interrupted. Devices go on with what they "
+            f"have and take no updates until the new key has signed: {command}"
+        )
     return RepositoryError(
         f"EXPIRED: {', '.join(roles)}. Devices go on with what they have and take no updates until this is renewed, "
         f"with the keys of these roles: {command}"

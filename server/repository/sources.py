@@ -71,7 +71,7 @@ def earlier_source(repository: Repository, target: str, number: int | None) -> S
         wanted = "one before that on offer" if number is None else f"release {number} before the one on offer"
         raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")
     store, entry = repository.store, found[-1]
-    manifest = store.manifest(entry.final) if store.file(entry.final).is_file() else None
+    manifest = store.manifest(entry.final) if store.is_there(entry.final) else None
     if manifest is None or not store.has(manifest):
         raise RepositoryError(
             f"{target}: the files of release {entry.release} were pruned. Publish its bundle again, "

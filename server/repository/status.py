@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
+from server.objects import Place
 from server.repository.log import Entry
 from server.repository.offer import Offer, read_offer
-from server.repository.repository import Repository, open_repository
+from server.repository.repository import Repository, reading
 from server.repository.roles import ROLES
-from server.repository.rotate import Expiry, expiries_of, key_name
+from server.repository.rotate import Expiry, expiry_of, key_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +66,30 @@ class Status:
         metadata: until when the metadata of each role is valid.
         expired: the roles whose metadata is no longer valid, so that devices take no updates.
         keys: ids of the keys, by their names.
+        unfinished: roles whose new key has not signed yet, because a rotation was interrupted.
     """
 
     releases: tuple[TargetState, ...]
     metadata: tuple[Expiry, ...]
     expired: tuple[str, ...]
     keys: dict[str, str]
+    unfinished: tuple[str, ...] = ()
 
 
-def read_status(path: Path, now: datetime | None = None) -> Status:
+def read_status(path: Place, now: datetime | None = None) -> Status:
     """Return the state of a repository, after verifying all metadata and documents.
 
     Raises:
         RepositoryError: there is none, or it is damaged.
     """
     now = now or datetime.now(UTC)
-    repository = open_repository(path)
-    offers = (read_offer(repository, target) for target in repository.released_targets())
-    releases = tuple(_state(repository, offer, now) for offer in offers if offer is not None)
-    keys = {key_name(role, index): key.keyid for role in ROLES for index, key in enumerate(repository.keys(role))}
-    metadata = tuple(expiries_of(path, now))
-    return Status(releases, metadata, tuple(one.role for one in metadata if one.expired), keys)
+    with reading(path) as repository:
+        offers = (read_offer(repository, target) for target in repository.released_targets())
+        releases = tuple(_state(repository, offer, now) for offer in offers if offer is not None)
+        keys = {key_name(role, index): key.keyid for role in ROLES for index, key in enumerate(repository.keys(role))}
+        metadata = tuple(expiry_of(repository, role, now) for role in ROLES)
+    expired = tuple(one.role for one in metadata if one.expired)
+    return Status(releases, metadata, expired, keys, tuple(sorted(repository.unfinished)))
 
 
 def _state(repository: Repository, offer: Offer, now: datetime) -> TargetState:
