@@ -47,7 +47,7 @@ $(WHEELS)/llama_cpp_python-$(LLAMA).done:
 	@$(MAKE) --no-print-directory $(WHEELS)/llama_cpp_python-$(LLAMA).done
 	$(BIN)/pip install --quiet pip==25.3  # dependency groups need 25.1
 	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt torch==2.13.0 llama-cpp-python==$(LLAMA)
-	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt -e '.[llm,onnxruntime,tflite]' --group export --group server --group dev
+	$(BIN)/pip install --quiet --find-links $(WHEELS) -c constraints.txt -e '.[llm,onnxruntime,tflite]' --group export --group server --group object-storage --group dev
 	$(BIN)/pip check
 	@touch $@
 

@@ -16,13 +16,16 @@ from litestar.types import ControllerRouterHandler
 from edge_runtime.paths import AnyPath
 from server.database.database import Database
 from server.described import cors_for, openapi
+from server.errors import StorageError
 from server.health import Monitor, healthz, metrics, readyz
 from server.metrics.observer import Observer
+from server.objects import Objects, Place
 from server.operations import Operations
 from server.operators.figures import Figures
 from server.operators.keys import OperatorKeys
 from server.operators.routes import OperatorController, page
 from server.receipts.routes import receive
+from server.releases.object_repository import ObjectContents
 from server.releases.repository import RepositoryStore, is_repository
 from server.releases.routes import ReleaseController
 from server.releases.service import Releases, ReleaseStore
@@ -67,8 +70,14 @@ def create_app(
     return application(releases, files, operations, AppOptions(watch_s=watch_s))
 
 
-def releases_in(root: Path) -> Releases:
-    """Return the index of a repository of signed releases, or of a folder of bundle folders."""
+def releases_in(root: Place) -> Releases:
+    """Return the index of a repository of signed releases, or of a folder of bundle folders.
+
+    Raises:
+        StorageError: there is no repository at a URL, or its storage does not answer.
+    """
+    if isinstance(root, str):
+        return RepositoryStore(ObjectContents(Objects(root)))
     return RepositoryStore(root) if is_repository(root) else ReleaseStore(root)
 
 
@@ -126,5 +135,5 @@ async def _watch(refreshes: tuple[Callable[[], None], ...], watch_s: float) -> N
                 cause = f"{type(error).__name__}: {error}"
                 if cause not in logged:  # only once: the same error recurs at every refresh
                     logged.add(cause)
-                    is_expected = isinstance(error, OSError)
+                    is_expected = isinstance(error, OSError | StorageError)
                     log.warning("could not look for changes: %s", cause, exc_info=None if is_expected else error)

@@ -10,11 +10,42 @@ import stat
 import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import anyio.to_thread
 
 PIECE_BYTES: Final = 256 << 10
+
+
+class Body(Protocol):
+    """Content with a known digest that a response can have: a file, or an object."""
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Its hex digest."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Strong entity tag, which is the digest."""
+        ...
+
+    def is_intact(self) -> bool:
+        """Return whether it is unchanged since it was opened, as far as is known without reading it."""
+        ...
+
+    def pieces(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Yield the bytes from ``start`` to ``stop`` (exclusive) in small pieces.
+
+        Raises:
+            OSError: it has changed in the meantime; the response must be aborted.
+        """
+        ...
 
 
 class Blob:

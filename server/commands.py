@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from server.objects import Place, place_of
+
 if TYPE_CHECKING:
     from server.releases.service import View
     from server.settings import ServerSettings
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def serve(
     root: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="DIR",
             help="Repository of signed releases, or folder of bundle folders.",
@@ -22,7 +24,15 @@ def serve(
             file_okay=False,
             readable=True,
         ),
-    ],
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="In place of DIR: repository in object storage, s3://BUCKET/PREFIX, gs://... or az://... "
+            "Credentials come from the environment.",
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.", metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, metavar="N")
@@ -74,14 +84,17 @@ def serve(
     for it.
 
     Example: pocketrec serve build/demo/bundles --port 8000
+
+    Example: pocketrec serve --store s3://models/shop --database-url postgresql+asyncpg://USER:PASSWORD@HOST/NAME
     """
     from server.settings import CHECKOUT_PAGE, ServerSettings, traces_exporter_of_environment
     from server.workers import sharing_metrics
 
-    _check_folders(root, web)
+    place = _place(root, store)
+    _check_folders(place, web)
     _check_origins(allow_origin or [])
     settings = ServerSettings(
-        root=root,
+        root=place,
         web=web or CHECKOUT_PAGE,
         host=host,
         port=port,
@@ -107,8 +120,23 @@ def _check_origins(origins: list[str]) -> None:
             )
 
 
-def _check_folders(root: Path, web: Path | None) -> None:
-    if (root / "manifest.json").exists():
+def _place(root: Path | None, store: str | None) -> Place:
+    """Return what is served: a folder, or the URL of object storage."""
+    if (root is None) == (store is None):
+        raise typer.BadParameter("give one of DIR and --store URL", param_hint="DIR")
+    if root is not None:
+        return root
+    try:
+        place = place_of(store or "")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--store") from error
+    if isinstance(place, Path) and not place.is_dir():
+        raise typer.BadParameter(f"found no folder {place}, expected a repository", param_hint="--store")
+    return place
+
+
+def _check_folders(root: Place, web: Path | None) -> None:
+    if isinstance(root, Path) and (root / "manifest.json").exists():
         line = shlex.join(["pocketrec", "serve", str(root.resolve().parent)])
         raise typer.BadParameter(
             f"{root} is one bundle; serve the folder that holds it: `{line}`",

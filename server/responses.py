@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.streaming import ASGIStreamingResponse
 
-from server.blob import Blob
+from server.blob import Body
 from server.logs import Repeats
 from server.ranges import requested_part
 
@@ -46,7 +46,7 @@ class FileResponse(Response[None]):
         headers: additional headers; RFC 9110 requires them in a 304 response as well.
     """
 
-    def __init__(self, blob: Blob, media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, blob: Body, media_type: str, headers: Mapping[str, str]) -> None:
         super().__init__(None, media_type=media_type, headers=headers)
         self._blob = blob
         self._type = media_type

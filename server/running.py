@@ -12,6 +12,7 @@ from server.halting.service import Halter
 from server.listening import address_of, listen, serve_until_stopped
 from server.logs import log_to_stderr
 from server.metrics.observer import Observer
+from server.objects import Place
 from server.operations import Operations
 from server.releases.fast import MetadataFirst
 from server.releases.repository import is_repository
@@ -36,7 +37,9 @@ def run(settings: ServerSettings, announce: Announce) -> None:
     url = database_url_of(settings)
     if url is not None:
         migrate(url)
-    halter = None if settings.keys is None else halter_of(settings.root, settings.keys)
+    # The library of object storage has threads, which do not survive the start of the workers.
+    is_remote = isinstance(settings.root, str)
+    halter = None if settings.keys is None or is_remote else halter_of(settings.root, settings.keys)
     if settings.traces_exporter is not None:
         check_exporter(settings.traces_exporter)
     work = partial(_serve, settings, listener, url, halter, announce)
@@ -48,7 +51,7 @@ def run(settings: ServerSettings, announce: Announce) -> None:
         raise PocketRecError("the workers could not be started; the lines above say why.")
 
 
-def halter_of(root: Path, keys: Path) -> Halter:
+def halter_of(root: Place, keys: Path) -> Halter:
     """Open the keys that halt rollouts; a missing one is noticed at the start.
 
     Raises:
@@ -60,8 +63,8 @@ def halter_of(root: Path, keys: Path) -> Halter:
 
 
 def database_url_of(settings: ServerSettings) -> str | None:
-    """Return the database: the given one, or a file beside a repository; none beside a folder of bundles."""
-    if settings.database_url is None and is_repository(settings.root):
+    """Return the database: the given one, or a file beside a repository in a folder; none for others."""
+    if settings.database_url is None and not isinstance(settings.root, str) and is_repository(settings.root):
         return file_url(beside(settings.root))
     return settings.database_url
 
@@ -77,6 +80,10 @@ def _serve(
 ) -> None:
     """Serve in this process. The connections of the database are opened here, because processes cannot share them."""
     releases = releases_in(settings.root)
+    if isinstance(settings.root, str):
+        releases.refresh()  # what is wrong with the storage is said here, before the server starts
+        if settings.keys is not None:
+            halter = halter_of(settings.root, settings.keys)
     operations = None
     if url is not None:
         operations = Operations.over(releases, Database(url), halter=halter, repository=str(settings.root))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from server.objects import Place
+
 # Output folder of `npm run build` in this checkout.
 CHECKOUT_PAGE: Final = Path(__file__).resolve().parent.parent / "web_demo" / "dist"
 
@@ -14,7 +16,8 @@ class ServerSettings:
     """Settings of one server.
 
     Attributes:
-        root: repository of signed releases, or folder of bundle folders, as ``pocketrec export --out`` writes them.
+        root: repository of signed releases, or folder of bundle folders, as ``pocketrec export --out`` writes them;
+            a URL is a repository in object storage.
         web: folder of the built web demo; it need not exist yet.
         host: address to listen on.
         port: port to listen on; 0 selects a free one.
@@ -28,7 +31,7 @@ class ServerSettings:
         traces_exporter: name of an OpenTelemetry exporter for traces; None for no traces.
     """
 
-    root: Path
+    root: Place
     web: Path | None = CHECKOUT_PAGE
     host: str = "127.0.0.1"
     port: int = 8000

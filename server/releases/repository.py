@@ -7,16 +7,12 @@ fetch the newest manifest of a target.
 
 import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import Annotated, Final
+from typing import Final, Protocol
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from edge_runtime.bundle import Manifest, parse_manifest
 from edge_runtime.bundle.manifest import MAX_MANIFEST_BYTES
@@ -24,6 +20,8 @@ from edge_runtime.bundle.parsing import JsonError, parse_json
 from edge_runtime.bundle.release import COMPONENTS, ComponentDocument, ReleaseDocument, RolloutDocument
 from edge_runtime.errors import BundleError
 from server.blob import Blob
+from server.errors import StorageError
+from server.releases.open_files import OpenFiles, Sha256
 from server.releases.service import Release, View
 
 log = logging.getLogger(__name__)
@@ -31,18 +29,13 @@ log = logging.getLogger(__name__)
 METADATA, TARGETS, FILES = "metadata", "targets", "files"
 TIMESTAMP: Final = "timestamp.json"
 # The largest files of these kinds that devices read.
-_MAX_METADATA_BYTES: Final = 5_000_000
-_MAX_DOCUMENT_BYTES: Final = 1 << 20
-# Files that are open at once; each was read whole when it was opened.
-_MOST_OPEN: Final = 256
-# Files that are read whole at once.
-_MOST_THREADS: Final = 4
+MAX_METADATA_BYTES: Final = 5_000_000
+MAX_DOCUMENT_BYTES: Final = 1 << 20
 
 # The folder of each role's documents.
 _FOLDERS: Final = {"targets": "bundle"} | {role: role for role in (*COMPONENTS, "rollout")}
 
 _Stamp = tuple[int, int, int, int]
-_Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class _Meta(Struct):
@@ -50,7 +43,7 @@ class _Meta(Struct):
 
 
 class _Hashes(Struct):
-    sha256: _Sha256
+    sha256: Sha256
 
 
 class _Target(Struct):
@@ -73,13 +66,34 @@ def is_repository(root: Path) -> bool:
     return (root / METADATA / TIMESTAMP).is_file()
 
 
-class RepositoryStore:
-    """Index of one repository."""
+class Contents(Protocol):
+    """Where a repository is: a folder, or object storage."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._files = _Files(root / FILES)
-        self._stamp: tuple[_Stamp, ...] | None = None
+    @property
+    def files(self) -> OpenFiles:
+        """The files by digest."""
+        ...
+
+    def stamp(self) -> object:
+        """Return a value that is another one when something has changed."""
+        ...
+
+    def read(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """Return the metadata by file name, and the documents by path."""
+        ...
+
+
+class RepositoryStore:
+    """Index of one repository.
+
+    Args:
+        root: its folder, or what is in it.
+    """
+
+    def __init__(self, root: Path | Contents) -> None:
+        self._contents = _Folder(root) if isinstance(root, Path) else root
+        self._files = self._contents.files
+        self._stamp: object = None
         self._view = View(files=self._files)
 
     @property
@@ -94,22 +108,22 @@ class RepositoryStore:
 
         Raises:
             OSError: the folder cannot be read.
+            StorageError: the object storage does not answer.
             JsonError: the metadata cannot be read.
         """
         try:
             self._refresh()
-        except (OSError, JsonError) as error:
+        except (OSError, JsonError, StorageError) as error:
             why = f"The repository cannot be read ({_cause(error)}); what was read last stays on offer."
             self._view = replace(self._view, problems={**self._view.problems, "repository": why})
             self._stamp = None
             raise
 
     def _refresh(self) -> None:
-        stamp = _stamp_of(self._root)
+        stamp = self._contents.stamp()
         if stamp == self._stamp:
             return
-        metadata = dict(_contents(self._root / METADATA, "*.json", _MAX_METADATA_BYTES))
-        documents = dict(_contents(self._root / TARGETS, "**/*.json", _MAX_DOCUMENT_BYTES))
+        metadata, documents = self._contents.read()
         channels, problems = self._channels(metadata, documents)
         self._view = View(channels, self._files, problems, metadata, documents)
         self._stamp = stamp
@@ -149,66 +163,43 @@ class RepositoryStore:
         return Release(manifest, raw, f'"{digest}"', {}, document, _rollout(target, digest, newest))
 
 
-class _Files(Mapping[str, Blob]):
-    """Files by digest, opened and checked when they are asked for; the least recently used are closed."""
+class _Folder:
+    """A repository in a folder; see :class:`Contents`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.files = _Files(root / FILES)
+
+    def stamp(self) -> tuple[_Stamp, ...]:
+        """Return what changes with the timestamp, and with the names in the folders."""
+        root = self._root
+        folders = [root / METADATA, root / TARGETS, *sorted((root / TARGETS).glob("*/")), root / FILES]
+        return tuple(
+            _stamp(path) for path in (root / METADATA / TIMESTAMP, *folders) if path.name == TIMESTAMP or path.is_dir()
+        )
+
+    def read(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """Return the metadata and the documents."""
+        metadata = dict(_contents(self._root / METADATA, "*.json", MAX_METADATA_BYTES))
+        return metadata, dict(_contents(self._root / TARGETS, "**/*.json", MAX_DOCUMENT_BYTES))
+
+
+class _Files(OpenFiles):
+    """Files of a folder; each is read whole when it is opened, to check its digest."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
-        self._open: OrderedDict[str, Blob] = OrderedDict()
         self._damaged: dict[str, _Stamp] = {}
-        self._opening: dict[str, Future[Blob | None]] = {}
-        self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="opening")
-        self._lock = Lock()
 
-    def held(self, sha256: str) -> Blob | None:
-        """Return a file that is open already; None if it is not, or has changed."""
-        with self._lock:
-            if (blob := self._open.get(sha256)) is None or not blob.is_intact():
-                return None
-            self._open.move_to_end(sha256)
-            return blob
-
-    def opening(self, sha256: str) -> Future[Blob | None]:
-        """Open and check a file in a thread, once for all that ask for it meanwhile; None if that fails."""
-        with self._lock:
-            future = self._opening.get(sha256)
-            if future is None:
-                future = self._opening[sha256] = self._threads.submit(self._checked, sha256)
-            return future
-
-    def __getitem__(self, sha256: str) -> Blob:
-        """Return a file, after waiting for it to be opened.
-
-        Raises:
-            KeyError: there is none with this digest, or its content is damaged.
-        """
-        blob = self.held(sha256) or self.opening(sha256).result()
-        if blob is None:
-            raise KeyError(sha256)
-        return blob
-
-    def _checked(self, sha256: str) -> Blob | None:
-        blob = None
-        try:
-            blob = self._read_whole(sha256)
-        finally:
-            with self._lock:
-                if blob is not None:
-                    self._open[sha256] = blob
-                while len(self._open) > _MOST_OPEN:
-                    self._open.popitem(last=False)
-                del self._opening[sha256]
-        return blob
-
-    def _read_whole(self, sha256: str) -> Blob | None:
+    def _opened(self, sha256: str) -> Blob | None:
         path = self._folder / sha256
         try:
-            msgspec.convert(sha256, _Sha256)  # the name is used as a path only if it is a digest
             stamp = _stamp(path)
             if self._damaged.get(sha256) == stamp:
                 return None
             blob = Blob.open(path)
-        except (msgspec.ValidationError, OSError):
+        except OSError:
             return None
         if blob.sha256 != sha256:
             log.warning("not offered: files/%s is damaged", sha256)
@@ -220,10 +211,6 @@ class _Files(Mapping[str, Blob]):
     def __iter__(self) -> Iterator[str]:
         """Yield the digests of all files."""
         yield from (path.name for path in self._folder.iterdir())
-
-    def __len__(self) -> int:
-        """Return the number of files."""
-        return sum(1 for _ in self)
 
     def read(self, sha256: str, max_bytes: int) -> bytes:
         """Return the content of a small file.
@@ -240,27 +227,16 @@ class _Files(Mapping[str, Blob]):
             raise BundleError(f"files/{sha256} is damaged; publish the release again.")
         return data
 
-    def clear(self) -> None:
-        """Close all files."""
-        with self._lock:
-            self._open.clear()
-
 
 def _stamp(path: Path) -> _Stamp:
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _stamp_of(root: Path) -> tuple[_Stamp, ...]:
-    """Return what changes with the timestamp, and with the names in the folders."""
-    folders = [root / METADATA, root / TARGETS, *sorted((root / TARGETS).glob("*/")), root / FILES]
-    return tuple(
-        _stamp(path) for path in (root / METADATA / TIMESTAMP, *folders) if path.name == TIMESTAMP or path.is_dir()
-    )
-
-
 def _cause(error: Exception) -> str:
     """Return the reason without the server's path, because it is sent to clients."""
+    if isinstance(error, StorageError):
+        return "the object storage does not answer as expected; the server's log says why"
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 

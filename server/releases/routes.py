@@ -1,5 +1,6 @@
 """Routes for devices: manifests by target, files by digest. No cookies, queries, device ids or access log."""
 
+import logging
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -10,10 +11,13 @@ from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
 
-from server.blob import Blob
+from server.blob import Body
+from server.errors import StorageError
 from server.ranges import tag_matches
 from server.releases.service import Release, Releases
 from server.responses import FileResponse, problems, reading
+
+log = logging.getLogger(__name__)
 
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 
@@ -34,7 +38,7 @@ _FILE: Final = _UNCHANGED | {
         bad_request=_BAD,
         not_found="No offered release has a file with this digest.",
         requested_range_not_satisfiable="The range is outside of the file.",
-        service_unavailable="The file was modified, and is being checked again.",
+        service_unavailable="The file was modified, and is being checked again, or its storage does not answer.",
     ),
 }
 
@@ -106,9 +110,13 @@ def _newest(releases: Releases, target: str) -> Release:
     return release
 
 
-async def _find(releases: Releases, sha256: str) -> Blob:
+async def _find(releases: Releases, sha256: str) -> Body:
     """Look up a file by its digest; the name is never joined to a path."""
-    blob = await releases.view.file(sha256)
+    try:
+        blob = await releases.view.file(sha256)
+    except StorageError as error:
+        log.warning("not handed out: files/%s: %s", sha256, error)
+        raise ServiceUnavailableException("The object storage does not answer; try again later.") from error
     if blob is None:
         raise NotFoundException("No offered release has a file with this digest. Fetch the manifest again.")
     if not blob.is_intact():

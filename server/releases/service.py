@@ -20,7 +20,7 @@ from edge_runtime.bundle.manifest import MANIFEST_NAME
 from edge_runtime.bundle.names import is_plain_name
 from edge_runtime.bundle.release import ReleaseDocument, RolloutDocument
 from edge_runtime.errors import BundleError, BundleIntegrityError
-from server.blob import Blob
+from server.blob import Blob, Body
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Release:
     manifest: Manifest
     raw: bytes
     etag: str
-    blobs: Mapping[str, Blob]
+    blobs: Mapping[str, Body]
     document: ReleaseDocument | None = None
     rollout: RolloutDocument | None = None
 
@@ -64,11 +64,11 @@ class Release:
 class Opening(Protocol):
     """Files that are opened, and read whole, when they are asked for."""
 
-    def held(self, sha256: str) -> Blob | None:
+    def held(self, sha256: str) -> Body | None:
         """Return a file that is open already."""
         ...
 
-    def opening(self, sha256: str) -> Future[Blob | None]:
+    def opening(self, sha256: str) -> Future[Body | None]:
         """Open a file in a thread; None if there is none, or if it is damaged."""
         ...
 
@@ -86,12 +86,12 @@ class View:
     """
 
     channels: Mapping[str, Release] = field(default_factory=dict)
-    files: Mapping[str, Blob] = field(default_factory=dict)
+    files: Mapping[str, Body] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, bytes] = field(default_factory=dict)
     documents: Mapping[str, bytes] = field(default_factory=dict)
 
-    async def file(self, sha256: str) -> Blob | None:
+    async def file(self, sha256: str) -> Body | None:
         """Return a file, or None; the event loop goes on while it is opened."""
         if not isinstance(self.files, Opening):
             return self.files.get(sha256)
@@ -205,7 +205,7 @@ def read_release(folder: Path) -> Release:
             f"{folder.name}/{MANIFEST_NAME}: found a bundle for {manifest.target!r}, expected one for "
             f"{folder.name!r}: the folder of a bundle must have the name of its target. Rename the folder."
         )
-    blobs = {}
+    blobs: dict[str, Body] = {}
     for entry in manifest.files:
         shown = PurePath(folder.name) / entry.name  # without the server's path, because the message is sent to clients
         try:
@@ -256,7 +256,7 @@ def _stamp(folder: Path) -> Stamp:
 
 
 def _view_of(seen: Mapping[str, _Channel]) -> View:
-    files: dict[str, Blob] = {}
+    files: dict[str, Body] = {}
     for channel in seen.values():
         for release in (channel.previous, channel.current):
             files |= release.blobs if release else {}

@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from edge_runtime.bundle.parsing import JsonError
 from edge_runtime.bundle.release import ComponentDocument, Digested, dump_document
 from server.app import create_app
-from server.blob import Blob
+from server.blob import Blob, Body
 from server.health import Monitor
 from server.releases.repository import RepositoryStore, is_repository
 from tests.invented_repository import LAPTOP, Repository, release_of
@@ -142,7 +142,7 @@ def test_a_file_is_opened_once_for_all_that_ask_for_it_meanwhile(
     name = next((repository.root / "files").iterdir()).name
     monkeypatch.setattr("server.releases.repository.Blob.open", slow)
 
-    async def ask() -> list[Blob | None]:
+    async def ask() -> list[Body | None]:
         asked = [asyncio.create_task(store.view.file(name)) for _ in range(5)]
         await asyncio.sleep(0)  # the loop goes on while the file is opened
         asked[0].cancel()

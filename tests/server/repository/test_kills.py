@@ -15,6 +15,7 @@ from server.repository.offer import offer_of
 from server.repository.publish import publish, roll_back
 from server.repository.repository import open_repository
 from server.repository.rotate import renew, rotate
+from server.repository.status import read_status
 from tests.tiny_repository import TARGET, TinyRepository
 
 DOCUMENT = f"bundle/{TARGET}.json"
@@ -106,3 +107,31 @@ def test_a_timer_that_is_killed_leaves_the_timestamp(repository: TinyRepository,
     ring = repository.ring()
 
     assert set(kill_at_each_write(repository, tmp_path, lambda: renew(repository.path, ["timestamp"], ring))) == {1}
+
+
+@pytest.mark.parametrize("name", ["targets", "snapshot", "timestamp"])
+def test_a_rotation_that_is_killed_after_the_old_key_was_lost_goes_on_with_the_next_signature(
+    repository: TinyRepository, tmp_path: Path, name: str
+) -> None:
+    repository.publish(0)
+    for file in repository.keys.glob(f"{name}.*.pem"):
+        file.unlink()
+    shutil.copytree(repository.path, tmp_path / "before")
+    unfinished = []
+    for write in range(1, 20):
+        shutil.rmtree(repository.path)
+        shutil.copytree(tmp_path / "before", repository.path)
+        is_killed = killed_at(write, lambda: rotate(repository.path, name, repository.ring()))
+        unfinished.append(read_status(repository.path).unfinished)
+        if unfinished[-1]:
+            renew(repository.path, ["timestamp"], repository.ring())
+        elif is_killed:
+            rotate(repository.path, name, repository.ring())
+
+        assert read_status(repository.path).unfinished == ()
+        assert repository.client(tmp_path / f"client-{write}").document(DOCUMENT) is not None
+        if not is_killed:
+            break
+
+    assert unfinished.count((name,)) == 1
+    assert repository.publish(1).release == 2
