@@ -59,6 +59,15 @@ Insecure = Annotated[
         "the network path can replace them.",
     ),
 ]
+ProxyUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="URL",
+        help="HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or none.  [default: as HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+        "say] Give a password in the environment, where other users cannot read it.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -72,6 +81,7 @@ def sync(
     tell: Tell = False,
     allow_older: AllowOlder = False,
     insecure: Insecure = False,
+    proxy: ProxyUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the newest signed release. Every byte is checked, the bundle tried, and switched to in one step.
@@ -89,11 +99,12 @@ def sync(
     from edge_runtime.terminal.console import Console
 
     _check_arguments(into, target)
+    _check_proxy(proxy)
     try:
         with _Bar(Console(stderr=True)) as progress:
             report = sync_with(
                 origin, into, target=target, root=None if root is None else root.read_bytes(), insecure=insecure,
-                allow_older=allow_older, preview=preview, tell=tell, progress=progress,
+                allow_older=allow_older, preview=preview, tell=tell, proxy=proxy, progress=progress,
             )  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
@@ -116,6 +127,16 @@ def _check_arguments(into: Path, target: str | None) -> None:
             f"{into} is a data folder (it has {data_files[0]}); name a folder for the device, new or made by sync",
             param_hint="--into",
         )
+
+
+def _check_proxy(proxy: str | None) -> None:
+    from edge_runtime.sync.proxy import NO_PROXY, parse_proxy
+
+    try:
+        if proxy not in (None, NO_PROXY):
+            parse_proxy(proxy or "", "the proxy")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--proxy") from error
 
 
 def _changes(report: "SyncReport", into: Path, state: Path | None) -> "list[Change]":

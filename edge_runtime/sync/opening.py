@@ -39,6 +39,7 @@ def sync(
     allow_older: bool = False,
     preview: bool = False,
     tell: bool = False,
+    proxy: str | None = None,
     progress: Progress | None = None,
 ) -> SyncReport:
     """Update the bundle in ``into`` to the newest release, which must be signed.
@@ -56,6 +57,8 @@ def sync(
         allow_older: accept an unsigned release that is not newer than the installed one.
         preview: fetch and test the newest release, but do not switch to it yet.
         tell: tell the server whether this device took or refused a new release, in one bit (:mod:`.result`).
+        proxy: address of an http proxy, or ``none`` for no proxy [default: as ``HTTPS_PROXY``, ``HTTP_PROXY``,
+            ``ALL_PROXY`` and ``NO_PROXY`` say].
         progress: called with the bytes received and the total bytes to download.
 
     Raises:
@@ -64,14 +67,14 @@ def sync(
         StateError: what this device trusts cannot be read or written.
         EngineError: no engine passes the self-test on the new release. The next sync does not try it again.
         BundleVersionError: the release needs a newer runtime.
-        ValueError: ``origin`` is not an address.
+        ValueError: ``origin`` or ``proxy`` is not an address.
     """
     into = Path(into)
     root = root if root is None or isinstance(root, bytes) else Path(root).read_bytes()
     if not into.exists():  # nothing may be written there if the address is refused
-        transport_to(origin, insecure=insecure or root is not None).close()
+        transport_to(origin, insecure=insecure or root is not None, proxy=proxy).close()
     with writing(into), DeviceMetadata(into / TRUSTED, root=root) as metadata:
-        transport = transport_to(origin, insecure=insecure or metadata.has_root)
+        transport = transport_to(origin, insecure=insecure or metadata.has_root, proxy=proxy)
         refusals = Refusals(into)
         chosen = target or installed_target(into)
         try:
@@ -91,7 +94,7 @@ def sync(
             keep_receipt(into, transport.url, transport.sent, time.time())
 
 
-def transport_to(origin: AnyPath, *, insecure: bool) -> HttpTransport | FolderTransport:
+def transport_to(origin: AnyPath, *, insecure: bool, proxy: str | None = None) -> HttpTransport | FolderTransport:
     """Return the transport to an address or a folder.
 
     Raises:
@@ -101,7 +104,7 @@ def transport_to(origin: AnyPath, *, insecure: bool) -> HttpTransport | FolderTr
     text = str(origin)
     if not text.startswith(("http://", "https://")) and Path(origin).is_dir():
         return FolderTransport(Path(origin))
-    return HttpTransport(text, insecure=insecure)
+    return HttpTransport(text, insecure=insecure, proxy=proxy)
 
 
 def installed_target(into: Path) -> str:

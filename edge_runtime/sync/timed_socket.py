@@ -54,10 +54,20 @@ class _TimedReader(io.RawIOBase):
 
 
 class TimedSocket:
-    """The three methods of a socket that ``http.client`` uses; what is sent is appended to ``sent``."""
+    """The three methods of a socket that ``http.client`` uses; what is sent is appended to ``sent``.
 
-    def __init__(self, sock: socket.socket, limit: TimeLimit, sent: list[bytes]) -> None:
+    Args:
+        sock: the socket.
+        limit: the time limit.
+        sent: gets what is sent.
+        hide: returns what is sent without secrets.
+    """
+
+    def __init__(
+        self, sock: socket.socket, limit: TimeLimit, sent: list[bytes], hide: Callable[[bytes], bytes] = bytes
+    ) -> None:
         self._sock = sock
+        self._hide = hide
         self._limit = limit
         self._sent = sent
 
@@ -68,7 +78,7 @@ class TimedSocket:
     def sendall(self, data: bytes) -> None:
         """Send all data within the time limit."""
         self._sock.settimeout(self._limit.left_s())
-        self._sent.append(bytes(data))
+        self._sent.append(self._hide(bytes(data)))
         self._sock.sendall(data)
 
     def close(self) -> None:

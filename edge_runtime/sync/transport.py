@@ -1,8 +1,9 @@
-"""HTTP client for a device: standard library only, with time limits, without redirects, proxies or cookies.
+"""HTTP client for a device: standard library only, with time limits, through a proxy, without redirects or cookies.
 
 A transport does not verify the bytes that it receives. Tests substitute another implementation of the protocol.
 """
 
+import http
 import http.client
 import ssl
 import time
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
 from edge_runtime.sync.address import Address, is_loopback, parse_address
+from edge_runtime.sync.proxy import Proxy, proxy_for
 from edge_runtime.sync.timed_socket import TimedSocket, TimeLimit
 from edge_runtime.version import __version__
 
@@ -62,16 +64,17 @@ class HttpTransport:
     Attributes:
         url: address of the server, without a trailing slash.
         is_protected: whether responses cannot be changed in transit.
-        sent: all requests so far, byte for byte.
+        sent: all requests so far, byte for byte but for the password of a proxy.
 
     Args:
         url: address of the server, optionally with a path prefix; see :func:`parse_address`.
         insecure: allow plain http to another machine, where a release can be replaced in transit.
+        proxy: the proxy; see :func:`edge_runtime.sync.proxy.proxy_for`.
         idle_s: maximum wait for data, in seconds.
         clock: monotonic clock, in seconds.
 
     Raises:
-        ValueError: ``url`` is not an http or https address.
+        ValueError: ``url`` is not an http or https address, or ``proxy`` is not one.
         UnprotectedError: plain http to another machine without ``insecure``.
     """
 
@@ -80,18 +83,22 @@ class HttpTransport:
         url: str,
         *,
         insecure: bool = False,
+        proxy: str | None = None,
         idle_s: float = IDLE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         address = parse_address(url)
         self.url = address.url
-        self.is_protected = address.scheme == "https" or address.is_this_machine
+        self._proxy = proxy_for(address, proxy)
+        self.is_protected = address.scheme == "https" or (address.is_this_machine and self._proxy is None)
         if not self.is_protected and not insecure:
             raise UnprotectedError(_unprotected(self.url))
-        self._prefix = address.prefix
+        # A proxy of plain http is asked for the whole address.
+        self._passes_on = self._proxy if address.scheme == "http" else None
+        self._prefix = address.url if self._passes_on else address.prefix
         self.sent: list[bytes] = []
         self._limit = TimeLimit(idle_s, clock)
-        self._connection = _connection(address, self._limit, self.sent, insecure=insecure)
+        self._connection = _connection(address, self._proxy, self._limit, self.sent, insecure=insecure)
 
     @contextmanager
     def get(self, path: str, headers: Mapping[str, str], *, within_s: float) -> Iterator[Response]:
@@ -142,8 +149,11 @@ class HttpTransport:
         self, path: str, headers: Mapping[str, str], method: str, body: bytes | None
     ) -> http.client.HTTPResponse:
         try:
-            self._connection.request(method, path, body, headers=dict(headers))
+            extra = self._passes_on.headers if self._passes_on else {}
+            self._connection.request(method, path, body, headers={**headers, **extra})
             response = self._connection.getresponse()
+            if self._passes_on and response.status == http.HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                self._passes_on.check(response.status)
             if response.headers.defects:
                 # http.client ends the headers at such a line, and would then wait for a body of unknown length.
                 raise InvalidHeaderLine
@@ -171,7 +181,9 @@ class _HttpResponse:
             return piece
 
 
-def _connection(address: Address, limit: TimeLimit, sent: list[bytes], *, insecure: bool) -> http.client.HTTPConnection:
+def _connection(
+    address: Address, proxy: Proxy | None, limit: TimeLimit, sent: list[bytes], *, insecure: bool
+) -> http.client.HTTPConnection:
     """Return a connection that applies the time limit as soon as its socket is open."""
 
     class Plain(http.client.HTTPConnection):
@@ -188,9 +200,33 @@ def _connection(address: Address, limit: TimeLimit, sent: list[bytes], *, insecu
             super().connect()
             self.sock = TimedSocket(self.sock, limit, sent)
 
+    if proxy is not None:
+        return _passed(address, proxy, limit, sent)
     if address.scheme == "https":
         return Secure(address.host, address.port, timeout=CONNECT_S, context=ssl.create_default_context())
     return Plain(address.host, address.port, timeout=CONNECT_S)
+
+
+def _passed(address: Address, proxy: Proxy, limit: TimeLimit, sent: list[bytes]) -> http.client.HTTPConnection:
+    """Return a connection through a proxy: plain requests are handed to it, encrypted ones go through its tunnel."""
+    context = ssl.create_default_context() if address.scheme == "https" else None
+
+    class Passed(http.client.HTTPConnection):
+        default_port = http.client.HTTP_PORT if context is None else http.client.HTTPS_PORT
+
+        def connect(self) -> None:
+            sock = proxy.connect(min(CONNECT_S, limit.left_s()))
+            try:
+                if context is not None:
+                    proxy.tunnel(sock, self.host, self.port, limit.left_s, sent)
+                    sock.settimeout(limit.left_s())
+                    sock = context.wrap_socket(sock, server_hostname=self.host)
+            except BaseException:
+                sock.close()
+                raise
+            self.sock = TimedSocket(sock, limit, sent, proxy.hide)
+
+    return Passed(address.host, address.port)
 
 
 def _unprotected(server: str) -> str:
