@@ -7,7 +7,11 @@ file (ADR 0038).
 
 import base64
 import hashlib
+import logging
 import os
+import shlex
+import stat
+from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,6 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from server.errors import SigningError
+
+log = logging.getLogger(__name__)
 
 ITERATIONS: Final = 600_000
 
@@ -71,6 +77,19 @@ def load_key(data: bytes, passphrase: bytes) -> Ed25519PrivateKey | None:
     except ValueError:
         return None
     return private if isinstance(private, Ed25519PrivateKey) else None
+
+
+def warn_if_others_can_read(path: Path) -> None:
+    """Log a warning if a private key is open to other users of this machine. Windows has no such mode."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name != "nt" and mode & 0o077:
+        log.warning(
+            "%s: found a private key that other users can read or replace (mode %04o), expected mode 0600: they could "
+            "copy it and guess its passphrase. `chmod 600 %s`",
+            path,
+            mode,
+            shlex.quote(str(path)),
+        )
 
 
 def _der(tag: int, *contents: bytes) -> bytes:

@@ -18,7 +18,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey, VaultSi
 from edge_runtime.files import write_atomically, write_durably
 from server.errors import SigningError
 from server.objects import Place
-from server.repository.key_file import dump_key, load_key
+from server.repository.key_file import dump_key, load_key, warn_if_others_can_read
 from server.repository.passphrase import PASSPHRASE, Passphrase
 
 MAX_KEY_BYTES: Final = 1 << 14
@@ -108,6 +108,7 @@ class KeyRing:
         return next((uri for uri in found if uri is not None), None)
 
     def _open(self, path: Path, key: Key) -> Signer:
+        warn_if_others_can_read(path)
         with path.open("rb") as stream:
             data = stream.read(MAX_KEY_BYTES)
         private = load_key(data, self.passphrase.known())

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from edge_runtime.bundle import Manifest
 from edge_runtime.bundle.manifest import MANIFEST_NAME
 from server.errors import SigningError
+from server.repository.key_file import warn_if_others_can_read
 from server.repository.passphrase import Passphrase
 
 FOLDER: Final = "model-signatures"
@@ -35,6 +36,7 @@ def load_model_key(path: Path, passphrase: Passphrase) -> EllipticCurvePrivateKe
     Raises:
         SigningError: it is no key on the curve P-256, or the passphrase does not open it.
     """
+    warn_if_others_can_read(path)
     data = path.read_bytes()
     try:
         private = load_pem_private_key(data, passphrase.known() if b"ENCRYPTED" in data else None)

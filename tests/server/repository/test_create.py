@@ -200,3 +200,17 @@ def test_systemd_finds_no_fault_in_the_timer(repository: TinyRepository) -> None
     assert done.returncode == 0, done.stderr
     service = (repository.path / "deploy" / "pocketrec-timestamp.service").read_text()
     assert f" release expire {repository.path} timestamp --keys {repository.keys}" in service
+
+
+def test_a_key_that_other_users_can_read_is_a_warning_that_says_what_to_do(
+    repository: TinyRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository.publish(0)
+    assert not caplog.messages
+
+    key = next(repository.keys.glob("timestamp.*.pem"))
+    key.chmod(0o644)
+    repository.publish(1)
+
+    assert [message for message in caplog.messages if "(mode 0644), expected mode 0600" in message]
+    assert f"`chmod 600 {key}`" in caplog.text
