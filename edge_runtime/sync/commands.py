@@ -64,7 +64,7 @@ ProxyUrl = Annotated[
     typer.Option(
         "--proxy",
         metavar="URL",
-        help="HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or none.  [default: as HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+        help="HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or none.  [default: as HTTPS_PROXY, HTTP_PROXY, NO_PROXY "
         "say] Give a password in the environment, where other users cannot read it.",
     ),
 ]
