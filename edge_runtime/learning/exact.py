@@ -8,7 +8,7 @@ Sums of floating-point numbers depend on their order, which every library of mat
 
 for sums of ``k`` products: no sum of them needs more than the 53 bits of a float64, so none is rounded, in whichever
 order. All else is ``+``, ``-``, ``*`` and ``/`` of float64, which IEEE 754 defines to the last bit. It costs accuracy:
-products have 22 to 26 bits, about those of float32. The page has the same in
+operands have 22 to 26 bits in sums of up to 512 terms, about those of float32. The page has the same in
 ``web_demo/src/runtime/learning/exact.ts``.
 """
 
