@@ -150,9 +150,9 @@ def measure(url: str, pid: int, seconds: float, n_connections: int) -> Figures:
     address = (parts.hostname or "", parts.port or 80)
     connections = [Connection(address) for _ in range(n_connections)]
     saturate(connections, 1.0)
-    before = _cpu_s(pid)
+    before = cpu_s(pid)
     requests, size = saturate(connections, seconds)
-    per_cpu_s = requests / (_cpu_s(pid) - before)
+    per_cpu_s = requests / (cpu_s(pid) - before)
     latencies = pace(connections, seconds, 2 * ASKED_PER_CPU_S / 2)
     for connection in connections:
         connection.socket.close()
@@ -218,7 +218,7 @@ def _request(address: tuple[str, int], path: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """Return the CPU seconds that all threads of a process have used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

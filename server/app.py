@@ -30,6 +30,7 @@ from server.releases.repository import RepositoryStore, is_repository
 from server.releases.routes import ReleaseController
 from server.releases.service import Releases, ReleaseStore
 from server.responses import http_problem, internal_error
+from server.rounds.routes import upload
 from server.web.routes import WebController
 from server.web.service import WebFiles
 
@@ -103,8 +104,8 @@ def application(releases: Releases, web: WebFiles, operations: Operations | None
     handlers: list[ControllerRouterHandler] = [ReleaseController, WebController, healthz, readyz, metrics]
     if operations is not None:
         figures = Figures(releases, operations.database, operations.halting)
-        services |= {"receipts": operations.receipts, "figures": figures}
-        handlers += [receive, OperatorController, page]
+        services |= {"receipts": operations.receipts, "intake": operations.intake, "figures": figures}
+        handlers += [receive, upload, OperatorController, page]
     observer = Observer(operations.counts, operations.receipts) if operations else Observer(None, None)
     return Litestar(
         route_handlers=handlers,

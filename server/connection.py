@@ -20,14 +20,14 @@ class RequestLimits:
     """Limits of one connection.
 
     Attributes:
-        request_bytes: maximum size of a request, head and body; devices and pages send no bodies.
+        request_bytes: maximum size of a request, head and body; the largest bodies are updates of a round, 64 KiB.
         request_s: maximum seconds from the opened connection, or the first byte after a response, to the end of the
             request.
         stalled_s: maximum seconds in which the client reads nothing of a response. A device itself abandons downloads
             below 4 KiB per second.
     """
 
-    request_bytes: int = 64 << 10
+    request_bytes: int = 80 << 10
     request_s: float = 10.0
     stalled_s: float = 120.0
 

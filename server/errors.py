@@ -3,6 +3,7 @@
 PocketRecError
 ├── DatabaseError               the server's database cannot be used
 ├── OperatorKeyError            there is no such operator's key, or it cannot have this name
+├── RoundStateError             there is no such round, or it is not where it would have to be
 └── RepositoryError             the repository of signed releases refuses what was asked, or is damaged
     ├── SigningError            a key is missing, cannot be opened, or is not the one that the repository names
     └── StorageError            object storage refuses a request, or does not answer
@@ -17,6 +18,10 @@ class DatabaseError(PocketRecError):
 
 class OperatorKeyError(PocketRecError):
     """There is no such operator's key, or it cannot have this name."""
+
+
+class RoundStateError(PocketRecError):
+    """There is no such round, or it is not where it would have to be."""
 
 
 class RepositoryError(PocketRecError):

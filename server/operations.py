@@ -1,4 +1,4 @@
-"""What needs the database: receipts, counters, halting. One object for the application's lifetime."""
+"""What needs the database: receipts, counters, halting, rounds. One object for the application's lifetime."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from server.receipts.counts import Counts
 from server.receipts.limit import TokenBucket
 from server.receipts.service import Receipts
 from server.releases.service import Releases
+from server.rounds.intake import Intake
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Operations:
     counts: Counts
     receipts: Receipts
     halting: Halting
+    intake: Intake
 
     @classmethod
     def over(
@@ -49,19 +51,21 @@ class Operations:
         """
         counts = Counts(database)
         halting = Halting(releases, database, halter, repository)
-        return cls(database, counts, Receipts(releases, counts, bucket), halting)
+        return cls(database, counts, Receipts(releases, counts, bucket), halting, Intake(database))
 
     async def step(self) -> None:
-        """Write the counters, and halt what has to be halted."""
+        """Write the counters, halt what has to be halted, and close the rounds whose time is over."""
         await self.receipts.flush()
         await check_quietly(self.halting)
+        await self.intake.refresh_quietly()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Do a step every second, and write the counters at the end."""
         task = asyncio.create_task(self._run())
         try:
-            yield
+            async with self.intake.running():
+                yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -75,4 +79,4 @@ class Operations:
             try:
                 await self.step()
             except Exception:  # if the loop ended, nothing would be counted or halted any more
-                log.exception("cannot write the counters or look at the rollouts")
+                log.exception("cannot write the counters, or look at the rollouts and rounds")

@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from socket import socket
 
+from litestar.types import ASGIApp
+
 from edge_runtime.errors import PocketRecError
 from server.app import AppOptions, application, releases_in
 from server.database.database import Database, beside, file_url, migrate, shown
@@ -17,6 +19,7 @@ from server.operations import Operations
 from server.releases.fast import MetadataFirst
 from server.releases.repository import is_repository
 from server.releases.service import View
+from server.rounds.routes import UpdatesFirst
 from server.settings import ServerSettings
 from server.tracing import check_exporter, traced
 from server.web.service import WebFiles
@@ -90,7 +93,9 @@ def _serve(
     options = AppOptions(watch_s=settings.watch_s, allow_origins=settings.allow_origins)
     app = application(releases, WebFiles(settings.web), operations, options)
     observer = Observer(operations.counts, operations.receipts) if operations else Observer(None, None)
-    first = MetadataFirst(app, releases, observer)
+    first: ASGIApp = MetadataFirst(app, releases, observer)
+    if operations is not None:
+        first = UpdatesFirst(first, operations.intake, observer)
     database = None if url is None else shown(url)
     with traced(first, settings.traces_exporter) as served:
         serve_until_stopped(

@@ -90,9 +90,33 @@ class Database:
 
     async def put(self, table: Table, row: Mapping[str, object]) -> None:
         """Insert a row, or replace the one with the same primary key."""
+        async with self.engine.begin() as connection:
+            await self.put_in(connection, table, row)
+
+    async def put_in(self, connection: AsyncConnection, table: Table, row: Mapping[str, object]) -> None:
+        """Do the same in a transaction of a connection."""
         insert = self._insert(table)
         new = {name: insert.excluded[name] for name in _values(table)}
-        await self.execute(insert.on_conflict_do_update(index_elements=_key(table), set_=new), [row])
+        await connection.execute(insert.on_conflict_do_update(index_elements=_key(table), set_=new), [row])
+
+    async def durable(self) -> AsyncConnection:
+        """Return a connection whose commits survive a power cut; the caller closes it.
+
+        Those of the other connections to SQLite survive the end of the process only, which is enough for counters.
+        """
+        connection = await self.engine.connect()
+        if self.engine.dialect.name == "sqlite":
+            await connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            await connection.commit()
+        return connection
+
+    async def begin_writing(self, connection: AsyncConnection) -> None:
+        """Begin a transaction that reads before it writes: in SQLite no other one may write meanwhile.
+
+        PostgreSQL locks the rows that are read with ``FOR UPDATE``, which SQLite does not have.
+        """
+        if self.engine.dialect.name == "sqlite":
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     async def close(self) -> None:
         """Close all connections."""

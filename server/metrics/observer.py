@@ -9,7 +9,7 @@ from server.metrics.instruments import BYTES, RECEIPTS, REQUESTS
 from server.receipts.counts import Counts
 from server.receipts.service import Receipts
 
-_ROUTES: Final = ("metadata", "targets", "files", "channels", "receipts", "operators")
+_ROUTES: Final = ("metadata", "targets", "files", "channels", "receipts", "rounds", "operators")
 _PAGES: Final = {"/healthz": "health", "/readyz": "health", "/metrics": "metrics", "/schema": "schema"}
 TIMESTAMP_PATH: Final = "/v1/metadata/timestamp.json"
 _RECEIPT_RESULTS: Final = {
