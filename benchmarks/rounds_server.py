@@ -72,7 +72,7 @@ def main() -> None:
 
 def run(seconds: float, n_connections: int, *, as_json: bool) -> int:
     """Measure and print the results; return 1 if a limit does not hold, else 0."""
-    of = plan(rank=64, dim=256, max_updates=1_000_000, clip=1.0, sigma=0.01, scale=4096)
+    of = plan(rank=64, dim=256, max_updates=1_000_000, sigma=0.01, scale=4096)
     with tempfile.TemporaryDirectory() as folder:
         per_cpu_s, per_s = _uploads(Path(folder), of, min(seconds, 60), min(n_connections, 256))
         close_s = asyncio.run(_closing(Path(folder), of))

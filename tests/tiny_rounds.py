@@ -1,48 +1,27 @@
-"""Plans and updates for tests of rounds."""
+"""Plans of rounds that are open now, and updates for them."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 
 from edge_runtime.rounds.plan import RoundPlan
 from edge_runtime.rounds.update import Update, encode
+from tests.tiny_round import plan_with
 
 ADAPTER = "a" * 64
 OTHER = "b" * 64
-TARGET = "laptop-x86_64"
-FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def plan(letter: str = "r", **changes: Any) -> RoundPlan:
-    """Return a plan for 8 values, for which every update of values up to 1,000 is legal."""
+def plan(letter: str = "r", **changes: object) -> RoundPlan:
+    """Return a plan for 8 values, whose round is open now and closes in an hour."""
     now = datetime.now(UTC)
-    fields: dict[str, Any] = {
-        "round": letter * 26,
-        "name": "tiny",
-        "target": TARGET,
-        "base": "0" * 64,
-        "adapter_sha256": ADAPTER,
-        "rank": 2,
-        "dim": 4,
-        "steps": 10,
-        "batch": 4,
-        "learning_rate": 0.01,
-        "min_events": 4,
-        "clip": 1.0,
-        "sigma": 0.5,
-        "scale": 1024,
-        "participations": 4,
-        "period_days": 30,
-        "min_updates": 2,
-        "max_updates": 1000,
-        "opens": (now - timedelta(hours=1)).strftime(FORMAT),
-        "deadline": (now + timedelta(hours=1)).strftime(FORMAT),
-        "retry_after_s": 7,
-        "operators": ("https://rounds.example",),
+    times = {
+        "opens": (now - timedelta(hours=1)).strftime(_FORMAT),
+        "deadline": (now + timedelta(hours=1)).strftime(_FORMAT),
     }
-    return RoundPlan(**(fields | changes))
+    return plan_with(**({"round": letter * 26, "adapter_sha256": ADAPTER, **times} | changes))
 
 
 def update(

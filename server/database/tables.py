@@ -60,12 +60,13 @@ ROUNDS: Final = Table(
     Column("closed", BigInteger),
     Column("updates", BigInteger, nullable=False),
     Column("weight", BigInteger, nullable=False),
+    Column("merged", Integer, nullable=False),
     Column("note", Text, nullable=False),
     Column("outcome", LargeBinary),
 )
 """Rounds: the bytes of the signed plan, the number of its adapter, and how many updates are in the sum.
 
-``weight`` is the sum of the updates' weights in 1,024ths; times are in seconds since 1970; ``outcome`` is the JSON of
+``weight`` is the sum of the updates' weights in 1,024ths, ``merged`` the number of rounds whose updates it has; times are in seconds since 1970; ``outcome`` is the JSON of
 what was tried and published. Whoever changes a round, its sum or its tokens locks its row here first.
 """
 

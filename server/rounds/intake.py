@@ -307,7 +307,7 @@ class _Transaction:
         weight = sum(weight for _, weight in self.new[round_id])
         columns: dict[str, object] = {"updates": n_updates, "weight": found.weight + weight}
         if n_updates >= found.plan.max_updates:
-            columns |= closing(found.plan, n_updates, self._now, "as it was full")
+            columns |= closing(found, n_updates, self._now, "as it was full")
         return columns
 
     def _add(self, one: _Waiting, staleness: int) -> None:

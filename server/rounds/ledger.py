@@ -48,6 +48,7 @@ class Round:
         closed: when it was closed; None while it is open.
         updates: number of updates in the sum.
         weight: sum of their weights in 1,024ths.
+        merged: number of rounds whose updates are in the sum: this one, and those that were carried over to it.
         note: what happened, in a sentence.
         outcome: JSON of what was tried and published; None before that.
     """
@@ -60,6 +61,7 @@ class Round:
     closed: int | None
     updates: int
     weight: int
+    merged: int
     note: str
     outcome: bytes | None
 
@@ -67,6 +69,15 @@ class Round:
     def id(self) -> str:
         """The id of the round."""
         return self.plan.round
+
+    @property
+    def needed(self) -> int:
+        """Updates without which nothing is published.
+
+        A device may be in the sum once for each merged round. Then it moves the sum as many times further, and so many
+        times the updates keep what the privacy statement says of readers of the adapter.
+        """
+        return self.merged * self.plan.min_updates
 
     def can_take_over(self, other: RoundPlan) -> bool:
         """Return whether updates of another round mean the same here, so that the sums can be added."""
@@ -160,7 +171,7 @@ class Ledger:
             await self.database.begin_writing(connection)
             found = _round((await connection.execute(_locked(ROUNDS.c.round == round_id))).one())
             if found.state is State.OPEN:
-                await change(connection, round_id, **closing(found.plan, found.updates, now, why))
+                await change(connection, round_id, **closing(found, found.updates, now, why))
             await connection.commit()
         return await self.one(round_id)
 
@@ -185,6 +196,7 @@ class Ledger:
             "deadline": int(plan.deadline_time()),
             "updates": 0,
             "weight": 0,
+            "merged": 1,
             "note": "",
         }
 
@@ -212,8 +224,8 @@ class Ledger:
         await change(
             connection, short.id, state=State.CARRIED.value, note=f"{short.note} Carried over to round {opened.id}."
         )
-        totals = {"updates": opened.updates + short.updates, "weight": opened.weight + short.weight}
-        await change(connection, opened.id, **totals)
+        columns = ("updates", "weight", "merged")
+        await change(connection, opened.id, **{name: getattr(opened, name) + getattr(short, name) for name in columns})
         return _round((await connection.execute(select(ROUNDS).where(ROUNDS.c.round == opened.id))).one())
 
 
@@ -257,11 +269,11 @@ async def change(connection: AsyncConnection, round_id: str, **values: Any) -> N
     await connection.execute(statement, {"changed": round_id, **new})
 
 
-def closing(plan: RoundPlan, updates: int, now: int, why: str) -> dict[str, object]:
+def closing(found: Round, updates: int, now: int, why: str) -> dict[str, object]:
     """Return the columns of a round that closes with a number of updates."""
-    if updates >= plan.min_updates:
+    if updates >= found.needed:
         return {"state": State.CLOSED.value, "closed": now, "note": f"Closed {why} with {updates:,} updates."}
-    note = f"Closed {why} with {updates:,} updates, fewer than {plan.min_updates:,}."
+    note = f"Closed {why} with {updates:,} updates, fewer than {found.needed:,}."
     if updates == 0:
         return {"state": State.DROPPED.value, "closed": now, "note": note}
     return {"state": State.SHORT.value, "closed": now, "note": note}
@@ -304,6 +316,7 @@ def _round(row: Any) -> Round:  # noqa: ANN401 - a row of the table
         closed=row.closed,
         updates=row.updates,
         weight=row.weight,
+        merged=row.merged,
         note=row.note,
         outcome=None if row.outcome is None else bytes(row.outcome),
     )

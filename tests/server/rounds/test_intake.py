@@ -269,7 +269,7 @@ def test_too_few_updates_are_carried_over_to_the_next_round_with_the_same_terms(
         await intake.ledger.close(first.round, 2, "by hand")
         await intake.ledger.open(second, 3)
         await intake.refresh()
-        await intake.accept(second.round, update(second))
+        await asyncio.gather(*(intake.accept(second.round, update(second)) for _ in range(4)))
         await intake.ledger.close(second.round, 4, "by hand")
 
     with_intake(database_url, two_rounds)
@@ -279,8 +279,28 @@ def test_too_few_updates_are_carried_over_to_the_next_round_with_the_same_terms(
     assert before.note == (
         f"Closed by hand with 2 updates, fewer than 3. Carried over to round {second.round}."
     )
-    assert (after.state, after.updates, after.weight, sums) == (State.CLOSED, 3, 3 * 1024, [3 * 1024] * 8)
-    assert (counts["carried over"], counts["staleness 0"]) == (2, 3)
+    assert (after.state, after.updates, after.weight, sums) == (State.CLOSED, 6, 6 * 1024, [6 * 1024] * 8)
+    assert (counts["carried over"], counts["staleness 0"]) == (2, 6)
+
+
+@pytest.mark.parametrize(("n_second", "state"), [(3, State.SHORT), (4, State.CLOSED)])
+def test_a_sum_of_two_rounds_needs_twice_the_updates_because_a_device_may_be_in_it_twice(
+    database_url: str, n_second: int, state: State
+) -> None:
+    first, second = plan("a", min_updates=3), plan("b", min_updates=3)
+
+    async def two_rounds(intake: Intake) -> Round:
+        await intake.ledger.open(first, 1)
+        await intake.refresh()
+        await asyncio.gather(*(intake.accept(first.round, update(first)) for _ in range(2)))
+        await intake.ledger.close(first.round, 2, "by hand")
+        await intake.ledger.open(second, 3)
+        await intake.refresh()
+        await asyncio.gather(*(intake.accept(second.round, update(second)) for _ in range(n_second)))
+        return await intake.ledger.close(second.round, 4, "by hand")
+
+    found = with_intake(database_url, two_rounds)
+    assert (found.state, found.merged, found.needed) == (state, 2, 6)
 
 
 @pytest.mark.parametrize("changes", [{"adapter_sha256": OTHER}, {"sigma": 0.6}, {"max_updates": 1, "min_updates": 1}])
@@ -316,7 +336,7 @@ def test_updates_are_told_to_come_back_while_the_database_does_not_answer_and_no
         return [failed, *after]
 
     failed, *after = with_intake(database_url, send, of)
-    assert (failed.verdict, failed.retry_after_s) == (Verdict.FAILED, 7)
+    assert (failed.verdict, failed.retry_after_s) == (Verdict.FAILED, 3600)
     assert [one.verdict for one in after] == [Verdict.BEFORE, *[Verdict.COUNTED] * 3]
     assert stored(database_url, of)[0].updates == 4
     assert stored(database_url, of)[1] == [4 * 1024] * 8

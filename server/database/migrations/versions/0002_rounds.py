@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("closed", sa.BigInteger),
         sa.Column("updates", sa.BigInteger, nullable=False),
         sa.Column("weight", sa.BigInteger, nullable=False),
+        sa.Column("merged", sa.Integer, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
         sa.Column("outcome", sa.LargeBinary),
     )
