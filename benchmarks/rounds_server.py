@@ -157,7 +157,9 @@ class _Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         values = np.random.default_rng(0).integers(-40, 40, of.size)
         body = update(of, values.tolist())
-        head = f"POST /v1/rounds/{of.round}/updates HTTP/1.1\r\nHost: {address[0]}\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST /v1/rounds/{of.round}/updates HTTP/1.1\r\nHost: {address[0]}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         self._head, self._tail = head.encode() + body[:8], body[24:]
 
     def send(self) -> None:

@@ -21,8 +21,8 @@ GROUP: Final = "pocketrec.commands"
 ORDER: Final = (
     "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
     "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "add-items", "release",
-    "serve", "operator-keys", "probe", "sync", "receipts", "inspect", "doctor", "profile", "bench", "recommend",
-    "run", "history",
+    "serve", "operator-keys", "rounds", "probe", "sync", "receipts", "inspect", "doctor", "profile", "bench",
+    "recommend", "run", "history",
 )  # fmt: skip
 
 _ANYTHING: Final[dict[str, Any]] = {

@@ -66,8 +66,9 @@ ROUNDS: Final = Table(
 )
 """Rounds: the bytes of the signed plan, the number of its adapter, and how many updates are in the sum.
 
-``weight`` is the sum of the updates' weights in 1,024ths, ``merged`` the number of rounds whose updates it has; times are in seconds since 1970; ``outcome`` is the JSON of
-what was tried and published. Whoever changes a round, its sum or its tokens locks its row here first.
+``weight`` is the sum of the updates' weights in 1,024ths, ``merged`` the number of rounds whose updates it has; times
+are in seconds since 1970; ``outcome`` is the JSON of what was tried and published. Whoever changes a round, its sum or
+its tokens locks its row here first.
 """
 
 ROUND_ADAPTERS: Final = Table(
@@ -77,7 +78,7 @@ ROUND_ADAPTERS: Final = Table(
     Column("sha256", String(64), primary_key=True),
     Column("number", Integer, nullable=False),
 )
-"""The adapters of a target that plans have named, numbered in this order: the staleness of an update is a difference."""
+"""The adapters that plans of a target have named, numbered in this order; staleness is a difference of numbers."""
 
 ROUND_SHARDS: Final = Table(
     "round_shards",

@@ -200,7 +200,7 @@ class Intake:
     async def _answers(self, group: Sequence[_Waiting]) -> list[Answer]:
         try:
             answers = await self._commit(group)
-        except Exception as error:  # whatever it is, the devices are told to come back, and the next group is tried
+        except Exception as error:  # noqa: BLE001 - whatever it is, devices come back, and the next group is tried
             if not self._is_failing:
                 log.error("cannot count updates, and will try again: %s", error)
             self._is_failing = True
@@ -317,4 +317,3 @@ class _Transaction:
         counts = self.counts.setdefault(one.round_id, Counter())
         counts[f"staleness {staleness}"] += 1
         counts["clipped"] += one.was_clipped
-

@@ -175,6 +175,18 @@ class Ledger:
             await connection.commit()
         return await self.one(round_id)
 
+    async def drop(self, round_id: str, now: int, why: str) -> Round:
+        """Close a round, and delete its sums."""
+        found = await self.close(round_id, now, why)
+        async with self.database.engine.connect() as connection:
+            await self.database.begin_writing(connection)
+            found = _round((await connection.execute(_locked(ROUNDS.c.round == round_id))).one())
+            if found.state in (State.CLOSED, State.SHORT, State.KEPT):
+                await connection.execute(delete(ROUND_SHARDS).where(ROUND_SHARDS.c.round == round_id))
+                await change(connection, round_id, state=State.DROPPED.value, note=f"{found.note} Dropped by hand.")
+            await connection.commit()
+        return await self.one(round_id)
+
     async def finish(self, round_id: str, state: State, note: str, outcome: bytes) -> None:
         """Record what became of a closed round."""
         statement = update(ROUNDS).where(ROUNDS.c.round == round_id)
@@ -253,9 +265,7 @@ async def add_tokens(connection: AsyncConnection, tokens: Iterable[tuple[str, by
         await connection.execute(insert(ROUND_TOKENS), rows)
 
 
-async def add_counts(
-    database: Database, connection: AsyncConnection, round_id: str, counts: Mapping[str, int]
-) -> None:
+async def add_counts(database: Database, connection: AsyncConnection, round_id: str, counts: Mapping[str, int]) -> None:
     """Add to the counters of a round."""
     rows = [{"round": round_id, "what": what, "count": count} for what, count in sorted(counts.items()) if count]
     await database.add(connection, ROUND_COUNTS, rows)
@@ -263,7 +273,7 @@ async def add_counts(
 
 async def change(connection: AsyncConnection, round_id: str, **values: Any) -> None:  # noqa: ANN401 - of any column
     """Change columns of a locked round."""
-    names = {name: bindparam(f"new_{name}") for name in values}
+    names: dict[str, Any] = {name: bindparam(f"new_{name}") for name in values}
     statement = update(ROUNDS).where(ROUNDS.c.round == bindparam("changed")).values(names)
     new = {f"new_{name}": value for name, value in values.items()}
     await connection.execute(statement, {"changed": round_id, **new})

@@ -72,7 +72,7 @@ async def upload(round_id: FromPath[str], body: bytes, intake: NamedDependency[I
     The answer comes after the sum is durable: 202, or 200 if it was counted before.
     """
     answer = await intake.accept(round_id, body)
-    return _response(answer)  # type: ignore[return-value]  # problem details have a body
+    return _response(answer)
 
 
 class UpdatesFirst:

@@ -80,9 +80,7 @@ def test_the_sum_is_the_same_to_the_last_bit_in_any_order_and_grouping(empty_dat
 
         async def send(intake: Intake, order: list[bytes] = order, seed: int = seed) -> None:
             for start in range(0, len(order), 1 + 7 * seed):
-                await asyncio.gather(
-                    *(intake.accept(of.round, body) for body in order[start : start + 1 + 7 * seed])
-                )
+                await asyncio.gather(*(intake.accept(of.round, body) for body in order[start : start + 1 + 7 * seed]))
 
         with_intake(url, send, of)
         sums.append(stored(url, of)[1])
@@ -276,9 +274,7 @@ def test_too_few_updates_are_carried_over_to_the_next_round_with_the_same_terms(
     before, nothing, _ = stored(database_url, first)
     after, sums, counts = stored(database_url, second)
     assert (before.state, nothing) == (State.CARRIED, [0] * 8)
-    assert before.note == (
-        f"Closed by hand with 2 updates, fewer than 3. Carried over to round {second.round}."
-    )
+    assert before.note == (f"Closed by hand with 2 updates, fewer than 3. Carried over to round {second.round}.")
     assert (after.state, after.updates, after.weight, sums) == (State.CLOSED, 6, 6 * 1024, [6 * 1024] * 8)
     assert (counts["carried over"], counts["staleness 0"]) == (2, 6)
 

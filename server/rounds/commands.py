@@ -1,0 +1,278 @@
+"""The commands ``pocketrec rounds``: they plan, open, close and publish rounds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from server.repository.keys import KeyRing
+    from server.rounds.ledger import Ledger
+
+Answer = TypeVar("Answer")
+
+rounds = typer.Typer(
+    help="""Improve the adapter together with devices that take part: only noisy updates leave them, and only sums stay.
+
+    Start with: pocketrec rounds plan releases --target laptop-x86_64 --operator https://models.example.org
+    """
+)
+
+Repo = Annotated[Path, typer.Argument(metavar="REPO", help="Folder of the repository.", exists=True, file_okay=False)]
+RoundId = Annotated[str, typer.Argument(metavar="ROUND", help="Id of the round, as `status` shows it.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Database, as for `pocketrec serve`. By default an SQLite file beside REPO.",
+        envvar="POCKETREC_DATABASE_URL",
+        show_envvar=True,
+    ),
+]
+Keys = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--keys",
+        metavar="DIR",
+        help="Folder with the keys adapter, snapshot and timestamp. By default REPO-keys, beside the repository.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@rounds.command("plan")
+def plan(
+    repo: Repo,
+    target: Annotated[str, typer.Option(metavar="TARGET", help="The target whose adapter devices improve.")],
+    operator: Annotated[str, typer.Option(metavar="URL", help="Address of the server to which devices upload.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.", dir_okay=False)] = Path("plan.json"),
+    hours: Annotated[float, typer.Option(metavar="N", help="Hours until the round closes.", min=0.01, max=8760)] = 24.0,
+    rank: Annotated[
+        int | None, typer.Option(metavar="N", help="Rows of the adapter to train. By default all.", min=1, max=64)
+    ] = None,
+    clip: Annotated[float, typer.Option(metavar="X", help="Largest L2 norm of an update.", min=1e-6, max=1e6)] = 0.1,
+    epsilon: Annotated[
+        float, typer.Option(metavar="X", help="Privacy of one device against the operator.", min=0.01, max=1000)
+    ] = 8.0,
+    sigma: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Noise of each value, in place of --epsilon; 0 for none.", min=0, max=1e6),
+    ] = None,
+    delta: Annotated[float, typer.Option(metavar="X", help="Delta of the privacy.", min=1e-12, max=0.01)] = 1e-6,
+    participations: Annotated[
+        int, typer.Option(metavar="N", help="How often a device takes part in --period-days.", min=1, max=10_000)
+    ] = 4,
+    period_days: Annotated[int, typer.Option(metavar="N", help="Days of that period.", min=1, max=3650)] = 30,
+    min_updates: Annotated[
+        int, typer.Option(metavar="N", help="Updates without which nothing is published.", min=1, max=1_000_000)
+    ] = 500,
+    max_updates: Annotated[
+        int, typer.Option(metavar="N", help="Updates at which the round closes.", min=1, max=1_000_000)
+    ] = 100_000,
+    max_staleness: Annotated[
+        int, typer.Option(metavar="N", help="Adapters by which an update may be late.", min=0, max=1000)
+    ] = 1,
+    steps: Annotated[int, typer.Option(metavar="N", help="Steps of training on a device.", min=1, max=10_000)] = 50,
+    batch: Annotated[int, typer.Option(metavar="N", help="Examples in a step.", min=1, max=1024)] = 32,
+    learning_rate: Annotated[float, typer.Option(metavar="X", help="Learning rate.", min=1e-6, max=1.0)] = 0.003,
+    min_events: Annotated[
+        int, typer.Option(metavar="N", help="Events that a device needs to take part.", min=2, max=1_000_000)
+    ] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Write the plan of a round for what is on offer, and say what taking part would reveal.
+
+    Nothing is signed yet: `pocketrec rounds open` does that.
+
+    Example: pocketrec rounds plan releases --target laptop-x86_64 --operator https://models.example.org
+    """
+    from edge_runtime.files import write_atomically
+    from edge_runtime.rounds.plan import dump_plan
+    from server.rounds.opening import Terms, make_plan
+    from server.rounds.show import show_plan
+
+    terms = Terms(
+        operators=(operator,),
+        hours=hours,
+        rank=rank,
+        clip=clip,
+        epsilon=epsilon,
+        sigma=sigma,
+        delta=delta,
+        participations=participations,
+        period_days=period_days,
+        min_updates=min_updates,
+        max_updates=max_updates,
+        max_staleness=max_staleness,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        min_events=min_events,
+    )
+    made = make_plan(repo, target, terms)
+    write_atomically(out, dump_plan(made))
+    show_plan(made, repo, out, as_json=as_json)
+
+
+@rounds.command("open")
+def open_(
+    repo: Repo,
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan.", exists=True, dir_okay=False)],
+    keys: Keys = None,
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a plan, so that devices find it, and let the server take updates.
+
+    One round of a target is open at a time. The updates of the one before it, if they were too few, are carried over
+    when adapter and terms are the same.
+
+    Example: pocketrec rounds open releases plan.json
+    """
+    from server.rounds.opening import open_round, read_plan
+    from server.rounds.show import show_opened
+
+    made = read_plan(plan_file)
+    settled = open_round(repo, _ring(repo, keys), made, _url(repo, database_url))
+    show_opened(made, settled, repo, as_json=as_json)
+
+
+@rounds.command("status")
+def status(
+    repo: Repo,
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only rounds of this target.")] = None,
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the rounds as counts: where each is, how many updates it has, and what became of it.
+
+    Example: pocketrec rounds status releases
+    """
+    from server.rounds.show import show_states
+    from server.rounds.state import read_states
+
+    show_states(_with_ledger(repo, database_url, lambda ledger: read_states(ledger, target)), repo, as_json=as_json)
+
+
+@rounds.command("close")
+def close(
+    repo: Repo,
+    round_id: RoundId,
+    drop: Annotated[bool, typer.Option("--drop", help="Delete the sum, too: nothing is published of it.")] = False,
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close a round now; otherwise the server closes it at its deadline, or when it is full.
+
+    Example: pocketrec rounds close releases ROUND
+    """
+    import time
+
+    from server.rounds.show import show_closed
+    from server.rounds.state import RoundState, read_state
+
+    async def work(ledger: "Ledger") -> RoundState:
+        ending = ledger.drop if drop else ledger.close
+        return await read_state(ledger, await ending(round_id, int(time.time()), "by hand"))
+
+    show_closed(_with_ledger(repo, database_url, work), repo, as_json=as_json)
+
+
+@rounds.command("publish")
+def publish(
+    repo: Repo,
+    round_id: RoundId,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Data folder of users on whom the new adapter is tried.", exists=True, file_okay=False
+        ),
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of users, a random sample. By default all.", min=1)
+    ] = None,
+    server_rate: Annotated[float, typer.Option(metavar="X", help="Factor of the mean.", min=0.001, max=100.0)] = 1.0,
+    force: Annotated[bool, typer.Option("--force", help="Publish it although it is not better.")] = False,
+    keys: Keys = None,
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the mean of a round to the adapter, try the result on held-out data, and publish it if it is better.
+
+    Better is: NDCG@10 over all users of the data rises beyond chance (paired bootstrap, 95 %), and no segment is worse.
+    Devices get it as a release of the component adapter. Exit code 1 if it is not published.
+
+    Example: pocketrec rounds publish releases ROUND --data my-shop
+    """
+    from edge_runtime.terminal.console import Console
+    from server.rounds.publishing import publish_round
+    from server.rounds.show import show_outcome
+
+    with Console(stderr=True).status("Computing the adapter, and trying it on held-out data …"):
+        outcome = publish_round(
+            repo,
+            _ring(repo, keys),
+            _url(repo, database_url),
+            round_id,
+            data=data,
+            server_rate=server_rate,
+            force=force,
+            n_users=users,
+        )
+    show_outcome(outcome, repo, as_json=as_json)
+
+
+@rounds.command("report")
+def report(
+    repo: Repo,
+    round_id: RoundId,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="HTML file to write: one file that loads nothing.", dir_okay=False),
+    ] = None,
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report on a round: participation, weights, what of it is private, the trial by segment, what was published.
+
+    Example: pocketrec rounds report releases ROUND --out round.html
+    """
+    from edge_runtime.files import write_atomically
+    from server.rounds.report import make_page, read_report
+    from server.rounds.show import show_report
+
+    found = _with_ledger(repo, database_url, lambda ledger: read_report(ledger, round_id))
+    if out is not None:
+        write_atomically(out, make_page(found))
+    show_report(found, out, as_json=as_json)
+
+
+def _with_ledger(repo: Path, url: str | None, use: "Callable[[Ledger], Awaitable[Answer]]") -> Answer:
+    from server.database.database import Database, migrate
+    from server.rounds.ledger import Ledger
+
+    url = _url(repo, url)
+    migrate(url)
+
+    async def run() -> Answer:
+        database = Database(url)
+        try:
+            return await use(Ledger(database))
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def _url(repo: Path, url: str | None) -> str:
+    from server.database.database import beside, file_url
+
+    return url or file_url(beside(repo))
+
+
+def _ring(repo: Path, folders: list[Path] | None) -> "KeyRing":
+    from server.repository.keys import KeyRing, default_folder
+
+    return KeyRing(folders or [default_folder(repo)])

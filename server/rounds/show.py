@@ -1,0 +1,131 @@
+"""What the commands ``pocketrec rounds`` print."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from edge_runtime.rounds.plan import RoundPlan
+from edge_runtime.terminal.console import Console
+from edge_runtime.terminal.outcome import fail, next_command, print_result
+from server.errors import RoundStateError
+from server.rounds.ledger import Round, State
+from server.rounds.publishing import Outcome
+from server.rounds.report import METRIC, Report
+from server.rounds.state import Privacy, RoundState, privacy_of
+
+
+def show_plan(plan: RoundPlan, repo: Path, out: Path, *, as_json: bool) -> None:
+    """Print what a plan asks of devices, and what taking part would reveal."""
+    if as_json:
+        print_result({"plan": plan, "file": out, "privacy": privacy_of(plan)})
+        return
+    console = Console(soft_wrap=True)
+    console.print(
+        f"Round {plan.round}: {plan.rank} x {plan.dim} values of {plan.bits} bits, {plan.body_bytes:,} bytes an "
+        f"upload, until {plan.deadline}, from {plan.min_updates:,} to {plan.max_updates:,} updates."
+    )
+    _print_privacy(console, privacy_of(plan), plan.min_updates)
+    console.print(f"Written to {out}. {next_command('rounds', 'open', repo, out)}")
+
+
+def show_opened(plan: RoundPlan, settled: Sequence[Round], repo: Path, *, as_json: bool) -> None:
+    """Print that a round is open, and what became of those before it."""
+    before = [{"round": one.id, "state": one.state, "note": one.note} for one in settled]
+    if as_json:
+        print_result({"round": plan.round, "deadline": plan.deadline, "before": before})
+        return
+    console = Console(soft_wrap=True)
+    for one in settled:
+        console.print(f"Round {one.id}: {one.note}")
+    console.print(f"Round {plan.round} is open until {plan.deadline}. {next_command('rounds', 'status', repo)}")
+
+
+def show_states(states: Sequence[RoundState], repo: Path, *, as_json: bool) -> None:
+    """Print the rounds as counts."""
+    if as_json:
+        print_result({"rounds": states})
+        return
+    if not states:
+        Console(soft_wrap=True).print("No round yet. Make a plan with `pocketrec rounds plan`.")
+        return
+    table = Table(
+        "round", "target", "state", "updates", "needed", "until", box=None, header_style="bold", pad_edge=False
+    )
+    for one in states:
+        until = one.closed or one.deadline
+        table.add_row(one.round, one.target, one.state.value, f"{one.updates:,}", f"{one.needed:,}", until)
+    Console().print(table)
+    console = Console(soft_wrap=True)
+    for one in states:
+        if one.note:
+            console.print(Text(f"{one.round}: {one.note}"))
+    closed = next((one for one in states if one.state is State.CLOSED), None)
+    if closed is not None:
+        console.print(next_command("rounds", "publish", repo, closed.round, "--data", "DATA"))
+
+
+def show_closed(state: RoundState, repo: Path, *, as_json: bool) -> None:
+    """Print a round that was closed."""
+    if as_json:
+        print_result({"round": state})
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"Round {state.round} is {state.state.value}. {state.note}")
+    if state.state is State.CLOSED:
+        console.print(next_command("rounds", "publish", repo, state.round, "--data", "DATA"))
+
+
+def show_outcome(outcome: Outcome, repo: Path, *, as_json: bool) -> None:
+    """Print what was tried and published; a round that is not published ends the process with 1."""
+    console = Console(soft_wrap=True)
+    if not as_json and outcome.trial.segments:
+        table = Table("users", "number", f"{METRIC} before", "new", "difference", box=None, header_style="bold")
+        for one in outcome.trial.segments:
+            for m in one.metrics:
+                if m.metric == METRIC:
+                    interval = f"{m.low:+.4f} to {m.high:+.4f}"
+                    table.add_row(one.segment, f"{one.n_users:,}", f"{m.theirs:.4f}", f"{m.ours:.4f}", interval)
+        Console().print(table)
+    if not outcome.published:
+        error = RoundStateError(f"round {outcome.round} was not published: {outcome.why}")
+        fail(error, as_json=as_json, result={"outcome": outcome})
+    if as_json:
+        print_result({"outcome": outcome})
+        return
+    deltas = ", ".join(f"{n:,}" for n in outcome.delta_bytes) or "none"
+    console.print(
+        f"Published as release {outcome.release}: {outcome.changed_bytes:,} bytes of new files, deltas of {deltas} "
+        f"bytes. {outcome.why}"
+    )
+    console.print(next_command("rounds", "report", repo, outcome.round, "--out", "round.html"))
+
+
+def show_report(report: Report, out: Path | None, *, as_json: bool) -> None:
+    """Print a report."""
+    if as_json:
+        print_result({"report": report})
+        return
+    state, console = report.state, Console(soft_wrap=True)
+    console.print(
+        f"Round {state.round} of {state.target} is {state.state.value}: {state.updates:,} updates, {state.needed:,} "
+        f"needed, {state.carried_over:,} carried over, {state.clipped:,} scaled down."
+    )
+    _print_privacy(console, state.privacy, report.plan.min_updates)
+    if report.outcome is not None:
+        console.print(Text(report.outcome.why))
+    console.print(f"Written to {out}." if out is not None else "Write it as a page with --out FILE.")
+
+
+def _print_privacy(console: Console, privacy: Privacy, min_updates: int) -> None:
+    often = f"{privacy.participations} times in {privacy.period_days} days at most, delta {privacy.delta:g}"
+    console.print(f"Privacy of a device that takes part {often}:")
+    console.print(f"  against the operator     epsilon {_shown(privacy.operator)}   (its own noise alone)")
+    console.print(
+        f"  against readers          epsilon {_shown(privacy.readers)}   (the noise of {min_updates:,} honest devices)"
+    )
+
+
+def _shown(epsilon: float | None) -> str:
+    return "unbounded" if epsilon is None else f"{epsilon:.3g}"
