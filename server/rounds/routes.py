@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from litestar import Response, post
+from litestar import MediaType, Response, post
 from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.openapi.datastructures import ResponseSpec
@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from edge_runtime.rounds.plan import MAX_UPDATE_BYTES
 from server.releases.fast import Observe
-from server.responses import NO_STORE, PROBLEM_JSON, problem, problems
+from server.responses import NO_STORE, PROBLEM_JSON, AnyRequest, problem, problems
 from server.rounds.intake import Answer, Intake, Verdict
 
 BYTES: Final = "application/octet-stream"
@@ -66,12 +66,12 @@ class _Upload(Operation):
         ),
     },
 )
-async def upload(round_id: FromPath[str], body: bytes, intake: NamedDependency[Intake]) -> Response[None]:
+async def upload(request: AnyRequest, round_id: FromPath[str], intake: NamedDependency[Intake]) -> Response[bytes]:
     """Count an update of a device, once for each token. Only the sum over all devices is stored.
 
     The answer comes after the sum is durable: 202, or 200 if it was counted before.
     """
-    answer = await intake.accept(round_id, body)
+    answer = await intake.accept(round_id, await request.body())
     return _response(answer)
 
 
@@ -135,9 +135,9 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _response(answer: Answer) -> Response[Any]:
-    status = _STATUSES[answer.verdict]
+    status = int(_STATUSES[answer.verdict])
     if status < HTTPStatus.BAD_REQUEST:
-        return Response(None, status_code=status, headers=NO_STORE)
+        return Response(b"", status_code=status, headers=NO_STORE, media_type=MediaType.TEXT)
     headers = {"Retry-After": str(answer.retry_after_s)} if answer.retry_after_s else None
     return problem(status, answer.why, headers)
 
