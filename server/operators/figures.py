@@ -15,9 +15,13 @@ from server.metrics.instruments import seconds_left
 from server.receipts.counts import HOUR_S
 from server.receipts.totals import UNKNOWN_AFTER_HOURS, Hour, Split, hours_of, split_of, traffic_since
 from server.releases.service import Release, Releases
+from server.rounds.ledger import Ledger
+from server.rounds.state import RoundState, read_state
 
 HOURS: Final = 48
 """How many hours the page shows."""
+SHOWN_ROUNDS: Final = 12
+"""How many rounds the page shows."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -99,11 +103,18 @@ class Traffic(msgspec.Struct, frozen=True):
     hours: list[TrafficHour]
 
 
+class Rounds(msgspec.Struct, frozen=True):
+    """The newest rounds, in counts, the newest first."""
+
+    rounds: list[RoundState]
+
+
 class Figures:
     """Reads the figures."""
 
     def __init__(self, releases: Releases, database: Database, halting: Halting) -> None:
         self._releases, self._database, self._halting = releases, database, halting
+        self._ledger = Ledger(database)
 
     def status(self, problems: Mapping[str, str]) -> Status:
         """Return the state of the server."""
@@ -119,6 +130,11 @@ class Figures:
         """Return the traffic of the last :data:`HOURS` hours."""
         found = await traffic_since(self._database, _hour() - HOURS + 1)
         return Traffic(_hour(), [TrafficHour(hour, counts) for hour, counts in found.items()])
+
+    async def rounds(self) -> Rounds:
+        """Return the newest :data:`SHOWN_ROUNDS` rounds."""
+        found = (await self._ledger.rounds())[:SHOWN_ROUNDS]
+        return Rounds([await read_state(self._ledger, one) for one in found])
 
     async def _state(self, target: str, release: Release) -> RolloutState:
         manifest, document = release.manifest, release.document

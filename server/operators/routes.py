@@ -13,7 +13,7 @@ from litestar.params import FromPath
 
 from server.described import OPERATOR_KEY
 from server.health import Monitor
-from server.operators.figures import Figures, Rollouts, Status, Traffic
+from server.operators.figures import Figures, Rollouts, Rounds, Status, Traffic
 from server.operators.keys import OperatorKeys
 from server.responses import NO_STORE, problems, reading
 
@@ -73,6 +73,11 @@ class OperatorController(Controller):
     async def counters(self, figures: NamedDependency[Figures]) -> Response[Traffic]:
         """Return requests, update checks, bytes and errors by hour."""
         return Response(await figures.traffic(), headers=NO_STORE)
+
+    @get("/rounds", responses=problems(unauthorized="No valid key."))
+    async def rounds(self, figures: NamedDependency[Figures]) -> Response[Rounds]:
+        """Return the newest rounds: updates, weights and privacy, in sums only."""
+        return Response(await figures.rounds(), headers=NO_STORE)
 
 
 @reading(["/ops", "/ops/{name:str}"], include_in_schema=False)

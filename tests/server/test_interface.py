@@ -150,7 +150,9 @@ def test_the_description_of_the_interface_names_every_route_of_devices_and_opera
 
     assert paths >= {
         "/v1/channels", "/v1/metadata/{name}", "/v1/targets/{path}", "/v1/files/{sha256}", "/v1/receipts",
-        "/v1/operators/status", "/v1/operators/rollouts", "/v1/operators/counters", "/healthz", "/readyz", "/metrics",
+        "/v1/rounds/{round_id}/updates",
+        "/v1/operators/status", "/v1/operators/rollouts", "/v1/operators/rounds", "/v1/operators/counters",
+        "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     assert not paths & {"/ops", "/"}
 

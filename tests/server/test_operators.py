@@ -14,15 +14,18 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
+from edge_runtime.rounds.plan import RoundPlan
 from server.app import create_app
 from server.database.database import Database, beside
 from server.operators.commands import operator_keys
 from server.operators.keys import OperatorKeys
+from server.rounds.ledger import Ledger
 from tests.invented_repository import LAPTOP, Repository
 from tests.live_server import serving
+from tests.tiny_rounds import plan
 
 Client = TestClient[Litestar]
-ROUTES = ("status", "rollouts", "counters")
+ROUTES = ("status", "rollouts", "rounds", "counters")
 
 
 @pytest.fixture
@@ -113,6 +116,25 @@ def test_a_rollout_is_shown_with_its_threshold_and_counts_only(
     assert [set(hour) for hour in rollout["hours"]] == [{"hour", "fetched", "taken", "refused"}]
 
 
+def test_a_round_is_shown_in_counts_and_privacy_is_stated_twice(client: Client, key: str, database_url: str) -> None:
+    opened = open_round(database_url)
+    (found,) = client.get("/v1/operators/rounds", headers=bearer(key)).json()["rounds"]
+
+    assert (found["round"], found["state"], found["updates"], found["needed"]) == (opened.round, "open", 0, 2)
+    assert 0 < found["privacy"]["readers"] < found["privacy"]["operator"]
+    assert not {"sums", "tokens", "plan"} & set(found)
+
+
+def open_round(url: str) -> RoundPlan:
+    async def work() -> RoundPlan:
+        database, opened = Database(url), plan()
+        await Ledger(database).open(opened, 1_700_000_000)
+        await database.close()
+        return opened
+
+    return asyncio.run(work())
+
+
 def test_traffic_is_counted_by_hour_and_kind(
     repository: Repository, manifest: str, key: str, database_url: str
 ) -> None:
@@ -181,6 +203,7 @@ def test_the_page_shows_the_figures_to_who_has_a_key_on_a_phone(
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text))
+    opened = open_round(database_url)
     with serving(repository.root, "--database-url", database_url) as server:
         page.goto(f"{server.url}/ops")
         page.fill("#key", "pocketrec_wrong")
@@ -195,6 +218,8 @@ def test_the_page_shows_the_figures_to_who_has_a_key_on_a_phone(
 
         assert "tiny shop, release 1" in page.inner_text(".card")
         assert "Threshold 2 %" in page.inner_text(".card")
+        assert opened.round[:8] in page.inner_text("#rounds .card")
+        assert "2 needed" in page.inner_text("#rounds .card")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert key not in page.content()
         page.reload()

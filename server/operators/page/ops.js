@@ -12,6 +12,7 @@ const REASONS = {
 };
 const MEANINGS = {
   400: "malformed request", 401: "no valid operator's key", 404: "not found", 405: "method not allowed",
+  409: "round is closed", 410: "update is too late", 422: "not an update of the round",
   413: "request too large", 416: "range outside of the file", 429: "too many requests", 500: "internal error",
   503: "not available for now",
 };
@@ -225,6 +226,48 @@ function showRollouts(rules) {
   at("rollouts").replaceChildren(...(cards.length > 0 ? cards : [none]));
 }
 
+const epsilon = (value) => (value === null ? "not bounded" : number.format(Math.round(value * 100) / 100));
+
+function updateColumn(round) {
+  const { updates, needed, max_updates: most } = round;
+  const scale = Math.min(most, Math.max(needed * 1.5, updates));
+  const words = `${number.format(needed)} needed, ${number.format(most)} at most. ${number.format(round.carried_over)} carried over from rounds before, ${number.format(round.clipped)} scaled down.`;
+  return element("div", {}, heading("Updates in the sum", number.format(updates)),
+    bar(`${number.format(updates)} of ${number.format(needed)} needed`, [["fill", number.format(updates), updates / scale]], [needed / scale]),
+    element("p", { class: "soft" }, words));
+}
+
+function lateColumn({ late, mean_weight: mean }) {
+  const total = late.reduce((sum, { updates }) => sum + updates, 0);
+  const rows = late.map(({ staleness, updates, weight }) => element("tr", {},
+    element("td", {}, staleness === 0 ? "in time" : `${staleness} late`), element("td", {}, number.format(updates)), element("td", {}, `weight ${weight.toFixed(2)}`)));
+  const table = element("table", {}, element("tbody", {}, ...rows));
+  return element("div", {}, heading("Weights", mean === null ? "" : `mean ${mean.toFixed(2)}`),
+    total === 0 ? element("p", { class: "soft" }, "No update yet.") : table);
+}
+
+function privacyColumn({ privacy }) {
+  const rows = [["against the operator", privacy.operator], ["against readers of adapters", privacy.readers]].map(([who, value]) =>
+    element("tr", {}, element("td", {}, who), element("td", {}, `epsilon ${epsilon(value)}`)));
+  const words = `For ${number.format(privacy.participations)} times in ${number.format(privacy.period_days)} days, delta ${privacy.delta}.`;
+  return element("div", {}, heading("Privacy of a device", ""), element("table", {}, element("tbody", {}, ...rows)), element("p", { class: "soft" }, words));
+}
+
+function roundCard(round) {
+  const pill = element("span", { class: ["open", "published", "closed"].includes(round.state) ? "pill" : "pill halted" }, round.state);
+  const when = round.closed === null ? `open until ${round.deadline}` : `closed ${round.closed}`;
+  const top = element("div", { class: "top" }, element("h3", {}, round.target),
+    element("span", { class: "soft" }, `round ${round.round.slice(0, 8)}… · ${when.replace("T", " ").replace("Z", " UTC")}`), pill);
+  const note = round.note === "" ? [] : [element("p", { class: "soft" }, round.note)];
+  return element("article", { class: "card" }, top,
+    element("div", { class: "columns" }, updateColumn(round), lateColumn(round), privacyColumn(round)), ...note);
+}
+
+function showRounds({ rounds }) {
+  const none = element("p", { class: "empty" }, ...withCode("No round yet. Plan one with `pocketrec rounds plan`."));
+  at("rounds").replaceChildren(...(rounds.length > 0 ? rounds.map(roundCard) : [none]));
+}
+
 function showTraffic(traffic) {
   const by = (test) =>
     new Map(traffic.hours.map(({ hour, counts }) => [hour, Object.entries(counts).reduce((n, [what, count]) => n + (test(what) ? count : 0), 0)]));
@@ -266,10 +309,11 @@ async function read(what, key) {
 }
 
 async function show(key) {
-  const [status, rollouts, traffic] = await Promise.all(["status", "rollouts", "counters"].map((what) => read(what, key)));
+  const [status, rollouts, rounds, traffic] = await Promise.all(["status", "rollouts", "rounds", "counters"].map((what) => read(what, key)));
   showProblems(status.problems);
   showGlance(status, rollouts, traffic);
   showRollouts(rollouts);
+  showRounds(rounds);
   showTraffic(traffic);
   showSums("refusals", traffic, "receipts ", (what) => REASONS[what] ?? what, "None in the last 48 hours.", ["counted"]);
   showSums("errors", traffic, "status ", (what) => `${what} ${MEANINGS[what] ?? ""}`, "None in the last 48 hours.");
