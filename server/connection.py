@@ -20,6 +20,7 @@ class RequestLimits:
     """Limits of one connection.
 
     Attributes:
+        head_bytes: maximum size of the head of a request.
         request_bytes: maximum size of a request, head and body; the largest bodies are updates of a round, 64 KiB.
         request_s: maximum seconds from the opened connection, or the first byte after a response, to the end of the
             request.
@@ -27,7 +28,8 @@ class RequestLimits:
             below 4 KiB per second.
     """
 
-    request_bytes: int = 80 << 10
+    head_bytes: int = 64 << 10
+    request_bytes: int = 128 << 10
     request_s: float = 10.0
     stalled_s: float = 120.0
 
@@ -113,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _fits_in_head(self, n_bytes: int) -> bool:
         self._head_bytes += n_bytes
-        self._is_too_large = self._is_too_large or self._head_bytes > self._limits.request_bytes
+        self._is_too_large = self._is_too_large or self._head_bytes > self._limits.head_bytes
         return not self._is_too_large
 
     def _unsupported_upgrade_warning(self) -> None:
