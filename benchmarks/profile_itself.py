@@ -5,7 +5,7 @@ beside processes that keep every core busy. Prints the verdicts, and for each st
 wide the widest is. Exit code 1 unless, for the steps ``encode``, ``score``, ``list`` and ``observe``:
 
 - at least 19 of 20 intervals of the ratio of CPU times cover 1, and none is wider than 0.1, quiet or busy;
-- beside the busy processes every verdict says that the machine was busy, and without them not every one does.
+- beside the busy processes every verdict is noisy and says that the machine was busy, and without them most are valid.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from edge_runtime import child
 STEPS: Final = ("encode", "score", "list", "observe")
 WIDEST: Final = 0.1
 LEAST_SHARE: Final = 0.95
+MOST: Final = 0.75
 BUSY_WORDS: Final = "the machine was busy"
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--mode", default="quick")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--busy", type=int, default=5)
-    parser.add_argument("--hogs", type=int, default=2 * (os.cpu_count() or 1), help="Busy processes.")
+    parser.add_argument("--hogs", type=int, default=os.cpu_count() or 1, help="Busy processes.")
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     options = parser.parse_args()
     quiet = [profiled(options, seed) for seed in range(options.runs)]
@@ -130,8 +131,10 @@ def problems(result: dict[str, Any]) -> list[str]:
     busy, quiet = result["busy"], result["quiet"]
     if busy["said_busy"] < busy["profiles"]:
         found.append(f"busy: {busy['said_busy']} of {busy['profiles']} verdicts say that the machine was busy")
-    if quiet["profiles"] and quiet["said_busy"] == quiet["profiles"]:
-        found.append("quiet: every verdict says that the machine was busy, so no change of the verdict can be seen")
+    if quiet["verdicts"]["valid"] < MOST * quiet["profiles"]:
+        found.append(
+            f"quiet: {quiet['verdicts']['valid']} of {quiet['profiles']} verdicts are valid; stop what else works here"
+        )
     return found
 
 
