@@ -58,6 +58,13 @@ def show(found: Profile, console: Console) -> None:
         console.print(f"- {reason}", soft_wrap=True)
 
 
+def milliseconds(value: float | None) -> str:
+    """Return milliseconds with three digits that say something."""
+    if value is None:
+        return ""
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
+
+
 def _show_head(found: Profile, console: Console) -> None:
     machine, lengths = found.machine, found.histories
     for bundle in found.bundles:
@@ -95,10 +102,10 @@ def _cells(row: Row, *, unsure: bool) -> list[str]:
     wall, cpu = row.wall_ms, row.cpu_ms
     return [
         str(wall.runs),
-        *(_ms(value) for value in (wall.minimum, wall.median)),
+        *(milliseconds(value) for value in (wall.minimum, wall.median)),
         *(["" if row.uncertainty is None else f"{row.uncertainty:.0%}"] if unsure else []),
-        *(_ms(value) for value in (wall.p90, wall.p95, wall.p99)),
-        "" if cpu is None else _ms(cpu.median),
+        *(milliseconds(value) for value in (wall.p90, wall.p95, wall.p99)),
+        "" if cpu is None else milliseconds(cpu.median),
         *_limit(row.limit),
     ]
 
@@ -156,10 +163,4 @@ def _show_rest(found: Profile, console: Console) -> None:
 
 
 def _limit(limit: Limit | None) -> tuple[str, str]:
-    return ("", "") if limit is None else (_ms(limit.ms), f"{limit.share:.1%}")
-
-
-def _ms(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
+    return ("", "") if limit is None else (milliseconds(limit.ms), f"{limit.share:.1%}")

@@ -1,6 +1,7 @@
 """Charts as inline SVG; colours come from the style sheet, so that they follow light, dark and print."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -56,7 +57,8 @@ def dots(rows: Mapping[str, Mapping[str, float]], *, label: str) -> Html:
         # The bundle is the first series and is drawn last, on top.
         for position, (series, value) in reversed(list(enumerate(values.items()))):
             title = element("title", f"{name}, {series}: {value:.4f}")
-            parts.append(element("circle", title, cx=axis.at(value), cy=y, r=6, class_=f"series-{position}"))
+            radius = min(4.0 + 1.5 * position, 7.0)  # a larger one shows around a smaller one on top of it
+            parts.append(element("circle", title, cx=axis.at(value), cy=y, r=radius, class_=f"series-{position}"))
     return _svg(_TOP + _ROW * len(rows) + 8, parts, label)
 
 
@@ -89,6 +91,7 @@ def treemap(sizes: Mapping[str, int], *, label: str, groups: Mapping[str, int]) 
         groups: number of the colour of each name.
     """
     ordered = sorted(((size, name) for name, size in sizes.items() if size > 0), reverse=True)
+    stems = Counter(name.partition(".")[0] for name in sizes)
     parts: list[Html] = []
     for (size, name), box in zip(
         ordered, squarify([float(size) for size, _ in ordered], Box(0, 0, WIDTH, 320)), strict=True
@@ -96,11 +99,14 @@ def treemap(sizes: Mapping[str, int], *, label: str, groups: Mapping[str, int]) 
         title = element("title", f"{name}: {size:,} bytes")
         edges = {"x": box.x + 1, "y": box.y + 1, "width": max(0, box.width - 2), "height": max(0, box.height - 2)}
         parts.append(element("rect", title, rx=3, class_=f"tile tile-{groups.get(name, 0)}", **edges))
-        parts += _labels(box, (name, name.split(".")[0]), f"{size / 1024:,.1f} KiB")
+        stem, _, suffix = name.partition(".")
+        parts += _labels(box, (name, stem if stems[stem] == 1 else f".{suffix}"), f"{size / 1024:,.1f} KiB")
     return _svg(320, parts, label)
 
 
-def scatter(points: Sequence[Point], front: Sequence[tuple[float, float]], *, label: str, x_label: str) -> Html:
+def scatter(
+    points: Sequence[Point], front: Sequence[tuple[float, float]], *, label: str, x_label: str, y_label: str
+) -> Html:
     """Return points over a logarithmic axis of bytes, with the Pareto front as a line.
 
     Args:
@@ -108,33 +114,60 @@ def scatter(points: Sequence[Point], front: Sequence[tuple[float, float]], *, la
         front: points of the front, by ascending ``x``.
         label: text for those who cannot see it.
         x_label: name of the horizontal axis.
+        y_label: name of the vertical axis.
     """
-    height, bottom = 360.0, 320.0
-    xs, ys = [math.log2(point.x) for point in points], [point.y for point in points]
-    middle = (min(xs) + max(xs)) / 2  # at least two powers of two are shown, so that there are labels
-    across = _Axis(min(min(xs) - 0.2, middle - 1), max(max(xs) + 0.2, middle + 1), left=64)
-    spread = (max(ys) - min(ys)) or 0.01
-    low, high = min(ys) - 0.08 * spread, max(ys) + 0.08 * spread
-
-    def up(y: float) -> float:
-        return bottom - (y - low) / (high - low) * (bottom - 20)
-
-    parts = [_text(x_label, WIDTH / 2, height - 6, "middle", "axis")]
-    for power in range(math.ceil(across.low), math.floor(across.high) + 1):
-        parts += [_vertical(across.at(power), 20, bottom, "grid"), _text(_kib(2**power), across.at(power), bottom + 18)]
-    for tick in _ticks(low, high):
-        y = up(tick)
-        parts += [
-            element("line", x1=64, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid"),
-            _text(f"{tick:.4f}", 56, y + 4, "end"),
-        ]
-    line = " ".join(f"{across.at(math.log2(x)):.1f},{up(y):.1f}" for x, y in front)
-    parts.append(element("polyline", points=line, class_="front"))
+    plane = _Plane(points)
+    line = " ".join(f"{plane.across(x):.1f},{plane.up(y):.1f}" for x, y in front)
+    parts = [
+        _text(x_label, WIDTH / 2, plane.height - 6, "middle", "axis"),
+        _text(y_label, plane.left, 14, "start", "axis"),
+        *plane.grid(),
+        element("polyline", points=line, class_="front"),
+    ]
     for point in points:
         title = element("title", f"{point.label}: {point.x:,.0f} bytes, {point.y:.4f}")
-        shape = {"cx": across.at(math.log2(point.x)), "cy": up(point.y), "r": 7.0 if point.series == "best" else 4.0}
+        shape = {"cx": plane.across(point.x), "cy": plane.up(point.y), "r": 7.0 if point.series == "best" else 4.0}
         parts.append(element("circle", title, class_=point.series, **shape))
-    return _svg(height, parts, label)
+    return _svg(plane.height, parts, label)
+
+
+class _Plane:
+    """The axes of a scatter plot: bytes across, logarithmic, and quality up."""
+
+    height, left, _top, _bottom = 384.0, 64.0, 28.0, 336.0
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        xs, ys = [math.log2(point.x) for point in points], [point.y for point in points]
+        middle = (min(xs) + max(xs)) / 2  # at least two powers of two are shown, so that there are labels
+        self._x = _Axis(min(min(xs) - 0.2, middle - 1), max(max(xs) + 0.2, middle + 1), left=self.left)
+        spread = (max(ys) - min(ys)) or 0.01
+        self._low, self._high = min(ys) - 0.08 * spread, max(ys) + 0.08 * spread
+
+    def across(self, n_bytes: float) -> float:
+        """Return the horizontal position of a number of bytes."""
+        return self._x.at(math.log2(n_bytes))
+
+    def up(self, y: float) -> float:
+        """Return the vertical position of a value."""
+        return self._bottom - (y - self._low) / (self._high - self._low) * (self._bottom - self._top)
+
+    def grid(self) -> list[Html]:
+        """Return lines and labels: powers of two and half as much again, and round values."""
+        parts: list[Html] = []
+        powers = range(math.floor(self._x.low), math.floor(self._x.high) + 1)
+        for n_bytes in (factor * 2.0**power for power in powers for factor in (1, 1.5)):
+            if self._x.low <= math.log2(n_bytes) <= self._x.high:
+                at = self.across(n_bytes)
+                parts += [_vertical(at, self._top, self._bottom, "grid"), _text(_kib(n_bytes), at, self._bottom + 18)]
+        ticks = _ticks(self._low, self._high)
+        digits = max(math.ceil(-math.log10(ticks[1] - ticks[0]) - _NOTHING), 0)
+        for tick in ticks:
+            y = self.up(tick)
+            parts += [
+                element("line", x1=self.left, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid"),
+                _text(f"{tick:.{digits}f}", self.left - 8, y + 4, "end"),
+            ]
+        return parts
 
 
 class _Axis:
@@ -161,8 +194,8 @@ class _Axis:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return about five round numbers between two numbers."""
-    rough = (high - low) / 5
+    """Return four to eight round numbers between two numbers."""
+    rough = (high - low) / 8
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     first = math.ceil(low / step)
@@ -203,4 +236,6 @@ def _vertical(x: float, top: float, bottom: float, kind: str) -> Html:
 
 
 def _kib(n_bytes: float) -> str:
-    return f"{n_bytes / 1024:,.0f} KiB" if n_bytes < 1 << 20 else f"{n_bytes / (1 << 20):,.0f} MiB"
+    if n_bytes < 1 << 10:
+        return f"{n_bytes:g} B"
+    return f"{n_bytes / (1 << 10):g} KiB" if n_bytes < 1 << 20 else f"{n_bytes / (1 << 20):g} MiB"

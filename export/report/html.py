@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 
 _VOID: Final = frozenset({"meta", "br", "line", "rect", "circle", "path"})
 
@@ -11,6 +11,14 @@ class Html(str):
     """Finished markup."""
 
     __slots__ = ()
+
+
+class Section(NamedTuple):
+    """A section of a page, with its anchor."""
+
+    anchor: str
+    title: str
+    body: Html
 
 
 def element(tag: str, /, *children: str, **attributes: str | float | None) -> Html:
@@ -55,6 +63,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     """Return a list of names and values."""
     return element("dl", *(join((element("dt", name), element("dd", value))) for name, value in pairs))
+
+
+def share(value: float) -> str:
+    """Return a share in per cent; a little is not shown as nothing."""
+    return "<1%" if 0 < value < 0.01 else f"{value:.0%}"
 
 
 def _both(cells: Sequence[str], kinds: Sequence[str | None]) -> Iterable[tuple[str, str | None]]:

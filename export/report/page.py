@@ -9,7 +9,7 @@ from typing import Any, Final
 from edge_runtime.bundle import Manifest
 from edge_runtime.profiling.report import Profile
 from edge_runtime.version import __version__
-from export.report import sections
+from export.report import latency, sections
 from export.report.bom import make_bom
 from export.report.html import Html, element, join
 from export.report.inputs import Fit
@@ -40,8 +40,8 @@ def make_report(inputs: ReportInputs) -> bytes:
         sections.quality(verification),
         sections.sizes(manifest, verification),
         *([] if inputs.fit is None else [sections.front(inputs.fit)]),
-        sections.latency(verification, inputs.profile),
-        sections.memory(inputs.profile),
+        latency.latency(verification, inputs.profile),
+        latency.memory(inputs.profile),
         sections.privacy(manifest),
         sections.licences(manifest, _documents(manifest, verification)),
     ]

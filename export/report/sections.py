@@ -1,33 +1,30 @@
 """The sections of a report."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from edge_runtime.bundle import Manifest
-from edge_runtime.profiling.report import Profile, Row
 from export.comparison import Comparison
 from export.engine_reports import EngineReport
 from export.inferiority import Verdict
 from export.report.bom import architecture, installed_version, runtime_libraries
 from export.report.charts import Interval, Point, dots, intervals, scatter, treemap
-from export.report.html import Html, element, facts, join, table
+from export.report.html import Html, Section, element, facts, join, share, table
 from export.report.inputs import Fit
 from export.segments import DEFINITIONS
 from export.verify import Verification
 
-_MIB: Final = 1 << 20
 _METRICS: Final = {"ndcg@10": "NDCG@10", "recall@10": "Recall@10"}
 _GROUPS: Final = {
     "encoder": 0, "codes": 0, "prompts": 0, "adapter": 0, "transitions": 1, "similarity": 1, "items": 2, "pictures": 2,
     "language_model": 3, "golden": 4, "popularity": 4,
 }  # fmt: skip
+_BUDGETS: Final = {
+    "ranking_bytes": "files for ranking", "bundle_bytes": "all files", "part:items": "catalogue",
+    "part:pictures": "pictures", "part:language_model": "language model",
+}  # fmt: skip
 _GROUP_NAMES: Final = ("encoder and item codes", "transitions", "catalogue", "language model", "checks and fallback")
 
-_MEANING: Final[Mapping[str, str]] = {
-    "valid": "",
-    "noisy": ": times were disturbed, and a quiet machine would be faster; ratios may still hold",
-    "invalid": ": measure again",
-}
 SENT_BY_ENGINE: Final[Mapping[str, tuple[str, str]]] = {
     "onnxruntime": (
         "on import, a device id, and data about the machine, the model and the session to "
@@ -40,14 +37,6 @@ SENT_BY_ENGINE: Final[Mapping[str, tuple[str, str]]] = {
     "language model": ("nothing found in llama.cpp; it can download models", "never asked to; a process of its own"),
 }
 """What the library of an engine would send by default, and what prevents it (docs/privacy.md)."""
-
-
-class Section(NamedTuple):
-    """A section with its anchor."""
-
-    anchor: str
-    title: str
-    body: Html
 
 
 def model_card(manifest: Manifest, verification: Verification) -> Section:
@@ -187,7 +176,7 @@ def sizes(manifest: Manifest, verification: Verification) -> Section:
     )
     actual = {"ranking_bytes": verification.ranking_bytes, "bundle_bytes": verification.bundle_bytes}
     budgets = [
-        [name, f"{size:,}", f"{allowed:,}", _share(size / allowed)]
+        [_BUDGETS.get(name, name), f"{size:,}", f"{allowed:,}", share(size / allowed)]
         for name, allowed in verification.budgets.items()
         for size in [actual.get(name, verification.bytes.get(name.removeprefix("part:"), 0))]
     ]
@@ -217,68 +206,11 @@ def front(fit: Fit) -> Section:
     rows = [[one.point, f"{one.ranking_bytes:,}", f"{one.ndcg:.4f}"] for one in fit.pareto_front]
     label = "NDCG@10 on validation users over bytes for ranking; the table below has the front"
     body = [
-        _legend(["point", "other", "best"], ["measured", "baselines", "best of a budget"]),
-        scatter(points, line, label=label, x_label="bytes for ranking"),
+        _legend(["point", "other", "best"], ["measured, with the Pareto front", "rows of numbers", "best of a budget"]),
+        scatter(points, line, label=label, x_label="bytes for ranking", y_label="NDCG@10, validation users"),
         table(("Pareto front", "bytes", "NDCG@10, validation"), rows),
     ]
     return Section("front", "Size against quality", join(body))
-
-
-def latency(verification: Verification, profile: Profile | None) -> Section:
-    """Return times with physical limits if there is a profile, otherwise those of the verification."""
-    if profile is None:
-        steps = [(one.name, step, times) for one in verification.engines for step, times in one.latency.items()]
-        measured = [[name, step, f"{times['p50_ms']:.3f}", f"{times['p90_ms']:.3f}"] for name, step, times in steps]
-        note = "Measured beside the verification, without limits; `pocketrec profile` measures with them (--profile)."
-        body = [element("p", note, class_="quiet"), table(("engine", "step", "median ms", "p90 ms"), measured)]
-        return Section("latency", "Latency", join(body))
-    rows = [_times_row(row, before) for before, row in zip((None, *profile.rows), profile.rows, strict=False)]
-    header = ("variant", "step", "runs", "median ms", "p95 ms", "limit ms", "bound by", "share reached")
-    return Section("latency", "Latency", join([*_measured_on(profile), table(header, rows)]))
-
-
-def _measured_on(profile: Profile) -> list[Html]:
-    """Return where and when a profile was measured, and whether its figures can be trusted."""
-    machine, verdict = profile.machine, profile.verdict
-    state = {"valid": "ok", "noisy": "unsure", "invalid": "failed"}[verdict.state]
-    said = element(
-        "p", "The figures are ", element("strong", verdict.state, class_=state), f"{_MEANING[verdict.state]}."
-    )
-    reasons = element("ul", *(element("li", reason) for reason in verdict.reasons), class_="quiet")
-    return [
-        element("p", f"{machine.processor}, {machine.system}, {profile.created}, mode {profile.mode}.", class_="quiet"),
-        said,
-        *([reasons] if verdict.reasons else []),
-    ]
-
-
-def _times_row(row: Row, before: Row | None) -> Sequence[str]:
-    """Return a row of the table; a variant is named once."""
-    return (
-        "" if before is not None and before.variant == row.variant else row.variant,
-        row.step,
-        f"{row.wall_ms.runs:,}",
-        f"{row.wall_ms.median:.3f}",
-        "" if row.wall_ms.p95 is None else f"{row.wall_ms.p95:.3f}",
-        "" if row.limit is None else f"{row.limit.ms:.4f}",
-        (row.no_limit or "no limit") if row.limit is None else row.limit.bound_by,
-        "" if row.limit is None else _share(row.limit.share),
-    )
-
-
-def _share(share: float) -> str:
-    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
-
-
-def memory(profile: Profile | None) -> Section:
-    """Return resident memory by engine."""
-    if profile is None or not profile.memory:
-        text = "Not measured. `pocketrec profile BUNDLE --json` measures it in processes of its own (--profile)."
-        return Section("memory", "Memory", element("p", text, class_="quiet"))
-    rows = [
-        [one.variant, *(f"{size / _MIB:.1f}" for size in (one.started, one.opened, one.peak))] for one in profile.memory
-    ]
-    return Section("memory", "Memory", table(("variant", "interpreter, MiB", "bundle open, MiB", "peak, MiB"), rows))
 
 
 def privacy(manifest: Manifest) -> Section:

@@ -21,7 +21,7 @@ from export.engine_reports import EngineReport
 from export.errors import ReportError
 from export.inferiority import Difference, Verdict
 from export.report.bom import make_bom
-from export.report.charts import Point, dots, scatter
+from export.report.charts import Point, dots, scatter, treemap
 from export.report.html import Html, element, table
 from export.report.inputs import Fit, FitPoint, read_fit, read_profile
 from export.report.page import ReportInputs, make_report
@@ -212,7 +212,21 @@ def test_words_and_numbers_of_a_table_are_aligned_apart() -> None:
 
 def test_charts_of_zeros_and_of_one_point_can_be_drawn() -> None:
     assert "nan" not in dots({"all": {"bundle": 0.0}}, label="x")
-    assert "nan" not in scatter([Point(100, 0.1, "a", "point")], [(100, 0.1)], label="x", x_label="bytes")
+    assert "nan" not in scatter([Point(100, 0.1, "a", "point")], [(100, 0.1)], label="x", x_label="", y_label="")
+
+
+def test_marks_of_an_axis_are_round_and_enough() -> None:
+    points = [Point(100_000, 0.02, "a", "point"), Point(200_000, 0.08, "b", "point")]
+
+    shown = scatter(points, [], label="x", x_label="bytes", y_label="NDCG@10")
+
+    assert all(f">{mark}<" in shown for mark in ("96 KiB", "128 KiB", "192 KiB", "0.02", "0.08", "bytes", "NDCG@10"))
+
+
+def test_files_that_differ_by_their_suffix_can_be_told_apart_where_there_is_little_room() -> None:
+    shown = treemap({"encoder.onnx": 10, "encoder.tflite": 10, "codes.safetensors": 200}, label="x", groups={})
+
+    assert all(f">{name}<" in shown for name in (".onnx", ".tflite", "codes.safetensors"))
 
 
 def test_other_json_is_refused_with_its_origin(tmp_path: Path) -> None:
@@ -278,7 +292,8 @@ def test_a_browser_shows_it_without_requests_errors_or_sideways_scrolling(
     context.close()
 
 
-def test_the_latencies_of_a_profile_are_shown_with_their_limits(tmp_path: Path, manifest: Manifest) -> None:
+def reported(place: Path, manifest: Manifest, **others: Any) -> str:  # noqa: ANN401
+    """Return the report of a profile of one row; ``others`` are further parts of the profile."""
     row = profiling.Row(
         phase="steady",
         step="encode",
@@ -286,7 +301,7 @@ def test_the_latencies_of_a_profile_are_shown_with_their_limits(tmp_path: Path, 
         wall_ms=profiling.Distribution(runs=9, minimum=0.9, median=1.25, p90=None, p95=None, p99=None),
         cpu_ms=None,
         seconds=0.1,
-        uncertainty=None,
+        uncertainty=0.07,
         wall_by_cpu=None,
         drift=None,
         limit=profiling.Limit(ms=0.25, bound_by="reading", bytes=9, operations=None, share=0.2),
@@ -303,13 +318,35 @@ def test_the_latencies_of_a_profile_are_shown_with_their_limits(tmp_path: Path, 
         "histories": {"source": "golden", "count": 1, "shortest": 1, "median": 1, "longest": 1},
         "verdict": {"state": "noisy", "reasons": ["busy"]},
     }
-    (tmp_path / "p.json").write_text(json.dumps(written))
+    (place / "p.json").write_bytes(msgspec.json.encode(written | others))
+    profile = read_profile(place / "p.json")
+    return make_report(ReportInputs(manifest=manifest, verification=verification(manifest), profile=profile)).decode()
 
-    profile = read_profile(tmp_path / "p.json")
-    report = make_report(ReportInputs(manifest=manifest, verification=verification(manifest), profile=profile))
 
-    for shown in ("a processor", "noisy", "busy", "1.250", "0.2500", "reading", "20%"):
-        assert shown in report.decode()
+def test_the_latencies_of_a_profile_are_shown_with_their_limits(tmp_path: Path, manifest: Manifest) -> None:
+    report = reported(tmp_path, manifest)
+
+    for shown in ("a processor", "The times are", "noisy", "busy", ">1.25<", ">7%<", ">0.250<", "reading", "20%"):
+        assert shown in report
+    assert "Ratios of times" not in report
+
+
+def test_a_comparison_says_what_was_compared_and_shows_the_ratios(tmp_path: Path, manifest: Manifest) -> None:
+    bundles = [profiling.ProfiledBundle("", name, 1, "laptop", 10, 2345) for name in ("old", "new")]
+    ratio = profiling.Ratio("list", "B numpy", "A numpy", "thread CPU", 48, 12, 0.9, 0.875, 0.925, 0.99)
+
+    report = reported(
+        tmp_path,
+        manifest,
+        bundles=bundles,
+        ratios=[ratio],
+        notes=["times are vague"],
+        verdict=profiling.Verdict("valid"),
+    )
+
+    for shown in ("new, laptop, release 1, 2,345 bytes", "The ratios are", "valid", "times are vague", "0.900"):
+        assert shown in report
+    assert "0.875 to 0.925" in report
 
 
 def test_the_profile_of_an_older_version_is_refused(tmp_path: Path) -> None:
