@@ -106,6 +106,7 @@ class Material:
         self.encoder = cache(self._encoder)
         self.table = cache(self._table)
         self.texts = cache(self._texts)
+        self._states = cache(self._states_of_valid)
 
     @property
     def plain(self) -> bool:
@@ -141,17 +142,25 @@ class Material:
             found["adapter"] = {"a": adapter["a"][:, :1].copy(), "b": adapter["b"][:1].copy()}
         return found
 
-    def weights(self) -> Weights:
-        """Return the bytes of all parts."""
-        student, n_items, dim = self.student, self.student.sizes.n_items, self.student.sizes.dim
+    def encoder_bytes(self, encoder: Encoder) -> int:
+        """Return the bytes of what is kept of the encoder, as exported; it takes some seconds."""
         matrices = self.matrices()
         shape = {"n_prompts": len(matrices["prompts"]["prompts"]), "adapter_rank": matrices["adapter"]["a"].shape[1]}
+        return len(export_onnx_int8(quantize_encoder(self.encoder(encoder)), **shape))
+
+    def weights(self, encoder_bytes: Mapping[Encoder, int]) -> Weights:
+        """Return the bytes of all parts.
+
+        Args:
+            encoder_bytes: of :meth:`encoder_bytes`, for each of :attr:`encoders`.
+        """
+        student, n_items, dim = self.student, self.student.sizes.n_items, self.student.sizes.dim
         texts = {} if student.texts is None else {n: len(dump_arrays(self.texts(n).arrays)) for n in _TEXT_CODES}
         as_trained = self.table(None)
         mean = sum(tier.n_items * tier.n_codes for tier in student.sizes.tiers) / n_items
         return Weights(
-            encoder={one: len(export_onnx_int8(quantize_encoder(self.encoder(one)), **shape)) for one in self.encoders},
-            matrices=sum(len(dump_arrays(arrays)) for arrays in matrices.values()),
+            encoder=encoder_bytes,
+            matrices=sum(len(dump_arrays(arrays)) for arrays in self.matrices().values()),
             trained=(len(dump_arrays(as_trained.arrays)), mean),
             smallest_codes=smallest_codes(n_items, dim),
             plan_within=lambda n_bytes: plan_within(n_bytes, n_items, dim),
@@ -194,7 +203,7 @@ class Material:
         calibrate_codes(coded, self._states(), self.counts)
         return Table.of(coded)
 
-    def _states(self) -> torch.Tensor:
+    def _states_of_valid(self) -> torch.Tensor:
         """Return the states of the validation users after their histories, ``[n, dim]``."""
         encoder, table = self.encoder(self.all), self.table(None)
         return user_states(self.student, encoder, table.vectors, self._valid)

@@ -1,6 +1,6 @@
 """The points of the search: what of a student is kept, chosen so that each point just fits its budget."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from train.distill.codes import CodePlan
@@ -69,7 +69,7 @@ class Weights:
         texts: bytes of text codes by their number; empty for a student without.
     """
 
-    encoder: dict[Encoder, int]
+    encoder: Mapping[Encoder, int]
     matrices: int
     trained: tuple[int, float]
     smallest_codes: int

@@ -1,7 +1,7 @@
 """Runs the search and writes its results: a student and a target for each budget, a table as JSON, and a chart."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from export.fitting.search import Found, Progress, Row, Search, best_within, des
 from export.fitting.write import write_fitted, write_target
 from export.parts import digest_of
 from train.data.dataset import Dataset
-from train.data.split import Targets, leave_one_out
+from train.data.split import Split, Targets, leave_one_out
 from train.distill.student import Student
 from train.errors import RunError
 from train.loop.runs import write_json
@@ -109,41 +109,73 @@ def fit_students(
     search = Search(materials, valid, out / "points", about, tell)
     found = search.run(list(budgets.values()))
     beside = {each.point: search.rows_beside(each.point) for each in found}
-    best: list[Best] = []
-    recovered: list[Found] = []
+    finish = _Finish(materials, split, valid, dataset, out, recover_epochs, seed, tell)
+    best = []
     for name, allowed in budgets.items():
         chosen = best_within(found, allowed)
         if chosen is None:
-            least = min(weights.least() for weights in search.weights())
-            raise RunError(
-                f"--budget {name}: nothing fits {allowed:,} bytes; the smallest point has {least:,}. Raise the budget, "
-                "or distil a student of a full model with a smaller --dim."
-            )
-        material = materials[chosen.point.student]
-        if recover_epochs and is_changed(material, chosen):
-            tell(f"{name}: training what is left for {recover_epochs} epochs")
-            key = f"{chosen.point.student}-{chosen.point.encoder}-{chosen.point.plan}-{recover_epochs}"
-            place = out / "recovered" / digest_of(key.encode())[:16]
-            recover(material, chosen.point, split, dataset, place, epochs=recover_epochs, seed=seed)
-            trained = replace(chosen, measured=measure(material, chosen.point, valid), recovered=True)
-            recovered.append(trained)
-            if trained.measured.ndcg >= chosen.measured.ndcg:
-                chosen = trained
-            else:
-                material.forget_recovered(chosen.point)
-        tell(f"{name}: test users")
-        test = measure_test(material, chosen.point, chosen.measured.settings, split.test)
-        folder = out / name
-        write_fitted(folder / STUDENT_FOLDER, material, chosen, _figures(material, chosen, test, split.test))
+            raise RunError(_nothing_fits(name, allowed, search))
+        best.append(finish.best(name, allowed, chosen, target))
+    found = list(dict.fromkeys([*found, *finish.recovered]))
+    result = Fitted(found=found, front=pareto_front(found), best=best, beside=beside, out=out)
+    write_json(out / RESULT_FILE, result.as_json())
+    shipped = [each.found for each in best]
+    write_atomically(out / CHART_FILE, chart(found, result.front, shipped, result.rows).encode())
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """Trains what was chosen further, measures it on the test users, and writes it.
+
+    Attributes:
+        recovered: what was trained further, whether or not it got better.
+    """
+
+    materials: Sequence[Material]
+    split: Split
+    valid: Targets
+    dataset: Dataset
+    out: Path
+    epochs: int
+    seed: int
+    tell: Progress
+    recovered: list[Found] = field(default_factory=list)
+
+    def best(self, name: str, allowed: int, chosen: Found, target: str) -> Best:
+        """Finish and write the best point of a budget."""
+        material = self.materials[chosen.point.student]
+        if self.epochs and is_changed(material, chosen):
+            chosen = self._further(name, material, chosen)
+        self.tell(f"{name}: test users")
+        test = measure_test(material, chosen.point, chosen.measured.settings, self.split.test)
+        folder = self.out / name
+        write_fitted(folder / STUDENT_FOLDER, material, chosen, _figures(material, chosen, test, self.split.test))
         one = Best(budget=name, allowed=allowed, found=chosen, test=test, folder=folder)
         write_target(one.target, target, chosen, allowed, material.student.sizes.n_items)
-        best.append(one)
-    found = list(dict.fromkeys([*found, *recovered]))
-    front = pareto_front(found)
-    result = Fitted(found=found, front=front, best=best, beside=beside, out=out)
-    write_json(out / RESULT_FILE, result.as_json())
-    write_atomically(out / CHART_FILE, chart(found, front, [each.found for each in best], result.rows).encode())
-    return result
+        return one
+
+    def _further(self, name: str, material: Material, chosen: Found) -> Found:
+        """Return a point trained further, or as it was if that is better on the validation users."""
+        point = chosen.point
+        self.tell(f"{name}: training what is left for {self.epochs} epochs")
+        key = f"{point.student}-{point.encoder}-{point.plan}-{self.epochs}"
+        place = self.out / "recovered" / digest_of(key.encode())[:16]
+        recover(material, point, self.split, self.dataset, place, epochs=self.epochs, seed=self.seed)
+        trained = replace(chosen, measured=measure(material, point, self.valid), recovered=True)
+        self.recovered.append(trained)
+        if trained.measured.ndcg >= chosen.measured.ndcg:
+            return trained
+        material.forget_recovered(point)
+        return chosen
+
+
+def _nothing_fits(name: str, allowed: int, search: Search) -> str:
+    least = min(weights.least() for weights in search.weights())
+    return (
+        f"--budget {name}: nothing fits {allowed:,} bytes; the smallest point has {least:,}. Raise the budget, "
+        "or distil a student of a full model with a smaller --dim."
+    )
 
 
 def is_changed(material: Material, found: Found) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from export.fitting.material import Material
 from export.fitting.measure import Measured, measure, measure_rows, row_bytes, settings_of, widest_rows
-from export.fitting.points import Point, Weights, points_within
+from export.fitting.points import Encoder, Point, Weights, points_within
 from export.parts import digest_of
 from train.data.split import Targets
 from train.loop.runs import write_json
@@ -73,7 +73,10 @@ class Search:
         """Return the bytes of the parts of each student."""
         if not self._weights:
             self._tell("sizes of the parts")
-            self._weights = [material.weights() for material in self._materials]
+            self._weights = [
+                material.weights({one: self._encoder_bytes(index, one) for one in material.encoders})
+                for index, material in enumerate(self._materials)
+            ]
         return self._weights
 
     def run(self, budgets: Sequence[int]) -> list[Found]:
@@ -108,6 +111,14 @@ class Search:
             n_bytes = fixed + sizes.n_items * row_bytes(width, n_bits)
             rows.append(Row(name=name, kind=kind, n_bytes=n_bytes, ndcg=kept["ndcg"]))
         return rows
+
+    def _encoder_bytes(self, student: int, encoder: Encoder) -> int:
+        material = self._materials[student]
+        kept = self._kept(
+            {"student": student, "encoder": asdict(encoder), "of": "bytes"},
+            lambda: {"n_bytes": material.encoder_bytes(encoder)},
+        )
+        return int(kept["n_bytes"])
 
     def _measure(self, point: Point) -> dict[str, Any]:
         return _as_json(measure(self._materials[point.student], point, self._valid))
