@@ -167,6 +167,7 @@ def test_a_repeated_search_measures_nothing_again(
 
     monkeypatch.setattr("export.fitting.search.measure", refuse)
     monkeypatch.setattr("export.fitting.search.measure_rows", refuse)
+    monkeypatch.setattr("export.fitting.material.export_onnx_int8", refuse)
     monkeypatch.setattr("train.distill.recovery.fit_student", refuse)
 
     again = fitted(student, tiny, result.out, epochs=1)
