@@ -206,6 +206,28 @@ def recovered(*rotated: str, role: str) -> Callable[[Scenario], None]:
     return act
 
 
+def time_recovered(rotated: str) -> Callable[[Scenario], None]:
+    """Let a clock that is years ahead raise the time, replace keys, and set the clock right."""
+
+    def act(scenario: Scenario) -> None:
+        repository = scenario.repository
+        for metadata in repository.metadata.values():
+            metadata.signed.expires = TODAY + 4000 * DAY
+        repository.publish("root", *PUBLISHING)
+        scenario.now = TODAY + 3000 * DAY
+        scenario.step()
+        scenario.now = TODAY
+        for metadata in repository.metadata.values():
+            metadata.signed.expires = TODAY + 30 * DAY
+        repository.publish("root", *PUBLISHING)
+        scenario.step()
+        repository.rotate(rotated)
+        repository.publish("root", *PUBLISHING)
+        scenario.step()
+
+    return act
+
+
 def file_no_longer_listed(scenario: Scenario) -> None:
     scenario.repository.delegate("adapter", "adapter/*")
     scenario.repository.publish("adapter", *PUBLISHING)
@@ -445,6 +467,8 @@ SCENARIOS: dict[str, Callable[[Scenario], None]] = {
     "snapshot recovered": recovered("snapshot", "timestamp", role="snapshot"),
     "snapshot not recovered by timestamp keys": recovered("timestamp", role="snapshot"),
     "targets recovered": recovered("snapshot", role="targets"),
+    "time recovered": time_recovered("timestamp"),
+    "time not recovered by snapshot keys": time_recovered("snapshot"),
     "file no longer listed": file_no_longer_listed,
     "mixed and matched": mixed_and_matched,
     "another type": another_type,

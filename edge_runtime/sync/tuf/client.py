@@ -63,14 +63,15 @@ def update(trusted: TrustedMetadata, now: Callable[[], float]) -> Steps[TrustedM
 
     Args:
         trusted: what was trusted before.
-        now: the clock, in seconds since 1970. It is read once; a time before ``trusted.floors.time`` counts as that.
+        now: the clock, in seconds since 1970. It is read once; a time before that of the trusted bounds counts as that.
 
     Raises:
         UpdateRefusedError: a file is missing, too long, malformed, not signed as it must be, or older than before.
         ExpiredMetadataError: a file has expired.
     """
-    time = max(now(), trusted.floors.time)
+    clock = now()
     trusted = yield from _newest_root(trusted)
+    time = max(clock, trusted.floors.time)  # not before the roots, which may end the bound
     check_fresh(trusted.root.signed, "root", time)
     trusted, timestamp = yield from _newest_timestamp(trusted, time)
     trusted, snapshot = yield from _current_snapshot(trusted, timestamp.meta.snapshot, time)

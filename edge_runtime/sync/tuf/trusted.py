@@ -35,7 +35,8 @@ class Floors(Struct, frozen=True):
     """Lower bounds that survive the metadata that they came from.
 
     A bound ends when the root takes the keys away from the role that stated it: then its statements may have been an
-    attacker's (section 5.3.11 of the specification). The root's own version never ends.
+    attacker's (section 5.3.11 of the specification). The root's own version never ends. The time ends with the keys of
+    the timestamp, whose expiry is what limits it: a far one, with a wrong clock, would make all later files expired.
 
     Attributes:
         timestamp: the highest versions that a timestamp stated, by file: its own and the snapshot's.
@@ -135,6 +136,8 @@ class TrustedMetadata:
         """Return the same under the next root: what its keys did not sign is dropped (5.3.11)."""
         replaced = [name for name in ("timestamp", "snapshot") if _are_replaced(self.root.signed, root.signed, name)]
         floors = _with(self.floors, **{name: {} for name in replaced})
+        if "timestamp" in replaced:
+            floors = _with(floors, time=0.0)
         under = replace(self, root=root, floors=floors)
         if replaced:
             return replace(under, timestamp=None, snapshot=None)

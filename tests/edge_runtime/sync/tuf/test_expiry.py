@@ -198,6 +198,26 @@ def test_a_clock_that_was_ahead_does_not_rule_out_later_metadata(repository: Rep
     assert device.versions()["timestamp"] == 3
 
 
+@pytest.mark.parametrize(("role", "ends"), [("timestamp", True), ("snapshot", False)])
+def test_a_time_that_was_stated_with_a_stolen_timestamp_key_ends_with_the_key(
+    repository: Repository, device: Device, role: str, ends: bool
+) -> None:
+    repository.timestamp.expires = TODAY + 3650 * DAYS
+    repository.publish("timestamp")
+    with pytest.raises(ExpiredMetadataError):  # by this time, all other files have expired
+        drive(update(device.refresh().raised(1e12), device.now), repository.fetch, lambda _: None)
+    stolen = device.refresh().raised(1e12)
+    repository.timestamp.expires = TODAY + DAYS
+    repository.rotate(role)
+    repository.publish("root", *PUBLISHING)
+
+    if ends:
+        assert drive(update(stolen, device.now), repository.fetch, lambda _: None).floors.time == device.now()
+    else:
+        with pytest.raises(ExpiredMetadataError):
+            drive(update(stolen, device.now), repository.fetch, lambda _: None)
+
+
 def test_a_time_that_a_signed_document_states_raises_the_bound_up_to_the_expiry(
     repository: Repository, device: Device
 ) -> None:

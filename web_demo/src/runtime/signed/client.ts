@@ -81,8 +81,8 @@ export type Steps<T> = AsyncGenerator<Wanted, T, Bytes | null>;
  * @throws ExpiredMetadataError a file has expired.
  */
 export async function* update(trusted: TrustedMetadata, now: number, crypto: SignatureCrypto): Steps<TrustedMetadata> {
-  const time = Math.max(now, trusted.floors.time);
   const rooted = yield* newestRoot(trusted, crypto);
+  const time = Math.max(now, rooted.floors.time); // not before the roots, which may end the bound
   checkFresh(rooted.root.signed, "root", time);
   const [stamped, timestamp] = yield* newestTimestamp(rooted, time, crypto);
   const [listed, snapshot] = yield* currentSnapshot(stamped, timestamp.snapshot, time, crypto);

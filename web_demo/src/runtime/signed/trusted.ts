@@ -27,7 +27,8 @@ type Versions = Readonly<Record<string, number>>;
 /**
  * Lower bounds that survive the metadata that they came from: the highest versions that a timestamp and a snapshot stated,
  * by file, and a time that has certainly passed, in seconds since 1970. The bounds of a role end when the root takes its
- * keys away, because its statements may then have been an attacker's.
+ * keys away, because its statements may then have been an attacker's; the time ends with the keys of the timestamp, whose
+ * expiry is what limits it.
  */
 export interface Floors {
   readonly timestamp: Versions;
@@ -113,7 +114,7 @@ export async function withRoot(
   const isReplaced = { timestamp: areReplaced(old, now, "timestamp"), snapshot: areReplaced(old, now, "snapshot") };
   const floors = {
     ...trusted.floors,
-    ...(isReplaced.timestamp ? { timestamp: {} } : {}),
+    ...(isReplaced.timestamp ? { timestamp: {}, time: 0 } : {}),
     ...(isReplaced.snapshot ? { snapshot: {} } : {}),
   };
   const under = { ...trusted, root, floors };
