@@ -197,7 +197,7 @@ def _opened(path: Path, entry: File) -> Iterator[BinaryIO]:
 
 
 def _check_stream(path: Path, stream: BinaryIO, entry: File) -> None:
-    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(min(_CHUNK, entry.bytes + 1)))
     while n_read := stream.readinto(chunk):  # type: ignore[attr-defined]  # a file has it
         digest.update(chunk[:n_read])
     _compare(path, digest.hexdigest(), entry)

@@ -106,6 +106,7 @@ class Source:
         def attempt() -> bytes | None:
             with self._session.get(f"/v1/{path}", {}, end) as response:
                 if response.status in (403, 404):  # a folder of a static host may have no right to be listed
+                    self._session.skip(response)
                     return None
                 check_status(response.status, what, allowed=(200,))
                 return self._session.body(response, max_bytes)

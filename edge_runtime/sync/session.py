@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from edge_runtime.errors import ServerUnreachableError, UpdateRefusedError
 from edge_runtime.sync.download import check_encoding
 from edge_runtime.sync.transport import Response, Transport
 
 Result = TypeVar("Result")
+_MAX_SKIPPED: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,19 @@ class Session:
         if length is not None and length != str(len(body)):
             raise ServerUnreachableError(f"the response ended after {len(body)} of {length[:20]} bytes. Sync again.")
         return bytes(body)
+
+    def skip(self, response: Response) -> None:
+        """Read a short body that is not needed, because the next request could not use the connection otherwise.
+
+        Nothing is lost if that fails: the next request opens a connection of its own.
+        """
+        length = response.header("Content-Length") or ""
+        if not (length.isascii() and length.isdecimal()) or len(length) > 4 or int(length) > _MAX_SKIPPED:
+            return
+        left = int(length)
+        with suppress(ServerUnreachableError):
+            while left > 0 and (piece := self.read(response, left)):
+                left -= len(piece)
 
     def with_retries(
         self, attempt: Callable[[], Result], progress: Callable[[], int], pauses_s: Sequence[float], end: float

@@ -162,13 +162,18 @@ def _newest_root(trusted: TrustedMetadata) -> Steps[TrustedMetadata]:
 def _newest_timestamp(trusted: TrustedMetadata, time: float) -> Steps[tuple[TrustedMetadata, Timestamp]]:
     """Fetch the timestamp (5.4). One with the known version is ignored, whatever it says."""
     raw = yield Wanted("timestamp.json", MAX_TIMESTAMP_BYTES, trusted)
+    here, floors = trusted.timestamp, trusted.floors
+    if here is not None and raw == here.raw:
+        check_floor(here.signed.version, floors.timestamp.get("timestamp.json", 0), "timestamp")
+        check_fresh(here.signed, "timestamp", time)
+        return trusted, here.signed  # as most checks end: nothing is parsed and verified again
     timestamp = parse(_present(raw, MAX_TIMESTAMP_BYTES, "timestamp"), Timestamp, "timestamp")
     trusted.check(timestamp, trusted.root.signed.delegation("timestamp"), "timestamp")
-    signed, floors = timestamp.signed, trusted.floors
+    signed = timestamp.signed
     check_floor(signed.version, floors.timestamp.get("timestamp.json", 0), "timestamp")
-    if trusted.timestamp is not None and trusted.timestamp.signed.version == signed.version:
-        check_fresh(trusted.timestamp.signed, "timestamp", time)
-        return trusted, trusted.timestamp.signed
+    if here is not None and here.signed.version == signed.version:
+        check_fresh(here.signed, "timestamp", time)
+        return trusted, here.signed
     for stated in (floors.timestamp, floors.snapshot):
         check_floor(signed.meta.snapshot.version, stated.get("snapshot.json", 0), "snapshot")
     check_fresh(signed, "timestamp", time)

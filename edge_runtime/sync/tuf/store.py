@@ -22,6 +22,10 @@ DRAW_BYTES: Final = 16
 _DRAW, _FLOORS, _LOST_AT = "draw", "floors", "lost_at"
 
 
+def _first_settings() -> dict[str, bytes]:
+    return {_DRAW: secrets.token_bytes(DRAW_BYTES), _FLOORS: msgspec.json.encode(Floors())}
+
+
 class MetadataStore:
     """Trusted metadata, its lower bounds, this device's draw for staged rollouts, and settings.
 
@@ -39,8 +43,7 @@ class MetadataStore:
         self._path = path
         self._schemes = schemes
         with store_file.translated(path):
-            first = {_DRAW: secrets.token_bytes(DRAW_BYTES), _FLOORS: msgspec.json.encode(Floors())}
-            self._connection = store_file.open_file(path, first)
+            self._connection = store_file.open_file(path, _first_settings)
             self._seen = store_file.changes_of_others(self._connection)
 
     @classmethod

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,8 +22,8 @@ _COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
-def open_file(path: Path, first_settings: Mapping[str, bytes]) -> sqlite3.Connection:
-    """Open the file, or create one with ``first_settings`` if there is none.
+def open_file(path: Path, first_settings: Callable[[], Mapping[str, bytes]]) -> sqlite3.Connection:
+    """Open the file, or create one with what ``first_settings`` returns if there is none.
 
     A new file is complete before it gets its name, so that an empty file under this name is a damaged one. It has no
     log until then: what is in a log comes into the file when it is closed, and a full disk would leave a part of it.
@@ -38,7 +38,7 @@ def open_file(path: Path, first_settings: Mapping[str, bytes]) -> sqlite3.Connec
                 connection.execute(
                     f"CREATE TABLE {table} (name TEXT PRIMARY KEY, content BLOB NOT NULL, sha256 BLOB NOT NULL)"
                 )
-            write_rows(connection, "settings", first_settings)
+            write_rows(connection, "settings", first_settings())
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
         rename_durably(fresh, path)

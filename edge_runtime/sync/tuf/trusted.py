@@ -92,10 +92,12 @@ class TrustedMetadata:
     def restored(cls, files: Mapping[str, bytes], floors: Floors, schemes: Schemes = ED25519) -> "TrustedMetadata":
         """Return what :meth:`files` and ``floors`` were saved from. A file that no longer verifies is left out.
 
+        The signatures of the root are not checked again: they are its own, and prove nothing about where it was saved.
+
         Raises:
             UpdateRefusedError: the root is not valid.
         """
-        self = replace(cls.pinned(files["root"], schemes=schemes), floors=floors)
+        self = cls(parse(files["root"], Root, "root"), floors=floors, schemes=schemes)
         delegated = {role: raw for role, raw in files.items() if role not in TOP_LEVEL}
         return replace(
             self,

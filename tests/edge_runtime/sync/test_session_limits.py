@@ -1,7 +1,10 @@
 """A sync ends after a number of bytes and seconds in total, however many answers a server spreads them over."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from edge_runtime.bundle.folder import describe
 from edge_runtime.errors import ServerUnreachableError, UpdateRefusedError
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.session import RetryPolicy
+from edge_runtime.sync.transport import HttpTransport
 from tests.edge_runtime.sync.device import Time
 from tests.edge_runtime.sync.fake_server import FakeResponse, whole
 
@@ -84,3 +88,66 @@ def test_a_server_that_starts_a_file_over_and_over_is_given_up(tmp_path: Path) -
 
     with pytest.raises(UpdateRefusedError, match=r"more than 50,000 bytes in this sync"):
         one.file(FILE, tmp_path, lambda _: None)
+
+
+def test_a_check_uses_one_connection_although_the_next_root_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata" / "timestamp.json").write_bytes(b"{}")
+    connections: list[object] = []
+    with serving_files(tmp_path, connections) as url:
+        transport = HttpTransport(url)
+        one = Source(transport)
+        assert one.small("metadata/2.root.json", 1000, "a root") is None
+        assert one.small("metadata/timestamp.json", 1000, "a timestamp") == b"{}"
+        transport.close()
+    assert len(connections) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        FakeResponse(404),
+        FakeResponse(404, {"Content-Length": "many"}, iter([b"x"])),
+        FakeResponse(404, {"Content-Length": "\u0663"}, iter([b"x"])),
+        FakeResponse(404, {"Content-Length": "9"}, iter([b"x"])),
+        FakeResponse(404, {"Content-Length": "9"}, iter([b"xxxxxxxxx"]), broken_after=3),
+        FakeResponse(404, {"Content-Length": "99999999"}, repeat(b"x" * 1000)),
+        FakeResponse(404, {}, repeat(b"x" * 1000)),
+    ],
+    ids=["no length", "no number", "another digit", "too short", "broken", "long", "endless"],
+)
+def test_a_missing_file_is_missing_whatever_comes_with_the_answer(answer: FakeResponse) -> None:
+    one = source(lambda: answer)
+
+    assert one.small("metadata/2.root.json", 1000, "a root") is None
+    assert one.fetched_bytes < 10
+
+
+@contextmanager
+def serving_files(folder: Path, connections: list[object]) -> Iterator[str]:
+    """Serve files below ``/v1/`` with HTTP/1.1, and note each connection."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            connections.append(self.client_address)
+            super().setup()
+
+        def do_GET(self) -> None:
+            path = folder / self.path.removeprefix("/v1/")
+            body = path.read_bytes() if path.is_file() else b"no such file"
+            self.send_response(200 if path.is_file() else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
