@@ -1,7 +1,12 @@
 """The plan of a tiny round, for tests."""
 
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 from msgspec.structs import replace
 
+from edge_runtime.bundle import open_folder
 from edge_runtime.rounds.plan import RoundPlan, largest_scale
 
 RANK, DIM = 2, 4
@@ -34,3 +39,24 @@ PLAN = RoundPlan(
 def plan_with(**changes: object) -> RoundPlan:
     """Return the plan with some fields changed."""
     return replace(PLAN, **changes)
+
+
+def plan_for(bundle: Path, operator: str, **changes: object) -> RoundPlan:
+    """Return a plan, open now, that trains the adapter of a bundle with noise that devices accept."""
+    manifest = open_folder(bundle).manifest
+    rank, dim, sigma = manifest.encoder.adapter_rank, manifest.encoder.dim, 4.0
+    now = datetime.now(UTC)
+    fields: dict[str, object] = {
+        "name": manifest.name,
+        "target": manifest.target,
+        "base": hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest(),
+        "adapter_sha256": manifest.required_role("adapter").sha256,
+        "rank": rank,
+        "dim": dim,
+        "sigma": sigma,
+        "scale": largest_scale(PLAN.clip, sigma, rank * dim, PLAN.bits),
+        "opens": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
+        "deadline": f"{now + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+        "operators": (operator,),
+    }
+    return plan_with(**(fields | changes))

@@ -176,10 +176,16 @@ def prepared(intent: Intent, adapter: Adapter, train: Train, ledger: RoundLedger
     """Train, and note the upload.
 
     Raises:
-        RoundError: training gave an update of another shape, or the user had the history forgotten meanwhile.
+        RoundError: the adapter has other sizes than the plan, training failed, or the user had the history forgotten
+            meanwhile.
         StateError: the upload could not be noted; nothing may be sent.
     """
     plan = intent.plan
+    rows, dim = adapter.b.shape
+    if rows < plan.rank or dim != plan.dim:
+        raise RoundError(
+            f"the plan trains {plan.rank} rows of {plan.dim} numbers, but the adapter in use has {rows} of {dim}."
+        )
     ledger.begin(
         Entry(
             round=plan.round,

@@ -115,14 +115,14 @@ class HttpTransport:
                 response.close()
                 self._connection.close()
 
-    def post(self, path: str, body: bytes, *, within_s: float) -> int:
-        """Send JSON to ``path`` and return the status; the response's body is not read.
+    def post(self, path: str, body: bytes, *, within_s: float, content_type: str = "application/json") -> int:
+        """Send a body to ``path`` and return the status; the response's body is not read.
 
         Raises:
             ServerUnreachableError: there is no response.
         """
         self._limit.start(within_s)
-        headers = {"User-Agent": f"pocketrec/{__version__}", "Content-Type": "application/json"}
+        headers = {"User-Agent": f"pocketrec/{__version__}", "Content-Type": content_type}
         with _network_errors(self.url):
             response = self._request(self._prefix + path, headers, method="POST", body=body)
             status = response.status

@@ -26,6 +26,7 @@ from edge_runtime.bundle.release import (
     dump_document,
 )
 from edge_runtime.device_folder import current_bundle
+from edge_runtime.rounds.plan import RoundPlan, dump_plan, round_path
 from edge_runtime.sync.apply import apply, writing
 from edge_runtime.sync.device_metadata import DeviceMetadata
 from edge_runtime.sync.documents import SignedDocuments
@@ -99,6 +100,10 @@ class SignedShop:
     def roll_out(self, manifest: str, share: float, *, halted: bool = False) -> None:
         document = RolloutDocument(target=self.target, manifest=manifest, share=share, halted=halted)
         self._publish("rollout", f"rollout/{self.target}.json", dump_document(document))
+
+    def open_round(self, plan: RoundPlan) -> None:
+        """Sign the plan of a round."""
+        self._publish("adapter", round_path(plan.target), dump_plan(plan))
 
     def write(self) -> None:
         """Write what is published, the timestamp last: a server reads everything again when it changes."""

@@ -1,0 +1,229 @@
+"""Takes part in the round of the bundle in use: fetches its signed plan, trains here, and uploads once.
+
+It is called after a sync, and only if the user agreed. What was sent is in the receipts of the device's folder, as with
+every request, byte for byte.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+from edge_runtime.bundle.folder import BundleFolder, open_folder, read_manifest
+from edge_runtime.contents import open_contents
+from edge_runtime.device_folder import current_bundle
+from edge_runtime.engines.protocol import read_small
+from edge_runtime.errors import RoundError, ServerUnreachableError, UpdateRefusedError
+from edge_runtime.learning.round_training import MAX_EXAMPLES, RoundTraining
+from edge_runtime.paths import AnyPath
+from edge_runtime.rounds.ledger import RoundLedger
+from edge_runtime.rounds.participate import (
+    Adapter,
+    Device,
+    Limit,
+    Sending,
+    Train,
+    intended,
+    prepared,
+    send_pending,
+)
+from edge_runtime.rounds.plan import MAX_PLAN_BYTES, RoundPlan, parse_plan, round_path
+from edge_runtime.rounds.update import Vector
+from edge_runtime.rounds.words import before
+from edge_runtime.state.history import History
+from edge_runtime.sync.apply import writing
+from edge_runtime.sync.device_metadata import DeviceMetadata
+from edge_runtime.sync.documents import refusing
+from edge_runtime.sync.fetch import Source
+from edge_runtime.sync.layout import TRUSTED
+from edge_runtime.sync.opening import transport_to
+from edge_runtime.sync.receipts import keep_receipt
+from edge_runtime.sync.transport import HttpTransport
+
+CONTENT_TYPE: Final = "application/octet-stream"
+_UPLOAD_S: Final = 60.0
+
+Status = Literal["no round", "not now", "previewed", "sent", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What became of taking part.
+
+    Attributes:
+        status: ``no round``, ``not now`` (the reason says why), ``previewed``, ``sent`` (there is a final answer), or
+            ``waiting`` (an upload is sent again later).
+        words: what taking part means, as it was shown.
+        reason: why this device does not take part now.
+        sendings: the uploads that were tried, those of earlier rounds included.
+    """
+
+    status: Status
+    words: tuple[str, ...] = ()
+    reason: str | None = None
+    sendings: tuple[Sending, ...] = ()
+
+
+@dataclass(slots=True)
+class _Operators:
+    """Sends uploads, and keeps what was sent for the receipts.
+
+    Attributes:
+        into: the device's folder.
+        insecure: whether plain http to another machine is accepted.
+    """
+
+    into: Path
+    insecure: bool
+
+    def send(self, operator: str, path: str, body: bytes) -> int:
+        """Send one upload; see :data:`edge_runtime.rounds.participate.Send`."""
+        try:
+            transport = HttpTransport(operator, insecure=True)
+        except ValueError as error:
+            raise ServerUnreachableError(f"{operator}: {error}") from error
+        if not transport.is_protected and not self.insecure:
+            raise ServerUnreachableError(
+                f"{operator}: plain http would show the upload to everyone on its way. Ask the operator for an https "
+                "address; on a trusted network, add --insecure."
+            )
+        try:
+            return transport.post(path, body, within_s=_UPLOAD_S, content_type=CONTENT_TYPE)
+        finally:
+            transport.close()
+            keep_receipt(self.into, transport.url, transport.sent, time.time())
+
+
+@dataclass(slots=True)
+class _Part:
+    """One call of :func:`take_part`."""
+
+    bundle: BundleFolder
+    state: Path
+    ledger: RoundLedger
+    limit: Limit
+    now: float
+    show: Callable[[Sequence[str]], None]
+    words: list[str] = field(default_factory=list)
+
+    def prepare(self, plan: RoundPlan, train: Train | None, *, preview: bool) -> None:
+        """Show what taking part means, and unless it is a preview, train and note the upload.
+
+        Raises:
+            RoundError: this device does not take part now.
+        """
+        intent = intended(plan, self._device(), self.ledger, self.now, self.limit)
+        self.words = before(intent)
+        self.show(self.words)
+        if not preview:
+            small = read_small(self.bundle)
+            chosen = train or partial(_train, self.bundle, self.state)
+            prepared(intent, Adapter(small.adapter_a, small.adapter_b), chosen, self.ledger, self.now)
+
+    def _device(self) -> Device:
+        with History.open(self.state) as history:
+            n_events = history.count()
+        manifest = self.bundle.manifest
+        base = hashlib.sha256(read_manifest(self.bundle.path)).hexdigest()
+        return Device(manifest.name, base, manifest.required_role("adapter").sha256, n_events)
+
+
+def take_part(
+    origin: AnyPath,
+    into: AnyPath,
+    state: AnyPath,
+    *,
+    train: Train | None = None,
+    limit: Limit | None = None,
+    insecure: bool = False,
+    preview: bool = False,
+    show: Callable[[Sequence[str]], None] = lambda words: None,
+) -> RoundReport:
+    """Take part in the round that is signed for the bundle in use, if there is one and the device's limit permits it.
+
+    Args:
+        origin: address of the server, or folder of the repository, with which the device syncs.
+        into: the device's folder.
+        state: file of the history.
+        train: the training [default: that of :mod:`edge_runtime.learning.round_training`].
+        limit: what this device reveals at most.
+        insecure: accept plain http to an operator on another machine.
+        preview: show what would be sent, and send nothing, neither uploads of earlier rounds.
+        show: called with the sentences that say what is sent, before the training.
+
+    Raises:
+        BusyError: a sync into this folder is running.
+        SyncError: the plan could not be had, or must not be used.
+        BundleError: there is no bundle in use, or it is damaged.
+        StateError: the state file cannot be used; nothing was sent.
+        RoundError: this device trusts no keys yet.
+    """
+    into, state = Path(into), Path(state)
+    with writing(into), DeviceMetadata(into / TRUSTED) as metadata, RoundLedger(state) as ledger:
+        if not metadata.has_root:
+            raise RoundError("a round needs signed releases, and this device trusts no keys yet. Sync first.")
+        bundle = open_folder(current_bundle(into))
+        plan = _plan(origin, into, bundle.manifest.target, metadata)
+        part = _Part(bundle, state, ledger, limit or Limit(), metadata.now(), show)
+        reason: str | None = None
+        if plan is not None:
+            try:
+                part.prepare(plan, train, preview=preview)
+            except RoundError as error:
+                reason = str(error)
+        sendings = () if preview else tuple(send_pending(ledger, _Operators(into, insecure).send, metadata.now()))
+    status = _status(sendings, reason, has_plan=plan is not None)
+    return RoundReport(status, tuple(part.words), reason, sendings)
+
+
+def _status(sendings: Sequence[Sending], reason: str | None, *, has_plan: bool) -> Status:
+    if sendings:
+        return "waiting" if any(sending.outcome == "prepared" for sending in sendings) else "sent"
+    if not has_plan:
+        return "no round"
+    return "previewed" if reason is None else "not now"
+
+
+def _plan(origin: AnyPath, into: Path, target: str, metadata: DeviceMetadata) -> RoundPlan | None:
+    """Return the signed plan of a target, or None if there is none.
+
+    Raises:
+        SyncError: it could not be had, or must not be used.
+    """
+    transport = transport_to(origin, insecure=True)  # what is fetched is signed
+    try:
+        source = Source(transport)
+        metadata.update(source)
+        path = round_path(target)
+        found = metadata.target(path, source)
+        if found is None:
+            return None
+        if found.length > MAX_PLAN_BYTES:
+            raise UpdateRefusedError(f"{path}: {found.length} bytes are signed, expected at most {MAX_PLAN_BYTES}.")
+        data = source.small(f"targets/{found.name}", found.length, path)
+        if data is None or len(data) != found.length or hashlib.sha256(data).hexdigest() != found.sha256:
+            raise UpdateRefusedError(f"{path}: the server does not have the bytes that are signed. Try again later.")
+        return refusing(partial(parse_plan, data, target))
+    finally:
+        transport.close()
+        keep_receipt(into, transport.url, transport.sent, time.time())
+
+
+def _train(bundle: BundleFolder, state: Path, plan: RoundPlan, adapter: Adapter) -> Vector:
+    """Train on the recorded history; see :data:`edge_runtime.rounds.participate.Train`."""
+    import numpy as np
+
+    contents = open_contents(bundle, language_model=False)
+    with History.open(state) as history:
+        engines = contents.engine_candidates(settings=history)
+        newest = history.newest(1)
+        longest = bundle.manifest.encoder.max_length + MAX_EXAMPLES
+        row_of = contents.table.row_of
+        items = history.newest_interactions(longest, row_of, newest[0].id if newest else 0)
+    sequence = np.array([row_of[item] for item in items], np.int64)
+    seed = int.from_bytes(os.urandom(4), "little")
+    return RoundTraining(contents, engines, sequence, seed)(plan, adapter)

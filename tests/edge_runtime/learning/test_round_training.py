@@ -1,0 +1,114 @@
+"""The training of a round: towards what the user does next, the same for the same seed, and within the plan's sizes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime.bundle import open_folder
+from edge_runtime.contents import Contents, open_contents
+from edge_runtime.errors import RoundError
+from edge_runtime.learning.adamw import MAX_NUMBERS
+from edge_runtime.learning.adapter_step import adapter_step
+from edge_runtime.learning.round_training import MAX_EXAMPLES, RoundTraining
+from edge_runtime.rounds.participate import Adapter
+from edge_runtime.rounds.plan import RoundPlan
+from tests.tiny_bundle import Shape, make_tiny_bundle
+from tests.tiny_round import plan_with
+from tests.tiny_transitions import WITH_ENGINES
+
+SEQUENCE = np.array([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4])
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    folder = tmp_path_factory.mktemp("bundle")
+    make_tiny_bundle(folder, transitions=WITH_ENGINES)
+    return open_contents(open_folder(folder))
+
+
+def plan_of(contents: Contents, **changes: object) -> RoundPlan:
+    sizes = contents.folder.manifest.encoder
+    fields = {"rank": sizes.adapter_rank, "dim": sizes.dim, "sigma": 0.0, "steps": 20, "learning_rate": 0.02}
+    return plan_with(**(fields | changes))
+
+
+def adapter_of(contents: Contents) -> Adapter:
+    return Adapter(contents.small.adapter_a, contents.small.adapter_b)
+
+
+def training(contents: Contents, sequence: np.ndarray = SEQUENCE, seed: int = 7) -> RoundTraining:
+    return RoundTraining(contents, contents.engine_candidates(), sequence, seed)
+
+
+def test_an_update_lowers_the_loss_of_the_history(contents: Contents) -> None:
+    trained, adapter = training(contents), adapter_of(contents)
+
+    update = trained(plan_of(contents), adapter)
+
+    examples, base = trained._examples(), adapter.b.astype(np.float64)
+    assert adapter_step(examples, adapter.a, base + update).loss < 0.95 * adapter_step(examples, adapter.a, base).loss
+
+
+def test_the_same_seed_gives_the_same_update_and_another_one_another(contents: Contents) -> None:
+    plan, adapter = plan_of(contents), adapter_of(contents)
+
+    one, two, other = (training(contents, seed=seed)(plan, adapter) for seed in (7, 7, 8))
+
+    assert one.tobytes() == two.tobytes()
+    assert one.tobytes() != other.tobytes()
+
+
+def test_a_step_takes_as_many_examples_as_the_plan_says(contents: Contents) -> None:
+    adapter = adapter_of(contents)
+
+    few, all_of_them = (training(contents)(plan_of(contents, batch=batch, steps=1), adapter) for batch in (2, 1024))
+
+    assert few.tobytes() != all_of_them.tobytes()
+
+
+def test_only_the_newest_events_are_examples_and_each_is_told_apart_from_what_the_user_did_not_choose(
+    contents: Contents,
+) -> None:
+    sequence = np.resize(SEQUENCE, MAX_EXAMPLES + 20)
+
+    examples = training(contents, sequence)._examples()
+
+    n, m = examples.offsets.shape
+    assert n == MAX_EXAMPLES
+    assert (examples.offsets == 0.0).sum(axis=1).tolist() == [m - 3] * n  # all but three of the user's own four
+    assert (examples.offsets[np.arange(n), examples.chosen] == 0.0).all()
+    assert examples.following.any()
+
+
+def test_a_plan_of_fewer_rows_trains_the_first_ones(contents: Contents) -> None:
+    assert training(contents)(plan_of(contents, rank=1), adapter_of(contents)).shape == (1, 16)
+
+
+def test_a_device_whose_optimizer_holds_fewer_numbers_trains_fewer_rows(tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path, shape=Shape(dim=512, rank=8))
+    wide = open_contents(open_folder(tmp_path))
+
+    update = training(wide)(plan_of(wide, steps=1), adapter_of(wide))
+
+    assert update.shape == (MAX_NUMBERS // 512, 512)
+
+
+def test_one_event_is_too_few_to_learn_from(contents: Contents) -> None:
+    with pytest.raises(RoundError, match="fewer than two"):
+        training(contents, SEQUENCE[:1])(plan_of(contents), adapter_of(contents))
+
+
+def test_without_a_usable_engine_nothing_is_trained(contents: Contents) -> None:
+    class Broken:
+        name, precision = "broken", "float32"
+
+        def encode(self, embeddings: np.ndarray, small: object) -> np.ndarray:
+            raise RuntimeError
+
+    engines = contents.engine_candidates(first=Broken())
+    while engines.engine is not None:
+        engines.next_engine()
+
+    with pytest.raises(RoundError, match="no engine"):
+        RoundTraining(contents, engines, SEQUENCE, 7)(plan_of(contents), adapter_of(contents))
