@@ -13,11 +13,13 @@ class FakeOperator:
 
     Attributes:
         url: its address.
+        port: its port.
         got: path, content type and body of each upload.
         answers: statuses of the next answers; then 202 for a new body and 200 for one that it has; 0 hangs up.
     """
 
     url: str
+    port: int
     got: list[tuple[str, str, bytes]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
 
@@ -35,8 +37,8 @@ class FakeOperator:
 
 
 @contextmanager
-def collecting() -> Iterator[FakeOperator]:
-    """Run a server for the duration of the block."""
+def collecting(port: int = 0) -> Iterator[FakeOperator]:
+    """Run a server for the duration of the block, on a free port by default."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -52,8 +54,8 @@ def collecting() -> Iterator[FakeOperator]:
         def log_message(self, *args: object) -> None:
             """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    operator = FakeOperator(f"http://127.0.0.1:{server.server_port}")
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    operator = FakeOperator(f"http://127.0.0.1:{server.server_port}", server.server_port)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

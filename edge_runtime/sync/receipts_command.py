@@ -1,9 +1,12 @@
 """The command ``pocketrec receipts``."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+_HEX_BYTES: Final = 32
 
 
 def receipts(
@@ -32,7 +35,20 @@ def receipts(
         when = datetime.fromtimestamp(receipt.time, UTC)
         console.print(f"{when:%Y-%m-%d %H:%M} UTC, {receipt.server}: {n_bytes:,} bytes sent")
         for request in receipt.requests:
-            for line in request.splitlines():
+            for line in _lines(request):
                 console.print(f"    {line}")
     if not found:
         console.print("Nothing was sent.")
+
+
+def _lines(request: str) -> Iterator[str]:
+    """Yield the lines of a request; a body that is no text, such as an update of a round, in hexadecimal."""
+    head, _, body = request.partition("\r\n\r\n")
+    yield from head.splitlines()
+    yield ""
+    if body.isprintable():
+        yield from body.splitlines()
+        return
+    data = body.encode("latin-1")
+    for start in range(0, len(data), _HEX_BYTES):
+        yield f"{start:06x}  {data[start : start + _HEX_BYTES].hex(' ', 4)}"

@@ -1,4 +1,4 @@
-"""Kills processes at random writes, and checks that nothing is lost or torn: syncs, apps and publishers."""
+"""Kills processes at random writes, and checks that nothing is lost or torn: syncs, apps, publishers, rounds."""
 
 import os
 import random
@@ -13,9 +13,11 @@ from edge_runtime.sync import sync
 from tests.crash.recording import Recorder
 from tests.crash.signed_device import DEVICE, Releases, recorded_sync, served_release, trusted_version
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedShop
+from tests.fake_operator import collecting
 from tests.live_server import POCKETREC
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_repository import PASSPHRASE, make_repository
+from tests.tiny_round import plan_for
 
 _OBSERVER = """
 import sys
@@ -24,6 +26,13 @@ with Recommender.open(sys.argv[1], sys.argv[2], language_model=False) as recomme
     for number in range(len(recommender.history()), 100_000):
         recommender.observe(f"item-{number}", "click")
         print(number, flush=True)
+"""
+_PARTICIPANT = """
+import sys, time
+from edge_runtime.rounds.participate import Limit
+from edge_runtime.sync.taking_part import take_part
+while take_part(*sys.argv[1:4], limit=Limit(epsilon=1e9)).status == "waiting":
+    time.sleep(0.2)
 """
 _TIMEOUT_S = 60
 
@@ -138,4 +147,53 @@ class KilledPublisher(Killed):
         return is_killed
 
 
-KINDS: dict[str, type[Killed]] = {"sync": KilledSync, "observe": KilledApp, "publish": KilledPublisher}
+class KilledParticipant(Killed):
+    """A device in rounds, with a new round after each in which its update was counted."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        super().__init__(folder, rng)
+        self._shop = SignedShop(folder / "shop")
+        self._shop.release(1)
+        self._shop.renew()
+        self._device, self._state = self._recorder.folder / DEVICE, self._recorder.folder / "history.sqlite"
+        with History.open(self._state) as history:
+            for number in range(12):
+                history.add(f"item-{number}")
+        sync(self._shop.folder, self._device, target=LAPTOP)
+        self._round, self._n_rounds, self._port = "", 0, 0
+        self._updates = dict[str, set[bytes]]()
+
+    def cycle(self) -> bool:
+        """Kill a device at any write from its plan to its receipt; see :class:`Killed`."""
+        with collecting(self._port) as operator:
+            self._port = operator.port
+            if not self._updates.get(self._round):
+                self._open_round(operator.url)
+            done = subprocess.run(
+                [sys.executable, "-c", _PARTICIPANT, self._shop.folder, self._device, self._state],
+                env=self._recorder.environment(self._rng.randrange(1, 60)),
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+            is_killed = self._killed(done.returncode)
+            self._updates.setdefault(self._round, set()).update(operator.bodies(self._round))
+        assert len(self._updates[self._round]) == 1 or (is_killed and not self._updates[self._round])
+        if not is_killed:
+            self._round = ""
+        return is_killed
+
+    def _open_round(self, operator: str) -> None:
+        self._n_rounds += 1
+        self._round = f"{self._n_rounds:026}"
+        (bundle,) = self._shop.bundles.values()
+        changes = {"round": self._round, "participations": 10_000, "retry_after_s": 1}
+        self._shop.open_round(plan_for(bundle, operator, **changes))
+
+
+KINDS: dict[str, type[Killed]] = {
+    "sync": KilledSync,
+    "observe": KilledApp,
+    "publish": KilledPublisher,
+    "round": KilledParticipant,
+}
