@@ -1,7 +1,8 @@
 """The command ``pocketrec sync``."""
 
 import os
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,9 @@ Preview = Annotated[
 ]
 State = Annotated[
     Path | None,
-    typer.Option(help="File of the history, for --preview.  [default: that of the catalogue]", metavar="FILE"),
+    typer.Option(
+        help="File of the history, for --preview and --take-part.  [default: that of the catalogue]", metavar="FILE"
+    ),
 ]
 Tell = Annotated[
     bool,
@@ -46,6 +49,24 @@ Tell = Annotated[
         "--tell",
         help="Tell the server whether this device took or refused a new release: one bit, no identity. A server stops "
         "a rollout that too many devices refuse.",
+    ),
+]
+TakePart = Annotated[
+    bool,
+    typer.Option(
+        "--take-part",
+        help="Take part in the round, if one is open: this device trains the adapter on its history, and sends once "
+        "by how much it changed, limited and with noise. It says before what is sent; --preview does only that.",
+    ),
+]
+MaxEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        "--max-epsilon",
+        help="What this device reveals to operators at most, in all rounds of a year: the epsilon of differential "
+        "privacy at delta 1e-6.  [default: 8]",
+        min=0.0,
+        metavar="EPSILON",
     ),
 ]
 AllowOlder = Annotated[
@@ -79,6 +100,8 @@ def sync(
     preview: Preview = False,
     state: State = None,
     tell: Tell = False,
+    part: TakePart = False,
+    max_epsilon: MaxEpsilon = None,
     allow_older: AllowOlder = False,
     insecure: Insecure = False,
     proxy: ProxyUrl = None,
@@ -94,6 +117,8 @@ def sync(
     Example: pocketrec sync https://shop.example --into device --root root.json
 
     Example: pocketrec sync /media/stick/releases --into device --preview
+
+    Example: pocketrec sync https://shop.example --into device --take-part
     """
     from edge_runtime.sync.opening import sync as sync_with
     from edge_runtime.terminal.console import Console
@@ -109,7 +134,8 @@ def sync(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
     changes = _changes(report, into, state) if report.status == "previewed" else []
-    _print(report, changes, origin, into, as_json=as_json)
+    taking = _Taking(origin, into, state, report.name, max_epsilon, insecure, preview)
+    _print(report, changes, origin, into, taking if part else None, as_json=as_json)
 
 
 def _check_arguments(into: Path, target: str | None) -> None:
@@ -171,7 +197,44 @@ class _Bar:
         self._progress.update(self._task, completed=have, total=total, visible=True)
 
 
-def _print(report: "SyncReport", changes: "list[Change]", origin: str, into: Path, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Takes part in a round once the result of the sync is known."""
+
+    origin: str
+    into: Path
+    state: Path | None
+    name: str
+    max_epsilon: float | None
+    insecure: bool
+    preview: bool
+
+    def part(self, console: "Console") -> Mapping[str, object]:
+        """Show what is sent before and after; return the result for ``--json``."""
+        from edge_runtime.rounds.participate import Limit
+        from edge_runtime.state.place import default_state
+        from edge_runtime.sync.round_view import as_entries, lines
+        from edge_runtime.sync.taking_part import take_part
+
+        def show(words: Sequence[str]) -> None:
+            console.print("\n".join(words))
+
+        report = take_part(
+            self.origin,
+            self.into,
+            self.state or default_state(self.name, os.environ),
+            limit=None if self.max_epsilon is None else Limit(epsilon=self.max_epsilon),
+            insecure=self.insecure,
+            preview=self.preview,
+            show=show,
+        )
+        show(lines(report, self.into))
+        return as_entries(report)
+
+
+def _print(
+    report: "SyncReport", changes: "list[Change]", origin: str, into: Path, taking: _Taking | None, *, as_json: bool
+) -> None:
     """Print the result; end the process with exit code 1 if the newest release is refused here."""
     from edge_runtime.errors import RefusedReleaseError
     from edge_runtime.terminal.console import Console
@@ -179,7 +242,9 @@ def _print(report: "SyncReport", changes: "list[Change]", origin: str, into: Pat
 
     console, is_refused = Console(soft_wrap=True), report.status == "refused"
     if as_json and not is_refused:
-        print_result(asdict(report) | ({"changes": changes} if report.status == "previewed" else {}))
+        more = {"changes": changes} if report.status == "previewed" else {}
+        taken = {} if taking is None else {"round": taking.part(Console(stderr=True, soft_wrap=True))}
+        print_result(asdict(report) | more | taken)
         return
     if not is_refused:
         console.print(_sentence(report))
@@ -189,6 +254,8 @@ def _print(report: "SyncReport", changes: "list[Change]", origin: str, into: Pat
         fail(RefusedReleaseError(_sentence(report)), as_json=as_json, result=report)
     for change in changes:
         console.print(_move(change))
+    if taking is not None:
+        taking.part(console)
     words = ("sync", origin, "--into") if report.status == "previewed" else ("run",)
     console.print(next_command(*words, into))
 

@@ -41,14 +41,12 @@ def receipts(
         console.print("Nothing was sent.")
 
 
-def _lines(request: str) -> Iterator[str]:
-    """Yield the lines of a request; a body that is no text, such as an update of a round, in hexadecimal."""
-    head, _, body = request.partition("\r\n\r\n")
-    yield from head.splitlines()
-    yield ""
-    if body.isprintable():
-        yield from body.splitlines()
+def _lines(sent: str) -> Iterator[str]:
+    """Yield the lines of what was sent at once; the body of an update, which is no text, in hexadecimal."""
+    lines = sent.splitlines()
+    if all(line.isascii() and line.isprintable() for line in lines):
+        yield from lines
         return
-    data = body.encode("latin-1")
+    data = sent.encode("latin-1")
     for start in range(0, len(data), _HEX_BYTES):
         yield f"{start:06x}  {data[start : start + _HEX_BYTES].hex(' ', 4)}"

@@ -1,5 +1,7 @@
 """Taking part in a round: only what is signed and agreed to, sent once, with a receipt of every byte."""
 
+import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from edge_runtime.sync.receipts import read_receipts
 from edge_runtime.sync.taking_part import RoundReport, take_part
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedShop, adapted
 from tests.fake_operator import FakeOperator, collecting
+from tests.live_server import POCKETREC
 from tests.tiny_round import plan_for
 
 EVENTS = 12
@@ -210,3 +213,34 @@ def test_the_training_that_comes_with_it_moves_the_adapter_towards_the_history(
     values = decode(operator.got[0][2], quiet).values
     assert np.count_nonzero(values) > quiet.size // 2
     assert np.linalg.norm(values) / quiet.scale == pytest.approx(1.0, abs=0.01)
+
+
+def pocketrec(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*POCKETREC, *words], capture_output=True, text=True, check=True)
+
+
+def test_the_command_says_what_is_sent_before_and_shows_a_receipt_after(
+    device: Device, plan: RoundPlan, operator: FakeOperator
+) -> None:
+    words = ("sync", device.shop.folder, "--into", device.folder, "--state", device.state, "--take-part")
+
+    refused = pocketrec(*words, "--max-epsilon", "1").stdout
+    previewed = pocketrec(*words, "--preview").stdout
+    done = pocketrec(*words).stdout
+    again = json.loads(pocketrec(*words, "--json").stdout)
+
+    assert "Nothing was sent: taking part would reveal epsilon" in refused
+    assert previewed.index("Already up to date") < previewed.index("bytes once to") < previewed.index("Nothing was")
+    assert done.index("bytes once to") < done.index("sent and counted") < done.index("pocketrec receipts")
+    assert (again["status"], again["round"]["status"]) == ("up to date", "not now")
+    assert len(operator.got) == 1
+    receipts = pocketrec("receipts", device.folder).stdout
+    assert f"POST /v1/rounds/{plan.round}/updates" in receipts
+    assert "000000  504b5255 01100000" in receipts
+
+
+def test_without_the_option_no_round_is_looked_for(device: Device, plan: RoundPlan, operator: FakeOperator) -> None:
+    done = pocketrec("sync", device.shop.folder, "--into", device.folder, "--json")
+
+    assert "round" not in json.loads(done.stdout)
+    assert operator.got == []
