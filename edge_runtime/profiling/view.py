@@ -1,8 +1,8 @@
 """Shows a profile as tables that fit a terminal of 80 characters."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +24,9 @@ _READING: Final = (
     "disk, and the list after it. ±: by how much the median may be wrong, because rounds differ. limit: what must be "
     "read or computed, at this machine's measured peaks."
 )
+_NARROW: Final[Mapping[str, Any]] = {
+    "title_justify": "left", "box": None, "pad_edge": False, "padding": (0, 1, 0, 0),
+}  # fmt: skip
 _MIB: Final = 1 << 20
 
 
@@ -112,7 +115,7 @@ def _cells(row: Row, *, unsure: bool) -> list[str]:
 
 def _ratios(found: Profile) -> Table:
     """Return a table with one row for each step, and both clocks side by side."""
-    table = Table(title="Ratios of times, pair by pair", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="Ratios of times, pair by pair", **_NARROW)
     table.add_column("", no_wrap=True)
     for name in ("CPU", "interval", "wall", "interval", "pairs"):
         table.add_column(name, justify="right", no_wrap=True)
