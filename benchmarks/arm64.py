@@ -1,11 +1,13 @@
 """Runs a bundle's golden vectors on 64-bit ARM: every engine, in an arm64 Python under qemu's emulation.
 
+Training steps, which have to give the same bytes on every processor, are compared with the cases shared with the page.
+
 python -m benchmarks.arm64 bundles/laptop-arm64
 
 Nothing is installed into this system: Debian's arm64 Python and an emulator are unpacked into
 ``~/.cache/pocketrec/arm64``, with the wheels that a device would install (about 200 MB, once). That needs Debian's
-``apt-get`` on x86-64 and a network. Exit code 0 if every engine passes, 1 if one does not, and 77 with the reason if
-the emulation cannot be set up here.
+``apt-get`` on x86-64 and a network. Exit code 0 if every engine and the training pass, 1 if one does not, and 77 with
+the reason if the emulation cannot be set up here.
 
 Emulation shows that the results are right, and nothing about speed. The processor is a Cortex-A72, that of a Raspberry
 Pi 4: with qemu's ``max``, which has SVE, LiteRT crashes under emulation. ONNX Runtime 1.31 needs qemu 10 or newer: with
@@ -48,6 +50,15 @@ figures = [f"state error {test.state_error:.1e}", f"overlap {test.overlap:.3f}"]
 print(f"{name} on {platform.machine()}: " + (", ".join(["passed", *figures]) if passed else f"FAILED, {reasons}"))
 sys.exit(not passed)
 """
+TRAINING = """
+import platform
+import sys
+from tests.golden_learning import FILES, FOLDER, dump
+others = [name for name, make in FILES.items() if (FOLDER / name).read_text("utf-8") != dump(make())]
+result = f"FAILED, other bytes in {', '.join(others)}" if others else f"passed, the same bytes in {len(FILES)} files"
+print(f"training steps on {platform.machine()}: {result}")
+sys.exit(bool(others))
+"""
 
 
 class SkippedError(Exception):
@@ -67,7 +78,8 @@ def main() -> int:
         return SKIPPED
     codes = [_run([*python, "-c", TEST, str(bundle), name]) for name in names]
     print(f"{codes.count(0)} of {len(codes)} engines passed on an emulated {PROCESSOR}")
-    return int(any(codes) or not codes)
+    training = _run([*python, "-c", TRAINING])
+    return int(any(codes) or not codes or training != 0)
 
 
 def emulated_python() -> list[str]:
