@@ -161,10 +161,11 @@ def _expired(status: Status, repo: str) -> RepositoryError:
 
 
 def _show_releases(releases: Sequence[TargetState], console: Console) -> None:
-    table = _table("target", "name", "release", "components", "deltas", "bytes", "open to")
+    table = _table("target", "name", "release", "components", "bytes", "update", "open to")
     for one in releases:
         parts = ", ".join(_component(part.component, part.release, part.in_effect) for part in one.components)
-        sizes = (parts or "-", str(one.deltas), f"{one.bytes:,}")
+        updates = ", ".join(f"{update.bytes:,} from {update.release}" for update in one.updates)
+        sizes = (parts or "-", f"{one.bytes:,}", updates or "-")
         table.add_row(one.target, Text(one.name), _release(one), *sizes, _open(one))
     Console().print(table)
     console.print()

@@ -9,6 +9,7 @@ from server.repository.offer import Offer, read_offer
 from server.repository.repository import Repository, reading
 from server.repository.roles import ROLES
 from server.repository.rotate import Expiry, expiry_of, key_name
+from server.repository.updates import Update, updates_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class TargetState:
         release: number of the release.
         manifest: sha256 of the final manifest.
         bytes: size of all files.
-        deltas: number of releases from which a delta leads to it.
+        updates: what devices with earlier releases fetch.
         components: the releases of components.
         open: the share of the devices that may install it now.
         held: the share at which an operator holds the rollout; None if its schedule goes on.
@@ -46,7 +47,7 @@ class TargetState:
     release: int
     manifest: str
     bytes: int
-    deltas: int
+    updates: tuple[Update, ...]
     components: tuple[ComponentState, ...]
     open: float
     held: float | None
@@ -103,7 +104,7 @@ def _state(repository: Repository, offer: Offer, now: datetime) -> TargetState:
         release=final.document.release,
         manifest=final.sha256,
         bytes=final.manifest.bundle_bytes,
-        deltas=len(final.document.deltas),
+        updates=updates_to(repository, offer),
         components=(*applied, *skipped),
         open=offer.open_share(rollout, now.timestamp()),
         held=None if rollout is None or rollout.share >= 1.0 else rollout.share,

@@ -91,7 +91,9 @@ def test_status_reads_well(repository: TinyRepository) -> None:
     done = run("status", repository.path)
 
     assert "No release yet. Publish bundles with `pocketrec release publish`." in empty.stdout
-    assert re.search(rf"{TARGET} +tiny shop +1 +- +0 +[\d,]+ +100%", done.stdout)
+    assert re.search(rf"{TARGET} +tiny shop +1 +- +[\d,]+ +- +100%", done.stdout)
+    repository.publish(1)
+    assert re.search(rf"{TARGET} +tiny shop +2 +- +[\d,]+ +[\d,]+ from 1 +100%", run("status", repository.path).stdout)
     assert re.search(r"timestamp +2 +\S+Z +3\.0", done.stdout)
 
 

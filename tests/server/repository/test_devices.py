@@ -1,5 +1,6 @@
 """A device follows a repository through releases, releases of components, rollbacks and new keys."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edge_runtime.sync import SyncReport, sync
 from server.repository.publish import publish, roll_back
 from server.repository.roles import KEYS
 from server.repository.rotate import rotate
+from server.repository.status import read_status
 from tests.tiny_bundle import Shape, compute_golden
 from tests.tiny_repository import TARGET, TinyRepository
 
@@ -76,6 +78,37 @@ def test_a_device_that_was_away_for_many_releases_takes_the_last_one(published: 
     assert report.release == 6
     bundle_bytes = open_folder(published.bundles / TARGET).manifest.bundle_bytes
     assert report.reused_bytes > 0.8 * bundle_bytes
+
+
+def test_the_status_says_what_devices_fetch(published: TinyRepository, tmp_path: Path) -> None:
+    def follow() -> None:
+        """Update each device, of which each has one of the releases so far, and compare."""
+        (state,) = read_status(published.path).releases
+        for update in state.updates:
+            device = tmp_path / f"device-{update.release}"
+            found[state.release, update.release] = update.bytes, updated(published, device).fetched_bytes
+        for release in range(1, state.release):
+            shutil.rmtree(tmp_path / f"device-{release}")
+            shutil.copytree(tmp_path / f"kept-{release}", tmp_path / f"device-{release}")
+        for name in ("kept", "device"):
+            updated(published, tmp_path / f"{name}-{state.release}")
+
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    follow()
+    rename_item(published.bundles / TARGET)
+    publish(published.path, published.bundles, published.ring())
+    follow()
+    train_adapter(published.bundles / TARGET)
+    publish(published.path, published.bundles, published.ring(), component="adapter")
+    follow()
+    rename_item(published.bundles / TARGET)
+    publish(published.path, published.bundles, published.ring(), component="codebook")
+    follow()
+    roll_back(published.path, published.ring(), to=1)
+    follow()
+
+    assert found.keys() == {(2, 1), (3, 2), (3, 1), (4, 3), (4, 2), (5, 4), (5, 3), (5, 1)}
+    assert {name: said for name, (said, _) in found.items()} == {name: took for name, (_, took) in found.items()}
 
 
 def updated(repository: TinyRepository, device: Path) -> SyncReport:
