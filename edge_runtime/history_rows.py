@@ -150,8 +150,7 @@ class RecordedHistory:
 
     def _reload(self) -> None:
         """Read the newest interactions and clear the caches of hidden items."""
-        newest = self._history.newest(1)
-        self._last_id = newest[0].id if newest else 0
+        self._last_id = self._history.newest_id()
         item_ids = self._history.newest_interactions(self._max_length, self._row_of, self._last_id)
         self._rows = np.array([self._row_of[item_id] for item_id in item_ids], dtype=np.int64)
         self._disliked = None

@@ -24,6 +24,7 @@ from edge_runtime.state.history import History
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer
+    from edge_runtime.learning.status import LearningStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,11 @@ class ReleaseInUse:
         """Go back to the facts of the bundle."""
         self._in_use()
         self._live.clear()
+
+    @property
+    def learning(self) -> "LearningStatus":
+        """Whether the lists are adapted to the user, and why."""
+        return self._in_use().learner.status()
 
     def knows(self, item_id: str) -> bool:
         """Return whether the item is in the catalogue."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from edge_runtime.contents import Contents
 from edge_runtime.dislikes import DislikePenalty
 from edge_runtime.diversity import POOL, diversified_rows
 from edge_runtime.engines.candidates import EngineCandidates
-from edge_runtime.engines.protocol import Floats
+from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.errors import UnknownItemError
 from edge_runtime.filters.conditions import Where, checked_where
 from edge_runtime.filters.live import LiveFacts, with_live
@@ -28,10 +29,11 @@ from edge_runtime.ranking import Rows, best_rows
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.similar import Cosines
 from edge_runtime.state.history import History
-from edge_runtime.transitions import combined_scores
+from edge_runtime.transitions import FACTOR, combined_scores
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer
+    from edge_runtime.learning.personal import PersonalLearner
     from edge_runtime.search.finder import Finder
 
 _MAX_SHOWN = 256  # characters of an id in a message
@@ -61,6 +63,7 @@ class OpenRelease:
         self.recorded = RecordedHistory(
             history, contents.items.item_id, self.row_of, self.manifest.encoder.max_length, contents.retired
         )
+        self._history = history
         self._cosines = Cosines(contents.codes)
         self._dislike_penalty = DislikePenalty(self._cosines)
         self._live = live
@@ -68,14 +71,40 @@ class OpenRelease:
         self._finder: Finder | None = None
         self._pictures: Pictures | None = None
         self._encoding = threading.Lock()
+        self._beginning = threading.Lock()
         self._indexing = threading.Lock()  # separate: lists must not wait for the search index or the pictures
         self._reading = threading.Lock()
+        self._learner: PersonalLearner | None = None
         self.forget()
+        self.adapt()
+
+    @property
+    def learner(self) -> "PersonalLearner":
+        """What learns from the recorded history."""
+        from edge_runtime.learning.personal import PersonalLearner  # not at opening: most bundles and calls need none
+
+        with self._beginning:
+            if self._learner is None:
+                self._learner = PersonalLearner(self.contents, self.engines, self._encode, self._history)
+            return self._learner
 
     def forget(self) -> None:
-        """Drop what was derived from histories."""
+        """Drop what was derived from histories, and is not in the state file."""
+        if self._learner is not None:
+            self._learner.drop()
         with self._encoding:
-            self._knowledge = KnowledgeSwitch(self.contents.codes, self.contents.small, self.engines)
+            self._knowledge = KnowledgeSwitch(self.contents.codes, self.contents.small, self.engines.encode)
+            self._adapted, self._factor = self._knowledge, FACTOR
+
+    def adapt(self) -> None:
+        """Use the adapter that is in the state file now for the recorded history, if it helps; else the bundle's."""
+        personal = None if self.manifest.learning is None else self.learner.adapter()
+        codes, small = self.contents.codes, self.contents.small
+        with self._encoding:
+            self._adapted, self._factor = self._knowledge, FACTOR
+            if personal is not None:
+                small = replace(small, adapter_b=personal.added_to(small.adapter_b))
+                self._adapted, self._factor = KnowledgeSwitch(codes, small, self.engines.encode), personal.factor
 
     def past_of(self, history: Iterable[str] | None) -> HistoryRows:
         """Return the given history as catalogue rows, or the recorded one."""
@@ -154,9 +183,16 @@ class OpenRelease:
         scores: Floats | None = None
         if len(sequence):
             with self._encoding:
-                state = self._knowledge.encode(sequence)
-            scores = combined_scores(self.contents.codes, state, self.engines.transitions, sequence)
+                # What was learned from the recorded history says nothing about another person's.
+                is_own = past is self.recorded
+                state = (self._adapted if is_own else self._knowledge).encode(sequence)
+                factor = self._factor if is_own else FACTOR
+            scores = combined_scores(self.contents.codes, state, self.engines.transitions, sequence, factor)
         return self._dislike_penalty.apply(self.contents.popularity.scores if scores is None else scores, past.disliked)
+
+    def _encode(self, vectors: Floats, small: SmallMatrices) -> Floats | None:
+        with self._encoding:
+            return self.engines.encode(vectors, small)
 
     def found(self, text: str, limit: int) -> list[Recommendation]:
         """Return the items that match a text, best match first; ``score`` is the popularity."""

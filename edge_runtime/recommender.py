@@ -9,6 +9,7 @@ with Recommender.open(bundle, state) as recommender:
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from edge_runtime.arguments import PATHS, check_string, check_type
@@ -16,7 +17,7 @@ from edge_runtime.bundle.folder import open_folder
 from edge_runtime.contents import open_contents
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.engines.protocol import Engine
-from edge_runtime.errors import EngineError
+from edge_runtime.errors import EngineError, StateError
 from edge_runtime.events import CLICK
 from edge_runtime.in_use import ms_since
 from edge_runtime.item_ids import checked_ids
@@ -26,11 +27,15 @@ from edge_runtime.state.history import Event, History
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Reason
+    from edge_runtime.learning.status import LearningResult
     from edge_runtime.reasons.words import Style
 
 
 ENGINE_VARIABLE: Final = "POCKETREC_ENGINE"
 """Environment variable with the name of the engine to try first."""
+
+
+MAX_LEARN_S: Final = 86_400
 
 
 class Recommender(Lists):
@@ -125,6 +130,40 @@ class Recommender(Lists):
                 self._explainer = release.create_explainer(language_model=self._language_model)
             return self._explainer.explain(row, sequence.tolist(), style)
 
+    def learn(self, seconds: float = 1.0) -> "LearningResult":
+        """Learn from the recorded history for some seconds, if there is something to learn.
+
+        Call it when the device is idle; it goes on where it stopped, also after a crash. Lists change only when the
+        adapter is trained, and only if it helped on the newest events. Other calls do not wait for it.
+
+        Args:
+            seconds: how long; a call may take one piece of work longer, some milliseconds.
+
+        Raises:
+            TypeError: the seconds are no number.
+            ValueError: the seconds are not from 0 to a day, or ``POCKETREC_LEARN_STEPS_A_DAY`` is no whole number.
+            StateError: what was learned could not be saved.
+        """
+        release = self._in_use()
+        check_type("seconds", seconds, (int, float), "a number of seconds", "for example 1.0")
+        if not 0 <= seconds <= MAX_LEARN_S:
+            raise ValueError(f"seconds must be from 0 to {MAX_LEARN_S}, got {seconds}")
+        with self._timed("learn"):
+            result = release.learner.learn(seconds)
+            if result.changed:
+                release.adapt()
+            return result
+
+    def switch_learning(self, *, on: bool) -> None:
+        """Switch learning on or off; switched off, the bundle's own adapter is used. It stays so over :meth:`forget`.
+
+        Raises:
+            StateError: the switch could not be saved.
+        """
+        release = self._in_use()
+        release.learner.switch(on=on)
+        release.adapt()
+
     def history(self, limit: int | None = None) -> list[Event]:
         """Return the recorded events, newest first."""
         self._in_use()
@@ -174,8 +213,11 @@ class Recommender(Lists):
 
     def remove(self, event_id: int) -> bool:
         """Delete one event of the history; return whether it existed."""
-        self._in_use()
-        return self._history.remove(event_id)
+        release = self._in_use()
+        existed = self._history.remove(event_id)
+        if existed and release.learner.forget_event(event_id):
+            release.adapt()
+        return existed
 
     def forget(self) -> None:
         """Erase the history and everything derived from it.
@@ -186,5 +228,11 @@ class Recommender(Lists):
         with self._explaining:
             release = self._in_use()
             self._drop_explainer()  # its process holds prompts built from the history
+            is_off = False
+            with suppress(StateError):  # a damaged file can be erased all the same
+                is_off = release.learner.is_off()
             release.forget()
             self._history.forget()
+            if is_off:  # what the user has chosen says nothing about what the user has done
+                with suppress(StateError):
+                    release.learner.switch(on=False)

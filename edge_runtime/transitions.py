@@ -19,6 +19,8 @@ from edge_runtime.bundle.transitions import Transitions, sums_by_row
 from edge_runtime.products import ItemProducts
 from edge_runtime.ranking import Floats, Rows, score_all
 
+FACTOR: Final = 1.0
+"""What the scores of transitions are multiplied with, if a device has learned nothing else."""
 MIN_LENGTH: Final = 1e-6
 """A vector shorter than this has no direction: its cosines are 0."""
 
@@ -61,7 +63,11 @@ class TransitionScores:
 
 
 def combined_scores(
-    codes: ProductCodes, state: Floats | None, transitions: TransitionScores | None, sequence: Rows
+    codes: ProductCodes,
+    state: Floats | None,
+    transitions: TransitionScores | None,
+    sequence: Rows,
+    factor: float = FACTOR,
 ) -> Floats | None:
     """Return the score of every item by all that is there, ``[N]``; None if there is neither state nor transitions.
 
@@ -70,12 +76,14 @@ def combined_scores(
         state: the state ``[d]`` after the history; None without a usable engine.
         transitions: the transitions; None for a bundle without.
         sequence: rows of the history, oldest first, not empty.
+        factor: what the scores of transitions are multiplied with, if there is a state.
     """
     if state is None:
         return None if transitions is None else transitions.scores(sequence)
     scores = score_all(codes, state)
     if transitions is not None:
-        scores += transitions.scores(sequence)
+        following = transitions.scores(sequence)
+        scores += following if factor == FACTOR else np.float32(factor) * following
     return scores
 
 

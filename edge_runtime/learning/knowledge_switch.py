@@ -1,16 +1,18 @@
 """Uses the knowledge prompts of a bundle only for users whom they helped on their past events."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.learning.utility import MAX_EVENTS, MIN_EVENTS, knowledge_helps
 
 Rows = NDArray[np.int64]
+Encode = Callable[[Floats, SmallMatrices], Floats | None]
+"""Returns the state after some item vectors; None without a usable engine."""
 
 
 class KnowledgeSwitch:
@@ -19,11 +21,17 @@ class KnowledgeSwitch:
     If the history is too short to decide, knowledge is used, as in training and verification. All-zero knowledge is
     skipped without any cost. States are cached until the next call, so that one more event costs two encodings and not
     ``2 * MAX_EVENTS``.
+
+    Args:
+        codes: the item codes.
+        small: prompts, knowledge and adapter to encode with.
+        encode: the engines, such as :meth:`edge_runtime.engines.candidates.EngineCandidates.encode`.
     """
 
-    def __init__(self, codes: ProductCodes, small: SmallMatrices, candidates: EngineCandidates) -> None:
+    def __init__(self, codes: ProductCodes, small: SmallMatrices, encode: Encode) -> None:
         self._codes = codes
-        self._candidates = candidates
+        self._encode = encode
+        self._with = small
         self._without = replace(small, knowledge=np.zeros_like(small.knowledge))
         self._has_knowledge = bool(small.knowledge.any())
         self._states: dict[bytes, tuple[Floats, Floats]] = {}
@@ -32,7 +40,7 @@ class KnowledgeSwitch:
     def encode(self, sequence: Rows) -> Floats | None:
         """Return the state ``[dim]`` after a non-empty sequence of rows, oldest first; None if no engine is usable."""
         vectors = self._codes.decode(sequence)
-        return self._candidates.encode(vectors, None if self.helps(sequence) else self._without)
+        return self._encode(vectors, self._with if self.helps(sequence) else self._without)
 
     def helps(self, sequence: Rows) -> bool:
         """Return whether knowledge is used after these rows."""
@@ -61,6 +69,6 @@ class KnowledgeSwitch:
         if cached is not None:
             return cached
         vectors = self._codes.decode(before)
-        with_knowledge = self._candidates.encode(vectors)
-        without = self._candidates.encode(vectors, self._without)
+        with_knowledge = self._encode(vectors, self._with)
+        without = self._encode(vectors, self._without)
         return None if with_knowledge is None or without is None else (without, with_knowledge)

@@ -194,7 +194,12 @@ class History:
         """Return the events with an id above ``event_id``, oldest first; 0 returns all."""
         return self._events("WHERE id > ? ORDER BY id", event_id)
 
-    def newest_interactions(self, limit: int, known: Container[str], up_to: int) -> list[str]:
+    def newest_id(self) -> int:
+        """Return the id of the newest event; 0 without events."""
+        newest = self.newest(1)
+        return newest[0].id if newest else 0
+
+    def newest_interactions(self, limit: int, known: Container[str], up_to: int, after: int = 0) -> list[str]:
         """Return the item ids of the newest interactions, oldest first, reading no more rows than necessary.
 
         Dislikes do not count as interactions.
@@ -203,11 +208,13 @@ class History:
             limit: maximum number of interactions.
             known: item ids of the catalogue; interactions with other items are skipped.
             up_to: id of the newest event to include.
+            after: id of the newest event that is too old.
         """
         newest: list[str] = []
         with self._lock, translated_errors(self._path, _NOT_READ):
             rows = self._connection.execute(
-                "SELECT item_id FROM events WHERE id <= ? AND event <> ? ORDER BY id DESC", (up_to, DISLIKE)
+                "SELECT item_id FROM events WHERE id <= ? AND id > ? AND event <> ? ORDER BY id DESC",
+                (up_to, after, DISLIKE),
             )
             for (item_id,) in rows:
                 if item_id in known:
@@ -267,6 +274,19 @@ class History:
         """
         replace = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
         self._change("the setting was not saved", replace, (name, value))
+
+    def swap(self, name: str, expected: str | None, value: str) -> bool:
+        """Save a setting if it still has the expected value, or is missing for None; return whether it was saved.
+
+        Raises:
+            StateError: the setting could not be saved and is unchanged.
+        """
+        consequence = "the setting was not saved"
+        if expected is None:
+            insert = "INSERT OR IGNORE INTO settings (name, value) VALUES (?, ?)"
+            return self._change(consequence, insert, (name, value)).rowcount > 0
+        update = "UPDATE settings SET value = ? WHERE name = ? AND value = ?"
+        return self._change(consequence, update, (value, name, expected)).rowcount > 0
 
     def forget(self) -> None:
         """Delete all data of the user: events, settings, all other tables, and their remains in the file.

@@ -46,7 +46,7 @@ def counting(contents: Contents, *, fails_without: bool = False) -> tuple[Knowle
     variant = contents.folder.manifest.engines[0]
     data = contents.folder.read(contents.folder.manifest.file(variant.file))
     engine = CountingEngine(ReferenceEngine.open(data, contents.folder.manifest.encoder), fails_without)
-    switch = KnowledgeSwitch(contents.codes, contents.small, contents.engine_candidates(first=engine))
+    switch = KnowledgeSwitch(contents.codes, contents.small, contents.engine_candidates(first=engine).encode)
     engine.known.clear()
     return switch, engine
 
@@ -103,7 +103,7 @@ def test_knowledge_is_used_if_the_history_is_too_short_to_decide(contents: Conte
 def test_zero_knowledge_costs_nothing(contents: Contents) -> None:
     empty = replace(contents.small, knowledge=0 * contents.small.knowledge)
     switch, engine = counting(contents)
-    switch = KnowledgeSwitch(contents.codes, empty, contents.engine_candidates(first=engine))
+    switch = KnowledgeSwitch(contents.codes, empty, contents.engine_candidates(first=engine).encode)
     engine.known.clear()
 
     switch.encode(sequence(0, 8))
@@ -150,7 +150,7 @@ def test_without_any_engine_there_is_no_state(contents: Contents) -> None:
     while candidates.engine is not None:
         candidates.next_engine()
 
-    assert KnowledgeSwitch(contents.codes, contents.small, candidates).encode(sequence(0, 6)) is None
+    assert KnowledgeSwitch(contents.codes, contents.small, candidates.encode).encode(sequence(0, 6)) is None
 
 
 def test_the_list_follows_the_decision_for_the_user(contents: Contents) -> None:
