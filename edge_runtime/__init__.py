@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         UpdateRefusedError,
     )
     from edge_runtime.filters.conditions import Range, Where, above, at_least, at_most, below, between, none_of
+    from edge_runtime.learning.status import LearningResult, LearningStatus
     from edge_runtime.recommendation import Recommendation
     from edge_runtime.recommender import Recommender
     from edge_runtime.sync.transport import HttpTransport
@@ -56,6 +57,8 @@ __all__ = [
     "ExpiredMetadataError",
     "FilterError",
     "HttpTransport",
+    "LearningResult",
+    "LearningStatus",
     "PocketRecError",
     "ProbeError",
     "ProfileError",
@@ -95,6 +98,10 @@ def __getattr__(name: str) -> "Any":  # noqa: ANN401 - a module's attribute may 
         from edge_runtime import recommendation
 
         return recommendation.Recommendation
+    if name in ("LearningResult", "LearningStatus"):
+        from edge_runtime.learning import status
+
+        return getattr(status, name)
     if name in _CONDITIONS:
         from edge_runtime.filters import conditions
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -84,7 +85,7 @@ def test_updates_make_the_examples_more_likely() -> None:
 
 def test_the_factor_of_transitions_has_its_own_rate_and_stays_1_without_them() -> None:
     of = training()
-    slow = replace(of, settings=type(LEARNING)(**{**_fields(), "factor_rate": 0.0}))
+    slow = replace(of, settings=msgspec.structs.replace(LEARNING, factor_rate=0.0))
 
     assert updated(of, of.start()).values[-1] != 1.0
     assert updated(slow, slow.start()).values[-1] == 1.0
@@ -106,7 +107,3 @@ def test_what_was_learned_is_added_to_the_bundles() -> None:
     shared = np.ones((1, 2), dtype=np.float32)
 
     assert Personal(np.array([[0.5, -1.0]]), 1.0).added_to(shared).tolist() == [[1.5, 0.0]]
-
-
-def _fields() -> dict[str, float]:
-    return {name: getattr(LEARNING, name) for name in LEARNING.__struct_fields__}
