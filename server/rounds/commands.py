@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from server.objects import Place, place_of
+
 if TYPE_CHECKING:
     from server.repository.keys import KeyRing
     from server.rounds.ledger import Ledger
@@ -20,13 +22,18 @@ rounds = typer.Typer(
     """
 )
 
-Repo = Annotated[Path, typer.Argument(metavar="REPO", help="Folder of the repository.", exists=True, file_okay=False)]
+Repo = Annotated[
+    str,
+    typer.Argument(
+        metavar="REPO", help="Folder of the repository, or its URL in object storage, such as s3://BUCKET/PREFIX."
+    ),
+]
 RoundId = Annotated[str, typer.Argument(metavar="ROUND", help="Id of the round, as `status` shows it.")]
 Url = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Database, as for `pocketrec serve`. By default an SQLite file beside REPO.",
+        help="Database, as for `pocketrec serve`. By default an SQLite file beside REPO, if that is a folder.",
         envvar="POCKETREC_DATABASE_URL",
         show_envvar=True,
     ),
@@ -111,7 +118,7 @@ def plan(
         learning_rate=learning_rate,
         min_events=min_events,
     )
-    made = make_plan(repo, target, terms)
+    made = make_plan(_place(repo), target, terms)
     write_atomically(out, dump_plan(made))
     show_plan(made, repo, out, as_json=as_json)
 
@@ -135,7 +142,7 @@ def open_(
     from server.rounds.show import show_opened
 
     made = read_plan(plan_file)
-    settled = open_round(repo, _ring(repo, keys), made, _url(repo, database_url))
+    settled = open_round(_place(repo), _ring(repo, keys), made, _url(repo, database_url))
     show_opened(made, settled, repo, as_json=as_json)
 
 
@@ -212,7 +219,7 @@ def publish(
 
     with Console(stderr=True).status("Computing the adapter, and trying it on held-out data …"):
         outcome = publish_round(
-            repo,
+            _place(repo),
             _ring(repo, keys),
             _url(repo, database_url),
             round_id,
@@ -249,7 +256,7 @@ def report(
     show_report(found, out, as_json=as_json)
 
 
-def _with_ledger(repo: Path, url: str | None, use: "Callable[[Ledger], Awaitable[Answer]]") -> Answer:
+def _with_ledger(repo: str, url: str | None, use: "Callable[[Ledger], Awaitable[Answer]]") -> Answer:
     from server.database.database import Database, migrate
     from server.rounds.ledger import Ledger
 
@@ -266,13 +273,28 @@ def _with_ledger(repo: Path, url: str | None, use: "Callable[[Ledger], Awaitable
     return asyncio.run(run())
 
 
-def _url(repo: Path, url: str | None) -> str:
+def _url(repo: str, url: str | None) -> str:
     from server.database.database import beside, file_url
 
-    return url or file_url(beside(repo))
+    place = _place(repo)
+    if url is None and isinstance(place, str):
+        raise typer.BadParameter("name the database of `pocketrec serve`", param_hint="--database-url")
+    return url or file_url(beside(Path(place)))
 
 
-def _ring(repo: Path, folders: list[Path] | None) -> "KeyRing":
+def _place(text: str) -> Place:
+    try:
+        place = place_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="REPO") from error
+    if isinstance(place, Path) and not place.is_dir():
+        raise typer.BadParameter(
+            f"found no folder {place}, expected one of `pocketrec release init`", param_hint="REPO"
+        )
+    return place
+
+
+def _ring(repo: str, folders: list[Path] | None) -> "KeyRing":
     from server.repository.keys import KeyRing, default_folder
 
-    return KeyRing(folders or [default_folder(repo)])
+    return KeyRing(folders or [default_folder(_place(repo))])

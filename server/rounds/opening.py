@@ -24,10 +24,11 @@ from edge_runtime.rounds.plan import (
 )
 from server.database.database import Database, migrate
 from server.errors import RepositoryError, RoundStateError
+from server.objects import Place
 from server.repository.draft import Draft
 from server.repository.keys import KeyRing
 from server.repository.offer import Offer, offer_of
-from server.repository.repository import changing, open_repository
+from server.repository.repository import changing, reading
 from server.rounds.ledger import Ledger, Round
 
 ADAPTER: Final = "adapter"
@@ -79,13 +80,14 @@ class Terms:
     retry_after_s: int = 3600
 
 
-def make_plan(repository: Path, target: str, terms: Terms, now: datetime | None = None) -> RoundPlan:
+def make_plan(repository: Place, target: str, terms: Terms, now: datetime | None = None) -> RoundPlan:
     """Return the plan of a new round for what is on offer.
 
     Raises:
         RepositoryError: there is no release for the target, or the terms make no valid plan.
     """
-    offer = offer_of(open_repository(repository), target)
+    with reading(repository) as opened:
+        offer = offer_of(opened, target)
     manifest, now = offer.final.manifest, now or datetime.now(UTC)
     rank = manifest.encoder.adapter_rank if terms.rank is None else terms.rank
     if rank > manifest.encoder.adapter_rank:
@@ -144,7 +146,7 @@ def read_plan(path: Path) -> RoundPlan:
     return parse_plan(data, str(target))
 
 
-def open_round(repository: Path, keys: KeyRing, plan: RoundPlan, url: str) -> list[Round]:
+def open_round(repository: Place, keys: KeyRing, plan: RoundPlan, url: str) -> list[Round]:
     """Open a round: the server takes its updates, and devices find its signed plan.
 
     The server learns of it first, so that no device knows a round that the server does not. If the process is killed

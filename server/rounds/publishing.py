@@ -18,10 +18,11 @@ from edge_runtime.bundle.manifest import MANIFEST_NAME, Manifest
 from edge_runtime.bundle.release import foreign_change
 from server.database.database import Database, migrate
 from server.errors import RepositoryError, RoundStateError
+from server.objects import Place
 from server.repository.keys import KeyRing
 from server.repository.offer import offer_of
 from server.repository.publish import Rollout, publish
-from server.repository.repository import Repository, open_repository
+from server.repository.repository import Repository, reading
 from server.repository.store import FilesOfBundle
 from server.rounds.ledger import Ledger, Round, State
 from server.rounds.opening import ADAPTER
@@ -111,7 +112,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 def publish_round(
-    repository: Path,
+    repository: Place,
     keys: KeyRing,
     url: str,
     round_id: str,
@@ -153,7 +154,8 @@ def publish_round(
         raise RoundStateError("found no --data on which the adapter could be tried, expected it, or --force.")
     with tempfile.TemporaryDirectory(prefix="pocketrec-round-") as folder:
         before, after = Path(folder) / "before", Path(folder) / "after"
-        b = new_b(open_repository(repository), found, mean * server_rate, before)
+        with reading(repository) as opened:
+            b = new_b(opened, found, mean * server_rate, before)
         tried = _trier()(before, b, after, data, created=now, provenance={PROVENANCE: found.id}, n_users=n_users)
         outcome = _outcome(found, msgspec.convert(tried, Trial), mean, server_rate, force=force)
         # If the process is killed after publishing, the next call knows from the release that it was published.
@@ -225,9 +227,10 @@ async def _read(url: str, round_id: str) -> tuple[Round, NDArray[np.float64]]:
     return found, total.mean(found.weight, found.plan.scale)
 
 
-def _finished_before(path: Path, found: Round) -> Outcome | None:
+def _finished_before(place: Place, found: Round) -> Outcome | None:
     """Return the outcome of a round whose adapter is on offer although that is not recorded, or None."""
-    final = offer_of(open_repository(path), found.plan.target).final
+    with reading(place) as opened:
+        final = offer_of(opened, found.plan.target).final
     if found.outcome is None or final.manifest.provenance.get(PROVENANCE) != found.id:
         return None
     outcome = msgspec.json.decode(found.outcome, type=Outcome)

@@ -16,7 +16,7 @@ from server.rounds.report import METRIC, Report
 from server.rounds.state import Privacy, RoundState, privacy_of
 
 
-def show_plan(plan: RoundPlan, repo: Path, out: Path, *, as_json: bool) -> None:
+def show_plan(plan: RoundPlan, repo: str, out: Path, *, as_json: bool) -> None:
     """Print what a plan asks of devices, and what taking part would reveal."""
     if as_json:
         print_result({"plan": plan, "file": out, "privacy": privacy_of(plan)})
@@ -30,7 +30,7 @@ def show_plan(plan: RoundPlan, repo: Path, out: Path, *, as_json: bool) -> None:
     console.print(f"Written to {out}. {next_command('rounds', 'open', repo, out)}")
 
 
-def show_opened(plan: RoundPlan, settled: Sequence[Round], repo: Path, *, as_json: bool) -> None:
+def show_opened(plan: RoundPlan, settled: Sequence[Round], repo: str, *, as_json: bool) -> None:
     """Print that a round is open, and what became of those before it."""
     before = [{"round": one.id, "state": one.state, "note": one.note} for one in settled]
     if as_json:
@@ -42,7 +42,7 @@ def show_opened(plan: RoundPlan, settled: Sequence[Round], repo: Path, *, as_jso
     console.print(f"Round {plan.round} is open until {plan.deadline}. {next_command('rounds', 'status', repo)}")
 
 
-def show_states(states: Sequence[RoundState], repo: Path, *, as_json: bool) -> None:
+def show_states(states: Sequence[RoundState], repo: str, *, as_json: bool) -> None:
     """Print the rounds as counts."""
     if as_json:
         print_result({"rounds": states})
@@ -66,7 +66,7 @@ def show_states(states: Sequence[RoundState], repo: Path, *, as_json: bool) -> N
         console.print(next_command("rounds", "publish", repo, closed.round, "--data", "DATA"))
 
 
-def show_closed(state: RoundState, repo: Path, *, as_json: bool) -> None:
+def show_closed(state: RoundState, repo: str, *, as_json: bool) -> None:
     """Print a round that was closed."""
     if as_json:
         print_result({"round": state})
@@ -77,7 +77,7 @@ def show_closed(state: RoundState, repo: Path, *, as_json: bool) -> None:
         console.print(next_command("rounds", "publish", repo, state.round, "--data", "DATA"))
 
 
-def show_outcome(outcome: Outcome, repo: Path, *, as_json: bool) -> None:
+def show_outcome(outcome: Outcome, repo: str, *, as_json: bool) -> None:
     """Print what was tried and published; a round that is not published ends the process with 1."""
     console = Console(soft_wrap=True)
     if not as_json and outcome.trial.segments:

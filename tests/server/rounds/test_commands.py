@@ -1,0 +1,155 @@
+"""`pocketrec rounds`: a round by its commands."""
+
+import asyncio
+import json
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from export.adapted import try_adapter
+from server.database.database import Database, beside, file_url
+from server.repository.passphrase import PASSPHRASE as VARIABLE
+from server.repository.publish import publish
+from server.rounds.commands import rounds
+from server.rounds.intake import Intake
+from server.rounds.opening import read_plan
+from tests.tiny_repository import PASSPHRASE, TARGET, TinyRepository, make_repository
+from tests.tiny_rounds import update
+
+PLAN = ("--target", TARGET, "--operator", "https://rounds.example", "--clip", "1", "--min-updates", "2")
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyRepository:
+    monkeypatch.setenv(VARIABLE, PASSPHRASE)
+    monkeypatch.delenv("POCKETREC_DATABASE_URL", raising=False)
+    monkeypatch.setattr("server.rounds.publishing._trier", lambda: try_adapter)
+    repository = make_repository(tmp_path)
+    repository.bundle(0, n_items=30)
+    publish(repository.path, repository.bundles, repository.ring())
+    return repository
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    result = CliRunner().invoke(rounds, [str(one) for one in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.stdout
+
+
+def as_json(*arguments: str | Path, code: int = 0) -> Any:  # noqa: ANN401 - whatever a command prints
+    return json.loads(run(*arguments, "--json", code=code))
+
+
+def opened(made: TinyRepository, tmp_path: Path, *options: str) -> str:
+    file = tmp_path / "plan.json"
+    as_json("plan", made.path, *PLAN, "--out", file, *options)
+    return str(as_json("open", made.path, file)["round"])
+
+
+def send(made: TinyRepository, plan_file: Path, number: int = 2) -> None:
+    plan = read_plan(plan_file)
+
+    async def work() -> None:
+        database = Database(file_url(beside(made.path)))
+        intake = Intake(database)
+        async with intake.running():
+            for _ in range(number):
+                answer = await intake.accept(plan.round, update(plan, np.arange(plan.size).tolist()))
+                assert answer.verdict.value == "counted"
+        await database.close()
+
+    asyncio.run(work())
+
+
+def test_a_plan_states_its_privacy_twice(made: TinyRepository, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    printed = run("plan", made.path, *PLAN, "--out", file, "--epsilon", "4", "--min-updates", "100")
+    found = as_json("plan", made.path, *PLAN, "--out", file, "--epsilon", "4", "--min-updates", "100")
+
+    assert "against the operator     epsilon 4 " in printed
+    assert found["privacy"]["operator"] == pytest.approx(4.0, rel=1e-6)
+    assert found["privacy"]["readers"] < 1.0
+    assert read_plan(file).min_updates == 100
+
+
+def test_no_noise_is_shown_as_unbounded(made: TinyRepository, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+
+    assert "epsilon unbounded" in run("plan", made.path, *PLAN, "--out", file, "--sigma", "0")
+    found = as_json("plan", made.path, *PLAN, "--out", file, "--sigma", "0")
+    assert found["privacy"]["operator"] is None
+
+
+def test_a_round_by_its_commands(made: TinyRepository, tmp_path: Path) -> None:
+    file, page = tmp_path / "plan.json", tmp_path / "round.html"
+    run("plan", made.path, *PLAN, "--out", file)
+    assert "is open until" in run("open", made.path, file)
+    round_id = read_plan(file).round
+    send(made, file)
+    assert "open" in run("status", made.path)
+    assert "Next: pocketrec rounds publish" in run("close", made.path, round_id)
+    assert "Published as release 2" in run("publish", made.path, round_id, "--force")
+    assert "published" in run("report", made.path, round_id, "--out", page)
+    (state,) = as_json("status", made.path)["rounds"]
+
+    assert (state["state"], state["updates"]) == ("published", 2)
+    assert as_json("report", made.path, round_id)["report"]["outcome"]["release"] == 2
+    html = page.read_text("utf-8")
+    assert round_id in html
+    assert "default-src 'none'" in unescape(html)
+    assert "<script" not in html
+    assert html.count("http") == html.count("http://www.w3.org/2000/svg") + html.count("http-equiv")
+
+
+def test_a_round_that_is_not_published_ends_with_1_and_says_why(made: TinyRepository, tmp_path: Path) -> None:
+    round_id = opened(made, tmp_path)
+    send(made, tmp_path / "plan.json", 1)
+    run("close", made.path, round_id)
+    result = CliRunner().invoke(rounds, ["publish", str(made.path), round_id, "--force"])
+
+    assert result.exit_code == 1
+    assert "fewer than 2" in str(result.exception)
+
+
+def test_a_round_is_dropped_by_hand(made: TinyRepository, tmp_path: Path) -> None:
+    round_id = opened(made, tmp_path)
+    send(made, tmp_path / "plan.json")
+    found = as_json("close", made.path, round_id, "--drop")["round"]
+
+    assert (found["state"], found["note"]) == ("dropped", "Closed by hand with 2 updates. Dropped by hand.")
+
+
+def test_without_a_round_the_next_step_is_named(made: TinyRepository) -> None:
+    assert "pocketrec rounds plan" in run("status", made.path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("report", "x" * 26), "found no round"),
+        (("close", "x" * 26), "found no round"),
+    ],
+)
+def test_a_round_that_does_not_exist_is_named(made: TinyRepository, arguments: tuple[str, str], message: str) -> None:
+    command, round_id = arguments
+    result = CliRunner().invoke(rounds, [command, str(made.path), round_id])
+
+    assert message in str(result.exception)
+
+
+def test_a_file_that_is_no_plan_is_refused(made: TinyRepository, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_bytes(b"\xff{")
+    result = CliRunner().invoke(rounds, ["open", str(made.path), str(tmp_path / "plan.json")])
+
+    assert "rounds plan" in str(result.exception)
+
+
+@pytest.mark.parametrize("repo", ["no-such-folder", "ftp://x/y", "s3://bucket/prefix"])
+def test_a_repository_that_cannot_be_used_is_a_usage_error(repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POCKETREC_DATABASE_URL", raising=False)
+
+    assert CliRunner().invoke(rounds, ["status", repo]).exit_code == 2
