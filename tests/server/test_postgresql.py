@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -18,9 +19,12 @@ from server.database.tables import metadata
 from server.operators.keys import OperatorKeys
 from server.receipts.counts import Counts, Outcome
 from server.receipts.totals import outcome_of, settle, split_of, traffic_since, unsettled
+from server.rounds.intake import Intake, Verdict
+from server.rounds.ledger import Ledger, Round, State
 from tests.invented_repository import LAPTOP, Repository
 from tests.live_postgresql import postgresql, postgresql_folder
 from tests.live_server import serving
+from tests.tiny_rounds import plan, update
 
 Answer = TypeVar("Answer")
 MANIFEST = "0" * 64
@@ -146,3 +150,78 @@ def test_a_server_with_several_workers_keeps_its_counters_there(url: str, tmp_pa
     assert code == 0
     assert run(read()) == Outcome(0, 10, 0)
     assert not list(tmp_path.glob("*.sqlite3"))
+
+
+def test_two_servers_count_into_one_round_exactly_and_each_token_once(url: str) -> None:
+    migrate(url)
+    of = plan(max_updates=50)
+    bodies = [update(of, [number] * 8) for number in range(60)]
+
+    async def count() -> tuple[list[Verdict], Round, list[int]]:
+        databases = [Database(url) for _ in range(2)]
+        await Ledger(databases[0]).open(of, 1)
+        intakes = [Intake(one) for one in databases]
+        async with intakes[0].running(), intakes[1].running():
+            # Every device sends its update to both servers at once, as after an answer that was lost.
+            answers = await asyncio.gather(*(one.accept(of.round, body) for body in bodies for one in intakes))
+        ledger = Ledger(databases[0])
+        found, total = await ledger.one(of.round), await ledger.total(of.round)
+        for one in databases:
+            await one.close()
+        assert total is not None
+        return [answer.verdict for answer in answers], found, np.frombuffer(total.to_bytes(), "<i8").tolist()
+
+    verdicts, found, sums = run(count())
+    pairs = [set(verdicts[index : index + 2]) for index in range(0, 120, 2)]
+    counted = [number for number, pair in enumerate(pairs) if Verdict.COUNTED in pair]
+
+    assert verdicts.count(Verdict.COUNTED) == len(counted) == found.updates == 50
+    assert all(pair <= {Verdict.COUNTED, Verdict.BEFORE} for pair in pairs if Verdict.COUNTED in pair)
+    assert all(pair == {Verdict.CLOSED} for pair in pairs if Verdict.COUNTED not in pair)
+    assert sums == [1024 * sum(counted)] * 8
+    assert found.state is State.CLOSED
+
+
+def test_no_update_is_answered_after_the_sum_was_read(url: str) -> None:
+    migrate(url)
+    of = plan()
+
+    async def count() -> tuple[int, int]:
+        database, other = Database(url), Database(url)
+        ledger, intake = Ledger(database), Intake(other)
+        await ledger.open(of, 1)
+        async with intake.running():
+            sending = [asyncio.create_task(intake.accept(of.round, update(of))) for _ in range(300)]
+            await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+            closed = await ledger.close(of.round, 2, "by hand")
+            total = await ledger.total(of.round)
+            answers = await asyncio.gather(*sending)
+        await database.close()
+        await other.close()
+        assert total is not None
+        assert np.frombuffer(total.to_bytes(), "<i8")[0] == 1024 * closed.updates
+        return closed.updates, sum(answer.verdict is Verdict.COUNTED for answer in answers)
+
+    in_the_sum, answered = run(count())
+    assert in_the_sum == answered > 0
+
+
+def test_a_small_round_is_carried_over_there_too(url: str) -> None:
+    migrate(url)
+    first, second = plan("a", min_updates=3), plan("b", min_updates=3)
+
+    async def count() -> Round:
+        database = Database(url)
+        intake = Intake(database)
+        await intake.ledger.open(first, 1)
+        async with intake.running():
+            await intake.accept(first.round, update(first))
+            await intake.ledger.close(first.round, 2, "by hand")
+            (settled,) = await intake.ledger.open(second, 3)
+        assert settled.state is State.CARRIED
+        found = await intake.ledger.one(second.round)
+        await database.close()
+        return found
+
+    found = run(count())
+    assert (found.updates, found.merged) == (1, 2)
