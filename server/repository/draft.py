@@ -12,7 +12,7 @@ from typing import Any
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
-from edge_runtime.files import write_atomically
+from edge_runtime.files import make_folder_durably, write_atomically
 from server.repository.keys import KeyRing
 from server.repository.log import FOLDER as LOG_FOLDER
 from server.repository.log import dump_log
@@ -81,7 +81,7 @@ class Draft:
         if SNAPSHOT in self._to_sign():
             data = self._sign(SNAPSHOT, self._snapshot)
             version = self._snapshot.signed.version
-            (self.path / LOG_FOLDER).mkdir(exist_ok=True)
+            make_folder_durably(self.path / LOG_FOLDER)
             write_atomically(self.path / LOG_FOLDER / f"{version}.json", dump_log(self.log))
             self._write(f"{version}.snapshot.json", data)
             self._timestamp.signed.snapshot_meta = _described(version, data)

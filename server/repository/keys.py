@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Meta
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey, VaultSigner
 
-from edge_runtime.files import write_atomically, write_durably
+from edge_runtime.files import sync_folder, write_atomically, write_durably
 from server.errors import SigningError
 from server.objects import Place
 from server.repository.key_file import dump_key, load_key, warn_if_others_can_read
@@ -58,6 +58,7 @@ class KeyRing:
         signer = CryptoSigner(private)
         path = folder / f"{name}.{signer.public_key.keyid[:_ID_DIGITS]}.pem"
         write_durably(path, dump_key(private, passphrase), "xb", permissions=0o600)
+        sync_folder(folder)  # before anything names the key: it must not be lost by a power cut
         self._opened[signer.public_key.keyid] = signer
         return signer.public_key
 

@@ -20,7 +20,7 @@ from edge_runtime.bundle.release import (
     dump_document,
     release_path,
 )
-from edge_runtime.files import write_atomically
+from edge_runtime.files import make_folder_durably, write_atomically
 from server.errors import RepositoryError
 from server.objects import Place
 from server.repository.components import chain, check_only
@@ -313,5 +313,5 @@ def _is_opening(offer: Offer | None, now: datetime) -> bool:
 def _write_model_signature(draft: Draft, published: Published, private: EllipticCurvePrivateKey) -> None:
     data = model_signature(draft.store.manifest(published.manifest), published.manifest, private)
     path = draft.path / MODEL_SIGNATURES / f"{published.target}.{published.release}.sig"
-    path.parent.mkdir(exist_ok=True)
+    make_folder_durably(path.parent)
     write_atomically(path, data)

@@ -13,7 +13,7 @@ from edge_runtime.bundle import BundleFolder, Manifest, parse_manifest
 from edge_runtime.bundle.arrays import Array
 from edge_runtime.bundle.disk_arrays import DiskArray
 from edge_runtime.bundle.manifest import File
-from edge_runtime.files import replacing, write_atomically
+from edge_runtime.files import make_folder_durably, replacing, write_atomically
 from server.errors import RepositoryError
 from server.repository.remote import FILES, TARGETS, Remote
 
@@ -54,7 +54,7 @@ class Store:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.file(sha256)
         if not _is_there(path, sha256):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder_durably(path.parent)
             write_atomically(path, data)
         return sha256
 
@@ -70,7 +70,7 @@ class Store:
             return
         if _is_there(path, sha256):
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_durably(path.parent)
         with replacing(path) as fresh:
             shutil.copyfile(source, fresh)
             if digest_of(fresh) != sha256:
@@ -111,7 +111,7 @@ class Store:
     def write_document(self, file: TargetFile, data: bytes) -> None:
         """Write a signed document under the name by which clients fetch it."""
         path = self._document(file)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_durably(path.parent)
         write_atomically(path, data)
 
     def read_document(self, file: TargetFile) -> bytes:

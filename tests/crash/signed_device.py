@@ -74,19 +74,22 @@ def recorded_syncs(recorder: Recorder, releases: Releases, n_releases: int, rng:
         recorder.mark(str(number))
 
 
-def cuts(recorder: Recorder, into: Path, n_images: int, rng: random.Random) -> Iterator[tuple[int, Path]]:
-    """Yield the number that was marked last, 0 at first, and the recorded folder after each of some power cuts.
+def cuts(
+    recorder: Recorder, into: Path, n_images: int, rng: random.Random, first: int = 0
+) -> Iterator[tuple[int, Path]]:
+    """Yield the number that was marked last, ``first`` at first, and the recorded folder after each of some power cuts.
 
     Args:
         recorder: what was recorded.
         into: folder of the images, each of which may be removed after it is yielded.
         n_images: number of power cuts, of which each twentieth is at the end.
         rng: decides when the power is cut, and what is lost.
+        first: what to yield before the first mark.
     """
     n_operations = sum(1 for _ in recorder.operations())
     moments = Counter(n_operations if i % 20 == 0 else rng.randrange(n_operations) for i in range(n_images))
     disk = Disk(recorder.folder)
-    reported = 0
+    reported = first
     into.mkdir()
     for number, operation in enumerate((*recorder.operations(), None)):
         for i in range(moments[number]):
