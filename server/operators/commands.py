@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -19,7 +18,9 @@ operator_keys = typer.Typer(
     """
 )
 
-Repo = Annotated[Path, typer.Argument(metavar="REPO", help="What is served.", exists=True, file_okay=False)]
+Repo = Annotated[
+    str, typer.Argument(metavar="REPO", help="What is served: a folder, or the URL that `serve --store` has.")
+]
 Url = Annotated[
     str | None,
     typer.Option(
@@ -100,11 +101,11 @@ def revoke(
     Console(soft_wrap=True).print(f"Key {key.id} ({key.name}) is no longer valid.")
 
 
-def _with_keys(repo: Path, url: str | None, use: "Callable[[OperatorKeys], Awaitable[Answer]]") -> Answer:
-    from server.database.database import Database, beside, file_url, migrate
+def _with_keys(repo: str, url: str | None, use: "Callable[[OperatorKeys], Awaitable[Answer]]") -> Answer:
+    from server.database.database import Database, migrate
     from server.operators.keys import OperatorKeys
 
-    url = url or file_url(beside(repo))
+    url = url or _beside(repo)
     migrate(url)
 
     async def run() -> Answer:
@@ -115,3 +116,22 @@ def _with_keys(repo: Path, url: str | None, use: "Callable[[OperatorKeys], Await
             await database.close()
 
     return asyncio.run(run())
+
+
+def _beside(repo: str) -> str:
+    """Return the database beside a folder."""
+    from server.database.database import beside, file_url
+    from server.objects import place_of
+
+    try:
+        place = place_of(repo)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="REPO") from error
+    if isinstance(place, str):
+        raise typer.BadParameter(
+            "a repository in object storage has no file beside it; name the database of the server",
+            param_hint="--database-url",
+        )
+    if not place.is_dir():
+        raise typer.BadParameter(f"found no folder {place}, expected what is served", param_hint="REPO")
+    return file_url(beside(place))

@@ -154,3 +154,20 @@ def test_one_folder_or_one_url_is_expected(arguments: tuple[str, ...]) -> None:
     done = subprocess.run([*POCKETREC, "serve", *arguments], capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 2
+
+
+def test_operators_keys_of_a_repository_in_object_storage_are_in_the_database_of_the_server(
+    keys: Path, tmp_path: Path
+) -> None:
+    command = [*POCKETREC, "operator-keys", "add", URL, "Ada"]
+    database = f"sqlite+aiosqlite:///{tmp_path / 'server.sqlite3'}"
+
+    without = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    added = subprocess.run([*command, "--database-url", database], capture_output=True, text=True, timeout=60)
+
+    assert (without.returncode, added.returncode) == (2, 0), added.stderr
+    assert "--database-url" in without.stderr
+    with serving("--database-url", database) as server:
+        secret = next(word for word in added.stdout.split() if len(word) > 40)
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert get(f"{server.url}/v1/operators/rollouts", headers)[0] == 200
