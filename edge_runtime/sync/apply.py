@@ -134,9 +134,10 @@ class _Work:
     ) -> SyncReport:
         """Install the first candidate that can be used."""
         failures: list[Exception] = []
-        for offer in self._candidates(answer, installed, intact):
+        is_intact = intact is not None
+        for offer in self._candidates(answer, installed, is_intact=is_intact, preview=preview):
             try:
-                return self._install(answer, offer, installed, is_intact=intact is not None, preview=preview)
+                return self._install(answer, offer, installed, is_intact=is_intact, preview=preview and is_intact)
             except ServerUnreachableError:
                 raise
             except RefusedReleaseError as error:
@@ -154,15 +155,18 @@ class _Work:
             else SyncError("the bundle in use is damaged, and the server offers none. Sync again."),
         )
 
-    def _candidates(self, answer: Answer, installed: Pointer | None, intact: Pointer | None) -> Iterator[Offer]:
+    def _candidates(
+        self, answer: Answer, installed: Pointer | None, *, is_intact: bool, preview: bool
+    ) -> Iterator[Offer]:
         """Yield the bundles to try: those on offer; for a damaged one in use, also itself, and any other at last.
 
         A device with a damaged bundle may serve nothing, so that it neither waits for its place in a rollout nor keeps
-        its number if the server no longer has the files to repair it.
+        its number if the server no longer has the files to repair it. A preview of something else comes after that.
         """
-        if answer.offer is not None:
+        is_damaged = installed is not None and not is_intact
+        if answer.offer is not None and not (preview and is_damaged):
             yield from (answer.offer, *answer.fallbacks)
-        if installed is None or intact is not None:
+        if installed is None or is_intact:
             return
         own = self._own(installed)
         if own is not None:
@@ -202,7 +206,7 @@ class _Work:
             target=manifest.target,
             release=manifest.release,
             etag=offer.etag,
-            fresh_until=answer.fresh_until,
+            fresh_until=answer.fresh_until or (installed.fresh_until if installed else None),
         )
         if pointer != installed:
             self.slots.switch(pointer)

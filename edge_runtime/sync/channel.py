@@ -40,7 +40,8 @@ class Answer:
         offer: the bundle; None if the installed one is to be kept.
         fallbacks: what to install if the bundle cannot be used: it without its components, one by one.
         waiting: number of a newer release that this device takes later, in its place of a staged rollout.
-        fresh_until: when the signed metadata expires that says so, in seconds since 1970.
+        fresh_until: when the signed metadata expires that says so, in seconds since 1970; None if nothing does, or if a
+            part of it could not be had.
         notes: what an operator should know, such as a component that was skipped.
     """
 

@@ -4,7 +4,6 @@ Metadata is saved before anything that it names is fetched, so that an older rel
 happens next.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -48,7 +47,7 @@ class SignedChannel:
         """Return the newest bundle; see :class:`Channel`."""
         self.metadata.update(self.source)
         if held is not None and held.slot == self.metadata.settled(self.target):
-            answer = self._confirmed(())
+            answer = Answer(None, fresh_until=self.metadata.fresh_until())
         else:
             chain = self.documents.chain()
             self._note_time(chain.steps[0].manifest)
@@ -58,27 +57,35 @@ class SignedChannel:
 
     def _answer(self, chain: Chain, held: Pointer | None, installed: Pointer | None) -> Answer:
         final, slot = chain.final.manifest, chain.final.sha256[:SLOT_DIGITS]
-        if installed is not None:
-            # Metadata must not be older, which is checked before. A component that is withdrawn lowers the number.
-            current = Installed(installed.name, installed.target, installed.release)
-            check_succession(final, current, allow_older=True)
+        if installed is None:
+            return self._offers(chain, above=0)
+        # Metadata must not be older, which is checked before. A component that is withdrawn lowers the number.
+        current = Installed(installed.name, installed.target, installed.release)
+        check_succession(final, current, allow_older=True)
         if held is not None and held.slot == slot:
             if not chain.notes:
                 self.metadata.settle(self.target, slot)
-            return self._confirmed(chain.notes)
-        if chain.lacks and installed is not None and final.release < installed.release:
-            # What could not be had must not bring back what was before it: a server without any key could undo
-            # releases. Nor does it confirm that the bundle in use is up to date.
-            return Answer(None, notes=tuple(chain.notes))
-        if installed is not None and installed.slot != slot and not self._is_its_turn(chain):
-            return replace(self._confirmed(chain.notes), waiting=final.release)
-        offers = [Offer(step.raw, step.manifest, deltas=step.document.deltas) for step in reversed(chain.steps)]
-        fallbacks = [each for each in offers[1:] if installed is None or each.manifest.release > installed.release]
-        return replace(self._confirmed(chain.notes), offer=offers[0], fallbacks=tuple(fallbacks))
+            return self._keep(chain)
+        if chain.lacks and final.release < installed.release:
+            # What cannot be had must not bring back what was before it: a server without any key could undo releases.
+            return self._keep(chain)
+        if installed.slot != slot and not self._is_its_turn(chain):
+            return replace(self._keep(chain), waiting=final.release)
+        return self._offers(chain, above=installed.release)
 
-    def _confirmed(self, notes: Iterable[str]) -> Answer:
-        """Return the answer to keep what is installed, until the metadata that says so expires."""
-        return Answer(None, fresh_until=self.metadata.fresh_until(), notes=tuple(notes))
+    def _keep(self, chain: Chain) -> Answer:
+        """Return the answer to keep what is installed. A server that hides something does not confirm it as fresh."""
+        return Answer(None, fresh_until=None if chain.lacks else self.metadata.fresh_until(), notes=tuple(chain.notes))
+
+    def _offers(self, chain: Chain, *, above: int) -> Answer:
+        """Return the newest bundle, and those that it derives from, as far as their numbers are above that in use."""
+        first, *others = (Offer(step.raw, step.manifest, deltas=step.document.deltas) for step in reversed(chain.steps))
+        return Answer(
+            first,
+            fallbacks=tuple(offer for offer in others if offer.manifest.release > above),
+            fresh_until=self.metadata.fresh_until(),
+            notes=tuple(chain.notes),
+        )
 
     def _note_time(self, manifest: Manifest) -> None:
         """Note when a whole bundle was made: that time has passed, for a device without a clock.

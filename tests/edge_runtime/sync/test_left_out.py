@@ -228,6 +228,22 @@ def test_a_component_that_was_left_out_does_not_confirm_the_bundle_in_use(
     assert read_pointer(device.folder).fresh_until == until
 
 
+def test_a_server_that_hides_a_first_component_does_not_confirm_the_bundle_in_use(
+    shop: SignedShop, device: SignedDevice
+) -> None:
+    base = shop.release(2)
+    device.sync()
+    until = read_pointer(device.folder).fresh_until
+    for metadata in shop.tuf.metadata.values():
+        metadata.signed.expires += timedelta(days=60)
+    shop.tuf.publish("root", "targets")
+    shop.component("adapter", 3, adapted(shop, base, 3), base)
+    shop.hide_document("adapter")
+
+    assert (device.sync().status, device.manifest()) == ("up to date", base)
+    assert read_pointer(device.folder).fresh_until == until
+
+
 def test_a_component_that_is_withdrawn_brings_back_what_it_derives_from(shop: SignedShop, device: SignedDevice) -> None:
     base = shop.release(2)
     shop.component("adapter", 3, adapted(shop, base, 3), base)
@@ -243,11 +259,14 @@ def test_a_damaged_bundle_is_repaired_where_a_component_of_it_is_hidden(shop: Si
     base = shop.release(2)
     held = shop.component("adapter", 3, adapted(shop, base, 3), base)
     device.sync()
+    until = read_pointer(device.folder).fresh_until
     shop.component("adapter", 4, adapted(shop, base, 4), base)
     shop.hide_document("adapter")
     damage(device)
 
     assert (device.sync().status, device.manifest()) == ("repaired", held)
+    assert until is not None
+    assert read_pointer(device.folder).fresh_until == until
 
 
 def test_a_damaged_bundle_that_nothing_repairs_is_replaced_by_what_there_is(
@@ -288,6 +307,16 @@ def test_a_damaged_bundle_that_waits_and_cannot_be_repaired_is_replaced_before_i
     shop.hide(lost)
 
     assert (device.sync().status, device.manifest()) == ("installed", newest)
+
+
+def test_a_preview_repairs_a_damaged_bundle_first(shop: SignedShop, device: SignedDevice) -> None:
+    device.sync()
+    held = device.manifest()
+    shop.release(2)
+    damage(device)
+
+    assert (device.sync(preview=True).status, device.manifest()) == ("repaired", held)
+    assert device.sync(preview=True).status == "previewed"
 
 
 def test_a_preview_shows_the_release_that_can_be_used(shop: SignedShop, device: SignedDevice) -> None:
