@@ -30,12 +30,15 @@ from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.item_log import changes_between, dump_log, read_item_log
 from edge_runtime.bundle.items import dump_items, read_items
 from edge_runtime.bundle.release import parse_component, parse_release, parse_rollout
-from edge_runtime.errors import BundleError, DeltaError, PocketRecError, StateError, UpdateRefusedError
+from edge_runtime.errors import BundleError, DeltaError, PocketRecError, RoundError, StateError, UpdateRefusedError
 from edge_runtime.learning.adamw import AdamWState
+from edge_runtime.rounds.plan import dump_plan, parse_plan
+from edge_runtime.rounds.update import Update, decode, encode
 from edge_runtime.sync.tuf.metadata import Root, Snapshot, Targets, Timestamp, parse
 from tests.edge_runtime.delta.releases import manifest_of
 from tests.tiny_bundle import Shape, tiny_contents
 from tests.tiny_items import make_items
+from tests.tiny_round import PLAN
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 DEFAULT_EXECUTIONS: Final = 100_000
@@ -96,7 +99,7 @@ def parsers() -> dict[str, Parser]:
         "manifest": Parser((whole,), lambda data: parse_manifest(dump_manifest(parse_manifest(data))), BundleError),
         "arrays": Parser(arrays, lambda data: load_arrays(data, "x"), BundleError),
     }
-    return bundle | _items() | _documents() | _metadata() | _deltas() | _learning()
+    return bundle | _items() | _documents() | _metadata() | _deltas() | _learning() | _rounds()
 
 
 def _items() -> dict[str, Parser]:
@@ -131,6 +134,14 @@ def _documents() -> dict[str, Parser]:
         "rollout": (rollout, lambda data: parse_rollout(data, "t")),
     }
     return {name: Parser((json.dumps(seed).encode(),), run, BundleError) for name, (seed, run) in parse_of.items()}
+
+
+def _rounds() -> dict[str, Parser]:
+    update = encode(Update(bytes(16), PLAN.adapter_sha256, np.arange(PLAN.size)), PLAN)
+    return {
+        "plan": Parser((dump_plan(PLAN),), lambda data: dump_plan(parse_plan(data, PLAN.target)), BundleError),
+        "update": Parser((update,), lambda data: encode(decode(data, PLAN), PLAN), RoundError),
+    }
 
 
 def _learning() -> dict[str, Parser]:

@@ -6,8 +6,9 @@ if TYPE_CHECKING:
     from edge_runtime.device_folder import stale_since
     from edge_runtime.sync.opening import sync
     from edge_runtime.sync.report import SyncReport
+    from edge_runtime.sync.taking_part import RoundReport, take_part
 
-__all__ = ["SyncReport", "stale_since", "sync"]
+__all__ = ["RoundReport", "SyncReport", "stale_since", "sync", "take_part"]
 
 
 def __getattr__(name: str) -> object:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> object:
         from edge_runtime.sync.report import SyncReport
 
         return SyncReport
+    if name in {"RoundReport", "take_part"}:
+        from edge_runtime.sync import taking_part
+
+        return getattr(taking_part, name)
     if name == "stale_since":
         from edge_runtime.device_folder import stale_since
 
