@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.manifest import LearningSettings
 from edge_runtime.learning.adapter_step import EXCLUDED
-from edge_runtime.learning.exact import Doubles
+from edge_runtime.learning.exact import Doubles, log
 from edge_runtime.learning.random32 import Random32
 
 Rows = NDArray[np.int64]
@@ -76,15 +76,25 @@ def candidate_rows(split: Split, n_items: int, limit: int, seed: int) -> Rows:
     return np.array(sorted(chosen | drawn), dtype=np.int64)
 
 
-def offsets(targets: Rows, candidates: Rows, excluded: Rows) -> Doubles:
+def offsets(targets: Rows, candidates: Rows, excluded: Rows, n_items: int) -> Doubles:
     """Return what is added to the score of each candidate for each example, ``[len(targets), len(candidates)]``.
 
+    Drawn items stand for all that could have been drawn: the logarithm of how many each stands for is added, so that
+    the loss estimates that over the whole catalogue (Bengio and Senécal, 2008). Without it, whatever is more popular
+    than an item drawn at random would seem to be the person's taste.
+
     Args:
-        targets: the examples' own items, which always count.
+        targets: the examples' own items, which always count, once.
         candidates: the candidates.
         excluded: the rows that do not count as negatives.
+        n_items: number of items of the catalogue.
     """
+    left_out = np.isin(candidates, excluded)
+    n_drawn = int(np.count_nonzero(~left_out))
+    n_others = n_items - len(np.unique(excluded))
     added = np.zeros((len(targets), len(candidates)))
-    added[:, np.isin(candidates, excluded)] = EXCLUDED
+    if n_drawn:
+        added += log(np.array([n_others / n_drawn]))[0]
+    added[:, left_out] = EXCLUDED
     added[candidates == targets[:, None]] = 0.0
     return added

@@ -108,11 +108,12 @@ class LearningSession:
 
     def _training(self, following: Floats) -> Training:
         targets, candidates = self.split.targets, self._candidates
+        excluded = np.concatenate([self.split.own, self.contents.retired])
         batches = batches_of(
             states=np.stack([self._state(index) for index in self.split.examples]),
             vectors=self.contents.codes.decode(candidates),
             following=following,
-            offsets=offsets(targets, candidates, np.concatenate([self.split.own, self.contents.retired])),
+            offsets=offsets(targets, candidates, excluded, len(self.contents.codes.tier_of)),
             chosen=np.searchsorted(candidates, targets),
             temperature=self.settings.temperature,
         )

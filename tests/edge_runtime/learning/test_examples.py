@@ -1,5 +1,7 @@
 """Which events are learned from, held out, and compared with which items."""
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -52,6 +54,13 @@ def test_a_person_with_nearly_all_items_is_compared_with_what_is_left() -> None:
 
 
 def test_an_example_counts_its_own_item_and_none_of_the_persons_others() -> None:
-    added = offsets(np.array([2, 4]), np.array([1, 2, 3, 4]), np.array([2, 4, 9]))
+    added = offsets(np.array([2, 4]), np.array([1, 2, 3, 4]), np.array([2, 4, 9]), n_items=5)
 
     assert added.tolist() == [[0.0, 0.0, 0.0, EXCLUDED], [0.0, EXCLUDED, 0.0, 0.0]]
+
+
+def test_an_item_that_was_drawn_stands_for_all_that_could_have_been() -> None:
+    added = offsets(np.array([2, 4]), np.array([1, 2, 3, 4]), np.array([2, 4]), n_items=10)
+
+    each = math.log(8 / 2)
+    assert added == pytest.approx(np.array([[each, 0.0, each, EXCLUDED], [each, EXCLUDED, each, 0.0]]))

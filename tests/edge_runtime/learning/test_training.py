@@ -23,7 +23,7 @@ def training(temperature: float = 4.0, *, following: float = 1.0) -> Training:
         states=random.normal(size=(N, DIM)).astype(np.float32),
         vectors=random.normal(size=(M, DIM)).astype(np.float32),
         following=(following * random.normal(size=(N, M))).astype(np.float32),
-        offsets=offsets(targets, np.arange(M), np.array([3])),
+        offsets=offsets(targets, np.arange(M), np.array([3]), M),
         chosen=targets,
         temperature=temperature,
     )
