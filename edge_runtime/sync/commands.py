@@ -134,7 +134,7 @@ def sync(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
     changes = _changes(report, into, state) if report.status == "previewed" else []
-    taking = _Taking(origin, into, state, report.name, max_epsilon, insecure, preview)
+    taking = _Taking(origin, into, state, report.name, max_epsilon, insecure, preview, proxy)
     _print(report, changes, origin, into, taking if part else None, as_json=as_json)
 
 
@@ -208,6 +208,7 @@ class _Taking:
     max_epsilon: float | None
     insecure: bool
     preview: bool
+    proxy: str | None
 
     def part(self, console: "Console") -> Mapping[str, object]:
         """Show what is sent before and after; return the result for ``--json``."""
@@ -226,6 +227,7 @@ class _Taking:
             limit=None if self.max_epsilon is None else Limit(epsilon=self.max_epsilon),
             insecure=self.insecure,
             preview=self.preview,
+            proxy=self.proxy,
             show=show,
         )
         show(lines(report, self.into))

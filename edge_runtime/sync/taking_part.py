@@ -75,15 +75,17 @@ class _Operators:
     Attributes:
         into: the device's folder.
         insecure: whether plain http to another machine is accepted.
+        proxy: the proxy; see :func:`edge_runtime.sync.proxy.proxy_for`.
     """
 
     into: Path
     insecure: bool
+    proxy: str | None = None
 
     def send(self, operator: str, path: str, body: bytes) -> int:
         """Send one upload; see :data:`edge_runtime.rounds.participate.Send`."""
         try:
-            transport = HttpTransport(operator, insecure=True)
+            transport = HttpTransport(operator, insecure=True, proxy=self.proxy)
         except ValueError as error:
             raise ServerUnreachableError(f"{operator}: {error}") from error
         if not transport.is_protected and not self.insecure:
@@ -141,6 +143,7 @@ def take_part(
     limit: Limit | None = None,
     insecure: bool = False,
     preview: bool = False,
+    proxy: str | None = None,
     show: Callable[[Sequence[str]], None] = lambda words: None,
 ) -> RoundReport:
     """Take part in the round that is signed for the bundle in use, if there is one and the device's limit permits it.
@@ -153,6 +156,7 @@ def take_part(
         limit: what this device reveals at most.
         insecure: accept plain http to an operator on another machine.
         preview: show what would be sent, and send nothing, neither uploads of earlier rounds.
+        proxy: address of an http proxy, or ``none``; see :func:`edge_runtime.sync.sync`.
         show: called with the sentences that say what is sent, before the training.
 
     Raises:
@@ -167,7 +171,7 @@ def take_part(
         if not metadata.has_root:
             raise RoundError("a round needs signed releases, and this device trusts no keys yet. Sync first.")
         bundle = open_folder(current_bundle(into))
-        plan = _plan(origin, into, bundle.manifest.target, metadata)
+        plan = _plan(origin, into, bundle.manifest.target, metadata, proxy)
         part = _Part(bundle, state, ledger, limit or Limit(), metadata.now(), show)
         reason: str | None = None
         if plan is not None:
@@ -175,7 +179,9 @@ def take_part(
                 part.prepare(plan, train, preview=preview)
             except RoundError as error:
                 reason = str(error)
-        sendings = () if preview else tuple(send_pending(ledger, _Operators(into, insecure).send, metadata.now()))
+        sendings = (
+            () if preview else tuple(send_pending(ledger, _Operators(into, insecure, proxy).send, metadata.now()))
+        )
     status = _status(sendings, reason, has_plan=plan is not None)
     return RoundReport(status, tuple(part.words), reason, sendings)
 
@@ -188,13 +194,13 @@ def _status(sendings: Sequence[Sending], reason: str | None, *, has_plan: bool) 
     return "previewed" if reason is None else "not now"
 
 
-def _plan(origin: AnyPath, into: Path, target: str, metadata: DeviceMetadata) -> RoundPlan | None:
+def _plan(origin: AnyPath, into: Path, target: str, metadata: DeviceMetadata, proxy: str | None) -> RoundPlan | None:
     """Return the signed plan of a target, or None if there is none.
 
     Raises:
         SyncError: it could not be had, or must not be used.
     """
-    transport = transport_to(origin, insecure=True)  # what is fetched is signed
+    transport = transport_to(origin, insecure=True, proxy=proxy)  # what is fetched is signed
     try:
         source = Source(transport)
         metadata.update(source)
