@@ -12,7 +12,7 @@ from typing import Any
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
-from edge_runtime.files import make_folder_durably, write_atomically
+from edge_runtime.files import make_folder_durably, sync_folder, write_atomically
 from server.repository.keys import KeyRing
 from server.repository.log import FOLDER as LOG_FOLDER
 from server.repository.log import dump_log
@@ -28,6 +28,7 @@ from server.repository.repository import (
     versions_of,
 )
 from server.repository.roles import DELEGATED, ROLES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from server.repository.store import TARGETS as DOCUMENTS
 
 
 class Draft:
@@ -105,6 +106,9 @@ class Draft:
         root_first = root is not None and not all(permits(before, role, signed) for role, signed in top.items())
         if self._before.remote is not None:
             self._before.remote.root_first = root_first
+        for folder in (self.path, self.path / DOCUMENTS):
+            if folder.is_dir():
+                sync_folder(folder)  # a process that was killed may have made a folder there, and not flushed its name
         files = {TIMESTAMP_NAME: timestamp, f"{self.root.signed.version}.root.json": root}
         for name in reversed(files) if root_first else files:
             data = files[name]
