@@ -22,7 +22,7 @@ ORDER: Final = (
     "demo", "world", "import", "check", "build", "baselines", "train", "evaluate", "sanity-check", "diversity",
     "compare", "distill", "prune", "fit", "targets", "export", "verify", "report", "diff", "add-items", "release",
     "serve", "operator-keys", "rounds", "probe", "sync", "receipts", "inspect", "doctor", "profile", "bench",
-    "recommend", "run", "history",
+    "recommend", "run", "learn", "history",
 )  # fmt: skip
 
 _ANYTHING: Final[dict[str, Any]] = {

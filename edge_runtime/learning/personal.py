@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -34,6 +34,9 @@ STEPS_A_DAY: Final = 200
 STEPS_VARIABLE: Final = "POCKETREC_LEARN_STEPS_A_DAY"
 """Environment variable with the number of steps that a device makes a day at most."""
 _DAY_S: Final = 86_400
+
+Outcome = Literal["finished", "stopped", "paused"]
+"""How a call ended: with the session, with its time, or with today's steps."""
 
 
 class Events(Store, Protocol):
@@ -130,9 +133,15 @@ class PersonalLearner:
         end = self._timer() + seconds
         with self._lock:
             before, has_begun = self._n_done, self._begin()
-            changed = has_begun and self._go_on(end)
-            n_left = 0 if self._session is None else self._session.n_left
-            return LearningResult(self._n_done - before, n_left, changed, changed or not has_begun, self.status())
+            outcome: Outcome = self._go_on(end) if has_begun else "finished"
+            return LearningResult(
+                n_steps=self._n_done - before,
+                n_left=0 if self._session is None else self._session.n_left,
+                changed=has_begun and outcome == "finished",
+                finished=outcome == "finished",
+                paused=outcome == "paused",
+                status=self.status(),
+            )
 
     def status(self) -> LearningStatus:
         """Return whether the lists are adapted, and why."""
@@ -198,20 +207,22 @@ class PersonalLearner:
         self._work = self._session.work()
         return True
 
-    def _go_on(self, end: float) -> bool:
-        """Work until some time of the timer; return whether the session ended."""
+    def _go_on(self, end: float) -> Outcome:
+        """Work until some time of the timer, or the end of the session."""
         if self._work is None or self._session is None:
-            return True
+            return "finished"
         try:
             for piece in self._work:
-                if piece == "paused" or self._n_waiting or self._timer() >= end:
-                    return False
+                if piece == "paused":
+                    return "paused"
+                if self._n_waiting or self._timer() >= end:
+                    return "stopped"
             if not self._session.is_lost:
                 self._finish(self._session)
         except EngineError:
             pass  # the status says so
         self._session, self._work = None, None
-        return True
+        return "finished"
 
     def _save(self, key: str, newest: int, progress: Progress, n_steps: int) -> bool:
         """Keep what is done of a session; return False if the record was erased or replaced meanwhile."""

@@ -75,7 +75,8 @@ class LearningResult:
         n_steps: steps of training that were made, each with up to 32 events.
         n_left: updates that are left of the session.
         changed: True if a session ended in this call, so that lists may be others.
-        finished: True if there is nothing more to do now; False if another call goes on, today or tomorrow.
+        finished: True if there is nothing more to do now; False if another call goes on.
+        paused: True if today's steps are used up, so that it goes on tomorrow.
         status: the status afterwards.
     """
 
@@ -83,4 +84,5 @@ class LearningResult:
     n_left: int
     changed: bool
     finished: bool
+    paused: bool
     status: LearningStatus

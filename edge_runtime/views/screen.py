@@ -31,6 +31,7 @@ HELP: Sequence[tuple[str, str]] = (
     ),
     ("history", "your events, newest first"),
     ("undo, remove 2", "delete the newest event, or line 2 of the history"),
+    ("learning, learning off", "whether the lists are adapted to you, and a switch"),
     ("forget", "delete all data about you"),
     ("engine", "the engine in use, its self-test and timings"),
     ("quit", "quit; everything is saved already"),

@@ -19,6 +19,7 @@ from edge_runtime.search.finder import MAX_CHARACTERS
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.plain import about
 from edge_runtime.views.arguments import is_command, is_number, no_argument, refused, whole_number
+from edge_runtime.views.idle import IdleLearner
 from edge_runtime.views.prompt import Lines
 from edge_runtime.views.screen import VERBS, Line, Screen, done_sign, movement
 
@@ -63,10 +64,12 @@ class Session:
         self._diversity: Diversity = 0.0
         self._ranks: dict[int, int] | None = None
         self._n_fallbacks = len(recommender.engine.fallbacks)
+        self._is_adapted = False
         self._commands: Mapping[str, Callable[[str], None]] = {
             "list": self._list, "why": self._why, "history": self._history, "undo": self._undo,
             "remove": self._remove, "forget": self._forget, "engine": self._engine, "help": self._help,
             "search": self._search, "diversity": self._set_diversity,
+            "learning": self._learning,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -78,12 +81,18 @@ class Session:
         )
         try:
             self._list("")
-            while (line := self._lines.read("> ")) is not None and self.execute(line):
-                pass
+            self._report_learning()
+            with IdleLearner(recommender) as learner:
+                while (line := self._read(learner)) is not None and self.execute(line):
+                    pass
         except KeyboardInterrupt:
             self._screen.blank()
         n_events = recommender.count_events()
         self._screen.print(f"Bye. {n_events} event{'' if n_events == 1 else 's'} saved in {self._state}.", "dim")
+
+    def _read(self, learner: IdleLearner) -> str | None:
+        with learner.waiting():
+            return self._lines.read("> ")
 
     def execute(self, line: str) -> bool:
         """Execute one line; return whether the session continues."""
@@ -139,6 +148,7 @@ class Session:
         diverse = f"diversity {self._diversity_in_use()}, " if self._diversity else ""
         self._show(self._title(), items, moves, f"{changed}{diverse}{recommender.timings['recommend']:.2f} ms")
         self._report_fallbacks()
+        self._report_learning()
 
     def _search(self, text: str) -> None:
         text = text[:MAX_CHARACTERS]
@@ -253,6 +263,24 @@ class Session:
         for refusal in fallbacks[self._n_fallbacks :]:
             self._screen.print(f"{refusal.engine} {refusal.precision} is no longer used: {refusal.reason}", "yellow")
         self._n_fallbacks = len(fallbacks)
+
+    def _learning(self, rest: str) -> None:
+        if rest.lower() not in ("", "on", "off"):
+            raise refused("learning", rest, "no argument, `on` or `off`")
+        if rest:
+            self._recommender.switch_learning(on=rest.lower() == "on")
+            self._list("")
+        self._screen.print(self._recommender.learning.sentence, "dim")
+        self._screen.blank()
+
+    def _report_learning(self) -> None:
+        """Say it when the lists begin or cease to be adapted to the user."""
+        if self._recommender.manifest.learning is None:
+            return
+        status = self._recommender.learning
+        if status.used != self._is_adapted:
+            self._screen.print(status.sentence, "dim")
+        self._is_adapted = status.used
 
     def _title_of(self, event: Event) -> str:
         """Return the title of an event's item, or its id if the item is not in this bundle."""
