@@ -1,4 +1,4 @@
-"""The commands ``pocketrec bench``: what syncs and the server cost on this machine."""
+"""The commands ``pocketrec bench``: what syncs, the server and its rounds cost on this machine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 bench = typer.Typer(
-    help="""Measure on this machine what syncs and the server cost.
+    help="""Measure on this machine what syncs, the server and its rounds cost.
 
     Start with: pocketrec bench sync bundles/laptop-x86_64
     """
@@ -45,5 +45,22 @@ def server(
     Example: pocketrec bench server
     """
     from benchmarks.server import run
+
+    raise typer.Exit(run(seconds, connections, as_json=as_json))
+
+
+@bench.command("rounds")
+def rounds(
+    seconds: Annotated[float, typer.Option(help="Duration.", min=0.5, max=60, metavar="S")] = 5.0,
+    connections: Annotated[int, typer.Option(help="Concurrent connections.", min=1, max=256, metavar="N")] = 64,
+    as_json: _AsJson = False,
+) -> None:
+    """How many updates of a round one core of the server makes durable, and how long closing a round takes.
+
+    Exits with 1 if a limit does not hold.
+
+    Example: pocketrec bench rounds
+    """
+    from benchmarks.rounds_server import run
 
     raise typer.Exit(run(seconds, connections, as_json=as_json))

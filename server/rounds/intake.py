@@ -43,6 +43,8 @@ UPDATES_A_SECOND: Final = 20_000.0
 BURST: Final = 40_000.0
 MOST_WAITING: Final = 512
 """Updates in memory that are not counted yet; each has at most 256 KiB of integers."""
+LOOK_S: Final = 0.1
+"""How often rounds are looked for at most when updates name unknown ones; otherwise they are read every second."""
 FORGET_S: Final = 3600
 """How often old tokens are deleted."""
 GROUP: Final = 256
@@ -114,12 +116,14 @@ class Intake:
         self._connection: AsyncConnection | None = None
         self._shards: dict[str, _Shard] = {}
         self._is_counting = asyncio.Lock()
+        self._is_looking = asyncio.Lock()
+        self._looked = -LOOK_S
         self._is_failing = False
         self._forgot = 0
 
     async def accept(self, round_id: str, body: bytes) -> Answer:
         """Count an update of a device, and return what became of it once that is durable."""
-        found = self._rounds.get(round_id)
+        found = self._rounds.get(round_id) or await self._just_opened(round_id)
         if found is None:
             return Answer(Verdict.NO_ROUND, "There is no round of this id.")
         if not self._bucket.take() or len(self._queue) >= MOST_WAITING:
@@ -140,6 +144,14 @@ class Intake:
         """Return how many bytes an update of a round has; None if there is no such round."""
         found = self._rounds.get(round_id)
         return None if found is None else found.plan.body_bytes
+
+    async def _just_opened(self, round_id: str) -> Round | None:
+        """Return a round that was opened since the last refresh, or None; a device would not ask for it again."""
+        async with self._is_looking:
+            if round_id not in self._rounds and time.monotonic() - self._looked >= LOOK_S:
+                self._looked = time.monotonic()
+                await self.refresh_quietly()
+        return self._rounds.get(round_id)
 
     async def refresh(self) -> None:
         """Read the rounds again, and close those whose time is over.

@@ -91,6 +91,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         manifest: sha256 of its final manifest.
         changed_bytes: bytes of its new files.
         delta_bytes: bytes of its delta packs, newest starting point first.
+        before: sha256 of the final manifest that it was compared with.
         server_rate: factor of the mean.
         mean_norm: L2 norm of the mean of the updates.
         noise_norm: the expected L2 norm of the noise in it.
@@ -105,6 +106,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     manifest: str | None
     changed_bytes: int
     delta_bytes: tuple[int, ...]
+    before: str
     server_rate: float
     mean_norm: float
     noise_norm: float
@@ -156,8 +158,12 @@ def publish_round(
         before, after = Path(folder) / "before", Path(folder) / "after"
         with reading(repository) as opened:
             b = new_b(opened, found, mean * server_rate, before)
+            on_offer = offer_of(opened, found.plan.target).final.sha256
         tried = _trier()(before, b, after, data, created=now, provenance={PROVENANCE: found.id}, n_users=n_users)
-        outcome = _outcome(found, msgspec.convert(tried, Trial), mean, server_rate, force=force)
+        trial = msgspec.convert(tried, Trial)
+        if data is None:
+            trial = _trial_before(found, on_offer, server_rate) or trial
+        outcome = _outcome(found, trial, mean, server_rate, on_offer, force=force)
         # If the process is killed after publishing, the next call knows from the release that it was published.
         asyncio.run(_record(url, found, outcome, State.CLOSED if outcome.published else State.KEPT))
         if outcome.published:
@@ -249,7 +255,17 @@ async def _record(url: str, found: Round, outcome: Outcome, state: State) -> Non
         await database.close()
 
 
-def _outcome(found: Round, trial: Trial, mean: NDArray[np.float64], server_rate: float, *, force: bool) -> Outcome:
+def _trial_before(found: Round, on_offer: str, server_rate: float) -> Trial | None:
+    """Return the trial of an earlier call for the same adapter, or None."""
+    if found.outcome is None:
+        return None
+    outcome = msgspec.json.decode(found.outcome, type=Outcome)
+    return outcome.trial if (outcome.before, outcome.server_rate) == (on_offer, server_rate) else None
+
+
+def _outcome(
+    found: Round, trial: Trial, mean: NDArray[np.float64], server_rate: float, before: str, *, force: bool
+) -> Outcome:
     plan = found.plan
     # The mean of n noisy updates has a variance of sum(w^2) / sum(w)^2 times theirs: 1 / n if all weigh the same.
     noise_norm = plan.sigma * float(np.sqrt(plan.size / max(1, found.updates)))
@@ -262,6 +278,7 @@ def _outcome(found: Round, trial: Trial, mean: NDArray[np.float64], server_rate:
         manifest=None,
         changed_bytes=0,
         delta_bytes=(),
+        before=before,
         server_rate=server_rate,
         mean_norm=float(np.linalg.norm(mean)),
         noise_norm=noise_norm,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from edge_runtime.rounds.plan import RoundPlan
@@ -51,7 +51,15 @@ def show_states(states: Sequence[RoundState], repo: str, *, as_json: bool) -> No
         Console(soft_wrap=True).print("No round yet. Make a plan with `pocketrec rounds plan`.")
         return
     table = Table(
-        "round", "target", "state", "updates", "needed", "until", box=None, header_style="bold", pad_edge=False
+        Column("round", no_wrap=True),
+        "target",
+        "state",
+        "updates",
+        "needed",
+        "until",
+        box=None,
+        header_style="bold",
+        pad_edge=False,
     )
     for one in states:
         until = one.closed or one.deadline

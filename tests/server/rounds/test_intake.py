@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from edge_runtime.rounds.plan import RoundPlan
 from server.database.database import Database
 from server.rounds.folding import Sum, clipped_again, staleness_weight
-from server.rounds.intake import Answer, Intake, Verdict
+from server.rounds.intake import LOOK_S, Answer, Intake, Verdict
 from server.rounds.ledger import Ledger, Round, State
 from tests.tiny_rounds import ADAPTER, OTHER, plan, update
 
@@ -255,6 +255,18 @@ def test_a_round_that_is_not_known_has_no_updates(database_url: str) -> None:
         return (await intake.accept("x" * 26, b"")).verdict
 
     assert with_intake(database_url, send) is Verdict.NO_ROUND
+
+
+def test_a_round_that_was_just_opened_takes_updates_at_once(database_url: str) -> None:
+    of = plan()
+
+    async def send(intake: Intake) -> list[Verdict]:
+        unknown = await intake.accept(of.round, update(of))
+        await intake.ledger.open(of, 1)
+        await asyncio.sleep(LOOK_S)
+        return [unknown.verdict, (await intake.accept(of.round, update(of))).verdict]
+
+    assert with_intake(database_url, send) == [Verdict.NO_ROUND, Verdict.COUNTED]
 
 
 def test_too_few_updates_are_carried_over_to_the_next_round_with_the_same_terms(database_url: str) -> None:

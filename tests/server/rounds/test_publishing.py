@@ -186,7 +186,8 @@ def test_what_does_not_rank_better_is_not_published(published: TinyRepository, u
     assert "does not rise beyond chance" in outcome.why
     assert one(url, plan.round).state is State.KEPT
     assert synced(published, tmp_path / "device") == 1
-    assert finish(published, url, plan, data, force=True).release == 2  # an operator may decide otherwise
+    forced = finish(published, url, plan, force=True)  # an operator may decide otherwise
+    assert (forced.release, forced.forced, forced.trial) == (2, True, outcome.trial)
 
 
 def test_publishing_again_after_a_crash_does_not_add_the_mean_twice(

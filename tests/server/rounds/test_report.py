@@ -51,6 +51,7 @@ def outcome(segment: str = "all users", *, published: bool = True) -> Outcome:
         manifest="0" * 64 if published else None,
         changed_bytes=4_321,
         delta_bytes=(2_345,),
+        before="1" * 64,
         server_rate=1.0,
         mean_norm=0.5,
         noise_norm=0.25,
