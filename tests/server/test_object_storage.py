@@ -13,8 +13,11 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from litestar.testing import TestClient
 
 from edge_runtime.device_folder import current_bundle
+from server.app import AppOptions, application, releases_in
+from server.errors import StorageError
 from server.objects import Objects
 from server.releases.object_repository import LIST_S, ObjectContents
 from server.releases.repository import RepositoryStore
@@ -23,6 +26,7 @@ from server.repository.create import create
 from server.repository.keys import KeyRing
 from server.repository.passphrase import PASSPHRASE as VARIABLE
 from server.repository.publish import publish
+from server.web.service import WebFiles
 from tests.live_s3 import URL, LiveS3, s3
 from tests.live_server import POCKETREC, LiveServer, run_sync, started
 from tests.tiny_bundle import make_tiny_bundle
@@ -138,6 +142,16 @@ def test_what_was_read_last_stays_on_offer_while_the_storage_does_not_answer(key
 
     assert store.view.channels[TARGET].manifest.release == 1
     assert "cannot be read" in store.view.problems["repository"]
+
+
+def test_a_file_is_unavailable_and_not_missing_while_the_storage_does_not_answer(keys: Path) -> None:
+    with TestClient(application(releases_in(URL), WebFiles(None), None, AppOptions(watch_s=3600))) as client:
+        sha256 = client.get(f"/v1/channels/{TARGET}/manifest.json").json()["files"][0]["sha256"]
+        with mock.patch.object(Objects, "head", side_effect=StorageError("no answer")):
+            assert client.get(f"/v1/files/{sha256}").status_code == 503
+        answer = client.get(f"/v1/files/{sha256}")
+
+    assert hashlib.sha256(answer.content).hexdigest() == sha256
 
 
 def test_a_place_without_a_repository_is_refused_at_the_start(keys: Path) -> None:
