@@ -39,7 +39,7 @@ def learn(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Learn from the history on this device now, and say whether the lists are adapted to it.
+    """Learn from the history on this device now, if that helps.
 
     A small adapter is trained on your own events, from twenty on, and tried on your newest ones. It is used only if it
     predicts those better. Nothing leaves the device. `pocketrec run` does the same while it waits for you; this command
