@@ -161,7 +161,7 @@ class Intake:
         """
         now = int(self._clock())
         self._adapters = await self.ledger.adapters()
-        found = await self.ledger.rounds()
+        found = await self.ledger.recent(now)
         for one in found:
             if one.state is State.OPEN and now >= one.deadline:
                 await self.ledger.close(one.id, now, "at its deadline")

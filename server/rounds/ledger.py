@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from edge_runtime.rounds.plan import RoundPlan, dump_plan, parse_plan
@@ -102,6 +102,11 @@ class Ledger:
         if target is not None:
             query = query.where(ROUNDS.c.target == target)
         return [_round(row) for row in await self.database.rows(query)]
+
+    async def recent(self, now: int) -> list[Round]:
+        """Return the rounds that are open, or were closed so recently that their tokens are kept."""
+        is_recent = or_(ROUNDS.c.state == State.OPEN.value, ROUNDS.c.closed >= now - LATE_S)
+        return [_round(row) for row in await self.database.rows(select(ROUNDS).where(is_recent))]
 
     async def one(self, round_id: str) -> Round:
         """Return a round.

@@ -16,7 +16,7 @@ from edge_runtime.rounds.plan import RoundPlan
 from server.database.database import Database
 from server.rounds.folding import Sum, clipped_again, staleness_weight
 from server.rounds.intake import LOOK_S, Answer, Intake, Verdict
-from server.rounds.ledger import Ledger, Round, State
+from server.rounds.ledger import LATE_S, Ledger, Round, State
 from tests.tiny_rounds import ADAPTER, OTHER, plan, update
 
 Result = TypeVar("Result")
@@ -352,6 +352,32 @@ def test_updates_are_told_to_come_back_while_the_database_does_not_answer_and_no
 
 async def _broken(*_: object, **__: object) -> None:
     raise OSError("no database")
+
+
+def test_a_server_forgets_a_round_a_day_after_its_close(database_url: str) -> None:
+    of, time = plan(), [0.0]
+
+    async def wait(intake: Intake) -> list[Verdict]:
+        found = []
+        await intake.ledger.close(of.round, 0, "by hand")
+        for time[0] in (LATE_S, LATE_S + 1):
+            await intake.refresh()
+            found.append((await intake.accept(of.round, update(of))).verdict)
+        return found
+
+    assert with_intake(database_url, wait, of, clock=lambda: time[0]) == [Verdict.CLOSED, Verdict.NO_ROUND]
+
+
+def test_malicious_devices_move_the_mean_by_their_share_of_the_largest_norm(database_url: str) -> None:
+    of = plan()
+    honest, hostile = [40] * 8, [[-32768] * 8, [32767, -32768] * 4]
+    bodies = [update(of, honest) for _ in range(38)] + [update(of, values) for values in hostile]
+    verdicts(database_url, of, *bodies)
+    found, sums, counts = stored(database_url, of)
+    mean = np.array(sums) / found.weight
+
+    assert counts["clipped"] == len(hostile)
+    assert np.linalg.norm(mean - honest) <= 2 / 40 * (of.norm_limit * of.scale + np.linalg.norm(honest))
 
 
 def test_tokens_are_deleted_a_day_after_the_close(database_url: str) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
+import importlib
 import json
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -212,6 +214,14 @@ def test_publishing_again_after_a_crash_does_not_add_the_mean_twice(
     assert (outcome.published, outcome.release) == (True, 2)
     assert one(url, plan.round).state is State.PUBLISHED
     assert read_status(published.path).releases[0].release == 2
+
+
+def test_what_tries_an_adapter_is_named_by_an_entry_point() -> None:
+    described = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    (entry,) = described["project"]["entry-points"][publishing.TRIERS].values()
+    module, _, name = entry.partition(":")
+
+    assert getattr(importlib.import_module(module), name) is try_adapter
 
 
 def test_the_next_round_starts_from_the_new_adapter(published: TinyRepository, url: str) -> None:
