@@ -4,16 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.contents import Contents, open_contents
 from edge_runtime.errors import RoundError
 from edge_runtime.learning.adamw import MAX_NUMBERS
-from edge_runtime.learning.adapter_step import adapter_step
-from edge_runtime.learning.round_training import MAX_EXAMPLES, RoundTraining
+from edge_runtime.learning.adapter_step import EXCLUDED, adapter_step
+from edge_runtime.learning.round_training import DEFAULT_SETTINGS, RoundTraining
 from edge_runtime.rounds.participate import Adapter
 from edge_runtime.rounds.plan import RoundPlan
 from tests.tiny_bundle import Shape, make_tiny_bundle
+from tests.tiny_learning import LEARNING, make_learning_bundle
 from tests.tiny_round import plan_with
 from tests.tiny_transitions import WITH_ENGINES
 
@@ -29,7 +31,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
 
 def plan_of(contents: Contents, **changes: object) -> RoundPlan:
     sizes = contents.folder.manifest.encoder
-    fields = {"rank": sizes.adapter_rank, "dim": sizes.dim, "sigma": 0.0, "steps": 20, "learning_rate": 0.02}
+    fields = {"rank": sizes.adapter_rank, "dim": sizes.dim, "sigma": 0.0, "steps": 30, "learning_rate": 0.05}
     return plan_with(**(fields | changes))
 
 
@@ -70,15 +72,24 @@ def test_a_step_takes_as_many_examples_as_the_plan_says(contents: Contents) -> N
 def test_only_the_newest_events_are_examples_and_each_is_told_apart_from_what_the_user_did_not_choose(
     contents: Contents,
 ) -> None:
-    sequence = np.resize(SEQUENCE, MAX_EXAMPLES + 20)
+    n = DEFAULT_SETTINGS.examples
 
-    examples = training(contents, sequence)._examples()
+    examples = training(contents, np.resize(SEQUENCE, n + 20))._examples()
 
-    n, m = examples.offsets.shape
-    assert n == MAX_EXAMPLES
-    assert (examples.offsets == 0.0).sum(axis=1).tolist() == [m - 3] * n  # all but three of the user's own four
+    assert examples.offsets.shape == (n, 40)
+    assert (examples.offsets == EXCLUDED).sum(axis=1).tolist() == [3] * n  # of the user's own four items
     assert (examples.offsets[np.arange(n), examples.chosen] == 0.0).all()
     assert examples.following.any()
+
+
+def test_the_settings_of_the_bundle_count(tmp_path: Path) -> None:
+    make_learning_bundle(tmp_path, replace(LEARNING, temperature=2.0, examples=4))
+    learning = open_contents(open_folder(tmp_path))
+
+    examples = training(learning)._examples()
+
+    assert len(examples.states) == 4
+    assert (2.0 * examples.vectors == learning.codes.decode(np.arange(40))).all()
 
 
 def test_a_plan_of_fewer_rows_trains_the_first_ones(contents: Contents) -> None:
