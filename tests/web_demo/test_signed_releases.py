@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from edge_runtime.bundle import open_folder
 from tests.edge_runtime.sync.signed_shop import SignedShop, adapted
 from tests.live_server import LiveServer, serving
 from tests.web_demo.conftest import TARGET, write_shop
@@ -136,6 +137,33 @@ def test_a_component_that_may_not_be_used_is_told_and_the_rest_is_installed(
 
     assert "tiny shop, release 2" in tab.open_technical_details()
     expect(tab.technical_details).to_contain_text("the release of adapter was left out: adapter: found another prompts")
+
+
+def test_a_component_whose_file_is_missing_is_left_out_at_the_first_visit_and_at_updates(
+    tab: ShopPage, signed: LiveServer, repository: SignedShop
+) -> None:
+    def with_a_missing_adapter(number: int) -> None:
+        base = repository.release(number)
+        folder = adapted(repository, base, number + 1)
+        repository.component("adapter", number + 1, folder, base)
+        manifests = [open_folder(bundle).manifest for bundle in repository.bundles.values()]
+        known = {entry.sha256 for manifest in manifests for entry in manifest.files} | repository.bundles.keys()
+        deltas = [path.name for path in (repository.folder / "files").iterdir() if path.name not in known]
+        repository.hide(manifests[-1].required_role("adapter").sha256, *deltas)
+
+    with_a_missing_adapter(2)
+    signed.wait_for_release(TARGET, 3)
+    tab.open(signed.url)
+    tab.choose(tab.titles()[0])
+    assert "tiny shop, release 2" in tab.open_technical_details()
+    expect(tab.technical_details).to_contain_text("release 3 could not be used")
+    tab.wait_until_offline_ready()
+
+    with_a_missing_adapter(4)
+    signed.wait_for_release(TARGET, 5)
+    check_until(tab, "An updated shop is ready: release 4")
+    expect(tab.technical_details).to_contain_text("release 5 could not be used")
+    use_update(tab)
 
 
 def test_a_changed_document_is_refused_and_the_release_in_use_stays(

@@ -4,7 +4,7 @@ import type { Bundle } from "../runtime/bundle";
 import { ExpiredMetadataError, FetchError, messageOf } from "../runtime/errors";
 import type { Cause, Notify, Preview, Update } from "./protocol";
 import type { ReasonWriter } from "./reasonWriter";
-import { type Opened, type Releases, required, sum } from "./releases";
+import { isUnusable, type Opened, type Releases, required, sum } from "./releases";
 
 export type State = "opening" | "running" | "loading the language model" | "updating" | "closed";
 
@@ -49,7 +49,7 @@ export class Lifecycle {
   constructor(
     private readonly releases: Pick<
       Releases,
-      "kept" | "newest" | "first" | "open" | "check" | "bytesFor" | "tryOut" | "keep" | "signing"
+      "kept" | "newest" | "first" | "openFirst" | "open" | "check" | "bytesFor" | "tryOut" | "keep" | "signing"
     >,
     private readonly reasonWriter: Pick<ReasonWriter, "load" | "close">,
     private readonly listener: Listener,
@@ -176,9 +176,9 @@ export class Lifecycle {
 
   private async openNewest(): Promise<Opened | null> {
     try {
-      return await this.releases.first(await this.releases.newest(), (bundle) => {
+      return await this.releases.first(await this.releases.newest(), (bundle, base) => {
         this.listener.notify("opening", { state: "opening", bytes: sum(required(bundle.manifest)) });
-        return this.releases.open(bundle);
+        return this.releases.openFirst(bundle, base);
       });
     } catch (error) {
       this.listener.notify("opening", { state: "failed", cause: causeOf(error), why: messageOf(error) });
@@ -250,7 +250,7 @@ export class Lifecycle {
 function failureOf(error: unknown): Update {
   const why = messageOf(error);
   if (error instanceof ExpiredMetadataError) return { state: "stale", since: error.staleSince, why };
-  return { state: error instanceof FetchError ? "unreachable" : "refused", why };
+  return { state: error instanceof FetchError && !isUnusable(error) ? "unreachable" : "refused", why };
 }
 
 function causeOf(error: unknown): Cause {

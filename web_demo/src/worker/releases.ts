@@ -140,11 +140,14 @@ export class Releases {
    * @throws BundleError none can; the error is that of the first one.
    * @throws FetchError the server cannot be reached.
    */
-  async first<T>(bundles: readonly Bundle[], use: (bundle: Bundle) => Promise<T>): Promise<T> {
+  async first<T>(
+    bundles: readonly Bundle[],
+    use: (bundle: Bundle, next: Bundle | undefined) => Promise<T>,
+  ): Promise<T> {
     let failure: unknown;
-    for (const bundle of bundles) {
+    for (const [at, bundle] of bundles.entries()) {
       try {
-        return await use(bundle);
+        return await use(bundle, bundles[at + 1]);
       } catch (error) {
         if (!isUnusable(error)) throw error;
         failure ??= error;
@@ -161,6 +164,25 @@ export class Releases {
     const recommender = await Recommender.open(bundle, this.opener(bundle), changed, this.engine, kept);
     await recommender.engines.start("reference");
     return { bundle, recommender };
+  }
+
+  /**
+   * Open the first release of a device; what it derives from must not be lost to what a component adds, so that this is
+   * downloaded and tested before.
+   *
+   * @param base used if this one cannot be.
+   * @throws BundleError the release cannot be used.
+   * @throws FetchError a file cannot be downloaded.
+   */
+  async openFirst(bundle: Bundle, base: Bundle | undefined): Promise<Opened> {
+    if (base === undefined) return this.open(bundle);
+    const known = new Set(base.manifest.files.map((file) => file.sha256));
+    for (const file of required(bundle.manifest)) if (!known.has(file.sha256)) await bundle.read(file);
+    const opened = await this.open(bundle);
+    const failed = opened.recommender.engines.view.find(({ test }) => test?.passed === false);
+    if (failed === undefined) return opened;
+    await opened.recommender.engines.close();
+    throw new BundleError(`an engine fails its self-test in this browser: ${failed.why}`);
   }
 
   /**
@@ -334,7 +356,7 @@ export function sum(files: readonly FileEntry[]): number {
 }
 
 /** Whether a release is at fault, or a server that lacks one of its files; not the network. */
-function isUnusable(error: unknown): boolean {
+export function isUnusable(error: unknown): boolean {
   if (error instanceof FetchError) return error.status === 404 || error.status === 410;
   return error instanceof BundleError || error instanceof UpdateRefusedError;
 }

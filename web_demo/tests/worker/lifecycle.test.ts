@@ -32,8 +32,12 @@ class FakeReleases {
     return [this.current];
   };
 
-  readonly first = async <T>([bundle]: readonly Bundle[], use: (bundle: Bundle) => Promise<T>) =>
-    use(bundle ?? this.current);
+  readonly first = async <T>(
+    [bundle]: readonly Bundle[],
+    use: (bundle: Bundle, next: Bundle | undefined) => Promise<T>,
+  ) => use(bundle ?? this.current, undefined);
+
+  readonly openFirst = async (bundle: Bundle) => this.open(bundle);
 
   readonly bytesFor = async () => 1;
 
