@@ -130,7 +130,11 @@ describe("times of an earlier visit", () => {
   };
 
   /** One visit, with the engines it loaded and the milliseconds that it spent measuring. */
-  async function visit(store: MemoryHistory, { about = "browser 1", sha256 = "a" } = {}) {
+  async function visit(
+    store: MemoryHistory,
+    { about = "browser 1", sha256 = "a" } = {},
+    beforeUpgrade: () => Promise<void> = async () => undefined,
+  ) {
     const clock = { now: 0 };
     const loaded: string[] = [];
     const variants = Object.keys(PACES).map(variant);
@@ -149,6 +153,7 @@ describe("times of an earlier visit", () => {
       (one) => kept.of(one),
     );
     await candidates.start("reference");
+    await beforeUpgrade();
     await candidates.upgrade();
     return { loaded, candidates, measured: clock.now };
   }
@@ -192,6 +197,16 @@ describe("times of an earlier visit", () => {
     expect(second.loaded).toContain("webgpu");
     expect(second.measured).toBeGreaterThan(0);
     expect((await visit(store, change)).measured).toBe(0);
+  });
+
+  test("are not kept by a visit in which the user's data is deleted, but by the next one", async () => {
+    const store = new MemoryHistory();
+
+    await visit(store, {}, () => store.clear());
+
+    expect(await store.setting("engine_times")).toBeNull();
+    expect((await visit(store)).measured).toBeGreaterThan(0);
+    expect((await visit(store)).measured).toBe(0);
   });
 
   test.each(["", "{", "[]", "null", '{"key": 1}', 7])("are measured again if %j is stored instead", async (stored) => {

@@ -36,6 +36,12 @@ export interface History {
   clear(): Promise<void>;
 }
 
+/** Work that began before a history was cleared must store nothing in it afterwards. */
+export interface CountsClears {
+  /** How often the history has been cleared. */
+  readonly clears: number;
+}
+
 /**
  * Whether the item already has this opinion: a like or dislike counts once, even from two tabs. Clicks and purchases may
  * repeat.

@@ -2,7 +2,7 @@
 
 import { within } from "./deadline";
 import { StorageError } from "./errors";
-import type { History, HistoryEvent, NewEvent, Setting } from "./events";
+import type { CountsClears, History, HistoryEvent, NewEvent, Setting } from "./events";
 import { IndexedDbHistory } from "./indexedDbHistory";
 import { MemoryHistory } from "./memoryHistory";
 
@@ -16,10 +16,11 @@ export async function openHistory(name: string, timeoutMs: number = TIMEOUT_MS):
 }
 
 /** Continues in memory, with the events read so far, after the storage fails or times out for the first time. */
-export class PersistentHistory implements History {
+export class PersistentHistory implements History, CountsClears {
   private memory: MemoryHistory | null = null;
   private why: string | null = null;
   private events: readonly HistoryEvent[] = [];
+  private nClears = 0;
   private readonly settings = new Map<string, Setting>();
 
   /** @param timeoutMs how long one call to the storage may take. */
@@ -31,6 +32,15 @@ export class PersistentHistory implements History {
   /** Why changes are lost when this tab closes; null while they are stored. */
   get storageError(): string | null {
     return this.why;
+  }
+
+  get clears(): number {
+    return this.nClears;
+  }
+
+  /** Another tab clears the history. */
+  noteClear(): void {
+    this.nClears++;
   }
 
   async all(): Promise<readonly HistoryEvent[]> {
@@ -68,6 +78,7 @@ export class PersistentHistory implements History {
    * @throws StorageError data of earlier visits could not be reached, and may still exist.
    */
   async clear(): Promise<void> {
+    this.noteClear();
     // Also when in memory: an earlier visit may have stored events.
     const emptied = await this.succeeds(this.stored.clear());
     const dropped = await this.succeeds(this.stored.drop());

@@ -2,12 +2,12 @@
 
 import type { EngineVariant, Manifest } from "./bundleJson";
 import type { Engine } from "./encoder";
-import type { History } from "./events";
+import type { CountsClears, History } from "./events";
 import { fileNamed } from "./manifest";
 import type { EngineTime, TimeEngines } from "./timing";
 
 /** Where the times are kept. */
-export type TimesStore = Pick<History, "setting" | "set">;
+export type TimesStore = Pick<History, "setting" | "set"> & CountsClears;
 
 const SETTING = "engine_times";
 
@@ -16,11 +16,15 @@ interface Entry extends EngineTime {
 }
 
 export class KeptTimes {
+  private readonly clears: number;
+
   private constructor(
     private readonly store: TimesStore,
     private readonly key: string,
     private readonly times: Map<string, EngineTime>,
-  ) {}
+  ) {
+    this.clears = store.clears;
+  }
 
   /**
    * Read the times of an earlier visit; there are none if the encoder, the browser or the page have changed since.
@@ -38,7 +42,7 @@ export class KeptTimes {
     return this.times.get(`${engine} ${precision}`) ?? null;
   }
 
-  /** Times engines by `time` unless all of them are known, and keeps the result. */
+  /** Times engines by `time` unless all of them are known, and keeps the result if nothing was deleted during the visit. */
   timing(time: TimeEngines): TimeEngines {
     return async (engines) => {
       const known = engines.map((engine) => this.times.get(nameOf(engine)) ?? null);
@@ -49,7 +53,7 @@ export class KeptTimes {
         if (one !== undefined) this.times.set(nameOf(engine), one);
       }
       const times = [...this.times].map(([name, one]): Entry => ({ name, ...one }));
-      await this.store.set(SETTING, JSON.stringify({ key: this.key, times }));
+      if (this.store.clears === this.clears) await this.store.set(SETTING, JSON.stringify({ key: this.key, times }));
       return measured;
     };
   }

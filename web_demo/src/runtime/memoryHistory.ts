@@ -1,8 +1,17 @@
 /** A history in memory, which is lost when the tab closes. */
 
-import { type History, type HistoryEvent, isRepeated, merged, type NewEvent, type Setting } from "./events";
+import {
+  type CountsClears,
+  type History,
+  type HistoryEvent,
+  isRepeated,
+  merged,
+  type NewEvent,
+  type Setting,
+} from "./events";
 
-export class MemoryHistory implements History {
+export class MemoryHistory implements History, CountsClears {
+  clears = 0;
   private readonly settings: Map<string, Setting>;
   private last: number;
 
@@ -43,6 +52,7 @@ export class MemoryHistory implements History {
   }
 
   async clear(): Promise<void> {
+    this.clears++;
     this.events = [];
     this.settings.clear();
     this.last = 0;

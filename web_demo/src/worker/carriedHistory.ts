@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../runtime/bytes";
 import { HistoryFileError, InsecureAddressError } from "../runtime/errors";
-import type { History } from "../runtime/events";
+import type { CountsClears, History } from "../runtime/events";
 import type { Answer } from "./protocol";
 
 /** The history as a file, encrypted if there is a passphrase. */
@@ -23,14 +23,18 @@ export function exported(history: History, passphrase: string | null): Promise<A
  * @param titleOf the title of an item of the catalogue in use; null if it has none.
  */
 export function imported(
-  history: History,
+  history: History & CountsClears,
   file: Bytes,
   passphrase: string | null,
   titleOf: (itemId: string) => string | null,
 ): Promise<Answer<number>> {
   return answered(async () => {
+    const { clears } = history;
     const { readHistory } = await import("../runtime/historyFile");
     const events = await readHistory(file, passphrase);
+    if (history.clears !== clears) {
+      throw new HistoryFileError("Your data was deleted while the file was read: nothing was added. Add it again.");
+    }
     return history.merge(
       events.map(({ itemId, event, time }) => ({ itemId, event, at: time, title: titleOf(itemId) })),
     );

@@ -31,6 +31,8 @@ const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
 const TRUST = "pocketrec-releases";
 const CHANNEL = "pocketrec-history";
+/** What tabs tell each other: that the history is being cleared. Any other message: that it has changed. */
+const CLEARING = "clearing";
 const LOCK = "pocketrec-language-model";
 const N_CARDS = 12;
 /** Few items to start from, so that they are quick to read. */
@@ -91,7 +93,11 @@ export class Session {
       onStored: () => void this.notifyUserData(),
       preview: (next) => this.preview(next),
     });
-    otherTabs.addEventListener("message", () => void this.refresh());
+    otherTabs.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      if (data !== CLEARING) return void this.refresh();
+      this.nextDiversity = null;
+      this.history.noteClear();
+    });
   }
 
   /** Open the browser's storage; no release is opened yet. */
@@ -178,7 +184,9 @@ export class Session {
    */
   async deleteData(): Promise<void> {
     this.timings = [];
+    this.nextDiversity = null;
     this.reasonWriter.forget();
+    this.otherTabs.postMessage(CLEARING);
     try {
       await Promise.all([this.history.clear(), this.trust.redraw()]);
     } finally {
