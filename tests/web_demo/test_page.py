@@ -306,7 +306,7 @@ def test_deleting_data_resets_the_slider_too_and_is_offered_for_it_alone(tab: Sh
 
 def test_deleting_data_before_the_engines_are_timed_keeps_no_times_either(tab: ShopPage, server: LiveServer) -> None:
     held: list[Route] = []
-    tab.page.context.route("**/*.wasm", held.append)
+    tab.page.context.route("**/*.wasm", lambda route: held.append(route))
     tab.open(server.url)
     tab.choose(tab.titles()[0])
 
