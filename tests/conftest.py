@@ -1,4 +1,4 @@
-"""For all tests: fuzzing remembers the inputs that failed and tries them first, and a process has one browser."""
+"""For all tests: fuzzing tries inputs that have failed first, long files come first, and a process has one browser."""
 
 import asyncio
 import os
@@ -26,6 +26,12 @@ settings.load_profile("pocketrec")
 def _in_a_thread(run: Callable[..., object], *arguments: object, **options: object) -> object:
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(run, *arguments, **options).result()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no process is left with one while the others have finished."""
+    long = {item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("browser"))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,22 @@
 """Fixtures that take seconds to build, shared by all tests of this folder."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge_runtime.bundle.arrays import dump_arrays
+from export import encoder_tflite
 from export.bundle import Exported, Exporter, Release
+from export.parts import PartCache, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
 from export.target import read_target
 from tests.tiny_student import TinyStudent, make_encoder, make_tiny_student
+from train.distill.student import DeviceEncoder
+
+_converted = encoder_tflite._exported
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,6 +26,28 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr("train.evaluation.context.FEATURES", tmp_path_factory.mktemp("features"))
         patch.setattr("train.transitions.saved_search.SEARCHES", tmp_path_factory.mktemp("searches"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _equal_encoders_are_converted_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep TFLite files for the other tests and processes of this run: each takes ten seconds of computing."""
+    own = tmp_path_factory.getbasetemp()
+    kept = PartCache((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "converted")
+
+    def exported(encoder: DeviceEncoder, sizes: encoder_tflite._Sizes) -> bytes:
+        weights = dump_arrays({name: tensor.numpy() for name, tensor in encoder.state_dict().items()})
+        inputs = {"weights": digest_of(weights), "sizes": msgspec.to_builtins(sizes)}
+        return kept.get("encoder.tflite", inputs, lambda: _converted(encoder, sizes))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder_tflite, "_exported", exported)
+        yield
+
+
+@pytest.fixture
+def _converts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convert in this test in any case: it is about the conversion itself."""
+    monkeypatch.setattr(encoder_tflite, "_exported", _converted)
 
 
 @pytest.fixture(scope="session")

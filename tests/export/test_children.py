@@ -22,6 +22,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostileFolder:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_converts_again")
 def test_the_tflite_converter_runs_no_code_from_the_working_folder(
     hostile: HostileFolder, quantized: QuantizedEncoder, tflite: bytes
 ) -> None:

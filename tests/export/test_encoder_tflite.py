@@ -64,6 +64,7 @@ def test_the_file_contains_the_same_int8_values_as_the_other_engines(
     assert stored == expected | {rows["position"].values[::-1].tobytes()}
 
 
+@pytest.mark.usefixtures("_converts_again")
 def test_the_error_of_a_failing_converter_says_what_to_do(
     quantized: QuantizedEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
