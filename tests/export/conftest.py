@@ -1,5 +1,6 @@
 """Fixtures that take seconds to build, shared by all tests of this folder."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,11 +34,14 @@ def _equal_encoders_are_converted_once(tmp_path_factory: pytest.TempPathFactory)
     """Keep TFLite files for the other tests and processes of this run: each takes ten seconds of computing."""
     own = tmp_path_factory.getbasetemp()
     kept = PartCache((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "converted")
+    kept.folder.mkdir(exist_ok=True)
 
     def exported(encoder: DeviceEncoder, sizes: encoder_tflite._Sizes) -> bytes:
         weights = dump_arrays({name: tensor.numpy() for name, tensor in encoder.state_dict().items()})
         inputs = {"weights": digest_of(weights), "sizes": msgspec.to_builtins(sizes)}
-        return kept.get("encoder.tflite", inputs, lambda: _converted(encoder, sizes))
+        with kept.path("lock", inputs).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+            return kept.get("encoder.tflite", inputs, lambda: _converted(encoder, sizes))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoder_tflite, "_exported", exported)
