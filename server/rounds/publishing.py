@@ -1,6 +1,7 @@
 """Publishes what a closed round has learned: as a new adapter, if it ranks better on held-out data."""
 
 import asyncio
+import math
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.manifest import MANIFEST_NAME, Manifest
 from edge_runtime.bundle.release import foreign_change
+from edge_runtime.rounds.plan import RoundPlan
 from server.database.database import Database, migrate
 from server.errors import RepositoryError, RoundStateError
 from server.objects import Place
@@ -255,6 +257,11 @@ async def _record(url: str, found: Round, outcome: Outcome, state: State) -> Non
         await database.close()
 
 
+def noise_in_mean(plan: RoundPlan, n_updates: int) -> float:
+    """Return the expected L2 norm of the noise in the mean of so many updates, if all weigh the same."""
+    return plan.sigma * math.sqrt(plan.size / max(1, n_updates))
+
+
 def _trial_before(found: Round, on_offer: str, server_rate: float) -> Trial | None:
     """Return the trial of an earlier call for the same adapter, or None."""
     if found.outcome is None:
@@ -266,9 +273,6 @@ def _trial_before(found: Round, on_offer: str, server_rate: float) -> Trial | No
 def _outcome(
     found: Round, trial: Trial, mean: NDArray[np.float64], server_rate: float, before: str, *, force: bool
 ) -> Outcome:
-    plan = found.plan
-    # The mean of n noisy updates has a variance of sum(w^2) / sum(w)^2 times theirs: 1 / n if all weigh the same.
-    noise_norm = plan.sigma * float(np.sqrt(plan.size / max(1, found.updates)))
     return Outcome(
         round=found.id,
         published=trial.better is True or force,
@@ -281,7 +285,7 @@ def _outcome(
         before=before,
         server_rate=server_rate,
         mean_norm=float(np.linalg.norm(mean)),
-        noise_norm=noise_norm,
+        noise_norm=noise_in_mean(found.plan, found.updates),
         trial=trial,
     )
 

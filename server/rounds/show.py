@@ -11,7 +11,7 @@ from edge_runtime.terminal.console import Console
 from edge_runtime.terminal.outcome import fail, next_command, print_result
 from server.errors import RoundStateError
 from server.rounds.ledger import Round, State
-from server.rounds.publishing import Outcome
+from server.rounds.publishing import Outcome, noise_in_mean
 from server.rounds.report import METRIC, Report
 from server.rounds.state import Privacy, RoundState, privacy_of
 
@@ -19,7 +19,8 @@ from server.rounds.state import Privacy, RoundState, privacy_of
 def show_plan(plan: RoundPlan, repo: str, out: Path, *, as_json: bool) -> None:
     """Print what a plan asks of devices, and what taking part would reveal."""
     if as_json:
-        print_result({"plan": plan, "file": out, "privacy": privacy_of(plan)})
+        noise = {name: noise_in_mean(plan, n) for name, n in _cohorts(plan).items()}
+        print_result({"plan": plan, "file": out, "privacy": privacy_of(plan), "noise_in_mean": noise})
         return
     console = Console(soft_wrap=True)
     console.print(
@@ -27,6 +28,11 @@ def show_plan(plan: RoundPlan, repo: str, out: Path, *, as_json: bool) -> None:
         f"upload, until {plan.deadline}, from {plan.min_updates:,} to {plan.max_updates:,} updates."
     )
     _print_privacy(console, privacy_of(plan), plan.min_updates)
+    few, many = (f"{noise_in_mean(plan, n) / plan.clip:.2g}" for n in _cohorts(plan).values())
+    console.print(
+        f"The noise in the mean is {few} times as long as the largest update with {plan.min_updates:,} updates, and "
+        f"{many} times with {plan.max_updates:,}. Where it is not well below 1, nothing can be learned."
+    )
     console.print(f"Written to {out}. {next_command('rounds', 'open', repo, out)}")
 
 
@@ -124,6 +130,10 @@ def show_report(report: Report, out: Path | None, *, as_json: bool) -> None:
     if report.outcome is not None:
         console.print(Text(report.outcome.why))
     console.print(f"Written to {out}." if out is not None else "Write it as a page with --out FILE.")
+
+
+def _cohorts(plan: RoundPlan) -> dict[str, int]:
+    return {"min_updates": plan.min_updates, "max_updates": plan.max_updates}
 
 
 def _print_privacy(console: Console, privacy: Privacy, min_updates: int) -> None:

@@ -73,6 +73,9 @@ def test_a_plan_states_its_privacy_twice(made: TinyRepository, tmp_path: Path) -
     assert "against the operator     epsilon 4 " in printed
     assert found["privacy"]["operator"] == pytest.approx(4.0, rel=1e-6)
     assert found["privacy"]["readers"] < 1.0
+    sigma, size = found["plan"]["sigma"], found["plan"]["rank"] * found["plan"]["dim"]
+    assert found["noise_in_mean"]["min_updates"] == pytest.approx(sigma * (size / 100) ** 0.5)
+    assert "nothing can be learned" in printed
     assert read_plan(file).min_updates == 100
 
 
