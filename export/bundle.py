@@ -27,6 +27,7 @@ from edge_runtime.bundle.manifest import (
     Encoder,
     EngineVariant,
     LanguageModel,
+    LearningSettings,
 )
 from edge_runtime.bundle.retired import FILE as RETIRED_FILE
 from edge_runtime.bundle.retired import dump_retired
@@ -40,6 +41,7 @@ from export.encoders import Encoders
 from export.following import check_follows, next_number
 from export.golden import golden_sequences, golden_vectors
 from export.language_model import store_model
+from export.learning_settings import learning_settings
 from export.naming import catalogue_name, default_name
 from export.parts import PartCache, digest_of
 from export.pictures import make_thumbnails
@@ -50,7 +52,7 @@ from train.backbones.encoder import EncoderConfig
 from train.data.dataset import Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
-from train.distill.student import Student
+from train.distill.student import Compared, Student
 from train.errors import DataError, RunError
 
 WORK_FOLDER = ".work"
@@ -132,6 +134,7 @@ class Exporter:
         self._popularity = published_popularity(dataset)
         self._shared: Contents | None = None
         self._walks: tuple[NDArray[np.int64], ...] | None = None
+        self._learning_by_use: dict[Compared | None, LearningSettings | None] = {}
 
     def export(self, target: Target, release: Release) -> Exported:
         """Write the bundle of one target, unless the folder already holds the same bundle.
@@ -203,6 +206,16 @@ class Exporter:
         reserved = choice.reserved(has_encoder=self._student.encoder is not None)
         added = max_transitions_bytes(n_items, reserved, texts=choice.texts is True)
         return manifest_budgets(target.budgets, n_items, transitions=added)
+
+    def _learning(self, transitions: BundleTransitions | None) -> LearningSettings | None:
+        """Return the settings of learning; targets that compare items alike share them."""
+        compared: Compared | None = None
+        if transitions is not None:
+            compared = "codes" if transitions.similarity is None else "texts"
+        if compared not in self._learning_by_use:
+            valid = leave_one_out(self._dataset.sequences).valid
+            self._learning_by_use[compared] = learning_settings(self._student, compared, valid)
+        return self._learning_by_use[compared]
 
     def _golden(self, transitions: BundleTransitions | None) -> bytes:
         student = self._student
@@ -305,6 +318,7 @@ class Exporter:
                 for one in (() if self._encoders is None else target.engines)
             ),
             transitions=None if transitions is None else transitions.settings,
+            learning=self._learning(transitions),
             language_model=language_model,
             budgets=self._budgets(target),
             provenance=provenance(student, self._dataset),
