@@ -5,6 +5,8 @@ devices start from one B, and that its steps and rates are those of the plan.
 """
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +27,8 @@ from edge_runtime.rounds.update import Vector
 
 MAX_EXAMPLES: Final = 1024
 """The most events that settings let a device learn from."""
+MAX_TRAINING_S: Final = 60.0
+"""Seconds after which a training ends with the steps that it has made, whatever the plan asks for."""
 DEFAULT_SETTINGS: Final = LearningSettings(
     temperature=1.0,
     learning_rate=0.0,
@@ -53,12 +57,14 @@ class RoundTraining:
         engines: its engines.
         sequence: catalogue rows of the interactions, oldest first.
         seed: 32 bits, from which the drawn items and the order of the examples follow.
+        clock: monotonic clock, in seconds.
     """
 
     contents: Contents
     engines: EngineCandidates
     sequence: Rows
     seed: int
+    clock: Callable[[], float] = time.monotonic
 
     def __call__(self, plan: RoundPlan, adapter: Adapter) -> Vector:
         """Return by how much the steps of a plan change the first rows of B, at most as many as the optimizer holds.
@@ -72,7 +78,10 @@ class RoundTraining:
         rates = AdamWSettings(plan.learning_rate, 0.0, settings.beta1, settings.beta2, settings.epsilon)
         start = base[:rank].reshape(-1)
         state = AdamWState.start(start)
+        end = self.clock() + MAX_TRAINING_S
         for number in range(plan.steps):
+            if self.clock() > end:
+                break
             random = Random32(self.seed, number + 1)
             chosen = random.sample(range(len(examples.states)), min(plan.batch, len(examples.states)))
             b = np.concatenate([state.values.reshape(rank, -1), base[rank:]])

@@ -167,11 +167,11 @@ class KilledParticipant(Killed):
         """Kill a device at any write from its plan to its receipt; see :class:`Killed`."""
         with collecting(self._port) as operator:
             self._port = operator.port
-            if not self._updates.get(self._round):
+            if not self._round:
                 self._open_round(operator.url)
             done = subprocess.run(
                 [sys.executable, "-c", _PARTICIPANT, self._shop.folder, self._device, self._state],
-                env=self._recorder.environment(self._rng.randrange(1, 60)),
+                env=self._recorder.environment(self._rng.randrange(30, 200)),
                 capture_output=True,
                 timeout=_TIMEOUT_S,
                 check=False,

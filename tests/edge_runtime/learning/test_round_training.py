@@ -1,5 +1,6 @@
 """The training of a round: towards what the user does next, the same for the same seed, and within the plan's sizes."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_a_step_takes_as_many_examples_as_the_plan_says(contents: Contents) -> N
     few, all_of_them = (training(contents)(plan_of(contents, batch=batch, steps=1), adapter) for batch in (2, 1024))
 
     assert few.tobytes() != all_of_them.tobytes()
+
+
+def test_a_plan_that_asks_for_too_much_gets_the_steps_that_fit_into_the_time(contents: Contents) -> None:
+    seconds = count(step=10)
+    hurried = RoundTraining(contents, contents.engine_candidates(), SEQUENCE, 7, lambda: float(next(seconds)))
+    adapter = adapter_of(contents)
+
+    update = hurried(plan_of(contents, steps=10_000), adapter)
+
+    assert update.tobytes() == training(contents)(plan_of(contents, steps=6), adapter).tobytes()
 
 
 def test_only_the_newest_events_are_examples_and_each_is_told_apart_from_what_the_user_did_not_choose(
