@@ -105,8 +105,9 @@ class PersonalLearner:
         return self._events.setting(SWITCH) == OFF
 
     def switch(self, *, on: bool) -> None:
-        """Switch learning, and the use of what was learned, on or off."""
-        self._events.set(SWITCH, ON if on else OFF)
+        """Switch learning, and the use of what was learned, on or off; a running call of :meth:`learn` ends."""
+        with self._interrupted():
+            self._events.set(SWITCH, ON if on else OFF)
 
     def drop(self) -> None:
         """Forget what is in memory; a running call of :meth:`learn` ends after its present piece of work."""

@@ -3,7 +3,10 @@
 import itertools
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from edge_runtime import Recommender
 from edge_runtime.bundle.arrays import dump_arrays
 from edge_runtime.bundle.folder import open_folder
+from edge_runtime.engines.protocol import Floats, SmallMatrices
 from edge_runtime.learning.personal import STEPS_VARIABLE
 from edge_runtime.learning.record import SETTING, SWITCH, KeptRecord, Record
 from edge_runtime.state.history import History
@@ -263,6 +267,30 @@ def test_a_switch_turns_learning_and_its_use_off(bundle: Path, state: Path) -> N
         recommender.switch_learning(on=True)
         assert is_used(recommender)
         assert ranked(recommender) != before != after
+
+
+@pytest.mark.parametrize("end", ["switch", "forget"])
+def test_a_running_call_ends_when_the_user_wants_no_learning(bundle: Path, end: str) -> None:
+    with Recommender.open(bundle) as recommender:
+        observe(recommender, one_taste(bundle))
+        learner = recommender._release.learner
+        encode = learner._encode
+        stop = partial(recommender.switch_learning, on=False) if end == "switch" else recommender.forget
+        stopping = threading.Thread(target=stop)
+
+        def encode_and_stop(vectors: Floats, small: SmallMatrices) -> Floats | None:
+            if stopping.ident is None:
+                stopping.start()
+            while not learner._n_waiting:
+                time.sleep(0.001)
+            return encode(vectors, small)
+
+        learner._encode = encode_and_stop
+        result = recommender.learn(LONG)
+        stopping.join()
+
+        assert (result.n_steps, result.finished) == (0, False)
+        assert state_of(recommender) == ("off" if end == "switch" else "few events")
 
 
 @pytest.mark.parametrize("moment", ["trained", "training"])
