@@ -19,7 +19,19 @@ from edge_runtime import dislikes, diversity, events, transitions
 from edge_runtime.bundle import arrays, codes, golden, item_log, item_table, items, manifest, names, parsing, pictures
 from edge_runtime.bundle.delta import cursor, edits, pack
 from edge_runtime.engines import candidates, onnx_graph, onnx_values, protobuf, weights
-from edge_runtime.learning import adamw, adapter_step, exact, utility
+from edge_runtime.learning import (
+    adamw,
+    adapter_step,
+    decision,
+    exact,
+    examples,
+    personal,
+    record,
+    session,
+    status,
+    training,
+    utility,
+)
 from edge_runtime.reasons import facts, prompt
 from edge_runtime.search import finder, vocabulary
 from edge_runtime.state import history_file
@@ -102,6 +114,21 @@ _VALUES: Final[Mapping[str, object]] = {
     "EXCLUDED": adapter_step.EXCLUDED,
     "MAX_OPTIMIZER_BYTES": adamw.MAX_STATE_BYTES,
     "MAX_STEPS": adamw.MAX_STEPS,
+    "LEARNING_MIN_EVENTS": examples.MIN_EVENTS,
+    "LEARNING_MAX_EVENTS": examples.MAX_EVENTS,
+    "MIN_HELD_OUT": examples.MIN_HELD_OUT,
+    "MAX_HELD_OUT": examples.MAX_HELD_OUT,
+    "HELD_OUT_SHARE": examples.HELD_OUT_SHARE,
+    "LEARNING_CHUNK": training.CHUNK,
+    "EVIDENCE": training.EVIDENCE,
+    "LEARNING_SEED": session.SEED,
+    "MIN_ERRORS": decision.MIN_ERRORS,
+    "DECISION_TOP": decision.TOP,
+    "NEW_EVENTS": status.NEW_EVENTS,
+    "STEPS_A_DAY": personal.STEPS_A_DAY,
+    "LEARNING_SETTING": record.SETTING,
+    "LEARNING_SWITCH": record.SWITCH,
+    "MAX_RECORD_BYTES": record.MAX_RECORD_BYTES,
     "MAX_SHARED_FACTS": facts.MAX_SHARED,
     "MAX_OWN_FACTS": facts.MAX_OWN,
     "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,

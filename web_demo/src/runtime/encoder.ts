@@ -15,6 +15,14 @@ export interface SmallMatrices {
   readonly adapterB: Float32Array;
 }
 
+/** What a person's device has learned (`learning/`), in place of what the bundle has. */
+export interface Adapted {
+  /** `[r, d]`. */
+  readonly adapterB: Float32Array;
+  /** What the scores of transitions are multiplied with. */
+  readonly factor: number;
+}
+
 /** Encodes the item vectors of a user's events into the state that items are scored with. */
 export interface Engine {
   readonly name: string;

@@ -32,6 +32,8 @@ export interface History {
   setting(name: string): Promise<Setting | null>;
   /** Store a setting; null removes it. */
   set(name: string, value: Setting | null): Promise<void>;
+  /** Store a setting durably if it still has the expected value, null for none; resolves to whether it was stored. */
+  swap(name: string, expected: Setting | null, value: Setting): Promise<boolean>;
   /** Delete everything, including the settings. */
   clear(): Promise<void>;
 }

@@ -72,6 +72,12 @@ export class PersistentHistory implements History, CountsClears {
     this.note(name, value);
   }
 
+  async swap(name: string, expected: Setting | null, value: Setting): Promise<boolean> {
+    const isStored = await this.ask((history) => history.swap(name, expected, value));
+    if (isStored) this.note(name, value);
+    return isStored;
+  }
+
   /**
    * Delete everything, including the counters of the database.
    *

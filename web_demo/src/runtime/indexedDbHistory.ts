@@ -58,6 +58,14 @@ export class IndexedDbHistory implements History {
     else await database.put("settings", value, name);
   }
 
+  async swap(name: string, expected: Setting | null, value: Setting): Promise<boolean> {
+    const transaction = (await this.open()).transaction("settings", "readwrite", { durability: "strict" });
+    const isExpected = ((await transaction.store.get(name)) ?? null) === expected;
+    if (isExpected) await transaction.store.put(value, name);
+    await transaction.done;
+    return isExpected;
+  }
+
   async clear(): Promise<void> {
     const database = await this.open();
     await Promise.all([database.clear("events"), database.clear("settings")]);

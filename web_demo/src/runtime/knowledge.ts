@@ -37,7 +37,7 @@ export class KnowledgeSwitch {
   }
 
   /** Whether to use knowledge after `sequence`; true if there are too few events to decide. */
-  private async helps(engine: Engine, sequence: readonly number[]): Promise<boolean> {
+  async helps(engine: Engine, sequence: readonly number[]): Promise<boolean> {
     if (!this.hasKnowledge || sequence.length <= KNOWLEDGE_MIN_EVENTS) return true;
     // States of different engines differ by rounding, and must not be compared.
     if (engine !== this.engine) this.pairs.clear();

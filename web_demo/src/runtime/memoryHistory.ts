@@ -51,6 +51,12 @@ export class MemoryHistory implements History, CountsClears {
     else this.settings.set(name, value);
   }
 
+  async swap(name: string, expected: Setting | null, value: Setting): Promise<boolean> {
+    if ((this.settings.get(name) ?? null) !== expected) return false;
+    this.settings.set(name, value);
+    return true;
+  }
+
   async clear(): Promise<void> {
     this.clears++;
     this.events = [];

@@ -9,7 +9,7 @@ import { ITEM_LOG, ITEM_TABLE, RETIRED, TRANSITIONS } from "./constants";
 import { Cosines } from "./cosines";
 import { DislikePenalty } from "./dislikes";
 import { diversified, diversifiedRows } from "./diversity";
-import { type Engine, readSmall } from "./encoder";
+import { type Adapted, type Engine, readSmall, type SmallMatrices } from "./encoder";
 import { checkedWhere, type Where } from "./filters/conditions";
 import { LiveFacts } from "./filters/live";
 import { FactTable } from "./filters/table";
@@ -62,20 +62,24 @@ export class OpenRelease {
   private readonly cosines: Cosines;
   private readonly dislikePenalty: DislikePenalty;
   private readonly factTable: FactTable;
+  private knowledge: KnowledgeSwitch;
+  private adapted: Adapted | null = null;
 
   private constructor(
     private readonly bundle: Bundle,
     readonly items: Items,
     readonly popularity: Uint8Array,
     private readonly factFinder: FactFinder,
-    private readonly scorer: Scorer,
-    private readonly knowledge: KnowledgeSwitch,
+    readonly scorer: Scorer,
+    /** Prompts and adapter of the bundle. */
+    readonly small: SmallMatrices,
     readonly engines: EngineCandidates,
     /** Ranks if no engine is usable; null if the bundle has none, or they have failed their self-test. */
     readonly fallback: TransitionScores | null,
     private readonly live: LiveFacts,
-    private readonly retired: ReadonlySet<number>,
+    readonly retired: ReadonlySet<number>,
   ) {
+    this.knowledge = new KnowledgeSwitch(scorer.codes, small);
     this.cosines = new Cosines(scorer.codes);
     this.dislikePenalty = new DislikePenalty(this.cosines);
     this.factTable = new FactTable(items, live);
@@ -138,12 +142,20 @@ export class OpenRelease {
       popularity,
       new FactFinder(items, popularity),
       scorer,
-      new KnowledgeSwitch(scorer.codes, small),
+      small,
       engines,
       ofTransitions?.passed === false ? null : transitions,
       live,
       retired,
     );
+  }
+
+  /** Use what the person's device has learned for the lists that follow; null: the bundle's own adapter. */
+  adapt(adapted: Adapted | null): void {
+    if (adapted === this.adapted) return;
+    this.adapted = adapted;
+    const { adapterB } = adapted ?? this.small;
+    this.knowledge = new KnowledgeSwitch(this.scorer.codes, { ...this.small, adapterB });
   }
 
   /**
@@ -268,6 +280,7 @@ export class OpenRelease {
     const embeddings = this.scorer.codes.decode(newest);
     times.push(performance.now());
     let state: Float32Array;
+    const factor = this.adapted?.factor;
     try {
       state = await this.knowledge.encode(engine, newest, embeddings);
     } catch (error) {
@@ -275,7 +288,7 @@ export class OpenRelease {
       return this.scored(sequence, disliked);
     }
     times.push(performance.now());
-    const scores = this.dislikePenalty.apply(this.scorer.scores(state, newest), disliked);
+    const scores = this.dislikePenalty.apply(this.scorer.scores(state, newest, factor), disliked);
     times.push(performance.now());
     const [decode = 0, encode = 0, score = 0] = times.slice(1).map((time, i) => time - (times[i] ?? 0));
     return { scores, by: "model", engine: `${engine.name} ${engine.precision}`, phases: { decode, encode, score } };

@@ -6,6 +6,7 @@
 import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
 import type { Candidate, EngineCandidates, OpenEngine } from "./candidates";
+import type { Adapted } from "./encoder";
 import { ClosedError, UnknownItemError } from "./errors";
 import { shown, type Where } from "./filters/conditions";
 import { LiveFacts, type LiveFactsOfItems } from "./filters/live";
@@ -67,6 +68,9 @@ export interface RecommendOptions extends Past, ListOptions {
   /** Keep items of the history in the list; disliked ones are still left out. */
   readonly includeSeen?: boolean;
 }
+
+/** What is learned with: a release, without its lists. */
+export type Learnable = Pick<OpenRelease, "manifest" | "items" | "engines" | "scorer" | "small" | "retired">;
 
 /** Opens the newest release; null if it is the one in use. */
 export type Reopen = () => Promise<OpenRelease | null>;
@@ -220,6 +224,16 @@ export class Recommender {
   clearFacts(): void {
     this.inUse();
     this.live.clear();
+  }
+
+  /** The parts of the release that `learning/` needs. */
+  get learnable(): Learnable {
+    return this.release;
+  }
+
+  /** As `OpenRelease.adapt`; until the next release. */
+  adapt(adapted: Adapted | null): void {
+    this.release.adapt(adapted);
   }
 
   /** As `OpenRelease.rank`. */

@@ -32,12 +32,14 @@ export class Scorer {
     return new Scorer(ofItems, new TransitionScores(settings, table, compared));
   }
 
-  /** The score of every item, in row order. */
-  scores(state: Float32Array, sequence: readonly number[]): Float32Array<ArrayBuffer> {
+  /** The score of every item, in row order; those of transitions are multiplied with `factor`. */
+  scores(state: Float32Array, sequence: readonly number[], factor: number = 1): Float32Array<ArrayBuffer> {
     const scores = this.codes.scores(state);
     if (this.transitions === null) return scores;
     const added = this.transitions.scores(sequence);
-    for (let row = 0; row < scores.length; row++) scores[row] = (scores[row] ?? 0) + (added[row] ?? 0);
+    const share = Math.fround(factor);
+    for (let row = 0; row < scores.length; row++)
+      scores[row] = (scores[row] ?? 0) + Math.fround(share * (added[row] ?? 0));
     return scores;
   }
 }
