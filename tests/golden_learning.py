@@ -6,15 +6,21 @@ After a deliberate change, regenerate them with ``python -m tests.golden_learnin
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
+from edge_runtime.bundle.manifest import LearningSettings
 from edge_runtime.learning.adamw import AdamWSettings, AdamWState, adamw_step
 from edge_runtime.learning.adapter_step import EXCLUDED, Batch, adapter_step
+from edge_runtime.learning.decision import decide, trial_of
 from edge_runtime.learning.exact import Doubles, exact_product, exact_sum, exp, log, softmax
+from edge_runtime.learning.examples import Candidates, Split
 from edge_runtime.learning.random32 import Random32
+from edge_runtime.learning.training import Training, batches_of
 
 FOLDER: Final = Path(__file__).parent / "golden" / "learning"
 
@@ -136,8 +142,72 @@ def numbers() -> list[Json]:
     return cases
 
 
+SETTINGS: Final = LearningSettings(
+    temperature=4.0, learning_rate=0.02, factor_rate=0.01, epsilon=0.05, weight_decay=0.005, beta1=0.9, beta2=0.99,
+    updates=5, examples=50, candidates=40,
+)  # fmt: skip
+
+
+def sessions() -> list[Json]:
+    """Return trainings of a whole session: from states and a history to the optimizer's bytes."""
+    cases = (
+        ("the whole catalogue", 31, 40, 80, 4, 2),
+        ("drawn items", 32, 90, 70, 6, 3),
+        ("few events", 33, 200, 20, 4, 2),
+        ("more numbers than are trained", 34, 50, 60, 700, 4),
+    )
+    return [_session(*case) for case in cases]
+
+
+def _session(name: str, seed: int, n_items: int, n_events: int, dim: int, rank: int) -> Json:
+    random = Random32(seed)
+    rows = np.array([random.below(n_items) for _ in range(n_events)], dtype=np.int64)
+    split = Split.of(rows, SETTINGS)
+    retired = np.array([random.below(n_items) for _ in range(3)], dtype=np.int64)
+    candidates = Candidates.of(split, n_items, SETTINGS.candidates, seed)
+    a, shared = drawn(random, dim, rank, scale=0.3), drawn(random, rank, dim, scale=0.1)
+    states, vectors = drawn(random, len(split.targets), dim, scale=2.0), drawn(random, n_items, dim)
+    following = np.maximum(drawn(random, len(split.targets), len(candidates.rows), scale=5.0), 0.0)
+    batches = batches_of(
+        states=states.astype(np.float32), vectors=vectors.astype(np.float32)[candidates.rows],
+        following=following.astype(np.float32),
+        offsets=candidates.offsets(split.targets, np.concatenate([split.own, retired])),
+        chosen=np.searchsorted(candidates.rows, split.targets), temperature=SETTINGS.temperature,
+    )  # fmt: skip
+    training = Training(batches, a.astype(np.float32), shared.astype(np.float32), SETTINGS)
+    state = training.start()
+    for _ in range(SETTINGS.updates):
+        state = [each for each in training.update(state) if each is not None][-1]
+    return {
+        "name": name, "seed": seed, "n_items": n_items, "n_events": n_events, "dim": dim, "rank": rank,
+        "settings": msgspec.to_builtins(SETTINGS), "candidates": candidates.rows.tolist(),
+        "digest": sha256(state.to_bytes()).hexdigest(), "factor": packed(state.values[-1]),
+    }  # fmt: skip
+
+
+def decisions() -> list[Json]:
+    """Return trials of drawn scores, some of them equal, and what is decided from them."""
+    cases = []
+    for seed, scale, lift in ((41, 3.0, 1.0), (42, 3.0, -1.0), (43, 0.5, 0.0), (44, 2.0, 0.3)):
+        random, trials = Random32(seed), []
+        for _ in range(6):
+            target = random.below(15)
+            hidden = np.array([random.below(15) for _ in range(4)], dtype=np.int64)
+            without = np.round(drawn(random, 15, scale=scale)).astype(np.float32)
+            with_adapter = without.copy()
+            with_adapter[target] += np.float32(lift)
+            trials.append(trial_of(without, with_adapter, target, hidden, 2.0))
+        found = decide(trials)
+        cases.append({
+            "seed": seed, "scale": scale, "lift": lift, "trials": [[one.log_gain, one.rank_gain] for one in trials],
+            "helps": found.helps, "gain": found.gain, "error": found.error, "rank_gain": found.rank_gain,
+        })  # fmt: skip
+    return cases
+
+
 FILES: Final[dict[str, Callable[[], list[Json]]]] = {
-    "exact.json": arithmetic, "adapter_step.json": steps, "adamw.json": trainings, "random32.json": numbers
+    "exact.json": arithmetic, "adapter_step.json": steps, "adamw.json": trainings, "random32.json": numbers,
+    "sessions.json": sessions, "decisions.json": decisions,
 }  # fmt: skip
 
 
