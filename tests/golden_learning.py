@@ -18,7 +18,7 @@ from edge_runtime.learning.adamw import AdamWSettings, AdamWState, adamw_step
 from edge_runtime.learning.adapter_step import EXCLUDED, Batch, adapter_step
 from edge_runtime.learning.decision import decide, trial_of
 from edge_runtime.learning.exact import Doubles, exact_product, exact_sum, exp, log, softmax
-from edge_runtime.learning.examples import Candidates, Split
+from edge_runtime.learning.examples import Split, candidate_rows, offsets
 from edge_runtime.learning.random32 import Random32
 from edge_runtime.learning.training import Training, batches_of
 
@@ -164,15 +164,15 @@ def _session(name: str, seed: int, n_items: int, n_events: int, dim: int, rank: 
     rows = np.array([random.below(n_items) for _ in range(n_events)], dtype=np.int64)
     split = Split.of(rows, SETTINGS)
     retired = np.array([random.below(n_items) for _ in range(3)], dtype=np.int64)
-    candidates = Candidates.of(split, n_items, SETTINGS.candidates, seed)
+    candidates = candidate_rows(split, n_items, SETTINGS.candidates, seed)
     a, shared = drawn(random, dim, rank, scale=0.3), drawn(random, rank, dim, scale=0.1)
     states, vectors = drawn(random, len(split.targets), dim, scale=2.0), drawn(random, n_items, dim)
-    following = np.maximum(drawn(random, len(split.targets), len(candidates.rows), scale=5.0), 0.0)
+    following = np.maximum(drawn(random, len(split.targets), len(candidates), scale=5.0), 0.0)
     batches = batches_of(
-        states=states.astype(np.float32), vectors=vectors.astype(np.float32)[candidates.rows],
+        states=states.astype(np.float32), vectors=vectors.astype(np.float32)[candidates],
         following=following.astype(np.float32),
-        offsets=candidates.offsets(split.targets, np.concatenate([split.own, retired])),
-        chosen=np.searchsorted(candidates.rows, split.targets), temperature=SETTINGS.temperature,
+        offsets=offsets(split.targets, candidates, np.concatenate([split.own, retired]), n_items),
+        chosen=np.searchsorted(candidates, split.targets), temperature=SETTINGS.temperature,
     )  # fmt: skip
     training = Training(batches, a.astype(np.float32), shared.astype(np.float32), SETTINGS)
     state = training.start()
@@ -180,7 +180,7 @@ def _session(name: str, seed: int, n_items: int, n_events: int, dim: int, rank: 
         state = [each for each in training.update(state) if each is not None][-1]
     return {
         "name": name, "seed": seed, "n_items": n_items, "n_events": n_events, "dim": dim, "rank": rank,
-        "settings": msgspec.to_builtins(SETTINGS), "candidates": candidates.rows.tolist(),
+        "settings": msgspec.to_builtins(SETTINGS), "candidates": candidates.tolist(),
         "digest": sha256(state.to_bytes()).hexdigest(), "factor": packed(state.values[-1]),
     }  # fmt: skip
 

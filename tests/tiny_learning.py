@@ -38,9 +38,10 @@ def make_learning_bundle(
     seed: int = 0,
     transitions: TinyTransitions | None = None,
     release: int = 1,
+    target: str = "laptop-x86_64",
 ) -> Manifest:
     """Write the tiny bundle with settings of learning."""
-    make_tiny_bundle(folder, seed=seed, transitions=transitions, release=release)
+    make_tiny_bundle(folder, seed=seed, transitions=transitions, release=release, target=target)
     return rewritten(folder, folder, learning=settings)
 
 

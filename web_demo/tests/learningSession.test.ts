@@ -7,8 +7,8 @@ import { readLearningSettings } from "../src/runtime/bundleJson";
 import { Fields } from "../src/runtime/fields";
 import { dumpAdamW, readAdamW } from "../src/runtime/learning/adamw";
 import { decide, type Trial, trialOf } from "../src/runtime/learning/decision";
-import { candidatesOf, offsetsOf, ownOf, splitOf, targetsOf } from "../src/runtime/learning/examples";
 import { matrix } from "../src/runtime/learning/exact";
+import { candidateRows, offsetsOf, ownOf, splitOf, targetsOf } from "../src/runtime/learning/examples";
 import { Random32 } from "../src/runtime/learning/random32";
 import { batchesOf, firstState, type Training, update } from "../src/runtime/learning/training";
 
@@ -35,7 +35,10 @@ interface SessionCase {
 }
 
 /** The same as `_session` of `tests/golden_learning.py`. */
-function trainingOf(one: SessionCase, settings: LearningSettings): { training: Training; candidates: readonly number[] } {
+function trainingOf(
+  one: SessionCase,
+  settings: LearningSettings,
+): { training: Training; candidates: readonly number[] } {
   const { n_items: nItems, dim, rank } = one;
   const random = new Random32(one.seed);
   const split = splitOf(
@@ -43,23 +46,23 @@ function trainingOf(one: SessionCase, settings: LearningSettings): { training: T
     settings,
   );
   const retired = Array.from({ length: 3 }, () => random.below(nItems));
-  const candidates = candidatesOf(split, nItems, settings.candidates, one.seed);
+  const candidates = candidateRows(split, nItems, settings.candidates, one.seed);
   const [a, shared] = [drawn(random, dim * rank, 0.3), drawn(random, rank * dim, 0.1)];
   const targets = targetsOf(split);
   const [states, vectors] = [drawn(random, targets.length * dim, 2), drawn(random, nItems * dim)];
-  const following = drawn(random, targets.length * candidates.rows.length, 5).map((value) => Math.max(value, 0));
+  const following = drawn(random, targets.length * candidates.length, 5).map((value) => Math.max(value, 0));
   const batches = batchesOf(
     Float32Array.from(states),
-    Float32Array.from(candidates.rows.flatMap((row) => [...vectors.subarray(row * dim, (row + 1) * dim)])),
+    Float32Array.from(candidates.flatMap((row) => [...vectors.subarray(row * dim, (row + 1) * dim)])),
     Float32Array.from(following),
-    offsetsOf(targets, candidates, new Set([...ownOf(split), ...retired])),
-    Int32Array.from(targets, (target) => candidates.rows.indexOf(target)),
+    offsetsOf(targets, candidates, new Set([...ownOf(split), ...retired]), nItems),
+    Int32Array.from(targets, (target) => candidates.indexOf(target)),
     settings.temperature,
   );
   const half = matrix(dim, rank, Float64Array.from(Float32Array.from(a)));
   return {
     training: { batches, a: half, shared: Float32Array.from(shared), settings },
-    candidates: candidates.rows,
+    candidates,
   };
 }
 

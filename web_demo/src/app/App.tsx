@@ -68,8 +68,10 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
                 userData={view.userData}
                 pageKept={view.pageKept}
                 traffic={view.traffic}
+                learning={view.learning}
                 onDelete={() => request("deleteData", null)}
                 onExport={(passphrase) => request("exportHistory", { passphrase })}
+                onLearning={(on) => void request("setLearning", { on }).catch(() => undefined)}
                 onImport={(file, passphrase) => request("importHistory", { file, passphrase })}
               />
               <TechnicalDetails

@@ -3,17 +3,18 @@ import type { Traffic } from "../runtime/traffic";
 import type { UserData as UserDataSummary } from "../worker/protocol";
 import { CarryHistory, type CarryProps } from "./CarryHistory";
 import { bytes, count } from "./format";
+import { Learning, type LearningProps } from "./Learning";
 import { singleClick } from "./singleClick";
 
-interface Props extends CarryProps {
+interface Props extends CarryProps, LearningProps {
   readonly userData: UserDataSummary;
   readonly pageKept: boolean;
   readonly traffic: Traffic;
   readonly onDelete: () => Promise<unknown>;
 }
 
-/** What this page stores and sends, as measured, and the button that deletes it. */
-export function YourData({ userData, pageKept, traffic, onDelete, onExport, onImport }: Props) {
+/** What this page stores, learns and sends, as measured, and the button that deletes it. */
+export function YourData({ userData, pageKept, traffic, learning, onDelete, onExport, onImport, onLearning }: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
   const choice = useRef<HTMLButtonElement>(null);
   const before = useRef(phase);
@@ -52,6 +53,7 @@ export function YourData({ userData, pageKept, traffic, onDelete, onExport, onIm
       <p class="fine">
         “Sent” counts the body of every request of this page, and everything after a “?” in an address.
       </p>
+      <Learning learning={learning} onLearning={onLearning} />
       <CarryHistory onExport={onExport} onImport={onImport} />
       <div class="delete-data">
         {phase !== "asking" ? (

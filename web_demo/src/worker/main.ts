@@ -30,6 +30,7 @@ const handlers: Handlers = {
   addEvent: async ({ itemId, event }) => done((await opened()).addEvent(itemId, event)),
   removeEvents: async ({ ids }) => done((await opened()).removeEvents(ids)),
   setDiversity: async ({ diversity }) => done((await opened()).setDiversity(diversity)),
+  setLearning: async ({ on }) => done((await opened()).setLearning(on)),
   search: async ({ text }) => (await opened()).search(text),
   picture: async ({ row }) => (await opened()).picture(row),
   why: async ({ row }) => (await opened()).why(row),

@@ -135,6 +135,13 @@ export interface UserData {
   readonly offline: boolean;
 }
 
+/** Learning on this device, as the page shows it. */
+export interface LearningView {
+  readonly isOn: boolean;
+  /** Whether what was learned is used and by how much it helped, or why it is not. */
+  readonly sentence: string;
+}
+
 /** The engine that computed one list, and the milliseconds of each phase. */
 export interface Timing {
   readonly engine: string;
@@ -173,6 +180,8 @@ export interface Requests {
   readonly addEvent: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
   readonly removeEvents: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
   readonly setDiversity: { readonly params: { readonly diversity: number }; readonly result: null };
+  /** Switch learning from the history, and the use of what was learned, on or off. */
+  readonly setLearning: { readonly params: { readonly on: boolean }; readonly result: null };
   readonly search: { readonly params: { readonly text: string }; readonly result: readonly Hit[] };
   readonly picture: { readonly params: { readonly row: number }; readonly result: string | null };
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
@@ -211,6 +220,8 @@ export interface Notifications {
   readonly signing: Signing | null;
   readonly language: Language;
   readonly userData: UserData;
+  /** Null if the release in use does not learn, or it is not known yet. */
+  readonly learning: LearningView | null;
   readonly timings: readonly Timing[];
   /** The share of a running profile that is done; null if none is running. */
   readonly profiling: number | null;

@@ -2,7 +2,7 @@
 
 import type { Fetch, Progress } from "../runtime/bundle";
 import type { Bytes } from "../runtime/bytes";
-import type { EventName } from "../runtime/constants";
+import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
@@ -18,6 +18,7 @@ import { lacksForLanguage } from "../runtime/writer";
 import { exported, imported } from "./carriedHistory";
 import { DIVERSITY, readDiversity, storeDiversity } from "./diversitySetting";
 import { engineOpener, languageWasm } from "./engines";
+import type { Learning } from "./learning";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
 import { compareLists, type Listed } from "./preview";
@@ -34,6 +35,7 @@ const CHANNEL = "pocketrec-history";
 /** What tabs tell each other: that the history is being cleared. Any other message: that it has changed. */
 const CLEARING = "clearing";
 const LOCK = "pocketrec-language-model";
+const LEARNING_LOCK = "pocketrec-learning";
 const N_CARDS = 12;
 /** Few items to start from, so that they are quick to read. */
 const N_STARTERS = 6;
@@ -68,6 +70,8 @@ export class Session {
   private timer: ReturnType<typeof setInterval> | undefined;
   private readonly reasonWriter: ReasonWriter;
   private readonly life: Lifecycle;
+  /** Loaded with the first release that learns. */
+  private learning: Promise<Learning> | null = null;
 
   constructor(
     private readonly notify: Notify,
@@ -132,6 +136,7 @@ export class Session {
   async close(): Promise<void> {
     clearInterval(this.timer);
     this.otherTabs.close();
+    await (await this.learner())?.close();
     await this.life.close();
   }
 
@@ -152,6 +157,10 @@ export class Session {
   }
 
   async removeEvents(ids: readonly number[]): Promise<void> {
+    const chosen = this.events.filter(({ id, event }) => ids.includes(id) && event !== DISLIKE);
+    const learner = await this.learner();
+    if (learner === null) await this.history.set(LEARNING_SETTING, null);
+    else await learner.forget(chosen.map(({ id }) => id));
     for (const id of ids) await this.history.remove(id);
     await this.changed();
   }
@@ -177,8 +186,15 @@ export class Session {
     return this.applying;
   }
 
+  /** Switch learning, and the use of what was learned, on or off. */
+  async setLearning(on: boolean): Promise<void> {
+    await (await this.learner())?.switch(on);
+    await this.changed();
+  }
+
   /**
-   * Delete all data about the user: events, settings, worded reasons and timings.
+   * Delete all data about the user: events, settings, what was learned, worded reasons and timings. If learning is switched
+   * off, it stays so.
    *
    * @throws StorageError the browser's storage could not be reached; the data in memory has been deleted.
    */
@@ -187,8 +203,11 @@ export class Session {
     this.nextDiversity = null;
     this.reasonWriter.forget();
     this.otherTabs.postMessage(CLEARING);
+    const learningSwitch = this.history.setting(LEARNING_SWITCH); // read before the history is cleared
     try {
       await Promise.all([this.history.clear(), this.trust.redraw()]);
+      const before = await learningSwitch;
+      if (before !== null) await this.history.set(LEARNING_SWITCH, before);
     } finally {
       await this.changed();
     }
@@ -202,11 +221,7 @@ export class Session {
     const { profileBundle } = await import("../runtime/profile/profile");
     const onProgress = (share: number) => this.notify("profiling", share);
     onProgress(0);
-    const running = this.lists.then(() => profileBundle(bundle, engineOpener(bundle), about, onProgress));
-    this.lists = running.then(
-      () => undefined,
-      () => undefined,
-    );
+    const running = this.inTurn(() => profileBundle(bundle, engineOpener(bundle), about, onProgress));
     return running.finally(() => this.notify("profiling", null));
   }
 
@@ -239,12 +254,43 @@ export class Session {
     return this.lists;
   }
 
+  /** Do some work after pending lists; those that are asked for meanwhile wait for it. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.lists.then(work);
+    this.lists = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    return running;
+  }
+
+  /** What learns with the release in use; null if it does not learn, or the code cannot be loaded now. */
+  private async learner(): Promise<Learning | null> {
+    if (this.opened === null || this.opened.bundle.manifest.learning === null) return null;
+    this.learning ??= import("./learning").then(
+      ({ Learning }) =>
+        new Learning({
+          history: this.history,
+          notify: this.notify,
+          inTurn: (work) => this.inTurn(work),
+          lock: () => takeLock(LEARNING_LOCK, navigator.locks),
+          changed: () => this.changed(),
+        }),
+    );
+    return this.learning.catch(() => {
+      this.learning = null;
+      return null;
+    });
+  }
+
   private async list(): Promise<void> {
     await this.readHistory();
     if (this.opened === null) return;
     const { recommender } = this.opened;
     const { sequence, hidden, disliked } = rankingInputs(this.events, recommender.items);
     this.sequence = sequence;
+    // Nothing was learned from no events, so that the first list does not wait for the code.
+    if (this.events.length > 0) await (await this.learner())?.adapt(recommender);
     const k = this.sequence.length === 0 ? N_STARTERS : N_CARDS;
     const ranking = await recommender.rank(this.sequence, hidden, k, this.diversity, disliked);
     const requests = ranking.rows.map((row) => {
@@ -263,6 +309,7 @@ export class Session {
     }
     this.notify("timings", this.timings);
     void this.reasonWriter.reword(requests);
+    void this.learner().then((learner) => learner?.schedule(recommender));
     const next = this.life.pending;
     if (next !== null) this.life.showPreview(await this.compared(next));
   }
@@ -276,6 +323,7 @@ export class Session {
 
   private async compared(next: Opened): Promise<Preview> {
     const before = this.opened === null ? [] : await this.top(this.opened);
+    await (await this.learner())?.adapt(next.recommender);
     return compareLists(before, await this.top(next));
   }
 
@@ -314,6 +362,7 @@ export class Session {
     // `keep` reads the same file and reports errors; until then, cards show drawings.
     this.pictures = Pictures.of(opened.bundle).catch(() => null);
     this.notify("engines", opened.recommender.engines.view);
+    if (opened.bundle.manifest.learning === null) this.notify("learning", null);
     this.notify("opening", { state: "ready", release: releaseOf(opened.bundle), from });
   }
 

@@ -5,7 +5,6 @@
 
 import type { LearningSettings } from "../bundleJson";
 import { EXCLUDED, HELD_OUT_SHARE, MAX_HELD_OUT, MIN_HELD_OUT } from "../constants";
-import type { Rows } from "../itemIds";
 import { log } from "./exact";
 import { Random32 } from "./random32";
 
@@ -16,16 +15,6 @@ export interface Split {
   readonly first: number;
   /** The first event that is held out: the events from here on are what the result is tried on. */
   readonly heldOut: number;
-}
-
-/** The items that examples are compared with, the same for all of them. */
-export interface Candidates {
-  /** Ascending. */
-  readonly rows: readonly number[];
-  /** Logarithm of the number of items that each drawn one stands for; 0 for the whole catalogue. */
-  readonly weight: number;
-  /** The rows that were not drawn. */
-  readonly chosen: Rows;
 }
 
 /** Split a history of at least `LEARNING_MIN_EVENTS` events. */
@@ -46,28 +35,37 @@ export function ownOf({ rows, heldOut }: Split): ReadonlySet<number> {
 }
 
 /**
- * The candidates: the whole catalogue if it has at most `limit` items; else the items of the examples, and items drawn from
- * those that are not the user's, up to `limit` in number.
+ * The rows that examples are compared with, ascending: the whole catalogue if it has at most `limit` items; else the items of
+ * the examples, and items drawn from those that are not the user's, up to `limit` in number.
  */
-export function candidatesOf(split: Split, nItems: number, limit: number, seed: number): Candidates {
-  if (nItems <= limit) {
-    const rows = Array.from({ length: nItems }, (_, row) => row);
-    return { rows, weight: 0, chosen: new Set(rows) };
-  }
+export function candidateRows(split: Split, nItems: number, limit: number, seed: number): readonly number[] {
+  if (nItems <= limit) return Array.from({ length: nItems }, (_, row) => row);
   const [own, chosen, drawn] = [ownOf(split), new Set(targetsOf(split)), new Set<number>()];
-  const nOthers = nItems - own.size;
-  const nDrawn = Math.min(Math.max(0, limit - chosen.size), nOthers);
+  const nDrawn = Math.min(Math.max(0, limit - chosen.size), nItems - own.size);
   const random = new Random32(seed, nItems);
   while (drawn.size < nDrawn) {
     const row = random.below(nItems);
     if (!own.has(row)) drawn.add(row);
   }
-  const rows = [...chosen, ...drawn].sort((one, other) => one - other);
-  return { rows, weight: nDrawn === 0 ? 0 : log(nOthers / nDrawn), chosen };
+  return [...chosen, ...drawn].sort((one, other) => one - other);
 }
 
-/** What is added to the score of each candidate for each example, `[targets, candidates]`; an example's own item counts. */
-export function offsetsOf(targets: readonly number[], { rows, weight, chosen }: Candidates, excluded: Rows) {
-  const ofRow = rows.map((row) => (excluded.has(row) ? EXCLUDED : chosen.has(row) ? 0 : weight));
-  return Float64Array.from(targets.flatMap((target) => ofRow.map((offset, at) => (rows[at] === target ? 0 : offset))));
+/**
+ * What is added to the score of each candidate for each example, `[targets, candidates]`. Drawn items stand for all that
+ * could have been drawn; an example's own item counts, once.
+ *
+ * @param excluded the rows that do not count as negatives.
+ */
+export function offsetsOf(
+  targets: readonly number[],
+  candidates: readonly number[],
+  excluded: ReadonlySet<number>,
+  nItems: number,
+): Float64Array {
+  const nDrawn = candidates.filter((row) => !excluded.has(row)).length;
+  const weight = nDrawn === 0 ? 0 : log((nItems - excluded.size) / nDrawn);
+  const ofRow = candidates.map((row) => (excluded.has(row) ? EXCLUDED : weight));
+  return Float64Array.from(
+    targets.flatMap((target) => ofRow.map((offset, at) => (candidates[at] === target ? 0 : offset))),
+  );
 }

@@ -25,6 +25,7 @@ import type { LearningState, LearningStatus } from "./status";
 import { adaptedOf, firstState } from "./training";
 
 const DAY_MS = 86_400_000;
+/** The value of the setting `LEARNING_SWITCH` while learning is switched off; it has none while it is on. */
 const OFF = "off";
 
 /** Encodes when no list is being computed; throws if the engine has been replaced or has failed. */
@@ -51,7 +52,7 @@ export class PersonalLearner {
   constructor(
     private readonly release: Learnable,
     private readonly settings: LearningSettings,
-    private readonly history: Pick<History, "all" | "setting" | "set" | "swap">,
+    private readonly history: Pick<History, "all" | "setting" | "swap">,
     private readonly encode: EncodeInTurn,
     private readonly now: () => number = Date.now,
   ) {
@@ -67,11 +68,6 @@ export class PersonalLearner {
 
   async isOff(): Promise<boolean> {
     return (await this.history.setting(LEARNING_SWITCH)) === OFF;
-  }
-
-  /** Switch learning, and the use of what was learned, on or off. */
-  async switch(on: boolean): Promise<void> {
-    await this.history.set(LEARNING_SWITCH, on ? null : OFF);
   }
 
   /** Erase what was learned from events that are removed. */
@@ -112,16 +108,17 @@ export class PersonalLearner {
   async *work(): AsyncGenerator<Work> {
     const engine = this.release.engines.current;
     if (engine === null || (await this.isOff())) return;
-    const record = await this.kept.create();
+    const record = await this.kept.read();
+    const session = record?.session ?? null;
     const events = await this.history.all();
-    const newest = record.session?.newest ?? newestOf(events);
+    const newest = session?.newest ?? newestOf(events);
     const split = this.splitOf(events.filter(({ id }) => id <= newest));
     const tried = await this.tried();
-    if (split === null || (record.session === null && tried !== null && !this.isDue(tried, events))) {
-      if (record.session !== null) await this.kept.replace({ ...record, session: null });
+    if (split === null || (session === null && tried !== null && !this.isDue(tried, events))) {
+      if (record !== null && session !== null) await this.kept.replace({ ...record, session: null });
       return;
     }
-    yield* this.learn(engine, record, split, newest);
+    yield* this.learn(engine, record ?? (await this.kept.create()), split, newest);
   }
 
   private async *learn(engine: Engine, record: LearningRecord, split: Split, newest: number): AsyncGenerator<Work> {

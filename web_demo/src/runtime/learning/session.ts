@@ -11,7 +11,7 @@ import type { Learnable } from "../recommender";
 import type { AdamWState } from "./adamw";
 import { type Trial, trialOf } from "./decision";
 import { matrix } from "./exact";
-import { type Candidates, candidatesOf, offsetsOf, ownOf, type Split, targetsOf } from "./examples";
+import { candidateRows, offsetsOf, ownOf, type Split, targetsOf } from "./examples";
 import { adaptedOf, batchesOf, type Training, update } from "./training";
 
 /** What a piece of work did, or that today's steps are used up. */
@@ -69,12 +69,12 @@ export class LearningSession {
   private async *train(): AsyncGenerator<Work> {
     const { release, settings, split } = this.parts;
     const { nItems } = release.manifest.catalogue;
-    const candidates = candidatesOf(split, nItems, settings.candidates, LEARNING_SEED);
-    const following = new Float32Array((split.heldOut - split.first) * candidates.rows.length);
+    const candidates = candidateRows(split, nItems, settings.candidates, LEARNING_SEED);
+    const following = new Float32Array((split.heldOut - split.first) * candidates.length);
     for (let index = split.first; index < split.heldOut; index++) {
       await this.state(index);
       yield "work";
-      following.set(this.following(index, candidates.rows), (index - split.first) * candidates.rows.length);
+      following.set(this.following(index, candidates), (index - split.first) * candidates.length);
       if (release.scorer.transitions !== null) yield "work";
     }
     const training = await this.training(candidates, following);
@@ -93,18 +93,18 @@ export class LearningSession {
     }
   }
 
-  private async training(candidates: Candidates, following: Float32Array): Promise<Training> {
+  private async training(candidates: readonly number[], following: Float32Array): Promise<Training> {
     const { release, settings, small, split } = this.parts;
     const { dim, adapterRank } = release.manifest.encoder;
     const targets = targetsOf(split);
     const states = new Float32Array(targets.length * dim);
     for (let i = 0; i < targets.length; i++) states.set(await this.state(split.first + i), i * dim);
-    const placeOf = new Map(candidates.rows.map((row, place) => [row, place]));
+    const placeOf = new Map(candidates.map((row, place) => [row, place]));
     const batches = batchesOf(
       states,
-      release.scorer.codes.decode(candidates.rows),
+      release.scorer.codes.decode(candidates),
       following,
-      offsetsOf(targets, candidates, new Set([...ownOf(split), ...release.retired])),
+      offsetsOf(targets, candidates, new Set([...ownOf(split), ...release.retired]), release.manifest.catalogue.nItems),
       Int32Array.from(targets, (target) => placeOf.get(target) ?? 0),
       settings.temperature,
     );

@@ -1,0 +1,156 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, inject, test } from "vitest";
+import { LEARNING_SETTING } from "../../src/runtime/constants";
+import type { NewEvent } from "../../src/runtime/events";
+import { MemoryHistory } from "../../src/runtime/memoryHistory";
+import type { Recommender } from "../../src/runtime/recommender";
+import { Learning } from "../../src/worker/learning";
+import type { LearningView } from "../../src/worker/protocol";
+import { openRecommender } from "../folder";
+
+const TASTES: { one: string[]; none: string[] } = JSON.parse(
+  readFileSync(join(inject("bundles"), "tastes.json"), "utf8"),
+);
+
+let recommender: Recommender;
+let history: MemoryHistory;
+
+beforeEach(async () => {
+  recommender = await openRecommender(join(inject("bundles"), "learning"));
+  history = new MemoryHistory();
+});
+
+async function remember(itemIds: readonly string[]): Promise<void> {
+  for (const itemId of itemIds) {
+    const event: NewEvent = { itemId, event: "click", at: 1, title: null };
+    await history.add(event);
+  }
+}
+
+/** A tab that learns. */
+function tab() {
+  const told: LearningView[] = [];
+  let changes = 0;
+  let lists: Promise<unknown> = Promise.resolve();
+  const learning = new Learning(
+    {
+      history,
+      notify: (_, value) => told.push(value as LearningView),
+      inTurn: (work) => {
+        const running = lists.then(work);
+        lists = running.catch(() => undefined);
+        return running;
+      },
+      lock: async () => async () => undefined,
+      changed: async () => {
+        changes++;
+      },
+    },
+    0,
+  );
+  const last = () => told.at(-1)?.sentence ?? "";
+  /** Learn until there is nothing more to do. */
+  const learn = async (): Promise<void> => {
+    const before = changes;
+    learning.schedule(recommender);
+    await expect.poll(() => changes, { timeout: 10_000 }).toBe(before + 1);
+    await learning.adapt(recommender);
+  };
+  return { learning, told, last, learn, changes: () => changes };
+}
+
+async function list(itemIds: readonly string[]): Promise<readonly number[]> {
+  return (await recommender.rank(recommender.items.rowsOf(itemIds), new Set(), 12)).rows;
+}
+
+/** Whether the first update of a session has been kept. */
+async function isBegun(): Promise<boolean> {
+  return String(await history.setting(LEARNING_SETTING)).includes('"optimizer"');
+}
+
+async function optimizer(): Promise<string> {
+  const record = JSON.parse(String(await history.setting(LEARNING_SETTING)));
+  return record.adapter.optimizer;
+}
+
+describe("learning", () => {
+  test("of one taste changes the lists, and says by how much it helped", async () => {
+    await remember(TASTES.one);
+    const { learn, last } = tab();
+    const before = await list(TASTES.one);
+
+    await learn();
+
+    expect(last()).toMatch(/^It is in use: tried on your 9 newest choices, which it had not seen, it found them \d+ %/);
+    expect(await list(TASTES.one)).not.toEqual(before);
+  });
+
+  test("of no taste at all leaves the lists as they are, and says so", async () => {
+    await remember(TASTES.none);
+    const { learn, last } = tab();
+    const before = await list(TASTES.none);
+
+    await learn();
+
+    expect(last()).toMatch(/^It is not in use: tried on your 9 newest choices/);
+    expect(await list(TASTES.none)).toEqual(before);
+  });
+
+  test("waits for enough choices", async () => {
+    await remember(TASTES.one.slice(0, 7));
+    const { learning, last, changes } = tab();
+
+    learning.schedule(recommender);
+
+    await expect.poll(last).toBe("Training begins with 20 choices; there are 7 so far.");
+    await learning.close();
+    expect(changes()).toBe(0);
+  });
+
+  test("that ends with the page goes on after it is loaded again, to the same bytes", async () => {
+    await remember(TASTES.one);
+    await tab().learn();
+    const whole = await optimizer();
+    await history.set(LEARNING_SETTING, null);
+    const first = tab();
+    first.learning.schedule(recommender);
+    await expect.poll(isBegun).toBe(true);
+    await first.learning.close();
+    expect(JSON.parse(String(await history.setting(LEARNING_SETTING))).adapter).toBeNull();
+    await tab().learn();
+
+    expect(await optimizer()).toBe(whole);
+  });
+
+  test("stores nothing after the data has been deleted", async () => {
+    await remember(TASTES.one);
+    const { learning, changes } = tab();
+
+    learning.schedule(recommender);
+    await expect.poll(isBegun).toBe(true);
+    await history.clear();
+    await expect.poll(changes, { timeout: 10_000 }).toBe(1);
+
+    expect(await history.setting(LEARNING_SETTING)).toBeNull();
+  });
+
+  test("is undone by the switch, and by removing an event that it learned from", async () => {
+    await remember(TASTES.one);
+    const { learn, learning, last } = tab();
+    const before = await list(TASTES.one);
+    await learn();
+    const adapted = await list(TASTES.one);
+
+    await learning.switch(false);
+    await learning.adapt(recommender);
+    expect(await list(TASTES.one)).toEqual(before);
+    expect(last()).toMatch(/switched off/);
+    await learning.switch(true);
+    await learning.adapt(recommender);
+    expect(await list(TASTES.one)).toEqual(adapted);
+    await learning.forget([1]);
+    await learning.adapt(recommender);
+    expect(await list(TASTES.one)).toEqual(before);
+  });
+});
