@@ -6,6 +6,9 @@ PocketRecError
 │   ├── BundleIntegrityError    a file does not match its digest
 │   └── DeltaError              a delta is malformed, or does not lead to the file of the manifest
 ├── EngineError                 an engine is missing or fails its self-test
+│   ├── SlowTestError           the self-test exceeds its time limit
+│   ├── SelfTestError           a release fails its self-test, and would fail it again
+│   └── RefusedReleaseError     a release has failed its self-test on this device before
 ├── StateError                  the device's state file cannot be used
 │   ├── ClosedError             it was closed before the call
 │   └── DamagedStoreError       the store of signed metadata cannot be read back
@@ -63,6 +66,14 @@ class DeltaError(BundleError):
 
 class EngineError(PocketRecError):
     """An engine cannot be used: its library is missing, or it fails the self-test."""
+
+
+class SlowTestError(EngineError):
+    """The self-test exceeds its time limit, which a busy machine may cause as well as a bundle."""
+
+
+class SelfTestError(EngineError):
+    """A release fails its self-test because of what it is, so that another try would end alike."""
 
 
 class RefusedReleaseError(EngineError):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from edge_runtime.bundle.codes import ProductCodes
 from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import TOP, Golden
 from edge_runtime.bundle.manifest import Encoder, EngineVariant
-from edge_runtime.engines.libraries import LIBRARIES
+from edge_runtime.engines.libraries import LIBRARIES, Library
 from edge_runtime.engines.protocol import Engine, Floats, SmallMatrices
 from edge_runtime.engines.timing import (
     LONG,
@@ -31,9 +31,12 @@ from edge_runtime.engines.timing import (
     time_engines,
     times_key,
 )
-from edge_runtime.errors import EngineError, PocketRecError
+from edge_runtime.errors import BundleError, BundleIntegrityError, EngineError, PocketRecError, SlowTestError
 from edge_runtime.ranking import Rows, best_rows
 from edge_runtime.transitions import TransitionScores, combined_scores
+
+Cause = Literal["release", "absent", "circumstances"]
+"""Why an engine is not used: it does not do what the bundle says, its library is not installed, or anything else."""
 
 MAX_STATE: Final = 1e20
 """With the limit on scales (SPEC section 4), no score of a state below this overflows."""
@@ -65,11 +68,19 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An engine that is not used, with a readable reason."""
+    """An engine that is not used.
+
+    Attributes:
+        engine: name of the engine.
+        precision: precision of its weights.
+        reason: why it is not used, to be read by people.
+        cause: whether that says something about the release; too little memory or a broken library does not.
+    """
 
     engine: str
     precision: str
     reason: str
+    cause: Cause = "circumstances"
 
 
 class EngineCandidates:
@@ -146,7 +157,7 @@ class EngineCandidates:
             try:
                 engine, self.self_test = self._tested(candidate)
             except Exception as error:  # noqa: BLE001 - as above
-                self._refuse(candidate, _reason(error))
+                self._refuse(candidate, _reason(error), _cause(error))
             else:
                 self.engine = engine
         return self.engine is not None
@@ -184,7 +195,7 @@ class EngineCandidates:
         try:
             self._opened[variant] = self._tested(variant)
         except Exception as error:  # noqa: BLE001 - as above
-            self._refuse(variant, _reason(error))
+            self._refuse(variant, _reason(error), _cause(error))
             return False
         return True
 
@@ -238,7 +249,7 @@ class EngineCandidates:
                 )
         except EngineError as error:
             self.transitions = None
-            self.refusals.append(Refusal(transitions.name, transitions.precision, _one_line(error)))
+            self.refusals.append(Refusal(transitions.name, transitions.precision, _one_line(error), _cause(error)))
         else:
             self.self_test = result
 
@@ -246,14 +257,14 @@ class EngineCandidates:
         """Compare with the golden vectors; ``encode`` returns the state after some rows, or None without an engine.
 
         Raises:
-            EngineError: it takes too long.
+            SlowTestError: it takes too long.
         """
         errors, overlaps = [], []
         end = self._clock() + MAX_TEST_S
         for rows, state, top in zip(self._golden.sequences, self._golden.states, self._golden.top_rows, strict=True):
             output = encode(rows)
             if self._clock() > end:
-                raise EngineError(f"the self-test took more than {MAX_TEST_S:g} s")
+                raise SlowTestError(f"the self-test took more than {MAX_TEST_S:g} s")
             scores = combined_scores(self._codes, output, self.transitions, rows)
             errors.append(0.0 if output is None else float(np.abs(output - state).max()))
             overlaps.append(0.0 if scores is None else _overlap(top, best_rows(scores, TOP, rows)))
@@ -283,8 +294,8 @@ class EngineCandidates:
             raise EngineError("the bundle has no encoder")
         return self._folder.manifest.engines[0]
 
-    def _refuse(self, candidate: Candidate, reason: str) -> None:
-        self.refusals.append(Refusal(_engine_of(candidate), candidate.precision, reason))
+    def _refuse(self, candidate: Candidate, reason: str, cause: Cause = "circumstances") -> None:
+        self.refusals.append(Refusal(_engine_of(candidate), candidate.precision, reason, cause))
 
 
 def _overlap(golden: NDArray[np.int32], rows: Rows) -> float:
@@ -321,9 +332,24 @@ def _reason(error: Exception) -> str:
     return _one_line(error)
 
 
+def _cause(error: Exception) -> Cause:
+    """Return whether an error says something about the release: only what this project has judged itself does."""
+    if isinstance(error, ModuleNotFoundError):
+        library = _library_of(error.name)
+        return "absent" if library is not None and library.version() is None else "circumstances"
+    if isinstance(error, SlowTestError | BundleIntegrityError):
+        return "circumstances"
+    return "release" if isinstance(error, EngineError | BundleError) else "circumstances"
+
+
+def _library_of(module: str | None) -> Library | None:
+    """Return the library of an engine that a module belongs to; None if it is another's."""
+    return next((one for one in LIBRARIES.values() if module in one.modules), None)
+
+
 def _advice(module: str | None) -> str:
     """Return how to install the library that a module belongs to, if it is an engine's."""
-    library = next((one for one in LIBRARIES.values() if module in one.modules), None)
+    library = _library_of(module)
     return "" if library is None else f"; to use it: {library.install}"
 
 

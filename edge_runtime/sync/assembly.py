@@ -20,7 +20,7 @@ from edge_runtime.errors import (
     BundleError,
     BundleIntegrityError,
     BundleVersionError,
-    EngineError,
+    SelfTestError,
     SyncError,
     UpdateRefusedError,
 )
@@ -48,7 +48,8 @@ class Assembly:
     Attributes:
         slots: the device's folder.
         source: the server.
-        self_test: called with the verified bundle; raises if no engine passes.
+        self_test: called with the verified bundle; raises if no engine passes. Only a :class:`SelfTestError`, or a
+            :class:`BundleError` about its format, is remembered.
         refusals: the releases that failed it on this device.
         progress: called as bytes arrive.
         free_bytes: returns the free disk space at a path.
@@ -71,6 +72,7 @@ class Assembly:
             UpdateRefusedError: a file does not match its digest.
             SyncError: there is too little disk space.
             EngineError: no engine passes the self-test, now or before.
+            OSError: the disk cannot be written.
         """
         self.refusals.check(offer)
         manifest = offer.manifest
@@ -100,9 +102,18 @@ class Assembly:
             self.self_test(folder)
         except (BundleIntegrityError, BundleVersionError):
             raise  # the disk is damaged, or the runtime is too old: not the release's fault
-        except (BundleError, EngineError) as error:
-            self.refusals.note(offer, error)
+        except (BundleError, SelfTestError) as error:
+            if self._is_as_offered(folder, offer):
+                self.refusals.note(offer, error)
             raise
+
+    def _is_as_offered(self, folder: Path, offer: Offer) -> bool:
+        """Return whether every byte that was tested is that of the release; the disk may have failed meanwhile."""
+        try:
+            open_folder(folder).check_all()
+            return read_manifest(folder) == offer.raw
+        except (BundleError, OSError):
+            return False
 
     def _check_space(self, missing: list[File]) -> None:
         parts = (self.slots.incoming / f"{entry.sha256}.part" for entry in missing)

@@ -1,10 +1,14 @@
 """Releases that failed their self-test on this device, so that they are not downloaded again at every sync.
 
+Only what would fail again is noted: an engine that disagrees with the golden vectors, or a file that violates the
+format. What a moment caused, such as too little memory or time, a broken library or a damaged disk, is tried again.
+
 They are in ``refused.json`` of the device's folder. Another version of the runtime, or of the library of an engine,
 tries a release again.
 """
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -75,12 +79,13 @@ class Refusals:
                 )
 
     def note(self, offer: Offer, error: Exception) -> None:
-        """Note that a release has failed its self-test."""
+        """Note that a release has failed its self-test; nothing if the disk is full, which costs another try."""
         digest = hashlib.sha256(offer.raw).hexdigest()
         self.met[digest] = offer.manifest.release
         others = [refusal for refusal in self._read() if refusal.manifest != digest]
         refusal = Refusal(digest, _versions(offer.manifest), str(error)[:_MAX_REASON])
-        write_atomically(self._path, msgspec.json.encode([*others[1 - _MOST :], refusal]))
+        with suppress(OSError):
+            write_atomically(self._path, msgspec.json.encode([*others[1 - _MOST :], refusal]))
 
     def _read(self) -> list[Refusal]:
         """Return what was noted; nothing if the file is damaged, which costs no more than another try."""

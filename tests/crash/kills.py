@@ -58,10 +58,16 @@ class Killed(ABC):
             PocketRecError: something is damaged.
         """
 
-    def _killed(self, returncode: int) -> bool:
+    def _killed(self, done: subprocess.CompletedProcess[str]) -> bool:
+        """Return whether a process was killed before its end.
+
+        Raises:
+            AssertionError: it ended with an error, which the message quotes.
+        """
         self._recorder.log.unlink(missing_ok=True)
-        assert returncode in (0, -signal.SIGKILL), f"it ended with {returncode}"
-        return returncode != 0
+        said = done.stderr.strip()
+        assert done.returncode in (0, -signal.SIGKILL), f"it ended with {done.returncode}: {said}"
+        return done.returncode != 0
 
 
 class KilledSync(Killed):
@@ -79,7 +85,7 @@ class KilledSync(Killed):
         if served == self._releases.newest or self._rng.random() < 0.3:
             self._releases.next()
         done = recorded_sync(self._recorder, self._releases.shop.folder, kill_after=self._rng.randrange(1, 250))
-        is_killed = self._killed(done.returncode)
+        is_killed = self._killed(done)
         assert served_release(device) >= (served if is_killed else self._releases.newest)
         assert trusted_version(device) >= max(seen, self._releases.versions.get(served_release(device), 0))
         return is_killed
@@ -111,7 +117,7 @@ class KilledApp(Killed):
         assert found == [f"item-{number}" for number in range(len(found))]
         assert acknowledged <= len(found) <= acknowledged + 1
         self._n_events = len(found)
-        return self._killed(done.returncode)
+        return self._killed(done)
 
 
 class KilledPublisher(Killed):
@@ -138,7 +144,7 @@ class KilledPublisher(Killed):
             timeout=_TIMEOUT_S,
             check=False,
         )
-        is_killed = self._killed(done.returncode)
+        is_killed = self._killed(done)
         device = self._devices / str(self._n_cycles)
         report = sync(self._repository.path, device, target=LAPTOP)
         assert report.release == served_release(device)
@@ -173,10 +179,11 @@ class KilledParticipant(Killed):
                 [sys.executable, "-c", _PARTICIPANT, self._shop.folder, self._device, self._state],
                 env=self._recorder.environment(self._rng.randrange(30, 200)),
                 capture_output=True,
+                text=True,
                 timeout=_TIMEOUT_S,
                 check=False,
             )
-            is_killed = self._killed(done.returncode)
+            is_killed = self._killed(done)
             self._updates.setdefault(self._round, set()).update(operator.bodies(self._round))
         assert len(self._updates[self._round]) == 1 or (is_killed and not self._updates[self._round])
         if not is_killed:

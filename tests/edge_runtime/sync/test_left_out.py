@@ -12,7 +12,7 @@ import pytest
 from edge_runtime.bundle import open_folder
 from edge_runtime.bundle.release import Wave
 from edge_runtime.device_folder import current_bundle, read_pointer
-from edge_runtime.errors import EngineError, ServerUnreachableError, UpdateRefusedError
+from edge_runtime.errors import SelfTestError, ServerUnreachableError, UpdateRefusedError
 from tests.edge_runtime.sync.fake_server import FakeResponse
 from tests.edge_runtime.sync.faulty_transport import FaultyTransport
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedDevice, SignedShop, adapted, changed
@@ -40,7 +40,7 @@ def failing(*manifests: str) -> Callable[[Path], None]:
 
     def test(bundle: Path) -> None:
         if hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest() in manifests:
-            raise EngineError("no engine passes")
+            raise SelfTestError("no engine passes")
 
     return test
 
@@ -85,7 +85,7 @@ def test_a_component_that_fails_the_self_test_does_not_stop_the_release_it_deriv
 
     def test(bundle: Path) -> None:
         if hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest() == bad:
-            raise EngineError("no engine passes")
+            raise SelfTestError("no engine passes")
 
     report = device.sync(test=test)
 

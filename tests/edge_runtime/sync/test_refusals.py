@@ -1,16 +1,27 @@
 """A release that fails its self-test on a device is remembered: it is not downloaded again until something changes."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_runtime.bundle import open_folder
 from edge_runtime.cli import main
+from edge_runtime.engines import candidates
 from edge_runtime.engines.libraries import Library
-from edge_runtime.errors import BundleError, EngineError, RefusedReleaseError
+from edge_runtime.engines.protocol import Floats
+from edge_runtime.errors import (
+    BundleError,
+    BundleIntegrityError,
+    EngineError,
+    RefusedReleaseError,
+    SelfTestError,
+    SlowTestError,
+)
 from edge_runtime.sync import opening, refusals
 from edge_runtime.sync.channel import Offer
 from edge_runtime.sync.refusals import Refusals
@@ -31,7 +42,7 @@ def device(tmp_path: Path, shop: SignedShop) -> SignedDevice:
     return device
 
 
-def failing(*manifests: str, error: Callable[[str], Exception] = EngineError) -> Callable[[Path], None]:
+def failing(*manifests: str, error: Callable[[str], Exception] = SelfTestError) -> Callable[[Path], None]:
     """Return a self-test that bundles with these manifests fail."""
 
     def test(bundle: Path) -> None:
@@ -101,6 +112,89 @@ def test_a_bundle_that_violates_the_format_is_remembered_too(shop: SignedShop, d
     with pytest.raises(BundleError):
         device.sync(test=failing(shop.release(2), error=BundleError))
     assert device.sync().status == "refused"
+
+
+def opening_with(monkeypatch: pytest.MonkeyPatch, open_engine: Callable[..., object]) -> None:
+    """Let the engine of the tiny bundles be opened by a function."""
+    monkeypatch.setattr(candidates, "OPENERS", {"reference": open_engine})
+
+
+class WrongEngine:
+    """An engine that disagrees with every golden vector."""
+
+    name, precision = "reference", "float32"
+
+    def encode(self, embeddings: Floats, _: object) -> Floats:
+        return np.full(embeddings.shape[1], 3, dtype=np.float32)
+
+
+def test_an_engine_that_disagrees_with_the_golden_vectors_is_a_reason_to_remember(
+    shop: SignedShop, device: SignedDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.release(2)
+    with monkeypatch.context() as context:
+        opening_with(context, lambda *_: WrongEngine())
+        with pytest.raises(SelfTestError, match="state error"):
+            device.sync()
+    assert (device.sync().status, (device.folder / "refused.json").exists()) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOSPC, "no space left on device"),
+        ImportError("libgomp.so.1: cannot open shared object file"),
+        ModuleNotFoundError("no module", name="numpy"),
+        ModuleNotFoundError("no module", name="another"),
+        BundleIntegrityError(Path("encoder.safetensors"), expected="9 bytes", found="8 bytes"),
+        SlowTestError("the self-test took more than 30 s"),
+        RuntimeError("a worker was killed"),
+    ],
+    ids=repr,
+)
+def test_what_a_moment_causes_is_no_reason_to_remember_and_costs_no_traffic(
+    shop: SignedShop, device: SignedDevice, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    newest = shop.release(2)
+
+    def fails(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as context:
+        opening_with(context, fails)
+        with pytest.raises(EngineError, match="no engine passes") as raised:
+            device.sync()
+    assert not isinstance(raised.value, SelfTestError)
+    assert not (device.folder / "refused.json").exists()
+
+    assert (device.sync().status, device.manifest()) == ("installed", newest)
+    assert device.source.requests == 2
+
+
+def test_a_disk_that_fails_during_the_test_is_no_reason_to_remember(shop: SignedShop, device: SignedDevice) -> None:
+    newest = shop.release(2)
+
+    def test(bundle: Path) -> None:
+        (bundle / "manifest.json").unlink()
+        raise BundleError("found no manifest.json")
+
+    with pytest.raises(BundleError):
+        device.sync(test=test)
+    assert (device.sync().status, device.manifest()) == ("installed", newest)
+
+
+def test_a_refusal_that_cannot_be_noted_is_reported_and_tried_again(
+    shop: SignedShop, device: SignedDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    newest = shop.release(2)
+    monkeypatch.setattr(refusals, "write_atomically", full)
+    with pytest.raises(SelfTestError, match="no engine passes"):
+        device.sync(test=failing(newest))
+    assert (device.sync().status, device.manifest()) == ("installed", newest)
 
 
 def test_a_new_device_without_anything_to_serve_fails_without_fetching_again(tmp_path: Path, shop: SignedShop) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import EngineError
+from edge_runtime.errors import EngineError, SelfTestError
 from edge_runtime.sync import opening
 from edge_runtime.sync.opening import sync
 from edge_runtime.sync.transport import HttpTransport
@@ -50,7 +50,7 @@ def test_a_release_whose_self_test_fails_is_told_as_refused_once(
     shop: SignedShop, tmp_path: Path, posted: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: Path) -> None:
-        raise EngineError("no engine passes")
+        raise SelfTestError("no engine passes")
 
     monkeypatch.setattr(opening, "self_test", fails)
     manifest = shop.release(1)
