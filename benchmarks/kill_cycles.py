@@ -45,7 +45,9 @@ def count(folder: Path, n_cycles: int, rng: random.Random) -> tuple[Counter[str]
         try:
             killed[kind] += one.cycle()
         except Exception as error:  # noqa: BLE001 - whatever it is, the kill was not survived
-            problems[f"{kind}: {type(error).__name__}: {error}"] += 1
+            problem = f"{kind}: {type(error).__name__}: {error}"
+            problems[problem] += 1
+            print(f"\rcycle {n_done:,}: {problem}", file=sys.stderr)
         print(f"\r{n_done:,} of {n_cycles:,} cycles", end="", file=sys.stderr)
     print(file=sys.stderr)
     return killed, problems
