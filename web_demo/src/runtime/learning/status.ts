@@ -40,11 +40,15 @@ export function sentenceOf({ state, used, nEvents, nUpdates, nAllUpdates, decisi
 
 /** How the adapter did on the newest events, which it was not trained on. */
 function resultOf({ nTried, gain, error, helps, rankGain }: Decision): string {
-  const change = Math.round(100 * Math.expm1(gain));
   const tried = `tried on your ${nTried} newest choices, which it had not seen, it`;
-  if (helps)
-    return `${tried} found them ${change < 1 ? "slightly" : `${change} %`} more likely than the shop’s model alone`;
+  if (helps) return `${tried} found them ${gainText(Math.exp(gain))} the shop’s model alone`;
   if (gain <= 0) return `${tried} did not find them more likely than the shop’s model alone`;
-  if (rankGain < 0) return `${tried} put them further down the list`;
-  return `${tried} found them hardly more likely than the shop’s model alone (${(100 * Math.expm1(gain)).toFixed(1)} ± ${(100 * error).toFixed(1)} %)`;
+  if (gain > error && rankGain < 0) return `${tried} put them further down the list`;
+  return `${tried} found them hardly more likely than the shop’s model alone, which may be chance`;
+}
+
+function gainText(times: number): string {
+  if (times >= 2) return `${times.toFixed(1)} times as likely as`;
+  const percent = Math.round(100 * (times - 1));
+  return `${percent < 1 ? "slightly" : `${percent} %`} more likely than`;
 }
