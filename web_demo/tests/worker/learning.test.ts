@@ -82,7 +82,9 @@ describe("learning", () => {
 
     await learn();
 
-    expect(last()).toMatch(/^It is in use: tried on your 9 newest choices, which it had not seen, it found them \d\.\d times as likely/);
+    expect(last()).toMatch(
+      /^It is in use: tried on your 9 newest choices, which it had not seen, it found them \d\.\d times as likely/,
+    );
     expect(await list(TASTES.one)).not.toEqual(before);
   });
 
