@@ -72,28 +72,13 @@ class RoundTraining:
         Raises:
             RoundError: there is no usable engine, or only one event.
         """
-        rank = min(plan.rank, MAX_NUMBERS // plan.dim)
-        a, base = adapter.a.astype(np.float64), adapter.b.astype(np.float64)
-        examples, settings = self._examples(), self._settings
-        rates = AdamWSettings(plan.learning_rate, 0.0, settings.beta1, settings.beta2, settings.epsilon)
-        start = base[:rank].reshape(-1)
-        state = AdamWState.start(start)
-        end = self.clock() + MAX_TRAINING_S
-        for number in range(plan.steps):
-            if self.clock() > end:
-                break
-            random = Random32(self.seed, number + 1)
-            chosen = random.sample(range(len(examples.states)), min(plan.batch, len(examples.states)))
-            b = np.concatenate([state.values.reshape(rank, -1), base[rank:]])
-            gradient = adapter_step(_part(examples, chosen), a, b).grad_b[:rank].reshape(-1)
-            state = adamw_step(state, gradient, start, rates)
-        return (state.values - start).reshape(rank, -1)
+        return trained(self.examples(), self._settings, plan, adapter, self.seed, self.clock)
 
     @property
     def _settings(self) -> LearningSettings:
         return self.contents.folder.manifest.learning or DEFAULT_SETTINGS
 
-    def _examples(self) -> Batch:
+    def examples(self) -> Batch:
         """Return one example for each event, with candidates that all of them share."""
         settings, n_events = self._settings, len(self.sequence)
         ends = range(max(1, n_events - settings.examples), n_events)
@@ -145,6 +130,32 @@ class RoundTraining:
         if transitions is None:
             return np.zeros((len(prefixes), len(candidates)))
         return np.stack([transitions.scores(prefix)[candidates].astype(np.float64) for prefix in prefixes])
+
+
+def trained(
+    examples: Batch,
+    settings: LearningSettings,
+    plan: RoundPlan,
+    adapter: Adapter,
+    seed: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Vector:
+    """Return by how much the steps of a plan change the first rows of B; equal arguments give equal bytes."""
+    rank = min(plan.rank, MAX_NUMBERS // plan.dim)
+    a, base = adapter.a.astype(np.float64), adapter.b.astype(np.float64)
+    rates = AdamWSettings(plan.learning_rate, 0.0, settings.beta1, settings.beta2, settings.epsilon)
+    start = base[:rank].reshape(-1)
+    state = AdamWState.start(start)
+    end = clock() + MAX_TRAINING_S
+    for number in range(plan.steps):
+        if clock() > end:
+            break
+        random = Random32(seed, number + 1)
+        chosen = random.sample(range(len(examples.states)), min(plan.batch, len(examples.states)))
+        b = np.concatenate([state.values.reshape(rank, -1), base[rank:]])
+        gradient = adapter_step(_part(examples, chosen), a, b).grad_b[:rank].reshape(-1)
+        state = adamw_step(state, gradient, start, rates)
+    return (state.values - start).reshape(rank, -1)
 
 
 def _part(batch: Batch, rows: list[int]) -> Batch:

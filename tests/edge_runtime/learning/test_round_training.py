@@ -49,7 +49,7 @@ def test_an_update_lowers_the_loss_of_the_history(contents: Contents) -> None:
 
     update = trained(plan_of(contents), adapter)
 
-    examples, base = trained._examples(), adapter.b.astype(np.float64)
+    examples, base = trained.examples(), adapter.b.astype(np.float64)
     assert adapter_step(examples, adapter.a, base + update).loss < 0.95 * adapter_step(examples, adapter.a, base).loss
 
 
@@ -85,7 +85,7 @@ def test_only_the_newest_events_are_examples_and_each_is_told_apart_from_what_th
 ) -> None:
     n = DEFAULT_SETTINGS.examples
 
-    examples = training(contents, np.resize(SEQUENCE, n + 20))._examples()
+    examples = training(contents, np.resize(SEQUENCE, n + 20)).examples()
 
     assert examples.offsets.shape == (n, 40)
     assert (examples.offsets == EXCLUDED).sum(axis=1).tolist() == [3] * n  # of the user's own four items
@@ -97,7 +97,7 @@ def test_the_settings_of_the_bundle_count(tmp_path: Path) -> None:
     make_learning_bundle(tmp_path, replace(LEARNING, temperature=2.0, examples=4))
     learning = open_contents(open_folder(tmp_path))
 
-    examples = training(learning)._examples()
+    examples = training(learning).examples()
 
     assert len(examples.states) == 4
     assert (2.0 * examples.vectors == learning.codes.decode(np.arange(40))).all()
