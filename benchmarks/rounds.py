@@ -1,4 +1,4 @@
-"""Simulates rounds with devices made from data, by the clients' and the server's own code: ``python -m benchmarks.rounds``.
+"""Simulates rounds with devices made from data, by the code of clients and server: ``python -m benchmarks.rounds``.
 
 Three groups of people whom the bundle's model never saw: devices, the operator's own people (who have agreed to be
 looked at; rates, the clip and the decision to publish come from them) and people who only serve to measure. Printed are
@@ -18,214 +18,36 @@ Example: python -m benchmarks.rounds --bundle bundles/laptop-x86_64 --temperatur
 
 import argparse
 import json
-import math
-import sys
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from msgspec.structs import replace as changed
 
-from benchmarks.rounds_cells import WEIGHTS, gains_with, noisy_sum, sigma_of, sketch_of
 from benchmarks.rounds_data import FASHION, file_histories, world_histories
-from benchmarks.rounds_simulator import (
-    Bench,
-    Gains,
-    Rows,
-    Tried,
-    best_rate,
-    central,
-    mean_of,
-    moved,
-    updates_of,
+from benchmarks.rounds_scenarios import (
+    BAD,
+    DELTA,
+    NO_BOUND,
+    Setting,
+    bounded,
+    say,
+    with_attacks,
+    with_noise,
+    with_transitions,
+    with_trouble,
+    without_noise,
 )
+from benchmarks.rounds_simulator import Bench, Floats, Rows, updates_of
 from edge_runtime.bundle.folder import open_folder
 from edge_runtime.contents import open_contents
 from edge_runtime.learning.adapter_step import Batch
-from edge_runtime.rounds.accountant import epsilon_of, mu_of, sigma_for
 from edge_runtime.rounds.participate import Adapter
 from edge_runtime.rounds.plan import RoundPlan, largest_scale
-from edge_runtime.rounds.update import Vector
-
-DELTA: Final = 1e-6
-RATES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-NO_BOUND: Final = 1e3
-"""A clip that no honest update reaches."""
-BAD: Final = 0.05
-"""Share of devices that send something else."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Setting:
-    """What all scenarios share.
-
-    Attributes:
-        bench: the bundle, prepared.
-        plan: a plan without noise and with the clip that the operator's own people give.
-        adapter: the adapter at the start, with ``B = 0``.
-        devices: examples of each device.
-        sequences: rows of each device.
-        panel: the operator's own people.
-        people: those who only serve to measure.
-        seed: of the simulation.
-    """
-
-    bench: Bench
-    plan: RoundPlan
-    adapter: Adapter
-    devices: list[Batch]
-    sequences: list[Rows]
-    panel: list[Tried]
-    people: list[Tried]
-    seed: int
-
-    def loss(self, adapter: Adapter) -> float:
-        """Return the mean loss of log-likelihood for the operator's own people, beside no adapter."""
-        return -float(self.bench.gains(self.panel, adapter)[:, 0].mean())
-
-    def figures(self, adapter: Adapter) -> dict[str, Any]:
-        """Return what an adapter changes for the people who serve to measure, and whether it would be published."""
-        return figures(self.bench.gains(self.people, adapter)) | {"published": published(self, adapter)}
-
-
-def figures(gains: Gains) -> dict[str, Any]:
-    """Return means and half widths of 95 % intervals over people."""
-    half = 1.96 * gains.std(axis=0, ddof=1) / math.sqrt(len(gains))
-    (log_gain, ndcg), (log_half, ndcg_half) = gains.mean(axis=0).tolist(), half.tolist()
-    return {"log_gain": log_gain, "log_half": log_half, "ndcg": ndcg, "ndcg_half": ndcg_half, "people": len(gains)}
-
-
-def published(setting: Setting, adapter: Adapter) -> bool:
-    """Return whether NDCG@10 of the operator's own people rises beyond chance, as ``rounds publish`` demands."""
-    gains = setting.bench.gains(setting.panel, adapter)[:, 1]
-    return bool(gains.mean() > 1.96 * gains.std(ddof=1) / math.sqrt(len(gains)))
-
-
-def without_noise(setting: Setting, rounds: int, central_steps: int) -> dict[str, Any]:
-    """Compare rounds without noise with training in one place."""
-    best = central(setting.devices, setting.adapter, central_steps, setting.plan.learning_rate, setting.loss)
-    inside = setting.figures(best)
-    say(f"in one place: {inside['log_gain']:+.4f}")
-    plan, adapter, course = bounded(setting.plan, NO_BOUND), setting.adapter, []
-    for number in range(1, rounds + 1):
-        mean = mean_of(updates_of(setting.devices, plan, adapter, setting.seed + 1000 * number), plan)
-        rate, adapter = best_rate(mean, adapter, RATES, setting.loss)
-        found = setting.figures(adapter)
-        share = found["log_gain"] / inside["log_gain"]
-        course.append({"round": number, "rate": rate, "share": share} | found)
-        say(f"round {number}: rate {rate:g}, {found['log_gain']:+.4f}, {share:.0%}")
-        if rate == 0.0:
-            break
-    return {"in one place": inside, "rounds": course}
-
-
-def with_noise(setting: Setting, updates: Sequence[Vector]) -> list[dict[str, Any]]:
-    """Return what one round gives with noise for epsilon 2 and 8, against readers and against the operator."""
-    rows = []
-    for against in ("nobody", "readers", "operator"):
-        for epsilon in (math.inf,) if against == "nobody" else (8.0, 2.0):
-            for rank in sorted({1, setting.plan.rank}):
-                rows.append(_noisy(setting, updates, against, epsilon, rank))
-                say(f"noise against {against}, epsilon {epsilon:g}, rank {rank}: {rows[-1]['log_gain']:+.4f}")
-    return rows
-
-
-def _noisy(setting: Setting, updates: Sequence[Vector], against: str, epsilon: float, rank: int) -> dict[str, Any]:
-    size, clip, n = rank * setting.plan.dim, setting.plan.clip, len(updates)
-    sigma = 0.0
-    if against != "nobody":
-        sigma = sigma_for(epsilon, DELTA, 2.0 * clip) / (math.sqrt(n) if against == "readers" else 1.0)
-    plan = changed(
-        setting.plan, rank=rank, sigma=sigma, bits=32, scale=largest_scale(clip, sigma, size, 32), min_updates=n
-    )
-    rate, adapter = best_rate(mean_of([u[:rank] for u in updates], plan), setting.adapter, RATES, setting.loss)
-    own = mu_of(2.0 * clip, sigma)
-    return {
-        "against": against,
-        "rank": rank,
-        "epsilon_readers": epsilon_of(DELTA, own / math.sqrt(n)),
-        "epsilon_operator": epsilon_of(DELTA, own),
-        "rate": rate,
-    } | setting.figures(adapter)
-
-
-def with_attacks(setting: Setting, updates: Sequence[Vector]) -> list[dict[str, Any]]:
-    """Return what happens if some devices send something else, with the clip and without, at the honest rate."""
-    rng, rows = np.random.default_rng(setting.seed), []
-    bad = rng.permutation(len(updates))[: max(1, round(BAD * len(updates)))].tolist()
-    for name, clip in (("clip", setting.plan.clip), ("no clip", NO_BOUND)):
-        plan = bounded(setting.plan, clip)
-        rate, _ = best_rate(mean_of(updates, plan), setting.adapter, RATES, setting.loss)
-        for kind in ("none", "scaled", "inverted", "random"):
-            sent = list(updates)
-            for index in bad:
-                sent[index] = attack(kind, updates[index], rng)
-            found = setting.figures(moved(setting.adapter, (rate or 1.0) * mean_of(sent, plan)))
-            rows.append({"attack": kind, "bound": name, "devices": len(bad) if kind != "none" else 0} | found)
-            say(f"{kind}, {name}: {found['log_gain']:+.4f}, published {found['published']}")
-    return rows
-
-
-def attack(kind: str, update: Vector, rng: np.random.Generator) -> Vector:
-    """Return what a malicious device sends in place of its update."""
-    match kind:
-        case "scaled":
-            return update * 100.0
-        case "inverted":
-            return update * -100.0
-        case "random":
-            return rng.normal(size=update.shape) * 100.0
-        case _:
-            return update
-
-
-def with_trouble(setting: Setting, updates: Sequence[Vector]) -> list[dict[str, Any]]:
-    """Return what late updates and devices that drop out cost."""
-    plan, rng = setting.plan, np.random.default_rng(setting.seed + 1)
-    rate, first = best_rate(mean_of(updates, plan), setting.adapter, RATES, setting.loss)
-    fresh = updates_of(setting.devices, plan, first, setting.seed + 77)
-    late = rng.random(len(updates)) < 0.3
-    mixed = [updates[i] if late[i] else fresh[i] for i in range(len(updates))]
-    kept = [update for update, drops in zip(updates, rng.random(len(updates)) < 0.3, strict=True) if not drops]
-    step = rate or 1.0
-    cases = {
-        "first round, all answer": first,
-        "first round, 30 % drop out": moved(setting.adapter, step * mean_of(kept, plan)),
-        "second round, all in time": moved(first, step * mean_of(fresh, plan)),
-        "second round, 30 % late, weighed": moved(first, step * mean_of(mixed, plan, late.astype(int).tolist())),
-        "second round, 30 % late, not weighed": moved(first, step * mean_of(mixed, plan)),
-    }
-    for cohort in (30, 100, 300):
-        if cohort < len(updates):
-            cases[f"first round, cohort of {cohort}"] = moved(setting.adapter, step * mean_of(updates[:cohort], plan))
-    return [{"case": name} | setting.figures(adapter) for name, adapter in cases.items()]
-
-
-def with_transitions(setting: Setting) -> list[dict[str, Any]]:
-    """Return what transitions that devices learn together change, by epsilon against readers and against the operator."""
-    bench, sketches, rows = setting.bench, [sketch_of(rows) for rows in setting.sequences], []
-    none = [[bench.scores(person, setting.adapter) for person in group] for group in (setting.panel, setting.people)]
-    for against, epsilon in (("nobody", math.inf), ("readers", 8.0), ("readers", 2.0), ("operator", 8.0)):
-        sigma = sigma_of(epsilon, DELTA) * (math.sqrt(len(sketches)) if against == "operator" else 1.0)
-        total = noisy_sum(sketches, sigma)
-        tried = {w: float(gains_with(bench, setting.panel, total, w, none[0])[:, 0].mean()) for w in WEIGHTS}
-        weight = max(tried, key=lambda w: tried[w]) if max(tried.values()) > 0.0 else 0.0
-        found = figures(gains_with(bench, setting.people, total, weight, none[1]))
-        rows.append({"against": against, "epsilon": epsilon, "noise": sigma, "weight": weight} | found)
-        say(f"transitions against {against}, epsilon {epsilon:g}: weight {weight:g}, {found['log_gain']:+.4f}")
-    return rows
-
-
-def bounded(plan: RoundPlan, clip: float) -> RoundPlan:
-    """Return a plan without noise with another clip."""
-    return changed(plan, clip=clip, sigma=0.0, bits=32, scale=largest_scale(clip, 0.0, plan.size, 32))
-
-
-def states_a(batches: Sequence[Batch], rank: int) -> np.typing.NDArray[np.float32]:
-    """Return ``A`` ``[d, rank]``: where the states have a projection of 1, then their principal directions, whitened."""
+def states_a(batches: Sequence[Batch], rank: int) -> Floats:
+    """Return ``A`` ``[d, rank]``: where states have a projection of 1, then their principal directions, whitened."""
     states = np.concatenate([batch.states for batch in batches]).astype(np.float64)
     ridge = 1e-3 * len(states) * np.eye(states.shape[1])
     constant = np.linalg.solve(states.T @ states + ridge, states.sum(axis=0))[:, None]
@@ -288,9 +110,11 @@ def _plan(arguments: argparse.Namespace, adapter: Adapter) -> RoundPlan:
 def report(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run all scenarios."""
     setting = prepared(arguments)
-    result: dict[str, Any] = {"arguments": {k: v if isinstance(v, int | float | str) else str(v) for k, v in vars(arguments).items()}}
+    result: dict[str, Any] = {
+        "arguments": {k: v if isinstance(v, int | float | str) else str(v) for k, v in vars(arguments).items()}
+    }
     result["clip"] = setting.plan.clip
-    result["without noise"] = without_noise(setting, arguments.rounds, arguments.central_steps)
+    result["without noise"] = without_noise(setting, arguments.rounds, arguments.central_steps, arguments.central_rate)
     updates = updates_of(setting.devices, setting.plan, setting.adapter, setting.seed)
     result["one round with noise"] = with_noise(setting, updates)
     result["attacks"] = with_attacks(setting, updates)
@@ -302,14 +126,16 @@ def report(arguments: argparse.Namespace) -> dict[str, Any]:
 def as_text(result: Mapping[str, Any]) -> str:
     """Return the report as Markdown."""
     inside, course = result["without noise"]["in one place"], result["without noise"]["rounds"]
-    blocks = [
-        "### Without noise\n\n" + table([{"training": "in one place"} | inside] + [
-            {"training": f"round {row['round']}", "rate": row["rate"], "share": f"{row['share']:.0%}"} | row for row in course
-        ]),
-    ]  # fmt: skip
+    training = [{"training": "in one place"} | inside]
+    training += [
+        {"training": f"round {row['round']}", "share": f"{100 * row['share']:.0f} %"}
+        | {name: value for name, value in row.items() if name != "share"}
+        for row in course
+    ]
+    blocks = [f"### Without noise\n\n{table(training)}"]
     names = {
         "one round with noise": "One round with noise",
-        "attacks": f"{BAD:.0%} of devices send something else".replace("%", " %"),
+        "attacks": f"{100 * BAD:.0f} % of devices send something else",
         "late and missing": "Late, missing and few devices",
         "transitions": "Transitions learned together",
     }
@@ -334,15 +160,10 @@ def _cell(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def say(text: str) -> None:
-    """Print progress."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--bundle", type=Path)
     parser.add_argument("--interactions", type=Path, help="Parquet with user_id, item_id, timestamp.")
     parser.add_argument("--fashion", type=float, default=FASHION, help="share of events in fashion [%(default)s]")
     parser.add_argument("--temperature", type=float, default=4.0)
@@ -350,17 +171,26 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=4, help="rank of A of states [%(default)s]")
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--panel", type=int, default=150, help="the operator's own people [%(default)s]")
-    parser.add_argument("--people", type=int, default=300, help="people to measure with [%(default)s]")
+    parser.add_argument("--people", type=int, default=200, help="people to measure with [%(default)s]")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=4, help="steps of training on a device [%(default)s]")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--examples", type=int, default=16, help="newest events that a device learns from")
     parser.add_argument("--learning-rate", type=float, default=0.05)
-    parser.add_argument("--central-steps", type=int, default=25)
+    parser.add_argument("--central-steps", type=int, default=30, help="steps of training in one place [%(default)s]")
+    parser.add_argument("--central-rate", type=float, default=0.3, help="its learning rate [%(default)s]")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="100 devices, 3 rounds; to see that it works")
+    parser.add_argument(
+        "--from-json", type=Path, help="print the tables of what --json has printed, and simulate nothing"
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.from_json is not None:
+        print(as_text(json.loads(arguments.from_json.read_bytes())))
+        return
+    if arguments.bundle is None:
+        parser.error("found no --bundle, expected one, or --from-json")
     if arguments.quick:
         arguments.devices, arguments.panel, arguments.people, arguments.rounds = 100, 60, 60, 3
     result = report(arguments)

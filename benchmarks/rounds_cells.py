@@ -1,4 +1,4 @@
-"""Transitions that devices learn together: each adds its newest ones to a few cells of a sketch, and noise to all cells.
+"""Transitions that devices learn together: each adds its newest ones to some cells, and noise to all of them.
 
 A device's vector has one sketch (count sketch; Charikar, Chen and Farach-Colton 2002) of fixed size, to which each of
 its newest pairs of items adds 1 or -1 in one cell. Its L2 norm is bounded like that of any update, so that the same
@@ -48,7 +48,7 @@ def sketch_of(rows: Rows) -> NDArray[np.float64]:
 
 
 def noisy_sum(sketches: Sequence[NDArray[np.float64]], sigma: float) -> NDArray[np.float64]:
-    """Return the sum with noise of ``sigma`` for the whole sum, drawn once: the sum of all devices' noise is as wide."""
+    """Return the sum with noise of ``sigma``, drawn once for all devices together, whose noise adds up to the same."""
     total: NDArray[np.float64] = np.sum(sketches, axis=0)
     if sigma > 0.0:
         total = total + discrete_gaussian(math.ceil((Fraction(sigma) * UNITS) ** 2), CELLS) / UNITS
@@ -69,7 +69,9 @@ def added(tried: Tried, total: NDArray[np.float64], n_items: int) -> Floats:
     return result
 
 
-def gains_with(bench: Bench, people: Sequence[Tried], total: NDArray[np.float64], weight: float, scores: Sequence[Floats]) -> Gains:
+def gains_with(
+    bench: Bench, people: Sequence[Tried], total: NDArray[np.float64], weight: float, scores: Sequence[Floats]
+) -> Gains:
     """Return what the sketch changes for each person, beside the scores of the bundle."""
     return np.array(
         [

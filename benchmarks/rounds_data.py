@@ -50,9 +50,7 @@ def file_histories(file: Path, known: Sequence[str]) -> Histories:
     return [items for items in everyone if len(items) >= MIN_EVENTS]
 
 
-def _history(
-    world: World, pull: np.typing.NDArray[np.float64], fashion: float, rng: np.random.Generator
-) -> list[str]:
+def _history(world: World, pull: np.typing.NDArray[np.float64], fashion: float, rng: np.random.Generator) -> list[str]:
     times = _times(rng)
     while len(times) < MIN_EVENTS:
         times = _times(rng)

@@ -1,7 +1,7 @@
-"""Simulated devices of a round: their examples are prepared once, and the clients' and the server's own code does the rest.
+"""Simulated devices of a round: their examples are prepared once; all else is the code of clients and server.
 
-Training, clipping, rounding, noise and the bytes of an upload are those of :mod:`edge_runtime`; clipping again and exact
-sums are those of :mod:`server.rounds.folding`. What is not simulated is the network, the database and the state file.
+Training, clipping, rounding, noise and the bytes of an upload are those of :mod:`edge_runtime`; clipping again and
+exact sums are those of :mod:`server.rounds.folding`. Network, database and state file are not simulated.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,17 +84,22 @@ class Bench:
         following = [none if transitions is None else transitions.scores(rows[:end]) for end in ends]
         hidden = tuple(np.unique(rows[:end]) for end in ends)
         newest = rows[ends.start - 1 : -1]
-        return Tried(np.stack([s for s in states if s is not None]), np.stack(following), rows[ends.start :], newest, hidden)
+        return Tried(
+            np.stack([s for s in states if s is not None]), np.stack(following), rows[ends.start :], newest, hidden
+        )
 
     def scores(self, tried: Tried, adapter: Adapter) -> Floats:
         """Return the score of every item before each event, ``[n, N]``."""
         states = tried.states + (tried.states @ adapter.a) @ adapter.b
-        return states @ self.vectors.T + tried.following
+        result: Floats = (states @ self.vectors.T + tried.following).astype(np.float32)
+        return result
 
     def gains(self, people: Sequence[Tried], adapter: Adapter) -> Gains:
         """Return what an adapter changes for each person, beside none."""
         none = replace(adapter, b=np.zeros_like(adapter.b))
-        return np.array([self.changes(person, self.scores(person, none), self.scores(person, adapter)) for person in people])
+        return np.array(
+            [self.changes(person, self.scores(person, none), self.scores(person, adapter)) for person in people]
+        )
 
     def changes(self, tried: Tried, without: Floats, with_it: Floats) -> tuple[float, float]:
         """Return the mean gains of a person from other scores."""
