@@ -19,9 +19,11 @@ Example: python -m benchmarks.rounds --bundle bundles/laptop-x86_64 --temperatur
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from benchmarks.rounds_data import FASHION, file_histories, world_histories
@@ -40,8 +42,10 @@ from benchmarks.rounds_scenarios import (
 )
 from benchmarks.rounds_simulator import Bench, Floats, Rows, updates_of
 from edge_runtime.bundle.folder import open_folder
+from edge_runtime.bundle.manifest import LearningSettings
 from edge_runtime.contents import open_contents
 from edge_runtime.learning.adapter_step import Batch
+from edge_runtime.learning.round_training import DEFAULT_SETTINGS
 from edge_runtime.rounds.participate import Adapter
 from edge_runtime.rounds.plan import RoundPlan, largest_scale
 
@@ -58,7 +62,9 @@ def states_a(batches: Sequence[Batch], rank: int) -> Floats:
 
 def prepared(arguments: argparse.Namespace) -> Setting:
     """Return all people with their states, and the plan."""
-    contents = open_contents(open_folder(arguments.bundle), language_model=False)
+    folder, settings = open_folder(arguments.bundle), _settings(arguments)
+    folder = replace(folder, manifest=msgspec.structs.replace(folder.manifest, learning=settings))
+    contents = open_contents(folder, language_model=False)
     engines, row_of = contents.engine_candidates(first=None), contents.table.row_of
     n_devices, n_panel, n_people = arguments.devices, arguments.panel, arguments.people
     if arguments.interactions is None:
@@ -72,7 +78,7 @@ def prepared(arguments: argparse.Namespace) -> Setting:
     if len(others) < n_devices:
         say(f"{len(others)} people for {n_devices} devices: people are drawn again, each time with another part")
     vectors = contents.codes.decode(np.arange(contents.folder.manifest.catalogue.n_items))
-    bench = Bench(contents, engines, vectors, arguments.temperature, arguments.examples)
+    bench = Bench(contents, engines, vectors, settings)
     sequences = [part_of(rows[others[i % len(others)]], i // len(others)) for i in range(n_devices)]
     devices = [bench.batch_of(each, arguments.seed + i) for i, each in enumerate(sequences)]
     say(f"{len(devices)} devices with {np.mean([len(d.states) for d in devices]):.0f} examples each")
@@ -80,7 +86,9 @@ def prepared(arguments: argparse.Namespace) -> Setting:
     a = contents.small.adapter_a if arguments.a == "shipped" else states_a(panel_batches, arguments.rank)
     adapter = Adapter(a.astype(np.float32), np.zeros((a.shape[1], a.shape[0]), np.float32))
     plan = _plan(arguments, adapter)
-    norms = [float(np.linalg.norm(update)) for update in updates_of(panel_batches, plan, adapter, arguments.seed)]
+    norms = [
+        float(np.linalg.norm(update)) for update in updates_of(panel_batches, settings, plan, adapter, arguments.seed)
+    ]
     plan = bounded(plan, float(np.median(norms)))
     say(f"clip {plan.clip:.3f}, the median norm of the updates of the operator's own people")
     panel, people = ([bench.tried_of(rows[i]) for i in group] for group in (own, measured))
@@ -94,6 +102,12 @@ def part_of(rows: Rows, repeat: int) -> Rows:
     length = max(3, 2 * len(rows) // 3)
     start = (repeat * 3) % (len(rows) - length + 1)
     return rows[start : start + length]
+
+
+def _settings(arguments: argparse.Namespace) -> LearningSettings:
+    return msgspec.structs.replace(
+        DEFAULT_SETTINGS, temperature=arguments.temperature, epsilon=arguments.epsilon, examples=arguments.examples
+    )
 
 
 def _plan(arguments: argparse.Namespace, adapter: Adapter) -> RoundPlan:
@@ -115,7 +129,7 @@ def report(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     result["clip"] = setting.plan.clip
     result["without noise"] = without_noise(setting, arguments.rounds, arguments.central_steps, arguments.central_rate)
-    updates = updates_of(setting.devices, setting.plan, setting.adapter, setting.seed)
+    updates = updates_of(setting.devices, setting.bench.settings, setting.plan, setting.adapter, setting.seed)
     result["one round with noise"] = with_noise(setting, updates)
     result["attacks"] = with_attacks(setting, updates)
     result["late and missing"] = with_trouble(setting, updates)
@@ -177,8 +191,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--examples", type=int, default=16, help="newest events that a device learns from")
     parser.add_argument("--learning-rate", type=float, default=0.05)
-    parser.add_argument("--central-steps", type=int, default=30, help="steps of training in one place [%(default)s]")
+    parser.add_argument("--central-steps", type=int, default=60, help="steps of training in one place [%(default)s]")
     parser.add_argument("--central-rate", type=float, default=0.3, help="its learning rate [%(default)s]")
+    parser.add_argument("--epsilon", type=float, default=0.05, help="of AdamW on devices [%(default)s]")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="100 devices, 3 rounds; to see that it works")
     parser.add_argument(

@@ -29,7 +29,7 @@ from edge_runtime.rounds.plan import RoundPlan, largest_scale
 from edge_runtime.rounds.update import Vector
 
 DELTA: Final = 1e-6
-RATES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+RATES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 NO_BOUND: Final = 1e3
 """A clip that no honest update reaches."""
 BAD: Final = 0.05
@@ -89,7 +89,9 @@ def without_noise(setting: Setting, rounds: int, steps: int, learning_rate: floa
     say(f"in one place: {inside['log_gain']:+.4f}")
     plan, adapter, course = bounded(setting.plan, NO_BOUND), setting.adapter, []
     for number in range(1, rounds + 1):
-        mean = mean_of(updates_of(setting.devices, plan, adapter, setting.seed + 1000 * number), plan)
+        mean = mean_of(
+            updates_of(setting.devices, setting.bench.settings, plan, adapter, setting.seed + 1000 * number), plan
+        )
         rate, adapter = best_rate(mean, adapter, RATES, setting.loss)
         found = setting.figures(adapter)
         share = found["log_gain"] / inside["log_gain"]
@@ -164,7 +166,7 @@ def with_trouble(setting: Setting, updates: Sequence[Vector]) -> list[dict[str, 
     """Return what late updates and devices that drop out cost."""
     plan, rng = setting.plan, np.random.default_rng(setting.seed + 1)
     rate, first = best_rate(mean_of(updates, plan), setting.adapter, RATES, setting.loss)
-    fresh = updates_of(setting.devices, plan, first, setting.seed + 77)
+    fresh = updates_of(setting.devices, setting.bench.settings, plan, first, setting.seed + 77)
     late = rng.random(len(updates)) < 0.3
     mixed = [updates[i] if late[i] else fresh[i] for i in range(len(updates))]
     kept = [update for update, drops in zip(updates, rng.random(len(updates)) < 0.3, strict=True) if not drops]

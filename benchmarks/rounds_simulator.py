@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle.manifest import LearningSettings
 from edge_runtime.contents import Contents
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.learning.adamw import AdamWSettings, AdamWState, adamw_step
@@ -50,28 +51,17 @@ class Bench:
         contents: the bundle.
         engines: its engines.
         vectors: of all items, ``[N, d]``.
-        temperature: what scores are divided by.
-        examples: newest events that a device learns from.
+        settings: of learning, which the manifest in ``contents`` has too.
     """
 
     contents: Contents
     engines: EngineCandidates
     vectors: Floats
-    temperature: float
-    examples: int
+    settings: LearningSettings
 
     def batch_of(self, rows: Rows, seed: int) -> Batch:
-        """Return the examples of a device, with scores divided by the temperature."""
-        batch = RoundTraining(self.contents, self.engines, rows, seed).examples()
-        newest = slice(max(0, len(batch.states) - self.examples), None)
-        return Batch(
-            batch.states[newest],
-            batch.vectors.astype(np.float64) / self.temperature,
-            (batch.following[newest] / np.float32(self.temperature)).astype(np.float32),
-            batch.offsets[newest],
-            batch.chosen[newest],
-            batch.weights[newest],
-        )
+        """Return the examples of a device, as the settings of learning want them."""
+        return RoundTraining(self.contents, self.engines, rows, seed).examples()
 
     def tried_of(self, rows: Rows) -> Tried:
         """Return the newest events of a person, on which adapters are tried."""
@@ -104,14 +94,19 @@ class Bench:
     def changes(self, tried: Tried, without: Floats, with_it: Floats) -> tuple[float, float]:
         """Return the mean gains of a person from other scores."""
         events = zip(without, with_it, tried.targets.tolist(), tried.hidden, strict=True)
-        trials = [trial_of(before, after, target, hidden, self.temperature) for before, after, target, hidden in events]
+        trials = [
+            trial_of(before, after, target, hidden, self.settings.temperature)
+            for before, after, target, hidden in events
+        ]
         log_gain, rank_gain = np.mean([(trial.log_gain, trial.rank_gain) for trial in trials], axis=0).tolist()
         return log_gain, rank_gain
 
 
-def updates_of(devices: Sequence[Batch], plan: RoundPlan, adapter: Adapter, seed: int) -> list[Vector]:
+def updates_of(
+    devices: Sequence[Batch], settings: LearningSettings, plan: RoundPlan, adapter: Adapter, seed: int
+) -> list[Vector]:
     """Return what training on each device changes, before it is clipped."""
-    return [trained(batch, plan, adapter, seed + number) for number, batch in enumerate(devices)]
+    return [trained(batch, settings, plan, adapter, seed + number) for number, batch in enumerate(devices)]
 
 
 def mean_of(updates: Sequence[Vector], plan: RoundPlan, staleness: Sequence[int] | None = None) -> Vector:

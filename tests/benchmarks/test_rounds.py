@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.rounds import as_text, part_of, states_a
 from benchmarks.rounds_cells import CELLS, PAIRS, cells_of, noisy_sum, sigma_of, sketch_of
@@ -14,6 +15,7 @@ from benchmarks.rounds_simulator import Bench, Tried, best_rate, central, mean_o
 from edge_runtime.bundle import open_folder
 from edge_runtime.contents import open_contents
 from edge_runtime.learning.adapter_step import Batch
+from edge_runtime.learning.round_training import DEFAULT_SETTINGS
 from edge_runtime.rounds.accountant import epsilon_of, mu_of
 from edge_runtime.rounds.participate import Adapter
 from tests.tiny_bundle import make_tiny_bundle
@@ -21,6 +23,7 @@ from tests.tiny_round import DIM, PLAN, RANK
 from tests.tiny_transitions import WITH_ENGINES
 from train.data.world.folder import generate_world
 
+SETTINGS = replace(DEFAULT_SETTINGS, temperature=2.0, examples=4)
 ADAPTER = Adapter(np.eye(DIM, RANK, dtype=np.float32), np.zeros((RANK, DIM), np.float32))
 
 
@@ -33,7 +36,7 @@ def device(wanted: int) -> Batch:
 
 def test_rounds_without_noise_teach_what_all_devices_want() -> None:
     plan = bounded(PLAN, NO_BOUND)
-    mean = mean_of(updates_of([device(2), device(2), device(2)], plan, ADAPTER, 0), plan)
+    mean = mean_of(updates_of([device(2), device(2), device(2)], SETTINGS, plan, ADAPTER, 0), plan)
 
     new = moved(ADAPTER, 10.0 * mean)
 
@@ -84,7 +87,7 @@ def test_a_persons_trials_are_those_of_the_newest_events(tmp_path: Path) -> None
     contents = open_contents(open_folder(tmp_path))
     n_items = contents.folder.manifest.catalogue.n_items
     vectors = contents.codes.decode(np.arange(n_items))
-    bench = Bench(contents, contents.engine_candidates(), vectors, temperature=2.0, examples=3)
+    bench = Bench(contents, contents.engine_candidates(), vectors, SETTINGS)
     rows = np.array([1, 2, 3, 4, 1])
     small = contents.small
     adapter = Adapter(small.adapter_a, np.ones_like(small.adapter_b))
@@ -94,7 +97,7 @@ def test_a_persons_trials_are_those_of_the_newest_events(tmp_path: Path) -> None
     assert tried.targets.tolist() == [2, 3, 4, 1]
     assert tried.newest.tolist() == [1, 2, 3, 4]
     assert [each.tolist() for each in tried.hidden] == [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
-    assert len(batch.states) == 3
+    assert len(batch.states) == 4
     assert not bench.gains([tried], Adapter(small.adapter_a, np.zeros_like(small.adapter_b))).any()
     assert bench.gains([tried], adapter)[0, 0] != 0.0
 
@@ -176,7 +179,7 @@ def test_people_are_evaluated_on_events_that_a_list_could_have(tmp_path: Path) -
     )
     make_tiny_bundle(tmp_path)
     contents = open_contents(open_folder(tmp_path))
-    bench = Bench(contents, contents.engine_candidates(), np.eye(4, DIM, dtype=np.float32), 1.0, 3)
+    bench = Bench(contents, contents.engine_candidates(), np.eye(4, DIM, dtype=np.float32), SETTINGS)
     before, after = np.zeros((1, 4), np.float32), np.array([[9, 9, 9, 1]], np.float32)
 
     assert bench.changes(tried, before, after) == (0.0, 0.0)
