@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge_runtime.errors import (
+        AuditError,
         BundleError,
         BundleIntegrityError,
         BundleVersionError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from edge_runtime.sync.transport import HttpTransport
 
 __all__ = [
+    "AuditError",
     "BundleError",
     "BundleIntegrityError",
     "BundleVersionError",

@@ -116,6 +116,10 @@ class ProfileError(PocketRecError):
     """A bundle cannot be profiled, or the figures of its profile say nothing."""
 
 
+class AuditError(PocketRecError):
+    """A device cannot be audited, or something left it that no receipt has."""
+
+
 class RoundError(PocketRecError):
     """An update does not fit the plan of its round, or this device cannot take part in a round."""
 

@@ -4,7 +4,7 @@ One JSON object a line in ``receipts.jsonl`` of the device's folder; the oldest 
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +18,7 @@ from edge_runtime.files import write_atomically
 from edge_runtime.sync.layout import RECEIPTS, require_file
 
 MAX_BYTES: Final = 1 << 20
+_HEX_BYTES: Final = 32
 
 
 class Receipt(Struct, frozen=True):
@@ -82,3 +83,14 @@ def read_receipts(into: Path) -> list[Receipt]:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
     return receipts
+
+
+def readable_lines(sent: str) -> Iterator[str]:
+    """Yield the lines of what was sent at once; the body of an update, which is no text, in hexadecimal."""
+    lines = sent.splitlines()
+    if all(line.isascii() and line.isprintable() for line in lines):
+        yield from lines
+        return
+    data = sent.encode("latin-1")
+    for start in range(0, len(data), _HEX_BYTES):
+        yield f"{start:06x}  {data[start : start + _HEX_BYTES].hex(' ', 4)}"

@@ -1,12 +1,9 @@
 """The command ``pocketrec receipts``."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-
-_HEX_BYTES: Final = 32
 
 
 def receipts(
@@ -21,7 +18,7 @@ def receipts(
     """
     from datetime import UTC, datetime
 
-    from edge_runtime.sync.receipts import read_receipts
+    from edge_runtime.sync.receipts import read_receipts, readable_lines
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.outcome import print_result
 
@@ -35,18 +32,7 @@ def receipts(
         when = datetime.fromtimestamp(receipt.time, UTC)
         console.print(f"{when:%Y-%m-%d %H:%M} UTC, {receipt.server}: {n_bytes:,} bytes sent")
         for request in receipt.requests:
-            for line in _lines(request):
+            for line in readable_lines(request):
                 console.print(f"    {line}")
     if not found:
         console.print("Nothing was sent.")
-
-
-def _lines(sent: str) -> Iterator[str]:
-    """Yield the lines of what was sent at once; the body of an update, which is no text, in hexadecimal."""
-    lines = sent.splitlines()
-    if all(line.isascii() and line.isprintable() for line in lines):
-        yield from lines
-        return
-    data = sent.encode("latin-1")
-    for start in range(0, len(data), _HEX_BYTES):
-        yield f"{start:06x}  {data[start : start + _HEX_BYTES].hex(' ', 4)}"
