@@ -2,11 +2,14 @@
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge_runtime import child
+from edge_runtime.audit import report
 from edge_runtime.audit.commands import audit as command
 from edge_runtime.audit.report import SESSION, audit
 from edge_runtime.audit.watch import why_unwatched
@@ -27,7 +30,7 @@ def bundle(tmp_path: Path) -> Path:
     return tmp_path / "bundle"
 
 
-def before_each(code: str) -> "object":
+def before_each(code: str) -> Callable[..., list[str]]:
     """Return a command that runs some code before the module."""
 
     def words(module: str, *arguments: object) -> list[str]:
@@ -54,7 +57,7 @@ def test_json_says_what_was_watched(bundle: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_leak_of_the_session_is_found_and_named(bundle: Path) -> None:
-    found = audit(bundle, linger_s=0.0, command=before_each(LEAK))  # type: ignore[arg-type]
+    found = audit(bundle, linger_s=0.0, command=before_each(LEAK))
 
     assert [(each.call, each.address) for each in found.attempts] == [("connect", "192.0.2.7:80")]
     assert found.leaks == 1
@@ -64,7 +67,7 @@ def test_a_leak_of_the_session_is_found_and_named(bundle: Path) -> None:
 def test_a_leak_ends_with_exit_code_1(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(audit, "__kwdefaults__", audit.__kwdefaults__ | {"command": before_each(LEAK)})
+    monkeypatch.setattr(report, "audit", partial(audit, command=before_each(LEAK)))
 
     with pytest.raises(SystemExit, match="1"):
         command(bundle, linger=0.0, as_json=True)
@@ -137,7 +140,7 @@ def test_a_leak_beside_a_sync_is_found(tmp_path: Path, monkeypatch: pytest.Monke
     leaking, plain = before_each(hidden + LEAK), child.command
 
     def words(module: str, *arguments: str | Path) -> list[str]:
-        return plain(module, *arguments) if module == SESSION else leaking(module, *arguments)  # type: ignore[operator]
+        return plain(module, *arguments) if module == SESSION else leaking(module, *arguments)
 
     with serving(releases.path) as server:
         found = audit(tmp_path / "device", sync=server.url, options=["--root", str(root)], linger_s=0.0, command=words)
