@@ -37,8 +37,13 @@ def write_durably(path: Path, data: bytes, mode: Literal["wb", "xb"] = "wb", per
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Create or replace a file durably: readers see the old content or the new one, never a part."""
+    """Create or replace a file durably: readers see the old content or the new one, never a part.
+
+    What is at the path beside it, where the new content is written first, is removed: a link there would lead the
+    write into another file, and a pipe would block it.
+    """
     fresh = _beside(path)
+    fresh.unlink(missing_ok=True)
     write_durably(fresh, data)
     rename_durably(fresh, path)
 

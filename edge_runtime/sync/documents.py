@@ -35,7 +35,7 @@ from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.trust import checked_manifest
 
 Result = TypeVar("Result")
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_OWN: Final = re.compile(r"[0-9a-f]{64}(\.new)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +127,10 @@ class SignedDocuments:
         return None if data is None else refusing(partial(parse_rollout, data, self.target))
 
     def forget_unused(self) -> None:
-        """Remove what was not read this time; other files are none of ours."""
+        """Remove what was not read this time, and what a killed sync left of it; other files are none of ours."""
         for path in self.folder.iterdir() if self.folder.is_dir() and not self.folder.is_symlink() else ():
-            if _DIGEST.fullmatch(path.name) and path.name not in self.used:
+            is_own = _OWN.fullmatch(path.name) and (path.is_symlink() or path.is_file())
+            if is_own and path.name not in self.used:
                 path.unlink(missing_ok=True)
 
     def _extend(self, chain: Chain, component: str) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,27 @@ def test_a_file_is_replaced_without_leftovers(tmp_path: Path) -> None:
     write_atomically(path, b"new")
 
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"file": b"new"}
+
+
+@pytest.mark.parametrize("place", [os.symlink, os.link])
+def test_a_link_where_a_file_is_prepared_leads_no_write_elsewhere(
+    tmp_path: Path, place: Callable[[Path, Path], None]
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"kept")
+    place(other, tmp_path / "file.new")
+
+    write_atomically(tmp_path / "file", b"new")
+
+    assert (other.read_bytes(), (tmp_path / "file").read_bytes()) == (b"kept", b"new")
+    assert not (tmp_path / "file").is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+def test_a_pipe_where_a_file_is_prepared_blocks_no_write(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file.new")
+    write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_a_file_stays_as_it_is_if_writing_its_replacement_fails(tmp_path: Path) -> None:

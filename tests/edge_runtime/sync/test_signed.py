@@ -264,6 +264,21 @@ def test_a_document_that_does_not_match_its_digest_is_refused(
     assert device.manifest() == used
 
 
+def test_what_a_killed_sync_left_among_the_documents_is_removed_and_a_folder_stops_nothing(
+    shop: SignedShop, device: SignedDevice
+) -> None:
+    shop.release(1)
+    device.sync()
+    left, folder = (device.folder / "documents" / name for name in ("a" * 64 + ".new", "b" * 64))
+    left.write_bytes(b"half")
+    folder.mkdir()
+    shop.release(2)
+
+    assert device.sync().release == 2
+
+    assert (left.exists(), folder.exists()) == (False, True)
+
+
 def test_documents_that_are_no_longer_used_are_removed(shop: SignedShop, device: SignedDevice) -> None:
     for number in range(2, 6):
         shop.release(number)
