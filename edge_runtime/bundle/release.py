@@ -53,6 +53,8 @@ OWNED_FIELDS: Final[Mapping[str, frozenset[str]]] = {
 
 DRAW_BYTES: Final = 16
 """Length of the random number that a device draws once, for its place in all rollouts."""
+MAX_DELTAS: Final = 16
+"""Most deltas that lead to one release."""
 
 _MOMENT: Final = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z"
 _MOMENT_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -106,7 +108,7 @@ class ReleaseDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     target: Word
     release: Number
     manifest: Digested
-    deltas: Annotated[tuple[Delta, ...], Meta(max_length=16)] = ()
+    deltas: Annotated[tuple[Delta, ...], Meta(max_length=MAX_DELTAS)] = ()
     wave: Wave | None = None
 
     def __post_init__(self) -> None:

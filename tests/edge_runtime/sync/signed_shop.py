@@ -17,6 +17,7 @@ from edge_runtime.bundle.delta import diff_files
 from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.release import (
     COMPONENTS,
+    MAX_DELTAS,
     ComponentDocument,
     Delta,
     Digested,
@@ -122,7 +123,7 @@ class SignedShop:
             target=self.target,
             release=number,
             manifest=Digested(len(raw), _digest(raw)),
-            deltas=tuple(self._delta(before, path, bundle) for before, path in self.bundles.items()),
+            deltas=tuple(self._delta(before, path, bundle) for before, path in [*self.bundles.items()][-MAX_DELTAS:]),
         )
         self.bundles[_digest(raw)] = bundle
         self._publish(role, f"{folder}/{self.target}.json", dump_document(document))

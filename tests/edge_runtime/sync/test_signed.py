@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.release import Wave, position
+from edge_runtime.bundle.release import MAX_DELTAS, Wave, position
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.errors import EngineError, ExpiredMetadataError, UpdateRefusedError
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedDevice, SignedShop, adapted, changed
@@ -277,6 +277,14 @@ def test_what_a_killed_sync_left_among_the_documents_is_removed_and_a_folder_sto
     assert device.sync().release == 2
 
     assert (left.exists(), folder.exists()) == (False, True)
+
+
+def test_a_device_installs_a_release_after_more_than_a_document_has_deltas_from(
+    shop: SignedShop, device: SignedDevice
+) -> None:
+    for number in range(1, MAX_DELTAS + 3):
+        shop.release(number)
+    assert device.sync().release == MAX_DELTAS + 2
 
 
 def test_documents_that_are_no_longer_used_are_removed(shop: SignedShop, device: SignedDevice) -> None:
