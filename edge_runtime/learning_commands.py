@@ -95,13 +95,15 @@ def _learn(recommender: "Recommender", seconds: float, *, shown: bool) -> int:
 
 
 def _show(status: "LearningStatus", n_steps: int, place: Path, console: "Console") -> None:
+    from edge_runtime.learning.decision import MIN_GAIN
+
     console.print(status.sentence)
     decision = status.decision
     if decision is not None:
         console.print(
             f"Tried on {decision.n_tried} events: gain {decision.gain:+.3f} nats an event (standard error "
-            f"{decision.error:.3f}), NDCG@10 {decision.rank_gain:+.3f}. It is used if the gain is above its error and "
-            "NDCG@10 is not lower.",
+            f"{decision.error:.3f}), NDCG@10 {decision.rank_gain:+.3f}. It is used if the gain is above "
+            f"{MIN_GAIN:g}.",
             style="dim",
         )
     if status.n_all_updates:

@@ -41,7 +41,7 @@ def learning_settings(student: Student, transitions: Compared | None, valid: Tar
     return LearningSettings(
         temperature=float(f"{temperature(ranking_model(student, transitions=transitions), valid):.3g}"),
         learning_rate=0.015,
-        factor_rate=0.02,
+        factor_rate=0.0,  # a factor other than 1 makes events more likely, but lists no better
         epsilon=0.07,
         weight_decay=0.006,
         beta1=0.9,

@@ -122,7 +122,7 @@ _VALUES: Final[Mapping[str, object]] = {
     "LEARNING_CHUNK": training.CHUNK,
     "EVIDENCE": training.EVIDENCE,
     "LEARNING_SEED": session.SEED,
-    "MIN_ERRORS": decision.MIN_ERRORS,
+    "MIN_GAIN": decision.MIN_GAIN,
     "DECISION_TOP": decision.TOP,
     "NEW_EVENTS": status.NEW_EVENTS,
     "STEPS_A_DAY": personal.STEPS_A_DAY,

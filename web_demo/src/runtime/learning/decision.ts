@@ -3,7 +3,7 @@
  * as `edge_runtime/learning/decision.py`, which has the formula.
  */
 
-import { DECISION_TOP, MIN_ERRORS } from "../constants";
+import { DECISION_TOP, MIN_GAIN } from "../constants";
 import type { Rows } from "../itemIds";
 import { exactSum } from "./exact";
 
@@ -31,7 +31,7 @@ export function decide(trials: readonly Trial[]): Decision {
   const gain = exactSum(gains) / n;
   const rankGain = exactSum(Float64Array.from(trials, ([, ranks]) => ranks)) / n;
   const error = Math.sqrt(exactSum(gains.map((one) => (one - gain) * (one - gain))) / (n - 1) / n);
-  return { helps: gain > MIN_ERRORS * error && rankGain >= 0, nTried: n, gain, error, rankGain };
+  return { helps: gain > MIN_GAIN, nTried: n, gain, error, rankGain };
 }
 
 /**

@@ -39,11 +39,10 @@ export function sentenceOf({ state, used, nEvents, nUpdates, nAllUpdates, decisi
 }
 
 /** How the adapter did on the newest events, which it was not trained on. */
-function resultOf({ nTried, gain, error, helps, rankGain }: Decision): string {
+function resultOf({ nTried, gain, helps }: Decision): string {
   const tried = `tried on your ${nTried} newest choices, which it had not seen, it`;
   if (helps) return `${tried} found them ${gainText(Math.exp(gain))} the shop’s model alone`;
   if (gain <= 0) return `${tried} did not find them more likely than the shop’s model alone`;
-  if (gain > error && rankGain < 0) return `${tried} put them further down the list`;
   return `${tried} found them hardly more likely than the shop’s model alone, which may be chance`;
 }
 
