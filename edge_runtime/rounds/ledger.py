@@ -4,7 +4,7 @@ A device that is stopped at any moment sends the same bytes with the same token 
 round that was prepared counts as a participation even if no answer came. ``History.forget`` deletes all of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
@@ -26,9 +26,30 @@ _TABLE: Final = """CREATE TABLE IF NOT EXISTS rounds (
     retry_at INTEGER NOT NULL,
     outcome TEXT NOT NULL
 )"""
+_SECONDS: Final = """CREATE TABLE IF NOT EXISTS round_seconds (
+    round TEXT PRIMARY KEY,
+    operator TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    body BLOB
+)"""
 _COLUMNS: Final = "round, time, loss, operator, deadline, retry_after_s, digest, body, retry_at, outcome"
 _KINDS: Final = (str, int, float, str, int, int, str, bytes | None, int, str)
 _CONSEQUENCE: Final = "the round was not noted, and nothing was sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The share for the second operator, in a round that has two.
+
+    Attributes:
+        operator: address of its server.
+        digest: SHA-256 of the upload.
+        body: the upload, until there is a final answer of both.
+    """
+
+    operator: str
+    digest: str
+    body: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +64,10 @@ class Entry:
         deadline: when the round closes, in seconds since 1970.
         retry_after_s: seconds between attempts.
         digest: SHA-256 of the upload; empty before there is one.
-        body: the upload, until there is a final answer.
+        body: the upload, until there is a final answer; with two operators the first share.
         retry_at: when the next attempt is due.
         outcome: the final answer, or ``training``, or ``prepared``.
+        second: the second share, if there is one.
     """
 
     round: str
@@ -58,6 +80,7 @@ class Entry:
     body: bytes | None = None
     retry_at: int = 0
     outcome: Outcome = "training"
+    second: Second | None = None
 
 
 class RoundLedger:
@@ -76,6 +99,7 @@ class RoundLedger:
         try:
             with translated_errors(self._path, _CONSEQUENCE):
                 self._connection.execute(_TABLE)
+                self._connection.execute(_SECONDS)
         except BaseException:
             self._connection.close()
             raise
@@ -94,7 +118,11 @@ class RoundLedger:
 
     def pending(self) -> list[Entry]:
         """Return the uploads without a final answer, oldest first."""
-        return self._entries("WHERE body IS NOT NULL ORDER BY time, round", ())
+        return self._entries(
+            "WHERE body IS NOT NULL OR round IN (SELECT round FROM round_seconds WHERE body IS NOT NULL) "
+            "ORDER BY time, round",
+            (),
+        )
 
     def since(self, time: float) -> list[Entry]:
         """Return the participations after a time; a clock that was set back makes no participation forgotten."""
@@ -103,39 +131,64 @@ class RoundLedger:
     def begin(self, entry: Entry) -> None:
         """Note a round before training, without effect if it is noted already."""
         self._write(
-            f"INSERT OR IGNORE INTO rounds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
-            tuple(getattr(entry, name.strip()) for name in _COLUMNS.split(",")),
+            (
+                f"INSERT OR IGNORE INTO rounds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+                tuple(getattr(entry, name.strip()) for name in _COLUMNS.split(",")),
+            )
         )
 
-    def prepare(self, round_id: str, time: float, digest: str, body: bytes) -> Entry | None:
+    def prepare(
+        self, round_id: str, time: float, digest: str, body: bytes, second: Second | None = None
+    ) -> Entry | None:
         """Note an upload before it is sent, and return it; if another process was faster, return that one's.
+
+        Both shares are noted in one transaction: a new first share would not fit the second one of before.
 
         None if the user had all data forgotten since :meth:`begin`: then nothing must be sent.
         """
-        self._write(
+        first = (
             "UPDATE rounds SET time = ?, digest = ?, body = ?, outcome = 'prepared' "
             "WHERE round = ? AND outcome = 'training'",
             (int(time), digest, body, round_id),
         )
+        if second is None:
+            self._write(first)
+        else:
+            other = (
+                "INSERT INTO round_seconds SELECT round, ?, ?, ? FROM rounds WHERE round = ? AND outcome = 'training'",
+                (second.operator, second.digest, second.body, round_id),
+            )
+            self._write(other, first)
         return self.entry(round_id)
 
     def postpone(self, entry: Entry, until: float) -> None:
         """Note when to try again."""
-        self._write("UPDATE rounds SET retry_at = ? WHERE round = ?", (int(until), entry.round))
+        self._write(("UPDATE rounds SET retry_at = ? WHERE round = ?", (int(until), entry.round)))
+
+    def counted_first(self, entry: Entry) -> None:
+        """Note that the first of two operators has counted its share; what is left to send is the second one."""
+        self._write(("UPDATE rounds SET body = NULL WHERE round = ?", (entry.round,)))
 
     def settle(self, entry: Entry, outcome: Outcome) -> None:
         """Note the final answer, and delete the bytes of the upload."""
-        self._write("UPDATE rounds SET outcome = ?, body = NULL WHERE round = ?", (outcome, entry.round))
+        self._write(
+            ("UPDATE rounds SET outcome = ?, body = NULL WHERE round = ?", (outcome, entry.round)),
+            ("UPDATE round_seconds SET body = NULL WHERE round = ?", (entry.round,)),
+        )
 
-    def _write(self, statement: str, parameters: tuple[object, ...]) -> None:
+    def _write(self, *statements: tuple[str, tuple[object, ...]]) -> None:
         with translated_errors(self._path, _CONSEQUENCE):
-            transact(self._connection, (statement, parameters))
+            transact(self._connection, *statements)
 
     def _entries(self, condition: str, parameters: tuple[object, ...]) -> list[Entry]:
         statement = f"SELECT {_COLUMNS} FROM rounds {condition}"  # noqa: S608 - constants of this class
         with translated_errors(self._path, "the rounds could not be read"):
             rows = self._connection.execute(statement, parameters).fetchall()
+            others = self._connection.execute("SELECT round, operator, digest, body FROM round_seconds").fetchall()
+        if not all(all(map(isinstance, row, (str, str, str, bytes | None))) for row in others):
+            raise damaged(self._path, "found a share that no device has written")
+        seconds = {row[0]: Second(*row[1:]) for row in others}
         for row in rows:
             if not all(map(isinstance, row, _KINDS)) or row[-1] not in get_args(Outcome):
                 raise damaged(self._path, "found a round that no device has written")
-        return [Entry(*row) for row in rows]
+        return [replace(Entry(*row), second=seconds.get(row[0])) for row in rows]

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import RoundError, ServerUnreachableError
 from edge_runtime.rounds.accountant import PrivacyStatement, epsilon_of, mu_of, privacy_statement
-from edge_runtime.rounds.ledger import Entry, Outcome, RoundLedger
+from edge_runtime.rounds.ledger import Entry, Outcome, RoundLedger, Second
 from edge_runtime.rounds.noise import discrete_gaussian
 from edge_runtime.rounds.plan import RoundPlan
+from edge_runtime.rounds.shares import split
 from edge_runtime.rounds.update import TOKEN_BYTES, Update, Vector, encode, quantized, saturated
 
 DAY_S: Final = 86_400
@@ -149,7 +150,12 @@ def loss_of(plan: RoundPlan) -> float:
 
 
 def contribution(vector: Vector, plan: RoundPlan) -> bytes:
-    """Return the upload of a trained update, with fresh noise and a fresh token.
+    """Return the upload of :func:`noisy_update` for a single operator."""
+    return encode(noisy_update(vector, plan), plan)
+
+
+def noisy_update(vector: Vector, plan: RoundPlan) -> Update:
+    """Return a trained update as it may leave the device, with fresh noise and a fresh token.
 
     Args:
         vector: ``[at most rank, dim]``; missing rows are 0. Values that are not finite give an upload of noise only.
@@ -168,8 +174,7 @@ def contribution(vector: Vector, plan: RoundPlan) -> bytes:
     if plan.sigma > 0.0:
         variance = math.ceil((Fraction(plan.sigma) * plan.scale) ** 2)
         values = values + discrete_gaussian(variance, plan.size)
-    update = Update(os.urandom(TOKEN_BYTES), plan.adapter_sha256, saturated(values, plan))
-    return encode(update, plan)
+    return Update(os.urandom(TOKEN_BYTES), plan.adapter_sha256, saturated(values, plan))
 
 
 def prepared(intent: Intent, adapter: Adapter, train: Train, ledger: RoundLedger, now: float) -> Entry:
@@ -196,8 +201,13 @@ def prepared(intent: Intent, adapter: Adapter, train: Train, ledger: RoundLedger
             retry_after_s=plan.retry_after_s,
         )
     )
-    body = contribution(train(plan, adapter), plan)
-    entry = ledger.prepare(plan.round, now, hashlib.sha256(body).hexdigest(), body)
+    update, second = noisy_update(train(plan, adapter), plan), None
+    if plan.is_shared:
+        body, other = split(update, plan)
+        second = Second(plan.operators[1], hashlib.sha256(other).hexdigest(), other)
+    else:
+        body = encode(update, plan)
+    entry = ledger.prepare(plan.round, now, hashlib.sha256(body).hexdigest(), body, second)
     if entry is None:
         raise RoundError("the history was forgotten during the training. Nothing was sent.")
     return entry
@@ -215,15 +225,30 @@ def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending:
     if now < entry.retry_at <= now + entry.retry_after_s:  # a later one is of a clock that was set back since
         return Sending(entry, "prepared", "the server is tried again later")
     ledger.postpone(entry, now + entry.retry_after_s)  # before: a device that is stopped must not try without end
-    try:
-        status = send(entry.operator, f"/v1/rounds/{entry.round}/updates", entry.body or b"")
-    except ServerUnreachableError as error:
-        return Sending(entry, "prepared", str(error))
-    outcome = _ANSWERS.get(status)
-    if outcome is None:
-        return Sending(entry, "prepared", f"the server answered with status {status}")
+    outcome: Outcome = "counted"
+    for operator, body in _left(entry):
+        try:
+            status = send(operator, f"/v1/rounds/{entry.round}/updates", body)
+        except ServerUnreachableError as error:
+            return Sending(entry, "prepared", str(error))
+        answer = _ANSWERS.get(status)
+        if answer is None:
+            return Sending(entry, "prepared", f"the server answered with status {status}")
+        outcome = answer
+        if outcome not in ("counted", "counted before"):
+            break  # the other share would be of no use: operators leave out what only one of them has
+        if entry.second is not None and body is entry.body:
+            ledger.counted_first(entry)
     ledger.settle(entry, outcome)
     return Sending(replace(entry, outcome=outcome), outcome)
+
+
+def _left(entry: Entry) -> list[tuple[str, bytes]]:
+    """Return what is left to send: the operators' addresses and their uploads, in order."""
+    uploads = [(entry.operator, entry.body)]
+    if entry.second is not None:
+        uploads.append((entry.second.operator, entry.second.body))
+    return [(operator, body) for operator, body in uploads if body is not None]
 
 
 def _check_fit(plan: RoundPlan, device: Device, now: float) -> None:
@@ -240,5 +265,3 @@ def _check_fit(plan: RoundPlan, device: Device, now: float) -> None:
         )
     if device.n_events < plan.min_events:
         raise RoundError(f"the history has {device.n_events} events, and the plan needs {plan.min_events}.")
-    if len(plan.operators) != 1:
-        raise RoundError("the plan splits updates between two servers, which this version cannot. Update pocketrec.")

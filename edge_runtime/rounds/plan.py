@@ -107,6 +107,10 @@ class RoundPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"found min_updates {self.min_updates}, expected at most max_updates {self.max_updates}")
         if len(set(self.operators)) != len(self.operators):
             raise ValueError("found one operator twice, expected two different ones, or one")
+        if self.is_shared and self.max_staleness > 0:
+            raise ValueError(
+                f"found max_staleness {self.max_staleness} with two operators, expected 0: both must weigh alike"
+            )
         if self.opens_time() >= self.deadline_time():
             raise ValueError(f"found the deadline {self.deadline}, expected one after {self.opens}")
         if self.body_bytes > MAX_UPDATE_BYTES:
@@ -121,7 +125,19 @@ class RoundPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def body_bytes(self) -> int:
         """Number of bytes of an upload."""
-        return HEAD_BYTES + self.size * self.bits // 8
+        return HEAD_BYTES + self.size * self.wire_bits // 8
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether two operators each get one share of an update."""
+        return len(self.operators) > 1
+
+    @property
+    def wire_bits(self) -> int:
+        """Width of the integers of an upload; shares are so wide that a sum of ``max_updates`` updates fits."""
+        if not self.is_shared:
+            return self.bits
+        return 32 if self.max_updates << (self.bits - 1) <= 1 << 31 else 64
 
     @property
     def largest(self) -> int:

@@ -20,8 +20,8 @@ from edge_runtime.rounds.plan import HEAD_BYTES, RoundPlan
 
 TOKEN_BYTES: Final = 16
 
-_MAGIC: Final = b"PKRU"
-_VERSION: Final = 1
+MAGIC: Final = b"PKRU"
+VERSION: Final = 1
 _TYPES: Final[dict[int, np.dtype[np.signedinteger]]] = {16: np.dtype("<i2"), 32: np.dtype("<i4")}
 _SHRINK: Final = 1.0 - 2.0**-48
 """Factor for a vector whose norm exceeds the clip by a rounding error."""
@@ -100,7 +100,7 @@ def encode(update: Update, plan: RoundPlan) -> bytes:
         )
     if (saturated(update.values, plan) != update.values).any():
         raise RoundError(f"a value does not fit {plan.bits} bits. Saturate the values first.")
-    head = _MAGIC + bytes([_VERSION, plan.bits, 0, 0]) + update.token + bytes.fromhex(update.adapter_sha256)
+    head = MAGIC + bytes([VERSION, plan.bits, 0, 0]) + update.token + bytes.fromhex(update.adapter_sha256)
     return head + update.values.astype(_TYPES[plan.bits]).tobytes()
 
 
@@ -114,10 +114,10 @@ def decode(body: bytes, plan: RoundPlan) -> Update:
         raise RoundError(
             f"the update has {len(body)} bytes, expected {plan.body_bytes}: {plan.size} values of {plan.bits} bits."
         )
-    expected = _MAGIC + bytes([_VERSION, plan.bits, 0, 0])
+    expected = MAGIC + bytes([VERSION, plan.bits, 0, 0])
     if body[: len(expected)] != expected:
         raise RoundError(
-            f"the update starts with {body[: len(expected)].hex()}, expected {expected.hex()}: version {_VERSION}, "
+            f"the update starts with {body[: len(expected)].hex()}, expected {expected.hex()}: version {VERSION}, "
             f"{plan.bits} bits."
         )
     token, adapter = body[8 : 8 + TOKEN_BYTES], body[8 + TOKEN_BYTES : HEAD_BYTES]

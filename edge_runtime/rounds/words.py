@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 
 from edge_runtime.rounds.participate import Intent, Sending
+from edge_runtime.rounds.plan import RoundPlan
 
 _OUTCOMES = {
     "prepared": "not sent yet",
@@ -24,18 +25,33 @@ def before(intent: Intent) -> list[str]:
         if plan.sigma
         else "adds NO noise"
     )
+    read = "both shares" if plan.is_shared else "the upload"
     return [
         f"Round {plan.round} of {plan.name!r}, until {plan.deadline}.",
         f"This device trains a copy of the adapter on its {intent.device.n_events:,} events, in {plan.steps:,} steps. "
         f"It scales the change to a length of at most {plan.clip:g}, and {noise}.",
-        f"It sends {plan.body_bytes:,} bytes once to {plan.operators[0]}: these numbers, a random token of 16 bytes "
-        "that is used once, and which adapter was trained. No item, no event and no identifier; but the server sees "
-        "this device's address, as with every request.",
-        f"Whoever reads the upload learns at most {_epsilon(statement.operator)} about the history in "
+        *_sent(plan),
+        f"Whoever reads {read} learns at most {_epsilon(statement.operator)} about the history in "
         f"{_times(statement.participations)} within {statement.period_days} days, whoever reads published adapters at "
         f"most {_epsilon(statement.readers)} (delta {statement.delta:g}).",
         f"Own account: {_times(intent.before)} in the last {intent.limit.days} days, with this one "
         f"{_epsilon(intent.epsilon)}; this device's limit is {intent.limit.epsilon:g}.",
+    ]
+
+
+def _sent(plan: RoundPlan) -> list[str]:
+    """Return what is sent, and to whom."""
+    sent = f"It sends {plan.body_bytes:,} bytes once to "
+    rest = (
+        "a random token of 16 bytes that is used once, and which adapter was trained. No item, no event and no "
+        "identifier; but the server sees this device's address, as with every request."
+    )
+    if not plan.is_shared:
+        return [f"{sent}{plan.operators[0]}: these numbers, {rest}"]
+    return [
+        f"{sent}{plan.operators[0]} and once to {plan.operators[1]}: these numbers in two shares, {rest}",
+        "Each share alone is random and says nothing of the numbers. This protects as long as the two operators follow "
+        "the protocol and do not put shares of single devices together; the noise protects in any case.",
     ]
 
 
@@ -48,6 +64,8 @@ def after(sending: Sending) -> str:
         f"Round {entry.round}, prepared {when:%Y-%m-%d %H:%M} UTC for {entry.operator}: {_OUTCOMES[sending.outcome]} "
         f"({size}sha256 {entry.digest})."
     )
+    if entry.second is not None:
+        receipt += f" Second share for {entry.second.operator}: sha256 {entry.second.digest}."
     return receipt if sending.problem is None else f"{receipt} {sending.problem}"
 
 

@@ -30,6 +30,9 @@ def as_entries(report: RoundReport) -> Mapping[str, object]:
             "round": sending.entry.round,
             "operator": sending.entry.operator,
             "sha256": sending.entry.digest,
+            "second": None
+            if (second := sending.entry.second) is None
+            else {"operator": second.operator, "sha256": second.digest},
             "outcome": sending.outcome,
             "problem": sending.problem,
         }

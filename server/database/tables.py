@@ -63,6 +63,7 @@ ROUNDS: Final = Table(
     Column("merged", Integer, nullable=False),
     Column("note", Text, nullable=False),
     Column("outcome", LargeBinary),
+    Column("share", Integer, nullable=False, server_default="0"),
 )
 """Rounds: the bytes of the signed plan, the number of its adapter, and how many updates are in the sum.
 
@@ -70,6 +71,16 @@ ROUNDS: Final = Table(
 are in seconds since 1970; ``outcome`` is the JSON of what was tried and published. Whoever changes a round, its sum or
 its tokens locks its row here first.
 """
+
+ROUND_SHARES: Final = Table(
+    "round_shares",
+    metadata,
+    Column("round", String(26), primary_key=True),
+    Column("sha256", LargeBinary(32), primary_key=True),
+    Column("share", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Shares of rounds with two operators, by the SHA-256 of their tokens: random bytes, deleted when they are added up."""
 
 ROUND_ADAPTERS: Final = Table(
     "round_adapters",

@@ -53,7 +53,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def plan(
     repo: Repo,
     target: Annotated[str, typer.Option(metavar="TARGET", help="The target whose adapter devices improve.")],
-    operator: Annotated[str, typer.Option(metavar="URL", help="Address of the server to which devices upload.")],
+    operator: Annotated[
+        list[str],
+        typer.Option(
+            metavar="URL",
+            help="Address of the server to which devices upload. Given twice, each gets one share of an update.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.", dir_okay=False)] = Path("plan.json"),
     hours: Annotated[float, typer.Option(metavar="N", help="Hours until the round closes.", min=0.01, max=8760)] = 24.0,
     rank: Annotated[
@@ -101,7 +107,7 @@ def plan(
     from server.rounds.show import show_plan
 
     terms = Terms(
-        operators=(operator,),
+        operators=tuple(operator),
         hours=hours,
         rank=rank,
         clip=clip,
@@ -127,6 +133,9 @@ def plan(
 def open_(
     repo: Repo,
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan.", exists=True, dir_okay=False)],
+    share: Annotated[
+        int, typer.Option(metavar="1|2", help="With two operators: which one of the plan this is.", min=1, max=2)
+    ] = 1,
     keys: Keys = None,
     database_url: Url = None,
     as_json: AsJson = False,
@@ -134,15 +143,17 @@ def open_(
     """Sign a plan, so that devices find it, and let the server take updates.
 
     One round of a target is open at a time. The updates of the one before it, if they were too few, are carried over
-    when adapter and terms are the same.
+    when adapter and terms are the same. If the plan names two operators, the second one opens it with --share 2 from
+    the same file before the first one does; it signs nothing, and needs no keys.
 
     Example: pocketrec rounds open releases plan.json
     """
-    from server.rounds.opening import open_round, read_plan
+    from server.rounds.opening import join_round, open_round, read_plan
     from server.rounds.show import show_opened
 
     made = read_plan(plan_file)
-    settled = open_round(_place(repo), _ring(repo, keys), made, _url(repo, database_url))
+    url = _url(repo, database_url)
+    settled = join_round(made, url) if share == 2 else open_round(_place(repo), _ring(repo, keys), made, url)
     show_opened(made, settled, repo, as_json=as_json)
 
 
@@ -183,6 +194,95 @@ def close(
     async def work(ledger: "Ledger") -> RoundState:
         ending = ledger.drop if drop else ledger.close
         return await read_state(ledger, await ending(round_id, int(time.time()), "by hand"))
+
+    show_closed(_with_ledger(repo, database_url, work), repo, as_json=as_json)
+
+
+@rounds.command("tokens")
+def tokens(
+    repo: Repo,
+    round_id: RoundId,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File for the other operator.", dir_okay=False)],
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the digests of the tokens of a closed round with two operators, for the other one.
+
+    Both do, and send each other the file: an update counts if both of its shares have arrived.
+
+    Example: pocketrec rounds tokens releases ROUND --out tokens.json
+    """
+    import msgspec
+
+    from edge_runtime.files import write_atomically
+    from server.rounds.combining import read_tokens
+    from server.rounds.show import show_file
+
+    found = _with_ledger(repo, database_url, lambda ledger: read_tokens(ledger, round_id))
+    write_atomically(out, msgspec.json.encode(found))
+    show_file(out, f"{len(found.tokens):,} digests", as_json=as_json)
+
+
+@rounds.command("add-up")
+def add_up(
+    repo: Repo,
+    round_id: RoundId,
+    their_tokens: Annotated[
+        Path, typer.Option("--tokens", metavar="FILE", help="The first operator's tokens.", exists=True, dir_okay=False)
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File for the first operator.", dir_okay=False)],
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add up the second operator's shares over the updates that both have, and delete them.
+
+    This can be done once: sums over two sets of updates could differ by a single device. Repeated, the command writes
+    the same file.
+
+    Example: pocketrec rounds add-up releases ROUND --tokens tokens-1.json --out sum.json
+    """
+    import msgspec
+
+    from edge_runtime.files import write_atomically
+    from server.rounds.combining import ShareSum, Tokens, add_shares, read_file
+    from server.rounds.show import show_file
+
+    async def work(ledger: "Ledger") -> ShareSum:
+        found = await ledger.one(round_id)
+        return await add_shares(ledger, round_id, read_file(their_tokens, Tokens, found.plan))
+
+    total = _with_ledger(repo, database_url, work)
+    write_atomically(out, msgspec.json.encode(total))
+    show_file(out, f"the sum of {total.updates:,} shares", as_json=as_json)
+
+
+@rounds.command("combine")
+def combine(
+    repo: Repo,
+    round_id: RoundId,
+    their_tokens: Annotated[
+        Path,
+        typer.Option("--tokens", metavar="FILE", help="The second operator's tokens.", exists=True, dir_okay=False),
+    ],
+    their_sum: Annotated[
+        Path, typer.Option("--sum", metavar="FILE", help="The second operator's sum.", exists=True, dir_okay=False)
+    ],
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Combine the first operator's shares with the second one's sum, so that the round can be published.
+
+    Example: pocketrec rounds combine releases ROUND --tokens tokens-2.json --sum sum.json
+    """
+    from server.rounds import combining
+    from server.rounds.show import show_closed
+    from server.rounds.state import RoundState, read_state
+
+    async def work(ledger: "Ledger") -> RoundState:
+        plan = (await ledger.one(round_id)).plan
+        theirs = combining.read_file(their_tokens, combining.Tokens, plan)
+        total = combining.read_file(their_sum, combining.ShareSum, plan)
+        return await read_state(ledger, await combining.combine(ledger, round_id, theirs, total))
 
     show_closed(_with_ledger(repo, database_url, work), repo, as_json=as_json)
 

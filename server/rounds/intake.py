@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+import numpy as np
+from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from edge_runtime.errors import RoundError
+from edge_runtime.rounds.shares import decode_share
 from edge_runtime.rounds.update import decode
 from server.database.database import Database
-from server.database.tables import ROUND_SHARDS
+from server.database.tables import ROUND_SHARDS, ROUND_SHARES
 from server.receipts.limit import TokenBucket
 from server.rounds.folding import Integers, Sum, clipped_again, staleness_weight
 from server.rounds.ledger import (
@@ -128,14 +131,11 @@ class Intake:
             return Answer(Verdict.NO_ROUND, "There is no round of this id.")
         if not self._bucket.take() or len(self._queue) >= MOST_WAITING:
             return Answer(Verdict.LIMITED, "Too many updates at once; try again later.", found.plan.retry_after_s)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
-            update = decode(body, found.plan)
+            waiting = _checked(found, body, answer)
         except RoundError as error:
             return Answer(Verdict.MALFORMED, str(error))
-        values, was_clipped = clipped_again(update.values, found.plan)
-        digest = hashlib.sha256(update.token).digest()
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(round_id, digest, update.adapter_sha256, values, was_clipped, answer)
         self._queue.append(waiting)
         self._arrived.set()
         return await answer
@@ -240,15 +240,30 @@ class Intake:
         transaction = _Transaction(rounds, self._adapters, await counted_tokens(connection, tokens), int(self._clock()))
         answers = [transaction.judge(one) for one in group]
         await add_tokens(connection, transaction.new_tokens)
-        shards = {round_id: self._sum_up(rounds[round_id], new) for round_id, new in transaction.new.items()}
+        whole = {name: new for name, new in transaction.new.items() if not rounds[name].share}
+        shards = {round_id: self._sum_up(rounds[round_id], new) for round_id, new in whole.items()}
+        await self._keep_shares(connection, transaction)
         for round_id, shard in shards.items():
             row = {"round": round_id, "shard": shard.name, "sums": shard.sums.to_bytes()}
             await self._database.put_in(connection, ROUND_SHARDS, row)
+        for round_id in transaction.new:
             await add_counts(self._database, connection, round_id, transaction.counts[round_id])
             await change(connection, round_id, **transaction.changes(round_id))
         await connection.commit()
         self._shards |= shards
         return answers
+
+    @staticmethod
+    async def _keep_shares(connection: AsyncConnection, transaction: "_Transaction") -> None:
+        """Insert new shares: which of them count is known when the other operator's tokens are."""
+        rows = [
+            {"round": round_id, "sha256": one.digest, "share": one.values.astype("<i8").tobytes()}
+            for round_id, new in transaction.new.items()
+            if transaction.rounds[round_id].share
+            for one, _ in sorted(new, key=lambda pair: pair[0].digest)
+        ]
+        if rows:
+            await connection.execute(insert(ROUND_SHARES), rows)
 
     def _sum_up(self, found: Round, new: Sequence[tuple[_Waiting, int]]) -> _Shard:
         """Return the partial sum of this process with new updates and their weights."""
@@ -265,6 +280,22 @@ class Intake:
                 await connection.close()
 
 
+def _checked(found: Round, body: bytes, answer: "asyncio.Future[Answer]") -> _Waiting:
+    """Return an update that waits, or a share, which is random and cannot be clipped.
+
+    Raises:
+        RoundError: the bytes are neither.
+    """
+    if found.share:
+        share = decode_share(body, found.share, found.plan)
+        digest = hashlib.sha256(share.token).digest()
+        return _Waiting(found.id, digest, share.adapter_sha256, share.values.view(np.int64), False, answer)
+    update = decode(body, found.plan)
+    values, was_clipped = clipped_again(update.values, found.plan)
+    digest = hashlib.sha256(update.token).digest()
+    return _Waiting(found.id, digest, update.adapter_sha256, values, was_clipped, answer)
+
+
 class _Transaction:
     """Decides for the updates of one group, while their rounds are locked.
 
@@ -275,6 +306,7 @@ class _Transaction:
         now: seconds since 1970.
 
     Attributes:
+        rounds: the rounds.
         new: updates to add to each round, with their weights.
         counts: what to count beside the sums.
         new_tokens: rounds and digests of the tokens of the updates to add.
@@ -287,7 +319,7 @@ class _Transaction:
         before: set[tuple[str, bytes]],
         now: int,
     ) -> None:
-        self._rounds, self._adapters, self._before, self._now = rounds, adapters, before, now
+        self.rounds, self._adapters, self._before, self._now = rounds, adapters, before, now
         self._n_updates = {name: one.updates for name, one in rounds.items()}
         self.new: dict[str, list[tuple[_Waiting, int]]] = {}
         self.counts: dict[str, Counter[str]] = {}
@@ -295,7 +327,7 @@ class _Transaction:
 
     def judge(self, one: _Waiting) -> Answer:
         """Return what becomes of an update, and note it to be added if it counts."""
-        key, found = (one.round_id, one.digest), self._rounds.get(one.round_id)
+        key, found = (one.round_id, one.digest), self.rounds.get(one.round_id)
         if key in self._before or key in self.new_tokens:
             return Answer(Verdict.BEFORE)
         if found is None:
@@ -315,7 +347,7 @@ class _Transaction:
 
     def changes(self, round_id: str) -> dict[str, object]:
         """Return the columns of a round that change with its new updates; a full round closes."""
-        found, n_updates = self._rounds[round_id], self._n_updates[round_id]
+        found, n_updates = self.rounds[round_id], self._n_updates[round_id]
         weight = sum(weight for _, weight in self.new[round_id])
         columns: dict[str, object] = {"updates": n_updates, "weight": found.weight + weight}
         if n_updates >= found.plan.max_updates:

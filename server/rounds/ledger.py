@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from edge_runtime.rounds.plan import RoundPlan, dump_plan, parse_plan
 from server.database.database import Database
-from server.database.tables import ROUND_ADAPTERS, ROUND_COUNTS, ROUND_SHARDS, ROUND_TOKENS, ROUNDS
+from server.database.tables import ROUND_ADAPTERS, ROUND_COUNTS, ROUND_SHARDS, ROUND_SHARES, ROUND_TOKENS, ROUNDS
 from server.errors import RoundStateError
 from server.rounds.folding import Sum
 
@@ -28,6 +28,8 @@ class State(StrEnum):
 
     OPEN = "open"
     CLOSED = "closed"
+    APART = "in two shares"
+    ADDED = "added up"
     SHORT = "short"
     CARRIED = "carried over"
     DROPPED = "dropped"
@@ -51,6 +53,7 @@ class Round:
         merged: number of rounds whose updates are in the sum: this one, and those that were carried over to it.
         note: what happened, in a sentence.
         outcome: JSON of what was tried and published; None before that.
+        share: which share of an update this operator gets, 1 or 2; 0 for whole updates.
     """
 
     plan: RoundPlan
@@ -64,6 +67,7 @@ class Round:
     merged: int
     note: str
     outcome: bytes | None
+    share: int = 0
 
     @property
     def id(self) -> str:
@@ -86,7 +90,7 @@ class Round:
 
 def _terms(plan: RoundPlan) -> tuple[object, ...]:
     """Return what gives an update its meaning, and its privacy; another adapter would give it another meaning."""
-    sizes = (plan.part, plan.rank, plan.dim, plan.bits, plan.scale, plan.clip, plan.sigma)
+    sizes = (plan.part, plan.rank, plan.dim, plan.bits, plan.scale, plan.clip, plan.sigma, plan.is_shared)
     return (plan.target, plan.name, plan.adapter_sha256, *sizes)
 
 
@@ -140,10 +144,10 @@ class Ledger:
                 total.merge(part)
         return total
 
-    async def open(self, plan: RoundPlan, now: int) -> list[Round]:
+    async def open(self, plan: RoundPlan, now: int, share: int = 0) -> list[Round]:
         """Open a round, and carry over to it the rounds of its target that were too small.
 
-        It may be called again for a round that is open already.
+        It may be called again for a round that is open already. With two operators, ``share`` says which one this is.
 
         Returns:
             the rounds that were carried over, or dropped because their updates do not fit this plan.
@@ -157,7 +161,7 @@ class Ledger:
             before = [_round(row) for row in rows.all()]
             _check_opening(plan, before)
             if all(one.id != plan.round for one in before):
-                await connection.execute(insert(ROUNDS), [await self._row(connection, plan, now)])
+                await connection.execute(insert(ROUNDS), [{**await self._row(connection, plan, now), "share": share}])
             settled = [one for one in before if one.state is State.SHORT]
             opened = _round((await connection.execute(select(ROUNDS).where(ROUNDS.c.round == plan.round))).one())
             for one in settled:
@@ -186,7 +190,8 @@ class Ledger:
         async with self.database.engine.connect() as connection:
             await self.database.begin_writing(connection)
             found = _round((await connection.execute(_locked(ROUNDS.c.round == round_id))).one())
-            if found.state in (State.CLOSED, State.SHORT, State.KEPT):
+            if found.state in (State.CLOSED, State.SHORT, State.KEPT, State.APART):
+                await connection.execute(delete(ROUND_SHARES).where(ROUND_SHARES.c.round == round_id))
                 await connection.execute(delete(ROUND_SHARDS).where(ROUND_SHARDS.c.round == round_id))
                 await change(connection, round_id, state=State.DROPPED.value, note=f"{found.note} Dropped by hand.")
             await connection.commit()
@@ -286,6 +291,9 @@ async def change(connection: AsyncConnection, round_id: str, **values: Any) -> N
 
 def closing(found: Round, updates: int, now: int, why: str) -> dict[str, object]:
     """Return the columns of a round that closes with a number of updates."""
+    if found.share:
+        note = f"Closed {why} with {updates:,} shares, which wait for those of the other operator."
+        return {"state": State.APART.value, "closed": now, "note": note}
     if updates >= found.needed:
         return {"state": State.CLOSED.value, "closed": now, "note": f"Closed {why} with {updates:,} updates."}
     note = f"Closed {why} with {updates:,} updates, fewer than {found.needed:,}."
@@ -334,4 +342,5 @@ def _round(row: Any) -> Round:  # noqa: ANN401 - a row of the table
         merged=row.merged,
         note=row.note,
         outcome=None if row.outcome is None else bytes(row.outcome),
+        share=row.share,
     )

@@ -42,7 +42,7 @@ class Terms:
     """What an operator decides about a round; the rest of its plan is in what is on offer.
 
     Attributes:
-        operators: address of the server that collects.
+        operators: address of the server that collects, or of two that each get a share; no update may be late then.
         hours: hours until the deadline.
         rank: rows of B to train; None for all that the bundle has.
         clip: largest L2 norm of an update.
@@ -118,7 +118,7 @@ def make_plan(repository: Place, target: str, terms: Terms, now: datetime | None
             period_days=terms.period_days,
             min_updates=terms.min_updates,
             max_updates=terms.max_updates,
-            max_staleness=terms.max_staleness,
+            max_staleness=0 if len(terms.operators) > 1 else terms.max_staleness,
             opens=now.strftime(MOMENT),
             deadline=(now + timedelta(hours=terms.hours)).strftime(MOMENT),
             retry_after_s=terms.retry_after_s,
@@ -144,6 +144,22 @@ def read_plan(path: Path) -> RoundPlan:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: {error}. Expected a plan that `pocketrec rounds plan` wrote.") from error
     return parse_plan(data, str(target))
+
+
+def join_round(plan: RoundPlan, url: str) -> list[Round]:
+    """Open the round of another operator, who signs its plan, at the second server of its plan.
+
+    Returns:
+        the rounds that were too small before, and were carried over or dropped.
+
+    Raises:
+        RoundStateError: the plan has one operator, another round of the target is open, or this one is over.
+    """
+    if not plan.is_shared:
+        raise RoundStateError("found a plan with one operator, expected two. Open it without --share 2.")
+    _check_deadline(plan)
+    migrate(url)
+    return asyncio.run(_record(url, plan, 2))
 
 
 def open_round(repository: Place, keys: KeyRing, plan: RoundPlan, url: str) -> list[Round]:
@@ -173,20 +189,24 @@ def open_round(repository: Place, keys: KeyRing, plan: RoundPlan, url: str) -> l
             raise RepositoryError(
                 f"found a target round-{plan.target}, whose signed release has the path of this plan. Rename it."
             )
-        if plan.deadline_time() <= time.time():
-            raise RoundStateError(f"the deadline {plan.deadline} is over. Make a new plan.")
+        _check_deadline(plan)
         draft = Draft(opened, keys)
         draft.change(ADAPTER)
         draft.put(ADAPTER, round_path(plan.target), dump_plan(plan))
-        settled = asyncio.run(_record(url, plan))
+        settled = asyncio.run(_record(url, plan, 1 if plan.is_shared else 0))
         draft.commit()
     return settled
 
 
-async def _record(url: str, plan: RoundPlan) -> list[Round]:
+def _check_deadline(plan: RoundPlan) -> None:
+    if plan.deadline_time() <= time.time():
+        raise RoundStateError(f"the deadline {plan.deadline} is over. Make a new plan.")
+
+
+async def _record(url: str, plan: RoundPlan, share: int) -> list[Round]:
     database = Database(url)
     try:
-        return await Ledger(database).open(plan, int(time.time()))
+        return await Ledger(database).open(plan, int(time.time()), share)
     finally:
         await database.close()
 

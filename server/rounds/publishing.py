@@ -230,6 +230,11 @@ async def _read(url: str, round_id: str) -> tuple[Round, NDArray[np.float64]]:
         raise RoundStateError(
             f"round {round_id} is open until {found.plan.deadline}. Wait, or close it with `pocketrec rounds close`."
         )
+    if found.state is State.APART:
+        raise RoundStateError(
+            f"round {round_id} is in two shares: exchange tokens with the other operator, and combine both sums "
+            "(`pocketrec rounds tokens`, then `pocketrec rounds combine`)."
+        )
     if found.state not in (State.CLOSED, State.KEPT) or total is None:
         raise RoundStateError(f"round {round_id} is {found.state.value}, expected one that is closed. {found.note}")
     return found, total.mean(found.weight, found.plan.scale)

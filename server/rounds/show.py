@@ -91,6 +91,14 @@ def show_closed(state: RoundState, repo: str, *, as_json: bool) -> None:
         console.print(next_command("rounds", "publish", repo, state.round, "--data", "DATA"))
 
 
+def show_file(out: Path, what: str, *, as_json: bool) -> None:
+    """Print what was written for the other operator."""
+    if as_json:
+        print_result({"file": out})
+        return
+    Console(soft_wrap=True).print(f"Wrote {what} to {out}. Send the file to the other operator.")
+
+
 def show_outcome(outcome: Outcome, repo: str, *, as_json: bool) -> None:
     """Print what was tried and published; a round that is not published ends the process with 1."""
     console = Console(soft_wrap=True)

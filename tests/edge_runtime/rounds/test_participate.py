@@ -233,11 +233,6 @@ def test_a_round_that_is_not_open_is_left_alone(ledger: RoundLedger, now: float)
         intended(PLAN, DEVICE, ledger, now, ANY)
 
 
-def test_a_plan_with_two_servers_is_left_alone(ledger: RoundLedger) -> None:
-    with pytest.raises(RoundError, match="two servers"):
-        intended(plan_with(operators=("http://a", "http://b")), DEVICE, ledger, NOW, ANY)
-
-
 def numbered(number: int, plan: RoundPlan) -> RoundPlan:
     return plan_with(round=f"{number:026}", sigma=plan.sigma, scale=plan.scale)
 
