@@ -12,17 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import BundleFolder, Manifest, open_folder, write_folder
-from edge_runtime.bundle.arrays import dump_arrays
-from edge_runtime.bundle.golden import dump_golden
+from edge_runtime.bundle import Manifest, open_folder, write_folder
 from edge_runtime.contents import Contents, open_contents
-from edge_runtime.engines.protocol import SmallMatrices, read_small
-from edge_runtime.engines.reference import ReferenceEngine
+from edge_runtime.engines.protocol import SmallMatrices
 from edge_runtime.errors import PocketRecError
 from export.comparison import Comparison
 from export.difference import compare_bundles
-from export.golden import golden_of_states
 from export.inferiority import Difference, losses
+from export.matrices import Files, with_matrices
 from export.segments import ALL
 from export.self_tests import check_engines
 from train.data.folder import read_folder
@@ -30,7 +27,6 @@ from train.data.kept_rows import bundle_items
 
 METRIC: Final = "ndcg@10"
 
-Files = dict[str, tuple[str, bytes]]
 Floats = NDArray[np.float32]
 
 
@@ -88,20 +84,8 @@ def with_adapter(before: Contents, b: Floats) -> tuple[Manifest, Files]:
     Raises:
         PocketRecError: the bundle has no encoder, which an adapter changes.
     """
-    folder, golden = before.folder, before.golden
-    old = read_small(folder)
-    new = SmallMatrices(old.prompts, old.knowledge, old.adapter_a, b.astype(np.float32))
-    engine = _reference(folder)
-    states = np.stack([engine.encode(before.codes.decode(rows), new) for rows in golden.sequences])
-    golden = golden_of_states(before.codes, golden.sequences, states.astype(np.float32), before.transitions)
-    files: Files = {entry.name: (entry.role, folder.read(entry)) for entry in folder.manifest.files}
-    arrays = {
-        "adapter": {"a": new.adapter_a, "b": new.adapter_b},
-        "golden": dump_golden(golden, folder.manifest.encoder.max_length),
-    }
-    for role, tensors in arrays.items():
-        files[folder.manifest.required_role(role).name] = (role, dump_arrays(tensors))
-    return msgspec.structs.replace(folder.manifest, release=folder.manifest.release + 1), files
+    old = before.small
+    return with_matrices(before, SmallMatrices(old.prompts, old.knowledge, old.adapter_a, b.astype(np.float32)))
 
 
 def judge(lists: Comparison) -> tuple[bool, str]:
@@ -121,15 +105,3 @@ def judge(lists: Comparison) -> tuple[bool, str]:
 
 def _shown(one: Difference) -> str:
     return f"{one.theirs:.4f} to {one.ours:.4f}, 95 % interval of the difference {one.low:+.4f} to {one.high:+.4f}"
-
-
-def _reference(folder: BundleFolder) -> ReferenceEngine:
-    manifest = folder.manifest
-    variant = next((one for one in manifest.engines if one.engine == "reference"), None)
-    if variant is None:
-        raise PocketRecError(
-            f"{manifest.target}: the bundle has no encoder for the reference engine, which an adapter changes. "
-            "Export it for a target with an encoder."
-        )
-    entry = next(one for one in manifest.files if one.name == variant.file)
-    return ReferenceEngine.open(folder.read(entry), manifest.encoder, precision=variant.precision, source=variant.file)

@@ -30,13 +30,20 @@ def teacher_knowledge(teacher: Model, split: Split, seed: int) -> DistilledKnowl
         torch.manual_seed(seed)
         prompts = torch.cat(prompt_sets).cpu()
         prompts = cluster_centres(prompts, min(DEVICE_PROMPTS, len(prompts)))
-    teacher.eval()
-    table = teacher.item_vectors()
     users = np.random.default_rng(seed).permutation(len(split.train))[:_MAX_USERS]
     histories = [rows for user in users if len(rows := split.train.of(int(user)))]
+    without, aligned = teacher_states(teacher, histories)
+    return distil_knowledge(prompts, without, aligned)
+
+
+@torch.no_grad()
+def teacher_states(teacher: Model, histories: Sequence[Rows]) -> tuple[Tensor, Tensor]:
+    """Return the states after histories that are not empty, ``[n, dim]``, without the teacher's plug-ins and with."""
+    teacher.eval()
+    table = teacher.item_vectors()
     pairs = [_states(teacher, histories[start : start + _BATCH], table) for start in range(0, len(histories), _BATCH)]
     without, aligned = (torch.cat(states).cpu() for states in zip(*pairs, strict=True))
-    return distil_knowledge(prompts, without, aligned)
+    return without, aligned
 
 
 def _states(teacher: Model, histories: Sequence[Rows], table: Tensor) -> tuple[Tensor, Tensor]:
