@@ -88,7 +88,7 @@ def print_added(
         )
         return
     line = (
-        f"Added {n_new:,} items to release {before.release}: release {after.release} has "
+        f"Added {n_new:,} item{'' if n_new == 1 else 's'} to release {before.release}: release {after.release} has "
         f"{after.catalogue.n_items:,} items, {_size(after.bundle_bytes)}."
     )
     if n_without_text:

@@ -302,7 +302,9 @@ class Objects:
         if "Account must be specified" in first:
             return f"{self.url}: found no storage account. Set AZURE_STORAGE_ACCOUNT_NAME, and its credentials."
         if any(word in message for word in _UNREACHABLE):
-            return f"{self.url}: no answer in time ({first}). Nothing is lost: check the network, and try again."
+            return (
+                f"{self.url}: the storage does not answer ({first}). Nothing is lost: check the network, and try again."
+            )
         return f"{self.url}: {first}"
 
 

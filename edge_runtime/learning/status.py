@@ -48,8 +48,8 @@ class LearningStatus:
             return "The lists are not adapted to you, because no engine works on this device."
         if self.used and self.decision is not None:
             return (
-                "The lists are adapted to you: an adapter that was trained on this device predicts your "
-                f"{self.decision.n_tried} newest events better that it was tried on."
+                f"The lists are adapted to you: tried on your {self.decision.n_tried} newest events, an adapter that "
+                "was trained on this device predicts them better."
             )
         if self.state == "few events":
             return (

@@ -137,6 +137,11 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
     loss = math.fsum(entry.loss for entry in earlier) + loss_of(plan)
     epsilon = epsilon_of(limit.delta, math.sqrt(loss))
     if epsilon > limit.epsilon:
+        if math.isinf(epsilon):
+            raise RoundError(
+                f"the round {plan.round} or an earlier one adds no noise, so that its operator could learn everything; "
+                f"this device's limit is epsilon {limit.epsilon:g}. Only --max-epsilon inf permits that."
+            )
         raise RoundError(
             f"taking part would reveal epsilon {epsilon:.3g} to the operator, with all rounds of {limit.days} days; "
             f"this device's limit is {limit.epsilon:g}. Raise it (--max-epsilon), or wait."
@@ -261,7 +266,8 @@ def _check_fit(plan: RoundPlan, device: Device, now: float) -> None:
         raise RoundError(f"the round {plan.round} is open from {plan.opens} to {plan.deadline}, not now.")
     if plan.name != device.name or plan.base != device.base or plan.adapter_sha256 != device.adapter_sha256:
         raise RoundError(
-            f"the round {plan.round} trains the adapter of another release than the one in use here. Sync first."
+            f"the round {plan.round} trains the adapter of another release than the one in use here. "
+            "After the next sync there may be a newer round."
         )
     if device.n_events < plan.min_events:
         raise RoundError(f"the history has {device.n_events} events, and the plan needs {plan.min_events}.")

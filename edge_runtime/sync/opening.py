@@ -104,6 +104,11 @@ def transport_to(origin: AnyPath, *, insecure: bool, proxy: str | None = None) -
     text = str(origin)
     if not text.startswith(("http://", "https://")) and Path(origin).is_dir():
         return FolderTransport(Path(origin))
+    if "://" not in text:
+        raise ValueError(
+            f"found no folder and no http or https address in {text[:200]!r}, expected the folder of a repository, "
+            "such as one on a stick, or an address such as http://127.0.0.1:8000"
+        )
     return HttpTransport(text, insecure=insecure, proxy=proxy)
 
 
@@ -140,7 +145,7 @@ def _channel(
             )
         metadata.trust(first)
         metadata.notes += (
-            "this device trusts from now on the keys that the server presented: root version "
+            "this device trusts from now on the keys that this server or folder presented: root version "
             f"{metadata.trusted.root.signed.version}, sha256 {hashlib.sha256(first).hexdigest()}",
         )
     return SignedChannel(SignedDocuments(source, target, metadata, into / DOCUMENTS))

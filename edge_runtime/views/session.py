@@ -269,6 +269,7 @@ class Session:
             raise refused("learning", rest, "no argument, `on` or `off`")
         if rest:
             self._recommender.switch_learning(on=rest.lower() == "on")
+            self._is_adapted = self._recommender.learning.used  # the list need not say it as well
             self._list("")
         self._screen.print(self._recommender.learning.sentence, "dim")
         self._screen.blank()

@@ -90,7 +90,7 @@ def show_rotated(rotated: Rotated, folder: Path, *, as_json: bool) -> None:
         f"{rotated.key}: the key {rotated.new[:_SHORT]} counts now, in {folder}; {rotated.old[:_SHORT]} does not."
     )
     place = ROLES[role_of(rotated.key)].place
-    console.print(f"Keep it {place}. Delete the file of the old key.")
+    console.print(f"Keep it {place}. Delete the old one, {rotated.key}.{rotated.old[:_SHORT]}, wherever it is.")
     if rotated.dropped:
         console.print(f"No longer on offer: {', '.join(rotated.dropped)}. Publish what should take their place.")
     if rotated.held:

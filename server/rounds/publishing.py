@@ -114,6 +114,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     noise_norm: float
     trial: Trial
 
+    @property
+    def how(self) -> str:
+        """What has to be said beside a release that was not better."""
+        return " with --force" if self.forced else ""
+
 
 def publish_round(
     repository: Place,
@@ -252,7 +257,7 @@ def _finished_before(place: Place, found: Round) -> Outcome | None:
 
 async def _record(url: str, found: Round, outcome: Outcome, state: State) -> None:
     notes = {
-        State.PUBLISHED: f"Published as release {outcome.release}. {outcome.why}",
+        State.PUBLISHED: f"Published as release {outcome.release}{outcome.how}. {outcome.why}",
         State.KEPT: f"Not published. {outcome.why}",
     }
     database = Database(url)

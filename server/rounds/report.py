@@ -81,7 +81,7 @@ def make_page(report: Report) -> bytes:
     ]
     body = [element("section", element("h2", name), content) for name, content in sections]
     top = element("header", element("h1", title), element("p", state.note or f"The round is {state.state.value}."))
-    foot = element("footer", f"PocketRec {report.version}. This file has no scripts and loads nothing.")
+    foot = element("footer", f"pocketrec {report.version}. This file has no scripts and loads nothing.")
     page = element("html", _head(title), element("body", top, element("main", *body), foot), lang="en")
     return f"<!doctype html>\n{page}\n".encode()
 

@@ -28,11 +28,7 @@ def show_plan(plan: RoundPlan, repo: str, out: Path, *, as_json: bool) -> None:
         f"upload, until {plan.deadline}, from {plan.min_updates:,} to {plan.max_updates:,} updates."
     )
     _print_privacy(console, privacy_of(plan), plan.min_updates)
-    few, many = (f"{noise_in_mean(plan, n) / plan.clip:.2g}" for n in _cohorts(plan).values())
-    console.print(
-        f"The noise in the mean is {few} times as long as the largest update with {plan.min_updates:,} updates, and "
-        f"{many} times with {plan.max_updates:,}. Where it is not well below 1, nothing can be learned."
-    )
+    console.print(_noise(plan))
     console.print(f"Written to {out}. {next_command('rounds', 'open', repo, out)}")
 
 
@@ -58,17 +54,15 @@ def show_states(states: Sequence[RoundState], repo: str, *, as_json: bool) -> No
         return
     table = Table(
         Column("round", no_wrap=True),
-        "target",
-        "state",
-        "updates",
-        "needed",
-        "until",
+        Column("target", overflow="fold"),
+        *(Column(name, no_wrap=True) for name in ("state", "updates", "needed")),
+        "until (UTC)",
         box=None,
         header_style="bold",
         pad_edge=False,
     )
     for one in states:
-        until = one.closed or one.deadline
+        until = (one.closed or one.deadline)[:16].replace("T", " ")  # may be folded, so that nothing is cut off
         table.add_row(one.round, one.target, one.state.value, f"{one.updates:,}", f"{one.needed:,}", until)
     Console().print(table)
     console = Console(soft_wrap=True)
@@ -118,8 +112,8 @@ def show_outcome(outcome: Outcome, repo: str, *, as_json: bool) -> None:
         return
     deltas = ", ".join(f"{n:,}" for n in outcome.delta_bytes) or "none"
     console.print(
-        f"Published as release {outcome.release}: {outcome.changed_bytes:,} bytes of new files, deltas of {deltas} "
-        f"bytes. {outcome.why}"
+        f"Published as release {outcome.release}{outcome.how}: {outcome.changed_bytes:,} bytes of new files, deltas of "
+        f"{deltas} bytes. {outcome.why}"
     )
     console.print(next_command("rounds", "report", repo, outcome.round, "--out", "round.html"))
 
@@ -138,6 +132,16 @@ def show_report(report: Report, out: Path | None, *, as_json: bool) -> None:
     if report.outcome is not None:
         console.print(Text(report.outcome.why))
     console.print(f"Written to {out}." if out is not None else "Write it as a page with --out FILE.")
+
+
+def _noise(plan: RoundPlan) -> str:
+    if not plan.sigma:
+        return "Updates have no noise: devices refuse the plan, unless their users set --max-epsilon inf."
+    few, many = (f"{noise_in_mean(plan, n) / plan.clip:.2g}" for n in _cohorts(plan).values())
+    return (
+        f"The noise in the mean is {few} times as long as the largest update with {plan.min_updates:,} updates, and "
+        f"{many} times with {plan.max_updates:,}. Where it is not well below 1, nothing can be learned."
+    )
 
 
 def _cohorts(plan: RoundPlan) -> dict[str, int]:

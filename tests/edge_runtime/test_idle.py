@@ -55,6 +55,13 @@ def test_while_it_waits_it_learns_and_says_that_the_lists_are_adapted(bundle: Pa
     assert output.count("The lists are adapted to you:") == 1
 
 
+def test_a_switch_in_a_session_is_answered_once(bundle: Path) -> None:
+    output = session(bundle, one_taste(bundle), "list", "learning off", "learning on", until={"helps", "off"})
+
+    assert output.count("because learning is switched off") == 1
+    assert output.count("The lists are adapted to you:") == 2
+
+
 def test_an_adapter_that_does_not_help_is_explained_when_asked(bundle: Path) -> None:
     output = session(bundle, no_taste(bundle), "list", "learning", until={"does not help"})
 

@@ -266,7 +266,7 @@ def test_the_devices_own_limit_counts_whatever_plans_permit(ledger: RoundLedger)
 
 
 def test_a_plan_without_noise_is_refused_by_default(ledger: RoundLedger) -> None:
-    with pytest.raises(RoundError, match="reveal epsilon inf"):
+    with pytest.raises(RoundError, match=r"adds no noise.*--max-epsilon inf"):
         intended(QUIET, DEVICE, ledger, NOW, Limit())
     enough = sigma_for(7.9, 1e-6, 2.0)
     quiet_enough = plan_with(sigma=enough, scale=largest_scale(1.0, enough, RANK * DIM, 16))

@@ -47,6 +47,11 @@ def test_a_device_that_trusts_keys_never_falls_back_to_what_is_not_signed(shop: 
         sync(server.url, tmp_path / "device", insecure=True)
 
 
+def test_a_stick_that_is_not_there_is_named_as_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"found no folder and no http or https address in '.*stick'"):
+        sync(tmp_path / "stick", tmp_path / "device", target=LAPTOP)
+
+
 def test_a_given_root_is_trusted_and_another_repository_is_refused(shop: SignedShop, tmp_path: Path) -> None:
     other = SignedShop(tmp_path / "other")
     root = (other.folder / "metadata" / "1.root.json").read_bytes()

@@ -147,7 +147,7 @@ def test_a_device_with_another_release_waits_for_its_sync(
     report = device.take_part()
 
     assert (report.status, operator.got) == ("not now", [])
-    assert "Sync first" in (report.reason or "")
+    assert "another release than the one in use here" in (report.reason or "")
 
 
 def test_a_plan_whose_bytes_are_not_those_that_are_signed_is_refused(

@@ -82,7 +82,9 @@ def test_a_plan_states_its_privacy_twice(made: TinyRepository, tmp_path: Path) -
 def test_no_noise_is_shown_as_unbounded(made: TinyRepository, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
 
-    assert "epsilon unbounded" in run("plan", made.path, *PLAN, "--out", file, "--sigma", "0")
+    printed = run("plan", made.path, *PLAN, "--out", file, "--sigma", "0")
+    assert "epsilon unbounded" in printed
+    assert "Updates have no noise: devices refuse the plan" in printed
     found = as_json("plan", made.path, *PLAN, "--out", file, "--sigma", "0")
     assert found["privacy"]["operator"] is None
 
@@ -93,9 +95,12 @@ def test_a_round_by_its_commands(made: TinyRepository, tmp_path: Path) -> None:
     assert "is open until" in run("open", made.path, file)
     round_id = read_plan(file).round
     send(made, file)
-    assert "open" in run("status", made.path)
+    shown = run("status", made.path)
+    assert "open" in shown
+    assert "…" not in shown
     assert "Next: pocketrec rounds publish" in run("close", made.path, round_id)
-    assert "Published as release 2" in run("publish", made.path, round_id, "--force")
+    assert "Published as release 2 with --force" in run("publish", made.path, round_id, "--force")
+    assert "Published as release 2 with --force" in run("status", made.path)
     assert "published" in run("report", made.path, round_id, "--out", page)
     (state,) = as_json("status", made.path)["rounds"]
 
