@@ -159,7 +159,7 @@ def test_devices_get_the_mean_of_the_updates_as_a_signed_release_of_the_adapter(
     assert [one.what for one in read_status(published.path).releases[0].history] == ["bundle", "adapter"]
     assert outcome.changed_bytes < 0.5 * open_folder(published.bundles / TARGET).manifest.bundle_bytes
     found = one(url, plan.round)
-    assert (found.state, found.note.split(".")[0]) == (State.PUBLISHED, "Published as release 2")
+    assert (found.state, found.note.split(".")[0]) == (State.PUBLISHED, "Published as release 2 with --force")
 
 
 def test_what_ranks_better_on_held_out_data_is_published(published: TinyRepository, url: str, tmp_path: Path) -> None:
