@@ -10,6 +10,7 @@ PYTHON ?= python3.11
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pocketrec
 WHEELS := $(CACHE)/wheels
 OLD_BOARD := $(CACHE)/old-board
+FLOWER := $(CACHE)/flower
 BIN := .venv/bin
 LLAMA := 0.3.36
 
@@ -24,7 +25,7 @@ DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') --out '$(OUT)' $(if $(NO_SERVE),--no
 # pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup web old-board-env chromium postgresql demo test check format bench-beauty clean
+.PHONY: help setup web old-board-env flower-env chromium postgresql demo test check format bench-beauty clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +80,14 @@ old-board-env: $(OLD_BOARD)/.ready ## The environment of old boards: tflite-runt
 $(OLD_BOARD)/.ready:
 	$(PYTHON) -m venv $(OLD_BOARD)
 	$(OLD_BOARD)/bin/pip install --quiet tflite-runtime==2.14.0 numpy==1.26.4
+	@touch $@
+
+# Flower pins other versions of typer and protobuf than ours. It is needed above one region only (docs/rounds.md).
+flower-env: $(FLOWER)/.ready ## The environment of Flower 1.42, for rounds of several regions
+
+$(FLOWER)/.ready:
+	$(PYTHON) -m venv $(FLOWER)
+	$(FLOWER)/bin/pip install --quiet flwr==1.42.0
 	@touch $@
 
 demo: setup ## The main job: train, distil, export, verify, serve

@@ -287,6 +287,51 @@ def combine(
     show_closed(_with_ledger(repo, database_url, work), repo, as_json=as_json)
 
 
+@rounds.command("export-sum")
+def export_sum_(
+    repo: Repo,
+    round_id: RoundId,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.", dir_okay=False)],
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the exact sum of a region's closed round, to be added to that of another region.
+
+    Example: pocketrec rounds export-sum releases ROUND --out region.json
+    """
+    import msgspec
+
+    from edge_runtime.files import write_atomically
+    from server.rounds.regions import export_sum
+    from server.rounds.show import show_file
+
+    found = _with_ledger(repo, database_url, lambda ledger: export_sum(ledger, round_id))
+    write_atomically(out, msgspec.json.encode(found))
+    show_file(out, f"the sum of {sum(found.regions.values()):,} updates", as_json=as_json)
+
+
+@rounds.command("add-sum")
+def add_sum_(
+    repo: Repo,
+    round_id: RoundId,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The sum of regions.", exists=True, dir_okay=False)],
+    database_url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the sum of other regions to a closed round with the same adapter and terms; repeated, it adds nothing.
+
+    Example: pocketrec rounds add-sum releases ROUND region.json
+    """
+    from server.rounds.regions import add_sum, read_region_sum
+    from server.rounds.show import show_closed
+    from server.rounds.state import RoundState, read_state
+
+    async def work(ledger: "Ledger") -> RoundState:
+        return await read_state(ledger, await add_sum(ledger, round_id, read_region_sum(file)))
+
+    show_closed(_with_ledger(repo, database_url, work), repo, as_json=as_json)
+
+
 @rounds.command("publish")
 def publish(
     repo: Repo,

@@ -30,6 +30,7 @@ class State(StrEnum):
     CLOSED = "closed"
     APART = "in two shares"
     ADDED = "added up"
+    HANDED = "handed over"
     SHORT = "short"
     CARRIED = "carried over"
     DROPPED = "dropped"
@@ -85,10 +86,10 @@ class Round:
 
     def can_take_over(self, other: RoundPlan) -> bool:
         """Return whether updates of another round mean the same here, so that the sums can be added."""
-        return _terms(self.plan) == _terms(other)
+        return terms_of(self.plan) == terms_of(other)
 
 
-def _terms(plan: RoundPlan) -> tuple[object, ...]:
+def terms_of(plan: RoundPlan) -> tuple[object, ...]:
     """Return what gives an update its meaning, and its privacy; another adapter would give it another meaning."""
     sizes = (plan.part, plan.rank, plan.dim, plan.bits, plan.scale, plan.clip, plan.sigma, plan.is_shared)
     return (plan.target, plan.name, plan.adapter_sha256, *sizes)

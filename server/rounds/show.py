@@ -86,11 +86,11 @@ def show_closed(state: RoundState, repo: str, *, as_json: bool) -> None:
 
 
 def show_file(out: Path, what: str, *, as_json: bool) -> None:
-    """Print what was written for the other operator."""
+    """Print what was written for another operator."""
     if as_json:
         print_result({"file": out})
         return
-    Console(soft_wrap=True).print(f"Wrote {what} to {out}. Send the file to the other operator.")
+    Console(soft_wrap=True).print(f"Wrote {what} to {out}.")
 
 
 def show_outcome(outcome: Outcome, repo: str, *, as_json: bool) -> None:
