@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 bench = typer.Typer(
-    help="""Measure on this machine what syncs, the server and its rounds cost.
+    help="""Measure what syncs, the server and rounds cost here.
 
     Start with: pocketrec bench sync bundles/laptop-x86_64
     """

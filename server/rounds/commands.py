@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 rounds = typer.Typer(
-    help="""Improve the adapter together with devices that take part: only noisy updates leave them, and only sums stay.
+    help="""Improve the adapter with devices that agree to take part.
+
+    Only noisy updates leave them, and only sums stay.
 
     Start with: pocketrec rounds plan releases --target laptop-x86_64 --operator https://models.example.org
     """
