@@ -16,13 +16,14 @@ import numpy as np
 
 from edge_runtime.errors import BundleError, RoundError
 from edge_runtime.learning.random32 import Random32
+from edge_runtime.learning.round_training import DEFAULT_SETTINGS, trained
 from edge_runtime.rounds.accountant import delta_of, epsilon_of, privacy_statement
 from edge_runtime.rounds.ledger import Entry, Outcome
 from edge_runtime.rounds.noise import ByteSource, discrete_gaussian
-from edge_runtime.rounds.participate import Device, Limit, intended, loss_of
+from edge_runtime.rounds.participate import Adapter, Device, Limit, intended, loss_of
 from edge_runtime.rounds.plan import RoundPlan, parse_plan
 from edge_runtime.rounds.update import Update, encode, quantized, saturated
-from tests.golden_learning import drawn, packed
+from tests.golden_learning import drawn, drawn_batch, packed
 from tests.tiny_round import PLAN, plan_with
 
 PATH: Final = Path(__file__).parent / "golden" / "rounds.json"
@@ -37,6 +38,7 @@ FIELDS: Final[dict[str, Any]] = json.loads(msgspec.json.encode(PLAN))
 NOW: Final = int(PLAN.opens_time()) + 60
 DAY_S: Final = 86_400
 DEVICE: Final = Device(PLAN.name, PLAN.base, PLAN.adapter_sha256, 20)
+TWO: Final = ("https://a.b", "https://b.c")
 WIDE: Final = {"sigma": 8.0, "scale": 256, "rank": 2, "dim": 4}
 
 
@@ -74,7 +76,10 @@ def plans() -> list[Json]:
         ("a plan", base),
         ("only what has no default", short),
         ("32 bits", base | {"bits": 32, "scale": 1 << 20}),
-        ("late updates and two operators", base | {"max_staleness": 3, "operators": ["https://a.b", "https://b.c"]}),
+        ("late updates", base | {"max_staleness": 3}),
+        ("two operators", base | {"operators": list(TWO)}),
+        ("two operators and many updates", base | {"operators": list(TWO), "max_updates": 65_537}),
+        ("two operators and late updates", base | {"operators": list(TWO), "max_staleness": 3}),
         ("no noise", base | {"sigma": 0}),
         ("a missing field", missing),
         ("an unknown field", base | {"colour": "red"}),
@@ -180,7 +185,6 @@ def intents() -> list[Json]:
         ("without noise", plan_with(sigma=0.0), [], NOW),
         ("with another adapter", plan_with(**WIDE, base="c" * 64), [], NOW),
         ("with few events", plan_with(**WIDE, min_events=21), [], NOW),
-        ("with two operators", plan_with(**WIDE, operators=("https://a.b", "https://b.c")), [], NOW),
     ]  # fmt: skip
     return [intent_case(*case) for case in cases]
 
@@ -208,8 +212,29 @@ def intent_case(name: str, plan: RoundPlan, entries: list[Entry], now: int) -> J
     return {"name": name, "plan": plan_text, "entries": rounds, "now": now, "intent": result}
 
 
+def trainings() -> list[Json]:
+    """Return trainings of all rows, of the first one, and with a batch of all examples."""
+    cases = ((51, 9, 12, 4, 2, 2, 6, 3), (52, 7, 20, 8, 3, 1, 5, 4), (53, 5, 6, 4, 2, 2, 3, 100))
+    return [training_case(*case) for case in cases]
+
+
+def training_case(seed: int, n: int, m: int, dim: int, rank: int, trained_rank: int, steps: int, batch: int) -> Json:
+    """Return what a training changes: the batch, then A and B are drawn from the seed."""
+    random = Random32(seed, 1)
+    a, b = drawn(random, dim, rank, scale=0.3), drawn(random, rank, dim, scale=0.1)
+    plan = plan_with(rank=trained_rank, dim=dim, steps=steps, batch=batch, learning_rate=0.05)
+    adapter = Adapter(a.astype(np.float32), b.astype(np.float32))
+    change = trained(drawn_batch(seed, n, m, dim), DEFAULT_SETTINGS, plan, adapter, seed, lambda: 0.0)
+    return {
+        "seed": seed, "n": n, "m": m, "dim": dim, "rank": rank, "change": packed(change),
+        "plan": {"rank": trained_rank, "dim": dim, "steps": steps, "batch": batch, "learningRate": 0.05},
+        "settings": {name: getattr(DEFAULT_SETTINGS, name) for name in ("beta1", "beta2", "epsilon")},
+    }  # fmt: skip
+
+
 PARTS: Final[dict[str, Callable[[], list[Json]]]] = {
     "noise": noises, "privacy": losses, "plans": plans, "updates": updates, "intents": intents,
+    "trainings": trainings,
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { FetchError, StorageError } from "../src/runtime/errors";
 import { Random32 } from "../src/runtime/learning/random32";
+import { roundCandidates, type TrainingPlan, trainedChange } from "../src/runtime/learning/roundTraining";
 import { MemoryHistory } from "../src/runtime/memoryHistory";
 import { deltaOf, epsilonOf, lossOf, privacyStatement } from "../src/runtime/rounds/accountant";
 import { bodyOf, type Entry, type Outcome, RoundLedger } from "../src/runtime/rounds/ledger";
@@ -10,6 +11,7 @@ import { type ByteSource, discreteGaussian } from "../src/runtime/rounds/noise";
 import { type Device, intended, prepared, RoundError, sendPending } from "../src/runtime/rounds/participate";
 import { bodyBytes, largestOf, parsePlan, type RoundPlan, secondsOf, sizeOf } from "../src/runtime/rounds/plan";
 import { clipped, contribution, quantized } from "../src/runtime/rounds/update";
+import { drawn, drawnBatch } from "./drawn";
 
 const golden = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden/rounds.json"), "utf8"));
 const TARGET = "laptop-x86_64";
@@ -103,6 +105,52 @@ describe("the same as in Python", () => {
     const found = intended(planOf(text), DEVICE, noted, now);
     expect(found.before).toBe(intent.before);
     expectNear(found.epsilon, intent.epsilon);
+  });
+});
+
+interface TrainingCase {
+  readonly seed: number;
+  readonly n: number;
+  readonly m: number;
+  readonly dim: number;
+  readonly rank: number;
+  readonly plan: TrainingPlan;
+  readonly settings: { readonly beta1: number; readonly beta2: number; readonly epsilon: number };
+  readonly change: string;
+}
+
+describe("training", () => {
+  function trained({ seed, n, m, dim, rank, plan, settings }: TrainingCase, clock: () => number = () => 0) {
+    const random = new Random32(seed, 1);
+    const adapterA = Float32Array.from(drawn(random, dim * rank, 0.3));
+    const adapterB = Float32Array.from(drawn(random, rank * dim, 0.1));
+    const batch = drawnBatch(seed, n, m, dim);
+    return trainedChange(batch, settings, plan, { adapterA, adapterB }, seed, async () => undefined, clock);
+  }
+
+  test.each(golden.trainings as TrainingCase[])("of $plan.steps steps is Python's to the last bit", async (one) => {
+    const change = await trained(one);
+    expect(Buffer.from(change.buffer).toString("base64")).toBe(one.change);
+  });
+
+  test("ends after a minute with the steps that it has made", async () => {
+    const [one] = golden.trainings as [TrainingCase];
+    let calls = 0;
+    const after = (steps: number) => () => (calls++ > steps ? 60_001 : 0);
+    const change = await trained(one, after(2));
+    calls = 0;
+    expect(change).toEqual(await trained({ ...one, plan: { ...one.plan, steps: 2 } }));
+    expect(change).not.toEqual(numbers(one.change));
+  });
+
+  test("own and retired items are no counterexamples, and drawn ones stand for the others", () => {
+    const { rows, offsets } = roundCandidates([3, 7, 3], [5], 1000, 20, 9);
+    expect([...rows].sort((one, other) => one - other)).toEqual(rows);
+    const ofRow = new Map(rows.map((row, at) => [row, offsets[at]]));
+    expect([ofRow.get(3), ofRow.get(7)]).toEqual([-1e9, -1e9]);
+    const counted = offsets.filter((offset) => offset > -1e9);
+    expect(new Set(counted).size).toBe(1);
+    expect(counted[0]).toBeCloseTo(Math.log(997 / counted.length));
   });
 });
 
@@ -229,6 +277,11 @@ describe("taking part", () => {
     const [sending] = await sendPending(ledger, answering(), secondsOf(plan.deadline));
     expect(sending?.outcome).toBe("missed");
     expect((await ledger.entries())[0]).toMatchObject({ outcome: "missed", body: null, loss: lossOf(plan) });
+  });
+
+  test("a plan that splits updates between two operators is left to other devices", () => {
+    const operators = ["https://a.example", "https://b.example"];
+    expect(() => intended({ ...plan, operators }, DEVICE, [], now)).toThrow("which this page cannot do yet");
   });
 
   test("two tabs that train at the same time send one upload", async () => {

@@ -102,8 +102,14 @@ export function sizeOf({ rank, dim }: Pick<RoundPlan, "rank" | "dim">): number {
 }
 
 /** Number of bytes of an upload. */
-export function bodyBytes(plan: Pick<RoundPlan, "rank" | "dim" | "bits">): number {
-  return HEAD_BYTES + (sizeOf(plan) * plan.bits) / 8;
+export function bodyBytes(plan: Pick<RoundPlan, "rank" | "dim" | "bits" | "operators" | "maxUpdates">): number {
+  return HEAD_BYTES + (sizeOf(plan) * wireBits(plan)) / 8;
+}
+
+/** Width of the integers of an upload; shares for two operators are so wide that a sum of all updates fits. */
+function wireBits({ bits, operators, maxUpdates }: Pick<RoundPlan, "bits" | "operators" | "maxUpdates">): number {
+  if (operators.length === 1) return bits;
+  return maxUpdates * 2 ** (bits - 1) <= 2 ** 31 ? 32 : 64;
 }
 
 /** The largest integer of an update; the smallest is one further from 0. */
@@ -174,6 +180,7 @@ function checkPlan(plan: RoundPlan, path: string): void {
   const problems: readonly [boolean, string][] = [
     [minUpdates > maxUpdates, `min_updates ${minUpdates} is above max_updates ${maxUpdates}`],
     [new Set(operators).size !== operators.length, "one operator is named twice"],
+    [operators.length > 1 && plan.maxStaleness > 0, "two operators and late updates, which both would not weigh alike"],
     [secondsOf(plan.opens) >= secondsOf(plan.deadline), `the deadline ${plan.deadline} is not after ${plan.opens}`],
     [bodyBytes(plan) > MAX_UPDATE_BYTES, `an update has ${bodyBytes(plan)} bytes, at most ${MAX_UPDATE_BYTES}`],
     [!Number.isInteger(Math.log2(scale)), `the scale ${scale} is no power of two`],
