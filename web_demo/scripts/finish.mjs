@@ -9,9 +9,9 @@ import { brotliCompressSync, constants } from "node:zlib";
 const DIST = new URL("../dist/", import.meta.url).pathname;
 /** For the scripts that every visit loads, and for those that a click, an update or an old browser loads. */
 const BUDGET_BYTES = 60 * 1024;
-/** Half of it learns on this device, which only a release with settings for that loads. */
-const ON_DEMAND_BUDGET_BYTES = 22_000;
-const ON_DEMAND = /^(profile|historyFile|learning|pack|software)-/;
+/** A third of it learns on this device, which only a release with settings for that loads. */
+const ON_DEMAND_BUDGET_BYTES = 26_000;
+const ON_DEMAND = /^(finder|historyFile|learning|pack|profile|software)-/;
 const COMPRESSED = /\.(js|css|html|svg|wasm|webmanifest)$/;
 
 /** @param {string} folder @returns {string[]} */

@@ -22,7 +22,7 @@ test("lists and searches are the same", async () => {
   const [whole, log] = [await openRecommender(GOOD), await openRecommender(LOG)];
 
   expect(await log.recommend(10, OPTIONS)).toEqual(await whole.recommend(10, OPTIONS));
-  expect(log.search("rose", 10)).toEqual(whole.search("rose", 10));
+  expect(await log.search("rose", 10)).toEqual(await whole.search("rose", 10));
 });
 
 test("a log that lost bytes anywhere is refused", async () => {

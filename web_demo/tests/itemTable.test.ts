@@ -24,7 +24,7 @@ test("lists and searches are the same", async () => {
   const [memory, table] = [await openRecommender(GOOD), await openRecommender(TABLE)];
 
   expect(await table.recommend(10, OPTIONS)).toEqual(await memory.recommend(10, OPTIONS));
-  expect(table.search("rose", 10)).toEqual(memory.search("rose", 10));
+  expect(await table.search("rose", 10)).toEqual(await memory.search("rose", 10));
 });
 
 test("an entry that violates the format is refused", async () => {

@@ -182,11 +182,11 @@ test("every call after close is the same error", async () => {
   await expect(recommender.recommendMany([], 3)).rejects.toThrow(message);
   await expect(recommender.rerank([])).rejects.toThrow(message);
   await expect(recommender.refresh()).rejects.toThrow(message);
+  await expect(recommender.search("soap", 3)).rejects.toThrow(message);
   for (const call of [
     () => recommender.similar("item-1", 3),
     () => recommender.setFacts({}),
     () => recommender.clearFacts(),
-    () => recommender.search("soap", 3),
   ]) {
     expect(call).toThrow(message);
   }

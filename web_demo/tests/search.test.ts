@@ -77,7 +77,7 @@ test("one typing error is corrected anywhere in a word, two are not", () => {
 test("a bundle's items are found by their category", async () => {
   const recommender = await openRecommender(GOOD);
 
-  const found = recommender.search("Soaps", 40);
+  const found = await recommender.search("Soaps", 40);
 
   expect(found.length).toBeGreaterThan(0);
   for (const row of found) expect(recommender.items.facts(row).get("categories")).toContain("soap");

@@ -24,7 +24,7 @@ import { type Fact, FactFinder } from "./reasons/facts";
 import { type Sentence, sentences, template } from "./reasons/sentences";
 import { readRetired } from "./retired";
 import { Scorer } from "./scorer";
-import { Finder } from "./search/finder";
+import type { Finder } from "./search/finder";
 import { LONG, preferring, timerOf } from "./timing";
 import type { TransitionScores } from "./transitionScores";
 
@@ -57,7 +57,7 @@ export interface Selection {
 }
 
 export class OpenRelease {
-  private finder: Finder | null = null;
+  private finder: Promise<Finder> | null = null;
   private pictures: Promise<Pictures | null> | null = null;
   private readonly cosines: Cosines;
   private readonly dislikePenalty: DislikePenalty;
@@ -242,11 +242,17 @@ export class OpenRelease {
     return (await this.pictures)?.url(row) ?? null;
   }
 
-  /** The rows that match a query, best first; the first call builds the index. */
-  search(text: string, limit: number): number[] {
+  /** The rows that match a query, best first; the first call loads the search and builds the index. */
+  async search(text: string, limit: number): Promise<number[]> {
     if (text.trim() === "") return [];
-    this.finder ??= new Finder(this.items, this.popularity);
-    return this.finder.find(text, limit);
+    this.finder ??= import("./search/finder").then(
+      ({ Finder }) => new Finder(this.items, this.popularity),
+      (error: unknown) => {
+        this.finder = null; // the next call tries again
+        throw error;
+      },
+    );
+    return (await this.finder).find(text, limit);
   }
 
   /** The facts of an item, and every sentence that can be formed from them. */

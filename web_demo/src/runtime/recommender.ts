@@ -241,8 +241,8 @@ export class Recommender {
     return this.release.rank(...args);
   }
 
-  /** The rows that match a query, best first; the first call builds the index. */
-  search(text: string, limit: number): number[] {
+  /** The rows that match a query, best first; the first call loads the search and builds the index. */
+  async search(text: string, limit: number): Promise<number[]> {
     return this.inUse().search(text, limit);
   }
 

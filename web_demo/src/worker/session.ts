@@ -225,11 +225,12 @@ export class Session {
     return running.finally(() => this.notify("profiling", null));
   }
 
-  search(text: string): readonly Hit[] {
+  async search(text: string): Promise<readonly Hit[]> {
     if (this.opened === null) return [];
     const { recommender } = this.opened;
+    const rows = await recommender.search(text, N_HITS);
     const ids = new Set(this.events.map(({ itemId }) => itemId));
-    const hits = recommender.search(text, N_HITS).map((row) => itemSummary(recommender.items, row));
+    const hits = rows.map((row) => itemSummary(recommender.items, row));
     return hits.map((item) => ({ ...item, inHistory: ids.has(item.itemId) }));
   }
 
