@@ -35,7 +35,12 @@ Root = Annotated[
     ),
 ]
 Preview = Annotated[
-    bool, typer.Option("--preview", help="Show what the newest release would change in the list; do not switch to it.")
+    bool,
+    typer.Option(
+        "--preview",
+        help="Show what the newest release would change in the list; do not switch to it. Without a bundle in use, "
+        "which it is compared with, nothing is done.",
+    ),
 ]
 State = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.bundle.folder import read_manifest
-from edge_runtime.errors import UpdateRefusedError
+from edge_runtime.errors import SyncError, UpdateRefusedError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.apply import apply, writing
@@ -17,12 +17,13 @@ from edge_runtime.sync.device_metadata import FIRST_ROOT, MAX_ROOT_BYTES, Device
 from edge_runtime.sync.documents import SignedDocuments
 from edge_runtime.sync.fetch import Source
 from edge_runtime.sync.folder_transport import FolderTransport
-from edge_runtime.sync.layout import DOCUMENTS, TRUSTED
+from edge_runtime.sync.layout import DOCUMENTS, TRUSTED, check_folder
 from edge_runtime.sync.receipts import keep_receipt
 from edge_runtime.sync.refusals import Refusals
 from edge_runtime.sync.report import SyncReport
 from edge_runtime.sync.result import tell_result
 from edge_runtime.sync.signed import SignedChannel
+from edge_runtime.sync.slots import Slots
 from edge_runtime.sync.transport import HttpTransport
 from edge_runtime.sync.trial import self_test
 
@@ -55,14 +56,15 @@ def sync(
             what this device trusts is damaged.
         insecure: accept releases that are not signed, and first keys over plain http.
         allow_older: accept an unsigned release that is not newer than the installed one.
-        preview: fetch and test the newest release, but do not switch to it yet.
+        preview: fetch and test the newest release, but do not switch to it yet; a damaged bundle in use is repaired.
         tell: tell the server whether this device took or refused a new release, in one bit (:mod:`.result`).
         proxy: address of an http proxy, or ``none`` for no proxy [default: as ``HTTPS_PROXY``, ``HTTP_PROXY``,
             ``ALL_PROXY`` and ``NO_PROXY`` say].
         progress: called with the bytes received and the total bytes to download.
 
     Raises:
-        SyncError: nothing was installed; see its subclasses for the reasons.
+        SyncError: nothing was installed; see its subclasses for the reasons. Also if there is no bundle in use that
+            a preview could be compared with; then nothing is fetched.
         BusyError: another sync into this folder is running.
         StateError: what this device trusts cannot be read or written.
         EngineError: no engine passes the self-test on the new release. The next sync does not try it again.
@@ -73,6 +75,8 @@ def sync(
     root = root if root is None or isinstance(root, bytes) else Path(root).read_bytes()
     if not into.exists():  # nothing may be written there if the address is refused
         transport_to(origin, insecure=insecure or root is not None, proxy=proxy).close()
+    if preview:
+        _check_in_use(into)
     with writing(into), DeviceMetadata(into / TRUSTED, root=root) as metadata:
         transport = transport_to(origin, insecure=insecure or metadata.has_root, proxy=proxy)
         refusals = Refusals(into)
@@ -112,10 +116,22 @@ def transport_to(origin: AnyPath, *, insecure: bool, proxy: str | None = None) -
     return HttpTransport(text, insecure=insecure, proxy=proxy)
 
 
+def _check_in_use(into: Path) -> None:
+    """Check that a preview has something to be compared with.
+
+    Raises:
+        SyncError: it has not, or the folder holds something else.
+    """
+    check_folder(into)
+    if Slots(into).pointer() is None:
+        raise SyncError(
+            f"{into}: found no bundle in use, expected one with which a preview compares the newest release. Sync "
+            "without --preview first (in code: without `preview=True`); nothing was fetched."
+        )
+
+
 def installed_target(into: Path) -> str:
     """Return the target of the installed bundle, or else that of this machine."""
-    from edge_runtime.sync.slots import Slots
-
     pointer = Slots(into).pointer()
     return machine_target() if pointer is None else pointer.target
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import DamagedStoreError, UpdateRefusedError
+from edge_runtime.errors import DamagedStoreError, SyncError, UpdateRefusedError
 from edge_runtime.sync.layout import RECEIPTS, TRUSTED
 from edge_runtime.sync.opening import machine_target, sync
 from edge_runtime.sync.receipts import MAX_BYTES, keep_receipt, read_receipts
@@ -50,6 +50,24 @@ def test_a_device_that_trusts_keys_never_falls_back_to_what_is_not_signed(shop: 
 def test_a_stick_that_is_not_there_is_named_as_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"found no folder and no http or https address in '.*stick'"):
         sync(tmp_path / "stick", tmp_path / "device", target=LAPTOP)
+
+
+def test_a_preview_on_a_new_device_is_refused_and_installs_nothing(shop: SignedShop, tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    with pytest.raises(SyncError, match=r"no bundle in use.*Sync without --preview first"):
+        sync(shop.folder, device, target=LAPTOP, preview=True)
+    assert not device.exists()
+    assert sync(shop.folder, device, target=LAPTOP).status == "installed"
+    assert sync(shop.folder, device, preview=True).status == "up to date"
+
+
+def test_a_preview_on_a_device_whose_pointer_is_damaged_is_refused(shop: SignedShop, tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    sync(shop.folder, device, target=LAPTOP)
+    (device / "current.json").write_bytes(b"{")
+    with pytest.raises(SyncError, match="no bundle in use"):
+        sync(shop.folder, device, target=LAPTOP, preview=True)
+    assert (device / "current.json").read_bytes() == b"{"
 
 
 def test_a_given_root_is_trusted_and_another_repository_is_refused(shop: SignedShop, tmp_path: Path) -> None:

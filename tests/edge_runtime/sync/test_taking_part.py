@@ -244,3 +244,15 @@ def test_without_the_option_no_round_is_looked_for(device: Device, plan: RoundPl
 
     assert "round" not in json.loads(done.stdout)
     assert operator.got == []
+
+
+def test_a_preview_on_a_new_device_takes_no_part(shop: SignedShop, plan: RoundPlan, tmp_path: Path) -> None:
+    new, state = tmp_path / "new", tmp_path / "new.sqlite"
+    words = ("sync", shop.folder, "--into", new, "--state", state, "--preview", "--take-part")
+
+    done = subprocess.run([*POCKETREC, *words], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "found no bundle in use" in " ".join(done.stderr.split())
+    assert not new.exists()
+    assert not state.exists()
