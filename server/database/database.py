@@ -32,6 +32,14 @@ def beside(root: Path) -> Path:
     return root.resolve().with_name(root.resolve().name + "-server.sqlite3")
 
 
+def nothing_beside(repository: str) -> str:
+    """Return the message for a repository in object storage whose database is not named."""
+    return (
+        f"{repository} is in object storage, where no SQLite file can be beside it. Name the database of `pocketrec "
+        "serve`, such as --database-url postgresql+asyncpg://USER:PASSWORD@HOST/NAME"
+    )
+
+
 def shown(url: str) -> str:
     """Return a URL without its password, and only the path of an SQLite file."""
     parsed = make_url(url)

@@ -120,7 +120,7 @@ def _with_keys(repo: str, url: str | None, use: "Callable[[OperatorKeys], Awaita
 
 def _beside(repo: str) -> str:
     """Return the database beside a folder."""
-    from server.database.database import beside, file_url
+    from server.database.database import beside, file_url, nothing_beside
     from server.objects import place_of
 
     try:
@@ -128,10 +128,7 @@ def _beside(repo: str) -> str:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="REPO") from error
     if isinstance(place, str):
-        raise typer.BadParameter(
-            "a repository in object storage has no file beside it; name the database of the server",
-            param_hint="--database-url",
-        )
+        raise typer.BadParameter(nothing_beside(place), param_hint="--database-url")
     if not place.is_dir():
         raise typer.BadParameter(f"found no folder {place}, expected what is served", param_hint="REPO")
     return file_url(beside(place))

@@ -35,7 +35,8 @@ Url = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Database, as for `pocketrec serve`. By default an SQLite file beside REPO, if that is a folder.",
+        help="Database, as for `pocketrec serve`. By default an SQLite file beside REPO, if that is a folder; one in "
+        "object storage needs it.",
         envvar="POCKETREC_DATABASE_URL",
         show_envvar=True,
     ),
@@ -421,11 +422,11 @@ def _with_ledger(repo: str, url: str | None, use: "Callable[[Ledger], Awaitable[
 
 
 def _url(repo: str, url: str | None) -> str:
-    from server.database.database import beside, file_url
+    from server.database.database import beside, file_url, nothing_beside
 
     place = _place(repo)
     if url is None and isinstance(place, str):
-        raise typer.BadParameter("name the database of `pocketrec serve`", param_hint="--database-url")
+        raise typer.BadParameter(nothing_beside(place), param_hint="--database-url")
     return url or file_url(beside(Path(place)))
 
 

@@ -161,3 +161,16 @@ def test_a_repository_that_cannot_be_used_is_a_usage_error(repo: str, monkeypatc
     monkeypatch.delenv("POCKETREC_DATABASE_URL", raising=False)
 
     assert CliRunner().invoke(rounds, ["status", repo]).exit_code == 2
+
+
+def test_a_repository_in_object_storage_needs_a_database_and_the_message_says_why(
+    made: TinyRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_json("plan", made.path, *PLAN, "--out", tmp_path / "plan.json")
+    monkeypatch.setenv("COLUMNS", "1000")
+
+    done = CliRunner().invoke(rounds, ["open", "s3://bucket/prefix", str(tmp_path / "plan.json")])
+
+    assert done.exit_code == 2
+    assert "s3://bucket/prefix is in object storage, where no SQLite file can be beside it" in done.output
+    assert "such as --database-url postgresql+asyncpg://USER:PASSWORD@HOST/NAME" in done.output
