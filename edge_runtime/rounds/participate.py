@@ -123,10 +123,10 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
     Raises:
         RoundError: this device does not take part; the message says why.
     """
-    _check_fit(plan, device, now)
-    noted = ledger.entry(plan.round)
+    noted = ledger.entry(plan.round)  # first: a device that took the release which came of the round fits it no longer
     if noted is not None and noted.outcome != "training":
         raise RoundError(f"this device has taken part in the round {plan.round} already.")
+    _check_fit(plan, device, now)
     recent = ledger.since(now - plan.period_days * DAY_S)
     if len(recent) >= plan.participations:
         raise RoundError(
@@ -262,8 +262,10 @@ def _check_fit(plan: RoundPlan, device: Device, now: float) -> None:
     Raises:
         RoundError: it is not.
     """
-    if not plan.opens_time() <= now < plan.deadline_time():
-        raise RoundError(f"the round {plan.round} is open from {plan.opens} to {plan.deadline}, not now.")
+    if now >= plan.deadline_time():
+        raise RoundError(f"the round {plan.round} is over: it was open until {plan.deadline}.")
+    if now < plan.opens_time():
+        raise RoundError(f"the round {plan.round} is not open yet: it opens at {plan.opens}.")
     if plan.name != device.name or plan.base != device.base or plan.adapter_sha256 != device.adapter_sha256:
         raise RoundError(
             f"the round {plan.round} trains the adapter of another release than the one in use here. "

@@ -279,6 +279,17 @@ describe("taking part", () => {
     expect((await ledger.entries())[0]).toMatchObject({ outcome: "missed", body: null, loss: lossOf(plan) });
   });
 
+  test("a browser that took part is told so also with the release that came of the round", async () => {
+    await prepare();
+    const newer = { ...DEVICE, base: "0".repeat(64), adapterSha256: "0".repeat(64) };
+    const told = "has taken part in the round";
+    const entries = await ledger.entries();
+    expect(() => intended(plan, newer, entries, now)).toThrow(told);
+    expect(() => intended(plan, newer, entries, secondsOf(plan.deadline))).toThrow(told);
+    expect(() => intended(plan, newer, [], secondsOf(plan.deadline))).toThrow("is over");
+    expect(() => intended(plan, newer, [], now)).toThrow("another release");
+  });
+
   test("a plan that splits updates between two operators is left to other devices", () => {
     const operators = ["https://a.example", "https://b.example"];
     expect(() => intended({ ...plan, operators }, DEVICE, [], now)).toThrow("which this page cannot do yet");

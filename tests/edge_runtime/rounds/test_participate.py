@@ -227,10 +227,27 @@ def test_a_round_for_other_devices_is_left_alone(ledger: RoundLedger, changes: d
         intended(PLAN, replace(DEVICE, **changes), ledger, NOW, ANY)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("now", [PLAN.opens_time() - 1, PLAN.deadline_time()])
-def test_a_round_that_is_not_open_is_left_alone(ledger: RoundLedger, now: float) -> None:
-    with pytest.raises(RoundError, match="is open from"):
-        intended(PLAN, DEVICE, ledger, now, ANY)
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (PLAN.opens_time() - 1, f"is not open yet: it opens at {PLAN.opens}"),
+        (PLAN.deadline_time(), f"is over: it was open until {PLAN.deadline}"),
+    ],
+)
+@pytest.mark.parametrize("base", [DEVICE.base, "0" * 64])
+def test_a_round_that_is_not_open_is_left_alone(ledger: RoundLedger, now: float, reason: str, base: str) -> None:
+    with pytest.raises(RoundError, match=reason):
+        intended(PLAN, replace(DEVICE, base=base), ledger, now, ANY)
+
+
+@pytest.mark.parametrize("now", [NOW, PLAN.deadline_time() + 1])
+def test_a_device_that_took_part_is_told_so_also_with_the_release_that_came_of_it(
+    ledger: RoundLedger, now: float
+) -> None:
+    begun(ledger)
+    newer = replace(DEVICE, base="0" * 64, adapter_sha256="0" * 64)
+    with pytest.raises(RoundError, match=f"has taken part in the round {PLAN.round} already"):
+        intended(PLAN, newer, ledger, now, ANY)
 
 
 def numbered(number: int, plan: RoundPlan) -> RoundPlan:

@@ -84,10 +84,11 @@ export function intended(
   now: number,
   limit: Limit = DEFAULT_LIMIT,
 ): Intent {
-  checkFit(plan, device, now);
+  // First: a browser that took the release which came of the round fits it no longer.
   const noted = entries.find(({ round }) => round === plan.round);
   if (noted !== undefined && noted.outcome !== "training")
     throw new RoundError(`this browser has taken part in the round ${plan.round} already.`);
+  checkFit(plan, device, now);
   const recent = since(entries, now - plan.periodDays * DAY_S).length;
   if (recent >= plan.participations)
     throw new RoundError(
@@ -161,8 +162,10 @@ async function sent(entry: Entry, ledger: RoundLedger, send: Send, now: number):
 }
 
 function checkFit(plan: RoundPlan, device: Device, now: number): void {
-  if (!(secondsOf(plan.opens) <= now && now < secondsOf(plan.deadline)))
-    throw new RoundError(`the round ${plan.round} is open from ${plan.opens} to ${plan.deadline}, not now.`);
+  if (now >= secondsOf(plan.deadline))
+    throw new RoundError(`the round ${plan.round} is over: it was open until ${plan.deadline}.`);
+  if (now < secondsOf(plan.opens))
+    throw new RoundError(`the round ${plan.round} is not open yet: it opens at ${plan.opens}.`);
   if (plan.name !== device.name || plan.base !== device.base || plan.adapterSha256 !== device.adapterSha256)
     throw new RoundError(`the round ${plan.round} trains the adapter of another release than the one in use here.`);
   if (device.nEvents < plan.minEvents)
