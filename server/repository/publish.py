@@ -168,7 +168,7 @@ def roll_back(
         now: the time that counts.
 
     Raises:
-        RepositoryError: there is no such release, or its files were pruned.
+        RepositoryError: there is no such release, its files were pruned, or they are on offer already.
         SigningError: a key is missing.
     """
     with changing(path) as repository:
@@ -181,9 +181,26 @@ def roll_back(
         done = []
         for source in sources:
             offer = read_offer(repository, source.manifest.target)
+            _check_restores(source, offer)
             done.append(_Release(draft, source, offer, rollout).whole())
         draft.commit()
     return done
+
+
+def _check_restores(source: Source, offer: Offer | None) -> None:
+    """Check that a rollback changes what devices get.
+
+    Raises:
+        RepositoryError: what it restores is on offer already.
+    """
+    if offer is None:
+        return
+    on_offer = offer.final.manifest
+    if replace(source.manifest, release=on_offer.release, created=on_offer.created) == on_offer:
+        raise RepositoryError(
+            f"{offer.target}: release {source.restores} is what is on offer, as release {on_offer.release}. Nothing "
+            "was changed. Choose another release with --to, or only some targets with --target."
+        )
 
 
 class _Release:

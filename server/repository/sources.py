@@ -67,6 +67,10 @@ def earlier_source(repository: Repository, target: str, number: int | None) -> S
         if (entry.release == number if number is not None else (entry.restores or entry.release) < current)
     ]
     numbers = ", ".join(str(entry.release) for entry in entries) or "none"
+    if entries and number == entries[-1].release:
+        raise RepositoryError(
+            f"{target}: release {number} is what is on offer; choose an earlier one. Nothing was changed."
+        )
     if not found:
         wanted = "one before that on offer" if number is None else f"release {number} before the one on offer"
         raise RepositoryError(f"{target}: found the releases {numbers}, expected {wanted}.")

@@ -350,6 +350,31 @@ def test_rolling_back_again_goes_further_back(repository: TinyRepository) -> Non
         roll_back(repository.path, repository.ring(), to=9)
 
 
+@pytest.mark.parametrize(
+    ("to", "reason"),
+    [(1, "release 1 is what is on offer, as release 3. Nothing was changed"), (3, "release 3 is what is on offer")],
+)
+def test_a_rollback_to_what_is_on_offer_is_refused(repository: TinyRepository, to: int, reason: str) -> None:
+    repository.publish(0)
+    repository.publish(1)
+    roll_back(repository.path, repository.ring(), to=1)
+    before = sorted(path for path in repository.path.rglob("*") if path.is_file())
+
+    with pytest.raises(RepositoryError, match=reason):
+        roll_back(repository.path, repository.ring(), to=to)
+
+    assert sorted(path for path in repository.path.rglob("*") if path.is_file()) == before
+    assert roll_back(repository.path, repository.ring(), to=2)[0].restores == 2
+
+
+def test_a_rollback_undoes_a_component_although_its_base_is_on_offer(repository: TinyRepository) -> None:
+    repository.publish(0)
+    repository.changed_file("adapter.safetensors", adapter(repository))
+    publish(repository.path, repository.bundles, repository.ring(), component="adapter")
+
+    assert roll_back(repository.path, repository.ring(), to=1)[0].restores == 1
+
+
 def test_there_must_be_something_to_roll_back_to(repository: TinyRepository) -> None:
     with pytest.raises(RepositoryError, match="found no release yet"):
         roll_back(repository.path, repository.ring())
