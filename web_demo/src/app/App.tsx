@@ -72,6 +72,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
                 onDelete={() => request("deleteData", null)}
                 onExport={(passphrase) => request("exportHistory", { passphrase })}
                 onLearning={(on) => void request("setLearning", { on }).catch(() => undefined)}
+                onRounds={(action) => request("rounds", { action })}
                 onImport={(file, passphrase) => request("importHistory", { file, passphrase })}
               />
               <TechnicalDetails

@@ -16,8 +16,7 @@ export interface CarryProps {
 export function CarryHistory({ onExport, onImport }: CarryProps) {
   const [said, setSaid] = useState("");
   return (
-    <details class="carry">
-      <summary>Take my history to another device</summary>
+    <>
       <p class="fine">
         Save it as a file, bring the file to the other device, and add it there. Nothing is sent by this page.
       </p>
@@ -26,7 +25,7 @@ export function CarryHistory({ onExport, onImport }: CarryProps) {
         <AddForm onImport={onImport} onSaid={setSaid} />
       </div>
       <p role="status">{said}</p>
-    </details>
+    </>
   );
 }
 

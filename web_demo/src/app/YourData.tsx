@@ -1,12 +1,14 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Traffic } from "../runtime/traffic";
 import type { UserData as UserDataSummary } from "../worker/protocol";
-import { CarryHistory, type CarryProps } from "./CarryHistory";
+import type { CarryProps } from "./CarryHistory";
 import { bytes, count } from "./format";
 import { Learning, type LearningProps } from "./Learning";
+import { OnDemand } from "./OnDemand";
+import type { RoundsProps } from "./Rounds";
 import { singleClick } from "./singleClick";
 
-interface Props extends CarryProps, LearningProps {
+interface Props extends CarryProps, LearningProps, RoundsProps {
   readonly userData: UserDataSummary;
   readonly pageKept: boolean;
   readonly traffic: Traffic;
@@ -14,7 +16,17 @@ interface Props extends CarryProps, LearningProps {
 }
 
 /** What this page stores, learns and sends, as measured, and the button that deletes it. */
-export function YourData({ userData, pageKept, traffic, learning, onDelete, onExport, onImport, onLearning }: Props) {
+export function YourData({
+  userData,
+  pageKept,
+  traffic,
+  learning,
+  onDelete,
+  onExport,
+  onImport,
+  onLearning,
+  onRounds,
+}: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
   const choice = useRef<HTMLButtonElement>(null);
   const before = useRef(phase);
@@ -54,7 +66,18 @@ export function YourData({ userData, pageKept, traffic, learning, onDelete, onEx
         “Sent” counts the body of every request of this page, and everything after a “?” in an address.
       </p>
       <Learning learning={learning} onLearning={onLearning} />
-      <CarryHistory onExport={onExport} onImport={onImport} />
+      {learning !== null && (
+        <OnDemand
+          title="Improve the adapter together"
+          load={async () => (await import("./Rounds")).Rounds}
+          props={{ onRounds }}
+        />
+      )}
+      <OnDemand
+        title="Take my history to another device"
+        load={async () => (await import("./CarryHistory")).CarryHistory}
+        props={{ onExport, onImport }}
+      />
       <div class="delete-data">
         {phase !== "asking" ? (
           <button

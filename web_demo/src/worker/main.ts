@@ -31,6 +31,7 @@ const handlers: Handlers = {
   removeEvents: async ({ ids }) => done((await opened()).removeEvents(ids)),
   setDiversity: async ({ diversity }) => done((await opened()).setDiversity(diversity)),
   setLearning: async ({ on }) => done((await opened()).setLearning(on)),
+  rounds: async ({ action }) => (await opened()).rounds(action),
   search: async ({ text }) => (await opened()).search(text),
   picture: async ({ row }) => (await opened()).picture(row),
   why: async ({ row }) => (await opened()).why(row),

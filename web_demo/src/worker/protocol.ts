@@ -142,6 +142,22 @@ export interface LearningView {
   readonly sentence: string;
 }
 
+/** Look for a round; switch rounds on or off; train and store what would be sent; send it. */
+export type RoundsAction = "look" | "on" | "off" | "prepare" | "send";
+
+/** Rounds, as the page shows them. */
+export interface RoundsView {
+  readonly isOn: boolean;
+  /** What taking part in the open round means; none if nothing can be computed for it. */
+  readonly words: readonly string[];
+  /** Why this browser does not take part now, or what went wrong; else empty. */
+  readonly problem: string;
+  /** The bytes that wait to be sent, in hexadecimal. */
+  readonly upload: string | null;
+  /** Of all rounds, newest first. */
+  readonly receipts: readonly string[];
+}
+
 /** The engine that computed one list, and the milliseconds of each phase. */
 export interface Timing {
   readonly engine: string;
@@ -182,6 +198,8 @@ export interface Requests {
   readonly setDiversity: { readonly params: { readonly diversity: number }; readonly result: null };
   /** Switch learning from the history, and the use of what was learned, on or off. */
   readonly setLearning: { readonly params: { readonly on: boolean }; readonly result: null };
+  /** Null if the release in use does not learn. */
+  readonly rounds: { readonly params: { readonly action: RoundsAction }; readonly result: RoundsView | null };
   readonly search: { readonly params: { readonly text: string }; readonly result: readonly Hit[] };
   readonly picture: { readonly params: { readonly row: number }; readonly result: string | null };
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };

@@ -254,6 +254,22 @@ export class Releases {
     return { signedBy, arrival, metadata: this.metadata?.state ?? null, notes, isKept: trust.isDurable };
   }
 
+  /**
+   * A small document that is signed for this target, null if there is none, and the time in seconds since 1970.
+   *
+   * @throws FetchError the server cannot be reached.
+   * @throws UpdateRefusedError it is not signed as it must be.
+   */
+  async signed(path: string): Promise<{ readonly bytes: Bytes | null; readonly now: number }> {
+    const crypto = await signatureCrypto();
+    const metadata = new PageMetadata(this.trust, crypto);
+    await metadata.load();
+    if (!metadata.hasRoot) return { bytes: null, now: Date.now() / 1000 };
+    const small = (name: string, maxBytes: number) => this.small(name, maxBytes);
+    const bytes = await new SignedChannel(small, this.target, metadata, crypto).signed(path);
+    return { bytes, now: metadata.now() };
+  }
+
   /** Ask the server what is new, again if another tab does the same. */
   private async ask(held: Bytes | null): Promise<Answer> {
     for (let conflicts = 0; ; conflicts++) {

@@ -22,7 +22,17 @@ import type { Learning } from "./learning";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
 import { compareLists, type Listed } from "./preview";
-import type { Answer, Hit, Notify, Preview, RecommendationList, Timing, Why } from "./protocol";
+import type {
+  Answer,
+  Hit,
+  Notify,
+  Preview,
+  RecommendationList,
+  RoundsAction,
+  RoundsView,
+  Timing,
+  Why,
+} from "./protocol";
 import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
 import { type CandidatesChanged, type Opened, Releases } from "./releases";
 import { storedSize, userDataOf } from "./userData";
@@ -70,6 +80,7 @@ export class Session {
   private timer: ReturnType<typeof setInterval> | undefined;
   private readonly reasonWriter: ReasonWriter;
   private readonly life: Lifecycle;
+  private readonly releases: Releases;
   /** Loaded with the first release that learns. */
   private learning: Promise<Learning> | null = null;
 
@@ -90,7 +101,8 @@ export class Session {
       // A newer release is tested while another is in use.
       if ((this.opened?.bundle ?? bundle) === bundle) notify("engines", candidates);
     };
-    this.life = new Lifecycle(releases(changed), this.reasonWriter, {
+    this.releases = releases(changed);
+    this.life = new Lifecycle(this.releases, this.reasonWriter, {
       notify,
       onRelease: (opened, from) => this.onRelease(opened, from),
       refresh: () => this.refresh(),
@@ -223,6 +235,26 @@ export class Session {
     onProgress(0);
     const running = this.inTurn(() => profileBundle(bundle, engineOpener(bundle), about, onProgress));
     return running.finally(() => this.notify("profiling", null));
+  }
+
+  /** Take part in rounds as the user says; null if the release in use does not learn. */
+  async rounds(action: RoundsAction): Promise<RoundsView | null> {
+    const settings = this.opened?.bundle.manifest.learning ?? null;
+    if (this.opened === null || settings === null) return null;
+    const { bundle, recommender } = this.opened;
+    const { rounds } = await import("./rounds");
+    return rounds(
+      {
+        history: this.history,
+        release: recommender.learnable,
+        settings,
+        manifest: bundle.bytes,
+        origin: self.location.origin,
+        signed: (path) => this.releases.signed(path),
+        inTurn: (work) => this.inTurn(work),
+      },
+      action,
+    );
   }
 
   async search(text: string): Promise<readonly Hit[]> {

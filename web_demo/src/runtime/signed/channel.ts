@@ -94,6 +94,12 @@ export class SignedChannel {
     return answer;
   }
 
+  /** Another document that is signed for this target; null if nothing is signed at its path. Throws as {@link newest}. */
+  async signed(path: string): Promise<Bytes | null> {
+    await this.metadata.update(this.fetch);
+    return (await this.document(path))?.bytes ?? null;
+  }
+
   private async answer({ steps, notes, lacks }: Chain, held: Bytes | null): Promise<Answer> {
     const nothing: Answer = { offers: [], waiting: null, notes };
     const { bytes, manifest } = steps[0];
