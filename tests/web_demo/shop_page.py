@@ -112,7 +112,7 @@ class ShopPage:
 
     def open_carrying(self) -> Locator:
         """Open the forms that carry the history to another device."""
-        carry = self.page.locator("details.carry")
+        carry = self.page.locator("details.carry", has_text="Take my history to another device")
         carry.locator("summary").click()
         return carry
 

@@ -48,8 +48,8 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
           <section class="intro" aria-labelledby="intro-title">
             <h1 id="intro-title">A shop that adapts to you</h1>
             <p class="lead">
-              Choose what you like and the list changes at once. It all happens on this device: nothing you do is sent
-              anywhere.
+              Choose what you like and the list changes at once. It all happens on this device: nothing is sent anywhere
+              unless you ask for it.
             </p>
             <Search request={request} ready={view.opening.state === "ready"} history={history} onChoose={toggle} />
           </section>
