@@ -140,7 +140,7 @@ def sync(
         raise typer.BadParameter(str(error), param_hint="URL") from error
     changes = _changes(report, into, state) if report.status == "previewed" else []
     taking = _Taking(origin, into, state, report.name, max_epsilon, insecure, preview, proxy)
-    _print(report, changes, origin, into, taking if part else None, as_json=as_json)
+    _print(report, changes, origin, into, taking if part else None, tell=tell, as_json=as_json)
 
 
 def _check_arguments(into: Path, target: str | None) -> None:
@@ -240,7 +240,14 @@ class _Taking:
 
 
 def _print(
-    report: "SyncReport", changes: "list[Change]", origin: str, into: Path, taking: _Taking | None, *, as_json: bool
+    report: "SyncReport",
+    changes: "list[Change]",
+    origin: str,
+    into: Path,
+    taking: _Taking | None,
+    *,
+    tell: bool,
+    as_json: bool,
 ) -> None:
     """Print the result; end the process with exit code 1 if the newest release is refused here."""
     from edge_runtime.errors import RefusedReleaseError
@@ -255,6 +262,8 @@ def _print(
         return
     if not is_refused:
         console.print(_sentence(report))
+    for line in _told(report) if tell and not as_json else ():
+        console.print(line)
     for note in () if as_json else report.notes:
         console.print(f"note: {note}", style="yellow")
     if is_refused:
@@ -265,6 +274,16 @@ def _print(
         taking.part(console)
     words = ("sync", origin, "--into") if report.status == "previewed" else ("run",)
     console.print(next_command(*words, into))
+
+
+def _told(report: "SyncReport") -> list[str]:
+    """Return what the server was told with --tell, as sentences; what could not be told is among the notes."""
+    from edge_runtime.sync.report import told_sentence
+    from edge_runtime.sync.result import NOT_TOLD
+
+    if report.told or any(note.startswith(NOT_TOLD) for note in report.notes):
+        return [told_sentence(result) for result in report.told]
+    return ["Told the server nothing: this device has no new result."]
 
 
 def _move(change: "Change") -> str:

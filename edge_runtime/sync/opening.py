@@ -2,12 +2,12 @@
 
 import hashlib
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from edge_runtime.bundle.folder import read_manifest
-from edge_runtime.errors import SyncError, UpdateRefusedError
+from edge_runtime.errors import ServerUnreachableError, SyncError, UpdateRefusedError
 from edge_runtime.machine import machine_name
 from edge_runtime.paths import AnyPath
 from edge_runtime.sync.apply import apply, writing
@@ -20,7 +20,7 @@ from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.layout import DOCUMENTS, TRUSTED, check_folder
 from edge_runtime.sync.receipts import keep_receipt
 from edge_runtime.sync.refusals import Refusals
-from edge_runtime.sync.report import SyncReport
+from edge_runtime.sync.report import Result, SyncReport, told_sentence
 from edge_runtime.sync.result import tell_result
 from edge_runtime.sync.signed import SignedChannel
 from edge_runtime.sync.slots import Slots
@@ -81,19 +81,25 @@ def sync(
         transport = transport_to(origin, insecure=insecure or metadata.has_root, proxy=proxy)
         refusals = Refusals(into)
         chosen = target or installed_target(into)
+        teller = _Teller(transport, metadata, chosen)
         try:
             channel = _channel(Source(transport), metadata, into, chosen, insecure=insecure, allow_older=allow_older)
             report = apply(
                 into, channel=channel, self_test=self_test, preview=preview, refusals=refusals, progress=progress
             )
-            if not tell or report.status != "installed":
+            if not tell:
                 return report
-            taken = hashlib.sha256(read_manifest(report.bundle)).hexdigest()
-            problem = tell_result(transport, metadata, chosen, taken, refused=False)
-            return report if problem is None else replace(report, notes=(*report.notes, problem))
+            if report.status == "installed":
+                teller.tell(hashlib.sha256(read_manifest(report.bundle)).hexdigest(), "taken")
+            teller.tell_refused(refusals)
+            return replace(report, told=tuple(teller.told), notes=(*report.notes, *teller.problems))
+        except BaseException as error:
+            if tell:
+                teller.tell_refused(refusals)
+                for note in teller.words():
+                    error.add_note(note)
+            raise
         finally:
-            for manifest in refusals.met if tell else ():
-                tell_result(transport, metadata, chosen, manifest, refused=True)
             transport.close()
             keep_receipt(into, transport.url, transport.sent, time.time())
 
@@ -114,6 +120,34 @@ def transport_to(origin: AnyPath, *, insecure: bool, proxy: str | None = None) -
             "such as one on a stick, or an address such as http://127.0.0.1:8000"
         )
     return HttpTransport(text, insecure=insecure, proxy=proxy)
+
+
+@dataclass(slots=True)
+class _Teller:
+    """Tells the server results, and keeps what was told and what could not be."""
+
+    transport: HttpTransport | FolderTransport
+    metadata: DeviceMetadata
+    target: str
+    told: list[Result] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def tell(self, manifest: str, result: Result) -> None:
+        """Tell the server of one release; see :func:`.result.tell_result`."""
+        try:
+            if tell_result(self.transport, self.metadata, self.target, manifest, refused=result == "refused"):
+                self.told.append(result)
+        except ServerUnreachableError as error:
+            self.problems.append(str(error))
+
+    def tell_refused(self, refusals: Refusals) -> None:
+        """Tell the server of the releases whose self-test failed here."""
+        for manifest in refusals.met:
+            self.tell(manifest, "refused")
+
+    def words(self) -> list[str]:
+        """Return what became of it, as sentences."""
+        return [*(told_sentence(result) for result in self.told), *self.problems]
 
 
 def _check_in_use(into: Path) -> None:

@@ -6,6 +6,8 @@ from typing import Literal
 
 Status = Literal["installed", "repaired", "up to date", "waiting", "refused", "previewed"]
 
+Result = Literal["taken", "refused"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
@@ -26,6 +28,7 @@ class SyncReport:
         requests: number of requests sent.
         fetched_bytes: bytes of response bodies received.
         reused_bytes: bytes of files that were on the device already, or made from them by a delta.
+        told: what the server was told now, with the consent of the user: ``taken`` or ``refused``, of a new release.
         notes: what an operator should know.
     """
 
@@ -40,4 +43,10 @@ class SyncReport:
     requests: int
     fetched_bytes: int
     reused_bytes: int = 0
+    told: tuple[Result, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def told_sentence(result: Result) -> str:
+    """Return what the server was told."""
+    return f"Told the server: a device has {result} the new release. Nothing says which device."

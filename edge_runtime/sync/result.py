@@ -15,6 +15,8 @@ from edge_runtime.sync.folder_transport import FolderTransport
 from edge_runtime.sync.transport import HttpTransport
 
 PATH: Final = "/v1/receipts"
+NOT_TOLD: Final = "the server was not told of the result"
+"""How the note of a failure begins."""
 _WITHIN_S: Final = 10.0
 _ACCEPTED: Final = 204
 
@@ -29,8 +31,8 @@ class Result(Struct, frozen=True):
 
 def tell_result(
     transport: HttpTransport | FolderTransport, metadata: DeviceMetadata, target: str, manifest: str, *, refused: bool
-) -> str | None:
-    """Send the message, once for each release; return why it could not be delivered, or None.
+) -> bool:
+    """Send the message, once for each release; return whether it was sent now.
 
     Args:
         transport: the server.
@@ -38,15 +40,18 @@ def tell_result(
         target: target of the release.
         manifest: sha256 of the release's manifest.
         refused: whether its self-test failed here.
+
+    Raises:
+        ServerUnreachableError: it could not be delivered.
     """
     message = f"{manifest} {'refused' if refused else 'taken'}"
     if not metadata.has_root or message in metadata.told():
-        return None
+        return False
     try:
         status = transport.post(PATH, msgspec.json.encode(Result(target, manifest, refused)), within_s=_WITHIN_S)
     except ServerUnreachableError as error:
-        return f"the server was not told of the result: {error}"
+        raise ServerUnreachableError(f"{NOT_TOLD}: {error}") from error
     if status != _ACCEPTED:
-        return f"the server was not told of the result (status {status})"
+        raise ServerUnreachableError(f"{NOT_TOLD} (status {status})")
     metadata.note_told(message)
-    return None
+    return True

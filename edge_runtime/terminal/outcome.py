@@ -34,7 +34,7 @@ def fail(error: Exception, message: str = "", *, as_json: bool, result: object =
     text = message or str(error)
     if as_json:
         print_failure(error, text, result)
-    print_error(text)
+    print_error("\n".join([text, *getattr(error, "__notes__", ())]))
     sys.exit(exit_code)
 
 

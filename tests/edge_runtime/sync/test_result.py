@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from edge_runtime.cli import application
 from edge_runtime.errors import EngineError, SelfTestError
 from edge_runtime.sync import opening
 from edge_runtime.sync.opening import sync
@@ -41,8 +43,8 @@ def test_a_release_that_was_taken_is_told_once(
 ) -> None:
     manifest = shop.release(1)
     with serving(shop.folder) as server:
-        for _ in range(2):
-            sync(server.url, tmp_path / "device", target=LAPTOP, tell=True)
+        told = [sync(server.url, tmp_path / "device", target=LAPTOP, tell=True).told for _ in range(2)]
+    assert told == [("taken",), ()]
     assert posted == [("/v1/receipts", {"target": LAPTOP, "manifest": manifest, "refused": False})]
 
 
@@ -54,10 +56,13 @@ def test_a_release_whose_self_test_fails_is_told_as_refused_once(
 
     monkeypatch.setattr(opening, "self_test", fails)
     manifest = shop.release(1)
+    notes = list[list[str]]()
     with serving(shop.folder) as server:
         for _ in range(3):
-            with pytest.raises(EngineError):
+            with pytest.raises(EngineError) as caught:
                 sync(server.url, tmp_path / "device", target=LAPTOP, tell=True)
+            notes.append(getattr(caught.value, "__notes__", []))
+    assert ["has refused the new release" in " ".join(lines) for lines in notes] == [True, False, False]
     assert posted == [("/v1/receipts", {"target": LAPTOP, "manifest": manifest, "refused": True})]
 
 
@@ -77,6 +82,16 @@ def test_a_server_that_does_not_want_to_know_changes_nothing_but_a_note(
         report = sync(server.url, tmp_path / "device", target=LAPTOP, tell=True)
     assert report.status == "installed"
     assert report.notes[-1] == "the server was not told of the result (status 404)"
+
+
+def test_the_command_says_what_was_told(shop: SignedShop, tmp_path: Path, posted: list[tuple[str, object]]) -> None:
+    shop.release(1)
+    with serving(shop.folder) as server:
+        words = ["sync", server.url, "--into", str(tmp_path / "device"), "--target", LAPTOP, "--insecure", "--tell"]
+        first, again = (CliRunner().invoke(application(), words) for _ in range(2))
+    assert (first.exit_code, again.exit_code, len(posted)) == (0, 0, 1)
+    assert "Told the server: a device has taken the new release." in first.stdout
+    assert "Told the server nothing: this device has no new result." in again.stdout
 
 
 @pytest.mark.parametrize("status", [204, 404, 500])
