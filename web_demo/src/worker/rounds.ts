@@ -21,6 +21,8 @@ const UPLOAD_MS = 60_000;
 /** What taking part needs of the session. */
 export interface RoundsHost {
   readonly history: Pick<History, "all" | "setting" | "set" | "swap">;
+  /** Why the history is kept only until the tab is closed; null if it is kept. */
+  readonly storageError: string | null;
   readonly release: Learnable;
   readonly settings: LearningSettings;
   /** The manifest of the release. */
@@ -81,14 +83,23 @@ class Part {
   }
 
   async prepare(intent: Intent): Promise<void> {
+    this.checkKept();
     await prepared(intent, (plan) => this.train(plan), this.ledger, Date.now() / 1000);
   }
 
   /** @throws RoundError there is no final answer yet. */
   async send(): Promise<void> {
+    this.checkKept();
     const sendings = await sendPending(this.ledger, (...upload) => this.post(...upload), Date.now() / 1000);
     const problem = sendings.find(({ outcome }) => outcome === "prepared")?.problem;
     if (problem) throw new RoundError(`There is no answer yet: ${problem}. The same bytes can be sent again.`);
+  }
+
+  /** @throws RoundError the account of rounds would end with the tab, and the browser could take part again and again. */
+  private checkKept(): void {
+    const { storageError } = this.host;
+    if (storageError === null) return;
+    throw new RoundError(`this browser could not remember that it took part, so it does not. ${storageError}`);
   }
 
   private async device(): Promise<Device> {

@@ -250,6 +250,7 @@ export class Session {
         settings,
         manifest: bundle.bytes,
         origin: self.location.origin,
+        storageError: this.history.storageError,
         signed: (path) => this.releases.signed(path),
         inTurn: (work) => this.inTurn(work),
       },

@@ -19,6 +19,7 @@ const TASTES: { one: string[] } = JSON.parse(readFileSync(join(inject("bundles")
 let recommender: Recommender;
 let manifest: Bytes;
 let history: MemoryHistory;
+let storageError: string | null;
 let signed: () => Promise<{ bytes: Bytes | null; now: number }>;
 
 /** A plan for the release in use. */
@@ -45,7 +46,16 @@ function act(action: RoundsAction) {
   if (settings === null) throw new Error("the bundle does not learn");
   const release = recommender.learnable;
   return rounds(
-    { history, release, settings, manifest, origin: ORIGIN, signed: () => signed(), inTurn: (work) => work() },
+    {
+      history,
+      storageError,
+      release,
+      settings,
+      manifest,
+      origin: ORIGIN,
+      signed: () => signed(),
+      inTurn: (work) => work(),
+    },
     action,
   );
 }
@@ -54,6 +64,7 @@ beforeEach(async () => {
   recommender = await openRecommender(FOLDER);
   manifest = new Uint8Array(readFileSync(join(FOLDER, "manifest.json")));
   history = new MemoryHistory();
+  storageError = null;
   for (const itemId of TASTES.one) await history.add({ itemId, event: "click", at: 1, title: null });
   const bytes = await planWith({});
   signed = async () => ({ bytes, now: Date.now() / 1000 });
@@ -66,6 +77,21 @@ describe("rounds", () => {
     signed = () => Promise.reject(new Error("asked"));
     for (const action of ["look", "prepare", "send"] as const)
       expect(await act(action)).toEqual({ isOn: false, words: [], problem: "", upload: null, receipts: [] });
+  });
+
+  test("send nothing from a browser that could not remember that it took part", async () => {
+    await act("on");
+    storageError = "The storage is full.";
+    const fetched = vi.fn();
+    vi.stubGlobal("fetch", fetched);
+
+    for (const action of ["prepare", "send"] as const) {
+      const { problem, upload } = await act(action);
+      expect(problem).toContain("could not remember that it took part");
+      expect(problem).toContain("The storage is full.");
+      expect(upload).toBeNull();
+    }
+    expect(fetched).not.toHaveBeenCalled();
   });
 
   test("say what would be sent, and prepare it before it is sent once", async () => {
