@@ -158,6 +158,8 @@ def update_case(name: str, seed: int, plan: RoundPlan, vector: np.ndarray) -> Js
 class Noted:
     """The rounds that a device has noted."""
 
+    path = Path("history.sqlite")
+
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
 

@@ -112,6 +112,11 @@ class RoundLedger:
     ) -> None:
         self._connection.close()
 
+    @property
+    def path(self) -> Path:
+        """The state file."""
+        return self._path
+
     def entry(self, round_id: str) -> Entry | None:
         """Return what is noted of a round, or None."""
         return next(iter(self._entries("WHERE round = ?", (round_id,))), None)

@@ -127,6 +127,10 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
     if noted is not None and noted.outcome != "training":
         raise RoundError(f"this device has taken part in the round {plan.round} already.")
     _check_fit(plan, device, now)
+    if device.n_events < plan.min_events:
+        raise RoundError(
+            f"the history {ledger.path} has {device.n_events} events, and the plan needs {plan.min_events}."
+        )
     recent = ledger.since(now - plan.period_days * DAY_S)
     if len(recent) >= plan.participations:
         raise RoundError(
@@ -271,5 +275,3 @@ def _check_fit(plan: RoundPlan, device: Device, now: float) -> None:
             f"the round {plan.round} trains the adapter of another release than the one in use here. "
             "After the next sync there may be a newer round."
         )
-    if device.n_events < plan.min_events:
-        raise RoundError(f"the history has {device.n_events} events, and the plan needs {plan.min_events}.")

@@ -14,13 +14,26 @@ def lines(report: RoundReport, into: Path) -> list[str]:
         receipts.append(f"`pocketrec receipts {into}` shows every byte.")
     match report.status:
         case "no round":
-            return ["No round is open."]
+            told = ["No round is open."]
         case "previewed":
-            return ["Nothing was sent."]
+            told = ["Nothing was sent."]
         case "not now":
-            return [f"Nothing was sent: {report.reason}"]
+            told = [f"Nothing was sent: {report.reason}"]
         case _:
-            return receipts
+            told = receipts
+    return [*told, _traffic(report)]
+
+
+def _traffic(report: RoundReport) -> str:
+    """Return what taking part needed, which the sentence about the sync leaves out."""
+    traffic = report.traffic
+    requests = f"{traffic.requests} more request{'s' if traffic.requests != 1 else ''}"
+    if not report.sendings:
+        return f"For the plan: {requests}, {traffic.fetched_bytes:,} bytes fetched."
+    return (
+        f"For plan and upload: {requests}, {traffic.fetched_bytes:,} bytes fetched, {traffic.sent_bytes:,} bytes sent, "
+        "headers included."
+    )
 
 
 def as_entries(report: RoundReport) -> Mapping[str, object]:
@@ -38,4 +51,10 @@ def as_entries(report: RoundReport) -> Mapping[str, object]:
         }
         for sending in report.sendings
     ]
-    return {"status": report.status, "reason": report.reason, "words": report.words, "uploads": uploads}
+    return {
+        "status": report.status,
+        "reason": report.reason,
+        "words": report.words,
+        "uploads": uploads,
+        "traffic": report.traffic,
+    }

@@ -50,6 +50,27 @@ _UPLOAD_S: Final = 60.0
 Status = Literal["no round", "not now", "previewed", "sent", "waiting"]
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What taking part sent and received, beside the sync before it.
+
+    Attributes:
+        requests: number of requests.
+        fetched_bytes: bytes of response bodies received.
+        sent_bytes: bytes of all requests, as they are in the receipts.
+    """
+
+    requests: int = 0
+    fetched_bytes: int = 0
+    sent_bytes: int = 0
+
+    def add(self, requests: int, sent: Sequence[bytes], fetched_bytes: int = 0) -> None:
+        """Add the requests of one connection, or those to a folder, of which no byte is sent."""
+        self.requests += requests
+        self.sent_bytes += sum(map(len, sent))
+        self.fetched_bytes += fetched_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class RoundReport:
     """What became of taking part.
@@ -60,12 +81,14 @@ class RoundReport:
         words: what taking part means, as it was shown.
         reason: why this device does not take part now.
         sendings: the uploads that were tried, those of earlier rounds included.
+        traffic: what was sent and received.
     """
 
     status: Status
     words: tuple[str, ...] = ()
     reason: str | None = None
     sendings: tuple[Sending, ...] = ()
+    traffic: Traffic = field(default_factory=Traffic, compare=False)
 
 
 @dataclass(slots=True)
@@ -76,11 +99,13 @@ class _Operators:
         into: the device's folder.
         insecure: whether plain http to another machine is accepted.
         proxy: the proxy; see :func:`edge_runtime.sync.proxy.proxy_for`.
+        traffic: counts what is sent.
     """
 
     into: Path
     insecure: bool
-    proxy: str | None = None
+    proxy: str | None
+    traffic: Traffic
 
     def send(self, operator: str, path: str, body: bytes) -> int:
         """Send one upload; see :data:`edge_runtime.rounds.participate.Send`."""
@@ -97,6 +122,7 @@ class _Operators:
             return transport.post(path, body, within_s=_UPLOAD_S, content_type=CONTENT_TYPE)
         finally:
             transport.close()
+            self.traffic.add(len(transport.sent), transport.sent)
             keep_receipt(self.into, transport.url, transport.sent, time.time())
 
 
@@ -166,12 +192,12 @@ def take_part(
         StateError: the state file cannot be used; nothing was sent.
         RoundError: this device trusts no keys yet.
     """
-    into, state = Path(into), Path(state)
+    into, state, traffic = Path(into), Path(state), Traffic()
     with writing(into), DeviceMetadata(into / TRUSTED) as metadata, RoundLedger(state) as ledger:
         if not metadata.has_root:
             raise RoundError("a round needs signed releases, and this device trusts no keys yet. Sync first.")
         bundle = open_folder(current_bundle(into))
-        plan = _plan(origin, into, bundle.manifest.target, metadata, proxy)
+        plan = _plan(origin, into, bundle.manifest.target, metadata, proxy, traffic)
         part = _Part(bundle, state, ledger, limit or Limit(), metadata.now(), show)
         reason: str | None = None
         if plan is not None:
@@ -179,11 +205,10 @@ def take_part(
                 part.prepare(plan, train, preview=preview)
             except RoundError as error:
                 reason = str(error)
-        sendings = (
-            () if preview else tuple(send_pending(ledger, _Operators(into, insecure, proxy).send, metadata.now()))
-        )
+        operators = _Operators(into, insecure, proxy, traffic)
+        sendings = () if preview else tuple(send_pending(ledger, operators.send, metadata.now()))
     status = _status(sendings, reason, has_plan=plan is not None)
-    return RoundReport(status, tuple(part.words), reason, sendings)
+    return RoundReport(status, tuple(part.words), reason, sendings, traffic)
 
 
 def _status(sendings: Sequence[Sending], reason: str | None, *, has_plan: bool) -> Status:
@@ -194,15 +219,17 @@ def _status(sendings: Sequence[Sending], reason: str | None, *, has_plan: bool) 
     return "previewed" if reason is None else "not now"
 
 
-def _plan(origin: AnyPath, into: Path, target: str, metadata: DeviceMetadata, proxy: str | None) -> RoundPlan | None:
+def _plan(
+    origin: AnyPath, into: Path, target: str, metadata: DeviceMetadata, proxy: str | None, traffic: Traffic
+) -> RoundPlan | None:
     """Return the signed plan of a target, or None if there is none.
 
     Raises:
         SyncError: it could not be had, or must not be used.
     """
     transport = transport_to(origin, insecure=True, proxy=proxy)  # what is fetched is signed
+    source = Source(transport)
     try:
-        source = Source(transport)
         metadata.update(source)
         path = round_path(target)
         found = metadata.target(path, source)
@@ -216,6 +243,7 @@ def _plan(origin: AnyPath, into: Path, target: str, metadata: DeviceMetadata, pr
         return refusing(partial(parse_plan, data, target))
     finally:
         transport.close()
+        traffic.add(source.requests, transport.sent, source.fetched_bytes)
         keep_receipt(into, transport.url, transport.sent, time.time())
 
 

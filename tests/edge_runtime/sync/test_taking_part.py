@@ -15,10 +15,11 @@ from edge_runtime.rounds.update import decode
 from edge_runtime.state.history import History
 from edge_runtime.sync import sync
 from edge_runtime.sync.receipts import read_receipts
+from edge_runtime.sync.round_view import lines
 from edge_runtime.sync.taking_part import RoundReport, take_part
 from tests.edge_runtime.sync.signed_shop import LAPTOP, SignedShop, adapted
 from tests.fake_operator import FakeOperator, collecting
-from tests.live_server import POCKETREC
+from tests.live_server import POCKETREC, serving
 from tests.tiny_round import plan_for
 
 EVENTS = 12
@@ -256,3 +257,32 @@ def test_a_preview_on_a_new_device_takes_no_part(shop: SignedShop, plan: RoundPl
     assert "found no bundle in use" in " ".join(done.stderr.split())
     assert not new.exists()
     assert not state.exists()
+
+
+def test_the_traffic_of_a_round_is_in_its_report(device: Device, plan: RoundPlan, operator: FakeOperator) -> None:
+    with serving(device.shop.folder) as server:
+        report = take_part(server.url, device.folder, device.state, train=trained, limit=ANY)
+
+    receipts = read_receipts(device.folder)
+    requests = [request for receipt in receipts for request in receipt.requests]
+    assert {receipt.server for receipt in receipts} == {server.url, operator.url}
+    assert (report.traffic.requests, report.traffic.sent_bytes) == (len(requests), sum(map(len, requests)))
+    assert report.traffic.sent_bytes > plan.body_bytes
+    assert report.traffic.fetched_bytes > 0
+    line = f"For plan and upload: {len(requests)} more requests, {report.traffic.fetched_bytes:,} bytes fetched"
+    assert lines(report, device.folder)[-1].startswith(line)
+    again = lines(device.take_part(), device.folder)
+    assert again[0].startswith("Nothing was sent: ")
+    assert again[-1].startswith("For the plan: ")
+    assert "bytes sent" not in again[-1]
+
+
+def test_a_history_that_is_too_short_is_named_with_its_file(
+    device: Device, plan: RoundPlan, operator: FakeOperator, tmp_path: Path
+) -> None:
+    mistyped = tmp_path / "histroy.sqlite"
+
+    report = take_part(device.shop.folder, device.folder, mistyped, train=trained, limit=ANY)
+
+    assert report.status == "not now"
+    assert f"the history {mistyped} has 0 events, and the plan needs" in (report.reason or "")
