@@ -52,26 +52,40 @@ def show_states(states: Sequence[RoundState], repo: str, *, as_json: bool) -> No
     if not states:
         Console(soft_wrap=True).print("No round yet. Make a plan with `pocketrec rounds plan`.")
         return
-    table = Table(
-        Column("round", no_wrap=True),
-        Column("target", overflow="fold"),
-        *(Column(name, no_wrap=True) for name in ("state", "updates", "needed")),
-        "until (UTC)",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
-    for one in states:
-        until = (one.closed or one.deadline)[:16].replace("T", " ")  # may be folded, so that nothing is cut off
-        table.add_row(one.round, one.target, one.state.value, f"{one.updates:,}", f"{one.needed:,}", until)
-    Console().print(table)
-    console = Console(soft_wrap=True)
+    console, table = Console(soft_wrap=True), _table(states)
+    unlimited = console.options.update(max_width=10_000)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+    else:
+        for one in states:
+            console.print(Text(_two_lines(one)))
     for one in states:
         if one.note:
             console.print(Text(f"{one.round}: {one.note}"))
     closed = next((one for one in states if one.state is State.CLOSED), None)
     if closed is not None:
         console.print(next_command("rounds", "publish", repo, closed.round, "--data", "DATA"))
+
+
+def _table(states: Sequence[RoundState]) -> Table:
+    """Return the rounds as rows in which nothing is folded: who reads an id has to copy it."""
+    names = ("round", "target", "state", "updates", "needed", "until (UTC)")
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, header_style="bold", pad_edge=False)
+    for one in states:
+        table.add_row(one.round, one.target, one.state.value, f"{one.updates:,}", f"{one.needed:,}", _until(one))
+    return table
+
+
+def _two_lines(one: RoundState) -> str:
+    """Return a round for terminals that are too narrow for the table."""
+    return (
+        f"{one.round}  {one.target}\n"
+        f"  {one.state.value}, {one.updates:,} updates, {one.needed:,} needed, until {_until(one)} UTC"
+    )
+
+
+def _until(one: RoundState) -> str:
+    return (one.closed or one.deadline)[:16].replace("T", " ")
 
 
 def show_closed(state: RoundState, repo: str, *, as_json: bool) -> None:

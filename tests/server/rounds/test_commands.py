@@ -113,6 +113,25 @@ def test_a_round_by_its_commands(made: TinyRepository, tmp_path: Path) -> None:
     assert html.count("http") == html.count("http://www.w3.org/2000/svg") + html.count("http-equiv")
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_status_shows_each_figure_on_one_line_in_any_terminal(
+    made: TinyRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    round_id = opened(made, tmp_path)
+    (state,) = as_json("status", made.path)["rounds"]
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    shown = run("status", made.path).splitlines()
+
+    until = state["deadline"][:16].replace("T", " ")
+    if columns == 80:
+        assert shown[:2] == [f"{round_id}  {TARGET}", f"  open, 0 updates, 2 needed, until {until} UTC"]
+    else:
+        assert shown[0].split() == ["round", "target", "state", "updates", "needed", "until", "(UTC)"]
+        assert shown[1].split() == [round_id, TARGET, "open", "0", "2", *until.split()]
+    assert max(map(len, shown)) <= columns
+
+
 def test_a_round_that_is_not_published_ends_with_1_and_says_why(made: TinyRepository, tmp_path: Path) -> None:
     round_id = opened(made, tmp_path)
     send(made, tmp_path / "plan.json", 1)
