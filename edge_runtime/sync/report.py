@@ -49,4 +49,4 @@ class SyncReport:
 
 def told_sentence(result: Result) -> str:
     """Return what the server was told."""
-    return f"Told the server: a device has {result} the new release. Nothing says which device."
+    return f"Told the server that a device has {result} the new release: target, release and one bit, no identity."

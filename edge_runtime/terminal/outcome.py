@@ -26,7 +26,7 @@ def fail(error: Exception, message: str = "", *, as_json: bool, result: object =
 
     Args:
         error: what went wrong.
-        message: for users; by default the text of the error.
+        message: for users; by default the text of the error. Notes of the error follow on stderr.
         as_json: print the envelope on stdout, too.
         result: what was found before the failure; its entries stand beside ``error``.
         exit_code: 1 for a failure or refusal, 2 for a usage error.

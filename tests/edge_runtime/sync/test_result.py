@@ -90,7 +90,7 @@ def test_the_command_says_what_was_told(shop: SignedShop, tmp_path: Path, posted
         words = ["sync", server.url, "--into", str(tmp_path / "device"), "--target", LAPTOP, "--insecure", "--tell"]
         first, again = (CliRunner().invoke(application(), words) for _ in range(2))
     assert (first.exit_code, again.exit_code, len(posted)) == (0, 0, 1)
-    assert "Told the server: a device has taken the new release." in first.stdout
+    assert "Told the server that a device has taken the new release" in first.stdout
     assert "Told the server nothing: this device has no new result." in again.stdout
 
 

@@ -50,6 +50,15 @@ def test_without_json_a_failure_prints_nothing_on_stdout(capsys: pytest.CaptureF
     assert capsys.readouterr().out == ""
 
 
+def test_the_notes_of_a_failure_follow_it(capsys: pytest.CaptureFixture[str]) -> None:
+    error = StateError("the file is damaged")
+    error.add_note("the server was told")
+    with pytest.raises(SystemExit):
+        fail(error, as_json=False)
+
+    assert capsys.readouterr().err == "error: the file is damaged\nthe server was told\n"
+
+
 def test_the_next_command_can_be_pasted() -> None:
     assert next_command("verify", Path("my bundles/b"), "--data", "d'x") == (
         "Next: pocketrec verify 'my bundles/b' --data 'd'\"'\"'x'"
