@@ -20,6 +20,8 @@ NO_SERVE ?=
 WORKERS ?= 2
 # Slow files come first (tests/conftest.py), so that all processes end at about the same time.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Coverage doubles the time of everything in the process: only what is measured is run with it (pyproject.toml).
+COVERED := tests/edge_runtime tests/server
 DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') --out '$(OUT)' $(if $(NO_SERVE),--no-serve)
 
 # pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
@@ -95,7 +97,8 @@ demo: setup ## The main job: train, distil, export, verify, serve
 
 test: setup chromium postgresql old-board-env ## All tests, the browser's included
 	cd web_demo && npm test --silent
-	$(PYTEST) --cov --cov-report=term
+	$(PYTEST) $(COVERED) --cov --cov-report=term
+	$(PYTEST) $(addprefix --ignore=,$(COVERED))
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
