@@ -96,10 +96,11 @@ def in_python(batch: "Batch", a: "Floats", b: "Floats", n_steps: int) -> dict[st
 
 def _onnx(batch: "Batch", a: "Floats", b: "Floats") -> Callable[[], object]:
     import numpy as np
-    import onnxruntime
 
+    from edge_runtime.engines.onnxruntime import library
     from edge_runtime.learning.adapter_step import GRAPH
 
+    onnxruntime = library()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])

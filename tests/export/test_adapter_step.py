@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from edge_runtime.engines.onnxruntime import library
 from edge_runtime.learning.adapter_step import EXCLUDED, GRAPH, Batch, Step, adapter_step
 from export.adapter_step import adapter_step_graph
 
@@ -54,7 +55,7 @@ def by_autograd(batch: Batch, a: Floats, b: Floats) -> Step:
 
 
 def by_graph(batch: Batch, a: Floats, b: Floats) -> Step:
-    import onnxruntime
+    onnxruntime = library()
 
     session = onnxruntime.InferenceSession(GRAPH.read_bytes(), providers=["CPUExecutionProvider"])
     names = ("states", "vectors", "following", "offsets", "chosen", "weights")
