@@ -47,6 +47,8 @@ FAILING: Mapping[str, str] = {
     "recommend": "nowhere",
     "sync": "http://127.0.0.1:1 --into device",
     "receipts": "nowhere",
+    "learn": "nowhere",
+    "audit": "nowhere",
 }
 
 
