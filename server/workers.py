@@ -97,8 +97,10 @@ class Workers:
         began = self._started.pop(pid, None)
         if began is None or self._is_stopping:
             return
-        self._failures = self._failures + 1 if time.monotonic() - began < 2 * RESTART_S else 0
-        log.error("worker %d ended with %d", pid, os.waitstatus_to_exitcode(status))
+        code = os.waitstatus_to_exitcode(status)
+        if code != -signal.SIGKILL:  # one that was killed, as for lack of memory, says nothing about the next one
+            self._failures = self._failures + 1 if time.monotonic() - began < 2 * RESTART_S else 0
+        log.error("worker %d ended with %d", pid, code)
         if self._failures >= MOST_FAILURES:
             log.error("workers end as soon as they start; stopping")
             self._stop(signal.SIGTERM)

@@ -65,6 +65,7 @@ class KilledRounds(ABC):
         self._sent: dict[bytes, _Sent] = {}
         self._pending: list[bytes] = []
         self._answered: set[bytes] = set()
+        self._latest = "no answer"
         self._lock = threading.Lock()
 
     @abstractmethod
@@ -107,7 +108,7 @@ class KilledRounds(ABC):
         """Wait until so many more updates are answered."""
         wanted, end = len(self._answered) + number, time.monotonic() + _TIMEOUT_S
         while len(self._answered) < wanted:
-            assert time.monotonic() < end, "the server answers no update"
+            assert time.monotonic() < end, f"the server answers no update: {self._latest}"
             time.sleep(0.002)
 
     def wait_a_moment(self) -> None:
@@ -122,10 +123,11 @@ class KilledRounds(ABC):
             try:
                 connection.request("POST", f"/v1/rounds/{self._plan.round}/updates", self._sent[token].body)
                 answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException):
+                body = answer.read()
+            except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 with self._lock:
+                    self._latest = repr(error)
                     self._pending.append(token)
                 stop.wait(0.02)
                 continue
@@ -133,6 +135,7 @@ class KilledRounds(ABC):
                 if answer.status in (200, 202):
                     self._answered.add(token)
                 else:
+                    self._latest = f"{answer.status} {body.decode(errors='replace')}"
                     self._pending.append(token)
         connection.close()
 
