@@ -100,9 +100,9 @@ class RoundTraining:
         )
 
     def _candidates(self, n_drawn: int) -> tuple[Rows, Doubles]:
-        """Return the items that events are told apart from, ascending, and what is added to their scores.
+        """Return the candidates of all examples, ascending, and the offsets of their scores.
 
-        The user's own items and retired ones are no counterexamples; each drawn one stands for others that were not.
+        The user's own items and retired ones are no negatives; each drawn one stands for others that were not.
         """
         random, n_items = Random32(self.seed), self.contents.folder.manifest.catalogue.n_items
         own = np.unique(self.sequence)

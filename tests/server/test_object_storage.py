@@ -32,8 +32,6 @@ from tests.live_server import POCKETREC, LiveServer, run_sync, started
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_repository import PASSPHRASE, TARGET
 
-pytest.importorskip("moto", reason="the development environment is older than this test: make setup")
-
 LARGE = 48 << 20
 
 

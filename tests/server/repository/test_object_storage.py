@@ -28,8 +28,6 @@ from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_repository import PASSPHRASE, TARGET, TufClient
 from tests.tiny_transitions import WITH_ENGINES
 
-pytest.importorskip("moto", reason="the development environment is older than this test: make setup")
-
 DOCUMENT = f"bundle/{TARGET}.json"
 
 
