@@ -1,14 +1,18 @@
 """A session learns while it waits for a line, says when lists change for it, and can switch it off."""
 
 import io
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from edge_runtime import Recommender
 from edge_runtime.terminal.console import Console
+from edge_runtime.views.idle import IdleLearner
 from edge_runtime.views.screen import Screen
 from edge_runtime.views.session import Session
 from tests.tiny_bundle import make_tiny_bundle
@@ -87,3 +91,23 @@ def test_a_bundle_that_does_not_learn_says_so_when_asked(tmp_path: Path) -> None
     output = session(tmp_path / "plain", [], "list", "learning", until={"unavailable"})
 
     assert output.count("The lists are not adapted to you, because this bundle has no settings for it.") == 1
+
+
+def test_a_session_that_is_closed_while_the_last_piece_is_learned_ends() -> None:
+    has_begun = threading.Event()
+
+    def learn(seconds: float) -> SimpleNamespace:
+        has_begun.set()
+        time.sleep(2 * seconds)  # long enough for the session to be closed meanwhile
+        return SimpleNamespace(finished=True, paused=False)
+
+    recommender = cast(Recommender, SimpleNamespace(manifest=SimpleNamespace(learning=object()), learn=learn))
+
+    def wait_for_a_line() -> None:
+        with IdleLearner(recommender) as learner, learner.waiting():
+            assert has_begun.wait(60)
+
+    session = threading.Thread(target=wait_for_a_line, daemon=True)
+    session.start()
+    session.join(60)
+    assert not session.is_alive()
