@@ -19,7 +19,7 @@ OUT ?= build/demo
 NO_SERVE ?=
 WORKERS ?= 2
 # Slow files come first (tests/conftest.py), so that all processes end at about the same time.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 # Coverage doubles the time of everything in the process: only what is measured is run with it (pyproject.toml).
 COVERED := tests/edge_runtime tests/server
 DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') --out '$(OUT)' $(if $(NO_SERVE),--no-serve)
@@ -97,8 +97,8 @@ demo: setup ## The main job: train, distil, export, verify, serve
 
 test: setup chromium postgresql old-board-env ## All tests, the browser's included
 	cd web_demo && npm test --silent
-	$(PYTEST) $(COVERED) --cov --cov-report=term
-	$(PYTEST) $(addprefix --ignore=,$(COVERED))
+	$(PYTEST) $(COVERED) --cov --cov-report=term; first=$$?; \
+		$(PYTEST) $(addprefix --ignore=,$(COVERED)) && exit $$first
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
