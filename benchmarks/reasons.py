@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.items import Items
 from edge_runtime.explainer import Explainer, Reason
 from edge_runtime.language_model.client import LlamaWriter
-from edge_runtime.language_model.worker import Model, load
+from edge_runtime.language_model.model import Model, load
 from edge_runtime.language_model.writer import Writer
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.reasons.prompt import prompt

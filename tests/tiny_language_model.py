@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 import torch
 
+from train.quiet_transformers import quiet_transformers
 from train.reasons import pretrained
+from train.reasons.lora import add_lora
 from train.reasons.tokenizer import END, train_tokenizer
 
 Shape = Literal["llama", "qwen2", "qwen3"]
@@ -53,4 +55,18 @@ def make_language_model(
                     value.copy_(torch.randn(value.shape))
     assert tokenizer.token_to_id(END) == 0
     pretrained.save(model, tokenizer, folder, None)
+    return folder
+
+
+def make_adapter(folder: Path, base: Path, *, seed: int, rank: int = 4) -> Path:
+    """Write a LoRA adapter with random weights for the model in ``base`` as peft does, and return its folder."""
+    from transformers import AutoModelForCausalLM
+
+    with torch.random.fork_rng(devices=[]), quiet_transformers():
+        torch.manual_seed(seed)
+        tuned = add_lora(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), rank)
+        for name, value in tuned.named_parameters():
+            if "lora_B" in name:  # zeros in a new adapter
+                torch.nn.init.normal_(value, std=0.3)
+        tuned.save_pretrained(folder)
     return folder

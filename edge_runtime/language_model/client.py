@@ -6,8 +6,11 @@ Messages are one line of JSON each; :mod:`edge_runtime.language_model.worker` de
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from edge_runtime import child
@@ -19,60 +22,100 @@ WORKER: Final = tuple(child.command("edge_runtime.language_model.worker"))
 MAX_FAILURES: Final = 2
 
 
+ModelFile = Path | Callable[[], Path]
+"""A file, or a function that checks and returns it."""
+
+
 class LlamaWriter:
-    """Chooses sentences with a GGUF model, in a worker process that starts with the first request.
+    """Writes with a GGUF model, in a worker process that starts with the first request.
 
     A worker that crashes or exceeds a time limit is stopped, and restarted by the next request. After two failures in a
-    row, or if llama.cpp or the model file is unusable, no further request is sent. Thread-safe; a forked process starts
-    its own worker.
+    row, or if llama.cpp or the model file is unusable, no further request is sent. Thread-safe: a request ends the text
+    that is being written, so that nothing waits for a text that nobody reads any more. A forked process starts its own
+    worker.
 
     Args:
-        model: the model file, or a function that checks and returns it, called before each start.
-        context: context size in tokens, prompt and reason together.
-        timeout_s: time limit of a request.
+        model: the model file; a function is called before each start.
+        context: context size in tokens, prompt and text together.
+        adapters: LoRA adapters by name; a function is called once for each worker.
+        timeout_s: time limit of a request, and of each piece of a text.
         start_timeout_s: time limit for loading the model.
         command: the command line of the worker.
     """
 
     def __init__(
         self,
-        model: Path | Callable[[], Path],
+        model: ModelFile,
         *,
         context: int,
+        adapters: Mapping[str, ModelFile] = MappingProxyType({}),
         timeout_s: float = 5.0,
         start_timeout_s: float = 30.0,
         command: Sequence[str] = WORKER,
     ) -> None:
         self._model = model
         self._context = context
+        self._adapters = adapters
         self._timeout_s = timeout_s
         self._start_timeout_s = start_timeout_s
         self._command = tuple(command)
         self._lock = threading.Lock()  # one request at a time
         self._gate = threading.Lock()  # guards `_worker` and `_closed`: closing does not wait for a request
         self._worker: Worker | None = None
+        self._checked: dict[str, str] = {}  # paths of the adapters that this worker may read
+        self._text: _Text | None = None  # the text that is being written
         self._closed = False
         self._failures = 0
         self._refusal: str | None = None
         _WRITERS.add(self)
 
-    def write(self, prompt: str, choices: tuple[str, ...], seed: int) -> str:
+    def write(self, prompt: str, choices: tuple[str, ...], seed: int, *, adapter: str | None = None) -> str:
         """Return the sentence that the model chose.
 
+        Args:
+            prompt: the prompt.
+            choices: the sentences to choose from.
+            seed: random seed.
+            adapter: name of the adapter to write with; None for the model alone.
+
         Raises:
-            WriterError: the model is missing, slow, rejected, crashed or closed.
+            WriterError: the model is missing, slow, rejected, crashed or closed; or there is no such adapter.
         """
-        request = {"prompt": prompt, "choices": choices, "seed": seed}
-        with self._lock:
-            if self._closed:
-                raise WriterError(_CLOSED)
-            if self._refusal is not None:
-                raise WriterError(self._refusal)
-            answer = self._request(request)
+        with self._lock, self._counted():
+            worker = self._ready()
+            number = worker.send({"prompt": prompt, "choices": choices, "seed": seed, **self._with(adapter)})
+            answer = worker.receive(self._timeout_s, number)
         text = answer.get("text")
         if not isinstance(text, str):
-            raise WriterError(f"the language model failed: {answer.get('error', 'no text in its answer')}")
+            raise WriterError(_failed(answer, "no text in its answer"))
         return text
+
+    def stream(self, prompt: str, grammar: str, seed: int, *, adapter: str | None = None) -> Generator[str, None, None]:
+        """Yield the pieces of a text that a GBNF grammar accepts; closing the iterator cancels it within a token.
+
+        Arguments are those of :meth:`write`.
+
+        Raises:
+            WriterError: as for :meth:`write`, or a newer request has ended this text.
+        """
+        with self._lock, self._counted():
+            worker = self._ready()
+            request = {"prompt": prompt, "grammar": grammar, "seed": seed, **self._with(adapter)}
+            text = self._text = _Text(worker, worker.send(request))
+        try:
+            while True:
+                answer = self._next_of(text)
+                if "end" in answer:
+                    return
+                piece = answer.get("piece")
+                if not isinstance(piece, str):
+                    raise WriterError(_failed(answer, "no piece in its answer"))
+                yield piece
+        finally:
+            with self._gate:
+                if self._text is text:
+                    self._text = None
+            text.cancel()
 
     @property
     def process_id(self) -> int | None:
@@ -86,10 +129,42 @@ class LlamaWriter:
             self._closed = True
         self._stop()
 
-    def _request(self, request: dict[str, object]) -> dict[str, object]:
+    def _ready(self) -> Worker:
+        """Return the worker for a new request, which ends the text that is being written."""
+        if self._closed:
+            raise WriterError(_CLOSED)
+        if self._refusal is not None:
+            raise WriterError(self._refusal)
+        with self._gate:
+            text, self._text = self._text, None
+        if text is not None:
+            text.cancel()
+        return self._worker or self._start()
+
+    def _with(self, adapter: str | None) -> dict[str, str]:
+        """Return the part of a request that names an adapter."""
+        if adapter is None:
+            return {}
+        if adapter not in self._checked:
+            if adapter not in self._adapters:
+                raise WriterError(f"found no adapter {adapter!r}; the adapters are {sorted(self._adapters)}")
+            try:
+                self._checked[adapter] = str(_checked(self._adapters[adapter]))
+            except (BundleError, OSError) as error:
+                raise WriterError(f"the adapter {adapter!r} is not used: {error}") from error
+        return {"adapter": self._checked[adapter]}
+
+    def _next_of(self, text: "_Text") -> dict[str, object]:
+        with self._lock, self._counted():
+            if self._text is not text:
+                raise WriterError(_CLOSED if self._closed else "a newer request has ended this text")
+            return text.worker.receive(self._timeout_s, text.number)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Stop a broken worker, count its failures, and raise them as those of the language model."""
         try:
-            worker = self._worker or self._start()
-            answer = worker.request(request, self._timeout_s)
+            yield
         except BrokenWorkerError as broken:
             self._stop()
             if self._closed:
@@ -100,17 +175,17 @@ class LlamaWriter:
                 self._refusal = f"{message}; it failed {self._failures} times and is not used again"
             raise WriterError(message) from broken
         self._failures = 0
-        return answer
 
     def _start(self) -> Worker:
         try:
-            model = self._model() if callable(self._model) else self._model
+            model = _checked(self._model)
         except (BundleError, OSError) as error:
             self._refusal = f"the language model is not used: {error}"
             raise WriterError(self._refusal) from error
         if self._closed:
             raise WriterError(_CLOSED)
-        worker = Worker([*self._command, str(model.absolute()), str(self._context)])
+        self._checked = {}
+        worker = Worker([*self._command, str(model), str(self._context)])
         self._keep(worker)
         try:
             greeting = worker.receive(self._start_timeout_s)
@@ -134,6 +209,7 @@ class LlamaWriter:
     def _stop(self) -> None:
         with self._gate:
             worker, self._worker = self._worker, None
+            self._text = None
         if worker is not None:
             worker.end()
 
@@ -141,8 +217,34 @@ class LlamaWriter:
         """Forget the worker, which belongs to the parent of this forked process."""
         self._lock, self._gate = threading.Lock(), threading.Lock()  # a thread of the parent may have held them
         worker, self._worker = self._worker, None
+        self._text = None
         if worker is not None:
             worker.detach()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Text:
+    """A text that a worker is writing.
+
+    Attributes:
+        worker: the worker.
+        number: number of the request.
+    """
+
+    worker: Worker
+    number: int
+
+    def cancel(self) -> None:
+        """End the text at its next token; without effect if it has ended."""
+        self.worker.cancel(self.number)
+
+
+def _checked(file: ModelFile) -> Path:
+    return (file() if callable(file) else file).absolute()
+
+
+def _failed(answer: Mapping[str, object], otherwise: str) -> str:
+    return f"the language model failed: {answer.get('error', otherwise)}"
 
 
 _CLOSED: Final = "the language model was closed"

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from edge_runtime import child
@@ -58,18 +58,21 @@ class Worker:
         """Process id of the worker."""
         return self._process.pid
 
-    def request(self, message: dict[str, object], timeout_s: float) -> dict[str, object]:
-        """Send a request and return its answer, within ``timeout_s`` in total.
-
-        Raises:
-            BrokenWorkerError: there is no answer in time, or it is invalid.
-        """
+    def send(self, message: Mapping[str, object]) -> int:
+        """Send a request, and return its number."""
         number = next(self._numbers)
-        self._requests.put(json.dumps({"id": number, **message}).encode() + b"\n")
-        return self.receive(timeout_s, number)
+        self._put({"id": number, **message})
+        return number
+
+    def cancel(self, number: int) -> None:
+        """End request ``number``, and all before it, as soon as the worker reads this."""
+        self._put({"cancel": number})
+
+    def _put(self, message: Mapping[str, object]) -> None:
+        self._requests.put(json.dumps(message).encode() + b"\n")
 
     def receive(self, timeout_s: float, number: int | None = None) -> dict[str, object]:
-        """Return the answer to request ``number``, or the first message if ``number`` is None.
+        """Return the next answer to request ``number``, or the first message if ``number`` is None.
 
         Answers to earlier requests, which were interrupted, are dropped.
 

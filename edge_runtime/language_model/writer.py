@@ -1,5 +1,6 @@
-"""The interface of language models that choose a sentence."""
+"""The interfaces of language models that choose a sentence, or write a text."""
 
+from collections.abc import Generator
 from typing import Protocol
 
 from edge_runtime.errors import PocketRecError
@@ -22,4 +23,22 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Release all resources; may be called more than once."""
+        ...
+
+
+class TextWriter(Writer, Protocol):
+    """Also writes a text, piece by piece."""
+
+    def stream(self, prompt: str, grammar: str, seed: int, *, adapter: str | None = None) -> Generator[str, None, None]:
+        """Yield the pieces of a text that a GBNF grammar accepts; closing the iterator cancels it.
+
+        Args:
+            prompt: the prompt.
+            grammar: the grammar, with the rule ``root``.
+            seed: random seed.
+            adapter: name of the adapter to write with; None for the model alone.
+
+        Raises:
+            WriterError: the model is missing, slow, rejected or crashed, or does other work now.
+        """
         ...

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edge_runtime.language_model.worker import Model, RefusedError, library
+from edge_runtime.language_model.model import Model, RefusedError, library
 
 N_TOKENS: Final = 8
 """Tokens of the bare loop if it comes first."""

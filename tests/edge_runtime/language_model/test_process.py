@@ -24,6 +24,9 @@ import time
 import edge_runtime.language_model.worker as worker
 
 class Echo:
+    def use(self, adapter):
+        pass
+
     def choose(self, prompt, choices, seed):
         if prompt.startswith("sleep"):
             time.sleep(float(prompt.removeprefix("sleep")))

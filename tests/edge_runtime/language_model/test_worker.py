@@ -1,5 +1,6 @@
 """The worker with the real llama.cpp and an untrained model: even random output is restricted to true sentences."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from edge_runtime.explainer import Explainer
 from edge_runtime.language_model.client import LlamaWriter
-from edge_runtime.language_model.worker import Model, RefusedError, answer, load
+from edge_runtime.language_model.grammar import grammar
+from edge_runtime.language_model.model import Model, RefusedError, load
+from edge_runtime.language_model.worker import Message, answers
 from edge_runtime.language_model.writer import WriterError
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.reasons.words import Style
@@ -112,10 +115,67 @@ def test_control_tokens_in_text_are_tokenized_as_text(model: Model) -> None:
 
 
 def test_a_rejected_request_gets_an_error_answer(model: Model) -> None:
-    refused = answer(model, b'{"id": 7, "prompt": "' + b"word " * 600 + b'", "choices": ["a", "b"], "seed": 1}')
+    (refused,) = answered(model, {"id": 7, "prompt": "word " * 600, "choices": ["a", "b"], "seed": 1})
 
     assert "512 tokens" in str(refused["error"])
     assert refused["id"] == 7
+
+
+TWO_LINES = r"""root ::= "1. " word "\n2. " word "\n"
+word ::= "Soap" | "漢字 🎨" | [a-z]{3}
+"""
+
+
+def answered(model: Model, request: Message, after: int | None = None) -> list[Message]:
+    """Return the answers to a request that is cancelled when so many of them were given."""
+    given: list[Message] = []
+    for message in answers(model, request, lambda: after is not None and len(given) >= after):
+        given.append(message)
+    return given
+
+
+def test_a_text_is_streamed_in_whole_characters_and_obeys_its_grammar(model: Model) -> None:
+    texts = []
+    for seed in range(12):
+        *pieces, end = answered(model, {"id": 3, "prompt": "Say it.\n", "grammar": TWO_LINES, "seed": seed})
+        texts.append("".join(str(piece["piece"]) for piece in pieces))
+        assert (end["id"], end["end"]) == (3, "complete")
+
+    assert all(re.fullmatch("1. (Soap|漢字 🎨|[a-z]{3})\n2. (Soap|漢字 🎨|[a-z]{3})\n", text) for text in texts)
+    assert len(set(texts)) > 6
+    assert not any("\ufffd" in text for text in texts)
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_cancelled_text_ends_at_the_next_token(after: int, model: Model) -> None:
+    request = {"id": 3, "prompt": "Say it.\n", "grammar": grammar(["a" * 200, "b" * 200]), "seed": 0}
+
+    *pieces, end = answered(model, request, after)
+
+    assert len(pieces) == after
+    assert end == {"id": 3, "end": "cancelled", "n_tokens": after}
+
+
+def test_a_text_is_cancelled_while_its_prompt_is_decoded(model: Model) -> None:
+    request = {"id": 3, "prompt": "many different words " * 20, "grammar": TWO_LINES, "seed": 0}
+
+    (end,) = answered(model, request, 0)
+
+    assert end["n_tokens"] == 0
+    assert len(model._cached) < len(model.tokenize(request["prompt"]))  # type: ignore[arg-type]
+
+
+def test_a_text_that_does_not_end_within_the_context_is_an_error(model: Model) -> None:
+    *pieces, end = answered(model, {"id": 3, "prompt": "Say it.\n", "grammar": "root ::= [a-z]{2000}", "seed": 0})
+
+    assert pieces
+    assert "512 tokens" in str(end["error"])
+
+
+def test_a_grammar_that_does_not_parse_is_an_error(model: Model) -> None:
+    (refused,) = answered(model, {"id": 3, "prompt": "Say it.\n", "grammar": "root ::= (", "seed": 0})
+
+    assert "does not parse" in str(refused["error"])
 
 
 @pytest.mark.parametrize("data", [b"", b"GGUF", b"not a model" * 100])
