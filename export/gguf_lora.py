@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from edge_runtime.files import replacing
+from edge_runtime.terminal.console import Console
 from export.gguf import ARCHITECTURES, interleave_rotary
 from train.errors import RunError
 
