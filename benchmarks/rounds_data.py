@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from train.data.world.folder import World, _times, generate_world
 from train.data.world.users import simulate_user
+from train.data.world.world import World, event_times, generate_world
 
 MIN_EVENTS: Final = 10
 FASHION: Final = 0.4
@@ -51,9 +51,9 @@ def file_histories(file: Path, known: Sequence[str]) -> Histories:
 
 
 def _history(world: World, pull: np.typing.NDArray[np.float64], fashion: float, rng: np.random.Generator) -> list[str]:
-    times = _times(rng)
+    times = event_times(rng)
     while len(times) < MIN_EVENTS:
-        times = _times(rng)
+        times = event_times(rng)
     rows = [event.row for event in simulate_user(world.item_arrays, times, rng).events]
     for index in range(len(rows)):
         new = pull.copy()

@@ -21,7 +21,7 @@ from edge_runtime.rounds.participate import Adapter
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_round import DIM, PLAN, RANK
 from tests.tiny_transitions import WITH_ENGINES
-from train.data.world.folder import generate_world
+from train.data.world.world import generate_world
 
 SETTINGS = replace(DEFAULT_SETTINGS, temperature=2.0, examples=4)
 ADAPTER = Adapter(np.eye(DIM, RANK, dtype=np.float32), np.zeros((RANK, DIM), np.float32))

@@ -1,6 +1,7 @@
-"""Draws the items of the synthetic world: the shape shows the kind of product, the colour is that of the item.
+"""Draws the items of the synthetic world: the shape shows the kind of item, the colour is that of the item.
 
-``shapes.json`` has a list of parts for each shape, from back to front, in coordinates from 0 to 100, y downwards:
+``shapes.json`` has a list of parts for each shape, from back to front, in coordinates from 0 to 100, y downwards
+(in a wider picture, of the square in its middle):
 ``["P", role, x, y, ...]`` is a polygon, ``["E", role, x, y, rx, ry]`` an ellipse, ``["R", role, x0, y0, x1, y1, r]`` a
 rounded rectangle, ``["L", role, width, x, y, ...]`` a stroke. A role selects a colour: ``main`` is the item's
 colour, ``dark`` and ``light`` are shades of it, ``accent`` is its second colour; the others are the same for all items.
@@ -20,7 +21,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-SIZE = 128
+from train.data.world.theme import Rgb
+
 N_FRAMES = 6
 _OVERSAMPLING = 3
 _QUALITY = 82
@@ -31,7 +33,6 @@ _SWAY_DEGREES = 9.0
 # A fraction of a step, so that all frames have different angles.
 _FIRST_PHASE = 0.25
 
-Rgb = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
 _SHAPES = Path(__file__).with_name("shapes.json")
@@ -56,16 +57,21 @@ _GLOWS = ("glow", "flame", "beam")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The visible properties of an item; ``paper`` is the background, ``shape`` a key of :func:`shapes`."""
+    """The visible properties of an item.
+
+    ``paper`` is the background, ``shape`` a key of :func:`shapes`, ``size`` width and height in pixels, the
+    width at least the height.
+    """
 
     shape: str
     main: Rgb
     accent: Rgb
     paper: Rgb
+    size: tuple[int, int]
 
 
 def picture(look: Look) -> bytes:
-    """Return the picture of an item as WebP, ``SIZE`` by ``SIZE`` pixels."""
+    """Return the picture of an item as WebP, of the size of its look."""
     return _draw(look, turn=0.0, brightness=1.0)
 
 
@@ -77,14 +83,15 @@ def frames(look: Look) -> Iterator[bytes]:
 
 
 def _draw(look: Look, *, turn: float, brightness: float) -> bytes:
-    n = SIZE * _OVERSAMPLING
-    image = Image.new("RGB", (n, n), look.paper)
+    width, n = (side * _OVERSAMPLING for side in look.size)
+    left = (width - n) / 2
+    image = Image.new("RGB", (width, n), look.paper)
     draw = ImageDraw.Draw(image)
-    draw.ellipse(_box(50, 50, 43, 43, n), fill=_mix(look.paper, (255, 255, 255), 0.55))
-    draw.ellipse(_box(*_FLOOR, 30, 3.6, n), fill=_mix(look.paper, (60, 60, 70), 0.16))
+    draw.ellipse(_box(50, 50, 43, 43, n, left), fill=_mix(look.paper, (255, 255, 255), 0.55))
+    draw.ellipse(_box(*_FLOOR, 30, 3.6, n, left), fill=_mix(look.paper, (60, 60, 70), 0.16))
     colours = _colours(look, brightness)
     for role, polygon in _outline(look.shape):
-        draw.polygon(_placed(polygon, turn, n), fill=colours[role])
+        draw.polygon(_placed(polygon, turn, n, left), fill=colours[role])
     out = io.BytesIO()
     image.reduce(_OVERSAMPLING).save(out, "WEBP", quality=_QUALITY, method=_SPEED)
     return out.getvalue()
@@ -108,17 +115,19 @@ def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
     return red, green, blue
 
 
-def _placed(polygon: Points, turn: float, n: int) -> Points:
+def _placed(polygon: Points, turn: float, n: int, left: float) -> Points:
     """Rotate a polygon about the middle of the floor, ``turn`` in [-1, 1], and scale it to ``n`` pixels."""
     angle, scale = math.radians(_SWAY_DEGREES * turn), n / 100
     cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
-    x0, y0 = _FLOOR[0] * scale, _FLOOR[1] * scale
+    x0, y0 = _FLOOR[0] * scale + left, _FLOOR[1] * scale
     moved = ((x - _FLOOR[0], y - _FLOOR[1]) for x, y in polygon)
     return [(x * cosine - y * sine + x0, x * sine + y * cosine + y0) for x, y in moved]
 
 
-def _box(x: float, y: float, rx: float, ry: float, n: int) -> tuple[float, float, float, float]:
-    return (x - rx) * n / 100, (y - ry) * n / 100, (x + rx) * n / 100, (y + ry) * n / 100
+def _box(x: float, y: float, rx: float, ry: float, n: int, left: float) -> tuple[float, float, float, float]:
+    """Return the corners of an ellipse in a square of ``n`` pixels that begins at ``left``."""
+    scale = n / 100
+    return (x - rx) * scale + left, (y - ry) * scale, (x + rx) * scale + left, (y + ry) * scale
 
 
 @functools.cache

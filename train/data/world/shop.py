@@ -1,37 +1,12 @@
-"""Products, brands and words of the synthetic outdoor shop. Data only; all names are invented."""
+"""The synthetic outdoor shop: its products, brands and words. Data only; all names are invented."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of product.
-
-    Attributes:
-        name: used in titles, and the key of the shape.
-        plural: name of the subcategory.
-        price: usual price in euros.
-        noun: used in descriptions.
-        materials: one is chosen for each item.
-        sizes: one is chosen for each title.
-        says: sentences, one of which ends the description.
-        goes_with: complementary kinds, the more frequent first.
-    """
-
-    name: str
-    plural: str
-    price: float
-    noun: str
-    materials: tuple[str, ...]
-    sizes: tuple[str, ...]
-    says: tuple[str, ...]
-    goes_with: tuple[str, ...]
-
+from edge_runtime.events import CLICK, LIKE, PURCHASE
+from train.data.world.theme import Fields, Kind, Rgb, Theme
 
 _CLOTH = ("ripstop nylon", "recycled polyester", "cotton canvas")
 _METAL = ("titanium", "anodised aluminium", "stainless steel")
 
-CATEGORIES: dict[str, tuple[Kind, ...]] = {
+_CATEGORIES: dict[str, tuple[Kind, ...]] = {
     "Tents & Shelter": (
         Kind("dome tent", "Tents", 219, "tent", ("ripstop nylon", "recycled polyester"), ("2", "3", "4"),
              ("Two doors, two porches, up in five minutes.", "The poles are colour-coded, so it pitches in the dark."),
@@ -190,7 +165,7 @@ CATEGORIES: dict[str, tuple[Kind, ...]] = {
 }  # fmt: skip
 
 # Brands and their price level, relative to the usual price.
-BRANDS: dict[str, float] = {
+_BRANDS: dict[str, float] = {
     "Alderway": 1.0, "Bramblepeak": 0.8, "Cairnfold": 1.4, "Dunmoor": 0.7, "Emberline": 1.1, "Fennick": 0.9,
     "Galehut": 1.2, "Hollowreed": 0.8, "Ibexine": 1.5, "Juniper & Rye": 1.1, "Kestrelwork": 1.3, "Larkmoss": 0.75,
     "Mossbank": 0.9, "Nordlume": 1.35, "Oakhollow": 1.0, "Pinemarrow": 0.85, "Quillfeather": 1.25, "Ridgewren": 1.0,
@@ -198,29 +173,29 @@ BRANDS: dict[str, float] = {
     "Zephyrine": 1.2, "Thistledown": 0.9, "Stonelark": 1.3, "Fjordane": 1.45, "Petrel & Co": 1.0, "Birkland": 0.85,
 }  # fmt: skip
 
-MODELS = (
+_MODELS = (
     "Drift", "Larch", "Cirrus", "Fox", "Marten", "Heron", "Skua", "Tern", "Rowan", "Sedge", "Gorse", "Plover", "Otter",
     "Hazel", "Brook", "Col", "Scree", "Moraine", "Fell", "Loch", "Meadow", "Alba", "Boreal", "Vesper", "Lumen", "Anvil",
     "Harbour", "Pebble", "Sorrel", "Teasel", "Willow", "Curlew", "Dipper", "Finch", "Swift", "Aspen", "Cedar", "Maple",
 )  # fmt: skip
 
-COLOURS: dict[str, tuple[int, int, int]] = {
+_COLOURS: dict[str, Rgb] = {
     "rust": (196, 90, 61), "moss": (88, 122, 78), "lake blue": (62, 112, 152), "amber": (222, 168, 70),
     "heather": (130, 98, 148), "slate": (84, 94, 112), "berry": (164, 64, 80), "sage": (142, 162, 118),
     "rose": (208, 128, 142), "teal": (66, 142, 142), "sand": (204, 176, 134), "night blue": (52, 66, 112),
 }  # fmt: skip
 
-ACCENTS = ((250, 220, 150), (240, 150, 70), (250, 240, 228), (62, 72, 92), (240, 202, 92), (214, 92, 76))
+_ACCENTS = ((250, 220, 150), (240, 150, 70), (250, 240, 228), (62, 72, 92), (240, 202, 92), (214, 92, 76))
 
 # Uses, and their wording in descriptions.
-USES: dict[str, str] = {
+_USES: dict[str, str] = {
     "hiking": "long days on foot", "family camping": "weekends with children", "alpine": "cold nights above the trees",
     "bikepacking": "trips by bicycle", "paddling": "days on the water", "travel": "trains, ferries and hostels",
 }  # fmt: skip
 
-PAPERS: dict[str, tuple[int, int, int]] = dict(
+_PAPERS: dict[str, Rgb] = dict(
     zip(
-        CATEGORIES,
+        _CATEGORIES,
         (
             (238, 234, 222), (228, 232, 243), (244, 233, 226), (228, 238, 230), (240, 236, 224),
             (238, 231, 241), (224, 237, 242), (245, 240, 222), (232, 235, 238), (240, 238, 220),
@@ -228,3 +203,41 @@ PAPERS: dict[str, tuple[int, int, int]] = dict(
         strict=True,
     )
 )  # fmt: skip
+
+_FOOD = "Trail Food"
+
+SHOP = Theme(
+    kind="shop",
+    categories=_CATEGORIES,
+    makers=_BRANDS,
+    models=_MODELS,
+    title="{maker} {model} {size} {kind}, {colour}",
+    description="{article} {adjective} {noun} in {material}, for {use}.",
+    adjectives=("light", "sturdy", "plain", "well-made", "compact", "hard-wearing", "quiet", "trusty"),
+    own_words={
+        _FOOD: (
+            ("mild", "hearty", "strong", "honest", "simple"),
+            "{article} {adjective} {noun} of {material}, for {use}.",
+        )
+    },
+    colours=_COLOURS,
+    accents=_ACCENTS,
+    papers=_PAPERS,
+    uses=_USES,
+    fields=Fields(
+        category="categories",
+        kind="categories",
+        maker="brand",
+        level="price",
+        material="material",
+        use="use",
+        colour="colour",
+    ),
+    has_prices=True,
+    events={CLICK: 0.35, LIKE: 0.2, PURCHASE: 0.45},
+    picture_size=(128, 128),
+    video_share=0.2,
+    repeated=_FOOD,
+    new_share=0.1,
+    half_life_days=None,
+)

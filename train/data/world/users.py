@@ -10,33 +10,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from train.data.world.items import PARTNER_PROBABILITIES, Floats, ShopItem, partners, price_level
-from train.data.world.shop import BRANDS, CATEGORIES, COLOURS, USES
+from train.data.world.items import PARTNER_PROBABILITIES, Floats, Item, partners, relative_level
+from train.data.world.theme import DAY_S, Theme
 
-COMPLEMENT, CATEGORY, BRAND, DRIFT = "complement", "taste_category", "taste_brand", "drift"
+COMPLEMENT, CATEGORY, MAKER, DRIFT = "complement", "taste_category", "taste_brand", "drift"
 POPULAR, NOISE = "popular", "noise"
 
 # Mixture weights; the weight of a cause without available items is distributed to the others.
-CAUSE_SHARES = {COMPLEMENT: 0.42, CATEGORY: 0.27, BRAND: 0.18, POPULAR: 0.07, NOISE: 0.06}
+CAUSE_SHARES = {COMPLEMENT: 0.42, CATEGORY: 0.27, MAKER: 0.18, POPULAR: 0.07, NOISE: 0.06}
 # Complements of the newest item, and of the one before it.
 _COMPLEMENT_OF = (0.8, 0.2)
 _TASTE_WEIGHTS = (0.62, 0.28, 0.10)
 _NEW_FOR = 4
-_LIKED_BRAND, _LIKED_COLOUR, _LIKED_USE, _PRICE = 1.6, 0.8, 1.5, 1.5
+_LIKED_MAKER, _LIKED_COLOUR, _LIKED_USE, _LEVEL = 1.6, 0.8, 1.5, 1.5
 _APPEAL_SPREAD = 0.8
-_FOOD_INDEX = list(CATEGORIES).index("Trail Food")
 _REPEAT_CHANCE = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemArrays:
-    """Properties of the items, ``[N]``, and rows of their complements, ``[N, 3]``."""
+    """Properties of the items, ``[N]``, and rows of their complements, ``[N, 3]``.
 
+    ``repeated`` is the index of the category whose items are chosen again at times, -1 if there is none.
+    """
+
+    theme: Theme
+    repeated: int
     category: npt.NDArray[np.int64]
-    brand: npt.NDArray[np.int64]
+    maker: npt.NDArray[np.int64]
     colour: npt.NDArray[np.int64]
     use: npt.NDArray[np.int64]
-    price: Floats
+    level: Floats
     appeal: Floats
     released_s: npt.NDArray[np.int64]
     partners: npt.NDArray[np.int64]
@@ -44,13 +48,13 @@ class ItemArrays:
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """The preferences of a user, strongest first, as indices of categories, brands, colours and uses."""
+    """The preferences of a user, strongest first, as indices of categories, makers, colours and uses."""
 
     categories: tuple[int, ...]
-    brands: tuple[int, ...]
+    makers: tuple[int, ...]
     colours: tuple[int, ...]
     uses: tuple[int, ...]
-    price: float
+    level: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class _Causes:
         kinds: kind of each cause.
         shares: mixture weights, ``[C]``.
         pulls: unnormalized probability of each item, regardless of availability, ``[C, N]``.
-        values: index of the category or brand of a cause; None for others.
+        values: index of the category or maker of a cause; None for others.
     """
 
     kinds: tuple[str, ...]
@@ -97,14 +101,19 @@ class _Causes:
     values: tuple[int | None, ...]
 
 
-def arrays_of(items: Sequence[ShopItem], released_s: npt.NDArray[np.int64], rng: np.random.Generator) -> ItemArrays:
+def arrays_of(
+    theme: Theme, items: Sequence[Item], released_s: npt.NDArray[np.int64], rng: np.random.Generator
+) -> ItemArrays:
     """Return the items as arrays; ``released_s`` is the time from which each is available."""
+    categories = list(theme.categories)
     return ItemArrays(
-        category=_indices([item.category for item in items], CATEGORIES),
-        brand=_indices([item.brand for item in items], BRANDS),
-        colour=_indices([item.colour for item in items], COLOURS),
-        use=_indices([item.use for item in items], USES),
-        price=np.array([price_level(item) for item in items]),
+        theme=theme,
+        repeated=-1 if theme.repeated is None else categories.index(theme.repeated),
+        category=_indices([item.category for item in items], categories),
+        maker=_indices([item.maker for item in items], theme.makers),
+        colour=_indices([item.colour for item in items], theme.colours),
+        use=_indices([item.use for item in items], theme.uses),
+        level=np.array([relative_level(item) for item in items]),
         appeal=np.exp(rng.normal(0.0, _APPEAL_SPREAD, size=len(items))),
         released_s=released_s,
         partners=partners(items, rng),
@@ -113,14 +122,15 @@ def arrays_of(items: Sequence[ShopItem], released_s: npt.NDArray[np.int64], rng:
 
 def simulate_user(item_arrays: ItemArrays, times_s: npt.NDArray[np.int64], rng: np.random.Generator) -> User:
     """Simulate a new user with one event at each of ``times_s``."""
-    first = taste = _new_taste(rng)
+    theme = item_arrays.theme
+    first = taste = _new_taste(theme, rng)
     changes = _changes(len(times_s), rng)
     causes = _causes(item_arrays, taste, is_new=False)
     rows: list[int] = []
     events: list[Event] = []
     for index, now_s in enumerate(times_s):
         if index in changes:
-            taste = _drifted(taste, rng)
+            taste = _drifted(theme, taste, rng)
         new = any(change <= index < change + _NEW_FOR for change in changes)
         if index in changes or (index - _NEW_FOR) in changes:
             causes = _causes(item_arrays, taste, is_new=new)
@@ -135,13 +145,13 @@ def _indices(names: Sequence[str], known: Iterable[str]) -> npt.NDArray[np.int64
     return np.array([index_of[name] for name in names], dtype=np.int64)
 
 
-def _new_taste(rng: np.random.Generator) -> Taste:
+def _new_taste(theme: Theme, rng: np.random.Generator) -> Taste:
     return Taste(
-        categories=_pick(rng, len(CATEGORIES), 3),
-        brands=_pick(rng, len(BRANDS), 3),
-        colours=_pick(rng, len(COLOURS), 2),
-        uses=_pick(rng, len(USES), 1),
-        price=float(rng.normal(0.0, 0.25)),
+        categories=_pick(rng, len(theme.categories), 3),
+        makers=_pick(rng, len(theme.makers), 3),
+        colours=_pick(rng, len(theme.colours), 2),
+        uses=_pick(rng, len(theme.uses), 1),
+        level=float(rng.normal(0.0, 0.25)),
     )
 
 
@@ -155,34 +165,34 @@ def _changes(n_events: int, rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(sorted({int(index) for index in rng.integers(4, n_events, size=count)})) if count else ()
 
 
-def _drifted(taste: Taste, rng: np.random.Generator) -> Taste:
-    """Return preferences with a new first category and brand; the last of each is dropped."""
-    category = int(rng.choice([index for index in range(len(CATEGORIES)) if index not in taste.categories]))
-    brand = int(rng.choice([index for index in range(len(BRANDS)) if index not in taste.brands]))
-    return replace(taste, categories=(category, *taste.categories[:2]), brands=(brand, *taste.brands[:2]))
+def _drifted(theme: Theme, taste: Taste, rng: np.random.Generator) -> Taste:
+    """Return preferences with a new first category and maker; the last of each is dropped."""
+    category = int(rng.choice([index for index in range(len(theme.categories)) if index not in taste.categories]))
+    maker = int(rng.choice([index for index in range(len(theme.makers)) if index not in taste.makers]))
+    return replace(taste, categories=(category, *taste.categories[:2]), makers=(maker, *taste.makers[:2]))
 
 
 def _causes(item_arrays: ItemArrays, taste: Taste, *, is_new: bool) -> _Causes:
     """Return the causes for given preferences; ``is_new`` if the first category was added recently."""
     liking = _liking(item_arrays, taste)
-    kinds = [DRIFT if is_new else CATEGORY, CATEGORY, CATEGORY, BRAND, BRAND, BRAND, POPULAR, NOISE]
+    kinds = [DRIFT if is_new else CATEGORY, CATEGORY, CATEGORY, MAKER, MAKER, MAKER, POPULAR, NOISE]
     weights = np.array([*_TASTE_WEIGHTS, *_TASTE_WEIGHTS, 1.0, 1.0])
     shares = np.array([CAUSE_SHARES[CATEGORY if kind == DRIFT else kind] for kind in kinds]) * weights
     pulls = [
         *(np.where(item_arrays.category == category, liking, 0.0) for category in taste.categories),
-        *(np.where(item_arrays.brand == brand, liking, 0.0) for brand in taste.brands),
+        *(np.where(item_arrays.maker == maker, liking, 0.0) for maker in taste.makers),
         item_arrays.appeal**2,
         np.ones(len(liking)),
     ]
-    return _Causes(tuple(kinds), shares, np.stack(pulls), (*taste.categories, *taste.brands, None, None))
+    return _Causes(tuple(kinds), shares, np.stack(pulls), (*taste.categories, *taste.makers, None, None))
 
 
 def _liking(item_arrays: ItemArrays, taste: Taste) -> Floats:
     liking: Floats = item_arrays.appeal * np.exp(
-        _LIKED_BRAND * np.isin(item_arrays.brand, taste.brands)
+        _LIKED_MAKER * np.isin(item_arrays.maker, taste.makers)
         + _LIKED_COLOUR * np.isin(item_arrays.colour, taste.colours)
         + _LIKED_USE * np.isin(item_arrays.use, taste.uses)
-        - _PRICE * np.abs(item_arrays.price - taste.price)
+        - _LEVEL * np.abs(item_arrays.level - taste.level)
     )
     return liking
 
@@ -209,10 +219,16 @@ def _draw_event(
 
 
 def _availability(item_arrays: ItemArrays, rows: list[int], now_s: int) -> Floats:
-    """Return a factor for each item: 1 if available, 0 if not yet released or in the history, in between for food."""
+    """Return a factor for each item: 0 if not yet released or in the history, 1 otherwise.
+
+    It is in between for items of the category that is repeated, and for old ones where items age.
+    """
     availability = (item_arrays.released_s <= now_s).astype(np.float64)
+    if item_arrays.theme.half_life_days is not None:
+        ages = np.maximum(now_s - item_arrays.released_s, 0) / (item_arrays.theme.half_life_days * DAY_S)
+        availability *= np.exp2(-ages)
     if rows:
-        availability[rows] *= np.where(item_arrays.category[rows] == _FOOD_INDEX, _REPEAT_CHANCE, 0.0)
+        availability[rows] *= np.where(item_arrays.category[rows] == item_arrays.repeated, _REPEAT_CHANCE, 0.0)
     return availability
 
 
@@ -225,8 +241,8 @@ def _complements(item_arrays: ItemArrays, rows: list[int]) -> Floats:
 
 
 def _newest_match(item_arrays: ItemArrays, rows: list[int], kind: str, value: int | None) -> int:
-    """Return the index of the newest event with the same category or brand; -1 if there is none."""
-    column = item_arrays.brand if kind == BRAND else item_arrays.category
+    """Return the index of the newest event with the same category or maker; -1 if there is none."""
+    column = item_arrays.maker if kind == MAKER else item_arrays.category
     return next((index for index in range(len(rows) - 1, -1, -1) if column[rows[index]] == value), -1)
 
 

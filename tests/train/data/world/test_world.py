@@ -12,19 +12,36 @@ from PIL import Image
 from train.data.dataset import Dataset
 from train.data.folder import read_folder
 from train.data.split import leave_one_out
-from train.data.world.folder import FIRST_S, N_DAYS, N_USERS, write_world
+from train.data.world.folder import write_world
 from train.data.world.items import make_items
-from train.data.world.pictures import N_FRAMES, SIZE, Look, frames, picture, shapes
-from train.data.world.shop import CATEGORIES
+from train.data.world.pictures import N_FRAMES, Look, frames, picture, shapes
+from train.data.world.shop import SHOP
+from train.data.world.theme import FIRST_S, N_DAYS, Theme, WorldKind
+from train.data.world.themes import THEMES
+from train.data.world.world import N_USERS
 from train.errors import DataError
 
 
+@pytest.fixture(scope="module", params=THEMES)
+def theme(request: pytest.FixtureRequest) -> Theme:
+    """Return each theme in turn."""
+    kind: WorldKind = request.param
+    return THEMES[kind]
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(theme: Theme, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a written world."""
-    out = tmp_path_factory.mktemp("made") / "world"
-    write_world(out, seed=0)
+    out = tmp_path_factory.mktemp("made") / theme.kind
+    write_world(out, seed=0, kind=theme.kind)
     return out
+
+
+@pytest.fixture(scope="module")
+def log(folder: Path) -> pl.DataFrame:
+    """Return the events, with the time of release of their items."""
+    released = pl.read_parquet(folder / "truth" / "items.parquet").select("item_id", "released")
+    return pl.read_parquet(folder / "interactions.parquet").join(released, on="item_id")
 
 
 @pytest.fixture(scope="module")
@@ -58,25 +75,55 @@ def test_it_is_a_data_folder_without_a_complaint(dataset: Dataset) -> None:
     assert not any("no picture" in warning or "Sorted" in warning for warning in dataset.report.warnings)
 
 
-def test_every_item_can_be_told_from_the_others_and_has_a_picture(dataset: Dataset) -> None:
+def test_every_item_can_be_told_from_the_others_and_has_a_picture(dataset: Dataset, theme: Theme) -> None:
     catalogue = dataset.catalogue
 
     assert len(set(catalogue.titles)) == len(catalogue)
-    assert set(catalogue.fields) == {"brand", "categories", "price", "colour", "material", "use"}
     assert all(all(values) for values in catalogue.fields.values())
     assert all(catalogue.descriptions)
-    assert {Image.open(io.BytesIO(path.read_bytes())).size for path in catalogue.images if path} == {(SIZE, SIZE)}
+    assert all(catalogue.images)
+    sizes = {Image.open(io.BytesIO(path.read_bytes())).size for path in catalogue.images if path}
+    assert sizes == {theme.picture_size}
+
+
+def test_a_world_has_the_fields_and_events_of_its_kind(dataset: Dataset, theme: Theme, log: pl.DataFrame) -> None:
+    fields, event = {
+        "shop": ({"brand", "categories", "price", "colour", "material", "use"}, "purchase"),
+        "video": ({"creator", "topics", "duration", "setting", "style"}, "watch"),
+        "articles": ({"author", "section", "topics", "reading_minutes", "place", "form", "date"}, "read"),
+    }[theme.kind]
+
+    assert set(dataset.catalogue.fields) == fields
+    assert set(log["event"]) == {"click", "like", event}
+
+
+def test_videos_are_all_items_of_a_video_shelf_and_their_first_frame_is_the_picture(
+    dataset: Dataset, theme: Theme
+) -> None:
+    catalogue = dataset.catalogue
     n_videos = sum(map(bool, catalogue.videos))
-    assert 80 <= n_videos <= 160
-    assert {len(video) for video in catalogue.videos} == {0, N_FRAMES}
+
+    assert n_videos in {"shop": range(80, 160), "video": range(600, 601), "articles": range(1)}[theme.kind]
+    assert {len(video) for video in catalogue.videos} <= {0, N_FRAMES}
+    if theme.kind == "video":
+        assert list(catalogue.images) == [video[0] for video in catalogue.videos]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_world(folder: Path, tmp_path: Path) -> None:
-    write_world(tmp_path / "again", seed=0)
+def test_articles_are_read_while_they_are_new(log: pl.DataFrame, theme: Theme) -> None:
+    half = log.select(((pl.col("timestamp") - pl.col("released")) < 180 * 86_400).mean()).item()
+
+    assert (half > 0.5) == (theme.kind == "articles")
+
+
+@pytest.mark.parametrize("theme", ["shop"], indirect=True)
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_world(
+    folder: Path, theme: Theme, tmp_path: Path
+) -> None:
+    write_world(tmp_path / "again", seed=0, kind=theme.kind)
 
     files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     assert all((folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in files)
-    assert make_items(np.random.default_rng(1)) != make_items(np.random.default_rng(0))
+    assert make_items(theme, np.random.default_rng(1)) != make_items(theme, np.random.default_rng(0))
 
 
 def test_the_true_reasons_have_every_event_in_file_order(folder: Path, reasons: pl.DataFrame) -> None:
@@ -126,11 +173,8 @@ def test_preferences_drift_at_the_recorded_times(folder: Path, reasons: pl.DataF
     assert set(reasons.filter(kind="drift")["user_id"]) <= set(drifted["user_id"])
 
 
-def test_no_event_is_before_the_release_of_its_item(folder: Path) -> None:
-    log = pl.read_parquet(folder / "interactions.parquet")
-    released = pl.read_parquet(folder / "truth" / "items.parquet").select("item_id", "released")
-
-    assert log.join(released, on="item_id").filter(pl.col("timestamp") < pl.col("released")).is_empty()
+def test_no_event_is_before_the_release_of_its_item(log: pl.DataFrame) -> None:
+    assert log.filter(pl.col("timestamp") < pl.col("released")).is_empty()
 
 
 def test_the_oracle_is_far_better_than_popularity(dataset: Dataset, reasons: pl.DataFrame) -> None:
@@ -145,17 +189,30 @@ def test_the_oracle_is_far_better_than_popularity(dataset: Dataset, reasons: pl.
     assert np.mean(hits) < 0.1
 
 
-def test_every_kind_of_product_has_a_shape_and_its_own_picture() -> None:
-    kinds = [kind.name for of in CATEGORIES.values() for kind in of]
-    pictures = {picture(Look(name, (200, 90, 60), (240, 200, 90), (238, 234, 222))) for name in kinds}
+def test_every_kind_of_item_has_a_shape_and_its_own_picture(theme: Theme) -> None:
+    kinds = [kind.shape or kind.name for of in theme.categories.values() for kind in of]
+    colours = (200, 90, 60), (240, 200, 90), (238, 234, 222)
+    pictures = {picture(Look(name, *colours, theme.picture_size)) for name in kinds}
 
-    assert set(kinds) == set(shapes())
+    assert set(kinds) <= set(shapes())
     assert len(pictures) == len(kinds)
     assert max(map(len, pictures)) < 6000
 
 
+def test_no_shape_is_left_over() -> None:
+    kinds = {kind.shape or kind.name for each in THEMES.values() for of in each.categories.values() for kind in of}
+
+    assert kinds == set(shapes())
+
+
+def test_what_goes_with_a_kind_is_a_kind_of_the_same_theme(theme: Theme) -> None:
+    kinds = [kind for of in theme.categories.values() for kind in of]
+
+    assert {name for kind in kinds for name in kind.goes_with} <= {kind.name for kind in kinds}
+
+
 def test_the_frames_of_a_video_move() -> None:
-    look = Look("lantern", (200, 90, 60), (240, 200, 90), (238, 234, 222))
+    look = Look("lantern", (200, 90, 60), (240, 200, 90), (238, 234, 222), SHOP.picture_size)
 
     shown = list(frames(look))
 
