@@ -17,7 +17,12 @@ UNFINISHED: Final = ".new"
 
 _MARKS: Final = frozenset({LOCK, CURRENT, TRUSTED, RECEIPTS})
 """A sync creates the first of these before anything else."""
-_OWN: Final = _MARKS | {SLOTS, INCOMING, DOCUMENTS, REFUSED, CURRENT + UNFINISHED}
+_UNFINISHED: Final = frozenset(name + UNFINISHED for name in (CURRENT, TRUSTED, REFUSED))
+_OF_SQLITE: Final = frozenset(
+    name + suffix for name in (TRUSTED, TRUSTED + UNFINISHED) for suffix in ("-journal", "-wal", "-shm")
+)
+_OWN: Final = _MARKS | _UNFINISHED | _OF_SQLITE | {SLOTS, INCOMING, DOCUMENTS, REFUSED}
+"""After a power cut these may be there without the lock: a disk keeps names in any order."""
 _ON_EVERY_DISK: Final = "lost+found"
 
 _KINDS = {

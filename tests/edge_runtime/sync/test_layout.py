@@ -135,3 +135,16 @@ def test_a_link_to_a_folder_on_another_disk_is_followed(device: Device, tmp_path
     device.sync()
 
     assert json.loads((device.folder / "current.json").read_bytes())["release"] == 1
+
+
+@pytest.mark.parametrize("name", ["trusted.sqlite.new", "refused.json.new", "current.json.new", "documents"])
+def test_what_the_first_sync_has_left_without_its_lock_is_no_other_folder(device: Device, name: str) -> None:
+    path = device.folder / name
+    path.parent.mkdir(parents=True)
+    (folder if name == "documents" else file)(path)
+    if name == "trusted.sqlite.new":
+        file(device.folder / "trusted.sqlite.new-journal")
+
+    device.sync()
+
+    assert device.release() == 1
