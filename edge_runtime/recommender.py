@@ -185,7 +185,8 @@ class Recommender(Lists):
     def import_history(self, data: bytes, passphrase: str | None = None) -> int:
         """Add the events of a file that :meth:`export_history` wrote, by their times; return how many were new.
 
-        Events that the history has already are not added again. Events get new ids.
+        Events that the history has already are not added again. If some are new, all events get new ids, and what was
+        learned from the history before is erased: the next :meth:`learn` begins anew.
 
         Raises:
             StateError: the file is damaged or of another program, or the passphrase is another one; or the state file
@@ -193,9 +194,13 @@ class Recommender(Lists):
         """
         from edge_runtime.state.history_file import read_history
 
-        self._in_use()
+        release = self._in_use()
         events = read_history(data, passphrase)
-        return self._history.merge((one.item_id, one.event, one.time) for one in events)
+        n_new = self._history.merge((one.item_id, one.event, one.time) for one in events)
+        if n_new:
+            release.learner.drop()
+            release.adapt()
+        return n_new
 
     def count_events(self) -> int:
         """Return the number of recorded events."""
@@ -214,8 +219,12 @@ class Recommender(Lists):
     def remove(self, event_id: int) -> bool:
         """Delete one event of the history; return whether it existed."""
         release = self._in_use()
+        if not self._history.has(event_id):
+            return False
+        was_learned = release.learner.forget_event(event_id)  # first: a crash must not leave it without the event
         existed = self._history.remove(event_id)
-        if existed and release.learner.forget_event(event_id):
+        # Again, because another thread or process may have begun to learn in between.
+        if release.learner.forget_event(event_id) or was_learned:
             release.adapt()
         return existed
 

@@ -25,7 +25,7 @@ from edge_runtime.learning.adamw import AdamWState
 from edge_runtime.learning.decision import Decision, Trial, decide
 from edge_runtime.learning.examples import MAX_EVENTS, MIN_EVENTS, Rows, Split
 from edge_runtime.learning.knowledge_switch import Encode, KnowledgeSwitch
-from edge_runtime.learning.record import OFF, ON, SWITCH, KeptAdapter, KeptRecord, KeptSession, Record, Store
+from edge_runtime.learning.record import OFF, ON, SWITCH, KeptAdapter, KeptRecord, KeptSession, Record, Store, new_token
 from edge_runtime.learning.session import LearningSession, Piece, Progress, base_digest, session_key
 from edge_runtime.learning.status import NEW_EVENTS, LearningResult, LearningStatus, State
 from edge_runtime.learning.training import Personal, first_state
@@ -93,6 +93,10 @@ class PersonalLearner:
         self._n_done = 0
         self._session: LearningSession | None = None
         self._work: Iterator[Piece] | None = None
+        self._known: tuple[str, KeptSession | None] = (
+            "",
+            None,
+        )  # the record's token and session, as this one left them
         self._base = base_digest(contents.folder.manifest, contents.small.adapter_a)
 
     def adapter(self) -> Personal | None:
@@ -118,11 +122,13 @@ class PersonalLearner:
         """Erase what was learned from an event that is removed; return whether something was."""
         with self._interrupted():
             self._session, self._work = None, None
-            record = self._kept.read()
-            if record is None:
-                return False
-            kept = _without_event(record, event_id)
-            return kept != record and self._kept.replace(kept)
+            while (record := self._kept.read()) is not None:
+                kept = _without_event(record, event_id)
+                # With a new token also if nothing was kept: another process may be about to save what it learns from
+                # the event. If it has just saved, what it saved is read and erased.
+                if self._kept.replace(msgspec.structs.replace(kept, token=new_token())):
+                    return kept != record
+            return False
 
     def learn(self, seconds: float) -> LearningResult:
         """Go on with the session that is due for some seconds; it may take one piece of work longer.
@@ -195,6 +201,7 @@ class PersonalLearner:
         key = session_key(self._contents, self._settings, small, split.rows, engine)
         if record.session is not None and record.session.key != key:  # another bundle or engine, or a removed event
             return self._kept.replace(msgspec.structs.replace(record, session=None)) and self._begin()
+        self._known = record.token, record.session
         self._session = LearningSession(
             contents=self._contents,
             settings=self._settings,
@@ -227,16 +234,17 @@ class PersonalLearner:
 
     def _save(self, key: str, newest: int, progress: Progress, n_steps: int) -> bool:
         """Keep what is done of a session; return False if the record was erased or replaced meanwhile."""
-        record, today = self._kept.record, self._today()
+        record, today = self._ours(), self._today()
         if record is None:
             return False
         session = KeptSession(key, newest, progress.optimizer.to_bytes())
         steps = self._n_steps_today(record) + n_steps
         self._n_done += n_steps
+        self._known = record.token, session
         return self._kept.replace(msgspec.structs.replace(record, day=today, steps=steps, session=session))
 
     def _finish(self, session: LearningSession) -> None:
-        record = self._kept.record
+        record = self._ours()
         if record is None or record.session is None:
             return
         adapter = KeptAdapter(
@@ -246,6 +254,14 @@ class PersonalLearner:
             trials=tuple((trial.log_gain, trial.rank_gain) for trial in session.progress.trials),
         )
         self._kept.replace(msgspec.structs.replace(record, session=None, adapter=adapter))
+
+    def _ours(self) -> Record | None:
+        """Return the record, if nobody else has erased or changed what this session goes on from.
+
+        The record in memory may be another process's: :meth:`status` reads it.
+        """
+        record = self._kept.record
+        return record if record is not None and (record.token, record.session) == self._known else None
 
     def _tried(self) -> tuple[Personal, Decision] | None:
         """Return the adapter of this bundle that was trained last, and how it did."""

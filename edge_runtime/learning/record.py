@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_runtime.bundle.manifest import Digest
+from edge_runtime.state.history import LEARNED
 
-SETTING: Final = "learning"
+SETTING: Final = LEARNED
 SWITCH: Final = "learning_switch"
 OFF: Final = "off"
 ON: Final = "on"
@@ -59,7 +60,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         version: of this record.
-        token: random; tells it from the record after an erasure.
+        token: random; tells it from the record after an erasure, of all or of one event.
         day: days since 1970, when steps were made last.
         steps: steps made on that day.
         session: the session that is not finished.
@@ -121,8 +122,13 @@ class KeptRecord:
             return True
 
 
+def new_token() -> str:
+    """Return a token for the record after an erasure."""
+    return os.urandom(8).hex()
+
+
 def _empty() -> Record:
-    return Record(version=1, token=os.urandom(8).hex())
+    return Record(version=1, token=new_token())
 
 
 def _dumped(record: Record) -> str:

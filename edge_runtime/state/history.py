@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from edge_runtime.arguments import check_string, check_whole
 from edge_runtime.errors import StateError
@@ -30,6 +30,8 @@ from edge_runtime.state.database import (
 )
 from edge_runtime.state.erasing import erase
 
+LEARNED: Final = "learning"
+"""Setting with what was learned from the history, which names events by their ids."""
 _EVENT = re.compile(r"[a-z_]{1,32}")
 _MAX_ID = 256
 _FIRST_MOMENT = 100_000_000_000  # 1973; smaller numbers are seconds
@@ -128,7 +130,8 @@ class History:
     def merge(self, events: Iterable[tuple[str, str, int]]) -> int:
         """Add events of another device in the order of their times, all or none; return how many were new.
 
-        If some are new, all events of the history are recorded anew, with new ids. Of events that are equal in item,
+        If some are new, all events of the history are recorded anew, with new ids, and what was learned from the old
+        ones is erased: nothing would tell any more from which events it was learned. Of events that are equal in item,
         name and time, one is kept.
 
         Args:
@@ -147,6 +150,7 @@ class History:
                 if new:
                     merged = sorted([*known, *new], key=lambda event: event[2])
                     self._connection.execute("DELETE FROM events")
+                    self._connection.execute("DELETE FROM settings WHERE name = ?", (LEARNED,))
                     self._connection.executemany("INSERT INTO events (item_id, event, time) VALUES (?, ?, ?)", merged)
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -155,6 +159,17 @@ class History:
                 raise
             self._n_removals += 1
             return len(new)
+
+    def has(self, event_id: int) -> bool:
+        """Return whether there is an event with this id.
+
+        Raises:
+            TypeError: the id is no whole number.
+        """
+        check_whole("event_id", event_id, "the id of an event, such as history()[0].id")
+        if not 1 <= event_id <= _LARGEST_EVENT_ID:
+            return False
+        return bool(self._events("WHERE id = ?", event_id))
 
     def remove(self, event_id: int) -> bool:
         """Delete one event; return whether it existed.

@@ -332,6 +332,107 @@ def test_a_forgotten_history_is_not_learned_from_by_another_process(bundle: Path
         assert kept is None or '"session":null,"adapter":null' in kept
 
 
+@pytest.mark.parametrize("erase", ["forget", "remove", "import"])
+@pytest.mark.parametrize("n_updates", [1, QUICK.updates])
+def test_a_session_of_another_process_does_not_bring_back_what_was_erased(
+    bundle: Path, state: Path, tmp_path: Path, erase: str, n_updates: int
+) -> None:
+    taste, other = one_taste(bundle), no_taste(bundle, seed=1)
+    with Recommender.open(bundle, tmp_path / "elsewhere.sqlite") as elsewhere:
+        observe(elsewhere, other)
+        exported = elsewhere.export_history()
+    with Recommender.open(bundle, state) as first, Recommender.open(bundle, state) as second:
+        observe(first, taste)
+        while first.learning.n_updates < n_updates:
+            first.learn(0.0)
+
+        if erase == "forget":
+            second.forget()
+            observe(second, other)
+        elif erase == "remove":
+            second.remove(second.history()[0].id)
+        else:
+            second.import_history(exported)
+        while second.learn(0.0).n_steps == 0:
+            pass
+        while not first.learn(0.0).finished:  # its status has read the other one's record
+            pass
+        expected = [event.item_id for event in second.history()[::-1]]
+        first.learn(LONG)
+    with Recommender.open(bundle, tmp_path / "fresh.sqlite") as fresh:
+        observe(fresh, expected)
+        fresh.learn(LONG)
+    assert optimizer_of(state) == optimizer_of(tmp_path / "fresh.sqlite")
+
+
+def test_removing_an_event_erases_what_another_process_saves_at_that_moment(
+    bundle: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned(bundle, state)
+    with Recommender.open(bundle, state) as recommender, History.open(state) as other:
+        swap, saves = History.swap, []
+
+        def interfering(self: History, name: str, expected: str | None, value: str) -> bool:
+            if not saves:  # another process counts steps between reading and erasing
+                kept = KeptRecord(other)
+                record = kept.read()
+                assert record is not None
+                saves.append(swap(other, name, expected, f" {expected}"))
+            return swap(self, name, expected, value)
+
+        monkeypatch.setattr(History, "swap", interfering)
+
+        assert recommender.remove(recommender.history()[0].id)
+
+        assert saves == [True]
+        assert not is_used(recommender)
+        assert record_of(state).adapter is None
+
+
+def test_an_event_that_is_not_there_erases_nothing(bundle: Path, state: Path) -> None:
+    before = learned(bundle, state)
+    with Recommender.open(bundle, state) as recommender:
+        assert not recommender.remove(10**9)
+        assert not recommender.remove(0)
+    assert optimizer_of(state) == before
+
+
+def test_a_crash_while_an_event_is_removed_leaves_nothing_learned_from_it(
+    bundle: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned(bundle, state)
+    with Recommender.open(bundle, state) as recommender:
+        newest = recommender.history()[0].id
+
+        def crash(*_: object) -> bool:
+            raise KeyboardInterrupt
+
+        for moment in ("remove", "swap"):
+            with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+                patched.setattr(History, moment, crash)
+                recommender.remove(newest)
+            gone = not any(event.id == newest for event in recommender.history())
+            assert not gone or record_of(state).adapter is None
+
+
+def test_an_import_erases_what_was_learned_because_events_get_new_ids(
+    bundle: Path, state: Path, tmp_path: Path
+) -> None:
+    learned(bundle, state)
+    with Recommender.open(bundle, tmp_path / "elsewhere.sqlite") as elsewhere:
+        observe(elsewhere, ["item-1"])
+        exported = elsewhere.export_history()
+    with Recommender.open(bundle, state) as recommender:
+        assert is_used(recommender)
+
+        assert recommender.import_history(exported) == 1
+
+        assert not is_used(recommender)
+        assert recommender.learn(LONG).changed
+        assert recommender.import_history(exported) == 0
+        assert is_used(recommender)
+
+
 def test_the_choice_to_learn_nothing_outlives_forgetting(bundle: Path, state: Path) -> None:
     with Recommender.open(bundle, state) as recommender:
         recommender.switch_learning(on=False)
