@@ -163,6 +163,9 @@ class Noted:
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
 
+    def n_participations(self) -> int:
+        return sum(entry.outcome != "training" for entry in self._entries)
+
     def entry(self, round_id: str) -> Entry | None:
         return next((entry for entry in self._entries if entry.round == round_id), None)
 

@@ -75,6 +75,8 @@ def delta_of(epsilon: float, mu: float) -> float:
     """Return the smallest delta with which noise of the ratio ``mu`` is (epsilon, delta)-private."""
     if mu == math.inf:
         return 1.0
+    if mu == 0.0:  # a clip so small beside the noise that the ratio is 0 in float64
+        return 0.0
     upper = mu / 2.0 - epsilon / mu
     density = math.exp(-upper * upper / 2.0) / math.sqrt(2.0 * math.pi)
     # exp(epsilon) times the density at the lower bound is the density at the upper one: nothing overflows.

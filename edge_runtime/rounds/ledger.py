@@ -34,6 +34,8 @@ _SECONDS: Final = """CREATE TABLE IF NOT EXISTS round_seconds (
 )"""
 _COLUMNS: Final = "round, time, loss, operator, deadline, retry_after_s, digest, body, retry_at, outcome"
 _KINDS: Final = (str, int, float, str, int, int, str, bytes | None, int, str)
+_COUNT: Final = "SELECT count(*) FROM rounds WHERE outcome != 'training'"
+_TRAINING: Final = f"round = ? AND outcome = 'training' AND ({_COUNT}) = ?"
 _CONSEQUENCE: Final = "the round was not noted, and nothing was sent"
 
 
@@ -133,8 +135,13 @@ class RoundLedger:
         """Return the participations after a time; a clock that was set back makes no participation forgotten."""
         return self._entries("WHERE time > ? AND outcome != 'training'", (int(time),))
 
+    def n_participations(self) -> int:
+        """Return how many participations are noted, however old."""
+        with translated_errors(self._path, "the rounds could not be read"):
+            return int(self._connection.execute(_COUNT).fetchone()[0])
+
     def begin(self, entry: Entry) -> None:
-        """Note a round before training, without effect if it is noted already."""
+        """Note a round before training, without effect if it is noted already; :meth:`prepare` notes its terms."""
         self._write(
             (
                 f"INSERT OR IGNORE INTO rounds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
@@ -142,37 +149,56 @@ class RoundLedger:
             )
         )
 
-    def prepare(
-        self, round_id: str, time: float, digest: str, body: bytes, second: Second | None = None
-    ) -> Entry | None:
+    def prepare(self, entry: Entry, n_before: int) -> Entry | None:
         """Note an upload before it is sent, and return it; if another process was faster, return that one's.
 
-        Both shares are noted in one transaction: a new first share would not fit the second one of before.
+        All that is noted is of the plan that the upload was made for: before a training that was stopped, the round may
+        have had another one. Both shares are noted in one transaction, because a new first share would not fit the
+        second one of before.
 
         None if the user had all data forgotten since :meth:`begin`: then nothing must be sent.
+
+        Args:
+            entry: the round with its upload.
+            n_before: participations when the limit was checked. If there are others by now, nothing is noted, and the
+                entry is returned as it is: still ``training``.
         """
+        columns = [name for name in map(str.strip, _COLUMNS.split(",")) if name != "round"]
+        which = entry.round, n_before
         first = (
-            "UPDATE rounds SET time = ?, digest = ?, body = ?, outcome = 'prepared' "
-            "WHERE round = ? AND outcome = 'training'",
-            (int(time), digest, body, round_id),
+            f"UPDATE rounds SET {', '.join(f'{name} = ?' for name in columns)} WHERE {_TRAINING}",  # noqa: S608 - constants
+            (*(getattr(entry, name) for name in columns), *which),
         )
-        if second is None:
+        if entry.second is None:
             self._write(first)
         else:
             other = (
-                "INSERT INTO round_seconds SELECT round, ?, ?, ? FROM rounds WHERE round = ? AND outcome = 'training'",
-                (second.operator, second.digest, second.body, round_id),
+                f"INSERT INTO round_seconds SELECT round, ?, ?, ? FROM rounds WHERE {_TRAINING}",  # noqa: S608 - constant
+                (entry.second.operator, entry.second.digest, entry.second.body, *which),
             )
             self._write(other, first)
-        return self.entry(round_id)
+        return self.entry(entry.round)
 
-    def postpone(self, entry: Entry, until: float) -> None:
-        """Note when to try again."""
-        self._write(("UPDATE rounds SET retry_at = ? WHERE round = ?", (int(until), entry.round)))
+    def postpone(self, entry: Entry, until: float) -> bool:
+        """Note when to try again; return False if it is not to be sent any more: it has an answer, or was forgotten."""
+        return self._write(
+            (
+                "UPDATE rounds SET retry_at = ? WHERE round = ? AND digest = ? AND outcome = 'prepared'",
+                (int(until), entry.round, entry.digest),
+            )
+        )
 
-    def counted_first(self, entry: Entry) -> None:
-        """Note that the first of two operators has counted its share; what is left to send is the second one."""
-        self._write(("UPDATE rounds SET body = NULL WHERE round = ?", (entry.round,)))
+    def counted_first(self, entry: Entry) -> bool:
+        """Note that the first of two operators has counted its share; what is left to send is the second one.
+
+        Return False if that is not to be sent any more.
+        """
+        return self._write(
+            (
+                "UPDATE rounds SET body = NULL WHERE round = ? AND digest = ? AND outcome = 'prepared'",
+                (entry.round, entry.digest),
+            )
+        )
 
     def settle(self, entry: Entry, outcome: Outcome) -> None:
         """Note the final answer, and delete the bytes of the upload."""
@@ -181,9 +207,10 @@ class RoundLedger:
             ("UPDATE round_seconds SET body = NULL WHERE round = ?", (entry.round,)),
         )
 
-    def _write(self, *statements: tuple[str, tuple[object, ...]]) -> None:
+    def _write(self, *statements: tuple[str, tuple[object, ...]]) -> bool:
+        """Execute statements in one transaction; return whether the last one changed something."""
         with translated_errors(self._path, _CONSEQUENCE):
-            transact(self._connection, *statements)
+            return transact(self._connection, *statements).rowcount > 0
 
     def _entries(self, condition: str, parameters: tuple[object, ...]) -> list[Entry]:
         statement = f"SELECT {_COLUMNS} FROM rounds {condition}"  # noqa: S608 - constants of this class

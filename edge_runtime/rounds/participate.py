@@ -92,6 +92,7 @@ class Intent:
         before: participations in the period of the limit.
         epsilon: what all of them and this one reveal to the operator.
         limit: this device's own limit.
+        n_noted: participations that were noted when the limit was checked.
     """
 
     plan: RoundPlan
@@ -100,6 +101,7 @@ class Intent:
     before: int
     epsilon: float
     limit: Limit
+    n_noted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
     Raises:
         RoundError: this device does not take part; the message says why.
     """
+    n_noted = ledger.n_participations()  # before all else: what is noted from here on is not in the account below
     noted = ledger.entry(plan.round)  # first: a device that took the release which came of the round fits it no longer
     if noted is not None and noted.outcome != "training":
         raise RoundError(f"this device has taken part in the round {plan.round} already.")
@@ -140,7 +143,7 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
     earlier = ledger.since(now - limit.days * DAY_S)
     loss = math.fsum(entry.loss for entry in earlier) + loss_of(plan)
     epsilon = epsilon_of(limit.delta, math.sqrt(loss))
-    if epsilon > limit.epsilon:
+    if not epsilon <= limit.epsilon:  # a limit that is no number permits nothing
         if math.isinf(epsilon):
             raise RoundError(
                 f"the round {plan.round} or an earlier one adds no noise, so that its operator could learn everything; "
@@ -150,7 +153,7 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
             f"taking part would reveal epsilon {epsilon:.3g} to the operator, with all rounds of {limit.days} days; "
             f"this device's limit is {limit.epsilon:g}. Raise it (--max-epsilon), or wait."
         )
-    return Intent(plan, device, privacy_statement(plan), len(earlier), epsilon, limit)
+    return Intent(plan, device, privacy_statement(plan), len(earlier), epsilon, limit, n_noted)
 
 
 def loss_of(plan: RoundPlan) -> float:
@@ -200,40 +203,48 @@ def prepared(intent: Intent, adapter: Adapter, train: Train, ledger: RoundLedger
         raise RoundError(
             f"the plan trains {plan.rank} rows of {plan.dim} numbers, but the adapter in use has {rows} of {dim}."
         )
-    ledger.begin(
-        Entry(
-            round=plan.round,
-            time=int(now),
-            loss=loss_of(plan),
-            operator=plan.operators[0],
-            deadline=int(plan.deadline_time()),
-            retry_after_s=plan.retry_after_s,
-        )
+    begun = Entry(
+        round=plan.round,
+        time=int(now),
+        loss=loss_of(plan),
+        operator=plan.operators[0],
+        deadline=int(plan.deadline_time()),
+        retry_after_s=plan.retry_after_s,
     )
+    ledger.begin(begun)
     update, second = noisy_update(train(plan, adapter), plan), None
     if plan.is_shared:
         body, other = split(update, plan)
         second = Second(plan.operators[1], hashlib.sha256(other).hexdigest(), other)
     else:
         body = encode(update, plan)
-    entry = ledger.prepare(plan.round, now, hashlib.sha256(body).hexdigest(), body, second)
+    digest = hashlib.sha256(body).hexdigest()
+    entry = ledger.prepare(replace(begun, digest=digest, body=body, outcome="prepared", second=second), intent.n_noted)
     if entry is None:
         raise RoundError("the history was forgotten during the training. Nothing was sent.")
+    if entry.outcome == "training":
+        raise RoundError("this device took part in another round during the training. Nothing was sent; try again.")
     return entry
 
 
 def send_pending(ledger: RoundLedger, send: Send, now: float) -> list[Sending]:
-    """Send all uploads that have no final answer and are due; return what became of them."""
-    return [_sent(entry, ledger, send, now) for entry in ledger.pending()]
+    """Send all uploads that have no final answer and are due; return what became of them.
+
+    What was forgotten, or answered to another process, after this one has begun is not sent.
+    """
+    sendings = (_sent(entry, ledger, send, now) for entry in ledger.pending())
+    return [sending for sending in sendings if sending is not None]
 
 
-def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending:
+def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending | None:
     if now >= entry.deadline:
         ledger.settle(entry, "missed")
         return Sending(entry, "missed", "the round closed before the server answered")
     if now < entry.retry_at <= now + entry.retry_after_s:  # a later one is of a clock that was set back since
         return Sending(entry, "prepared", "the server is tried again later")
-    ledger.postpone(entry, now + entry.retry_after_s)  # before: a device that is stopped must not try without end
+    # Before: a device that is stopped must not try without end.
+    if not ledger.postpone(entry, now + entry.retry_after_s):
+        return None
     outcome: Outcome = "counted"
     for operator, body in _left(entry):
         try:
@@ -246,8 +257,8 @@ def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending:
         outcome = answer
         if outcome not in ("counted", "counted before"):
             break  # the other share would be of no use: operators leave out what only one of them has
-        if entry.second is not None and body is entry.body:
-            ledger.counted_first(entry)
+        if entry.second is not None and body is entry.body and not ledger.counted_first(entry):
+            return Sending(entry, "missed", "the history was forgotten before the second share was sent")
     ledger.settle(entry, outcome)
     return Sending(replace(entry, outcome=outcome), outcome)
 

@@ -370,7 +370,7 @@ def test_removing_an_event_erases_what_another_process_saves_at_that_moment(
 ) -> None:
     learned(bundle, state)
     with Recommender.open(bundle, state) as recommender, History.open(state) as other:
-        swap, saves = History.swap, []
+        swap, saves = History.swap, list[bool]()
 
         def interfering(self: History, name: str, expected: str | None, value: str) -> bool:
             if not saves:  # another process counts steps between reading and erasing
@@ -408,9 +408,10 @@ def test_a_crash_while_an_event_is_removed_leaves_nothing_learned_from_it(
             raise KeyboardInterrupt
 
         for moment in ("remove", "swap"):
-            with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            with monkeypatch.context() as patched:
                 patched.setattr(History, moment, crash)
-                recommender.remove(newest)
+                with pytest.raises(KeyboardInterrupt):
+                    recommender.remove(newest)
             gone = not any(event.id == newest for event in recommender.history())
             assert not gone or record_of(state).adapter is None
 

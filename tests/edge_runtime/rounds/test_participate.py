@@ -201,6 +201,103 @@ def test_what_is_forgotten_during_the_training_is_not_sent(ledger: RoundLedger, 
     assert ledger.pending() == []
 
 
+def test_the_account_is_of_the_plan_that_was_sent_and_not_of_an_earlier_one_of_the_round(ledger: RoundLedger) -> None:
+    harmless = plan_with(sigma=1000.0, scale=largest_scale(1.0, 1000.0, RANK * DIM, 16))
+    harmful = plan_with(sigma=0.0, operators=("https://other.example",), deadline="2026-11-30T10:00:00Z")
+
+    def failing(plan: RoundPlan, adapter: Adapter) -> np.ndarray:
+        raise RoundError("training failed")
+
+    with pytest.raises(RoundError, match="training failed"):
+        prepared(intended(harmless, DEVICE, ledger, NOW, Limit()), ADAPTER, failing, ledger, NOW)
+    prepared(intended(harmful, DEVICE, ledger, NOW, ANY), ADAPTER, trained, ledger, NOW)
+
+    (entry,) = ledger.since(0)
+    assert (entry.loss, entry.operator) == (float("inf"), "https://other.example")
+    assert entry.deadline == int(harmful.deadline_time())
+
+
+def test_two_processes_with_different_rounds_do_not_exceed_the_limit_together(ledger: RoundLedger, state: Path) -> None:
+    limit = Limit(epsilon=epsilon_of(1e-6, mu_of(2.0, SIGMA)) * 1.01)
+    another = plan_with(round="b" * 26, sigma=SIGMA, scale=PLAN.scale)
+
+    def overtaken(plan: RoundPlan, adapter: Adapter) -> np.ndarray:
+        with RoundLedger(state) as other:
+            prepared(intended(another, DEVICE, other, NOW, limit), ADAPTER, trained, other, NOW)
+        return trained(plan, adapter)
+
+    with pytest.raises(RoundError, match="in another round during the training"):
+        prepared(intended(PLAN, DEVICE, ledger, NOW, limit), ADAPTER, overtaken, ledger, NOW)
+
+    assert [entry.round for entry in ledger.pending()] == [another.round]
+    with pytest.raises(RoundError, match="this device's limit"):
+        intended(PLAN, DEVICE, ledger, NOW, limit)
+
+
+def test_what_is_forgotten_while_another_upload_is_sent_is_not_sent(ledger: RoundLedger, state: Path) -> None:
+    begun(ledger)
+    begun(ledger, plan_with(round="b" * 26, sigma=SIGMA, scale=PLAN.scale))
+    got = list[bytes]()
+
+    def slow(operator: str, path: str, body: bytes) -> int:
+        got.append(body)
+        with History.open(state) as history:
+            history.forget()
+        return 202
+
+    (sending,) = send_pending(ledger, slow, NOW)
+
+    assert sending.outcome == "counted"
+    assert len(got) == 1
+
+
+def test_a_second_share_that_was_forgotten_meanwhile_is_not_sent(ledger: RoundLedger, state: Path) -> None:
+    begun(ledger, plan_with(sigma=SIGMA, scale=PLAN.scale, operators=("https://one.example", "https://two.example")))
+    got = list[str]()
+
+    def slow(operator: str, path: str, body: bytes) -> int:
+        got.append(operator)
+        with History.open(state) as history:
+            history.forget()
+        return 202
+
+    (sending,) = send_pending(ledger, slow, NOW)
+
+    assert got == ["https://one.example"]
+    assert "forgotten" in (sending.problem or "")
+
+
+def test_an_upload_that_another_process_has_sent_meanwhile_is_not_sent_again(ledger: RoundLedger, state: Path) -> None:
+    begun(ledger)
+    begun(ledger, plan_with(round="b" * 26, sigma=SIGMA, scale=PLAN.scale))
+    server = Server()
+
+    def slow(operator: str, path: str, body: bytes) -> int:
+        with RoundLedger(state) as other:
+            for entry in other.pending():
+                other.settle(entry, "counted")
+        return server.send(operator, path, body)
+
+    assert len(send_pending(ledger, slow, NOW)) == 1
+    assert len(server.got) == 1
+
+
+def test_a_limit_that_is_no_number_permits_nothing(ledger: RoundLedger) -> None:
+    with pytest.raises(RoundError, match="limit"):
+        intended(PLAN, DEVICE, ledger, NOW, Limit(epsilon=float("nan")))
+
+
+@pytest.mark.parametrize("clip", [5e-324, 1e-300, 1e-170, 1e-20])
+def test_a_clip_that_vanishes_beside_the_noise_reveals_nothing(ledger: RoundLedger, clip: float) -> None:
+    vanishing = plan_with(clip=clip, sigma=1.0, scale=1024)
+
+    intent = intended(vanishing, DEVICE, ledger, NOW, Limit())
+
+    assert intent.epsilon == 0.0
+    assert prepared(intent, ADAPTER, trained, ledger, NOW).outcome == "prepared"
+    assert any("epsilon 0 " in line for line in before(intent))
+
+
 def test_forgetting_deletes_uploads_and_what_is_noted_of_rounds(state: Path) -> None:
     with RoundLedger(state) as ledger:
         entry = begun(ledger)
