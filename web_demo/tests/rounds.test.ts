@@ -310,6 +310,53 @@ describe("taking part", () => {
     expect(await sendPending(ledger, answering(202), now)).toEqual([]);
   });
 
+  test("the account is of the plan that was sent, and not of an earlier one of the round", async () => {
+    const harmless = { ...plan, sigma: 1000 * plan.sigma };
+    const failing = () => Promise.reject(new Error("no engine"));
+    const intent = intended(harmless, DEVICE, [], now);
+    await expect(prepared(intent, failing, ledger, now)).rejects.toThrow("no engine");
+    expect((await ledger.entries())[0]?.loss).toBe(lossOf(harmless));
+
+    expect((await prepare()).loss).toBe(lossOf(plan));
+  });
+
+  test("two tabs with different rounds do not exceed the limit together", async () => {
+    const other = { ...plan, round: "b".repeat(26) };
+    const overtaken = async () => {
+      await prepared(intended(other, DEVICE, [], now), async () => new Float64Array(8), ledger, now);
+      return new Float64Array(8);
+    };
+    await expect(prepare(overtaken)).rejects.toThrow("in another round during the training");
+    expect((await ledger.entries()).filter(({ body }) => body !== null)).toHaveLength(1);
+  });
+
+  test("an upload that was deleted while another one was sent is not sent", async () => {
+    await prepare();
+    const other = { ...plan, round: "b".repeat(26) };
+    const train = async () => new Float64Array(8);
+    await prepared(intended(other, DEVICE, await ledger.entries(), now), train, ledger, now);
+    let sent = 0;
+    await sendPending(
+      ledger,
+      async () => {
+        sent++;
+        await history.clear();
+        return 202;
+      },
+      now,
+    );
+    expect(sent).toBe(1);
+  });
+
+  test("a limit that is no number permits nothing", () => {
+    const limit = { epsilon: Number.NaN, delta: 1e-6, days: 365 };
+    expect(() => intended(plan, DEVICE, [], now, limit)).toThrow("the limit here");
+  });
+
+  test.each([5e-324, 1e-300, 1e-170])("a clip of %f, which vanishes beside the noise, reveals nothing", (clip) => {
+    expect(intended({ ...plan, clip }, DEVICE, [], now).epsilon).toBe(0);
+  });
+
   test("a training that fails is tried again", async () => {
     await expect(prepare(() => Promise.reject(new Error("no engine")))).rejects.toThrow("no engine");
     expect((await prepare()).outcome).toBe("prepared");

@@ -25,7 +25,10 @@ export interface History {
   all(): Promise<readonly HistoryEvent[]>;
   /** Resolves once the event is stored; an event that `isRepeated` is not added again. */
   add(event: NewEvent): Promise<void>;
-  /** Add events of another device in the order of their times, all or none; resolves to how many were new. */
+  /**
+   * Add events of another device in the order of their times, all or none; resolves to how many were new. If some are, all
+   * events get new ids, and what was learned is deleted, as nothing tells any more from which events it was learned.
+   */
   merge(events: readonly NewEvent[]): Promise<number>;
   remove(id: number): Promise<void>;
   /** The value of a setting; null if it has its default. */

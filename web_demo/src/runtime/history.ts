@@ -1,5 +1,6 @@
 /** The history of one browser: stored, or only in memory if the browser's storage refuses or does not respond. */
 
+import { LEARNING_SETTING } from "./constants";
 import { within } from "./deadline";
 import { StorageError } from "./errors";
 import type { CountsClears, History, HistoryEvent, NewEvent, Setting } from "./events";
@@ -54,7 +55,9 @@ export class PersistentHistory implements History, CountsClears {
 
   /** Larger imports may take longer: a millisecond an event. */
   async merge(events: readonly NewEvent[]): Promise<number> {
-    return this.ask((history) => history.merge(events), this.timeoutMs + events.length);
+    const added = await this.ask((history) => history.merge(events), this.timeoutMs + events.length);
+    if (added > 0) this.settings.delete(LEARNING_SETTING);
+    return added;
   }
 
   remove(id: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** A history in IndexedDB. Every call may fail or never settle; `history.ts` handles that. */
 
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
+import { LEARNING_SETTING } from "./constants";
 import { type History, type HistoryEvent, isRepeated, merged, type NewEvent, type Setting } from "./events";
 
 /** Events stored by older versions of the page have no title. */
@@ -34,11 +35,14 @@ export class IndexedDbHistory implements History {
   }
 
   async merge(coming: readonly NewEvent[]): Promise<number> {
-    const transaction = (await this.open()).transaction("events", "readwrite", { durability: "strict" });
-    const { events, added } = merged((await transaction.store.getAll()).map(eventOf), coming);
+    const names = ["events", "settings"] as const;
+    const transaction = (await this.open()).transaction(names, "readwrite", { durability: "strict" });
+    const [store, settings] = [transaction.objectStore("events"), transaction.objectStore("settings")];
+    const { events, added } = merged((await store.getAll()).map(eventOf), coming);
     if (added > 0) {
-      await transaction.store.clear();
-      for (const event of events) void transaction.store.add(event).catch(() => undefined); // `done` rejects as well
+      await store.clear();
+      void settings.delete(LEARNING_SETTING).catch(() => undefined);
+      for (const event of events) void store.add(event).catch(() => undefined); // `done` rejects as well
     }
     await transaction.done;
     return added;
@@ -67,8 +71,10 @@ export class IndexedDbHistory implements History {
   }
 
   async clear(): Promise<void> {
-    const database = await this.open();
-    await Promise.all([database.clear("events"), database.clear("settings")]);
+    // One transaction, so that a page that is closed in between keeps nothing that was learned from deleted events.
+    const names = ["events", "settings"] as const;
+    const transaction = (await this.open()).transaction(names, "readwrite", { durability: "strict" });
+    await Promise.all([...names.map((name) => transaction.objectStore(name).clear()), transaction.done]);
   }
 
   /** Delete the database itself, including its counters. The next call creates a new one. */

@@ -1,5 +1,6 @@
 /** A history in memory, which is lost when the tab closes. */
 
+import { LEARNING_SETTING } from "./constants";
 import {
   type CountsClears,
   type History,
@@ -34,7 +35,10 @@ export class MemoryHistory implements History, CountsClears {
 
   async merge(coming: readonly NewEvent[]): Promise<number> {
     const { events, added } = merged(this.events, coming);
-    if (added > 0) this.events = events.map((event) => ({ ...event, id: ++this.last }));
+    if (added > 0) {
+      this.events = events.map((event) => ({ ...event, id: ++this.last }));
+      this.settings.delete(LEARNING_SETTING);
+    }
     return added;
   }
 

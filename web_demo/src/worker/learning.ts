@@ -1,6 +1,6 @@
 /** Learns from the history while the page is idle, and adapts the lists to what was learned. */
 
-import { LEARNING_SWITCH } from "../runtime/constants";
+import { LEARNING_SETTING, LEARNING_SWITCH } from "../runtime/constants";
 import type { Engine, SmallMatrices } from "../runtime/encoder";
 import type { History } from "../runtime/events";
 import { PersonalLearner } from "../runtime/learning/personal";
@@ -63,7 +63,10 @@ export class Learning {
 
   /** Erase what was learned from events that are removed. */
   async forget(ids: readonly number[]): Promise<void> {
-    if (ids.length > 0 && this.current !== null) await this.learnerOf(this.current)?.forget(ids);
+    if (ids.length === 0) return;
+    const learner = this.current === null ? null : this.learnerOf(this.current);
+    if (learner !== null) await learner.forget(ids);
+    else await this.host.history.set(LEARNING_SETTING, null); // no release is in use that could tell what is of the events
   }
 
   /** Stop; resolves when no engine is used any more. */

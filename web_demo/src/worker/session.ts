@@ -171,9 +171,13 @@ export class Session {
   async removeEvents(ids: readonly number[]): Promise<void> {
     const chosen = this.events.filter(({ id, event }) => ids.includes(id) && event !== DISLIKE);
     const learner = await this.learner();
-    if (learner === null) await this.history.set(LEARNING_SETTING, null);
-    else await learner.forget(chosen.map(({ id }) => id));
+    const forget = async (): Promise<void> => {
+      if (learner === null) await this.history.set(LEARNING_SETTING, null);
+      else await learner.forget(chosen.map(({ id }) => id));
+    };
+    await forget(); // first: a page that is closed in between must not keep it without the events
     for (const id of ids) await this.history.remove(id);
+    await forget(); // again: another tab may have begun to learn in between
     await this.changed();
   }
 

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, inject, test } from "vitest";
 import { LEARNING_SETTING } from "../../src/runtime/constants";
 import type { NewEvent } from "../../src/runtime/events";
+import { PersonalLearner } from "../../src/runtime/learning/personal";
+import { KeptRecord } from "../../src/runtime/learning/record";
 import { MemoryHistory } from "../../src/runtime/memoryHistory";
 import type { Recommender } from "../../src/runtime/recommender";
 import { Learning } from "../../src/worker/learning";
@@ -135,6 +137,46 @@ describe("learning", () => {
     await expect.poll(changes, { timeout: 10_000 }).toBe(1);
 
     expect(await history.setting(LEARNING_SETTING)).toBeNull();
+  });
+
+  test.each([
+    ["delete", 1],
+    ["remove", 1],
+    ["import", 1],
+    ["delete", 10],
+    ["remove", 10],
+    ["import", 10],
+  ])("of one tab does not bring back what another tab has erased (%s, after %i updates)", async (erase, nUpdates) => {
+    await remember(TASTES.one);
+    const learner = (): PersonalLearner => {
+      const { learning } = recommender.manifest;
+      if (learning === null) throw new Error("the bundle does not learn");
+      const settings = { ...learning, updates: 10 };
+      return new PersonalLearner(recommender.learnable, settings, history, (engine, vectors, small) =>
+        engine.encode(vectors, small),
+      );
+    };
+    const [one, other] = [learner(), learner()];
+    const work = one.work();
+    while ((await one.status()).nUpdates < nUpdates) await work.next();
+
+    if (erase === "delete") await history.clear();
+    else if (erase === "remove") await other.forget([TASTES.one.length]);
+    else await history.merge([{ itemId: TASTES.none[0] ?? "", event: "click", at: 2, title: null }]);
+    await new KeptRecord(history).create(); // as the other tab does when it begins to learn
+    await one.status(); // which reads that record
+    while (!(await work.next()).done);
+
+    expect(await new KeptRecord(history).read()).toMatchObject({ session: null, adapter: null });
+  });
+
+  test("is erased by removing an event also before any list was asked for", async () => {
+    await remember(TASTES.one);
+    await tab().learn();
+
+    await tab().learning.forget([1]);
+
+    expect(String(await history.setting(LEARNING_SETTING))).not.toContain('"optimizer"');
   });
 
   test("is undone by the switch, and by removing an event that it learned from", async () => {

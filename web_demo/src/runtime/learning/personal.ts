@@ -19,7 +19,15 @@ import type { Learnable } from "../recommender";
 import type { AdamWState } from "./adamw";
 import { type Decision, decide } from "./decision";
 import { type Split, splitOf } from "./examples";
-import { type KeptAdapter, KeptRecord, type LearningRecord, packed, unpacked } from "./record";
+import {
+  type KeptAdapter,
+  KeptRecord,
+  type KeptSession,
+  type LearningRecord,
+  newToken,
+  packed,
+  unpacked,
+} from "./record";
 import { baseDigest, LearningSession, sessionKey, type Work } from "./session";
 import type { LearningState, LearningStatus } from "./status";
 import { adaptedOf, firstState } from "./training";
@@ -47,6 +55,8 @@ export class PersonalLearner {
   private readonly kept: KeptRecord;
   private readonly base: Promise<string>;
   private lastTried: Tried | null = null;
+  /** Token and session of the record, as this tab left them. */
+  private left: { readonly token: string; readonly session: string } | null = null;
 
   /** @param now milliseconds since 1970. */
   constructor(
@@ -72,13 +82,16 @@ export class PersonalLearner {
 
   /** Erase what was learned from events that are removed. */
   async forget(ids: readonly number[]): Promise<void> {
-    const record = await this.kept.read();
-    if (record === null) return;
-    const oldest = Math.min(...ids);
-    const session = record.session !== null && record.session.newest < oldest ? record.session : null;
-    const adapter = record.adapter !== null && record.adapter.newest < oldest ? record.adapter : null;
-    if (session !== record.session || adapter !== record.adapter)
-      await this.kept.replace({ ...record, session, adapter });
+    const oldest = ids.reduce((least, id) => Math.min(least, id), Number.POSITIVE_INFINITY);
+    for (;;) {
+      const record = await this.kept.read();
+      if (record === null) return;
+      const session = record.session !== null && record.session.newest < oldest ? record.session : null;
+      const adapter = record.adapter !== null && record.adapter.newest < oldest ? record.adapter : null;
+      // With a new token also if nothing was kept: another tab may be about to save what it learns from the event. If it has
+      // just saved, what it saved is read and erased.
+      if (await this.kept.replace({ ...record, token: newToken(), session, adapter })) return;
+    }
   }
 
   /** Whether the lists are adapted, and why. */
@@ -132,6 +145,7 @@ export class PersonalLearner {
       if (await this.kept.replace({ ...record, session: null })) yield* this.work();
       return;
     }
+    this.leave(record);
     const optimizer = this.optimizerOf(record.session?.optimizer ?? "");
     const session = new LearningSession(
       {
@@ -150,22 +164,34 @@ export class PersonalLearner {
   }
 
   private async save(key: string, newest: number, state: AdamWState, nSteps: number): Promise<boolean> {
-    const { record } = this.kept;
+    const record = this.ours();
     if (record === null) return false;
     const steps = this.stepsToday() + nSteps;
-    return this.kept.replace({
-      ...record,
-      day: this.today(),
-      steps,
-      session: { key, newest, optimizer: packed(state) },
-    });
+    const session: KeptSession = { key, newest, optimizer: packed(state) };
+    const saved: LearningRecord = { ...record, day: this.today(), steps, session };
+    this.leave(saved);
+    return this.kept.replace(saved);
   }
 
   private async finish(newest: number, { optimizer, trials }: LearningSession): Promise<void> {
-    const { record } = this.kept;
-    if (record?.session == null) return;
     const adapter = { base: await this.base, newest, optimizer: packed(optimizer), trials };
+    const record = this.ours();
+    if (record?.session == null) return;
     await this.kept.replace({ ...record, session: null, adapter });
+  }
+
+  private leave({ token, session }: LearningRecord): void {
+    this.left = { token, session: JSON.stringify(session) };
+  }
+
+  /**
+   * The record, if nobody else has erased or changed what this session goes on from. The one in memory may be another tab's:
+   * `status` reads it.
+   */
+  private ours(): LearningRecord | null {
+    const { record } = this.kept;
+    const isOurs = record?.token === this.left?.token && JSON.stringify(record?.session) === this.left?.session;
+    return isOurs ? record : null;
   }
 
   /** The adapter of this release that was trained last, and how it did. */

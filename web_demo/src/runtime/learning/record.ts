@@ -31,7 +31,7 @@ export interface KeptAdapter {
 
 export interface LearningRecord {
   readonly version: 1;
-  /** Random; tells it from the record after an erasure. */
+  /** Random; tells it from the record after an erasure, of all or of one event. */
   readonly token: string;
   /** Days since 1970, when steps were made last, and how many on that day. */
   readonly day: number;
@@ -92,9 +92,12 @@ export function packed(state: AdamWState): string {
   return btoa(Array.from(dumpAdamW(state), (byte) => String.fromCharCode(byte)).join(""));
 }
 
+export function newToken(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(2))).join("-");
+}
+
 function empty(): LearningRecord {
-  const token = Array.from(crypto.getRandomValues(new Uint32Array(2))).join("-");
-  return { version: 1, token, day: 0, steps: 0, session: null, adapter: null };
+  return { version: 1, token: newToken(), day: 0, steps: 0, session: null, adapter: null };
 }
 
 function parsed(text: string): LearningRecord {

@@ -48,6 +48,7 @@ export function muOf(sensitivity: number, sigma: number, participations = 1): nu
 /** The smallest delta with which noise of the ratio `mu` is private with `epsilon` (Balle and Wang 2018, Theorem 8). */
 export function deltaOf(epsilon: number, mu: number): number {
   if (mu === Number.POSITIVE_INFINITY) return 1;
+  if (mu === 0) return 0; // a clip so small beside the noise that the ratio is 0 in float64
   const upper = mu / 2 - epsilon / mu;
   const density = Math.exp((-upper * upper) / 2) / Math.sqrt(2 * Math.PI);
   // exp(epsilon) times the density at the lower bound is the density at the upper one: nothing overflows.

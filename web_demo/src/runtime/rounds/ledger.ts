@@ -54,7 +54,7 @@ export class RoundLedger {
     return parsed(await this.text());
   }
 
-  /** Note a round before training, without effect if it is noted already. */
+  /** Note a round before training, without effect if it is noted already; `prepare` notes its terms. */
   async begin(entry: Entry): Promise<void> {
     await this.change((entries) =>
       entries.some(({ round }) => round === entry.round) ? entries : [...entries, entry],
@@ -64,27 +64,35 @@ export class RoundLedger {
   /**
    * Note an upload before it is sent, and return it; if another tab was faster, return that one's. Null if the user had all
    * data deleted since `begin`: then nothing must be sent.
+   *
+   * All that is noted is of the plan that the upload was made for: before a training that was stopped, the round may have
+   * had another one.
+   *
+   * @param nBefore participations when the limit was checked. If there are others by now, nothing is noted, and the entry is
+   * returned as it is: still `training`.
    */
-  async prepare(round: string, time: number, digest: string, body: Uint8Array): Promise<Entry | null> {
-    const made = { time: Math.trunc(time), digest, body: base64Of(body), outcome: "prepared" } as const;
+  async prepare(begun: Entry, nBefore: number, digest: string, body: Uint8Array): Promise<Entry | null> {
+    const made: Entry = { ...begun, digest, body: base64Of(body), outcome: "prepared" };
+    const isBegun = ({ round, outcome }: Entry) => round === begun.round && outcome === "training";
     const entries = await this.change((before) =>
-      before.map((entry) => (entry.round === round && entry.outcome === "training" ? { ...entry, ...made } : entry)),
+      participations(before).length === nBefore ? before.map((entry) => (isBegun(entry) ? made : entry)) : before,
     );
-    return entries.find((entry) => entry.round === round) ?? null;
+    return entries.find(({ round }) => round === begun.round) ?? null;
   }
 
-  /** Note when to try again. */
-  async postpone({ round }: Entry, until: number): Promise<void> {
-    await this.edit(round, { retryAt: Math.trunc(until) });
+  /** Note when to try again; false if it is not to be sent any more: it has an answer, or was deleted. */
+  async postpone({ round, digest }: Entry, until: number): Promise<boolean> {
+    const isIt = (entry: Entry) => entry.round === round && entry.digest === digest && entry.outcome === "prepared";
+    const retryAt = Math.trunc(until);
+    const entries = await this.change((before) => before.map((entry) => (isIt(entry) ? { ...entry, retryAt } : entry)));
+    return entries.some(isIt);
   }
 
   /** Note the final answer, and delete the bytes of the upload. */
   async settle({ round }: Entry, outcome: Outcome): Promise<void> {
-    await this.edit(round, { outcome, body: null });
-  }
-
-  private async edit(round: string, change: Partial<Entry>): Promise<void> {
-    await this.change((entries) => entries.map((entry) => (entry.round === round ? { ...entry, ...change } : entry)));
+    await this.change((entries) =>
+      entries.map((entry) => (entry.round === round ? { ...entry, outcome, body: null } : entry)),
+    );
   }
 
   /** Replace the entries, again if another tab does the same. */
@@ -106,7 +114,12 @@ export class RoundLedger {
 
 /** The participations after a time; a clock that was set back makes none forgotten. */
 export function since(entries: readonly Entry[], time: number): readonly Entry[] {
-  return entries.filter((entry) => entry.time > Math.trunc(time) && entry.outcome !== "training");
+  return participations(entries).filter((entry) => entry.time > Math.trunc(time));
+}
+
+/** The rounds in which this browser took part. */
+export function participations(entries: readonly Entry[]): readonly Entry[] {
+  return entries.filter(({ outcome }) => outcome !== "training");
 }
 
 /** The bytes of an upload that has no final answer. */

@@ -7,7 +7,7 @@ import type { Bytes } from "../bytes";
 import { sha256 } from "../digest";
 import { FetchError, messageOf } from "../errors";
 import { epsilonOf, lossOf, type PrivacyStatement, privacyStatement } from "./accountant";
-import { bodyOf, type Entry, type Outcome, type RoundLedger, since } from "./ledger";
+import { bodyOf, type Entry, type Outcome, participations, type RoundLedger, since } from "./ledger";
 import { type RoundPlan, secondsOf } from "./plan";
 import { contribution } from "./update";
 
@@ -57,6 +57,8 @@ export interface Intent {
   /** What all of them and this one reveal to the operator. */
   readonly epsilon: number;
   readonly limit: Limit;
+  /** Participations that were noted when the limit was checked. */
+  readonly nNoted: number;
 }
 
 /** An attempt to send an upload; `prepared` if the same bytes are sent again later, with the problem. */
@@ -97,22 +99,24 @@ export function intended(
   const earlier = since(entries, now - limit.days * DAY_S);
   const loss = earlier.reduce((sum, entry) => sum + entry.loss, 0) + lossOf(plan);
   const epsilon = epsilonOf(limit.delta, Math.sqrt(loss));
-  if (epsilon > limit.epsilon)
+  if (!(epsilon <= limit.epsilon))
     throw new RoundError(
       `taking part would reveal epsilon ${epsilon.toPrecision(3)} to the operator, with all rounds of ${limit.days} days; ` +
         `the limit here is ${limit.epsilon}.`,
     );
-  return { plan, device, statement: privacyStatement(plan), before: earlier.length, epsilon, limit };
+  const statement = privacyStatement(plan);
+  return { plan, device, statement, before: earlier.length, epsilon, limit, nNoted: participations(entries).length };
 }
 
 /**
  * Train, and note the upload.
  *
- * @throws RoundError the user had the data deleted meanwhile.
+ * @throws RoundError the user had the data deleted meanwhile, or another tab took part in another round.
  * @throws StorageError the upload could not be noted; nothing may be sent.
  */
-export async function prepared({ plan }: Intent, train: Train, ledger: RoundLedger, now: number): Promise<Entry> {
-  await ledger.begin({
+export async function prepared(intent: Intent, train: Train, ledger: RoundLedger, now: number): Promise<Entry> {
+  const { plan } = intent;
+  const begun: Entry = {
     round: plan.round,
     time: Math.trunc(now),
     loss: lossOf(plan),
@@ -123,22 +127,31 @@ export async function prepared({ plan }: Intent, train: Train, ledger: RoundLedg
     body: null,
     retryAt: 0,
     outcome: "training",
-  });
+  };
+  await ledger.begin(begun);
   const body = contribution(await train(plan), plan);
-  const entry = await ledger.prepare(plan.round, now, await sha256(body), body);
+  const entry = await ledger.prepare(begun, intent.nNoted, await sha256(body), body);
   if (entry === null) throw new RoundError("the data was deleted during the training. Nothing was sent.");
+  if (entry.outcome === "training")
+    throw new RoundError("this browser took part in another round during the training. Nothing was sent; try again.");
   return entry;
 }
 
-/** Send all uploads that have no final answer and are due; what became of them. */
+/**
+ * Send all uploads that have no final answer and are due; what became of them. What was deleted, or answered to another tab,
+ * after this one has begun is not sent.
+ */
 export async function sendPending(ledger: RoundLedger, send: Send, now: number): Promise<readonly Sending[]> {
   const pending = (await ledger.entries()).filter(({ body }) => body !== null);
   const sendings: Sending[] = [];
-  for (const entry of pending) sendings.push(await sent(entry, ledger, send, now));
+  for (const entry of pending) {
+    const sending = await sent(entry, ledger, send, now);
+    if (sending !== null) sendings.push(sending);
+  }
   return sendings;
 }
 
-async function sent(entry: Entry, ledger: RoundLedger, send: Send, now: number): Promise<Sending> {
+async function sent(entry: Entry, ledger: RoundLedger, send: Send, now: number): Promise<Sending | null> {
   const later = (problem: string): Sending => ({ entry, outcome: "prepared", problem });
   if (now >= entry.deadline) {
     await ledger.settle(entry, "missed");
@@ -147,7 +160,8 @@ async function sent(entry: Entry, ledger: RoundLedger, send: Send, now: number):
   // A later one is of a clock that was set back since.
   if (now < entry.retryAt && entry.retryAt <= now + entry.retryAfterSeconds)
     return later("the server is tried again later");
-  await ledger.postpone(entry, now + entry.retryAfterSeconds); // before: a page that is closed must not try without end
+  // Before: a page that is closed must not try without end.
+  if (!(await ledger.postpone(entry, now + entry.retryAfterSeconds))) return null;
   let status: number;
   try {
     status = await send(entry.operator, `/v1/rounds/${entry.round}/updates`, bodyOf(entry));
