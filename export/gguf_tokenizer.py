@@ -22,13 +22,18 @@ _UNUSED: Final = 5
 _WORDS: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _PUNCTUATION: Final = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
-# Regular expression of the pre-tokenizer -> llama.cpp's name for it.
+# Regular expression of the pre-tokenizer, and whether it takes words of the vocabulary as they are, without merges ->
+# llama.cpp's name for it.
 _PRE_TOKENIZERS: Final = {
-    _WORDS + r"\p{N}" + _PUNCTUATION: "qwen2",
-    _WORDS + r"\p{N}{1,3}" + _PUNCTUATION: "llama-bpe",
+    (_WORDS + r"\p{N}" + _PUNCTUATION, False): "qwen2",
+    (_WORDS + r"\p{N}{1,3}" + _PUNCTUATION, True): "llama-bpe",
+    (_WORDS + r"\p{N}{1,3}" + _PUNCTUATION, False): "dbrx",
 }
 _GPT_2: Final = "gpt-2"
-_ADVICE: Final = "Use a model with the byte-level BPE pre-tokenizer of GPT-2, Llama 3, Qwen2 or Qwen3."
+_SINGLE_DIGITS: Final = "smollm"
+_ADVICE: Final = (
+    "Use a model with the byte-level BPE pre-tokenizer of GPT-2, Llama 3, SmolLM2, Qwen2, Qwen3 or Granite."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +94,31 @@ def _pre_tokenizer_name(path: Path, data: Json) -> str:
     normalizer = (data.get("normalizer") or {}).get("type")
     if normalizer not in (None, "NFC"):
         raise RunError(f"{path}: found the normalizer {normalizer}, which llama.cpp does not apply. {_ADVICE}")
-    name = _pre_tokenizer_of(data.get("pre_tokenizer") or {})
+    name = _pre_tokenizer_of(data.get("pre_tokenizer") or {}, whole_words=bool(model.get("ignore_merges")))
     if name is None:
         raise RunError(f"{path}: found a pre_tokenizer that llama.cpp has no name for. {_ADVICE}")
     return name
 
 
-def _pre_tokenizer_of(rule: Json) -> str | None:
-    if rule.get("type") == "ByteLevel" and rule.get("use_regex", True) and not rule.get("add_prefix_space"):
-        return _GPT_2
+def _pre_tokenizer_of(rule: Json, *, whole_words: bool) -> str | None:
+    """Return llama.cpp's name of a rule; ``whole_words``: merges are ignored for words of the vocabulary."""
+    if _is_gpt_2(rule):
+        return None if whole_words else _GPT_2
     steps = rule.get("pretokenizers") or []
-    if [step.get("type") for step in steps] != ["Split", "ByteLevel"]:
+    if len(steps) != 2 or steps[1].get("type") != "ByteLevel":
         return None
-    split, byte_level = steps
-    if byte_level.get("use_regex", True) or byte_level.get("add_prefix_space") or split.get("invert"):
+    first, byte_level = steps
+    if first.get("type") == "Digits" and first.get("individual_digits") and _is_gpt_2(byte_level):
+        return None if whole_words else _SINGLE_DIGITS
+    if first.get("type") != "Split" or first.get("invert"):
         return None
-    return _PRE_TOKENIZERS.get(split.get("pattern", {}).get("Regex", ""))
+    if byte_level.get("use_regex", True) or byte_level.get("add_prefix_space"):
+        return None
+    return _PRE_TOKENIZERS.get((first.get("pattern", {}).get("Regex", ""), whole_words))
+
+
+def _is_gpt_2(rule: Json) -> bool:
+    return bool(rule.get("type") == "ByteLevel" and rule.get("use_regex", True) and not rule.get("add_prefix_space"))
 
 
 def _tokens(path: Path, data: Json, n_rows: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
