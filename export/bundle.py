@@ -26,7 +26,6 @@ from edge_runtime.bundle.manifest import (
     TRANSITIONS,
     Encoder,
     EngineVariant,
-    LanguageModel,
     LearningSettings,
 )
 from edge_runtime.bundle.retired import FILE as RETIRED_FILE
@@ -40,7 +39,7 @@ from export.budget import RANKING, check_budgets, manifest_budgets
 from export.encoders import Encoders
 from export.following import check_follows, next_number
 from export.golden import golden_sequences, golden_vectors
-from export.language_model import store_model
+from export.language_model import StoredModel, store_model
 from export.learning_settings import learning_settings
 from export.naming import catalogue_name, default_name
 from export.parts import PartCache, digest_of
@@ -107,7 +106,8 @@ class Exporter:
         student: student to export.
         dataset: data that it was trained on.
         out: output folder; receives one folder per target, and ``.work`` with finished parts.
-        writer: folder of the language model, or None for bundles without one.
+        writer: folder of the language model or a finished GGUF file, or None for bundles without one.
+        accepted_licences: licences of the language model that are accepted though they are not permissive.
         progress: called with a description of each stage.
 
     Raises:
@@ -121,6 +121,7 @@ class Exporter:
         out: AnyPath,
         *,
         writer: AnyPath | None = None,
+        accepted_licences: Sequence[str] = (),
         progress: Progress = lambda _: None,
     ) -> None:
         _check_same_data(student, dataset)
@@ -128,6 +129,7 @@ class Exporter:
         self._dataset = dataset
         self._out = Path(out)
         self._writer = None if writer is None else Path(writer)
+        self._accepted_licences = tuple(accepted_licences)
         self._progress = progress
         self._parts = PartCache(self._out / WORK_FOLDER)
         self._encoders = None if student.encoder is None else Encoders(student, student.encoder, self._parts)
@@ -276,20 +278,22 @@ class Exporter:
         data = self._parts.get("pictures.safetensors", inputs, make)
         return {"pictures.safetensors": ("pictures", data)} if data else {}
 
-    def _add_language_model(self, target: Target, contents: Contents) -> LanguageModel | None:
+    def _add_language_model(self, target: Target, contents: Contents) -> StoredModel | None:
         if target.language_model is None or self._writer is None:
             return None
         quantization, context = target.language_model.quantization, target.language_model.context
         self._progress(f"{target.name}: language model, {quantization}")
-        stored = store_model(self._writer, quantization, self._parts, max_context=context)
+        stored = store_model(
+            self._writer, quantization, self._parts, max_context=context, accepted=self._accepted_licences
+        )
         contents[stored.entry.file] = ("language_model", stored.path.read_bytes())
-        return stored.entry
+        return stored
 
     def _manifest(
         self,
         target: Target,
         release: Release,
-        language_model: LanguageModel | None,
+        language_model: StoredModel | None,
         transitions: BundleTransitions | None,
         contents: Contents,
     ) -> Manifest:
@@ -319,10 +323,11 @@ class Exporter:
             ),
             transitions=None if transitions is None else transitions.settings,
             learning=self._learning(transitions),
-            language_model=language_model,
+            language_model=None if language_model is None else language_model.entry,
             budgets=self._budgets(target),
-            provenance=provenance(student, self._dataset),
-            licences=release.licences,
+            provenance=provenance(student, self._dataset)
+            | ({} if language_model is None else language_model.provenance),
+            licences=_licences(release, language_model),
             machines=target.machines,
         )
 
@@ -358,6 +363,12 @@ def _items(items: Items) -> Contents:
     if len(items.item_id) > IN_MEMORY_ITEMS:
         return {TABLE_FILE: ("items", dump_item_table(items, word_index(items)))}
     return {"items.json.z": ("items", dump_items(items))}
+
+
+def _licences(release: Release, language_model: StoredModel | None) -> tuple[str, ...]:
+    """Return the licences of data and models, those of the language model included."""
+    added = () if language_model is None else language_model.licences
+    return tuple(dict.fromkeys((*release.licences, *added)))
 
 
 def _features(config: EncoderConfig, contents: Contents) -> tuple[str, ...]:

@@ -30,9 +30,19 @@ _Targets = Annotated[
 _LanguageModel = Annotated[
     str | None,
     typer.Option(
-        help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune. "
-        "[default: a small one trained on the catalogue's facts, kept in RUN/reasons]",
+        help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune, or a finished GGUF file, used "
+        "as it is. Its licence must be stated. [default: a small one trained on the catalogue's facts, kept in "
+        "RUN/reasons]",
         metavar="MODEL",
+    ),
+]
+_AcceptedLicences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-licence",
+        help="Accept a licence of the language model that is not permissive, by the name that it states, such as "
+        "gemma; may be repeated. It is named in the bundle and its bill of materials.",
+        metavar="NAME",
     ),
 ]
 _CatalogueName = Annotated[
@@ -96,6 +106,7 @@ def export(
     language_model: _LanguageModel = None,
     no_language_model: _NoLanguageModel = False,
     train_language_model: _TrainLanguageModel = False,
+    accept_licence: _AcceptedLicences = None,
     after: _After = None,
     release: _ReleaseNumber = None,
     name: _CatalogueName = None,
@@ -112,11 +123,14 @@ def export(
 
     Example: pocketrec export --run runs/week-2-student --data my-shop --target laptop-x86_64 --after
     bundles/laptop-x86_64 --out bundles-2
+
+    Example: pocketrec export --run runs/student --data my-shop --target laptop-x86_64 --language-model
+    SmolLM2-135M-Instruct-Q4_K_M.gguf --out bundles
     """
     from edge_runtime.bundle import open_folder
     from edge_runtime.device_folder import current_bundle
     from export.bundle import Exporter, Release, export_all
-    from export.language_model import FEWEST_ITEMS, writer_folder
+    from export.language_model import FEWEST_ITEMS, is_finished, source_licences, writer_folder
     from export.naming import catalogue_name, comes_from_data, default_name, save_name, saved_name
     from export.show import print_exported, print_no_writer, progress
     from train.data.folder import read_folder
@@ -126,21 +140,27 @@ def export(
     for option, given in (("--language-model", language_model), ("--train-language-model", train_language_model)):
         if given and no_language_model:
             raise typer.BadParameter("cannot be given with --no-language-model", param_hint=option)
+    if accept_licence and not language_model:
+        raise typer.BadParameter("needs --language-model, whose licence it accepts", param_hint="--accept-licence")
     targets = _read_targets(target)
     follows = None if after is None else open_folder(current_bundle(after))
     name = follows.manifest.name if name is None and follows is not None else name
+    if language_model:
+        source_licences(language_model, accept_licence or ())
     student, dataset = load_student(run), read_folder(data, earlier=saved_items(run), skip_bad_rows=skip_bad_rows)
     for one in targets:  # a name that is refused is refused before the work
         catalogue_name(out, one.name, requested=name, default=default_name(run, dataset.name))
     from_data = comes_from_data(out, run, name)
     writer: Path | None = None
     if not no_language_model and any(one.language_model for one in targets):
-        if language_model or train_language_model or len(dataset.catalogue) >= FEWEST_ITEMS:
+        if language_model and is_finished(language_model):
+            writer = Path(language_model)
+        elif language_model or train_language_model or len(dataset.catalogue) >= FEWEST_ITEMS:
             writer = writer_folder(dataset, run, language_model, shown=not as_json)
         else:
             print_no_writer(len(dataset.catalogue), FEWEST_ITEMS)
     with progress() as tell:
-        exporter = Exporter(student, dataset, out, writer=writer, progress=tell)
+        exporter = Exporter(student, dataset, out, writer=writer, accepted_licences=accept_licence or (), progress=tell)
         described = Release(
             number=release,
             licences=tuple(licence or ()),

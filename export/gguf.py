@@ -20,6 +20,7 @@ from edge_runtime.reasons.prompt import LAYOUT
 from export.gguf_tokenizer import Vocabulary, read_vocabulary
 from export.quantize_gguf import quantize_gguf, unsupported_row_lengths
 from train.errors import RunError
+from train.reasons.model_card import base_model, stated_licences
 
 Json = dict[str, Any]
 
@@ -61,6 +62,8 @@ def make_language_model(hf_folder: Path, out_file: Path, quantization: str = "Q4
         ),
         "context": min(MAX_CONTEXT, int(config["max_position_embeddings"])),
         "prompt": LAYOUT,
+        "licences": stated_licences(hf_folder),
+        "base": base_model(hf_folder),
     }
 
 
@@ -81,6 +84,8 @@ def write_gguf(hf_folder: Path, out: Path) -> None:
     writer = gguf.GGUFWriter(out, architecture)
     try:
         _add_sizes(writer, config, hf_folder.name)
+        for licence in stated_licences(hf_folder)[:1]:
+            writer.add_license(licence)
         _add_vocabulary(writer, read_vocabulary(hf_folder, int(config["vocab_size"])))
         names = gguf.get_tensor_name_map(_model_arch(architecture), int(config["num_hidden_layers"]))
         for name, tensor in _tensors(hf_folder, config):

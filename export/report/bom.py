@@ -11,8 +11,9 @@ from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, Final
 
 from edge_runtime.bundle import Manifest
-from edge_runtime.bundle.manifest import NARROW_ATTENTION, dump_manifest
+from edge_runtime.bundle.manifest import NARROW_ATTENTION, File, dump_manifest
 from edge_runtime.version import __version__
+from export.language_model import LICENCE
 from export.verify import Verification
 
 SPEC_VERSION: Final = "1.7"
@@ -48,7 +49,7 @@ def make_bom(manifest: Manifest, verification: Verification) -> dict[str, Any]:
         verification: its measured quality.
     """
     model = f"model:{manifest.name}"
-    files = [_file(entry.name, entry.role, entry.sha256) for entry in manifest.files]
+    files = [_file(entry, _licence_of(entry, manifest)) for entry in manifest.files]
     libraries = [_library(name, licence) for name, licence in runtime_libraries(manifest)]
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json",
@@ -152,14 +153,20 @@ def _metric(
     return metric
 
 
-def _file(name: str, role: str, digest: str) -> dict[str, Any]:
-    return {
+def _licence_of(entry: File, manifest: Manifest) -> str | None:
+    """Return the licences of a file that others made, joined; None for one that was made from the data."""
+    return manifest.provenance.get(LICENCE) if entry.role == "language_model" else None
+
+
+def _file(entry: File, licence: str | None) -> dict[str, Any]:
+    component: dict[str, Any] = {
         "type": "file",
-        "bom-ref": f"file:{name}",
-        "name": name,
-        "description": role,
-        "hashes": [{"alg": "SHA-256", "content": digest}],
+        "bom-ref": f"file:{entry.name}",
+        "name": entry.name,
+        "description": entry.role,
+        "hashes": [{"alg": "SHA-256", "content": entry.sha256}],
     }
+    return component | ({} if licence is None else {"licenses": [_licence(one) for one in licence.split(" AND ")]})
 
 
 def _data(manifest: Manifest) -> dict[str, Any]:

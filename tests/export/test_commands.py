@@ -11,6 +11,7 @@ from edge_runtime.cli import main
 from export.naming import NAME_FILE, saved_name
 from tests.tiny_student import TinyStudent
 from train.errors import RunError
+from train.reasons.model_card import write_card
 
 
 def run(*arguments: object) -> int:
@@ -126,7 +127,7 @@ def test_contradicting_options_for_the_language_model_are_a_usage_error(tiny: Ti
 
 @pytest.mark.parametrize(
     ("options", "trains"),
-    [((), False), (("--train-language-model",), True), (("--language-model", "some/model"), True)],
+    [((), False), (("--train-language-model",), True), (("--language-model", "MODEL"), True)],
 )
 def test_a_tiny_catalogue_gets_templates_unless_a_language_model_is_asked_for(
     tiny: TinyStudent,
@@ -140,14 +141,37 @@ def test_a_tiny_catalogue_gets_templates_unless_a_language_model_is_asked_for(
         raise RunError("this test trains nothing")
 
     monkeypatch.setattr("export.language_model.writer_folder", refuse)
-    given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
+    model = tmp_path / "MODEL"
+    model.mkdir()
+    write_card(model, ("mit",), "owner/base")
+    out = tmp_path / "out"
+    given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", out)
 
-    code = run("export", *given, *options)
+    code = run("export", *given, *(str(model) if one == "MODEL" else one for one in options))
 
     printed = capsys.readouterr().err
     assert code == (1 if trains else 0)
     assert ("this test trains nothing" in printed) == trains
     assert ("the catalogue has 60 items" in printed) != trains
+
+
+@pytest.mark.parametrize("card", [True, False])
+def test_a_language_model_is_refused_before_the_data_is_read_if_its_licence_does_not_allow_it(
+    tiny: TinyStudent, tmp_path: Path, capsys: pytest.CaptureFixture[str], card: bool
+) -> None:
+    if card:
+        write_card(tmp_path, ("cc-by-nc-4.0",), "owner/base")
+    given = ("--run", tiny.student.path, "--data", tmp_path / "nowhere", "--target", "browser-wasm", "--out", tmp_path)
+
+    assert run("export", *given, "--language-model", tmp_path) == 1
+
+    assert ("--accept-licence cc-by-nc-4.0" if card else "states no licence") in capsys.readouterr().err
+
+
+def test_a_licence_cannot_be_accepted_without_a_language_model(tiny: TinyStudent, tmp_path: Path) -> None:
+    given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
+
+    assert run("export", *given, "--accept-licence", "gemma") == 2
 
 
 @pytest.mark.parametrize(("fewest", "trains"), [(61, False), (60, True)])

@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 
 from export.bundle import Exporter, Release
+from export.gguf import make_language_model as convert
 from export.language_model import folder_digest, store_model, writer_folder
+from export.licences import LicenceError
 from export.parts import PartCache
+from export.report.bom import make_bom
 from export.target import read_target
+from export.verify import verify_bundle
 from tests.tiny_language_model import make_language_model
 from tests.tiny_student import TinyStudent
 from train.data.dataset import Dataset
 from train.reasons import writer
+from train.reasons.model_card import write_card
 from train.reasons.writer import WriterConfig
 
 
@@ -72,3 +77,29 @@ def test_each_model_is_trained_in_a_separate_folder(
     assert default == again
     assert default != other
     assert {default.parent.parent, other.parent.parent} == {tmp_path / "reasons"}
+
+
+@pytest.mark.slow
+def test_a_finished_file_is_stored_as_it_is_with_its_licence_in_manifest_and_bill_of_materials(
+    tiny: TinyStudent, bundles: Path, model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(model, tmp_path / "folder"))
+    write_card(folder, ("gemma",), "owner/base")
+    file = tmp_path / "tiny.gguf"
+    convert(folder, file, "Q8_0")
+    out = Path(shutil.copytree(bundles, tmp_path / "out"))
+    target = read_target("browser-wasm")
+
+    with pytest.raises(LicenceError, match="found the licence gemma"):
+        Exporter(tiny.student, tiny.dataset, out, writer=file).export(target, Release())
+    exporter = Exporter(tiny.student, tiny.dataset, out, writer=file, accepted_licences=["gemma"])
+    exported = exporter.export(target, Release(licences=("CC0-1.0",)))
+
+    manifest = exported.manifest
+    assert (exported.path / "reasons.gguf").read_bytes() == file.read_bytes()
+    assert manifest.licences == ("CC0-1.0", "gemma")
+    assert manifest.provenance["language_model_licence_accepted"] == "gemma"
+    bom = make_bom(manifest, verify_bundle(exported.path, tiny.dataset))
+    by_name = {one["name"]: one for one in bom["components"]}
+    assert by_name["reasons.gguf"]["licenses"] == [{"license": {"name": "gemma"}}]
+    assert "licenses" not in by_name["codes.safetensors"]

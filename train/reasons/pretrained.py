@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_runtime.files import replacing_folder
 from train.errors import RunError
+from train.reasons.model_card import stated_licences, write_card
 from train.reasons.tokenizer import END
 
 if TYPE_CHECKING:
@@ -65,8 +66,11 @@ def save(model: Any, tokenizer: "Tokenizer", folder: Path, source: str | None) -
             tokenizer.save(str(fresh / "tokenizer.json"))
             settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": END}
             (fresh / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+            write_card(fresh, (), None)
         else:
             AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(fresh)
+            # The name of a folder, not its path, which would tell how this machine is arranged.
+            write_card(fresh, stated_licences(source), Path(source).name if Path(source).is_dir() else source)
 
 
 def _first_line(error: Exception) -> str:
