@@ -189,15 +189,20 @@ def run(
         ),
     ] = None,
     language_model: Annotated[bool, typer.Option(help="Let the language model of the bundle word the reasons.")] = True,
+    language: Annotated[
+        str, typer.Option(help="Language of your sentences: en, de, fr, es or zh.", metavar="L")
+    ] = "en",
 ) -> None:
     """Try a bundle in an interactive session. Search items, mark them, watch the list move, ask why. Needs no network.
 
-    Type words to search, a number to open an item of the list, `help` for the rest. What you do stays in one file
+    Type words to search, a number to open an item of the list, or what you want, such as "cheaper" or "not that
+    brand"; `help` for the rest. What you do stays in one file
     on this device; `forget` deletes it.
 
     Example: pocketrec run build/demo/bundles/laptop-x86_64
     """
     from edge_runtime.bundle import open_folder
+    from edge_runtime.conversation.words import checked_language
     from edge_runtime.device_folder import current_bundle
     from edge_runtime.recommender import Recommender
     from edge_runtime.state.place import default_state
@@ -209,7 +214,7 @@ def run(
     name = open_folder(current_bundle(bundle)).manifest.name
     place = state or default_state(name, os.environ)
     with Recommender.open(bundle, place, language_model=language_model) as recommender:
-        Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place).run()
+        Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place, language=checked_language(language)).run()
 
 
 def _known_ids(recommender: "Recommender", what: str, words: list[str]) -> tuple[list[str], list[str]]:

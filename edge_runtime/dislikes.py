@@ -64,13 +64,13 @@ class DislikePenalty:
         top = scores[best_rows(scores, _DEPTH)]
         penalty = np.zeros(len(scores), dtype=np.float32)
         for age, vector in enumerate(self._cosines.vectors(disliked[:N_DISLIKES])):
-            np.maximum(penalty, np.float32(1 - age / N_DISLIKES) * _similarity(self._cosines.of(vector)), out=penalty)
+            np.maximum(penalty, np.float32(1 - age / N_DISLIKES) * similarity(self._cosines.of(vector)), out=penalty)
         lowered: Floats = scores - np.float32(STRENGTH) * (top[0] - top[-1]) * penalty
         return lowered
 
 
-def _similarity(cosines: Floats) -> Floats:
-    """Return ``r`` of every item, ``[n_items]``."""
+def similarity(cosines: Floats) -> Floats:
+    """Return ``r`` of every item, ``[n_items]``, by its cosine."""
     mean = float(cosines.mean(dtype=np.float64))
     threshold = mean + (1 - mean) * _THRESHOLD
     if threshold >= 1:  # all items are equal

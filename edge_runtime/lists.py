@@ -24,6 +24,7 @@ class Lists(ReleaseInUse):
         where: Where | None = None,
         include_seen: bool = False,
         diversity: Diversity = 0.0,
+        conversation: bool = False,
     ) -> list[Recommendation]:
         """Return the ``k`` best items, best first; ties are broken by the lower catalogue row.
 
@@ -40,6 +41,7 @@ class Lists(ReleaseInUse):
             include_seen: True keeps items that the user has interacted with; disliked ones are still left out.
             diversity: share of the list to replace with more diverse items among the best hundred: 0 keeps the list, 1
                 replaces as many as possible (:mod:`edge_runtime.diversity`). ``auto`` uses :meth:`auto_diversity`.
+            conversation: True follows what was said with :meth:`Recommender.say` and is on the chips.
 
         Raises:
             TypeError: an argument is of another type, such as one string in place of a list of ids.
@@ -48,10 +50,14 @@ class Lists(ReleaseInUse):
         """
         release = self._in_use()
         with self._timed("recommend"):
-            _check_k(k)
+            check_k(k)
             share = self._share(diversity, history)
             among = release.among(candidates, exclude, where)
-            return release.ranked(release.past_of(history), k, among, include_seen=include_seen, diversity=share)
+            past, talk = release.past_of(history), self._conversation
+            if conversation and talk is not None:
+                query, hidden = talk.query, talk.hidden
+                return release.by_query(past, k, query, hidden, among, include_seen=include_seen, diversity=share)
+            return release.ranked(past, k, among, include_seen=include_seen, diversity=share)
 
     def recommend_many(
         self,
@@ -70,7 +76,7 @@ class Lists(ReleaseInUse):
         """
         release = self._in_use()
         with self._timed("recommend_many"):
-            _check_k(k)
+            check_k(k)
             if isinstance(histories, str):
                 raise TypeError("histories must be a list of lists of item ids, got one string. Pass [['item-7']].")
             check_type("histories", histories, Iterable, "a list of lists of item ids", "for example [['item-7']]")
@@ -135,7 +141,7 @@ class Lists(ReleaseInUse):
         """
         release = self._in_use()
         with self._timed("similar"):
-            _check_k(k)
+            check_k(k)
             return release.similar(release.row(item_id), k, release.among(candidates, exclude, where))
 
     def search(self, text: str, limit: int = 10) -> list[Recommendation]:
@@ -170,7 +176,13 @@ class Lists(ReleaseInUse):
         return self.auto_diversity(history)
 
 
-def _check_k(k: int) -> None:
+def check_k(k: int) -> None:
+    """Check a number of items.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is not positive.
+    """
     check_whole("k", k, "for example 10")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")

@@ -32,6 +32,8 @@ from edge_runtime.state.history import History
 from edge_runtime.transitions import FACTOR, combined_scores
 
 if TYPE_CHECKING:
+    from edge_runtime.conversation.hearing import Hearing
+    from edge_runtime.conversation.query import Query
     from edge_runtime.explainer import Explainer
     from edge_runtime.learning.personal import PersonalLearner
     from edge_runtime.search.finder import Finder
@@ -69,6 +71,7 @@ class OpenRelease:
         self._live = live
         self._facts = FactTable(contents.items, self.row_of, live)
         self._finder: Finder | None = None
+        self._hearing: Hearing | None = None
         self._pictures: Pictures | None = None
         self._encoding = threading.Lock()
         self._beginning = threading.Lock()
@@ -133,7 +136,14 @@ class OpenRelease:
         return np.flatnonzero(mask)
 
     def ranked(
-        self, past: HistoryRows, k: int, among: Rows | None, *, include_seen: bool, diversity: float
+        self,
+        past: HistoryRows,
+        k: int,
+        among: Rows | None,
+        *,
+        include_seen: bool,
+        diversity: float,
+        shift: Callable[[Floats], Floats] | None = None,
     ) -> list[Recommendation]:
         """Return the ``k`` best items, best first.
 
@@ -143,13 +153,51 @@ class OpenRelease:
             among: rows to choose from, ascending; None for all.
             include_seen: as in :meth:`HistoryRows.best`.
             diversity: in [0, 1].
+            shift: returns the scores that count in place of the given ones, ``[n_items]``.
         """
         scores = self.scores(past)
+        if shift is not None:
+            scores = shift(scores)
         n_best = max(POOL, k) if diversity > 0 else k
         rows = past.best(scores, n_best, among, include_seen=include_seen)
         if diversity > 0:
             rows = diversified_rows(self.contents.codes, scores, rows, k, diversity)
         return self.listed(rows, scores)
+
+    def by_query(
+        self,
+        past: HistoryRows,
+        k: int,
+        query: "Query",
+        hidden: Iterable[str],
+        among: Rows | None = None,
+        *,
+        include_seen: bool = False,
+        diversity: float = 0.0,
+    ) -> list[Recommendation]:
+        """Return the ``k`` best items by a query of a conversation, best first; arguments as for :meth:`ranked`.
+
+        Args:
+            past: the user's history.
+            k: number of items, at least 1.
+            query: what was said.
+            hidden: ids of items to leave out.
+            among: rows to choose from, ascending; None for all.
+            include_seen: as in :meth:`HistoryRows.best`.
+            diversity: in [0, 1]; the query may ask for more.
+        """
+        application = self.hearing().application
+        mask = application.allowed(query)
+        mask[rows_of(hidden, self.row_of)] = False
+        rows = np.flatnonzero(mask) if among is None else among[mask[among]]
+        return self.ranked(
+            past,
+            k,
+            rows,
+            include_seen=include_seen,
+            diversity=max(diversity, query.variety or 0.0),
+            shift=lambda scores: application.shifted(scores, query),
+        )
 
     def reranked(self, past: HistoryRows, candidates: Iterable[str], diversity: float) -> list[Recommendation]:
         """Return all candidates that are known, neither retired nor disliked, best first; ties keep their order."""
@@ -196,14 +244,32 @@ class OpenRelease:
 
     def found(self, text: str, limit: int) -> list[Recommendation]:
         """Return the items that match a text, best match first; ``score`` is the popularity."""
+        rows = self._search_index().find(text, limit)
+        return self.listed(np.array(rows, dtype=np.int64), self.contents.popularity.scores)
+
+    def _search_index(self) -> "Finder":
         from edge_runtime.search.finder import Finder  # not at opening: it compiles large patterns
 
         with self._indexing:
             if self._finder is None:
                 self._finder = Finder(self.items, self.contents.popularity.levels, self.contents.table.words)
-            finder = self._finder
-        rows = finder.find(text, limit)
-        return self.listed(np.array(rows, dtype=np.int64), self.contents.popularity.scores)
+            return self._finder
+
+    def hearing(self) -> "Hearing":
+        """Return what understands sentences about the items; the first call builds the indices that it needs."""
+        from edge_runtime.conversation.apply import Application  # not at opening: most apps need none
+        from edge_runtime.conversation.hearing import Hearing
+
+        finder = self._search_index()
+        with self._indexing:
+            if self._hearing is None:
+                spaces = [self._cosines]
+                transitions = self.contents.transitions
+                if transitions is not None and transitions.compared is not self.contents.codes:
+                    spaces.append(Cosines(transitions.compared))
+                applied = Application(len(self.items.item_id), self.row_of.get, self._facts, finder, spaces)
+                self._hearing = Hearing(self, finder, applied, lambda: self._live.names)
+            return self._hearing
 
     def facts(self, row: int) -> dict[str, list[str]]:
         """Return the facts of an item, with the live ones in place of the bundle's."""

@@ -21,11 +21,12 @@ from edge_runtime.errors import EngineError, StateError
 from edge_runtime.events import CLICK
 from edge_runtime.in_use import ms_since
 from edge_runtime.item_ids import checked_ids
-from edge_runtime.lists import Lists
+from edge_runtime.lists import Lists, check_k
 from edge_runtime.paths import AnyPath
 from edge_runtime.state.history import Event, History
 
 if TYPE_CHECKING:
+    from edge_runtime.conversation.talk import Answer, Chip
     from edge_runtime.explainer import Reason
     from edge_runtime.learning.status import LearningResult
     from edge_runtime.reasons.words import Style
@@ -129,6 +130,85 @@ class Recommender(Lists):
             if self._explainer is None:
                 self._explainer = release.create_explainer(language_model=self._language_model)
             return self._explainer.explain(row, sequence.tolist(), style)
+
+    def say(
+        self,
+        text: str,
+        *,
+        k: int = 10,
+        language: str = "en",
+        shown: Sequence[str] | None = None,
+        about: str | None = None,
+    ) -> "Answer":
+        """Say in words what is wanted; return the list, with an answer in words (:mod:`edge_runtime.conversation`).
+
+        What is said is kept in memory, as :attr:`chips`, until it is taken back, :meth:`forget` or :meth:`close`. What
+        contradicts something said before is asked about; what is not understood is said and changes nothing. The
+        history is not changed. The first call builds an index.
+
+        Args:
+            text: a sentence; only its first 300 characters are used.
+            k: number of items.
+            language: ``en``, ``de``, ``fr``, ``es`` or ``zh``.
+            shown: ids of the items on the screen, which "the second" is one of. [default: the list of the last answer]
+            about: id of the item that "this" is. [default: the one that was talked about last]
+
+        Raises:
+            TypeError: the text is no string.
+            ValueError: there is no such language, or ``k`` is not positive.
+        """
+        from edge_runtime.conversation.talk import Conversation
+        from edge_runtime.conversation.words import checked_language
+
+        check_string("text", text, "what is wanted, such as 'something without perfume'")
+        spoken = checked_language(language)
+        check_k(k)
+        with self._talking, self._timed("say"):
+            release = self._in_use()
+            if self._conversation is None:
+                self._conversation = Conversation()
+            past = release.past_of(None)
+            return self._conversation.say(
+                text,
+                spoken,
+                release.hearing(),
+                lambda query, hidden: release.by_query(past, k, query, hidden),
+                lambda item_id: self.explain(item_id).text,
+                shown=None if shown is None else checked_ids("shown", shown),
+                about=about,
+            )
+
+    def asks(self, text: str, *, language: str = "en") -> bool:
+        """Return whether :meth:`say` is the right call for a line of text, and not :meth:`search`.
+
+        It is if the line replies to a question, or asks for something, such as "cheaper"; not if it only names
+        something, or if it is a title.
+
+        Raises:
+            TypeError: the text is no string.
+            ValueError: there is no such language.
+        """
+        from edge_runtime.conversation.talk import Conversation
+        from edge_runtime.conversation.words import checked_language
+
+        check_string("text", text, "a line that was typed")
+        spoken = checked_language(language)
+        with self._talking:
+            hearing = self._in_use().hearing()
+            return not hearing.is_title(text) and (self._conversation or Conversation()).asks(text, spoken, hearing)
+
+    @property
+    def chips(self) -> "tuple[Chip, ...]":
+        """What was said with :meth:`say` and counts now, in the language of the last sentence."""
+        with self._talking:
+            release = self._in_use()
+            return () if self._conversation is None else self._conversation.chips(release.hearing())
+
+    def remove_chip(self, chip_id: str) -> bool:
+        """Take back one thing that was said; return whether it counted. :meth:`say` of "undo" brings it back."""
+        with self._talking:
+            self._in_use()
+            return self._conversation is not None and self._conversation.remove(chip_id)
 
     def learn(self, seconds: float = 1.0) -> "LearningResult":
         """Learn from the recorded history for some seconds, if there is something to learn.
@@ -234,6 +314,8 @@ class Recommender(Lists):
         Raises:
             StateError: traces may remain, because another process is reading the file; the message says what to do.
         """
+        with self._talking:
+            self._conversation = None
         with self._explaining:
             release = self._in_use()
             self._drop_explainer()  # its process holds prompts built from the history

@@ -31,6 +31,9 @@ class TransitionScores:
     Args:
         transitions: the followers of each item, and the settings.
         codes: the vectors that are compared: those of ``similarity.safetensors``, or else the item embeddings.
+
+    Attributes:
+        compared: ``codes``.
     """
 
     name: Final = "transitions"
@@ -39,6 +42,7 @@ class TransitionScores:
     def __init__(self, transitions: Transitions, codes: ProductCodes) -> None:
         self._transitions = transitions
         self._settings = transitions.settings
+        self.compared = codes
         self._n_items = len(codes.tier_of)
         self._similarity = _Similarity.of(codes) if self._settings.similarity > 0 else None
 

@@ -33,6 +33,10 @@ class FactTable:
         self._columns: dict[str, Column] = {}
         self._live_columns: dict[str, tuple[int, Column, Mask]] = {}
 
+    def has(self, name: str) -> bool:
+        """Return whether some item has a fact."""
+        return name in self._items.fields or name in self._live.names
+
     def holds(self, where: Mapping[str, Test]) -> Mask:
         """Return which items a filter lets through, ``[n_items]``.
 

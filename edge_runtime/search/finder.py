@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.item_table import WordIndex
 from edge_runtime.bundle.items import Field, Items, rows_of_entries
 from edge_runtime.search.vocabulary import FORM, Match, Vocabulary
-from edge_runtime.search.words import words_of
+from edge_runtime.search.words import stem, words_of
 
 MAX_CHARACTERS: Final = 200
 """Maximum number of characters (code points) of a query; the rest is ignored."""
@@ -41,6 +41,7 @@ class Finder:
         self._fields = [_FieldFacts(name, field) for name, field in items.fields.items()]
         index = word_index(items) if index is None else index
         self._starts, self._texts = index.starts, index.texts
+        self._titles, self._words = items.title, index.words
         self._vocabulary = Vocabulary(index.words)
         self._n_texts = len(index.n_words)
         self._n_title_words = index.n_words[: self._n_items]
@@ -77,6 +78,51 @@ class Finder:
         order = (order << 24) + (weight[rows] << 8) + self._levels[rows]
         return [int(row) for row in rows[_largest(order, limit)]]
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of titles and facts."""
+        return self._vocabulary
+
+    def word_at(self, position: int) -> str:
+        """Return a word of the vocabulary."""
+        return self._words[position]
+
+    def knows(self, word: str) -> bool:
+        """Return whether a title or fact has a word in some form."""
+        return any(match >= FORM for match, _ in self._vocabulary.matches(word))
+
+    def n_texts(self, word: str) -> int:
+        """Return how many titles and values have a word in some form."""
+        return sum(
+            self._starts.item(words.stop) - self._starts.item(words.start)
+            for match, words in self._vocabulary.matches(word)
+            if match == FORM
+        )
+
+    def holds_words(self, text: str) -> NDArray[np.bool_]:
+        """Return which items have all words of a text, in some form, in the title or in one fact, ``[n_items]``."""
+        words = list(dict.fromkeys(words_of(text[:MAX_CHARACTERS])))[:MAX_WORDS]
+        n_matched = np.zeros(self._n_texts, dtype=np.uint8)
+        for word in words:
+            is_matched = np.zeros(self._n_texts, dtype=bool)
+            for match, positions in self._vocabulary.matches(word):
+                if match >= FORM:
+                    first, last = self._starts.item(positions.start), self._starts.item(positions.stop)
+                    is_matched[self._texts[first:last]] = True
+            n_matched += is_matched
+        matched = (n_matched == len(words)).astype(np.uint8) if words else n_matched
+        title, fact = self._by_item(matched)
+        return (title | fact) > 0
+
+    def titled(self, text: str) -> int | None:
+        """Return the row of the best match for a text of which every word is in the title; None if there is none."""
+        words = list(dict.fromkeys(words_of(text[:MAX_CHARACTERS])))[:MAX_WORDS]
+        for row in self.find(text, 3):
+            title = words_of(self._titles[row])
+            if words and all(any(stem(word) == stem(other) for other in title) for word in words):
+                return row
+        return None
+
     def _query_words(self, text: str) -> list[str]:
         """Return the distinct words of a query; an unknown word is split in two if both parts are known."""
         words: dict[str, None] = {}
@@ -100,6 +146,10 @@ class Finder:
         matched = np.zeros(self._n_texts, dtype=np.uint8)
         for match, words in matches:
             matched[self._texts[self._starts.item(words.start) : self._starts.item(words.stop)]] = match
+        return self._by_item(matched)
+
+    def _by_item(self, matched: Bytes) -> tuple[Bytes, Bytes]:
+        """Return the match of each item's title and of its best fact, both ``[n_items]``, from that of each text."""
         fact = np.zeros(self._n_items, dtype=np.uint8)
         first = self._n_items
         for field in self._fields:

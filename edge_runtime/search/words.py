@@ -18,12 +18,13 @@ _DROPPED: Final = re.compile(
 _APOSTROPHES: Final = frozenset("'`\u00b4\u02bc\u2018\u2019\u2032\uff07")
 # Scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters; and Hangul, because of its long
 # compound words.
-_UNSPACED: Final = (
+UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7a3\U00020000-\U0003ffff"
 )
-_PIECE: Final = re.compile(f"[0-9]+|[{_UNSPACED}]+|[^ 0-9{_UNSPACED}]+")
-_IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
+"""The inside of a regex character class."""
+_PIECE: Final = re.compile(f"[0-9]+|[{UNSPACED}]+|[^ 0-9{UNSPACED}]+")
+_IS_UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 _PLAIN_PIECE: Final = re.compile("[0-9]+|[a-z]+")
 
 

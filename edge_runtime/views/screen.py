@@ -23,6 +23,7 @@ HELP: Sequence[tuple[str, str]] = (
     ("hand cream", "search: any words that are not a command"),
     ("3", "open item 3 of the list on the screen"),
     ("like 3, buy 3, dislike 3", "record an event; a disliked item is hidden, and similar ones rank lower"),
+    ("cheaper, not that brand, undo", "say what you want, in words; `say` before it if it is also a title"),
     ("why 3", "explain why it is recommended"),
     ("list, list 20", "your recommendations, optionally how many"),
     (

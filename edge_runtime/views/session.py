@@ -44,6 +44,7 @@ class Session:
         screen: output.
         state: path of the state file, for messages.
         clock: returns seconds since 1970.
+        language: of the sentences.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Session:
         screen: Screen,
         state: Path,
         clock: Callable[[], float] = time.time,
+        language: str = "en",
     ) -> None:
         self._recommender = recommender
         self._lines = lines
@@ -65,11 +67,15 @@ class Session:
         self._ranks: dict[int, int] | None = None
         self._n_fallbacks = len(recommender.engine.fallbacks)
         self._is_adapted = False
+        self._language = language
+        self._is_talking = False
+        self._about: str | None = None
+        self._replies: Sequence[str] = ()
         self._commands: Mapping[str, Callable[[str], None]] = {
             "list": self._list, "why": self._why, "history": self._history, "undo": self._undo,
             "remove": self._remove, "forget": self._forget, "engine": self._engine, "help": self._help,
             "search": self._search, "diversity": self._set_diversity,
-            "learning": self._learning,
+            "learning": self._learning, "say": self._say,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -109,7 +115,10 @@ class Session:
         return True
 
     def _dispatch(self, name: str, rest: str, whole: str) -> None:
-        if is_number(whole):
+        replies, self._replies = self._replies, ()
+        if is_number(whole) and 1 <= int(whole) <= len(replies):
+            self._say(replies[int(whole) - 1])
+        elif is_number(whole):
             self._record("open", whole)
         elif name in _RENAMED and rest and is_command(rest):
             raise ValueError(f"`{name}` is now called `{_RENAMED[name]}`: type `{_RENAMED[name]} {rest}`.")
@@ -118,20 +127,53 @@ class Session:
                 self._record(name, rest)
             else:
                 self._commands[name](rest)
-        elif whole:
+        elif whole and not self._is_said(whole):
             self._search(whole)
+
+    def _is_said(self, text: str) -> bool:
+        """Answer a line that asks for something in words; return False if it is one to search for."""
+        if self._recommender.asks(text, language=self._language):
+            self._say(text)
+            return True
+        return False
+
+    def _say(self, text: str) -> None:
+        """Answer a sentence with a list, which also follows what was said before."""
+        if not text:
+            raise ValueError("`say` needs a sentence: `say something without perfume`.")
+        answer = self._recommender.say(text, language=self._language, shown=self._ids(), about=self._about)
+        self._is_talking = True
+        self._screen.print(answer.text, "bold")
+        if answer.question is not None:
+            for number, option in enumerate(answer.question.options, start=1):
+                self._screen.print(f"  {number}  {option}", "cyan")
+            self._screen.blank()
+            self._replies = answer.question.options
+            return
+        if answer.understood.intent in ("why", "nothing"):
+            self._screen.blank()
+            return
+        self._ranks = {item.row: item.rank for item in answer.items}
+        signs = [Text()] * len(answer.items)
+        self._show("recommended for you", answer.items, signs, f"{self._recommender.timings['say']:.2f} ms")
+
+    def _ids(self) -> list[str]:
+        return [item.item_id for item in self._shown]
 
     def _is_command(self, name: str, rest: str, whole: str) -> bool:
         """Return whether a line is a command; with the wrong arguments it is one only if no item matches the line."""
         if name not in _EVENTS and name not in self._commands:
             return False
-        return name == "search" or is_command(rest) or not self._recommender.search(whole[:MAX_CHARACTERS], 1)
+        if name == "undo" and not rest and self._is_talking:
+            return False
+        return name in ("search", "say") or is_command(rest) or not self._recommender.search(whole[:MAX_CHARACTERS], 1)
 
     def _record(self, name: str, rest: str) -> None:
         if not rest:
             raise ValueError(f"`{name}` needs the number of an item: `{name} 3` is item 3 of the list on the screen.")
         item, event = self._item(whole_number(name, rest)), _EVENTS[name]
         self._recommender.observe(item.item_id, event)
+        self._is_talking = False
         self._screen.print(f"{VERBS[event]}: {item.title}", "green")
         self._list("")
 
@@ -139,7 +181,7 @@ class Session:
         """Print the recommendations with their movement since the last list."""
         recommender = self._recommender
         n_items = whole_number("list", rest, default=N_LISTED, most=MOST_LISTED)
-        items = recommender.recommend(n_items, diversity=self._diversity)
+        items = recommender.recommend(n_items, diversity=self._diversity, conversation=True)
         previous = self._ranks
         moves = [movement(item.rank, (previous or {}).get(item.row), is_first=previous is None) for item in items]
         self._ranks = {item.row: item.rank for item in items}
@@ -163,6 +205,7 @@ class Session:
 
     def _why(self, rest: str) -> None:
         item = self._item(whole_number("why", rest, default=1))
+        self._about = item.item_id
         with self._screen.thinking():
             reason = self._recommender.explain(item.item_id, style="detailed")
         milliseconds = self._recommender.timings["explain"]
@@ -246,7 +289,7 @@ class Session:
     def _show(self, title: str, items: Sequence[Recommendation], signs: Sequence[Text], footer: str) -> None:
         facts = self._recommender.items.facts
         lines = [Line(item, about(facts(item.row)), sign) for item, sign in zip(items, signs, strict=True)]
-        self._shown = items
+        self._shown, self._about = items, None
         self._screen.items(title, lines, footer)
 
     def _title(self) -> str:
@@ -254,7 +297,8 @@ class Session:
         if self._recommender.engine.name == "popularity":
             return "most popular items (no engine works on this device: see `engine`)"
         if self._recommender.has_interactions():
-            return "recommended for you"
+            chips = ", ".join(chip.text for chip in self._recommender.chips)
+            return f"recommended for you: {chips}" if chips else "recommended for you"
         return "most popular items (your history is empty)"
 
     def _report_fallbacks(self) -> None:

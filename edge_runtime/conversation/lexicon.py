@@ -1,0 +1,173 @@
+"""The catalogue's own words: values of facts, words of titles, titles, and what a language calls them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge_runtime.bundle.items import Items
+from edge_runtime.conversation.query import MAX_VALUES, Wish
+from edge_runtime.conversation.tokens import Token, phrase_of
+from edge_runtime.conversation.words import Phrases
+from edge_runtime.filters.conditions import number_of
+from edge_runtime.search.finder import Finder
+from edge_runtime.search.vocabulary import Vocabulary
+from edge_runtime.search.words import words_of
+
+Stems = tuple[str, ...]
+
+MAX_PHRASE: Final = 6
+"""Maximum number of words of a value that is recognized as a whole."""
+N_SAMPLED: Final = 500
+"""Number of values by which a fact is judged to be a number, and of items by which it is judged to have one value."""
+SINGLE: Final = 0.95
+"""Share of items with one value at most, from which a fact has one value."""
+MAX_PART_OF: Final = 8
+"""Maximum number of values of a fact that a part of them may mean, such as a surname."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a phrase names in the catalogue.
+
+    Attributes:
+        wish: the values.
+        is_related: whether they only suit the phrase, such as wool for the winter.
+        fields: facts that have exactly such a value.
+    """
+
+    wish: Wish
+    is_related: bool = False
+    fields: tuple[str, ...] = ()
+
+
+class Lexicon:
+    """Looks up phrases in one catalogue and one language.
+
+    Args:
+        items: titles and facts.
+        finder: the search index, for words of titles.
+        phrases: of the language.
+        live: names of the live facts, which are taken for numbers if the language knows them as a price.
+    """
+
+    def __init__(self, items: Items, finder: Finder, phrases: Phrases, live: Sequence[str] = ()) -> None:
+        self._items = items
+        self._finder = finder
+        self.phrases = phrases
+        self.numeric = _numeric(items) | (set(live) & {"price"})
+        self.field_names = frozenset(items.fields) | self.numeric
+        self.single = frozenset(name for name in items.fields if _is_single(items, name))
+        self._values = _values(items, self.numeric)
+        words = phrases.words
+        self._targets = {phrase_of(phrase): (phrase, targets, True) for phrase, targets in words.related.items()}
+        self._targets |= {phrase_of(phrase): (phrase, targets, False) for phrase, targets in words.same.items()}
+        self._synonyms: dict[Stems, Meaning | None] = {}
+        self.longest = min(max(MAX_PHRASE, phrases.longest), 8)
+        self._value_words = {stem for stems in self._values for stem in stems}
+        spoken = {word for phrase in [*phrases.words.same, *phrases.words.related] for word in words_of(phrase)}
+        spoken |= {word for texts in phrases.words.cues.values() for text in texts for word in words_of(text)}
+        self._spoken = Vocabulary(sorted(spoken))
+        self._spoken_words = sorted(spoken)
+
+    def meaning(self, stems: Stems) -> Meaning | None:
+        """Return what a phrase means: a value of a fact as a whole, or a synonym; None if it is neither."""
+        if stems in self._targets:
+            if stems not in self._synonyms:
+                self._synonyms[stems] = self._synonym(stems)
+            if (meaning := self._synonyms[stems]) is not None:
+                return meaning
+        return self._exact(stems)
+
+    def knows(self, token: Token) -> bool:
+        """Return whether a token is a word of the language, or of a title or fact in some form."""
+        return token.text in self.phrases.known or token.stem in self._value_words or self._finder.knows(token.text)
+
+    def has_text(self, text: str) -> bool:
+        """Return whether all words of a text are in one title or one fact."""
+        return bool(self._finder.holds_words(text).any())
+
+    def corrected(self, word: str) -> str | None:
+        """Return the known word with one typing error less; words of facts first, then those of the language."""
+        found = [self._finder.word_at(position) for position in _positions(self._finder.vocabulary, word)]
+        of_facts = [near for near in found if phrase_of(near)[:1] and phrase_of(near)[0] in self._value_words]
+        spoken = [self._spoken_words[position] for position in _positions(self._spoken, word)]
+        for candidates in (of_facts, spoken, found):
+            if candidates:
+                return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))
+        return None
+
+    def values_with(self, field: str, text: str) -> tuple[str, ...]:
+        """Return the values of a fact that have all these words; an empty tuple for none or too many."""
+        wanted = set(phrase_of(text))
+        found = [value for value in self._items.fields[field].values if wanted <= set(phrase_of(value))]
+        return tuple(found) if len(found) <= MAX_PART_OF else ()
+
+    def title_row(self, text: str) -> int | None:
+        """Return the row of the best match of which the title has all words; None if there is none."""
+        return self._finder.titled(text)
+
+    def _exact(self, stems: Stems) -> Meaning | None:
+        found = self._values.get(stems)
+        if not found:
+            return None
+        fields = tuple(dict.fromkeys(field for field, _ in found))
+        values = tuple(dict.fromkeys(value for _, value in found))[:MAX_VALUES]
+        return Meaning(Wish(fields[0] if len(fields) == 1 else None, values), fields=fields)
+
+    def _synonym(self, stems: Stems) -> Meaning | None:
+        phrase, targets, is_related = self._targets[stems]
+        own = [] if is_related or self._exact(stems) is None else [phrase]
+        wish = self._any_of([*own, *targets])
+        if wish is not None and is_related:  # the phrase itself comes first, for the chip
+            wish = Wish(None, (phrase, *wish.values)[:MAX_VALUES])
+        return None if wish is None else Meaning(wish, is_related, () if wish.field is None else (wish.field,))
+
+    def _any_of(self, targets: Iterable[str]) -> Wish | None:
+        """Return the wish for any of these texts that the catalogue has; in one fact if all are values of it."""
+        exact = [meaning.wish for target in targets if (meaning := self._exact(phrase_of(target))) is not None]
+        fields = {wish.field for wish in exact}
+        texts = [target for target in targets if self._exact(phrase_of(target)) is None and self.has_text(target)]
+        values = dict.fromkeys(value for wish in exact for value in wish.values)
+        named = [set(phrase_of(value)) for value in values]
+        texts = [text for text in texts if not any(set(phrase_of(text)) <= words for words in named)]
+        if not values and not texts:
+            return None
+        if len(fields) == 1 and not texts:
+            return Wish(fields.pop(), tuple(values)[:MAX_VALUES])
+        return Wish(None, tuple(dict.fromkeys([*values, *texts]))[:MAX_VALUES])
+
+
+def _positions(vocabulary: Vocabulary, word: str) -> list[int]:
+    return [position for _, positions in vocabulary.near(word) for position in positions]
+
+
+def _values(items: Items, numeric: set[str]) -> dict[Stems, list[tuple[str, str]]]:
+    """Return the values of all facts that are no numbers, by their stems; `&` is also found as a word in between."""
+    found: dict[Stems, list[tuple[str, str]]] = {}
+    for name, field in items.fields.items():
+        if name in numeric:
+            continue
+        for value in field.values:
+            stems = phrase_of(value)
+            if stems and len(stems) <= MAX_PHRASE:
+                found.setdefault(stems, []).append((name, value))
+            if "&" in value:
+                joined = phrase_of(value.replace("&", " and "))
+                if len(joined) <= MAX_PHRASE:
+                    found.setdefault(joined, []).append((name, value))
+    return found
+
+
+def _numeric(items: Items) -> set[str]:
+    """Return the facts of which all values (of the first five hundred) are numbers."""
+    return {
+        name
+        for name, field in items.fields.items()
+        if len(field.values) and all(number_of(value) is not None for value in field.values[:N_SAMPLED])
+    }
+
+
+def _is_single(items: Items, name: str) -> bool:
+    rows = items.fields[name].rows
+    n = min(len(rows), N_SAMPLED)
+    return sum(len(rows[row]) <= 1 for row in range(n)) >= SINGLE * n

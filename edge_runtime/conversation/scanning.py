@@ -1,0 +1,132 @@
+"""Splits a sentence into elements: cues of a language, values of the catalogue, words of titles, numbers, the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge_runtime.conversation.lexicon import Lexicon, Meaning
+from edge_runtime.conversation.query import Wish
+from edge_runtime.conversation.tokens import Token, shown
+from edge_runtime.conversation.words import Cue
+from edge_runtime.search.words import stem
+
+_LONGEST_RUN: Final = 6
+"""Maximum number of characters of a word of a script without spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A part of a sentence.
+
+    Attributes:
+        tokens: as written.
+        cue: what the language means by it, or None.
+        meaning: what the catalogue means by it, or None.
+        number: the number that it is, or None.
+        gap: as in :class:`Token`.
+    """
+
+    tokens: tuple[Token, ...]
+    cue: Cue | None = None
+    meaning: Meaning | None = None
+    number: float | None = None
+
+    @property
+    def gap(self) -> int:
+        """What separates it from the element before."""
+        return self.tokens[0].gap
+
+    @property
+    def text(self) -> str:
+        """The words, as they were matched."""
+        return " ".join(token.text for token in self.tokens)
+
+    @property
+    def shown(self) -> str:
+        """The words, as they were written."""
+        return shown(self.tokens)
+
+    def is_cue(self, *names: str) -> bool:
+        """Return whether it is one of some cues."""
+        return self.cue is not None and not self.cue.names.isdisjoint(names)
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it has no meaning of its own."""
+        return self.cue == _SKIP
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether neither the language nor the catalogue has it."""
+        return self.cue is None and self.meaning is None and self.number is None
+
+
+_SKIP: Final = Cue(frozenset({"skip"}))
+
+
+def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
+    """Return the elements of a sentence: the longest phrases from left to right, cues before values."""
+    corrected = [_corrected(token, lexicon) for token in tokens]
+    elements: list[Element] = []
+    start = 0
+    while start < len(corrected):
+        element = _longest(corrected, start, lexicon) or _loose(corrected, start, lexicon)
+        elements.append(element)
+        start += len(element.tokens)
+    return _with_whole_words(elements, lexicon)
+
+
+def _corrected(token: Token, lexicon: Lexicon) -> Token:
+    if token.number is not None or lexicon.knows(token):
+        return token
+    word = lexicon.corrected(token.text)
+    if word is None:
+        return token
+    return replace(token, text=word, stem=stem(word))
+
+
+def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element | None:
+    for length in range(min(lexicon.longest, len(tokens) - start), 0, -1):
+        part = tuple(tokens[start : start + length])
+        stems = tuple(token.stem for token in part)
+        gap = max((token.gap for token in part[1:]), default=0)
+        cue = lexicon.phrases.cues.get(tuple(token.text for token in part)) if gap == 0 else None
+        meaning = lexicon.meaning(stems) if gap <= 1 else None
+        if cue is not None or meaning is not None:
+            is_named = cue is None or (cue == _SKIP and length > 1)
+            return Element(part, cue, meaning if is_named else None, part[0].number if length == 1 else None)
+    return None
+
+
+def _loose(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element:
+    """Return a number, a word of a title, or a token that nobody knows."""
+    first = tokens[start]
+    if first.number is not None:
+        return Element((first,), number=first.number)
+    for length in range(min(_LONGEST_RUN, len(tokens) - start), 1, -1):
+        part = tuple(tokens[start : start + length])
+        if all(token.text == token.shown and len(token.text) == 1 and not token.text.isascii() for token in part):
+            text = "".join(token.text for token in part)
+            if lexicon.has_text(text):
+                return Element(part, meaning=Meaning(Wish(None, (text,))))
+    if lexicon.has_text(first.text):
+        return Element((first,), meaning=Meaning(Wish(None, (first.text,))))
+    return Element((first,))
+
+
+def _is_loose_word(element: Element) -> bool:
+    return element.meaning == Meaning(Wish(None, (element.text,)))
+
+
+def _with_whole_words(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
+    """Return the elements with words of titles that follow each other as one, where a title or fact has them all."""
+    joined: list[Element] = []
+    for element in elements:
+        before = joined[-1] if joined else None
+        if before is not None and element.gap == 0 and _is_loose_word(element) and _is_loose_word(before):
+            text = f"{before.text} {element.text}"
+            if lexicon.has_text(text):
+                joined[-1] = Element((*before.tokens, *element.tokens), meaning=Meaning(Wish(None, (text,))))
+                continue
+        joined.append(element)
+    return joined

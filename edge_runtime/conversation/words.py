@@ -1,0 +1,128 @@
+"""The words of a language: cues, function words, synonyms, and the sentences of answers (`words/*.json`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from edge_runtime.conversation.tokens import texts_of
+
+Language = Literal["en", "de", "fr", "es", "zh"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+
+Texts = tuple[str, ...]
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of a file of `words/`.
+
+    Attributes:
+        cues: name of a cue to its phrases; the parser gives the cues their meaning.
+        positions: number of an item of the list to its phrases; -1 is the last.
+        numbers: numbers as words.
+        decades: first year of a decade to its phrases.
+        fields: fact to the words that name it.
+        skip: words without a meaning of their own.
+        same: phrase to catalogue words that mean the same; those that the catalogue lacks do not count.
+        related: phrase to catalogue words that suit it, which are preferred and not required.
+        answers: sentences of answers, with slots.
+        chips: texts of chips, with slots.
+        replies: replies to a question.
+    """
+
+    cues: dict[str, tuple[str, ...]]
+    positions: dict[str, tuple[str, ...]]
+    numbers: dict[str, tuple[str, ...]]
+    decades: dict[str, tuple[str, ...]]
+    fields: dict[str, tuple[str, ...]]
+    skip: tuple[str, ...]
+    same: dict[str, tuple[str, ...]]
+    related: dict[str, tuple[str, ...]]
+    answers: dict[str, str]
+    chips: dict[str, str]
+    replies: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What a phrase of a language may mean.
+
+    Attributes:
+        names: names of cues; ``skip`` for a word without a meaning of its own.
+        position: number of an item of the list, or None.
+        number: the number that it is, or None.
+        decade: first year of a decade, or None.
+        field: the fact that it names, or None.
+    """
+
+    names: frozenset[str] = frozenset()
+    position: int | None = None
+    number: float | None = None
+    decade: int | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The phrases of a language by their words.
+
+    Attributes:
+        words: the data.
+        cues: the words of a phrase to its meaning.
+        longest: the largest number of words of a phrase.
+        known: every word that is in a phrase.
+    """
+
+    words: Words
+    cues: Mapping[Texts, Cue]
+    longest: int
+    known: frozenset[str]
+
+
+def checked_language(language: str) -> Language:
+    """Return a language.
+
+    Raises:
+        ValueError: there are no words of it.
+    """
+    for known in LANGUAGES:
+        if language == known:
+            return known
+    raise ValueError(f"language must be one of {', '.join(map(repr, LANGUAGES))}, got {language!r}")
+
+
+@cache
+def words(language: Language) -> Words:
+    """Return the words of a language (cached)."""
+    data = files("edge_runtime.conversation").joinpath("words", f"{language}.json").read_bytes()
+    return msgspec.json.decode(data, type=Words)
+
+
+@cache
+def phrases(language: Language) -> Phrases:
+    """Return the phrases of a language by their words (cached)."""
+    spoken = words(language)
+    names: dict[Texts, set[str]] = {}
+    for name, listed in {**spoken.cues, "skip": spoken.skip}.items():
+        for text in listed:
+            names.setdefault(texts_of(text), set()).add(name)
+    positions = {texts_of(text): int(key) for key, listed in spoken.positions.items() for text in listed}
+    numbers = {texts_of(text): float(key) for key, listed in spoken.numbers.items() for text in listed}
+    decades = {texts_of(text): int(key) for key, listed in spoken.decades.items() for text in listed}
+    fields = {texts_of(text): key for key, listed in spoken.fields.items() for text in listed}
+    cues = {
+        texts: Cue(
+            frozenset(names.get(texts, ())),
+            positions.get(texts),
+            numbers.get(texts),
+            decades.get(texts),
+            fields.get(texts),
+        )
+        for texts in {**names, **positions, **numbers, **decades, **fields}
+        if texts
+    }
+    known = frozenset(word for texts in [*cues, *map(texts_of, [*spoken.same, *spoken.related])] for word in texts)
+    return Phrases(spoken, cues, max(map(len, cues)), known)

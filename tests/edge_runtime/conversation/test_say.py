@@ -1,0 +1,228 @@
+"""Sentences of a person, from `Recommender.say` to the list."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import Recommender
+from edge_runtime.conversation.query import Limit, Wish
+
+
+@pytest.fixture
+def recommender(bundle: Path) -> Iterator[Recommender]:
+    with Recommender.open(bundle) as opened:
+        yield opened
+
+
+def brands(recommender: Recommender) -> list[list[str]]:
+    return [item.facts["brand"] for item in recommender.recommend(40, conversation=True)]
+
+
+def test_what_is_not_wanted_leaves_the_list(recommender: Recommender) -> None:
+    answer = recommender.say("nothing from Aster please", k=40)
+
+    assert answer.understood.must_not == (Wish("brand", ("Aster",)),)
+    assert [chip.text for chip in answer.chips] == ["no Aster"]
+    assert answer.items
+    assert all("Aster" not in item.facts.get("brand", []) for item in answer.items)
+
+
+def test_a_typing_error_is_understood(recommender: Recommender) -> None:
+    assert recommender.say("only Dahila").understood.must == (Wish("brand", ("Dahlia",)),)
+
+
+def test_several_sentences_add_up(recommender: Recommender) -> None:
+    recommender.say("something from Aster or Birch")
+    answer = recommender.say("but not for hair", k=40)
+
+    assert {brand for item in answer.items for brand in item.facts["brand"]} == {"Aster", "Birch"}
+    assert all("Hair" not in item.facts.get("categories", []) for item in answer.items)
+    assert len(answer.chips) == 2
+
+
+def test_cheaper_is_below_the_median_of_what_is_shown(recommender: Recommender) -> None:
+    shown = [item.item_id for item in recommender.recommend(3)]
+    recommender.set_facts({item_id: {"price": price} for item_id, price in zip(shown, (5, 7, 9), strict=True)})
+
+    answer = recommender.say("cheaper", shown=shown)
+
+    assert [item.item_id for item in answer.items] == [shown[0]]
+    assert answer.text == "Now: price below 7."
+
+
+def test_cheaper_without_prices_is_said_and_changes_nothing(recommender: Recommender) -> None:
+    before = [item.item_id for item in recommender.recommend(5)]
+
+    answer = recommender.say("cheaper", k=5)
+
+    assert answer.not_understood == ("cheaper",)
+    assert answer.chips == ()
+    assert [item.item_id for item in answer.items] == before
+
+
+def test_that_brand_is_the_one_that_was_talked_about(recommender: Recommender) -> None:
+    item = recommender.recommend(3)[1]
+    recommender.say("why the second?")
+
+    answer = recommender.say("not that brand", k=40)
+
+    assert answer.understood.must_not == (Wish("brand", tuple(item.facts["brand"])),)
+
+
+def test_that_brand_is_asked_about_if_no_item_was_talked_about(recommender: Recommender) -> None:
+    answer = recommender.say("not that brand")
+    assert answer.question is not None
+    assert answer.chips == ()
+
+    chosen = answer.question.options[1]
+    assert [chip.text for chip in recommender.say("the second one").chips] == [f"no {chosen}"]
+
+
+def test_like_the_second_brings_similar_items_and_leaves_it_out(recommender: Recommender) -> None:
+    items = recommender.recommend(5)
+
+    answer = recommender.say("more like the second", k=5)
+
+    assert answer.understood.similar_to == (items[1].item_id,)
+    assert items[1].item_id not in [item.item_id for item in answer.items]
+    nearest = [item.item_id for item in recommender.similar(items[1].item_id, 10)]
+    assert answer.items[0].item_id in nearest
+
+
+def test_what_was_not_understood_is_said_and_the_rest_counts(recommender: Recommender) -> None:
+    answer = recommender.say("a quizzical shampoo")
+
+    assert answer.not_understood == ("quizzical",)
+    assert "“quizzical”" in answer.text
+    assert len(answer.chips) == 1
+
+
+def test_a_contradiction_is_asked_about_and_changes_nothing_before_the_reply(recommender: Recommender) -> None:
+    recommender.say("no Aster")
+    answer = recommender.say("Aster please")
+
+    assert answer.question is not None
+    assert [chip.text for chip in answer.chips] == ["no Aster"]
+    assert [chip.text for chip in recommender.say("yes").chips] == ["Aster"]
+    assert {brand for row in brands(recommender) for brand in row} == {"Aster"}
+
+
+def test_two_brands_can_both_be_wanted(recommender: Recommender) -> None:
+    recommender.say("only Aster")
+    answer = recommender.say("Birch")
+
+    assert answer.question is not None
+    assert answer.question.options == ("Birch instead", "both")
+    assert [chip.text for chip in recommender.say("both").chips] == ["Aster or Birch"]
+
+
+def test_an_empty_list_is_never_shown(recommender: Recommender) -> None:
+    rows = [recommender.items.facts(row) for row in range(len(recommender.items.title))]
+    brand, family = next(
+        (brand, family)
+        for brand in ("Aster", "Birch", "Cedar", "Dahlia", "Elm")
+        for family in ("Bath", "Make-up", "Hair")
+        if not any(brand in facts.get("brand", []) and family in facts.get("categories", []) for facts in rows)
+    )
+    recommender.say(f"only {brand}")
+
+    answer = recommender.say(f"something for {family}")
+
+    assert answer.question is not None
+    assert answer.items
+
+
+def test_undo_takes_back_sentence_by_sentence(recommender: Recommender) -> None:
+    recommender.say("no Aster")
+    recommender.say("no Birch")
+
+    assert [chip.text for chip in recommender.say("undo").chips] == ["no Aster"]
+    assert recommender.say("undo").chips == ()
+    assert recommender.say("undo").text == "There is nothing to take back."
+
+
+def test_a_chip_can_be_removed_and_brought_back(recommender: Recommender) -> None:
+    recommender.say("no Aster")
+    chip = recommender.say("no Birch").chips[0]
+
+    assert recommender.remove_chip(chip.id)
+    assert [other.text for other in recommender.chips] == ["no Birch"]
+    assert not recommender.remove_chip(chip.id)
+    assert len(recommender.say("undo").chips) == 2
+
+
+def test_forgetting_erases_the_conversation(recommender: Recommender) -> None:
+    recommender.say("no Aster")
+    recommender.forget()
+
+    assert recommender.chips == ()
+    assert recommender.say("undo").text == "There is nothing to take back."
+
+
+def test_lists_follow_what_was_said_only_if_asked_to(recommender: Recommender) -> None:
+    usual = [item.item_id for item in recommender.recommend(40)]
+    recommender.say("only Aster")
+
+    assert [item.item_id for item in recommender.recommend(40)] == usual
+    assert {brand for row in brands(recommender) for brand in row} == {"Aster"}
+
+
+def test_something_else_shows_items_that_were_not_shown(recommender: Recommender) -> None:
+    first = {item.item_id for item in recommender.say("what do you recommend?", k=5).items}
+    second = {item.item_id for item in recommender.say("show me something else", k=5).items}
+    third = {item.item_id for item in recommender.say("something else", k=5).items}
+
+    assert not first & second
+    assert not (first | second) & third
+
+
+def test_surprise_changes_the_list_and_is_a_chip(recommender: Recommender) -> None:
+    usual = {item.item_id for item in recommender.recommend(10)}
+
+    answer = recommender.say("surprise me")
+
+    assert [chip.kind for chip in answer.chips] == ["variety"]
+    assert not usual & {item.item_id for item in answer.items}
+
+
+def test_why_is_answered_with_the_reason(recommender: Recommender) -> None:
+    item = recommender.recommend(3)[2]
+
+    answer = recommender.say("why the third?")
+
+    assert answer.understood.about == item.item_id
+    assert recommender.explain(item.item_id).text in answer.text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("de", "nichts von Aster"), ("fr", "rien de Aster"), ("es", "nada de Aster"), ("zh", "不要Aster")],
+)
+def test_other_languages_are_understood(recommender: Recommender, language: str, text: str) -> None:
+    answer = recommender.say(text, language=language)
+
+    assert answer.understood.must_not == (Wish("brand", ("Aster",)),)
+    assert "Aster" in answer.text
+
+
+def test_an_unknown_language_is_refused(recommender: Recommender) -> None:
+    with pytest.raises(ValueError, match="language must be one of 'en', 'de', 'fr', 'es', 'zh', got 'xx'"):
+        recommender.say("cheaper", language="xx")
+
+
+def test_small_talk_changes_nothing(recommender: Recommender) -> None:
+    answer = recommender.say("thank you very much!")
+
+    assert answer.understood.intent == "nothing"
+    assert answer.chips == ()
+
+
+def test_a_limit_and_its_opposite_are_asked_about(recommender: Recommender) -> None:
+    recommender.set_facts({item_id: {"price": 10 + row} for row, item_id in enumerate(recommender.items.item_id)})
+    assert recommender.say("under 30").understood.limits == (Limit("price", below=30),)
+
+    answer = recommender.say("at least 40")
+
+    assert answer.question is not None
+    assert [chip.text for chip in answer.chips] == ["price below 30"]
