@@ -98,10 +98,18 @@ class LlamaWriter:
         Raises:
             WriterError: as for :meth:`write`, or a newer request has ended this text.
         """
+        return self._streamed({"prompt": prompt, "grammar": grammar, "seed": seed}, adapter)
+
+    def stream_lines(
+        self, prompt: str, lines: Sequence[Sequence[str]], seed: int, *, adapter: str | None = None
+    ) -> Generator[str, None, None]:
+        """Yield the pieces of a text, each line of which is one of some alternatives; else as :meth:`stream`."""
+        return self._streamed({"prompt": prompt, "lines": lines, "seed": seed}, adapter)
+
+    def _streamed(self, request: dict[str, object], adapter: str | None) -> Generator[str, None, None]:
         with self._lock, self._counted():
             worker = self._ready()
-            request = {"prompt": prompt, "grammar": grammar, "seed": seed, **self._with(adapter)}
-            text = self._text = _Text(worker, worker.send(request))
+            text = self._text = _Text(worker, worker.send(request | self._with(adapter)))
         try:
             while True:
                 answer = self._next_of(text)

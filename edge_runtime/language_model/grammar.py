@@ -20,6 +20,29 @@ def grammar(sentences: Iterable[str]) -> str:
     return f"root ::= {_tree(distinct)}\n"
 
 
+def grammar_of_lines(lines: Iterable[Iterable[str]]) -> str:
+    """Return the grammar of a text: one of some alternatives after the other; errors as for :func:`grammar`."""
+    return (
+        "root ::= "
+        + " ".join(grammar(alternatives).removeprefix("root ::= ").rstrip() for alternatives in lines)
+        + "\n"
+    )
+
+
+def certain(rest: Sequence[bytes]) -> bytes:
+    """Return what all of these distinct, non-empty texts begin with, up to the end of a word; a single text in whole.
+
+    A word that ends within it could be another token with the letters that follow.
+    """
+    if len(rest) == 1:
+        return rest[0]
+    texts = sorted(each.decode() for each in rest)
+    head = texts[0][: common_length(texts[0], texts[-1])]
+    if not all(text[len(head) : len(head) + 1] in (" ", "\n") for text in texts):
+        head = head[: max(0, head.rfind(" "))]
+    return head.encode()
+
+
 def common_length(one: Sequence[object], other: Sequence[object]) -> int:
     """Return the length of the common prefix."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

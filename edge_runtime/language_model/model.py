@@ -2,12 +2,12 @@
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from edge_runtime.language_model.grammar import common_length, grammar
+from edge_runtime.language_model.grammar import certain, common_length, grammar
 
 TEMPERATURE: Final = 0.8
 SMALL_MODEL_BYTES: Final = 64 << 20
@@ -114,12 +114,7 @@ class Model:
         sampler = self._sampler(rules, seed)
         try:
             tokens = self.tokenize(prompt)
-            if len(tokens) >= self._limit:
-                raise RefusedError(f"the prompt has {len(tokens)} tokens, the context {self._limit}")
-            for end in range(BLOCK_TOKENS, len(tokens), BLOCK_TOKENS):
-                if end > common_length(self._cached, tokens):
-                    self._decode(tokens[:end])
-                    yield b""
+            yield from self._read(tokens)
             self._decode(tokens)
             while not self._api.llama_vocab_is_eog(self._vocabulary, token := self._sampled(sampler)):
                 yield self._piece(token)
@@ -129,9 +124,69 @@ class Model:
         finally:
             self._api.llama_sampler_free(sampler)
 
+    def stream_lines(self, prompt: str, lines: Sequence[Sequence[str]], seed: int) -> Iterator[bytes]:
+        """Yield the pieces of a text, each line of which the model chooses among some alternatives.
+
+        What is certain is not sampled: it is decoded in one go with what comes before it, so that a text takes one step
+        for each token of a decision. Closing the iterator ends it there; empty pieces are as for :meth:`stream`.
+
+        Args:
+            prompt: the prompt.
+            lines: the alternatives of each line, all of which end with its line break.
+            seed: random seed.
+
+        Raises:
+            RefusedError: the text does not fit into the context, or an alternative is not a line.
+        """
+        tokens = self.tokenize(prompt)
+        yield from self._read(tokens)
+        for number, alternatives in enumerate(lines):
+            if not alternatives or any(line.find("\n") != len(line) - 1 for line in alternatives):
+                raise RefusedError(f"found {list(alternatives)[:3]}, expected alternatives of one line")
+            rest = [line.encode() for line in dict.fromkeys(alternatives)]
+            while any(rest):
+                if known := certain(rest):
+                    tokens = [*tokens, *self._tokens(known, add_special=False)]
+                    yield known
+                    rest = [each[len(known) :] for each in rest]
+                else:
+                    tokens, rest = yield from self._decide(tokens, rest, seed + number)
+
+    def _decide(
+        self, tokens: list[int], rest: list[bytes], seed: int
+    ) -> Generator[bytes, None, tuple[list[int], list[bytes]]]:
+        """Yield sampled pieces until one alternative is left; return all tokens, and the rest of that alternative."""
+        sampler = self._sampler(grammar(each.decode() for each in rest), seed)
+        try:
+            while len(rest) > 1:
+                if len(tokens) > self._limit:
+                    raise RefusedError(f"the text does not fit into the context of {self._limit} tokens")
+                self._decode(tokens)
+                token = self._sampled(sampler)
+                piece = self._piece(token)
+                tokens, rest = [*tokens, token], [each[len(piece) :] for each in rest if each.startswith(piece)]
+                if not rest:
+                    raise RefusedError("llama.cpp left the grammar")
+                yield piece
+        finally:
+            self._api.llama_sampler_free(sampler)
+        return tokens, rest
+
+    def _read(self, tokens: list[int]) -> Iterator[bytes]:
+        """Decode all but the last block of a prompt, and yield an empty piece after each block."""
+        if len(tokens) >= self._limit:
+            raise RefusedError(f"the prompt has {len(tokens)} tokens, the context {self._limit}")
+        known = common_length(self._cached, tokens)
+        for end in range(BLOCK_TOKENS, len(tokens), BLOCK_TOKENS):
+            if end > known:
+                self._decode(tokens[:end])
+                yield b""
+
     def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
         """Return the tokens of a text; control tokens in the text are treated as plain text."""
-        data = text.encode(errors="replace")
+        return self._tokens(text.encode(errors="replace"), add_special=add_special)
+
+    def _tokens(self, data: bytes, *, add_special: bool) -> list[int]:
         capacity = len(data) + 8
         tokens = (self._api.llama_token * capacity)()
         n = self._api.llama_tokenize(self._vocabulary, data, len(data), tokens, capacity, add_special, False)

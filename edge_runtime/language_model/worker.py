@@ -9,13 +9,13 @@ request                                          answer
 ===============================================  ==========================================================
 ``{"id", "prompt", "choices", "seed"}``          ``{"id", "text", "n_tokens"}``
 ``{"id", "prompt", "grammar", "seed"}``          ``{"id", "piece"}`` as often as there is text, then
-                                                 ``{"id", "end", "n_tokens"}``; ``end`` is ``complete`` or
-                                                 ``cancelled``
+                                                 ``{"id", "end"}``, which is ``complete`` or ``cancelled``
+``{"id", "prompt", "lines", "seed"}``            the same, for a text of lines with some alternatives each
 ``{"cancel": id}``                               none of its own: it ends this request, and all before it, within a
                                                  token
 ===============================================  ==========================================================
 
-Both requests may name an ``adapter``, the path of a GGUF file; without one, the model has none. A request that cannot
+All requests may name an ``adapter``, the path of a GGUF file; without one, the model has none. A request that cannot
 be answered gets ``{"id", "error": reason}``.
 """
 
@@ -44,27 +44,28 @@ def answers(model: Model, request: Message, is_cancelled: Callable[[], bool]) ->
     try:
         adapter = request.get("adapter")
         model.use(None if adapter is None else Path(adapter))
+        prompt, seed = request["prompt"], request["seed"]
         if "grammar" in request:
-            yield from _pieces(model, request, is_cancelled)
+            yield from _text(request["id"], model.stream(prompt, request["grammar"], seed), is_cancelled)
+        elif "lines" in request:
+            yield from _text(request["id"], model.stream_lines(prompt, request["lines"], seed), is_cancelled)
         else:
-            text, n_tokens = model.choose(request["prompt"], request["choices"], request["seed"])
+            text, n_tokens = model.choose(prompt, request["choices"], seed)
             yield {"id": request["id"], "text": text, "n_tokens": n_tokens}
     except RefusedError as refused:
         yield {"id": request["id"], "error": str(refused)}
 
 
-def _pieces(model: Model, request: Message, is_cancelled: Callable[[], bool]) -> Iterator[Message]:
+def _text(number: int, pieces: Iterator[bytes], is_cancelled: Callable[[], bool]) -> Iterator[Message]:
     """Yield a text piece by piece; a character of several tokens is yielded when it is complete."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    n_tokens, end = 0, "complete"
-    for data in model.stream(request["prompt"], request["grammar"], request["seed"]):
+    for data in pieces:
         if is_cancelled():
-            end = "cancelled"
-            break
-        n_tokens += bool(data)
+            yield {"id": number, "end": "cancelled"}
+            return
         if piece := decoder.decode(data):
-            yield {"id": request["id"], "piece": piece}
-    yield {"id": request["id"], "end": end, "n_tokens": n_tokens}
+            yield {"id": number, "piece": piece}
+    yield {"id": number, "end": "complete"}
 
 
 class Requests:

@@ -1,6 +1,6 @@
 """The interfaces of language models that choose a sentence, or write a text."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
 from edge_runtime.errors import PocketRecError
@@ -29,12 +29,14 @@ class Writer(Protocol):
 class TextWriter(Writer, Protocol):
     """Also writes a text, piece by piece."""
 
-    def stream(self, prompt: str, grammar: str, seed: int, *, adapter: str | None = None) -> Generator[str, None, None]:
-        """Yield the pieces of a text that a GBNF grammar accepts; closing the iterator cancels it.
+    def stream_lines(
+        self, prompt: str, lines: Sequence[Sequence[str]], seed: int, *, adapter: str | None = None
+    ) -> Generator[str, None, None]:
+        """Yield the pieces of a text; closing the iterator cancels it.
 
         Args:
             prompt: the prompt.
-            grammar: the grammar, with the rule ``root``.
+            lines: the alternatives of each line, all of which end with its line break.
             seed: random seed.
             adapter: name of the adapter to write with; None for the model alone.
 

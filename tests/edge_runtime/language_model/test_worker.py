@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.explainer import Explainer
 from edge_runtime.language_model.client import LlamaWriter
-from edge_runtime.language_model.grammar import grammar
+from edge_runtime.language_model.grammar import grammar, grammar_of_lines
 from edge_runtime.language_model.model import Model, RefusedError, load
 from edge_runtime.language_model.worker import Message, answers
 from edge_runtime.language_model.writer import WriterError
@@ -153,7 +153,68 @@ def test_a_cancelled_text_ends_at_the_next_token(after: int, model: Model) -> No
     *pieces, end = answered(model, request, after)
 
     assert len(pieces) == after
-    assert end == {"id": 3, "end": "cancelled", "n_tokens": after}
+    assert end == {"id": 3, "end": "cancelled"}
+
+
+LINES = (
+    ("You often choose “Aster”:\n", "“Aster” comes up often here:\n", "Here is a list for you:\n"),
+    ("1. “Rose Soap”\n", "1. “Rose Soap” \u2013 same maker as your cream\n", "1. “Rose Soap” \u2013 also by “Aster”\n"),
+    ("2. “漢字 🎨”\n", "2. “漢字 🎨” \u2013 é\n", "2. “漢字 🎨” \u2013 è\n"),
+    ("3. “Mint”\n",),
+)
+
+
+def lines_of(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def test_each_line_of_a_text_is_one_of_its_alternatives_and_the_model_chooses(model: Model) -> None:
+    texts = [b"".join(model.stream_lines("list:\n", LINES, seed)).decode() for seed in range(0, 200, 5)]
+
+    for number, alternatives in enumerate(LINES):
+        chosen = {lines_of(text)[number] for text in texts}
+        assert chosen <= set(alternatives)
+        assert len(chosen) >= min(2, len(alternatives))
+    assert all(len(lines_of(text)) == len(LINES) for text in texts)
+
+
+def test_the_grammar_of_the_lines_accepts_the_same_texts(model: Model) -> None:
+    for seed in range(5):
+        text = b"".join(model.stream("list:\n", grammar_of_lines(LINES), seed)).decode()
+
+        assert all(line in alternatives for line, alternatives in zip(lines_of(text), LINES, strict=True))
+
+
+def test_what_is_certain_is_not_sampled(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_sampled, sampled = 0, model._sampled
+
+    def counted(sampler: object) -> int:
+        nonlocal n_sampled
+        n_sampled += 1
+        return sampled(sampler)
+
+    monkeypatch.setattr(model, "_sampled", counted)
+    title = "very long title " * 8
+    lines = [(f"{number}. {title}\n", f"{number}. {title} \u2013 good\n") for number in range(1, 4)]
+    text = b"".join(model.stream_lines("list:\n", lines, 0)).decode()
+
+    assert len(lines_of(text)) == 3
+    assert n_sampled <= 6
+
+
+@pytest.mark.parametrize("line", ["no end", "two\nlines\n", ""])
+def test_an_alternative_that_is_not_a_line_is_an_error(line: str, model: Model) -> None:
+    (refused,) = answered(model, {"id": 3, "prompt": "list:\n", "lines": [["a\n", line]], "seed": 0})
+
+    assert "expected alternatives of one line" in str(refused["error"])
+
+
+def test_a_text_of_lines_that_does_not_fit_is_an_error(model: Model) -> None:
+    lines = [["a different word " * 20 + end for end in ("a\n", "b\n")]] * 20
+    *pieces, refused = answered(model, {"id": 3, "prompt": "list:\n", "lines": lines, "seed": 0})
+
+    assert pieces
+    assert "512 tokens" in str(refused["error"])
 
 
 def test_a_text_is_cancelled_while_its_prompt_is_decoded(model: Model) -> None:
@@ -161,7 +222,7 @@ def test_a_text_is_cancelled_while_its_prompt_is_decoded(model: Model) -> None:
 
     (end,) = answered(model, request, 0)
 
-    assert end["n_tokens"] == 0
+    assert end["end"] == "cancelled"
     assert len(model._cached) < len(model.tokenize(request["prompt"]))  # type: ignore[arg-type]
 
 
