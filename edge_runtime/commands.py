@@ -135,6 +135,9 @@ def recommend(
     exclude: _Excluded = None,
     include_seen: _IncludeSeen = False,
     explain: Annotated[bool, typer.Option("--explain", help="Add a reason for each item.")] = False,
+    as_text: Annotated[
+        bool, typer.Option("--as-text", help="Write the list as one text, with an opening and reasons.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Recommend once, for a given history. Nothing is recorded.
@@ -150,7 +153,7 @@ def recommend(
     from edge_runtime.views import answer
     from edge_runtime.views.where import check_values, parse_where
 
-    with Recommender.open(bundle, language_model=explain) as recommender:
+    with Recommender.open(bundle, language_model=explain or as_text) as recommender:
         known, unknown = _known_ids(recommender, "history", history or [])
         chosen, unknown_candidates = _known_ids(recommender, "candidates", candidates or [])
         left_out, unknown_excluded = _known_ids(recommender, "exclude", exclude or [])
@@ -168,10 +171,13 @@ def recommend(
             where=conditions or None,
             include_seen=include_seen,
         )
-    if as_json:
-        print_result(answer.as_json(found))
-    else:
-        answer.show(found, Console())
+        pieces = recommender.write_list(found.items, history=known) if as_text and found.items else iter(())
+        if as_json:
+            print_result(answer.as_json(found) | (answer.text_as_json(pieces) if as_text else {}))
+        elif as_text and found.items:
+            answer.show_text(found, pieces, Console())
+        else:
+            answer.show(found, Console())
 
 
 # Options of earlier versions.

@@ -11,7 +11,7 @@ from edge_runtime.bundle.folder import BundleFolder
 from edge_runtime.bundle.golden import Golden, read_golden
 from edge_runtime.bundle.item_table import ItemTable
 from edge_runtime.bundle.items import Items
-from edge_runtime.bundle.manifest import REQUIRED_ROLES, RETIRED, TRANSITIONS
+from edge_runtime.bundle.manifest import LANGUAGE_ADAPTER, REQUIRED_ROLES, RETIRED, TRANSITIONS
 from edge_runtime.bundle.retired import read_retired
 from edge_runtime.bundle.transitions import read_transitions
 from edge_runtime.engines.candidates import EngineCandidates
@@ -56,7 +56,7 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
 
     Args:
         folder: a bundle with a checked manifest.
-        language_model: False skips the check of the language model file, which must not be used then.
+        language_model: False skips the check of the language model and its adapters, which must not be used then.
 
     Raises:
         BundleIntegrityError: a file is missing, shorter, longer or changed.
@@ -64,7 +64,7 @@ def open_contents(folder: BundleFolder, *, language_model: bool = True) -> Conte
     """
     manifest = folder.manifest
     for entry in manifest.files:
-        skipped = entry.role == "language_model" and not language_model
+        skipped = entry.role in ("language_model", LANGUAGE_ADAPTER) and not language_model
         if entry.role not in _READ_ROLES and not skipped:  # those are checked below, as they are read
             folder.checked_path(entry)
     codes = read_codes(folder.arrays("codes"), manifest.catalogue)

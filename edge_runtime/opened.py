@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edge_runtime.conversation.hearing import Hearing
     from edge_runtime.conversation.query import Query
     from edge_runtime.explainer import Explainer
+    from edge_runtime.language_model.client import ModelFile
     from edge_runtime.learning.personal import PersonalLearner
     from edge_runtime.search.finder import Finder
 
@@ -314,9 +315,14 @@ class OpenRelease:
         folder = self.contents.folder
         model_entry = self.manifest.language_model if language_model else None
         model: Callable[[], Path] | None = None
+        adapters: dict[str, ModelFile] = {}
         if model_entry is not None:
             model = partial(folder.checked_path, self.manifest.file(model_entry.file))
-        return Explainer(self.items, self.contents.popularity.levels, model, self.manifest)
+            adapters = {
+                adapter.name: partial(folder.checked_path, self.manifest.file(adapter.file))
+                for adapter in model_entry.adapters
+            }
+        return Explainer(self.items, self.contents.popularity.levels, model, self.manifest, adapters=adapters)
 
 
 def _shortened(item_id: str) -> str:

@@ -8,8 +8,8 @@ with Recommender.open(bundle, state) as recommender:
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from edge_runtime.arguments import PATHS, check_string, check_type
@@ -23,12 +23,14 @@ from edge_runtime.in_use import ms_since
 from edge_runtime.item_ids import checked_ids
 from edge_runtime.lists import Lists, check_k
 from edge_runtime.paths import AnyPath
+from edge_runtime.recommendation import Recommendation
 from edge_runtime.state.history import Event, History
 
 if TYPE_CHECKING:
     from edge_runtime.conversation.talk import Answer, Chip
-    from edge_runtime.explainer import Reason
+    from edge_runtime.explainer import Explainer, Reason
     from edge_runtime.learning.status import LearningResult
+    from edge_runtime.list_text.writing import Piece
     from edge_runtime.reasons.words import Style
 
 
@@ -130,6 +132,54 @@ class Recommender(Lists):
             if self._explainer is None:
                 self._explainer = release.create_explainer(language_model=self._language_model)
             return self._explainer.explain(row, sequence.tolist(), style)
+
+    def write_list(
+        self,
+        items: Sequence[Recommendation | str],
+        *,
+        history: Sequence[str] | None = None,
+        style: "Style" = "short",
+        language: str = "en",
+        seed: int = 0,
+    ) -> "Iterator[Piece]":
+        """Yield a text about a list, piece by piece: an opening, then a line for each item with a reason or without.
+
+        The language model words it if the bundle has an adapter for such texts, else a template does. The text has
+        each item once, in the given order, and only sentences that the facts allow. Close the iterator when the list
+        changes: the language model stops within a token. Any later text or reason ends this one too; what was written
+        so far is then completed by the template. After :meth:`forget` and :meth:`close` nothing more is yielded.
+
+        Args:
+            items: what :meth:`recommend` returned, or item ids; without duplicates.
+            history: as in :meth:`recommend`; the same as for the list.
+            style: as in :meth:`explain`.
+            language: language of the opening: ``en``, ``de``, ``fr``, ``es`` or ``zh``.
+            seed: another seed gives another wording.
+
+        Raises:
+            UnknownItemError: an item id is not in the catalogue.
+            ValueError: an item is there twice, or there is no such style or language.
+        """
+        with self._explaining, self._timed("write_list"):
+            release = self._in_use()
+            ids = checked_ids("items", [item if isinstance(item, str) else item.item_id for item in items])
+            if len(set(ids)) != len(ids):
+                raise ValueError("items must be without duplicates; pass each item once")
+            rows = [release.row(item_id) for item_id in ids]
+            sequence = release.past_of(history).sequence
+            if self._explainer is None:
+                self._explainer = release.create_explainer(language_model=self._language_model)
+            explainer = self._explainer
+            case = explainer.list_case(rows, sequence.tolist(), style, language)
+        return self._while_in_use(explainer, explainer.write_list(case, seed))
+
+    def _while_in_use(self, explainer: "Explainer", pieces: "Generator[Piece, None, None]") -> "Iterator[Piece]":
+        """Yield pieces until the explainer that writes them is dropped."""
+        with closing(pieces):
+            for piece in pieces:
+                if self._explainer is not explainer or self._is_closed:
+                    return
+                yield piece
 
     def say(
         self,

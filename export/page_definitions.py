@@ -42,8 +42,8 @@ _HEADER: Final = "// Generated from edge_runtime by `python -m export.page_defin
 _MAX_LINE: Final = 120
 _STRUCTS: Final = (
     manifest.File, manifest.Tier, manifest.Catalogue, manifest.TransitionSettings, manifest.LearningSettings,
-    manifest.Encoder, manifest.EngineVariant, manifest.LanguageModel, manifest.Preface, manifest.Manifest, items.Field,
-    items.Items, history_file.StoredEvent,
+    manifest.Encoder, manifest.EngineVariant, manifest.LanguageAdapter, manifest.LanguageModel, manifest.Preface,
+    manifest.Manifest, items.Field, items.Items, history_file.StoredEvent,
 )  # fmt: skip
 # Names that the browser or the page has already.
 _NAMES: Final = {
@@ -61,6 +61,7 @@ _VALUES: Final[Mapping[str, object]] = {
     "OPTIONAL_ROLES": manifest.OPTIONAL_ROLES,
     "TRANSITIONS": manifest.TRANSITIONS,
     "RETIRED": manifest.RETIRED,
+    "LANGUAGE_ADAPTER": manifest.LANGUAGE_ADAPTER,
     "MAX_FOLLOWERS": manifest.MAX_FOLLOWERS,
     "MIN_LENGTH": transitions.MIN_LENGTH,
     "MAX_MANIFEST_BYTES": manifest.MAX_MANIFEST_BYTES,

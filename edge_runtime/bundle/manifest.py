@@ -39,6 +39,9 @@ CHUNK_BYTES: Final = 4 << 20
 REQUIRED_ROLES: Final = ("codes", "prompts", "adapter", "items", "popularity", "golden")
 OPTIONAL_ROLES: Final = ("pictures", "language_model", TRANSITIONS, "similarity", RETIRED)
 
+LANGUAGE_ADAPTER: Final = "language_adapter"
+"""The role of the adapters of the language model; any number of files may have it."""
+
 MAX_FOLLOWERS: Final = 255
 """Largest number of followers of an item: it is stored in one byte."""
 
@@ -134,12 +137,25 @@ class EngineVariant(Struct, frozen=True):
     min_overlap: Share
 
 
-class LanguageModel(Struct, frozen=True):
+class LanguageAdapter(Struct, frozen=True):
+    """A LoRA adapter of the language model, for the texts of one prompt layout."""
+
+    name: Word
+    file: Name
+    prompt: Word
+
+
+class LanguageModel(Struct, frozen=True, omit_defaults=True):
     """The model that writes reasons."""
 
     file: Name
     context: Annotated[int, Meta(ge=32, le=1 << 20)]
     prompt: Word
+    adapters: Annotated[tuple[LanguageAdapter, ...], Meta(max_length=16)] = ()
+
+    def adapter_for(self, prompt: str) -> LanguageAdapter | None:
+        """Return the first adapter for a prompt layout, or None."""
+        return next((adapter for adapter in self.adapters if adapter.prompt == prompt), None)
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -301,7 +317,12 @@ def _check_roles(manifest: Manifest) -> None:
             raise BundleError(f"{MANIFEST_NAME}: {roles.count(role)} files have the role {role!r}, expected at most 1")
     used = [(variant.file, "encoder") for variant in manifest.engines]
     if manifest.language_model is not None:
+        adapters = manifest.language_model.adapters
         used.append((manifest.language_model.file, "language_model"))
+        used += [(adapter.file, LANGUAGE_ADAPTER) for adapter in adapters]
+        if len({adapter.name for adapter in adapters}) != len(adapters):
+            names = [adapter.name for adapter in adapters]
+            raise BundleError(f"{MANIFEST_NAME}: two adapters of the language model have the same name: {names}")
     for name, role in used:
         if manifest.file(name).role != role:
             raise BundleError(f"{MANIFEST_NAME}: {name} has the role {manifest.file(name).role!r}, expected {role!r}")

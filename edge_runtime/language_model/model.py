@@ -141,7 +141,7 @@ class Model:
         tokens = self.tokenize(prompt)
         yield from self._read(tokens)
         for number, alternatives in enumerate(lines):
-            if not alternatives or any(line.find("\n") != len(line) - 1 for line in alternatives):
+            if not alternatives or any(line.count("\n") != 1 or line[-1] != "\n" for line in alternatives):
                 raise RefusedError(f"found {list(alternatives)[:3]}, expected alternatives of one line")
             rest = [line.encode() for line in dict.fromkeys(alternatives)]
             while any(rest):

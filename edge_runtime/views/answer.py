@@ -1,6 +1,7 @@
 """The result of ``pocketrec recommend``, as JSON and as a table."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
@@ -16,6 +17,7 @@ from edge_runtime.terminal.plain import about, plain
 
 if TYPE_CHECKING:
     from edge_runtime.explainer import Reason
+    from edge_runtime.list_text.writing import Piece
 
 N_NAMED: Final = 5
 """Number of unknown ids that are listed with a suggestion."""
@@ -132,8 +134,7 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 def show(answer: Answer, console: Console) -> None:
     """Print the result as a table."""
-    if answer.unknown:
-        console.print(f"Ignored: {answer.unknown_message}", style="yellow")
+    _show_unknown(answer, console)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("item")
@@ -151,3 +152,31 @@ def show(answer: Answer, console: Console) -> None:
         console.print(Text(f"reasons from the template: {note}", style="dim"))
     for refusal in answer.engine.fallbacks:
         console.print(Text(f"not used: {refusal.engine} {refusal.precision}: {refusal.reason}", style="dim"))
+
+
+def show_text(answer: Answer, pieces: Iterable["Piece"], console: Console) -> None:
+    """Print a list text while it is written."""
+    _show_unknown(answer, console)
+    notes: dict[str, None] = {}
+    for piece in pieces:
+        console.print(Text(piece.text), end="", soft_wrap=True)
+        if piece.note:
+            notes[piece.note] = None
+    for note in notes:
+        console.print(Text(f"text from the template: {note}", style="dim"))
+
+
+def text_as_json(pieces: Iterable["Piece"]) -> dict[str, object]:
+    """Return a list text as JSON values, with who wrote how many of its characters."""
+    written = list(pieces)
+    lengths: Counter[str] = Counter()
+    for piece in written:
+        lengths[piece.source] += len(piece.text)
+    result: dict[str, object] = {"text": "".join(piece.text for piece in written), "text_characters": dict(lengths)}
+    notes = list(dict.fromkeys(piece.note for piece in written if piece.note))
+    return result | ({"text_notes": notes} if notes else {})
+
+
+def _show_unknown(answer: Answer, console: Console) -> None:
+    if answer.unknown:
+        console.print(f"Ignored: {answer.unknown_message}", style="yellow")

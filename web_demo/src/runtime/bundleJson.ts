@@ -151,11 +151,27 @@ export function readEngineVariant(fields: Fields): EngineVariant {
   };
 }
 
+/** A LoRA adapter of the language model, for the texts of one prompt layout. */
+export interface LanguageAdapter {
+  readonly name: string;
+  readonly file: string;
+  readonly prompt: string;
+}
+
+export function readLanguageAdapter(fields: Fields): LanguageAdapter {
+  return {
+    name: fields.matching("name", /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+    file: fields.text("file", { min: 1, max: 100 }),
+    prompt: fields.matching("prompt", /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+  };
+}
+
 /** The model that writes reasons. */
 export interface LanguageModelEntry {
   readonly file: string;
   readonly context: number;
   readonly prompt: string;
+  readonly adapters: readonly LanguageAdapter[];
 }
 
 export function readLanguageModelEntry(fields: Fields): LanguageModelEntry {
@@ -163,6 +179,7 @@ export function readLanguageModelEntry(fields: Fields): LanguageModelEntry {
     file: fields.text("file", { min: 1, max: 100 }),
     context: fields.integer("context", { min: 32, max: 1048576 }),
     prompt: fields.matching("prompt", /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+    adapters: fields.has("adapters") ? fields.objects("adapters", { min: 0, max: 16 }).map(readLanguageAdapter) : [],
   };
 }
 

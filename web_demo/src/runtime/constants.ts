@@ -11,6 +11,7 @@ export const REQUIRED_ROLES = ["codes", "prompts", "adapter", "items", "populari
 export const OPTIONAL_ROLES = ["pictures", "language_model", "transitions", "similarity", "retired"];
 export const TRANSITIONS = "transitions";
 export const RETIRED = "retired";
+export const LANGUAGE_ADAPTER = "language_adapter";
 export const MAX_FOLLOWERS = 255;
 export const MIN_LENGTH = 0.000001;
 export const MAX_MANIFEST_BYTES = 1048576;

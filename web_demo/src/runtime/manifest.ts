@@ -7,6 +7,7 @@ import {
   ITEM_LOG,
   ITEM_TABLE,
   KNOWN_FEATURES,
+  LANGUAGE_ADAPTER,
   MANIFEST_NAME,
   MAX_FOLLOWERS,
   MAX_MANIFEST_BYTES,
@@ -120,7 +121,12 @@ function checkRoles(manifest: Manifest): void {
       throw new BundleError(`${MANIFEST_NAME}: ${count(role)} files have the role ${role}, at most 1`);
   }
   const used: [string, string][] = manifest.engines.map((variant) => [variant.file, "encoder"]);
-  if (manifest.languageModel !== null) used.push([manifest.languageModel.file, "language_model"]);
+  if (manifest.languageModel !== null) {
+    const { file, adapters } = manifest.languageModel;
+    used.push([file, "language_model"], ...adapters.map((each): [string, string] => [each.file, LANGUAGE_ADAPTER]));
+    if (new Set(adapters.map(({ name }) => name)).size !== adapters.length)
+      throw new BundleError(`${MANIFEST_NAME}: two adapters of the language model have the same name`);
+  }
   for (const [name, role] of used) {
     const found = fileNamed(manifest, name).role;
     if (found !== role) throw new BundleError(`${MANIFEST_NAME}: ${name} has the role ${found}, expected ${role}`);

@@ -1,0 +1,99 @@
+"""What a list text may say: each item once and in order, allowed sentences only, and openings that are true."""
+
+import json
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime.language_model.grammar import grammar_of_lines
+from edge_runtime.list_text.case import Entry, ListCase
+from edge_runtime.list_text.openings import openings, openings_by_language, taste
+from edge_runtime.list_text.prompt import INSTRUCTION, prompt
+from tests.tiny_items import make_items
+
+CASE = ListCase(
+    ("You keep coming back to “Aster”. What fits:", "Here is a list for you:"),
+    (Entry("a", "Rose Soap", ("Same maker as your cream", "Also by Aster")), Entry("b", "Mint\nBox", ())),
+    ("Aster",),
+)
+
+
+def test_each_line_has_its_item_and_the_reasons_are_optional() -> None:
+    assert CASE.lines() == (
+        ("You keep coming back to “Aster”. What fits:\n", "Here is a list for you:\n"),
+        (
+            "1. “Rose Soap” \u2013 Same maker as your cream\n",
+            "1. “Rose Soap” \u2013 Also by Aster\n",
+            "1. “Rose Soap”\n",
+        ),
+        ("2. “Mint Box”\n",),
+    )
+
+
+def test_the_grammar_of_a_case_has_one_part_for_each_line() -> None:
+    assert grammar_of_lines(CASE.lines()).count('"2. ') == 1
+
+
+@given(st.lists(st.tuples(st.text(max_size=80), st.lists(st.text(max_size=40), max_size=3)), max_size=5))
+def test_no_catalogue_text_breaks_a_line_or_is_said_twice(items: list[tuple[str, list[str]]]) -> None:
+    entries = tuple(Entry(f"item-{row}", title, tuple(reasons)) for row, (title, reasons) in enumerate(items))
+
+    lines = ListCase(("Here:",), entries).lines()
+
+    assert len(lines) == len(items) + 1
+    for number, alternatives in enumerate(lines):
+        assert len(set(alternatives)) == len(alternatives)
+        assert all(line.count("\n") == 1 and line.endswith("\n") for line in alternatives)
+        assert number == 0 or all(line.startswith(f"{number}. “") for line in alternatives)
+
+
+def test_the_prompt_has_the_taste_and_no_item_of_the_history() -> None:
+    assert prompt(CASE) == f"{INSTRUCTION}taste: “Aster”\nstyle: short\nitems: 2\nlist:\n"
+
+
+ITEMS = make_items(
+    [f"title {row}" for row in range(9)],
+    brand=[["Aster"], ["Aster"], ["Birch"], [], [], [], [], [], []],
+    categories=[["Root", "Soap"], ["Root", "Soap"], ["Root", "Soap"], ["Root"], ["Root"], ["Root"], ["Root"], [], []],
+    price=[["3.50"], ["3.50"], ["3.50"], [], [], [], [], [], []],
+)
+
+
+@pytest.mark.parametrize(
+    ("history", "found"),
+    [
+        ([0, 1, 2], ("Soap", "Aster")),
+        ([1, 2], ("Soap",)),
+        ([0, 1], ("Aster", "Soap")),
+        ([0, 0, 0], ()),
+        ([3, 4, 5], ()),
+        ([], ()),
+    ],
+)
+def test_the_taste_is_what_several_items_of_the_history_have_and_few_of_the_catalogue(
+    history: list[int], found: tuple[str, ...]
+) -> None:
+    assert taste(ITEMS, history) == found
+
+
+def test_an_opening_names_the_values_and_nothing_else_is_filled() -> None:
+    assert openings(("{b}", "Soap"))[0] == "You keep coming back to “{b}” and “Soap”. What fits:"
+    assert openings(()) == openings_by_language()["en"].none
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(ValueError, match="language must be one of 'en', 'de', 'fr', 'es', 'zh', got 'tlh'"):
+        openings((), "tlh")
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "zh"])
+def test_every_language_has_five_different_openings_with_the_same_slots(language: str) -> None:
+    data = json.loads(files("edge_runtime.list_text").joinpath("openings.json").read_text("utf-8"))[language]
+
+    for name, slots in (("two", "ab"), ("one", "a"), ("none", "")):
+        assert len(set(data[name])) == 5
+        for text in data[name]:
+            assert [text.count(f"{{{slot}}}") for slot in "ab"] == [slot in slots for slot in "ab"]
+            assert text.rstrip().endswith((":", "\uff1a"))
