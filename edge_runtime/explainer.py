@@ -1,30 +1,37 @@
-"""Explains a recommendation with facts and a sentence from the language model, or from a template as a fallback.
+"""Explains recommendations: evidence decides what may be said, phrases or the language model decide how.
 
-A sentence of either source is used only if it is among the sentences that the facts allow.
+A sentence of either source is used only if it is among the wordings that the evidence allows.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
 from edge_runtime.bundle.manifest import LanguageAdapter, Manifest
+from edge_runtime.bundle.transitions import Transitions
 from edge_runtime.language_model.client import LlamaWriter, ModelFile
 from edge_runtime.language_model.writer import TextWriter, Writer, WriterError
 from edge_runtime.list_text import prompt as list_prompt
 from edge_runtime.list_text.case import Entry, ListCase
-from edge_runtime.list_text.openings import ENGLISH, openings, taste
+from edge_runtime.list_text.openings import openings, taste
 from edge_runtime.list_text.writing import Piece, write_text
+from edge_runtime.reasons.assignment import Assigner
+from edge_runtime.reasons.claims import Claim, claims_of_list
+from edge_runtime.reasons.evidence import Evidence
 from edge_runtime.reasons.facts import Fact, FactFinder
+from edge_runtime.reasons.names import short_names
+from edge_runtime.reasons.phrasebook import ENGLISH, phrases_of
 from edge_runtime.reasons.prompt import LAYOUT, prompt
-from edge_runtime.reasons.sentences import sentences, sentences_to_offer
-from edge_runtime.reasons.template import template
-from edge_runtime.reasons.words import STYLES, Style
+from edge_runtime.reasons.wordings import Speaker, Wording
+from edge_runtime.reasons.words import STYLES, TONES, Style, Tone
+
+_NOT_ALLOWED: Final = "the language model wrote a sentence that the facts do not allow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +39,56 @@ class Reason:
     """The explanation of a recommendation.
 
     Attributes:
-        text: one sentence.
+        text: one sentence, without a full stop.
         facts: the facts that it cites.
         source: what wrote the sentence.
         note: if the bundle has a language model, why it was not used.
+        language: the language of the sentence.
     """
 
     text: str
     facts: tuple[Fact, ...]
     source: Literal["language model", "template"]
     note: str | None = None
+    language: str = ENGLISH
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How reasons are said.
+
+    Attributes:
+        style: ``short`` cites one fact; ``detailed`` two, where there are two.
+        tone: ``casual`` or ``formal``.
+        language: one of :data:`edge_runtime.reasons.phrasebook.LANGUAGES`.
+
+    Raises:
+        ValueError: there is no such style, tone or language.
+    """
+
+    style: Style = "short"
+    tone: Tone = "casual"
+    language: str = ENGLISH
+
+    def __post_init__(self) -> None:
+        _check("style", self.style, STYLES)
+        _check("tone", self.tone, TONES)
+        phrases_of(self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list to explain.
+
+    Attributes:
+        rows: catalogue rows of its items, best first.
+        evidence: what the scores of these items rest on.
+        events: row of the history to the name of its newest event, where that is known.
+    """
+
+    rows: Sequence[int]
+    evidence: Evidence
+    events: Mapping[int, str] = field(default_factory=dict)
 
 
 class Explainer:
@@ -50,6 +97,7 @@ class Explainer:
     Args:
         items: titles and facts.
         popularity: uint8 ``[n_items]``.
+        transitions: which items follow which; None for a bundle without.
         model: the GGUF file, or a function that checks its digest and returns it, called immediately before the
             file is loaded; None if the bundle has no language model.
         manifest: the manifest of the bundle; its ``language_model`` names the prompt layout and the context size.
@@ -61,13 +109,14 @@ class Explainer:
         self,
         items: Items,
         popularity: NDArray[np.uint8],
+        transitions: Transitions | None = None,
         model: Path | Callable[[], Path] | None = None,
         manifest: Manifest | None = None,
         writer: Writer | None = None,
         adapters: Mapping[str, ModelFile] = MappingProxyType({}),
     ) -> None:
         self._items = items
-        self._finder = FactFinder(items, popularity)
+        self._finder = FactFinder(items, popularity, transitions)
         self._writer = writer
         self._text_writer: TextWriter | None = None
         self._list_adapter: LanguageAdapter | None = None
@@ -83,60 +132,55 @@ class Explainer:
                     "export the bundle again"
                 )
 
-    def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:
-        """Return the facts that an explanation of this item may cite, best first."""
-        return self._finder.facts(row, history_rows)
+    def claims(self, listed: Listed) -> list[list[Claim]]:
+        """Return what may be said about each item of a list, best first."""
+        names = short_names(self._finder, listed.evidence.pasts, listed.evidence.older)
+        return claims_of_list(self._finder, listed.rows, listed.evidence, frozenset(names))
 
-    def explain(self, row: int, history_rows: Sequence[int], style: Style = "short") -> Reason:
-        """Return the explanation of an item; without a usable language model, it comes from the template.
+    def speaker(self, listed: Listed, manner: Manner) -> Speaker:
+        """Return what puts the claims about a list into words."""
+        names = short_names(self._finder, listed.evidence.pasts, listed.evidence.older)
+        return Speaker(phrases_of(manner.language), manner.style, manner.tone, names, listed.events)
 
-        Args:
-            row: catalogue row of the item.
-            history_rows: the user's history, oldest first.
-            style: ``short`` cites one fact, ``detailed`` two.
+    def explain_list(self, listed: Listed, manner: Manner | None = None) -> list[Reason | None]:
+        """Return the explanation of each item of a list, no two of which sound alike while there are other wordings.
 
-        Raises:
-            ValueError: there is no such style.
+        Without a usable language model the wordings are chosen by the item's row. An item of which nothing can be said
+        has None.
         """
-        if style not in STYLES:
-            raise ValueError(f"style must be one of {', '.join(map(repr, STYLES))}, got {style!r}")
-        facts = self._finder.facts(row, history_rows)
-        allowed = sentences(self._items, row, facts, style)
-        note = self._note
-        if self._writer is not None and len(offered := sentences_to_offer(allowed, facts)) > 1:
-            try:
-                text = self._writer.write(prompt(self._items, row, facts, style), offered, seed=row)
-            except WriterError as error:
-                note = str(error)
-            else:
-                if text in offered:
-                    return Reason(text, allowed[text], "language model")
-                note = "the language model wrote a sentence that the facts do not allow"
-        text, cited = template(self._items, row, facts, style)
-        return Reason(text, cited, "template", note)
+        manner = manner or Manner()
+        speaker, assigner = self.speaker(listed, manner), Assigner()
+        reasons: list[Reason | None] = []
+        for row, claims in zip(listed.rows, self.claims(listed), strict=True):
+            choices = assigner.choices(speaker, row, claims)
+            if not choices:
+                reasons.append(None)
+                continue
+            wording, source, note = self._worded(row, choices, speaker)
+            assigner.say(wording)
+            reasons.append(Reason(wording.text, wording.facts, source, note, manner.language))
+        return reasons
 
-    def list_case(
-        self, rows: Sequence[int], history_rows: Sequence[int], style: Style = "short", language: str = ENGLISH
-    ) -> ListCase:
-        """Return what a text about a list may say.
+    def explain(self, listed: Listed, manner: Manner | None = None) -> Reason:
+        """Return the explanation of a single item; where nothing can be said of it, one that cites no fact."""
+        manner = manner or Manner()
+        reason = self.explain_list(listed, manner)[0]
+        nothing = phrases_of(manner.language).nothing[manner.tone]
+        return reason or Reason(nothing[listed.rows[0] % len(nothing)], (), "template", self._note, manner.language)
 
-        Args:
-            rows: catalogue rows of the items, best first.
-            history_rows: the user's history, oldest first.
-            style: as in :meth:`explain`.
-            language: language of the opening.
-
-        Raises:
-            ValueError: there is no such style or language.
-        """
-        if style not in STYLES:
-            raise ValueError(f"style must be one of {', '.join(map(repr, STYLES))}, got {style!r}")
-        values = taste(self._items, history_rows)
-        entries = [
-            Entry(self._items.item_id[row], self._items.title[row], self._reasons(row, history_rows, style))
-            for row in rows
-        ]
-        return ListCase(openings(values, language), tuple(entries), values, style)
+    def list_case(self, listed: Listed, manner: Manner | None = None) -> ListCase:
+        """Return what a text about a list may say: of each item, what :meth:`explain_list` would choose from."""
+        manner = manner or Manner()
+        values = taste(self._items, [*listed.evidence.pasts, *listed.evidence.older])
+        speaker, assigner = self.speaker(listed, manner), Assigner()
+        entries = []
+        for row, claims in zip(listed.rows, self.claims(listed), strict=True):
+            choices = assigner.choices(speaker, row, claims)
+            if choices:
+                assigner.say(choices[0])
+            reasons = tuple(wording.text for wording in choices)
+            entries.append(Entry(self._items.item_id[row], self._items.title[row], reasons))
+        return ListCase(openings(values, manner.language), tuple(entries), values, manner.style)
 
     def write_list(self, case: ListCase, seed: int) -> Generator[Piece, None, None]:
         """Yield the pieces of a text about a list; without an adapter for such texts, it comes from the template."""
@@ -145,13 +189,26 @@ class Explainer:
             return write_text(case, None, seed, note=self._note or missing)
         return write_text(case, self._text_writer, seed, adapter=self._list_adapter.name)
 
-    def _reasons(self, row: int, history_rows: Sequence[int], style: Style) -> tuple[str, ...]:
-        facts = self._finder.facts(row, history_rows)
-        allowed = sentences(self._items, row, facts, style)
-        best = template(self._items, row, facts, style)[0]
-        return (best, *sentences_to_offer(allowed, facts)) if facts else ()
+    def _worded(
+        self, row: int, choices: Sequence[Wording], speaker: Speaker
+    ) -> tuple[Wording, Literal["language model", "template"], str | None]:
+        """Return one of the wordings, who chose it, and why the language model did not."""
+        if self._writer is None or len(choices) < 2 or speaker.phrases.language != ENGLISH:
+            return choices[0], "template", self._note
+        by_text = {wording.text: wording for wording in choices}
+        try:
+            text = self._writer.write(prompt(self._items, row, choices[0].facts, speaker), tuple(by_text), seed=row)
+        except WriterError as error:
+            return choices[0], "template", str(error)
+        chosen = by_text.get(text)
+        return (chosen, "language model", None) if chosen else (choices[0], "template", _NOT_ALLOWED)
 
     def close(self) -> None:
         """Stop the language model, if it was started."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _check(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")

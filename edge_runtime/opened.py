@@ -1,7 +1,7 @@
 """An open release: everything that is computed from one bundle, without the user's recorded history."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer
     from edge_runtime.language_model.client import ModelFile
     from edge_runtime.learning.personal import PersonalLearner
+    from edge_runtime.reasons.evidence import Evidence
     from edge_runtime.search.finder import Finder
 
 _MAX_SHOWN = 256  # characters of an id in a message
@@ -228,16 +229,40 @@ class OpenRelease:
 
     def scores(self, past: HistoryRows) -> Floats:
         """Return the score of every item; without a usable engine or transitions, or a history, the popularity."""
-        sequence = past.sequence
-        scores: Floats | None = None
-        if len(sequence):
-            with self._encoding:
-                # What was learned from the recorded history says nothing about another person's.
-                is_own = past is self.recorded
-                state = (self._adapted if is_own else self._knowledge).encode(sequence)
-                factor = self._factor if is_own else FACTOR
-            scores = combined_scores(self.contents.codes, state, self.engines.transitions, sequence, factor)
+        scores = self._scores_after(past.sequence, is_own=past is self.recorded) if len(past.sequence) else None
         return self._dislike_penalty.apply(self.contents.popularity.scores if scores is None else scores, past.disliked)
+
+    def evidence(self, past: HistoryRows, rows: Sequence[int]) -> "Evidence":
+        """Return what the scores of some items rest on; without a usable engine or transitions, on nothing.
+
+        Dislikes lower scores by the same amount with and without an event, and are left out.
+        """
+        from edge_runtime.reasons.evidence import Evidence, find_evidence  # not at opening: many calls need none
+
+        is_own, sequence = past is self.recorded, past.sequence
+        nothing = Evidence((), (), tuple(() for _ in rows))
+        if not len(sequence) or self._scores_after(sequence, is_own=is_own) is None:
+            return nothing
+
+        def score(shortened: Rows) -> Floats:
+            scores = self._scores_after(shortened, is_own=is_own, history=sequence)
+            return self.contents.popularity.scores if scores is None else scores
+
+        return find_evidence(sequence, rows, score)
+
+    def _scores_after(self, sequence: Rows, *, is_own: bool, history: Rows | None = None) -> Floats | None:
+        """Return the score of every item after a non-empty sequence; None without a usable engine or transitions.
+
+        Args:
+            sequence: rows, oldest first.
+            is_own: whether they are of the recorded history.
+            history: as in :meth:`KnowledgeSwitch.encode`.
+        """
+        with self._encoding:
+            # What was learned from the recorded history says nothing about another person's.
+            state = (self._adapted if is_own else self._knowledge).encode(sequence, history)
+            factor = self._factor if is_own else FACTOR
+        return combined_scores(self.contents.codes, state, self.engines.transitions, sequence, factor)
 
     def _encode(self, vectors: Floats, small: SmallMatrices) -> Floats | None:
         with self._encoding:
@@ -322,7 +347,10 @@ class OpenRelease:
                 adapter.name: partial(folder.checked_path, self.manifest.file(adapter.file))
                 for adapter in model_entry.adapters
             }
-        return Explainer(self.items, self.contents.popularity.levels, model, self.manifest, adapters=adapters)
+        transitions = self.contents.transitions
+        table = None if transitions is None else transitions.table
+        levels = self.contents.popularity.levels
+        return Explainer(self.items, levels, table, model, self.manifest, adapters=adapters)
 
 
 def _shortened(item_id: str) -> str:

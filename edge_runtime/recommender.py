@@ -28,10 +28,10 @@ from edge_runtime.state.history import Event, History
 
 if TYPE_CHECKING:
     from edge_runtime.conversation.talk import Answer, Chip
-    from edge_runtime.explainer import Explainer, Reason
+    from edge_runtime.explainer import Explainer, Listed, Manner, Reason
     from edge_runtime.learning.status import LearningResult
     from edge_runtime.list_text.writing import Piece
-    from edge_runtime.reasons.words import Style
+    from edge_runtime.reasons.words import Style, Tone
 
 
 ENGINE_VARIABLE: Final = "POCKETREC_ENGINE"
@@ -111,34 +111,93 @@ class Recommender(Lists):
         with self._timed("observe"):
             return self._history.add(item_id, event, time)
 
-    def explain(self, item_id: str, *, history: Sequence[str] | None = None, style: "Style" = "short") -> "Reason":
-        """Explain why an item is recommended, using facts of the bundle and the history only.
+    def explain(
+        self,
+        item_id: str,
+        *,
+        history: Sequence[str] | None = None,
+        style: "Style | None" = None,
+        tone: "Tone | None" = None,
+        language: str = "en",
+    ) -> "Reason":
+        """Explain why an item is recommended: what of the history its score rests on, and what they have in common.
 
-        The first call starts the language model. If it is missing, slow or fails, a template is used.
+        The first call starts the language model. If it is missing, slow or fails, a template is used. An item of which
+        nothing can be said has a reason without facts.
 
         Args:
             item_id: the item.
             history: as in :meth:`recommend`.
-            style: ``short`` cites one fact, ``detailed`` two.
+            style: ``short`` cites one fact, ``detailed`` two. [default: ``short``]
+            tone: ``casual`` or ``formal``. [default: ``casual``]
+            language: ``en``, ``de``, ``fr``, ``es`` or ``zh``; the catalogue's own words stay as they are.
 
         Raises:
             UnknownItemError: the item id is not in the catalogue.
-            ValueError: there is no such style.
+            ValueError: there is no such style, tone or language.
         """
         with self._explaining, self._timed("explain"):
-            release = self._in_use()
-            row = release.row(item_id)
-            sequence = release.past_of(history).sequence
-            if self._explainer is None:
-                self._explainer = release.create_explainer(language_model=self._language_model)
-            return self._explainer.explain(row, sequence.tolist(), style)
+            manner = self._manner(style, tone, language)
+            return self._explainer_in_use().explain(self._listed([item_id], history), manner)
+
+    def explain_list(
+        self,
+        items: Sequence[Recommendation | str],
+        *,
+        history: Sequence[str] | None = None,
+        style: "Style | None" = None,
+        tone: "Tone | None" = None,
+        language: str = "en",
+    ) -> "list[Reason | None]":
+        """Explain the items of a list together, so that no two reasons sound alike; None where nothing can be said.
+
+        Args:
+            items: what :meth:`recommend` returned, or item ids.
+            history: as in :meth:`recommend`; the same as for the list.
+            style: as in :meth:`explain`.
+            tone: as in :meth:`explain`.
+            language: as in :meth:`explain`.
+
+        Raises:
+            UnknownItemError: an item id is not in the catalogue.
+            ValueError: there is no such style, tone or language.
+        """
+        with self._explaining, self._timed("explain_list"):
+            manner = self._manner(style, tone, language)
+            ids = [item if isinstance(item, str) else item.item_id for item in items]
+            return self._explainer_in_use().explain_list(self._listed(ids, history), manner)
+
+    def _manner(self, style: "Style | None", tone: "Tone | None", language: str) -> "Manner":
+        from edge_runtime.explainer import Manner
+
+        return Manner(style or "short", tone or "casual", language)
+
+    def _explainer_in_use(self) -> "Explainer":
+        release = self._in_use()
+        if self._explainer is None:
+            self._explainer = release.create_explainer(language_model=self._language_model)
+        return self._explainer
+
+    def _listed(self, item_ids: Sequence[str], history: Sequence[str] | None) -> "Listed":
+        """Return a list with the evidence for its items."""
+        from edge_runtime.explainer import Listed
+
+        release = self._in_use()
+        rows = [release.row(item_id) for item_id in item_ids]
+        evidence = release.evidence(release.past_of(history), rows)
+        if history is not None:
+            return Listed(rows, evidence)
+        id_of = {release.items.item_id[past]: past for past in evidence.pasts}
+        latest = self._history.latest_events(list(id_of))
+        return Listed(rows, evidence, {id_of[item_id]: event for item_id, event in latest.items()})
 
     def write_list(
         self,
         items: Sequence[Recommendation | str],
         *,
         history: Sequence[str] | None = None,
-        style: "Style" = "short",
+        style: "Style | None" = None,
+        tone: "Tone | None" = None,
         language: str = "en",
         seed: int = 0,
     ) -> "Iterator[Piece]":
@@ -153,24 +212,21 @@ class Recommender(Lists):
             items: what :meth:`recommend` returned, or item ids; without duplicates.
             history: as in :meth:`recommend`; the same as for the list.
             style: as in :meth:`explain`.
-            language: language of the opening: ``en``, ``de``, ``fr``, ``es`` or ``zh``.
+            tone: as in :meth:`explain`.
+            language: as in :meth:`explain`.
             seed: another seed gives another wording.
 
         Raises:
             UnknownItemError: an item id is not in the catalogue.
-            ValueError: an item is there twice, or there is no such style or language.
+            ValueError: an item is there twice, or there is no such style, tone or language.
         """
         with self._explaining, self._timed("write_list"):
-            release = self._in_use()
             ids = checked_ids("items", [item if isinstance(item, str) else item.item_id for item in items])
             if len(set(ids)) != len(ids):
                 raise ValueError("items must be without duplicates; pass each item once")
-            rows = [release.row(item_id) for item_id in ids]
-            sequence = release.past_of(history).sequence
-            if self._explainer is None:
-                self._explainer = release.create_explainer(language_model=self._language_model)
-            explainer = self._explainer
-            case = explainer.list_case(rows, sequence.tolist(), style, language)
+            listed, manner = self._listed(ids, history), self._manner(style, tone, language)
+            explainer = self._explainer_in_use()
+            case = explainer.list_case(listed, manner)
         return self._while_in_use(explainer, explainer.write_list(case, seed))
 
     def _while_in_use(self, explainer: "Explainer", pieces: "Generator[Piece, None, None]") -> "Iterator[Piece]":

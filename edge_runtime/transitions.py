@@ -46,6 +46,11 @@ class TransitionScores:
         self._n_items = len(codes.tier_of)
         self._similarity = _Similarity.of(codes) if self._settings.similarity > 0 else None
 
+    @property
+    def table(self) -> Transitions:
+        """The followers of each item."""
+        return self._transitions
+
     def scores(self, sequence: Rows) -> Floats:
         """Return the weighted score of every item, finite float32 ``[N]``.
 

@@ -32,7 +32,7 @@ from edge_runtime.learning import (
     training,
     utility,
 )
-from edge_runtime.reasons import facts, prompt
+from edge_runtime.reasons import prompt
 from edge_runtime.search import finder, vocabulary
 from edge_runtime.state import history_file
 
@@ -130,10 +130,11 @@ _VALUES: Final[Mapping[str, object]] = {
     "LEARNING_SETTING": record.SETTING,
     "LEARNING_SWITCH": record.SWITCH,
     "MAX_RECORD_BYTES": record.MAX_RECORD_BYTES,
-    "MAX_SHARED_FACTS": facts.MAX_SHARED,
-    "MAX_OWN_FACTS": facts.MAX_OWN,
-    "MAX_OWN_FACTS_OF_A_FIELD": facts.MAX_OWN_OF_A_FIELD,
-    "PROMPT_LAYOUT": prompt.LAYOUT,
+    # The page has the reasons of before, until it has those of layout facts-v3 as well.
+    "MAX_SHARED_FACTS": 4,
+    "MAX_OWN_FACTS": 3,
+    "MAX_OWN_FACTS_OF_A_FIELD": 2,
+    "PROMPT_LAYOUT": "facts-v2",
     "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
     "MAX_HISTORY_BYTES": history_file.MAX_FILE_BYTES,
     "MAX_HISTORY_EVENTS": history_file.MAX_EVENTS,

@@ -40,6 +40,7 @@ def check_reasons(contents: Contents, users: TestUsers, top_rows: NDArray[np.int
     max_length = contents.folder.manifest.encoder.max_length
     sources: Counter[str] = Counter()
     n_true, times = 0, []
+    transitions = None if contents.transitions is None else contents.transitions.table
     deadline = time.perf_counter() + MAX_SECONDS
     with Recommender.open(contents.folder.path) as recommender:
         for history, rows in zip(users.histories[:N_REASONS], top_rows, strict=False):
@@ -48,7 +49,7 @@ def check_reasons(contents: Contents, users: TestUsers, top_rows: NDArray[np.int
             reason = recommender.explain(items.item_id[row], history=[items.item_id[event] for event in history])
             times.append((time.perf_counter() - started) * 1000)
             sources[reason.source] += 1
-            n_true += all(is_true(fact, items, levels, row, past) for fact in reason.facts)
+            n_true += all(is_true(fact, items, levels, row, past, transitions) for fact in reason.facts)
             if time.perf_counter() > deadline:
                 break
     return ReasonReport(

@@ -37,10 +37,17 @@ class KnowledgeSwitch:
         self._states: dict[bytes, tuple[Floats, Floats]] = {}
         self._decision: tuple[bytes, bool] | None = None
 
-    def encode(self, sequence: Rows) -> Floats | None:
-        """Return the state ``[dim]`` after a non-empty sequence of rows, oldest first; None if no engine is usable."""
+    def encode(self, sequence: Rows, history: Rows | None = None) -> Floats | None:
+        """Return the state ``[dim]`` after a non-empty sequence of rows, oldest first; None if no engine is usable.
+
+        Args:
+            sequence: the rows.
+            history: decides whether knowledge is used; None for ``sequence``.
+        """
         vectors = self._codes.decode(sequence)
-        return self._encode(vectors, self._with if self.helps(sequence) else self._without)
+        return self._encode(
+            vectors, self._with if self.helps(sequence if history is None else history) else self._without
+        )
 
     def helps(self, sequence: Rows) -> bool:
         """Return whether knowledge is used after these rows."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from edge_runtime.explainer import Explainer, Listed, Manner
 from edge_runtime.profiling import child_process
 from edge_runtime.profiling.histories import Ids
 from edge_runtime.profiling.limits import Peaks, Work
@@ -10,9 +11,9 @@ from edge_runtime.profiling.report import LanguageModel, Ratio, Row
 from edge_runtime.profiling.rows import limit_of, single_row
 from edge_runtime.profiling.statistics import CONFIDENCE, median, ratio_interval
 from edge_runtime.profiling.variants import Instance
-from edge_runtime.reasons.facts import FactFinder
+from edge_runtime.reasons.assignment import Assigner
+from edge_runtime.reasons.evidence import without_engine
 from edge_runtime.reasons.prompt import LAYOUT, prompt
-from edge_runtime.reasons.sentences import sentences, sentences_to_offer
 
 WRITER, OWN_LOOP = "reason writer", "llama.cpp's own loop"
 FIRST_TOKEN, TOKEN = "first token", "a token"
@@ -57,16 +58,18 @@ def measure(instance: Instance, histories: Sequence[Ids], n_prompts: int, peaks:
 
 def _prompts(instance: Instance, histories: Sequence[Ids]) -> Iterator[dict[str, object]]:
     """Yield requests as the device makes them: the reasons of the first items of each list."""
-    items = instance.contents.items
-    finder = FactFinder(items, instance.contents.popularity.levels)
+    contents = instance.contents
+    explainer = Explainer(contents.items, contents.popularity.levels)
     for history in histories:
-        rows = instance.rows(history).tolist()
-        for item_id in instance.recommend(history)[:_LISTED]:
-            row = instance.row_of[item_id]
-            facts = finder.facts(row, rows)
-            offered = sentences_to_offer(sentences(items, row, facts, "short"), facts)
+        rows = [instance.row_of[item_id] for item_id in instance.recommend(history)[:_LISTED]]
+        listed = Listed(rows, without_engine(instance.rows(history).tolist(), rows))
+        speaker, assigner = explainer.speaker(listed, Manner()), Assigner()
+        for row, claims in zip(rows, explainer.claims(listed), strict=True):
+            offered = assigner.choices(speaker, row, claims)
             if len(offered) > 1:
-                yield {"prompt": prompt(items, row, facts, "short"), "choices": list(offered), "seed": row}
+                assigner.say(offered[0])
+                text = prompt(contents.items, row, offered[0].facts, speaker)
+                yield {"prompt": text, "choices": [wording.text for wording in offered], "seed": row}
 
 
 def _result(answer: dict[str, object], n_bytes: int, peaks: Peaks, seed: int, bundle: str) -> ReasonResult:

@@ -1,9 +1,9 @@
-"""Selects the facts that an explanation may cite.
+"""Finds the facts that a reason may cite.
 
-Facts are structured, so that they can be checked against the items and the history.
+Facts are structured, so that they can be checked against the items, the history and the transitions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Field, Items
-from edge_runtime.reasons.words import display_field, display_title, is_informative, phrases
+from edge_runtime.bundle.transitions import Transitions
+from edge_runtime.reasons.words import display_field, group_of, is_informative, rules
 
-MAX_SHARED: Final = 4
-MAX_OWN: Final = 3
-MAX_OWN_OF_A_FIELD: Final = 2
+FOLLOWS_PER_MILLE: Final = 90
+"""Share of an item's transitions, in thousandths, from which another one often follows it."""
+FOLLOWS_LEVEL: Final = 150
+"""Popularity level of both items from which this is said: of rarer items there are few transitions to speak of."""
 
 _BLOCK = 1 << 16
 
@@ -25,122 +27,128 @@ class Fact:
     """A true statement about an item.
 
     Attributes:
-        kind: ``shared``: the item and ``history_row`` have ``value`` in common; ``own``: the item has ``value``;
-            ``popular``: the item is among the most popular ``value`` (such as ``10%``) of the catalogue.
-        field: the field of the value; empty for ``popular``.
-        value: the value as in the items.
-        history_row: the cited item of the history; only for ``shared``.
+        kind: ``shared``: the item and ``history_row`` have ``value`` in common; ``follows``: the item often follows
+            ``history_row`` in the histories that the bundle was made from; ``because``: without ``history_row`` the
+            item's score is lower; ``popular``: the item is among the most popular ``value`` (such as ``10%``) of the
+            catalogue.
+        field: the field of the value; empty but for ``shared``.
+        value: the value as in the items; empty for ``follows`` and ``because``.
+        history_row: the cited item of the history; None for ``popular``.
     """
 
-    kind: Literal["shared", "own", "popular"]
+    kind: Literal["shared", "follows", "because", "popular"]
     field: str
     value: str
     history_row: int | None = None
 
+    @property
+    def group(self) -> str:
+        """The group of phrases that say it."""
+        return group_of(self.field) if self.kind == "shared" else self.kind
+
 
 class FactFinder:
-    """Selects informative facts about an item for a given history.
+    """Finds what can be said about items.
 
     Args:
         items: titles and facts.
         popularity: uint8 ``[n_items]`` (SPEC section 5).
+        transitions: which items follow which; None for a bundle without.
     """
 
-    def __init__(self, items: Items, popularity: NDArray[np.uint8]) -> None:
-        self._items = items
+    def __init__(self, items: Items, popularity: NDArray[np.uint8], transitions: Transitions | None = None) -> None:
+        self.items = items
         self._popularity = popularity
+        self._transitions = transitions
         self._n_at_least = np.bincount(popularity, minlength=256)[::-1].cumsum()[::-1]
         self._counts = {name: _counts(field) for name, field in items.fields.items()}
 
-    def facts(self, row: int, history_rows: Sequence[int]) -> tuple[Fact, ...]:
-        """Return the facts about an item for a history, best of each kind first, in the order shared, own, popular.
+    def shared(self, row: int, past: int) -> list[tuple[int, Fact]]:
+        """Return the values that two items have in common, each with its share of the catalogue in thousandths.
 
-        Without shared facts, popularity comes first, because the item's own values describe it but do not explain
-        the recommendation.
-
-        Rare values come before common ones. Ties are broken by the newest history item, then by field name, then by
-        the index of the value.
-
-        Args:
-            row: catalogue row of the item.
-            history_rows: oldest first; the item itself is not cited.
+        Rare values come first; ties are broken by the field's name, then by the index of the value. Values that more
+        than half of the items have tell nothing, and are left out.
         """
-        shared = sorted(self._shared(row, history_rows))[:MAX_SHARED]
-        used = {(name, index) for *_, name, index, _ in shared}
-        values = {name: field.values for name, field in self._items.fields.items()}
-        own = (Fact("own", name, values[name][index]) for name, index in self._own(row, used, rare=True))
-        facts = (
-            *(Fact("shared", name, values[name][index], past) for *_, name, index, past in shared),
-            *((*own, *self._popular(row)) if shared else (*self._popular(row), *own)),
-        )
-        common = self._own(row, used, rare=False) if not facts else ()
-        return facts or tuple(Fact("own", name, values[name][index]) for name, index in common)
-
-    def _shared(self, row: int, history_rows: Sequence[int]) -> Iterator[tuple[bool, int, int, str, int, int]]:
-        """Yield (is weak, count, age, field, value index, history row) per value, with the newest item that has it."""
-        words = phrases()
-        ages = {int(past): -index for index, past in enumerate(history_rows) if past != row}
-        pasts = [(age, past) for past, age in ages.items() if display_title(self._items.title[past])]
-        for name, field in self._items.fields.items():
-            if name in words.never_shared:
+        found = []
+        for name, field in self.items.fields.items():
+            if name in rules().never_shared or row == past:
                 continue
-            for index in self._values(name, row):
-                having = [(age, past) for age, past in pasts if index in field.rows[past]]
-                if having and self._is_rare(name, index) and not _is_bare_number(name, field.values[index]):
-                    age, past = min(having)
-                    yield name in words.weakly_shared, int(self._counts[name][index]), age, name, index, past
+            others = field.rows[past]
+            for index in self.values(name, row):
+                if index in others and self.is_rare(name, index) and not _is_bare_number(name, field.values[index]):
+                    found.append((self.count(name, index), name, index))
+        n_items = len(self._popularity)
+        values = {name: self.items.fields[name].values for _, name, _ in found}
+        return [
+            (1000 * count // n_items, Fact("shared", name, values[name][index], past))
+            for count, name, index in sorted(found)
+        ]
 
-    def _own(self, row: int, used: set[tuple[str, int]], *, rare: bool) -> list[tuple[str, int]]:
-        """Return (field, value index) of the item's unused values: rarest first, amounts last."""
-        candidates = sorted(
-            (name in phrases().never_shared, int(self._counts[name][index]), name, index)
-            for name in self._items.fields
-            for index in self._values(name, row)[: 1 if name in phrases().first_only else None]
-            if (name, index) not in used and self._is_rare(name, index) == rare
-        )
-        chosen: list[tuple[str, int]] = []
-        for *_, name, index in candidates:
-            if sum(name == other for other, _ in chosen) < MAX_OWN_OF_A_FIELD:
-                chosen.append((name, index))
-        return chosen[:MAX_OWN]
+    def follows(self, row: int, past: int) -> Fact | None:
+        """Return the fact that an item often follows another, if it does."""
+        if self._transitions is None or row == past:
+            return None
+        return Fact("follows", "", "", past) if often_follows(self._transitions, self._popularity, row, past) else None
 
-    def _popular(self, row: int) -> Iterator[Fact]:
-        """Yield the strongest true claim about popularity, if any."""
+    def popular(self, row: int) -> Fact | None:
+        """Return the strongest true claim about popularity, if any."""
         level = int(self._popularity[row])
-        for percent in phrases().popular_percent:
+        for percent in rules().popular_percent:
             if level and int(self._n_at_least[level]) * 100 <= percent * len(self._popularity):
-                yield Fact("popular", "", f"{percent}%")
-                return
+                return Fact("popular", "", f"{percent}%")
+        return None
 
-    def _values(self, name: str, row: int) -> list[int]:
+    def values(self, name: str, row: int) -> list[int]:
         """Return the indices of the informative values of a field, without duplicates."""
         if not display_field(name):
             return []
-        field = self._items.fields[name]
+        field = self.items.fields[name]
         return [index for index in dict.fromkeys(field.rows[row]) if is_informative(field.values[index])]
 
-    def _is_rare(self, name: str, index: int) -> bool:
+    def count(self, name: str, index: int) -> int:
+        """Return how many items have a value."""
+        return int(self._counts[name][index])
+
+    def is_rare(self, name: str, index: int) -> bool:
         """Say whether at most half of the items have the value: what nearly all have, such as a root, tells nothing."""
-        count = int(self._counts[name][index])
+        count = self.count(name, index)
         return count <= 2 or 2 * count <= len(self._popularity)
 
 
-def is_true(fact: Fact, items: Items, popularity: NDArray[np.uint8], row: int, history_rows: Sequence[int]) -> bool:
-    """Return whether a fact is true, checked against the items and the history."""
+def often_follows(transitions: Transitions, popularity: NDArray[np.uint8], row: int, past: int) -> bool:
+    """Return whether an item has a large share of the transitions of another, and both are known well enough."""
+    if int(popularity[row]) < FOLLOWS_LEVEL or int(popularity[past]) < FOLLOWS_LEVEL:
+        return False
+    start, end = int(transitions.offsets[past]), int(transitions.offsets[past + 1])
+    position = start + int(np.searchsorted(transitions.followers[start:end], row))
+    if position == end or int(transitions.followers[position]) != row:
+        return False
+    weight = float(transitions.weight_of_level[transitions.levels[position]])
+    return int(1000 * weight / float(transitions.totals[past]) + 0.5) >= FOLLOWS_PER_MILLE
+
+
+def is_true(
+    fact: Fact,
+    items: Items,
+    popularity: NDArray[np.uint8],
+    row: int,
+    history_rows: Sequence[int],
+    transitions: Transitions | None = None,
+) -> bool:
+    """Return whether a fact is true, checked against the items, the history and the transitions.
+
+    That the score is lower without an event (``because``) is a matter of the engine; only the event is checked here.
+    """
     if fact.kind == "popular":
         percent = int(fact.value.removesuffix("%"))
         n_at_least = int((popularity >= popularity[row]).sum())
         return bool(popularity[row]) and n_at_least * 100 <= percent * len(popularity)
-    if fact.value not in items.facts(row).get(fact.field, []):
-        return False
-    if fact.kind == "own":
-        return True
     past = fact.history_row
-    return past is not None and past != row and past in history_rows and _has(items, past, fact)
-
-
-def _has(items: Items, row: int, fact: Fact) -> bool:
-    return fact.value in items.facts(row).get(fact.field, [])
+    if past is None or past == row or past not in history_rows:
+        return False
+    if fact.kind == "follows":
+        return transitions is not None and often_follows(transitions, popularity, row, past)
+    return fact.kind == "because" or all(fact.value in items.facts(one).get(fact.field, []) for one in (row, past))
 
 
 def _counts(field: Field) -> NDArray[np.int32]:
@@ -158,4 +166,4 @@ def _counts(field: Field) -> NDArray[np.int32]:
 
 def _is_bare_number(name: str, value: str) -> bool:
     """Return whether a value is a number in a field of unknown meaning, where equal values may be a coincidence."""
-    return name not in phrases().predicates and not any(char.isalpha() for char in value)
+    return name not in rules().groups and not any(char.isalpha() for char in value)

@@ -1,12 +1,12 @@
-"""The prompt layout ``facts-v2`` of the language model, used on the device and in the training corpus.
+"""The prompt layout ``facts-v3`` of the language model, used on the device and in the training corpus.
 
-The instruction, the item, one line per fact, the style, and the cue::
+The instruction, the item, one line per fact, the style with the tone, and the cue::
 
     Give one true reason for the item, using only these facts.
     item: “OPI Red Shatter”
-    - comes from “OPI”, like “OPI Simmer and Shimmer”
-    - is filed under “Nail Polish”
-    style: short
+    - same “brand” as your nail polish: “OPI”
+    - often follows your nail polish
+    style: short, casual
     reason:
 
 The reason follows on the next line and ends with the end-of-text token.
@@ -17,18 +17,32 @@ from typing import Final
 
 from edge_runtime.bundle.items import Items
 from edge_runtime.reasons.facts import Fact
-from edge_runtime.reasons.sentences import predicate
-from edge_runtime.reasons.words import Style, display_title
+from edge_runtime.reasons.quoting import clean
+from edge_runtime.reasons.wordings import Speaker
+from edge_runtime.reasons.words import display_field, display_title, display_value
 
-LAYOUT: Final = "facts-v2"
+LAYOUT: Final = "facts-v3"
 INSTRUCTION: Final = "Give one true reason for the item, using only these facts.\n"
 
 
-def prompt(items: Items, row: int, facts: Sequence[Fact], style: Style) -> str:
-    """Return the prompt for the language model."""
-    lines = [f"item: “{display_title(items.title[row])}”"]
-    for fact in facts:
-        like = "" if fact.history_row is None else f", like “{display_title(items.title[fact.history_row])}”"
-        lines.append(f"- {predicate(fact)}{like}")
-    lines.append(f"style: {style}")
+def prompt(items: Items, row: int, facts: Sequence[Fact], speaker: Speaker) -> str:
+    """Return the prompt for the language model.
+
+    Args:
+        items: titles.
+        row: the item.
+        facts: the facts that its reason may cite.
+        speaker: names the items of the history.
+    """
+    lines = [f"item: “{display_title(items.title[row])}”", *(f"- {_line(fact, speaker)}" for fact in facts)]
+    lines.append(f"style: {speaker.style}, {speaker.tone}")
     return INSTRUCTION + "\n".join(lines) + "\nreason:\n"
+
+
+def _line(fact: Fact, speaker: Speaker) -> str:
+    past = "" if fact.history_row is None else speaker.past(fact.history_row)
+    if fact.kind == "shared":
+        return f"same “{clean(display_field(fact.field))}” as {past}: “{display_value(fact.value)}”"
+    if fact.kind == "follows":
+        return f"often follows {past}"
+    return f"chosen because of {past}" if fact.kind == "because" else f"among the most popular {fact.value}"

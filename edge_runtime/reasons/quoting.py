@@ -1,7 +1,8 @@
 """Cleans catalogue text so that it can be quoted safely in a sentence.
 
-Every title, value and field name in a reason is set between “ and ”. Cleaned text has no quotation marks, line breaks
-or invisible characters, so a title cannot close its quotation and pose as part of the reason (ADR 0024). The character
+What a reason takes from the catalogue is set between quotation marks, unless it is an amount or a few plain words.
+Cleaned text has no quotation marks, line breaks or invisible characters, so a title cannot close its quotation and pose
+as part of the reason (ADR 0024 and 0063). The character
 sets are data (`quoting.json`), shared with the browser runtime.
 """
 
@@ -57,8 +58,13 @@ def clean(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a cleaned text between quotation marks; a plain amount is returned unchanged."""
-    return text if _patterns()["plain_amount"].fullmatch(text) else f"“{text}”"
+    """Return a cleaned text between English quotation marks; a plain amount is returned unchanged."""
+    return text if is_amount(text) else f"“{text}”"
+
+
+def is_amount(text: str) -> bool:
+    """Return whether a cleaned text is a plain amount, such as a price or a date."""
+    return _patterns()["plain_amount"].fullmatch(text) is not None
 
 
 @cache

@@ -37,7 +37,7 @@ class Answer:
         diversity: requested diversity, from 0 (precise) to 1 (diverse).
         items: recommended items, best first.
         facts: one line of facts for each item.
-        reasons: one reason for each item, or an empty tuple.
+        reasons: one reason for each item, None where nothing can be said of it; or an empty tuple.
         latency_ms: time of the recommendation in milliseconds, without reasons.
     """
 
@@ -50,7 +50,7 @@ class Answer:
     diversity: float
     items: tuple[Recommendation, ...]
     facts: tuple[str, ...]
-    reasons: "tuple[Reason, ...]"
+    reasons: "tuple[Reason | None, ...]"
     latency_ms: float
 
 
@@ -76,7 +76,7 @@ def recommend_once(
     """Recommend items for a history of known ids, optionally with reasons."""
     items = tuple(recommender.recommend(history=known, **options))
     latency_ms = recommender.timings["recommend"]
-    reasons = tuple(recommender.explain(item.item_id, history=known) for item in items) if explain else ()
+    reasons = tuple(recommender.explain_list(items, history=known)) if explain else ()
     return Answer(
         bundle=recommender.manifest.name,
         release=recommender.manifest.release,
@@ -113,6 +113,8 @@ def as_json(answer: Answer) -> dict[str, object]:
         {"rank": item.rank, "item_id": item.item_id, "title": item.title, "score": item.score} for item in answer.items
     ]
     for entry, reason in zip(items, answer.reasons, strict=False):
+        if reason is None:
+            continue
         entry |= {"reason": reason.text, "reason_source": reason.source}
         if reason.note:
             entry["reason_note"] = reason.note
@@ -141,14 +143,15 @@ def show(answer: Answer, console: Console) -> None:
     table.add_column("title", ratio=3)
     table.add_column("why" if answer.reasons else "about", ratio=3)
     for index, item in enumerate(answer.items):
-        text = answer.reasons[index].text if answer.reasons else answer.facts[index]
+        reason = answer.reasons[index] if answer.reasons else None
+        text = answer.facts[index] if not answer.reasons else "" if reason is None else reason.text
         table.add_row(str(item.rank), plain(item.item_id), plain(item.title), plain(text))
     if answer.items:
         console.print(table)
     else:
         console.print("No item is left: every one is seen, excluded or outside the filter.")
     console.print(f"{answer.engine.name} {answer.engine.precision}, {answer.latency_ms:.2f} ms", style="dim")
-    for note in dict.fromkeys(reason.note for reason in answer.reasons if reason.note):
+    for note in dict.fromkeys(reason.note for reason in answer.reasons if reason and reason.note):
         console.print(Text(f"reasons from the template: {note}", style="dim"))
     for refusal in answer.engine.fallbacks:
         console.print(Text(f"not used: {refusal.engine} {refusal.precision}: {refusal.reason}", style="dim"))

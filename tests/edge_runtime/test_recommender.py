@@ -145,8 +145,43 @@ def test_any_item_can_be_explained(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender:
         reasons = [recommender.explain(item.item_id, history=["item-3"]) for item in recommender.recommend(20)]
 
-    assert all(reason.text.endswith(".") for reason in reasons)
+    assert all(reason.text for reason in reasons)
     assert {reason.source for reason in reasons} == {"template"}
+
+
+def test_the_reasons_of_a_list_differ_and_cite_the_history(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        history = ["item-3", "item-7", "item-11"]
+        items = recommender.recommend(10, history)
+        reasons = recommender.explain_list(items, history=history)
+        of_ids = recommender.explain_list([item.item_id for item in items], history=history)
+        rows = {recommender.row(item_id) for item_id in history}
+
+    texts = [reason.text for reason in reasons if reason]
+    assert len(set(texts)) == len(texts) > 0
+    assert reasons == of_ids
+    assert {fact.history_row for reason in reasons if reason for fact in reason.facts} <= rows
+
+
+def test_a_removed_event_is_no_longer_cited(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        events = [recommender.observe(f"item-{row}") for row in (3, 7, 11)]
+        items = recommender.recommend(10)
+        cited = {fact.history_row for reason in recommender.explain_list(items) if reason for fact in reason.facts}
+        assert cited
+        for event in events:
+            recommender.remove(event.id)
+            reasons = recommender.explain_list(items)
+            row = recommender.row(event.item_id)
+            assert all(fact.history_row != row for reason in reasons if reason for fact in reason.facts)
+
+
+def test_the_event_is_named_if_it_is_recorded(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        recommender.observe("item-3", "like")
+        explained = recommender.explain(recommender.recommend(1)[0].item_id)
+
+    assert explained.facts[0].history_row == 3
 
 
 def test_the_error_for_a_mistyped_id_suggests_the_right_one(bundle: Path) -> None:

@@ -106,7 +106,7 @@ def test_converting_a_language_model_returns_its_description(tmp_path: Path) -> 
 
     assert description["file"] == "reasons.gguf"
     assert description["bytes"] == (tmp_path / "out" / "reasons.gguf").stat().st_size
-    assert [description[key] for key in ("architecture", "context", "prompt")] == ["qwen3", 512, "facts-v2"]
+    assert [description[key] for key in ("architecture", "context", "prompt")] == ["qwen3", 512, "facts-v3"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["reasons.gguf"]
 
 

@@ -36,7 +36,7 @@ def test_a_bundle_contains_the_model_in_the_quantization_of_its_target(
 
     entry = exported.manifest.language_model
     assert entry is not None
-    assert (entry.file, entry.context, entry.prompt) == ("reasons.gguf", 512, "facts-v2")
+    assert (entry.file, entry.context, entry.prompt) == ("reasons.gguf", 512, "facts-v3")
     assert (exported.path / entry.file).read_bytes()[:4] == b"GGUF"
 
 

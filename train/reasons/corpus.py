@@ -7,22 +7,28 @@ common. Each reason is one of the sentences that agree with the facts.
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import islice
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
+from edge_runtime.events import CLICK, LIKE, PURCHASE
+from edge_runtime.reasons.claims import claims_of_list
+from edge_runtime.reasons.evidence import without_engine
 from edge_runtime.reasons.facts import FactFinder
+from edge_runtime.reasons.names import short_names
+from edge_runtime.reasons.phrasebook import ENGLISH, phrases_of
 from edge_runtime.reasons.prompt import prompt
-from edge_runtime.reasons.sentences import sentences
-from edge_runtime.reasons.words import Style
+from edge_runtime.reasons.wordings import Speaker
+from edge_runtime.reasons.words import TONES, Style
 
 _STYLES: Final[tuple[Style, ...]] = ("short", "short", "detailed")
 _SHARE_OF_BEST: Final = 0.75
 _SHARE_WITHOUT_HISTORY: Final = 0.1
 _MAX_HISTORY: Final = 5
+_MOST_TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Example:
         row: row of the recommended item.
         history: sampled rows, oldest first.
         style: style of the reason.
-        prompt: prompt in the format ``facts-v2``.
+        prompt: prompt in the format ``facts-v3``.
         reason: a true reason.
         allowed: all true reasons.
     """
@@ -59,15 +65,29 @@ def make_corpus(items: Items, popularity: NDArray[np.uint8], n_examples: int, se
     finder = FactFinder(items, popularity)
     rows_by_value = _index_values(items)
     weights = (1.0 + popularity.astype(float)).tolist()
-    for row in rng.choices(range(len(items.title)), weights, k=n_examples):
-        history = _history(items, rows_by_value, row, rng)
-        style = rng.choice(_STYLES)
-        facts = finder.facts(row, history)
-        allowed = sentences(items, row, facts, style)
-        # Sentences are sorted by the rank of their facts; mostly one with the best facts is chosen.
-        first = next(groupby(allowed, key=lambda text: allowed[text]))[1]
-        pool = list(first) if rng.random() < _SHARE_OF_BEST else list(allowed)
-        yield Example(row, history, style, prompt(items, row, facts, style), rng.choice(pool), frozenset(allowed))
+    rows = iter(lambda: rng.choices(range(len(items.title)), weights)[0], None)
+    examples = (_example(finder, row, _history(items, rows_by_value, row, rng), rng) for row in rows)
+    yield from islice((example for example in islice(examples, _MOST_TRIES * n_examples) if example), n_examples)
+
+
+def _example(finder: FactFinder, row: int, history: tuple[int, ...], rng: random.Random) -> Example | None:
+    """Return an example; None if nothing can be said of the item."""
+    style, tone = rng.choice(_STYLES), rng.choice(TONES)
+    evidence = without_engine(history, [row])
+    names = short_names(finder, evidence.pasts)
+    claims = claims_of_list(finder, [row], evidence, frozenset(names))[0]
+    if not claims:
+        return None
+    claim = claims[0] if rng.random() < _SHARE_OF_BEST else rng.choice(claims)
+    speaker = Speaker(phrases_of(ENGLISH), style, tone, names, _events(history, rng))
+    allowed = speaker.wordings(claim)
+    text = prompt(finder.items, row, allowed[0].facts, speaker)
+    texts = frozenset(wording.text for wording in allowed)
+    return Example(row, history, style, text, rng.choice(allowed).text, texts)
+
+
+def _events(history: tuple[int, ...], rng: random.Random) -> dict[int, str]:
+    return {row: rng.choice((CLICK, LIKE, PURCHASE, "")) for row in history}
 
 
 def _index_values(items: Items) -> dict[str, list[list[int]]]:

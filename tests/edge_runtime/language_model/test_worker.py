@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.explainer import Explainer
+from edge_runtime.explainer import Explainer, Listed, Manner
 from edge_runtime.language_model.client import LlamaWriter
 from edge_runtime.language_model.grammar import grammar, grammar_of_lines
 from edge_runtime.language_model.model import Model, RefusedError, load
 from edge_runtime.language_model.worker import Message, answers
 from edge_runtime.language_model.writer import WriterError
+from edge_runtime.reasons.evidence import without_engine
 from edge_runtime.reasons.facts import is_true
 from edge_runtime.reasons.words import Style
 from export.gguf import make_language_model as make_gguf
@@ -71,7 +72,8 @@ def test_the_output_is_true_for_any_catalogue_text(
     popularity = np.arange(n, dtype=np.uint8)
     history = list(range(1, n))
 
-    reason = Explainer(items, popularity, writer=writer).explain(0, history, style)
+    listed = Listed([0], without_engine(history, [0]))
+    reason = Explainer(items, popularity, writer=writer).explain(listed, Manner(style))
 
     assert reason.note is None
     assert all(is_true(fact, items, popularity, 0, history) for fact in reason.facts)

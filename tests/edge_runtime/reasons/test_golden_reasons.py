@@ -1,4 +1,4 @@
-"""Golden cases shared with the browser runtime: facts, prompt, sentences, grammar and template."""
+"""Golden cases shared with the browser runtime: names, claims, wordings, prompts and reasons."""
 
 import json
 from typing import Any
@@ -7,21 +7,33 @@ import numpy as np
 import pytest
 
 from edge_runtime.reasons.facts import Fact, is_true
-from tests.golden_reasons import PATH, answers, make_items
+from tests.golden_reasons import answers, make_items, make_transitions, paths
 
-GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+FILES: dict[str, Any] = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths()}
+CASES = [
+    pytest.param(golden["catalogue"], case, id=f"{name}: {case['name']}")
+    for name, golden in FILES.items()
+    for case in golden["cases"]
+]
 
 
-@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
-def test_the_answers_match_the_golden_file(case: dict[str, Any]) -> None:
-    assert answers(GOLDEN["catalogues"][case["catalogue"]], case) == case["expected"]
+@pytest.mark.parametrize(("catalogue", "case"), CASES)
+def test_the_answers_match_the_golden_file(catalogue: dict[str, Any], case: dict[str, Any]) -> None:
+    assert answers(catalogue, case) == case["expected"]
 
 
-@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
-def test_the_facts_in_the_golden_file_are_true(case: dict[str, Any]) -> None:
-    catalogue = GOLDEN["catalogues"][case["catalogue"]]
+@pytest.mark.parametrize(("catalogue", "case"), CASES)
+def test_the_facts_in_the_golden_file_are_true(catalogue: dict[str, Any], case: dict[str, Any]) -> None:
     popularity = np.array(catalogue["popularity"], dtype=np.uint8)
+    items, transitions = make_items(catalogue), make_transitions(catalogue)
 
-    facts = [Fact(**fact) for fact in case["expected"]["facts"]]
+    for row, reason in zip(case["rows"], case["expected"]["reasons"], strict=True):
+        for fact in [] if reason is None else reason["facts"]:
+            assert is_true(Fact(**fact), items, popularity, row, case["pasts"], transitions)
 
-    assert all(is_true(fact, make_items(catalogue), popularity, case["row"], case["history"]) for fact in facts)
+
+@pytest.mark.parametrize(("catalogue", "case"), CASES)
+def test_reasons_of_a_golden_list_are_distinct(catalogue: dict[str, Any], case: dict[str, Any]) -> None:
+    texts = [reason["text"] for reason in case["expected"]["reasons"] if reason is not None]
+
+    assert len(set(texts)) == len(texts)

@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.bundle.items import Field, Items
-from edge_runtime.reasons.facts import Fact, FactFinder, is_true
+from edge_runtime.explainer import Explainer, Listed, Manner
+from edge_runtime.reasons.evidence import without_engine
+from edge_runtime.reasons.facts import FactFinder, is_true
+from edge_runtime.reasons.names import short_names
 from edge_runtime.reasons.prompt import prompt
-from edge_runtime.reasons.quoting import clean, quoted
-from edge_runtime.reasons.sentences import sentences
-from edge_runtime.reasons.words import Style, display_title, display_value
+from edge_runtime.reasons.quoting import clean, is_amount
+from edge_runtime.reasons.wordings import Wording
+from edge_runtime.reasons.words import Style, display_value
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[2] / "golden" / "quoting.json").read_text(encoding="utf-8"))
 
@@ -56,40 +59,43 @@ def reader(sentence: str) -> tuple[str, list[str]]:
     return re.sub("“[^“”]*”", "*", sentence), re.findall("“([^“”]*)”", sentence)
 
 
-def claims(items: Items, row: int, history: list[int], style: Style) -> dict[str, tuple[Fact, ...]]:
-    return sentences(items, row, FactFinder(items, POPULARITY).facts(row, history), style)
+def explained(items: Items, history: list[int], style: Style) -> tuple[list[Wording], str]:
+    """Return all wordings of all claims about the first item, and the prompt for the first of them."""
+    explainer = Explainer(items, POPULARITY)
+    listed = Listed([0], without_engine(history, [0]))
+    speaker = explainer.speaker(listed, Manner(style))
+    wordings = [wording for claim in explainer.claims(listed)[0] for wording in speaker.wordings(claim)]
+    return wordings, prompt(items, 0, wordings[0].facts, speaker)
 
 
-HARMLESS: Final = shop("Soap", "Aster", "scent")
+HARMLESS: Final = shop("Soap", "Aster, of Rome", "scent (main)")
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("history", [[1, 2], []], ids=["with a history", "without one"])
-def test_a_hostile_catalogue_changes_only_the_text_inside_quotations(history: list[int], style: Style) -> None:
-    harmless = {reader(text)[0] for text in claims(HARMLESS, 0, history, style)}
+def test_a_hostile_catalogue_changes_only_the_text_inside_quotations(style: Style) -> None:
+    history = [1, 2]
+    harmless = {reader(wording.text)[0] for wording in explained(HARMLESS, history, style)[0]}
     assert len(HOSTILE) > 300
 
     for text in HOSTILE:
         items = shop(text, text, f"scent {text}")
-        known = {display_title(title) for title in items.title}
-        for sentence, cited in claims(items, 0, history, style).items():
-            ours, quotations = reader(sentence)
-            said = known | {display_value(fact.value) for fact in cited}
-            said |= {display_value(fact.field.replace("_", " ")) for fact in cited}
+        names = {name.text for name in short_names(FactFinder(items, POPULARITY), history).values()}
+        for wording in explained(items, history, style)[0]:
+            ours, quotations = reader(wording.text)
+            said = names | {display_value(fact.value) for fact in wording.facts}
+            said |= {display_value(fact.field.replace("_", " ")) for fact in wording.facts}
             assert ours in harmless
             assert set(quotations) <= said
-            assert all(is_true(fact, items, POPULARITY, 0, history) for fact in cited)
+            assert all(is_true(fact, items, POPULARITY, 0, history) for fact in wording.facts)
 
 
 def test_a_hostile_catalogue_adds_no_lines_to_the_prompt() -> None:
-    facts = FactFinder(HARMLESS, POPULARITY).facts(0, [1])
-    harmless = reader(prompt(HARMLESS, 0, facts, "short"))[0]
+    harmless = reader(explained(HARMLESS, [1], "short")[1])[0]
 
     for text in HOSTILE:
         items = shop(text, text, f"scent {text}")
-        facts = FactFinder(items, POPULARITY).facts(0, [1])
 
-        assert reader(prompt(items, 0, facts, "short"))[0] == harmless
+        assert reader(explained(items, [1], "short")[1])[0] == harmless
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["name"]))
@@ -115,10 +121,10 @@ def test_cleaned_text_has_no_quotation_marks_or_invisible_characters(text: str) 
 
 
 @pytest.mark.parametrize("amount", ["1999", "$12.99", "4,50", "50 %", "50%", "2012-03-04", "1:30", "3/4", "5."])
-def test_a_plain_amount_is_not_quoted(amount: str) -> None:
-    assert quoted(amount) == amount
+def test_a_plain_amount_is_recognized(amount: str) -> None:
+    assert is_amount(amount)
 
 
 @pytest.mark.parametrize("value", ["Aster", "100 ml", "4.50, and it is free", "Ⅳ", "٣", "1 2 ⓘⓣ", "$", "1\n"])
-def test_everything_else_is_quoted(value: str) -> None:
-    assert quoted(value) == f"“{value}”"
+def test_everything_else_is_no_amount(value: str) -> None:
+    assert not is_amount(value)

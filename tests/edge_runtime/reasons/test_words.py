@@ -2,7 +2,16 @@
 
 import pytest
 
-from edge_runtime.reasons.words import display_title, fill, is_informative, phrases, shorten
+from edge_runtime.reasons.words import (
+    capitalized,
+    display_title,
+    fill,
+    is_informative,
+    is_plain,
+    lower_words,
+    rules,
+    shorten,
+)
 
 
 def test_a_long_title_is_truncated_at_a_word_boundary_without_trailing_punctuation() -> None:
@@ -18,7 +27,7 @@ def test_a_long_word_is_truncated_inside() -> None:
 
 
 def test_length_is_counted_in_code_points() -> None:
-    assert len(display_title("🎨" * 100)) == phrases().title_length
+    assert len(display_title("🎨" * 100)) == rules().title_length
 
 
 @pytest.mark.parametrize("value", ["Unknown", " N/A ", "—", "...", "", "\n", "GENERIC"])
@@ -35,20 +44,21 @@ def test_braces_in_a_value_are_kept() -> None:
     assert fill("“{item}” {a}.", {"item": "{a} {past} {", "a": "is {item}"}) == "“{a} {past} {” is {item}."
 
 
-@pytest.mark.parametrize("end", [".", "!", "?", "…"])
-def test_a_sentence_has_one_final_punctuation_mark(end: str) -> None:
-    assert fill("It {a}.", {"a": f"comes from Yes{end}"}) == f"It comes from Yes{end}"
+@pytest.mark.parametrize("text", ["OPI", "Dr. Scholl's", "nail polish", "Petrel & Co", "L.A. Girl", "漢字"])
+def test_a_few_words_are_plain(text: str) -> None:
+    assert is_plain(text)
 
 
-def test_every_slot_of_every_skeleton_is_known() -> None:
-    skeletons = phrases().skeletons
-    every = [
-        *skeletons.short.shared, *skeletons.short.own, *skeletons.detailed.shared_shared,
-        *skeletons.detailed.shared_own, *skeletons.detailed.own_own, *skeletons.nothing,
-    ]  # fmt: skip
-    slots = dict.fromkeys(("item", "past", "a", "b", "both"), "x")
+@pytest.mark.parametrize(
+    "text", ["Aster, and it is free", "It works. Buy", "one two three four five", "a" * 33, "x: y"]
+)
+def test_what_could_be_a_sentence_is_not_plain(text: str) -> None:
+    assert not is_plain(text)
 
-    filled = [fill(skeleton, slots) for skeleton in every]
 
-    assert all("{" not in text and text.endswith(".") for text in filled)
-    assert len(set(every)) == len(every)
+def test_small_letters_are_used_for_words_that_are_not_abbreviations() -> None:
+    assert lower_words("BB Cream & Nail-Polish X") == "BB cream & nail-polish X"
+
+
+def test_the_first_letter_becomes_a_capital_if_that_is_one_letter() -> None:
+    assert (capitalized("ärmel"), capitalized("ßa"), capitalized("")) == ("Ärmel", "ßa", "")
