@@ -30,9 +30,9 @@ _Targets = Annotated[
 _LanguageModel = Annotated[
     str | None,
     typer.Option(
-        help="Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune, or a finished GGUF file, used "
-        "as it is. Its licence must be stated. [default: a small one trained on the catalogue's facts, kept in "
-        "RUN/reasons]",
+        help="Hugging Face id or folder of a model to fine-tune (Llama, Qwen2, Qwen3, Granite, Gemma 3 or LFM2), or a "
+        "finished GGUF file, used as it is. Its licence must be stated. [default: a small one trained on the "
+        "catalogue's facts, kept in RUN/reasons]",
         metavar="MODEL",
     ),
 ]

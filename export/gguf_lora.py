@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.files import replacing
 from edge_runtime.terminal.console import Console
-from export.gguf import ARCHITECTURES, interleave_rotary
+from export.gguf import ARCHITECTURES
+from export.shapes.known import SHAPES
+from export.shapes.shape import interleave_rotary
 from train.errors import RunError
 
 Json = dict[str, Any]
@@ -82,7 +84,7 @@ def _settings(adapter: Path) -> Json:
 
 
 def _tensors(adapter: Path, hf_architecture: str, config: Json) -> Iterator[tuple[str, NDArray[np.float16]]]:
-    """Yield the matrices with their names in peft; rows of Llama's q and k in llama.cpp's order of rotary pairs."""
+    """Yield the matrices with their names in peft; rows of q and k in llama.cpp's order where the model has them so."""
     from safetensors import safe_open
 
     path = adapter / _WEIGHTS
@@ -94,7 +96,7 @@ def _tensors(adapter: Path, hf_architecture: str, config: Json) -> Iterator[tupl
         for name in sorted(tensors.keys()):
             array: NDArray[np.float32] = tensors.get_tensor(name).float().numpy()
             module = name.removesuffix(".lora_B.weight").rpartition(".")[2]
-            if hf_architecture == "LlamaForCausalLM" and name.endswith(".lora_B.weight") and module in heads:
+            if SHAPES[hf_architecture].interleaved and name.endswith(".lora_B.weight") and module in heads:
                 array = interleave_rotary(array, heads[module])
             largest = float(np.abs(array).max(initial=0.0))
             if not largest <= _F16_MAX:

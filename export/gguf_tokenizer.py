@@ -1,4 +1,4 @@
-"""Converts a Hugging Face byte-level BPE tokenizer to GGUF fields.
+"""Converts a Hugging Face tokenizer to GGUF fields: byte-level BPE, or SentencePiece's BPE with bytes as Gemma has it.
 
 llama.cpp does not read the pre-tokenization rules of a file. It has built-in rules with names, and a wrong name splits
 texts differently without an error. So the rules are compared with the built-in ones, and all others are refused.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from export.gguf_sentencepiece import UNKNOWN, is_sentencepiece, piece_type, scores, unlisted_pair
 from train.errors import RunError
 
 Json = dict[str, Any]
@@ -31,9 +32,7 @@ _PRE_TOKENIZERS: Final = {
 }
 _GPT_2: Final = "gpt-2"
 _SINGLE_DIGITS: Final = "smollm"
-_ADVICE: Final = (
-    "Use a model with the byte-level BPE pre-tokenizer of GPT-2, Llama 3, SmolLM2, Qwen2, Qwen3 or Granite."
-)
+_ADVICE: Final = "Use a model with the tokenizer of GPT-2, Llama 3, SmolLM2, Qwen2, Qwen3, Granite, LFM2 or Gemma 3."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,17 @@ class Vocabulary:
     """GGUF fields of a tokenizer.
 
     Attributes:
-        pre: llama.cpp's name of the pre-tokenizer.
+        pre: llama.cpp's name of the pre-tokenizer; None for SentencePiece, which has none.
         tokens: token texts by id, one for each row of the embedding table.
         types: type of each token (``gguf.TokenType``).
         merges: merges as ``left right``, in order of priority.
         bos, eos, pad: token ids; None if the model has no such token.
         add_bos: whether every text starts with ``bos``.
+        scores: of SentencePiece: pairs are merged to the token with the highest one first.
+        unknown: id of its unknown token.
     """
 
-    pre: str
+    pre: str | None
     tokens: tuple[str, ...]
     types: tuple[int, ...]
     merges: tuple[str, ...]
@@ -57,14 +58,17 @@ class Vocabulary:
     eos: int | None
     pad: int | None
     add_bos: bool
+    scores: tuple[float, ...] = ()
+    unknown: int | None = None
 
 
-def read_vocabulary(folder: Path, n_rows: int) -> Vocabulary:
+def read_vocabulary(folder: Path, n_rows: int, *, cut: bool = False) -> Vocabulary:
     """Return the tokenizer of a Hugging Face folder.
 
     Args:
         folder: folder with ``tokenizer.json`` and ``tokenizer_config.json``.
         n_rows: number of rows of the embedding table; rows without a token become unused tokens.
+        cut: leave out the rows after the last token.
 
     Raises:
         RunError: llama.cpp would split texts differently, or the tokenizer does not fit the embedding table.
@@ -73,15 +77,24 @@ def read_vocabulary(folder: Path, n_rows: int) -> Vocabulary:
     if not path.is_file():
         raise RunError(f"{path}: not found. {_ADVICE} Save it with `tokenizer.save_pretrained`.")
     data: Json = json.loads(path.read_text(encoding="utf-8"))
-    pre = _pre_tokenizer_name(path, data)
-    tokens, types = _tokens(path, data, n_rows)
+    pieces = is_sentencepiece(data)
+    pre = None if pieces else _pre_tokenizer_name(path, data)
+    tokens, types = _tokens(path, data, n_rows, cut=cut)
     settings = _settings(folder)
     ids = {token: index for index, token in enumerate(tokens)}
     bos, eos, pad = (ids.get(_text(settings.get(f"{name}_token"))) for name in ("bos", "eos", "pad"))
     if eos is None:
         raise RunError(f"{folder}: the tokenizer has no eos_token, so generation would never stop. {_ADVICE}")
-    merges = tuple(merge if isinstance(merge, str) else " ".join(merge) for merge in data["model"]["merges"])
-    return Vocabulary(pre, tokens, types, merges, bos, eos, pad, _adds_bos(path, bos))
+    pairs = [tuple(merge.split(" ", 1) if isinstance(merge, str) else merge) for merge in data["model"]["merges"]]
+    add_bos = _adds_bos(path, bos)
+    if not pieces:
+        return Vocabulary(pre, tokens, types, tuple(map(" ".join, pairs)), bos, eos, pad, add_bos)
+    whole = frozenset(token for token, kind in zip(tokens, types, strict=True) if kind == _USER_DEFINED)
+    unlisted = unlisted_pair(tokens, pairs, whole)
+    if unlisted is not None:
+        raise RunError(f"{path}: no merge makes {unlisted!r} of two tokens, but llama.cpp would. {_ADVICE}")
+    unknown = ids[data["model"]["unk_token"]]
+    return Vocabulary(pre, tokens, types, (), bos, eos, pad, add_bos, scores(tokens, pairs), unknown)
 
 
 def _pre_tokenizer_name(path: Path, data: Json) -> str:
@@ -121,13 +134,19 @@ def _is_gpt_2(rule: Json) -> bool:
     return bool(rule.get("type") == "ByteLevel" and rule.get("use_regex", True) and not rule.get("add_prefix_space"))
 
 
-def _tokens(path: Path, data: Json, n_rows: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _tokens(path: Path, data: Json, n_rows: int, *, cut: bool) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return token texts and types by id."""
+    model = data["model"]
+    unknown = model["unk_token"] if is_sentencepiece(data) else None
     tokens = [f"[PAD{index}]" for index in range(n_rows)]
     types = [_UNUSED] * n_rows
-    entries = [(text, index, _NORMAL) for text, index in data["model"]["vocab"].items()]
+    entries = [
+        (text, index, _NORMAL if unknown is None else piece_type(text, unknown, _NORMAL))
+        for text, index in model["vocab"].items()
+    ]
     for added in data.get("added_tokens", []):
-        entries.append((added["content"], added["id"], _CONTROL if added["special"] else _USER_DEFINED))
+        kind = _CONTROL if added["special"] else _USER_DEFINED
+        entries.append((added["content"], added["id"], UNKNOWN if added["content"] == unknown else kind))
     for text, index, kind in entries:
         if index >= n_rows:
             raise RunError(
@@ -135,7 +154,8 @@ def _tokens(path: Path, data: Json, n_rows: int) -> tuple[tuple[str, ...], tuple
                 "Resize the model's embeddings to its tokenizer."
             )
         tokens[index], types[index] = text, kind
-    return tuple(tokens), tuple(types)
+    n_tokens = max(index for _, index, _ in entries) + 1 if cut else n_rows
+    return tuple(tokens[:n_tokens]), tuple(types[:n_tokens])
 
 
 def _settings(folder: Path) -> Json:

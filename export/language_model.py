@@ -16,7 +16,7 @@ from edge_runtime.bundle.manifest import LanguageModel
 from edge_runtime.files import replacing, write_atomically
 from edge_runtime.reasons.prompt import LAYOUT
 from export.finished_gguf import SUFFIX, check_runs, describe_finished
-from export.gguf import MAX_CONTEXT
+from export.gguf import MAX_CONTEXT, read_config
 from export.licences import accepted_only, checked_licences
 from export.parts import PartCache, digest_of
 from train.data.dataset import Dataset
@@ -59,11 +59,11 @@ def is_finished(source: str | Path) -> bool:
 
 
 def source_licences(source: str, accepted: Sequence[str]) -> tuple[str, ...]:
-    """Return the licences of ``--language-model SOURCE``, checked before any work is done for it.
+    """Return the licences of ``--language-model SOURCE``, checked before any work is done for it, as is its shape.
 
     Raises:
         LicenceError: the model states none, or one that is neither permissive nor accepted.
-        RunError: a GGUF file is missing or damaged.
+        RunError: a GGUF file is missing or damaged, or a folder has a model that cannot be converted.
     """
     if is_finished(source):
         if not Path(source).is_file():
@@ -71,6 +71,8 @@ def source_licences(source: str, accepted: Sequence[str]) -> tuple[str, ...]:
                 f"--language-model {source}: file not found. Give a GGUF file, or a Hugging Face folder or id."
             )
         return checked_licences(describe_finished(Path(source)).licences, accepted, source)
+    if Path(source).is_dir():
+        read_config(Path(source))
     return checked_licences(stated_licences(source), accepted, source)
 
 

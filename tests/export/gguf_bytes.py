@@ -31,7 +31,8 @@ def text(value: str | bytes) -> bytes:
 
 def one(kind: int, value: object) -> bytes:
     if kind == ARRAY:
-        inner, values = value  # type: ignore[misc]
+        assert isinstance(value, tuple)
+        inner, values = value
         return struct.pack("<IQ", inner, len(values)) + b"".join(one(inner, each) for each in values)
     return text(value) if kind == STRING else struct.pack(_LAYOUTS[kind], value)  # type: ignore[arg-type]
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.gguf import interleave_rotary, make_language_model, write_gguf
+from export.finished_gguf import describe_finished
+from export.gguf import make_language_model, read_config, write_gguf
 from export.gguf_parity import compare_gguf
 from export.quantize_gguf import QUANTIZATIONS, quantize_gguf, unsupported_row_lengths
+from export.shapes.shape import interleave_rotary
 from tests.tiny_language_model import TEXTS, Shape
 from tests.tiny_language_model import make_language_model as make_folder
 from train.errors import RunError
@@ -26,6 +28,7 @@ HARD = (
     '{"a": [1, 2]} \\n \\ " ` ~ ^ | & # @ % $ €',
     "a" * 70 + " " * 20 + "!?" * 20,
     "snake_case camelCase x=y; a/b--c…d—e",
+    "\u2581\u2581 \u2581\u2581\u2581 <table> <bos> <eos> <start_of_turn> <0x41> \x00\x01\x7f",
 )
 
 SHAPES: list[tuple[Shape, dict[str, Any]]] = [
@@ -35,6 +38,14 @@ SHAPES: list[tuple[Shape, dict[str, Any]]] = [
     ("qwen2", {"tied": False, "n_kv_heads": 2, "rope_theta": 1e6}),
     ("qwen3", {"tied": True, "n_kv_heads": 2}),
     ("qwen3", {"tied": False, "n_kv_heads": 4, "rms_norm_eps": 1e-5}),
+    ("granite", {"tied": True, "n_kv_heads": 2}),
+    ("granite", {"tied": False, "n_kv_heads": 4, "attention_bias": True}),
+    ("granite4", {"tied": True, "n_kv_heads": 1}),
+    ("gemma3", {"tied": True, "n_kv_heads": 1}),
+    ("gemma3", {"tied": True, "n_kv_heads": 2, "final_logit_softcapping": 3.0}),
+    ("gemma3", {"tied": True, "n_kv_heads": 2, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}),
+    ("lfm2", {"tied": True, "n_kv_heads": 2}),
+    ("lfm2", {"tied": True, "n_kv_heads": 4, "block_auto_adjust_ff_dim": False, "block_ff_dim": 512}),
 ]
 
 
@@ -48,7 +59,7 @@ def test_llama_cpp_computes_the_same_as_transformers(shape: Shape, options: dict
     plain = tmp_path / "f16.gguf"
 
     write_gguf(folder, plain)
-    parity = compare_gguf(folder, plain, TEXTS)
+    parity = compare_gguf(folder, plain, [TEXTS[0] * 3, *TEXTS])
 
     assert parity.same_tokens == 1.0
     assert parity.max_kl < 1e-4
@@ -85,10 +96,10 @@ def test_both_tokenizers_split_difficult_texts_equally(text: str, hard_model: tu
     assert compare_gguf(*hard_model, [text]).same_tokens == 1.0
 
 
-@pytest.fixture(scope="module")
-def hard_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+@pytest.fixture(scope="module", params=["qwen3", "gemma3"])
+def hard_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("hard")
-    folder = make_folder(root / "model")
+    folder = make_folder(root / "model", request.param)
     write_gguf(folder, root / "f16.gguf")
     return folder, root / "f16.gguf"
 
@@ -134,7 +145,7 @@ def test_a_file_that_is_not_gguf_is_refused(tmp_path: Path) -> None:
         ({"architectures": ["MistralForCausalLM"]}, "found the architecture MistralForCausalLM"),
         ({"architectures": None}, "found the architecture nothing"),
         ({"use_sliding_window": True}, "sliding windows"),
-        ({"hidden_act": "gelu"}, "sliding windows"),
+        ({"hidden_act": "gelu"}, "found the activation gelu, expected silu"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_scaling"),
         ({"num_hidden_layers": 1}, "does not have"),
         ({"vocab_size": 300}, "embedding table has 300 rows"),
@@ -148,6 +159,69 @@ def test_a_model_that_llama_cpp_does_not_support_is_refused(
     (folder / "config.json").write_text(json.dumps(config | changes))
 
     with pytest.raises(RunError, match=message):
+        write_gguf(folder, tmp_path / "f16.gguf")
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "message"),
+    [
+        ("granite4", {"num_local_experts": 8}, "found 8 experts"),
+        ("granite4", {"layer_types": ["mamba", "attention"]}, "without -h"),
+        ("granite4", {"position_embedding_type": "nope"}, "without -h"),
+        ("granite", {"hidden_act": "gelu"}, "activation gelu"),
+        ("gemma3", {"layer_types": ["full_attention"] * 7}, "pattern of sliding windows"),
+        ("gemma3", {"sliding_window_pattern": 2}, "pattern of sliding windows"),
+        ("gemma3", {"rope_local_base_freq": 5000.0}, "rope_local_base_freq 5000"),
+        ("gemma3", {"query_pre_attn_scalar": 128}, "query_pre_attn_scalar 128, expected 64"),
+        ("gemma3", {"attn_logit_softcapping": 50.0}, "soft caps"),
+        ("gemma3", {"use_bidirectional_attention": True}, "later tokens"),
+        ("lfm2", {"conv_bias": True}, "biases of convolutions"),
+    ],
+)
+def test_a_setting_that_llama_cpp_has_fixed_otherwise_is_refused(
+    shape: Shape, changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    config = json.loads((make_folder(tmp_path / "model", shape) / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config | changes))
+
+    with pytest.raises(RunError, match=message):
+        read_config(tmp_path / "model")
+
+
+def test_the_rows_of_a_table_that_no_token_has_are_cut_off(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model", "gemma3")
+
+    write_gguf(folder, tmp_path / "f16.gguf")
+
+    assert describe_finished(tmp_path / "f16.gguf").n_tokens == 380
+
+
+def test_a_piece_that_only_llama_cpp_would_make_of_two_is_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model", "gemma3")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"]["merges"].remove(["n", "d"])
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+    with pytest.raises(RunError, match="no merge makes 'nd'"):
+        write_gguf(folder, tmp_path / "f16.gguf")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}]}},
+        {"normalizer": None},
+        {"pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581"}},
+    ],
+)
+def test_a_sentencepiece_tokenizer_with_other_rules_for_spaces_is_refused(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
+    folder = make_folder(tmp_path / "model", "gemma3")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | changes))
+
+    with pytest.raises(RunError, match="byte fallback"):
         write_gguf(folder, tmp_path / "f16.gguf")
 
 

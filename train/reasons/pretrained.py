@@ -12,14 +12,15 @@ from train.reasons.tokenizer import END
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-ARCHITECTURES: Final = ("llama", "qwen2", "qwen3")
+ARCHITECTURES: Final = ("llama", "qwen2", "qwen3", "granite", "granitemoehybrid", "gemma3_text", "lfm2")
+"""Model types of transformers that the exporter converts (``export/shapes``)."""
 
 
 def load(source: str) -> tuple[Any, "Tokenizer", int]:
     """Load a Hugging Face id or folder; return the model, the tokenizer and the id of the end-of-text token.
 
     Raises:
-        RunError: the model cannot be loaded, or is neither Llama, Qwen2 nor Qwen3.
+        RunError: the model cannot be loaded, or is of another type than :data:`ARCHITECTURES`.
     """
     import torch
     from tokenizers import Tokenizer

@@ -89,7 +89,7 @@ def train_writer(
         dataset: data set, of which only the catalogue and the popularity of items are used.
         out: folder for ``model/`` (merged), ``adapter/`` (the LoRA), ``run.json`` and ``metrics.json``.
         config: hyperparameters.
-        language_model: Hugging Face id or folder of a Llama, Qwen2 or Qwen3 model to fine-tune instead of a new model.
+        language_model: Hugging Face id or folder of a model to fine-tune instead of a new model.
         shown: print progress to stderr.
 
     Raises:
