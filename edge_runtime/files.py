@@ -1,5 +1,6 @@
 """Write and replace files and folders durably and atomically."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -135,4 +136,13 @@ def _old(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
+    """Return where the new content of a path is written first.
+
+    Raises:
+        FileExistsError: there is a pipe or a device. Renaming would replace it, as root also ``/dev/null``.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(
+            errno.EEXIST, "found a pipe or a device, expected a file, or nothing. Choose another path", str(path)
+        )
     return path.with_name(path.name + ".new")

@@ -107,8 +107,34 @@ class _Operators:
     proxy: str | None
     traffic: Traffic
 
+    def check(self, plan: RoundPlan) -> None:
+        """Check that uploads may be sent where a plan says, before it counts as a participation.
+
+        Raises:
+            RoundError: they may not.
+        """
+        for operator in plan.operators:
+            try:
+                self._transport(operator).close()
+            except ServerUnreachableError as error:
+                raise RoundError(str(error)) from error
+
     def send(self, operator: str, path: str, body: bytes) -> int:
         """Send one upload; see :data:`edge_runtime.rounds.participate.Send`."""
+        transport = self._transport(operator)
+        try:
+            return transport.post(path, body, within_s=_UPLOAD_S, content_type=CONTENT_TYPE)
+        finally:
+            transport.close()
+            self.traffic.add(len(transport.sent), transport.sent)
+            keep_receipt(self.into, transport.url, transport.sent, time.time())
+
+    def _transport(self, operator: str) -> HttpTransport:
+        """Return a connection to an operator, of which no byte is sent yet.
+
+        Raises:
+            ServerUnreachableError: the address is none, or plain http.
+        """
         try:
             transport = HttpTransport(operator, insecure=True, proxy=self.proxy)
         except ValueError as error:
@@ -118,12 +144,7 @@ class _Operators:
                 f"{operator}: plain http would show the upload to everyone on its way. Ask the operator for an https "
                 "address; on a trusted network, add --insecure."
             )
-        try:
-            return transport.post(path, body, within_s=_UPLOAD_S, content_type=CONTENT_TYPE)
-        finally:
-            transport.close()
-            self.traffic.add(len(transport.sent), transport.sent)
-            keep_receipt(self.into, transport.url, transport.sent, time.time())
+        return transport
 
 
 @dataclass(slots=True)
@@ -199,13 +220,14 @@ def take_part(
         bundle = open_folder(current_bundle(into))
         plan = _plan(origin, into, bundle.manifest.target, metadata, proxy, traffic)
         part = _Part(bundle, state, ledger, limit or Limit(), metadata.now(), show)
+        operators = _Operators(into, insecure, proxy, traffic)
         reason: str | None = None
         if plan is not None:
             try:
+                operators.check(plan)
                 part.prepare(plan, train, preview=preview)
             except RoundError as error:
                 reason = str(error)
-        operators = _Operators(into, insecure, proxy, traffic)
         sendings = () if preview else tuple(send_pending(ledger, operators.send, metadata.now()))
     status = _status(sendings, reason, has_plan=plan is not None)
     return RoundReport(status, tuple(part.words), reason, sendings, traffic)

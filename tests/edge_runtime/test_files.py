@@ -40,6 +40,20 @@ def test_a_pipe_where_a_file_is_prepared_blocks_no_write(tmp_path: Path) -> None
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's folders")
+def test_a_pipe_or_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(FileExistsError, match="found a pipe or a device"):
+        write_atomically(pipe, b"new")
+    with pytest.raises(FileExistsError, match="found a pipe or a device"), replacing(pipe):
+        pass
+
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_file_stays_as_it_is_if_writing_its_replacement_fails(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"old")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import RoundError, StateError, UpdateRefusedError
+from edge_runtime.rounds.ledger import RoundLedger
 from edge_runtime.rounds.participate import Adapter, Limit
 from edge_runtime.rounds.plan import RoundPlan
 from edge_runtime.rounds.update import decode
@@ -174,18 +175,40 @@ def test_plain_http_to_another_machine_sends_nothing(device: Device, shop: Signe
     plan = plan_for(next(iter(shop.bundles.values())), "http://192.0.2.7")
     shop.open_round(plan)
 
-    (sending,) = device.take_part().sendings
+    report = device.take_part()
 
-    assert (sending.outcome, sending.problem is not None and "plain http" in sending.problem) == ("prepared", True)
+    assert (report.status, report.sendings) == ("not now", ())
+    assert "plain http" in (report.reason or "")
     assert read_receipts(device.folder) == []
 
 
-def test_an_operator_without_an_address_is_reported(device: Device, shop: SignedShop) -> None:
-    shop.open_round(plan_for(next(iter(shop.bundles.values())), "http://user@host"))
+def test_an_upload_that_was_prepared_with_insecure_is_not_sent_without(
+    device: Device, shop: SignedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_for(next(iter(shop.bundles.values())), "http://192.0.2.7")
+    shop.open_round(plan)
+    with monkeypatch.context() as offline:
+        offline.setattr(RoundLedger, "pending", lambda ledger: [])  # as if it had been stopped before it was sent
+        take_part(shop.folder, device.folder, device.state, train=trained, limit=ANY, insecure=True)
 
     (sending,) = device.take_part().sendings
 
-    assert "a user, a query or a fragment" in (sending.problem or "")
+    assert (sending.outcome, "plain http" in (sending.problem or "")) == ("prepared", True)
+    assert read_receipts(device.folder) == []
+
+
+@pytest.mark.parametrize(
+    "operator", ["http://user@host", "https://host/?a=b", "http://[::1", "https://host:99999", "https://host:0"]
+)
+def test_an_operator_without_an_address_costs_no_participation(device: Device, shop: SignedShop, operator: str) -> None:
+    shop.open_round(plan_for(next(iter(shop.bundles.values())), operator))
+
+    report = device.take_part()
+
+    assert (report.status, report.sendings) == ("not now", ())
+    assert operator in (report.reason or "")
+    with RoundLedger(device.state) as ledger:
+        assert ledger.since(0) == []
 
 
 def test_a_device_that_trusts_no_keys_has_no_rounds(shop: SignedShop, tmp_path: Path) -> None:

@@ -317,7 +317,10 @@ def test_opening_again_completes_what_was_interrupted(
         ({"rank": 3}, "at most 2"),
         ({"min_updates": 200}, "max_updates"),
         ({"clip": 1e6, "sigma": 1e6}, "choose smaller ones"),
-        ({"operators": ("ftp://x",)}, "operators"),
+        ({"operators": ("ftp://x",)}, "no http or https address"),
+        ({"operators": ("https://user:password@host",)}, "a user, a query or a fragment"),
+        ({"operators": ("https://host:99999",)}, "99999|port"),
+        ({"operators": ("https://[::1",)}, "https://"),
     ],
 )
 def test_terms_that_make_no_plan_are_refused_with_the_reason(
