@@ -5,6 +5,7 @@ files up, such as the Flower app in ``deploy/flower``, keeps them exact.
 """
 
 import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,16 +15,19 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from edge_runtime.errors import BundleError
+from edge_runtime.rounds.plan import RoundPlan
 from server.database.tables import ROUND_SHARDS
 from server.errors import RoundStateError
-from server.rounds.folding import Sum
+from server.rounds.folding import WEIGHT_UNIT, Sum
 from server.rounds.ledger import Ledger, Round, State, add_counts, change, closing, lock_rounds, terms_of
 
 MAX_BYTES: Final = 1 << 22
 _INT64: Final = Meta(ge=-(1 << 63), le=(1 << 63) - 1)
 _MARK: Final = "of "
 """Counter of a round: how many updates come from the round of another region."""
-Count = Annotated[int, Meta(ge=0, le=1 << 40)]
+_ROUNDING: Final = 1e-9
+"""By how much the norm of a sum may exceed its bound, as both are computed in floating point."""
+Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 
 
 class RegionSum(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,7 +41,7 @@ class RegionSum(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         values: the sum, times the weights.
     """
 
-    regions: dict[Annotated[str, Meta(pattern=r"\A[a-z0-9]{26}\Z")], Count]
+    regions: Annotated[dict[Annotated[str, Meta(pattern=r"\A[a-z0-9]{26}\Z")], Count], Meta(min_length=1)]
     terms: str
     weight: Count
     merged: Count
@@ -124,6 +128,29 @@ def _check(found: Round, other: RegionSum, known: set[str]) -> None:
     twice = sorted(other.regions.keys() & (known | {found.id}))
     if twice:
         raise RoundStateError(f"round {found.id} has the updates of {', '.join(twice)} already.")
+    _check_size(found.plan, other)
+
+
+def _check_size(plan: RoundPlan, other: RegionSum) -> None:
+    """Check that so many updates can have the sum; nothing else bounds what another region hands over.
+
+    Raises:
+        RoundStateError: they cannot.
+    """
+    n_updates, n_regions = sum(other.regions.values()), len(other.regions)
+    if other.merged < n_regions or other.weight > WEIGHT_UNIT * n_updates:
+        raise RoundStateError(
+            f"round {plan.round}: found {other.merged} rounds and the weight {other.weight} for {n_updates:,} updates "
+            f"of {n_regions} regions, expected at least {n_regions} and at most {WEIGHT_UNIT * n_updates}. The file is "
+            "damaged, or no `pocketrec rounds export-sum` wrote it."
+        )
+    norm, limit = math.sqrt(sum(value * value for value in other.values)), other.weight * plan.norm_limit * plan.scale
+    if norm > limit * (1.0 + _ROUNDING):
+        raise RoundStateError(
+            f"round {plan.round}: the sum of {n_updates:,} updates has the norm {norm:.4g}, expected at most "
+            f"{limit:.4g}: longer updates are scaled down before they are added. The file is damaged, or no "
+            "`pocketrec rounds export-sum` wrote it."
+        )
 
 
 def _digest(found: Round) -> str:

@@ -25,7 +25,7 @@ FLOWER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poc
 APP = Path(__file__).parents[3] / "deploy" / "flower"
 
 
-def region(folder: Path, of: RoundPlan, number: int) -> Path:
+def region(folder: Path, of: RoundPlan, number: int, values: list[int] | None = None) -> Path:
     """Return a repository whose database has a closed round with so many updates."""
     repository = folder / of.round[0] / "releases"
     repository.mkdir(parents=True)
@@ -38,7 +38,7 @@ def region(folder: Path, of: RoundPlan, number: int) -> Path:
         await ledger.open(of, int(time.time()))
         async with intake.running():
             for i in range(number):
-                assert (await intake.accept(of.round, update(of, [i] * of.size))).verdict.value == "counted"
+                assert (await intake.accept(of.round, update(of, values or [i] * of.size))).verdict.value == "counted"
         await ledger.close(of.round, int(time.time()), "by hand")
         await database.close()
 
@@ -86,6 +86,37 @@ def test_a_sum_of_other_terms_is_refused(tmp_path: Path) -> None:
     file = exported(tmp_path, plan("r", clip=0.5), 4)
 
     assert "other terms" in run("add-sum", main, "m" * 26, file, code=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"values": [1 << 62] * 8}, "expected at most"),
+        ({"weight": 4 * 1024 + 1}, "expected at least 1 and at most 4096"),
+        ({"regions": {"r" * 26: 4, "s" * 26: 4}}, "expected at least 2"),
+        ({"merged": 0}, "merged"),
+        ({"weight": 0}, "weight"),
+        ({"regions": {}}, "regions"),
+        ({"regions": {"r" * 26: 0}}, "regions"),
+    ],
+)
+def test_a_sum_that_no_region_can_have_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    main, file = region(tmp_path, plan("m"), 3), exported(tmp_path, plan("r"), 4)
+    before = total(main, "m" * 26)
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | changes))
+
+    assert message in run("add-sum", main, "m" * 26, file, code=1)
+    assert total(main, "m" * 26) == before
+
+
+def test_a_sum_of_the_longest_updates_is_taken(tmp_path: Path) -> None:
+    largest = [32_767] * 8  # more than an honest device sends, so that the servers scale them down
+
+    main, other = region(tmp_path, plan("m"), 3, largest), region(tmp_path, plan("r"), 4, largest)
+    file = tmp_path / "sum.json"
+    run("export-sum", other, "r" * 26, "--out", file)
+
+    assert run("add-sum", main, "m" * 26, file)["round"]["updates"] == 7
 
 
 def test_what_was_handed_over_is_handed_over_again_and_never_added_in_parts(tmp_path: Path) -> None:
