@@ -96,6 +96,10 @@ class UnknownItemError(PocketRecError):
     """The catalogue has no such item."""
 
 
+class VariableError(PocketRecError, ValueError):
+    """An environment variable has a value that cannot be used."""
+
+
 class FilterError(PocketRecError):
     """A filter names a fact that no item has, or compares it with a value of another kind."""
 

@@ -59,20 +59,20 @@ def learn(
     if switch is None and not place.exists():
         raise StateError(f"{place}: there is no history to learn from. `pocketrec run` records one, or give --state.")
     with Recommender.open(bundle, place, language_model=False) as recommender:
-        n_steps = 0
+        n_steps, is_paused = 0, False
         if switch is not None:
             recommender.switch_learning(on=switch)
         elif seconds > 0:
-            n_steps = _learn(recommender, seconds, shown=not as_json)
+            n_steps, is_paused = _learn(recommender, seconds, shown=not as_json)
         status = recommender.learning
     if as_json:
-        print_result(_as_json(status, n_steps, place))
+        print_result(_as_json(status, n_steps, place) | {"paused": is_paused})
     else:
-        _show(status, n_steps, place, Console(soft_wrap=True))
+        _show(status, n_steps, place, Console(soft_wrap=True), is_paused=is_paused)
 
 
-def _learn(recommender: "Recommender", seconds: float, *, shown: bool) -> int:
-    """Learn for some seconds, with progress on terminals; return the number of steps that were made."""
+def _learn(recommender: "Recommender", seconds: float, *, shown: bool) -> tuple[int, bool]:
+    """Learn for some seconds, with progress on terminals; return the steps made, and whether today's are used up."""
     import time
 
     from rich.progress import BarColumn
@@ -80,7 +80,7 @@ def _learn(recommender: "Recommender", seconds: float, *, shown: bool) -> int:
     from edge_runtime.terminal.console import Console
     from edge_runtime.terminal.progress import progress_bar
 
-    n_steps, end = 0, time.monotonic() + seconds
+    n_steps, is_paused, end = 0, False, time.monotonic() + seconds
     console = Console(stderr=True)
     with progress_bar(console, BarColumn()) if shown else nullcontext() as bar:
         task = None if bar is None else bar.add_task("Learning", total=recommender.learning.n_all_updates or None)
@@ -89,13 +89,15 @@ def _learn(recommender: "Recommender", seconds: float, *, shown: bool) -> int:
             n_steps += result.n_steps
             if bar is not None and task is not None:
                 bar.update(task, completed=result.status.n_updates)
-            if result.finished or result.paused:
+            is_paused = result.paused
+            if result.finished or is_paused:
                 break
-    return n_steps
+    return n_steps, is_paused
 
 
-def _show(status: "LearningStatus", n_steps: int, place: Path, console: "Console") -> None:
+def _show(status: "LearningStatus", n_steps: int, place: Path, console: "Console", *, is_paused: bool) -> None:
     from edge_runtime.learning.decision import MIN_GAIN
+    from edge_runtime.learning.personal import STEPS_VARIABLE
 
     console.print(status.sentence)
     decision = status.decision
@@ -110,7 +112,13 @@ def _show(status: "LearningStatus", n_steps: int, place: Path, console: "Console
         console.print(
             f"{n_steps} steps now, {status.steps_today} of {status.steps_a_day} today. History: {place}", style="dim"
         )
-    if status.state in ("learning", "ready"):
+    if is_paused:
+        console.print(
+            f"What is left of today's steps is too few for the next update. It goes on tomorrow, or now with a larger "
+            f"{STEPS_VARIABLE}.",
+            style="dim",
+        )
+    elif status.state in ("learning", "ready"):
         console.print("Next: run this command again, or use `pocketrec run`.", style="dim")
 
 

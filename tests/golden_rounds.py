@@ -101,6 +101,12 @@ def plans() -> list[Json]:
         ("no operator", base | {"operators": []}),
         ("one operator twice", base | {"operators": ["https://a.b", "https://a.b"]}),
         ("an address of another kind", base | {"operators": ["ftp://a.b"]}),
+        ("an address with a password", base | {"operators": ["https://user:password@a.b"]}),
+        ("an address with a query", base | {"operators": ["https://a.b/?c=d"]}),
+        ("an address with a fragment", base | {"operators": ["https://a.b/#c"]}),
+        ("a port that does not exist", base | {"operators": ["https://a.b:99999"]}),
+        ("half an address", base | {"operators": ["http://[::1"]}),
+        ("an address with a port and a path", base | {"operators": ["http://[::1]:8000/c@d"]}),
         ("more updates needed than counted", base | {"min_updates": 101}),
         ("text for a number", base | {"steps": "3"}),
     ]

@@ -75,7 +75,7 @@ def audit(
 
 def _options(sync: str | None, *, part: bool, state: Path | None, root: Path | None, insecure: bool) -> list[str]:
     """Return the options of the sync; paths are absolute, because the process has another working directory."""
-    from edge_runtime.sync.address import parse_address
+    from edge_runtime.address import parse_address
 
     if sync is None:
         if part or state is not None or root is not None or insecure:

@@ -6,6 +6,7 @@ or ``A``. Nothing leaves the device. Erasing the history, or a single event that
 """
 
 import os
+import reprlib
 import threading
 import time
 from collections.abc import Callable, Container, Iterator
@@ -20,7 +21,7 @@ from edge_runtime.bundle.manifest import LearningSettings
 from edge_runtime.contents import Contents
 from edge_runtime.engines.candidates import EngineCandidates
 from edge_runtime.engines.protocol import SmallMatrices
-from edge_runtime.errors import EngineError, StateError
+from edge_runtime.errors import EngineError, StateError, VariableError
 from edge_runtime.learning.adamw import AdamWState
 from edge_runtime.learning.decision import Decision, Trial, decide
 from edge_runtime.learning.examples import MAX_EVENTS, MIN_EVENTS, Rows, Split
@@ -34,6 +35,8 @@ STEPS_A_DAY: Final = 200
 STEPS_VARIABLE: Final = "POCKETREC_LEARN_STEPS_A_DAY"
 """Environment variable with the number of steps that a device makes a day at most."""
 _DAY_S: Final = 86_400
+_MOST_DIGITS: Final = 12
+"""Digits of the number of steps that are read: Python refuses to read a number of thousands of digits."""
 
 Outcome = Literal["finished", "stopped", "paused"]
 """How a call ended: with the session, with its time, or with today's steps."""
@@ -134,7 +137,7 @@ class PersonalLearner:
         """Go on with the session that is due for some seconds; it may take one piece of work longer.
 
         Raises:
-            ValueError: the environment variable for the steps a day is no whole number.
+            VariableError: the environment variable for the steps a day is no whole number.
             StateError: what was learned could not be saved.
         """
         end = self._timer() + seconds
@@ -194,6 +197,8 @@ class PersonalLearner:
         record = self._kept.create()
         newest = self._newest() if record.session is None else record.session.newest
         split = self._split(newest)
+        if split is None and record.session is not None:  # another catalogue, or removed events
+            self._kept.replace(msgspec.structs.replace(record, session=None))
         if split is None or (record.session is None and not self._is_due()):
             return False
         small = self._small(split.rows)
@@ -349,11 +354,13 @@ def steps_a_day() -> int:
     """Return how many steps a device makes a day at most.
 
     Raises:
-        ValueError: the environment variable is no whole number.
+        VariableError: the environment variable is no whole number.
     """
     text = os.environ.get(STEPS_VARIABLE, "").strip()
     if not text:
         return STEPS_A_DAY
     if not text.isascii() or not text.isdigit():
-        raise ValueError(f"{STEPS_VARIABLE} must be a whole number of steps, such as {STEPS_A_DAY}, got {text!r}.")
-    return int(text)
+        raise VariableError(
+            f"{STEPS_VARIABLE} must be a whole number of steps, such as {STEPS_A_DAY}, got {reprlib.repr(text)}."
+        )
+    return int(text[:_MOST_DIGITS])

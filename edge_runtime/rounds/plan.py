@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_runtime.address import parse_address
 from edge_runtime.bundle.manifest import Digest, Exact, Name, Word
 from edge_runtime.bundle.parsing import JsonError, decode_json, parse_json
 from edge_runtime.errors import BundleError, BundleVersionError
@@ -35,7 +36,7 @@ updates, which is not small beside a delta of 1e-6)."""
 Moment = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")]
 Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
 Address = Annotated[str, Meta(pattern=r"\Ahttps?://[!-~]{1,190}\Z")]
-"""Address of an operator's server; :func:`edge_runtime.sync.address.parse_address` checks it before it is used."""
+"""Address of an operator's server, which :func:`edge_runtime.address.parse_address` can parse."""
 
 _MOMENT_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -107,6 +108,8 @@ class RoundPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"found min_updates {self.min_updates}, expected at most max_updates {self.max_updates}")
         if len(set(self.operators)) != len(self.operators):
             raise ValueError("found one operator twice, expected two different ones, or one")
+        for operator in self.operators:
+            parse_address(operator)
         if self.is_shared and self.max_staleness > 0:
             raise ValueError(
                 f"found max_staleness {self.max_staleness} with two operators, expected 0: both must weigh alike"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from edge_runtime.sync.address import Address
+from edge_runtime.address import Address
 
 NO_PROXY: Final = "none"
 HIDDEN: Final = b"***"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
+from edge_runtime.address import Address, is_loopback, parse_address
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
-from edge_runtime.sync.address import Address, is_loopback, parse_address
 from edge_runtime.sync.proxy import Proxy, proxy_for
 from edge_runtime.sync.timed_socket import TimedSocket, TimeLimit
 from edge_runtime.version import __version__

@@ -22,7 +22,6 @@ from edge_runtime.rounds.plan import (
     parse_plan,
     round_path,
 )
-from edge_runtime.sync.address import parse_address
 from server.database.database import Database, migrate
 from server.errors import RepositoryError, RoundStateError
 from server.objects import Place
@@ -97,8 +96,6 @@ def make_plan(repository: Place, target: str, terms: Terms, now: datetime | None
             "offer has."
         )
     try:
-        for operator in terms.operators:
-            parse_address(operator)  # devices would refuse it, after the round was opened
         sigma = _sigma(terms)
         bits, scale = _integers(terms.clip, sigma, rank * manifest.encoder.dim)
         plan = RoundPlan(

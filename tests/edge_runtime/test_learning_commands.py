@@ -1,12 +1,15 @@
 """``pocketrec learn`` trains what is due, says whether it is used, and is a switch."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from edge_runtime import Recommender, StateError
+from edge_runtime.learning.personal import STEPS_VARIABLE
 from edge_runtime.learning_commands import learn
+from tests.live_server import POCKETREC
 from tests.tiny_bundle import make_tiny_bundle
 from tests.tiny_learning import QUICK, make_learning_bundle, one_taste
 
@@ -53,6 +56,37 @@ def test_json_has_the_status(bundle: Path, state: Path, capsys: pytest.CaptureFi
     assert found["status"]["used"] is True
     assert found["status"]["decision"]["n_tried"] == 9
     assert found["state_file"] == str(state)
+
+
+@pytest.mark.parametrize("steps", ["1", "3"])
+def test_it_says_that_todays_steps_are_used_up(
+    bundle: Path, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, steps: str
+) -> None:
+    monkeypatch.setenv(STEPS_VARIABLE, steps)
+
+    learn(bundle, state, seconds=60.0)
+    shown = capsys.readouterr().out
+    learn(bundle, state, seconds=60.0, as_json=True)
+
+    assert "It goes on tomorrow" in shown
+    assert STEPS_VARIABLE in shown
+    assert "Next:" not in shown
+    assert json.loads(capsys.readouterr().out)["paused"] is True
+
+
+@pytest.mark.parametrize("command", ["learn", "run"])
+def test_a_variable_that_is_no_number_is_an_error_without_a_traceback(
+    bundle: Path, state: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv(STEPS_VARIABLE, "many")
+
+    done = subprocess.run(
+        [*POCKETREC, command, bundle, "--state", state], input="learning\n", capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "error: POCKETREC_LEARN_STEPS_A_DAY must be a whole number of steps" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_switch_does_nothing_else(bundle: Path, state: Path, capsys: pytest.CaptureFixture[str]) -> None:

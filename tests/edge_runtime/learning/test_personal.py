@@ -242,6 +242,12 @@ def test_the_steps_of_a_day_are_limited(bundle: Path, state: Path, monkeypatch: 
         assert recommender.learn(LONG).n_steps == 4
 
 
+def test_more_digits_than_python_reads_are_many_steps(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STEPS_VARIABLE, "9" * 5000)
+    with Recommender.open(bundle) as recommender:
+        assert recommender.learning.steps_a_day > 10**9
+
+
 @pytest.mark.parametrize("value", ["many", "-1", "1.5", "\u0665"])
 def test_a_limit_that_is_no_number_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(STEPS_VARIABLE, value)
@@ -485,6 +491,22 @@ def test_a_session_over_another_bundle_is_begun_anew(bundle: Path, tmp_path: Pat
 
     with Recommender.open(tmp_path / "other-b", state) as recommender:
         assert recommender.learn(LONG).n_steps == N_STEPS
+
+
+def test_a_session_that_another_catalogue_leaves_too_few_events_for_ends(
+    bundle: Path, tmp_path: Path, state: Path
+) -> None:
+    make_tiny_bundle(tmp_path / "small", n_items=2)
+    rewritten(tmp_path / "small", tmp_path / "small", learning=QUICK)
+    with Recommender.open(bundle, state) as recommender:
+        observe(recommender, no_taste(bundle))
+        while recommender.learn(0.0).n_steps == 0:
+            pass
+        assert state_of(recommender) == "learning"
+
+    with Recommender.open(tmp_path / "small", state) as recommender:
+        assert recommender.learn(LONG).finished
+        assert state_of(recommender) == "few events"
 
 
 def test_the_self_test_uses_the_bundles_own_adapter(bundle: Path, state: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.address import parse_address
 from edge_runtime.errors import ServerUnreachableError, UnprotectedError
 from edge_runtime.sync import sync
-from edge_runtime.sync.address import parse_address
 from edge_runtime.sync.proxy import Proxy, parse_proxy, proxy_for
 from edge_runtime.sync.receipts import read_receipts
 from edge_runtime.sync.transport import HttpTransport

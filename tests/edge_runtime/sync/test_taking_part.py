@@ -197,20 +197,6 @@ def test_an_upload_that_was_prepared_with_insecure_is_not_sent_without(
     assert read_receipts(device.folder) == []
 
 
-@pytest.mark.parametrize(
-    "operator", ["http://user@host", "https://host/?a=b", "http://[::1", "https://host:99999", "https://host:0"]
-)
-def test_an_operator_without_an_address_costs_no_participation(device: Device, shop: SignedShop, operator: str) -> None:
-    shop.open_round(plan_for(next(iter(shop.bundles.values())), operator))
-
-    report = device.take_part()
-
-    assert (report.status, report.sendings) == ("not now", ())
-    assert operator in (report.reason or "")
-    with RoundLedger(device.state) as ledger:
-        assert ledger.since(0) == []
-
-
 def test_a_device_that_trusts_no_keys_has_no_rounds(shop: SignedShop, tmp_path: Path) -> None:
     with pytest.raises(RoundError, match="trusts no keys yet"):
         take_part(shop.folder, tmp_path / "new", tmp_path / "history.sqlite")

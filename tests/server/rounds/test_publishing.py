@@ -317,7 +317,7 @@ def test_opening_again_completes_what_was_interrupted(
         ({"rank": 3}, "at most 2"),
         ({"min_updates": 200}, "max_updates"),
         ({"clip": 1e6, "sigma": 1e6}, "choose smaller ones"),
-        ({"operators": ("ftp://x",)}, "no http or https address"),
+        ({"operators": ("ftp://x",)}, "http"),
         ({"operators": ("https://user:password@host",)}, "a user, a query or a fragment"),
         ({"operators": ("https://host:99999",)}, "99999|port"),
         ({"operators": ("https://[::1",)}, "https://"),

@@ -172,6 +172,12 @@ function moment(fields: Fields, name: string): string {
   return text;
 }
 
+function isAddress(text: string): boolean {
+  if (!URL.canParse(text) || /[?#\\]/.test(text)) return false;
+  const { username, password, port } = new URL(text);
+  return username === "" && password === "" && port !== "0";
+}
+
 /** Check what no field shows alone; most of all that the noise is private as integers, and that these do not overflow. */
 function checkPlan(plan: RoundPlan, path: string): void {
   const { clip, sigma, scale, bits, minUpdates, maxUpdates, operators } = plan;
@@ -180,6 +186,7 @@ function checkPlan(plan: RoundPlan, path: string): void {
   const problems: readonly [boolean, string][] = [
     [minUpdates > maxUpdates, `min_updates ${minUpdates} is above max_updates ${maxUpdates}`],
     [new Set(operators).size !== operators.length, "one operator is named twice"],
+    [!operators.every(isAddress), `${operators.join(" and ")} is no address, without a user, a query or a fragment`],
     [operators.length > 1 && plan.maxStaleness > 0, "two operators and late updates, which both would not weigh alike"],
     [secondsOf(plan.opens) >= secondsOf(plan.deadline), `the deadline ${plan.deadline} is not after ${plan.opens}`],
     [bodyBytes(plan) > MAX_UPDATE_BYTES, `an update has ${bodyBytes(plan)} bytes, at most ${MAX_UPDATE_BYTES}`],

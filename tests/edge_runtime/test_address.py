@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_runtime.sync.address import parse_address
+from edge_runtime.address import parse_address
 
 
 @pytest.mark.parametrize(
