@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.arguments import check_type
 from edge_runtime.bundle.codes import ProductCodes
-from edge_runtime.events import DISLIKE, LIKE, PURCHASE
+from edge_runtime.events import DISLIKE, LIKE, PURCHASE, READ, WATCH
 from edge_runtime.ranking import Floats, Rows
 
 Diversity = float | Literal["auto"]
@@ -57,7 +57,7 @@ _N_STEPS = 64
 # Unit vectors are rounded to multiples of 1/1023: their scaled products are integers that float32 represents exactly
 # in any order of summation, so both runtimes compute the same cosines, and items with the same codes tie.
 _STEPS = 1023
-_FEEDBACK = {DISLIKE: 1.0, LIKE: -1.0, PURCHASE: -1.0}
+_FEEDBACK = {DISLIKE: 1.0, LIKE: -1.0, PURCHASE: -1.0, WATCH: -1.0, READ: -1.0}
 _OTHER_EVENTS = -0.5
 
 
@@ -110,10 +110,10 @@ def adapted_diversity(diversity: float, feedback: Sequence[str]) -> float:
         m = (1 - q) \sum_{a \ge 0} q^a f_a,\quad q = 2^{-1/3},\qquad
         v' = \begin{cases} v + m (1 - v) & m > 0 \\ v (1 + m) & m \le 0 \end{cases}
 
-    with ``f_a`` the value of the event that is ``a`` events old: 1 for a dislike, -1 for a like or a purchase, -1/2 for
-    any other event. It follows the idea of SAGE, an exploration rate driven by the latest feedback. ``m`` is an
-    exponential moving average that starts at 0 and halves the weight of an event after three more. It is computed from
-    the history alone, so removing an event removes its effect.
+    with ``f_a`` the value of the event that is ``a`` events old: 1 for a dislike, -1 for a like, purchase,
+    watch or read, -1/2 for any other event. It follows the idea of SAGE, an exploration rate driven by the latest
+    feedback. ``m`` is an exponential moving average that starts at 0 and halves the weight of an event after three
+    more. It is computed from the history alone, so removing an event removes its effect.
 
     Args:
         diversity: the value without feedback, in [0, 1].

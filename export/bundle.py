@@ -36,6 +36,7 @@ from edge_runtime.paths import AnyPath
 from edge_runtime.probe.target import Target
 from edge_runtime.search.finder import word_index
 from export.budget import RANKING, check_budgets, manifest_budgets
+from export.catalogue_kind import catalogue_kind
 from export.encoders import Encoders
 from export.following import check_follows, next_number
 from export.golden import golden_sequences, golden_vectors
@@ -71,6 +72,7 @@ class Release:
         number: release number; None for one more than the existing bundle.
         created: time of creation.
         licences: licences of the data and of the models in the bundle.
+        kind: what the items are (SPEC section 2); None decides by the catalogue.
         name: name of the catalogue; None keeps the name of the existing bundles.
         retired: ids of items that are never recommended, besides those that are gone from the data.
         after: the release that this one follows, if it is in another folder.
@@ -80,6 +82,7 @@ class Release:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     licences: tuple[str, ...] = ()
     name: str | None = None
+    kind: str | None = None
     retired: tuple[str, ...] = ()
     after: BundleFolder | None = None
 
@@ -306,6 +309,7 @@ class Exporter:
             release=release.number or 1,
             created=release.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             target=target.name,
+            kind=release.kind or catalogue_kind(self._dataset.catalogue),
             files=tuple(describe(name, role, data) for name, (role, data) in contents.items()),
             catalogue=student.sizes,
             encoder=Encoder(

@@ -1,7 +1,7 @@
 """``pocketrec targets``, ``export``, ``verify`` and ``diff``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,6 +52,10 @@ _CatalogueName = Annotated[
         "[default: that of the bundles in OUT, or of earlier exports of RUN; of the data folder for the first one]",
         metavar="NAME",
     ),
+]
+_Kind = Annotated[
+    Literal["shop", "video", "articles"] | None,
+    typer.Option(help="What the items are, for the words of the page. [default: decided by the facts of the items]"),
 ]
 _Out = Annotated[
     Path,
@@ -110,6 +114,7 @@ def export(
     after: _After = None,
     release: _ReleaseNumber = None,
     name: _CatalogueName = None,
+    kind: _Kind = None,
     licence: _Licences = None,
     retired: _Retired = None,
     skip_bad_rows: SkipBadRows = False,
@@ -165,6 +170,7 @@ def export(
             number=release,
             licences=tuple(licence or ()),
             name=name,
+            kind=kind,
             retired=_read_ids(retired) if retired else (),
             after=follows,
         )

@@ -30,6 +30,11 @@ ITEM_TABLE: Final = "item-table"
 ITEM_LOG: Final = "item-log"
 """The feature that a bundle requires whose items are a log."""
 
+SHOP: Final = "shop"
+VIDEO: Final = "video"
+ARTICLES: Final = "articles"
+"""The kinds of catalogue; a reader treats any other kind as a shop."""
+
 KNOWN_FEATURES: Final = frozenset({"shared-codebooks", NARROW_ATTENTION, TRANSITIONS, ITEM_TABLE, ITEM_LOG})
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 1 << 20
@@ -176,6 +181,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     language_model: LanguageModel | None = None
     learning: LearningSettings | None = None
     budgets: Annotated[dict[Name, Exact], Meta(max_length=64)] = {}
+    kind: Word = SHOP
     provenance: Annotated[dict[Name, Text], Meta(max_length=256)] = {}
     licences: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     machines: Annotated[tuple[Word, ...], Meta(max_length=64)] = ()

@@ -84,6 +84,7 @@ def as_json(inspection: Inspection) -> dict[str, object]:
         "release": manifest.release,
         "created": manifest.created,
         "target": manifest.target,
+        "kind": manifest.kind,
         "stale_since": inspection.stale_since,
         "schema": manifest.schema,
         "minimum_runtime": manifest.minimum_runtime,

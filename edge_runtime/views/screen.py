@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
+from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE, READ, WATCH
 from edge_runtime.in_use import EngineStatus
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.state.history import Event
@@ -17,12 +17,12 @@ from edge_runtime.terminal.plain import plain
 
 WIDEST = 110
 VERBS: Mapping[str, str] = {
-    CLICK: "opened", LIKE: "liked", PURCHASE: "bought", DISLIKE: "hid",
+    CLICK: "opened", LIKE: "liked", PURCHASE: "bought", WATCH: "watched", READ: "read", DISLIKE: "hid",
 }  # fmt: skip
 HELP: Sequence[tuple[str, str]] = (
     ("hand cream", "search: any words that are not a command"),
     ("3", "open item 3 of the list on the screen"),
-    ("like 3, buy 3, dislike 3", "record an event; a disliked item is hidden, and similar ones rank lower"),
+    ("like 3, {chosen} 3, dislike 3", "record an event; a disliked item is hidden, and similar ones rank lower"),
     ("cheaper, not that brand, undo", "say what you want, in words; `say` before it if it is also a title"),
     ("why 3", "explain why it is recommended"),
     ("list, list 20", "your recommendations, optionally how many"),
@@ -119,11 +119,11 @@ class Screen:
         self.print(", ".join(f"{name} {ms:.2f} ms" for name, ms in timings.items()), "dim")
         self.blank()
 
-    def help(self) -> None:
-        """Print the commands."""
+    def help(self, chosen: str) -> None:
+        """Print the commands; ``chosen`` is the one for what is bought, watched or read."""
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
         for command, description in HELP:
-            table.add_row(Text(command, style="cyan"), description)
+            table.add_row(Text(command.replace("{chosen}", chosen), style="cyan"), description)
         self._console.print(table)
         self.blank()
 

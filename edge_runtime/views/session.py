@@ -10,9 +10,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from edge_runtime.bundle.manifest import ARTICLES, SHOP, VIDEO
 from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
-from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE
+from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE, READ, WATCH
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.recommender import Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
@@ -30,8 +31,11 @@ _DECIMAL = re.compile(r"[0-9]{0,6}\.?[0-9]{1,6}")
 # Commands of earlier versions.
 _RENAMED: Mapping[str, str] = {"variety": "diversity"}
 _EVENTS: Mapping[str, str] = {
-    "open": CLICK, "click": CLICK, "like": LIKE, "buy": PURCHASE, "purchase": PURCHASE,
-    "dislike": DISLIKE, "hide": DISLIKE,
+    "open": CLICK, "click": CLICK, "like": LIKE, "dislike": DISLIKE, "hide": DISLIKE,
+}  # fmt: skip
+# By the kind of the catalogue; the first is shown in the help.
+_CHOSEN: Mapping[str, Mapping[str, str]] = {
+    SHOP: {"buy": PURCHASE, "purchase": PURCHASE}, VIDEO: {"watch": WATCH}, ARTICLES: {"read": READ},
 }  # fmt: skip
 
 
@@ -71,6 +75,8 @@ class Session:
         self._is_talking = False
         self._about: str | None = None
         self._replies: Sequence[str] = ()
+        self._chosen = _CHOSEN.get(recommender.manifest.kind, _CHOSEN[SHOP])
+        self._event_of = {**_EVENTS, **self._chosen}
         self._commands: Mapping[str, Callable[[str], None]] = {
             "list": self._list, "why": self._why, "history": self._history, "undo": self._undo,
             "remove": self._remove, "forget": self._forget, "engine": self._engine, "help": self._help,
@@ -123,7 +129,7 @@ class Session:
         elif name in _RENAMED and rest and is_command(rest):
             raise ValueError(f"`{name}` is now called `{_RENAMED[name]}`: type `{_RENAMED[name]} {rest}`.")
         elif self._is_command(name, rest, whole):
-            if name in _EVENTS:
+            if name in self._event_of:
                 self._record(name, rest)
             else:
                 self._commands[name](rest)
@@ -162,7 +168,7 @@ class Session:
 
     def _is_command(self, name: str, rest: str, whole: str) -> bool:
         """Return whether a line is a command; with the wrong arguments it is one only if no item matches the line."""
-        if name not in _EVENTS and name not in self._commands:
+        if name not in self._event_of and name not in self._commands:
             return False
         if name == "undo" and not rest and self._is_talking:
             return False
@@ -171,7 +177,7 @@ class Session:
     def _record(self, name: str, rest: str) -> None:
         if not rest:
             raise ValueError(f"`{name}` needs the number of an item: `{name} 3` is item 3 of the list on the screen.")
-        item, event = self._item(whole_number(name, rest)), _EVENTS[name]
+        item, event = self._item(whole_number(name, rest)), self._event_of[name]
         self._recommender.observe(item.item_id, event)
         self._is_talking = False
         self._screen.print(f"{VERBS[event]}: {item.title}", "green")
@@ -284,7 +290,7 @@ class Session:
 
     def _help(self, rest: str) -> None:
         no_argument("help", rest)
-        self._screen.help()
+        self._screen.help(next(iter(self._chosen)))
 
     def _show(self, title: str, items: Sequence[Recommendation], signs: Sequence[Text], footer: str) -> None:
         facts = self._recommender.items.facts

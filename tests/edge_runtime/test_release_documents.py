@@ -192,7 +192,7 @@ def test_a_component_changes_its_own_fields_and_no_others(base: Manifest, compon
     others: dict[str, object] = {
         "schema": 2, "required_features": ("x",), "minimum_runtime": "0.0.1", "name": "x", "target": "x",
         "encoder": replace(base.encoder, input_scale=9.0), "engines": (), "budgets": {"x": 1}, "licences": ("x",),
-        "machines": ("x",), "release": 9, "created": "2026-11-28T10:00:00Z", "provenance": {"x": "y"},
+        "machines": ("x",), "kind": "x", "release": 9, "created": "2026-11-28T10:00:00Z", "provenance": {"x": "y"},
         "catalogue": replace(base.catalogue, n_items=41), "transitions": replace(base.transitions, weight=0.7),
         "language_model": "x", "learning": "x",
     }  # fmt: skip

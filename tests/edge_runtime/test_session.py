@@ -2,13 +2,16 @@
 
 import io
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_runtime import Recommender
 from edge_runtime.bundle.items import Field, Items, dump_items
+from edge_runtime.bundle.manifest import dump_manifest, parse_manifest
 from edge_runtime.state.history import Event
 from edge_runtime.terminal.console import Console
 from edge_runtime.views.screen import Screen, ago, done_sign, movement
@@ -88,6 +91,29 @@ def test_an_event_is_recorded_for_the_numbered_item(session: SessionHarness, lin
     session.type(line)
 
     assert [(one.item_id, one.event) for one in session.recommender.history()] == [(second, event)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "event", "other"),
+    [
+        ("video", "watch 2", "watch", "buy"),
+        ("articles", "read 2", "read", "buy"),
+        ("films", "buy 2", "purchase", "read"),
+    ],
+)
+def test_what_is_bought_watched_or_read_follows_from_the_kind_of_the_catalogue(
+    bundle: Path, tmp_path: Path, kind: str, line: str, event: str, other: str
+) -> None:
+    shutil.copytree(bundle, tmp_path / "bundle")
+    manifest = tmp_path / "bundle" / "manifest.json"
+    manifest.write_bytes(dump_manifest(msgspec.structs.replace(parse_manifest(manifest.read_bytes()), kind=kind)))
+
+    with SessionHarness(tmp_path / "bundle") as session:
+        output = session.type(line, "history", "help")
+
+        assert [one.event for one in session.recommender.history()] == [event]
+    assert f"like 3, {line.split()[0]} 3, dislike 3" in output
+    assert f"{other} 3" not in output
 
 
 def test_a_disliked_item_disappears(session: SessionHarness) -> None:

@@ -41,7 +41,7 @@ def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, t
         tab.page.goto(empty.url)
 
         alert = tab.page.get_by_role("alert")
-        expect(alert).to_contain_text("There is no shop at this address")
+        expect(alert).to_contain_text("There is no catalogue at this address")
         expect(alert.get_by_role("button", name="Try again")).to_be_visible()
 
 
@@ -70,7 +70,7 @@ def test_a_file_damaged_in_transit_is_rejected_with_a_message(
     tab.page.goto(wire.url)
 
     alert = tab.page.get_by_role("alert")
-    expect(alert).to_contain_text("The shop could not be verified", timeout=WAIT_MS)
+    expect(alert).to_contain_text("The catalogue could not be verified", timeout=WAIT_MS)
     expect(alert).to_contain_text(name)
     assert tab.cards.count() == 0
     wire.change = bytes
@@ -112,7 +112,7 @@ def test_an_update_is_downloaded_tested_and_used_on_request(
     before = tab.titles()
     write_shop(tmp_path, seed=5, release=2)
 
-    _check_until(tab, "An updated shop is ready: release 2")
+    _check_until(tab, "An update is ready: release 2")
     tab.expect_titles(before)
     tab.notices.get_by_role("button", name="Use it now").click()
 

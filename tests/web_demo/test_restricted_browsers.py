@@ -204,7 +204,7 @@ def test_a_shop_that_the_browser_has_deleted_is_not_called_a_first_visit(
     tab.page.reload()
 
     alert = tab.page.get_by_role("alert")
-    expect(alert).to_contain_text("The shop cannot be reached")
+    expect(alert).to_contain_text("The server cannot be reached")
     expect(alert).to_contain_text("the browser has deleted it")
     expect(alert).to_contain_text("from earlier visits: 1 choice")
     assert tab.history_titles() == [title]

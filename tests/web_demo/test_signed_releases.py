@@ -94,7 +94,7 @@ def test_an_update_comes_as_a_delta_and_the_next_visit_opens_it(
     tab.wait_until_offline_ready()
     repository.release(2, bundle=adapted(repository, released(repository), 2))
 
-    check_until(tab, "An updated shop is ready: release 2")
+    check_until(tab, "An update is ready: release 2")
     expect(tab.notices).to_contain_text("Your first 10 stay.")
     use_update(tab)
 
@@ -115,7 +115,7 @@ def test_an_update_says_which_items_it_brings(tab: ShopPage, signed: LiveServer,
     before = tab.titles()[:10]
     repository.release(2)
 
-    check_until(tab, "An updated shop is ready: release 2")
+    check_until(tab, "An update is ready: release 2")
 
     said = re.search(r"(\d+) of your first 10 change: (.+?), .+ are new\.", tab.notices.inner_text())
     assert said is not None
@@ -161,7 +161,7 @@ def test_a_component_whose_file_is_missing_is_left_out_at_the_first_visit_and_at
 
     with_a_missing_adapter(4)
     signed.wait_for_release(TARGET, 5)
-    check_until(tab, "An updated shop is ready: release 4")
+    check_until(tab, "An update is ready: release 4")
     expect(tab.technical_details).to_contain_text("release 5 could not be used")
     use_update(tab)
 

@@ -5,6 +5,7 @@ import type { Card, HistoryEntry, Hit, UserHistory } from "../worker/protocol";
 import type { SendRequest, View } from "./client";
 import { Header } from "./Header";
 import { History } from "./History";
+import { wordsOf } from "./kinds";
 import { type Hidden, Notices } from "./Notices";
 import { PictureSource } from "./Picture";
 import { Recommendations } from "./Recommendations";
@@ -20,6 +21,8 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
   const [explained, setExplained] = useState<Card | null>(null);
   const [hidden, setHidden] = useState<Hidden | null>(null);
   const history = view.history ?? NO_HISTORY;
+  const release = view.opening.state === "ready" ? view.opening.release : null;
+  const words = wordsOf(release?.kind ?? null);
   // Rendered after the list, which would otherwise push these sections down when it appears.
   const isSettled = view.recommendations.version > 0 || view.opening.state === "failed";
   const addEvent = (itemId: string, event: EventName) =>
@@ -38,7 +41,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
     else addEvent(hit.itemId, LIKE);
   };
   return (
-    <PictureSource request={request} release={view.opening.state === "ready" ? view.opening.release : null}>
+    <PictureSource request={request} release={release}>
       <div class="page">
         <a class="skip" href="#recommendations-title">
           Skip to the list
@@ -46,16 +49,23 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
         <Header view={view} />
         <main>
           <section class="intro" aria-labelledby="intro-title">
-            <h1 id="intro-title">A shop that adapts to you</h1>
+            <h1 id="intro-title">A list that adapts to you</h1>
             <p class="lead">
               Choose what you like and the list changes at once. It all happens on this device: nothing is sent anywhere
               unless you ask for it.
             </p>
-            <Search request={request} ready={view.opening.state === "ready"} history={history} onChoose={toggle} />
+            <Search
+              request={request}
+              ready={view.opening.state === "ready"}
+              words={words}
+              history={history}
+              onChoose={toggle}
+            />
           </section>
-          <History history={view.history} onRemove={removeEntries} />
+          <History history={view.history} words={words} onRemove={removeEntries} />
           <Recommendations
             view={view}
+            words={words}
             onMore={(card) => addEvent(card.itemId, LIKE)}
             onHide={hide}
             onWhy={setExplained}

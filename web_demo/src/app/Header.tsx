@@ -1,6 +1,6 @@
 import type { View } from "./client";
 
-/** The shop's name and the status pill. */
+/** The catalogue's name and the status pill. */
 export function Header({ view }: { view: View }) {
   const { tone, text } = statusOf(view);
   const name = view.opening.state === "ready" ? view.opening.release.name : "";

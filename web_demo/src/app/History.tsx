@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { HistoryEntry, UserHistory } from "../worker/protocol";
 import { useFlip } from "./flip";
 import { shortened } from "./format";
+import type { KindWords } from "./kinds";
 import { Picture } from "./Picture";
 import { singleClick } from "./singleClick";
 
@@ -11,9 +12,11 @@ const MAX_TITLE = 36;
 /** The items that the user chose, newest first, with a remove button each. The strip keeps its height when empty. */
 export function History({
   history,
+  words,
   onRemove,
 }: {
   history: UserHistory | null;
+  words: KindWords;
   onRemove: (entries: readonly HistoryEntry[]) => void;
 }) {
   const list = useRef<HTMLUListElement>(null);
@@ -56,7 +59,7 @@ export function History({
               <Picture row={entry.row} title={entry.title} kind={entry.kind} />
               <span class="name" title={entry.title}>
                 {shortened(entry.title, MAX_TITLE)}
-                {entry.gone && <small>no longer in this shop</small>}
+                {entry.gone && <small>{words.gone}</small>}
               </span>
               <button
                 type="button"

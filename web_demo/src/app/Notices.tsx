@@ -44,7 +44,7 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
         ))}
         {view.update.state === "ready" && (
           <Notice tone="good">
-            An updated shop is ready: release {view.update.release}, {bytes(view.update.bytes)} downloaded and checked.{" "}
+            An update is ready: release {view.update.release}, {bytes(view.update.bytes)} downloaded and checked.{" "}
             {previewText(view.update.preview)}{" "}
             <button type="button" class="link" onClick={onUpdate}>
               Use it now

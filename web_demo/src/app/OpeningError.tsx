@@ -29,19 +29,19 @@ export function OpeningError({ cause, why, nChoices, onRetry }: Props) {
 
 const WORDS: Readonly<Record<Cause, { heading: string; text: string }>> = {
   unreachable: {
-    heading: "The shop cannot be reached",
-    text: "This device has no complete copy of the shop: it was never downloaded, or the browser has deleted it to free space. Connect to the internet and try again.",
+    heading: "The server cannot be reached",
+    text: "This device has no complete copy of the catalogue: it was never downloaded, or the browser has deleted it to free space. Connect to the internet and try again.",
   },
-  "no shop": {
-    heading: "There is no shop at this address",
-    text: "The server responds, but it has no shop for browsers. Its owner has to publish one first.",
+  "no catalogue": {
+    heading: "There is no catalogue at this address",
+    text: "The server responds, but it has none for browsers. Its owner has to publish one first.",
   },
   failing: {
-    heading: "The shop is not available right now",
+    heading: "The catalogue is not available right now",
     text: "The server responded with an error. Please try again later.",
   },
   refused: {
-    heading: "The shop could not be verified",
+    heading: "The catalogue could not be verified",
     text: "What the server sent is damaged or invalid, so none of it is used.",
   },
   crashed: {

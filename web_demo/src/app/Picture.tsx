@@ -1,5 +1,6 @@
 import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+import { SHOP } from "../runtime/constants";
 import type { Release } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { PlaceholderImage } from "./PlaceholderImage";
@@ -8,19 +9,22 @@ import { PlaceholderImage } from "./PlaceholderImage";
 interface Source {
   get(row: number): Promise<string | null>;
   known(row: number): string | null | undefined;
+  /** What the catalogue has. */
+  readonly of: string;
 }
 
-const NOTHING: Source = { get: () => Promise.resolve(null), known: () => null };
-const Pictures = createContext<Source>(NOTHING);
+const noPictures = (of: string): Source => ({ get: () => Promise.resolve(null), known: () => null, of });
+const Pictures = createContext<Source>(noPictures(SHOP));
 
 /** Provides one cache to all pictures below it. */
 export function PictureSource(props: { request: SendRequest; release: Release | null; children: ComponentChildren }) {
   const { request, release, children } = props;
   const source = useMemo<Source>(() => {
-    if (release === null) return NOTHING;
-    if (!release.parts.some(({ role }) => role === "pictures")) return NOTHING;
+    if (release === null) return noPictures(SHOP);
+    if (!release.parts.some(({ role }) => role === "pictures")) return noPictures(release.kind);
     const known = new Map<number, string | null>();
     return {
+      of: release.kind,
       known: (row) => known.get(row),
       get: async (row) => {
         const url = await request("picture", { row }).catch(() => null);
@@ -49,7 +53,7 @@ export function Picture({ row, title, kind }: { row: number | null; title: strin
   if (url === null) {
     return (
       <div class="picture">
-        <PlaceholderImage kind={kind} title={title} />
+        <PlaceholderImage of={source.of} kind={kind} title={title} />
       </div>
     );
   }

@@ -5,6 +5,7 @@ import type { View } from "./client";
 import { DiversitySlider } from "./DiversitySlider";
 import { useFlip } from "./flip";
 import { bytes } from "./format";
+import type { KindWords } from "./kinds";
 import { OpeningError } from "./OpeningError";
 
 const N_STARTERS = 6;
@@ -14,6 +15,7 @@ const CHOOSE_ONE = "Choose one to start, and the list fills with items that go w
 
 interface Props {
   readonly view: View;
+  readonly words: KindWords;
   readonly onMore: (card: CardData) => void;
   readonly onHide: (card: CardData) => void;
   readonly onWhy: (card: CardData) => void;
@@ -21,8 +23,8 @@ interface Props {
   readonly onRetry: () => void;
 }
 
-/** The recommendations; skeletons while they load, or why the shop could not be opened. */
-export function Recommendations({ view, onMore, onHide, onWhy, onDiversity, onRetry }: Props) {
+/** The recommendations; skeletons while they load, or why the catalogue could not be opened. */
+export function Recommendations({ view, words, onMore, onHide, onWhy, onDiversity, onRetry }: Props) {
   const { recommendations, opening } = view;
   const list = useRef<HTMLUListElement>(null);
   const used = useRef<Used | null>(null);
@@ -43,7 +45,7 @@ export function Recommendations({ view, onMore, onHide, onWhy, onDiversity, onRe
       <div class="above">
         <div class="heading">
           <h2 id="recommendations-title" tabIndex={-1}>
-            {isStart ? "Popular in this shop" : "For you"}
+            {isStart ? words.popular : "For you"}
           </h2>
           <p class="hint" data-longest={CHOOSE_ONE}>
             <span>{hintOf(view, isStart)}</span>
@@ -62,10 +64,7 @@ export function Recommendations({ view, onMore, onHide, onWhy, onDiversity, onRe
         ))}
       </ul>
       {recommendations.version > 0 && recommendations.cards.length === 0 && (
-        <p class="empty">
-          You have seen everything in this shop. Remove an item from your history, or show hidden items again, to see
-          more.
-        </p>
+        <p class="empty">{words.seenAll} Remove an item from your history, or show hidden items again, to see more.</p>
       )}
       <p class="unseen" role="status">
         {recommendations.version > 1 ? announcement(recommendations.cards) : ""}
@@ -100,7 +99,7 @@ function keepFocus(list: HTMLUListElement | null, used: { current: Used | null }
 function hintOf({ opening, language, recommendations }: View, isStart: boolean): string {
   if (recommendations.version === 0) {
     const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)}, only once` : "";
-    return `Downloading the shop${size}`;
+    return `Downloading the catalogue${size}`;
   }
   if (isStart) return CHOOSE_ONE;
   if (language.state === "fetching")

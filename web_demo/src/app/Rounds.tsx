@@ -28,7 +28,7 @@ export function Rounds({ onRounds }: RoundsProps) {
   return (
     <div class="rounds">
       <p class="fine">
-        In a round, devices train the shop’s adapter on their own choices and send the change, hidden in random noise,
+        In a round, devices train the common adapter on their own choices and send the change, hidden in random noise,
         to be added up. It is off unless you switch it on, and nothing is sent before you have seen it and clicked.
       </p>
       {view !== null && <Taking view={view} act={act} isBusy={doing !== ""} />}

@@ -2,19 +2,21 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { MAX_QUERY_CHARACTERS } from "../runtime/constants";
 import type { Hit, UserHistory } from "../worker/protocol";
 import type { SendRequest } from "./client";
+import type { KindWords } from "./kinds";
 import { Picture } from "./Picture";
 import { singleClick } from "./singleClick";
 
 interface Props {
   readonly request: SendRequest;
   readonly ready: boolean;
+  readonly words: KindWords;
   /** The search runs again when the history changes, so that the results show it. */
   readonly history: UserHistory;
   readonly onChoose: (hit: Hit) => void;
 }
 
 /** Search over titles and facts while typing; the results overlay the page, so that it does not move. */
-export function Search({ request, ready, history, onChoose }: Props) {
+export function Search({ request, ready, words, history, onChoose }: Props) {
   const [text, setText] = useState("");
   const [{ hits, answered }, setFound] = useState<{ hits: readonly Hit[]; answered: string }>({
     hits: [],
@@ -84,7 +86,7 @@ export function Search({ request, ready, history, onChoose }: Props) {
   return (
     <search class="search" ref={box} onKeyDown={onKeyDown} onFocusOut={leave}>
       <label class="unseen" for="search-text">
-        Search the shop
+        {words.search}
       </label>
       <svg class="glass" viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
         <circle cx="8.5" cy="8.5" r="5.5" />
@@ -94,7 +96,7 @@ export function Search({ request, ready, history, onChoose }: Props) {
         id="search-text"
         ref={input}
         type="search"
-        placeholder="Search the shop"
+        placeholder={words.search}
         autocomplete="off"
         spellcheck={false}
         maxLength={MAX_QUERY_CHARACTERS}

@@ -116,9 +116,9 @@ export function YourData({
   );
 }
 
-function storedNote(shop: boolean, page: boolean): string {
-  if (shop && page) return "the shop and the page, for offline visits";
-  if (shop) return "the shop; this browser did not store the page, so you need a connection to visit it";
+function storedNote(catalogue: boolean, page: boolean): string {
+  if (catalogue && page) return "the catalogue and the page, for offline visits";
+  if (catalogue) return "the catalogue; this browser did not store the page, so you need a connection to visit it";
   return "not yet everything that an offline visit needs";
 }
 

@@ -215,6 +215,7 @@ export interface Manifest {
   readonly languageModel: LanguageModelEntry | null;
   readonly learning: LearningSettings | null;
   readonly budgets: ReadonlyMap<string, number>;
+  readonly kind: string;
   readonly provenance: ReadonlyMap<string, string>;
   readonly licences: readonly string[];
   readonly machines: readonly string[];
@@ -237,6 +238,7 @@ export function readManifest(fields: Fields): Manifest {
     languageModel: fields.optional("language_model", readLanguageModelEntry),
     learning: fields.optional("learning", readLearningSettings),
     budgets: fields.has("budgets") ? fields.map("budgets", { min: 0, max: 64, key: { min: 1, max: 100 } }, (values, key) => values.integer(key, { min: 0, max: 9007199254740991 })) : new Map(),
+    kind: fields.has("kind") ? fields.matching("kind", /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/) : "shop",
     provenance: fields.has("provenance") ? fields.map("provenance", { min: 0, max: 256, key: { min: 1, max: 100 } }, (values, key) => values.text(key, { min: 0, max: 1000 })) : new Map(),
     licences: fields.has("licences") ? fields.texts("licences", { min: 0, max: 64, each: { min: 0, max: 1000 } }) : [],
     machines: fields.has("machines") ? fields.texts("machines", { min: 0, max: 64, each: /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/ }) : [],

@@ -256,5 +256,5 @@ function failureOf(error: unknown): Update {
 function causeOf(error: unknown): Cause {
   if (!(error instanceof FetchError)) return "refused";
   if (error.status === null) return "unreachable";
-  return error.status === 404 ? "no shop" : "failing";
+  return error.status === 404 ? "no catalogue" : "failing";
 }

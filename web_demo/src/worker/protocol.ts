@@ -56,6 +56,8 @@ export interface Release {
   readonly release: number;
   readonly created: string;
   readonly target: string;
+  /** What the items are: `shop`, `video`, `articles`, or a kind that this page does not know. */
+  readonly kind: string;
   readonly nItems: number;
   readonly dim: number;
   readonly parts: readonly Part[];
@@ -90,7 +92,7 @@ export interface Preview {
  * Why no release could be opened: the server cannot be reached, has no release, responds with an error, or sent an invalid
  * bundle; or the worker has crashed.
  */
-export type Cause = "unreachable" | "no shop" | "failing" | "refused" | "crashed";
+export type Cause = "unreachable" | "no catalogue" | "failing" | "refused" | "crashed";
 
 export type Opening =
   | { readonly state: "opening"; readonly bytes: number | null }

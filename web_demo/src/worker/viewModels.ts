@@ -10,7 +10,7 @@ import type { Sentence } from "../runtime/reasons/sentences";
 import type { Card, HistoryEntry, Release, UserHistory } from "./protocol";
 
 /** Fields whose last value is an item's category; the first field that an item has is used. */
-const KIND_FIELDS = ["categories", "category", "genres", "genre"];
+const KIND_FIELDS = ["categories", "category", "genres", "genre", "topics", "topic", "section"];
 
 /** Control characters, and separators of lines and paragraphs. */
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
@@ -61,7 +61,7 @@ export function userHistoryOf(events: readonly HistoryEvent[], items: Items | nu
 }
 
 export function releaseOf({ manifest }: Bundle): Release {
-  const { name, release, created, target, files, licences, catalogue } = manifest;
+  const { name, release, created, target, files, licences, catalogue, kind } = manifest;
   const parts = files.map((file) => ({ name: file.name, role: file.role, bytes: file.bytes }));
-  return { name, release, created, target, parts, licences, nItems: catalogue.nItems, dim: catalogue.dim };
+  return { name, release, created, target, parts, licences, kind, nItems: catalogue.nItems, dim: catalogue.dim };
 }

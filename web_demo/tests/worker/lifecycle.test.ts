@@ -131,7 +131,7 @@ describe("the lifecycle", () => {
 
   test.each([
     [new FetchError("no network"), "unreachable"],
-    [new FetchError("The server answered 404", 404), "no shop"],
+    [new FetchError("The server answered 404", 404), "no catalogue"],
     [new FetchError("The server answered 503", 503), "failing"],
     [new BundleError("damaged"), "refused"],
   ])("reports for %s the cause: %s", async (error, cause) => {

@@ -24,7 +24,7 @@ export function sentenceOf({ state, used, nEvents, nUpdates, nAllUpdates, decisi
   const last = decision === null ? "" : `${used ? "It is in use" : "It is not in use"}: ${resultOf(decision)}. `;
   switch (state) {
     case "off":
-      return "It is switched off: the list is made by the shop’s model alone.";
+      return "It is switched off: the list is made by the common model alone.";
     case "no engine":
       return "It is not in use: no engine of the model works in this browser.";
     case "few events":
@@ -41,9 +41,9 @@ export function sentenceOf({ state, used, nEvents, nUpdates, nAllUpdates, decisi
 /** How the adapter did on the newest events, which it was not trained on. */
 function resultOf({ nTried, gain, helps }: Decision): string {
   const tried = `tried on your ${nTried} newest choices, which it had not seen, it`;
-  if (helps) return `${tried} found them ${gainText(Math.exp(gain))} the shop’s model alone`;
-  if (gain <= 0) return `${tried} did not find them more likely than the shop’s model alone`;
-  return `${tried} found them hardly more likely than the shop’s model alone, which may be chance`;
+  if (helps) return `${tried} found them ${gainText(Math.exp(gain))} the common model alone`;
+  if (gain <= 0) return `${tried} did not find them more likely than the common model alone`;
+  return `${tried} found them hardly more likely than the common model alone, which may be chance`;
 }
 
 function gainText(times: number): string {

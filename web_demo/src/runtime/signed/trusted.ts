@@ -183,7 +183,7 @@ export function checkFresh(signed: { readonly expires: number }, name: string, n
   );
   throw new ExpiredMetadataError(
     `the server's signed metadata expired: its ${name} file was valid until ${until} UTC, and here it is ${today} UTC. ` +
-      "The shop goes on working. If the date is right, the server has not signed anew, or an old copy was " +
+      "The release in use goes on working. If the date is right, the server has not signed anew, or an old copy was " +
       "served; try again later.",
     signed.expires,
   );
