@@ -41,7 +41,10 @@ class LearningStatus:
     def sentence(self) -> str:
         """Say in one sentence whether the lists are adapted, and why."""
         if self.state == "unavailable":
-            return "The lists are not adapted to you, because this bundle has no settings for it."
+            return (
+                "The lists are not adapted to you, because this bundle has no settings for learning: it ranks by "
+                "transitions alone, or was exported before there was learning."
+            )
         if self.state == "off":
             return "The lists are not adapted to you, because learning is switched off."
         if self.state == "no engine":
@@ -59,7 +62,7 @@ class LearningStatus:
         if self.state == "does not help" and self.decision is not None:
             return (
                 "The lists are not adapted to you, because the adapter that was trained did not predict your "
-                f"{self.decision.n_tried} newest events better."
+                f"{self.decision.n_tried} newest events clearly better."
             )
         return (
             f"The lists are not adapted to you yet: {self.n_updates} of {self.n_all_updates} updates of an adapter are "

@@ -69,7 +69,7 @@ def test_a_switch_in_a_session_is_answered_once(bundle: Path) -> None:
 def test_an_adapter_that_does_not_help_is_explained_when_asked(bundle: Path) -> None:
     output = session(bundle, no_taste(bundle), "list", "learning", until={"does not help"})
 
-    assert output.count("did not predict your 9 newest events better") == 1
+    assert output.count("did not predict your 9 newest events clearly better") == 1
 
 
 def test_learning_is_switched_off_and_on(bundle: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_bundle_that_does_not_learn_says_so_when_asked(tmp_path: Path) -> None
 
     output = session(tmp_path / "plain", [], "list", "learning", until={"unavailable"})
 
-    assert output.count("The lists are not adapted to you, because this bundle has no settings for it.") == 1
+    assert output.count("The lists are not adapted to you, because this bundle has no settings for learning") == 1
 
 
 def test_a_session_that_is_closed_while_the_last_piece_is_learned_ends() -> None:

@@ -105,7 +105,7 @@ def test_a_bundle_that_does_not_learn_is_named(tmp_path: Path, capsys: pytest.Ca
 
     learn(tmp_path / "bundle", tmp_path / "s.sqlite")
 
-    assert "this bundle has no settings for it" in capsys.readouterr().out
+    assert "this bundle has no settings for learning" in capsys.readouterr().out
 
 
 def test_a_mistyped_path_creates_no_history(bundle: Path, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_an_adapter_that_does_not_help_is_not_used(bundle: Path, state: Path) ->
         status = recommender.learn(LONG).status
 
         assert (status.state, status.used) == ("does not help", False)
-        assert "did not predict your 9 newest events better" in status.sentence
+        assert "did not predict your 9 newest events clearly better" in status.sentence
         assert ranked(recommender) == before
 
 
