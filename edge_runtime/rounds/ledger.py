@@ -32,6 +32,10 @@ _SECONDS: Final = """CREATE TABLE IF NOT EXISTS round_seconds (
     digest TEXT NOT NULL,
     body BLOB
 )"""
+_TERMS: Final = """CREATE TABLE IF NOT EXISTS round_terms (
+    round TEXT PRIMARY KEY,
+    terms TEXT NOT NULL
+)"""
 _COLUMNS: Final = "round, time, loss, operator, deadline, retry_after_s, digest, body, retry_at, outcome"
 _KINDS: Final = (str, int, float, str, int, int, str, bytes | None, int, str)
 _COUNT: Final = "SELECT count(*) FROM rounds WHERE outcome != 'training'"
@@ -61,12 +65,14 @@ class Entry:
     Attributes:
         round: id of the round.
         time: when this device decided to take part, in seconds since 1970.
-        loss: square of the signal-to-noise ratio against the operator; those of several rounds add up.
+        loss: square of the signal-to-noise ratio against the operator; those of several rounds add up. 0 for the bytes
+            of an earlier round, which reveal nothing more when they are sent again.
         operator: address of the server that collects.
         deadline: when the round closes, in seconds since 1970.
         retry_after_s: seconds between attempts.
         digest: SHA-256 of the upload; empty before there is one.
-        body: the upload, until there is a final answer; with two operators the first share.
+        body: the upload, until there is a final answer; with two operators the first share. One that its round
+            certainly did not count is kept for a later round.
         retry_at: when the next attempt is due.
         outcome: the final answer, or ``training``, or ``prepared``.
         second: the second share, if there is one.
@@ -102,6 +108,7 @@ class RoundLedger:
             with translated_errors(self._path, _CONSEQUENCE):
                 self._connection.execute(_TABLE)
                 self._connection.execute(_SECONDS)
+                self._connection.execute(_TERMS)
         except BaseException:
             self._connection.close()
             raise
@@ -126,9 +133,33 @@ class RoundLedger:
     def pending(self) -> list[Entry]:
         """Return the uploads without a final answer, oldest first."""
         return self._entries(
-            "WHERE body IS NOT NULL OR round IN (SELECT round FROM round_seconds WHERE body IS NOT NULL) "
-            "ORDER BY time, round",
+            "WHERE outcome NOT IN ('closed', 'missed') AND (body IS NOT NULL OR round IN "
+            "(SELECT round FROM round_seconds WHERE body IS NOT NULL)) ORDER BY time, round",
             (),
+        )
+
+    def uncounted(self, terms: str) -> Entry | None:
+        """Return the newest upload with such terms that its round did not count, or None."""
+        condition = (
+            "WHERE outcome IN ('closed', 'missed') AND body IS NOT NULL AND round IN "
+            "(SELECT round FROM round_terms WHERE terms = ?) ORDER BY time DESC, round LIMIT 1"
+        )
+        return next(iter(self._entries(condition, (terms,))), None)
+
+    def move(self, late: Entry, to: Entry) -> bool:
+        """Note in one transaction that the upload of a round is sent to a later one; False if it was forgotten."""
+        is_there = "WHERE round = ? AND digest = ? AND body IS NOT NULL"
+        which = late.round, late.digest
+        return self._write(
+            (
+                f"INSERT OR IGNORE INTO rounds ({_COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM rounds {is_there}",  # noqa: S608 - constants
+                (*_values(to), *which),
+            ),
+            (
+                "INSERT OR IGNORE INTO round_terms SELECT ?, terms FROM round_terms WHERE round = ?",
+                (to.round, late.round),
+            ),
+            (f"UPDATE rounds SET body = NULL {is_there}", which),  # noqa: S608 - constant
         )
 
     def since(self, time: float) -> list[Entry]:
@@ -145,11 +176,11 @@ class RoundLedger:
         self._write(
             (
                 f"INSERT OR IGNORE INTO rounds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
-                tuple(getattr(entry, name.strip()) for name in _COLUMNS.split(",")),
+                _values(entry),
             )
         )
 
-    def prepare(self, entry: Entry, n_before: int) -> Entry | None:
+    def prepare(self, entry: Entry, n_before: int, terms: str = "") -> Entry | None:
         """Note an upload before it is sent, and return it; if another process was faster, return that one's.
 
         All that is noted is of the plan that the upload was made for: before a training that was stopped, the round may
@@ -162,6 +193,7 @@ class RoundLedger:
             entry: the round with its upload.
             n_before: participations when the limit was checked. If there are others by now, nothing is noted, and the
                 entry is returned as it is: still ``training``.
+            terms: what a later round needs to have in common with this one to take the upload.
         """
         columns = [name for name in map(str.strip, _COLUMNS.split(",")) if name != "round"]
         which = entry.round, n_before
@@ -170,7 +202,8 @@ class RoundLedger:
             (*(getattr(entry, name) for name in columns), *which),
         )
         if entry.second is None:
-            self._write(first)
+            kept = f"INSERT OR REPLACE INTO round_terms SELECT round, ? FROM rounds WHERE {_TRAINING}"  # noqa: S608 - constant
+            self._write((kept, (terms, *which)), first)
         else:
             other = (
                 f"INSERT INTO round_seconds SELECT round, ?, ?, ? FROM rounds WHERE {_TRAINING}",  # noqa: S608 - constant
@@ -200,10 +233,14 @@ class RoundLedger:
             )
         )
 
-    def settle(self, entry: Entry, outcome: Outcome) -> None:
-        """Note the final answer, and delete the bytes of the upload."""
+    def settle(self, entry: Entry, outcome: Outcome, *, keep: bool = False) -> None:
+        """Note the final answer, and delete the bytes of the upload unless a later round may take them."""
+        is_kept = keep and entry.second is None
         self._write(
-            ("UPDATE rounds SET outcome = ?, body = NULL WHERE round = ?", (outcome, entry.round)),
+            (
+                "UPDATE rounds SET outcome = ?, body = CASE ? WHEN 1 THEN body END WHERE round = ?",
+                (outcome, int(is_kept), entry.round),
+            ),
             ("UPDATE round_seconds SET body = NULL WHERE round = ?", (entry.round,)),
         )
 
@@ -224,3 +261,8 @@ class RoundLedger:
             if not all(map(isinstance, row, _KINDS)) or row[-1] not in get_args(Outcome):
                 raise damaged(self._path, "found a round that no device has written")
         return [replace(Entry(*row), second=seconds.get(row[0])) for row in rows]
+
+
+def _values(entry: Entry) -> tuple[object, ...]:
+    """Return what the columns of an entry have."""
+    return tuple(getattr(entry, name.strip()) for name in _COLUMNS.split(","))

@@ -21,7 +21,7 @@ from edge_runtime.rounds.ledger import Entry, Outcome, RoundLedger, Second
 from edge_runtime.rounds.noise import discrete_gaussian
 from edge_runtime.rounds.plan import RoundPlan
 from edge_runtime.rounds.shares import split
-from edge_runtime.rounds.update import TOKEN_BYTES, Update, Vector, encode, quantized, saturated
+from edge_runtime.rounds.update import TOKEN_BYTES, Update, Vector, decode, encode, quantized, saturated
 
 DAY_S: Final = 86_400
 _ANSWERS: Final[dict[int, Outcome]] = {
@@ -34,6 +34,9 @@ _ANSWERS: Final[dict[int, Outcome]] = {
     422: "refused",
 }
 """The final answers of a server; after any other the same bytes are sent again later."""
+
+NOT_COUNTED: Final = 409
+"""The answer that an update is not in a closed round, whose tokens the server still has; after 404 it may be in it."""
 
 Train = Callable[[RoundPlan, "Adapter"], Vector]
 """Returns by how much training has changed B: the first rows of it, ``[at most rank, dim]``."""
@@ -58,12 +61,14 @@ class Device:
         base: SHA-256 of its manifest.
         adapter_sha256: SHA-256 of its adapter.
         n_events: number of events in the history.
+        model: digest of what an adapter belongs to: updates of one model mean nothing to another.
     """
 
     name: str
     base: str
     adapter_sha256: str
     n_events: int
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
         raise RoundError(
             f"the history {ledger.path} has {device.n_events} events, and the plan needs {plan.min_events}."
         )
-    recent = ledger.since(now - plan.period_days * DAY_S)
+    recent = [entry for entry in ledger.since(now - plan.period_days * DAY_S) if entry.loss > 0.0]
     if len(recent) >= plan.participations:
         raise RoundError(
             f"this device has taken part {len(recent)} times in {plan.period_days} days, and the plan permits "
@@ -154,6 +159,49 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
             f"this device's limit is {limit.epsilon:g}. Raise it (--max-epsilon), or wait."
         )
     return Intent(plan, device, privacy_statement(plan), len(earlier), epsilon, limit, n_noted)
+
+
+def uncounted(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float) -> Entry | None:
+    """Return the upload of an earlier round that this one takes, or None.
+
+    The earlier round certainly did not count it, it has the same terms and trained the same model, and this plan takes
+    late updates if its adapter is another one.
+    """
+    if plan.is_shared or ledger.entry(plan.round) is not None:
+        return None
+    _check_fit(plan, device, now)
+    late = ledger.uncounted(_terms(plan, device))
+    if late is None or late.body is None:
+        return None
+    is_late = decode(late.body, plan).adapter_sha256 != plan.adapter_sha256
+    return None if is_late and plan.max_staleness == 0 else late
+
+
+def moved(late: Entry, plan: RoundPlan, ledger: RoundLedger, now: float) -> None:
+    """Note that the upload of an earlier round is sent to this one: the same bytes, which reveal nothing more.
+
+    Raises:
+        RoundError: it was forgotten meanwhile.
+    """
+    fresh = Entry(
+        round=plan.round,
+        time=int(now),
+        loss=0.0,
+        operator=plan.operators[0],
+        deadline=int(plan.deadline_time()),
+        retry_after_s=plan.retry_after_s,
+        digest=late.digest,
+        body=late.body,
+        outcome="prepared",
+    )
+    if not ledger.move(late, fresh):
+        raise RoundError("the history was forgotten meanwhile. Nothing was sent.")
+
+
+def _terms(plan: RoundPlan, device: Device) -> str:
+    """Return what two rounds have in common whose updates can be added up; see ``terms_of`` of the server."""
+    numbers = (plan.rank, plan.dim, plan.bits, plan.scale, plan.clip, plan.sigma)
+    return " ".join(map(str, (plan.name, plan.target, plan.part, *numbers, plan.operators[0], device.model)))
 
 
 def loss_of(plan: RoundPlan) -> float:
@@ -218,8 +266,8 @@ def prepared(intent: Intent, adapter: Adapter, train: Train, ledger: RoundLedger
         second = Second(plan.operators[1], hashlib.sha256(other).hexdigest(), other)
     else:
         body = encode(update, plan)
-    digest = hashlib.sha256(body).hexdigest()
-    entry = ledger.prepare(replace(begun, digest=digest, body=body, outcome="prepared", second=second), intent.n_noted)
+    noted = replace(begun, digest=hashlib.sha256(body).hexdigest(), body=body, outcome="prepared", second=second)
+    entry = ledger.prepare(noted, intent.n_noted, _terms(plan, intent.device))
     if entry is None:
         raise RoundError("the history was forgotten during the training. Nothing was sent.")
     if entry.outcome == "training":
@@ -238,7 +286,8 @@ def send_pending(ledger: RoundLedger, send: Send, now: float) -> list[Sending]:
 
 def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending | None:
     if now >= entry.deadline:
-        ledger.settle(entry, "missed")
+        never_tried = entry.retry_at == 0  # what was tried may have been counted
+        ledger.settle(entry, "missed", keep=never_tried)
         return Sending(entry, "missed", "the round closed before the server answered")
     if now < entry.retry_at <= now + entry.retry_after_s:  # a later one is of a clock that was set back since
         return Sending(entry, "prepared", "the server is tried again later")
@@ -246,6 +295,7 @@ def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending 
     if not ledger.postpone(entry, now + entry.retry_after_s):
         return None
     outcome: Outcome = "counted"
+    status = 0
     for operator, body in _left(entry):
         try:
             status = send(operator, f"/v1/rounds/{entry.round}/updates", body)
@@ -259,7 +309,7 @@ def _sent(entry: Entry, ledger: RoundLedger, send: Send, now: float) -> Sending 
             break  # the other share would be of no use: operators leave out what only one of them has
         if entry.second is not None and body is entry.body and not ledger.counted_first(entry):
             return Sending(entry, "missed", "the history was forgotten before the second share was sent")
-    ledger.settle(entry, outcome)
+    ledger.settle(entry, outcome, keep=status == NOT_COUNTED)
     return Sending(replace(entry, outcome=outcome), outcome)
 
 

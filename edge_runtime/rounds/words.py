@@ -3,6 +3,8 @@
 import math
 from datetime import UTC, datetime
 
+from edge_runtime.rounds.accountant import PrivacyStatement
+from edge_runtime.rounds.ledger import Entry
 from edge_runtime.rounds.participate import Intent, Sending
 from edge_runtime.rounds.plan import RoundPlan
 
@@ -31,12 +33,31 @@ def before(intent: Intent) -> list[str]:
         f"This device trains a copy of the adapter on its {intent.device.n_events:,} events, in {plan.steps:,} steps. "
         f"It scales the change to a length of at most {plan.clip:g}, and {noise}.",
         *_sent(plan),
+        _revealed(statement, read),
+        f"Own account: {_times(intent.before)} in the last {intent.limit.days} days, with this one "
+        f"{_epsilon(intent.epsilon)}; this device has {_limit(intent.limit.epsilon)}.",
+    ]
+
+
+def before_late(late: Entry, plan: RoundPlan) -> list[str]:
+    """Return what it means to send the upload of an earlier round to this one."""
+    return [
+        f"Round {plan.round} of {plan.name!r}, until {plan.deadline}.",
+        f"This device sends it the {plan.body_bytes:,} bytes that it prepared for the round {late.round}, which did "
+        f"not count them, once to {plan.operators[0]}: the same bytes with the same token. Nothing is trained, and "
+        "nothing more is revealed.",
+    ]
+
+
+def _revealed(statement: PrivacyStatement, read: str) -> str:
+    """Return what taking part reveals, and to whom."""
+    if math.isinf(statement.operator):
+        return f"As there is no noise, whoever reads {read} may learn everything about the history."
+    return (
         f"Whoever reads {read} learns at most {_epsilon(statement.operator)} about the history in "
         f"{_times(statement.participations)} within {statement.period_days} days, whoever reads published adapters at "
-        f"most {_epsilon(statement.readers)} (delta {statement.delta:g}).",
-        f"Own account: {_times(intent.before)} in the last {intent.limit.days} days, with this one "
-        f"{_epsilon(intent.epsilon)}; this device's limit is {intent.limit.epsilon:g}.",
-    ]
+        f"most {_epsilon(statement.readers)} (delta {statement.delta:g})."
+    )
 
 
 def _sent(plan: RoundPlan) -> list[str]:
@@ -70,7 +91,11 @@ def after(sending: Sending) -> str:
 
 
 def _epsilon(value: float) -> str:
-    return "everything (no noise)" if math.isinf(value) else f"epsilon {value:.3g}"
+    return "epsilon without bound" if math.isinf(value) else f"epsilon {value:.3g}"
+
+
+def _limit(epsilon: float) -> str:
+    return "no limit" if math.isinf(epsilon) else f"the limit {epsilon:g}"
 
 
 def _times(count: int) -> str:

@@ -130,6 +130,8 @@ def sync(
 
     _check_arguments(into, target)
     _check_proxy(proxy)
+    if part and state is not None:
+        _check_history(state)
     try:
         with _Bar(Console(stderr=True)) as progress:
             report = sync_with(
@@ -158,6 +160,13 @@ def _check_arguments(into: Path, target: str | None) -> None:
             f"{into} is a data folder (it has {data_files[0]}); name a folder for the device, new or made by sync",
             param_hint="--into",
         )
+
+
+def _check_history(state: Path) -> None:
+    from edge_runtime.errors import StateError
+
+    if not state.is_file():
+        raise StateError(f"{state}: there is no history. `pocketrec run` names its file when it ends.")
 
 
 def _check_proxy(proxy: str | None) -> None:
@@ -218,7 +227,6 @@ class _Taking:
     def part(self, console: "Console") -> Mapping[str, object]:
         """Show what is sent before and after; return the result for ``--json``."""
         from edge_runtime.rounds.participate import Limit
-        from edge_runtime.state.place import default_state
         from edge_runtime.sync.round_view import as_entries, lines
         from edge_runtime.sync.taking_part import take_part
 
@@ -228,7 +236,7 @@ class _Taking:
         report = take_part(
             self.origin,
             self.into,
-            self.state or default_state(self.name, os.environ),
+            self._history(),
             limit=None if self.max_epsilon is None else Limit(epsilon=self.max_epsilon),
             insecure=self.insecure,
             preview=self.preview,
@@ -237,6 +245,11 @@ class _Taking:
         )
         show(lines(report, self.into))
         return as_entries(report)
+
+    def _history(self) -> Path:
+        from edge_runtime.state.place import default_state
+
+        return self.state or default_state(self.name, os.environ)
 
 
 def _print(

@@ -13,12 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_runtime.bundle.folder import BundleFolder, open_folder, read_manifest
 from edge_runtime.contents import open_contents
 from edge_runtime.device_folder import current_bundle
 from edge_runtime.engines.protocol import read_small
 from edge_runtime.errors import RoundError, ServerUnreachableError, UpdateRefusedError
 from edge_runtime.learning.round_training import MAX_EXAMPLES, RoundTraining
+from edge_runtime.learning.session import base_digest
 from edge_runtime.paths import AnyPath
 from edge_runtime.rounds.ledger import RoundLedger
 from edge_runtime.rounds.participate import (
@@ -28,12 +32,14 @@ from edge_runtime.rounds.participate import (
     Sending,
     Train,
     intended,
+    moved,
     prepared,
     send_pending,
+    uncounted,
 )
 from edge_runtime.rounds.plan import MAX_PLAN_BYTES, RoundPlan, parse_plan, round_path
 from edge_runtime.rounds.update import Vector
-from edge_runtime.rounds.words import before
+from edge_runtime.rounds.words import before, before_late
 from edge_runtime.state.history import History
 from edge_runtime.sync.apply import writing
 from edge_runtime.sync.device_metadata import DeviceMetadata
@@ -162,23 +168,36 @@ class _Part:
     def prepare(self, plan: RoundPlan, train: Train | None, *, preview: bool) -> None:
         """Show what taking part means, and unless it is a preview, train and note the upload.
 
+        An upload that an earlier round did not count is sent to this one instead, if it fits.
+
         Raises:
             RoundError: this device does not take part now.
         """
-        intent = intended(plan, self._device(), self.ledger, self.now, self.limit)
-        self.words = before(intent)
-        self.show(self.words)
+        small = read_small(self.bundle)
+        device = self._device(small.adapter_a)
+        late = uncounted(plan, device, self.ledger, self.now)
+        if late is not None:
+            self._tell(before_late(late, plan))
+            if not preview:
+                moved(late, plan, self.ledger, self.now)
+            return
+        intent = intended(plan, device, self.ledger, self.now, self.limit)
+        self._tell(before(intent))
         if not preview:
-            small = read_small(self.bundle)
             chosen = train or partial(_train, self.bundle, self.state)
             prepared(intent, Adapter(small.adapter_a, small.adapter_b), chosen, self.ledger, self.now)
 
-    def _device(self) -> Device:
+    def _tell(self, words: list[str]) -> None:
+        self.words = words
+        self.show(words)
+
+    def _device(self, a: NDArray[np.float32]) -> Device:
         with History.open(self.state) as history:
             n_events = history.count()
         manifest = self.bundle.manifest
         base = hashlib.sha256(read_manifest(self.bundle.path)).hexdigest()
-        return Device(manifest.name, base, manifest.required_role("adapter").sha256, n_events)
+        adapter = manifest.required_role("adapter").sha256
+        return Device(manifest.name, base, adapter, n_events, base_digest(manifest, a))
 
 
 def take_part(
@@ -206,6 +225,8 @@ def take_part(
         proxy: address of an http proxy, or ``none``; see :func:`edge_runtime.sync.sync`.
         show: called with the sentences that say what is sent, before the training.
 
+    Without the file of a history nothing is fetched, and no file is made.
+
     Raises:
         BusyError: a sync into this folder is running.
         SyncError: the plan could not be had, or must not be used.
@@ -214,21 +235,24 @@ def take_part(
         RoundError: this device trusts no keys yet.
     """
     into, state, traffic = Path(into), Path(state), Traffic()
-    with writing(into), DeviceMetadata(into / TRUSTED) as metadata, RoundLedger(state) as ledger:
+    with writing(into), DeviceMetadata(into / TRUSTED) as metadata:
         if not metadata.has_root:
             raise RoundError("a round needs signed releases, and this device trusts no keys yet. Sync first.")
-        bundle = open_folder(current_bundle(into))
-        plan = _plan(origin, into, bundle.manifest.target, metadata, proxy, traffic)
-        part = _Part(bundle, state, ledger, limit or Limit(), metadata.now(), show)
-        operators = _Operators(into, insecure, proxy, traffic)
-        reason: str | None = None
-        if plan is not None:
-            try:
-                operators.check(plan)
-                part.prepare(plan, train, preview=preview)
-            except RoundError as error:
-                reason = str(error)
-        sendings = () if preview else tuple(send_pending(ledger, operators.send, metadata.now()))
+        if not state.exists():  # opening it would leave an empty file there
+            return RoundReport("not now", reason=f"there is no history yet ({state}).")
+        with RoundLedger(state) as ledger:
+            bundle = open_folder(current_bundle(into))
+            plan = _plan(origin, into, bundle.manifest.target, metadata, proxy, traffic)
+            part = _Part(bundle, state, ledger, limit or Limit(), metadata.now(), show)
+            operators = _Operators(into, insecure, proxy, traffic)
+            reason: str | None = None
+            if plan is not None:
+                try:
+                    operators.check(plan)
+                    part.prepare(plan, train, preview=preview)
+                except RoundError as error:
+                    reason = str(error)
+            sendings = () if preview else tuple(send_pending(ledger, operators.send, metadata.now()))
     status = _status(sendings, reason, has_plan=plan is not None)
     return RoundReport(status, tuple(part.words), reason, sendings, traffic)
 
@@ -271,8 +295,6 @@ def _plan(
 
 def _train(bundle: BundleFolder, state: Path, plan: RoundPlan, adapter: Adapter) -> Vector:
     """Train on the recorded history; see :data:`edge_runtime.rounds.participate.Train`."""
-    import numpy as np
-
     contents = open_contents(bundle, language_model=False)
     with History.open(state) as history:
         engines = contents.engine_candidates(settings=history)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,12 +19,14 @@ from edge_runtime.rounds.participate import (
     Limit,
     contribution,
     intended,
+    moved,
     prepared,
     send_pending,
+    uncounted,
 )
 from edge_runtime.rounds.plan import RoundPlan, largest_scale
 from edge_runtime.rounds.update import decode
-from edge_runtime.rounds.words import after, before
+from edge_runtime.rounds.words import after, before, before_late
 from edge_runtime.state.history import History
 from tests.tiny_round import DIM, RANK, plan_with
 
@@ -68,6 +71,83 @@ def ledger(state: Path) -> Iterator[RoundLedger]:
 def begun(ledger: RoundLedger, plan: RoundPlan = PLAN, now: float = NOW) -> Entry:
     intent = intended(plan, DEVICE, ledger, now, ANY)
     return prepared(intent, ADAPTER, trained, ledger, now)
+
+
+LATER = plan_with(
+    sigma=SIGMA,
+    scale=PLAN.scale,
+    round="z" * 26,
+    base="c" * 64,
+    adapter_sha256="d" * 64,
+    max_staleness=1,
+    deadline="2026-12-09T10:00:00Z",
+)
+UPDATED = replace(DEVICE, base=LATER.base, adapter_sha256=LATER.adapter_sha256)
+
+
+def test_an_update_that_its_round_did_not_count_goes_to_the_next_one_and_reveals_nothing_more(
+    ledger: RoundLedger,
+) -> None:
+    server = Server(409)
+    entry = begun(ledger)
+    send_pending(ledger, server.send, NOW)
+
+    late = uncounted(LATER, UPDATED, ledger, NOW)
+    assert late is not None
+    assert "Nothing is trained, and nothing more is revealed." in before_late(late, LATER)[1]
+    moved(late, LATER, ledger, NOW)
+    (sending,) = send_pending(ledger, server.send, NOW)
+
+    assert sending.outcome == "counted"
+    assert [(path, body) for _, path, body in server.got] == [
+        (f"/v1/rounds/{one.round}/updates", entry.body) for one in (PLAN, LATER)
+    ]
+    assert sum(one.loss for one in ledger.since(0)) == entry.loss
+    assert uncounted(msgspec.structs.replace(LATER, round="y" * 26), UPDATED, ledger, NOW) is None
+    with pytest.raises(RoundError, match="has taken part"):
+        intended(LATER, UPDATED, ledger, NOW, ANY)
+
+
+@pytest.mark.parametrize("status", [202, 200, 404, 410, 422])
+def test_an_update_that_may_be_counted_goes_to_no_other_round(ledger: RoundLedger, status: int) -> None:
+    begun(ledger)
+    send_pending(ledger, Server(status).send, NOW)
+
+    assert uncounted(LATER, UPDATED, ledger, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("tried", "goes_on"), [(False, True), (True, False)], ids=["never tried", "tried without an answer"]
+)
+def test_an_update_that_missed_its_round_goes_to_the_next_one_only_if_no_server_can_have_counted_it(
+    ledger: RoundLedger, tried: bool, goes_on: bool
+) -> None:
+    begun(ledger)
+    if tried:
+        send_pending(ledger, Server(None).send, NOW)
+    late = PLAN.deadline_time() + 1.0
+    send_pending(ledger, Server().send, late)
+
+    assert (uncounted(LATER, UPDATED, ledger, late) is not None) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("change", "device"),
+    [
+        ({"clip": 0.5}, UPDATED),
+        ({"operators": ("http://127.0.0.1:9",)}, UPDATED),
+        ({"max_staleness": 0}, UPDATED),
+        ({}, replace(UPDATED, model="another")),
+    ],
+    ids=["clip", "operator", "staleness", "model"],
+)
+def test_an_update_goes_to_no_round_with_other_terms_or_of_another_model(
+    ledger: RoundLedger, change: dict[str, object], device: Device
+) -> None:
+    begun(ledger)
+    send_pending(ledger, Server(409).send, NOW)
+
+    assert uncounted(msgspec.structs.replace(LATER, **change), device, ledger, NOW) is None
 
 
 def test_an_upload_is_sent_once_and_counted(ledger: RoundLedger) -> None:
@@ -142,7 +222,7 @@ def test_without_an_answer_the_same_bytes_are_sent_again(ledger: RoundLedger, st
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(404, "closed"), (409, "closed"), (410, "too late"), (413, "refused"), (422, "refused")]
+    ("status", "outcome"), [(404, "closed"), (410, "too late"), (413, "refused"), (422, "refused")]
 )
 def test_a_final_answer_ends_the_attempts_and_deletes_the_bytes(state: Path, status: int, outcome: str) -> None:
     server = Server(status)

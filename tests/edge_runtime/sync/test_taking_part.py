@@ -111,7 +111,7 @@ def test_a_preview_sends_and_notes_nothing(device: Device, plan: RoundPlan, oper
     report = device.take_part(preview=True)
 
     assert (report.status, operator.got) == ("previewed", [])
-    assert "this device's limit is inf" in report.words[-1]
+    assert "this device has no limit" in report.words[-1]
     assert device.take_part().status == "sent"
 
 
@@ -197,6 +197,20 @@ def test_an_upload_that_was_prepared_with_insecure_is_not_sent_without(
     assert read_receipts(device.folder) == []
 
 
+def test_a_history_that_is_not_there_is_neither_made_nor_sent(
+    device: Device, plan: RoundPlan, operator: FakeOperator, tmp_path: Path
+) -> None:
+    report = take_part(device.shop.folder, device.folder, tmp_path / "mistyped.sqlite", train=trained, limit=ANY)
+    command = [*POCKETREC, "sync", str(device.shop.folder), "--into", str(device.folder), "--take-part", "--state"]
+    done = subprocess.run([*command, str(tmp_path / "other.sqlite")], capture_output=True, text=True, check=False)
+
+    assert (report.status, operator.got) == ("not now", [])
+    assert "there is no history yet" in (report.reason or "")
+    assert done.returncode == 1
+    assert "there is no history" in done.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.sqlite")) == ["history.sqlite"]
+
+
 def test_a_device_that_trusts_no_keys_has_no_rounds(shop: SignedShop, tmp_path: Path) -> None:
     with pytest.raises(RoundError, match="trusts no keys yet"):
         take_part(shop.folder, tmp_path / "new", tmp_path / "history.sqlite")
@@ -258,6 +272,8 @@ def test_without_the_option_no_round_is_looked_for(device: Device, plan: RoundPl
 
 def test_a_preview_on_a_new_device_takes_no_part(shop: SignedShop, plan: RoundPlan, tmp_path: Path) -> None:
     new, state = tmp_path / "new", tmp_path / "new.sqlite"
+    with History.open(state):
+        pass
     words = ("sync", shop.folder, "--into", new, "--state", state, "--preview", "--take-part")
 
     done = subprocess.run([*POCKETREC, *words], capture_output=True, text=True, check=False)
@@ -265,7 +281,6 @@ def test_a_preview_on_a_new_device_takes_no_part(shop: SignedShop, plan: RoundPl
     assert (done.returncode, done.stdout) == (1, "")
     assert "found no bundle in use" in " ".join(done.stderr.split())
     assert not new.exists()
-    assert not state.exists()
 
 
 def test_the_traffic_of_a_round_is_in_its_report(device: Device, plan: RoundPlan, operator: FakeOperator) -> None:
