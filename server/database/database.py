@@ -32,6 +32,18 @@ def beside(root: Path) -> Path:
     return root.resolve().with_name(root.resolve().name + "-server.sqlite3")
 
 
+def missing_file(url: str) -> Path | None:
+    """Return the SQLite file of a URL if it is not there, and None for every other database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None  # which Database refuses, with its reason
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    path = Path(parsed.database)
+    return None if path.exists() else path
+
+
 def nothing_beside(repository: str) -> str:
     """Return the message for a repository in object storage whose database is not named."""
     return (

@@ -71,6 +71,10 @@ class Draft:
         self.store.write_document(file, data)
         self.targets[role].signed.targets[path] = file
 
+    def remove(self, role: str, path: str) -> None:
+        """Take a document off what is on offer, with :meth:`commit`; its bytes stay until they are pruned."""
+        del self.targets[role].signed.targets[path]
+
     def commit(self) -> None:
         """Sign the changed metadata and what depends on it, and offer it."""
         for role in (TARGETS, *DELEGATED):

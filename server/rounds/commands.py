@@ -11,7 +11,7 @@ from server.objects import Place, place_of
 
 if TYPE_CHECKING:
     from server.repository.keys import KeyRing
-    from server.rounds.ledger import Ledger
+    from server.rounds.ledger import Ledger, Round
 
 Answer = TypeVar("Answer")
 
@@ -68,7 +68,7 @@ def plan(
     rank: Annotated[
         int | None, typer.Option(metavar="N", help="Rows of the adapter to train. By default all.", min=1, max=64)
     ] = None,
-    clip: Annotated[float, typer.Option(metavar="X", help="Largest L2 norm of an update.", min=1e-6, max=1e6)] = 0.1,
+    clip: Annotated[float, typer.Option(metavar="X", help="Largest L2 norm of an update.", min=1e-6, max=1e6)] = 6.0,
     epsilon: Annotated[
         float, typer.Option(metavar="X", help="Privacy of one device against the operator.", min=0.01, max=1000)
     ] = 8.0,
@@ -79,20 +79,20 @@ def plan(
     delta: Annotated[float, typer.Option(metavar="X", help="Delta of the privacy.", min=1e-12, max=0.01)] = 1e-6,
     participations: Annotated[
         int, typer.Option(metavar="N", help="How often a device takes part in --period-days.", min=1, max=10_000)
-    ] = 4,
-    period_days: Annotated[int, typer.Option(metavar="N", help="Days of that period.", min=1, max=3650)] = 30,
+    ] = 1,
+    period_days: Annotated[int, typer.Option(metavar="N", help="Days of that period.", min=1, max=3650)] = 365,
     min_updates: Annotated[
         int, typer.Option(metavar="N", help="Updates without which nothing is published.", min=1, max=1_000_000)
-    ] = 500,
+    ] = 1000,
     max_updates: Annotated[
         int, typer.Option(metavar="N", help="Updates at which the round closes.", min=1, max=1_000_000)
     ] = 100_000,
     max_staleness: Annotated[
         int, typer.Option(metavar="N", help="Adapters by which an update may be late.", min=0, max=1000)
     ] = 1,
-    steps: Annotated[int, typer.Option(metavar="N", help="Steps of training on a device.", min=1, max=10_000)] = 50,
+    steps: Annotated[int, typer.Option(metavar="N", help="Steps of training on a device.", min=1, max=10_000)] = 10,
     batch: Annotated[int, typer.Option(metavar="N", help="Examples in a step.", min=1, max=1024)] = 32,
-    learning_rate: Annotated[float, typer.Option(metavar="X", help="Learning rate.", min=1e-6, max=1.0)] = 0.003,
+    learning_rate: Annotated[float, typer.Option(metavar="X", help="Learning rate.", min=1e-6, max=1.0)] = 0.3,
     min_events: Annotated[
         int, typer.Option(metavar="N", help="Events that a device needs to take part.", min=2, max=1_000_000)
     ] = 20,
@@ -171,9 +171,15 @@ def status(
 
     Example: pocketrec rounds status releases
     """
+    from server.database.database import missing_file
     from server.rounds.show import show_states
     from server.rounds.state import read_states
 
+    if (
+        database_url is None and missing_file(_url(repo, None)) is not None
+    ):  # neither a server ran nor a round was opened
+        show_states([], repo, as_json=as_json)
+        return
     show_states(_with_ledger(repo, database_url, lambda ledger: read_states(ledger, target)), repo, as_json=as_json)
 
 
@@ -182,23 +188,37 @@ def close(
     repo: Repo,
     round_id: RoundId,
     drop: Annotated[bool, typer.Option("--drop", help="Delete the sum, too: nothing is published of it.")] = False,
+    keys: Keys = None,
     database_url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Close a round now; otherwise the server closes it at its deadline, or when it is full.
+    """Close a round now, and take its plan off what is on offer.
+
+    Without this command the server closes it at its deadline, or when it is full, but cannot sign: then `close`, also
+    of a round that is closed already, or `publish`, takes the plan off, so that no further device trains for it.
 
     Example: pocketrec rounds close releases ROUND
     """
     import time
 
+    from server.errors import SigningError
+    from server.rounds.opening import withdraw
     from server.rounds.show import show_closed
     from server.rounds.state import RoundState, read_state
 
-    async def work(ledger: "Ledger") -> RoundState:
+    async def work(ledger: "Ledger") -> "tuple[RoundState, Round]":
         ending = ledger.drop if drop else ledger.close
-        return await read_state(ledger, await ending(round_id, int(time.time()), "by hand"))
+        found = await ending(round_id, int(time.time()), "by hand")
+        return await read_state(ledger, found), found
 
-    show_closed(_with_ledger(repo, database_url, work), repo, as_json=as_json)
+    state, found = _with_ledger(repo, database_url, work)
+    problem = None
+    try:
+        if found.share != 2:  # the second operator signs nothing
+            withdraw(_place(repo), _ring(repo, keys), found.plan)
+    except SigningError as error:
+        problem = str(error)
+    show_closed(state, repo, as_json=as_json, still_offered=problem)
 
 
 @rounds.command("tokens")
@@ -369,7 +389,7 @@ def publish(
         outcome = publish_round(
             _place(repo),
             _ring(repo, keys),
-            _url(repo, database_url),
+            _existing(_url(repo, database_url)),
             round_id,
             data=data,
             server_rate=server_rate,
@@ -408,7 +428,7 @@ def _with_ledger(repo: str, url: str | None, use: "Callable[[Ledger], Awaitable[
     from server.database.database import Database, migrate
     from server.rounds.ledger import Ledger
 
-    url = _url(repo, url)
+    url = _existing(_url(repo, url))
     migrate(url)
 
     async def run() -> Answer:
@@ -428,6 +448,20 @@ def _url(repo: str, url: str | None) -> str:
     if url is None and isinstance(place, str):
         raise typer.BadParameter(nothing_beside(place), param_hint="--database-url")
     return url or file_url(beside(Path(place)))
+
+
+def _existing(url: str) -> str:
+    """Return the URL of a database, whose file would otherwise be made: an empty one has no round."""
+    from server.database.database import missing_file
+    from server.errors import RoundStateError
+
+    missing = missing_file(url)
+    if missing is not None:
+        raise RoundStateError(
+            f"{missing}: found no round, because there is no database. Name that of `pocketrec serve` "
+            "(--database-url), or open a round first with `pocketrec rounds open`."
+        )
+    return url
 
 
 def _place(text: str) -> Place:

@@ -308,7 +308,9 @@ def _check_opening(plan: RoundPlan, before: Sequence[Round]) -> None:
         if one.id == plan.round and one.plan != plan:
             raise RoundStateError(f"found another plan for round {plan.round}. Make a new plan.")
         if one.id == plan.round and one.state is not State.OPEN:
-            raise RoundStateError(f"round {plan.round} is {one.state.value} already. Make a new plan.")
+            raise RoundStateError(
+                f"round {plan.round} was opened before, and is over ({one.state.value}). Make a new plan."
+            )
         if one.id != plan.round and one.state is State.OPEN:
             raise RoundStateError(
                 f"{plan.target}: round {one.id} is open until {one.plan.deadline}. "

@@ -27,7 +27,7 @@ from server.repository.publish import Rollout, publish
 from server.repository.repository import Repository, reading
 from server.repository.store import FilesOfBundle
 from server.rounds.ledger import Ledger, Round, State
-from server.rounds.opening import ADAPTER
+from server.rounds.opening import ADAPTER, withdraw
 
 PROVENANCE: Final = "round"
 """Entry of a manifest's provenance: the round that its adapter comes from."""
@@ -156,6 +156,7 @@ def publish_round(
     now = now or datetime.now(UTC)
     found, mean = asyncio.run(_read(url, round_id))
     finished = _finished_before(repository, found)
+    withdraw(repository, keys, found.plan)
     if finished is not None:
         asyncio.run(_record(url, found, finished, State.PUBLISHED))
         return finished
@@ -239,6 +240,11 @@ async def _read(url: str, round_id: str) -> tuple[Round, NDArray[np.float64]]:
         raise RoundStateError(
             f"round {round_id} is in two shares: exchange tokens with the other operator, and combine both sums "
             "(`pocketrec rounds tokens`, then `pocketrec rounds combine`)."
+        )
+    if found.state is State.SHORT:
+        raise RoundStateError(
+            f"round {round_id} has too few updates to be published. {found.note} The next round with the same adapter "
+            "and terms takes them over."
         )
     if found.state not in (State.CLOSED, State.KEPT) or total is None:
         raise RoundStateError(f"round {round_id} is {found.state.value}, expected one that is closed. {found.note}")

@@ -41,7 +41,10 @@ def show_opened(plan: RoundPlan, settled: Sequence[Round], repo: str, *, as_json
     console = Console(soft_wrap=True)
     for one in settled:
         console.print(f"Round {one.id}: {one.note}")
-    console.print(f"Round {plan.round} is open until {plan.deadline}. {next_command('rounds', 'status', repo)}")
+    console.print(
+        f"Round {plan.round} is open until {plan.deadline}: `pocketrec serve` takes updates, and devices take part "
+        f"with `pocketrec sync URL --into DIR --take-part`. {next_command('rounds', 'status', repo)}"
+    )
 
 
 def show_states(states: Sequence[RoundState], repo: str, *, as_json: bool) -> None:
@@ -80,23 +83,41 @@ def _two_lines(one: RoundState) -> str:
     """Return a round for terminals that are too narrow for the table."""
     return (
         f"{one.round}  {one.target}\n"
-        f"  {one.state.value}, {one.updates:,} updates, {one.needed:,} needed, until {_until(one)} UTC"
+        f"  {one.state.value}, {_updates(one.updates)}, {one.needed:,} needed, until {_until(one)} UTC"
     )
+
+
+def _updates(number: int) -> str:
+    return f"{number:,} update{'' if number == 1 else 's'}"
 
 
 def _until(one: RoundState) -> str:
     return (one.closed or one.deadline)[:16].replace("T", " ")
 
 
-def show_closed(state: RoundState, repo: str, *, as_json: bool) -> None:
-    """Print a round that was closed."""
+def show_closed(state: RoundState, repo: str, *, as_json: bool, still_offered: str | None = None) -> None:
+    """Print a round that was closed, and why its plan is still on offer if that could not be changed."""
     if as_json:
-        print_result({"round": state})
+        print_result({"round": state, "still_offered": still_offered})
         return
     console = Console(soft_wrap=True)
     console.print(f"Round {state.round} is {state.state.value}. {state.note}")
-    if state.state is State.CLOSED:
-        console.print(next_command("rounds", "publish", repo, state.round, "--data", "DATA"))
+    if still_offered is not None:
+        console.print(
+            f"Its plan stays on offer until {state.deadline}, and devices come too late: {still_offered} Then "
+            "run this command again.",
+            style="yellow",
+        )
+    match state.state:
+        case State.CLOSED:
+            console.print(next_command("rounds", "publish", repo, state.round, "--data", "DATA"))
+        case State.SHORT:
+            console.print(
+                "Nothing is published of it. The next round with the same adapter and terms takes its updates over; it "
+                f"is planned with `pocketrec rounds plan {repo} --target {state.target} --operator URL`."
+            )
+        case State.APART:
+            console.print(next_command("rounds", "tokens", repo, state.round, "--out", "tokens.json"))
 
 
 def show_file(out: Path, what: str, *, as_json: bool) -> None:
@@ -139,7 +160,7 @@ def show_report(report: Report, out: Path | None, *, as_json: bool) -> None:
         return
     state, console = report.state, Console(soft_wrap=True)
     console.print(
-        f"Round {state.round} of {state.target} is {state.state.value}: {state.updates:,} updates, {state.needed:,} "
+        f"Round {state.round} of {state.target} is {state.state.value}: {_updates(state.updates)}, {state.needed:,} "
         f"needed, {state.carried_over:,} carried over, {state.clipped:,} scaled down."
     )
     _print_privacy(console, state.privacy, report.plan.min_updates)
@@ -151,11 +172,18 @@ def show_report(report: Report, out: Path | None, *, as_json: bool) -> None:
 def _noise(plan: RoundPlan) -> str:
     if not plan.sigma:
         return "Updates have no noise: devices refuse the plan, unless their users set --max-epsilon inf."
-    few, many = (f"{noise_in_mean(plan, n) / plan.clip:.2g}" for n in _cohorts(plan).values())
+    few, many = (noise_in_mean(plan, n) / plan.clip for n in _cohorts(plan).values())
     return (
-        f"The noise in the mean is {few} times as long as the largest update with {plan.min_updates:,} updates, and "
-        f"{many} times with {plan.max_updates:,}. Where it is not well below 1, nothing can be learned."
+        f"With {plan.min_updates:,} updates the noise in their mean is {few:.2g} times as long as the longest update, "
+        f"so that {_left(few)} of what a round teaches is left, and with {plan.max_updates:,} {many:.2g} times: "
+        f"{_left(many)} (as simulated, docs/rounds-simulated.md)."
     )
+
+
+def _left(noise: float) -> str:
+    """Return which part of a round's gain was left in the simulations; the noise in the mean is in clips."""
+    parts = ((0.15, "nearly all"), (0.5, "about two thirds"), (1.0, "about half"), (2.0, "about an eighth"))
+    return next((part for most, part in parts if noise <= most), "next to nothing")
 
 
 def _cohorts(plan: RoundPlan) -> dict[str, int]:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from edge_runtime.rounds.plan import round_path
 from export.adapted import try_adapter
 from server.database.database import Database, beside, file_url
 from server.repository.passphrase import PASSPHRASE as VARIABLE
 from server.repository.publish import publish
+from server.repository.repository import reading
 from server.rounds.commands import rounds
 from server.rounds.intake import Intake
 from server.rounds.opening import read_plan
@@ -75,7 +77,8 @@ def test_a_plan_states_its_privacy_twice(made: TinyRepository, tmp_path: Path) -
     assert found["privacy"]["readers"] < 1.0
     sigma, size = found["plan"]["sigma"], found["plan"]["rank"] * found["plan"]["dim"]
     assert found["noise_in_mean"]["min_updates"] == pytest.approx(sigma * (size / 100) ** 0.5)
-    assert "nothing can be learned" in printed
+    assert "so that nearly all of what a round teaches is left" not in printed
+    assert "With 100 updates the noise in their mean is" in printed
     assert read_plan(file).min_updates == 100
 
 
@@ -148,6 +151,50 @@ def test_a_round_is_dropped_by_hand(made: TinyRepository, tmp_path: Path) -> Non
     found = as_json("close", made.path, round_id, "--drop")["round"]
 
     assert (found["state"], found["note"]) == ("dropped", "Closed by hand with 2 updates. Dropped by hand.")
+
+
+def offered(made: TinyRepository) -> bytes | None:
+    with reading(made.path) as repository:
+        return repository.document("adapter", round_path(TARGET))
+
+
+def test_a_round_that_is_closed_by_hand_has_its_plan_taken_off(made: TinyRepository, tmp_path: Path) -> None:
+    round_id = opened(made, tmp_path)
+    assert offered(made) is not None
+
+    assert as_json("close", made.path, round_id)["still_offered"] is None
+
+    assert offered(made) is None
+    run("close", made.path, round_id)
+    assert opened(made, tmp_path) != round_id
+    assert offered(made) is not None
+
+
+def test_without_its_key_a_round_is_closed_and_the_command_says_that_the_plan_stays(
+    made: TinyRepository, tmp_path: Path
+) -> None:
+    round_id = opened(made, tmp_path)
+    (tmp_path / "no-keys").mkdir()
+
+    shown = run("close", made.path, round_id, "--keys", tmp_path / "no-keys")
+
+    assert f"Round {round_id} is dropped" in shown
+    assert "Its plan stays on offer until" in shown
+    assert offered(made) is not None
+
+
+def test_a_database_that_is_not_there_is_refused_and_not_made(made: TinyRepository, tmp_path: Path) -> None:
+    url = file_url(tmp_path / "mistyped.sqlite3")
+    for words in (
+        ["status", str(made.path)],
+        ["close", str(made.path), "x" * 26],
+        ["publish", str(made.path), "x" * 26],
+    ):
+        result = CliRunner().invoke(rounds, [*words, "--database-url", url])
+        assert "there is no database" in str(result.exception)
+    run("status", made.path)
+
+    assert list(tmp_path.glob("*.sqlite3")) == []
 
 
 def test_without_a_round_the_next_step_is_named(made: TinyRepository) -> None:
