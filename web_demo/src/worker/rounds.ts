@@ -64,7 +64,7 @@ class Part {
     const entries = await this.ledger.entries();
     const pending = entries.find(({ body }) => body !== null);
     const upload = isOn && pending !== undefined ? hexOf(bodyOf(pending)) : null;
-    return { isOn, words, problem: problem ?? "", upload, receipts: entries.map(receipt).reverse() };
+    return { isOn, words, problem: problem === null ? "" : sentence(problem), upload, receipts: entries.map(receipt).reverse() };
   }
 
   async isPending(): Promise<boolean> {
@@ -162,6 +162,11 @@ function isToTell(error: unknown): boolean {
   return [RoundError, FetchError, BundleError, UpdateRefusedError, StorageError, RangeError].some(
     (kind) => error instanceof kind,
   );
+}
+
+/** A message with a capital letter, as it stands alone on the page. */
+function sentence(message: string): string {
+  return message.charAt(0).toUpperCase() + message.slice(1);
 }
 
 function hexOf(bytes: Uint8Array): string {

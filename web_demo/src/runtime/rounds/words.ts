@@ -29,9 +29,11 @@ export function before({ plan, device, statement, before: nBefore, epsilon, limi
     `It sends ${bodyBytes(plan).toLocaleString("en")} bytes once to ${plan.operators[0]}: these numbers, a random token ` +
       "of 16 bytes that is used once, and which adapter was trained. No item, no choice and no identifier; but the server " +
       "sees the address of this device, as with every request.",
-    `Whoever reads the upload learns at most ${epsilonText(statement.operator)} about your history in ` +
-      `${times(statement.participations)} within ${statement.periodDays} days, whoever reads published adapters at most ` +
-      `${epsilonText(statement.readers)} (delta ${statement.delta}).`,
+    Number.isFinite(statement.operator)
+      ? `Whoever reads the upload learns at most ${epsilonText(statement.operator)} about your history in ` +
+        `${times(statement.participations)} within ${statement.periodDays} days, whoever reads published adapters at ` +
+        `most ${epsilonText(statement.readers)} (delta ${statement.delta}).`
+      : "As there is no noise, whoever reads the upload may learn everything about your history.",
     `Own account: ${times(nBefore)} in the last ${limit.days} days, with this one ${epsilonText(epsilon)}; the limit is ` +
       `${limit.epsilon}.`,
   ];
@@ -45,7 +47,7 @@ export function receipt(entry: Entry): string {
 }
 
 function epsilonText(value: number): string {
-  return Number.isFinite(value) ? `epsilon ${short(value)}` : "everything (no noise)";
+  return Number.isFinite(value) ? `epsilon ${short(value)}` : "epsilon without bound";
 }
 
 function short(value: number): string {
