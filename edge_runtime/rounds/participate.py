@@ -136,9 +136,8 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
         raise RoundError(f"this device has taken part in the round {plan.round} already.")
     _check_fit(plan, device, now)
     if device.n_events < plan.min_events:
-        raise RoundError(
-            f"the history {ledger.path} has {device.n_events} events, and the plan needs {plan.min_events}."
-        )
+        events = f"{device.n_events:,} event{'' if device.n_events == 1 else 's'}"
+        raise RoundError(f"the history {ledger.path} has {events}, and the plan needs {plan.min_events}.")
     recent = [entry for entry in ledger.since(now - plan.period_days * DAY_S) if entry.loss > 0.0]
     if len(recent) >= plan.participations:
         raise RoundError(

@@ -304,9 +304,11 @@ def test_the_traffic_of_a_round_is_in_its_report(device: Device, plan: RoundPlan
 def test_a_history_that_is_too_short_is_named_with_its_file(
     device: Device, plan: RoundPlan, operator: FakeOperator, tmp_path: Path
 ) -> None:
-    mistyped = tmp_path / "histroy.sqlite"
+    other = tmp_path / "other.sqlite"
+    with History.open(other) as history:
+        history.add("item-1")
 
-    report = take_part(device.shop.folder, device.folder, mistyped, train=trained, limit=ANY)
+    report = take_part(device.shop.folder, device.folder, other, train=trained, limit=ANY)
 
     assert report.status == "not now"
-    assert f"the history {mistyped} has 0 events, and the plan needs" in (report.reason or "")
+    assert f"the history {other} has 1 event, and the plan needs" in (report.reason or "")
