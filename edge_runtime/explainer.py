@@ -18,8 +18,8 @@ from edge_runtime.bundle.transitions import Transitions
 from edge_runtime.language_model.client import LlamaWriter, ModelFile
 from edge_runtime.language_model.writer import TextWriter, Writer, WriterError
 from edge_runtime.list_text import prompt as list_prompt
-from edge_runtime.list_text.case import Entry, ListCase
-from edge_runtime.list_text.openings import openings, taste
+from edge_runtime.list_text.case import ListCase
+from edge_runtime.list_text.cases import list_case
 from edge_runtime.list_text.writing import Piece, write_text
 from edge_runtime.reasons.assignment import Assigner
 from edge_runtime.reasons.claims import Claim, claims_of_list
@@ -171,16 +171,8 @@ class Explainer:
     def list_case(self, listed: Listed, manner: Manner | None = None) -> ListCase:
         """Return what a text about a list may say: of each item, what :meth:`explain_list` would choose from."""
         manner = manner or Manner()
-        values = taste(self._items, [*listed.evidence.pasts, *listed.evidence.older])
-        speaker, assigner = self.speaker(listed, manner), Assigner()
-        entries = []
-        for row, claims in zip(listed.rows, self.claims(listed), strict=True):
-            choices = assigner.choices(speaker, row, claims)
-            if choices:
-                assigner.say(choices[0])
-            reasons = tuple(wording.text for wording in choices)
-            entries.append(Entry(self._items.item_id[row], self._items.title[row], reasons))
-        return ListCase(openings(values, manner.language), tuple(entries), values, manner.style)
+        history = [*listed.evidence.pasts, *listed.evidence.older]
+        return list_case(self._finder, listed.rows, self.claims(listed), self.speaker(listed, manner), history)
 
     def write_list(self, case: ListCase, seed: int) -> Generator[Piece, None, None]:
         """Yield the pieces of a text about a list; without an adapter for such texts, it comes from the template."""

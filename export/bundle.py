@@ -20,6 +20,7 @@ from edge_runtime.bundle.item_table import TABLE_FILE, dump_item_table
 from edge_runtime.bundle.items import IN_MEMORY_ITEMS, Items, dump_items
 from edge_runtime.bundle.manifest import (
     ITEM_TABLE,
+    LANGUAGE_ADAPTER,
     MANIFEST_NAME,
     NARROW_ATTENTION,
     RETIRED,
@@ -290,6 +291,7 @@ class Exporter:
             self._writer, quantization, self._parts, max_context=context, accepted=self._accepted_licences
         )
         contents[stored.entry.file] = ("language_model", stored.path.read_bytes())
+        contents |= {name: (LANGUAGE_ADAPTER, path.read_bytes()) for name, path in stored.adapters.items()}
         return stored
 
     def _manifest(

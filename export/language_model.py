@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundle.folder import open_file
-from edge_runtime.bundle.manifest import LanguageModel
+from edge_runtime.bundle.manifest import LanguageAdapter, LanguageModel
 from edge_runtime.files import replacing, write_atomically
+from edge_runtime.list_text.prompt import LAYOUT as LIST_LAYOUT
 from edge_runtime.reasons.prompt import LAYOUT
 from export.finished_gguf import SUFFIX, check_runs, describe_finished
 from export.gguf import MAX_CONTEXT, read_config
@@ -24,13 +25,22 @@ from train.errors import RunError
 from train.reasons.model_card import CARD, stated_licences, write_card
 
 FILE_NAME = "reasons.gguf"
+LIST_FILE_NAME = "list.gguf"
 WRITERS = "reasons"
 LICENCE = "language_model_licence"
 """The provenance entry with the licence of a language model of others."""
 
 FEWEST_ITEMS = 1000
 """Items below which no language model is trained unless it is asked for: its training would be most of an export."""
-_MODEL_FILES = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.json", "merges.txt", CARD)
+_MODEL_FILES = (
+    "config.json",
+    "adapter_config.json",
+    "*.safetensors",
+    "tokenizer*.json",
+    "vocab.json",
+    "merges.txt",
+    CARD,
+)
 _CHUNK_BYTES = 1 << 22
 _ABOUT = 2
 """Version of what is kept about a part."""
@@ -45,12 +55,14 @@ class StoredModel:
         entry: its entry in the manifest.
         licences: of the model, under SPDX's names; none for one that was trained on the catalogue only.
         provenance: entries of the manifest.
+        adapters: the files of its adapters by their names in the bundle.
     """
 
     path: Path
     entry: LanguageModel
     licences: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict)
+    adapters: dict[str, Path] = field(default_factory=dict)
 
 
 def is_finished(source: str | Path) -> bool:
@@ -128,8 +140,26 @@ def store_model(
         path, description = _converted(source, quantization, parts)
     licences = checked_licences(description["licences"], accepted, str(source))
     context = min(description["context"], max_context or description["context"])
-    entry = LanguageModel(FILE_NAME, context=context, prompt=description["prompt"])
-    return StoredModel(path, entry, licences, _provenance(description["base"], licences))
+    adapter = None if is_finished(source) else _list_adapter(source, parts)
+    entries = () if adapter is None else (LanguageAdapter("list", LIST_FILE_NAME, LIST_LAYOUT),)
+    entry = LanguageModel(FILE_NAME, context=context, prompt=description["prompt"], adapters=entries)
+    adapters = {} if adapter is None else {LIST_FILE_NAME: adapter}
+    return StoredModel(path, entry, licences, _provenance(description["base"], licences), adapters)
+
+
+def _list_adapter(folder: Path, parts: PartCache) -> Path | None:
+    """Return the adapter of list texts that was trained on the model in ``folder`` as GGUF; None if there is none."""
+    from export.gguf_lora import write_lora
+    from train.reasons.writer import LIST_ADAPTER_FOLDER
+
+    adapter = folder.parent / LIST_ADAPTER_FOLDER
+    if not adapter.is_dir():
+        return None
+    path = parts.path(LIST_FILE_NAME, {"adapter": folder_digest(adapter), "model": folder_digest(folder)})
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_lora(adapter, folder, path)
+    return path
 
 
 def _converted(folder: Path, quantization: str, parts: PartCache) -> tuple[Path, dict[str, Any]]:

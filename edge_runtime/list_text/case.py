@@ -17,7 +17,7 @@ from typing import Final
 from edge_runtime.reasons.quoting import clean
 from edge_runtime.reasons.words import shorten
 
-TITLE_LENGTH: Final = 60
+TITLE_LENGTH: Final = 40
 """Longest title, in code points."""
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.bundle.manifest import LanguageAdapter
 from export.bundle import Exporter, Release
 from export.gguf import make_language_model as convert
 from export.language_model import folder_digest, store_model, writer_folder
@@ -13,7 +14,7 @@ from export.parts import PartCache
 from export.report.bom import make_bom
 from export.target import read_target
 from export.verify import verify_bundle
-from tests.tiny_language_model import make_language_model
+from tests.tiny_language_model import make_adapter, make_language_model
 from tests.tiny_student import TinyStudent
 from train.data.dataset import Dataset
 from train.reasons import writer
@@ -49,6 +50,22 @@ def test_a_stored_model_is_reused(model: Path, tmp_path: Path) -> None:
 
     assert again == first
     assert again.path.stat().st_mtime_ns == modified
+
+
+def test_an_adapter_of_list_texts_beside_the_model_is_stored_as_a_file_of_its_own(model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model, tmp_path / "run" / "model"))
+    make_adapter(tmp_path / "run" / "list_adapter", folder, seed=0)
+    parts = PartCache(tmp_path / "parts")
+
+    stored = store_model(folder, "Q8_0", parts)
+    first = stored.adapters["list.gguf"].read_bytes()
+    make_adapter(tmp_path / "run" / "list_adapter", folder, seed=1)
+    changed = store_model(folder, "Q8_0", parts)
+
+    assert stored.entry.adapters == (LanguageAdapter("list", "list.gguf", "list-v1"),)
+    assert first[:4] == b"GGUF"
+    assert changed.path == stored.path
+    assert changed.adapters["list.gguf"].read_bytes() != first
 
 
 def test_a_changed_weight_changes_the_digest_of_a_model(model: Path, tmp_path: Path) -> None:

@@ -3,18 +3,30 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import torch
 from torch import Tensor
-
-from train.reasons.corpus import Example
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 IGNORED: Final = -100
 _POOL: Final = 16
+
+
+class PromptedText(Protocol):
+    """An example of a corpus: a prompt, which ends with a line break, and the text that follows."""
+
+    @property
+    def prompt(self) -> str:
+        """The prompt."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """The text."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,9 @@ class TokenizedExample:
     n_prompt: int
 
 
-def encode(examples: Sequence[Example], tokenizer: "Tokenizer", end: int, max_length: int) -> list[TokenizedExample]:
+def encode(
+    examples: Sequence[PromptedText], tokenizer: "Tokenizer", end: int, max_length: int
+) -> list[TokenizedExample]:
     """Tokenize examples; those with more than ``max_length`` tokens are left out.
 
     Prompt and reason can be tokenized separately, because the prompt ends with a line break.

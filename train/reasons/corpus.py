@@ -24,7 +24,7 @@ from edge_runtime.reasons.prompt import prompt
 from edge_runtime.reasons.wordings import Speaker
 from edge_runtime.reasons.words import TONES, Style
 
-_STYLES: Final[tuple[Style, ...]] = ("short", "short", "detailed")
+STYLES: Final[tuple[Style, ...]] = ("short", "short", "detailed")
 _SHARE_OF_BEST: Final = 0.75
 _SHARE_WITHOUT_HISTORY: Final = 0.1
 _MAX_HISTORY: Final = 5
@@ -63,34 +63,35 @@ def make_corpus(items: Items, popularity: NDArray[np.uint8], n_examples: int, se
     """
     rng = random.Random(seed)  # noqa: S311 - a corpus, not a secret
     finder = FactFinder(items, popularity)
-    rows_by_value = _index_values(items)
+    rows_by_value = index_values(items)
     weights = (1.0 + popularity.astype(float)).tolist()
     rows = iter(lambda: rng.choices(range(len(items.title)), weights)[0], None)
-    examples = (_example(finder, row, _history(items, rows_by_value, row, rng), rng) for row in rows)
+    examples = (_example(finder, row, sample_history(items, rows_by_value, row, rng), rng) for row in rows)
     yield from islice((example for example in islice(examples, _MOST_TRIES * n_examples) if example), n_examples)
 
 
 def _example(finder: FactFinder, row: int, history: tuple[int, ...], rng: random.Random) -> Example | None:
     """Return an example; None if nothing can be said of the item."""
-    style, tone = rng.choice(_STYLES), rng.choice(TONES)
+    style, tone = rng.choice(STYLES), rng.choice(TONES)
     evidence = without_engine(history, [row])
     names = short_names(finder, evidence.pasts)
     claims = claims_of_list(finder, [row], evidence, frozenset(names))[0]
     if not claims:
         return None
     claim = claims[0] if rng.random() < _SHARE_OF_BEST else rng.choice(claims)
-    speaker = Speaker(phrases_of(ENGLISH), style, tone, names, _events(history, rng))
+    speaker = Speaker(phrases_of(ENGLISH), style, tone, names, sample_events(history, rng))
     allowed = speaker.wordings(claim)
     text = prompt(finder.items, row, allowed[0].facts, speaker)
     texts = frozenset(wording.text for wording in allowed)
     return Example(row, history, style, text, rng.choice(allowed).text, texts)
 
 
-def _events(history: tuple[int, ...], rng: random.Random) -> dict[int, str]:
+def sample_events(history: tuple[int, ...], rng: random.Random) -> dict[int, str]:
+    """Sample the name of the newest event of each item of a history; empty where it is not known."""
     return {row: rng.choice((CLICK, LIKE, PURCHASE, "")) for row in history}
 
 
-def _index_values(items: Items) -> dict[str, list[list[int]]]:
+def index_values(items: Items) -> dict[str, list[list[int]]]:
     """Return the items with each value of each field."""
     rows_by_value: dict[str, list[list[int]]] = {}
     for name, field in items.fields.items():
@@ -101,7 +102,9 @@ def _index_values(items: Items) -> dict[str, list[list[int]]]:
     return rows_by_value
 
 
-def _history(items: Items, rows_by_value: dict[str, list[list[int]]], row: int, rng: random.Random) -> tuple[int, ...]:
+def sample_history(
+    items: Items, rows_by_value: dict[str, list[list[int]]], row: int, rng: random.Random
+) -> tuple[int, ...]:
     """Sample a short history, in which most items have a value in common with ``row``."""
     if rng.random() < _SHARE_WITHOUT_HISTORY:
         return ()

@@ -1,6 +1,7 @@
 """The reason writer: a small language model that expresses true facts in a sentence.
 
 It is first trained on the corpus as text, then on the reasons with a LoRA, which is merged and also saved separately.
+A second LoRA, for texts about a list, is trained on the merged model and stays an adapter.
 On devices a grammar only allows true sentences, so that a small model is enough.
 """
 
@@ -25,6 +26,7 @@ from train.reasons import pretrained
 from train.reasons.batches import TokenizedExample, encode
 from train.reasons.corpus import Example, make_corpus
 from train.reasons.greedy import allowed_share
+from train.reasons.list_corpus import make_list_corpus
 from train.reasons.lora import add_lora, merge
 from train.reasons.tokenizer import END, train_tokenizer
 from train.reasons.tuning import Stage, tune
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER: Final = "model"
 ADAPTER_FOLDER: Final = "adapter"
+LIST_ADAPTER_FOLDER: Final = "list_adapter"
 _BASE: Final = "base.safetensors"
 _N_CHECKED: Final = 32
 _TOKENIZER_TEXTS: Final = 4000
@@ -51,6 +54,7 @@ class WriterConfig:
         context: maximum length of prompt and reason, in tokens.
         n_steps: number of steps on the corpus as text; 0 for a pretrained model.
         n_lora_steps: number of steps on the reasons.
+        n_list_steps: number of steps on list texts, of an adapter of the merged model; 0 for no such adapter.
         batch_size: number of examples per step.
         learning_rate: peak learning rate of both stages.
         rank: rank of the LoRA.
@@ -65,6 +69,7 @@ class WriterConfig:
     context: int = 1024
     n_steps: int = 400
     n_lora_steps: int = 40
+    n_list_steps: int = 30
     batch_size: int = 8
     learning_rate: float = 3e-3
     rank: int = 8
@@ -74,7 +79,10 @@ class WriterConfig:
     def __post_init__(self) -> None:
         if self.dim % 256:
             raise ValueError(f"dim must be a multiple of 256, got {self.dim}")
-        if min(self.n_examples, self.batch_size, self.n_lora_steps, self.rank) < 1 or self.n_steps < 0:
+        if (
+            min(self.n_examples, self.batch_size, self.n_lora_steps, self.rank) < 1
+            or min(self.n_steps, self.n_list_steps) < 0
+        ):
             raise ValueError("n_examples, batch_size, n_lora_steps and rank must be at least 1")
 
 
@@ -87,7 +95,8 @@ def train_writer(
 
     Args:
         dataset: data set, of which only the catalogue and the popularity of items are used.
-        out: folder for ``model/`` (merged), ``adapter/`` (the LoRA), ``run.json`` and ``metrics.json``.
+        out: folder for ``model/`` (merged), ``adapter/`` (the LoRA), ``list_adapter/`` (one for the merged model),
+            ``run.json`` and ``metrics.json``.
         config: hyperparameters.
         language_model: Hugging Face id or folder of a model to fine-tune instead of a new model.
         shown: print progress to stderr.
@@ -132,13 +141,17 @@ def _train(
     tuned.save_pretrained(run.path / ADAPTER_FOLDER)
     merged = merge(tuned)
     pretrained.save(merged, tokenizer, run.path / MODEL_FOLDER, language_model)
+    greedy = _greedy(merged, tokenizer, end, items, popularity, config)
+    n_parameters = sum(value.numel() for value in merged.parameters())
+    list_losses = _list_stage(merged, tokenizer, end, items, popularity, config, run, shown=shown)
     return {
         "n_examples": len(encoded),
         "n_tokens": sum(len(example.tokens) for example in encoded),
-        "n_parameters": sum(value.numel() for value in merged.parameters()),
+        "n_parameters": n_parameters,
         "text_loss": _last(text_losses),
         "reason_loss": _last(losses),
-        "greedy_allowed": _greedy(merged, tokenizer, end, items, popularity, config),
+        "list_loss": _last(list_losses),
+        "greedy_allowed": greedy,
     }
 
 
@@ -187,6 +200,33 @@ def _text_stage(
     losses = tune(model, encoded, stage, run, save_every=config.save_every, shown=shown)
     with replacing(base) as fresh:
         save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, fresh)
+    return losses
+
+
+def _list_stage(
+    merged: Any,  # noqa: ANN401 - transformers has no types
+    tokenizer: "Tokenizer",
+    end: int,
+    items: Items,
+    popularity: NDArray[np.uint8],
+    config: WriterConfig,
+    run: RunFolder,
+    *,
+    shown: bool,
+) -> list[float]:
+    """Train and save the adapter of list texts; without any that fits into the context, there is none."""
+    n_examples = config.n_list_steps * config.batch_size
+    corpus = list(make_list_corpus(items, popularity, n_examples, config.seed + 2))
+    encoded = encode(corpus, tokenizer, end, config.context)
+    if not encoded:
+        return []
+    tuned = add_lora(merged, config.rank)
+    stage = Stage(
+        name="lists", n_steps=config.n_list_steps, batch_size=config.batch_size,
+        learning_rate=config.learning_rate, reasons_only=True, seed=config.seed + 2,
+    )  # fmt: skip
+    losses = tune(tuned, encoded, stage, run, save_every=config.save_every, shown=shown)
+    tuned.save_pretrained(run.path / LIST_ADAPTER_FOLDER)
     return losses
 
 

@@ -18,8 +18,8 @@ from train.reasons.writer import WriterConfig, train_writer
 
 DATASET = make_dataset()
 QUICK = WriterConfig(
-    n_examples=60, vocabulary_size=320, n_layers=1, n_steps=6, n_lora_steps=4, batch_size=2, context=512,
-    save_every=2,
+    n_examples=60, vocabulary_size=320, n_layers=1, n_steps=6, n_lora_steps=4, n_list_steps=3, batch_size=2,
+    context=512, save_every=2,
 )  # fmt: skip
 
 
@@ -46,6 +46,8 @@ def test_a_run_leaves_model_adapter_and_figures(whole: Path) -> None:
 
     assert files >= {"config.json", "model.safetensors", "tokenizer.json"}
     assert (whole / "adapter" / "adapter_model.safetensors").is_file()
+    assert (whole / "list_adapter" / "adapter_model.safetensors").is_file()
+    assert figures["list_loss"] > 0.0
     assert figures["n_examples"] == 60
     assert 0.0 <= figures["greedy_allowed"] <= 1.0
     assert not list(whole.glob("*.safetensors"))
@@ -58,7 +60,7 @@ def test_the_writer_learns(whole: Path, tmp_path: Path) -> None:
     assert long["text_loss"] < 0.8 * short["text_loss"]
 
 
-@pytest.mark.parametrize("stops_after", [3, 6, 8])
+@pytest.mark.parametrize("stops_after", [3, 6, 8, 12])
 def test_a_resumed_run_equals_an_uninterrupted_one(
     stops_after: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +81,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
     for name, value in weights(whole / "model").items():
         torch.testing.assert_close(weights(resumed)[name], value, rtol=1e-3, atol=1e-4)
+    adapters = [load_file(run / "list_adapter" / "adapter_model.safetensors") for run in (whole, resumed.parent)]
+    for name, value in adapters[0].items():
+        torch.testing.assert_close(adapters[1][name], value, rtol=1e-2, atol=1e-2)
+
+
+def test_a_writer_without_list_texts_has_no_adapter_for_them(tmp_path: Path) -> None:
+    train_writer(DATASET, tmp_path / "run", replace(QUICK, n_list_steps=0), shown=False)
+
+    assert not (tmp_path / "run" / "list_adapter").exists()
 
 
 @pytest.mark.parametrize(("minutes", "is_announced"), [(0.0, True), (1e9, False)])
@@ -144,7 +155,7 @@ def test_a_weight_beyond_float16_is_refused() -> None:
         merge(Tuned())
 
 
-@pytest.mark.parametrize("change", [{"dim": 128}, {"n_lora_steps": 0}, {"batch_size": 0}])
+@pytest.mark.parametrize("change", [{"dim": 128}, {"n_lora_steps": 0}, {"n_list_steps": -1}, {"batch_size": 0}])
 def test_an_invalid_configuration_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         replace(QUICK, **change)
