@@ -4,8 +4,8 @@ Compares a bundle with itself, so that every true ratio is 1: in ``--runs`` prof
 beside processes that keep every core busy. Prints the verdicts, and for each step how many intervals cover 1 and how
 wide the widest is. Exit code 1 unless, for the steps ``encode``, ``score``, ``list`` and ``observe``:
 
-- quiet or busy, at least 19 of 20 intervals of the ratio of CPU times cover 1; without the busy processes, none is wider
-  than a tenth of it (beside them the verdict says that it is noisy);
+- quiet or busy, at least 19 of 20 intervals of the ratio of CPU times cover 1; without the busy processes, none is
+  wider than a tenth of it (beside them the verdict says that it is noisy);
 - beside the busy processes every verdict is noisy and says that the machine was busy, and without them most are valid.
 """
 
