@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# Numbers: asm/unistd_64.h of x86-64, and the generic table of arm64. Order: connect, bind, sendto, sendmsg, sendmmsg.
-NAMES: Final = ("connect", "bind", "sendto", "sendmsg", "sendmmsg")
+# Numbers: asm/unistd_64.h of x86-64, and the generic table of arm64. Order: as in NAMES.
+# Listening takes no bind: the kernel then chooses a port, on all addresses.
+NAMES: Final = ("connect", "bind", "listen", "sendto", "sendmsg", "sendmmsg")
 _TABLES: Final = {
-    "x86_64": (0xC000003E, (42, 49, 44, 46, 307), 317),
-    "aarch64": (0xC00000B7, (203, 200, 206, 211, 269), 277),
+    "x86_64": (0xC000003E, (42, 49, 50, 44, 46, 307), 317),
+    "aarch64": (0xC00000B7, (203, 200, 201, 206, 211, 269), 277),
 }
 # Calls by which the others could be had unreported: io_uring_setup, and entering the memory or the files of others.
 _IO_URING_SETUP: Final = 425

@@ -185,6 +185,8 @@ def _whom(call: "Call") -> tuple[int, str, tuple[str, int] | None]:
 
     if call.name.startswith("sendm"):
         return -1, "an address in a message", None
+    if call.name == "listen":
+        return -1, "whoever connects", None
     place, length = call.arguments[4:6] if call.name == "sendto" else call.arguments[1:3]
     data = read_memory(call.thread, place, min(length, _MAX_ADDRESS_BYTES)) if place else b""
     family = int.from_bytes(data[:2], sys.byteorder) if len(data) >= 2 else -1

@@ -70,6 +70,7 @@ def test_a_native_child_process_is_found_with_its_bytes(native: Path) -> None:
         ("socket.getaddrinfo('host.invalid', 80)", "connect", "local service /"),
         ("socket.create_server(('127.0.0.1', 0))", "bind", "127.0.0.1:0"),
         ("socket.create_server(('::1', 5), family=socket.AF_INET6)", "bind", "[::1]:5"),
+        ("socket.socket().listen()", "listen", "whoever connects"),
         ("socket.socket(socket.AF_UNIX).connect('/run/log.socket')", "connect", "the local service /run/log.socket"),
         (
             "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, ('192.0.2.7', 1))",
@@ -77,7 +78,7 @@ def test_a_native_child_process_is_found_with_its_bytes(native: Path) -> None:
             "an address in a message",
         ),
     ],
-    ids=["look-up", "listening", "listening, IPv6", "local service", "message"],
+    ids=["look-up", "listening", "listening, IPv6", "listening, without an address", "local service", "message"],
 )
 def test_other_ways_out_are_found(code: str, call: str, address: str) -> None:
     found = watch(python(f"import socket\ntry:\n    {code}\nexcept OSError:\n    print('refused')"))
