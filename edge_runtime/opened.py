@@ -80,6 +80,7 @@ class OpenRelease:
         self._indexing = threading.Lock()  # separate: lists must not wait for the search index or the pictures
         self._reading = threading.Lock()
         self._learner: PersonalLearner | None = None
+        self._epoch: tuple[int, int] | None = None
         self.forget()
         self.adapt()
 
@@ -103,6 +104,7 @@ class OpenRelease:
 
     def adapt(self) -> None:
         """Use the adapter that is in the state file now for the recorded history, if it helps; else the bundle's."""
+        self._epoch = self._history.epoch()  # before it is read: what is written from here on is read again
         personal = None if self.manifest.learning is None else self.learner.adapter()
         codes, small = self.contents.codes, self.contents.small
         with self._encoding:
@@ -258,6 +260,8 @@ class OpenRelease:
             is_own: whether they are of the recorded history.
             history: as in :meth:`KnowledgeSwitch.encode`.
         """
+        if is_own and self.manifest.learning is not None and self._epoch != self._history.epoch():
+            self.adapt()  # another process may have learned something, forgotten it, or switched learning off
         with self._encoding:
             # What was learned from the recorded history says nothing about another person's.
             state = (self._adapted if is_own else self._knowledge).encode(sequence, history)

@@ -230,12 +230,11 @@ class PersonalLearner:
                     return "paused"
                 if self._n_waiting or self._timer() >= end:
                     return "stopped"
-            if not self._session.is_lost:
-                self._finish(self._session)
+            is_kept = not self._session.is_lost and self._finish(self._session)
         except EngineError:
-            pass  # the status says so
+            is_kept = True  # there is nothing more to do, and the status says why
         self._session, self._work = None, None
-        return "finished"
+        return "finished" if is_kept else "stopped"
 
     def _save(self, key: str, newest: int, progress: Progress, n_steps: int) -> bool:
         """Keep what is done of a session; return False if the record was erased or replaced meanwhile."""
@@ -248,17 +247,18 @@ class PersonalLearner:
         self._known = record.token, session
         return self._kept.replace(msgspec.structs.replace(record, day=today, steps=steps, session=session))
 
-    def _finish(self, session: LearningSession) -> None:
+    def _finish(self, session: LearningSession) -> bool:
+        """Keep the adapter; return False if the record was erased or replaced meanwhile."""
         record = self._ours()
         if record is None or record.session is None:
-            return
+            return False
         adapter = KeptAdapter(
             base=self._base,
             newest=record.session.newest,
             optimizer=session.progress.optimizer.to_bytes(),
             trials=tuple((trial.log_gain, trial.rank_gain) for trial in session.progress.trials),
         )
-        self._kept.replace(msgspec.structs.replace(record, session=None, adapter=adapter))
+        return self._kept.replace(msgspec.structs.replace(record, session=None, adapter=adapter))
 
     def _ours(self) -> Record | None:
         """Return the record, if nobody else has erased or changed what this session goes on from.

@@ -440,6 +440,36 @@ def test_an_import_erases_what_was_learned_because_events_get_new_ids(
         assert is_used(recommender)
 
 
+def test_lists_follow_what_another_process_learns_switches_and_forgets(bundle: Path, state: Path) -> None:
+    with Recommender.open(bundle, state) as first, Recommender.open(bundle, state) as second:
+        observe(first, one_taste(bundle))
+        plain = ranked(second)
+
+        first.learn(LONG)
+        adapted = ranked(second)
+        assert adapted == ranked(first) != plain
+        first.switch_learning(on=False)
+        assert ranked(second) == plain
+        first.switch_learning(on=True)
+        assert ranked(second) == adapted
+        first.forget()
+        observe(first, one_taste(bundle))
+        assert ranked(second) == plain
+        assert not is_used(second)
+
+
+def test_two_processes_that_learn_at_once_get_the_bytes_of_one(bundle: Path, state: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, state) as first, Recommender.open(bundle, state) as second:
+        observe(first, one_taste(bundle))
+        results = [first.learn(0.0), second.learn(0.0)]
+        while not all(result.finished for result in results):
+            results = [first.learn(0.0), second.learn(0.0)]
+
+        assert is_used(first)
+        assert ranked(first) == ranked(second)
+    assert optimizer_of(state) == learned(bundle, tmp_path / "alone.sqlite")
+
+
 def test_the_choice_to_learn_nothing_outlives_forgetting(bundle: Path, state: Path) -> None:
     with Recommender.open(bundle, state) as recommender:
         recommender.switch_learning(on=False)
