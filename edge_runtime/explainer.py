@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,6 @@ from edge_runtime.bundle.manifest import LanguageAdapter, Manifest
 from edge_runtime.bundle.transitions import Transitions
 from edge_runtime.language_model.client import LlamaWriter, ModelFile
 from edge_runtime.language_model.writer import TextWriter, Writer, WriterError
-from edge_runtime.list_text import prompt as list_prompt
-from edge_runtime.list_text.case import ListCase
-from edge_runtime.list_text.cases import list_case
-from edge_runtime.list_text.writing import Piece, write_text
 from edge_runtime.reasons.assignment import Assigner
 from edge_runtime.reasons.claims import Claim, claims_of_list
 from edge_runtime.reasons.evidence import Evidence
@@ -30,6 +26,10 @@ from edge_runtime.reasons.phrasebook import ENGLISH, phrases_of
 from edge_runtime.reasons.prompt import LAYOUT, prompt
 from edge_runtime.reasons.wordings import Speaker, Wording
 from edge_runtime.reasons.words import STYLES, TONES, Style, Tone
+
+if TYPE_CHECKING:
+    from edge_runtime.list_text.case import ListCase
+    from edge_runtime.list_text.writing import Piece
 
 _NOT_ALLOWED: Final = "the language model wrote a sentence that the facts do not allow"
 
@@ -123,9 +123,11 @@ class Explainer:
         self._note: str | None = None
         model_entry = manifest.language_model if manifest is not None else None
         if writer is None and model is not None and model_entry is not None:
+            from edge_runtime.list_text.prompt import LAYOUT as LIST_LAYOUT  # most bundles have no texts of lists
+
             if model_entry.prompt == LAYOUT:
                 self._writer = self._text_writer = LlamaWriter(model, context=model_entry.context, adapters=adapters)
-                self._list_adapter = model_entry.adapter_for(list_prompt.LAYOUT)
+                self._list_adapter = model_entry.adapter_for(LIST_LAYOUT)
             else:
                 self._note = (
                     f"the language model needs the prompt layout {model_entry.prompt!r}, this runtime has {LAYOUT!r}; "
@@ -168,14 +170,18 @@ class Explainer:
         nothing = phrases_of(manner.language).nothing[manner.tone]
         return reason or Reason(nothing[listed.rows[0] % len(nothing)], (), "template", self._note, manner.language)
 
-    def list_case(self, listed: Listed, manner: Manner | None = None) -> ListCase:
+    def list_case(self, listed: Listed, manner: Manner | None = None) -> "ListCase":
         """Return what a text about a list may say: of each item, what :meth:`explain_list` would choose from."""
+        from edge_runtime.list_text.cases import list_case
+
         manner = manner or Manner()
         history = [*listed.evidence.pasts, *listed.evidence.older]
         return list_case(self._finder, listed.rows, self.claims(listed), self.speaker(listed, manner), history)
 
-    def write_list(self, case: ListCase, seed: int) -> Generator[Piece, None, None]:
+    def write_list(self, case: "ListCase", seed: int) -> "Generator[Piece, None, None]":
         """Yield the pieces of a text about a list; without an adapter for such texts, it comes from the template."""
+        from edge_runtime.list_text.writing import write_text
+
         if self._text_writer is None or self._list_adapter is None:
             missing = None if self._text_writer is None else "the bundle has no adapter for list texts"
             return write_text(case, None, seed, note=self._note or missing)

@@ -242,13 +242,13 @@ class OpenRelease:
         from edge_runtime.reasons.evidence import Evidence, find_evidence  # not at opening: many calls need none
 
         is_own, sequence = past is self.recorded, past.sequence
-        nothing = Evidence((), (), tuple(() for _ in rows))
-        if not len(sequence) or self._scores_after(sequence, is_own=is_own) is None:
-            return nothing
+        is_single = len(sequence) > 0 and bool((sequence == sequence[0]).all())
+        if not len(sequence) or (is_single and self._scores_after(sequence, is_own=is_own) is None):
+            return Evidence((), (), tuple(() for _ in rows))
 
         def score(shortened: Rows) -> Floats:
             scores = self._scores_after(shortened, is_own=is_own, history=sequence)
-            return self.contents.popularity.scores if scores is None else scores
+            return self.contents.popularity.scores if scores is None else scores  # then no event makes a difference
 
         return find_evidence(sequence, rows, score)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge_runtime.explainer import Explainer, Listed, Manner, Reason
     from edge_runtime.learning.status import LearningResult
     from edge_runtime.list_text.writing import Piece
+    from edge_runtime.reasons.preference import Choices
     from edge_runtime.reasons.words import Style, Tone
 
 
@@ -128,8 +129,9 @@ class Recommender(Lists):
         Args:
             item_id: the item.
             history: as in :meth:`recommend`.
-            style: ``short`` cites one fact, ``detailed`` two. [default: ``short``]
-            tone: ``casual`` or ``formal``. [default: ``casual``]
+            style: ``short`` cites one fact, ``detailed`` two. [default: the one that the person chose most often
+                (:meth:`choose_reasons`), at first ``short``]
+            tone: ``casual`` or ``formal``. [default: as for the style, at first ``casual``]
             language: ``en``, ``de``, ``fr``, ``es`` or ``zh``; the catalogue's own words stay as they are.
 
         Raises:
@@ -169,8 +171,41 @@ class Recommender(Lists):
 
     def _manner(self, style: "Style | None", tone: "Tone | None", language: str) -> "Manner":
         from edge_runtime.explainer import Manner
+        from edge_runtime.reasons.preference import read_choices
 
-        return Manner(style or "short", tone or "casual", language)
+        self._in_use()
+        choices = read_choices(self._history) if style is None or tone is None else None
+        style = style or (choices and choices.style) or "short"
+        return Manner(style, tone or (choices and choices.tone) or "casual", language)
+
+    @property
+    def reason_choices(self) -> "Choices":
+        """The newest styles and tones that the person has chosen for reasons (:meth:`choose_reasons`)."""
+        from edge_runtime.reasons.preference import read_choices
+
+        self._in_use()
+        return read_choices(self._history)
+
+    def choose_reasons(self, *, style: "Style | None" = None, tone: "Tone | None" = None) -> None:
+        """Note that the person chose a style or a tone of reasons; what is chosen most often becomes the default.
+
+        The ten newest choices of each count. They are kept with the history, and erased by :meth:`forget`. A style or
+        tone that an app passes to :meth:`explain` is not counted.
+
+        Args:
+            style: ``short`` or ``detailed``.
+            tone: ``casual`` or ``formal``.
+
+        Raises:
+            ValueError: there is no such style or tone.
+            StateError: the choice could not be saved.
+        """
+        from edge_runtime.explainer import Manner
+        from edge_runtime.reasons.preference import add_choice
+
+        self._in_use()
+        Manner(style or "short", tone or "casual")
+        add_choice(self._history, style, tone)
 
     def _explainer_in_use(self) -> "Explainer":
         release = self._in_use()

@@ -2,14 +2,14 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from edge_runtime.reasons.words import Tone
 
 Language = Literal["en", "de", "fr", "es", "zh"]
-LANGUAGES: Final[tuple[Language, ...]] = ("en",)
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 ENGLISH: Final[Language] = "en"
 
 Wordings = dict[Tone, tuple[str, ...]]

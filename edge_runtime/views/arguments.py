@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_LIKE_AN_ARGUMENT = re.compile(r"[-+]?[0-9]*[.,]?[0-9]+%?|yes|auto|on|off", re.IGNORECASE)
+_LIKE_AN_ARGUMENT = re.compile(r"[-+]?[0-9]*[.,]?[0-9]+%?|yes|auto|on|off|short|detailed|casual|formal", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,6}")
 LARGEST: Final = 999_999
 

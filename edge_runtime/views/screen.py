@@ -24,7 +24,7 @@ HELP: Sequence[tuple[str, str]] = (
     ("3", "open item 3 of the list on the screen"),
     ("like 3, {chosen} 3, dislike 3", "record an event; a disliked item is hidden, and similar ones rank lower"),
     ("cheaper, not that brand, undo", "say what you want, in words; `say` before it if it is also a title"),
-    ("why 3", "explain why it is recommended"),
+    ("why 3, why 3 short formal", "explain why it is recommended; `short` or `detailed`, `casual` or `formal`"),
     ("list, list 20", "your recommendations, optionally how many"),
     (
         "diversity 0.5, diversity auto",

@@ -14,6 +14,7 @@ from edge_runtime.bundle.manifest import ARTICLES, SHOP, VIDEO
 from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
 from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE, READ, WATCH
+from edge_runtime.reasons.words import STYLES, TONES, Style, Tone
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.recommender import Recommender
 from edge_runtime.search.finder import MAX_CHARACTERS
@@ -210,10 +211,13 @@ class Session:
         self._show(f"results for {text!r}", items, signs, "`3` opens item 3; `like 3`, `dislike 3`")
 
     def _why(self, rest: str) -> None:
-        item = self._item(whole_number("why", rest, default=1))
-        self._about = item.item_id
+        numbers, style, tone = _manner(rest)
+        item = self._item(whole_number("why", numbers, default=1))
+        if style or tone:
+            self._recommender.choose_reasons(style=style, tone=tone)
+        style = style or self._recommender.reason_choices.style or "detailed"
         with self._screen.thinking():
-            reason = self._recommender.explain(item.item_id, style="detailed")
+            reason = self._recommender.explain(item.item_id, style=style, tone=tone, language=self._language)
         milliseconds = self._recommender.timings["explain"]
         self._screen.print(f"{item.title}", "bold")
         self._screen.print(reason.text)
@@ -348,3 +352,11 @@ class Session:
         if not 1 <= number <= len(self._shown):
             raise ValueError(f"the list on the screen has items 1 to {len(self._shown)}, not {number}.")
         return self._shown[number - 1]
+
+
+def _manner(rest: str) -> tuple[str, Style | None, Tone | None]:
+    """Return what is left of the words after ``why``, and the style and the tone among them."""
+    words = rest.lower().split()
+    style: Style | None = next((one for one in STYLES if one in words), None)
+    tone: Tone | None = next((one for one in TONES if one in words), None)
+    return " ".join(word for word in words if word not in (*STYLES, *TONES)), style, tone

@@ -184,6 +184,26 @@ def test_the_event_is_named_if_it_is_recorded(bundle: Path) -> None:
     assert explained.facts[0].history_row == 3
 
 
+def test_what_a_person_chooses_is_the_default_until_it_is_forgotten(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle, tmp_path / "state") as recommender:
+        history = ["item-3", "item-7"]
+        item_id = recommender.recommend(1, history)[0].item_id
+        before = recommender.explain(item_id, history=history)
+        recommender.choose_reasons(tone="formal")
+    with Recommender.open(bundle, tmp_path / "state") as recommender:
+        assert recommender.explain(item_id, history=history) == recommender.explain(
+            item_id, history=history, tone="formal"
+        )
+        assert recommender.explain(item_id, history=history, tone="casual") == before
+        recommender.forget()
+        assert recommender.explain(item_id, history=history) == before
+
+
+def test_an_unknown_style_cannot_be_chosen(bundle: Path) -> None:
+    with Recommender.open(bundle) as recommender, pytest.raises(ValueError, match="style must be one of"):
+        recommender.choose_reasons(style="loud")  # type: ignore[arg-type]
+
+
 def test_the_error_for_a_mistyped_id_suggests_the_right_one(bundle: Path) -> None:
     with Recommender.open(bundle) as recommender, pytest.raises(UnknownItemError, match="Did you mean 'item-3'"):
         recommender.explain("itm-3")

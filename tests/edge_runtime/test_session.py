@@ -169,6 +169,15 @@ def test_why_prints_a_reason_and_its_source(session: SessionHarness) -> None:
     assert "written by the template" in output
 
 
+def test_the_style_and_tone_of_reasons_that_were_chosen_become_the_default(session: SessionHarness) -> None:
+    session.type("like 1", "why 2 short formal", "why 3 short")
+
+    choices = session.recommender.reason_choices
+    assert (choices.style, choices.tone) == ("short", "formal")
+    plain, chosen = session.type("why 2"), session.type("why 2 short formal")
+    assert plain.splitlines()[2] == chosen.splitlines()[2]
+
+
 def test_events_of_the_history_can_be_removed(session: SessionHarness) -> None:
     output = session.type("like 1", "dislike 1", "history", "remove 2", "undo")
 
