@@ -1,6 +1,7 @@
 """What a list text may say: the alternatives of each of its lines, which are its grammar.
 
-The first line is an opening; line ``i`` is the item of rank ``i`` with one of its allowed reasons, or without::
+The first line is an opening; line ``i`` is the item of rank ``i`` with one of its allowed reasons, or without one
+where there is none or only one that tells little::
 
     You keep coming back to “OPI”. What fits:
     1. “OPI Red Shatter” – same maker as your nail polish
@@ -29,11 +30,13 @@ class Entry:
         item_id: id of the item.
         title: title of the item, as in the catalogue.
         reasons: the sentences that may be said of it, best first; may be empty.
+        is_optional: whether they may be left out, because they tell little.
     """
 
     item_id: str
     title: str
     reasons: tuple[str, ...]
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class ListCase:
     style: str = "short"
 
     def lines(self) -> tuple[tuple[str, ...], ...]:
-        """Return the alternatives of each line, the best reason first and no reason last."""
+        """Return the alternatives of each line, the best reason first; a line without a reason last."""
         first = tuple(f"{_one_line(opening)}\n" for opening in self.openings)
         return (first, *(_lines_of(number, entry) for number, entry in enumerate(self.entries, start=1)))
 
@@ -75,7 +78,8 @@ def templated(alternatives: Sequence[str], begun: str, seed: int, *, is_opening:
 def _lines_of(number: int, entry: Entry) -> tuple[str, ...]:
     item = f"{number}. “{shown_title(entry.title, entry.item_id)}”"
     reasons = dict.fromkeys(_one_line(reason) for reason in entry.reasons)
-    return (*(f"{item} \u2013 {reason}\n" for reason in reasons if reason), f"{item}\n")
+    lines = tuple(f"{item} \u2013 {reason}\n" for reason in reasons if reason)
+    return lines if lines and not entry.is_optional else (*lines, f"{item}\n")
 
 
 def _one_line(text: str) -> str:

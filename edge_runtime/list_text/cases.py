@@ -19,6 +19,8 @@ def list_case(
 ) -> ListCase:
     """Return what a text about a list may say: of each item, what reasons of the list would be chosen from.
 
+    What cites no event of the history, only popularity, may be left out.
+
     Args:
         finder: titles and facts.
         rows: catalogue rows of the items, best first.
@@ -35,5 +37,7 @@ def list_case(
         choices = assigner.choices(speaker, row, of_item)
         if choices:
             assigner.say(choices[0])
-        entries.append(Entry(items.item_id[row], items.title[row], tuple(wording.text for wording in choices)))
+        is_optional = any(fact.kind == "popular" for wording in choices[:1] for fact in wording.facts[:1])
+        reasons = tuple(wording.text for wording in choices)
+        entries.append(Entry(items.item_id[row], items.title[row], reasons, is_optional))
     return ListCase(openings(values, speaker.phrases.language), tuple(entries), values, speaker.style)

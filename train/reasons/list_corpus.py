@@ -31,7 +31,9 @@ _MOST_ITEMS: Final = 6
 """Fewer than lists have on devices: most of a text is titles, which are certain there."""
 
 _SHARE_RELATED: Final = 0.8
-_SHARE_SILENT: Final = 0.1
+_SHARE_SILENT: Final = 0.5
+"""Of the reasons that may be left out."""
+
 _TRIES: Final = 4
 _BEGINNING: Final = 2
 """Words by which two reasons begin alike."""
@@ -103,16 +105,16 @@ def _lines(case: ListCase, rng: random.Random) -> Iterator[str]:
     opening, *of_items = case.lines()
     yield rng.choice(opening)
     begun: Counter[str] = Counter()
-    for *with_reason, alone in of_items:
-        if not with_reason or rng.random() < _SHARE_SILENT:
-            yield alone
+    for entry, lines in zip(case.entries, of_items, strict=True):
+        with_reason = lines[: len(lines) - 1] if entry.is_optional else lines
+        if entry.is_optional and rng.random() < _SHARE_SILENT:
+            yield lines[-1]
             continue
-        rng.shuffle(with_reason)
-        line = min(with_reason, key=lambda text: begun[_beginning(text, alone)])
-        begun[_beginning(line, alone)] += 1
+        line = min(rng.sample(with_reason, len(with_reason)), key=lambda text: begun[_beginning(text)])
+        begun[_beginning(line)] += 1
         yield line
 
 
-def _beginning(line: str, alone: str) -> str:
+def _beginning(line: str) -> str:
     """Return the first words of a line's reason."""
-    return " ".join(line[len(alone) :].split()[:_BEGINNING])
+    return " ".join(line.rpartition(" \u2013 ")[2].split()[:_BEGINNING])

@@ -15,12 +15,15 @@ from tests.tiny_items import make_items
 
 CASE = ListCase(
     ("You keep coming back to “Aster”. What fits:", "Here is a list for you:"),
-    (Entry("a", "Rose Soap", ("Same maker as your cream", "Also by Aster")), Entry("b", "Mint\nBox", ())),
+    (
+        Entry("a", "Rose Soap", ("Same maker as your cream", "Also by Aster"), is_optional=True),
+        Entry("b", "Mint\nBox", ()),
+    ),
     ("Aster",),
 )
 
 
-def test_each_line_has_its_item_and_the_reasons_are_optional() -> None:
+def test_each_line_has_its_item_and_a_reason_that_tells_little_is_optional() -> None:
     assert CASE.lines() == (
         ("You keep coming back to “Aster”. What fits:\n", "Here is a list for you:\n"),
         (
@@ -30,6 +33,12 @@ def test_each_line_has_its_item_and_the_reasons_are_optional() -> None:
         ),
         ("2. “Mint Box”\n",),
     )
+
+
+def test_a_reason_that_tells_something_is_not_left_out() -> None:
+    lines = ListCase(("Here:",), (Entry("a", "Rose Soap", ("Same maker as your cream",)),)).lines()
+
+    assert lines[1] == ("1. “Rose Soap” \u2013 Same maker as your cream\n",)
 
 
 def test_the_grammar_of_a_case_has_one_part_for_each_line() -> None:
