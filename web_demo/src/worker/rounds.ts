@@ -64,7 +64,13 @@ class Part {
     const entries = await this.ledger.entries();
     const pending = entries.find(({ body }) => body !== null);
     const upload = isOn && pending !== undefined ? hexOf(bodyOf(pending)) : null;
-    return { isOn, words, problem: problem === null ? "" : sentence(problem), upload, receipts: entries.map(receipt).reverse() };
+    return {
+      isOn,
+      words,
+      problem: problem === null ? "" : sentence(problem),
+      upload,
+      receipts: entries.map(receipt).reverse(),
+    };
   }
 
   async isPending(): Promise<boolean> {
