@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Field, Items
 from edge_runtime.bundle.transitions import Transitions
+from edge_runtime.reasons.quoting import clean
 from edge_runtime.reasons.words import display_field, group_of, is_informative, rules
 
 FOLLOWS_PER_MILLE: Final = 90
@@ -75,7 +76,7 @@ class FactFinder:
                 continue
             others = field.rows[past]
             for index in self.values(name, row):
-                if index in others and self.is_rare(name, index) and not _is_bare_number(name, field.values[index]):
+                if index in others and self.is_rare(name, index) and _tells_something(name, field.values[index]):
                     found.append((self.count(name, index), name, index))
         n_items = len(self._popularity)
         values = {name: self.items.fields[name].values for _, name, _ in found}
@@ -164,6 +165,11 @@ def _counts(field: Field) -> NDArray[np.int32]:
     return counts
 
 
-def _is_bare_number(name: str, value: str) -> bool:
-    """Return whether a value is a number in a field of unknown meaning, where equal values may be a coincidence."""
-    return name not in rules().groups and not any(char.isalpha() for char in value)
+def _tells_something(name: str, value: str) -> bool:
+    """Return whether an equal value is more than a coincidence.
+
+    In a field of unknown meaning a number may be one, and a kind such as ``Women's`` says nothing by itself.
+    """
+    if name not in rules().groups:
+        return any(char.isalpha() for char in value)
+    return group_of(name) != "kind" or clean(value).lower() not in rules().not_a_kind

@@ -14,7 +14,8 @@ from edge_runtime.reasons.facts import FactFinder
 from edge_runtime.reasons.quoting import clean
 from edge_runtime.reasons.words import group_of, is_plain, lower_words, rules, shorten
 
-_CUT: Final = re.compile(r"[,(\[{|:;]| [-\u2013\u2014] | [0-9]")
+_BRACKET: Final = re.compile(r"[(\[{|]")
+_CUT: Final = re.compile(r"[,:;]| [-\u2013\u2014] | [0-9]")
 _AMOUNT: Final = re.compile(
     r"[ ,.-]+[0-9][0-9.]*[ -]?"
     r"(?:oz|fl|ounces?|fluid|ml|g|grams?|kg|lbs?|count|ct|pcs?|pieces?|packs?|inch|l|mm|cm)(?:[^a-z0-9]|$)",
@@ -41,7 +42,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an item is, such as ``nail polish``, and its words in the singular."""
+    """What an item is, such as ``nail polish``, and its words without plural endings."""
 
     noun: str
     words: frozenset[str]
@@ -106,18 +107,18 @@ def kind_of(finder: FactFinder, row: int) -> Kind | None:
 
 
 def title_words(title: str) -> frozenset[str]:
-    """Return the words of a title with small letters, in the singular."""
+    """Return the words of a title with small letters, without plural endings."""
     return frozenset(_tokens(title))
 
 
 def _tokens(text: str) -> list[str]:
-    """Return the words of a text with small letters, in the singular, and each other character but spaces."""
+    """Return the words of a text with small letters, without plural endings, and each other character but spaces."""
     tokens, word = [], ""
     for char in [*clean(text).lower(), " "]:
         if char.isalnum() or char == "'":
             word += char
             continue
-        tokens += [singular(word)] if word else []
+        tokens += [stem(word)] if word else []
         tokens += [char] if char != " " else []
         word = ""
     return tokens
@@ -137,9 +138,14 @@ def _may_follow(token: str) -> bool:
 
 
 def singular(noun: str) -> str:
-    """Return an English noun in the singular; what has no plural ending stays as it is."""
+    """Return an English noun as one thing is called; what has no plural ending stays as it is, and so do boots."""
+    return noun if noun.rsplit(" ", 1)[-1].lower() in rules().plural_only else stem(noun)
+
+
+def stem(noun: str) -> str:
+    """Return an English noun without its plural ending."""
     last = noun.rsplit(" ", 1)[-1].lower()
-    if last in rules().plural_only or len(last) < 4 or last.endswith(("ss", "us", "is", "'s")):
+    if len(last) < 4 or last.endswith(("ss", "us", "is", "'s")):
         return noun
     if last.endswith("ies"):
         return noun[:-3] + "y"
@@ -168,8 +174,9 @@ def _in_order(title: str) -> str:
 
 
 def _beginning(title: str) -> str:
-    """Return a title up to its first amount; and if it is still long, up to its first punctuation or number."""
+    """Return a title up to its first bracket or amount; and if it is still long, up to its first mark or number."""
     length = rules().name_length
+    title = _BRACKET.split(title, maxsplit=1)[0].strip(" ") or title
     amount = _AMOUNT.search(title)
     if amount is not None and amount.start() >= _SHORTEST:
         title = title[: amount.start()]

@@ -36,7 +36,7 @@ class Rules(msgspec.Struct, frozen=True):
         first_only: fields with values in order of importance; only the first value of the item is cited.
         popular_percent: percentages for claims about popularity, ascending.
         groups: field name to the group of its phrases; other fields have the group ``other``.
-        not_a_kind: lower-case English nouns that name no thing by themselves, such as parts of the body.
+        not_a_kind: lower-case English kinds that say nothing by themselves, such as parts of the body.
         after_a_kind: lower-case words that may come after a kind in a title; any other word would make it part of a
             compound, such as ``shampoo`` in ``shampoo brush``.
         articles: what is put first again in a title such as ``Iron Giant, The``.

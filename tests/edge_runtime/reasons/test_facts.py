@@ -45,6 +45,12 @@ def test_a_number_in_an_unknown_field_is_not_shared() -> None:
     assert all(fact.field != "ph" for _, fact in FINDER.shared(0, 1))
 
 
+def test_a_kind_that_says_nothing_by_itself_is_not_shared() -> None:
+    items = make_items(["A", "B", "C", "D"], categories=[["Women's", "Scarves"], ["Women's", "Scarves"], [], []])
+
+    assert FactFinder(items, POPULARITY[:4]).shared(0, 1) == [(500, Fact("shared", "categories", "Scarves", 1))]
+
+
 def test_an_item_shares_nothing_with_itself() -> None:
     assert FINDER.shared(1, 1) == []
 

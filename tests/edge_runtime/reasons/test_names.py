@@ -67,6 +67,7 @@ def test_a_kind_that_the_title_does_not_say_is_no_name(title: str, kind: str, na
         ("Daily Moisturizer with Oil", "Creams & Moisturizers", "moisturizer"),
         ("BB Cream (Fair)", "BB Creams", "BB cream"),
         ("Trail Boots, sand", "Boots", "boots"),
+        ("Fast Trail Shoe, sand", "Shoes", "shoes"),
     ],
 )
 def test_a_kind_is_said_in_the_singular_with_small_letters(title: str, kind: str, name: str) -> None:
@@ -78,6 +79,7 @@ def test_a_kind_is_said_in_the_singular_with_small_letters(title: str, kind: str
     [
         ("Iron Giant, The", "The Iron Giant"),
         ("Stalag 17", "Stalag 17"),
+        ("Mad Max 2 (a.k.a. The Road Warrior)", "Mad Max 2"),
         ("Wild Growth Hair Oil 4 Oz", "Wild Growth Hair Oil"),
         ("Sweet Almond Mint Cleansing Conditioner, 16 oz", "Sweet Almond Mint Cleansing…"),
         ("Yonka Lait Nettoyant of Paris, the large bottle", "Yonka Lait Nettoyant of Paris"),
