@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -57,7 +58,9 @@ def postgresql() -> Iterator[str]:
                 _wait(folder / ".s.PGSQL.5432", process, folder / "log")
                 yield f"postgresql+asyncpg://pocketrec@/postgres?host={folder}"
             finally:
-                process.terminate()
+                process.send_signal(
+                    signal.SIGINT
+                )  # at once: after a failed test there may be clients, for whom it waits
 
 
 def _user() -> pwd.struct_passwd | None:

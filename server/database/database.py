@@ -146,8 +146,8 @@ class Database:
         return (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def migrate(url: str) -> None:
-    """Create the tables, or bring them up to date. It must not be called in an event loop.
+def migrate(url: str, revision: str = "head") -> None:
+    """Create the tables, or bring them up to date or to a revision. It must not be called in an event loop.
 
     Raises:
         DatabaseError: the database cannot be opened.
@@ -158,7 +158,7 @@ def migrate(url: str) -> None:
     settings = AlembicAsyncConfig(script_location=str(MIGRATIONS), version_table_name=VERSION_TABLE)
     config = SQLAlchemyAsyncConfig(engine_instance=Database(url).engine, alembic_config=settings)
     try:
-        AlembicCommands(config).upgrade()
+        AlembicCommands(config).upgrade(revision)
     except (SQLAlchemyError, OSError) as error:
         raise unusable(url, error) from error
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import secrets
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +15,15 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from edge_runtime.rounds.plan import dump_plan
+from edge_runtime.rounds.shares import split
+from edge_runtime.rounds.update import Update
 from server.database.database import Database, migrate
 from server.database.tables import metadata
 from server.operators.keys import OperatorKeys
 from server.receipts.counts import Counts, Outcome
 from server.receipts.totals import outcome_of, settle, split_of, traffic_since, unsettled
+from server.rounds.combining import add_shares, combine, read_tokens
 from server.rounds.intake import Intake, Verdict
 from server.rounds.ledger import Ledger, Round, State
 from tests.invented_repository import LAPTOP, Repository
@@ -43,7 +48,11 @@ def server_url() -> Iterator[str]:
 
 @pytest.fixture
 def url(server_url: str) -> str:
-    """Return the URL of an empty database with all tables."""
+    """Return the URL of an empty database."""
+    return empty_database(server_url)
+
+
+def empty_database(server_url: str) -> str:
     name = f"test_{next(_NUMBERS)}"
 
     async def create() -> None:
@@ -225,3 +234,80 @@ def test_a_small_round_is_carried_over_there_too(url: str) -> None:
 
     found = run(count())
     assert (found.updates, found.merged) == (1, 2)
+
+
+def test_a_round_of_before_there_were_shares_goes_on_after_the_migration(url: str) -> None:
+    of = plan()
+    migrate(url, "0002")
+
+    async def open_before() -> None:
+        database = Database(url)
+        row = (of.round, of.target, dump_plan(of), 1, "open", 1, int(of.deadline_time()))
+        await database.execute(
+            text(
+                "INSERT INTO rounds (round, target, plan, adapter, state, opened, deadline, updates, weight, merged, "
+                "note) VALUES (:r, :t, :p, :a, :s, :o, :d, 0, 0, 1, '')"
+            ),
+            [dict(zip("rtpasod", row, strict=True))],
+        )
+        await database.execute(
+            text("INSERT INTO round_adapters (target, sha256, number) VALUES (:t, :a, 1)"),
+            [{"t": of.target, "a": of.adapter_sha256}],
+        )
+        await database.close()
+
+    async def count() -> Round:
+        database = Database(url)
+        intake = Intake(database)
+        async with intake.running():
+            assert (await intake.accept(of.round, update(of))).verdict is Verdict.COUNTED
+        found = await intake.ledger.one(of.round)
+        await database.close()
+        return found
+
+    run(open_before())
+    migrate(url)
+    found = run(count())
+
+    assert (found.share, found.state, found.updates) == (0, State.OPEN, 1)
+
+
+def test_shares_reach_two_operators_whose_sum_is_that_of_the_updates_both_have(url: str, server_url: str) -> None:
+    other = empty_database(server_url)
+    of = plan(operators=("http://127.0.0.1:1", "http://127.0.0.1:2"), sigma=0.0, min_updates=2)
+    values = [np.full(of.size, 10 * number, np.int64) for number in range(1, 9)]
+    shares = [split(Update(secrets.token_bytes(16), of.adapter_sha256, each), of) for each in values]
+
+    async def operator(place: str, number: int, bodies: Sequence[bytes]) -> Ledger:
+        """Open the round at an operator, and count with two servers at once; every share is sent to both of them."""
+        first, second = Database(place), Database(place)
+        ledger = Ledger(first)
+        await ledger.open(of, 1, number)
+        intakes = [Intake(one) for one in (first, second)]
+        async with intakes[0].running(), intakes[1].running():
+            answers = await asyncio.gather(*(one.accept(of.round, body) for body in bodies for one in intakes))
+        assert {answer.verdict for answer in answers} == {Verdict.COUNTED, Verdict.BEFORE}
+        await ledger.close(of.round, 2, "by hand")
+        await second.close()
+        return ledger
+
+    async def count() -> tuple[Round, list[int]]:
+        one = await operator(url, 1, [first for first, _ in shares[:7]])
+        two = await operator(other, 2, [second for _, second in shares[1:]])
+        tokens = await read_tokens(one, of.round), await read_tokens(two, of.round)
+        total = await add_shares(two, of.round, tokens[0])
+        assert await add_shares(two, of.round, tokens[0]) == total
+        found = await combine(one, of.round, tokens[1], total)
+        sums = await one.total(of.round)
+        for ledger in (one, two):
+            assert await ledger.database.rows(text("SELECT 1 FROM round_shares")) == []
+            await ledger.database.close()
+        assert sums is not None
+        return found, np.frombuffer(sums.to_bytes(), "<i8").tolist()
+
+    migrate(url)
+    migrate(other)
+    found, sums = run(count())
+
+    assert (found.state, found.updates) == (State.CLOSED, 6)
+    assert sums == (1024 * sum(values[1:7], np.zeros(of.size, np.int64))).tolist()
