@@ -1,6 +1,8 @@
 """The page learns from the person's choices while it is idle, in a real browser."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -11,9 +13,23 @@ from tests.live_server import serving
 from tests.tiny_learning import make_learning_bundle, one_taste
 from tests.web_demo.conftest import TARGET
 from tests.web_demo.shop_page import WAIT_MS, ShopPage
+from tests.web_demo.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
+STEPS = 12
+"""Of a session of the tiny bundle: 6 updates with 39 examples each, 32 at most in a step."""
+RECORD = """async () => {
+    const [{ name }] = await indexedDB.databases();
+    const asked = (request) => new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+    const database = await asked(indexedDB.open(name));
+    const value = await asked(database.transaction("settings").objectStore("settings").get("learning"));
+    database.close();
+    return typeof value === "string" ? value : value.value;
+}"""
 SCRIPTS_OF_THE_PAGE = """() => performance.getEntriesByType("resource").map(({ name }) => name)
     .filter((name) => name.endsWith(".js"))"""
 """Scripts that a worker loads are not among them."""
@@ -34,6 +50,37 @@ def choose_all(tab: ShopPage, folder: Path, item_ids: list[str]) -> None:
     expect(tab.history.first).to_be_visible()
 
 
+def record(tab: ShopPage) -> dict[str, Any]:
+    """Return what the browser keeps of learning."""
+    text: str = tab.page.evaluate(RECORD)
+    return dict(json.loads(text))
+
+
+def test_two_tabs_learn_once_and_both_show_the_lists_of_it(
+    tab: ShopPage, tmp_path: Path, built_page: Path, page_errors: list[str]
+) -> None:
+    make_learning_bundle(tmp_path / TARGET, target=TARGET)
+    with serving(tmp_path, "--web", str(built_page)) as server:
+        tab.open(server.url)
+        other = ShopPage(tab.page.context.new_page())
+        other.page.on("pageerror", lambda error: page_errors.append(str(error)))
+        other.open(server.url)
+        choose_all(tab, tmp_path, one_taste(tmp_path / TARGET))
+
+        for one in (tab, other):
+            expect(learning(one)).to_contain_text("It is in use", timeout=2 * WAIT_MS)
+        other.expect_titles(tab.titles())
+        learned = record(tab)
+        assert learned["session"] is None
+        assert learned["steps"] == STEPS
+
+        tab.page.close()
+        other.reload()
+        expect(learning(other)).to_contain_text("It is in use", timeout=WAIT_MS)
+        assert record(other) == learned
+    assert page_errors == []
+
+
 def test_choices_train_an_adapter_that_is_used_after_a_reload_until_it_is_switched_off_or_deleted(
     tab: ShopPage, tmp_path: Path, built_page: Path, page_errors: list[str], hosts: set[str]
 ) -> None:
@@ -47,6 +94,7 @@ def test_choices_train_an_adapter_that_is_used_after_a_reload_until_it_is_switch
         assert scripts, "the page has no scripts, so this says nothing"
         assert not [name for name in scripts if "/learning-" in name], "training would block the page"
         adapted = tab.titles()
+        assert violations(tab) == []
 
         tab.reload()
         tab.expect_titles(adapted)

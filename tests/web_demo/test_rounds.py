@@ -18,7 +18,9 @@ from tests.tiny_learning import make_learning_bundle, one_taste
 from tests.tiny_repository import PASSPHRASE, make_repository
 from tests.web_demo.conftest import TARGET
 from tests.web_demo.shop_page import WAIT_MS, ShopPage
+from tests.web_demo.test_accessibility import violations
 from tests.web_demo.test_learning import choose_all
+from tests.web_demo.visual_checks import faults_of_text, scrolls_sideways
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +72,7 @@ def test_a_browser_that_agreed_shows_its_upload_sends_it_once_and_keeps_the_rece
         upload = bytes.fromhex(rounds.locator("code").inner_text())
         decode(upload, parse_plan(plan.read_bytes(), TARGET))
         assert status_of(releases.path)["updates"] == 0
+        check_looks(tab)
 
         rounds.get_by_role("button", name="Send it once").click()
         expect(rounds).to_contain_text("sent and counted", timeout=WAIT_MS)
@@ -79,7 +82,7 @@ def test_a_browser_that_agreed_shows_its_upload_sends_it_once_and_keeps_the_rece
         tab.wait_for_list()
         rounds = opened_rounds(tab)
         expect(rounds).to_contain_text("sent and counted", timeout=WAIT_MS)
-        expect(rounds).to_contain_text("has taken part in the round")
+        expect(rounds).to_contain_text("This browser has taken part in the round")
         expect(rounds.get_by_role("button")).to_have_count(0)
         tab.page.get_by_role("button", name="Delete my data").click()
         tab.page.get_by_role("button", name="Delete", exact=True).click()
@@ -90,6 +93,19 @@ def test_a_browser_that_agreed_shows_its_upload_sends_it_once_and_keeps_the_rece
         expect(rounds.get_by_role("listitem")).to_have_count(0)
     assert page_errors == []
     assert hosts == {"127.0.0.1"}
+
+
+def check_looks(tab: ShopPage) -> None:
+    """Check that rounds can be read in both colours, by axe, and that nothing is cut on a phone."""
+    size = tab.page.viewport_size
+    assert size is not None
+    for scheme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        assert violations(tab) == []
+    tab.page.set_viewport_size({"width": 320, "height": 640})
+    assert not scrolls_sideways(tab.page)
+    assert faults_of_text(tab.page) == []
+    tab.page.set_viewport_size(size)
 
 
 def status_of(releases: Path) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import type { Notify } from "./protocol";
 
 /** How long no list was asked for, before learning goes on. */
 const IDLE_MS = 2000;
+/** After so many times as long as that it is tried again, when another tab was learning: that one may have been closed. */
+const OTHER_TAB = 5;
 /** After so many pieces of work the page is told how far learning is. */
 const PIECES_TOLD = 16;
 
@@ -50,8 +52,12 @@ export class Learning {
   /** Go on learning with a release when no list has been asked for during some time. */
   schedule(recommender: Recommender): void {
     this.current = recommender;
+    this.later(recommender, this.idleMs);
+  }
+
+  private later(recommender: Recommender, ms: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.start(recommender), this.idleMs);
+    this.timer = setTimeout(() => this.start(recommender), ms);
   }
 
   /** Switch learning, and the use of what was learned, on or off. */
@@ -85,7 +91,10 @@ export class Learning {
     if (learner === null || this.isReplaced(recommender)) return;
     await this.tell(recommender);
     const release = await this.host.lock();
-    if (release === null) return;
+    if (release === null) {
+      if (!this.isReplaced(recommender)) this.later(recommender, OTHER_TAB * this.idleMs);
+      return;
+    }
     let nPieces = 0;
     try {
       for await (const piece of learner.work()) {

@@ -30,8 +30,10 @@ async function remember(itemIds: readonly string[]): Promise<void> {
   }
 }
 
-/** A tab that learns. */
-function tab() {
+const ALONE = async () => async () => undefined;
+
+/** A tab that learns; `lock` is what tabs of one browser share. */
+function tab(lock: () => Promise<(() => Promise<void>) | null> = ALONE) {
   const told: LearningView[] = [];
   let changes = 0;
   let lists: Promise<unknown> = Promise.resolve();
@@ -44,7 +46,7 @@ function tab() {
         lists = running.catch(() => undefined);
         return running;
       },
-      lock: async () => async () => undefined,
+      lock,
       changed: async () => {
         changes++;
       },
@@ -64,6 +66,23 @@ function tab() {
 
 async function list(itemIds: readonly string[]): Promise<readonly number[]> {
   return (await recommender.rank(recommender.items.rowsOf(itemIds), new Set(), 12)).rows;
+}
+
+/** A lock that one at a time has. */
+function sharedLock() {
+  let isHeld = false;
+  return async () => {
+    if (isHeld) return null;
+    isHeld = true;
+    return async () => {
+      isHeld = false;
+    };
+  };
+}
+
+/** What is kept of learning. */
+async function kept(): Promise<{ readonly steps: number; readonly adapter: unknown }> {
+  return JSON.parse(String(await history.setting(LEARNING_SETTING)));
 }
 
 /** Whether the first update of a session has been kept. */
@@ -196,5 +215,26 @@ describe("learning", () => {
     await learning.forget([1]);
     await learning.adapt(recommender);
     expect(await list(TASTES.one)).toEqual(before);
+  });
+
+  test("of two tabs is done by one, and by the other one when that is closed, without a step that is made twice", async () => {
+    await remember(TASTES.one);
+    const alone = tab();
+    await alone.learn();
+    const { steps, adapter } = await kept();
+    history = new MemoryHistory();
+    await remember(TASTES.one);
+    const lock = sharedLock();
+    const [first, second] = [tab(lock), tab(lock)];
+
+    first.learning.schedule(recommender);
+    await expect.poll(isBegun, { timeout: 10_000 }).toBe(true);
+    second.learning.schedule(recommender);
+    await first.learning.close();
+    await expect.poll(second.changes, { timeout: 10_000 }).toBe(1);
+
+    expect(first.changes()).toBe(0);
+    expect((await kept()).steps).toBe(steps);
+    expect((await kept()).adapter).toEqual(adapter);
   });
 });
