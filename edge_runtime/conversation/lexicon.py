@@ -1,5 +1,6 @@
 """The catalogue's own words: values of facts, words of titles, titles, and what a language calls them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +16,14 @@ from edge_runtime.search.words import words_of
 
 Stems = tuple[str, ...]
 
+_MARK: Final = re.compile("[,:(]")
+
 MAX_PHRASE: Final = 6
 """Maximum number of words of a value that is recognized as a whole."""
 N_SAMPLED: Final = 500
 """Number of values by which a fact is judged to be a number, and of items by which it is judged to have one value."""
+MAX_TITLES: Final = 100_000
+"""Maximum number of titles of which the beginnings are kept, to recognize them as a whole."""
 SINGLE: Final = 0.95
 """Share of items with one value at most, from which a fact has one value."""
 MAX_PART_OF: Final = 8
@@ -63,6 +68,7 @@ class Lexicon:
         self._targets |= {phrase_of(phrase): (phrase, targets, False) for phrase, targets in words.same.items()}
         self._synonyms: dict[Stems, Meaning | None] = {}
         self.longest = min(max(MAX_PHRASE, phrases.longest), 8)
+        self._beginnings = _beginnings(items.title) if len(items.title) <= MAX_TITLES else frozenset()
         self._value_words = {stem for stems in self._values for stem in stems}
         spoken = {word for phrase in [*phrases.words.same, *phrases.words.related] for word in words_of(phrase)}
         spoken |= {word for texts in phrases.words.cues.values() for text in texts for word in words_of(text)}
@@ -81,6 +87,10 @@ class Lexicon:
     def knows(self, token: Token) -> bool:
         """Return whether a token is a word of the language, or of a title or fact in some form."""
         return token.text in self.phrases.known or token.stem in self._value_words or self._finder.knows(token.text)
+
+    def begins_title(self, stems: Stems) -> bool:
+        """Return whether several words are a title, or one up to its first mark, such as that of "Heat: The End"."""
+        return stems in self._beginnings
 
     def has_text(self, text: str) -> bool:
         """Return whether all words of a text are in one title or one fact."""
@@ -139,6 +149,12 @@ class Lexicon:
 
 def _positions(vocabulary: Vocabulary, word: str) -> list[int]:
     return [position for _, positions in vocabulary.near(word) for position in positions]
+
+
+def _beginnings(titles: Sequence[str]) -> frozenset[Stems]:
+    """Return the stems of all titles up to the first comma, colon or bracket, if they are two words or more."""
+    found = (phrase_of(_MARK.split(title, maxsplit=1)[0]) for title in titles)
+    return frozenset(stems for stems in found if 2 <= len(stems) <= MAX_PHRASE)
 
 
 def _values(items: Items, numeric: set[str]) -> dict[Stems, list[tuple[str, str]]]:

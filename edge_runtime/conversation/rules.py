@@ -150,6 +150,8 @@ class _Reading:
         if element.is_unknown:
             self.unknown.append(element.shown)
             return 1
+        if element.is_cue("carrier") and element.gap == 0 and index and self.elements[index - 1].meaning is not None:
+            return 1
         if element.meaning is not None:
             return self._name(index)
         cue = element.cue
@@ -178,12 +180,16 @@ class _Reading:
 
     def _exclude(self, index: int) -> int:
         self.loves = False
+        if self._next(index) is None and self.said and self.n_named and self.polarity != "not":
+            self.said[-1].polarity = "not"  # "boots, no"
+            return 1
         self.polarity, self.n_named, self.joined = "not", 0, ""
         return 1
 
     def _want(self, index: int) -> int:
         if self.polarity == "want" or self.n_named:
-            self._leave_item()
+            if self.polarity == "not":
+                self._leave_item()
             self.polarity, self.n_named = "want", 0
         if self.elements[index].is_cue("between"):
             self.limit = "between"
@@ -273,7 +279,10 @@ class _Reading:
         if self.item_used:
             return
         self.item_used = True
-        if self.polarity == "not" and not self.n_named:
+        if self.likes and self.item is not None:
+            self.similar.append(self.item)  # "the second is nice, show me similar ones"
+            self.likes = False
+        elif self.polarity == "not" and not self.n_named:
             if self.item is None:
                 self.problem = "no_item"
             else:
@@ -539,7 +548,7 @@ class _Reading:
         if self._has("varied"):
             query = _replaced(query, variety=_VARIETY)
         for name in ("reset", "undo"):
-            if self._has(name) and not query.changes_list:
+            if self._has(name) and self._is_loose(query):
                 intent = "reset" if name == "reset" else "undo"
                 return Query(intent=intent), intent
         found: list[Intent] = [name for name in _INTENTS if self._has(name)]
@@ -555,11 +564,12 @@ class _Reading:
 
     def _is_talk(self, query: Query) -> bool:
         """Return whether a sentence asks for nothing: it changes nothing, or only words of titles are in small talk."""
-        if not query.changes_list:
-            return True
-        has_values = any(wish.field is not None for wish in (*query.must, *query.must_not, *query.prefer))
-        is_plain = not (has_values or query.limits or query.similar_to or query.unlike or query.must_not)
-        return is_plain and self._has("small_talk", "question")
+        return not query.changes_list or (self._is_loose(query) and self._has("small_talk", "question"))
+
+    def _is_loose(self, query: Query) -> bool:
+        """Return whether nothing but words of titles is wanted, which may be there by accident."""
+        has_values = any(wish.field is not None for wish in (*query.must, *query.prefer))
+        return not (has_values or query.limits or query.similar_to or query.unlike or query.must_not)
 
     def _asks(self) -> bool:
         return bool(self.limits) or any(

@@ -91,11 +91,18 @@ def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element |
         stems = tuple(token.stem for token in part)
         gap = max((token.gap for token in part[1:]), default=0)
         cue = lexicon.phrases.cues.get(tuple(token.text for token in part)) if gap == 0 else None
-        meaning = lexicon.meaning(stems) if gap <= 1 else None
+        meaning = (lexicon.meaning(stems) or _title(part, stems, lexicon)) if gap <= 1 else None
         if cue is not None or meaning is not None:
-            is_named = cue is None or (cue == _SKIP and length > 1)
+            is_named = cue is None or (cue == _SKIP and length > 1) or "carrier" in cue.names
             return Element(part, cue, meaning if is_named else None, part[0].number if length == 1 else None)
     return None
+
+
+def _title(part: Sequence[Token], stems: tuple[str, ...], lexicon: Lexicon) -> Meaning | None:
+    """Return the words of the beginning of a title, which are more than words of the language."""
+    if not lexicon.begins_title(stems) or all(token.text in lexicon.phrases.known for token in part):
+        return None
+    return Meaning(Wish(None, (" ".join(token.text for token in part),)))
 
 
 def _loose(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element:

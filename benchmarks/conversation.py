@@ -1,0 +1,138 @@
+"""Measures the conversation: whether sentences are understood, and what one sentence of feedback is worth.
+
+python -m benchmarks.conversation sentences --world BUNDLE --beauty BUNDLE --films BUNDLE [--held-out]
+python -m benchmarks.conversation feedback --bundle BUNDLE --data build/world
+
+`sentences` parses the sentences written by hand and as many made ones (`benchmarks/sentences/README.md`) against the
+lists of real bundles. `feedback` lets the last item of each user be the one that is wanted: the user says one thing
+that this item has or has not, compared with the ten that are shown, and never its name; NDCG at 10 before and after.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.sentence_maker import made_sentences
+from benchmarks.sentence_meaning import Screen, Sentence, Verdict, verdict
+from benchmarks.spoken_feedback import measure_feedback
+from edge_runtime import Recommender
+from edge_runtime.conversation.rules import Context
+from edge_runtime.conversation.words import checked_language
+
+BY_HAND = Path(__file__).parent / "sentences" / "by_hand.tsv"
+N_MADE = {"world": 120, "beauty": 80, "films": 80}
+N_HISTORY = 5
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sentences = commands.add_parser("sentences", help="whether sentences are understood")
+    for name in N_MADE:
+        sentences.add_argument(f"--{name}", type=Path, required=True, metavar="BUNDLE")
+    sentences.add_argument("--held-out", action="store_true", help="The half of the sentences that was held out.")
+    sentences.add_argument("--all", action="store_true", help="Both halves.")
+    sentences.add_argument("--seed", type=int, default=0, help="Of the made sentences.")
+    sentences.add_argument("--show", action="store_true", help="Print the sentences that are not right.")
+    feedback = commands.add_parser("feedback", help="what one sentence is worth")
+    feedback.add_argument("--bundle", type=Path, required=True)
+    feedback.add_argument("--data", type=Path, required=True, help="The data folder that the bundle is of.")
+    feedback.add_argument("--users", type=int, default=1000)
+    feedback.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.command == "feedback":
+        print(json.dumps(measure_feedback(options.bundle, options.data, options.users, options.seed), indent=1))
+        return
+    halves = ("tuned", "held out") if options.all else ("held out",) if options.held_out else ("tuned",)
+    bundles = {name: getattr(options, name) for name in N_MADE}
+    print(json.dumps(measure_sentences(bundles, halves, options.seed, show=options.show), indent=1))
+
+
+def by_hand() -> list[Sentence]:
+    """Return the sentences written by hand."""
+    lines = [line.split("\t") for line in BY_HAND.read_text("utf-8").splitlines()]
+    return [
+        Sentence(catalogue, language, None if about == "-" else int(about), text, meaning)
+        for catalogue, language, about, text, meaning in lines
+    ]
+
+
+def half_of(sentences: Sequence[Sentence], halves: Sequence[str]) -> list[Sentence]:
+    """Return every other sentence of each catalogue and language, or all."""
+    seen: Counter[tuple[str, str]] = Counter()
+    chosen = []
+    for sentence in sentences:
+        key = (sentence.catalogue, sentence.language)
+        seen[key] += 1
+        if ("tuned" if seen[key] % 2 else "held out") in halves:
+            chosen.append(sentence)
+    return chosen
+
+
+def measure_sentences(
+    bundles: dict[str, Path], halves: Sequence[str], seed: int, *, show: bool = False
+) -> dict[str, object]:
+    """Return counts of verdicts by source and language, and times of parsing."""
+    counts: dict[str, Counter[Verdict]] = {}
+    times: list[float] = []
+    written = by_hand()
+    for index, (name, bundle) in enumerate(bundles.items()):
+        with Recommender.open(bundle, language_model=False) as recommender:
+            made = made_sentences(name, recommender.items, N_MADE[name], seed + index)
+            chosen = [(f"by hand, {one.language}", one) for one in half_of(written, halves) if one.catalogue == name]
+            chosen += [("made, en", one) for one in half_of(made, halves)]
+            for source, sentence in chosen:
+                result = _judge(recommender, sentence, times)
+                counts.setdefault(source, Counter())[result] += 1
+                if show and result != "right":
+                    print(f"{result:7} {name:7} {sentence.text!r}: {sentence.meaning}")
+                    print(f"        {_parsed(recommender, sentence)}")
+    total = sum(counts.values(), Counter[Verdict]())
+    table = {source: _shares(count) for source, count in sorted(counts.items())}
+    return {
+        "halves": list(halves),
+        "all": _shares(total),
+        **table,
+        "parse_ms_median": round(sorted(times)[len(times) // 2], 2),
+        "parse_ms_95": round(sorted(times)[len(times) * 95 // 100], 2),
+    }
+
+
+def _judge(recommender: Recommender, sentence: Sentence, times: list[float]) -> Verdict:
+    context, screen = _context(recommender, sentence)
+    hearing = recommender._in_use().hearing()
+    language = checked_language(sentence.language)
+    hearing.parse(sentence.text, language, context)  # builds the words of the language at the first call
+    started = time.perf_counter()
+    parsed = hearing.parse(sentence.text, language, context)
+    times.append((time.perf_counter() - started) * 1000)
+    return verdict(parsed, sentence, screen)
+
+
+def _parsed(recommender: Recommender, sentence: Sentence) -> object:
+    context, _ = _context(recommender, sentence)
+    return recommender._in_use().hearing().parse(sentence.text, checked_language(sentence.language), context)
+
+
+def _context(recommender: Recommender, sentence: Sentence) -> tuple[Context, Screen]:
+    """Return the list of a person with a few items in the history, the same for all sentences of a catalogue."""
+    hearing = recommender._in_use().hearing()
+    chance = random.Random(0)  # noqa: S311 - a sample
+    history = chance.sample(list(recommender.items.item_id), N_HISTORY)
+    shown = [item.item_id for item in recommender.recommend(10, history)]
+    about = None if sentence.about is None else shown[sentence.about - 1]
+    return Context(shown, about, hearing.facts), Screen(shown, hearing.facts, hearing.title)
+
+
+def _shares(count: Counter[Verdict]) -> dict[str, float]:
+    n = count.total()
+    return {"n": n, **{name: round(count[name] / n, 4) for name in ("right", "missed", "asked", "wrong")}}
+
+
+if __name__ == "__main__":
+    main()
