@@ -1,8 +1,151 @@
-"""What one sentence of truthful feedback is worth (`python -m benchmarks.conversation feedback`)."""
+"""What one sentence of truthful feedback is worth (`python -m benchmarks.conversation feedback`).
 
+The last item of a user is the one that is wanted. The user sees ten items and says one thing that is true of the wanted
+item: a value that it has and not all of the ten have, a value that some of the ten have and it has not, that it is
+cheaper or dearer than most, or which of the ten it shares most facts with. It is never named. The sentences are written
+here, the device has to understand them.
+"""
+
+import math
+import random
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+from edge_runtime import Recommender
+from edge_runtime.conversation.query import Query
+from edge_runtime.conversation.talk import Conversation
+from edge_runtime.opened import OpenRelease
+from edge_runtime.recommendation import Recommendation
+from train.data.folder import read_folder
+from train.data.split import leave_one_out
+
+K = 10
+N_RESAMPLES = 2000
+_HAS = ("something with {v}", "I want {v}", "{v} please", "rather {v}", "show me {v}", "I'm looking for {v}")
+_HAS_NOT = ("no {v}", "not {v}", "anything but {v}", "without {v}", "I don't want {v}")
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+Facts = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One user before and after one sentence.
+
+    Attributes:
+        kind: of what was said.
+        before: discounted gain of the wanted item.
+        after: the same after the sentence.
+        asked: whether the device asked back.
+        lost: whether the sentence excluded the wanted item.
+    """
+
+    kind: str
+    before: float
+    after: float
+    asked: bool
+    lost: bool
 
 
 def measure_feedback(bundle: Path, data: Path, n_users: int, seed: int) -> dict[str, object]:
-    """Return NDCG at 10 before and after one sentence."""
-    raise NotImplementedError
+    """Return NDCG at 10 before and after one sentence, in all and by what was said."""
+    dataset = read_folder(data)
+    chance = random.Random(seed)  # noqa: S311 - a sample
+    with Recommender.open(bundle, language_model=False) as recommender:
+        release = recommender._in_use()
+        ids, targets = dataset.catalogue.item_ids, leave_one_out(dataset.sequences).test
+        chosen = chance.sample(range(len(targets)), min(n_users, len(targets)))
+        rounds = []
+        for index in chosen:
+            history = [ids[row] for row in targets.history(index)]
+            wanted = release.row_of.get(ids[targets.rows[index]])
+            if wanted is not None and ids[targets.rows[index]] not in history:
+                rounds += _round(release, history, wanted, chance)
+    by_kind = {kind: [one for one in rounds if one.kind == kind] for kind in sorted({one.kind for one in rounds})}
+    return {"all": _figures(rounds, seed), **{kind: _figures(those, seed) for kind, those in by_kind.items()}}
+
+
+def _round(release: OpenRelease, history: Sequence[str], wanted: int, chance: random.Random) -> list[Round]:
+    """Return the round of one user; an empty list if nothing true can be said."""
+    past = release.past_of(history)
+
+    def listed(query: Query, hidden: Sequence[str]) -> list[Recommendation]:
+        return release.by_query(past, K, query, hidden)
+
+    shown = [item.row for item in listed(Query(), ())]
+    others = {number: release.facts(row) for number, row in enumerate(shown) if row != wanted}
+    said = _sentences(release.facts(wanted), others, chance)
+    if not said:
+        return []
+    kind = chance.choice(sorted(said))
+    talk = Conversation()
+    answer = talk.say(said[kind], "en", release.hearing(), listed, lambda _: "")
+    after = [item.row for item in answer.items]
+    is_lost = not bool(release.hearing().application.allowed(talk.query)[wanted])
+    return [Round(kind, _gain(shown, wanted), _gain(after, wanted), answer.question is not None, is_lost)]
+
+
+def _gain(rows: Sequence[int], wanted: int) -> float:
+    return 1 / math.log2(rows.index(wanted) + 2) if wanted in rows else 0.0
+
+
+def _sentences(wanted: Facts, others: Mapping[int, Facts], chance: random.Random) -> dict[str, str]:
+    """Return one true sentence of each kind that there is, about the items of the list by number but the wanted one."""
+    shown = list(others.values())
+    fields = [field for field in sorted(wanted) if field not in ("price", "year", "cast")]
+    has = [
+        value
+        for field in fields
+        for value in wanted[field]
+        if sum(value in facts.get(field, ()) for facts in shown) < len(shown)
+    ]
+    counts = Counter(
+        value for field in fields for facts in shown for value in facts.get(field, ()) if value not in wanted[field]
+    )
+    sentences = {}
+    if has:
+        sentences["has"] = chance.choice(_HAS).format(v=chance.choice(has))
+    if counts:
+        sentences["has not"] = chance.choice(_HAS_NOT).format(v=chance.choice(sorted(counts)))
+    shared = {
+        number: sum(value in facts.get(field, ()) for field in fields for value in wanted[field])
+        for number, facts in others.items()
+    }
+    nearest = max(shared, key=lambda number: shared[number], default=0)
+    if shared.get(nearest, 0) > 1:
+        sentences["like"] = f"more like the {_ORDINALS[nearest]}"
+    prices = [float(facts["price"][0]) for facts in shown if facts.get("price")]
+    if prices and wanted.get("price"):
+        price, middle = float(wanted["price"][0]), statistics.median(prices)
+        if price < middle:
+            sentences["cheaper"] = "cheaper please"
+        elif price > middle:
+            sentences["dearer"] = "something more expensive"
+    return sentences
+
+
+def _figures(rounds: Sequence[Round], seed: int) -> dict[str, object]:
+    before, after = np.array([one.before for one in rounds]), np.array([one.after for one in rounds])
+    return {
+        "n": len(rounds),
+        "ndcg_before": round(float(before.mean()), 4),
+        "ndcg_after": round(float(after.mean()), 4),
+        "change": round(float(after.mean() / before.mean() - 1), 4) if before.any() else None,
+        "interval_95": _interval(before, after, seed),
+        "asked": round(statistics.mean(one.asked for one in rounds), 4),
+        "lost": round(statistics.mean(one.lost for one in rounds), 4),
+    }
+
+
+def _interval(before: np.ndarray, after: np.ndarray, seed: int) -> list[float]:  # type: ignore[type-arg]  # floats
+    """Return the interval of the relative change, by resampling people."""
+    generator = np.random.default_rng(seed)
+    rows = generator.integers(0, len(before), (N_RESAMPLES, len(before)))
+    totals = before[rows].sum(axis=1)
+    changes = after[rows].sum(axis=1)[totals > 0] / totals[totals > 0] - 1
+    return [round(float(value), 4) for value in np.percentile(changes, [2.5, 97.5])] if len(changes) else []

@@ -136,11 +136,11 @@ def than_shown(limit: Limit, numbers: Sequence[float]) -> Limit | None:
 
     Args:
         limit: with ``than_shown``.
-        numbers: of the items that are shown; of an even number, the one nearer to what is wanted is the median.
+        numbers: of the items that are shown; the limit leaves half of an even number of them.
     """
     ordered = sorted(numbers)
     if not ordered or any(not math.isfinite(number) for number in ordered):
         return None
     if limit.than_shown == "less":
-        return Limit(limit.field, below=ordered[(len(ordered) - 1) // 2])
-    return Limit(limit.field, above=ordered[len(ordered) // 2])
+        return Limit(limit.field, below=ordered[len(ordered) // 2])
+    return Limit(limit.field, above=ordered[(len(ordered) - 1) // 2])

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from edge_runtime.bundle.items import Items
 from edge_runtime.conversation.query import MAX_VALUES, Wish
 from edge_runtime.conversation.tokens import Token, phrase_of
@@ -26,6 +28,10 @@ MAX_TITLES: Final = 100_000
 """Maximum number of titles of which the beginnings are kept, to recognize them as a whole."""
 SINGLE: Final = 0.95
 """Share of items with one value at most, from which a fact has one value."""
+MIN_TYPO: Final = 5
+"""Minimum length of a word that is corrected."""
+MIN_CORRECTED: Final = 8
+"""Minimum length of a word that is corrected to one of titles; shorter ones are too often words of their own."""
 MAX_PART_OF: Final = 8
 """Maximum number of values of a fact that a part of them may mean, such as a surname."""
 
@@ -98,10 +104,13 @@ class Lexicon:
 
     def corrected(self, word: str) -> str | None:
         """Return the known word with one typing error less; words of facts first, then those of the language."""
+        if len(word) < MIN_TYPO:
+            return None
         found = [self._finder.word_at(position) for position in _positions(self._finder.vocabulary, word)]
+        found = [near for near in found if abs(len(near) - len(word)) <= 1]
         of_facts = [near for near in found if phrase_of(near)[:1] and phrase_of(near)[0] in self._value_words]
         spoken = [self._spoken_words[position] for position in _positions(self._spoken, word)]
-        for candidates in (of_facts, spoken, found):
+        for candidates in (of_facts, spoken, found if len(word) >= MIN_CORRECTED else []):
             if candidates:
                 return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))
         return None
@@ -111,6 +120,14 @@ class Lexicon:
         wanted = set(phrase_of(text))
         found = [value for value in self._items.fields[field].values if wanted <= set(phrase_of(value))]
         return tuple(found) if len(found) <= MAX_PART_OF else ()
+
+    def together(self, field: str, first: Sequence[str], second: Sequence[str]) -> bool:
+        """Return whether an item has a value of each of two groups of a fact."""
+        column = self._items.fields[field]
+        a = {index for index, value in enumerate(column.values) if value in set(first)}
+        b = {index for index, value in enumerate(column.values) if value in set(second)}
+        rows = np.flatnonzero(self._finder.holds_words(first[0])) if len(first) == 1 else range(len(column.rows))
+        return any(not a.isdisjoint(row := column.rows[index]) and not b.isdisjoint(row) for index in rows)
 
     def title_row(self, text: str) -> int | None:
         """Return the row of the best match of which the title has all words; None if there is none."""

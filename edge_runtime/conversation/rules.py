@@ -18,13 +18,14 @@ from edge_runtime.conversation.tokens import tokens_of
 Polarity = Literal["want", "not", "prefer"]
 Problem = Literal["no_item", "no_field", "no_value", "which"]
 
+_AROUND: Final = 0.2
 _VARIETY: Final = 0.5
 _SURPRISE: Final = 0.8
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100
 _INTENTS: Final[tuple[Intent, ...]] = ("why", "surprise", "more", "list")
 _LIMITS: Final = {
     "below": ("below", None), "at_most": ("at_most", None), "above": ("above", None), "at_least": ("at_least", None),
-    "before": ("below", "year"), "after": ("above", "year"),
+    "before": ("below", "year"), "after": ("above", "year"), "since": ("at_least", "year"), "around": ("around", None),
 }  # fmt: skip
 
 
@@ -130,12 +131,15 @@ class _Reading:
     joined: str = ""
     item: str | None = None
     item_used: bool = True
+    index: int = 0
+    liked_at: int = -2
     n_items: int = 0
 
     def result(self) -> Parsed:
         """Read all elements and return the result."""
         index = 0
         while index < len(self.elements):
+            self.index = index
             index += self._read(index)
         self._leave_item()
         return self._parsed()
@@ -180,7 +184,9 @@ class _Reading:
 
     def _exclude(self, index: int) -> int:
         self.loves = False
-        if self._next(index) is None and self.said and self.n_named and self.polarity != "not":
+        following = self.elements[index + 1] if index + 1 < len(self.elements) else None
+        is_last = following is None or following.gap > 0
+        if is_last and self.said and self.n_named and self.polarity != "not":
             self.said[-1].polarity = "not"  # "boots, no"
             return 1
         self.polarity, self.n_named, self.joined = "not", 0, ""
@@ -219,6 +225,7 @@ class _Reading:
 
     def _or(self, index: int) -> int:
         self.joined = "or"
+        self.likes = self.likes or self.liked_at == index - 1  # "like this or that"
         return 1
 
     def _than(self, index: int) -> int:
@@ -269,10 +276,11 @@ class _Reading:
         self._leave_item()
         self.n_items += 1
         self.item, self.item_used = item_id, False
-        if self.likes:
+        if self.likes or self.loves:
             (self.unlike if self.polarity == "not" else self.similar).append(item_id)
-            self.item_used, self.likes = True, False
+            self.item_used, self.likes, self.loves = True, False, False
             self.n_named += 1
+            self.liked_at = self.index
 
     def _leave_item(self) -> None:
         """Decide what an item means that was pointed at, and has no "like" and no fact with it."""
@@ -299,6 +307,8 @@ class _Reading:
             return 1
         following = self._next(index)
         before = self._before(index)
+        if used := self._of_title(index, name):
+            return used
         is_other = before is not None and before.is_cue("other")
         if following is not None and following.meaning is not None:
             self.of_field = name
@@ -312,6 +322,21 @@ class _Reading:
         used = 1 + self._pointed_after(index)
         self._refer(name, is_other=is_other)
         return used
+
+    def _of_title(self, index: int, name: str) -> int:
+        """Read the title in "the director of Jaws"; return the number of elements used, 0 if there is none."""
+        end = index + 1
+        while end < len(self.elements) and (self.elements[end].is_skipped or self.elements[end].is_cue("with")):
+            end += 1
+        if end == index + 1 or end == len(self.elements) or not self.elements[index + 1].is_cue("with"):
+            return 0
+        meaning = self.elements[end].meaning
+        row = None if meaning is None or meaning.fields else self.lexicon.title_row(self.elements[end].text)
+        if row is None:
+            return 0
+        self.item = self.item_id[row]
+        self._refer(name, is_other=False)
+        return end + 1 - index
 
     def _pointed_after(self, index: int) -> int:
         """Take the item that follows, as in "the brand of the third"; return the number of elements used."""
@@ -387,6 +412,7 @@ class _Reading:
                 (self.unlike if self.polarity == "not" else self.similar).append(self.item_id[row])
                 self.likes = self.loves = False
                 self.n_named += 1
+                self.liked_at = last - 1
                 if self.polarity == "prefer":
                     self.polarity = "want"
                 return last - index
@@ -412,6 +438,7 @@ class _Reading:
             first = int(value) if value >= _FIRST_YEAR else 1900 + int(value)
             return self._years(first, first + 9) + 1
         is_pointed = before is not None and before.is_cue("number_of", "why")
+        is_pointed |= self.polarity == "not" and not self.n_named and self.limit is None and self._next(index) is None
         if is_pointed or (self.likes and self.limit is None):
             self._point(int(value))
             return 1
@@ -422,6 +449,10 @@ class _Reading:
         if name is None:
             self.unknown.append(str(first))
         else:
+            before = self.limits[-1] if self.limits else None
+            if before is not None and before.field == name and before.at_least is not None and before.at_most is not None:
+                del self.limits[-1]  # "from the 80s or 90s"
+                first, last = min(first, int(before.at_least)), max(last, int(before.at_most))
             self.limits.append(Limit(name, at_least=float(first), at_most=float(last)))
         self.limit = None
         return 1
@@ -453,6 +484,10 @@ class _Reading:
         if kind in _LIMITS:
             operator, of = _LIMITS[kind]
             name = self._number_field(value, of, has_currency)
+            if operator == "around":
+                wide = 0 if name == self._year() else _AROUND * value
+                self._add_limit(name, element, at_least=value - wide, at_most=value + wide)
+                return used
             if self.polarity == "not" and not self.n_named:
                 operator = {"below": "at_least", "at_most": "above", "above": "at_most", "at_least": "below"}[operator]
             self._add_limit(name, element, **{operator: value})
@@ -531,7 +566,7 @@ class _Reading:
             must=must,
             must_not=must_not,
             prefer=prefer,
-            limits=tuple(self.limits),
+            limits=tuple(one for one in self.limits if one.than_shown is None or not self._has_number(one.field)),
             similar_to=tuple(dict.fromkeys(self.similar)),
             unlike=tuple(dict.fromkeys(self.unlike)),
             replaces=self._has("instead"),
@@ -542,16 +577,20 @@ class _Reading:
         unknown = () if intent in ("undo", "reset", "why", "list") else tuple(dict.fromkeys(self.unknown))
         return Parsed(query, unknown, problem, self.of_problem, self.excludes, is_sentence)
 
+    def _has_number(self, field: str) -> bool:
+        """Return whether a limit of a fact has a number, so that "cheaper" says nothing more."""
+        return any(limit.field == field and limit.than_shown is None for limit in self.limits)
+
     def _with_intent(self, query: Query) -> tuple[Query, Intent]:
         names = bool(query.must or query.must_not or query.prefer)
         intent: Intent = "filter"
         if self._has("varied"):
             query = _replaced(query, variety=_VARIETY)
         for name in ("reset", "undo"):
-            if self._has(name) and self._is_loose(query):
+            if self._means(name) and self._is_loose(query):
                 intent = "reset" if name == "reset" else "undo"
                 return Query(intent=intent), intent
-        found: list[Intent] = [name for name in _INTENTS if self._has(name)]
+        found: list[Intent] = [name for name in _INTENTS if self._means(name)]
         if found and not (found[0] == "why" and names):
             intent = found[0]
         if intent == "why":
@@ -577,11 +616,16 @@ class _Reading:
             for element in self.elements
         )
 
+    def _means(self, intent: str) -> bool:
+        """Return whether a sentence has a phrase for an intent, or is nothing but a short one, such as "back"."""
+        is_alone = all(element.is_skipped or element.is_cue(f"{intent}_alone") for element in self.elements)
+        return self._has(intent) or (is_alone and self._has(f"{intent}_alone"))
+
     def _has(self, *names: str) -> bool:
         return any(element.is_cue(*names) and element.meaning is None for element in self.elements)
 
     def _wishes(self) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:
-        said = _with_alternatives(self.said, self.lexicon.single)
+        said = _with_alternatives(self.said, self.lexicon)
 
         def those(polarity: Polarity) -> tuple[Wish, ...]:
             return tuple(dict.fromkeys(one.wish for one in said if one.polarity == polarity))
@@ -614,20 +658,27 @@ def _replaced(query: Query, **changes: object) -> Query:
     return msgspec.structs.replace(query, **changes)
 
 
-def _with_alternatives(said: Sequence[_Said], single: frozenset[str]) -> list[_Said]:
-    """Return the wishes with alternatives joined: after "or", and values of a fact that an item has one of."""
+def _with_alternatives(said: Sequence[_Said], lexicon: Lexicon) -> list[_Said]:
+    """Return the wishes with alternatives joined: after "or", and values of a fact that no item has both of."""
     joined: list[_Said] = []
     for one in reversed(_with_commas(said)):
         after = joined[-1] if joined else None
-        same_field = after is not None and one.wish.field is not None and one.wish.field == after.wish.field
-        is_single = same_field and one.wish.field in single
-        if after is not None and one.polarity == after.polarity != "not" and (after.joined == "or" or is_single):
-            field = one.wish.field if same_field else None
+        if after is not None and one.polarity == after.polarity != "not" and _are_alternatives(one, after, lexicon):
+            field = one.wish.field if one.wish.field == after.wish.field else None
             values = tuple(dict.fromkeys([*one.wish.values, *after.wish.values]))
             joined[-1] = _Said(Wish(field, values), one.polarity, one.joined)
         else:
             joined.append(one)
     return joined[::-1]
+
+
+def _are_alternatives(one: _Said, after: _Said, lexicon: Lexicon) -> bool:
+    field = one.wish.field
+    if after.joined == "or":
+        return True
+    if field is None or field != after.wish.field or one.polarity != "want":
+        return False
+    return field in lexicon.single or not lexicon.together(field, one.wish.values, after.wish.values)
 
 
 def _with_commas(said: Sequence[_Said]) -> list[_Said]:

@@ -18,6 +18,7 @@ _MARKS: Final = ",;:.!?，、。！？；：\n"  # noqa: RUF001 - marks of Chine
 _PIECE: Final = re.compile(
     f"([0-9]+(?:[.,][0-9]{{1,2}}(?![0-9]))?)|([{UNSPACED}])|([{_MARKS}]+)|([^ \t0-9{_MARKS}{UNSPACED}]+)"
 )
+_PLAIN: Final = re.compile("[0-9]+(?:[.,][0-9]{1,2}(?![0-9]))?|[a-z]+")
 _STOPS: Final = frozenset(";.!?。！？；\n")  # noqa: RUF001 - marks of Chinese
 
 
@@ -66,6 +67,9 @@ def texts_of(text: str) -> tuple[str, ...]:
 
 def phrase_of(text: str) -> tuple[str, ...]:
     """Return the stems of a catalogue text, which sentences are matched with."""
+    if text.isascii():  # the same, without tokens: all values and titles pass here
+        found = _PLAIN.findall(text[:MAX_CHARACTERS].lower().replace("'", "").replace("`", ""))
+        return tuple(stem(word.replace(",", ".")) for word in found)
     return tuple(token.stem for token in tokens_of(text))
 
 
