@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from edge_runtime.conversation.words import Phrases
 from edge_runtime.filters.conditions import number_of
 from edge_runtime.search.finder import Finder
 from edge_runtime.search.vocabulary import Vocabulary
-from edge_runtime.search.words import words_of
+from edge_runtime.search.words import stem, words_of
 
 Stems = tuple[str, ...]
 
@@ -78,6 +79,7 @@ class Lexicon:
         self._value_words = {stem for stems in self._values for stem in stems}
         spoken = {word for phrase in [*phrases.words.same, *phrases.words.related] for word in words_of(phrase)}
         spoken |= {word for texts in phrases.words.cues.values() for text in texts for word in words_of(text)}
+        self._pairs = {pair for stems in self._values for pair in pairwise(stems)}
         self._spoken = Vocabulary(sorted(spoken))
         self._spoken_words = sorted(spoken)
 
@@ -102,15 +104,24 @@ class Lexicon:
         """Return whether all words of a text are in one title or one fact."""
         return bool(self._finder.holds_words(text).any())
 
-    def corrected(self, word: str) -> str | None:
-        """Return the known word with one typing error less; words of facts first, then those of the language."""
+    def corrected(self, word: str, before: str, after: str) -> str | None:
+        """Return the known word with one typing error less; words of facts first, then those of the language.
+
+        Args:
+            word: the unknown word.
+            before: stem of the word before it, or an empty text: a value that has both is likelier.
+            after: stem of the word after it, or an empty text.
+        """
         if len(word) < MIN_TYPO:
             return None
         found = [self._finder.word_at(position) for position in _positions(self._finder.vocabulary, word)]
         found = [near for near in found if abs(len(near) - len(word)) <= 1]
         of_facts = [near for near in found if phrase_of(near)[:1] and phrase_of(near)[0] in self._value_words]
         spoken = [self._spoken_words[position] for position in _positions(self._spoken, word)]
-        for candidates in (of_facts, spoken, found if len(word) >= MIN_CORRECTED else []):
+        fitting = [
+            near for near in of_facts if not self._pairs.isdisjoint({(before, stem(near)), (stem(near), after)})
+        ]
+        for candidates in (fitting, of_facts, spoken, found if len(word) >= MIN_CORRECTED else []):
             if candidates:
                 return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))
         return None

@@ -208,9 +208,10 @@ class _Reading:
         return 1
 
     def _prefer(self, index: int) -> int:
+        if self.polarity == "not" and not self.n_named:
+            return 1  # "no more boots", "I don't like boots"
         self.loves = self.elements[index].is_cue("love")
-        if self.polarity != "not" or self.n_named or not self.loves:
-            self.polarity, self.n_named = "prefer", 0
+        self.polarity, self.n_named = "prefer", 0
         return 1
 
     def _only(self, index: int) -> int:
@@ -263,7 +264,8 @@ class _Reading:
     def _this(self, index: int) -> int:
         """Take the item that was talked about last, unless a fact follows, such as in "that brand"."""
         following = self._next(index)
-        if following is not None and following.cue is not None and following.cue.field is not None:
+        cue = None if following is None else following.cue
+        if cue is not None and (cue.field is not None or cue.position is not None):
             return 1
         if self.context.about is not None:
             self._mean(self.context.about)

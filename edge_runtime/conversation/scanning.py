@@ -66,7 +66,7 @@ _SKIP: Final = Cue(frozenset({"skip"}))
 
 def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
     """Return the elements of a sentence: the longest phrases from left to right, cues before values."""
-    corrected = [_corrected(token, lexicon) for token in tokens]
+    corrected = [_corrected(tokens, index, lexicon) for index in range(len(tokens))]
     elements: list[Element] = []
     start = 0
     while start < len(corrected):
@@ -76,10 +76,13 @@ def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
     return _with_whole_words(elements, lexicon)
 
 
-def _corrected(token: Token, lexicon: Lexicon) -> Token:
+def _corrected(tokens: Sequence[Token], index: int, lexicon: Lexicon) -> Token:
+    token = tokens[index]
     if token.number is not None or lexicon.knows(token):
         return token
-    word = lexicon.corrected(token.text)
+    before = tokens[index - 1].stem if index else ""
+    after = tokens[index + 1].stem if index + 1 < len(tokens) else ""
+    word = lexicon.corrected(token.text, before, after)
     if word is None:
         return token
     return replace(token, text=word, stem=stem(word))
