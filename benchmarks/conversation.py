@@ -23,9 +23,10 @@ from edge_runtime import Recommender
 from edge_runtime.conversation.rules import Context
 from edge_runtime.conversation.words import checked_language
 
-BY_HAND = Path(__file__).parent / "sentences" / "by_hand.tsv"
+FOLDER = Path(__file__).parent / "sentences"
 N_MADE = {"world": 120, "beauty": 80, "films": 80}
 N_HISTORY = 5
+SEED_OF_A_SET = 1000
 
 
 def main() -> None:
@@ -36,6 +37,9 @@ def main() -> None:
     for name in N_MADE:
         sentences.add_argument(f"--{name}", type=Path, required=True, metavar="BUNDLE")
     sentences.add_argument("--held-out", action="store_true", help="The half of the sentences that was held out.")
+    sentences.add_argument(
+        "--set", type=int, choices=(1, 2, 3), default=1, help="Which set by hand, with other made sentences for each."
+    )
     sentences.add_argument("--all", action="store_true", help="Both halves.")
     sentences.add_argument("--seed", type=int, default=0, help="Of the made sentences.")
     sentences.add_argument("--show", action="store_true", help="Print the sentences that are not right.")
@@ -48,14 +52,18 @@ def main() -> None:
     if options.command == "feedback":
         print(json.dumps(measure_feedback(options.bundle, options.data, options.users, options.seed), indent=1))
         return
-    halves = ("tuned", "held out") if options.all else ("held out",) if options.held_out else ("tuned",)
+    both = ("tuned", "held out")
+    halves = both if options.all or options.set > 1 else ("held out",) if options.held_out else ("tuned",)
+    written = by_hand(options.set)
+    seed = options.seed + SEED_OF_A_SET * (options.set - 1)
     bundles = {name: getattr(options, name) for name in N_MADE}
-    print(json.dumps(measure_sentences(bundles, halves, options.seed, show=options.show), indent=1))
+    print(json.dumps(measure_sentences(bundles, written, halves, seed, show=options.show), indent=1))
 
 
-def by_hand() -> list[Sentence]:
-    """Return the sentences written by hand."""
-    lines = [line.split("\t") for line in BY_HAND.read_text("utf-8").splitlines()]
+def by_hand(number: int) -> list[Sentence]:
+    """Return a set of sentences written by hand."""
+    text = (FOLDER / f"by_hand_{number}.tsv").read_text("utf-8")
+    lines = [line.split("\t") for line in text.splitlines()]
     return [
         Sentence(catalogue, language, None if about == "-" else int(about), text, meaning)
         for catalogue, language, about, text, meaning in lines
@@ -75,12 +83,11 @@ def half_of(sentences: Sequence[Sentence], halves: Sequence[str]) -> list[Senten
 
 
 def measure_sentences(
-    bundles: dict[str, Path], halves: Sequence[str], seed: int, *, show: bool = False
+    bundles: dict[str, Path], written: Sequence[Sentence], halves: Sequence[str], seed: int, *, show: bool = False
 ) -> dict[str, object]:
     """Return counts of verdicts by source and language, and times of parsing."""
     counts: dict[str, Counter[Verdict]] = {}
     times: list[float] = []
-    written = by_hand()
     for index, (name, bundle) in enumerate(bundles.items()):
         with Recommender.open(bundle, language_model=False) as recommender:
             made = made_sentences(name, recommender.items, N_MADE[name], seed + index)

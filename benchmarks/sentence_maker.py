@@ -116,7 +116,9 @@ class _Maker:
         return self._fill(_LIKE, k=str(k)), f"~{k}"
 
     def that_value(self) -> tuple[str, str]:
-        field = self._chance.choice([name for name in self._values if name not in ("categories", "cast", "use")] or ["categories"])
+        field = self._chance.choice(
+            [name for name in self._values if name not in ("categories", "cast", "use")] or ["categories"]
+        )
         if self._chance.random() < 0.5:
             return self._fill(("not that {f}", "another {f} please", "no, a different {f}"), f=field), f"-{field}@2"
         return self._fill(("more of this {f}", "the same {f} please", "only this {f}"), f=field), f"+{field}@2"

@@ -90,16 +90,29 @@ def _of_changes(query: Query, tokens: Sequence[str], intent: str, screen: Screen
     n_missing = 0
     for token in tokens:
         found = next((atom for atom in left if _says(atom, token, screen)), None)
-        if found is None:
-            n_missing += 1
-        else:
-            left.remove(found)
+        those = _split(left, token) or ([] if found is None else [found])
+        n_missing += not those
+        left = [atom for atom in left if atom not in those]
     if left:
         return "wrong"
     return "missed" if n_missing else "right"
 
 
 Atom = tuple[str, object]
+
+
+def _split(atoms: Sequence[Atom], token: str) -> list[Atom]:
+    """Return the wishes that together say a meaning of several words, such as "argan" and "Oils"; empty if none do."""
+    for meant in token[1:].split("|") if token[0] == "+" else []:
+        wanted = _words(meant)
+        parts = [
+            (atom, words)
+            for atom in atoms
+            if atom[0] == "+" and isinstance(atom[1], Wish) and (words := _words(" ".join(atom[1].values))) <= wanted
+        ]
+        if parts and set().union(*(words for _, words in parts)) == wanted:
+            return [atom for atom, _ in parts]
+    return []
 
 
 def _atoms(query: Query, intent: str) -> list[Atom]:
@@ -113,15 +126,15 @@ def _atoms(query: Query, intent: str) -> list[Atom]:
     return atoms
 
 
-def _says(atom: Atom, token: str, screen: Screen) -> bool:
+def _says(atom: Atom, meant: str, screen: Screen) -> bool:
     kind, value = atom
-    if token == "varied":
+    if meant == "varied":
         return kind == "varied"
-    if token.startswith("~"):
-        return kind == "~" and isinstance(value, str) and _is_item(value, token[1:], screen)
-    if token[0] in "+-":
-        return kind == token[0] and isinstance(value, Wish) and _is_wish(value, token[1:], screen)
-    return kind == "limit" and isinstance(value, Limit) and _is_limit(value, token)
+    if meant.startswith("~"):
+        return kind == "~" and isinstance(value, str) and _is_item(value, meant[1:], screen)
+    if meant[0] in "+-":
+        return kind == meant[0] and isinstance(value, Wish) and _is_wish(value, meant[1:], screen)
+    return kind == "limit" and isinstance(value, Limit) and _is_limit(value, meant)
 
 
 def _is_item(item_id: str, meant: str, screen: Screen) -> bool:
@@ -151,8 +164,8 @@ def _words(text: str) -> set[str]:
     return {word.rstrip("s") for word in re.findall(r"[^\W_]+", text.lower().replace("'", ""))}
 
 
-def _is_limit(limit: Limit, token: str) -> bool:
-    match = re.fullmatch(r"([a-z]+)([<>=])([\d.]*)", token)
+def _is_limit(limit: Limit, meant: str) -> bool:
+    match = re.fullmatch(r"([a-z]+)([<>=])([\d.]*)", meant)
     if match is None:
         return False
     field, sign, numbers = match.groups()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime import Recommender
 from edge_runtime.conversation.query import Query
@@ -31,6 +32,7 @@ _HAS_NOT = ("no {v}", "not {v}", "anything but {v}", "without {v}", "I don't wan
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 Facts = Mapping[str, Sequence[str]]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _figures(rounds: Sequence[Round], seed: int) -> dict[str, object]:
     }
 
 
-def _interval(before: np.ndarray, after: np.ndarray, seed: int) -> list[float]:  # type: ignore[type-arg]  # floats
+def _interval(before: Floats, after: Floats, seed: int) -> list[float]:
     """Return the interval of the relative change, by resampling people."""
     generator = np.random.default_rng(seed)
     rows = generator.integers(0, len(before), (N_RESAMPLES, len(before)))

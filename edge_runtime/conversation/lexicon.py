@@ -118,9 +118,7 @@ class Lexicon:
         found = [near for near in found if abs(len(near) - len(word)) <= 1]
         of_facts = [near for near in found if phrase_of(near)[:1] and phrase_of(near)[0] in self._value_words]
         spoken = [self._spoken_words[position] for position in _positions(self._spoken, word)]
-        fitting = [
-            near for near in of_facts if not self._pairs.isdisjoint({(before, stem(near)), (stem(near), after)})
-        ]
+        fitting = [near for near in of_facts if not self._pairs.isdisjoint({(before, stem(near)), (stem(near), after)})]
         for candidates in (fitting, of_facts, spoken, found if len(word) >= MIN_CORRECTED else []):
             if candidates:
                 return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))
@@ -137,8 +135,9 @@ class Lexicon:
         column = self._items.fields[field]
         a = {index for index, value in enumerate(column.values) if value in set(first)}
         b = {index for index, value in enumerate(column.values) if value in set(second)}
-        rows = np.flatnonzero(self._finder.holds_words(first[0])) if len(first) == 1 else range(len(column.rows))
-        return any(not a.isdisjoint(row := column.rows[index]) and not b.isdisjoint(row) for index in rows)
+        with_first = np.flatnonzero(np.logical_or.reduce([self._finder.holds_words(value) for value in first]))
+        rows = (column.rows[index] for index in with_first.tolist())
+        return any(not a.isdisjoint(row) and not b.isdisjoint(row) for row in rows)
 
     def title_row(self, text: str) -> int | None:
         """Return the row of the best match of which the title has all words; None if there is none."""

@@ -172,10 +172,21 @@ class _Reading:
 
     def _cue(self, index: int) -> int:
         element = self.elements[index]
+        if element.is_cue(*_LIMITS) and self._is_number(index + 1):
+            return self._begin_limit(index)
         for names, action in _ACTIONS:
             if element.is_cue(*names):
                 return action(self, index)
         return 1
+
+    def _is_number(self, index: int) -> bool:
+        """Return whether a number is at an index, if need be behind words without meaning."""
+        while index < len(self.elements) and self.elements[index].is_skipped:
+            index += 1
+        if index >= len(self.elements):
+            return False
+        element = self.elements[index]
+        return element.number is not None or (element.cue is not None and element.cue.number is not None)
 
     def _end_clause(self) -> None:
         self._leave_item()
@@ -304,11 +315,12 @@ class _Reading:
         """Read the name of a fact: of the item that is meant, or of the value that follows."""
         element = self.elements[index]
         name = element.cue.field if element.cue is not None else None
-        if name is None or name not in self.lexicon.field_names:
-            self.problem, self.of_problem = "no_field", element.shown
-            return 1
         following = self._next(index)
         before = self._before(index)
+        if name is None or name not in self.lexicon.field_names:
+            if before is not None and before.is_cue("this", "same", "other"):
+                self.problem, self.of_problem = "no_field", element.shown
+            return 1
         if used := self._of_title(index, name):
             return used
         is_other = before is not None and before.is_cue("other")
@@ -452,7 +464,12 @@ class _Reading:
             self.unknown.append(str(first))
         else:
             before = self.limits[-1] if self.limits else None
-            if before is not None and before.field == name and before.at_least is not None and before.at_most is not None:
+            if (
+                before is not None
+                and before.field == name
+                and before.at_least is not None
+                and before.at_most is not None
+            ):
                 del self.limits[-1]  # "from the 80s or 90s"
                 first, last = min(first, int(before.at_least)), max(last, int(before.at_most))
             self.limits.append(Limit(name, at_least=float(first), at_most=float(last)))
