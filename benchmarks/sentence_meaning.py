@@ -161,7 +161,7 @@ def _same(value: str, meant: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    return {word.rstrip("s") for word in re.findall(r"[^\W_]+", text.lower().replace("'", ""))}
+    return {re.sub("e?s?$", "", word) for word in re.findall(r"[^\W_]+", text.lower().replace("'", ""))}
 
 
 def _is_limit(limit: Limit, meant: str) -> bool:

@@ -12,7 +12,8 @@ from edge_runtime.bundle.items import Items
 from edge_runtime.conversation.query import MAX_VALUES, Wish
 from edge_runtime.conversation.tokens import Token, phrase_of
 from edge_runtime.conversation.words import Phrases
-from edge_runtime.filters.conditions import number_of
+from edge_runtime.filters.columns import Column, Mask
+from edge_runtime.filters.conditions import checked_where, number_of
 from edge_runtime.search.finder import Finder
 from edge_runtime.search.vocabulary import Vocabulary
 from edge_runtime.search.words import stem, words_of
@@ -30,7 +31,7 @@ MAX_TITLES: Final = 100_000
 SINGLE: Final = 0.95
 """Share of items with one value at most, from which a fact has one value."""
 MIN_TYPO: Final = 5
-"""Minimum length of a word that is corrected."""
+"""Minimum length of a word that is corrected, if it is not next to a word that belongs to it."""
 MIN_CORRECTED: Final = 8
 """Minimum length of a word that is corrected to one of titles; shorter ones are too often words of their own."""
 MAX_PART_OF: Final = 8
@@ -79,6 +80,7 @@ class Lexicon:
         self._value_words = {stem for stems in self._values for stem in stems}
         spoken = {word for phrase in [*phrases.words.same, *phrases.words.related] for word in words_of(phrase)}
         spoken |= {word for texts in phrases.words.cues.values() for text in texts for word in words_of(text)}
+        self._columns = {name: Column.of_field(field) for name, field in items.fields.items()}
         self._pairs = {pair for stems in self._values for pair in pairwise(stems)}
         self._spoken = Vocabulary(sorted(spoken))
         self._spoken_words = sorted(spoken)
@@ -112,13 +114,17 @@ class Lexicon:
             before: stem of the word before it, or an empty text: a value that has both is likelier.
             after: stem of the word after it, or an empty text.
         """
-        if len(word) < MIN_TYPO:
-            return None
         found = [self._finder.word_at(position) for position in _positions(self._finder.vocabulary, word)]
         found = [near for near in found if abs(len(near) - len(word)) <= 1]
-        of_facts = [near for near in found if phrase_of(near)[:1] and phrase_of(near)[0] in self._value_words]
+        near_facts = of_facts = [
+            near for near in found if phrase_of(near)[:1] and phrase_of(near)[0] in self._value_words
+        ]
         spoken = [self._spoken_words[position] for position in _positions(self._spoken, word)]
-        fitting = [near for near in of_facts if not self._pairs.isdisjoint({(before, stem(near)), (stem(near), after)})]
+        if len(word) < MIN_TYPO:
+            of_facts, spoken = [], []
+        fitting = [
+            near for near in near_facts if not self._pairs.isdisjoint({(before, stem(near)), (stem(near), after)})
+        ]
         for candidates in (fitting, of_facts, spoken, found if len(word) >= MIN_CORRECTED else []):
             if candidates:
                 return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))
@@ -130,14 +136,18 @@ class Lexicon:
         found = [value for value in self._items.fields[field].values if wanted <= set(phrase_of(value))]
         return tuple(found) if len(found) <= MAX_PART_OF else ()
 
-    def together(self, field: str, first: Sequence[str], second: Sequence[str]) -> bool:
-        """Return whether an item has a value of each of two groups of a fact."""
-        column = self._items.fields[field]
-        a = {index for index, value in enumerate(column.values) if value in set(first)}
-        b = {index for index, value in enumerate(column.values) if value in set(second)}
-        with_first = np.flatnonzero(np.logical_or.reduce([self._finder.holds_words(value) for value in first]))
-        rows = (column.rows[index] for index in with_first.tolist())
-        return any(not a.isdisjoint(row) and not b.isdisjoint(row) for row in rows)
+    def has_all(self, wishes: Sequence[Wish]) -> bool:
+        """Return whether an item fulfils all wishes, by the facts of the bundle."""
+        mask = np.ones(len(self._items.title), dtype=bool)
+        for wish in wishes:
+            mask &= self._holds(wish)
+        return bool(mask.any())
+
+    def _holds(self, wish: Wish) -> Mask:
+        if wish.field is None or wish.field not in self._columns:
+            mask: Mask = np.logical_or.reduce([self._finder.holds_words(value) for value in wish.values])
+            return mask
+        return self._columns[wish.field].holds(checked_where({wish.field: frozenset(wish.values)})[wish.field])
 
     def title_row(self, text: str) -> int | None:
         """Return the row of the best match of which the title has all words; None if there is none."""

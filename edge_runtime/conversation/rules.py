@@ -99,11 +99,13 @@ class _Said:
         wish: the wish.
         polarity: as in the module's description.
         joined: what joins it to the wish before: ``or``, ``,`` or nothing.
+        is_loose: whether it is a word of titles, and no value of a fact.
     """
 
     wish: Wish
     polarity: Polarity
     joined: str
+    is_loose: bool = False
 
 
 @dataclass(slots=True)
@@ -127,6 +129,7 @@ class _Reading:
     limit: str | None = None
     of_field: str | None = None
     likes: bool = False
+    is_alike: bool = False
     loves: bool = False
     joined: str = ""
     item: str | None = None
@@ -142,6 +145,8 @@ class _Reading:
             self.index = index
             index += self._read(index)
         self._leave_item()
+        if self.is_alike and self.likes:
+            self._mean_last()
         return self._parsed()
 
     # Elements
@@ -232,7 +237,7 @@ class _Reading:
     def _like(self, index: int) -> int:
         if self.elements[index].is_cue("unlike"):
             self.polarity, self.n_named = "not", 0
-        self.likes = True
+        self.likes, self.is_alike = True, self.elements[index].is_cue("alike")
         return 1
 
     def _or(self, index: int) -> int:
@@ -295,12 +300,20 @@ class _Reading:
             self.n_named += 1
             self.liked_at = self.index
 
+    def _mean_last(self) -> None:
+        """Take the item of the sentence, or the one that was talked about last, for "something similar"."""
+        item = self.item or self.context.about
+        if item is not None:
+            self.similar.append(item)
+        elif not (self.said or self.limits or self.similar):
+            self.problem = "no_item"
+
     def _leave_item(self) -> None:
         """Decide what an item means that was pointed at, and has no "like" and no fact with it."""
         if self.item_used:
             return
         self.item_used = True
-        if self.likes and self.item is not None:
+        if self.likes and self.item is not None and self.is_alike:
             self.similar.append(self.item)  # "the second is nice, show me similar ones"
             self.likes = False
         elif self.polarity == "not" and not self.n_named:
@@ -329,13 +342,13 @@ class _Reading:
             if is_other:
                 self._exclude(index)
             return 1
+        pointed = self._pointed_after(index)
         is_reference = not self.item_used or (before is not None and before.is_cue("this", "same", "other"))
-        if name in self.lexicon.numeric or not is_reference:
+        if name in self.lexicon.numeric or not (is_reference or pointed):
             self.of_field = name
             return 1
-        used = 1 + self._pointed_after(index)
         self._refer(name, is_other=is_other)
-        return used
+        return 1 + pointed
 
     def _of_title(self, index: int, name: str) -> int:
         """Read the title in "the director of Jaws"; return the number of elements used, 0 if there is none."""
@@ -359,6 +372,9 @@ class _Reading:
                 self.item_used = True
                 self._point(element.cue.position)
                 self.item_used = True
+                return offset
+            if element.is_cue("this") and self.context.about is not None:
+                self.item = self.context.about
                 return offset
             if not (element.is_skipped or element.is_cue("like", "than", "with", "number_of")):
                 break
@@ -396,7 +412,8 @@ class _Reading:
         following = self.elements[index + 1] if index + 1 < len(self.elements) else None
         is_free = following is not None and following.is_cue("suffix_not") and following.gap == 0
         joined = self.joined or ("," if element.gap == 1 else "")
-        self.said.append(_Said(wish, "not" if is_free else polarity, joined))
+        is_loose = wish.field is None and not meaning.fields and len(wish.values) == 1
+        self.said.append(_Said(wish, "not" if is_free else polarity, joined, is_loose))
         self.n_named += 1
         self.joined, self.limit = "", None
         return 2 if is_free else 1
@@ -580,6 +597,7 @@ class _Reading:
         return None
 
     def _parsed(self) -> Parsed:
+        self._leave_out_accidents()
         must, must_not, prefer = self._wishes()
         query = Query(
             must=must,
@@ -591,7 +609,8 @@ class _Reading:
             replaces=self._has("instead"),
         )
         query, intent = self._with_intent(query)
-        problem = None if intent == "why" and self.problem != "no_item" else self.problem
+        problem = None if intent in ("undo", "reset") else self.problem
+        problem = None if intent == "why" and problem != "no_item" else problem
         is_sentence = intent not in ("filter", "nothing") or self._asks()
         unknown = () if intent in ("undo", "reset", "why", "list") else tuple(dict.fromkeys(self.unknown))
         return Parsed(query, unknown, problem, self.of_problem, self.excludes, is_sentence)
@@ -643,6 +662,20 @@ class _Reading:
     def _has(self, *names: str) -> bool:
         return any(element.is_cue(*names) and element.meaning is None for element in self.elements)
 
+    def _leave_out_accidents(self) -> None:
+        """Leave out words of titles with which no item is left: they are part of the talk, such as "mother"."""
+        wanted = [one for one in self.said if one.polarity == "want" and one.joined != "or"]
+        loose = [one for one in wanted if one.is_loose]
+        if len(wanted) < 2 or not loose or self.lexicon.has_all([one.wish for one in wanted]):
+            return
+        for one in loose:
+            if self.lexicon.has_all([other.wish for other in wanted if other is not one]):
+                loose = [one]
+                break
+        if len(loose) < len(wanted):
+            self.said = [one for one in self.said if one not in loose]
+            self.unknown += [one.wish.values[0] for one in loose]
+
     def _wishes(self) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:
         said = _with_alternatives(self.said, self.lexicon)
 
@@ -659,7 +692,7 @@ _ASKING: Final = (
 )  # fmt: skip
 
 _ACTIONS: Final[Sequence[tuple[tuple[str, ...], Callable[[_Reading, int], int]]]] = (
-    (("unlike", "like"), _Reading._like),
+    (("unlike", "like", "alike"), _Reading._like),
     (("not",), _Reading._exclude),
     (("less", "dearer", "newer", "older"), _Reading._relative),
     (("only",), _Reading._only),
@@ -697,7 +730,7 @@ def _are_alternatives(one: _Said, after: _Said, lexicon: Lexicon) -> bool:
         return True
     if field is None or field != after.wish.field or one.polarity != "want":
         return False
-    return field in lexicon.single or not lexicon.together(field, one.wish.values, after.wish.values)
+    return field in lexicon.single or not lexicon.has_all([one.wish, after.wish])
 
 
 def _with_commas(said: Sequence[_Said]) -> list[_Said]:

@@ -95,10 +95,17 @@ def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element |
         gap = max((token.gap for token in part[1:]), default=0)
         cue = lexicon.phrases.cues.get(tuple(token.text for token in part)) if gap == 0 else None
         meaning = (lexicon.meaning(stems) or _title(part, stems, lexicon)) if gap <= 1 else None
+        if length > 1 and part[1].number is not None and _counts(part[0], lexicon):
+            continue  # "number 4" is an item of the list, whatever else has that name
         if cue is not None or meaning is not None:
             is_named = cue is None or (cue == _SKIP and length > 1) or "carrier" in cue.names
             return Element(part, cue, meaning if is_named else None, part[0].number if length == 1 else None)
     return None
+
+
+def _counts(token: Token, lexicon: Lexicon) -> bool:
+    cue = lexicon.phrases.cues.get((token.text,))
+    return cue is not None and "number_of" in cue.names
 
 
 def _title(part: Sequence[Token], stems: tuple[str, ...], lexicon: Lexicon) -> Meaning | None:
