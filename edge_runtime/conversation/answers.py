@@ -40,7 +40,11 @@ class Sayings:
 
     def chips(self, parts: Sequence[Part]) -> str:
         """Return the texts of several chips."""
-        return ", ".join(map(self.chip, parts))
+        return self._words.answers["joint"].join(map(self.chip, parts))
+
+    def quoted(self, words: Sequence[str]) -> str:
+        """Return what a person wrote, between quotation marks."""
+        return self._words.answers["joint"].join(self.say("quoted", word=shown(word)) for word in words)
 
     def values(self, wish: Wish) -> str:
         """Return the alternatives of a wish; of many only the first."""

@@ -46,7 +46,7 @@ def compose(parts: Parts, said: Sequence[Part], single: Collection[str], *, repl
     taken, kept, both = parts, parts, parts
     first: tuple[Conflict, Part, Part] | None = None
     for part in new:
-        found = _conflict(taken, part, single)
+        found = _conflict(taken, part, single, replaces=replaces)
         if found is None:
             taken, kept, both = _add(taken, part), _add(kept, part), _add(both, part)
             continue
@@ -65,13 +65,17 @@ def compose(parts: Parts, said: Sequence[Part], single: Collection[str], *, repl
     return Composed(taken, conflict, kept, both if conflict == "two_values" else None, old, part)
 
 
-def _conflict(parts: Parts, new: Part, single: Collection[str]) -> tuple[Conflict, Part] | None:
+def _conflict(parts: Parts, new: Part, single: Collection[str], *, replaces: bool) -> tuple[Conflict, Part] | None:
     for old in parts:
         if {old.kind, new.kind} in ({"must", "must_not"}, {"prefer", "must_not"}) and _overlap(old.wish, new.wish):
             return "both_not", old
         if old.kind == new.kind == "must" and old.wish is not None and new.wish is not None:
             field = new.wish.field
-            if field == old.wish.field and field in single and not set(old.wish.values) & set(new.wish.values):
+            if (
+                field == old.wish.field
+                and (replaces or field in single)
+                and not set(old.wish.values) & set(new.wish.values)
+            ):
                 return "two_values", old
         merged = _merged(old, new)
         if merged is not None and _is_empty(merged):

@@ -606,6 +606,7 @@ class _Reading:
             limits=tuple(one for one in self.limits if one.than_shown is None or not self._has_number(one.field)),
             similar_to=tuple(dict.fromkeys(self.similar)),
             unlike=tuple(dict.fromkeys(self.unlike)),
+            about=self.item if self.limits and not self.similar else None,
             replaces=self._has("instead"),
         )
         query, intent = self._with_intent(query)

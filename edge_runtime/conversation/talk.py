@@ -254,6 +254,8 @@ class _Turn:
         state = _State(composed.parts, hidden)
         if composed.conflict is not None:
             return self._ask(parsed, composed, hidden)
+        if parsed.query.intent == "surprise" and not self.lister(query_of(state.parts), hidden):
+            state, hidden = _State(composed.parts), ()
         if not self.lister(query_of(state.parts), hidden):
             return self._empty(parsed, state, said)
         if state.parts != self.talk._state.parts or hidden != self.talk.hidden:
@@ -263,7 +265,8 @@ class _Turn:
     def _with_numbers(self, parsed: Parsed) -> list[Part] | str:
         """Return the parts of a sentence with numbers for "cheaper", or a sentence that says why there are none."""
         parts = []
-        base = parsed.query.similar_to or ((self.talk._about,) if self.talk._about else ()) or self.talk._shown or ()
+        about = parsed.query.about or self.talk._about
+        base = parsed.query.similar_to or ((about,) if about else ()) or self.talk._shown or ()
         for part in parts_of(parsed.query):
             if part.limit is not None and part.limit.than_shown is not None:
                 limit = than_shown(part.limit, self.hearing.numbers(base, part.limit.field))
@@ -329,7 +332,7 @@ class _Turn:
                 parsed.query, self._say("no_value", item=self.hearing.title(item_id), field=name), parsed
             )
         if parsed.problem == "which" and (options := self._which(parsed)):
-            texts = ", ".join(option.text for option in options)
+            texts = self._say("joint").join(option.text for option in options)
             return self._question(parsed, self._say("which", field=name, options=texts), options)
         return self._listed(parsed.query, self._say("no_item"), parsed)
 
@@ -367,7 +370,7 @@ class _Turn:
     def _unknown(self, parsed: Parsed) -> str:
         if not parsed.not_understood:
             return ""
-        return self._say("not_understood", words=", ".join(f"“{word}”" for word in parsed.not_understood))
+        return self._say("not_understood", words=self.sayings.quoted(parsed.not_understood))
 
     def _listed(self, query: Query, text: str, parsed: Parsed | None = None) -> Answer:
         items = self.lister(self.talk.query, self.talk.hidden)

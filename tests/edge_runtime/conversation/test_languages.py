@@ -1,0 +1,43 @@
+"""The words of all languages."""
+
+import msgspec
+import pytest
+
+from edge_runtime.conversation.words import LANGUAGES, Language, phrases, words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_cues_answers_chips_and_replies(language: Language) -> None:
+    here, english = words(language), words("en")
+
+    assert set(here.cues) == set(english.cues)
+    assert set(here.fields) == set(english.fields)
+    assert set(here.answers) == set(english.answers)
+    assert set(here.chips) == set(english.chips)
+    assert set(here.replies) == set(english.replies)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_answer_has_the_slots_of_the_english_one(language: Language) -> None:
+    for name, text in {**words("en").answers, **words("en").chips}.items():
+        here = {**words(language).answers, **words(language).chips}[name]
+        assert _slots(here) == _slots(text), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_can_say_the_main_things(language: Language) -> None:
+    cues = words(language).cues
+
+    for name in ("undo", "reset", "why", "surprise", "more", "not", "like", "less", "below", "this", "same", "other"):
+        assert cues[name], name
+    assert {"1", "2", "3", "-1"} <= set(words(language).positions)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_phrase_is_empty_after_its_words_are_split(language: Language) -> None:
+    assert () not in phrases(language).cues
+    assert msgspec.json.encode(words(language)).count(b'""') == 0
+
+
+def _slots(text: str) -> list[str]:
+    return sorted(part.split("}")[0] for part in text.split("{")[1:])

@@ -1,0 +1,43 @@
+"""The typed query."""
+
+import msgspec
+import pytest
+
+from edge_runtime.conversation.parts import parts_of, query_of
+from edge_runtime.conversation.query import Limit, Query, Wish
+
+
+def test_a_query_survives_json() -> None:
+    query = Query(must=(Wish("brand", ("Aster",)),), limits=(Limit("price", below=20),), similar_to=("item-1",))
+
+    assert msgspec.json.decode(msgspec.json.encode(query), type=Query) == query
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"intent": "delete everything"}',
+        '{"must": [{"field": "brand", "values": []}]}',
+        '{"must": [{"field": "brand", "values": ["a"], "code": "x"}]}',
+        '{"variety": 2}',
+        '{"similar_to": [""]}',
+        '{"unknown": 1}',
+    ],
+)
+def test_what_is_no_query_is_refused(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(text, type=Query)
+
+
+def test_a_query_is_the_sum_of_its_parts() -> None:
+    query = Query(
+        must=(Wish("brand", ("Aster", "Elm")),),
+        must_not=(Wish(None, ("soap",)),),
+        prefer=(Wish("colour", ("red",)),),
+        limits=(Limit("price", at_most=5),),
+        similar_to=("a",),
+        unlike=("b",),
+        variety=0.5,
+    )
+
+    assert query_of(parts_of(query)) == query

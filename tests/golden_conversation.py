@@ -1,0 +1,398 @@
+"""The cases of `tests/golden/conversation/`: what sentences do, equal in the Python and browser runtimes.
+
+After a deliberate change of the rules or of the words, regenerate them with ``python -m tests.golden_conversation`` and
+review the diff.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from edge_runtime.bundle.items import Items
+from edge_runtime.conversation.apply import Application
+from edge_runtime.conversation.hearing import Hearing
+from edge_runtime.conversation.query import Query, Wish
+from edge_runtime.conversation.rules import Context
+from edge_runtime.conversation.talk import Conversation
+from edge_runtime.conversation.tokens import tokens_of
+from edge_runtime.conversation.words import Language
+from edge_runtime.filters.live import LiveFacts, with_live
+from edge_runtime.filters.table import FactTable
+from edge_runtime.ranking import best_rows
+from edge_runtime.recommendation import Recommendation
+from edge_runtime.search.finder import Finder
+from edge_runtime.similar import Cosines
+from tests.golden_dislikes import codes_of, dump, make_codes
+from tests.tiny_items import make_items
+
+FOLDER: Final = Path(__file__).parent / "golden" / "conversation"
+K: Final = 6
+
+Json = dict[str, Any]
+
+BRANDS = ("Aster", "Birch & Co", "Café Noir", "L'Étoile")
+COLOURS = ("red", "night blue", "lake blue", "teal")
+KINDS = (
+    ("Dome Tent", "Tents", "hiking"), ("Ground Coffee", "Coffee", "travel"), ("Green Tea", "Tea", "travel"),
+    ("Wool Socks", "Socks", "hiking"), ("Leather Boots", "Boots", "alpine"), ("Rose Soap, SPF 50", "Soaps", "travel"),
+)  # fmt: skip
+MATERIALS = ("merino wool", "goose down", "stainless steel")
+PEOPLE = ("Ada Stone", "Ben Reed", "Cleo Marsh")
+
+TEXTS: Final[Sequence[str]] = (
+    "I don't want L'Étoile, 19.90 or SPF50!", "the 2nd; 1,50 € … 1.234", "200元以下的帐篷。", "überrasch mich", "ﬁne ½",
+    "90s 1990's", "", "  \n ", "a" * 400,
+)  # fmt: skip
+
+_SENTENCES: Final[Sequence[tuple[Language, int | None, str]]] = (
+    (
+        "en",
+        None,
+        """something without coffee
+cheaper
+more expensive
+not that brand
+anything but coffee
+more like the second, but for winter
+surprise me
+why this one?
+undo
+start over
+tents
+why the third
+why number 4?
+more like 9
+show me something else
+what do you recommend
+hello
+tents under 150
+nothing over 20 euros
+between 10 and 30
+from 10 to 30 euros
+about 50 euros
+at least 12.50
+30 or less
+twenty at most
+tents from the 90s
+after 2001
+newer
+red or teal
+red and teal
+boots and socks
+tents, boots or tea
+no tea, coffee or soap
+tea instead of coffee
+rather red than teal
+only Aster
+Birch and Co
+cafe noir
+letoile
+colour red
+made by Ada
+same brand as the third
+the brand of the second
+not the first one's colour
+another brand please
+other brands than Aster
+like Aster Drift Dome Tent
+I loved Drift Dome Tent
+nothing like the first
+hide number 2
+not this one
+blue things
+leather boots
+woll socks
+cofee
+Astr
+bots
+rose scent
+coffee free
+soap spf 50
+quizzical tents
+a quizzical thing
+boots, no
+no that was wrong
+the third is nice, show me similar ones
+a bit more variety
+Ada Stone and Ben Reed
+starring Ben Reed
+anything with Stone
+mother wants tea
+sort by price
+not cheaper
+the tenth
+<b>tents</b>
+no no no
+and or but
+not
+like
+tea tea tea""",
+    ),
+    (
+        "en",
+        2,
+        """not that brand
+this brand
+another colour
+why this one?
+not this one
+something similar
+the brand of this one
+cheaper than this
+this maker, but in red""",
+    ),
+    (
+        "de",
+        2,
+        """nichts mit Kaffee
+günstiger
+nicht diese Marke
+so wie das zweite, aber zum Wandern
+überrasch mich
+warum das hier?
+rückgängig
+Zelte unter 200 Euro
+alles außer Stiefeln
+Tee statt Kaffee
+lieber Tee als Kaffee
+zwischen 20 und 40
+zeig mir was anderes
+danke
+von vorne""",
+    ),
+    (
+        "fr",
+        2,
+        """rien avec du café
+moins cher
+pas cette marque
+plutôt comme le deuxième
+surprends-moi
+pourquoi celui-ci ?
+annuler
+une tente à moins de 200 euros
+plus de 100 euros
+du thé au lieu du café
+montre-moi autre chose
+merci
+on recommence""",
+    ),
+    (
+        "es",
+        2,
+        """nada con café
+más barato
+esa marca no
+más como el segundo
+sorpréndeme
+¿por qué este?
+deshacer
+botas por menos de 200 euros
+té en vez de café
+enséñame otra cosa
+gracias""",
+    ),
+    (
+        "zh",
+        2,
+        """不要咖啡
+便宜一点
+不要这个牌子
+像第二个，但是要徒步用的
+给我一个惊喜
+为什么推荐这个？
+撤销
+200元以下的帐篷
+除了靴子都可以
+要茶不要咖啡
+换一批
+谢谢
+重新开始
+20到40之间""",  # noqa: RUF001 - marks of Chinese
+    ),
+)
+SENTENCES: Final[Sequence[tuple[Language, int | None, str]]] = [
+    (language, about, text) for language, about, texts in _SENTENCES for text in texts.splitlines()
+]
+
+TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
+    ("en", ["no coffee", "cheaper", "cheaper", "undo", "undo", "undo", "undo"]),
+    ("en", ["not that brand", "the second one", "why the second?", "not that brand", "reset", "undo"]),
+    ("en", ["only Aster", "Birch & Co", "both", "undo", "Café Noir", "Café Noir instead"]),
+    ("en", ["no coffee", "coffee please", "no", "coffee please", "yes", "tea instead"]),
+    ("en", ["tents", "coffee", "take coffee"]),
+    ("en", ["under 30", "at least 40", "stay with price below 30", "over 50", "first"]),
+    ("en", ["surprise me", "surprise me", "show me something else", "show me something else", "something else"]),
+    ("en", ["more like the second", "not this one", "rather red", "quizzical tents", "hello", "teal tents under 1"]),
+    ("de", ["ohne Kaffee", "nicht diese Marke", "das zweite", "lieber rot", "Tee statt Kaffee", "rückgängig"]),
+    ("fr", ["sans café", "moins cher", "du café", "oui", "annuler"]),
+    ("es", ["sin café", "más barato", "café", "no", "sorpréndeme"]),
+    ("zh", ["不要咖啡", "便宜一点", "咖啡", "是", "撤销", "换一批"]),
+)
+
+QUERIES: Final[Sequence[Query]] = (
+    Query(),
+    Query(similar_to=("item-3",)),
+    Query(similar_to=("item-3", "item-40"), unlike=("item-9",)),
+    Query(prefer=(Wish("kind", ("a",)),)),
+    Query(must_not=(Wish("kind", ("b",)),), prefer=(Wish("kind", ("a", "c")), Wish(None, ("twelve",)))),
+    Query(unlike=("item-1", "unknown")),
+)
+
+
+def shop() -> Items:
+    """Return a shop of 24 items."""
+    rows = range(24)
+    return make_items(
+        [f"{BRANDS[row % 4]} Drift {KINDS[row % 6][0]}, {COLOURS[row // 6]}" for row in rows],
+        brand=[[BRANDS[row % 4]] for row in rows],
+        categories=[["Outdoor", KINDS[row % 6][1]] for row in rows],
+        price=[[f"{5 + 7 * row % 90}.90"] if row != 5 else [] for row in rows],
+        colour=[[COLOURS[row // 6]] for row in rows],
+        material=[[MATERIALS[row % 3]] for row in rows],
+        use=[[KINDS[row % 6][2]] for row in rows],
+        year=[[str(1985 + row)] for row in rows],
+        cast=[[PEOPLE[row % 3], PEOPLE[(row + 1) % 3]] for row in rows],
+        director=[[PEOPLE[row % 3]] for row in rows],
+    )
+
+
+class Shop:
+    """What a conversation needs of a release, over the shop."""
+
+    def __init__(self) -> None:
+        self.items = shop()
+        self.row_of = {item_id: row for row, item_id in enumerate(self.items.item_id)}
+        live = LiveFacts()
+        finder = Finder(self.items, np.zeros(len(self.items.title), dtype=np.uint8))
+        table = FactTable(self.items, self.row_of, live)
+        self.application = Application(len(self.items.title), self.row_of.get, table, finder, [])
+        self.hearing = Hearing(self, finder, self.application, lambda: live.names)
+
+    def facts(self, row: int) -> dict[str, list[str]]:
+        """Return the facts of an item."""
+        return with_live(self.items.facts(row), {})
+
+    def listed(self, query: Query, hidden: Sequence[str]) -> list[Recommendation]:
+        """Return the first items that a query leaves, with those that are preferred first."""
+        mask = self.application.allowed(query)
+        mask[[self.row_of[item_id] for item_id in hidden]] = False
+        scores = np.arange(len(mask), 0, -1, dtype=np.float32)
+        rows = best_rows(self.application.shifted(scores, query), K, among=np.flatnonzero(mask))
+        return [
+            Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
+            for rank, row in enumerate(rows.tolist(), start=1)
+        ]
+
+
+def parsed(shop: Shop, language: Language, about: int | None, text: str) -> Json:
+    """Return what the rules make of a sentence; ``about`` is the number of an item of the list."""
+    shown = [item.item_id for item in shop.listed(Query(), ())]
+    context = Context(shown, None if about is None else shown[about - 1], shop.hearing.facts)
+    result = shop.hearing.parse(text, language, context)
+    return {
+        "query": msgspec.to_builtins(result.query),
+        "not_understood": list(result.not_understood),
+        "problem": [result.problem, result.of_problem, result.excludes] if result.problem else None,
+        "is_sentence": result.is_sentence,
+    }
+
+
+def talk(shop: Shop, language: Language, texts: Sequence[str]) -> list[Json]:
+    """Return the answers to some sentences, one after the other."""
+    conversation = Conversation()
+    answers = []
+    for text in texts:
+        answer = conversation.say(text, language, shop.hearing, shop.listed, lambda item_id: f"because of {item_id}")
+        answers.append(
+            {
+                "said": text,
+                "text": answer.text,
+                "chips": [[chip.id, chip.kind, chip.text] for chip in answer.chips],
+                "question": None if answer.question is None else list(answer.question.options),
+                "items": [item.item_id for item in answer.items],
+            }
+        )
+    return answers
+
+
+def make_shift() -> Json:
+    """Return scores before and after queries, over the codes of `dislikes.json`."""
+    sizes, arrays = make_codes()
+    codes = codes_of(sizes, arrays)
+    n_items = sizes.n_items
+    items = make_items(
+        ["twelve" if row == 12 else f"number {row}" for row in range(n_items)],
+        kind=[["abcde"[row % 5]] for row in range(n_items)],
+    )
+    row_of = {item_id: row for row, item_id in enumerate(items.item_id)}
+    finder = Finder(items, np.zeros(n_items, dtype=np.uint8))
+    application = Application(n_items, row_of.get, FactTable(items, row_of, LiveFacts()), finder, [Cosines(codes)])
+    random = np.random.default_rng(3)
+    scores = (np.round(random.gumbel(size=n_items) * 256) / 256).astype(np.float32)
+    cases = []
+    for query in QUERIES:
+        after = application.shifted(scores, query)
+        allowed = np.flatnonzero(application.allowed(query))
+        cases.append(
+            {
+                "query": msgspec.to_builtins(query),
+                "expected": [round(float(one), 4) for one in after],
+                "best": best_rows(after, 10, among=allowed).tolist(),
+            }
+        )
+    return {
+        "about": "Scores before and after queries; the codes are those of dislikes.json. Compare to 0.001.",
+        "title": items.title,
+        "fields": {name: msgspec.to_builtins(field) for name, field in items.fields.items()},
+        "scores": [float(one) for one in scores],
+        "cases": cases,
+    }
+
+
+def make_all() -> dict[str, Json]:
+    """Return the contents of the files by name."""
+    made = Shop()
+    tokens = [
+        [text, [[one.text, one.stem, one.shown, one.number, one.gap] for one in tokens_of(text)]] for text in TEXTS
+    ]
+    return {
+        "tokens.json": {
+            "about": "Sentences and their tokens: text, stem, as written, number, gap.",
+            "texts": tokens,
+        },
+        "parse.json": {
+            "about": (
+                "Sentences about a shop with its first six items on the screen: language, number of the item that was "
+                "talked about last, sentence, and what the rules make of it. Fields with their default are left out."
+            ),
+            "item_id": made.items.item_id,
+            "title": made.items.title,
+            "fields": {name: msgspec.to_builtins(field) for name, field in made.items.fields.items()},
+            "sentences": [
+                [language, about, text, parsed(made, language, about, text)] for language, about, text in SENTENCES
+            ],
+        },
+        "talks.json": {
+            "about": (
+                "Conversations about the shop of parse.json: what is said, the answer, the chips, the options of a "
+                "question and the list. Scores are 24 to 1 by row, there are no vectors, a reason is 'because of ID'."
+            ),
+            "talks": [[language, talk(made, language, texts)] for language, texts in TALKS],
+        },
+        "shift.json": make_shift(),
+    }
+
+
+def main() -> None:
+    """Write all files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, content in make_all().items():
+        (FOLDER / name).write_text(dump(content), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
