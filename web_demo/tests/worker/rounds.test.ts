@@ -134,8 +134,8 @@ describe("rounds", () => {
   });
 
   test.each([
-    ["no round is open", async () => ({ bytes: null, now: 0 })],
-    ["no connection", () => Promise.reject(new FetchError("no connection"))],
+    ["No round is open", async () => ({ bytes: null, now: 0 })],
+    ["No connection", () => Promise.reject(new FetchError("no connection"))],
   ])("say that there is nothing to take part in: %s", async (problem, answer) => {
     signed = answer;
     expect((await act("on")).problem).toContain(problem);
