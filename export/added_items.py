@@ -32,6 +32,7 @@ from edge_runtime.search.finder import word_index
 from edge_runtime.transitions import TransitionScores
 from export.budget import check_budgets
 from export.golden import golden_of_states
+from export.picture_colours import colour_field, picture_colours, with_picture_colours
 from train.data.dataset import Catalogue as ItemCatalogue
 from train.data.dataset import Dataset
 from train.data.published import published_items
@@ -197,7 +198,8 @@ def _add_transitions(
 
 def _add_facts(files: Files, folder: BundleFolder, contents: Contents, dataset: Dataset) -> None:
     """Put titles and facts, pictures and retired items into ``files``."""
-    catalogue, features = dataset.catalogue, folder.manifest.required_features
+    features = folder.manifest.required_features
+    catalogue = _with_colours(dataset.catalogue, contents, folder.manifest.kind)
     entry, items = folder.manifest.required_role("items"), published_items(catalogue)
     if ITEM_TABLE in features:
         data = dump_item_table(items, word_index(items))
@@ -213,6 +215,14 @@ def _add_facts(files: Files, folder: BundleFolder, contents: Contents, dataset: 
         pictures = folder.arrays("pictures")
         n_new = len(catalogue) + 1 - len(pictures["offset"])
         _put(files, folder, "pictures", pictures | {"offset": np.pad(pictures["offset"], (0, n_new), mode="edge")})
+
+
+def _with_colours(catalogue: ItemCatalogue, contents: Contents, kind: str) -> ItemCatalogue:
+    """Return the catalogue with the colours of its pictures, if the bundle has them."""
+    field = colour_field(catalogue, kind)
+    if field is None or field not in contents.items.fields:
+        return catalogue
+    return with_picture_colours(catalogue, field, picture_colours(catalogue.images))
 
 
 def _put(files: Files, folder: BundleFolder, role: str, arrays: Mapping[str, Array]) -> None:

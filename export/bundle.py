@@ -45,12 +45,13 @@ from export.language_model import StoredModel, store_model
 from export.learning_settings import learning_settings
 from export.naming import catalogue_name, default_name
 from export.parts import PartCache, digest_of
+from export.picture_colours import cached_picture_colours, colour_field, with_picture_colours
 from export.pictures import make_thumbnails
 from export.provenance import provenance
 from export.self_tests import check_engines
 from export.transitions import BundleTransitions, choose_transitions, max_transitions_bytes
 from train.backbones.encoder import EncoderConfig
-from train.data.dataset import Dataset
+from train.data.dataset import Catalogue, Dataset
 from train.data.published import published_items, published_popularity
 from train.data.split import leave_one_out
 from train.distill.student import Compared, Student
@@ -160,7 +161,7 @@ class Exporter:
             }
         if self._shared is None:
             self._progress(f"{target.name}: items")
-            self._shared = self._shared_contents()
+            self._shared = self._shared_contents(release.kind)
         contents |= self._shared
         self._progress(f"{target.name}: transitions and golden vectors")
         transitions = choose_transitions(self._student, target.transitions, self._room(target, contents))
@@ -191,15 +192,24 @@ class Exporter:
         default = default_name(self._student.path, self._dataset.name)
         return catalogue_name(self._out, target, requested=release.name, default=default)
 
-    def _shared_contents(self) -> Contents:
+    def _shared_contents(self, kind: str | None) -> Contents:
         """Return the files that are the same in every bundle."""
         student = self._student
         contents: Contents = {
             f"{role}.safetensors": (role, read_file(student.path / f"{role}.safetensors")) for role in _RANKING_MATRICES
         }
-        contents |= _items(published_items(self._dataset.catalogue))
+        contents |= _items(published_items(self._with_colours(kind)))
         contents["popularity.safetensors"] = ("popularity", dump_arrays({"popularity": self._popularity}))
         return contents
+
+    def _with_colours(self, kind: str | None) -> Catalogue:
+        """Return the catalogue with the colours of its pictures, if it states none."""
+        catalogue = self._dataset.catalogue
+        field = colour_field(catalogue, kind or catalogue_kind(catalogue))
+        if field is None:
+            return catalogue
+        self._progress("colours of the pictures")
+        return with_picture_colours(catalogue, field, cached_picture_colours(catalogue.images, self._parts))
 
     def _room(self, target: Target, contents: Contents) -> int:
         """Return the bytes that the limit for ranking leaves for transitions."""
