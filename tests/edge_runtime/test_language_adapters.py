@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_runtime.bundle.delta import diff_files, read_pack
 from edge_runtime.bundle.folder import describe
 from edge_runtime.bundle.manifest import LanguageAdapter, LanguageModel, Manifest, dump_manifest, parse_manifest
 from edge_runtime.errors import BundleError
@@ -32,6 +33,27 @@ def test_a_manifest_with_several_adapters_is_read_as_written() -> None:
     assert manifest.language_model is not None
     assert manifest.language_model.adapter_for("list-v1") == SHOP
     assert manifest.language_model.adapter_for("facts-v1") is None
+
+
+def test_a_release_with_another_adapter_moves_no_other_file() -> None:
+    before = manifest_with(SHOP, STYLE)
+    data, changed = bytes(range(256)) * 100, bytes(range(256)) * 99 + bytes(256)
+    old, new = (
+        msgspec.structs.replace(
+            before,
+            files=tuple(
+                describe(one.name, one.role, content) if one.name == "shop.gguf" else one for one in before.files
+            ),
+        )
+        for content in (data, changed)
+    )
+
+    pack = diff_files({"shop.gguf": data}, {"shop.gguf": changed}, old, new)
+
+    assert pack is not None
+    assert len(pack) < 300
+    assert read_pack(pack, new).names == ("shop.gguf",)
+    assert [one for one in new.files if one not in old.files] == [describe("shop.gguf", "language_adapter", changed)]
 
 
 def test_a_manifest_without_adapters_has_no_entry_for_them() -> None:
