@@ -48,6 +48,8 @@ def _pairs(before: Prediction, measured: Profile) -> Iterator[tuple[str, Range, 
     for model in measured.language_models:
         if before.language_model is not None:
             yield "tokens a second", before.language_model.tokens_per_s, model.rate
+            if model.memory is not None:
+                yield "memory of the model, bytes", before.language_model.memory, model.memory
 
 
 if __name__ == "__main__":

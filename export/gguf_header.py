@@ -107,9 +107,17 @@ def read_header(path: Path) -> Header:
     Raises:
         RunError: it is not a GGUF file, is damaged, or exceeds a limit.
     """
-    size = path.stat().st_size
     with path.open("rb") as stream:
-        return _Reader(stream, size, path).header()
+        return parse_header(stream, path.stat().st_size, str(path))
+
+
+def parse_header(stream: BinaryIO, size: int, name: str) -> Header:
+    """Return the checked header of a stream of so many bytes.
+
+    Raises:
+        RunError: as for :func:`read_header`; ``name`` is named.
+    """
+    return _Reader(stream, size, name).header()
 
 
 class _Reader:
@@ -118,14 +126,14 @@ class _Reader:
     Args:
         stream: the file, at its start.
         size: bytes of the file.
-        path: of the file, for messages.
+        name: of the file, for messages.
     """
 
-    def __init__(self, stream: BinaryIO, size: int, path: Path) -> None:
+    def __init__(self, stream: BinaryIO, size: int, name: str) -> None:
         self._stream = stream
         self._left = size
         self._size = size
-        self._path = path
+        self._name = name
 
     def header(self) -> Header:
         """Return the header."""
@@ -251,7 +259,7 @@ class _Reader:
         return data
 
     def _refused(self, found: str) -> RunError:
-        return RunError(f"{self._path}: {found}. It is no GGUF file that can be used; fetch it again from its source.")
+        return RunError(f"{self._name}: {found}. It is no GGUF file that can be used; fetch it again from its source.")
 
 
 def _aligned(n_bytes: int, alignment: int) -> int:

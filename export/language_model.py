@@ -18,7 +18,9 @@ from edge_runtime.list_text.prompt import LAYOUT as LIST_LAYOUT
 from edge_runtime.reasons.prompt import LAYOUT
 from export.finished_gguf import SUFFIX, check_runs, describe_finished
 from export.gguf import MAX_CONTEXT, read_config
+from export.gguf_header import read_header
 from export.licences import accepted_only, checked_licences
+from export.model_sizes import model_sizes
 from export.parts import PartCache, digest_of
 from train.data.dataset import Dataset
 from train.errors import RunError
@@ -142,7 +144,8 @@ def store_model(
     context = min(description["context"], max_context or description["context"])
     adapter = None if is_finished(source) else _list_adapter(source, parts)
     entries = () if adapter is None else (LanguageAdapter("list", LIST_FILE_NAME, LIST_LAYOUT),)
-    entry = LanguageModel(FILE_NAME, context=context, prompt=description["prompt"], adapters=entries)
+    sizes = model_sizes(read_header(path), context)
+    entry = LanguageModel(FILE_NAME, context=context, prompt=description["prompt"], adapters=entries, sizes=sizes)
     adapters = {} if adapter is None else {LIST_FILE_NAME: adapter}
     return StoredModel(path, entry, licences, _provenance(description["base"], licences), adapters)
 

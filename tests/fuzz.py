@@ -17,6 +17,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,10 +36,13 @@ from edge_runtime.learning.adamw import AdamWState
 from edge_runtime.rounds.plan import dump_plan, parse_plan
 from edge_runtime.rounds.update import Update, decode, encode
 from edge_runtime.sync.tuf.metadata import Root, Snapshot, Targets, Timestamp, parse
+from export.gguf_header import parse_header
 from tests.edge_runtime.delta.releases import manifest_of
+from tests.export.gguf_bytes import gguf
 from tests.tiny_bundle import Shape, tiny_contents
 from tests.tiny_items import make_items
 from tests.tiny_round import PLAN
+from train.errors import RunError
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 DEFAULT_EXECUTIONS: Final = 100_000
@@ -96,6 +100,7 @@ def parsers() -> dict[str, Parser]:
     whole = dump_manifest(msgspec.structs.replace(manifest, files=files))
     arrays = tuple(data for name, (_, data) in contents.items() if name.endswith(".safetensors"))
     bundle = {
+        "gguf": Parser((gguf(),), lambda data: parse_header(BytesIO(data), len(data), "x"), RunError),
         "manifest": Parser((whole,), lambda data: parse_manifest(dump_manifest(parse_manifest(data))), BundleError),
         "arrays": Parser(arrays, lambda data: load_arrays(data, "x"), BundleError),
     }

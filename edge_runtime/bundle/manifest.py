@@ -150,6 +150,24 @@ class LanguageAdapter(Struct, frozen=True):
     prompt: Word
 
 
+class ModelSizes(Struct, frozen=True):
+    """What a language model costs, so that a device can be judged before the file is there.
+
+    Attributes:
+        architecture: llama.cpp's name.
+        block_parameters: weights that every token of a prompt is multiplied by.
+        head_parameters: weights that only the last one is multiplied by.
+        token_bytes: weights that every generated token reads.
+        cache_bytes: keys and values of a full context.
+    """
+
+    architecture: Word
+    block_parameters: Exact
+    head_parameters: Exact
+    token_bytes: Count
+    cache_bytes: Exact
+
+
 class LanguageModel(Struct, frozen=True, omit_defaults=True):
     """The model that writes reasons."""
 
@@ -157,6 +175,7 @@ class LanguageModel(Struct, frozen=True, omit_defaults=True):
     context: Annotated[int, Meta(ge=32, le=1 << 20)]
     prompt: Word
     adapters: Annotated[tuple[LanguageAdapter, ...], Meta(max_length=16)] = ()
+    sizes: ModelSizes | None = None
 
     def adapter_for(self, prompt: str) -> LanguageAdapter | None:
         """Return the first adapter for a prompt layout, or None."""

@@ -228,8 +228,9 @@ class Model:
         n_cached = len(self._cached)
         is_longer = len(tokens) > n_cached and tokens[:n_cached] == self._cached
         kept = n_cached if is_longer else min(common_length(self._cached, tokens), len(tokens) - 1)
-        if kept < len(self._cached):
-            self._api.llama_memory_seq_rm(self._memory, 0, kept, -1)
+        if kept < n_cached and not self._api.llama_memory_seq_rm(self._memory, 0, kept, -1):
+            self._forget()  # short convolutions cannot go back by a part
+            kept = 0
         fresh = tokens[kept:]
         array = (self._api.llama_token * len(fresh))(*fresh)  # the batch only points to it
         batch = self._api.llama_batch_get_one(array, len(fresh))

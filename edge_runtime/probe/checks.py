@@ -32,7 +32,7 @@ def all_checks(
     """
     found = [_engine(sizes, engines), _memory(prediction.peak_memory, memory), _room(sizes, room)]
     found += [_budget(sizes, prediction, machine, name) for name in (LATENCY, PEAK_MEMORY)]
-    found.append(_language_model(sizes, has_llama=has_llama))
+    found.append(_language_model(sizes, prediction, memory, has_llama=has_llama))
     return tuple(one for one in found if one is not None)
 
 
@@ -78,12 +78,23 @@ def _budget(sizes: Manifest, prediction: Prediction, machine: str, name: str) ->
     return _undecided("latency", needed, allowed / 1000, text, fix)
 
 
-def _language_model(sizes: Manifest, *, has_llama: bool) -> Check | None:
+def _language_model(sizes: Manifest, prediction: Prediction, memory: int | None, *, has_llama: bool) -> Check | None:
     """Return a note about the language model; without it reasons come from templates, so nothing fails."""
-    if sizes.language_model is None or has_llama:
+    if sizes.language_model is None:
         return None
+    if has_llama:
+        return _model_memory(prediction, memory)
     text = "llama.cpp is not installed; reasons come from templates"
     return Check("language model", None, text, "pip install llama-cpp-python")
+
+
+def _model_memory(prediction: Prediction, memory: int | None) -> Check | None:
+    """Return a note if the process of the language model may not find the memory beside the process that ranks."""
+    model = prediction.language_model
+    if model is None or memory is None or prediction.peak_memory.high + model.memory.high <= memory:
+        return None
+    text = f"needs {_mib(model.memory.low)} to {_mib(model.memory.high)} MiB more, {_mib(memory)} MiB are available"
+    return Check("language model", None, text, "a smaller model or quantization; otherwise reasons come from templates")
 
 
 def _undecided(name: str, needed: Range, allowed: float, text: str, fix: str) -> Check:

@@ -7,11 +7,11 @@ The margins around what was measured are those that the comparison with ``pocket
 from collections.abc import Sequence
 from typing import Final
 
-from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.bundle.manifest import Manifest, ModelSizes
 from edge_runtime.probe.report import EngineFound, LanguageModelRates, Prediction, Range, Work
 from edge_runtime.probe.stand_in import feed_width
 from edge_runtime.probe.trial import Trial
-from edge_runtime.profiling.limits import Peaks, encoder_operations, scoring_work
+from edge_runtime.profiling.limits import Peaks, encoder_operations, prompt_work, scoring_work, token_work
 from edge_runtime.profiling.limits import Work as LeastWork
 from edge_runtime.profiling.statistics import median
 
@@ -28,11 +28,19 @@ MEMORY: Final = (0.8, 1.3)
 PROMPT_TOKENS: Final = (32, 256)
 """Tokens of a reason's prompt that are not in the cache yet."""
 
-TOKEN_OVERHEAD: Final = (1.0, 40.0)
-"""Factors from the physical limit of a token to its time: small models are bound by calls, not by memory."""
+MODEL_SLOWER: Final = 10.0
+CALL_MS: Final = 10.0
+"""Factor and addition from the physical limit of a token to the longest time: small models are bound by calls."""
+
+PROMPT_CALLS: Final = 3
+"""Calls until the first token: of a prompt, and of tokens that are certain."""
+
+MODEL_MEMORY: Final = 2.5
+MODEL_PROCESS_BYTES: Final = 256 << 20
+"""From the bytes of a file and its cache to the most memory: some weights are packed anew, and buffers are reserved."""
 
 BITS: Final = (4.5, 16.0)
-"""Bits of a parameter in the quantizations of targets, from which parameters are computed."""
+"""Bits of a weight in the quantizations of targets, for a bundle whose manifest lacks the sizes of its model."""
 
 
 def predicted(
@@ -65,7 +73,7 @@ def predicted(
     p95_low = _at(n_items, trials, [one.p95_cpu_ms for one in trials]) - saved
     p95_high = _at(n_items, trials, [one.p95_ms for one in trials])
     memory = _at(n_items, trials, [float(one.peak) for one in trials])
-    model = _language_model(sizes, peaks) if language_model else None
+    model = predicted_model(sizes, peaks) if language_model else None
     return Prediction(
         recommend_ms=Range(max(limit.ms, FASTER * low), SLOWER * high),
         recommend_p95_ms=Range(max(limit.ms, FASTER * min(low, p95_low)), SLOWER_P95 * max(high, p95_high)),
@@ -95,15 +103,29 @@ def _at(n_items: int, trials: Sequence[Trial], values: Sequence[float]) -> float
     return values[1] + slope * (n_items - large.n_items)
 
 
-def _language_model(sizes: Manifest, peaks: Peaks) -> LanguageModelRates | None:
-    """Return the prediction for a model: a token reads every byte once, a prompt computes with every parameter."""
-    if sizes.language_model is None:
+def predicted_model(sizes: Manifest, peaks: Peaks) -> LanguageModelRates | None:
+    """Return the prediction for a model: a token reads every weight, a prompt computes with those of all blocks."""
+    entry = sizes.language_model
+    if entry is None:
         return None
-    n_bytes = sizes.file(sizes.language_model.file).bytes
-    token_ms = 1000 * n_bytes / peaks.speed(n_bytes)
-    ends = []
-    for bits, tokens, factor in zip(BITS[::-1], PROMPT_TOKENS, TOKEN_OVERHEAD, strict=True):
-        computing_ms = 1000 * 2 * (8 * n_bytes / bits) * tokens / peaks.operations_per_s
-        ends.append(factor * (computing_ms + token_ms))
-    rates = Range(1000 / (TOKEN_OVERHEAD[1] * token_ms), 1000 / (TOKEN_OVERHEAD[0] * token_ms))
-    return LanguageModelRates(Range(ends[0], ends[1]), rates)
+    n_bytes = sizes.file(entry.file).bytes
+    fewest, most = (entry.sizes or _guessed(n_bytes, bits) for bits in BITS[::-1])
+    first_ms = [
+        peaks.limit(prompt_work(model, tokens), 1.0).ms
+        for model, tokens in zip((fewest, most), PROMPT_TOKENS, strict=True)
+    ]
+    token_ms = [peaks.limit(token_work(model), 1.0).ms for model in (fewest, most)]
+    weights = n_bytes + fewest.cache_bytes
+    return LanguageModelRates(
+        first_token_ms=Range(first_ms[0], MODEL_SLOWER * first_ms[1] + CALL_MS * PROMPT_CALLS),
+        tokens_per_s=Range(1000 / (MODEL_SLOWER * token_ms[1] + CALL_MS), 1000 / token_ms[0]),
+        memory=Range(fewest.token_bytes, MODEL_MEMORY * weights + MODEL_PROCESS_BYTES),
+        limit_first_token_ms=first_ms[0],
+        limit_tokens_per_s=1000 / token_ms[0],
+        least_memory=fewest.token_bytes,
+    )
+
+
+def _guessed(n_bytes: int, bits: float) -> ModelSizes:
+    """Return the sizes of a model whose manifest has none, with so many bits a weight."""
+    return ModelSizes("unknown", round(8 * n_bytes / bits), 0, n_bytes, 0)

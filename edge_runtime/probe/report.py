@@ -60,10 +60,23 @@ class Work(Struct, frozen=True):
 
 
 class LanguageModelRates(Struct, frozen=True):
-    """Predictions for the language model: the first token of a reason, and tokens a second after it."""
+    """Predictions for the language model in its own process, each with the physical limit beside.
+
+    Attributes:
+        first_token_ms: of a reason, whose prompt is partly in the cache.
+        tokens_per_s: after it.
+        memory: resident bytes of the process.
+        limit_first_token_ms: no machine with these peaks is faster.
+        limit_tokens_per_s: likewise.
+        least_memory: bytes of the weights that a token reads.
+    """
 
     first_token_ms: Range
     tokens_per_s: Range
+    memory: Range
+    limit_first_token_ms: float
+    limit_tokens_per_s: float
+    least_memory: int
 
 
 class Prediction(Struct, frozen=True):

@@ -11,11 +11,13 @@ from typing import Any, Self
 
 from edge_runtime.bundle.arrays import load_arrays
 from edge_runtime.bundle.folder import BundleFolder
-from edge_runtime.bundle.manifest import Catalogue, Encoder, EngineVariant, Manifest
+from edge_runtime.bundle.manifest import Catalogue, Encoder, EngineVariant, Manifest, ModelSizes
 from edge_runtime.engines.weights import read_weights
 from edge_runtime.profiling.report import Limit
 
 _FLOAT = 4  # bytes
+_INTEGERS = 4
+"""Products of 8-bit integers in place of one of floats: llama.cpp multiplies quantized weights so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ def scoring_work(manifest: Manifest) -> Work:
         similarity = manifest.role("similarity")
         work += Work(0 if similarity is None else similarity.bytes, 0) + _sums(settings.vectors or manifest.catalogue)
     return work
+
+
+def token_work(model: ModelSizes, threads: int = 1) -> Work:
+    """Return the least work of each of so many threads for a token that a language model generates."""
+    operations = 2 * (model.block_parameters + model.head_parameters)
+    return Work(model.token_bytes // threads, operations // _INTEGERS // threads)
+
+
+def prompt_work(model: ModelSizes, n_tokens: int, threads: int = 1) -> Work:
+    """Return the least work of each of so many threads for the first token after ``n_tokens`` that are not cached."""
+    operations = 2 * (model.block_parameters * n_tokens + model.head_parameters)
+    return Work(model.token_bytes // threads, operations // _INTEGERS // threads)
 
 
 def opening_work(manifest: Manifest) -> Work:

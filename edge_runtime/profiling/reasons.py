@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from edge_runtime.bundle.manifest import ModelSizes
 from edge_runtime.explainer import Explainer, Listed, Manner
 from edge_runtime.profiling import child_process
 from edge_runtime.profiling.histories import Ids
-from edge_runtime.profiling.limits import Peaks, Work
+from edge_runtime.profiling.limits import Peaks, prompt_work, token_work
 from edge_runtime.profiling.report import LanguageModel, Ratio, Row
 from edge_runtime.profiling.rows import limit_of, single_row
 from edge_runtime.profiling.statistics import CONFIDENCE, median, ratio_interval
@@ -53,7 +55,13 @@ def measure(instance: Instance, histories: Sequence[Ids], n_prompts: int, peaks:
     answer = child_process.run("profiling.language", request)
     if "refused" in answer:
         return ReasonResult(note=f"the language model was not measured: {answer['refused']}")
-    return _result(answer, folder.manifest.file(entry.file).bytes, peaks, seed, instance.variant.name)
+    sizes = entry.sizes or _guessed(answer["parameters"], folder.manifest.file(entry.file).bytes)
+    return _result(answer, sizes, peaks, seed, instance.variant.name)
+
+
+def _guessed(parameters: int, n_bytes: int) -> ModelSizes:
+    """Return the sizes of a model whose manifest has none: all weights are of blocks, and nothing is known to be cached."""
+    return ModelSizes("unknown", parameters, 0, n_bytes, 0)
 
 
 def _prompts(instance: Instance, histories: Sequence[Ids]) -> Iterator[dict[str, object]]:
@@ -72,15 +80,15 @@ def _prompts(instance: Instance, histories: Sequence[Ids]) -> Iterator[dict[str,
                 yield {"prompt": text, "choices": [wording.text for wording in offered], "seed": row}
 
 
-def _result(answer: dict[str, object], n_bytes: int, peaks: Peaks, seed: int, bundle: str) -> ReasonResult:
-    runs: list[dict[str, float]] = answer["runs"]  # type: ignore[assignment]
-    parameters, threads = int(answer["parameters"]), int(answer["threads"])  # type: ignore[call-overload]
-    work = Work(n_bytes, 2 * parameters) if threads == 1 else None
-    reason = None if work else f"llama.cpp decodes on {threads} threads, and the peaks are of one"
+def _result(answer: dict[str, Any], sizes: ModelSizes, peaks: Peaks, seed: int, bundle: str) -> ReasonResult:
+    runs: list[dict[str, float]] = answer["runs"]
+    threads = int(answer["threads"])
+    middle = {key: median([run[key] for run in runs]) for key in runs[0]}
+    token = token_work(sizes, threads)
+    work = {"first_ms": prompt_work(sizes, round(middle["fresh_tokens"]), threads), "token_ms": token, "own_ms": token}
     writer, own = f"{bundle}: {WRITER}", f"{bundle}: {OWN_LOOP}"
     steps = ((FIRST_TOKEN, writer, "first_ms"), (TOKEN, writer, "token_ms"), (TOKEN, own, "own_ms"))
     found = ratio_interval([[run["token_ms"] / run["own_ms"] for run in runs]], seed)
-    middle = {key: median([run[key] for run in runs]) for key in ("prompt_tokens", "token_ms", "own_ms")}
     return ReasonResult(
         rows=tuple(
             single_row(
@@ -88,8 +96,8 @@ def _result(answer: dict[str, object], n_bytes: int, peaks: Peaks, seed: int, bu
                 step,
                 name,
                 [[run[key]] for run in runs],
-                limit_of(peaks, work, median([run[key] for run in runs])),
-                reason,
+                limit_of(peaks, work[key], middle[key]),
+                None,
             )
             for step, name, key in steps
         ),
@@ -101,5 +109,8 @@ def _result(answer: dict[str, object], n_bytes: int, peaks: Peaks, seed: int, bu
             1000 / middle["token_ms"],
             1000 / middle["own_ms"],
             threads,
+            round(middle["fresh_tokens"]),
+            int(answer["peak"]),
+            sizes.token_bytes + sizes.cache_bytes,
         ),
     )

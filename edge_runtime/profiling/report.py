@@ -171,6 +171,9 @@ class LanguageModel(Struct, frozen=True):
         rate: of the reason writer, sentence grammar included.
         own_loop: of llama.cpp alone, for as many tokens after the same prompts.
         threads: that llama.cpp computed with.
+        fresh_tokens: tokens of a prompt that were not in the cache, the median.
+        memory: the most resident bytes of the model's process.
+        least_memory: of the weights and a full cache.
     """
 
     variant: str
@@ -179,6 +182,9 @@ class LanguageModel(Struct, frozen=True):
     rate: float
     own_loop: float
     threads: int
+    fresh_tokens: int | None = None
+    memory: int | None = None
+    least_memory: int | None = None
 
 
 class BudgetCheck(Struct, frozen=True):

@@ -153,7 +153,9 @@ def _show_rest(found: Profile, console: Console) -> None:
         )
     for model in found.language_models:
         rates = f"{model.rate:,.0f} tokens a second, llama.cpp alone {model.own_loop:,.0f}"
-        console.print(f"Language model of {model.variant}: {rates}")
+        memory = "" if model.memory is None else f"; at most {model.memory / _MIB:,.0f} MiB in its process"
+        least = f", {model.least_memory / _MIB:,.0f} of them weights and cache" if model.least_memory else ""
+        console.print(f"Language model of {model.variant}: {rates}{memory}{least}", soft_wrap=True)
     for check in found.outputs:
         state = "passed" if check.passed else "failed"
         console.print(f"Lists of {check.variant}: {state}, {check.overlap:.4f} of those of {check.against}")

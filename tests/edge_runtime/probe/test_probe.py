@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from edge_runtime.bundle import open_folder
-from edge_runtime.bundle.manifest import Catalogue, LanguageModel, Manifest, Tier
+from edge_runtime.bundle.manifest import Catalogue, LanguageModel, Manifest, ModelSizes, Tier
 from edge_runtime.cli import main
 from edge_runtime.errors import ProbeError, TargetError
 from edge_runtime.probe.checks import all_checks
-from edge_runtime.probe.prediction import predicted
+from edge_runtime.probe.prediction import predicted, predicted_model
 from edge_runtime.probe.report import SCHEMA_FILE, Check, EngineFound, Prediction, Probe, Range, Work, json_schema
 from edge_runtime.probe.stand_in import write_stand_in
 from edge_runtime.probe.subjects import from_folder, from_target
@@ -103,6 +103,36 @@ def test_a_language_model_reads_all_of_its_bytes_for_each_token(manifest: Manife
     assert rates is not None
     assert rates.tokens_per_s.high == pytest.approx(1e9 / 1e6)
     assert predicted(sizes, [TRIAL], PEAKS, (NUMPY,), 0, language_model=False).language_model is None
+
+
+def test_a_language_model_is_predicted_from_the_sizes_in_the_manifest(manifest: Manifest) -> None:
+    entry = msgspec.structs.replace(manifest.files[0], name="m.gguf", role="language_model", bytes=3_000_000)
+    stated = ModelSizes("llama", 1_000_000, 500_000, 2_000_000, 400_000)
+    model = LanguageModel("m.gguf", 1024, "facts-v1", sizes=stated)
+    sizes = msgspec.structs.replace(manifest, files=(*manifest.files, entry), language_model=model)
+
+    found = predicted_model(sizes, PEAKS)
+
+    assert found is not None
+    assert found.limit_tokens_per_s == pytest.approx(1e9 / 2e6)  # the reading of 2 MB outweighs the arithmetic
+    assert found.tokens_per_s.low < found.limit_tokens_per_s == found.tokens_per_s.high
+    assert found.first_token_ms.low == found.limit_first_token_ms < found.first_token_ms.high
+    assert found.memory.low == found.least_memory == 2_000_000
+    assert found.memory.high > 3_400_000
+
+
+def test_a_process_of_the_language_model_that_may_not_find_its_memory_is_noted(manifest: Manifest) -> None:
+    entry = msgspec.structs.replace(manifest.files[0], name="m.gguf", role="language_model", bytes=300 << 20)
+    model = LanguageModel("m.gguf", 1024, "facts-v1")
+    sizes = msgspec.structs.replace(manifest, files=(*manifest.files, entry), language_model=model)
+    prediction = predicted(sizes, [TRIAL], PEAKS, (NUMPY,), 0, language_model=True)
+
+    def noted(memory: int) -> list[str]:
+        checks = all_checks(sizes, (NUMPY,), prediction, memory, None, "x86_64", has_llama=True)
+        return [one.text for one in checks if one.name == "language model" and one.passed is None]
+
+    assert noted(64 << 30) == []
+    assert "MiB more" in noted(512 << 20)[0]
 
 
 def test_a_machine_with_an_engine_and_enough_memory_will_run_it(manifest: Manifest) -> None:

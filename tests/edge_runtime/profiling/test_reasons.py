@@ -50,6 +50,8 @@ def test_the_writer_is_measured_against_llama_cpps_own_loop(worded: Path) -> Non
     assert all(row.wall_ms.minimum > 0 and row.limit is not None for row in found.rows)
     assert found.model is not None
     assert min(found.model.rate, found.model.own_loop, found.model.prompt_tokens) > 0
+    assert 1 <= (found.model.fresh_tokens or 0) <= found.model.prompt_tokens
+    assert (found.model.memory or 0) > (found.model.least_memory or 0) > 0
     assert found.ratio is not None
     assert (found.ratio.against, found.ratio.pairs) == ("reference int8: llama.cpp's own loop", 11)
 

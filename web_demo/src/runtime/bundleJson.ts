@@ -166,12 +166,32 @@ export function readLanguageAdapter(fields: Fields): LanguageAdapter {
   };
 }
 
+/** What a language model costs, so that a device can be judged before the file is there. */
+export interface ModelSizes {
+  readonly architecture: string;
+  readonly blockParameters: number;
+  readonly headParameters: number;
+  readonly tokenBytes: number;
+  readonly cacheBytes: number;
+}
+
+export function readModelSizes(fields: Fields): ModelSizes {
+  return {
+    architecture: fields.matching("architecture", /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+    blockParameters: fields.integer("block_parameters", { min: 0, max: 9007199254740991 }),
+    headParameters: fields.integer("head_parameters", { min: 0, max: 9007199254740991 }),
+    tokenBytes: fields.integer("token_bytes", { min: 0, max: 4294967296 }),
+    cacheBytes: fields.integer("cache_bytes", { min: 0, max: 9007199254740991 }),
+  };
+}
+
 /** The model that writes reasons. */
 export interface LanguageModelEntry {
   readonly file: string;
   readonly context: number;
   readonly prompt: string;
   readonly adapters: readonly LanguageAdapter[];
+  readonly sizes: ModelSizes | null;
 }
 
 export function readLanguageModelEntry(fields: Fields): LanguageModelEntry {
@@ -180,6 +200,7 @@ export function readLanguageModelEntry(fields: Fields): LanguageModelEntry {
     context: fields.integer("context", { min: 32, max: 1048576 }),
     prompt: fields.matching("prompt", /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
     adapters: fields.has("adapters") ? fields.objects("adapters", { min: 0, max: 16 }).map(readLanguageAdapter) : [],
+    sizes: fields.optional("sizes", readModelSizes),
   };
 }
 
