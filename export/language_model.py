@@ -85,9 +85,10 @@ def source_licences(source: str, accepted: Sequence[str]) -> tuple[str, ...]:
                 f"--language-model {source}: file not found. Give a GGUF file, or a Hugging Face folder or id."
             )
         return checked_licences(describe_finished(Path(source)).licences, accepted, source)
+    licences = checked_licences(stated_licences(source), accepted, source)
     if Path(source).is_dir():
         read_config(Path(source))
-    return checked_licences(stated_licences(source), accepted, source)
+    return licences
 
 
 def writer_folder(dataset: Dataset, run: Path, language_model: str | None = None, *, shown: bool = True) -> Path:

@@ -42,8 +42,8 @@ _HEADER: Final = "// Generated from edge_runtime by `python -m export.page_defin
 _MAX_LINE: Final = 120
 _STRUCTS: Final = (
     manifest.File, manifest.Tier, manifest.Catalogue, manifest.TransitionSettings, manifest.LearningSettings,
-    manifest.Encoder, manifest.EngineVariant, manifest.LanguageAdapter, manifest.ModelSizes, manifest.LanguageModel, manifest.Preface,
-    manifest.Manifest, items.Field, items.Items, history_file.StoredEvent,
+    manifest.Encoder, manifest.EngineVariant, manifest.LanguageAdapter, manifest.ModelSizes, manifest.LanguageModel,
+    manifest.Preface, manifest.Manifest, items.Field, items.Items, history_file.StoredEvent,
 )  # fmt: skip
 # Names that the browser or the page has already.
 _NAMES: Final = {

@@ -22,8 +22,8 @@ def show(found: Probe, console: Console) -> None:
         lines.append(
             f"language model: first token after {_range(model.first_token_ms)} ms, then {_range(model.tokens_per_s)} "
             f"tokens a second (the physical limits are {model.limit_first_token_ms:.2g} ms and "
-            f"{model.limit_tokens_per_s:,.0f}); {model.memory.low / _MIB:,.0f} to {model.memory.high / _MIB:,.0f} MiB in "
-            "a process of its own"
+            f"{model.limit_tokens_per_s:,.0f}); {model.memory.low / _MIB:,.0f} to {model.memory.high / _MIB:,.0f} MiB "
+            "in a process of its own"
         )
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -60,7 +60,7 @@ def measure(instance: Instance, histories: Sequence[Ids], n_prompts: int, peaks:
 
 
 def _guessed(parameters: int, n_bytes: int) -> ModelSizes:
-    """Return the sizes of a model whose manifest has none: all weights are of blocks, and nothing is known to be cached."""
+    """Return the sizes of a model whose manifest has none, as if all weights were of blocks and nothing was cached."""
     return ModelSizes("unknown", parameters, 0, n_bytes, 0)
 
 

@@ -144,6 +144,7 @@ def test_a_tiny_catalogue_gets_templates_unless_a_language_model_is_asked_for(
     model = tmp_path / "MODEL"
     model.mkdir()
     write_card(model, ("mit",), "owner/base")
+    (model / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     out = tmp_path / "out"
     given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", out)
 

@@ -143,3 +143,11 @@ def test_the_licence_of_a_source_is_checked_before_any_work(tmp_path: Path) -> N
     with pytest.raises(LicenceError, match="states no licence"):
         source_licences(str(tmp_path), [])
     assert source_licences(str(tmp_path / "model.gguf"), ["CC-BY-NC-4.0"]) == ("cc-by-nc-4.0",)
+
+
+def test_the_shape_of_a_folder_is_checked_before_any_work(tmp_path: Path) -> None:
+    write_card(tmp_path, ("mit",), "owner/base")
+    (tmp_path / "config.json").write_text('{"architectures": ["MistralForCausalLM"]}')
+
+    with pytest.raises(RunError, match="found the architecture MistralForCausalLM"):
+        source_licences(str(tmp_path), [])
