@@ -2,7 +2,7 @@
 
 What a reason takes from the catalogue is set between quotation marks, unless it is an amount or a few plain words.
 Cleaned text has no quotation marks, line breaks or invisible characters, so a title cannot close its quotation and pose
-as part of the reason (ADR 0024 and 0063). The character
+as part of the reason (ADR 0024 and 0067). The character
 sets are data (`quoting.json`), shared with the browser runtime.
 """
 
