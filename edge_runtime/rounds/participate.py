@@ -35,6 +35,8 @@ _ANSWERS: Final[dict[int, Outcome]] = {
 }
 """The final answers of a server; after any other the same bytes are sent again later."""
 
+ROUNDING: Final = 1.0 + 1e-9
+"""By what an epsilon may exceed the limit: a plan for exactly the limit does so by a rounding error."""
 NOT_COUNTED: Final = 409
 """The answer that an update is not in a closed round, whose tokens the server still has; after 404 it may be in it."""
 
@@ -147,7 +149,7 @@ def intended(plan: RoundPlan, device: Device, ledger: RoundLedger, now: float, l
     earlier = ledger.since(now - limit.days * DAY_S)
     loss = math.fsum(entry.loss for entry in earlier) + loss_of(plan)
     epsilon = epsilon_of(limit.delta, math.sqrt(loss))
-    if not epsilon <= limit.epsilon:  # a limit that is no number permits nothing
+    if not epsilon <= limit.epsilon * ROUNDING:  # a limit that is no number permits nothing
         if math.isinf(epsilon):
             raise RoundError(
                 f"the round {plan.round} or an earlier one adds no noise, so that its operator could learn everything; "

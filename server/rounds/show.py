@@ -174,9 +174,9 @@ def _noise(plan: RoundPlan) -> str:
         return "Updates have no noise: devices refuse the plan, unless their users set --max-epsilon inf."
     few, many = (noise_in_mean(plan, n) / plan.clip for n in _cohorts(plan).values())
     return (
-        f"With {plan.min_updates:,} updates the noise in their mean is {few:.2g} times as long as the longest update, "
-        f"so that {_left(few)} of what a round teaches is left, and with {plan.max_updates:,} {many:.2g} times: "
-        f"{_left(many)} (as simulated, docs/rounds-simulated.md)."
+        f"With {_updates(plan.min_updates)} the noise in their mean is {few:.2g} times as long as the longest update, "
+        f"so that {_left(few)} of what a round teaches is left; with {_updates(plan.max_updates)} it is {many:.2g} "
+        f"times, and {_left(many)} is left (as simulated, docs/rounds-simulated.md)."
     )
 
 
@@ -191,12 +191,12 @@ def _cohorts(plan: RoundPlan) -> dict[str, int]:
 
 
 def _print_privacy(console: Console, privacy: Privacy, min_updates: int) -> None:
-    often = f"{privacy.participations} times in {privacy.period_days} days at most, delta {privacy.delta:g}"
+    times = "once" if privacy.participations == 1 else f"{privacy.participations} times"
+    often = f"{times} in {privacy.period_days} days at most, delta {privacy.delta:g}"
+    devices = "one honest device" if min_updates == 1 else f"{min_updates:,} honest devices"
     console.print(f"Privacy of a device that takes part {often}:")
     console.print(f"  against the operator     epsilon {_shown(privacy.operator)}   (its own noise alone)")
-    console.print(
-        f"  against readers          epsilon {_shown(privacy.readers)}   (the noise of {min_updates:,} honest devices)"
-    )
+    console.print(f"  against readers          epsilon {_shown(privacy.readers)}   (the noise of {devices})")
 
 
 def _shown(epsilon: float | None) -> str:

@@ -100,7 +100,7 @@ def check_looks(tab: ShopPage) -> None:
     size = tab.page.viewport_size
     assert size is not None
     for scheme in ("light", "dark"):
-        tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(tab) == []
     tab.page.set_viewport_size({"width": 320, "height": 640})
     assert not scrolls_sideways(tab.page)

@@ -73,6 +73,14 @@ def begun(ledger: RoundLedger, plan: RoundPlan = PLAN, now: float = NOW) -> Entr
     return prepared(intent, ADAPTER, trained, ledger, now)
 
 
+@pytest.mark.parametrize("clip", [3.9, 6.0, 6.7, 8.5])
+def test_a_plan_for_exactly_the_limit_is_within_it_whatever_rounding_does(ledger: RoundLedger, clip: float) -> None:
+    sigma = sigma_for(8.0, 1e-6, 2.0 * clip)
+    plan = plan_with(clip=clip, sigma=sigma, scale=largest_scale(clip, sigma, RANK * DIM, 16), participations=1)
+
+    assert intended(plan, DEVICE, ledger, NOW, Limit()).epsilon == pytest.approx(8.0)
+
+
 LATER = plan_with(
     sigma=SIGMA,
     scale=PLAN.scale,

@@ -12,6 +12,8 @@ import { type RoundPlan, secondsOf } from "./plan";
 import { contribution } from "./update";
 
 const DAY_S = 86_400;
+/** By what an epsilon may exceed the limit: a plan for exactly the limit does so by a rounding error. */
+const ROUNDING = 1 + 1e-9;
 /** The final answers of a server; after any other the same bytes are sent again later. */
 const ANSWERS: ReadonlyMap<number, Outcome> = new Map([
   [202, "counted"],
@@ -99,7 +101,7 @@ export function intended(
   const earlier = since(entries, now - limit.days * DAY_S);
   const loss = earlier.reduce((sum, entry) => sum + entry.loss, 0) + lossOf(plan);
   const epsilon = epsilonOf(limit.delta, Math.sqrt(loss));
-  if (!(epsilon <= limit.epsilon))
+  if (!(epsilon <= limit.epsilon * ROUNDING))
     throw new RoundError(
       `taking part would reveal epsilon ${epsilon.toPrecision(3)} to the operator, with all rounds of ${limit.days} days; ` +
         `the limit here is ${limit.epsilon}.`,
