@@ -28,13 +28,13 @@ class Entry:
 
     Attributes:
         item_id: id of the item.
-        title: title of the item, as in the catalogue.
+        name: how the text calls the item, cleaned and between quotation marks.
         reasons: the sentences that may be said of it, best first; may be empty.
         is_optional: whether they may be left out, because they tell little.
     """
 
     item_id: str
-    title: str
+    name: str
     reasons: tuple[str, ...]
     is_optional: bool = False
 
@@ -62,7 +62,7 @@ class ListCase:
 
 
 def shown_title(title: str, item_id: str) -> str:
-    """Return how a list text calls an item: by its title, or by its id if the title has nothing to show."""
+    """Return how a list text calls an item: by its title, or by its id if the title has nothing to show; cleaned."""
     return shorten(clean(title), TITLE_LENGTH) or shorten(clean(item_id), TITLE_LENGTH) or "?"
 
 
@@ -76,7 +76,7 @@ def templated(alternatives: Sequence[str], begun: str, seed: int, *, is_opening:
 
 
 def _lines_of(number: int, entry: Entry) -> tuple[str, ...]:
-    item = f"{number}. “{shown_title(entry.title, entry.item_id)}”"
+    item = f"{number}. {_one_line(entry.name)}"
     reasons = dict.fromkeys(_one_line(reason) for reason in entry.reasons)
     lines = tuple(f"{item} \u2013 {reason}\n" for reason in reasons if reason)
     return lines if lines and not entry.is_optional else (*lines, f"{item}\n")

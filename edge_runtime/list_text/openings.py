@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 
 from edge_runtime.bundle.items import Field, Items
-from edge_runtime.reasons.quoting import quoted
 from edge_runtime.reasons.words import display_value, is_informative
 
 MAX_VALUES: Final = 2
@@ -68,6 +67,10 @@ def taste(items: Items, history_rows: Sequence[int]) -> tuple[str, ...]:
 def openings(values: Sequence[str], language: str = ENGLISH) -> tuple[str, ...]:
     """Return the sentences that say what was found by :func:`taste`.
 
+    Args:
+        values: its values, between quotation marks.
+        language: language of the sentences.
+
     Raises:
         ValueError: there are no openings in this language.
     """
@@ -76,7 +79,7 @@ def openings(values: Sequence[str], language: str = ENGLISH) -> tuple[str, ...]:
         raise ValueError(f"language must be one of {', '.join(map(repr, known))}, got {language!r}")
     of_language = known[language]
     wordings = (of_language.none, of_language.one, of_language.two)[len(values)]
-    shown = [quoted(value) for value in values] + [""] * (MAX_VALUES - len(values))
+    shown = [*values, *[""] * (MAX_VALUES - len(values))]
     return tuple(shown[1].join(shown[0].join(part.split("{a}")) for part in text.split("{b}")) for text in wordings)
 
 

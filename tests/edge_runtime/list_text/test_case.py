@@ -3,21 +3,29 @@
 import json
 from importlib.resources import files
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.language_model.grammar import grammar_of_lines
-from edge_runtime.list_text.case import Entry, ListCase
+from edge_runtime.list_text.case import Entry, ListCase, shown_title
+from edge_runtime.list_text.cases import list_case
 from edge_runtime.list_text.openings import openings, openings_by_language, taste
 from edge_runtime.list_text.prompt import INSTRUCTION, prompt
+from edge_runtime.reasons.claims import claims_of_list
+from edge_runtime.reasons.evidence import without_engine
+from edge_runtime.reasons.facts import FactFinder
+from edge_runtime.reasons.names import short_names
+from edge_runtime.reasons.phrasebook import phrases_of
+from edge_runtime.reasons.wordings import Speaker
 from tests.tiny_items import make_items
 
 CASE = ListCase(
     ("You keep coming back to “Aster”. What fits:", "Here is a list for you:"),
     (
-        Entry("a", "Rose Soap", ("Same maker as your cream", "Also by Aster"), is_optional=True),
-        Entry("b", "Mint\nBox", ()),
+        Entry("a", "“Rose Soap”", ("Same maker as your cream", "Also by Aster"), is_optional=True),
+        Entry("b", "“Mint\nBox”", ()),
     ),
     ("Aster",),
 )
@@ -36,7 +44,7 @@ def test_each_line_has_its_item_and_a_reason_that_tells_little_is_optional() -> 
 
 
 def test_a_reason_that_tells_something_is_not_left_out() -> None:
-    lines = ListCase(("Here:",), (Entry("a", "Rose Soap", ("Same maker as your cream",)),)).lines()
+    lines = ListCase(("Here:",), (Entry("a", "“Rose Soap”", ("Same maker as your cream",)),)).lines()
 
     assert lines[1] == ("1. “Rose Soap” \u2013 Same maker as your cream\n",)
 
@@ -47,7 +55,10 @@ def test_the_grammar_of_a_case_has_one_part_for_each_line() -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=80), st.lists(st.text(max_size=40), max_size=3)), max_size=5))
 def test_no_catalogue_text_breaks_a_line_or_is_said_twice(items: list[tuple[str, list[str]]]) -> None:
-    entries = tuple(Entry(f"item-{row}", title, tuple(reasons)) for row, (title, reasons) in enumerate(items))
+    entries = tuple(
+        Entry(f"item-{row}", f"“{shown_title(title, 'x')}”", tuple(reasons))
+        for row, (title, reasons) in enumerate(items)
+    )
 
     lines = ListCase(("Here:",), entries).lines()
 
@@ -88,8 +99,29 @@ def test_the_taste_is_what_several_items_of_the_history_have_and_few_of_the_cata
 
 
 def test_an_opening_names_the_values_and_nothing_else_is_filled() -> None:
-    assert openings(("{b}", "Soap"))[0] == "You keep coming back to “{b}” and “Soap”. What fits:"
+    assert openings(("“{b}”", "“Soap”"))[0] == "You keep coming back to “{b}” and “Soap”. What fits:"
     assert openings(()) == openings_by_language()["en"].none
+
+
+def test_no_two_items_sound_alike_whatever_is_chosen_while_there_are_wordings() -> None:
+    popularity, history = np.full(9, 100, dtype=np.uint8), [2]
+    finder = FactFinder(ITEMS, popularity)
+    evidence = without_engine(history, [0, 1])
+    names = short_names(finder, evidence.pasts)
+    speaker = Speaker(phrases_of("en"), "short", "casual", names, {})
+    claims = claims_of_list(finder, [0, 1], evidence, frozenset(names))
+    said = {
+        wording.text: wording.skeleton for of_item in claims for claim in of_item for wording in speaker.wordings(claim)
+    }
+
+    first, second = (
+        {said[reason] for reason in entry.reasons}
+        for entry in list_case(finder, [0, 1], claims, speaker, history).entries
+    )
+
+    assert len(first) > 1
+    assert len(second) > 1
+    assert not first & second
 
 
 def test_an_unknown_language_is_refused() -> None:

@@ -12,9 +12,9 @@ from edge_runtime.list_text.writing import Piece, write_text
 CASE = ListCase(
     ("You keep coming back to “Aster”. What fits:", "Here is a list for you:"),
     (
-        Entry("a", "Rose Soap", ("Same maker as your cream", "Same scent as your tea"), is_optional=True),
-        Entry("b", "Mint", ("Often taken after your tea",), is_optional=True),
-        Entry("c", "Box", ()),
+        Entry("a", "“Rose Soap”", ("Same maker as your cream", "Same scent as your tea"), is_optional=True),
+        Entry("b", "“Mint”", ("Often taken after your tea",), is_optional=True),
+        Entry("c", "“Box”", ()),
     ),
 )
 LINES = CASE.lines()
