@@ -314,7 +314,7 @@ class Recommender(Lists):
                 spoken,
                 release.hearing(),
                 lambda query, hidden: release.by_query(past, k, query, hidden),
-                lambda item_id: self.explain(item_id).text,
+                lambda item_id: self.explain(item_id, language=spoken).text,
                 shown=None if shown is None else checked_ids("shown", shown),
                 about=about,
             )

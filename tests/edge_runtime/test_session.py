@@ -350,3 +350,49 @@ def test_movement_is_shown_as_a_sign_and_a_number() -> None:
 )
 def test_durations_are_shown_in_one_unit(seconds: float, expected: str) -> None:
     assert ago(seconds) == expected
+
+
+def test_a_sentence_is_answered_in_words_and_with_a_list(session: SessionHarness) -> None:
+    output = session.type("nothing from Aster please", "quit")
+
+    assert "Now: no Aster." in output
+    assert "Aster" not in output.partition("Now: no Aster.")[2]
+
+
+def test_words_without_a_wish_are_searched_for(session: SessionHarness) -> None:
+    assert "results for 'shampoo'" in session.type("shampoo", "quit")
+
+
+def test_say_makes_a_sentence_of_words_that_would_be_searched_for(session: SessionHarness) -> None:
+    assert "Now: Aster." in session.type("say Aster", "quit")
+
+
+def test_a_question_is_answered_with_a_number(session: SessionHarness) -> None:
+    output = session.type("no Aster", "something from Aster", "1", "quit")
+
+    assert "You said “no Aster” before. Which is it now?" in output
+    assert "Now: Aster." in output
+    assert session.recommender.count_events() == 0  # the number opened no item
+
+
+def test_undo_takes_back_what_was_said_last_and_events_else(session: SessionHarness) -> None:
+    output = session.type("no Aster", "undo", "1", "undo", "quit")
+
+    assert "Taken back." in output
+    assert "deleted: opened" in output
+
+
+def test_the_list_after_an_event_follows_what_was_said(session: SessionHarness) -> None:
+    assert "recommended for you: only" not in session.type("1", "quit")
+    assert "recommended for you: no Aster" in session.type("no Aster", "1", "quit")
+
+
+def test_a_lonely_say_explains_itself(session: SessionHarness) -> None:
+    assert "`say` needs a sentence" in session.type("say", "quit")
+
+
+def test_forgetting_takes_back_what_was_said(session: SessionHarness) -> None:
+    output = session.type("no Aster", "forget yes", "list", "quit")
+
+    assert session.recommender.chips == ()
+    assert "no Aster" not in output.partition("Deleted:")[2]
