@@ -38,7 +38,11 @@ def main() -> None:
         sentences.add_argument(f"--{name}", type=Path, required=True, metavar="BUNDLE")
     sentences.add_argument("--held-out", action="store_true", help="The half of the sentences that was held out.")
     sentences.add_argument(
-        "--set", type=int, choices=(1, 2, 3, 4), default=1, help="Which set by hand, with other made sentences for each."
+        "--set",
+        type=int,
+        choices=(1, 2, 3, 4),
+        default=1,
+        help="Which set by hand, with other made sentences for each.",
     )
     sentences.add_argument("--all", action="store_true", help="Both halves.")
     sentences.add_argument("--seed", type=int, default=0, help="Of the made sentences.")

@@ -263,6 +263,9 @@ class _Reading:
 
     def _begin_limit(self, index: int) -> int:
         element = self.elements[index]
+        if self.polarity == "prefer" and self.n_named and not self._is_number(index + 1):
+            self.polarity, self.n_named = "not", 0  # "I prefer tea over coffee"
+            return 1
         self.limit = next(name for name in ("between", *_LIMITS) if element.is_cue(name))
         return 1
 

@@ -17,5 +17,5 @@ def test_the_page_for_developers_of_apps_runs_as_printed(
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
 
-    assert len(blocks) == 9
-    assert len(capsys.readouterr().out.splitlines()) == 17
+    assert len(blocks) == 10
+    assert len(capsys.readouterr().out.splitlines()) == 19

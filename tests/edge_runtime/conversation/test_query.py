@@ -2,9 +2,15 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_runtime.conversation.parts import parts_of, query_of
 from edge_runtime.conversation.query import Limit, Query, Wish
+from edge_runtime.conversation.words import LANGUAGES, Language
+from tests.golden_conversation import SENTENCES, Shop, parsed, talk
+
+SAID = [text for language, _, text in SENTENCES if language == "en"]
 
 
 def test_a_query_survives_json() -> None:
@@ -41,3 +47,22 @@ def test_a_query_is_the_sum_of_its_parts() -> None:
     )
 
     assert query_of(parts_of(query)) == query
+
+
+SHOP = Shop()
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=80), language=st.sampled_from(LANGUAGES), about=st.sampled_from((None, 1, 6)))
+def test_any_text_becomes_a_valid_query(text: str, language: Language, about: int | None) -> None:
+    result = parsed(SHOP, language, about, text)
+
+    msgspec.convert(result["query"], Query)
+
+
+@settings(max_examples=150, deadline=None)
+@given(said=st.lists(st.sampled_from(SAID), max_size=8))
+def test_a_conversation_never_shows_an_empty_list(said: list[str]) -> None:
+    for answer in talk(SHOP, "en", said):
+        assert answer["items"]
+        assert answer["text"]
