@@ -193,6 +193,9 @@ class _Turn:
     def answer(self, text: str) -> Answer:
         """Return the answer to a sentence."""
         option = _chosen(self.talk._options, text, self.language)
+        if option is not None and not self.lister(query_of(option.state.parts), option.state.hidden):
+            self.talk._options = ()
+            return self._listed(Query(), self._say("empty_alone", new=option.text))
         if option is not None:
             self.talk._go(option.state)
             return self._listed(Query(), self._now())
