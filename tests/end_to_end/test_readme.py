@@ -65,7 +65,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 10
+    assert len(done.stdout.splitlines()) == 11  # ten items, and the answer to what was said
 
 
 def test_the_script_that_composes_a_model_runs(tmp_path: Path) -> None:
