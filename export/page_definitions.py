@@ -32,7 +32,7 @@ from edge_runtime.learning import (
     training,
     utility,
 )
-from edge_runtime.reasons import prompt
+from edge_runtime.reasons import assignment, claims, evidence, facts, preference, prompt
 from edge_runtime.search import finder, vocabulary
 from edge_runtime.state import history_file
 
@@ -135,11 +135,21 @@ _VALUES: Final[Mapping[str, object]] = {
     "LEARNING_SETTING": record.SETTING,
     "LEARNING_SWITCH": record.SWITCH,
     "MAX_RECORD_BYTES": record.MAX_RECORD_BYTES,
-    # The page has the reasons of before, until it has those of layout facts-v3 as well.
-    "MAX_SHARED_FACTS": 4,
-    "MAX_OWN_FACTS": 3,
-    "MAX_OWN_FACTS_OF_A_FIELD": 2,
-    "PROMPT_LAYOUT": "facts-v2",
+    "FOLLOWS_PER_MILLE": facts.FOLLOWS_PER_MILLE,
+    "FOLLOWS_LEVEL": facts.FOLLOWS_LEVEL,
+    "MAX_CITABLE": evidence.MAX_EVENTS,
+    "DROP_STEPS": evidence.STEPS,
+    "ENOUGH_PERCENT": claims.ENOUGH_PERCENT,
+    "FOLLOWS_COST": claims.FOLLOWS_COST,
+    "BECAUSE_COST": claims.BECAUSE_COST,
+    "WORDING_AGAIN": assignment.WORDING_AGAIN,
+    "CITED_OFTEN": assignment.CITED_OFTEN,
+    "FACT_AGAIN": assignment.FACT_AGAIN,
+    "GROUP_AGAIN": assignment.GROUP_AGAIN,
+    "MOST_CITATIONS": assignment.MOST_CITATIONS,
+    "REASON_CHOICES": preference.SETTING,
+    "N_REASON_CHOICES": preference.N_CHOICES,
+    "PROMPT_LAYOUT": prompt.LAYOUT,
     "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
     "MAX_HISTORY_BYTES": history_file.MAX_FILE_BYTES,
     "MAX_HISTORY_EVENTS": history_file.MAX_EVENTS,

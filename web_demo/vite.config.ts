@@ -36,6 +36,10 @@ function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/reference.ts"))) return "assets/engine-reference-[hash].js";
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/language.ts"))) return "assets/engine-writer-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
+  const phrases = chunk.moduleIds.find((id) => id.includes("/reasons/phrases/"));
+  if (phrases !== undefined) return `assets/phrases-${phrases.slice(-"en.json".length, -".json".length)}-[hash].js`;
+  if (chunk.moduleIds.some((id) => /\/(runtime\/reasons\/|worker\/reasons)/.test(id)))
+    return "assets/reasons-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/runtime/rounds/"))) return "assets/rounds-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/runtime/learning/"))) return "assets/learning-[hash].js";
   return "assets/[name]-[hash].js";

@@ -78,7 +78,8 @@ class ShopPage:
         return self.page.locator(".cards h3").all_inner_texts()
 
     def reasons(self) -> list[str]:
-        """Return the reasons of the list, in order."""
+        """Return the reasons of the list, in order, once they are known; empty texts for items without one."""
+        expect(self.page.locator(".cards[data-explained=true]")).to_be_visible()
         return self.page.locator(".cards .reason").all_inner_texts()
 
     def expect_titles(self, titles: list[str]) -> None:

@@ -14,19 +14,23 @@ from tests.web_demo.shop_page import ShopPage
 pytestmark = pytest.mark.browser
 
 
-def test_a_first_visit_shows_six_popular_items_with_a_reason_each(
+def test_a_first_visit_shows_six_popular_items_and_says_that_they_are_popular(
     tab: ShopPage, server: LiveServer, shop: Path, page_errors: list[str]
 ) -> None:
     tab.open(server.url)
 
     with Recommender.open(shop / TARGET) as recommender:
-        expected = [item.title for item in recommender.recommend(6)]
-    tab.expect_titles(expected)
-    assert all(reason.endswith(".") for reason in tab.reasons())
+        expected = recommender.recommend(6)
+        reasons = recommender.explain_list(expected)
+    tab.expect_titles([item.title for item in expected])
+    assert tab.reasons() == ["" if reason is None else reason.text for reason in reasons]
+    assert "Popular right now" in tab.reasons()
     assert page_errors == []
 
 
-def test_the_list_follows_the_choices_and_equals_pythons(tab: ShopPage, server: LiveServer, shop: Path) -> None:
+def test_the_list_and_its_reasons_follow_the_choices_and_equal_pythons(
+    tab: ShopPage, server: LiveServer, shop: Path
+) -> None:
     tab.open(server.url)
     marked = []
 
@@ -37,10 +41,12 @@ def test_the_list_follows_the_choices_and_equals_pythons(tab: ShopPage, server: 
     with Recommender.open(shop / TARGET) as recommender:
         ids = {title: item_id for item_id, title in zip(*_columns(recommender), strict=True)}
         history = [ids[title] for title in marked]
-        expected = recommender.recommend(12, history=history)
-        reasons = [recommender.explain(item.item_id, history=history).text for item in expected]
+        for item_id in history:
+            recommender.observe(item_id, "like")
+        expected = recommender.recommend(12)
+        reasons = recommender.explain_list(expected)
     tab.expect_titles([item.title for item in expected])
-    assert tab.reasons() == reasons
+    assert tab.reasons() == ["" if reason is None else reason.text for reason in reasons]
     assert tab.history_titles() == marked[::-1]
 
 
@@ -75,8 +81,52 @@ def test_the_facts_in_a_reason_are_highlighted(tab: ShopPage, server: LiveServer
     tab.open(server.url)
     tab.choose(tab.titles()[0])
 
+    assert all(tab.reasons())
     for reason in tab.page.locator(".cards .reason").all():
         assert reason.locator("mark").count() > 0, reason.inner_text()
+
+
+def test_no_two_reasons_of_a_list_are_equal(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    tab.choose(tab.titles()[0])
+
+    assert len(set(tab.reasons())) == 12
+
+
+def test_a_list_is_shown_before_its_reasons_and_does_not_move_when_they_come(tab: ShopPage, server: LiveServer) -> None:
+    requested: list[Route] = []
+    tab.page.context.route("**/assets/phrases-*.js", lambda route: requested.append(route))
+
+    tab.open(server.url)
+
+    expect(tab.cards).to_have_count(6)
+    before = [card.bounding_box() for card in tab.cards.all()]
+    assert tab.page.locator(".cards .reason").all_inner_texts() == [""] * 6
+    for route in requested:
+        route.continue_()
+    assert "Popular right now" in tab.reasons()
+    assert [card.bounding_box() for card in tab.cards.all()] == before
+
+
+def test_the_manner_of_reasons_is_chosen_where_they_are_explained_and_kept_until_data_is_deleted(
+    tab: ShopPage, server: LiveServer
+) -> None:
+    tab.open(server.url)
+    tab.choose(tab.titles()[0])
+    usual = tab.reasons()
+    manner = tab.page.get_by_role("combobox", name="Reasons")
+
+    tab.page.locator("[data-action=why]").first.click()
+    manner.select_option("Detailed and formal")
+
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog.locator(".reason")).not_to_have_text(usual[0])
+    dialog.get_by_role("button", name="Close").click()
+    formal = tab.reasons()
+    assert formal != usual
+    tab.reload()
+    assert tab.reasons() == formal
+    assert "1 setting" in tab.page.locator(".your-data").inner_text()
 
 
 def test_a_reload_keeps_the_history_and_the_list(tab: ShopPage, server: LiveServer) -> None:

@@ -41,7 +41,9 @@ describe("the lines of TypeScript in the README", () => {
     expect(snippet).toMatch(/^import \{ openRecommender \} from/m);
     expect(printed).toHaveLength(10);
     expect(new Set(printed).size).toBe(10);
-    for (const line of printed) expect(line).toMatch(/^.+ - .+\.$/);
+    // An item of which nothing can be said has no reason.
+    for (const line of printed) expect(line).toMatch(/^.+ - (.*[^.])?$/);
+    expect(printed.filter((line) => !line.endsWith("- ")).length).toBeGreaterThanOrEqual(5);
   });
 });
 
@@ -72,6 +74,37 @@ describe("recommend", () => {
     const { rows } = await recommender.rank([7], new Set([5]), 5, 0, [5]);
     expect(items.map(({ row }) => row)).toEqual(rows);
     expect(items.map(({ itemId }) => itemId)).toEqual(rows.map((row) => `item-${row}`));
-    expect(items.every(({ title, reason }) => title !== "" && reason.endsWith("."))).toBe(true);
+    expect(items.every(({ title }) => title !== "")).toBe(true);
+  });
+
+  test("explains a list by what its scores rest on, no reason like another", async () => {
+    const recommender = await openRecommender(BASE, { fetch: serve(GOOD) });
+    const history = ["item-7", "item-3"];
+    const items = await recommender.recommend(10, { history });
+
+    const reasons = await recommender.explainList(items, { history });
+
+    const texts = reasons.map((reason) => reason?.text);
+    expect(reasons).toHaveLength(10);
+    expect(new Set(texts).size).toBe(10);
+    for (const reason of reasons) {
+      expect(reason?.facts.length).toBe(1);
+      expect([7, 3]).toContain(reason?.facts[0]?.historyRow);
+    }
+    expect(
+      await recommender.explainList(
+        items.map(({ itemId }) => itemId),
+        { history },
+      ),
+    ).toEqual(reasons);
+  });
+
+  test("refuses a manner and a language that there are no phrases for", async () => {
+    const recommender = await openRecommender(BASE, { fetch: serve(GOOD) });
+
+    await expect(recommender.explainList(["item-1"], { tone: "rude" as "formal" })).rejects.toThrow(
+      'tone must be one of casual, formal, got "rude"',
+    );
+    await expect(recommender.explainList(["item-1"], { language: "xx" })).rejects.toThrow(RangeError);
   });
 });

@@ -1,61 +1,218 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { TransitionSettings } from "../src/runtime/bundleJson";
 import { Items } from "../src/runtime/items";
-import { FactFinder } from "../src/runtime/reasons/facts";
+import type { Evidence } from "../src/runtime/reasons/evidence";
+import { findEvidence } from "../src/runtime/reasons/evidence";
+import { Explainer, type Listed, type Manner } from "../src/runtime/reasons/explainer";
+import type { Fact } from "../src/runtime/reasons/facts";
 import { grammar } from "../src/runtime/reasons/grammar";
-import { marked } from "../src/runtime/reasons/marked";
+import { languageFor, phrasesOf } from "../src/runtime/reasons/phrasebook";
 import { prompt } from "../src/runtime/reasons/prompt";
-import { clean, quoted } from "../src/runtime/reasons/quoting";
-import { sentences, template, worthOffering } from "../src/runtime/reasons/sentences";
-import type { Style } from "../src/runtime/reasons/words";
+import { clean, isAmount } from "../src/runtime/reasons/quoting";
+import type { Wording } from "../src/runtime/reasons/wordings";
+import { Transitions } from "../src/runtime/transitions";
+import { arraysOf } from "./goldenArrays";
+
+const FOLDER = join(import.meta.dirname, "../../tests/golden/reasons-v3");
 
 interface Catalogue {
   readonly item_id: string[];
   readonly popularity: number[];
+  readonly transitions: { followers: number[][]; levels: number[][]; ratio: number } | null;
 }
 
-interface Case {
+interface GoldenFact {
+  readonly kind: string;
+  readonly field: string;
+  readonly value: string;
+  readonly history_row: number | null;
+}
+
+interface GoldenReason {
+  readonly text: string;
+  readonly facts: GoldenFact[];
+}
+
+interface Case extends Evidence, Manner {
   readonly name: string;
-  readonly catalogue: string;
-  readonly row: number;
-  readonly history: number[];
-  readonly style: Style;
+  readonly rows: number[];
+  readonly events: Record<string, string>;
+  readonly language: string;
   readonly expected: {
-    readonly facts: { kind: string; field: string; value: string; history_row: number | null }[];
-    readonly prompt: string;
-    readonly sentences: string[];
-    readonly template: string;
-    readonly template_facts: number[];
-    readonly grammar: string | null;
+    readonly names: Record<string, [text: string, isTitle: boolean]>;
+    readonly claims: { fact: GoldenFact; cost: number; seconds: GoldenFact[] }[][];
+    readonly wordings: [text: string, skeleton: string][];
+    readonly prompt: string | null;
+    readonly reasons: (GoldenReason | null)[];
+    readonly first_alone: GoldenReason;
   };
 }
 
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden/reasons.json"), "utf8")) as {
-  catalogues: Record<string, Catalogue>;
-  cases: Case[];
-};
+const cases = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".json"))
+  .flatMap((file) => {
+    const golden = JSON.parse(readFileSync(join(FOLDER, file), "utf8")) as { catalogue: Catalogue; cases: Case[] };
+    return golden.cases.map((one) => ({ title: `${file}: ${one.name}`, catalogue: golden.catalogue, ...one }));
+  });
 
-async function itemsOf(catalogue: Catalogue): Promise<Items> {
-  return Items.read(new Uint8Array(deflateSync(JSON.stringify(catalogue))), catalogue.item_id.length);
+async function explainerOf(catalogue: Catalogue): Promise<[Items, Explainer]> {
+  const items = await Items.read(new Uint8Array(deflateSync(JSON.stringify(catalogue))), catalogue.item_id.length);
+  const popularity = Uint8Array.from(catalogue.popularity);
+  return [items, new Explainer(items, popularity, transitionsOf(catalogue), async () => null)];
 }
 
+function transitionsOf({ transitions: table, item_id: ids }: Catalogue): Transitions | null {
+  if (table === null) return null;
+  const [followers, levels] = [table.followers.flat(), table.levels.flat()];
+  const packed = Array.from({ length: Math.ceil(levels.length / 2) }, (_, index) => {
+    return (levels[2 * index] ?? 0) | ((levels[2 * index + 1] ?? 0) << 4);
+  });
+  const arrays = arraysOf({
+    count: { dtype: "uint8", shape: [ids.length], data: table.followers.map((rows) => rows.length) },
+    follower: { dtype: "uint8", shape: [followers.length, 1], data: followers },
+    level: { dtype: "uint8", shape: [packed.length], data: packed },
+  });
+  const settings = { nEntries: followers.length, ratio: table.ratio } as TransitionSettings;
+  return Transitions.read(arrays, settings, ids.length);
+}
+
+function listedOf({ rows, pasts, older, drops, events }: Case): Listed {
+  return {
+    rows,
+    evidence: { pasts, older, drops },
+    events: new Map(Object.entries(events).map(([row, event]) => [Number(row), event])),
+  };
+}
+
+const factOf = ({ historyRow, ...fact }: Fact): GoldenFact => ({ ...fact, history_row: historyRow });
+const reasonOf = ({ text, facts }: Wording): GoldenReason => ({ text, facts: facts.map(factOf) });
+
 describe("reasons are the same as in Python", () => {
-  test.each(golden.cases)("$name", async ({ catalogue: name, row, history, style, expected }) => {
-    const catalogue = golden.catalogues[name] as Catalogue;
-    const items = await itemsOf(catalogue);
+  test.each(cases)("$title", async ({ catalogue, expected, ...one }) => {
+    const [items, explainer] = await explainerOf(catalogue);
+    const listed = listedOf({ ...one, expected });
 
-    const facts = new FactFinder(items, Uint8Array.from(catalogue.popularity)).facts(row, history);
-    const allowed = sentences(items, row, facts, style);
-    const said = template(items, row, facts, style);
+    const explanation = await explainer.about(listed, one, one.language);
+    const { names, claims, speaker } = explanation;
+    const first = claims.find((some) => some.length > 0)?.[0];
+    const wordings = first === undefined ? [] : speaker.wordings(first);
 
-    expect(facts.map(({ historyRow, ...fact }) => ({ ...fact, history_row: historyRow }))).toEqual(expected.facts);
-    expect(prompt(items, row, facts, style)).toBe(expected.prompt);
-    expect(allowed.map(({ text }) => text)).toEqual(expected.sentences);
-    expect(said.text).toBe(expected.template);
-    expect(said.cited.map((fact) => facts.indexOf(fact))).toEqual(expected.template_facts);
-    if (expected.grammar !== null) expect(grammar(allowed.map(({ text }) => text))).toBe(expected.grammar);
+    expect(Object.fromEntries([...names].map(([row, { text, isTitle }]) => [row, [text, isTitle]]))).toEqual(
+      expected.names,
+    );
+    expect(
+      claims.map((some) =>
+        some.map(({ fact, cost, seconds }) => ({ fact: factOf(fact), cost, seconds: seconds.map(factOf) })),
+      ),
+    ).toEqual(expected.claims);
+    expect(wordings.map(({ text, skeleton }) => [text, skeleton])).toEqual(expected.wordings);
+    const asked = wordings[0] && prompt(items, one.rows[0] ?? 0, wordings[0].facts, speaker);
+    expect(asked ?? null).toEqual(expected.prompt);
+    expect(explanation.all().map((said) => said && reasonOf(said.wording))).toEqual(expected.reasons);
+  });
+
+  test.each(cases)(
+    "the first one alone, or that nothing can be said: $title",
+    async ({ catalogue, expected, ...one }) => {
+      const [, explainer] = await explainerOf(catalogue);
+      const { rows, evidence, events } = listedOf({ ...one, expected });
+      const alone = { rows: rows.slice(0, 1), evidence: { ...evidence, drops: evidence.drops.slice(0, 1) }, events };
+
+      const explanation = await explainer.about(alone, one, one.language);
+      const [said] = explanation.all();
+
+      const nothing = { text: explanation.nothing(rows[0] ?? 0), facts: [] };
+      expect(said == null ? nothing : reasonOf(said.wording)).toEqual(expected.first_alone);
+    },
+  );
+});
+
+describe("a sentence in pieces", () => {
+  test.each(cases)("is the sentence: $title", async ({ catalogue, expected, ...one }) => {
+    const [, explainer] = await explainerOf(catalogue);
+
+    const explanation = await explainer.about(listedOf({ ...one, expected }), one, one.language);
+
+    for (const said of explanation.all()) {
+      if (said === null) continue;
+      const { text, pieces, facts } = said.wording;
+      expect(pieces.map((piece) => piece.text).join("")).toBe(text);
+      expect(pieces.some(({ fact }) => fact)).toBe(facts.some(({ kind }) => kind !== "popular"));
+    }
+  });
+});
+
+describe("what else speaks for an item", () => {
+  test("repeats neither the reason nor a wording", async () => {
+    const { catalogue, ...one } = cases.find(({ title }) => title.startsWith("shop-list")) ?? cases[0] ?? never();
+    const [, explainer] = await explainerOf(catalogue);
+    const explanation = await explainer.about(listedOf(one), one, one.language);
+    const said = explanation.all();
+
+    const others = one.rows.map((row, index) => explanation.others(row, said[index]?.wording ?? null, 4));
+
+    expect(Math.max(...others.map(({ length }) => length))).toBeGreaterThan(1);
+    for (const [index, some] of others.entries()) {
+      const facts = [...(said[index]?.wording.facts ?? []), ...some.flatMap((wording) => wording.facts)].map(factOf);
+      expect(new Set(facts.map((fact) => JSON.stringify(fact))).size).toBe(facts.length);
+      expect(new Set(some.map(({ skeleton }) => skeleton)).size).toBe(some.length);
+    }
+  });
+});
+
+describe("evidence", () => {
+  const sum = async (sequence: readonly number[]) => Float32Array.from([0.5, 0.25], (base) => base * sequence.length);
+
+  test("is by how much the score falls without all occurrences of an item, newest first", async () => {
+    expect(await findEvidence([5, 7, 5], [0, 1], sum)).toEqual({
+      pasts: [5, 7],
+      older: [],
+      drops: [
+        [1000, 500],
+        [500, 250],
+      ],
+    });
+  });
+
+  test("costs one pass for each item that may be cited, and one more", async () => {
+    const sequence = Array.from({ length: 20 }, (_, index) => index);
+    let passes = 0;
+
+    const evidence = await findEvidence(sequence, [0], async (part) => {
+      passes++;
+      return sum(part);
+    });
+
+    expect(passes).toBe(17);
+    expect(evidence.pasts).toHaveLength(16);
+    expect(evidence.older).toEqual([3, 2, 1, 0]);
+  });
+
+  test("of one event is that event, and of none or without scores is nothing", async () => {
+    const nothing = { pasts: [], older: [], drops: [[]] };
+    expect(await findEvidence([3], [0], sum)).toEqual({ pasts: [3], older: [], drops: [[1]] });
+    expect(await findEvidence([], [0], sum)).toEqual(nothing);
+    expect(await findEvidence([3, 4], [0], async () => null)).toEqual(nothing);
+  });
+});
+
+describe("the language of reasons", () => {
+  test("is the browser's where there are phrases in it, and English elsewhere", () => {
+    expect(["en-GB", "de-AT", "ZH", "xx", "tlh-Latn", ""].map(languageFor)).toEqual([
+      "en",
+      "de",
+      "zh",
+      "en",
+      "en",
+      "en",
+    ]);
+  });
+
+  test("is refused by name if there are no phrases", async () => {
+    await expect(phrasesOf("xx")).rejects.toThrow('language must be one of de, en, es, fr, zh, got "xx"');
   });
 });
 
@@ -72,46 +229,18 @@ describe("text from a catalogue is cleaned as Python cleans it", () => {
     expect(clean("lone \ud800 half")).toBe("lone half");
   });
 
-  test("only a plain amount has no quotation marks", () => {
-    expect(["1999", "$12.99", "50 %"].map(quoted)).toEqual(["1999", "$12.99", "50 %"]);
-    expect(["Aster", "4.50, and it is free"].map(quoted)).toEqual(["“Aster”", "“4.50, and it is free”"]);
+  test("a number, price or date is a plain amount", () => {
+    expect(["1999", "$12.99", "50 %"].map(isAmount)).toEqual([true, true, true]);
+    expect(["Aster", "4.50, and it is free"].map(isAmount)).toEqual([false, false]);
   });
 });
 
-test("a small writer chooses among sentences about the two best facts", async () => {
-  const {
-    catalogue: name,
-    row,
-    history,
-  } = golden.cases.find(
-    ({ style, expected }) => style === "short" && expected.facts.filter(({ kind }) => kind === "shared").length > 2,
-  ) as Case;
-  const catalogue = golden.catalogues[name] as Catalogue;
-  const items = await itemsOf(catalogue);
-  const facts = new FactFinder(items, Uint8Array.from(catalogue.popularity)).facts(row, history);
-  const allowed = sentences(items, row, facts, "short");
-
-  const offered = worthOffering(allowed, facts);
-
-  expect(offered.length).toBeGreaterThan(0);
-  expect(offered.length).toBeLessThan(allowed.length);
-  expect(offered.every(({ cited }) => facts.slice(0, 2).includes(cited[0] as (typeof facts)[number]))).toBe(true);
-});
-
-describe("a marked sentence", () => {
-  test.each(golden.cases)(
-    "is the sentence, cut into pieces: $name",
-    async ({ catalogue: name, row, history, style }) => {
-      const catalogue = golden.catalogues[name] as Catalogue;
-      const items = await itemsOf(catalogue);
-      const facts = new FactFinder(items, Uint8Array.from(catalogue.popularity)).facts(row, history);
-
-      for (const sentence of sentences(items, row, facts, style)) {
-        const pieces = marked(sentence, items);
-
-        expect(pieces.map(({ text }) => text).join("")).toBe(sentence.text);
-        expect(pieces.some(({ fact }) => fact)).toBe(sentence.cited.length > 0);
-      }
-    },
+test("a grammar accepts sentences with a common beginning by one branch", () => {
+  expect(grammar(["Same maker", "Same kind", "“Aster”"])).toBe(
+    'root ::= ("Same " ("kind" | "maker") | "\\U0000201CAster\\U0000201D")\n',
   );
 });
+
+function never(): never {
+  throw new Error("there are no golden cases");
+}

@@ -100,7 +100,11 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
           onDone={() => setHidden(null)}
           onUpdate={() => void request("useUpdate", null).catch(() => undefined)}
         />
-        <WhyDialog card={explained} request={request} onClose={() => setExplained(null)} />
+        <WhyDialog
+          card={explained && (view.recommendations.cards.find(({ row }) => row === explained.row) ?? explained)}
+          request={request}
+          onClose={() => setExplained(null)}
+        />
       </div>
     </PictureSource>
   );

@@ -14,7 +14,7 @@ interface Props {
   readonly onWhy: (card: CardData) => void;
 }
 
-/** One recommendation: picture, title, the reason for it, and its buttons. */
+/** One recommendation: picture, title, the reason for it if there is one, and its buttons. */
 export function Card({ card, onMore, onHide, onWhy }: Props) {
   return (
     <article class="card">
@@ -23,8 +23,8 @@ export function Card({ card, onMore, onHide, onWhy }: Props) {
         <h3 class="title" title={card.title}>
           {shortened(card.title, MAX_TITLE)}
         </h3>
-        <p class="reason">
-          <Reason pieces={card.reason} />
+        <p class="reason" lang={card.reason?.language}>
+          {card.reason && <Reason pieces={card.reason.pieces} />}
         </p>
         <div class="actions">
           <Action action="more" label="More like this" card={card} onUse={onMore} />

@@ -1,4 +1,4 @@
-import type { Piece } from "../runtime/reasons/marked";
+import type { Piece } from "../runtime/reasons/wordings";
 
 /** A sentence with its facts highlighted. */
 export function Reason({ pieces }: { pieces: readonly Piece[] }) {

@@ -53,7 +53,12 @@ export function Recommendations({ view, words, onMore, onHide, onWhy, onDiversit
         </div>
         <DiversitySlider diversity={view.diversity} ready={recommendations.version > 0} onChange={onDiversity} />
       </div>
-      <ul class={isStart ? "cards start" : "cards"} ref={list} aria-busy={isWaiting}>
+      <ul
+        class={isStart ? "cards start" : "cards"}
+        ref={list}
+        aria-busy={isWaiting}
+        data-explained={recommendations.explained}
+      >
         {Array.from({ length: nSkeletons }, (_, index) => (
           <Skeleton key={`skeleton-${index}`} />
         ))}

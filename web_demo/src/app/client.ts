@@ -16,7 +16,7 @@ const FIRST: View = {
   online: navigator.onLine,
   pageKept: false,
   opening: { state: "opening", bytes: null },
-  recommendations: { cards: [], by: "popularity", version: 0 },
+  recommendations: { cards: [], explained: false, by: "popularity", version: 0 },
   history: null,
   diversity: 0,
   engines: [],

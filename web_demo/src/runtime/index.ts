@@ -31,7 +31,16 @@ export type { LiveFactsOfItems, LiveValue } from "./filters/live";
 export type { StoredEvent } from "./historyFile";
 export { dumpHistory, isEncrypted, readHistory } from "./historyFile";
 export type { ItemFacts, Items } from "./items";
-export type { ListOptions, Past, Ranking, Recommendation, RecommendOptions } from "./recommender";
+export type { Fact } from "./reasons/facts";
+export type {
+  ExplainOptions,
+  ListOptions,
+  Past,
+  Ranking,
+  Reason,
+  Recommendation,
+  RecommendOptions,
+} from "./recommender";
 export { Recommender } from "./recommender";
 
 export interface OpenOptions {

@@ -30,9 +30,14 @@ export class KnowledgeSwitch {
     this.without = { ...small, knowledge: new Float32Array(small.knowledge.length) };
   }
 
-  /** The state after `sequence`, at most `maxLength` rows, oldest first. Throws whatever the engine throws. */
-  async encode(engine: Engine, sequence: readonly number[], embeddings: Float32Array<ArrayBuffer>) {
-    const helps = await this.helps(engine, sequence);
+  /**
+   * The state after at most `maxLength` rows, oldest first, of which `embeddings` are the vectors. Throws whatever the engine
+   * throws.
+   *
+   * @param history rows by which it is decided whether knowledge is used.
+   */
+  async encode(engine: Engine, history: readonly number[], embeddings: Float32Array<ArrayBuffer>) {
+    const helps = await this.helps(engine, history);
     return engine.encode(embeddings, helps ? this.small : this.without);
   }
 

@@ -1,4 +1,4 @@
-/** An open release: its data, its engines, and the lists and reasons computed with them. */
+/** An open release: its data, its engines, and the lists computed with them. */
 
 import { loadArrays, take } from "./arrays";
 import type { Bundle } from "./bundle";
@@ -20,8 +20,7 @@ import type { KeptTimes } from "./keptTimes";
 import { KnowledgeSwitch } from "./knowledge";
 import { fileOfRole } from "./manifest";
 import { Pictures } from "./pictures";
-import { type Fact, FactFinder } from "./reasons/facts";
-import { type Sentence, sentences, template } from "./reasons/sentences";
+import type { Explainer } from "./reasons/explainer";
 import { readRetired } from "./retired";
 import { Scorer } from "./scorer";
 import type { Finder } from "./search/finder";
@@ -59,6 +58,7 @@ export interface Selection {
 export class OpenRelease {
   private finder: Promise<Finder> | null = null;
   private pictures: Promise<Pictures | null> | null = null;
+  private explaining: Promise<Explainer> | null = null;
   private readonly cosines: Cosines;
   private readonly dislikePenalty: DislikePenalty;
   private readonly factTable: FactTable;
@@ -69,7 +69,6 @@ export class OpenRelease {
     private readonly bundle: Bundle,
     readonly items: Items,
     readonly popularity: Uint8Array,
-    private readonly factFinder: FactFinder,
     readonly scorer: Scorer,
     /** Prompts and adapter of the bundle. */
     readonly small: SmallMatrices,
@@ -140,7 +139,6 @@ export class OpenRelease {
       bundle,
       items,
       popularity,
-      new FactFinder(items, popularity),
       scorer,
       small,
       engines,
@@ -255,20 +253,33 @@ export class OpenRelease {
     return (await this.finder).find(text, limit);
   }
 
-  /** The facts of an item, and every sentence that can be formed from them. */
-  sentences(row: number, sequence: readonly number[]): { facts: readonly Fact[]; allowed: readonly Sentence[] } {
-    const facts = this.facts(row, sequence);
-    return { facts, allowed: sentences(this.items, row, facts, "short") };
+  /** What explains lists; the first call loads it. */
+  explainer(): Promise<Explainer> {
+    this.explaining ??= import("./reasons/explainer").then(
+      ({ Explainer }) =>
+        new Explainer(this.items, this.popularity, this.scorer.transitions?.transitions ?? null, (sequence, history) =>
+          this.scoresAfter(sequence, history),
+        ),
+      (error: unknown) => {
+        this.explaining = null; // the next call tries again
+        throw error;
+      },
+    );
+    return this.explaining;
   }
 
-  /** The reason of an item, without a language model. */
-  template(row: number, sequence: readonly number[]): Sentence {
-    return template(this.items, row, this.facts(row, sequence));
+  /** Only events that the encoder has processed may be cited. */
+  newest(sequence: readonly number[]): readonly number[] {
+    return sequence.slice(-this.manifest.encoder.maxLength);
   }
 
-  /** Only events that the encoder has processed are cited. */
-  private facts(row: number, sequence: readonly number[]): readonly Fact[] {
-    return this.factFinder.facts(row, sequence.slice(-this.manifest.encoder.maxLength));
+  /**
+   * The score of every item after a part of a history, without dislikes, which lower it by the same amount after any part;
+   * null if there is nothing but popularity.
+   */
+  private async scoresAfter(part: readonly number[], history: readonly number[]): Promise<Float32Array | null> {
+    const { scores, by } = await this.scored(part, [], history);
+    return by === "popularity" ? null : scores;
   }
 
   /** Retired items are on no list. */
@@ -277,9 +288,17 @@ export class OpenRelease {
     return { has: (row) => this.retired.has(row) || excluded.has(row) };
   }
 
-  /** The score of every item, by engine and transitions; without these, or a history, the popularity. */
-  private async scored(sequence: readonly number[], disliked: readonly number[]): Promise<Scored> {
-    const newest = sequence.slice(-this.manifest.encoder.maxLength);
+  /**
+   * The score of every item, by engine and transitions; without these, or a history, the popularity.
+   *
+   * @param history decides whether knowledge is used; it is the sequence, unless that is a part of it.
+   */
+  private async scored(
+    sequence: readonly number[],
+    disliked: readonly number[],
+    history: readonly number[] = sequence,
+  ): Promise<Scored> {
+    const newest = this.newest(sequence);
     const engine = this.engines.for(newest.length);
     if (newest.length === 0 || engine === null) return this.scoredWithoutEngine(newest, disliked);
     const times = [performance.now()];
@@ -288,10 +307,10 @@ export class OpenRelease {
     let state: Float32Array;
     const factor = this.adapted?.factor;
     try {
-      state = await this.knowledge.encode(engine, newest, embeddings);
+      state = await this.knowledge.encode(engine, this.newest(history), embeddings);
     } catch (error) {
       await this.engines.fail(engine, error);
-      return this.scored(sequence, disliked);
+      return this.scored(sequence, disliked, history);
     }
     times.push(performance.now());
     const scores = this.dislikePenalty.apply(this.scorer.scores(state, newest, factor), disliked);

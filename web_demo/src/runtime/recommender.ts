@@ -14,7 +14,8 @@ import { checkedIds } from "./itemIds";
 import type { ItemFacts, Items } from "./items";
 import type { KeptTimes } from "./keptTimes";
 import { OpenRelease, type Ranking, type Selection } from "./openRelease";
-import type { Sentence } from "./reasons/sentences";
+import type { Explainer, Manner } from "./reasons/explainer";
+import type { Fact } from "./reasons/facts";
 import type { TransitionScores } from "./transitionScores";
 
 export type { Phases, RankedBy, Ranking, Selection } from "./openRelease";
@@ -28,8 +29,6 @@ export class Recommendation {
     readonly row: number,
     readonly itemId: string,
     readonly title: string,
-    /** One true sentence about the item and the history. */
-    readonly reason: string,
   ) {
     this.#release = release;
   }
@@ -67,6 +66,22 @@ export interface ListOptions {
 export interface RecommendOptions extends Past, ListOptions {
   /** Keep items of the history in the list; disliked ones are still left out. */
   readonly includeSeen?: boolean;
+}
+
+export interface ExplainOptions extends Partial<Manner> {
+  /** The history that the list was computed from. */
+  readonly history?: readonly string[];
+  /** A language of `edge_runtime/reasons/phrases/`, by default English; the catalogue's own words stay as they are. */
+  readonly language?: string;
+}
+
+/** Why an item is recommended. */
+export interface Reason {
+  /** One sentence, without a full stop. */
+  readonly text: string;
+  /** The facts that it cites. */
+  readonly facts: readonly Fact[];
+  readonly language: string;
 }
 
 /** What is learned with: a release, without its lists. */
@@ -165,7 +180,7 @@ export class Recommender {
     const hidden = new Set(options.includeSeen === true ? disliked : [...sequence, ...disliked]);
     const excluded = { has: (row: number) => hidden.has(row) || outside.has(row) };
     const { rows } = await release.rankWithout(excluded, sequence, k, diversity, disliked);
-    return listed(release, rows, sequence);
+    return listed(release, rows);
   }
 
   /** One list for each of several histories, such as those of the members of a household. */
@@ -192,7 +207,7 @@ export class Recommender {
     const release = this.inUse();
     const { sequence, disliked, diversity } = pastOf(release, past);
     const feed = [...new Set(release.items.rowsOf(checkedIds("candidates", candidates)))];
-    return listed(release, await release.rerank(feed, sequence, disliked, diversity), sequence);
+    return listed(release, await release.rerank(feed, sequence, disliked, diversity));
   }
 
   /**
@@ -205,7 +220,7 @@ export class Recommender {
     checkK(k);
     const row = release.items.rowOf(itemId);
     if (row === undefined) throw new UnknownItemError(`${shown(itemId)} is not in the catalogue of this release.`);
-    return listed(release, release.similar(row, k, release.outside(options as Selection)), [row]);
+    return listed(release, release.similar(row, k, release.outside(options as Selection)));
   }
 
   /**
@@ -246,14 +261,35 @@ export class Recommender {
     return this.inUse().search(text, limit);
   }
 
-  /** The facts of an item, and every sentence that can be formed from them. */
-  sentences(row: number, sequence: readonly number[]): ReturnType<OpenRelease["sentences"]> {
-    return this.release.sentences(row, sequence);
+  /**
+   * Why the items of a list are recommended: on which of the user's items their scores rest, and what these have in
+   * common. No two reasons sound alike; null where nothing can be said. The first call loads the code and the phrases.
+   *
+   * @param items what `recommend` returned, or ids; unknown ids are skipped.
+   * @throws RangeError there are no phrases in the language, style or tone.
+   */
+  async explainList(
+    items: Iterable<Recommendation | string>,
+    { history = [], style = "short", tone = "casual", language = "en" }: ExplainOptions = {},
+  ): Promise<readonly (Reason | null)[]> {
+    const release = this.inUse();
+    const ids = [...items].map((item) => (typeof item === "string" ? item : item.itemId));
+    const rows = release.items.rowsOf(checkedIds("items", ids));
+    const explainer = await release.explainer();
+    const sequence = release.newest(release.items.rowsOf(checkedIds("history", history)));
+    const evidence = await explainer.evidence(sequence, rows);
+    const explanation = await explainer.about({ rows, evidence, events: new Map() }, { style, tone }, language);
+    return explanation.all().map((said) => said && { text: said.wording.text, facts: said.wording.facts, language });
   }
 
-  /** The reason of an item, without a language model. */
-  template(row: number, sequence: readonly number[]): Sentence {
-    return this.release.template(row, sequence);
+  /** As `OpenRelease.explainer`. */
+  explainer(): Promise<Explainer> {
+    return this.release.explainer();
+  }
+
+  /** As `OpenRelease.newest`. */
+  newest(sequence: readonly number[]): readonly number[] {
+    return this.release.newest(sequence);
   }
 
   private inUse(): OpenRelease {
@@ -282,9 +318,7 @@ function checkK(k: unknown): void {
   if (Number(k) < 1) throw new RangeError(`k must be at least 1, got ${k}`);
 }
 
-function listed(release: OpenRelease, rows: readonly number[], sequence: readonly number[]): Recommendation[] {
+function listed(release: OpenRelease, rows: readonly number[]): Recommendation[] {
   const { ids, titles } = release.items;
-  return rows.map(
-    (row) => new Recommendation(release, row, ids[row] ?? "", titles[row] ?? "", release.template(row, sequence).text),
-  );
+  return rows.map((row) => new Recommendation(release, row, ids[row] ?? "", titles[row] ?? ""));
 }

@@ -15,7 +15,7 @@ export class TransitionScores {
   /** @param vectors of all items, of which similarity is computed. */
   constructor(
     private readonly settings: TransitionSettings,
-    private readonly transitions: Transitions,
+    readonly transitions: Transitions,
     private readonly vectors: ProductCodes,
   ) {}
 

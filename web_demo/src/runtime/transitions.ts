@@ -44,6 +44,13 @@ export class Transitions {
     return new Transitions(nItems, offsets, followers, levels, powers, totalsOf(offsets, levels, powers));
   }
 
+  /** `T[row, follower]`: the share of an item's transitions that lead to another; 0 if that is not a kept follower. */
+  share(row: number, follower: number): number {
+    const end = this.offsets[row + 1] ?? 0;
+    const entry = this.followers.subarray(0, end).indexOf(follower, this.offsets[row]);
+    return entry < 0 ? 0 : (this.powers[levelOf(this.levels, entry)] ?? 0) / (this.totals[row] ?? 1);
+  }
+
   /** `weights T`: for every item how likely it follows items of these weights, `[nItems]` each. */
   after(weights: Float64Array): Float64Array<ArrayBuffer> {
     const { offsets, followers, levels, powers, totals } = this;

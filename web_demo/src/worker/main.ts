@@ -35,6 +35,7 @@ const handlers: Handlers = {
   search: async ({ text }) => (await opened()).search(text),
   picture: async ({ row }) => (await opened()).picture(row),
   why: async ({ row }) => (await opened()).why(row),
+  setManner: async (manner) => done((await opened()).setManner(manner)),
   exportHistory: async ({ passphrase }) => (await opened()).exportHistory(passphrase),
   importHistory: async ({ file, passphrase }) => (await opened()).importHistory(file, passphrase),
   deleteData: async () => done((await opened()).deleteData()),

@@ -4,11 +4,19 @@ import type { Bytes } from "../runtime/bytes";
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
 import type { Profile } from "../runtime/profile/report";
-import type { Piece } from "../runtime/reasons/marked";
+import type { Manner } from "../runtime/reasons/explainer";
+import type { Piece } from "../runtime/reasons/wordings";
 import type { Phases, RankedBy } from "../runtime/recommender";
 import type { MetadataState } from "../runtime/signed/pageMetadata";
 import type { Traffic } from "../runtime/traffic";
 import type { Arrival, SignedBy } from "../runtime/trustStore";
+
+/** One sentence about why an item is in the list. */
+export interface CardReason {
+  readonly pieces: readonly Piece[];
+  readonly language: string;
+  readonly by: "language model" | "template";
+}
 
 export interface Card {
   readonly row: number;
@@ -16,12 +24,14 @@ export interface Card {
   readonly title: string;
   /** Its most specific category, which selects the placeholder drawing; empty if unknown. */
   readonly kind: string;
-  readonly reason: readonly Piece[];
-  readonly by: "language model" | "template";
+  /** Null if nothing can be said, or it is not known yet. */
+  readonly reason: CardReason | null;
 }
 
 export interface RecommendationList {
   readonly cards: readonly Card[];
+  /** Whether the reasons are known, which are found after the list is shown. */
+  readonly explained: boolean;
   readonly by: RankedBy;
   /** Increases with every new list. */
   readonly version: number;
@@ -166,13 +176,15 @@ export interface Timing {
   readonly phases: Phases;
 }
 
-/** Why one item was recommended. */
+/** What the page shows about why one item was recommended, beside the reason of its card. */
 export interface Why {
-  readonly title: string;
-  readonly reason: readonly Piece[];
-  /** All true facts about the item, best first. */
-  readonly facts: readonly (readonly Piece[])[];
-  readonly by: Card["by"];
+  /** What is said if the card has no reason. */
+  readonly nothing: string | null;
+  /** What else speaks for the item, best first. */
+  readonly others: readonly (readonly Piece[])[];
+  /** The language of these sentences. */
+  readonly language: string;
+  readonly manner: Manner;
   /** Its position in the list, from 1. */
   readonly position: number;
 }
@@ -205,6 +217,8 @@ export interface Requests {
   readonly search: { readonly params: { readonly text: string }; readonly result: readonly Hit[] };
   readonly picture: { readonly params: { readonly row: number }; readonly result: string | null };
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
+  /** Say reasons in another manner; the one that is chosen most often becomes the usual one. */
+  readonly setManner: { readonly params: Manner; readonly result: null };
   /** The history as a file, encrypted if there is a passphrase. */
   readonly exportHistory: { readonly params: { readonly passphrase: string | null }; readonly result: Answer<Bytes> };
   /** Add the events of a file; the result is how many were new. */

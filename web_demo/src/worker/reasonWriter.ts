@@ -3,10 +3,9 @@
 import type { Bundle } from "../runtime/bundle";
 import type { Manifest } from "../runtime/bundleJson";
 import type { Bytes } from "../runtime/bytes";
+import { PROMPT_LAYOUT } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import { fileNamed } from "../runtime/manifest";
-import type { Sentence } from "../runtime/reasons/sentences";
-import { phrases } from "../runtime/reasons/words";
 import { type Writer, WriterError } from "../runtime/writer";
 import type { Release } from "./lock";
 import type { Language } from "./protocol";
@@ -18,7 +17,8 @@ const MAX_REMEMBERED = 500;
 export interface RewordRequest {
   readonly row: number;
   readonly prompt: string;
-  readonly allowed: readonly Sentence[];
+  /** The sentences to choose from, when its turn comes. */
+  readonly choices: () => readonly string[];
 }
 
 /** The browser features that rewording uses. */
@@ -39,7 +39,7 @@ export interface ReasonWriterParts {
  */
 export class ReasonWriter {
   private writer: Writer | null = null;
-  private readonly known = new Map<string, Sentence>();
+  private readonly known = new Map<string, string>();
   private current = new AbortController();
   /** For the latest load; aborted by `close`. */
   private stop = new AbortController();
@@ -52,11 +52,11 @@ export class ReasonWriter {
   constructor(
     private readonly parts: ReasonWriterParts,
     private readonly notify: (language: Language) => void,
-    private readonly wrote: (row: number, prompt: string, sentence: Sentence) => void,
+    private readonly wrote: (row: number, prompt: string, text: string) => void,
   ) {}
 
   /** The sentence that the model wrote for a prompt, or undefined. */
-  remembered(prompt: string): Sentence | undefined {
+  remembered(prompt: string): string | undefined {
     return this.known.get(prompt);
   }
 
@@ -78,9 +78,10 @@ export class ReasonWriter {
     for (const request of requests) {
       const { writer } = this;
       if (stop.signal.aborted || writer === null) return;
+      const choices = request.choices();
       // With a single sentence there is nothing to choose.
-      if (this.known.has(request.prompt) || request.allowed.length < 2) continue;
-      await this.write(writer, request, stop.signal);
+      if (this.known.has(request.prompt) || choices.length < 2) continue;
+      await this.write(writer, request, choices, stop.signal);
     }
   }
 
@@ -143,25 +144,24 @@ export class ReasonWriter {
     }
   }
 
-  private async write(writer: Writer, { row, prompt, allowed }: RewordRequest, stop: AbortSignal): Promise<void> {
+  private async write(
+    writer: Writer,
+    { row, prompt }: RewordRequest,
+    choices: readonly string[],
+    stop: AbortSignal,
+  ): Promise<void> {
     const begun = performance.now();
     try {
-      const text = await writer.write(
-        prompt,
-        allowed.map((sentence) => sentence.text),
-        row,
-        stop,
-      );
+      const text = await writer.write(prompt, choices, row, stop);
       if (stop.aborted) return;
-      const sentence = allowed.find((candidate) => candidate.text === text);
-      if (sentence === undefined) throw new WriterError("it wrote a sentence that is not allowed");
+      if (!choices.includes(text)) throw new WriterError("it wrote a sentence that is not allowed");
       this.failures = 0;
       this.written++;
       this.spentMs += performance.now() - begun;
       if (this.known.size >= MAX_REMEMBERED) this.known.clear();
-      this.known.set(prompt, sentence);
+      this.known.set(prompt, text);
       this.notifyReady();
-      this.wrote(row, prompt, sentence);
+      this.wrote(row, prompt, text);
     } catch (error) {
       if (stop.aborted) return;
       this.failures++;
@@ -187,6 +187,6 @@ export class ReasonWriter {
 type LanguageModel = NonNullable<Manifest["languageModel"]>;
 
 function lacksPrompt({ prompt }: LanguageModel): string | null {
-  if (prompt === phrases.layout) return null;
-  return `it needs the prompt layout ${prompt}, this page supports ${phrases.layout}`;
+  if (prompt === PROMPT_LAYOUT) return null;
+  return `it needs the prompt layout ${prompt}, this page supports ${PROMPT_LAYOUT}`;
 }

@@ -2,16 +2,14 @@
 
 import type { Fetch, Progress } from "../runtime/bundle";
 import type { Bytes } from "../runtime/bytes";
-import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH } from "../runtime/constants";
+import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH, REASON_CHOICES } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
 import { KeptTimes } from "../runtime/keptTimes";
 import { Pictures } from "../runtime/pictures";
 import type { Profile } from "../runtime/profile/report";
-import { markedFact } from "../runtime/reasons/marked";
-import { prompt } from "../runtime/reasons/prompt";
-import { type Sentence, worthOffering } from "../runtime/reasons/sentences";
+import type { Manner } from "../runtime/reasons/explainer";
 import { ReleaseStore } from "../runtime/releaseStore";
 import { TrustStore } from "../runtime/trustStore";
 import { lacksForLanguage } from "../runtime/writer";
@@ -24,6 +22,7 @@ import { takeLock } from "./lock";
 import { compareLists, type Listed } from "./preview";
 import type {
   Answer,
+  CardReason,
   Hit,
   Notify,
   Preview,
@@ -33,10 +32,11 @@ import type {
   Timing,
   Why,
 } from "./protocol";
+import type { Reasons, ShownList } from "./reasons";
 import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
 import { type CandidatesChanged, type Opened, Releases } from "./releases";
 import { storedSize, userDataOf } from "./userData";
-import { cardFor, itemSummary, rankingInputs, releaseOf, userHistoryOf } from "./viewModels";
+import { itemSummary, rankingInputs, releaseOf, userHistoryOf } from "./viewModels";
 
 const HISTORY = "pocketrec";
 const FILES = "pocketrec-files";
@@ -69,12 +69,11 @@ const LANGUAGE: ReasonWriterParts = {
 export class Session {
   private pictures: Promise<Pictures | null> = Promise.resolve(null);
   private events: readonly HistoryEvent[] = [];
-  private sequence: readonly number[] = [];
   private diversity = 0;
   /** The slider's position, if it moved after the last list was started. */
   private nextDiversity: number | null = null;
   private applying: Promise<void> | null = null;
-  private recommendations: RecommendationList = { cards: [], by: "popularity", version: 0 };
+  private recommendations: RecommendationList = { cards: [], explained: false, by: "popularity", version: 0 };
   private timings: readonly Timing[] = [];
   private lists: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setInterval> | undefined;
@@ -83,6 +82,9 @@ export class Session {
   private readonly releases: Releases;
   /** Loaded with the first release that learns. */
   private learning: Promise<Learning> | null = null;
+  /** Loaded with the first list. */
+  private reasons: Promise<Reasons> | null = null;
+  private explaining: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly notify: Notify,
@@ -95,7 +97,7 @@ export class Session {
     this.reasonWriter = new ReasonWriter(
       language,
       (state) => notify("language", state),
-      (row, text, sentence) => this.reword(row, text, sentence),
+      (row, prompt, text) => void this.reasons?.then((reasons) => reasons.reword(row, prompt, text)),
     );
     const changed: CandidatesChanged = (bundle, candidates) => {
       // A newer release is tested while another is in use.
@@ -112,6 +114,7 @@ export class Session {
     otherTabs.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
       if (data !== CLEARING) return void this.refresh();
       this.nextDiversity = null;
+      this.forgetReasons();
       this.history.noteClear();
     });
   }
@@ -217,7 +220,7 @@ export class Session {
   async deleteData(): Promise<void> {
     this.timings = [];
     this.nextDiversity = null;
-    this.reasonWriter.forget();
+    this.forgetReasons();
     this.otherTabs.postMessage(CLEARING);
     const learningSwitch = this.history.setting(LEARNING_SWITCH); // read before the history is cleared
     try {
@@ -276,14 +279,19 @@ export class Session {
     return (await this.pictures)?.url(row) ?? null;
   }
 
-  why(row: number): Why | null {
+  async why(row: number): Promise<Why | null> {
+    await this.explaining;
     const index = this.recommendations.cards.findIndex((card) => card.row === row);
-    const card = this.recommendations.cards[index];
-    if (card === undefined || this.opened === null) return null;
-    const { recommender } = this.opened;
-    const { facts } = recommender.sentences(row, this.sequence);
-    const marked = facts.map((fact) => markedFact(fact, recommender.items));
-    return { title: card.title, reason: card.reason, facts: marked, by: card.by, position: index + 1 };
+    const why = index < 0 ? null : ((await this.reasons)?.why(row) ?? null);
+    return why && { ...why, position: index + 1 };
+  }
+
+  /** Say reasons in another manner from now on. */
+  async setManner(manner: Manner): Promise<void> {
+    const { clears } = this.history;
+    const reasons = await this.explainer();
+    if (this.history.clears === clears) await reasons.choose(manner); // data that was deleted meanwhile stays deleted
+    await this.notifyUserData();
   }
 
   /** Compute the list again, after pending computations. */
@@ -326,30 +334,49 @@ export class Session {
     if (this.opened === null) return;
     const { recommender } = this.opened;
     const { sequence, hidden, disliked } = rankingInputs(this.events, recommender.items);
-    this.sequence = sequence;
     // Nothing was learned from no events, so that the first list does not wait for the code.
     if (this.events.length > 0) await (await this.learner())?.adapt(recommender);
-    const k = this.sequence.length === 0 ? N_STARTERS : N_CARDS;
-    const ranking = await recommender.rank(this.sequence, hidden, k, this.diversity, disliked);
-    const requests = ranking.rows.map((row) => {
-      const { facts, allowed } = recommender.sentences(row, this.sequence);
-      return { row, prompt: prompt(recommender.items, row, facts, "short"), allowed: worthOffering(allowed, facts) };
-    });
-    const cards = requests.map((request) => {
-      const worded = this.reasonWriter.remembered(request.prompt);
-      const sentence = worded ?? recommender.template(request.row, this.sequence);
-      return cardFor(recommender.items, request.row, sentence, worded === undefined ? "template" : "language model");
-    });
-    this.recommendations = { cards, by: ranking.by, version: this.recommendations.version + 1 };
+    const k = sequence.length === 0 ? N_STARTERS : N_CARDS;
+    const ranking = await recommender.rank(sequence, hidden, k, this.diversity, disliked);
+    void this.reasonWriter.reword([]); // those of the list before
+    const cards = ranking.rows.map((row) => ({ ...itemSummary(recommender.items, row), reason: null }));
+    const version = this.recommendations.version + 1;
+    this.recommendations = { cards, explained: false, by: ranking.by, version };
     this.notify("recommendations", this.recommendations);
     if (ranking.by !== "popularity") {
       this.timings = [...this.timings, { engine: ranking.engine, phases: ranking.phases }].slice(-N_TIMINGS);
     }
     this.notify("timings", this.timings);
-    void this.reasonWriter.reword(requests);
+    this.explaining = this.explain({ recommender, rows: ranking.rows, sequence, events: this.events, version });
     void this.learner().then((learner) => learner?.schedule(recommender));
     const next = this.life.pending;
     if (next !== null) this.life.showPreview(await this.compared(next));
+  }
+
+  /** Find the reasons of a list, which has none if their code cannot be loaded now. */
+  private async explain(list: ShownList): Promise<void> {
+    const reasons = await this.explainer().catch(() => null);
+    await reasons?.explain(list).catch((error: unknown) => this.notify("problem", messageOf(error)));
+  }
+
+  private explainer(): Promise<Reasons> {
+    this.reasons ??= import("./reasons").then(
+      ({ Reasons }) =>
+        new Reasons(
+          {
+            writer: this.reasonWriter,
+            history: this.history,
+            inTurn: (work) => this.inTurn(work),
+            show: (list, reasons) => this.showReasons(list, reasons),
+          },
+          navigator.language,
+        ),
+      (error: unknown) => {
+        this.reasons = null; // the next list tries again
+        throw error;
+      },
+    );
+    return this.reasons;
   }
 
   /** What a newer release would change in the list, after pending lists: an engine computes one at a time. */
@@ -404,24 +431,26 @@ export class Session {
     this.notify("opening", { state: "ready", release: releaseOf(opened.bundle), from });
   }
 
-  /** Show a worded reason, if the card still has the same facts. */
-  private reword(row: number, text: string, sentence: Sentence): void {
-    if (this.opened === null) return;
-    const { recommender } = this.opened;
-    const { facts } = recommender.sentences(row, this.sequence);
-    if (text !== prompt(recommender.items, row, facts, "short")) return;
-    const worded = cardFor(recommender.items, row, sentence, "language model");
-    this.recommendations = {
-      ...this.recommendations,
-      cards: this.recommendations.cards.map((card) => (card.row === row ? worded : card)),
-    };
+  private showReasons({ version }: ShownList, reasons: ReadonlyMap<number, CardReason>): void {
+    if (version !== this.recommendations.version) return;
+    const cards = this.recommendations.cards.map((card) => ({ ...card, reason: reasons.get(card.row) ?? null }));
+    this.recommendations = { ...this.recommendations, cards, explained: true };
     this.notify("recommendations", this.recommendations);
+  }
+
+  private forgetReasons(): void {
+    this.reasonWriter.forget();
+    void this.reasons?.then((reasons) => reasons.forget());
   }
 
   private async notifyUserData(): Promise<void> {
     const storedBytes = await storedSize();
     // Read after the await, so that an older notification never follows a newer one.
-    const settings = this.diversity === 0 ? {} : { [DIVERSITY]: this.diversity };
+    const choices = await this.history.setting(REASON_CHOICES);
+    const settings = {
+      ...(this.diversity === 0 ? {} : { [DIVERSITY]: this.diversity }),
+      ...(choices === null ? {} : { [REASON_CHOICES]: choices }),
+    };
     const { storageError } = this.history;
     this.notify(
       "userData",

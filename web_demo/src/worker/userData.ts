@@ -9,7 +9,7 @@ const TIMEOUT_MS = 3000;
 
 export function userDataOf(
   events: readonly HistoryEvent[],
-  settings: Readonly<Record<string, number>>,
+  settings: Readonly<Record<string, unknown>>,
   kept: Pick<UserData, "storedBytes" | "storageError" | "offline">,
 ): UserData {
   const all = [...events, ...Object.entries(settings)];

@@ -5,9 +5,7 @@ import { DISLIKE } from "../runtime/constants";
 import { newestDislikes } from "../runtime/dislikes";
 import type { HistoryEvent } from "../runtime/events";
 import type { Items } from "../runtime/items";
-import { marked } from "../runtime/reasons/marked";
-import type { Sentence } from "../runtime/reasons/sentences";
-import type { Card, HistoryEntry, Release, UserHistory } from "./protocol";
+import type { HistoryEntry, Release, UserHistory } from "./protocol";
 
 /** Fields whose last value is an item's category; the first field that an item has is used. */
 const KIND_FIELDS = ["categories", "category", "genres", "genre", "topics", "topic", "section"];
@@ -29,10 +27,6 @@ export function itemSummary(items: Items, row: number): { row: number; itemId: s
   const kind = field === undefined ? "" : (facts.get(field)?.at(-1) ?? "");
   const itemId = items.ids[row] ?? "";
   return { row, itemId, title: visible(items.titles[row] ?? "") || itemId, kind };
-}
-
-export function cardFor(items: Items, row: number, sentence: Sentence, by: Card["by"]): Card {
-  return { ...itemSummary(items, row), reason: marked(sentence, items), by };
 }
 
 /** The rows that a list is computed from; items that the catalogue does not contain are omitted. */

@@ -3,9 +3,9 @@
 import { vi } from "vitest";
 import type { Bundle } from "../../src/runtime/bundle";
 import type { Manifest } from "../../src/runtime/bundleJson";
+import { PROMPT_LAYOUT } from "../../src/runtime/constants";
 import { FetchError } from "../../src/runtime/errors";
 import { LanguageModel, type Llama } from "../../src/runtime/language";
-import { phrases } from "../../src/runtime/reasons/words";
 import { takeLock } from "../../src/worker/lock";
 import type { ReasonWriterParts } from "../../src/worker/reasonWriter";
 import type { Opened } from "../../src/worker/releases";
@@ -114,7 +114,7 @@ export function bundleOf(release: number, model: { gate?: Gate; read?: () => voi
     release,
     files: model === null ? [] : [entry],
     engines: [],
-    languageModel: model === null ? null : { file: entry.name, context: 8, prompt: phrases.layout },
+    languageModel: model === null ? null : { file: entry.name, context: 8, prompt: PROMPT_LAYOUT },
   } as unknown as Manifest;
   const file = async (name: string, stop?: AbortSignal) => {
     model?.read?.();

@@ -119,4 +119,17 @@ describe("the reason writer", () => {
     expect(states).toEqual([{ state: "unavailable", why: "it runs in another tab of this page" }]);
     expect(llamas.created).toBe(0);
   });
+
+  test("downloads no model that was trained on another layout of prompts, and names both", async () => {
+    const { states, reasonWriter } = setUp();
+    let reads = 0;
+    const bundle = bundleOf(1, { read: () => void reads++ });
+    Object.assign(bundle.manifest.languageModel ?? {}, { prompt: "facts-v2" });
+
+    await reasonWriter.load(bundle);
+
+    const why = "it needs the prompt layout facts-v2, this page supports facts-v3";
+    expect(states).toEqual([{ state: "unavailable", why }]);
+    expect(reads).toBe(0);
+  });
 });

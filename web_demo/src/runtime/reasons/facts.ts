@@ -1,58 +1,71 @@
 /** The facts that a reason may cite. The same as `edge_runtime/reasons/facts.py`. */
 
 import type { FactField } from "../bundleJson";
-import { MAX_OWN_FACTS, MAX_OWN_FACTS_OF_A_FIELD, MAX_SHARED_FACTS } from "../constants";
+import { FOLLOWS_LEVEL, FOLLOWS_PER_MILLE } from "../constants";
 import type { Items } from "../items";
-import { hasLetter, isTelling, phrases, saidField, saidTitle } from "./words";
+import type { Transitions } from "../transitions";
+import { clean } from "./quoting";
+import { displayField, groupOf, isInformative, rules } from "./words";
 
 /** One true statement about an item. */
 export interface Fact {
-  /** `shared`: the item and `historyRow` both have `value`; `own`: the item has it; `popular`: it is in the top `value`. */
-  readonly kind: "shared" | "own" | "popular";
-  /** The field of the value; empty for `popular`. */
+  /**
+   * `shared`: the item and `historyRow` both have `value`; `follows`: the item often follows `historyRow`; `because`:
+   * without `historyRow` the item's score is lower; `popular`: the item is in the top `value` of the catalogue.
+   */
+  readonly kind: "shared" | "follows" | "because" | "popular";
+  /** The field of the value; empty but for `shared`. */
   readonly field: string;
   readonly value: string;
-  /** The cited item of the history, only for `shared`. */
+  /** The cited item of the history; null for `popular`. */
   readonly historyRow: number | null;
 }
 
-interface Field extends FactField {
+/** A value that two items have in common. */
+export interface Shared {
+  /** How many of thousand items have it. */
+  readonly share: number;
+  readonly fact: Fact;
+}
+
+/** A field with the number of items that have each value. */
+export interface Field extends FactField {
   readonly name: string;
-  /** How many items have each value. */
+  readonly group: string;
   readonly counts: readonly number[];
-  readonly telling: readonly boolean[];
+  readonly informative: readonly boolean[];
 }
 
-interface Shared {
-  readonly weak: boolean;
-  readonly count: number;
-  readonly age: number;
-  readonly field: Field;
-  readonly index: number;
-  readonly past: number;
-}
-
-interface Own {
+/** A value of a field, and how many items have it. */
+interface Found {
   readonly count: number;
   readonly field: Field;
   readonly index: number;
 }
 
-/** Finds informative facts about an item, given a history. */
+/** The group of phrases that say a fact. */
+export function groupOfFact(fact: Fact): string {
+  return fact.kind === "shared" ? groupOf(fact.field) : fact.kind;
+}
+
+/** Finds what can be said about items. */
 export class FactFinder {
-  private readonly fields: readonly Field[];
+  readonly fields: readonly Field[];
   /** `atLeast[level]`: how many items are at least that popular. */
   private readonly atLeast: readonly number[];
 
+  /** @param transitions which items follow which; null for a bundle without. */
   constructor(
-    private readonly items: Items,
+    readonly items: Pick<Items, "titles" | "factFields">,
     private readonly popularity: Uint8Array,
+    private readonly transitions: Transitions | null,
   ) {
     this.fields = items.factFields().map(([name, column]) => ({
       name,
+      group: groupOf(name),
       ...column,
       counts: countsOf(column),
-      telling: column.values.map((value) => saidField(name) !== "" && isTelling(value)),
+      informative: column.values.map((value) => displayField(name) !== "" && isInformative(value)),
     }));
     const counts = new Array<number>(257).fill(0);
     for (const level of popularity) counts[level] = (counts[level] ?? 0) + 1;
@@ -60,76 +73,51 @@ export class FactFinder {
     this.atLeast = counts;
   }
 
-  /**
-   * The facts of an item for a history, by kind and the best of each kind first: shared, own, popular.
-   *
-   * If nothing is shared, popularity comes first, because the item's own values describe it but are no reason for it.
-   *
-   * Rare values come before common ones; ties are resolved by the newest item of the history, then by the field's name
-   * and the value's index.
-   *
-   * @param history rows, oldest first; the item itself is not cited.
-   */
-  facts(row: number, history: readonly number[]): readonly Fact[] {
-    const shared = this.shared(row, history).slice(0, MAX_SHARED_FACTS);
-    const said = new Set(shared.map(({ field, index }) => `${field.name} ${index}`));
-    const own = this.own(row, said, true);
-    const popular = this.popular(row);
-    const found = [
-      ...shared.map(({ field, index, past }) => factOf("shared", field, index, past)),
-      ...(shared.length > 0 ? [...own, ...popular] : [...popular, ...own]),
-    ];
-    return found.length > 0 ? found : this.own(row, said, false);
-  }
-
-  /** Values that the item shares with the history, each with the newest item that has it. */
-  private shared(row: number, history: readonly number[]): Shared[] {
-    const newestFirst = [...new Set([...history].reverse())].filter(
-      (past) => past !== row && saidTitle(this.items.titles[past] ?? "") !== "",
-    );
-    const found: Shared[] = [];
+  /** The values that two items have in common, rare ones first; ties by the field's name, then by the value's index. */
+  shared(row: number, past: number): Shared[] {
+    if (row === past) return [];
+    const found: Found[] = [];
     for (const field of this.fields) {
-      for (const index of phrases.neverShared.has(field.name) ? [] : this.values(field, row)) {
-        const age = newestFirst.findIndex((past) => field.rows[past]?.includes(index));
-        const past = newestFirst[age];
-        if (past === undefined || !this.isRare(field, index) || isBareNumber(field, index)) continue;
-        const weak = phrases.weaklyShared.has(field.name);
-        found.push({ weak, count: field.counts[index] ?? 0, age, field, index, past });
-      }
-    }
-    return found.sort((a, b) => Number(a.weak) - Number(b.weak) || a.count - b.count || a.age - b.age || byPlace(a, b));
-  }
-
-  /** Values of the item itself that are not cited yet: rarest first, amounts last. */
-  private own(row: number, said: ReadonlySet<string>, rare: boolean): Fact[] {
-    const found: Own[] = [];
-    for (const field of this.fields) {
-      const values = this.values(field, row);
-      for (const index of phrases.firstOnly.has(field.name) ? values.slice(0, 1) : values) {
-        if (said.has(`${field.name} ${index}`) || this.isRare(field, index) !== rare) continue;
+      if (rules.neverShared.has(field.name)) continue;
+      const others = field.rows[past] ?? [];
+      for (const index of this.values(field, row)) {
+        if (!others.includes(index) || !this.isRare(field, index) || !tellsSomething(field, index)) continue;
         found.push({ count: field.counts[index] ?? 0, field, index });
       }
     }
-    const isLast = ({ field }: Own) => Number(phrases.neverShared.has(field.name));
-    found.sort((a, b) => isLast(a) - isLast(b) || a.count - b.count || byPlace(a, b));
-    const chosen: Own[] = [];
-    for (const own of found) {
-      if (chosen.filter(({ field }) => field === own.field).length < MAX_OWN_FACTS_OF_A_FIELD) chosen.push(own);
-    }
-    return chosen.slice(0, MAX_OWN_FACTS).map(({ field, index }) => factOf("own", field, index, null));
+    return found.sort(byRarity).map(({ count, field, index }) => ({
+      share: Math.floor((1000 * count) / this.popularity.length),
+      fact: { kind: "shared", field: field.name, value: field.values[index] ?? "", historyRow: past },
+    }));
   }
 
-  /** The smallest popularity percentage that the item belongs to, if any. */
-  private popular(row: number): Fact[] {
+  /** The fact that an item often follows another, if it does. */
+  follows(row: number, past: number): Fact | null {
+    const isKnown = (one: number) => (this.popularity[one] ?? 0) >= FOLLOWS_LEVEL;
+    if (this.transitions === null || row === past || !isKnown(row) || !isKnown(past)) return null;
+    const perMille = Math.floor(1000 * this.transitions.share(past, row) + 0.5);
+    return perMille >= FOLLOWS_PER_MILLE ? { kind: "follows", field: "", value: "", historyRow: past } : null;
+  }
+
+  /** The strongest true claim about popularity, if any. */
+  popular(row: number): Fact | null {
     const level = this.popularity[row] ?? 0;
     const holds = (percent: number) => (this.atLeast[level] ?? 0) * 100 <= percent * this.popularity.length;
-    const percent = level > 0 ? phrases.popularPercent.find(holds) : undefined;
-    return percent === undefined ? [] : [{ kind: "popular", field: "", value: `${percent}%`, historyRow: null }];
+    const percent = level > 0 ? rules.popularPercent.find(holds) : undefined;
+    return percent === undefined ? null : { kind: "popular", field: "", value: `${percent}%`, historyRow: null };
   }
 
   /** The distinct indices of the informative values of a field. */
-  private values(field: Field, row: number): number[] {
-    return [...new Set(field.rows[row])].filter((index) => field.telling[index]);
+  values(field: Field, row: number): number[] {
+    return [...new Set(field.rows[row])].filter((index) => field.informative[index]);
+  }
+
+  /** The rarest value of an item in the fields of a group. */
+  rarest(group: string, row: number): Found | undefined {
+    const found = this.fields
+      .filter((field) => field.group === group)
+      .flatMap((field) => this.values(field, row).map((index) => ({ count: field.counts[index] ?? 0, field, index })));
+    return found.sort(byRarity)[0];
   }
 
   /** Whether at most half of the items have the value: a root category, for example, says nothing about an item. */
@@ -139,11 +127,8 @@ export class FactFinder {
   }
 }
 
-function factOf(kind: "shared" | "own", field: Field, index: number, historyRow: number | null): Fact {
-  return { kind, field: field.name, value: field.values[index] ?? "", historyRow };
-}
-
-function byPlace(a: Own, b: Own): number {
+function byRarity(a: Found, b: Found): number {
+  if (a.count !== b.count) return a.count - b.count;
   if (a.field.name !== b.field.name) return a.field.name < b.field.name ? -1 : 1;
   return a.index - b.index;
 }
@@ -154,7 +139,12 @@ function countsOf({ values, rows }: FactField): number[] {
   return counts;
 }
 
-/** Whether a value is a bare number of an unknown field, where equality may be a coincidence. */
-function isBareNumber(field: Field, index: number): boolean {
-  return !phrases.predicates.has(field.name) && !hasLetter(field.values[index] ?? "");
+/**
+ * Whether an equal value is more than a coincidence: in a field of unknown meaning a number may be one, and a kind such as
+ * `Women's` says nothing by itself.
+ */
+function tellsSomething({ name, group, values }: Field, index: number): boolean {
+  const value = values[index] ?? "";
+  if (!rules.groups.has(name)) return /\p{L}/u.test(value);
+  return group !== "kind" || !rules.notAKind.has(clean(value).toLowerCase());
 }

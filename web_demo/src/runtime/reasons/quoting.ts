@@ -32,7 +32,7 @@ export function clean(text: string): string {
     .replace(quotes, "'");
 }
 
-/** A cleaned text in quotation marks; a plain amount is not quoted. */
-export function quoted(text: string): string {
-  return plainAmount.test(text) ? text : `“${text}”`;
+/** Whether a cleaned text is a plain amount, such as a price or a date, which needs no quotation marks. */
+export function isAmount(text: string): boolean {
+  return plainAmount.test(text);
 }

@@ -1,46 +1,48 @@
 /**
- * The phrases of reasons, and how they are filled.
+ * The rules of reasons that hold in every language, and how texts are shown.
  *
- * The same as `edge_runtime/reasons/words.py`, with the same `phrases.json`.
+ * The same as `edge_runtime/reasons/words.py`, with the same `rules.json`.
  */
 
-import file from "../../../../edge_runtime/reasons/phrases.json";
+import file from "../../../../edge_runtime/reasons/rules.json";
 import { clean } from "./quoting";
 
-export type Style = "short" | "detailed";
+export const STYLES = ["short", "detailed"] as const;
+export const TONES = ["casual", "formal"] as const;
+export type Style = (typeof STYLES)[number];
+export type Tone = (typeof TONES)[number];
 
 const TRIMMED = new Set(" ,;:.-–—(&/|+'\u200c\u200d");
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
-const NOT_A_VALUE: ReadonlySet<string> = new Set(file.not_a_value);
+const PLAIN_CHARACTERS = /^[\p{L}\p{N}'&\-+/%]*$/u;
+const MOST_BEFORE_STOP = 3;
 
-interface Phrases {
-  readonly layout: string;
-  readonly titleLength: number;
-  readonly valueLength: number;
-  readonly neverShared: ReadonlySet<string>;
-  readonly weaklyShared: ReadonlySet<string>;
-  readonly firstOnly: ReadonlySet<string>;
-  readonly popularPercent: readonly number[];
-  readonly predicates: ReadonlyMap<string, string>;
-  readonly otherPredicate: string;
-  readonly popularPredicate: string;
-  readonly skeletons: typeof file.skeletons;
-}
-
-/** The content of `phrases.json`, with lists converted to sets where order does not matter. */
-export const phrases: Phrases = {
-  layout: file.layout,
+/** The content of `rules.json`, with lists converted to sets where order does not matter. */
+export const rules = {
   titleLength: file.title_length,
   valueLength: file.value_length,
+  nameLength: file.name_length,
+  nameWords: file.name_words,
+  notAValue: new Set(file.not_a_value),
   neverShared: new Set(file.never_shared),
-  weaklyShared: new Set(file.weakly_shared),
-  firstOnly: new Set(file.first_only),
+  weak: new Set(file.weak),
   popularPercent: file.popular_percent,
-  predicates: new Map(Object.entries(file.predicates)),
-  otherPredicate: file.other_predicate,
-  popularPredicate: file.popular_predicate,
-  skeletons: file.skeletons,
+  groups: new Map(Object.entries(file.groups)),
+  notAKind: new Set(file.not_a_kind),
+  afterAKind: new Set(file.after_a_kind),
+  articles: new Set(file.articles),
+  pluralOnly: new Set(file.plural_only),
 };
+
+/** The group of phrases of a field. */
+export function groupOf(field: string): string {
+  return rules.groups.get(field) ?? "other";
+}
+
+/** How many code points a text has. */
+export function lengthOf(text: string): number {
+  return [...text].length;
+}
 
 /** At most `length` code points of a cleaned text, cut between words if at least half of it remains. */
 export function shorten(text: string, length: number): string {
@@ -54,32 +56,54 @@ export function shorten(text: string, length: number): string {
 }
 
 /** Whether a value is informative: it has letters or digits, and is not a word for "unknown". */
-export function isTelling(value: string): boolean {
+export function isInformative(value: string): boolean {
   const text = clean(value);
-  return LETTER_OR_DIGIT.test(text) && !NOT_A_VALUE.has(text.toLowerCase());
+  return LETTER_OR_DIGIT.test(text) && !rules.notAValue.has(text.toLowerCase());
 }
 
-export function hasLetter(value: string): boolean {
-  return /\p{L}/u.test(value);
+/** Whether a cleaned text may stand without quotation marks: a few words, without sentence punctuation. */
+export function isPlain(text: string): boolean {
+  const words = text.split(" ");
+  if (lengthOf(text) > rules.nameLength || words.length > rules.nameWords) return false;
+  return words.every(isPlainWord);
 }
 
-/** A title as sentences quote it; empty if nothing can be shown. */
-export function saidTitle(title: string): string {
-  return shorten(clean(title), phrases.titleLength);
+/** A full stop is part of a word after at most three letters, as in `Dr. Scholl's`. */
+function isPlainWord(word: string): boolean {
+  const parts = word.split(".");
+  if (parts.slice(0, -1).some((part) => lengthOf(part) > MOST_BEFORE_STOP)) return false;
+  return PLAIN_CHARACTERS.test(parts.join(""));
 }
 
-/** A value as sentences show it, without quotation marks. */
-export function saidValue(value: string): string {
-  return shorten(clean(value), phrases.valueLength);
+/** A title for display between quotation marks; empty if nothing can be shown. */
+export function displayTitle(title: string): string {
+  return shorten(clean(title), rules.titleLength);
 }
 
-/** A field's name as sentences quote it; empty if nothing can be shown. */
-export function saidField(name: string): string {
-  return saidValue(name.replaceAll("_", " "));
+/** A value for display, without quotation marks. */
+export function displayValue(value: string): string {
+  return shorten(clean(value), rules.valueLength);
 }
 
-/** Fill the slots of a skeleton in one pass, so that braces in titles are not replaced. */
-export function fill(skeleton: string, slots: Readonly<Record<string, string>>): string {
-  const text = skeleton.replace(/\{([a-z]+)\}/g, (_, name: string) => slots[name] ?? "");
-  return /(\.|!|\?|…)\.$/.test(text) ? text.slice(0, -1) : text;
+/** A field's name for display; empty if nothing can be shown. */
+export function displayField(name: string): string {
+  return displayValue(name.replaceAll("_", " "));
+}
+
+/** `Nail Polish` becomes `nail polish`; `BB Cream` becomes `BB cream`. */
+export function lowerWords(text: string): string {
+  return text.replace(/[^ -]+/gu, lower);
+}
+
+function lower(word: string): string {
+  const [, ...rest] = word;
+  const end = rest.join("");
+  return rest.length > 0 && end === end.toLowerCase() ? word.toLowerCase() : word;
+}
+
+/** The text with a capital first letter, where that is one character. */
+export function capitalized(text: string): string {
+  const [first = ""] = text;
+  const capital = first.toUpperCase();
+  return lengthOf(capital) === 1 ? capital + text.slice(first.length) : text;
 }
