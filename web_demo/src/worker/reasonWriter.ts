@@ -16,9 +16,8 @@ const MAX_REMEMBERED = 500;
 /** A reason to reword. */
 export interface RewordRequest {
   readonly row: number;
-  readonly prompt: string;
-  /** The sentences to choose from, when its turn comes. */
-  readonly choices: () => readonly string[];
+  /** What is asked when its turn comes; what was written for the rows before may change it. Null: nothing. */
+  readonly question: () => { readonly prompt: string; readonly choices: readonly string[] } | null;
 }
 
 /** The browser features that rewording uses. */
@@ -52,7 +51,7 @@ export class ReasonWriter {
   constructor(
     private readonly parts: ReasonWriterParts,
     private readonly notify: (language: Language) => void,
-    private readonly wrote: (row: number, prompt: string, text: string) => void,
+    private readonly wrote: (row: number, prompt: string) => void,
   ) {}
 
   /** The sentence that the model wrote for a prompt, or undefined. */
@@ -78,10 +77,10 @@ export class ReasonWriter {
     for (const request of requests) {
       const { writer } = this;
       if (stop.signal.aborted || writer === null) return;
-      const choices = request.choices();
+      const question = request.question();
       // With a single sentence there is nothing to choose.
-      if (this.known.has(request.prompt) || choices.length < 2) continue;
-      await this.write(writer, request, choices, stop.signal);
+      if (question === null || this.known.has(question.prompt) || question.choices.length < 2) continue;
+      await this.write(writer, request.row, question.prompt, question.choices, stop.signal);
     }
   }
 
@@ -146,7 +145,8 @@ export class ReasonWriter {
 
   private async write(
     writer: Writer,
-    { row, prompt }: RewordRequest,
+    row: number,
+    prompt: string,
     choices: readonly string[],
     stop: AbortSignal,
   ): Promise<void> {
@@ -161,7 +161,7 @@ export class ReasonWriter {
       if (this.known.size >= MAX_REMEMBERED) this.known.clear();
       this.known.set(prompt, text);
       this.notifyReady();
-      this.wrote(row, prompt, text);
+      this.wrote(row, prompt);
     } catch (error) {
       if (stop.aborted) return;
       this.failures++;

@@ -3,15 +3,15 @@
  * and computed after the list, which never waits for it.
  */
 
+import { at } from "../runtime/at";
 import type { CountsClears, History, HistoryEvent } from "../runtime/events";
 import type { Evidence } from "../runtime/reasons/evidence";
 import type { Explained, ListExplanation, Manner } from "../runtime/reasons/explainer";
 import { ENGLISH, languageFor } from "../runtime/reasons/phrasebook";
 import { addChoice, mostFrequent, readChoices } from "../runtime/reasons/preference";
-import type { Wording } from "../runtime/reasons/wordings";
 import type { Recommender } from "../runtime/recommender";
 import type { CardReason, Why } from "./protocol";
-import type { ReasonWriter } from "./reasonWriter";
+import type { ReasonWriter, RewordRequest } from "./reasonWriter";
 
 /** What else speaks for an item than its reason. */
 const MOST_OTHERS = 4;
@@ -46,7 +46,7 @@ interface InWords {
   readonly evidence: Evidence;
   readonly manner: Manner;
   readonly explanation: ListExplanation;
-  readonly said: Map<number, Explained>;
+  said: ReadonlyMap<number, Explained>;
 }
 
 export class Reasons {
@@ -93,12 +93,10 @@ export class Reasons {
     if (this.inWords !== null) await this.say(this.inWords.list, this.inWords.evidence);
   }
 
-  /** Show the wording that the language model chose, if the reason is still the same. */
-  reword(row: number, prompt: string, text: string): void {
-    const explained = this.inWords?.said.get(row);
-    const wording = explained?.choices.find((choice) => choice.text === text);
-    if (this.inWords === null || explained?.prompt !== prompt || wording === undefined) return;
-    this.inWords.said.set(row, { ...explained, wording });
+  /** Show what the language model chose, if the reason is still the same; cards below it take other wordings if needed. */
+  reword(row: number, prompt: string): void {
+    if (this.inWords?.said.get(row)?.prompt !== prompt) return;
+    this.inWords.said = this.assigned(this.inWords.explanation);
     this.show(this.inWords);
   }
 
@@ -135,15 +133,18 @@ export class Reasons {
     const explainer = await recommender.explainer();
     const explanation = await explainer.about({ rows, evidence, events: latest }, manner, this.language);
     if (this.list !== list) return;
-    const { writer } = this.host;
-    const all = explanation.all((choices, prompt) => {
-      const worded = this.isWorded ? writer.remembered(prompt) : undefined;
-      return choices.find(({ text }) => text === worded) ?? (choices[0] as Wording);
-    });
-    const said = new Map(all.filter((explained) => explained !== null).map((explained) => [explained.row, explained]));
-    this.inWords = { list, evidence, manner, explanation, said };
+    this.inWords = { list, evidence, manner, explanation, said: this.assigned(explanation) };
     this.show(this.inWords);
-    if (this.isWorded) void writer.reword(this.requests(this.inWords));
+    if (this.isWorded) void this.host.writer.reword(this.requests(this.inWords));
+  }
+
+  /** What is said about each row, as the language model has worded it so far. */
+  private assigned(explanation: ListExplanation): ReadonlyMap<number, Explained> {
+    const all = explanation.all((choices, prompt) => {
+      const worded = this.isWorded ? this.host.writer.remembered(prompt) : undefined;
+      return choices.find(({ text }) => text === worded) ?? at(choices, 0);
+    });
+    return new Map(all.filter((explained) => explained !== null).map((explained) => [explained.row, explained]));
   }
 
   /** The language model has learned English sentences only. */
@@ -151,15 +152,13 @@ export class Reasons {
     return this.language === ENGLISH;
   }
 
-  private requests({ said }: InWords) {
-    return [...said.values()].map(({ row, prompt, choices }) => ({
+  private requests(inWords: InWords): RewordRequest[] {
+    return inWords.list.rows.map((row) => ({
       row,
-      prompt,
-      // Those that no other card has by then, so that no two sound alike.
-      choices: () => {
-        const others = [...said.values()].filter((other) => other.row !== row);
-        const taken = new Set(others.map(({ wording }) => wording.skeleton));
-        return choices.filter(({ skeleton }) => !taken.has(skeleton)).map(({ text }) => text);
+      question: () => {
+        const explained = inWords.said.get(row);
+        if (explained === undefined) return null;
+        return { prompt: explained.prompt, choices: explained.choices.map(({ text }) => text) };
       },
     }));
   }

@@ -97,7 +97,7 @@ export class Session {
     this.reasonWriter = new ReasonWriter(
       language,
       (state) => notify("language", state),
-      (row, prompt, text) => void this.reasons?.then((reasons) => reasons.reword(row, prompt, text)),
+      (row, prompt) => void this.reasons?.then((reasons) => reasons.reword(row, prompt)),
     );
     const changed: CandidatesChanged = (bundle, candidates) => {
       // A newer release is tested while another is in use.

@@ -7,6 +7,7 @@ import { addChoice, mostFrequent, readChoices } from "../../src/runtime/reasons/
 import type { Tone } from "../../src/runtime/reasons/words";
 import type { CardReason } from "../../src/worker/protocol";
 import { Reasons, type ShownList } from "../../src/worker/reasons";
+import type { RewordRequest } from "../../src/worker/reasonWriter";
 
 const TITLES = ["Red mug", "Blue mug", "Oak tray", "Elm tray"];
 const MAKERS = [0, 0, 1, 1];
@@ -32,13 +33,13 @@ function listOf(rows: readonly number[], sequence: readonly number[], version = 
 
 function setUp(written: ReadonlyMap<string, string> = new Map(), language = "en-GB") {
   const shown: { version: number; reasons: ReadonlyMap<number, CardReason> }[] = [];
-  const requests: { row: number; prompt: string; choices: () => readonly string[] }[] = [];
+  const requests: RewordRequest[] = [];
   const history = new MemoryHistory([], new Map());
   const remembered = new Map(written);
   const host = {
     writer: {
       remembered: (prompt: string) => remembered.get(prompt),
-      reword: async (some: readonly (typeof requests)[number][]) => void requests.splice(0, requests.length, ...some),
+      reword: async (some: readonly RewordRequest[]) => void requests.splice(0, requests.length, ...some),
     },
     history: Object.assign(history, { clears: 0 }),
     inTurn: <T>(work: () => Promise<T>) => work(),
@@ -90,20 +91,23 @@ describe("the reasons of a list", () => {
     expect(shown.map(({ version }) => version)).toEqual([2]);
   });
 
-  test("are worded by the language model, but never as another card has it", async () => {
+  test("are worded by the language model, and a card below takes another wording if it has the same", async () => {
     const { reasons, shown, requests, remembered, textsOf } = setUp();
     await reasons.explain(listOf([1, 3], [0, 2]));
-    const { row, prompt, choices } = requests[0] ?? never();
-    const other = choices().at(-1) ?? "";
+    const { row, question } = requests[0] ?? never();
+    const { prompt, choices } = question() ?? never();
+    const skeletonOf = (text: string) => text.replace("Aster", "Birch").replace("“Red mug”", "“Oak tray”");
+    const likeBelow = choices.find((text) => skeletonOf(text) === textsOf(0)[1]) ?? never();
 
-    remembered.set(prompt, other);
-    reasons.reword(row, prompt, other);
+    remembered.set(prompt, likeBelow);
+    reasons.reword(row, prompt);
 
-    expect(textsOf(-1)[0]).toBe(other);
+    expect(textsOf(-1)[0]).toBe(likeBelow);
     expect(shown.at(-1)?.reasons.get(row)?.by).toBe("language model");
-    expect(choices().length).toBeGreaterThan(1);
-    reasons.reword(row, "another prompt", choices()[0] ?? "");
-    expect(textsOf(-1)[0]).toBe(other);
+    expect(skeletonOf(likeBelow)).not.toBe(textsOf(-1)[1]);
+    expect(requests[1]?.question()?.choices).not.toContain(skeletonOf(likeBelow));
+    reasons.reword(row, "another prompt");
+    expect(shown).toHaveLength(2);
   });
 
   test("say what else speaks for an item, or that nothing can be said", async () => {
