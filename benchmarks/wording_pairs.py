@@ -70,12 +70,12 @@ def pairs_of(bundle: Path, users: TestUsers, n_pairs: int) -> list[tuple[list[st
         for rows in users.histories:
             history = [model.items.item_id[row] for row in rows]
             items = template.recommend(N_ITEMS, history)
-            explained = [
+            by_model, by_template = (
                 [reason.text if reason else "(no reason)" for reason in one.explain_list(items, history=history)]
                 for one in (model, template)
-            ]
-            if explained[0] != explained[1]:
-                pairs.append(([item.title for item in items], *explained))
+            )
+            if by_model != by_template:
+                pairs.append(([item.title for item in items], by_model, by_template))
             if len(pairs) == n_pairs:
                 break
     return pairs
