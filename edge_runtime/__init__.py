@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         UnknownItemError,
         UnprotectedError,
         UpdateRefusedError,
+        VariableError,
     )
     from edge_runtime.filters.conditions import Range, Where, above, at_least, at_most, below, between, none_of
     from edge_runtime.learning.status import LearningResult, LearningStatus
@@ -81,6 +82,7 @@ __all__ = [
     "UnknownItemError",
     "UnprotectedError",
     "UpdateRefusedError",
+    "VariableError",
     "Where",
     "__version__",
     "above",

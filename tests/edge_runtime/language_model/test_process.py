@@ -95,10 +95,12 @@ def stopped(writer: LlamaWriter) -> int:
 def ctrl_c_soon() -> Iterator[None]:
     main = threading.main_thread().ident
     assert main is not None
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what runs in background
     timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     yield
     timer.join()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_request_larger_than_the_pipe_to_a_stopped_worker_times_out() -> None:
