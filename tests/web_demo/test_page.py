@@ -261,7 +261,7 @@ def test_search_reports_no_match_only_after_searching(tab: ShopPage, server: Liv
     tab.page.context.route("**/v1/channels/**", hold)
     tab.page.goto(server.url)
 
-    tab.page.get_by_label("Search the shop").fill("hand creams")
+    tab.page.get_by_label("Search", exact=True).fill("hand creams")  # no catalogue is open yet
     tab.page.wait_for_timeout(500)
 
     expect(tab.page.locator("#search-hits")).to_be_hidden()
