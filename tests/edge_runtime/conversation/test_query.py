@@ -57,7 +57,8 @@ SHOP = Shop()
 def test_any_text_becomes_a_valid_query(text: str, language: Language, about: int | None) -> None:
     result = parsed(SHOP, language, about, text)
 
-    msgspec.convert(result["query"], Query)
+    query = msgspec.convert(result["query"], Query)
+    assert msgspec.convert(msgspec.to_builtins(query), Query) == query
 
 
 @settings(max_examples=150, deadline=None)

@@ -256,6 +256,7 @@ def test_a_stopped_worker_ends_with_an_app_that_is_killed() -> None:
         app.wait()
 
         wait_for_the_end_of(worker)
+        assert not is_running(worker)
 
 
 def test_a_worker_outlives_the_thread_that_sent_the_first_request() -> None:
