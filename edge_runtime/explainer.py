@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle.items import Items
-from edge_runtime.bundle.manifest import LanguageAdapter, Manifest
+from edge_runtime.bundle.manifest import SHOP, LanguageAdapter, Manifest
 from edge_runtime.bundle.transitions import Transitions
 from edge_runtime.language_model.client import LlamaWriter, ModelFile
 from edge_runtime.language_model.writer import TextWriter, Writer, WriterError
@@ -103,6 +103,7 @@ class Explainer:
         manifest: the manifest of the bundle; its ``language_model`` names the prompt layout and the context size.
         writer: used instead of a writer that loads ``model``.
         adapters: the adapters that the manifest names, each as ``model``.
+        kind: the kind of catalogue, if not the manifest's; without both, a shop.
     """
 
     def __init__(
@@ -114,7 +115,9 @@ class Explainer:
         manifest: Manifest | None = None,
         writer: Writer | None = None,
         adapters: Mapping[str, ModelFile] = MappingProxyType({}),
+        kind: str | None = None,
     ) -> None:
+        self._kind = kind or (SHOP if manifest is None else manifest.kind)
         self._items = items
         self._finder = FactFinder(items, popularity, transitions)
         self._writer = writer
@@ -142,7 +145,7 @@ class Explainer:
     def speaker(self, listed: Listed, manner: Manner) -> Speaker:
         """Return what puts the claims about a list into words."""
         names = short_names(self._finder, listed.evidence.pasts, listed.evidence.older)
-        return Speaker(phrases_of(manner.language), manner.style, manner.tone, names, listed.events)
+        return Speaker(phrases_of(manner.language), manner.style, manner.tone, names, listed.events, self._kind)
 
     def explain_list(self, listed: Listed, manner: Manner | None = None) -> list[Reason | None]:
         """Return the explanation of each item of a list, no two of which sound alike while there are other wordings.

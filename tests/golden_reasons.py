@@ -61,7 +61,7 @@ def make_transitions(catalogue: Json) -> Transitions | None:
 def make_explainer(catalogue: Json) -> Explainer:
     """Return an explainer of a catalogue."""
     popularity = np.array(catalogue["popularity"], dtype=np.uint8)
-    return Explainer(make_items(catalogue), popularity, make_transitions(catalogue))
+    return Explainer(make_items(catalogue), popularity, make_transitions(catalogue), kind=catalogue.get("kind"))
 
 
 def listed_of(case: Json) -> Listed:

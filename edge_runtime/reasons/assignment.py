@@ -13,9 +13,10 @@ from edge_runtime.reasons.wordings import Speaker, Wording
 
 WORDING_AGAIN: Final = 100
 CITED_OFTEN: Final = 12
+OPENING_AGAIN: Final = 2
 FACT_AGAIN: Final = 2
 GROUP_AGAIN: Final = 1
-MOST_CITATIONS: Final = 3
+FREE_CITATIONS: Final = 2
 
 
 class Assigner:
@@ -23,6 +24,7 @@ class Assigner:
 
     def __init__(self) -> None:
         self._skeletons: Counter[str] = Counter()
+        self._openings: Counter[str] = Counter()
         self._facts: Counter[tuple[str, str, str]] = Counter()
         self._groups: Counter[str] = Counter()
         self._cited: Counter[int] = Counter()
@@ -51,24 +53,28 @@ class Assigner:
         """Remember that a wording was chosen."""
         first = wording.facts[0]
         self._skeletons[wording.skeleton] += 1
+        self._openings[wording.opening] += 1
         self._facts[first.kind, first.field, first.value] += 1
         self._groups[first.group] += 1
         if first.history_row is not None:
             self._cited[first.history_row] += 1
 
     def _fresh(self, speaker: Speaker, row: int, claim: Claim) -> tuple[int, list[Wording]]:
-        """Return the cost of a claim, and its wordings that were said least often."""
+        """Return the cost of a claim, and its wordings that were said least often, by what they begin with."""
         wordings = speaker.wordings(claim)
         start = row % len(wordings)
         turned = [*wordings[start:], *wordings[:start]]
         least = min(self._skeletons[wording.skeleton] for wording in turned)
+        fresh = [wording for wording in turned if self._skeletons[wording.skeleton] == least]
+        begun = min(self._openings[wording.opening] for wording in fresh)
         fact = claim.fact
         cited = 0 if fact.history_row is None else self._cited[fact.history_row]
         cost = (
             4 * claim.cost
             + WORDING_AGAIN * least
+            + OPENING_AGAIN * begun
             + FACT_AGAIN * self._facts[fact.kind, fact.field, fact.value]
             + GROUP_AGAIN * self._groups[fact.group]
-            + CITED_OFTEN * max(0, cited - MOST_CITATIONS + 1)
+            + CITED_OFTEN * max(0, cited - FREE_CITATIONS + 1)
         )
-        return cost, [wording for wording in turned if self._skeletons[wording.skeleton] == least]
+        return cost, [wording for wording in fresh if self._openings[wording.opening] == begun]

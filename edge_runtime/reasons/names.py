@@ -7,10 +7,11 @@ beginning of the title, the title.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edge_runtime.reasons.facts import FactFinder
+from edge_runtime.reasons.makers import without_legal_form, without_maker
 from edge_runtime.reasons.quoting import clean
 from edge_runtime.reasons.words import group_of, is_plain, lower_words, rules, shorten
 
@@ -34,10 +35,26 @@ class Name:
     Attributes:
         text: cleaned text, not empty.
         is_title: whether it is the title or its beginning, which is shown between quotation marks.
+        kind: the kind by which the item is called; empty for a title.
+        maker: the maker by which it is called too; else empty.
+        title: what it may be called by its title; empty if that is not its own.
     """
 
     text: str
     is_title: bool
+    kind: str = field(default="", compare=False)
+    maker: str = field(default="", compare=False)
+    title: str = field(default="", compare=False)
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether its kind is an English noun of which there may be another one: no boots, and no makeup."""
+        last = self.kind.rsplit(" ", 1)[-1].lower()
+        return last not in rules().plural_only and last not in rules().uncountable
+
+    def is_called(self, kind: str) -> bool:
+        """Return whether a value of the catalogue, such as ``Shampoos``, is the kind by which the item is called."""
+        return bool(self.kind) and _tokens(kind) == _tokens(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +81,23 @@ def short_names(finder: FactFinder, rows: Sequence[int], others: Sequence[int] =
     for row in rows:
         own = [name for name in candidates[row] if counts[name.text] == 1]
         if own:
-            named[row] = own[0]
+            title = next((name.text for name in own if name.is_title), "")
+            named[row] = replace(own[0], title=title)
     return named
 
 
 def _candidates(finder: FactFinder, row: int, words: dict[int, frozenset[str]]) -> list[Name]:
     title = _in_order(clean(finder.items.title[row]))
-    names = [Name(_beginning(title), is_title=True), Name(shorten(title, rules().title_length), is_title=True)]
+    start = _beginning(without_maker(title, _makers_of(finder, row)))
+    names = [Name(start, is_title=True), Name(shorten(title, rules().title_length), is_title=True)]
     kind = kind_of(finder, row)
     if kind is not None:
-        maker = _maker_of(finder, row)
+        maker = next(iter(_makers_of(finder, row)), "")
         made = f"{maker} {kind.noun}"
-        if maker and len(made) <= rules().name_length:
-            names.insert(0, Name(made, is_title=False))
+        if is_plain(maker) and maker and len(made) <= rules().name_length:
+            names.insert(0, Name(made, is_title=False, kind=kind.noun, maker=maker))
         if not any(kind.words <= of_other for other, of_other in words.items() if other != row):
-            names.insert(0, Name(kind.noun, is_title=False))
+            names.insert(0, Name(kind.noun, is_title=False, kind=kind.noun))
     return [name for name in names if name.text]
 
 
@@ -186,11 +205,11 @@ def _beginning(title: str) -> str:
     return cut if " " in cut and _SHORTEST <= len(cut) <= length else shorten(title, length)
 
 
-def _maker_of(finder: FactFinder, row: int) -> str:
-    """Return the maker of an item if it may stand without quotation marks; else an empty text."""
-    for name in finder.items.fields:
-        if group_of(name) == "maker":
-            for index in finder.values(name, row):
-                maker = clean(finder.items.fields[name].values[index])
-                return maker if is_plain(maker) else ""
-    return ""
+def _makers_of(finder: FactFinder, row: int) -> list[str]:
+    """Return the makers of an item, without legal forms."""
+    return [
+        without_legal_form(clean(finder.items.fields[name].values[index]))
+        for name in finder.items.fields
+        if group_of(name) == "maker"
+        for index in finder.values(name, row)
+    ]

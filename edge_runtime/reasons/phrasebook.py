@@ -15,6 +15,20 @@ ENGLISH: Final[Language] = "en"
 Wordings = dict[Tone, tuple[str, ...]]
 
 
+class Again(msgspec.Struct, frozen=True):
+    """How it is said that an item is of the kind by which the cited one is called: ``Another oil, after yours``.
+
+    Attributes:
+        wordings: with the slots ``name``, the kind of the cited item, and ``past``, which is one of the other two.
+        one: tone to event name to the cited item, as ``past`` of the phrases.
+        made: the same for an item that is called by its ``maker`` and kind.
+    """
+
+    wordings: Wordings
+    one: dict[Tone, dict[str, str]]
+    made: dict[Tone, dict[str, str]]
+
+
 class Phrases(msgspec.Struct, frozen=True):
     """The phrases of a language. No phrase ends with a full stop.
 
@@ -25,6 +39,10 @@ class Phrases(msgspec.Struct, frozen=True):
         past: tone to event name to how an item of the history is named; ``any`` for other and unknown events. An item
             that is named by its title is its title between quotation marks in every case.
         shared: group of fields to the wordings for a value that both items have.
+        again: the wordings for a kind by which the cited item is called; None in languages where it is called by its
+            title then.
+        verbs: tone to kind of catalogue to the verb for taking an item: ``pick``, ``watch`` or ``read``, in the forms
+            of the slots ``do``, ``did`` and ``done``.
         follows: wordings for an item that often follows the other.
         because: wordings for an item whose score falls without the other.
         popular: wordings for an item that many people take.
@@ -38,6 +56,8 @@ class Phrases(msgspec.Struct, frozen=True):
     lower_kinds: bool
     past: dict[Tone, dict[str, str]]
     shared: dict[str, Wordings]
+    again: Again | None
+    verbs: dict[Tone, dict[str, dict[str, str]]]
     follows: Wordings
     because: Wordings
     popular: Wordings

@@ -1,7 +1,8 @@
 """The rules of reasons that hold in every language, and text formatting for them.
 
-The rules are data (`rules.json`), shared with the browser runtime. Together with `quoting.json` and the English phrases
-they are part of the prompt layout ``facts-v3``: language models are trained on them, so a change needs a new name.
+The rules are data (`rules.json`), shared with the browser runtime. Language models of the prompt layout ``facts-v3``
+are trained on what they and the English phrases allow. After a change of wordings an older model still writes only what
+is allowed, though it chooses less well until it is trained anew; a change of the prompt's lines needs a new name.
 """
 
 import re
@@ -41,6 +42,9 @@ class Rules(msgspec.Struct, frozen=True):
             compound, such as ``shampoo`` in ``shampoo brush``.
         articles: what is put first again in a title such as ``Iron Giant, The``.
         plural_only: lower-case English nouns that stay in the plural.
+        uncountable: lower-case English nouns of which there is not one more.
+        company_words: lower-case words that a maker's name may have or lack.
+        legal_forms: lower-case legal forms, without the full stop, which are not said after a maker's name.
     """
 
     layout: str
@@ -58,6 +62,9 @@ class Rules(msgspec.Struct, frozen=True):
     after_a_kind: frozenset[str]
     articles: frozenset[str]
     plural_only: frozenset[str]
+    uncountable: frozenset[str]
+    company_words: frozenset[str]
+    legal_forms: frozenset[str]
 
 
 @cache

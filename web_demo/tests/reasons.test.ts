@@ -21,6 +21,7 @@ const FOLDER = join(import.meta.dirname, "../../tests/golden/reasons-v3");
 interface Catalogue {
   readonly item_id: string[];
   readonly popularity: number[];
+  readonly kind?: string;
   readonly transitions: { followers: number[][]; levels: number[][]; ratio: number } | null;
 }
 
@@ -61,7 +62,7 @@ const cases = readdirSync(FOLDER)
 async function explainerOf(catalogue: Catalogue): Promise<[Items, Explainer]> {
   const items = await Items.read(new Uint8Array(deflateSync(JSON.stringify(catalogue))), catalogue.item_id.length);
   const popularity = Uint8Array.from(catalogue.popularity);
-  return [items, new Explainer(items, popularity, transitionsOf(catalogue), async () => null)];
+  return [items, new Explainer(items, popularity, transitionsOf(catalogue), async () => null, catalogue.kind)];
 }
 
 function transitionsOf({ transitions: table, item_id: ids }: Catalogue): Transitions | null {

@@ -1,6 +1,6 @@
 """No two reasons of a list sound alike."""
 
-from edge_runtime.reasons.assignment import MOST_CITATIONS, Assigner
+from edge_runtime.reasons.assignment import FREE_CITATIONS, Assigner
 from edge_runtime.reasons.claims import Claim
 from edge_runtime.reasons.facts import Fact
 from edge_runtime.reasons.names import Name
@@ -41,11 +41,23 @@ def test_a_fact_that_was_said_gives_way_to_another() -> None:
     assert [wording.facts[0].value for wording in wordings if wording] == ["war", "comedy"]
 
 
+def test_two_reasons_begin_alike_only_if_no_wording_is_left_that_does_not() -> None:
+    wordings = said([[because(1)] for _ in range(5)])
+
+    assert len({wording.opening for wording in wordings if wording}) == 5
+
+
+def test_what_an_item_shares_with_another_event_is_said_before_one_event_is_cited_a_third_time() -> None:
+    wordings = said([[because(1)], [because(1)], [because(1), shared(2, "war", cost=4)]])
+
+    assert [wording.facts[0].history_row for wording in wordings if wording] == [1, 1, 2]
+
+
 def test_one_event_is_cited_at_most_three_times_if_others_are_as_good() -> None:
     wordings = said([[because(1), because(2), because(3), because(4)]] * 10)
 
     cited = [wording.facts[0].history_row for wording in wordings if wording]
-    assert max(cited.count(past) for past in (1, 2, 3, 4)) <= MOST_CITATIONS
+    assert max(cited.count(past) for past in (1, 2, 3, 4)) <= FREE_CITATIONS + 1
 
 
 def test_popularity_is_not_said_twice_in_the_same_words() -> None:

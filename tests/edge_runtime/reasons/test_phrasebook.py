@@ -8,10 +8,12 @@ import pytest
 from edge_runtime.reasons.names import Name
 from edge_runtime.reasons.phrasebook import LANGUAGES, Phrases, Wordings, phrases_of
 from edge_runtime.reasons.quoting import clean
+from edge_runtime.reasons.wordings import KINDS
 from edge_runtime.reasons.words import TONES, rules
 
 ENGLISH = phrases_of("en")
 MOST_SLOTS = {"past", "value", "field", "name", "first", "second"}
+VERB_FORMS = {"do", "did", "done"}
 LEAST_WORDINGS = 5
 MANY_WORDINGS = 9  # of what a whole list may have to say
 
@@ -51,13 +53,34 @@ def test_each_wording_has_its_slots(phrases: Phrases) -> None:
     for relation, wordings in lists(phrases).items():
         for pattern in chain(*wordings.values()):
             used = slots(pattern)
-            assert used <= {"past", "value", "field"}, pattern
+            assert used <= {"past", "value", "field", *(VERB_FORMS if relation == "follows" else ())}, pattern
             assert ("past" in used) == (relation != "popular"), pattern
             assert not ("value" in used and relation in ("follows", "because", "popular")), pattern
     for pattern in chain(*phrases.detailed.values()):
         assert slots(pattern) == {"first", "second"}
-    assert all(slots(pattern) <= {"value", "field"} for pattern in phrases.also.values())
+    for relation, pattern in phrases.also.items():
+        assert slots(pattern) <= (VERB_FORMS if relation == "follows" else {"value", "field"}), pattern
     assert all(slots(form) == {"name"} for forms in phrases.past.values() for form in forms.values())
+
+
+@languages
+def test_each_kind_of_catalogue_has_a_verb_in_each_tone(phrases: Phrases) -> None:
+    for tone in TONES:
+        assert set(phrases.verbs[tone]) == set(KINDS)
+        assert all(set(forms) == VERB_FORMS and all(forms.values()) for forms in phrases.verbs[tone].values())
+
+
+@languages
+def test_one_more_of_a_kind_has_wordings_with_its_slots(phrases: Phrases) -> None:
+    again = phrases.again
+    if again is None:
+        return
+    for tone in TONES:
+        assert len(set(again.wordings[tone])) == len(again.wordings[tone]) >= LEAST_WORDINGS
+        assert all({"past"} < slots(pattern) <= {"past", "name", "value"} for pattern in again.wordings[tone])
+        assert set(again.one[tone]) == set(again.made[tone]) == {"any", "like", "purchase", "click"}
+        assert not any(slots(form) for form in again.one[tone].values())
+        assert all(slots(form) == {"maker"} for form in again.made[tone].values())
 
 
 @languages

@@ -257,8 +257,12 @@ export class OpenRelease {
   explainer(): Promise<Explainer> {
     this.explaining ??= import("./reasons/explainer").then(
       ({ Explainer }) =>
-        new Explainer(this.items, this.popularity, this.scorer.transitions?.transitions ?? null, (sequence, history) =>
-          this.scoresAfter(sequence, history),
+        new Explainer(
+          this.items,
+          this.popularity,
+          this.scorer.transitions?.transitions ?? null,
+          (sequence, history) => this.scoresAfter(sequence, history),
+          this.manifest.kind,
         ),
       (error: unknown) => {
         this.explaining = null; // the next call tries again

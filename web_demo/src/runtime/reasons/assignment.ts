@@ -3,7 +3,7 @@
  * `edge_runtime/reasons/assignment.py`.
  */
 
-import { CITED_OFTEN, FACT_AGAIN, GROUP_AGAIN, MOST_CITATIONS, WORDING_AGAIN } from "../constants";
+import { CITED_OFTEN, FACT_AGAIN, FREE_CITATIONS, GROUP_AGAIN, OPENING_AGAIN, WORDING_AGAIN } from "../constants";
 import type { Claim } from "./claims";
 import { type Fact, groupOfFact } from "./facts";
 import type { Speaker, Wording } from "./wordings";
@@ -13,6 +13,7 @@ const COST = 4;
 /** Chooses wordings one item after the other; remembers what was said. */
 export class Assigner {
   private readonly skeletons = new Counter<string>();
+  private readonly openings = new Counter<string>();
   private readonly facts = new Counter<string>();
   private readonly groups = new Counter<string>();
   private readonly cited = new Counter<number>();
@@ -35,8 +36,9 @@ export class Assigner {
   }
 
   /** Remember that a wording was chosen. */
-  say({ skeleton, facts: [first] }: Wording): void {
+  say({ skeleton, opening, facts: [first] }: Wording): void {
     this.skeletons.add(skeleton);
+    this.openings.add(opening);
     if (first === undefined) return;
     this.facts.add(keyOf(first));
     this.groups.add(groupOfFact(first));
@@ -48,15 +50,18 @@ export class Assigner {
     const start = row % wordings.length;
     const turned = [...wordings.slice(start), ...wordings.slice(0, start)];
     const least = Math.min(...turned.map(({ skeleton }) => this.skeletons.of(skeleton)));
+    const fresh = turned.filter(({ skeleton }) => this.skeletons.of(skeleton) === least);
+    const begun = Math.min(...fresh.map(({ opening }) => this.openings.of(opening)));
     const { fact } = claim;
     const cited = fact.historyRow === null ? 0 : this.cited.of(fact.historyRow);
     const cost =
       COST * claim.cost +
       WORDING_AGAIN * least +
+      OPENING_AGAIN * begun +
       FACT_AGAIN * this.facts.of(keyOf(fact)) +
       GROUP_AGAIN * this.groups.of(groupOfFact(fact)) +
-      CITED_OFTEN * Math.max(0, cited - MOST_CITATIONS + 1);
-    return { cost, wordings: turned.filter(({ skeleton }) => this.skeletons.of(skeleton) === least) };
+      CITED_OFTEN * Math.max(0, cited - FREE_CITATIONS + 1);
+    return { cost, wordings: fresh.filter(({ opening }) => this.openings.of(opening) === begun) };
   }
 }
 

@@ -53,6 +53,8 @@ export class Explainer {
     transitions: Transitions | null,
     /** The score of every item after a part of a history; null if nothing but popularity can rank. */
     private readonly score: (part: readonly number[], history: readonly number[]) => Promise<Float32Array | null>,
+    /** The kind of catalogue. */
+    private readonly kind = "shop",
   ) {
     this.finder = new FactFinder(items, popularity, transitions);
   }
@@ -79,7 +81,7 @@ export class Explainer {
   async about(listed: Listed, manner: Manner, language: string): Promise<ListExplanation> {
     check("style", manner.style, STYLES);
     check("tone", manner.tone, TONES);
-    return new ListExplanation(this.items, this.finder, listed, manner, await phrasesOf(language));
+    return new ListExplanation(this.items, this.finder, listed, manner, await phrasesOf(language), this.kind);
   }
 }
 
@@ -96,11 +98,12 @@ export class ListExplanation {
     private readonly listed: Listed,
     { style, tone }: Manner,
     phrases: Phrases,
+    kind: string,
   ) {
     const { rows, evidence, events } = listed;
     this.names = shortNames(finder, evidence.pasts, evidence.older);
     this.claims = claimsOfList(finder, rows, evidence, new Set(this.names.keys()));
-    this.speaker = new Speaker(phrases, style, tone, this.names, events);
+    this.speaker = new Speaker(phrases, style, tone, this.names, events, kind);
   }
 
   get language(): string {

@@ -5,6 +5,7 @@
  */
 
 import type { FactFinder } from "./facts";
+import { withoutLegalForm, withoutMaker } from "./makers";
 import { clean } from "./quoting";
 import { isPlain, lengthOf, lowerWords, rules, shorten } from "./words";
 
@@ -25,6 +26,12 @@ export interface Name {
   readonly text: string;
   /** Whether it is the title or its beginning, which is shown between quotation marks. */
   readonly isTitle: boolean;
+  /** The kind by which the item is called; empty for a title. */
+  readonly kind: string;
+  /** The maker by which it is called too; else empty. */
+  readonly maker: string;
+  /** What it may be called by its title; empty if that is not its own. */
+  readonly title: string;
 }
 
 /** What an item is, such as `nail polish`, and its words without plural endings. */
@@ -53,8 +60,9 @@ export function shortNames(
   }
   const named = new Map<number, Name>();
   for (const row of rows) {
-    const own = candidates.get(row)?.find(({ text }) => counts.get(text) === 1);
-    if (own !== undefined) named.set(row, own);
+    const own = candidates.get(row)?.filter(({ text }) => counts.get(text) === 1) ?? [];
+    const title = own.find(({ isTitle }) => isTitle)?.text ?? "";
+    if (own[0] !== undefined) named.set(row, { ...own[0], title });
   }
   return named;
 }
@@ -62,16 +70,37 @@ export function shortNames(
 /** The kind, the maker and the kind, the beginning of the title, and the title. */
 function candidatesOf(finder: FactFinder, row: number, words: ReadonlyMap<number, ReadonlySet<string>>): Name[] {
   const title = inOrder(clean(finder.items.titles[row] ?? ""));
-  const names: Name[] = [beginning(title), shorten(title, rules.titleLength)].map((text) => ({ text, isTitle: true }));
+  const makers = makersOf(finder, row);
+  const start = beginning(withoutMaker(title, makers));
+  const names = [start, shorten(title, rules.titleLength)].map((text) => nameOf(text));
   const kind = kindOf(finder, row);
   if (kind !== null) {
-    const maker = makerOf(finder, row);
+    const [maker = ""] = makers;
     const made = `${maker} ${kind.noun}`;
-    if (maker !== "" && lengthOf(made) <= rules.nameLength) names.unshift({ text: made, isTitle: false });
+    const isName = maker !== "" && isPlain(maker) && lengthOf(made) <= rules.nameLength;
+    if (isName) names.unshift(nameOf(made, kind.noun, maker));
     const isOfOther = [...words].some(([other, its]) => other !== row && kind.words.every((word) => its.has(word)));
-    if (!isOfOther) names.unshift({ text: kind.noun, isTitle: false });
+    if (!isOfOther) names.unshift(nameOf(kind.noun, kind.noun));
   }
   return names.filter(({ text }) => text !== "");
+}
+
+/** A name that is a title, or has a kind. */
+function nameOf(text: string, kind = "", maker = ""): Name {
+  return { text, isTitle: kind === "", kind, maker, title: "" };
+}
+
+/** Whether the kind of a name is an English noun of which there may be another one: no boots, and no makeup. */
+export function isCountable({ kind }: Name): boolean {
+  const last = lastWord(kind);
+  return !rules.pluralOnly.has(last) && !rules.uncountable.has(last);
+}
+
+/** Whether a value of the catalogue, such as `Shampoos`, is the kind by which an item is called. */
+export function isCalled(name: Name, kind: string): boolean {
+  if (name.kind === "") return false;
+  const [own, other] = [tokens(name.kind), tokens(kind)];
+  return own.length === other.length && own.every((word, index) => word === other[index]);
 }
 
 /** What an item is, by its rarest kind, if its title says it too. Only what someone makes is called by its kind. */
@@ -165,13 +194,9 @@ function trimmed(text: string): string {
   return text.replace(/^ +| +$/g, "");
 }
 
-/** The maker of an item if it may stand without quotation marks; else an empty text. */
-function makerOf(finder: FactFinder, row: number): string {
-  for (const field of finder.fields) {
-    const [index] = field.group === "maker" ? finder.values(field, row) : [];
-    if (index === undefined) continue;
-    const maker = clean(field.values[index] ?? "");
-    return isPlain(maker) ? maker : "";
-  }
-  return "";
+/** The makers of an item, without legal forms. */
+function makersOf(finder: FactFinder, row: number): string[] {
+  return finder.fields
+    .filter(({ group }) => group === "maker")
+    .flatMap((field) => finder.values(field, row).map((index) => withoutLegalForm(clean(field.values[index] ?? ""))));
 }

@@ -32,6 +32,9 @@ export const rules = {
   afterAKind: new Set(file.after_a_kind),
   articles: new Set(file.articles),
   pluralOnly: new Set(file.plural_only),
+  uncountable: new Set(file.uncountable),
+  companyWords: new Set(file.company_words),
+  legalForms: new Set(file.legal_forms),
 };
 
 /** The group of phrases of a field. */
