@@ -38,7 +38,8 @@ class Phrases(msgspec.Struct, frozen=True):
         lower_kinds: whether a kind, such as ``Nail Polish``, is written with small letters in a sentence.
         past: tone to event name to how an item of the history is named; ``any`` for other and unknown events. An item
             that is named by its title is its title between quotation marks in every case.
-        shared: group of fields to the wordings for a value that both items have.
+        shared: group of fields to the wordings for a value that both items have; without the groups whose fields are
+            all weak, which are only said in ``also``.
         again: the wordings for a kind by which the cited item is called; None in languages where it is called by its
             title then.
         verbs: tone to kind of catalogue to the verb for taking an item: ``pick``, ``watch`` or ``read``, in the forms

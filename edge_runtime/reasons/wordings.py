@@ -133,10 +133,16 @@ class Speaker:
             if again is None:
                 return self.phrases.quoted(name.title)
             return fill(self._by_event(again.made if name.maker else again.one, row), {"maker": name.maker})
-        says_maker = fact.group == "maker" and "{value}" in pattern
-        if says_maker and name.maker and name.maker == without_legal_form(display_value(fact.value)):
+        if "{value}" not in pattern or not self._repeats_maker(fact, name):
+            return self.past(row)
+        if self.phrases.again is not None:
             return self._called(name.kind, row)  # the maker is said, and makes only one of this kind in the history
-        return self.past(row)
+        return self.phrases.quoted(name.title) if name.title else self.past(row)
+
+    def _repeats_maker(self, fact: Fact, name: Name) -> bool:
+        return (
+            fact.group == "maker" and bool(name.maker) and name.maker == without_legal_form(display_value(fact.value))
+        )
 
     def _again(self, fact: Fact) -> Again | None:
         """Return the phrases for one more of the same kind, if they are to be used."""

@@ -116,10 +116,10 @@ export class Speaker {
       if (again === null) return this.quoted(name.title);
       return this.byEvent(name.maker === "" ? again.one : again.made, row).replace("{maker}", () => name.maker);
     }
-    const saysMaker = groupOfFact(fact) === "maker" && pattern.includes("{value}") && name.maker !== "";
+    if (!pattern.includes("{value}") || !repeatsMaker(fact, name)) return this.past(row);
     // The maker is said, and makes only one of this kind in the history.
-    if (saysMaker && name.maker === withoutLegalForm(displayValue(fact.value))) return this.called(name.kind, row);
-    return this.past(row);
+    if (this.phrases.again !== null) return this.called(name.kind, row);
+    return name.title === "" ? this.past(row) : this.quoted(name.title);
   }
 
   /** The phrases for one more of the same kind, if they are to be used. */
@@ -149,6 +149,12 @@ export class Speaker {
     const [open, close] = this.phrases.quotes;
     return `${open}${text}${close}`;
   }
+}
+
+function repeatsMaker(fact: Fact, name: Name): boolean {
+  return (
+    groupOfFact(fact) === "maker" && name.maker !== "" && name.maker === withoutLegalForm(displayValue(fact.value))
+  );
 }
 
 function wordingOf(pattern: string, group: string, slots: Slots, facts: readonly Fact[]): Wording {
