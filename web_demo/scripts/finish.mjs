@@ -15,7 +15,7 @@ const BUDGET_BYTES = 60 * 1024;
  */
 const ON_DEMAND_BUDGET_BYTES = 35_000;
 /** For the scripts that give the reasons of a list once it is shown, with the phrases of one language. */
-const REASONS_BUDGET_BYTES = 10_000;
+const REASONS_BUDGET_BYTES = 11_000;
 const REASONS = /^(phrases|reasons)-/;
 const ON_DEMAND = /^(CarryHistory|finder|historyFile|learning|pack|profile|rounds|Rounds|software)-/;
 const COMPRESSED = /\.(js|css|html|svg|wasm|webmanifest)$/;

@@ -1,6 +1,7 @@
 /** Explains the items of a list together. The same as `edge_runtime/explainer.py`, without the language model. */
 
 import { at } from "../at";
+import { SHOP } from "../constants";
 import type { Items } from "../items";
 import type { Transitions } from "../transitions";
 import { Assigner } from "./assignment";
@@ -54,7 +55,7 @@ export class Explainer {
     /** The score of every item after a part of a history; null if nothing but popularity can rank. */
     private readonly score: (part: readonly number[], history: readonly number[]) => Promise<Float32Array | null>,
     /** The kind of catalogue. */
-    private readonly kind = "shop",
+    private readonly kind: string = SHOP,
   ) {
     this.finder = new FactFinder(items, popularity, transitions);
   }

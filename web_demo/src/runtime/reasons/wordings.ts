@@ -3,7 +3,7 @@
  * `edge_runtime/reasons/wordings.py`.
  */
 
-import { CLICK, LIKE, PURCHASE } from "../constants";
+import { CLICK, LIKE, PURCHASE, SHOP } from "../constants";
 import type { Claim } from "./claims";
 import { type Fact, groupOfFact } from "./facts";
 import { withoutLegalForm } from "./makers";
@@ -93,7 +93,7 @@ export class Speaker {
       field: [{ text: this.plain(displayField(fact.field)), fact: false }],
       name: [{ text: name?.kind ?? "", fact: true }],
       ...Object.fromEntries(
-        Object.entries(verbs[this.kind] ?? verbs.shop ?? {}).map(([form, text]) => [form, [{ text, fact: false }]]),
+        Object.entries(verbs[this.kind] ?? verbs[SHOP] ?? {}).map(([form, text]) => [form, [{ text, fact: false }]]),
       ),
     };
   }
