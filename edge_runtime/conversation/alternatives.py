@@ -1,0 +1,40 @@
+"""Joins the wishes of a sentence that are alternatives."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge_runtime.conversation.lexicon import Lexicon
+from edge_runtime.conversation.query import Wish
+from edge_runtime.conversation.reading import Said
+
+
+def with_alternatives(said: Sequence[Said], lexicon: Lexicon) -> list[Said]:
+    """Return the wishes with alternatives joined: after "or", and values of a fact that no item has both of."""
+    joined: list[Said] = []
+    for one in reversed(_with_commas(said)):
+        after = joined[-1] if joined else None
+        if after is not None and one.polarity == after.polarity != "not" and _are_alternatives(one, after, lexicon):
+            field = one.wish.field if one.wish.field == after.wish.field else None
+            values = tuple(dict.fromkeys([*one.wish.values, *after.wish.values]))
+            joined[-1] = Said(Wish(field, values), one.polarity, one.joined)
+        else:
+            joined.append(one)
+    return joined[::-1]
+
+
+def _are_alternatives(one: Said, after: Said, lexicon: Lexicon) -> bool:
+    field = one.wish.field
+    if after.joined == "or":
+        return True
+    if field is None or field != after.wish.field or one.polarity != "want":
+        return False
+    return field in lexicon.single or not lexicon.has_all([one.wish, after.wish])
+
+
+def _with_commas(said: Sequence[Said]) -> list[Said]:
+    """Return the wishes of "a, b or c" as if all were joined by "or"."""
+    result = [replace(one) for one in said]
+    for before, one in zip(reversed(result[:-1]), reversed(result), strict=False):
+        if one.joined == "or" and before.joined == ",":
+            before.joined = "or"
+    return result

@@ -1,0 +1,127 @@
+"""Makes a query of what was read in a sentence."""
+
+from typing import Final
+
+import msgspec
+
+from edge_runtime.conversation.alternatives import with_alternatives
+from edge_runtime.conversation.parsed import Parsed, Polarity
+from edge_runtime.conversation.query import Intent, Query, Wish
+from edge_runtime.conversation.reading import Reading
+
+_VARIETY: Final = 0.5
+_SURPRISE: Final = 0.8
+_INTENTS: Final[tuple[Intent, ...]] = ("why", "surprise", "more", "list")
+_ASKING: Final = (
+    "not", "only", "prefer", "love", "want", "like", "unlike", "less", "dearer", "newer", "older", "varied", "instead",
+    "suffix_not",
+)  # fmt: skip
+
+
+def conclude(reading: Reading) -> Parsed:
+    """Return what was understood, with an intent and without accidents."""
+    _leave_out_accidents(reading)
+    must, must_not, prefer = _wishes(reading)
+    query = Query(
+        must=must,
+        must_not=must_not,
+        prefer=prefer,
+        limits=tuple(one for one in reading.limits if one.than_shown is None or not _has_number(reading, one.field)),
+        similar_to=tuple(dict.fromkeys(reading.similar)),
+        unlike=tuple(dict.fromkeys(reading.unlike)),
+        about=reading.item if reading.limits and not reading.similar else None,
+        replaces=reading.has("instead"),
+    )
+    query, intent = _with_intent(reading, query)
+    problem = None if intent in ("undo", "reset") else reading.problem
+    problem = None if intent == "why" and problem != "no_item" else problem
+    is_sentence = intent not in ("filter", "nothing") or _asks(reading)
+    unknown = () if intent in ("undo", "reset", "why", "list") else tuple(dict.fromkeys(reading.unknown))
+    return Parsed(query, unknown, problem, reading.of_problem, reading.excludes, is_sentence)
+
+
+def mean_last(reading: Reading) -> None:
+    """Take the item of the sentence, or the one that was talked about last, for "something similar"."""
+    item = reading.item or reading.context.about
+    if item is not None:
+        reading.similar.append(item)
+    elif not (reading.said or reading.limits or reading.similar):
+        reading.problem = "no_item"
+
+
+def _has_number(reading: Reading, field: str) -> bool:
+    """Return whether a limit of a fact has a number, so that "cheaper" says nothing more."""
+    return any(limit.field == field and limit.than_shown is None for limit in reading.limits)
+
+
+def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
+    names = bool(query.must or query.must_not or query.prefer)
+    intent: Intent = "filter"
+    if reading.has("varied"):
+        query = _replaced(query, variety=_VARIETY)
+    for name in ("reset", "undo"):
+        if _means(reading, name) and _is_loose(reading, query):
+            intent = "reset" if name == "reset" else "undo"
+            return Query(intent=intent), intent
+    found: list[Intent] = [name for name in _INTENTS if _means(reading, name)]
+    if found and not (found[0] == "why" and names):
+        intent = found[0]
+    if intent == "why":
+        return Query(intent="why", about=reading.item or reading.context.about), intent
+    if intent == "surprise":
+        return _replaced(query, intent="surprise", variety=_SURPRISE), intent
+    if intent == "filter" and _is_talk(reading, query):
+        return Query(intent="nothing"), "nothing"
+    return _replaced(query, intent=intent), intent
+
+
+def _is_talk(reading: Reading, query: Query) -> bool:
+    """Return whether a sentence asks for nothing: it changes nothing, or only words of titles are in small talk."""
+    return not query.changes_list or (_is_loose(reading, query) and reading.has("small_talk", "question"))
+
+
+def _is_loose(reading: Reading, query: Query) -> bool:
+    """Return whether nothing but words of titles is wanted, which may be there by accident."""
+    has_values = any(wish.field is not None for wish in (*query.must, *query.prefer))
+    return not (has_values or query.limits or query.similar_to or query.unlike or query.must_not)
+
+
+def _asks(reading: Reading) -> bool:
+    return bool(reading.limits) or any(
+        element.is_cue(*_ASKING) or (element.cue is not None and element.cue.field is not None)
+        for element in reading.elements
+    )
+
+
+def _means(reading: Reading, intent: str) -> bool:
+    """Return whether a sentence has a phrase for an intent, or is nothing but a short one, such as "back"."""
+    is_alone = all(element.is_skipped or element.is_cue(f"{intent}_alone") for element in reading.elements)
+    return reading.has(intent) or (is_alone and reading.has(f"{intent}_alone"))
+
+
+def _leave_out_accidents(reading: Reading) -> None:
+    """Leave out words of titles with which no item is left: they are part of the talk, such as "mother"."""
+    wanted = [one for one in reading.said if one.polarity == "want" and one.joined != "or"]
+    loose = [one for one in wanted if one.is_loose]
+    if len(wanted) < 2 or not loose or reading.lexicon.has_all([one.wish for one in wanted]):
+        return
+    for one in loose:
+        if reading.lexicon.has_all([other.wish for other in wanted if other is not one]):
+            loose = [one]
+            break
+    if len(loose) < len(wanted):
+        reading.said = [one for one in reading.said if one not in loose]
+        reading.unknown += [one.wish.values[0] for one in loose]
+
+
+def _wishes(reading: Reading) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:
+    said = with_alternatives(reading.said, reading.lexicon)
+
+    def those(polarity: Polarity) -> tuple[Wish, ...]:
+        return tuple(dict.fromkeys(one.wish for one in said if one.polarity == polarity))
+
+    return those("want"), those("not"), those("prefer")
+
+
+def _replaced(query: Query, **changes: object) -> Query:
+    return msgspec.structs.replace(query, **changes)

@@ -1,0 +1,131 @@
+"""What the words of a language do to what follows: they want, exclude, prefer, compare or limit it."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from edge_runtime.conversation.numbers import LIMITS
+from edge_runtime.conversation.query import Limit
+from edge_runtime.conversation.reading import Reading
+
+
+def read_cue(reading: Reading, index: int) -> int:
+    """Read a cue and return the number of elements used."""
+    element = reading.elements[index]
+    if element.is_cue(*LIMITS) and reading.is_number(index + 1):
+        return begin_limit(reading, index)
+    for names, action in _ACTIONS:
+        if element.is_cue(*names):
+            return action(reading, index)
+    return 1
+
+
+def exclude(reading: Reading, index: int) -> int:
+    """Exclude what follows, or what was named before a "no" at the end."""
+    reading.loves = False
+    following = reading.elements[index + 1] if index + 1 < len(reading.elements) else None
+    is_last = following is None or following.gap > 0
+    if is_last and reading.said and reading.n_named and reading.polarity != "not":
+        reading.said[-1].polarity = "not"  # "boots, no"
+        return 1
+    reading.polarity, reading.n_named, reading.joined = "not", 0, ""
+    return 1
+
+
+def _want(reading: Reading, index: int) -> int:
+    if reading.polarity == "want" or reading.n_named:
+        if reading.polarity == "not":
+            reading.leave_item()
+        reading.polarity, reading.n_named = "want", 0
+    if reading.elements[index].is_cue("between"):
+        reading.limit = "between"
+    reading.of_field = None
+    return 1
+
+
+def _turn(reading: Reading, index: int) -> int:
+    reading.leave_item()
+    reading.polarity, reading.n_named, reading.likes, reading.joined = "want", 0, False, ""
+    return 1
+
+
+def _prefer(reading: Reading, index: int) -> int:
+    if reading.polarity == "not" and not reading.n_named:
+        return 1  # "no more boots", "I don't like boots"
+    reading.loves = reading.elements[index].is_cue("love")
+    reading.polarity, reading.n_named = "prefer", 0
+    return 1
+
+
+def _only(reading: Reading, index: int) -> int:
+    reading.polarity, reading.n_named = "want", 0
+    return 1
+
+
+def _like(reading: Reading, index: int) -> int:
+    if reading.elements[index].is_cue("unlike"):
+        reading.polarity, reading.n_named = "not", 0
+    reading.likes, reading.is_alike = True, reading.elements[index].is_cue("alike")
+    return 1
+
+
+def _or(reading: Reading, index: int) -> int:
+    reading.joined = "or"
+    reading.likes = reading.likes or reading.liked_at == index - 1  # "like this or that"
+    return 1
+
+
+def _than(reading: Reading, index: int) -> int:
+    if reading.polarity == "prefer" and reading.n_named:
+        reading.polarity, reading.n_named = "not", 0
+    return 1
+
+
+def _relative(reading: Reading, index: int) -> int:
+    element = reading.elements[index]
+    of_year = element.is_cue("newer", "older")
+    name = reading.year() if of_year else reading.price()
+    if name is None:
+        reading.unknown.append(element.shown)
+    else:
+        less = element.is_cue("less", "older") != (reading.polarity == "not" and not reading.n_named)
+        reading.limits.append(Limit(name, than_shown="less" if less else "more"))
+    return 1
+
+
+def begin_limit(reading: Reading, index: int) -> int:
+    """Let a cue limit the number that follows."""
+    element = reading.elements[index]
+    if reading.polarity == "prefer" and reading.n_named and not reading.is_number(index + 1):
+        reading.polarity, reading.n_named = "not", 0  # "I prefer tea over coffee"
+        return 1
+    reading.limit = next(name for name in ("between", *LIMITS) if element.is_cue(name))
+    return 1
+
+
+def _this(reading: Reading, index: int) -> int:
+    """Take the item that was talked about last, unless a fact follows, such as in "that brand"."""
+    following = reading.following(index)
+    cue = None if following is None else following.cue
+    if cue is not None and (cue.field is not None or cue.position is not None):
+        return 1
+    if reading.context.about is not None:
+        reading.mean(reading.context.about)
+    elif reading.likes or reading.polarity == "not":
+        reading.item_used = False
+        reading.item = None
+    return 1
+
+
+_ACTIONS: Final[Sequence[tuple[tuple[str, ...], Callable[[Reading, int], int]]]] = (
+    (("unlike", "like", "alike"), _like),
+    (("not",), exclude),
+    (("less", "dearer", "newer", "older"), _relative),
+    (("only",), _only),
+    (("love", "prefer"), _prefer),
+    (("but",), _turn),
+    (("or",), _or),
+    (("this",), _this),
+    (tuple(name for name in LIMITS), begin_limit),
+    (("than",), _than),
+    (("want", "with", "between"), _want),
+)

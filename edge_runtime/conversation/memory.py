@@ -1,0 +1,58 @@
+"""What was said so far, kept in memory only."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge_runtime.conversation.parts import Parts
+
+MAX_UNDO: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What counts: the parts, and item ids that were shown before "something else"."""
+
+    parts: Parts = ()
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A reply to a question, and what counts after it."""
+
+    text: str
+    state: State
+
+
+class Memory:
+    """The state of a conversation.
+
+    Attributes:
+        state: what counts now.
+        past: what counted before, oldest first.
+        options: replies to the question that was asked last.
+        shown: item ids on the screen, or None before the first answer.
+        about: id of the item that was talked about last, or None.
+    """
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.past: list[State] = []
+        self.options: tuple[Option, ...] = ()
+        self.shown: tuple[str, ...] | None = None
+        self.about: str | None = None
+        self._n_chips = 0
+
+    def go(self, state: State) -> None:
+        """Go over to another state, so that it can be undone."""
+        self.past = [*self.past, self.state][-MAX_UNDO:]
+        self.state = self._numbered(state)
+        self.options = ()
+
+    def _numbered(self, state: State) -> State:
+        parts = []
+        for part in state.parts:
+            if not part.id:
+                self._n_chips += 1
+            parts.append(part if part.id else replace(part, id=self._n_chips))
+        return State(tuple(parts), state.hidden)
