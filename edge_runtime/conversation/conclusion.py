@@ -77,13 +77,15 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
 
 def _is_talk(reading: Reading, query: Query) -> bool:
     """Return whether a sentence asks for nothing: it changes nothing, or only words of titles are in small talk."""
-    return not query.changes_list or (_is_loose(reading, query) and reading.has("small_talk", "question"))
+    return not query.changes_list or (
+        _is_loose(reading, query) and not query.must_not and reading.has("small_talk", "question")
+    )
 
 
 def _is_loose(reading: Reading, query: Query) -> bool:
     """Return whether nothing but words of titles is wanted, which may be there by accident."""
-    has_values = any(wish.field is not None for wish in (*query.must, *query.prefer))
-    return not (has_values or query.limits or query.similar_to or query.unlike or query.must_not)
+    has_values = any(wish.field is not None for wish in (*query.must, *query.must_not, *query.prefer))
+    return not (has_values or query.limits or query.similar_to or query.unlike)
 
 
 def _asks(reading: Reading) -> bool:
@@ -120,7 +122,9 @@ def _wishes(reading: Reading) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple
     def those(polarity: Polarity) -> tuple[Wish, ...]:
         return tuple(dict.fromkeys(one.wish for one in said if one.polarity == polarity))
 
-    return those("want"), those("not"), those("prefer")
+    excluded = those("not")
+    wanted = tuple(wish for wish in those("want") if wish not in excluded)  # "not the teal ones, I had teal before"
+    return wanted, excluded, those("prefer")
 
 
 def _replaced(query: Query, **changes: object) -> Query:

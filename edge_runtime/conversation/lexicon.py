@@ -96,7 +96,9 @@ class Lexicon:
 
     def knows(self, token: Token) -> bool:
         """Return whether a token is a word of the language, or of a title or fact in some form."""
-        return token.text in self.phrases.known or token.stem in self._value_words or self._finder.knows(token.text)
+        spoken = self.phrases
+        is_spoken = token.text in spoken.known or token.text in spoken.ordinary
+        return is_spoken or token.stem in self._value_words or self._finder.knows(token.text)
 
     def begins_title(self, stems: Stems) -> bool:
         """Return whether several words are a title, or one up to its first mark, such as that of "Heat: The End"."""
@@ -125,6 +127,9 @@ class Lexicon:
         fitting = [
             near for near in near_facts if not self._pairs.isdisjoint({(before, stem(near)), (stem(near), after)})
         ]
+        of_facts, spoken, found = (
+            [near for near in listed if near[0] == word[0]] for listed in (of_facts, spoken, found)
+        )
         for candidates in (fitting, of_facts, spoken, found if len(word) >= MIN_CORRECTED else []):
             if candidates:
                 return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))

@@ -89,6 +89,7 @@ def _one_limit(
             return used
         if reading.polarity == "not" and not reading.n_named:
             operator = {"below": "at_least", "at_most": "above", "above": "at_most", "at_least": "below"}[operator]
+            reading.polarity = "want"  # "no more than twenty for a mug"
         _add_limit(reading, name, element, **{operator: value})
     elif has_currency:
         _add_limit(reading, reading.price(), element, at_most=value)

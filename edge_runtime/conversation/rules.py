@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from edge_runtime.conversation.conclusion import conclude, mean_last
 from edge_runtime.conversation.cues import read_cue
+from edge_runtime.conversation.evidence import begins_anew, weighed
 from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.naming import read_name
 from edge_runtime.conversation.numbers import read_number
@@ -16,6 +17,8 @@ from edge_runtime.conversation.reading import Reading
 from edge_runtime.conversation.references import read_field
 from edge_runtime.conversation.scanning import scan
 from edge_runtime.conversation.tokens import tokens_of
+
+_COMMA, _STOP = 1, 2
 
 __all__ = ["Context", "Parsed", "Parser", "RuleParser"]
 
@@ -34,7 +37,7 @@ class RuleParser:
 
     def parse(self, text: str, context: Context) -> Parsed:
         """Return what a sentence asks for."""
-        elements = scan(tokens_of(text), self._lexicon)
+        elements = weighed(scan(tokens_of(text), self._lexicon), self._lexicon)
         reading = Reading(elements, self._lexicon, self._item_id, context)
         index = 0
         while index < len(elements):
@@ -49,7 +52,9 @@ class RuleParser:
 def _read(reading: Reading, index: int) -> int:
     """Read the element at an index and return how many were used."""
     element = reading.elements[index]
-    if element.gap == 2 and index:
+    if index and (
+        element.gap == _STOP or (element.gap == _COMMA and begins_anew(reading.elements, index, reading.lexicon))
+    ):
         reading.end_clause()
     if element.is_unknown:
         reading.unknown.append(element.shown)

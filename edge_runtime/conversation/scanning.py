@@ -46,6 +46,11 @@ class Element:
         """The words, as they were written."""
         return shown(self.tokens)
 
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a typing error was taken out of a word."""
+        return any(token.is_corrected for token in self.tokens)
+
     def is_cue(self, *names: str) -> bool:
         """Return whether it is one of some cues."""
         return self.cue is not None and not self.cue.names.isdisjoint(names)
@@ -85,7 +90,7 @@ def _corrected(tokens: Sequence[Token], index: int, lexicon: Lexicon) -> Token:
     word = lexicon.corrected(token.text, before, after)
     if word is None:
         return token
-    return replace(token, text=word, stem=stem(word))
+    return replace(token, text=word, stem=stem(word), is_corrected=True)
 
 
 def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element | None:

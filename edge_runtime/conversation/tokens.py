@@ -32,6 +32,7 @@ class Token:
         shown: as it was written.
         number: the number that it is, or None.
         gap: what separates it from the token before: 0 nothing, 1 a comma, 2 a full stop.
+        is_corrected: whether a typing error was taken out of its text.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Token:
     shown: str
     number: float | None
     gap: int
+    is_corrected: bool = False
 
 
 def tokens_of(text: str) -> list[Token]:

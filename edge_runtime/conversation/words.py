@@ -26,6 +26,10 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         decades: first year of a decade to its phrases.
         fields: fact to the words that name it.
         skip: words without a meaning of their own.
+        subjects: words that a clause about somebody or something begins with.
+        light: function words that say nothing beside a name.
+        ordinary: everyday words, which are names and words of titles only where something says so.
+        capitals: whether a capital letter within a sentence says that a word is a name.
         same: phrase to catalogue words that mean the same; those that the catalogue lacks do not count.
         related: phrase to catalogue words that suit it, which are preferred and not required.
         answers: sentences of answers, with slots.
@@ -39,11 +43,15 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decades: dict[str, tuple[str, ...]]
     fields: dict[str, tuple[str, ...]]
     skip: tuple[str, ...]
+    subjects: tuple[str, ...]
+    light: tuple[str, ...]
+    ordinary: tuple[str, ...]
     same: dict[str, tuple[str, ...]]
     related: dict[str, tuple[str, ...]]
     answers: dict[str, str]
     chips: dict[str, str]
     replies: dict[str, tuple[str, ...]]
+    capitals: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +82,18 @@ class Phrases:
         cues: the words of a phrase to its meaning.
         longest: the largest number of words of a phrase.
         known: every word that is in a phrase.
+        subjects: as in :class:`Words`.
+        light: as in :class:`Words`.
+        ordinary: as in :class:`Words`.
     """
 
     words: Words
     cues: Mapping[Texts, Cue]
     longest: int
     known: frozenset[str]
+    subjects: frozenset[str]
+    light: frozenset[str]
+    ordinary: frozenset[str]
 
 
 def checked_language(language: str) -> Language:
@@ -125,4 +139,8 @@ def phrases(language: Language) -> Phrases:
         if texts
     }
     known = frozenset(word for texts in [*cues, *map(texts_of, [*spoken.same, *spoken.related])] for word in texts)
-    return Phrases(spoken, cues, max(map(len, cues)), known)
+    subjects, light, ordinary = (
+        frozenset(word for text in texts for word in texts_of(text))
+        for texts in (spoken.subjects, spoken.light, spoken.ordinary)
+    )
+    return Phrases(spoken, cues, max(map(len, cues)), known, subjects, light, ordinary)

@@ -1,0 +1,143 @@
+"""Decides which names of a sentence are meant: how sure each is by itself, and by what stands before it.
+
+By itself, from sure to doubtful: the whole value of a fact or a synonym, several words of a title in order, one word
+of a title, a corrected word. Beside it counts whether a wish ("something with", "no", "like") stands before it, whether
+it is quoted or written as a name, and whether its clause talks about somebody ("my wife ...") and not about the list. A
+name that is not sure enough becomes a word that was not understood.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from edge_runtime.conversation.lexicon import Lexicon
+from edge_runtime.conversation.scanning import Element
+
+Lead = Literal["wish", "weak", "start", "word", "away"]
+"""What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not
+understood, or such a word with a preposition, as in "migraines from perfume"."""
+
+_WISHES: Final = ("want", "not", "only", "prefer", "love", "like", "unlike", "instead", "by", "or")
+_BEGINNINGS: Final = ("want", "only", "love", "less", "dearer", "newer", "older", "undo", "reset", "surprise")
+_NAMES: Final = frozenset({"brand", "cast", "director", "author", "creator"})
+_QUOTES: Final = "\"'“”„«»‘’「」『』"  # noqa: RUF001 - quotation marks
+_STOP: Final = 2
+_REACH: Final = 3
+"""Maximum number of words without meaning between a wish and what is wished for."""
+
+
+def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
+    """Return the elements of a sentence without the meanings that are not sure enough."""
+    kept: list[Element] = []
+    for clause in _clauses(elements, lexicon):
+        for index in range(len(clause.elements)):
+            if not clause.is_sure(index):
+                clause.elements[index] = Element(clause.elements[index].tokens)
+        kept += clause.elements
+    return kept
+
+
+def begins_anew(elements: Sequence[Element], index: int, lexicon: Lexicon) -> bool:
+    """Return whether what follows a comma is a clause of its own, and not one more thing of a list."""
+    if elements[index].tokens[0].text in lexicon.phrases.subjects:
+        return True
+    for element in elements[index:]:
+        if not element.is_skipped:
+            return element.is_cue(*_BEGINNINGS)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A part of a sentence between marks, or after a "but".
+
+    Attributes:
+        elements: of the clause; those before an index are weighed before it.
+        lexicon: of the catalogue and the language.
+        is_first: whether it begins a sentence.
+    """
+
+    elements: list[Element]
+    lexicon: Lexicon
+    is_first: bool
+
+    def is_sure(self, index: int) -> bool:
+        """Return whether what an element names is meant, or it names nothing."""
+        element = self.elements[index]
+        meaning = element.meaning
+        if meaning is None or self._is_marked(index) or self._is_carried(index):
+            return True
+        lead = self._lead(index)
+        is_value = bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1
+        if is_value and not element.is_corrected:
+            if len(element.tokens) > 1 or not self._is_ordinary(element):
+                return lead != "away" or not self._is_remark()
+            is_name = _NAMES.issuperset(meaning.fields) and bool(meaning.fields)
+            return lead == "wish" or self._is_bare() or not (is_name or self._is_remark())
+        if self._is_ordinary(element):
+            is_run = len(element.tokens) > 1 and not self._has_subject(element)
+            return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
+        return lead in ("wish", "weak") or not self._is_remark()
+
+    def _lead(self, index: int) -> Lead:
+        n_skipped = 0
+        for at in range(index - 1, -1, -1):
+            before = self.elements[at]
+            if before.meaning is not None:
+                return self._lead(at)
+            if before.is_unknown:
+                return "word"
+            if before.is_skipped:
+                n_skipped += 1
+                if n_skipped > _REACH:
+                    return "weak"
+                continue
+            is_attached = before.is_cue("by", "with") and at > 0 and self.elements[at - 1].is_unknown
+            if is_attached:
+                return "away"
+            return "wish" if before.is_cue(*_WISHES) else "weak"
+        return "start"
+
+    def _is_remark(self) -> bool:
+        """Return whether the clause talks about somebody, and wishes nothing."""
+        first = self.elements[0].tokens[0].text
+        wishes = any(element.is_cue(*_WISHES[:-2]) for element in self.elements)
+        return first in self.lexicon.phrases.subjects and not wishes
+
+    def _is_bare(self) -> bool:
+        """Return whether the clause names things and says nothing else."""
+        light = self.lexicon.phrases.light
+        return all(element.meaning is not None or element.text in light for element in self.elements)
+
+    def _is_carried(self, index: int) -> bool:
+        """Return whether a word follows that is said of things, as in "rose scent" or "nut free"."""
+        after = self.elements[index + 1] if index + 1 < len(self.elements) else None
+        return after is not None and after.is_cue("carrier", "suffix_not")
+
+    def _is_marked(self, index: int) -> bool:
+        """Return whether an element is quoted, or written like a name where other words are not."""
+        tokens = self.elements[index].tokens
+        if tokens[0].shown[0] in _QUOTES and tokens[-1].shown[-1] in _QUOTES:
+            return True
+        is_capital = all(token.shown[0].isupper() and not token.shown.isupper() for token in tokens)
+        is_inside = index > 0 or not self.is_first
+        return self.lexicon.phrases.words.capitals and is_inside and is_capital
+
+    def _is_ordinary(self, element: Element) -> bool:
+        phrases = self.lexicon.phrases
+        return all(
+            not token.is_corrected and (token.text in phrases.ordinary or token.text in phrases.known)
+            for token in element.tokens
+        )
+
+    def _has_subject(self, element: Element) -> bool:
+        return any(token.text in self.lexicon.phrases.subjects for token in element.tokens)
+
+
+def _clauses(elements: Sequence[Element], lexicon: Lexicon) -> list[_Clause]:
+    clauses: list[_Clause] = []
+    for index, element in enumerate(elements):
+        if not index or element.gap or element.is_cue("but"):
+            clauses.append(_Clause([], lexicon, index == 0 or element.gap == _STOP))
+        clauses[-1].elements.append(element)
+    return clauses
