@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from edge_runtime.conversation.accidents import join_compounds, leave_out_accidents
 from edge_runtime.conversation.alternatives import with_alternatives
 from edge_runtime.conversation.parsed import Parsed, Polarity
 from edge_runtime.conversation.query import Intent, Query, Wish
@@ -20,7 +21,8 @@ _ASKING: Final = (
 
 def conclude(reading: Reading) -> Parsed:
     """Return what was understood, with an intent and without accidents."""
-    _leave_out_accidents(reading)
+    join_compounds(reading)
+    leave_out_accidents(reading)
     must, must_not, prefer = _wishes(reading)
     query = Query(
         must=must,
@@ -99,21 +101,6 @@ def _means(reading: Reading, intent: str) -> bool:
     """Return whether a sentence has a phrase for an intent, or is nothing but a short one, such as "back"."""
     is_alone = all(element.is_skipped or element.is_cue(f"{intent}_alone") for element in reading.elements)
     return reading.has(intent) or (is_alone and reading.has(f"{intent}_alone"))
-
-
-def _leave_out_accidents(reading: Reading) -> None:
-    """Leave out words of titles with which no item is left: they are part of the talk, such as "mother"."""
-    wanted = [one for one in reading.said if one.polarity == "want" and one.joined != "or"]
-    loose = [one for one in wanted if one.is_loose]
-    if len(wanted) < 2 or not loose or reading.lexicon.has_all([one.wish for one in wanted]):
-        return
-    for one in loose:
-        if reading.lexicon.has_all([other.wish for other in wanted if other is not one]):
-            loose = [one]
-            break
-    if len(loose) < len(wanted):
-        reading.said = [one for one in reading.said if one not in loose]
-        reading.unknown += [one.wish.values[0] for one in loose]
 
 
 def _wishes(reading: Reading) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:

@@ -75,6 +75,8 @@ class _Clause:
             is_name = _NAMES.issuperset(meaning.fields) and bool(meaning.fields)
             return lead == "wish" or self._is_bare() or not (is_name or self._is_remark())
         if self._is_ordinary(element):
+            if self._only_describes(index):
+                return False
             is_run = len(element.tokens) > 1 and not self._has_subject(element)
             return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
         return lead in ("wish", "weak") or not self._is_remark()
@@ -108,6 +110,13 @@ class _Clause:
         """Return whether the clause names things and says nothing else."""
         light = self.lexicon.phrases.light
         return all(element.meaning is not None or element.text in light for element in self.elements)
+
+    def _only_describes(self, index: int) -> bool:
+        """Return whether a name follows that no title or fact has together with a word, as in "a long bubble bath"."""
+        after = self.elements[index + 1] if index + 1 < len(self.elements) else None
+        if after is None or after.meaning is None or after.gap:
+            return False
+        return not self.lexicon.has_text(f"{self.elements[index].text} {after.text}")
 
     def _is_carried(self, index: int) -> bool:
         """Return whether a word follows that is said of things, as in "rose scent" or "nut free"."""

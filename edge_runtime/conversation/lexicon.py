@@ -11,6 +11,7 @@ import numpy as np
 from edge_runtime.bundle.items import Items
 from edge_runtime.conversation.query import MAX_VALUES, Wish
 from edge_runtime.conversation.tokens import Token, phrase_of
+from edge_runtime.conversation.typos import is_one_error
 from edge_runtime.conversation.words import Phrases
 from edge_runtime.filters.columns import Column, Mask
 from edge_runtime.filters.conditions import checked_where, number_of
@@ -82,6 +83,7 @@ class Lexicon:
         spoken |= {word for texts in phrases.words.cues.values() for text in texts for word in words_of(text)}
         self._columns = {name: Column.of_field(field) for name, field in items.fields.items()}
         self._pairs = {pair for stems in self._values for pair in pairwise(stems)}
+        self._beside = _beside(self._pairs)
         self._spoken = Vocabulary(sorted(spoken))
         self._spoken_words = sorted(spoken)
 
@@ -99,6 +101,11 @@ class Lexicon:
         spoken = self.phrases
         is_spoken = token.text in spoken.known or token.text in spoken.ordinary
         return is_spoken or token.stem in self._value_words or self._finder.knows(token.text)
+
+    def is_possessive(self, token: Token) -> bool:
+        """Return whether a token is a word without meaning with "'s", as in "my sister's birthday"."""
+        cue = self.phrases.cues.get((token.text[:-1],))
+        return cue is not None and cue.names == {"skip"} and re.search("['’]s$", token.shown) is not None  # noqa: RUF001
 
     def begins_title(self, stems: Stems) -> bool:
         """Return whether several words are a title, or one up to its first mark, such as that of "Heat: The End"."""
@@ -135,6 +142,13 @@ class Lexicon:
                 return min(candidates, key=lambda near: (-self._finder.n_texts(near), near))
         return None
 
+    def fitting(self, word: str, before: str, after: str) -> str | None:
+        """Return the stem one typing error away that makes a value with the word before or after, such as "Jim"."""
+        near = sorted(self._beside.get(before, _NONE) | self._beside.get(after, _NONE))
+        pairs = self._pairs
+        found = [one for one in near if ((before, one) in pairs or (one, after) in pairs) and is_one_error(word, one)]
+        return found[0] if found else None
+
     def values_with(self, field: str, text: str) -> tuple[str, ...]:
         """Return the values of a fact that have all these words; an empty tuple for none or too many."""
         wanted = set(phrase_of(text))
@@ -157,6 +171,11 @@ class Lexicon:
     def title_row(self, text: str) -> int | None:
         """Return the row of the best match of which the title has all words; None if there is none."""
         return self._finder.titled(text)
+
+    def title_share(self, row: int, text: str) -> float:
+        """Return which share of the words of a title, up to its first mark, is in a text."""
+        title = set(phrase_of(_MARK.split(self._items.title[row], maxsplit=1)[0]))
+        return len(title & set(phrase_of(text))) / max(1, len(title))
 
     def _exact(self, stems: Stems) -> Meaning | None:
         found = self._values.get(stems)
@@ -187,6 +206,18 @@ class Lexicon:
         if len(fields) == 1 and not texts:
             return Wish(fields.pop(), tuple(values)[:MAX_VALUES])
         return Wish(None, tuple(dict.fromkeys([*values, *texts]))[:MAX_VALUES])
+
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def _beside(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """Return the stems that stand before or after each stem in a value."""
+    found: dict[str, set[str]] = {}
+    for first, second in pairs:
+        found.setdefault(first, set()).add(second)
+        found.setdefault(second, set()).add(first)
+    return {one: frozenset(others) for one, others in found.items()}
 
 
 def _positions(vocabulary: Vocabulary, word: str) -> list[int]:

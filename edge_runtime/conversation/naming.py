@@ -8,6 +8,8 @@ from edge_runtime.conversation.query import Wish
 from edge_runtime.conversation.reading import Reading, Said
 
 _LONGEST_TITLE: Final = 10
+_MOST: Final = 0.5
+"""Minimum share of the words of a title that "I love ..." names, or it is about something else."""
 
 
 def read_name(reading: Reading, index: int) -> int:
@@ -26,7 +28,8 @@ def read_name(reading: Reading, index: int) -> int:
     is_free = following is not None and following.is_cue("suffix_not") and following.gap == 0
     joined = reading.joined or ("," if element.gap == 1 else "")
     is_loose = wish.field is None and not meaning.fields and len(wish.values) == 1
-    reading.said.append(Said(wish, "not" if is_free else polarity, joined, is_loose))
+    polarity = "not" if is_free else polarity
+    reading.said.append(Said(wish, polarity, joined, is_loose, element.text, index, element.gap, meaning.is_related))
     reading.n_named += 1
     reading.joined, reading.limit = "", None
     return 2 if is_free else 1
@@ -54,7 +57,8 @@ def _title(reading: Reading, index: int) -> int:
     for last in range(end, index, -1):
         words = " ".join(element.text for element in reading.elements[start:last])
         row = reading.lexicon.title_row(words)
-        if row is not None and _is_title(reading, index, last):
+        is_whole = not reading.loves or (row is not None and reading.lexicon.title_share(row, words) >= _MOST)
+        if row is not None and is_whole and _is_title(reading, index, last):
             (reading.unlike if reading.polarity == "not" else reading.similar).append(reading.item_id[row])
             reading.likes = reading.loves = False
             reading.n_named += 1

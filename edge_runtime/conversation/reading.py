@@ -18,12 +18,20 @@ class Said:
         polarity: whether it is wanted, excluded or preferred.
         joined: what joins it to the wish before: ``or``, ``,`` or nothing.
         is_loose: whether it is a word of titles, and no value of a fact.
+        text: the words; empty if it is the value of an item.
+        at: index of its element.
+        gap: as in :class:`Token`.
+        is_related: whether it only suits what was said.
     """
 
     wish: Wish
     polarity: Polarity
     joined: str
     is_loose: bool = False
+    text: str = ""
+    at: int = -1
+    gap: int = 0
+    is_related: bool = False
 
 
 @dataclass(slots=True)

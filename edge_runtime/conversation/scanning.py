@@ -83,11 +83,15 @@ def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
 
 def _corrected(tokens: Sequence[Token], index: int, lexicon: Lexicon) -> Token:
     token = tokens[index]
-    if token.number is not None or lexicon.knows(token):
+    if token.number is not None:
+        return token
+    if lexicon.is_possessive(token):
+        return replace(token, text=token.text[:-1], stem=stem(token.text[:-1]))
+    if lexicon.knows(token):
         return token
     before = tokens[index - 1].stem if index else ""
     after = tokens[index + 1].stem if index + 1 < len(tokens) else ""
-    word = lexicon.corrected(token.text, before, after)
+    word = lexicon.corrected(token.text, before, after) or lexicon.fitting(token.text, before, after)
     if word is None:
         return token
     return replace(token, text=word, stem=stem(word), is_corrected=True)

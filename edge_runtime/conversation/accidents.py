@@ -1,0 +1,70 @@
+"""Settles words that do not go together: compounds, values that are words here, and words of talk."""
+
+from dataclasses import replace
+
+from edge_runtime.conversation.query import Wish
+from edge_runtime.conversation.reading import Reading, Said
+
+
+def join_compounds(reading: Reading) -> None:
+    """Read what suits something and the value right after it as one, where titles have both, such as "rain jacket"."""
+    said: list[Said] = []
+    for one in reading.said:
+        before = said[-1] if said else None
+        if before is not None and before.is_related and before.at == one.at - 1 and one.polarity == "want":
+            text = f"{before.text} {one.text}"
+            if before.polarity == "prefer" and one.gap == 0 and reading.lexicon.has_text(text):
+                said[-1] = replace(one, wish=Wish(None, (text,)), text=text, is_loose=True)
+                continue
+        said.append(one)
+    reading.said = said
+
+
+def _join_words(reading: Reading) -> None:
+    """Read words of titles that stand side by side as one, where a title has them all."""
+    said: list[Said] = []
+    for one in reading.said:
+        before = said[-1] if said else None
+        if before is not None and before.is_loose and one.is_loose and before.at == one.at - 1 and not one.gap:
+            text = f"{before.text} {one.text}"
+            if before.polarity == one.polarity and reading.lexicon.has_text(text):
+                said[-1] = replace(one, wish=Wish(None, (text,)), text=text)
+                continue
+        said.append(one)
+    reading.said = said
+
+
+def leave_out_accidents(reading: Reading) -> None:
+    """Take values for words, or leave out words of titles, where no item is left with all that is wanted.
+
+    "Keratin" in "a hair mask with keratin" is not the brand of that name; "mother" in "mother wants tea" is talk.
+    """
+    wanted = [one for one in reading.said if one.polarity == "want" and one.joined != "or"]
+    loose = [one for one in wanted if one.is_loose]
+    if len(wanted) < 2 or not loose or reading.lexicon.has_all([one.wish for one in wanted]):
+        return
+    if _take_for_words(reading, wanted):
+        return
+    for one in loose:
+        if reading.lexicon.has_all([other.wish for other in wanted if other is not one]):
+            loose = [one]
+            break
+    if len(loose) < len(wanted):
+        reading.said = [one for one in reading.said if one not in loose]
+        reading.unknown += [one.wish.values[0] for one in loose]
+
+
+def _take_for_words(reading: Reading, wanted: list[Said]) -> bool:
+    """Take one value, or all of them, for words of titles if an item is left then; return whether one is."""
+    values = [one for one in wanted if not one.is_loose and one.text]
+    tries = [[one] for one in reversed(values)] + ([values] if len(values) > 1 else [])
+    for taken in tries:
+        wishes = [Wish(None, (one.text,)) if one in taken else one.wish for one in wanted]
+        if reading.lexicon.has_all(wishes):
+            reading.said = [
+                replace(one, wish=Wish(None, (one.text,)), is_loose=True) if one in taken else one
+                for one in reading.said
+            ]
+            _join_words(reading)
+            return True
+    return False
