@@ -25,6 +25,7 @@ from edge_runtime.ranking import best_rows
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.search.finder import Finder
 from edge_runtime.similar import Cosines
+from tests.chatty_sentences import CHATTY
 from tests.golden_dislikes import codes_of, dump, make_codes
 from tests.tiny_items import make_items
 
@@ -215,7 +216,8 @@ gracias""",
     ),
 )
 SENTENCES: Final[Sequence[tuple[Language, int | None, str]]] = [
-    (language, about, text) for language, about, texts in _SENTENCES for text in texts.splitlines()
+    *((language, about, text) for language, about, texts in _SENTENCES for text in texts.splitlines()),
+    *(("en", about, text) for about, text, _ in CHATTY),
 ]
 
 TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (

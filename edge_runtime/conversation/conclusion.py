@@ -6,7 +6,7 @@ import msgspec
 
 from edge_runtime.conversation.accidents import join_compounds, leave_out_accidents
 from edge_runtime.conversation.alternatives import with_alternatives
-from edge_runtime.conversation.parsed import Parsed, Polarity
+from edge_runtime.conversation.parsed import Parsed
 from edge_runtime.conversation.query import Intent, Query, Wish
 from edge_runtime.conversation.reading import Reading
 
@@ -36,6 +36,7 @@ def conclude(reading: Reading) -> Parsed:
     )
     query, intent = _with_intent(reading, query)
     problem = None if intent in ("undo", "reset") else reading.problem
+    problem = None if intent in ("more", "surprise") and problem == "no_item" else problem
     problem = None if intent == "why" and problem != "no_item" else problem
     is_sentence = intent not in ("filter", "nothing") or _asks(reading)
     unknown = () if intent in ("undo", "reset", "why", "list") else tuple(dict.fromkeys(reading.unknown))
@@ -106,12 +107,14 @@ def _means(reading: Reading, intent: str) -> bool:
 def _wishes(reading: Reading) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:
     said = with_alternatives(reading.said, reading.lexicon)
 
-    def those(polarity: Polarity) -> tuple[Wish, ...]:
+    def those(polarity: str) -> tuple[Wish, ...]:
         return tuple(dict.fromkeys(one.wish for one in said if one.polarity == polarity))
 
     excluded = those("not")
-    wanted = tuple(wish for wish in those("want") if wish not in excluded)  # "not the teal ones, I had teal before"
-    return wanted, excluded, those("prefer")
+    wanted, preferred = (  # "not the teal ones, I had teal before"
+        tuple(wish for wish in those(polarity) if wish not in excluded) for polarity in ("want", "prefer")
+    )
+    return wanted, excluded, preferred
 
 
 def _replaced(query: Query, **changes: object) -> Query:

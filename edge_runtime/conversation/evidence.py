@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.scanning import Element
+from edge_runtime.conversation.tokens import phrase_of
 
 Lead = Literal["wish", "weak", "start", "word", "away"]
 """What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not
@@ -22,6 +23,10 @@ _BEGINNINGS: Final = ("want", "only", "love", "less", "dearer", "newer", "older"
 _NAMES: Final = frozenset({"brand", "cast", "director", "author", "creator"})
 _QUOTES: Final = "\"'“”„«»‘’「」『』"  # noqa: RUF001 - quotation marks
 _STOP: Final = 2
+_LEAST: Final = 0.5
+"""Minimum share of a clause that has to be named, for synonyms and words of titles without a wish before them."""
+_LEAST_OF_VALUES: Final = 0.3
+"""The same for values of facts."""
 _REACH: Final = 3
 """Maximum number of words without meaning between a wish and what is wished for."""
 
@@ -68,18 +73,54 @@ class _Clause:
         if meaning is None or self._is_marked(index) or self._is_carried(index):
             return True
         lead = self._lead(index)
+        if (
+            lead != "wish"
+            and not self._is_bare()
+            and self._share() < (_LEAST_OF_VALUES if self._is_exact(element) else _LEAST)
+        ):
+            return False
         is_value = bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1
         if is_value and not element.is_corrected:
-            if len(element.tokens) > 1 or not self._is_ordinary(element):
-                return lead != "away" or not self._is_remark()
-            is_name = _NAMES.issuperset(meaning.fields) and bool(meaning.fields)
-            return lead == "wish" or self._is_bare() or not (is_name or self._is_remark())
-        if self._is_ordinary(element):
-            if self._only_describes(index):
-                return False
-            is_run = len(element.tokens) > 1 and not self._has_subject(element)
-            return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
-        return lead in ("wish", "weak") or not self._is_remark()
+            return self._is_sure_value(index, lead)
+        return self._is_sure_word(index, lead)
+
+    def _is_sure_value(self, index: int, lead: Lead) -> bool:
+        element = self.elements[index]
+        if len(element.tokens) > 1 or not self._is_ordinary(element):
+            return lead != "away" or not self._is_remark()
+        if lead == "wish" or self._is_bare():
+            return True
+        fields = () if element.meaning is None else element.meaning.fields
+        is_name = bool(fields) and _NAMES.issuperset(fields)
+        return not (is_name or self._is_remark())
+
+    def _is_sure_word(self, index: int, lead: Lead) -> bool:
+        element = self.elements[index]
+        if not self._is_ordinary(element):
+            return lead in ("wish", "weak") or not self._is_remark()
+        if self._only_describes(index):
+            return False
+        is_run = len(element.tokens) > 1 and not self._has_subject(element)
+        return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
+
+    def _share(self) -> float:
+        """Return the share of the names among the words of the clause; everyday words are not taken for names here."""
+        counts = {True: 0, False: 0}
+        for element in self.elements:
+            if element.meaning is not None or element.is_unknown:
+                is_name = element.meaning is not None and (self._is_exact(element) or not self._is_ordinary(element))
+                counts[is_name] += len(element.tokens)
+        return counts[True] / max(1, counts[True] + counts[False])
+
+    def _is_exact(self, element: Element) -> bool:
+        """Return whether an element is the whole value of a fact, as it is written there."""
+        meaning = element.meaning
+        stems = tuple(token.stem for token in element.tokens)
+        return (
+            meaning is not None
+            and bool(meaning.fields)
+            and any(phrase_of(value) == stems for value in meaning.wish.values)
+        )
 
     def _lead(self, index: int) -> Lead:
         n_skipped = 0
@@ -135,7 +176,7 @@ class _Clause:
     def _is_ordinary(self, element: Element) -> bool:
         phrases = self.lexicon.phrases
         return all(
-            not token.is_corrected and (token.text in phrases.ordinary or token.text in phrases.known)
+            not token.is_corrected and (token.text in phrases.ordinary or (token.text,) in phrases.cues)
             for token in element.tokens
         )
 

@@ -52,9 +52,7 @@ class RuleParser:
 def _read(reading: Reading, index: int) -> int:
     """Read the element at an index and return how many were used."""
     element = reading.elements[index]
-    if index and (
-        element.gap == _STOP or (element.gap == _COMMA and begins_anew(reading.elements, index, reading.lexicon))
-    ):
+    if index and (element.gap == _STOP or (element.gap == _COMMA and _is_over(reading, index))):
         reading.end_clause()
     if element.is_unknown:
         reading.unknown.append(element.shown)
@@ -74,3 +72,11 @@ def _read(reading: Reading, index: int) -> int:
     if cue.field is not None:
         return read_field(reading, index)
     return read_cue(reading, index)
+
+
+def _is_over(reading: Reading, index: int) -> bool:
+    """Return whether what was said before a comma has no hold on what follows, as in "money is no issue, boots"."""
+    excludes_nothing = reading.polarity == "not" and not reading.n_named and reading.item_used
+    rest = reading.elements[index:]
+    is_answer = all(element.is_skipped or element.is_cue("not", "with") for element in rest)  # "boots, no"
+    return not is_answer and (excludes_nothing or begins_anew(reading.elements, index, reading.lexicon))

@@ -1,0 +1,75 @@
+"""Chatty sentences about the shop of `tests/golden_conversation.py`: number of the item talked about, text, meaning.
+
+Meanings are written as in `benchmarks/sentences/README.md`. They guard what the rules do, and measure nothing.
+"""
+
+from typing import Final
+
+CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
+    (int(about) if about.isdigit() else None, text, meaning)
+    for about, text, meaning in (
+        line.split(" | ")
+        for line in """\
+- | ugh, long day, I need tea | +Tea
+- | my feet are killing me, boots please | +Boots
+- | my sister hates coffee. tea for her please | -Coffee +Tea
+- | not the red one, my husband has it in red already | -red
+- | I'm so done with coffee. tea? | +Tea
+- | it rained all week, got a tent? | +Tents
+- | we break camp tomorrow, socks please | +Socks
+- | these are all old, got anything newer | year>
+- | these are all expensive, cheaper please | price<
+- | no, I want boots | +Boots
+- | no wait, go back | !undo
+- | oh no, undo that please | !undo
+- | hmm, that was silly. start over | !reset
+- | right, forget everything | !reset
+- | whatever happens, surprise me | !surprise
+- | I have no idea, surprise me | !surprise
+- | thanks a lot, bye | !nothing
+- | how are you today | !nothing
+- | it is raining again | !nothing
+- | my dog ate my homework | !nothing
+- | life is hard | !nothing
+- | I slept badly | !nothing
+- | what a day | !nothing
+- | ok then | !nothing
+- | never pay more than thirty for socks | +Socks price<30
+- | I won't spend more than 20 on soap | +Soaps price<20
+- | nothing over 40 in red | +red price<40
+- | no more than 25 please, tea | +Tea price<25
+- | the second is lovely but too dear, something like it for less | ~2 price<
+- | the third is nice, something similar | ~3
+- | tent but no wool, my skin can't take it | +Tents -wool|merino wool
+- | coffee without soap, it makes me laugh | +Coffee -Soaps
+- | not Aster, their stuff breaks | -Aster
+- | I drink tea, no coffee | +Tea -Coffee
+- | she loves a strong green tea | +Green Tea
+- | my mother loves tea | +Tea
+- | for my brother's birthday, leather boots | +leather boots
+- | it's for my friend's wedding, rose soap | +rose soap
+- | walking down the hill all night, tired | !nothing
+- | nothing with down please | -goose down|down
+- | something with "down" | +goose down|down
+- | a down tent | +goose down|down +Tents
+- | Ada Ston | +Ada Stone
+- | with bn reed | +Ben Reed
+- | Cleo Marsh or Ben Reed, not Ada Stone | +Cleo Marsh/Ben Reed -Ada Stone
+- | a red tent, not a blue one | +red +Tents -lake blue|night blue
+- | teal! I said teal | +teal
+- | red, teal or night blue | +red/teal/night blue
+- | boots, socks, and no soap | +Boots/Socks -Soaps
+- | mix it up, I'm bored | varied
+- | cheaper, and no boots | price< -Boots
+- | what else is there, I've seen these | !more
+2 | not that brand, they let me down once | -brand@2
+2 | why this one, of all things | !why@2
+- | hiking, mostly | +hiking
+- | we go hiking, my wife and I | +hiking
+- | my life is tea | +Tea
+- | money is no issue, boots | +Boots
+- | seriously? more coffee? no coffee! | -Coffee
+- | alpine boots from the 90s, please | +alpine +Boots year=1990..1999
+""".splitlines()
+    )
+)
