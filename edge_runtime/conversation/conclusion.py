@@ -80,9 +80,23 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
 
 def _is_talk(reading: Reading, query: Query) -> bool:
     """Return whether a sentence asks for nothing: it changes nothing, or only words of titles are in small talk."""
-    return not query.changes_list or (
-        _is_loose(reading, query) and not query.must_not and reading.has("small_talk", "question")
-    )
+    if not query.changes_list:
+        return True
+    is_loose = _is_loose(reading, query) and not query.must_not
+    return is_loose and bool(reading.said) and all(_in_talk(reading, one.at) for one in reading.said)
+
+
+def _in_talk(reading: Reading, at: int) -> bool:
+    """Return whether there is small talk or a question in the clause of an element, or if it has none, anywhere."""
+    if at < 0:
+        return reading.has("small_talk", "question")
+    first, last = at, at + 1
+    while first and not reading.elements[first].gap:
+        first -= 1
+    while last < len(reading.elements) and not reading.elements[last].gap:
+        last += 1
+    clause = reading.elements[first:last]
+    return any(element.is_cue("small_talk", "question") and element.meaning is None for element in clause)
 
 
 def _is_loose(reading: Reading, query: Query) -> bool:
@@ -114,7 +128,8 @@ def _wishes(reading: Reading) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple
     wanted, preferred = (  # "not the teal ones, I had teal before"
         tuple(wish for wish in those(polarity) if wish not in excluded) for polarity in ("want", "prefer")
     )
-    return wanted, excluded, preferred
+    required = {value for wish in wanted for value in wish.values}  # "sunscreen for the beach"
+    return wanted, excluded, tuple(wish for wish in preferred if required.isdisjoint(wish.values))
 
 
 def _replaced(query: Query, **changes: object) -> Query:

@@ -108,7 +108,8 @@ def _this(reading: Reading, index: int) -> int:
     cue = None if following is None else following.cue
     if cue is not None and (cue.field is not None or cue.position is not None):
         return 1
-    about = reading.context.about or (reading.item if reading.likes else None)  # "the third is nice, something like it"
+    named = reading.item or (reading.similar[-1] if reading.similar else None)
+    about = reading.context.about or (named if reading.likes else None)  # "the third is nice, something like it"
     if about is not None:
         reading.mean(about)
     elif reading.likes or reading.polarity == "not":

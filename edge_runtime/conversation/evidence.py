@@ -14,15 +14,17 @@ from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.scanning import Element
 from edge_runtime.conversation.tokens import phrase_of
 
-Lead = Literal["wish", "weak", "start", "word", "away"]
+Lead = Literal["wish", "weak", "start", "word", "away", "owned"]
 """What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not
-understood, or such a word with a preposition, as in "migraines from perfume"."""
+understood, such a word with a preposition, as in "migraines from perfume", or a "my"."""
 
 _WISHES: Final = ("want", "not", "only", "prefer", "love", "like", "unlike", "instead", "by", "or")
 _BEGINNINGS: Final = ("want", "only", "love", "less", "dearer", "newer", "older", "undo", "reset", "surprise")
 _NAMES: Final = frozenset({"brand", "cast", "director", "author", "creator"})
 _QUOTES: Final = "\"'“”„«»‘’「」『』"  # noqa: RUF001 - quotation marks
 _STOP: Final = 2
+_SHORT: Final = 2
+"""Maximum number of everyday words that do not make a name together, such as "the one"."""
 _LEAST: Final = 0.5
 """Minimum share of a clause that has to be named, for synonyms and words of titles without a wish before them."""
 _LEAST_OF_VALUES: Final = 0.3
@@ -73,20 +75,19 @@ class _Clause:
         if meaning is None or self._is_marked(index) or self._is_carried(index):
             return True
         lead = self._lead(index)
-        if (
-            lead != "wish"
-            and not self._is_bare()
-            and self._share() < (_LEAST_OF_VALUES if self._is_exact(element) else _LEAST)
-        ):
+        if lead == "owned":
             return False
         is_value = bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1
+        is_led = lead == "wish" or (is_value and lead == "weak") or self._is_bare()
+        if not is_led and self._share() < (_LEAST_OF_VALUES if self._is_exact(element) else _LEAST):
+            return False
         if is_value and not element.is_corrected:
             return self._is_sure_value(index, lead)
         return self._is_sure_word(index, lead)
 
     def _is_sure_value(self, index: int, lead: Lead) -> bool:
         element = self.elements[index]
-        if len(element.tokens) > 1 or not self._is_ordinary(element):
+        if len(element.tokens) > _SHORT or not self._is_ordinary(element):
             return lead != "away" or not self._is_remark()
         if lead == "wish" or self._is_bare():
             return True
@@ -130,7 +131,9 @@ class _Clause:
                 return self._lead(at)
             if before.is_unknown:
                 return "word"
-            if before.is_skipped:
+            if before.text in self.lexicon.phrases.possessives and at == index - 1:
+                return "wish" if self._lead(at) == "wish" else "owned"
+            if before.is_skipped or before.is_cue("to") or (before.is_cue("this") and at == 0):
                 n_skipped += 1
                 if n_skipped > _REACH:
                     return "weak"

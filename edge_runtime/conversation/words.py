@@ -27,6 +27,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fields: fact to the words that name it.
         skip: words without a meaning of their own.
         subjects: words that a clause about somebody or something begins with.
+        possessives: words such as "my": what follows belongs to somebody, and is not asked for.
         light: function words that say nothing beside a name.
         ordinary: everyday words, which are names and words of titles only where something says so.
         capitals: whether a capital letter within a sentence says that a word is a name.
@@ -44,6 +45,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, tuple[str, ...]]
     skip: tuple[str, ...]
     subjects: tuple[str, ...]
+    possessives: tuple[str, ...]
     light: tuple[str, ...]
     ordinary: tuple[str, ...]
     same: dict[str, tuple[str, ...]]
@@ -83,6 +85,7 @@ class Phrases:
         longest: the largest number of words of a phrase.
         known: every word that is in a phrase.
         subjects: as in :class:`Words`.
+        possessives: as in :class:`Words`.
         light: as in :class:`Words`.
         ordinary: as in :class:`Words`.
     """
@@ -92,6 +95,7 @@ class Phrases:
     longest: int
     known: frozenset[str]
     subjects: frozenset[str]
+    possessives: frozenset[str]
     light: frozenset[str]
     ordinary: frozenset[str]
 
@@ -139,8 +143,8 @@ def phrases(language: Language) -> Phrases:
         if texts
     }
     known = frozenset(word for texts in [*cues, *map(texts_of, [*spoken.same, *spoken.related])] for word in texts)
-    subjects, light, ordinary = (
+    subjects, possessives, light, ordinary = (
         frozenset(word for text in texts for word in texts_of(text))
-        for texts in (spoken.subjects, spoken.light, spoken.ordinary)
+        for texts in (spoken.subjects, spoken.possessives, spoken.light, spoken.ordinary)
     )
-    return Phrases(spoken, cues, max(map(len, cues)), known, subjects, light, ordinary)
+    return Phrases(spoken, cues, max(map(len, cues)), known, subjects, possessives, light, ordinary)
