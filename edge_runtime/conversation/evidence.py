@@ -23,6 +23,9 @@ _BEGINNINGS: Final = ("want", "only", "love", "less", "dearer", "newer", "older"
 _NAMES: Final = frozenset({"brand", "cast", "director", "author", "creator"})
 _QUOTES: Final = "\"'“”„«»‘’「」『』"  # noqa: RUF001 - quotation marks
 _STOP: Final = 2
+_INTENTS: Final = ("undo", "reset", "surprise", "more", "list", "varied")
+_MOST_UNKNOWN: Final = 1
+"""Maximum number of words that are not understood beside a phrase such as "start over"."""
 _SHORT: Final = 2
 """Maximum number of everyday words that do not make a name together, such as "the one"."""
 _LEAST: Final = 0.5
@@ -40,6 +43,7 @@ def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
         for index in range(len(clause.elements)):
             if not clause.is_sure(index):
                 clause.elements[index] = Element(clause.elements[index].tokens)
+        clause.leave_out_intents()
         kept += clause.elements
     return kept
 
@@ -85,6 +89,14 @@ class _Clause:
             return self._is_sure_value(index, lead)
         return self._is_sure_word(index, lead)
 
+    def leave_out_intents(self) -> None:
+        """Take phrases such as "others" for talk where most of the clause was not understood."""
+        if sum(element.is_unknown for element in self.elements) <= _MOST_UNKNOWN:
+            return
+        for index, element in enumerate(self.elements):
+            if element.is_cue(*_INTENTS) and not element.is_cue(*_WISHES):
+                self.elements[index] = Element(element.tokens)
+
     def _is_sure_value(self, index: int, lead: Lead) -> bool:
         element = self.elements[index]
         if len(element.tokens) > _SHORT or not self._is_ordinary(element):
@@ -98,7 +110,8 @@ class _Clause:
     def _is_sure_word(self, index: int, lead: Lead) -> bool:
         element = self.elements[index]
         if not self._is_ordinary(element):
-            return lead in ("wish", "weak") or not self._is_remark()
+            is_talk = self._is_remark() or self._is_statement() or (lead == "word" and not self._describes(index))
+            return lead == "wish" or not is_talk
         if self._only_describes(index):
             return False
         is_run = len(element.tokens) > 1 and not self._has_subject(element)
@@ -106,12 +119,14 @@ class _Clause:
 
     def _share(self) -> float:
         """Return the share of the names among the words of the clause; everyday words are not taken for names here."""
-        counts = {True: 0, False: 0}
+        named, others = 0, 0
         for element in self.elements:
-            if element.meaning is not None or element.is_unknown:
-                is_name = element.meaning is not None and (self._is_exact(element) or not self._is_ordinary(element))
-                counts[is_name] += len(element.tokens)
-        return counts[True] / max(1, counts[True] + counts[False])
+            if element.is_unknown:
+                others += len(element.tokens)
+            elif element.meaning is not None and not element.is_corrected:
+                is_name = self._is_exact(element) or not self._is_ordinary(element)
+                named, others = named + is_name * len(element.tokens), others + (not is_name) * len(element.tokens)
+        return named / (named + others) if named + others else 1.0
 
     def _is_exact(self, element: Element) -> bool:
         """Return whether an element is the whole value of a fact, as it is written there."""
@@ -145,22 +160,34 @@ class _Clause:
         return "start"
 
     def _is_remark(self) -> bool:
-        """Return whether the clause talks about somebody, and wishes nothing."""
-        first = self.elements[0].tokens[0].text
-        wishes = any(element.is_cue(*_WISHES[:-2]) for element in self.elements)
-        return first in self.lexicon.phrases.subjects and not wishes
+        """Return whether the clause begins with somebody or something, and wishes nothing."""
+        return not self._wishes() and self.elements[0].tokens[0].text in self.lexicon.phrases.subjects
+
+    def _is_statement(self) -> bool:
+        """Return whether the clause says how something is, and wishes nothing."""
+        statements, (first, *rest) = self.lexicon.phrases.statements, [element.text for element in self.elements]
+        return not self._wishes() and first not in statements and not statements.isdisjoint(rest)
+
+    def _wishes(self) -> bool:
+        return any(element.is_cue(*_WISHES[:-2]) for element in self.elements)
 
     def _is_bare(self) -> bool:
         """Return whether the clause names things and says nothing else."""
         light = self.lexicon.phrases.light
         return all(element.meaning is not None or element.text in light for element in self.elements)
 
-    def _only_describes(self, index: int) -> bool:
-        """Return whether a name follows that no title or fact has together with a word, as in "a long bubble bath"."""
+    def _describes(self, index: int) -> bool:
+        """Return whether a name follows that a title or fact has together with a word, as in "green tea"."""
         after = self.elements[index + 1] if index + 1 < len(self.elements) else None
         if after is None or after.meaning is None or after.gap:
             return False
-        return not self.lexicon.has_text(f"{self.elements[index].text} {after.text}")
+        return self.lexicon.has_text(f"{self.elements[index].text} {after.text}")
+
+    def _only_describes(self, index: int) -> bool:
+        """Return whether a name follows that no title or fact has together with a word, as in "a long bubble bath"."""
+        after = self.elements[index + 1] if index + 1 < len(self.elements) else None
+        is_next = after is not None and after.meaning is not None and not after.gap
+        return is_next and not self._describes(index)
 
     def _is_carried(self, index: int) -> bool:
         """Return whether a word follows that is said of things, as in "rose scent" or "nut free"."""

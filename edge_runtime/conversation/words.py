@@ -27,6 +27,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fields: fact to the words that name it.
         skip: words without a meaning of their own.
         subjects: words that a clause about somebody or something begins with.
+        statements: verbs such as "is", which make a clause a statement where they do not begin it.
         possessives: words such as "my": what follows belongs to somebody, and is not asked for.
         light: function words that say nothing beside a name.
         ordinary: everyday words, which are names and words of titles only where something says so.
@@ -45,6 +46,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, tuple[str, ...]]
     skip: tuple[str, ...]
     subjects: tuple[str, ...]
+    statements: tuple[str, ...]
     possessives: tuple[str, ...]
     light: tuple[str, ...]
     ordinary: tuple[str, ...]
@@ -85,6 +87,7 @@ class Phrases:
         longest: the largest number of words of a phrase.
         known: every word that is in a phrase.
         subjects: as in :class:`Words`.
+        statements: as in :class:`Words`.
         possessives: as in :class:`Words`.
         light: as in :class:`Words`.
         ordinary: as in :class:`Words`.
@@ -95,6 +98,7 @@ class Phrases:
     longest: int
     known: frozenset[str]
     subjects: frozenset[str]
+    statements: frozenset[str]
     possessives: frozenset[str]
     light: frozenset[str]
     ordinary: frozenset[str]
@@ -143,8 +147,8 @@ def phrases(language: Language) -> Phrases:
         if texts
     }
     known = frozenset(word for texts in [*cues, *map(texts_of, [*spoken.same, *spoken.related])] for word in texts)
-    subjects, possessives, light, ordinary = (
+    subjects, statements, possessives, light, ordinary = (
         frozenset(word for text in texts for word in texts_of(text))
-        for texts in (spoken.subjects, spoken.possessives, spoken.light, spoken.ordinary)
+        for texts in (spoken.subjects, spoken.statements, spoken.possessives, spoken.light, spoken.ordinary)
     )
-    return Phrases(spoken, cues, max(map(len, cues)), known, subjects, possessives, light, ordinary)
+    return Phrases(spoken, cues, max(map(len, cues)), known, subjects, statements, possessives, light, ordinary)
