@@ -23,6 +23,8 @@ _BEGINNINGS: Final = ("want", "only", "love", "less", "dearer", "newer", "older"
 _NAMES: Final = frozenset({"brand", "cast", "director", "author", "creator"})
 _QUOTES: Final = "\"'“”„«»‘’「」『』"  # noqa: RUF001 - quotation marks
 _STOP: Final = 2
+_MUCH_UNKNOWN: Final = 2
+"""Maximum number of words that are not understood in a clause of which a word of titles is wished for."""
 _INTENTS: Final = ("undo", "reset", "surprise", "more", "list", "varied")
 _MOST_UNKNOWN: Final = 1
 """Maximum number of words that are not understood beside a phrase such as "start over"."""
@@ -82,7 +84,8 @@ class _Clause:
         if lead == "owned":
             return False
         is_value = bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1
-        is_led = lead == "wish" or (is_value and lead == "weak") or self._is_bare()
+        is_led = self._is_bare() or (is_value and lead in ("wish", "weak"))
+        is_led |= lead == "wish" and self._n_unknown() <= _MUCH_UNKNOWN
         if not is_led and self._share() < (_LEAST_OF_VALUES if self._is_exact(element) else _LEAST):
             return False
         if is_value and not element.is_corrected:
@@ -91,7 +94,7 @@ class _Clause:
 
     def leave_out_intents(self) -> None:
         """Take phrases such as "others" for talk where most of the clause was not understood."""
-        if sum(element.is_unknown for element in self.elements) <= _MOST_UNKNOWN:
+        if self._n_unknown() <= _MOST_UNKNOWN:
             return
         for index, element in enumerate(self.elements):
             if element.is_cue(*_INTENTS) and not element.is_cue(*_WISHES):
@@ -116,6 +119,9 @@ class _Clause:
             return False
         is_run = len(element.tokens) > 1 and not self._has_subject(element)
         return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
+
+    def _n_unknown(self) -> int:
+        return sum(element.is_unknown for element in self.elements)
 
     def _share(self) -> float:
         """Return the share of the names among the words of the clause; everyday words are not taken for names here."""
