@@ -2,10 +2,12 @@
 
 python -m benchmarks.conversation sentences --world BUNDLE --beauty BUNDLE --films BUNDLE [--held-out]
 python -m benchmarks.conversation feedback --bundle BUNDLE --data build/world
+python -m benchmarks.conversation prose --world BUNDLE --beauty BUNDLE --films BUNDLE
 
 `sentences` parses the sentences written by hand and as many made ones (`benchmarks/sentences/README.md`) against the
 lists of real bundles. `feedback` lets the last item of each user be the one that is wanted: the user says one thing
 that this item has or has not, compared with the ten that are shown, and never its name; NDCG at 10 before and after.
+`prose` counts how many sentences of Python's docstrings, which ask for nothing, are taken for a request.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from pathlib import Path
 from benchmarks.sentence_maker import made_sentences
 from benchmarks.sentence_meaning import Screen, Sentence, Verdict, verdict
 from benchmarks.spoken_feedback import measure_feedback
+from benchmarks.talk_of_nothing import measure_talk
 from edge_runtime import Recommender
 from edge_runtime.conversation.rules import Context
 from edge_runtime.conversation.words import checked_language
@@ -34,8 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     sentences = commands.add_parser("sentences", help="whether sentences are understood")
+    prose = commands.add_parser("prose", help="how often prose is taken for a request")
     for name in N_MADE:
-        sentences.add_argument(f"--{name}", type=Path, required=True, metavar="BUNDLE")
+        for command in (sentences, prose):
+            command.add_argument(f"--{name}", type=Path, required=True, metavar="BUNDLE")
+    prose.add_argument("--sentences", type=int, default=400)
+    prose.add_argument("--seed", type=int, default=1)
     sentences.add_argument("--held-out", action="store_true", help="The half of the sentences that was held out.")
     sentences.add_argument(
         "--set",
@@ -56,11 +63,14 @@ def main() -> None:
     if options.command == "feedback":
         print(json.dumps(measure_feedback(options.bundle, options.data, options.users, options.seed), indent=1))
         return
+    bundles = {name: getattr(options, name) for name in N_MADE}
+    if options.command == "prose":
+        print(json.dumps(measure_talk(bundles, options.sentences, options.seed), indent=1))
+        return
     both = ("tuned", "held out")
     halves = both if options.all or options.set > 1 else ("held out",) if options.held_out else ("tuned",)
     written = by_hand(options.set)
     seed = options.seed + SEED_OF_A_SET * (options.set - 1)
-    bundles = {name: getattr(options, name) for name in N_MADE}
     print(json.dumps(measure_sentences(bundles, written, halves, seed, show=options.show), indent=1))
 
 
