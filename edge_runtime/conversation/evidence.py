@@ -153,7 +153,8 @@ class _Clause:
             if before.is_unknown:
                 return "word"
             if before.text in self.lexicon.phrases.possessives and at == index - 1:
-                return "wish" if self._lead(at) == "wish" else "owned"
+                lead = self._lead(at)
+                return lead if lead in ("wish", "weak") else "owned"
             if before.is_skipped or before.is_cue("to") or (before.is_cue("this") and at == 0):
                 n_skipped += 1
                 if n_skipped > _REACH:

@@ -64,6 +64,16 @@ def test_a_negation_holds_over_the_commas_of_a_list() -> None:
     assert len(heard("no tea, coffee or soap").query.must_not) == 3
 
 
+@pytest.mark.parametrize("word", ["my", "tea", "down", "with", "quizzical", "this", "to"])
+def test_a_word_that_is_repeated_many_times_is_read_at_once(word: str) -> None:
+    assert heard(f"{word} " * 60).problem is None
+
+
+def test_what_is_somebodys_own_is_meant_only_after_a_wish() -> None:
+    assert heard("my tent broke").query == Query(intent="nothing")
+    assert heard("something for my boots").query.must == (Wish("categories", ("Boots",)),)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_one"),
     [
