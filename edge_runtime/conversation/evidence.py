@@ -172,8 +172,8 @@ class _Clause:
 
     def _is_statement(self) -> bool:
         """Return whether the clause says how something is, and wishes nothing."""
-        statements, (first, *rest) = self.lexicon.phrases.statements, [element.text for element in self.elements]
-        return not self._wishes() and first not in statements and not statements.isdisjoint(rest)
+        spoken, (first, *rest) = self.lexicon.phrases, [element.text for element in self.elements]
+        return not self._wishes() and first not in spoken.questions and not spoken.statements.isdisjoint(rest)
 
     def _wishes(self) -> bool:
         return any(element.is_cue(*_WISHES[:-2]) for element in self.elements)

@@ -28,6 +28,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         skip: words without a meaning of their own.
         subjects: words that a clause about somebody or something begins with.
         statements: verbs such as "is", which make a clause a statement where they do not begin it.
+        questions: words that a question begins with, beside the verbs.
         possessives: words such as "my": what follows belongs to somebody, and is not asked for.
         light: function words that say nothing beside a name.
         ordinary: everyday words, which are names and words of titles only where something says so.
@@ -47,6 +48,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip: tuple[str, ...]
     subjects: tuple[str, ...]
     statements: tuple[str, ...]
+    questions: tuple[str, ...]
     possessives: tuple[str, ...]
     light: tuple[str, ...]
     ordinary: tuple[str, ...]
@@ -88,6 +90,7 @@ class Phrases:
         known: every word that is in a phrase.
         subjects: as in :class:`Words`.
         statements: as in :class:`Words`.
+        questions: as in :class:`Words`, with the verbs of statements.
         possessives: as in :class:`Words`.
         light: as in :class:`Words`.
         ordinary: as in :class:`Words`.
@@ -99,6 +102,7 @@ class Phrases:
     known: frozenset[str]
     subjects: frozenset[str]
     statements: frozenset[str]
+    questions: frozenset[str]
     possessives: frozenset[str]
     light: frozenset[str]
     ordinary: frozenset[str]
@@ -147,8 +151,17 @@ def phrases(language: Language) -> Phrases:
         if texts
     }
     known = frozenset(word for texts in [*cues, *map(texts_of, [*spoken.same, *spoken.related])] for word in texts)
-    subjects, statements, possessives, light, ordinary = (
+    subjects, statements, questions, possessives, light, ordinary = (
         frozenset(word for text in texts for word in texts_of(text))
-        for texts in (spoken.subjects, spoken.statements, spoken.possessives, spoken.light, spoken.ordinary)
+        for texts in (
+            spoken.subjects,
+            spoken.statements,
+            (*spoken.statements, *spoken.questions),
+            spoken.possessives,
+            spoken.light,
+            spoken.ordinary,
+        )
     )
-    return Phrases(spoken, cues, max(map(len, cues)), known, subjects, statements, possessives, light, ordinary)
+    return Phrases(
+        spoken, cues, max(map(len, cues)), known, subjects, statements, questions, possessives, light, ordinary
+    )
