@@ -1,6 +1,7 @@
 # The two commands: `make demo` and `make test`. Everything they need is set up in .venv and web_demo/node_modules.
 #
 #   make demo                              the main job on a synthetic shop, then the page on localhost
+#   make demo KIND=video                   the same on synthetic videos; KIND=articles on articles
 #   make demo DATA=../my-shop NO_SERVE=1   the same on a folder of yours, ends after the table
 #   make test                              all tests, the browser's included; WORKERS=8 where there are eight cores
 #   make check                             format, lint, types, import contracts
@@ -15,14 +16,15 @@ BIN := .venv/bin
 LLAMA := 0.3.36
 
 DATA ?=
-OUT ?= build/demo
+KIND ?=
+OUT ?=
 NO_SERVE ?=
 WORKERS ?= 2
 # Slow files come first (tests/conftest.py), so that all processes end at about the same time.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 # Coverage doubles the time of everything in the process: only what is measured is run with it (pyproject.toml).
 COVERED := tests/edge_runtime tests/server
-DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') --out '$(OUT)' $(if $(NO_SERVE),--no-serve)
+DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') $(if $(KIND),--kind '$(KIND)') $(if $(OUT),--out '$(OUT)') $(if $(NO_SERVE),--no-serve)
 
 # pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -16,7 +16,7 @@ from edge_runtime.terminal.out_folder import writable_folder
 from edge_runtime.terminal.outcome import fail, next_command, print_result
 from export.figures import quality, quality_table, shipped
 from export.steps import INSTANT_USERS, Steps, Trained, export_bundles, train_and_distil
-from train.options import AsJson
+from train.options import AsJson, ItemKind
 
 TARGETS = ("laptop-x86_64",)
 
@@ -50,6 +50,7 @@ def build(
             show_default=False,
         ),
     ] = None,
+    kind: ItemKind = None,
     instant: Annotated[
         bool, typer.Option("--instant", help="Rank by transitions and similar texts, without training.")
     ] = False,
@@ -61,6 +62,8 @@ def build(
     and the exit code is 1. Runs are in OUT/runs, bundles in OUT/bundles/TARGET, reports in OUT/reports/TARGET.html.
 
     Example: pocketrec build my-shop --out build/my-shop --target laptop-x86_64 --target browser-wasm
+
+    Example: pocketrec build my-films --kind video --instant
     """
     from export.errors import ParityError
     from export.target import read_target
@@ -75,7 +78,8 @@ def build(
     steps = Steps(out)
     made = train_and_distil(steps, data, how, instant=instant)
     paths: list[str | Path] = [Path(one) if one.endswith(".toml") else one for one in targets]
-    bundles = export_bundles(steps, made.student, data, paths, language_model=False if instant else language_model)
+    language_model = False if instant else language_model
+    bundles = export_bundles(steps, made.student, data, paths, kind=kind, language_model=language_model)
     built = {name: _prove(steps, name, bundle, data, made, instant=instant) for name, bundle in bundles.items()}
     models = {name: quality(made.distilled[name]) for name in ("teacher", "student")}
     result = {"out": str(out), **models, "bundles": built, "steps": steps.costs}

@@ -1,12 +1,12 @@
 """``pocketrec targets``, ``export``, ``verify`` and ``diff``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_runtime.terminal.out_folder import writable_folder
-from train.options import AsJson, DataFolder, SkipBadRows
+from train.options import AsJson, DataFolder, ItemKind, SkipBadRows
 
 if TYPE_CHECKING:
     from edge_runtime.probe.target import Target
@@ -52,10 +52,6 @@ _CatalogueName = Annotated[
         "[default: that of the bundles in OUT, or of earlier exports of RUN; of the data folder for the first one]",
         metavar="NAME",
     ),
-]
-_Kind = Annotated[
-    Literal["shop", "video", "articles"] | None,
-    typer.Option(help="What the items are, for the words of the page. [default: decided by the facts of the items]"),
 ]
 _Out = Annotated[
     Path,
@@ -114,7 +110,7 @@ def export(
     after: _After = None,
     release: _ReleaseNumber = None,
     name: _CatalogueName = None,
-    kind: _Kind = None,
+    kind: ItemKind = None,
     licence: _Licences = None,
     retired: _Retired = None,
     skip_bad_rows: SkipBadRows = False,

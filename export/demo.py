@@ -14,25 +14,43 @@ from edge_runtime.terminal.out_folder import writable_folder
 from edge_runtime.terminal.outcome import next_command, print_result
 from export.figures import quality, quality_table, shipped
 from export.steps import INSTANT_USERS, Steps, export_bundles, pocketrec, train_and_distil
+from train.data.world.theme import WorldKind
 
 TARGETS = ("laptop-x86_64", "browser-wasm")
 FIGURES_FILE = "figures.json"
 WORLD_EPOCHS = 30
+_WORLDS = {"shop": "shop", "video": "video shelf", "articles": "list of articles"}
+
+
+def _checked(out: Path | None) -> Path | None:
+    return None if out is None else writable_folder(out)
 
 
 def demo(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="A data folder of yours (see `pocketrec check`).  [default: a synthetic shop]", metavar="PATH"
+            help="A data folder of yours (see `pocketrec check`).  [default: a synthetic world, see --kind]",
+            metavar="PATH",
+        ),
+    ] = None,
+    kind: Annotated[
+        WorldKind | None,
+        typer.Option(
+            help="The synthetic world: products, videos with frames, or articles.  [default: shop]  With --data: what "
+            "the items are, for the words of the page.  [default: decided by their facts]",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="Folder for everything; a second run reuses what is there.", callback=writable_folder, metavar="PATH"
+            help="Folder for everything; a second run reuses what is there.  [default: build/demo, or "
+            "build/demo-video and build/demo-articles]",
+            callback=_checked,
+            metavar="PATH",
         ),
-    ] = Path("build/demo"),
+    ] = None,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after the table, without serving.")] = False,
     host: Annotated[str, typer.Option(help="Address to serve on.", metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[
@@ -42,8 +60,8 @@ def demo(
         bool | None,
         typer.Option(
             help="Train and export the language model that words the reasons; otherwise templates do. "
-            "[default: for the "
-            "synthetic shop, and for a catalogue of 1,000 items or more]",
+            "[default: for a "
+            "synthetic world, and for a catalogue of 1,000 items or more]",
             show_default=False,
         ),
     ] = None,
@@ -57,14 +75,18 @@ def demo(
 ) -> None:
     """Train, distil, export, verify and serve a shop. One command does it all, and shows the page.
 
-    Without --data it creates a small synthetic shop first. Metrics go to OUT/figures.json, bundles to
-    OUT/bundles/TARGET.
+    Without --data it creates a small synthetic shop first, or with --kind a video shelf or a list of articles. Metrics
+    go to OUT/figures.json, bundles to OUT/bundles/TARGET.
 
     Example: pocketrec demo --data my-shop --no-serve
 
     Example: pocketrec demo --data my-shop --instant
+
+    Example: pocketrec demo --kind video --instant
     """
-    figures = run_steps(Steps(out), data, language_model=False if instant else language_model, instant=instant)
+    out = out or _usual_out(data, kind)
+    language_model = False if instant else language_model
+    figures = run_steps(Steps(out), data, kind=kind, language_model=language_model, instant=instant)
     if as_json:
         print_result(figures | {"out": str(out)})
     else:
@@ -83,13 +105,26 @@ def _serve(bundles: Path, host: str, port: int, *, as_json: bool) -> None:
     os.execve(command[0], command, child.environment())  # noqa: S606 - our own command, no shell
 
 
-def run_steps(steps: Steps, data: Path | None, *, language_model: bool | None, instant: bool = False) -> dict[str, Any]:
+def _usual_out(data: Path | None, kind: WorldKind | None) -> Path:
+    """Return the folder if none is given; each world has its own."""
+    return Path("build/demo" if data is not None or kind in (None, "shop") else f"build/demo-{kind}")
+
+
+def run_steps(
+    steps: Steps,
+    data: Path | None,
+    *,
+    kind: WorldKind | None = None,
+    language_model: bool | None,
+    instant: bool = False,
+) -> dict[str, Any]:
     """Run all steps and return their metrics, which are also in ``figures.json``.
 
     Args:
         steps: runs the commands.
-        data: a data folder; None for a synthetic shop.
-        language_model: train and export the language model; None for the synthetic shop and large catalogues.
+        data: a data folder; None for a synthetic world.
+        kind: what the items are; None for a synthetic shop, and for data whose facts decide it.
+        language_model: train and export the language model; None for synthetic worlds and large catalogues.
         instant: rank by transitions alone, which need no training; the first bundle is verified, on a sample of the
             users.
     """
@@ -98,14 +133,11 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool | None, i
     # On the synthetic shop the epochs after these are worth half a percent of validation NDCG@10, and a minute.
     how = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
     if data is None:
-        language_model = (
-            True if language_model is None else language_model
-        )  # it is small, and shows what a bundle can do
-        data = out / "world"
-        if not (data / "items.jsonl").exists():
-            steps.run("create the synthetic shop", "world", "--out", data)
+        data = _world(steps, kind or "shop")
+        if language_model is None:
+            language_model = True  # it is small, and shows what a bundle can do
     made = train_and_distil(steps, data, how, instant=instant)
-    bundles = export_bundles(steps, made.student, data, TARGETS, language_model=language_model)
+    bundles = export_bundles(steps, made.student, data, TARGETS, kind=kind, language_model=language_model)
     sample = ["--users", str(INSTANT_USERS)] if instant else []
     # Without an encoder, the bundles of all targets rank alike.
     verified = {
@@ -115,6 +147,14 @@ def run_steps(steps: Steps, data: Path | None, *, language_model: bool | None, i
     figures = _figures(made.checked, made.trained, made.distilled, verified) | {"steps": steps.costs, "data": str(data)}
     write_atomically(out / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return figures
+
+
+def _world(steps: Steps, kind: WorldKind) -> Path:
+    """Return the folder of a synthetic world, which is created unless it is there."""
+    folder = steps.out / ("world" if kind == "shop" else f"world-{kind}")
+    if not (folder / "items.jsonl").exists():
+        steps.run(f"create the synthetic {_WORLDS[kind]}", "world", "--kind", kind, "--out", folder)
+    return folder
 
 
 def _figures(

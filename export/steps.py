@@ -123,7 +123,13 @@ def _rows(bundles: Path) -> list[str | Path]:
 
 
 def export_bundles(
-    steps: Steps, student: Path, data: Path, targets: Sequence[str | Path], *, language_model: bool | None
+    steps: Steps,
+    student: Path,
+    data: Path,
+    targets: Sequence[str | Path],
+    *,
+    kind: str | None = None,
+    language_model: bool | None,
 ) -> dict[str, Path]:
     """Export a student for some targets into ``out/bundles``; return the folder of each bundle by target.
 
@@ -132,9 +138,11 @@ def export_bundles(
         student: folder of the student.
         data: the data folder.
         targets: names of targets, or their files.
+        kind: what the items are; None leaves it to their facts.
         language_model: whether the bundles have one; None leaves it to the size of the catalogue.
     """
     words = [word for target in targets for word in ("--target", target)]
+    words += [] if kind is None else ["--kind", kind]
     model = {None: [], True: ["--train-language-model"], False: ["--no-language-model"]}[language_model]
     out = steps.out / "bundles"
     exported = steps.run("export the bundles", "export", "--run", student, "--data", data, *words, *model, "--out", out)

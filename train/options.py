@@ -1,7 +1,7 @@
 """Command-line options that several commands of ``train`` share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,12 @@ CoolDown = Annotated[
         help="Epochs after that, from the best weights, in which the learning rate falls to 0; none if --max-epochs "
         "are reached first.",
         metavar="N",
+    ),
+]
+ItemKind = Annotated[
+    Literal["shop", "video", "articles"] | None,
+    typer.Option(
+        "--kind", help="What the items are, for the words of the page. [default: decided by the facts of the items]"
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

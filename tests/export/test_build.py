@@ -159,6 +159,13 @@ def test_options_of_a_training_are_refused_without_one(tmp_path: Path) -> None:
     assert run(tmp_path / "shop", "--out", tmp_path / "out", "--instant", "--max-epochs", 3) == 2
 
 
+def test_what_the_items_are_is_passed_to_the_export(tmp_path: Path) -> None:
+    assert run(tmp_path / "films", "--out", tmp_path / "out", "--kind", "video") == 0
+
+    export = ScriptedSteps.commands[3]
+    assert export[export.index("--kind") + 1] == "video"
+
+
 def test_a_step_that_fails_names_its_command(tmp_path: Path) -> None:
     with pytest.raises(PocketRecError, match="pocketrec check"):
         Steps(tmp_path).run("check the data", "check", tmp_path / "nowhere")
