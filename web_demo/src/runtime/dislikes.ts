@@ -43,7 +43,7 @@ export class DislikePenalty {
 }
 
 /** The similarity that counts, of every item, from 0 to 1. */
-function resemblanceOf(cosines: Float32Array): Float32Array {
+export function resemblanceOf(cosines: Float32Array): Float32Array {
   const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
   const far = mean + (1 - mean) * FAR;
   // All items have the same direction.

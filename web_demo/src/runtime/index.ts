@@ -14,6 +14,8 @@ import { openReference } from "./reference";
 export type { Fetch, FileStore } from "./bundle";
 export type { Manifest } from "./bundleJson";
 export type { Candidate } from "./candidates";
+export type { Query } from "./conversation/query";
+export type { Chip, Question } from "./conversation/talk";
 export {
   BundleError,
   BundleIntegrityError,
@@ -40,6 +42,8 @@ export type {
   Reason,
   Recommendation,
   RecommendOptions,
+  SaidAnswer,
+  SayOptions,
 } from "./recommender";
 export { Recommender } from "./recommender";
 

@@ -6,6 +6,7 @@ import type { EngineVariant, Manifest } from "./bundleJson";
 import { type Candidate, EngineCandidates, type OpenEngine } from "./candidates";
 import { bestRows } from "./codes";
 import { ITEM_LOG, ITEM_TABLE, RETIRED, TRANSITIONS } from "./constants";
+import type { Hearing } from "./conversation/hearing";
 import { Cosines } from "./cosines";
 import { DislikePenalty } from "./dislikes";
 import { diversified, diversifiedRows } from "./diversity";
@@ -59,6 +60,7 @@ export class OpenRelease {
   private finder: Promise<Finder> | null = null;
   private pictures: Promise<Pictures | null> | null = null;
   private explaining: Promise<Explainer> | null = null;
+  private understanding: Promise<Hearing> | null = null;
   private readonly cosines: Cosines;
   private readonly dislikePenalty: DislikePenalty;
   private readonly factTable: FactTable;
@@ -174,16 +176,22 @@ export class OpenRelease {
     return this.rankWithout(new Set([...sequence, ...hidden]), sequence, k, diversity, disliked);
   }
 
-  /** As `rank`, without the rows in `excluded`; those of the history are not left out by themselves. */
+  /**
+   * As `rank`, without the rows in `excluded`; those of the history are not left out by themselves.
+   *
+   * @param shift returns the scores that count in place of the given ones.
+   */
   async rankWithout(
     excluded: Rows,
     sequence: readonly number[],
     k: number,
     diversity: number,
     disliked: readonly number[],
+    shift: (scores: Float32Array) => Float32Array = (scores) => scores,
   ): Promise<Ranking> {
-    const { scores, ...how } = await this.scored(sequence, disliked);
+    const { scores: before, ...how } = await this.scored(sequence, disliked);
     const begun = performance.now();
+    const scores = shift(before);
     const rows = diversifiedRows(this.scorer.codes, scores, k, this.withRetired(excluded), diversity);
     return { ...how, rows, phases: { ...how.phases, rank: performance.now() - begun } };
   }
@@ -243,6 +251,26 @@ export class OpenRelease {
   /** The rows that match a query, best first; the first call loads the search and builds the index. */
   async search(text: string, limit: number): Promise<number[]> {
     if (text.trim() === "") return [];
+    return (await this.searchIndex()).find(text, limit);
+  }
+
+  /** What understands sentences about the items; the first call loads it and builds the indices that it needs. */
+  hearing(): Promise<Hearing> {
+    this.understanding ??= Promise.all([import("./conversation/said"), this.searchIndex()]).then(
+      ([{ hearingOf }, finder]) => {
+        const vectors = this.scorer.transitions?.vectors ?? this.scorer.codes;
+        const spaces = [this.cosines, ...(vectors === this.scorer.codes ? [] : [new Cosines(vectors)])];
+        return hearingOf(this, finder, this.factTable, spaces, this.live);
+      },
+      (error: unknown) => {
+        this.understanding = null; // the next call tries again
+        throw error;
+      },
+    );
+    return this.understanding;
+  }
+
+  private searchIndex(): Promise<Finder> {
     this.finder ??= import("./search/finder").then(
       ({ Finder }) => new Finder(this.items, this.popularity),
       (error: unknown) => {
@@ -250,7 +278,7 @@ export class OpenRelease {
         throw error;
       },
     );
-    return (await this.finder).find(text, limit);
+    return this.finder;
   }
 
   /** What explains lists; the first call loads it. */

@@ -6,6 +6,8 @@
 import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
 import type { Candidate, EngineCandidates, OpenEngine } from "./candidates";
+import type { Listing, Said, Sayable } from "./conversation/said";
+import type { Answer, Chip } from "./conversation/talk";
 import type { Adapted } from "./encoder";
 import { ClosedError, UnknownItemError } from "./errors";
 import { shown, type Where } from "./filters/conditions";
@@ -66,7 +68,23 @@ export interface ListOptions {
 export interface RecommendOptions extends Past, ListOptions {
   /** Keep items of the history in the list; disliked ones are still left out. */
   readonly includeSeen?: boolean;
+  /** Follow what was said with `say` and is on the chips; candidates, exclusions and a filter count as well. */
+  readonly conversation?: boolean;
 }
+
+export interface SayOptions extends Past {
+  /** Number of items, by default 10. */
+  readonly k?: number;
+  /** `en`, `de`, `fr`, `es` or `zh`, by default English. */
+  readonly language?: string;
+  /** Ids of the items on the screen, which "the second" is one of; by default the list of the last answer. */
+  readonly shown?: readonly string[];
+  /** Id of the item that "this" is; by default the one that was talked about last. */
+  readonly about?: string;
+}
+
+/** The answer to a sentence: the list, with an answer in words, the chips, and a question where only the user can decide. */
+export type SaidAnswer = Answer<Recommendation>;
 
 export interface ExplainOptions extends Partial<Manner> {
   /** The history that the list was computed from. */
@@ -92,6 +110,7 @@ export type Reopen = () => Promise<OpenRelease | null>;
 
 export class Recommender {
   private isClosed = false;
+  private said: Said | null = null;
 
   constructor(
     private release: OpenRelease,
@@ -179,7 +198,9 @@ export class Recommender {
     const outside = release.outside(options as Selection);
     const hidden = new Set(options.includeSeen === true ? disliked : [...sequence, ...disliked]);
     const excluded = { has: (row: number) => hidden.has(row) || outside.has(row) };
-    const { rows } = await release.rankWithout(excluded, sequence, k, diversity, disliked);
+    const said = options.conversation === true ? this.said : null;
+    const { rows } = await (said?.rank(release, { sequence, excluded, disliked, diversity, k }) ??
+      release.rankWithout(excluded, sequence, k, diversity, disliked));
     return listed(release, rows);
   }
 
@@ -239,6 +260,57 @@ export class Recommender {
   clearFacts(): void {
     this.inUse();
     this.live.clear();
+  }
+
+  /**
+   * Say in words what is wanted. What is said is kept in memory, as `chips`, until it is taken back or `forgetSaid`; what
+   * contradicts something said before is asked about, and what is not understood is said and changes nothing. The first
+   * call loads the code and the words of the language, and builds an index.
+   *
+   * @param text a sentence; only its first 300 characters are used.
+   * @throws RangeError there are no words of the language, or `k` is not positive.
+   */
+  async say(text: string, options: SayOptions = {}): Promise<SaidAnswer> {
+    const release = this.inUse();
+    const { k = 10, language = "en", shown = null, about = null } = options;
+    checkText(text);
+    checkK(k);
+    const { sequence, disliked, diversity } = pastOf(release, options);
+    const { Said } = await import("./conversation/said");
+    this.said ??= new Said();
+    const listing: Listing = { sequence, excluded: new Set([...sequence, ...disliked]), disliked, diversity, k };
+    const turn = { language, shown: shown && checkedIds("shown", shown), about };
+    const answer = await this.said.say(release, text, listing, turn);
+    const rows = answer.items.map(({ row }) => row);
+    return { ...answer, items: listed(release, rows) };
+  }
+
+  /** Whether `say` is the right call for a text, and not `search`: it asks for something, such as "cheaper". */
+  async asks(text: string, language: string = "en"): Promise<boolean> {
+    const release = this.inUse();
+    checkText(text);
+    const { Said } = await import("./conversation/said");
+    return (this.said ?? new Said()).asks(release, text, language);
+  }
+
+  /** What was said with `say` and counts now, in the language of the last sentence. */
+  get chips(): readonly Chip[] {
+    return this.said?.chips ?? [];
+  }
+
+  /** Take back one thing that was said; returns whether it counted. `say("undo")` brings it back. */
+  removeChip(chipId: string): boolean {
+    return this.said?.removeChip(chipId) ?? false;
+  }
+
+  /** Forget what was said. */
+  forgetSaid(): void {
+    this.said = null;
+  }
+
+  /** The parts of the release that conversations need. */
+  get sayable(): Sayable {
+    return this.release;
   }
 
   /** The parts of the release that `learning/` needs. */
@@ -311,6 +383,12 @@ function pastOf(release: OpenRelease, { history = [], disliked = [], diversity =
     disliked: release.items.rowsOf(checkedIds("disliked", disliked)),
     diversity,
   };
+}
+
+function checkText(text: unknown): void {
+  if (typeof text !== "string") {
+    throw new TypeError(`text must be a string, got ${shown(text)}. Pass for example "something without perfume".`);
+  }
 }
 
 function checkK(k: unknown): void {

@@ -16,7 +16,7 @@ export class TransitionScores {
   constructor(
     private readonly settings: TransitionSettings,
     readonly transitions: Transitions,
-    private readonly vectors: ProductCodes,
+    readonly vectors: ProductCodes,
   ) {}
 
   /** What to add to the score of every item after `sequence`, rows, oldest first; in row order. */

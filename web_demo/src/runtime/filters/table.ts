@@ -30,6 +30,11 @@ export class FactTable {
     this.fields = new Map(items.factFields());
   }
 
+  /** Whether some item has a fact. */
+  has(name: string): boolean {
+    return this.fields.has(name) || this.live.names.includes(name);
+  }
+
   /**
    * Which items a filter lets through.
    *

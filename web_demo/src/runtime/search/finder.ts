@@ -13,9 +13,7 @@ import {
 } from "../constants";
 import type { Items } from "../items";
 import { type Match, Vocabulary } from "./vocabulary";
-import { wordsOf } from "./words";
-
-/** Maximum number of characters (code points) of a query; the rest is ignored. */
+import { stem, wordsOf } from "./words";
 
 /** How well each item's title and its best fact match a word. */
 interface Matched {
@@ -46,6 +44,51 @@ export class Finder {
     };
     for (const word of this.queryWords(text)) this.addWord(sums, this.match(word));
     return bestRows(this.orderOf(sums), limit, this.missedBy(sums));
+  }
+
+  /** The words of titles and facts. */
+  get vocabulary(): Vocabulary {
+    return this.index.vocabulary;
+  }
+
+  /** Whether a title or fact has a word in some form. */
+  knows(word: string): boolean {
+    return this.vocabulary.matches(word).some(({ quality }) => quality >= FORM);
+  }
+
+  /** How many titles and values have a word in some form. */
+  nTexts(word: string): number {
+    const { starts } = this.index;
+    return this.vocabulary
+      .matches(word)
+      .filter(({ quality }) => quality === FORM)
+      .reduce((sum, { places: [from, to] }) => sum + (starts[to] ?? 0) - (starts[from] ?? 0), 0);
+  }
+
+  /** Which items have all words of a text, in some form, in the title or in one fact: 1 for each. */
+  holdsWords(text: string): Uint8Array {
+    const words = distinctWordsOf(text);
+    const { nWords } = this.index;
+    const nMatched = new Uint8Array(nWords.length);
+    for (const word of words) {
+      const forms = this.vocabulary.matches(word).filter(({ quality }) => quality >= FORM);
+      for (const [text, quality] of this.marked(forms).entries())
+        if (quality > 0) nMatched[text] = (nMatched[text] ?? 0) + 1;
+    }
+    const matched = nMatched.map((n) => (words.length > 0 && n === words.length ? 1 : 0));
+    const fact = this.matchedFacts(matched.subarray(this.nItems));
+    return matched.slice(0, this.nItems).map((inTitle, row) => (inTitle > 0 || (fact[row] ?? 0) > 0 ? 1 : 0));
+  }
+
+  /** The row of the best match for a text of which every word is in the title; null if there is none. */
+  titled(text: string): number | null {
+    const stems = distinctWordsOf(text).map(stem);
+    if (stems.length === 0) return null;
+    const isTitle = (row: number) => {
+      const ofTitle = new Set(wordsOf(at(this.items.titles, row)).map(stem));
+      return stems.every((one) => ofTitle.has(one));
+    };
+    return this.find(text, 3).find(isTitle) ?? null;
   }
 
   private addWord({ nMatched, nInTitle, weight }: Sums, { title, fact, nItems }: Matched): void {
@@ -96,6 +139,14 @@ export class Finder {
   }
 
   private matchedBy(matches: readonly Match[]): Matched {
+    const matched = this.marked(matches);
+    const title = matched.subarray(0, this.nItems);
+    const fact = this.matchedFacts(matched.subarray(this.nItems));
+    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] ?? 0) > 0 ? 1 : 0), 0) };
+  }
+
+  /** How well each text matches. */
+  private marked(matches: readonly Match[]): Uint8Array {
     const { starts, texts, nWords } = this.index;
     const matched = new Uint8Array(nWords.length);
     for (const { quality, places } of matches) {
@@ -103,9 +154,7 @@ export class Finder {
         matched[texts[at] ?? 0] = quality;
       }
     }
-    const title = matched.subarray(0, this.nItems);
-    const fact = this.matchedFacts(matched.subarray(this.nItems));
-    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] ?? 0) > 0 ? 1 : 0), 0) };
+    return matched;
   }
 
   private matchedFacts(matched: Uint8Array): Uint8Array {
@@ -122,6 +171,10 @@ export class Finder {
     }
     return fact;
   }
+}
+
+function distinctWordsOf(text: string): string[] {
+  return [...new Set(wordsOf(firstCharacters(text)))].slice(0, MAX_QUERY_WORDS);
 }
 
 /** The first characters of a query; a character has at most two UTF-16 code units. */

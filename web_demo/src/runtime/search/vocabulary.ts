@@ -40,6 +40,11 @@ export class Vocabulary {
     return found.map((places) => ({ quality: TYPO, places }));
   }
 
+  /** The words with one typing error less, where `near` finds some. */
+  nearWords(word: string): string[] {
+    return this.near(word).flatMap(({ places: [from, to] }) => this.words.slice(from, to));
+  }
+
   /** The two words that were joined by omitting a space; of several, those with the longest first word. */
   split(word: string): readonly string[] {
     for (let at = word.length - MIN_PART; at >= MIN_PART; at--) {

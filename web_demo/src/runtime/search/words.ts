@@ -6,14 +6,15 @@ const LETTERS: ReadonlyMap<string, string> = new Map(
 const DROPPED =
   /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]/gu;
 const APOSTROPHES = /['`\u00b4\u02bc\u2018\u2019\u2032\uff07]/u;
-const UNSPACED =
+/** Scripts written without spaces: the inside of a character class of a regular expression. */
+export const UNSPACED =
   "\\u0e00-\\u0eff\\u1000-\\u109f\\u1780-\\u17ff\\u3005-\\u3007\\u3040-\\u30ff\\u31f0-\\u31ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uac00-\\ud7a3\\u{20000}-\\u{3ffff}";
 const PIECE = new RegExp(`[0-9]+|[${UNSPACED}]+|[^ 0-9${UNSPACED}]+`, "gu");
 const IS_UNSPACED = new RegExp(`^[${UNSPACED}]`, "u");
 const IS_OF_WORDS = /^[\p{L}\p{M}\p{N}]$/u;
 const IS_FORMAT = /^\p{Cf}$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII begins with them.
-const IS_ASCII = /^[\x00-\x7f]*$/;
+export const IS_ASCII = /^[\x00-\x7f]*$/;
 
 /** The words of a text, without case, accents and apostrophes; pairs of characters for scripts without spaces. */
 export function wordsOf(text: string): string[] {

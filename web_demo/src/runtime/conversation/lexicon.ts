@@ -1,0 +1,275 @@
+/**
+ * The catalogue's own words: values of facts, words of titles, titles, and what a language calls them. The same as
+ * `edge_runtime/conversation/lexicon.py`.
+ */
+
+import type { FactField } from "../bundleJson";
+import { numberOf } from "../filters/conditions";
+import type { Mask } from "../filters/table";
+import type { Items } from "../items";
+import type { Finder } from "../search/finder";
+import { Vocabulary } from "../search/vocabulary";
+import { stem, wordsOf } from "../search/words";
+import { keyOfWish, MAX_VALUES, type Wish } from "./query";
+import { joined, phraseOf, separate, type Token } from "./tokens";
+import type { Phrases } from "./words";
+
+/** Maximum number of words of a value that is recognized as a whole. */
+const MAX_PHRASE = 6;
+const LONGEST = 8;
+/** Number of values by which a fact is judged to be a number, and of items by which it is judged to have one value. */
+const N_SAMPLED = 500;
+/** Maximum number of titles of which the beginnings are kept, to recognize them as a whole. */
+const MAX_TITLES = 100_000;
+/** Share of items with one value at most, from which a fact has one value. */
+const SINGLE = 0.95;
+/** Minimum length of a word that is corrected, if it is not next to a word that belongs to it. */
+const MIN_TYPO = 5;
+/** Minimum length of a word that is corrected to one of titles; shorter ones are too often words of their own. */
+const MIN_CORRECTED = 8;
+/** Maximum number of values of a fact that a part of them may mean, such as a surname. */
+const MAX_PART_OF = 8;
+const MARK = /[,:(]/;
+const PRICE = "price";
+
+/** What a phrase names in the catalogue. */
+export interface Meaning {
+  readonly wish: Wish;
+  /** Whether the values only suit the phrase, such as wool for the winter. */
+  readonly isRelated: boolean;
+  /** Facts that have exactly such a value. */
+  readonly fields: readonly string[];
+}
+
+/** The meaning of words in any fact or title. */
+export function wordsMeaning(text: string): Meaning {
+  return { wish: { field: null, values: [text] }, isRelated: false, fields: [] };
+}
+
+/** What a phrase of the language stands for. */
+interface Target {
+  readonly phrase: string;
+  readonly targets: readonly string[];
+  readonly isRelated: boolean;
+}
+
+type Valued = readonly [field: string, value: string];
+
+/** Looks up phrases, stems joined by blanks, in one catalogue and one language. */
+export class Lexicon {
+  /** Facts whose values are numbers. */
+  readonly numeric: ReadonlySet<string>;
+  readonly fieldNames: ReadonlySet<string>;
+  /** Facts of which an item has one value. */
+  readonly single: ReadonlySet<string>;
+  readonly longest: number;
+  private readonly fields: ReadonlyMap<string, FactField>;
+  private readonly values: ReadonlyMap<string, readonly Valued[]>;
+  private readonly targets: ReadonlyMap<string, Target>;
+  private readonly synonyms = new Map<string, Meaning | null>();
+  private readonly beginnings: ReadonlySet<string>;
+  private readonly valueWords: ReadonlySet<string>;
+  private readonly pairs: ReadonlySet<string>;
+  private readonly spoken: Vocabulary;
+
+  /** @param live names of the live facts, which are taken for numbers if they are a price. */
+  constructor(
+    items: Items,
+    private readonly finder: Finder,
+    readonly phrases: Phrases,
+    live: readonly string[] = [],
+  ) {
+    this.fields = new Map(items.factFields());
+    const names = [...this.fields.keys()];
+    this.numeric = new Set([
+      ...names.filter((name) => isNumeric(this.fields.get(name))),
+      ...live.filter((name) => name === PRICE),
+    ]);
+    this.fieldNames = new Set([...names, ...this.numeric]);
+    this.single = new Set(names.filter((name) => isSingle(this.fields.get(name))));
+    this.nItems = items.titles.length;
+    this.values = valuesOf(this.fields, this.numeric);
+    const { same, related, cues } = phrases.words;
+    this.targets = new Map([...targetsOf(related, true), ...targetsOf(same, false)]);
+    this.longest = Math.min(Math.max(MAX_PHRASE, phrases.longest), LONGEST);
+    this.beginnings = this.nItems <= MAX_TITLES ? beginningsOf(items.titles) : new Set();
+    const stems = [...this.values.keys()].map(separate);
+    this.valueWords = new Set(stems.flat());
+    this.pairs = new Set(stems.flatMap((words) => words.slice(1).map((word, index) => `${words[index]} ${word}`)));
+    const spoken = [...Object.keys(same), ...Object.keys(related), ...Object.values(cues).flat()];
+    this.spoken = new Vocabulary([...new Set(spoken.flatMap(wordsOf))].sort());
+  }
+
+  private readonly nItems: number;
+
+  /** What a phrase means: a value of a fact as a whole, or a synonym; null if it is neither. */
+  meaning(stems: string): Meaning | null {
+    const target = this.targets.get(stems);
+    if (target === undefined) return this.exact(stems);
+    let synonym = this.synonyms.get(stems);
+    if (synonym === undefined) {
+      synonym = this.synonym(stems, target);
+      this.synonyms.set(stems, synonym);
+    }
+    return synonym ?? this.exact(stems);
+  }
+
+  /** Whether a token is a word of the language, or of a title or fact in some form. */
+  knows({ text, stem }: Token): boolean {
+    return this.phrases.known.has(text) || this.valueWords.has(stem) || this.finder.knows(text);
+  }
+
+  /** Whether several words are a title, or one up to its first mark, such as that of "Heat: The End". */
+  beginsTitle(stems: string): boolean {
+    return this.beginnings.has(stems);
+  }
+
+  /** Whether all words of a text are in one title or one fact. */
+  hasText(text: string): boolean {
+    return this.finder.holdsWords(text).includes(1);
+  }
+
+  /**
+   * The known word with one typing error less; words of facts first, then those of the language.
+   *
+   * @param before stem of the word before it, or an empty text: a value that has both is likelier.
+   * @param after stem of the word after it, or an empty text.
+   */
+  corrected(word: string, before: string, after: string): string | null {
+    const lengthOf = (text: string) => Array.from(text).length;
+    const isLong = lengthOf(word) >= MIN_TYPO;
+    const found = this.finder.vocabulary
+      .nearWords(word)
+      .filter((near) => Math.abs(lengthOf(near) - lengthOf(word)) <= 1);
+    const ofFacts = found.filter((near) => this.valueWords.has(separate(phraseOf(near))[0] ?? ""));
+    const fits = (near: string) =>
+      this.pairs.has(`${before} ${stem(near)}`) || this.pairs.has(`${stem(near)} ${after}`);
+    const choices = [
+      ofFacts.filter(fits),
+      isLong ? ofFacts : [],
+      isLong ? this.spoken.nearWords(word) : [],
+      lengthOf(word) >= MIN_CORRECTED ? found : [],
+    ];
+    const candidates = choices.find((words) => words.length > 0) ?? [];
+    const ordered = candidates.map((near) => [this.finder.nTexts(near), near] as const);
+    ordered.sort(([n, one], [m, other]) => m - n || (one < other ? -1 : 1));
+    return ordered[0]?.[1] ?? null;
+  }
+
+  /** The values of a fact that have all these words; none if they are too many. */
+  valuesWith(field: string, text: string): readonly string[] {
+    const wanted = separate(phraseOf(text));
+    const found = (this.fields.get(field)?.values ?? []).filter((value) => hasAll(separate(phraseOf(value)), wanted));
+    return found.length <= MAX_PART_OF ? found : [];
+  }
+
+  /** Whether an item fulfils all wishes, by the facts of the bundle. */
+  hasAll(wishes: readonly Wish[]): boolean {
+    const masks = wishes.map((wish) => this.holds(wish));
+    for (let row = 0; row < this.nItems; row++) if (masks.every((mask) => mask[row] === 1)) return true;
+    return false;
+  }
+
+  /** The row of the best match of which the title has all words; null if there is none. */
+  titleRow(text: string): number | null {
+    return this.finder.titled(text);
+  }
+
+  private holds({ field, values }: Wish): Mask {
+    const facts = field === null ? undefined : this.fields.get(field);
+    if (facts === undefined) return anyOf(values.map((value) => this.finder.holdsWords(value)));
+    const wanted = new Set(values);
+    const isHit = facts.values.map((value) => wanted.has(value));
+    return Uint8Array.from(facts.rows, (indices) => (indices.some((index) => isHit[index]) ? 1 : 0));
+  }
+
+  private exact(stems: string): Meaning | null {
+    const found = this.values.get(stems);
+    if (found === undefined) return null;
+    const fields = [...new Set(found.map(([field]) => field))];
+    const values = [...new Set(found.map(([, value]) => value))].slice(0, MAX_VALUES);
+    const wish = { field: fields.length === 1 ? (fields[0] ?? null) : null, values };
+    return { wish, isRelated: false, fields };
+  }
+
+  private synonym(stems: string, { phrase, targets, isRelated }: Target): Meaning | null {
+    const own = isRelated || this.exact(stems) === null ? [] : [phrase];
+    const found = this.anyOf([...own, ...targets]);
+    if (found === null) return null;
+    // The phrase itself comes first, for the chip.
+    const wish = isRelated ? { field: null, values: [phrase, ...found.values].slice(0, MAX_VALUES) } : found;
+    return { wish, isRelated, fields: wish.field === null ? [] : [wish.field] };
+  }
+
+  /** The wish for any of these texts that the catalogue has; in one fact if all are values of it. */
+  private anyOf(targets: readonly string[]): Wish | null {
+    const exact = targets.flatMap((target) => this.exact(phraseOf(target))?.wish ?? []);
+    const values = [...new Set(exact.flatMap((wish) => wish.values))];
+    const named = values.map((value) => separate(phraseOf(value)));
+    const texts = targets
+      .filter((target) => this.exact(phraseOf(target)) === null && this.hasText(target))
+      .filter((text) => !named.some((words) => hasAll(words, separate(phraseOf(text)))));
+    if (values.length === 0 && texts.length === 0) return null;
+    const fields = [...new Set(exact.map(({ field }) => field))];
+    if (fields.length === 1 && texts.length === 0)
+      return { field: fields[0] ?? null, values: values.slice(0, MAX_VALUES) };
+    return { field: null, values: [...new Set([...values, ...texts])].slice(0, MAX_VALUES) };
+  }
+}
+
+/** Whether two meanings are equal. */
+export function isSameMeaning(one: Meaning, other: Meaning): boolean {
+  return (
+    one.isRelated === other.isRelated &&
+    keyOfWish(one.wish) === keyOfWish(other.wish) &&
+    joined(one.fields) === joined(other.fields)
+  );
+}
+
+function hasAll(words: readonly string[], wanted: readonly string[]): boolean {
+  return wanted.every((word) => words.includes(word));
+}
+
+function anyOf(masks: readonly Mask[]): Mask {
+  return (masks[0] ?? new Uint8Array()).map((_, row) => (masks.some((mask) => mask[row] === 1) ? 1 : 0));
+}
+
+function targetsOf(lists: Readonly<Record<string, readonly string[]>>, isRelated: boolean): [string, Target][] {
+  return Object.entries(lists).map(([phrase, targets]) => [phraseOf(phrase), { phrase, targets, isRelated }]);
+}
+
+/** The stems of all titles up to the first comma, colon or bracket, if they are two words or more. */
+function beginningsOf(titles: readonly string[]): Set<string> {
+  const beginnings = titles.map((title) => phraseOf(title.split(MARK, 1)[0] ?? ""));
+  return new Set(beginnings.filter((stems) => stems.includes(" ") && separate(stems).length <= MAX_PHRASE));
+}
+
+/** The values of all facts that are no numbers, by their stems; `&` is also found as a word in between. */
+function valuesOf(fields: ReadonlyMap<string, FactField>, numeric: ReadonlySet<string>): Map<string, Valued[]> {
+  const found = new Map<string, Valued[]>();
+  const add = (stems: string, valued: Valued) => {
+    if (stems === "" || separate(stems).length > MAX_PHRASE) return;
+    const known = found.get(stems);
+    if (known === undefined) found.set(stems, [valued]);
+    else known.push(valued);
+  };
+  for (const [name, { values }] of fields) {
+    if (numeric.has(name)) continue;
+    for (const value of values) {
+      add(phraseOf(value), [name, value]);
+      if (value.includes("&")) add(phraseOf(value.replaceAll("&", " and ")), [name, value]);
+    }
+  }
+  return found;
+}
+
+/** Whether all values of a fact (of the first five hundred) are numbers. */
+function isNumeric(field: FactField | undefined): boolean {
+  const values = field?.values.slice(0, N_SAMPLED) ?? [];
+  return values.length > 0 && values.every((value) => numberOf(value) !== null);
+}
+
+function isSingle(field: FactField | undefined): boolean {
+  const rows = field?.rows.slice(0, N_SAMPLED) ?? [];
+  return rows.filter((indices) => indices.length <= 1).length >= SINGLE * rows.length;
+}

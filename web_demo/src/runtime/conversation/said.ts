@@ -1,0 +1,172 @@
+/** What was said about the lists of a release, which may be followed by a newer one. Loaded with the first sentence. */
+
+import type { Cosines } from "../cosines";
+import type { LiveFacts } from "../filters/live";
+import type { FactTable } from "../filters/table";
+import type { Rows } from "../itemIds";
+import type { OpenRelease, Ranking } from "../openRelease";
+import type { Finder } from "../search/finder";
+import { Sayings } from "./answers";
+import { Application } from "./apply";
+import { type Catalogue, Hearing } from "./hearing";
+import { changesList, type Query } from "./query";
+import { type Answer, type Chip, Conversation } from "./talk";
+import { listOf, type Phrases, phrasesOf } from "./words";
+
+/** What is needed of a release. */
+export type Sayable = Pick<OpenRelease, "items" | "hearing" | "rankWithout" | "explainer" | "newest">;
+
+/** The user's history, and how many items are listed. */
+export interface Listing {
+  /** Rows of the history, oldest first. */
+  readonly sequence: readonly number[];
+  /** Rows that are on no list. */
+  readonly excluded: Rows;
+  /** Rows, newest first. */
+  readonly disliked: readonly number[];
+  readonly diversity: number;
+  readonly k: number;
+}
+
+export interface Turn {
+  readonly language: string;
+  /** Item ids on the screen; null for those of the last answer. */
+  readonly shown?: readonly string[] | null;
+  /** Id of the item that "this" means; null for the one that was talked about last. */
+  readonly about?: string | null;
+  /** The reason that is shown with an item; null if it is to be found. */
+  readonly reason?: (itemId: string) => string | null;
+}
+
+/** An item of a list. */
+export interface ListedRow {
+  readonly row: number;
+  readonly itemId: string;
+}
+
+/** What understands sentences about a release. */
+export function hearingOf(
+  { items, factsOf }: Pick<OpenRelease, "items" | "factsOf">,
+  finder: Finder,
+  facts: FactTable,
+  spaces: readonly Cosines[],
+  live: LiveFacts,
+): Hearing {
+  const application = new Application(items.ids.length, (itemId) => items.rowOf(itemId), facts, finder, spaces);
+  const catalogue: Catalogue = { items, factsOf, live: () => live.names };
+  return new Hearing(catalogue, finder, application);
+}
+
+/** A conversation about the lists of one user. */
+export class Said {
+  private readonly conversation = new Conversation();
+  private hearing: Hearing | null = null;
+  private pending: Promise<unknown> = Promise.resolve();
+
+  /** What counts now, in words of the language of the last sentence. */
+  get chips(): readonly Chip[] {
+    return this.hearing === null ? [] : this.conversation.chips(this.hearing);
+  }
+
+  get canUndo(): boolean {
+    return this.conversation.canUndo;
+  }
+
+  /** Remove a chip; returns whether there was one. */
+  removeChip(chipId: string): boolean {
+    return this.conversation.remove(chipId);
+  }
+
+  /** The answer to a sentence, with the list, after those before. */
+  say(release: Sayable, text: string, listing: Listing, turn: Turn): Promise<Answer<ListedRow>> {
+    const answered = this.pending.then(() => this.answer(release, text, listing, turn));
+    this.pending = answered.catch(() => undefined);
+    return answered;
+  }
+
+  /** Whether `say` is the right call for a text, and not a search: it replies or asks for something, and is no title. */
+  async asks(release: Sayable, text: string, language: string): Promise<boolean> {
+    const [hearing, phrases] = await Promise.all([release.hearing(), phrasesOf(language)]);
+    return !hearing.isTitle(text) && this.conversation.asks(text, phrases, hearing);
+  }
+
+  /** The best rows by what counts now. */
+  async rank(release: Sayable, listing: Listing): Promise<Ranking> {
+    const { query, hidden } = this.conversation;
+    return ranked(release, await release.hearing(), listing, query, hidden);
+  }
+
+  /** What counts now, as a sentence. */
+  async now(language: string): Promise<string> {
+    const { words } = await phrasesOf(language);
+    const sayings = new Sayings(words, (itemId) => this.hearing?.title(itemId) ?? itemId);
+    const { parts } = this.conversation;
+    return parts.length > 0 ? sayings.say("now", { chips: sayings.chips(parts) }) : sayings.say("none_left");
+  }
+
+  private async answer(release: Sayable, text: string, listing: Listing, turn: Turn): Promise<Answer<ListedRow>> {
+    const { language, shown = null, about = null, reason = () => null } = turn;
+    const [hearing, phrases] = await Promise.all([release.hearing(), phrasesOf(language)]);
+    this.hearing = hearing;
+    const { ids } = release.items;
+    const host = {
+      hearing,
+      list: async (query: Query, hidden: readonly string[]) => {
+        const { rows } = await ranked(release, hearing, listing, query, hidden);
+        return rows.map((row) => ({ row, itemId: ids[row] ?? "" }));
+      },
+      explain: async (itemId: string) => reason(itemId) ?? reasonOf(release, itemId, listing.sequence, language),
+    };
+    return this.conversation.say(text, phrases, host, shown, about);
+  }
+}
+
+function ranked(
+  release: Sayable,
+  { application }: Hearing,
+  { sequence, excluded, disliked, diversity, k }: Listing,
+  query: Query,
+  hidden: readonly string[],
+): Promise<Ranking> {
+  const mask = application.allowed(query);
+  for (const row of release.items.rowsOf(hidden)) mask[row] = 0;
+  const left = { has: (row: number) => mask[row] === 0 || excluded.has(row) };
+  const share = Math.max(diversity, query.variety ?? 0);
+  return release.rankWithout(left, sequence, k, share, disliked, (scores) => application.shifted(scores, query));
+}
+
+/** Why an item is recommended, in words. */
+async function reasonOf(
+  release: Sayable,
+  itemId: string,
+  sequence: readonly number[],
+  language: string,
+): Promise<string> {
+  const rows = release.items.rowsOf([itemId]);
+  const explainer = await release.explainer();
+  const evidence = await explainer.evidence(release.newest(sequence), rows);
+  const manner = { style: "short", tone: "casual" } as const;
+  const explanation = await explainer.about({ rows, evidence, events: new Map() }, manner, language);
+  return explanation.all()[0]?.wording.text ?? explanation.nothing(rows[0] ?? 0);
+}
+
+/**
+ * Sentences to begin with, each of which changes the list that is shown.
+ *
+ * @param kind a category of the first items, or an empty text.
+ */
+export function examplesOf(phrases: Phrases, hearing: Hearing, shown: readonly string[], kind: string): string[] {
+  const { cues, chips } = phrases.words;
+  const first = (name: string) => listOf(cues, name)[0] ?? "";
+  const hasPrice = hearing.numbers(shown, "price").length > 0;
+  const texts = [
+    hasPrice ? first("less") : first("newer"),
+    kind === "" ? "" : (chips["must_not"] ?? "").replace("{value}", () => kind),
+    first("surprise"),
+  ];
+  const context = { shown, about: null, facts: hearing.facts };
+  return texts.filter((text) => {
+    const { query, problem, notUnderstood } = hearing.parse(text, phrases, context);
+    return problem === null && notUnderstood.length === 0 && changesList(query);
+  });
+}

@@ -1,0 +1,112 @@
+/**
+ * The words of a language: cues, function words, synonyms, and the sentences of answers. The same as
+ * `edge_runtime/conversation/words.py`, with the same files, of which only the one in use is loaded.
+ */
+
+import { separate, textsOf } from "./tokens";
+
+type Lists = Readonly<Record<string, readonly string[]>>;
+
+/** The content of a file of `edge_runtime/conversation/words/`; `words.py` describes it. */
+export interface Words {
+  readonly cues: Lists;
+  readonly positions: Lists;
+  readonly numbers: Lists;
+  readonly decades: Lists;
+  readonly fields: Lists;
+  readonly skip: readonly string[];
+  readonly same: Lists;
+  readonly related: Lists;
+  readonly answers: Readonly<Record<string, string>>;
+  readonly chips: Readonly<Record<string, string>>;
+  readonly replies: Lists;
+}
+
+/** What a phrase of a language may mean. */
+export interface Cue {
+  /** Names of cues; `skip` for a word without a meaning of its own. */
+  readonly names: ReadonlySet<string>;
+  /** Number of an item of the list; -1 is the last. */
+  readonly position: number | null;
+  readonly number: number | null;
+  /** First year of a decade. */
+  readonly decade: number | null;
+  /** The fact that it names. */
+  readonly field: string | null;
+}
+
+/** The phrases of a language by their words. */
+export interface Phrases {
+  readonly language: string;
+  readonly words: Words;
+  /** The words of a phrase, joined by blanks, to its meaning. */
+  readonly cues: ReadonlyMap<string, Cue>;
+  /** The largest number of words of a phrase. */
+  readonly longest: number;
+  /** Every word that is in a phrase. */
+  readonly known: ReadonlySet<string>;
+}
+
+const ENGLISH = "en";
+const FOLDER = "../../../../edge_runtime/conversation/words/";
+const files = import.meta.glob<Words>("../../../../edge_runtime/conversation/words/*.json", { import: "default" });
+const loaded = new Map<string, Promise<Phrases>>();
+
+/** The language of a conversation for a browser's language, such as `de-AT`; English if there are no words of it. */
+export function spokenFor(tag: string): string {
+  const language = tag.split("-")[0]?.toLowerCase() ?? "";
+  return `${FOLDER}${language}.json` in files ? language : ENGLISH;
+}
+
+/**
+ * Load the phrases of a language.
+ *
+ * @throws RangeError there are no words of it.
+ */
+export async function phrasesOf(language: string): Promise<Phrases> {
+  const load = files[`${FOLDER}${language}.json`];
+  if (load === undefined) {
+    const known = Object.keys(files).map((path) => path.slice(FOLDER.length, -".json".length));
+    throw new RangeError(`language must be one of ${known.join(", ")}, got ${JSON.stringify(language)}`);
+  }
+  const known = loaded.get(language);
+  if (known !== undefined) return known;
+  const phrases = load().then((words) => ordered(language, words));
+  loaded.set(language, phrases);
+  phrases.catch(() => loaded.delete(language)); // the next call tries again
+  return phrases;
+}
+
+/** A list by its key; empty if there is none. */
+export function listOf(lists: Lists, key: string): readonly string[] {
+  return Object.hasOwn(lists, key) ? (lists[key] ?? []) : [];
+}
+
+function ordered(language: string, words: Words): Phrases {
+  const names = new Map<string, Set<string>>();
+  for (const [name, listed] of Object.entries({ ...words.cues, skip: words.skip })) {
+    for (const text of listed.map(textsOf)) names.set(text, (names.get(text) ?? new Set()).add(name));
+  }
+  const [positions, numbers, decades] = [words.positions, words.numbers, words.decades].map(
+    (lists) => new Map([...byText(lists)].map(([text, key]) => [text, Number(key)])),
+  );
+  const fields = byText(words.fields);
+  const cues = new Map<string, Cue>();
+  for (const text of [names, positions, numbers, decades, fields].flatMap((map) => [...(map?.keys() ?? [])])) {
+    if (text === "") continue;
+    cues.set(text, {
+      names: names.get(text) ?? new Set(),
+      position: positions?.get(text) ?? null,
+      number: numbers?.get(text) ?? null,
+      decade: decades?.get(text) ?? null,
+      field: fields.get(text) ?? null,
+    });
+  }
+  const phrases = [...cues.keys(), ...[words.same, words.related].flatMap(Object.keys).map(textsOf)];
+  const longest = [...cues.keys()].reduce((most, text) => Math.max(most, separate(text).length), 0);
+  return { language, words, cues, longest, known: new Set(phrases.flatMap(separate)) };
+}
+
+function byText(lists: Lists): Map<string, string> {
+  return new Map(Object.entries(lists).flatMap(([key, texts]) => texts.map((text) => [textsOf(text), key] as const)));
+}
