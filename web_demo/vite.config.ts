@@ -40,6 +40,11 @@ function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (phrases !== undefined) return `assets/phrases-${phrases.slice(-"en.json".length, -".json".length)}-[hash].js`;
   if (chunk.moduleIds.some((id) => /\/(runtime\/reasons\/|worker\/reasons)/.test(id)))
     return "assets/reasons-[hash].js";
+  const words = chunk.moduleIds.find((id) => id.includes("/conversation/words/"));
+  if (words !== undefined) return `assets/words-${words.slice(-"en.json".length, -".json".length)}-[hash].js`;
+  if (chunk.moduleIds.some((id) => /\/(runtime\/conversation\/|worker\/talk)/.test(id)))
+    return "assets/conversation-[hash].js";
+  if (chunk.moduleIds.some((id) => id.includes("/runtime/search/"))) return "assets/finder-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/runtime/rounds/"))) return "assets/rounds-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/runtime/learning/"))) return "assets/learning-[hash].js";
   return "assets/[name]-[hash].js";

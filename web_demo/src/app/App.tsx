@@ -65,6 +65,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
           <History history={view.history} words={words} onRemove={removeEntries} />
           <Recommendations
             view={view}
+            request={request}
             words={words}
             onMore={(card) => addEvent(card.itemId, LIKE)}
             onHide={hide}

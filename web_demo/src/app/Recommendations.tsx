@@ -1,12 +1,13 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Card as CardData } from "../worker/protocol";
 import { Card } from "./Card";
-import type { View } from "./client";
+import type { SendRequest, View } from "./client";
 import { DiversitySlider } from "./DiversitySlider";
 import { useFlip } from "./flip";
 import { bytes } from "./format";
 import type { KindWords } from "./kinds";
 import { OpeningError } from "./OpeningError";
+import { Say } from "./Say";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
@@ -15,6 +16,7 @@ const CHOOSE_ONE = "Choose one to start, and the list fills with items that go w
 
 interface Props {
   readonly view: View;
+  readonly request: SendRequest;
   readonly words: KindWords;
   readonly onMore: (card: CardData) => void;
   readonly onHide: (card: CardData) => void;
@@ -24,7 +26,7 @@ interface Props {
 }
 
 /** The recommendations; skeletons while they load, or why the catalogue could not be opened. */
-export function Recommendations({ view, words, onMore, onHide, onWhy, onDiversity, onRetry }: Props) {
+export function Recommendations({ view, request, words, onMore, onHide, onWhy, onDiversity, onRetry }: Props) {
   const { recommendations, opening } = view;
   const list = useRef<HTMLUListElement>(null);
   const used = useRef<Used | null>(null);
@@ -53,6 +55,7 @@ export function Recommendations({ view, words, onMore, onHide, onWhy, onDiversit
         </div>
         <DiversitySlider diversity={view.diversity} ready={recommendations.version > 0} onChange={onDiversity} />
       </div>
+      <Say request={request} talk={view.talk} ready={recommendations.version > 0} />
       <ul
         class={isStart ? "cards start" : "cards"}
         ref={list}
@@ -69,7 +72,11 @@ export function Recommendations({ view, words, onMore, onHide, onWhy, onDiversit
         ))}
       </ul>
       {recommendations.version > 0 && recommendations.cards.length === 0 && (
-        <p class="empty">{words.seenAll} Remove an item from your history, or show hidden items again, to see more.</p>
+        <p class="empty">
+          {(view.talk?.chips ?? []).length > 0
+            ? "Nothing is left with what you said. Take something back to see more."
+            : `${words.seenAll} Remove an item from your history, or show hidden items again, to see more.`}
+        </p>
       )}
       <p class="unseen" role="status">
         {recommendations.version > 1 ? announcement(recommendations.cards) : ""}

@@ -18,6 +18,7 @@ const FIRST: View = {
   opening: { state: "opening", bytes: null },
   recommendations: { cards: [], explained: false, by: "popularity", version: 0 },
   history: null,
+  talk: null,
   diversity: 0,
   engines: [],
   update: { state: "unchecked" },

@@ -3,6 +3,7 @@
 import type { Bytes } from "../runtime/bytes";
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
+import type { Chip } from "../runtime/conversation/talk";
 import type { Profile } from "../runtime/profile/report";
 import type { Manner } from "../runtime/reasons/explainer";
 import type { Piece } from "../runtime/reasons/wordings";
@@ -189,6 +190,18 @@ export interface Why {
   readonly position: number;
 }
 
+/** What was said, and the answer to the last sentence. */
+export interface TalkView {
+  /** All that counts now. */
+  readonly chips: readonly Chip[];
+  readonly answer: string;
+  /** The replies to the question that the answer is; none if it is no question. */
+  readonly options: readonly string[];
+  readonly canUndo: boolean;
+  /** The language of all of these. */
+  readonly language: string;
+}
+
 export interface Hit {
   readonly row: number;
   readonly itemId: string;
@@ -219,6 +232,11 @@ export interface Requests {
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
   /** Say reasons in another manner; the one that is chosen most often becomes the usual one. */
   readonly setManner: { readonly params: Manner; readonly result: null };
+  /** Load what sentences need; the result is some to begin with, in the browser's language. */
+  readonly listen: { readonly params: null; readonly result: readonly string[] };
+  readonly say: { readonly params: { readonly text: string }; readonly result: null };
+  /** Take back one thing that was said, or, with null, the last sentence. */
+  readonly takeBack: { readonly params: { readonly chip: string | null }; readonly result: null };
   /** The history as a file, encrypted if there is a passphrase. */
   readonly exportHistory: { readonly params: { readonly passphrase: string | null }; readonly result: Answer<Bytes> };
   /** Add the events of a file; the result is how many were new. */
@@ -246,6 +264,8 @@ export interface Notifications {
   readonly opening: Opening;
   readonly recommendations: RecommendationList;
   readonly history: UserHistory;
+  /** Null if nothing was said. */
+  readonly talk: TalkView | null;
   /** From 0, the most precise list, to 1, the most diverse one. */
   readonly diversity: number;
   readonly engines: readonly Candidate[];

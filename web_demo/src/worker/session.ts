@@ -3,6 +3,7 @@
 import type { Fetch, Progress } from "../runtime/bundle";
 import type { Bytes } from "../runtime/bytes";
 import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH, REASON_CHOICES } from "../runtime/constants";
+import type { Listing } from "../runtime/conversation/said";
 import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
@@ -10,6 +11,7 @@ import { KeptTimes } from "../runtime/keptTimes";
 import { Pictures } from "../runtime/pictures";
 import type { Profile } from "../runtime/profile/report";
 import type { Manner } from "../runtime/reasons/explainer";
+import type { Ranking, Recommender } from "../runtime/recommender";
 import { ReleaseStore } from "../runtime/releaseStore";
 import { TrustStore } from "../runtime/trustStore";
 import { lacksForLanguage } from "../runtime/writer";
@@ -29,12 +31,14 @@ import type {
   RecommendationList,
   RoundsAction,
   RoundsView,
+  TalkView,
   Timing,
   Why,
 } from "./protocol";
 import type { Reasons, ShownList } from "./reasons";
 import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
 import { type CandidatesChanged, type Opened, Releases } from "./releases";
+import type { Talk, TalkedAbout } from "./talk";
 import { storedSize, userDataOf } from "./userData";
 import { itemSummary, rankingInputs, releaseOf, userHistoryOf } from "./viewModels";
 
@@ -85,6 +89,8 @@ export class Session {
   /** Loaded with the first list. */
   private reasons: Promise<Reasons> | null = null;
   private explaining: Promise<void> = Promise.resolve();
+  /** Loaded with the first focus of the field that it answers. */
+  private talk: Promise<Talk> | null = null;
 
   constructor(
     private readonly notify: Notify,
@@ -115,6 +121,7 @@ export class Session {
       if (data !== CLEARING) return void this.refresh();
       this.nextDiversity = null;
       this.forgetReasons();
+      this.forgetTalk();
       this.history.noteClear();
     });
   }
@@ -212,8 +219,8 @@ export class Session {
   }
 
   /**
-   * Delete all data about the user: events, settings, what was learned, worded reasons and timings. If learning is switched
-   * off, it stays so.
+   * Delete all data about the user: events, settings, what was learned and said, worded reasons and timings. If learning is
+   * switched off, it stays so.
    *
    * @throws StorageError the browser's storage could not be reached; the data in memory has been deleted.
    */
@@ -221,6 +228,7 @@ export class Session {
     this.timings = [];
     this.nextDiversity = null;
     this.forgetReasons();
+    this.forgetTalk();
     this.otherTabs.postMessage(CLEARING);
     const learningSwitch = this.history.setting(LEARNING_SWITCH); // read before the history is cleared
     try {
@@ -294,6 +302,24 @@ export class Session {
     await this.notifyUserData();
   }
 
+  /** Load what sentences need; some to begin with, none while no release is open. */
+  async listen(): Promise<readonly string[]> {
+    if (this.opened === null) return [];
+    const { cards } = this.recommendations;
+    const shown = cards.map(({ itemId }) => itemId);
+    return (await this.talker()).examples(this.opened.recommender.sayable, shown, cards[0]?.kind ?? "");
+  }
+
+  /** Answer a sentence about the list that is shown, then update the list. */
+  say(text: string): Promise<void> {
+    return this.answer((talk, about) => talk.say(text, about));
+  }
+
+  /** Take back one thing that was said, or, with null, the last sentence. */
+  takeBack(chip: string | null): Promise<void> {
+    return this.answer((talk, about) => (chip === null ? talk.undo(about) : talk.removeChip(chip)));
+  }
+
   /** Compute the list again, after pending computations. */
   refresh(): Promise<void> {
     this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", messageOf(error)));
@@ -336,8 +362,9 @@ export class Session {
     const { sequence, hidden, disliked } = rankingInputs(this.events, recommender.items);
     // Nothing was learned from no events, so that the first list does not wait for the code.
     if (this.events.length > 0) await (await this.learner())?.adapt(recommender);
-    const k = sequence.length === 0 ? N_STARTERS : N_CARDS;
-    const ranking = await recommender.rank(sequence, hidden, k, this.diversity, disliked);
+    const k = nCardsFor(sequence);
+    const ranking =
+      (await this.rankedBySaid(recommender)) ?? (await recommender.rank(sequence, hidden, k, this.diversity, disliked));
     void this.reasonWriter.reword([]); // those of the list before
     const cards = ranking.rows.map((row) => ({ ...itemSummary(recommender.items, row), reason: null }));
     const version = this.recommendations.version + 1;
@@ -351,6 +378,58 @@ export class Session {
     void this.learner().then((learner) => learner?.schedule(recommender));
     const next = this.life.pending;
     if (next !== null) this.life.showPreview(await this.compared(next));
+  }
+
+  private async answer(ask: (talk: Talk, about: TalkedAbout) => Promise<TalkView>): Promise<void> {
+    if (this.opened === null) return;
+    const { recommender } = this.opened;
+    const talk = await this.talker();
+    const view = await this.inTurn(() => ask(talk, this.talkedAbout(recommender)));
+    if ((await this.talk) !== talk) return; // data that was deleted meanwhile stays deleted
+    this.notify("talk", view);
+    await this.refresh();
+  }
+
+  private talkedAbout(recommender: Recommender): TalkedAbout {
+    const { cards } = this.recommendations;
+    const reasonOf = (itemId: string) => cards.find((card) => card.itemId === itemId)?.reason ?? null;
+    return {
+      release: recommender.sayable,
+      listing: this.listingFor(recommender),
+      shown: cards.map(({ itemId }) => itemId),
+      reason: (itemId) =>
+        reasonOf(itemId)
+          ?.pieces.map(({ text }) => text)
+          .join("") ?? null,
+    };
+  }
+
+  private listingFor({ items }: Recommender): Listing {
+    const { sequence, hidden, disliked } = rankingInputs(this.events, items);
+    const excluded = new Set([...sequence, ...hidden]);
+    return { sequence, excluded, disliked, diversity: this.diversity, k: nCardsFor(sequence) };
+  }
+
+  /** The list by what the user has said; null if nothing was. */
+  private async rankedBySaid(recommender: Recommender): Promise<Ranking | null> {
+    const talk = (await this.talk?.catch(() => null)) ?? null;
+    return talk === null ? null : talk.rank(recommender.sayable, this.listingFor(recommender));
+  }
+
+  private talker(): Promise<Talk> {
+    this.talk ??= import("./talk").then(
+      ({ Talk }) => new Talk(navigator.language),
+      (error: unknown) => {
+        this.talk = null; // the next sentence tries again
+        throw error;
+      },
+    );
+    return this.talk;
+  }
+
+  private forgetTalk(): void {
+    this.talk = null;
+    this.notify("talk", null);
   }
 
   /** Find the reasons of a list, which has none if their code cannot be loaded now. */
@@ -466,4 +545,8 @@ export class Session {
   private get opened(): Opened | null {
     return this.life.opened;
   }
+}
+
+function nCardsFor(sequence: readonly number[]): number {
+  return sequence.length === 0 ? N_STARTERS : N_CARDS;
 }

@@ -46,14 +46,15 @@ export interface ListedRow {
 
 /** What understands sentences about a release. */
 export function hearingOf(
-  { items, factsOf }: Pick<OpenRelease, "items" | "factsOf">,
+  release: Pick<OpenRelease, "items" | "factsOf">,
   finder: Finder,
   facts: FactTable,
   spaces: readonly Cosines[],
   live: LiveFacts,
 ): Hearing {
+  const { items } = release;
   const application = new Application(items.ids.length, (itemId) => items.rowOf(itemId), facts, finder, spaces);
-  const catalogue: Catalogue = { items, factsOf, live: () => live.names };
+  const catalogue: Catalogue = { items, factsOf: (row) => release.factsOf(row), live: () => live.names };
   return new Hearing(catalogue, finder, application);
 }
 
@@ -66,6 +67,11 @@ export class Said {
   /** What counts now, in words of the language of the last sentence. */
   get chips(): readonly Chip[] {
     return this.hearing === null ? [] : this.conversation.chips(this.hearing);
+  }
+
+  /** Whether nothing counts, so that lists are as they would be without it. */
+  get isEmpty(): boolean {
+    return this.conversation.parts.length + this.conversation.hidden.length === 0;
   }
 
   get canUndo(): boolean {
