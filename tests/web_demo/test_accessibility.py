@@ -54,7 +54,16 @@ def _search(tab: ShopPage) -> None:
     expect(tab.page.locator("#search-hits button").first).to_be_visible()
 
 
-@pytest.mark.parametrize("go", [_nothing, _marked, _why, _search])
+def _said(tab: ShopPage) -> None:
+    field = tab.page.locator("#say-text")
+    for text in ("more like the second", "only Aster", "Birch"):
+        field.fill(text)
+        field.press("Enter")
+        expect(field).to_have_value("")
+    expect(tab.page.get_by_role("button", name="Birch instead")).to_be_visible()
+
+
+@pytest.mark.parametrize("go", [_nothing, _marked, _why, _search, _said])
 def test_axe_finds_nothing_in_light_and_dark_colours(
     tab: ShopPage, server: LiveServer, go: Callable[[ShopPage], None]
 ) -> None:

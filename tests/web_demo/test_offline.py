@@ -36,6 +36,21 @@ def test_the_page_works_without_the_server(tab: ShopPage, changing: LiveServer, 
     assert all("ERR_CONNECTION_REFUSED" in error for error in page_errors)
 
 
+def test_what_is_said_is_understood_without_the_server_and_without_having_said_anything_before(
+    tab: ShopPage, changing: LiveServer
+) -> None:
+    tab.open(changing.url)
+    tab.wait_until_offline_ready()
+    changing.stop()
+    tab.reload()
+
+    field = tab.page.locator("#say-text")
+    field.fill("no Elm")
+    field.press("Enter")
+
+    expect(tab.page.locator("#say-answer")).to_have_text("Now: no Elm.")
+
+
 def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, tmp_path: Path) -> None:
     with serving(tmp_path, "--web", str(built_page)) as empty:
         tab.page.goto(empty.url)

@@ -27,7 +27,7 @@ LONG = (
     "Ultra Mega Deluxe Moisturizing Hand and Body Lotion with Shea Butter, Aloe Vera and Vitamin E, Pack of 12, No. {}"
 )
 UNBROKEN = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk{}"
-CONTROLS = "input[type=search], .primary, .secondary, .danger, .more"
+CONTROLS = "input[type=search], input[type=text], .primary, .secondary, .danger, .more"
 NON_TEXT = 3.0
 TEXT = 4.5
 
@@ -69,7 +69,16 @@ def _search(tab: ShopPage) -> None:
     expect(tab.page.locator("#search-hits button").first).to_be_visible()
 
 
-STATES = [_start, _marked, _why, _search]
+def _said(tab: ShopPage) -> None:
+    field = tab.page.locator("#say-text")
+    for text in ("more like the second", "only Aster", "Birch"):
+        field.fill(text)
+        field.press("Enter")
+        expect(field).to_have_value("")
+    expect(tab.page.get_by_role("button", name="Birch instead")).to_be_visible()
+
+
+STATES = [_start, _marked, _why, _search, _said]
 
 
 @pytest.mark.parametrize("go", STATES)

@@ -68,16 +68,20 @@ export class Finder {
   /** Which items have all words of a text, in some form, in the title or in one fact: 1 for each. */
   holdsWords(text: string): Uint8Array {
     const words = distinctWordsOf(text);
-    const { nWords } = this.index;
-    const nMatched = new Uint8Array(nWords.length);
-    for (const word of words) {
-      const forms = this.vocabulary.matches(word).filter(({ quality }) => quality >= FORM);
-      for (const [text, quality] of this.marked(forms).entries())
-        if (quality > 0) nMatched[text] = (nMatched[text] ?? 0) + 1;
+    const { starts, texts, nWords } = this.index;
+    /** The number of words that a text has, one after the other. */
+    const nHeld = new Uint8Array(nWords.length);
+    for (const [index, word] of words.entries()) {
+      for (const { quality, places } of this.vocabulary.matches(word)) {
+        if (quality < FORM) continue;
+        for (const text of texts.subarray(starts[places[0]], starts[places[1]])) {
+          if (nHeld[text] === index) nHeld[text] = index + 1;
+        }
+      }
     }
-    const matched = nMatched.map((n) => (words.length > 0 && n === words.length ? 1 : 0));
-    const fact = this.matchedFacts(matched.subarray(this.nItems));
-    return matched.slice(0, this.nItems).map((inTitle, row) => (inTitle > 0 || (fact[row] ?? 0) > 0 ? 1 : 0));
+    const holds = nHeld.map((n) => (words.length > 0 && n === words.length ? 1 : 0));
+    const fact = this.matchedFacts(holds.subarray(this.nItems));
+    return holds.subarray(0, this.nItems).map((inTitle, row) => (inTitle === 1 || (fact[row] ?? 0) > 0 ? 1 : 0));
   }
 
   /** The row of the best match for a text of which every word is in the title; null if there is none. */
@@ -139,14 +143,6 @@ export class Finder {
   }
 
   private matchedBy(matches: readonly Match[]): Matched {
-    const matched = this.marked(matches);
-    const title = matched.subarray(0, this.nItems);
-    const fact = this.matchedFacts(matched.subarray(this.nItems));
-    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] ?? 0) > 0 ? 1 : 0), 0) };
-  }
-
-  /** How well each text matches. */
-  private marked(matches: readonly Match[]): Uint8Array {
     const { starts, texts, nWords } = this.index;
     const matched = new Uint8Array(nWords.length);
     for (const { quality, places } of matches) {
@@ -154,7 +150,9 @@ export class Finder {
         matched[texts[at] ?? 0] = quality;
       }
     }
-    return matched;
+    const title = matched.subarray(0, this.nItems);
+    const fact = this.matchedFacts(matched.subarray(this.nItems));
+    return { title, fact, nItems: title.reduce((n, of, row) => n + (of > 0 || (fact[row] ?? 0) > 0 ? 1 : 0), 0) };
   }
 
   private matchedFacts(matched: Uint8Array): Uint8Array {
