@@ -18,7 +18,7 @@ const ON_DEMAND_BUDGET_BYTES = 35_000;
 const REASONS_BUDGET_BYTES = 11_000;
 const REASONS = /^(phrases|reasons)-/;
 /** For the scripts that answer what is said, which the first focus of that field loads, with the words of one language. */
-const CONVERSATION_BUDGET_BYTES = 20_000;
+const CONVERSATION_BUDGET_BYTES = 22_000;
 const CONVERSATION = /^(conversation|words)-/;
 const ON_DEMAND = /^(CarryHistory|finder|historyFile|learning|pack|profile|rounds|Rounds|software)-/;
 const COMPRESSED = /\.(js|css|html|svg|wasm|webmanifest)$/;

@@ -71,50 +71,60 @@ export function Say({ request, talk, ready }: Props) {
           Say it
         </button>
       </form>
-      <p id="say-answer" class="answer" role="status" lang={talk?.language}>
+      <p id="say-answer" class={talk?.repeats ? "unseen" : "answer"} role="status" lang={talk?.language}>
         {talk?.answer}
       </p>
-      {talk !== null && (
-        <div class="said" lang={talk.language}>
-          {talk.options.map((option, place) => (
+      {talk !== null && talk.options.length > 0 && (
+        // biome-ignore lint/a11y/useSemanticElements: the replies are no fields of a form.
+        <div class="said" role="group" aria-label="Replies">
+          {talk.options.map((option) => (
             <button
               key={option}
               type="button"
               class="quiet"
+              lang={talk.language}
               onClick={singleClick(() => {
-                used.current = place;
+                used.current = 0;
                 say(option);
               })}
             >
               {option}
             </button>
           ))}
-          {talk.chips.length > 0 && (
-            <ul class="chips" aria-label="What counts" lang="en">
-              {talk.chips.map(({ id, kind, text }, place) => (
-                <li key={id} class={kind}>
-                  <span lang={talk.language}>{text}</span>
-                  <button
-                    type="button"
-                    class="remove"
-                    aria-label={`Take back: ${text}`}
-                    onClick={singleClick(() => takeBack(id, place))}
-                  >
-                    <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
-                      <path d="M3 3l10 10M13 3L3 13" />
-                    </svg>
-                  </button>
-                </li>
-              ))}
-            </ul>
-          )}
+        </div>
+      )}
+      {talk !== null && (talk.chips.length > 0 || talk.canUndo) && (
+        <div class="said">
+          {talk.chips.length > 0 && <Chips talk={talk} onTakeBack={takeBack} />}
           {talk.canUndo && (
-            <button type="button" class="link" lang="en" onClick={singleClick(() => takeBack(null, 0))}>
+            <button type="button" class="link" onClick={singleClick(() => takeBack(null, 0))}>
               Undo
             </button>
           )}
         </div>
       )}
     </div>
+  );
+}
+
+function Chips({ talk, onTakeBack }: { talk: TalkView; onTakeBack: (chip: string, place: number) => void }) {
+  return (
+    <ul class="chips" aria-label="What counts">
+      {talk.chips.map(({ id, text }, place) => (
+        <li key={id}>
+          <span lang={talk.language}>{text}</span>
+          <button
+            type="button"
+            class="remove"
+            aria-label={`Take back: ${text}`}
+            onClick={singleClick(() => onTakeBack(id, place))}
+          >
+            <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
+              <path d="M3 3l10 10M13 3L3 13" />
+            </svg>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -57,8 +57,9 @@ export class Talk {
     return this.said.isEmpty ? null : this.said.rank(release, listing);
   }
 
-  private view(answer: string, options: readonly string[]): TalkView {
+  private async view(answer: string, options: readonly string[]): Promise<TalkView> {
     const { chips, canUndo } = this.said;
-    return { chips, answer, options, canUndo, language: this.language };
+    const repeats = chips.length > 0 && answer === (await this.said.now(this.language));
+    return { chips, answer, repeats, options, canUndo, language: this.language };
   }
 }

@@ -26,9 +26,9 @@ describe("what is said about the page's list", () => {
     const removed = await talk.removeChip(said.chips[0]?.id ?? "");
 
     expect(before).toBeNull();
-    expect(said).toMatchObject({ answer: "Now: Elm.", options: [], canUndo: true, language: "en" });
+    expect(said).toMatchObject({ answer: "Now: Elm.", repeats: true, options: [], canUndo: true, language: "en" });
     expect(titles?.every((title) => title.startsWith("Elm"))).toBe(true);
-    expect(removed.chips).toEqual([]);
+    expect(removed).toMatchObject({ chips: [], repeats: false });
     expect(await titlesOf()).toBeNull();
   });
 
@@ -50,6 +50,7 @@ describe("what is said about the page's list", () => {
     const asked = await talk.say("Birch", about(sayable));
     const replied = await talk.say(asked.options[1] ?? "", about(sayable));
 
+    expect(asked.repeats).toBe(false);
     expect(asked.options).toEqual(["Birch instead", "both"]);
     expect(replied.chips.map(({ text }) => text)).toEqual(["Elm or Birch"]);
     expect(replied.options).toEqual([]);
