@@ -55,9 +55,7 @@ export function Say({ request, talk, ready }: Props) {
           id="say-text"
           ref={input}
           type="text"
-          placeholder={
-            examples.length > 0 ? `For example: ${examples.join(", ")}` : "Say what you want, or do not want"
-          }
+          placeholder={examples.length > 0 ? examples.join(", ") : "Say what you want, or do not want"}
           autocomplete="off"
           enterkeyhint="send"
           maxLength={MAX_CHARACTERS}
