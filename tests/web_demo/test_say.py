@@ -142,7 +142,7 @@ def test_nothing_that_is_said_leaves_the_page(tab: ShopPage, server: LiveServer)
     tab.page.context.on("request", lambda request: asked.append(request))
 
     _say(tab, "no Elm", "Now: no Elm.")
-    _say(tab, "cheaper", "The items have no price here.")
+    _say(tab, "cheaper", "I did not understand “cheaper”; it changed nothing.")
 
     assert {request.method for request in asked} <= {"GET"}
     assert all(request.url.endswith(".js") for request in asked)
