@@ -8,7 +8,8 @@ import type { ItemFacts, Items } from "../items";
 import type { Finder } from "../search/finder";
 import type { Application } from "./apply";
 import { Lexicon } from "./lexicon";
-import { type Context, type Parsed, RuleParser } from "./rules";
+import type { Context, Parsed } from "./parsed";
+import { RuleParser } from "./rules";
 import { separate, textsOf } from "./tokens";
 import type { Phrases } from "./words";
 

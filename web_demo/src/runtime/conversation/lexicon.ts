@@ -12,6 +12,7 @@ import { Vocabulary } from "../search/vocabulary";
 import { stem, wordsOf } from "../search/words";
 import { keyOfWish, MAX_VALUES, type Wish } from "./query";
 import { joined, phraseOf, separate, type Token } from "./tokens";
+import { isOneError } from "./typos";
 import type { Phrases } from "./words";
 
 /** Maximum number of words of a value that is recognized as a whole. */
@@ -70,6 +71,8 @@ export class Lexicon {
   private readonly beginnings: ReadonlySet<string>;
   private readonly valueWords: ReadonlySet<string>;
   private readonly pairs: ReadonlySet<string>;
+  /** Stem to those that stand before or after it in a value. */
+  private readonly beside: ReadonlyMap<string, ReadonlySet<string>>;
   private readonly spoken: Vocabulary;
 
   /** @param live names of the live facts, which are taken for numbers if they are a price. */
@@ -87,20 +90,21 @@ export class Lexicon {
     ]);
     this.fieldNames = new Set([...names, ...this.numeric]);
     this.single = new Set(names.filter((name) => isSingle(this.fields.get(name))));
-    this.nItems = items.titles.length;
+    this.titles = items.titles;
     this.values = valuesOf(this.fields, this.numeric);
     const { same, related, cues } = phrases.words;
     this.targets = new Map([...targetsOf(related, true), ...targetsOf(same, false)]);
     this.longest = Math.min(Math.max(MAX_PHRASE, phrases.longest), LONGEST);
-    this.beginnings = this.nItems <= MAX_TITLES ? beginningsOf(items.titles) : new Set();
+    this.beginnings = items.titles.length <= MAX_TITLES ? beginningsOf(items.titles) : new Set();
     const stems = [...this.values.keys()].map(separate);
     this.valueWords = new Set(stems.flat());
     this.pairs = new Set(stems.flatMap((words) => words.slice(1).map((word, index) => `${words[index]} ${word}`)));
+    this.beside = besideOf(this.pairs);
     const spoken = [...Object.keys(same), ...Object.keys(related), ...Object.values(cues).flat()];
     this.spoken = new Vocabulary([...new Set(spoken.flatMap(wordsOf))].sort());
   }
 
-  private readonly nItems: number;
+  private readonly titles: readonly string[];
 
   /** What a phrase means: a value of a fact as a whole, or a synonym; null if it is neither. */
   meaning(stems: string): Meaning | null {
@@ -116,7 +120,15 @@ export class Lexicon {
 
   /** Whether a token is a word of the language, or of a title or fact in some form. */
   knows({ text, stem }: Token): boolean {
-    return this.phrases.known.has(text) || this.valueWords.has(stem) || this.finder.knows(text);
+    const { known, ordinary } = this.phrases;
+    return known.has(text) || ordinary.has(text) || this.valueWords.has(stem) || this.finder.knows(text);
+  }
+
+  /** Whether a token is a word without meaning with "'s", as in "my sister's birthday". */
+  isPossessive({ text, shown }: Token): boolean {
+    if (!/['’]s$/u.test(shown)) return false;
+    const names = this.phrases.cues.get(text.slice(0, -1))?.names;
+    return names?.size === 1 && names.has("skip");
   }
 
   /** Whether several words are a title, or one up to its first mark, such as that of "Heat: The End". */
@@ -138,6 +150,7 @@ export class Lexicon {
   corrected(word: string, before: string, after: string): string | null {
     const lengthOf = (text: string) => Array.from(text).length;
     const isLong = lengthOf(word) >= MIN_TYPO;
+    const beginsAlike = (near: string) => near.codePointAt(0) === word.codePointAt(0);
     const found = this.finder.vocabulary
       .nearWords(word)
       .filter((near) => Math.abs(lengthOf(near) - lengthOf(word)) <= 1);
@@ -146,14 +159,21 @@ export class Lexicon {
       this.pairs.has(`${before} ${stem(near)}`) || this.pairs.has(`${stem(near)} ${after}`);
     const choices = [
       ofFacts.filter(fits),
-      isLong ? ofFacts : [],
-      isLong ? this.spoken.nearWords(word) : [],
-      lengthOf(word) >= MIN_CORRECTED ? found : [],
+      isLong ? ofFacts.filter(beginsAlike) : [],
+      isLong ? this.spoken.nearWords(word).filter(beginsAlike) : [],
+      lengthOf(word) >= MIN_CORRECTED ? found.filter(beginsAlike) : [],
     ];
     const candidates = choices.find((words) => words.length > 0) ?? [];
     const ordered = candidates.map((near) => [this.finder.nTexts(near), near] as const);
     ordered.sort(([n, one], [m, other]) => m - n || (one < other ? -1 : 1));
     return ordered[0]?.[1] ?? null;
+  }
+
+  /** The stem one typing error away that makes a value with the word before or after, such as "Jim". */
+  fitting(word: string, before: string, after: string): string | null {
+    const near = new Set([before, after].flatMap((stems) => [...(this.beside.get(stems) ?? [])]));
+    const fits = (one: string) => this.pairs.has(`${before} ${one}`) || this.pairs.has(`${one} ${after}`);
+    return [...near].sort().find((one) => fits(one) && isOneError(word, one)) ?? null;
   }
 
   /** The values of a fact that have all these words; none if they are too many. */
@@ -166,13 +186,20 @@ export class Lexicon {
   /** Whether an item fulfils all wishes, by the facts of the bundle. */
   hasAll(wishes: readonly Wish[]): boolean {
     const masks = wishes.map((wish) => this.holds(wish));
-    for (let row = 0; row < this.nItems; row++) if (masks.every((mask) => mask[row] === 1)) return true;
+    for (let row = 0; row < this.titles.length; row++) if (masks.every((mask) => mask[row] === 1)) return true;
     return false;
   }
 
   /** The row of the best match of which the title has all words; null if there is none. */
   titleRow(text: string): number | null {
     return this.finder.titled(text);
+  }
+
+  /** Which share of the words of a title, up to its first mark, is in a text. */
+  titleShare(row: number, text: string): number {
+    const title = new Set(separate(beginningOf(this.titles[row] ?? "")));
+    const words = separate(phraseOf(text));
+    return [...title].filter((word) => words.includes(word)).length / Math.max(1, title.size);
   }
 
   private holds({ field, values }: Wish): Mask {
@@ -238,9 +265,25 @@ function targetsOf(lists: Readonly<Record<string, readonly string[]>>, isRelated
   return Object.entries(lists).map(([phrase, targets]) => [phraseOf(phrase), { phrase, targets, isRelated }]);
 }
 
+/** Each stem to those that stand before or after it in a value. */
+function besideOf(pairs: Iterable<string>): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  const add = (one: string, other: string) => found.set(one, (found.get(one) ?? new Set()).add(other));
+  for (const [first = "", second = ""] of [...pairs].map(separate)) {
+    add(first, second);
+    add(second, first);
+  }
+  return found;
+}
+
+/** The stems of a title up to the first comma, colon or bracket. */
+function beginningOf(title: string): string {
+  return phraseOf(title.split(MARK, 1)[0] ?? "");
+}
+
 /** The stems of all titles up to the first comma, colon or bracket, if they are two words or more. */
 function beginningsOf(titles: readonly string[]): Set<string> {
-  const beginnings = titles.map((title) => phraseOf(title.split(MARK, 1)[0] ?? ""));
+  const beginnings = titles.map(beginningOf);
   return new Set(beginnings.filter((stems) => stems.includes(" ") && separate(stems).length <= MAX_PHRASE));
 }
 

@@ -37,6 +37,11 @@ export class Element {
     return shownOf(this.tokens);
   }
 
+  /** Whether a typing error was taken out of a word. */
+  get isCorrected(): boolean {
+    return this.tokens.some((token) => token.isCorrected);
+  }
+
   /** Whether it is one of some cues. */
   isCue(...names: readonly string[]): boolean {
     return this.cue !== null && names.some((name) => this.cue?.names.has(name));
@@ -78,10 +83,17 @@ export function scan(tokens: readonly Token[], lexicon: Lexicon): Element[] {
 
 function correctedAt(tokens: readonly Token[], index: number, lexicon: Lexicon): Token {
   const token = at(tokens, index);
-  if (token.number !== null || lexicon.knows(token)) return token;
+  if (token.number !== null) return token;
+  if (lexicon.isPossessive(token)) return withText(token, token.text.slice(0, -1));
+  if (lexicon.knows(token)) return token;
   const before = index > 0 ? (tokens[index - 1]?.stem ?? "") : "";
-  const word = lexicon.corrected(token.text, before, tokens[index + 1]?.stem ?? "");
-  return word === null ? token : { ...token, text: word, stem: stem(word) };
+  const after = tokens[index + 1]?.stem ?? "";
+  const word = lexicon.corrected(token.text, before, after) ?? lexicon.fitting(token.text, before, after);
+  return word === null ? token : { ...withText(token, word), isCorrected: true };
+}
+
+function withText(token: Token, text: string): Token {
+  return { ...token, text, stem: stem(text) };
 }
 
 function longest(tokens: readonly Token[], start: number, lexicon: Lexicon): Element | null {

@@ -8,7 +8,7 @@ import { type Composed, compose, thanShown } from "./compose";
 import type { Hearing } from "./hearing";
 import { areSame, contentOf, isSame, type Kind, type Part, type Parts, partOf, partsOf, queryOfParts } from "./parts";
 import { changesList, MAX_PARTS, type Query, queryOf } from "./query";
-import type { Context, Parsed } from "./rules";
+import type { Context, Parsed } from "./parsed";
 import { phraseOf, separate, textsOf } from "./tokens";
 import { listOf, type Phrases } from "./words";
 

@@ -24,6 +24,8 @@ export interface Token {
   readonly number: number | null;
   /** What separates it from the token before: 0 nothing, 1 a comma, 2 a full stop. */
   readonly gap: number;
+  /** Whether a typing error was taken out of its text. */
+  readonly isCorrected: boolean;
 }
 
 /** The tokens of a sentence. */
@@ -44,12 +46,12 @@ export function tokensOf(text: string): Token[] {
 }
 
 function wordTokens(shown: string): Token[] {
-  return wordsOf(shown).map((word) => ({ text: word, stem: stem(word), shown, number: null, gap: 0 }));
+  return wordsOf(shown).map((word) => ({ text: word, stem: stem(word), shown, number: null, gap: 0, isCorrected: false }));
 }
 
 function numberToken(shown: string): Token {
   const text = shown.replaceAll(",", ".");
-  return { text, stem: text, shown, number: Number(text), gap: 0 };
+  return { text, stem: text, shown, number: Number(text), gap: 0, isCorrected: false };
 }
 
 /** The words of a phrase of a language, which sentences are matched with, joined by blanks. */

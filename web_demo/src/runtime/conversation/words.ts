@@ -15,6 +15,14 @@ export interface Words {
   readonly decades: Lists;
   readonly fields: Lists;
   readonly skip: readonly string[];
+  readonly subjects: readonly string[];
+  readonly statements: readonly string[];
+  readonly questions: readonly string[];
+  readonly possessives: readonly string[];
+  readonly light: readonly string[];
+  readonly ordinary: readonly string[];
+  /** Whether a capital letter within a sentence says that a word is a name; true if it is left out. */
+  readonly capitals?: boolean;
   readonly same: Lists;
   readonly related: Lists;
   readonly answers: Readonly<Record<string, string>>;
@@ -45,6 +53,14 @@ export interface Phrases {
   readonly longest: number;
   /** Every word that is in a phrase. */
   readonly known: ReadonlySet<string>;
+  /** The words of these lists. */
+  readonly subjects: ReadonlySet<string>;
+  readonly statements: ReadonlySet<string>;
+  /** With the verbs of statements. */
+  readonly questions: ReadonlySet<string>;
+  readonly possessives: ReadonlySet<string>;
+  readonly light: ReadonlySet<string>;
+  readonly ordinary: ReadonlySet<string>;
 }
 
 const ENGLISH = "en";
@@ -104,7 +120,23 @@ function ordered(language: string, words: Words): Phrases {
   }
   const phrases = [...cues.keys(), ...[words.same, words.related].flatMap(Object.keys).map(textsOf)];
   const longest = [...cues.keys()].reduce((most, text) => Math.max(most, separate(text).length), 0);
-  return { language, words, cues, longest, known: new Set(phrases.flatMap(separate)) };
+  return {
+    language,
+    words,
+    cues,
+    longest,
+    known: new Set(phrases.flatMap(separate)),
+    subjects: wordsIn(words.subjects),
+    statements: wordsIn(words.statements),
+    questions: wordsIn([...words.statements, ...words.questions]),
+    possessives: wordsIn(words.possessives),
+    light: wordsIn(words.light),
+    ordinary: wordsIn(words.ordinary),
+  };
+}
+
+function wordsIn(texts: readonly string[]): Set<string> {
+  return new Set(texts.map(textsOf).flatMap(separate));
 }
 
 function byText(lists: Lists): Map<string, string> {

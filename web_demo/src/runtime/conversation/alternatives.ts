@@ -1,0 +1,37 @@
+/** Joins the wishes of a sentence that are alternatives. The same as `edge_runtime/conversation/alternatives.py`. */
+
+import { at } from "../at";
+import type { Lexicon } from "./lexicon";
+import { type Said, saidOf } from "./reading";
+
+/** The wishes with alternatives joined: after "or", and values of a fact that no item has both of. */
+export function withAlternatives(said: readonly Said[], lexicon: Lexicon): Said[] {
+  const joined: Said[] = [];
+  for (const one of withCommas(said).reverse()) {
+    const after = joined.at(-1);
+    if (after !== undefined && one.polarity === after.polarity && areAlternatives(one, after, lexicon)) {
+      const field = one.wish.field === after.wish.field ? one.wish.field : null;
+      const values = [...new Set([...one.wish.values, ...after.wish.values])];
+      joined[joined.length - 1] = saidOf({ field, values }, one.polarity, one.joined);
+    } else joined.push(one);
+  }
+  return joined.reverse();
+}
+
+function areAlternatives(one: Said, after: Said, lexicon: Lexicon): boolean {
+  if (after.polarity === "not") return false;
+  if (after.joined === "or") return true;
+  const { field } = one.wish;
+  if (field === null || field !== after.wish.field || one.polarity !== "want") return false;
+  return lexicon.single.has(field) || !lexicon.hasAll([one.wish, after.wish]);
+}
+
+/** The wishes of "a, b or c" as if all were joined by "or". */
+function withCommas(said: readonly Said[]): Said[] {
+  const result = said.map((one) => ({ ...one }));
+  for (let index = result.length - 1; index > 0; index--) {
+    const before = at(result, index - 1);
+    if (result[index]?.joined === "or" && before.joined === ",") before.joined = "or";
+  }
+  return result;
+}

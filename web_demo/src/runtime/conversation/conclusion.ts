@@ -1,0 +1,135 @@
+/** Makes a query of what was read in a sentence. The same as `edge_runtime/conversation/conclusion.py`. */
+
+import { joinCompounds, leaveOutAccidents } from "./accidents";
+import { withAlternatives } from "./alternatives";
+import type { Parsed, Polarity, Problem } from "./parsed";
+import { changesList, distinctBy, type Intent, keyOfWish, type Limit, type Query, queryOf } from "./query";
+import type { Reading } from "./reading";
+
+const VARIETY = 0.5;
+const SURPRISE = 0.8;
+const INTENTS = ["why", "surprise", "more", "list"] as const;
+const ASKING = [
+  "not",
+  "only",
+  "prefer",
+  "love",
+  "want",
+  "like",
+  "unlike",
+  "less",
+  "dearer",
+  "newer",
+  "older",
+  "varied",
+  "instead",
+  "suffix_not",
+];
+
+/** What was understood, with an intent and without accidents. */
+export function conclusionOf(reading: Reading): Parsed {
+  joinCompounds(reading);
+  leaveOutAccidents(reading);
+  const { limits, similar, unlike, item, ofProblem, excludes } = reading;
+  const hasNumber = ({ field }: Limit) => limits.some((one) => one.field === field && one.thanShown === null);
+  const query = withIntent(
+    reading,
+    queryOf({
+      ...wishesOf(reading),
+      // With a number, "cheaper" says nothing more.
+      limits: limits.filter((one) => one.thanShown === null || !hasNumber(one)),
+      similarTo: [...new Set(similar)],
+      unlike: [...new Set(unlike)],
+      about: limits.length > 0 && similar.length === 0 ? item : null,
+      replaces: reading.has("instead"),
+    }),
+  );
+  const { intent } = query;
+  const isHeard = ["undo", "reset", "why", "list"].includes(intent);
+  return {
+    query,
+    notUnderstood: isHeard ? [] : [...new Set(reading.unknown)],
+    problem: problemOf(reading, intent),
+    ofProblem,
+    excludes,
+    isSentence: (intent !== "filter" && intent !== "nothing") || asks(reading),
+  };
+}
+
+/** Take the item of the sentence, or the one that was talked about last, for "something similar". */
+export function meanLast(reading: Reading): void {
+  const { said, limits, similar } = reading;
+  const item = reading.item ?? reading.context.about;
+  if (item !== null) similar.push(item);
+  else if (said.length + limits.length + similar.length === 0) reading.problem = "no_item";
+}
+
+function problemOf({ problem }: Reading, intent: Intent): Problem | null {
+  if (intent === "undo" || intent === "reset") return null;
+  if (intent === "more" || intent === "surprise") return problem === "no_item" ? null : problem;
+  return intent === "why" && problem !== "no_item" ? null : problem;
+}
+
+function withIntent(reading: Reading, said: Query): Query {
+  const names = said.must.length + said.mustNot.length + said.prefer.length > 0;
+  const query = reading.has("varied") ? { ...said, variety: VARIETY } : said;
+  for (const intent of ["reset", "undo"] as const) {
+    if (means(reading, intent) && isLoose(query)) return queryOf({ intent });
+  }
+  const found: Intent | undefined = INTENTS.find((name) => means(reading, name));
+  const intent = found === undefined || (found === "why" && names) ? "filter" : found;
+  if (intent === "why") return queryOf({ intent, about: reading.item ?? reading.context.about });
+  if (intent === "surprise") return { ...query, intent, variety: SURPRISE };
+  if (intent === "filter" && isTalk(reading, query)) return queryOf({ intent: "nothing" });
+  return { ...query, intent };
+}
+
+/** Whether a sentence asks for nothing: it changes nothing, or only words of titles are in small talk. */
+function isTalk(reading: Reading, query: Query): boolean {
+  if (!changesList(query)) return true;
+  if (!isLoose(query) || query.mustNot.length > 0 || reading.said.length === 0) return false;
+  return reading.said.every(({ at }) => isInTalk(reading, at));
+}
+
+/** Whether there is small talk or a question in the clause of an element, or if it has none, anywhere. */
+function isInTalk(reading: Reading, index: number): boolean {
+  const { elements } = reading;
+  if (index < 0) return reading.has("small_talk", "question");
+  let [first, last] = [index, index + 1];
+  while (first > 0 && elements[first]?.gap === 0) first--;
+  while (elements[last]?.gap === 0) last++;
+  const clause = elements.slice(first, last);
+  return clause.some((element) => element.meaning === null && element.isCue("small_talk", "question"));
+}
+
+/** Whether nothing but words of titles is wanted, which may be there by accident. */
+function isLoose({ must, mustNot, prefer, limits, similarTo, unlike }: Query): boolean {
+  const hasValues = [...must, ...mustNot, ...prefer].some(({ field }) => field !== null);
+  return !hasValues && [limits, similarTo, unlike].every((parts) => parts.length === 0);
+}
+
+function asks({ limits, elements }: Reading): boolean {
+  if (limits.length > 0) return true;
+  return elements.some((element) => element.isCue(...ASKING) || (element.cue?.field ?? null) !== null);
+}
+
+/** Whether a sentence has a phrase for an intent, or is nothing but a short one, such as "back". */
+function means(reading: Reading, intent: string): boolean {
+  const alone = `${intent}_alone`;
+  const isAlone = reading.elements.every((element) => element.isSkipped || element.isCue(alone));
+  return reading.has(intent) || (isAlone && reading.has(alone));
+}
+
+function wishesOf({ said, lexicon }: Reading): Pick<Query, "must" | "mustNot" | "prefer"> {
+  const all = withAlternatives(said, lexicon);
+  const those = (polarity: Polarity) => {
+    const wishes = all.filter((one) => one.polarity === polarity).map(({ wish }) => wish);
+    return distinctBy(wishes, keyOfWish);
+  };
+  const mustNot = those("not");
+  const excluded = new Set(mustNot.map(keyOfWish)); // "not the teal ones, I had teal before"
+  const kept = (polarity: Polarity) => those(polarity).filter((wish) => !excluded.has(keyOfWish(wish)));
+  const must = kept("want");
+  const required = new Set(must.flatMap(({ values }) => values)); // "sunscreen for the beach"
+  return { must, mustNot, prefer: kept("prefer").filter(({ values }) => !values.some((value) => required.has(value))) };
+}

@@ -1,0 +1,238 @@
+/**
+ * Decides which names of a sentence are meant: how sure each is by itself, and by what stands before it. The same as
+ * `edge_runtime/conversation/evidence.py`, which describes what counts.
+ */
+
+import { at } from "../at";
+import type { Lexicon } from "./lexicon";
+import { Element } from "./scanning";
+import { joined, phraseOf } from "./tokens";
+import type { Phrases } from "./words";
+
+/**
+ * What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not understood,
+ * such a word with a preposition, as in "migraines from perfume", or a "my".
+ */
+type Lead = "wish" | "weak" | "start" | "word" | "away" | "owned";
+
+const WISHES = ["want", "not", "only", "prefer", "love", "like", "unlike", "instead"];
+const LEADS = [...WISHES, "by", "or"];
+const BEGINNINGS = ["want", "only", "love", "less", "dearer", "newer", "older", "undo", "reset", "surprise"];
+const NAMES: ReadonlySet<string> = new Set(["brand", "cast", "director", "author", "creator"]);
+const QUOTES = "\"'“”„«»‘’「」『』";
+const STOP = 2;
+/** Maximum number of words that are not understood in a clause of which a word of titles is wished for. */
+const MUCH_UNKNOWN = 2;
+const INTENTS = ["undo", "reset", "surprise", "more", "list", "varied"];
+/** Maximum number of words that are not understood beside a phrase such as "start over". */
+const MOST_UNKNOWN = 1;
+/** Maximum number of everyday words that do not make a name together, such as "the one". */
+const SHORT = 2;
+/** Minimum share of a clause that has to be named, for synonyms and words of titles without a wish before them. */
+const LEAST = 0.5;
+/** The same for values of facts. */
+const LEAST_OF_VALUES = 0.3;
+/** Maximum number of words without meaning between a wish and what is wished for. */
+const REACH = 3;
+
+/** The elements of a sentence without the meanings that are not sure enough. */
+export function weighed(elements: readonly Element[], lexicon: Lexicon): Element[] {
+  return clausesOf(elements, lexicon).flatMap((clause) => clause.weighed());
+}
+
+/** Whether what follows a comma is a clause of its own, and not one more thing of a list. */
+export function beginsAnew(elements: readonly Element[], index: number, lexicon: Lexicon): boolean {
+  if (lexicon.phrases.subjects.has(firstWord(at(elements, index)))) return true;
+  return elements.slice(index).find(({ isSkipped }) => !isSkipped)?.isCue(...BEGINNINGS) === true;
+}
+
+function clausesOf(elements: readonly Element[], lexicon: Lexicon): Clause[] {
+  const clauses: Clause[] = [];
+  for (const [index, element] of elements.entries()) {
+    if (index === 0 || element.gap > 0 || element.isCue("but")) {
+      clauses.push(new Clause(lexicon, index === 0 || element.gap === STOP));
+    }
+    clauses.at(-1)?.elements.push(element);
+  }
+  return clauses;
+}
+
+/** A part of a sentence between marks, or after a "but". */
+class Clause {
+  /** Those before an index are weighed before it. */
+  readonly elements: Element[] = [];
+  private readonly phrases: Phrases;
+
+  /** @param isFirst whether it begins a sentence. */
+  constructor(
+    private readonly lexicon: Lexicon,
+    private readonly isFirst: boolean,
+  ) {
+    this.phrases = lexicon.phrases;
+  }
+
+  weighed(): Element[] {
+    for (let index = 0; index < this.elements.length; index++) if (!this.isSure(index)) this.forget(index);
+    if (this.nUnknown() > MOST_UNKNOWN) this.leaveOutIntents();
+    return this.elements;
+  }
+
+  /** Take an element for words that were not understood. */
+  private forget(index: number): void {
+    this.elements[index] = new Element(at(this.elements, index).tokens);
+  }
+
+  /** Take phrases such as "others" for talk where most of the clause was not understood. */
+  private leaveOutIntents(): void {
+    for (const [index, element] of this.elements.entries()) {
+      if (element.isCue(...INTENTS) && !element.isCue(...LEADS)) this.forget(index);
+    }
+  }
+
+  /** Whether what an element names is meant, or it names nothing. */
+  private isSure(index: number): boolean {
+    const element = at(this.elements, index);
+    const { meaning } = element;
+    if (meaning === null || this.isMarked(index) || this.isCarried(index)) return true;
+    const lead = this.lead(index);
+    if (lead === "owned") return false;
+    const isValue = meaning.fields.length > 0 || meaning.isRelated || meaning.wish.values.length > 1;
+    const isLed =
+      this.isBare() ||
+      (isValue && (lead === "wish" || lead === "weak")) ||
+      (lead === "wish" && this.nUnknown() <= MUCH_UNKNOWN);
+    if (!isLed && this.share() < (isExact(element) ? LEAST_OF_VALUES : LEAST)) return false;
+    return isValue && !element.isCorrected ? this.isSureValue(element, lead) : this.isSureWord(index, lead);
+  }
+
+  private isSureValue(element: Element, lead: Lead): boolean {
+    if (element.tokens.length > SHORT || !this.isOrdinary(element)) return lead !== "away" || !this.isRemark();
+    if (lead === "wish" || this.isBare()) return true;
+    const fields = element.meaning?.fields ?? [];
+    const isName = fields.length > 0 && fields.every((field) => NAMES.has(field));
+    return !(isName || this.isRemark());
+  }
+
+  private isSureWord(index: number, lead: Lead): boolean {
+    const element = at(this.elements, index);
+    if (!this.isOrdinary(element)) {
+      if (lead === "wish") return true;
+      return !(this.isRemark() || this.isStatement() || (lead === "word" && !this.describes(index)));
+    }
+    if (this.onlyDescribes(index)) return false;
+    const isRun = element.tokens.length > 1 && !this.hasSubject(element);
+    return lead === "wish" || (isRun && lead === "weak") || this.isBare();
+  }
+
+  private nUnknown(): number {
+    return this.elements.filter(({ isUnknown }) => isUnknown).length;
+  }
+
+  /** The share of the names among the words of the clause; everyday words are not taken for names here. */
+  private share(): number {
+    let [named, others] = [0, 0];
+    for (const element of this.elements) {
+      const n = element.tokens.length;
+      if (element.isUnknown) others += n;
+      else if (element.meaning === null || element.isCorrected) continue;
+      else if (isExact(element) || !this.isOrdinary(element)) named += n;
+      else others += n;
+    }
+    return named + others > 0 ? named / (named + others) : 1;
+  }
+
+  private lead(index: number): Lead {
+    let nSkipped = 0;
+    for (let place = index - 1; place >= 0; place--) {
+      const before = at(this.elements, place);
+      if (before.meaning !== null) return this.lead(place);
+      if (before.isUnknown) return "word";
+      if (place === index - 1 && this.phrases.possessives.has(before.text)) {
+        const lead = this.lead(place);
+        return lead === "wish" || lead === "weak" ? lead : "owned";
+      }
+      if (before.isSkipped || before.isCue("to") || (before.isCue("this") && place === 0)) {
+        nSkipped += 1;
+        if (nSkipped > REACH) return "weak";
+        continue;
+      }
+      if (before.isCue("by", "with") && this.elements[place - 1]?.isUnknown) return "away";
+      return before.isCue(...LEADS) ? "wish" : "weak";
+    }
+    return "start";
+  }
+
+  /** Whether the clause begins with somebody or something, and wishes nothing. */
+  private isRemark(): boolean {
+    return !this.wishes() && this.phrases.subjects.has(firstWord(at(this.elements, 0)));
+  }
+
+  /** Whether the clause says how something is, and wishes nothing. */
+  private isStatement(): boolean {
+    const { questions, statements } = this.phrases;
+    if (this.wishes() || questions.has(at(this.elements, 0).text)) return false;
+    return this.elements.slice(1).some(({ text }) => statements.has(text));
+  }
+
+  private wishes(): boolean {
+    return this.elements.some((element) => element.isCue(...WISHES));
+  }
+
+  /** Whether the clause names things and says nothing else. */
+  private isBare(): boolean {
+    return this.elements.every(({ meaning, text }) => meaning !== null || this.phrases.light.has(text));
+  }
+
+  /** Whether a name follows that a title or fact has together with a word, as in "green tea". */
+  private describes(index: number): boolean {
+    const after = this.nameAfter(index);
+    return after !== null && this.lexicon.hasText(`${at(this.elements, index).text} ${after.text}`);
+  }
+
+  /** Whether a name follows that no title or fact has together with a word, as in "a long bubble bath". */
+  private onlyDescribes(index: number): boolean {
+    return this.nameAfter(index) !== null && !this.describes(index);
+  }
+
+  private nameAfter(index: number): Element | null {
+    const after = this.elements[index + 1];
+    return after === undefined || after.meaning === null || after.gap > 0 ? null : after;
+  }
+
+  /** Whether a word follows that is said of things, as in "rose scent" or "nut free". */
+  private isCarried(index: number): boolean {
+    return this.elements[index + 1]?.isCue("carrier", "suffix_not") === true;
+  }
+
+  /** Whether an element is quoted, or written like a name where other words are not. */
+  private isMarked(index: number): boolean {
+    const written = at(this.elements, index).tokens.map(({ shown }) => shown);
+    if (QUOTES.includes(at(written, 0).charAt(0)) && QUOTES.includes(written.at(-1)?.at(-1) ?? " ")) return true;
+    const isInside = index > 0 || !this.isFirst;
+    return isInside && this.phrases.words.capitals !== false && written.every(isCapitalized);
+  }
+
+  private isOrdinary({ tokens }: Element): boolean {
+    const { ordinary, cues } = this.phrases;
+    return tokens.every(({ text, isCorrected }) => !isCorrected && (ordinary.has(text) || cues.has(text)));
+  }
+
+  private hasSubject({ tokens }: Element): boolean {
+    return tokens.some(({ text }) => this.phrases.subjects.has(text));
+  }
+}
+
+/** Whether an element is the whole value of a fact, as it is written there. */
+function isExact({ meaning, tokens }: Element): boolean {
+  const stems = joined(tokens.map(({ stem }) => stem));
+  return meaning !== null && meaning.fields.length > 0 && meaning.wish.values.some((value) => phraseOf(value) === stems);
+}
+
+function firstWord({ tokens }: Element): string {
+  return at(tokens, 0).text;
+}
+
+/** Whether a word begins with a capital letter, and has letters that are none. */
+function isCapitalized(text: string): boolean {
+  return /^\p{Uppercase}/u.test(text) && /[\p{Lowercase}\p{Lt}]/u.test(text);
+}
