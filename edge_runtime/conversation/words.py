@@ -20,7 +20,8 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of a file of `words/`.
 
     Attributes:
-        cues: name of a cue to its phrases; the parser gives the cues their meaning.
+        cues: name of a cue to its phrases; the parser gives the cues their meaning, and the page shows the first phrase
+            of some as an example.
         positions: number of an item of the list to its phrases; -1 is the last.
         numbers: numbers as words.
         decades: first year of a decade to its phrases.

@@ -43,7 +43,12 @@ export function weighed(elements: readonly Element[], lexicon: Lexicon): Element
 /** Whether what follows a comma is a clause of its own, and not one more thing of a list. */
 export function beginsAnew(elements: readonly Element[], index: number, lexicon: Lexicon): boolean {
   if (lexicon.phrases.subjects.has(firstWord(at(elements, index)))) return true;
-  return elements.slice(index).find(({ isSkipped }) => !isSkipped)?.isCue(...BEGINNINGS) === true;
+  return (
+    elements
+      .slice(index)
+      .find(({ isSkipped }) => !isSkipped)
+      ?.isCue(...BEGINNINGS) === true
+  );
 }
 
 function clausesOf(elements: readonly Element[], lexicon: Lexicon): Clause[] {
@@ -142,24 +147,31 @@ class Clause {
   }
 
   private lead(index: number): Lead {
-    let nSkipped = 0;
-    for (let place = index - 1; place >= 0; place--) {
-      const before = at(this.elements, place);
-      if (before.meaning !== null) return this.lead(place);
-      if (before.isUnknown) return "word";
-      if (place === index - 1 && this.phrases.possessives.has(before.text)) {
-        const lead = this.lead(place);
-        return lead === "wish" || lead === "weak" ? lead : "owned";
-      }
-      if (before.isSkipped || before.isCue("to") || (before.isCue("this") && place === 0)) {
-        nSkipped += 1;
-        if (nSkipped > REACH) return "weak";
-        continue;
-      }
-      if (before.isCue("by", "with") && this.elements[place - 1]?.isUnknown) return "away";
-      return before.isCue(...LEADS) ? "wish" : "weak";
+    const place = this.placeBefore(index);
+    if (index - 1 - place > REACH) return "weak";
+    const before = this.elements[place];
+    if (before === undefined) return "start";
+    if (before.meaning !== null) return this.lead(place);
+    if (before.isUnknown) return "word";
+    if (place === index - 1 && this.isPossessive(before)) {
+      const lead = this.lead(place);
+      return lead === "wish" || lead === "weak" ? lead : "owned";
     }
-    return "start";
+    if (before.isCue("by", "with") && this.elements[place - 1]?.isUnknown) return "away";
+    return before.isCue(...LEADS) ? "wish" : "weak";
+  }
+
+  /** The index of the element before another that is not without meaning; -1 if there is none. */
+  private placeBefore(index: number): number {
+    return this.elements.slice(0, index).findLastIndex((element, place) => {
+      if (element.meaning !== null || element.isUnknown) return true;
+      if (place === index - 1 && this.isPossessive(element)) return true;
+      return !(element.isSkipped || element.isCue("to") || (element.isCue("this") && place === 0));
+    });
+  }
+
+  private isPossessive({ text }: Element): boolean {
+    return this.phrases.possessives.has(text);
   }
 
   /** Whether the clause begins with somebody or something, and wishes nothing. */
@@ -225,7 +237,9 @@ class Clause {
 /** Whether an element is the whole value of a fact, as it is written there. */
 function isExact({ meaning, tokens }: Element): boolean {
   const stems = joined(tokens.map(({ stem }) => stem));
-  return meaning !== null && meaning.fields.length > 0 && meaning.wish.values.some((value) => phraseOf(value) === stems);
+  return (
+    meaning !== null && meaning.fields.length > 0 && meaning.wish.values.some((value) => phraseOf(value) === stems)
+  );
 }
 
 function firstWord({ tokens }: Element): string {

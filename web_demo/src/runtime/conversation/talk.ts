@@ -6,9 +6,9 @@
 import { Sayings } from "./answers";
 import { type Composed, compose, thanShown } from "./compose";
 import type { Hearing } from "./hearing";
+import type { Context, Parsed } from "./parsed";
 import { areSame, contentOf, isSame, type Kind, type Part, type Parts, partOf, partsOf, queryOfParts } from "./parts";
 import { changesList, MAX_PARTS, type Query, queryOf } from "./query";
-import type { Context, Parsed } from "./parsed";
 import { phraseOf, separate, textsOf } from "./tokens";
 import { listOf, type Phrases } from "./words";
 

@@ -46,7 +46,14 @@ export function tokensOf(text: string): Token[] {
 }
 
 function wordTokens(shown: string): Token[] {
-  return wordsOf(shown).map((word) => ({ text: word, stem: stem(word), shown, number: null, gap: 0, isCorrected: false }));
+  return wordsOf(shown).map((word) => ({
+    text: word,
+    stem: stem(word),
+    shown,
+    number: null,
+    gap: 0,
+    isCorrected: false,
+  }));
 }
 
 function numberToken(shown: string): Token {
