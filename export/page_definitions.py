@@ -148,6 +148,7 @@ _VALUES: Final[Mapping[str, object]] = {
     "FACT_AGAIN": assignment.FACT_AGAIN,
     "GROUP_AGAIN": assignment.GROUP_AGAIN,
     "FREE_CITATIONS": assignment.FREE_CITATIONS,
+    "N_NATURAL": assignment.N_NATURAL,
     "REASON_CHOICES": preference.SETTING,
     "N_REASON_CHOICES": preference.N_CHOICES,
     "PROMPT_LAYOUT": prompt.LAYOUT,

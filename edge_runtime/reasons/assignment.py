@@ -17,6 +17,8 @@ OPENING_AGAIN: Final = 2
 FACT_AGAIN: Final = 2
 GROUP_AGAIN: Final = 1
 FREE_CITATIONS: Final = 2
+N_NATURAL: Final = 5
+"""The first wordings of a relation are the most natural ones; the others are for lists that would repeat these."""
 
 
 class Assigner:
@@ -62,10 +64,10 @@ class Assigner:
     def _fresh(self, speaker: Speaker, row: int, claim: Claim) -> tuple[int, list[Wording]]:
         """Return the cost of a claim, and its wordings that were said least often, by what they begin with."""
         wordings = speaker.wordings(claim)
-        start = row % len(wordings)
-        turned = [*wordings[start:], *wordings[:start]]
-        least = min(self._skeletons[wording.skeleton] for wording in turned)
-        fresh = [wording for wording in turned if self._skeletons[wording.skeleton] == least]
+        natural, others = wordings[:N_NATURAL], wordings[N_NATURAL:]
+        least = min(self._skeletons[wording.skeleton] for wording in wordings)
+        start = row % len(natural)
+        fresh = self._said(least, [*natural[start:], *natural[:start]]) or self._said(least, others)
         begun = min(self._openings[wording.opening] for wording in fresh)
         fact = claim.fact
         cited = 0 if fact.history_row is None else self._cited[fact.history_row]
@@ -78,3 +80,6 @@ class Assigner:
             + CITED_OFTEN * max(0, cited - FREE_CITATIONS + 1)
         )
         return cost, [wording for wording in fresh if self._openings[wording.opening] == begun]
+
+    def _said(self, times: int, wordings: Sequence[Wording]) -> list[Wording]:
+        return [wording for wording in wordings if self._skeletons[wording.skeleton] == times]

@@ -1,6 +1,6 @@
 """No two reasons of a list sound alike."""
 
-from edge_runtime.reasons.assignment import FREE_CITATIONS, Assigner
+from edge_runtime.reasons.assignment import FREE_CITATIONS, N_NATURAL, Assigner
 from edge_runtime.reasons.claims import Claim
 from edge_runtime.reasons.facts import Fact
 from edge_runtime.reasons.names import Name
@@ -45,6 +45,17 @@ def test_two_reasons_begin_alike_only_if_no_wording_is_left_that_does_not() -> N
     wordings = said([[because(1)] for _ in range(5)])
 
     assert len({wording.opening for wording in wordings if wording}) == 5
+
+
+def test_the_less_natural_wordings_of_a_relation_are_said_only_when_the_others_were() -> None:
+    speaker = Speaker(phrases_of("en"), "short", "casual", NAMES, {})
+    natural = {wording.skeleton for wording in speaker.wordings(because(1))[:N_NATURAL]}
+
+    wordings = said([[because(1)] for _ in range(9)])
+
+    skeletons = [wording.skeleton for wording in wordings if wording]
+    assert set(skeletons[:N_NATURAL]) == natural
+    assert not natural & set(skeletons[N_NATURAL:])
 
 
 def test_what_an_item_shares_with_another_event_is_said_before_one_event_is_cited_a_third_time() -> None:

@@ -67,4 +67,4 @@ def test_a_wording_knows_with_what_it_begins() -> None:
 
     openings = {wording.text: wording.opening for wording in wordings}
     assert openings["Also from Aster, like your oil"] == "also"
-    assert openings["Aster again, after your oil"] == "aster"
+    assert openings["From Aster, the maker of your oil"] == "from"

@@ -117,6 +117,7 @@ export const OPENING_AGAIN = 2;
 export const FACT_AGAIN = 2;
 export const GROUP_AGAIN = 1;
 export const FREE_CITATIONS = 2;
+export const N_NATURAL = 5;
 export const REASON_CHOICES = "reasons.choices";
 export const N_REASON_CHOICES = 10;
 export const PROMPT_LAYOUT = "facts-v3";

@@ -3,7 +3,15 @@
  * `edge_runtime/reasons/assignment.py`.
  */
 
-import { CITED_OFTEN, FACT_AGAIN, FREE_CITATIONS, GROUP_AGAIN, OPENING_AGAIN, WORDING_AGAIN } from "../constants";
+import {
+  CITED_OFTEN,
+  FACT_AGAIN,
+  FREE_CITATIONS,
+  GROUP_AGAIN,
+  N_NATURAL,
+  OPENING_AGAIN,
+  WORDING_AGAIN,
+} from "../constants";
 import type { Claim } from "./claims";
 import { type Fact, groupOfFact } from "./facts";
 import type { Speaker, Wording } from "./wordings";
@@ -47,10 +55,12 @@ export class Assigner {
 
   private fresh(speaker: Speaker, row: number, claim: Claim): { cost: number; wordings: Wording[] } {
     const wordings = speaker.wordings(claim);
-    const start = row % wordings.length;
-    const turned = [...wordings.slice(start), ...wordings.slice(0, start)];
-    const least = Math.min(...turned.map(({ skeleton }) => this.skeletons.of(skeleton)));
-    const fresh = turned.filter(({ skeleton }) => this.skeletons.of(skeleton) === least);
+    const natural = wordings.slice(0, N_NATURAL);
+    const least = Math.min(...wordings.map(({ skeleton }) => this.skeletons.of(skeleton)));
+    const start = row % natural.length;
+    const turned = [...natural.slice(start), ...natural.slice(0, start)];
+    const preferred = this.said(least, turned);
+    const fresh = preferred.length > 0 ? preferred : this.said(least, wordings.slice(N_NATURAL));
     const begun = Math.min(...fresh.map(({ opening }) => this.openings.of(opening)));
     const { fact } = claim;
     const cited = fact.historyRow === null ? 0 : this.cited.of(fact.historyRow);
@@ -62,6 +72,10 @@ export class Assigner {
       GROUP_AGAIN * this.groups.of(groupOfFact(fact)) +
       CITED_OFTEN * Math.max(0, cited - FREE_CITATIONS + 1);
     return { cost, wordings: fresh.filter(({ opening }) => this.openings.of(opening) === begun) };
+  }
+
+  private said(times: number, wordings: readonly Wording[]): Wording[] {
+    return wordings.filter(({ skeleton }) => this.skeletons.of(skeleton) === times);
   }
 }
 
