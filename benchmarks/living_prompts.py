@@ -94,7 +94,7 @@ def make_bundles(steps: Steps, data: Path, epochs: int) -> tuple[Path, Path]:
     many, few = (["--max-epochs", str(number), "--resume"] for number in (epochs, max(1, epochs // 2)))
     steps.run("train", "train", "--data", data, "--out", run, *model, *many)
     steps.run("distil", "distill", "--run", run, "--data", data, "--out", student, *few)
-    where: list[str | Path] = ["--target", TARGET, "--out", bundle.parent, "--no-language-model"]
+    where: list[str | Path] = ["--target", TARGET, "--out", bundle.parent]
     steps.run("export", "export", "--run", student, "--data", data, *where)
     steps.run("train further", "train", "--data", data, "--out", warm, *model, "--warm-from", run, *few)
     second = out / "renewed" / TARGET

@@ -89,7 +89,7 @@ def releases(steps: Steps, before: Path, after: Path, options: argparse.Namespac
         steps.run(f"train {name}", "train", "--data", data, "--out", run, *train, "--resume")
         steps.run(f"distil {name}", "distill", "--run", run, "--data", data, "--out", student, *distill, "--resume")
         follows: list[str | Path] = [] if name == "before" else ["--after", bundles["before"]]
-        where: list[str | Path] = ["--target", TARGET, "--out", out / name, "--no-language-model"]
+        where: list[str | Path] = ["--target", TARGET, "--out", out / name]
         steps.run(f"export {name}", "export", "--run", student, "--data", data, *where, *follows)
         bundles[name] = out / name / TARGET
     bundles["added"] = out / "added" / TARGET

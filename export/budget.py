@@ -13,9 +13,8 @@ _PART = "part:"
 
 _ADVICE = {
     RANKING: "Distil with shorter codes or fewer of them, or give this target a larger `ranking_bytes`.",
-    BUNDLE: "Leave out what the bundle has of a language model (--no-language-model), pictures or engines, or raise "
-    "`bundle_bytes`.",
-    "language_model": "Choose a smaller model or quantization, or --no-language-model.",
+    BUNDLE: "Leave out what the bundle has of a language model, pictures or engines, or raise `bundle_bytes`.",
+    "language_model": "Choose a smaller model or quantization, or none.",
     "pictures": "Lower `side_pixels`, `quality` or `bytes` of the target's pictures.",
     "items": "Shorten titles and facts in the catalogue.",
 }

@@ -42,14 +42,9 @@ def build(
         int | None, typer.Option(min=1, help="Largest number of epochs of the full model.", metavar="N")
     ] = None,
     language_model: Annotated[
-        bool | None,
-        typer.Option(
-            help="Train and export the language model that words the reasons; otherwise templates do. "
-            "[default: for a "
-            "catalogue of 1,000 items or more]",
-            show_default=False,
-        ),
-    ] = None,
+        bool,
+        typer.Option("--language-model", help="Train and export a language model that words the reasons."),
+    ] = False,
     kind: ItemKind = None,
     instant: Annotated[
         bool, typer.Option("--instant", help="Rank by transitions and similar texts, without training.")
@@ -78,7 +73,6 @@ def build(
     steps = Steps(out)
     made = train_and_distil(steps, data, how, instant=instant)
     paths: list[str | Path] = [Path(one) if one.endswith(".toml") else one for one in targets]
-    language_model = False if instant else language_model
     bundles = export_bundles(steps, made.student, data, paths, kind=kind, language_model=language_model)
     built = {name: _prove(steps, name, bundle, data, made, instant=instant) for name, bundle in bundles.items()}
     models = {name: quality(made.distilled[name]) for name in ("teacher", "student")}

@@ -59,15 +59,12 @@ _Out = Annotated[
         help="Folder for the bundles, one subfolder for each target.", callback=writable_folder, metavar="PATH"
     ),
 ]
-_NoLanguageModel = Annotated[
-    bool, typer.Option("--no-language-model", help="Export without a language model: reasons come from templates.")
-]
 _TrainLanguageModel = Annotated[
     bool,
     typer.Option(
         "--train-language-model",
-        help="Train the small language model for a catalogue of fewer than 1,000 items too, whose reasons otherwise "
-        "come from templates.",
+        help="Train a small language model on the catalogue's facts (some minutes, 3 MB), which words reasons and list "
+        "texts. Without a model, templates do.",
     ),
 ]
 _ReleaseNumber = Annotated[
@@ -104,7 +101,6 @@ def export(
     target: _Targets,
     out: _Out,
     language_model: _LanguageModel = None,
-    no_language_model: _NoLanguageModel = False,
     train_language_model: _TrainLanguageModel = False,
     accept_licence: _AcceptedLicences = None,
     after: _After = None,
@@ -131,16 +127,15 @@ def export(
     from edge_runtime.bundle import open_folder
     from edge_runtime.device_folder import current_bundle
     from export.bundle import Exporter, Release, export_all
-    from export.language_model import FEWEST_ITEMS, is_finished, source_licences, writer_folder
+    from export.language_model import is_finished, source_licences, writer_folder
     from export.naming import catalogue_name, comes_from_data, default_name, save_name, saved_name
-    from export.show import print_exported, print_no_writer, progress
+    from export.show import print_exported, progress
     from train.data.folder import read_folder
     from train.data.kept_rows import saved_items
     from train.distill.student import load_student
 
-    for option, given in (("--language-model", language_model), ("--train-language-model", train_language_model)):
-        if given and no_language_model:
-            raise typer.BadParameter("cannot be given with --no-language-model", param_hint=option)
+    if language_model and train_language_model:
+        raise typer.BadParameter("cannot be given with --language-model", param_hint="--train-language-model")
     if accept_licence and not language_model:
         raise typer.BadParameter("needs --language-model, whose licence it accepts", param_hint="--accept-licence")
     targets = _read_targets(target)
@@ -153,13 +148,11 @@ def export(
         catalogue_name(out, one.name, requested=name, default=default_name(run, dataset.name))
     from_data = comes_from_data(out, run, name)
     writer: Path | None = None
-    if not no_language_model and any(one.language_model for one in targets):
+    if (language_model or train_language_model) and any(one.language_model for one in targets):
         if language_model and is_finished(language_model):
             writer = Path(language_model)
-        elif language_model or train_language_model or len(dataset.catalogue) >= FEWEST_ITEMS:
-            writer = writer_folder(dataset, run, language_model, shown=not as_json)
         else:
-            print_no_writer(len(dataset.catalogue), FEWEST_ITEMS)
+            writer = writer_folder(dataset, run, language_model, shown=not as_json)
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, accepted_licences=accept_licence or (), progress=tell)
         described = Release(

@@ -57,17 +57,12 @@ def demo(
         int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.", metavar="N")
     ] = 8000,
     language_model: Annotated[
-        bool | None,
-        typer.Option(
-            help="Train and export the language model that words the reasons; otherwise templates do. "
-            "[default: for a "
-            "synthetic world, and for a catalogue of 1,000 items or more]",
-            show_default=False,
-        ),
-    ] = None,
+        bool,
+        typer.Option("--language-model", help="Train and export a language model that words the reasons."),
+    ] = False,
     instant: Annotated[
         bool,
-        typer.Option("--instant", help="Rank by transitions and similar texts: no training, no language model."),
+        typer.Option("--instant", help="Rank by transitions and similar texts, without training."),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; what the server prints then goes to stderr.")
@@ -85,7 +80,6 @@ def demo(
     Example: pocketrec demo --kind video --instant
     """
     out = out or _usual_out(data, kind)
-    language_model = False if instant else language_model
     figures = run_steps(Steps(out), data, kind=kind, language_model=language_model, instant=instant)
     if as_json:
         print_result(figures | {"out": str(out)})
@@ -115,7 +109,7 @@ def run_steps(
     data: Path | None,
     *,
     kind: WorldKind | None = None,
-    language_model: bool | None,
+    language_model: bool,
     instant: bool = False,
 ) -> dict[str, Any]:
     """Run all steps and return their metrics, which are also in ``figures.json``.
@@ -124,7 +118,7 @@ def run_steps(
         steps: runs the commands.
         data: a data folder; None for a synthetic world.
         kind: what the items are; None for a synthetic shop, and for data whose facts decide it.
-        language_model: train and export the language model; None for synthetic worlds and large catalogues.
+        language_model: train and export a language model.
         instant: rank by transitions alone, which need no training; the first bundle is verified, on a sample of the
             users.
     """
@@ -134,8 +128,6 @@ def run_steps(
     how = ["--max-epochs", str(WORLD_EPOCHS)] if data is None else []
     if data is None:
         data = _world(steps, kind or "shop")
-        if language_model is None:
-            language_model = True  # it is small, and shows what a bundle can do
     made = train_and_distil(steps, data, how, instant=instant)
     bundles = export_bundles(steps, made.student, data, TARGETS, kind=kind, language_model=language_model)
     sample = ["--users", str(INSTANT_USERS)] if instant else []

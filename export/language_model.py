@@ -31,9 +31,6 @@ LIST_FILE_NAME = "list.gguf"
 WRITERS = "reasons"
 LICENCE = "language_model_licence"
 """The provenance entry with the licence of a language model of others."""
-
-FEWEST_ITEMS = 1000
-"""Items below which no language model is trained unless it is asked for: its training would be most of an export."""
 _MODEL_FILES = (
     "config.json",
     "adapter_config.json",

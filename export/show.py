@@ -30,15 +30,6 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(Text(f"{text} …"))
 
 
-def print_no_writer(n_items: int, fewest: int) -> None:
-    """Print on stderr why no language model is trained, and how to have one."""
-    Console(stderr=True).print(
-        f"Reasons come from templates: the catalogue has {n_items:,} items, and a language model is trained from "
-        f"{fewest:,}. --train-language-model trains one all the same.",
-        soft_wrap=True,
-    )
-
-
 def print_exported(exported: Sequence[Exported], data: Sequence[str], *, name_from_data: bool, as_json: bool) -> None:
     """Print the paths and sizes of exported bundles.
 

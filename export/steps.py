@@ -129,7 +129,7 @@ def export_bundles(
     targets: Sequence[str | Path],
     *,
     kind: str | None = None,
-    language_model: bool | None,
+    language_model: bool,
 ) -> dict[str, Path]:
     """Export a student for some targets into ``out/bundles``; return the folder of each bundle by target.
 
@@ -139,11 +139,11 @@ def export_bundles(
         data: the data folder.
         targets: names of targets, or their files.
         kind: what the items are; None leaves it to their facts.
-        language_model: whether the bundles have one; None leaves it to the size of the catalogue.
+        language_model: whether to train a language model for the bundles.
     """
     words = [word for target in targets for word in ("--target", target)]
     words += [] if kind is None else ["--kind", kind]
-    model = {None: [], True: ["--train-language-model"], False: ["--no-language-model"]}[language_model]
+    model = ["--train-language-model"] if language_model else []
     out = steps.out / "bundles"
     exported = steps.run("export the bundles", "export", "--run", student, "--data", data, *words, *model, "--out", out)
     return {one["target"]: out / one["target"] for one in exported["bundles"]}

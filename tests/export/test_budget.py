@@ -46,7 +46,7 @@ def test_the_ranking_budget_has_a_minimum_for_small_catalogues() -> None:
     ("name", "advice"),
     [
         ("ranking_bytes", "Distil with shorter codes"),
-        ("bundle_bytes", "--no-language-model"),
+        ("bundle_bytes", "Leave out what the bundle has of a language model"),
         ("part:items", "Shorten titles"),
         ("part:golden", "Raise `part:golden`"),
     ],

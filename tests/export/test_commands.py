@@ -36,7 +36,7 @@ def test_the_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str
 def test_export_prints_one_json_object(tiny: TinyStudent, exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = run(
         "export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", exported,
-        "--no-language-model", "--json",
+        "--json",
     )  # fmt: skip
 
     assert code == 0
@@ -51,7 +51,6 @@ def test_export_prints_the_folders_of_all_targets(
 
     code = run(
         "export", "--run", tiny.student.path, "--data", tiny.data_path, *targets, "--out", exported,
-        "--no-language-model",
     )  # fmt: skip
 
     assert code == 0
@@ -68,7 +67,7 @@ def test_the_name_of_the_first_export_is_kept_with_the_student(
     renamed = Path(shutil.copytree(tiny.data_path, tmp_path / "renamed"))
 
     def export_into(out: str, data: Path, *more: str) -> tuple[str, str]:
-        given = ("--run", student, "--data", data, "--target", "browser-wasm", "--no-language-model")
+        given = ("--run", student, "--data", data, "--target", "browser-wasm")
         assert run("export", *given, "--out", tmp_path / out, *more) == 0
         return open_folder(tmp_path / out / "browser-wasm").manifest.name, capsys.readouterr().out
 
@@ -85,7 +84,7 @@ def test_the_name_of_the_first_export_is_kept_with_the_student(
 def test_renamed_folders_make_no_new_release(tiny: TinyStudent, exported: Path, tmp_path: Path) -> None:
     student = shutil.copytree(tiny.student.path, tmp_path / "another-run")
     data = shutil.copytree(tiny.data_path, tmp_path / "renamed")
-    given = ("--target", "browser-wasm", "--out", exported, "--no-language-model", "--json")
+    given = ("--target", "browser-wasm", "--out", exported, "--json")
 
     assert run("export", "--run", student, "--data", data, *given) == 0
 
@@ -99,7 +98,7 @@ def test_another_name_is_refused_before_anything_is_built(
 
     code = run(
         "export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", exported,
-        "--no-language-model", "--name", "other",
+        "--name", "other",
     )  # fmt: skip
 
     assert code == 1
@@ -116,10 +115,10 @@ def test_an_unknown_target_is_a_usage_error(
     assert "browser-wasm" in capsys.readouterr().err
 
 
-def test_contradicting_options_for_the_language_model_are_a_usage_error(tiny: TinyStudent, tmp_path: Path) -> None:
+def test_two_language_models_are_a_usage_error(tiny: TinyStudent, tmp_path: Path) -> None:
     code = run(
         "export", "--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path,
-        "--language-model", "somewhere", "--no-language-model",
+        "--language-model", "somewhere", "--train-language-model",
     )  # fmt: skip
 
     assert code == 2
@@ -129,7 +128,7 @@ def test_contradicting_options_for_the_language_model_are_a_usage_error(tiny: Ti
     ("options", "trains"),
     [((), False), (("--train-language-model",), True), (("--language-model", "MODEL"), True)],
 )
-def test_a_tiny_catalogue_gets_templates_unless_a_language_model_is_asked_for(
+def test_a_bundle_has_no_language_model_unless_one_is_asked_for(
     tiny: TinyStudent,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -153,7 +152,8 @@ def test_a_tiny_catalogue_gets_templates_unless_a_language_model_is_asked_for(
     printed = capsys.readouterr().err
     assert code == (1 if trains else 0)
     assert ("this test trains nothing" in printed) == trains
-    assert ("the catalogue has 60 items" in printed) != trains
+    if not trains:
+        assert open_folder(out / "browser-wasm").manifest.language_model is None
 
 
 @pytest.mark.parametrize("card", [True, False])
@@ -173,20 +173,6 @@ def test_a_licence_cannot_be_accepted_without_a_language_model(tiny: TinyStudent
     given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
 
     assert run("export", *given, "--accept-licence", "gemma") == 2
-
-
-@pytest.mark.parametrize(("fewest", "trains"), [(61, False), (60, True)])
-def test_a_catalogue_of_enough_items_gets_a_language_model(
-    tiny: TinyStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fewest: int, trains: bool
-) -> None:
-    asked: list[bool] = []
-    monkeypatch.setattr("export.language_model.writer_folder", lambda *_, **__: asked.append(True))
-    monkeypatch.setattr("export.language_model.FEWEST_ITEMS", fewest)
-    given = ("--run", tiny.student.path, "--data", tiny.data_path, "--target", "browser-wasm", "--out", tmp_path)
-
-    assert run("export", *given) == 0
-
-    assert asked == [True] * trains
 
 
 def test_a_folder_without_a_student_is_refused(

@@ -68,8 +68,14 @@ def test_each_kind_of_world_has_a_folder_of_its_own(kind: str) -> None:
     assert of("world", commands) == [["world", "--kind", kind, "--out", world]]
     train = of("train", commands)[0]
     assert train[train.index("--data") + 1] == world
-    assert "--train-language-model" in of("export", commands)[0]
     assert Path(f"build/demo-{kind}/figures.json").is_file()
+
+
+@pytest.mark.parametrize("options", [(), ("--language-model",)])
+def test_a_language_model_is_trained_only_when_it_is_asked_for(options: tuple[str, ...]) -> None:
+    commands = run(*options)
+
+    assert ("--train-language-model" in of("export", commands)[0]) == bool(options)
 
 
 def test_a_second_run_keeps_the_world_and_another_kind_in_the_same_folder_is_another_world() -> None:

@@ -25,7 +25,7 @@ def exported(tiny: TinyStudent, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("every-target")
     options = [word for name in known_targets() for word in ("--target", name)]
     inputs = ("--run", tiny.student.path, "--data", tiny.data_path, "--out", out)
-    assert run("export", *inputs, *options, "--no-language-model", "--json") == 0
+    assert run("export", *inputs, *options, "--json") == 0
     return out
 
 
