@@ -1,19 +1,26 @@
 """Selection of the text and image extractors, and the inputs of plug-ins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from train.data.dataset import Catalogue
 from train.data.sequences import Sequences
+from train.errors import RunError
 from train.items.blocks import Extractor, one_each
 from train.items.colour import colour
 from train.items.computing import features_of
 from train.items.digests import file_digests, text_digests
 from train.items.features import Features, PluginInputs
 from train.items.hashed_text import hashed_text
+from train.items.language import encodes_independently
 from train.items.pretrained_image import pretrained_image
 from train.items.pretrained_text import minilm, pretrained_text
+from train.items.reading import read_texts
 from train.items.text import ItemTexts
 from train.items.tflite import tflite_image
 from train.items.video import frames
@@ -69,7 +76,16 @@ def plugin_inputs(
         paths, layout = frames(catalogue)
         return features_of(image_extractor(config.image), paths, layout, lambda: file_digests(paths), cache_dir)
 
-    return PluginInputs(catalogue, train, dim, seed, text, image, video)
+    def read(texts: Sequence[str]) -> NDArray[np.float32]:
+        extractor = text_extractor(config.text, config.fitted_items)
+        if not encodes_independently(extractor, ItemTexts(catalogue), text()):
+            raise RunError(
+                f"the text extractor {config.text!r} is fitted to the texts of the items; to read histories as text, "
+                "expected a language model: --text minilm, or a Hugging Face id or folder."
+            )
+        return read_texts(extractor, texts, cache_dir)
+
+    return PluginInputs(catalogue, train, dim, seed, text, image, video, read)
 
 
 def text_extractor(name: str, fitted_items: int | None = None) -> Extractor[str]:

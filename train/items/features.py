@@ -1,6 +1,6 @@
 """Frozen features of one modality, and the inputs of plug-ins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,8 @@ class PluginInputs:
         text: features of the items' texts; computed, or read from the cache, on first use.
         image: features of the items' pictures.
         video: features of the items' frames.
+        read: returns the vectors of further texts in the space of the items', float32 ``[n, width]``, from the cache
+            where they were read before; None where the extractor is not available.
     """
 
     catalogue: Catalogue
@@ -58,6 +60,7 @@ class PluginInputs:
     text: Callable[[], Features]
     image: Callable[[], Features]
     video: Callable[[], Features]
+    read: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
 
     @property
     def n_items(self) -> int:

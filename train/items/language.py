@@ -2,7 +2,8 @@
 
 This is the exact text representation of a history, for users without a model state and for language models. Training
 approximates it by a mean of the events' vectors (:mod:`train.plugins.llmrec_history`), because every prefix of every
-history has a text of its own; ``python -m benchmarks.history_text`` compares the two. New items are also encoded by
+history has a text of its own; ``python -m benchmarks.history_text`` compares the two, and
+:mod:`train.plugins.llmrec_history_text` trains with the texts of some prefixes. New items are also encoded by
 :func:`encode_texts` (``python -m benchmarks.add_items``).
 """
 
@@ -51,10 +52,17 @@ def situation_at(sequences: Sequences, user: int, now_s: int) -> Situation | Non
     """Return the situation of a user at ``now_s``, in seconds since 1970; None if the data has no real timestamps."""
     if not is_unix_time(int(sequences.timestamps.max(initial=0))):
         return None
-    now = datetime.fromtimestamp(now_s, UTC)
     times = sequences.times_of(user)
     earlier = times[times <= now_s]
-    return Situation(now.hour, now.weekday(), now_s - int(earlier[-1]) if len(earlier) else None)
+    return situation_between(now_s, int(earlier[-1]) if len(earlier) else None)
+
+
+def situation_between(now_s: int, previous_s: int | None) -> Situation | None:
+    """Return the situation at ``now_s`` after the previous event, if any; None if that is no time but a position."""
+    if not is_unix_time(now_s):
+        return None
+    now = datetime.fromtimestamp(now_s, UTC)
+    return Situation(now.hour, now.weekday(), None if previous_s is None else now_s - previous_s)
 
 
 def situation_text(situation: Situation) -> str:
@@ -121,7 +129,7 @@ def encode_texts(
     width = known.width
     if len(texts) == 0:
         return np.zeros((0, width), dtype=np.float32)
-    if _encodes_independently(extractor, items, known):
+    if encodes_independently(extractor, items, known):
         return _encode_all(extractor, texts, width)
     together = _encode_all(extractor, _Joined(items, texts), width)
     described = known.present[:, 0]
@@ -145,7 +153,7 @@ class _Joined:
         return self.first[index] if index < n else self.second[index - n]
 
 
-def _encodes_independently(extractor: Extractor[str], items: Inputs[str], known: Features) -> bool:
+def encodes_independently(extractor: Extractor[str], items: Inputs[str], known: Features) -> bool:
     """Return whether the extractor encodes each text independently of the others.
 
     Two dissimilar texts are encoded separately: an extractor that is fitted to its texts gives both the same axis.

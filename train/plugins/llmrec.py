@@ -3,19 +3,23 @@
 Implements the description of LLMRec. A learned projection of frozen text vectors is added to item vectors; a gated
 projection of the history's text vector is added to states; InfoNCE aligns both with the next item and with behavioural
 vectors. The language model is the text extractor of the inputs. A state has no clock, so its text vector describes the
-history alone; the exact form, history and situation as text, is in :mod:`train.items.language`.
+history alone. With ``history="text"`` the alignment uses the exact form, history and situation as text
+(:mod:`train.plugins.llmrec_history_text`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train.errors import RunError
 from train.items.features import Features, PluginInputs
 from train.plugins.llmrec_alignment import MAX_TEMPERATURE, MIN_TEMPERATURE, Alignment, Pairs
 from train.plugins.llmrec_history import before_targets, newest_means, recency_means
+from train.plugins.llmrec_history_text import HistoryTexts, read_histories
 from train.plugins.llmrec_metrics import retrieval_metrics
 from train.plugins.llmrec_space import SemanticSpace
 from train.plugins.plugin import EvaluationData, Plugin, TrainingStep, VisibleHistory
@@ -38,6 +42,9 @@ class LlmRecConfig:
         space_weight: weight of the loss between semantic and behavioural vectors.
         temperature: initial temperature of those losses, between 0.02 and 0.5; learned.
         n_pairs: maximum number of pairs of history and next item in these losses in a step.
+        history: what stands for a history in these losses: the ``mean`` of its items' text vectors, or for sampled
+            prefixes history and situation as ``text``, read once by the language model of the items.
+        prefixes: with ``text``, number of prefixes of each user that are read.
     """
 
     semantics: bool = True
@@ -52,10 +59,13 @@ class LlmRecConfig:
     space_weight: float = 0.05
     temperature: float = 0.1
     n_pairs: int = 512
+    history: Literal["mean", "text"] = "mean"
+    prefixes: int = 2
 
     def __post_init__(self) -> None:
         if not (self.semantics or self.user_semantics or self.align):
             raise ValueError("at least one of semantics, user_semantics and align must be on; else leave it out")
+        self._check_history()
         for name in ("shrinkage", "decay"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in (0, 1], got {getattr(self, name)}")
@@ -74,6 +84,14 @@ class LlmRecConfig:
         if self.n_pairs < 2:
             raise ValueError(f"n_pairs must be at least 2, got {self.n_pairs}")
 
+    def _check_history(self) -> None:
+        if self.history not in ("mean", "text") or self.prefixes < 1:
+            raise ValueError(
+                f"history must be 'mean' or 'text', and prefixes at least 1, got {self.history!r} and {self.prefixes}"
+            )
+        if self.history == "text" and not self.align:
+            raise ValueError("history='text' is for the alignment losses: leave align on")
+
 
 def llmrec(config: LlmRecConfig, inputs: PluginInputs) -> Plugin:
     """Build the plug-in; its random numbers come from the seed of ``inputs``.
@@ -87,14 +105,26 @@ def llmrec(config: LlmRecConfig, inputs: PluginInputs) -> Plugin:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(inputs.seed)
         module = LlmRec(config, features, inputs.dim)
+
+    def read(epoch: int, _table: Tensor) -> None:
+        if module.read is None:
+            module.read = _read(inputs, features, config)
+
     return Plugin(
         name="llmrec",
         module=module,
         items=module.change_items if config.semantics else None,
         state=module.change_states if config.user_semantics else None,
         losses=module.losses if config.align else None,
+        before_epoch=read if config.history == "text" else None,
         metrics=module.metrics if module.learns_items and module.learns_histories else None,
     )
+
+
+def _read(inputs: PluginInputs, features: Features, config: LlmRecConfig) -> HistoryTexts:
+    if inputs.read is None:
+        raise RunError("history='text': there is no language model for the histories. Use history='mean'.")
+    return read_histories(inputs, features.present[:, 0], config.prefixes, inputs.read)
 
 
 class LlmRec(nn.Module):
@@ -102,6 +132,7 @@ class LlmRec(nn.Module):
 
     def __init__(self, config: LlmRecConfig, features: Features, dim: int) -> None:
         super().__init__()
+        self.read: HistoryTexts | None = None
         self.config = config
         self.learns_items = config.semantics or config.align
         self.learns_histories = config.user_semantics or config.align
@@ -157,6 +188,8 @@ class LlmRec(nn.Module):
         before = before_targets(step.users[drawn], step.targets[drawn], step.histories, step.mask, counts)
         drawn = drawn[before.kept]
         means = newest_means(self.space.frozen, before.rows, before.counts, self.config.decay)
+        if self.read is not None:
+            means = self.read.in_place_of(means, before.rows, before.counts, step.targets[drawn])
         items, next_index = torch.unique(step.targets[drawn], return_inverse=True)
         return Pairs(
             histories=self.space.histories(means, torch.ones_like(means[:, 0])),

@@ -90,7 +90,7 @@ def variants(name: SuiteName, options: SuiteOptions) -> list[Variant]:
         case "sage":
             return _sage()
         case "llmrec":
-            return _llmrec()
+            return _llmrec(options)
         case "recfusion":
             return _recfusion()
         case "coco":
@@ -159,13 +159,17 @@ def _sage() -> list[Variant]:
     ]
 
 
-def _llmrec() -> list[Variant]:
+def _llmrec(options: SuiteOptions) -> list[Variant]:
+    by_text = _part("llmrec", "with histories as text", {"history": "text"})
+    if options.extractors.text == "hashed":
+        by_text = replace(by_text, needs="needs a language model: --text minilm")
     return [
         *_pair("llmrec", "standard"),
         _regularized("standard"),
         _part("llmrec", "without item semantics", {"semantics": False}),
         _part("llmrec", "without user semantics", {"user_semantics": False}),
         _part("llmrec", "without alignment", {"align": False}),
+        by_text,
         *_pair("llmrec", "new items"),
         _regularized("new items"),
         *_pair("llmrec", "global time"),

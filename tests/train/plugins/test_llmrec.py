@@ -156,7 +156,8 @@ def item_part(model: Model, row: int) -> Tensor:
 
 @pytest.mark.parametrize("switch", ["semantics", "user_semantics", "align"])
 def test_a_disabled_part_contributes_nothing(switch: str) -> None:
-    plugin = llmrec(LlmRecConfig(**{switch: False}), inputs())
+    off: dict[str, Any] = {switch: False}
+    plugin = llmrec(LlmRecConfig(**off), inputs())
 
     parts = {"semantics": plugin.items, "user_semantics": plugin.state, "align": plugin.losses}
     assert [name for name, part in parts.items() if part is None] == [switch]
