@@ -184,9 +184,11 @@ def train(
 
     Example: pocketrec train --warm-from runs/teacher --data my-shop --out runs/week-2
     """
+    from edge_runtime.terminal.console import Console
     from train.backbones.encoder import EncoderConfig
     from train.data.folder import read_folder
     from train.data.kept_rows import check_same_catalogue, earlier_items, saved_items
+    from train.data.summary import advice_for
     from train.full_model.recipes import TrainConfig
     from train.items.extractors import ExtractorConfig
     from train.loop.fit import FitConfig, batch_users_for
@@ -206,6 +208,9 @@ def train(
     dataset = read_folder(data, earlier=earlier, skip_bad_rows=skip_bad_rows)
     if kept is not None and earlier is not None:
         check_same_catalogue(dataset.catalogue, len(earlier.item_id), kept)
+    advice = None if backbone == NO_BACKBONE else advice_for(dataset.sequences.n_events)
+    if advice is not None:
+        Console(stderr=True, soft_wrap=True).print(f"advice: {advice}", markup=False)
     batch = batch_users or batch_users_for(len(dataset.sequences))
     config = TrainConfig(
         backbone=backbone,

@@ -104,6 +104,8 @@ def show_summary(summary: "Summary", *, as_json: bool, **more: object) -> None:
         console.print(f"left out: {count:,} x {kind}")
     for kind, count in summary.skipped.items():
         console.print(f"skipped: {count:,} x {kind}")
+    if summary.advice is not None:
+        console.print(Text.assemble(("advice: ", "cyan"), summary.advice))
     for warning in summary.warnings:
         console.print(Text.assemble(("warning: ", "yellow"), warning))
 

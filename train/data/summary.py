@@ -7,6 +7,9 @@ import numpy as np
 from train.data.dataset import Dataset
 from train.data.timestamp_checks import day_of, is_unix_time
 
+# Measured by `python -m benchmarks.few_shot --trained`: with fewer events no trained model ranks better.
+FEW_EVENTS = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -22,6 +25,7 @@ class Summary:
         videos: number of items with video frames.
         kept_out: number of events without positive interest, by kind.
         skipped: number of invalid rows left out, by kind of problem.
+        advice: what is worth it with so few events; None if there are enough to train a model.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Summary:
     kept_out: dict[str, int]
     skipped: dict[str, int]
     warnings: tuple[str, ...]
+    advice: str | None
     digest: str
 
 
@@ -63,5 +68,17 @@ def summarize(dataset: Dataset) -> Summary:
         kept_out=dict(dataset.report.kept_out),
         skipped=dict(dataset.report.skipped),
         warnings=dataset.report.warnings,
+        advice=advice_for(sequences.n_events),
         digest=dataset.digest,
+    )
+
+
+def advice_for(n_events: int) -> str | None:
+    """Return what is worth it on a tiny catalogue; None if there are enough events to train a model."""
+    if n_events >= FEW_EVENTS:
+        return None
+    return (
+        f"{n_events:,} events are few: below about {FEW_EVENTS:,}, similar texts and transitions, which need no "
+        "training, rank better than a trained model. Use --instant (`train --backbone none`), and write good "
+        "descriptions (docs/findings.md, Fifty items and thirty people)."
     )

@@ -18,7 +18,7 @@ from train.items.blocks import Extractor, TokenLayout, batches, one_each
 from train.items.cache import features_key, read_features, write_features
 from train.items.digests import text_digests
 
-PIECE = 1024
+PIECE = 256
 # Texts that are read for the estimate, and from how many on there is one.
 _TIMED, _ESTIMATED_FROM = 32, 512
 

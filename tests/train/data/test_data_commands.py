@@ -11,6 +11,7 @@ import pytest
 from edge_runtime.cli import main
 from tests.train.data.data_folders import EVENTS, ITEMS, events, write
 from tests.train.data.test_importers import DAT
+from train.data.summary import FEW_EVENTS, advice_for
 
 
 def run(*arguments: str) -> int:
@@ -45,6 +46,13 @@ def test_check_prints_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not answer["ok"]
     assert (answer["problems"][0]["file"], answer["problems"][0]["rows"]) == ("interactions.csv", [6])
     assert "error:" in captured.err
+
+
+def test_check_says_what_is_worth_it_with_few_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("check", str(write(tmp_path / "shop", {"interactions.csv": EVENTS, "items.jsonl": ITEMS})))
+
+    assert "Use --instant" in capsys.readouterr().out
+    assert advice_for(FEW_EVENTS) is None
 
 
 def test_check_of_positions_shows_no_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from train.data.dataset import Dataset
 from train.errors import RunError
 from train.evaluation import context as ground
 from train.full_model import recipes
+from train.items.extractors import ExtractorConfig
 from train.plugins.coco import CoCoConfig
 from train.plugins.corec import CoRecConfig
 from train.plugins.llmrec import LlmRecConfig
@@ -174,7 +175,8 @@ def test_all_rows_get_their_first_seed_before_any_gets_its_second() -> None:
 
 @pytest.mark.parametrize("name", SUITES)
 def test_every_suite_has_the_backbone_alone_and_distinct_cells(name: str) -> None:
-    options = SuiteOptions(language_models=("some/model", "other/model"))
+    models = ("some/model", "other/model")
+    options = SuiteOptions(language_models=models, extractors=ExtractorConfig(text="minilm"))
 
     rows = variants(name, options)  # type: ignore[arg-type]  # parametrized by its values
 
@@ -185,6 +187,12 @@ def test_every_suite_has_the_backbone_alone_and_distinct_cells(name: str) -> Non
     wholes = {(row.label, row.split) for row in rows}
     assert all((row.part_of, row.split) in wholes for row in rows if row.part_of is not None)
     assert all((ALONE, row.split) in wholes for row in rows)
+
+
+def test_histories_as_text_need_a_language_model() -> None:
+    by_name = {row.label: row for row in variants("llmrec", SuiteOptions())}
+
+    assert missing(by_name["llmrec with histories as text"], tiny_dataset()) == "needs a language model: --text minilm"
 
 
 def test_the_settings_of_every_row_exist() -> None:
