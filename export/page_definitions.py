@@ -32,6 +32,8 @@ from edge_runtime.learning import (
     training,
     utility,
 )
+from edge_runtime.list_text import case as list_case
+from edge_runtime.list_text import prompt as list_prompt
 from edge_runtime.reasons import assignment, claims, evidence, facts, preference, prompt
 from edge_runtime.search import finder, vocabulary
 from edge_runtime.state import history_file
@@ -153,6 +155,9 @@ _VALUES: Final[Mapping[str, object]] = {
     "N_REASON_CHOICES": preference.N_CHOICES,
     "PROMPT_LAYOUT": prompt.LAYOUT,
     "PROMPT_INSTRUCTION": prompt.INSTRUCTION,
+    "LIST_LAYOUT": list_prompt.LAYOUT,
+    "LIST_INSTRUCTION": list_prompt.INSTRUCTION,
+    "LIST_TITLE_LENGTH": list_case.TITLE_LENGTH,
     "MAX_HISTORY_BYTES": history_file.MAX_FILE_BYTES,
     "MAX_HISTORY_EVENTS": history_file.MAX_EVENTS,
     "ITERATIONS": history_file.ITERATIONS,

@@ -8,6 +8,12 @@ const PUBLIC_FILES = ["icon.svg", "app.webmanifest"];
 /** The `pocketrec serve` that the development server loads bundles from. */
 const BUNDLES = "http://127.0.0.1:8000";
 
+/** One chunk, though list texts need a part of it only. */
+const REASONS = {
+  name: "reasons",
+  test: /\/(runtime\/reasons\/(?!grammar)[a-zA-Z]+\.ts|worker\/reasons\.ts|reasons\/(quoting|rules)\.json)$/,
+};
+
 export default defineConfig({
   base: "./",
   build: {
@@ -19,7 +25,15 @@ export default defineConfig({
       output: { entryFileNames: entryName, chunkFileNames: chunkName },
     },
   },
-  worker: { format: "es", rolldownOptions: { output: { chunkFileNames: chunkName } } },
+  worker: {
+    format: "es",
+    rolldownOptions: {
+      output: {
+        chunkFileNames: chunkName,
+        codeSplitting: { includeDependenciesRecursively: false, groups: [REASONS] },
+      },
+    },
+  },
   plugins: [plainImports(), serviceWorkerFiles()],
   server: { proxy: { "/v1": BUNDLES } },
 });
@@ -36,6 +50,8 @@ function chunkName(chunk: { moduleIds: readonly string[] }): string {
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/reference.ts"))) return "assets/engine-reference-[hash].js";
   if (chunk.moduleIds.some((id) => id.endsWith("/runtime/language.ts"))) return "assets/engine-writer-[hash].js";
   if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
+  if (chunk.moduleIds.some((id) => /\/(runtime\/listText\/|worker\/listText)/.test(id)))
+    return "assets/listText-[hash].js";
   const phrases = chunk.moduleIds.find((id) => id.includes("/reasons/phrases/"));
   if (phrases !== undefined) return `assets/phrases-${phrases.slice(-"en.json".length, -".json".length)}-[hash].js`;
   if (chunk.moduleIds.some((id) => /\/(runtime\/reasons\/|worker\/reasons)/.test(id)))

@@ -16,7 +16,7 @@ const BUDGET_BYTES = 60 * 1024;
 const ON_DEMAND_BUDGET_BYTES = 35_000;
 /** For the scripts that give the reasons of a list once it is shown, with the phrases of one language. */
 const REASONS_BUDGET_BYTES = 11_000;
-const REASONS = /^(phrases|reasons)-/;
+const REASONS = /^(phrases|reasons|rolldown-runtime)-/;
 /**
  * For the scripts that answer what is said, which the first focus of that field loads, with the words of one language: of
  * English 9 kB, a fifth of them everyday words, by which chat is not taken for wishes. Sorted and joined they would be half a
@@ -24,6 +24,9 @@ const REASONS = /^(phrases|reasons)-/;
  */
 const CONVERSATION_BUDGET_BYTES = 26_000;
 const CONVERSATION = /^(conversation|words)-/;
+/** For the scripts that write the list as one text, which come with the language model. */
+const LIST_TEXT_BUDGET_BYTES = 4_500;
+const LIST_TEXT = /^(listText|ListText)-/;
 const ON_DEMAND = /^(CarryHistory|finder|historyFile|learning|pack|profile|rounds|Rounds|software)-/;
 const COMPRESSED = /\.(js|css|html|svg|wasm|webmanifest)$/;
 
@@ -48,9 +51,11 @@ const files = filesIn(DIST)
   .map(compress);
 const isEngine = ({ name }) => name.startsWith("engine-") || name.endsWith(".wasm");
 const isScript = ({ name }) => name.endsWith(".js") && !name.startsWith("engine-");
-const isLater = ({ name }) => [ON_DEMAND, REASONS, CONVERSATION].some((names) => names.test(name));
+const isLater = ({ name }) => [ON_DEMAND, REASONS, CONVERSATION, LIST_TEXT].some((names) => names.test(name));
 const page = files.filter((file) => isScript(file) && !isLater(file));
-const onDemand = files.filter((file) => isScript(file) && ON_DEMAND.test(file.name));
+const [onDemand, listText] = [ON_DEMAND, LIST_TEXT].map((names) =>
+  files.filter((file) => isScript(file) && names.test(file.name)),
+);
 /** Scripts of some names, with one language only, the longest. */
 const inOneLanguage = (names, ofLanguage) => {
   const scripts = files.filter((file) => isScript(file) && names.test(file.name));
@@ -71,6 +76,7 @@ const budgets = [
   ["JavaScript on demand", onDemand, ON_DEMAND_BUDGET_BYTES],
   ["JavaScript of reasons, after the first list", reasons, REASONS_BUDGET_BYTES],
   ["JavaScript of what is said, after the field's first focus", conversation, CONVERSATION_BUDGET_BYTES],
+  ["JavaScript of list texts, with the language model", listText, LIST_TEXT_BUDGET_BYTES],
 ];
 for (const [what, scripts, budget] of budgets)
   console.log(`${kB(total(scripts))}  ${what}, budget ${kB(budget).trim()}`);

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Card as CardData } from "../worker/protocol";
 import { Card } from "./Card";
 import type { SendRequest, View } from "./client";
@@ -30,6 +30,11 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
   const { recommendations, opening } = view;
   const list = useRef<HTMLUListElement>(null);
   const used = useRef<Used | null>(null);
+  const canWrite = ["starting", "ready"].includes(view.language.state);
+  const [written, setWritten] = useState<typeof import("./ListText") | null>(null);
+  useEffect(() => {
+    if (canWrite) void import("./ListText").then(setWritten, () => undefined);
+  }, [canWrite]);
   useFlip(list, recommendations.version);
   useLayoutEffect(() => keepFocus(list.current, used), [recommendations.version]);
   if (opening.state === "failed") {
@@ -50,12 +55,15 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
             {isStart ? words.popular : "For you"}
           </h2>
           <p class="hint" data-longest={CHOOSE_ONE}>
-            <span>{hintOf(view, isStart)}</span>
+            <span>
+              {hintOf(view, isStart)} {written?.writeButton(view, request)}
+            </span>
           </p>
         </div>
         <DiversitySlider diversity={view.diversity} ready={recommendations.version > 0} onChange={onDiversity} />
       </div>
       <Say request={request} talk={view.talk} ready={recommendations.version > 0} />
+      {written?.listText(view)}
       <ul
         class={isStart ? "cards start" : "cards"}
         ref={list}

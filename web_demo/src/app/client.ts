@@ -24,6 +24,7 @@ const FIRST: View = {
   update: { state: "unchecked" },
   signing: null,
   language: { state: "none" },
+  listText: null,
   userData: { events: 0, settings: 0, hidden: 0, eventBytes: 0, storedBytes: null, storageError: null, offline: false },
   learning: null,
   timings: [],

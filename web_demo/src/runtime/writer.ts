@@ -8,8 +8,12 @@ export class WriterError extends Error {
 }
 
 export interface Writer {
-  /** Continue a prompt with one of `choices`; `seed` seeds the sampling. */
-  write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal): Promise<string>;
+  /**
+   * Continue a prompt with one of `choices`; `seed` seeds the sampling.
+   *
+   * @param isList writes with the adapter of list texts, which fails where there is none.
+   */
+  write(prompt: string, choices: readonly string[], seed: number, stop: AbortSignal, isList?: boolean): Promise<string>;
   /** Free its memory. */
   close(): Promise<void>;
 }

@@ -35,6 +35,7 @@ const handlers: Handlers = {
   search: async ({ text }) => (await opened()).search(text),
   picture: async ({ row }) => (await opened()).picture(row),
   why: async ({ row }) => (await opened()).why(row),
+  writeList: async ({ on }) => done((await opened()).writeList(on)),
   setManner: async (manner) => done((await opened()).setManner(manner)),
   listen: async () => (await opened()).listen(),
   say: async ({ text }) => done((await opened()).say(text)),

@@ -204,6 +204,22 @@ export interface TalkView {
   readonly language: string;
 }
 
+/** The list as one text, which grows while it is written. */
+export interface ListTextView {
+  /** Of the list. */
+  readonly version: number;
+  readonly language: string;
+  /** What is written: an opening, and a line for each item. */
+  readonly lines: readonly string[];
+  /** The beginning of the next line; empty if none was begun. */
+  readonly begun: string;
+  /** How many lines it will have. */
+  readonly of: number;
+  readonly isWriting: boolean;
+  /** What has written it so far. */
+  readonly by: readonly ("language model" | "template")[];
+}
+
 export interface Hit {
   readonly row: number;
   readonly itemId: string;
@@ -246,6 +262,8 @@ export interface Requests {
     readonly params: { readonly file: Bytes; readonly passphrase: string | null };
     readonly result: Answer<number>;
   };
+  /** Write the list that is shown as one text (`listText`), or end it and delete it. */
+  readonly writeList: { readonly params: { readonly on: boolean }; readonly result: null };
   readonly deleteData: { readonly params: null; readonly result: null };
   readonly checkUpdate: { readonly params: null; readonly result: null };
   readonly useUpdate: { readonly params: null; readonly result: null };
@@ -275,6 +293,8 @@ export interface Notifications {
   /** Null before a release is open. */
   readonly signing: Signing | null;
   readonly language: Language;
+  /** Null if there is none. */
+  readonly listText: ListTextView | null;
   readonly userData: UserData;
   /** Null if the release in use does not learn, or it is not known yet. */
   readonly learning: LearningView | null;

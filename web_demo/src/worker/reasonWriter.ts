@@ -28,8 +28,8 @@ export interface ReasonWriterParts {
   lock(): Promise<Release | null>;
   /** The WebAssembly of llama.cpp. */
   wasm(): Promise<Bytes>;
-  /** Load a model with a context length. */
-  open(gguf: Bytes, context: number, wasm: Bytes): Promise<Writer>;
+  /** Load the model of a bundle with its adapter for list texts, if there is one. */
+  open(bundle: Bundle, gguf: Bytes, wasm: Bytes, stop: AbortSignal): Promise<Writer>;
 }
 
 /**
@@ -84,6 +84,12 @@ export class ReasonWriter {
     }
   }
 
+  /** The model for one text, null if none is ready; rewording ends, and the text has to end when anything else begins. */
+  take(): { readonly writer: Writer | null; readonly stop: AbortSignal } {
+    void this.reword([]);
+    return { writer: this.writer, stop: this.current.signal };
+  }
+
   /** Delete the worded reasons, because they reveal the history. */
   forget(): void {
     this.current.abort();
@@ -125,7 +131,7 @@ export class ReasonWriter {
     const gguf = await bundle.file(model.file, stop);
     if (stop.aborted) return null;
     this.notify({ state: "starting" });
-    return this.parts.open(gguf.data, model.context, wasm);
+    return this.parts.open(bundle, gguf.data, wasm, stop);
   }
 
   private async use(writer: Writer, stop: AbortSignal, settled: () => void): Promise<void> {

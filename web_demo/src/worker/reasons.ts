@@ -41,7 +41,7 @@ export interface ReasonsHost {
 class Superseded extends Error {}
 
 /** A list whose evidence is known, in words. */
-interface InWords {
+export interface InWords {
   readonly list: ShownList;
   readonly evidence: Evidence;
   readonly manner: Manner;
@@ -52,7 +52,8 @@ interface InWords {
 export class Reasons {
   private readonly language: string;
   private list: ShownList | null = null;
-  private inWords: InWords | null = null;
+  /** What is said of the list; null until that is known. */
+  inWords: InWords | null = null;
   /** What the user has chosen since the page was opened. */
   private chosen: Manner | null = null;
 
@@ -100,6 +101,11 @@ export class Reasons {
     this.show(this.inWords);
   }
 
+  /** Let the language model reword what it has not reworded yet. */
+  resume(): void {
+    if (this.inWords !== null && this.isWorded) void this.host.writer.reword(this.requests(this.inWords));
+  }
+
   /** What speaks for an item of the list; null if it is not explained. */
   why(row: number): Omit<Why, "position"> | null {
     if (this.inWords === null) return null;
@@ -135,7 +141,7 @@ export class Reasons {
     if (this.list !== list) return;
     this.inWords = { list, evidence, manner, explanation, said: this.assigned(explanation) };
     this.show(this.inWords);
-    if (this.isWorded) void this.host.writer.reword(this.requests(this.inWords));
+    this.resume();
   }
 
   /** What is said about each row, as the language model has worded it so far. */

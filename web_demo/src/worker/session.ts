@@ -64,9 +64,10 @@ const LANGUAGE: ReasonWriterParts = {
   lacks: lacksForLanguage,
   lock: () => takeLock(LOCK, navigator.locks),
   wasm: languageWasm,
-  open: async (gguf, context, wasm) => {
-    const { LanguageModel, openWllama } = await import("../runtime/language");
-    return LanguageModel.load(gguf, context, wasm, openWllama);
+  open: async (...model) => {
+    // With what a text needs, so that writing one needs no connection.
+    const [{ LanguageModel }] = await Promise.all([import("../runtime/language"), import("./listText")]);
+    return LanguageModel.load(...model);
   },
 };
 
@@ -294,6 +295,13 @@ export class Session {
     return why && { ...why, position: index + 1 };
   }
 
+  /** Write the list that is shown as one text, or end that. */
+  async writeList(on: boolean): Promise<void> {
+    await this.explaining;
+    const [{ writeList }, reasons] = await Promise.all([import("./listText"), this.explainer()]);
+    await writeList(on, reasons, this.reasonWriter, this.notify);
+  }
+
   /** Say reasons in another manner from now on. */
   async setManner(manner: Manner): Promise<void> {
     const { clears } = this.history;
@@ -519,6 +527,7 @@ export class Session {
 
   private forgetReasons(): void {
     this.reasonWriter.forget();
+    this.notify("listText", null);
     void this.reasons?.then((reasons) => reasons.forget());
   }
 

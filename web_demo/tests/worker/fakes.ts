@@ -97,7 +97,7 @@ export function reasonWriterParts(llamas: Llamas, locks: Locks, lacking: string 
     lacks: () => lacking,
     lock: () => takeLock("model", locks.manager),
     wasm: vi.fn(async () => WASM),
-    open: (gguf, context, wasm) => LanguageModel.load(gguf, context, wasm, llamas.open),
+    open: (bundle, gguf, wasm, stop) => LanguageModel.load(bundle, gguf, wasm, stop, llamas.open),
   };
 }
 
@@ -114,7 +114,7 @@ export function bundleOf(release: number, model: { gate?: Gate; read?: () => voi
     release,
     files: model === null ? [] : [entry],
     engines: [],
-    languageModel: model === null ? null : { file: entry.name, context: 8, prompt: PROMPT_LAYOUT },
+    languageModel: model === null ? null : { file: entry.name, context: 8, prompt: PROMPT_LAYOUT, adapters: [] },
   } as unknown as Manifest;
   const file = async (name: string, stop?: AbortSignal) => {
     model?.read?.();

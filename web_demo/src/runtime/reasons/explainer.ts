@@ -96,7 +96,7 @@ export class ListExplanation {
   constructor(
     private readonly items: Items,
     finder: FactFinder,
-    private readonly listed: Listed,
+    readonly listed: Listed,
     { style, tone }: Manner,
     phrases: Phrases,
     kind: string,

@@ -145,7 +145,8 @@ export class Speaker {
     return isPlain(text) || isAmount(text) ? text : this.quoted(text);
   }
 
-  private quoted(text: string): string {
+  /** A cleaned text between quotation marks. */
+  quoted(text: string): string {
     const [open, close] = this.phrases.quotes;
     return `${open}${text}${close}`;
   }
