@@ -17,8 +17,8 @@ from tests.golden_reasons import listed_of, make_explainer, paths
 PATH = Path(__file__).parent / "golden" / "list_texts.json"
 SEEDS = (0, 3)
 REST = (
-    ["1. “Rose Soap” – same maker\n", "1. “Rose Soap” – same kind\n"],
-    ["1. “Rose Soap” – same maker\n", "1. “Rose Soap”\n"],
+    ["1. “Rose Soap”: same maker\n", "1. “Rose Soap”: same kind\n"],
+    ["1. “Rose Soap”: same maker\n", "1. “Rose Soap”\n"],
     ["same maker\n", "same\n"],
     ["same maker\n", "samey\n"],
     ["Roses\n", "Rosy\n"],

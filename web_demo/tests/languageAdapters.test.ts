@@ -1,4 +1,4 @@
-/** Adapters of the language model: the page reads and checks them, and does not fetch them. */
+/** Adapters of the language model: the page reads and checks them, and fetches none for its lists. */
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -19,7 +19,7 @@ function manifestWith(...adapters: readonly object[]) {
   return parseManifest(new TextEncoder().encode(JSON.stringify({ ...plain, files, language_model })));
 }
 
-test("adapters are read, and a page that does not use them does not fetch them", () => {
+test("adapters are read, and fetched with the language model only", () => {
   const manifest = manifestWith(SHOP);
 
   expect(manifest.languageModel?.adapters).toEqual([SHOP]);
