@@ -1,5 +1,7 @@
 """The words of all languages."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -37,6 +39,22 @@ def test_every_language_can_say_the_main_things(language: Language) -> None:
 def test_no_phrase_is_empty_after_its_words_are_split(language: Language) -> None:
     assert () not in phrases(language).cues
     assert msgspec.json.encode(words(language)).count(b'""') == 0
+
+
+def test_french_has_no_straight_apostrophe_and_a_no_break_space_before_high_marks() -> None:
+    for text in [*words("fr").answers.values(), *words("fr").chips.values()]:
+        assert "'" not in text
+        assert re.search("[^\u00a0][:;!?»]|«[^\u00a0]", text) is None, text
+
+
+def test_spanish_opens_each_question() -> None:
+    for text in words("es").answers.values():
+        assert text.count("¿") == text.count("?"), text
+
+
+def test_chinese_has_no_marks_of_other_scripts_and_one_form_of_address() -> None:
+    for text in [*words("zh").answers.values(), *words("zh").chips.values()]:
+        assert re.search('[,.;:!?"()]|您', text) is None, text
 
 
 def _slots(text: str) -> list[str]:

@@ -96,6 +96,18 @@ def test_no_cleaned_text_can_hold_the_quotation_marks(phrases: Phrases) -> None:
     assert all(mark.strip() not in clean(f"a{mark}b") for mark in phrases.quotes)
 
 
+def test_marks_are_those_of_the_language() -> None:
+    for phrases, wrong in (("fr", "'|[^\u00a0][:;!?»]|«[^\u00a0]"), ("zh", "[,;:!?()'\"]"), ("de", "'|\"| [:;!?]")):
+        for pattern in _all_phrases(phrases_of(phrases)):
+            assert re.search(wrong, pattern) is None, pattern
+
+
+def _all_phrases(phrases: Phrases) -> list[str]:
+    listed = [*lists(phrases).values(), phrases.detailed, phrases.nothing]
+    said = [pattern for wordings in listed for some in wordings.values() for pattern in some]
+    return [*said, *phrases.also.values(), *(form for forms in phrases.past.values() for form in forms.values())]
+
+
 def test_another_language_is_refused() -> None:
     with pytest.raises(ValueError, match="language must be one of 'en'"):
         phrases_of("xx")
