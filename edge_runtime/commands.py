@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -198,6 +198,10 @@ def run(
     language: Annotated[
         str, typer.Option(help="Language of your sentences: en, de, fr, es or zh.", metavar="L")
     ] = "en",
+    parser: Annotated[
+        Literal["rules", "model", "both"],
+        typer.Option(help="What parses English sentences: rules, a language model that was trained for it, or both."),
+    ] = "rules",
 ) -> None:
     """Try a bundle in an interactive session. Search items, mark them, watch the list move, ask why. Needs no network.
 
@@ -219,7 +223,7 @@ def run(
 
     name = open_folder(current_bundle(bundle)).manifest.name
     place = state or default_state(name, os.environ)
-    with Recommender.open(bundle, place, language_model=language_model) as recommender:
+    with Recommender.open(bundle, place, language_model=language_model, parser=parser) as recommender:
         Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place, language=checked_language(language)).run()
 
 

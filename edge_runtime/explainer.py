@@ -122,15 +122,13 @@ class Explainer:
         self._finder = FactFinder(items, popularity, transitions)
         self._writer = writer
         self._text_writer: TextWriter | None = None
-        self._list_adapter: LanguageAdapter | None = None
+        self._adapters: tuple[LanguageAdapter, ...] = ()
         self._note: str | None = None
         model_entry = manifest.language_model if manifest is not None else None
         if writer is None and model is not None and model_entry is not None:
-            from edge_runtime.list_text.prompt import LAYOUT as LIST_LAYOUT  # most bundles have no texts of lists
-
             if model_entry.prompt == LAYOUT:
                 self._writer = self._text_writer = LlamaWriter(model, context=model_entry.context, adapters=adapters)
-                self._list_adapter = model_entry.adapter_for(LIST_LAYOUT)
+                self._adapters = model_entry.adapters
             else:
                 self._note = (
                     f"the language model needs the prompt layout {model_entry.prompt!r}, this runtime has {LAYOUT!r}; "
@@ -183,12 +181,20 @@ class Explainer:
 
     def write_list(self, case: "ListCase", seed: int) -> "Generator[Piece, None, None]":
         """Yield the pieces of a text about a list; without an adapter for such texts, it comes from the template."""
+        from edge_runtime.list_text.prompt import LAYOUT as LIST_LAYOUT  # most bundles have no texts of lists
         from edge_runtime.list_text.writing import write_text
 
-        if self._text_writer is None or self._list_adapter is None:
+        found = self.writer_for(LIST_LAYOUT)
+        if found is None:
             missing = None if self._text_writer is None else "the bundle has no adapter for list texts"
             return write_text(case, None, seed, note=self._note or missing)
-        return write_text(case, self._text_writer, seed, adapter=self._list_adapter.name)
+        writer, adapter = found
+        return write_text(case, writer, seed, adapter=adapter)
+
+    def writer_for(self, layout: str) -> tuple[TextWriter, str] | None:
+        """Return the language model, and the name of its adapter for a prompt layout; None if it has none."""
+        name = next((adapter.name for adapter in self._adapters if adapter.prompt == layout), None)
+        return None if self._text_writer is None or name is None else (self._text_writer, name)
 
     def _worded(
         self, row: int, choices: Sequence[Wording], speaker: Speaker

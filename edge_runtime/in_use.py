@@ -23,6 +23,8 @@ from edge_runtime.paths import AnyPath
 from edge_runtime.state.history import History
 
 if TYPE_CHECKING:
+    from edge_runtime.conversation.decider import Decider
+    from edge_runtime.conversation.hearing import ParserName
     from edge_runtime.conversation.talk import Conversation
     from edge_runtime.explainer import Explainer
     from edge_runtime.learning.status import LearningStatus
@@ -62,6 +64,8 @@ class ReleaseInUse:
         self._first_engine: Engine | str | None = None
         self._explainer: Explainer | None = None
         self._conversation: Conversation | None = None
+        self._parser: ParserName = "rules"
+        self._asked: Decider | None = None  # asks the language model about sentences
         self._talking = threading.Lock()
         self._explaining = threading.Lock()  # separate from other locks: lists must not wait for the language model
         self._timings: dict[str, float] = {}

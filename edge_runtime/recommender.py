@@ -27,10 +27,13 @@ from edge_runtime.recommendation import Recommendation
 from edge_runtime.state.history import Event, History
 
 if TYPE_CHECKING:
+    from edge_runtime.conversation.decider import Decider
+    from edge_runtime.conversation.hearing import Hearing, ParserName
     from edge_runtime.conversation.talk import Answer, Chip
     from edge_runtime.explainer import Explainer, Listed, Manner, Reason
     from edge_runtime.learning.status import LearningResult
     from edge_runtime.list_text.writing import Piece
+    from edge_runtime.opened import OpenRelease
     from edge_runtime.reasons.preference import Choices
     from edge_runtime.reasons.words import Style, Tone
 
@@ -40,6 +43,7 @@ ENGINE_VARIABLE: Final = "POCKETREC_ENGINE"
 
 
 MAX_LEARN_S: Final = 86_400
+PARSERS: Final = ("rules", "model", "both")
 
 
 class Recommender(Lists):
@@ -53,6 +57,7 @@ class Recommender(Lists):
         *,
         engine: Engine | str | None = None,
         language_model: bool = True,
+        parser: "ParserName" = "rules",
     ) -> Self:
         """Open a bundle; all files are checked against their digests first.
 
@@ -63,9 +68,13 @@ class Recommender(Lists):
                 the bundle, such as ``reference``. [default: the environment's ``POCKETREC_ENGINE``; else, with a state
                 file, the one that is fastest on this device, measured at the first start; else the bundle's first]
             language_model: False disables the language model; reasons come from the template.
+            parser: what parses English sentences of :meth:`say`: ``rules``; ``model``, the language model, if the
+                bundle has one that was trained for it; or ``both``, rules that the model may contradict where
+                only doubtful words of titles are wished for. Rules parse where the model fails or is slow.
 
         Raises:
             TypeError: an argument is of another type.
+            ValueError: there is no such parser.
             BundleError: the bundle is damaged, or needs a newer runtime.
             EngineError: the bundle has no engine of this name.
             StateError: the state file cannot be used.
@@ -75,6 +84,8 @@ class Recommender(Lists):
             check_type("state", state, PATHS, "the path of a file or None", "for example 'history.sqlite'")
         if not (engine is None or isinstance(engine, str) or hasattr(engine, "encode")):
             check_string("engine", engine, "the name of one of the bundle, such as 'reference', or an engine")
+        if parser not in PARSERS:
+            raise ValueError(f"parser must be one of {', '.join(map(repr, PARSERS))}, got {parser!r}")
         engine = engine or os.environ.get(ENGINE_VARIABLE) or None
         started = time.perf_counter()
         folder = open_folder(current_bundle(bundle))
@@ -88,7 +99,7 @@ class Recommender(Lists):
             raise
         tested_ms = ms_since(read)
         recommender = cls(contents, engines, history, language_model=language_model)
-        recommender._place, recommender._first_engine = bundle, engine
+        recommender._place, recommender._first_engine, recommender._parser = bundle, engine, parser
         recommender._timings |= {"self_test": tested_ms, "open": ms_since(started)}
         return recommender
 
@@ -312,7 +323,7 @@ class Recommender(Lists):
             return self._conversation.say(
                 text,
                 spoken,
-                release.hearing(),
+                self._hearing(release),
                 lambda query, hidden: release.by_query(past, k, query, hidden),
                 lambda item_id: self.explain(item_id, language=spoken).text,
                 shown=None if shown is None else checked_ids("shown", shown),
@@ -335,8 +346,28 @@ class Recommender(Lists):
         check_string("text", text, "a line that was typed")
         spoken = checked_language(language)
         with self._talking:
-            hearing = self._in_use().hearing()
+            hearing = self._hearing(self._in_use())
             return not hearing.is_title(text) and (self._conversation or Conversation()).asks(text, spoken, hearing)
+
+    def _hearing(self, release: "OpenRelease") -> "Hearing":
+        """Return what understands sentences, with the language model if it is to parse."""
+        hearing = release.hearing()
+        hearing.parser = self._parser
+        hearing.decide = None if self._parser == "rules" else self._decider()
+        return hearing
+
+    def _decider(self) -> "Decider | None":
+        """Return what asks the language model about sentences; None for a bundle without one trained for it."""
+        from edge_runtime.conversation.decider import Decider
+        from edge_runtime.conversation.decisions import LAYOUT
+
+        with self._explaining:
+            found = self._explainer_in_use().writer_for(LAYOUT)
+        if found is None:
+            self._asked = None
+        elif self._asked is None or self._asked.writer is not found[0]:
+            self._asked = Decider(*found)
+        return self._asked
 
     @property
     def chips(self) -> "tuple[Chip, ...]":

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge_runtime.bundle.folder import open_file
 from edge_runtime.bundle.manifest import LanguageAdapter, LanguageModel
+from edge_runtime.conversation.decisions import LAYOUT as SAID_LAYOUT
 from edge_runtime.files import replacing, write_atomically
 from edge_runtime.list_text.prompt import LAYOUT as LIST_LAYOUT
 from edge_runtime.reasons.prompt import LAYOUT
@@ -28,6 +29,8 @@ from train.reasons.model_card import CARD, stated_licences, write_card
 
 FILE_NAME = "reasons.gguf"
 LIST_FILE_NAME = "list.gguf"
+SAID_FILE_NAME = "said.gguf"
+_ADAPTERS = (LanguageAdapter("list", LIST_FILE_NAME, LIST_LAYOUT), LanguageAdapter("said", SAID_FILE_NAME, SAID_LAYOUT))
 WRITERS = "reasons"
 LICENCE = "language_model_licence"
 """The provenance entry with the licence of a language model of others."""
@@ -140,27 +143,28 @@ def store_model(
         path, description = _converted(source, quantization, parts)
     licences = checked_licences(description["licences"], accepted, str(source))
     context = min(description["context"], max_context or description["context"])
-    adapter = None if is_finished(source) else _list_adapter(source, parts)
-    entries = () if adapter is None else (LanguageAdapter("list", LIST_FILE_NAME, LIST_LAYOUT),)
+    adapters = {} if is_finished(source) else _adapters(source, parts)
+    entries = tuple(entry for entry in _ADAPTERS if entry.file in adapters)
     sizes = model_sizes(read_header(path), context)
     entry = LanguageModel(FILE_NAME, context=context, prompt=description["prompt"], adapters=entries, sizes=sizes)
-    adapters = {} if adapter is None else {LIST_FILE_NAME: adapter}
     return StoredModel(path, entry, licences, _provenance(description["base"], licences), adapters)
 
 
-def _list_adapter(folder: Path, parts: PartCache) -> Path | None:
-    """Return the adapter of list texts that was trained on the model in ``folder`` as GGUF; None if there is none."""
+def _adapters(folder: Path, parts: PartCache) -> dict[str, Path]:
+    """Return the adapters that were trained on the model in ``folder`` as GGUF, by their names in the bundle."""
     from export.gguf_lora import write_lora
-    from train.reasons.writer import LIST_ADAPTER_FOLDER
+    from train.reasons.writer import LIST_ADAPTER_FOLDER, SAID_ADAPTER_FOLDER
 
-    adapter = folder.parent / LIST_ADAPTER_FOLDER
-    if not adapter.is_dir():
-        return None
-    path = parts.path(LIST_FILE_NAME, {"adapter": folder_digest(adapter), "model": folder_digest(folder)})
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_lora(adapter, folder, path)
-    return path
+    found = {}
+    for name, entry in zip((LIST_ADAPTER_FOLDER, SAID_ADAPTER_FOLDER), _ADAPTERS, strict=True):
+        adapter = folder.parent / name
+        if adapter.is_dir():
+            path = parts.path(entry.file, {"adapter": folder_digest(adapter), "model": folder_digest(folder)})
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_lora(adapter, folder, path)
+            found[entry.file] = path
+    return found
 
 
 def _converted(folder: Path, quantization: str, parts: PartCache) -> tuple[Path, dict[str, Any]]:

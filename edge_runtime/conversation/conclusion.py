@@ -10,8 +10,8 @@ from edge_runtime.conversation.parsed import Parsed
 from edge_runtime.conversation.query import Intent, Query, Wish
 from edge_runtime.conversation.reading import Reading
 
-_VARIETY: Final = 0.5
-_SURPRISE: Final = 0.8
+VARIETY: Final = 0.5
+SURPRISE: Final = 0.8
 _INTENTS: Final[tuple[Intent, ...]] = ("why", "surprise", "more", "list")
 _ASKING: Final = (
     "not", "only", "prefer", "love", "want", "like", "unlike", "less", "dearer", "newer", "older", "varied", "instead",
@@ -61,7 +61,7 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
     names = bool(query.must or query.must_not or query.prefer)
     intent: Intent = "filter"
     if reading.has("varied"):
-        query = _replaced(query, variety=_VARIETY)
+        query = _replaced(query, variety=VARIETY)
     for name in ("reset", "undo"):
         if _means(reading, name) and _is_loose(reading, query):
             intent = "reset" if name == "reset" else "undo"
@@ -72,7 +72,7 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
     if intent == "why":
         return Query(intent="why", about=reading.item or reading.context.about), intent
     if intent == "surprise":
-        return _replaced(query, intent="surprise", variety=_SURPRISE), intent
+        return _replaced(query, intent="surprise", variety=SURPRISE), intent
     if intent == "filter" and _is_talk(reading, query):
         return Query(intent="nothing"), "nothing"
     return _replaced(query, intent=intent), intent

@@ -1,7 +1,7 @@
 """What a conversation needs of one open release: parsers by language, facts, and the lists of a query."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from edge_runtime.bundle.items import Items
 from edge_runtime.conversation.apply import Application
@@ -11,6 +11,16 @@ from edge_runtime.conversation.tokens import texts_of
 from edge_runtime.conversation.words import Language, phrases
 from edge_runtime.filters.conditions import number_of
 from edge_runtime.search.finder import Finder
+
+if TYPE_CHECKING:
+    from edge_runtime.conversation.model_parser import Decide
+
+ParserName = Literal["rules", "model", "both"]
+"""``rules``; ``model``, a language model with the rules where it decides nothing; or ``both``, rules that the model may
+contradict."""
+
+_OF_THE_MODEL: Language = "en"
+"""The only language that a language model is trained to parse."""
 
 
 class Catalogue(Protocol):
@@ -39,7 +49,11 @@ class Hearing:
         finder: the search index.
         application: what applies queries.
         live: returns the names of the live facts.
-        another_parser: makes another parser behind the same protocol, which is asked if the rules understood nothing.
+
+    Attributes:
+        application: what applies queries.
+        parser: which parser is asked about English sentences.
+        decide: asks a language model; None for a bundle without one that was trained for it, and then rules parse.
     """
 
     def __init__(
@@ -48,14 +62,14 @@ class Hearing:
         finder: Finder,
         application: Application,
         live: Callable[[], Sequence[str]],
-        another_parser: Callable[[Lexicon], Parser] | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._finder = finder
         self._live = live
-        self._another_parser = another_parser
         self._lexicons: dict[tuple[Language, bool], Lexicon] = {}
         self.application = application
+        self.parser: ParserName = "rules"
+        self.decide: Decide | None = None
 
     def lexicon(self, language: Language) -> Lexicon:
         """Return the words of the catalogue and of a language (cached)."""
@@ -68,12 +82,17 @@ class Hearing:
 
     def parse(self, text: str, language: Language, context: Context) -> Parsed:
         """Return what a sentence asks for."""
-        lexicon = self.lexicon(language)
-        parsed = RuleParser(lexicon, self._catalogue.items.item_id).parse(text, context)
-        if self._another_parser is not None and parsed.query.intent == "nothing" and parsed.problem is None:
-            other = self._another_parser(lexicon).parse(text, context)
-            return other if other.query.intent != "nothing" else parsed
-        return parsed
+        return self._parser_of(language).parse(text, context)
+
+    def _parser_of(self, language: Language) -> Parser:
+        lexicon, item_id = self.lexicon(language), self._catalogue.items.item_id
+        rules = RuleParser(lexicon, item_id)
+        if self.parser == "rules" or self.decide is None or language != _OF_THE_MODEL:
+            return rules
+        from edge_runtime.conversation.model_parser import ModelParser, SecondOpinion
+
+        kind = ModelParser if self.parser == "model" else SecondOpinion
+        return kind(lexicon, item_id, self.decide, rules)
 
     def is_title(self, text: str) -> bool:
         """Return whether a title has all words of a text, such as "Some Like It Hot", and at least two."""

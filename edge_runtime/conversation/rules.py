@@ -15,7 +15,7 @@ from edge_runtime.conversation.numbers import read_number
 from edge_runtime.conversation.parsed import Context, Parsed, Parser
 from edge_runtime.conversation.reading import Reading
 from edge_runtime.conversation.references import read_field
-from edge_runtime.conversation.scanning import scan
+from edge_runtime.conversation.scanning import Element, scan
 from edge_runtime.conversation.tokens import tokens_of
 
 _COMMA, _STOP = 1, 2
@@ -38,15 +38,20 @@ class RuleParser:
     def parse(self, text: str, context: Context) -> Parsed:
         """Return what a sentence asks for."""
         elements = weighed(scan(tokens_of(text), self._lexicon), self._lexicon)
-        reading = Reading(elements, self._lexicon, self._item_id, context)
-        index = 0
-        while index < len(elements):
-            reading.index = index
-            index += _read(reading, index)
-        reading.leave_item()
-        if reading.is_alike and reading.likes:
-            mean_last(reading)
-        return conclude(reading)
+        return conclude(read(elements, self._lexicon, self._item_id, context))
+
+
+def read(elements: Sequence[Element], lexicon: Lexicon, item_id: Sequence[str], context: Context) -> Reading:
+    """Return what is read in the elements of a sentence, from left to right."""
+    reading = Reading(elements, lexicon, item_id, context)
+    index = 0
+    while index < len(elements):
+        reading.index = index
+        index += _read(reading, index)
+    reading.leave_item()
+    if reading.is_alike and reading.likes:
+        mean_last(reading)
+    return reading
 
 
 def _read(reading: Reading, index: int) -> int:

@@ -101,9 +101,12 @@ class LlamaWriter:
         return self._streamed({"prompt": prompt, "grammar": grammar, "seed": seed}, adapter)
 
     def stream_lines(
-        self, prompt: str, lines: Sequence[Sequence[str]], seed: int, *, adapter: str | None = None
+        self, prompt: str, lines: Sequence[Sequence[str]], seed: int | None, *, adapter: str | None = None
     ) -> Generator[str, None, None]:
-        """Yield the pieces of a text, each line of which is one of some alternatives; else as :meth:`stream`."""
+        """Yield the pieces of a text, each line of which is one of some alternatives; else as :meth:`stream`.
+
+        Without a seed, the likeliest token is taken each time.
+        """
         return self._streamed({"prompt": prompt, "lines": lines, "seed": seed}, adapter)
 
     def _streamed(self, request: dict[str, object], adapter: str | None) -> Generator[str, None, None]:

@@ -89,7 +89,7 @@ class Model:
             self._api.llama_adapter_lora_free(self._adapters.pop(unused))
         return pointer
 
-    def choose(self, prompt: str, choices: Sequence[str], seed: int) -> tuple[str, int]:
+    def choose(self, prompt: str, choices: Sequence[str], seed: int | None) -> tuple[str, int]:
         """Return the sentence that the model chooses after ``prompt``, and the number of sampled tokens.
 
         The grammar admits only the choices; decoding stops as soon as a single choice remains.
@@ -103,7 +103,7 @@ class Model:
         finally:
             self._api.llama_sampler_free(sampler)
 
-    def stream(self, prompt: str, rules: str, seed: int) -> Iterator[bytes]:
+    def stream(self, prompt: str, rules: str, seed: int | None) -> Iterator[bytes]:
         """Yield the pieces of a text that a GBNF grammar accepts, one for each token, until it is complete.
 
         Closing the iterator ends it at that token. While the prompt is decoded, the pieces are empty.
@@ -124,7 +124,7 @@ class Model:
         finally:
             self._api.llama_sampler_free(sampler)
 
-    def stream_lines(self, prompt: str, lines: Sequence[Sequence[str]], seed: int) -> Iterator[bytes]:
+    def stream_lines(self, prompt: str, lines: Sequence[Sequence[str]], seed: int | None) -> Iterator[bytes]:
         """Yield the pieces of a text, each line of which the model chooses among some alternatives.
 
         What is certain is not sampled: it is decoded in one go with what comes before it, so that a text takes one step
@@ -133,7 +133,7 @@ class Model:
         Args:
             prompt: the prompt.
             lines: the alternatives of each line, all of which end with its line break.
-            seed: random seed.
+            seed: random seed; None for the likeliest token each time.
 
         Raises:
             RefusedError: the text does not fit into the context, or an alternative is not a line.
@@ -150,10 +150,10 @@ class Model:
                     yield known
                     rest = [each[len(known) :] for each in rest]
                 else:
-                    tokens, rest = yield from self._decide(tokens, rest, seed + number)
+                    tokens, rest = yield from self._decide(tokens, rest, None if seed is None else seed + number)
 
     def _decide(
-        self, tokens: list[int], rest: list[bytes], seed: int
+        self, tokens: list[int], rest: list[bytes], seed: int | None
     ) -> Generator[bytes, None, tuple[list[int], list[bytes]]]:
         """Yield sampled pieces until one alternative is left; return all tokens, and the rest of that alternative."""
         sampler = self._sampler(grammar(each.decode() for each in rest), seed)
@@ -192,15 +192,18 @@ class Model:
         n = self._api.llama_tokenize(self._vocabulary, data, len(data), tokens, capacity, add_special, False)
         return list(tokens[:n])
 
-    def _sampler(self, rules: str, seed: int) -> Any:  # noqa: ANN401 - an opaque pointer
+    def _sampler(self, rules: str, seed: int | None) -> Any:  # noqa: ANN401 - an opaque pointer
         api = self._api
         constraint = api.llama_sampler_init_grammar(self._vocabulary, rules.encode(), b"root")
         if not constraint:  # a null pointer compares unequal to None
             raise RefusedError("the grammar for these choices does not parse")
         chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
         api.llama_sampler_chain_add(chain, constraint)
-        api.llama_sampler_chain_add(chain, api.llama_sampler_init_temp(TEMPERATURE))
-        api.llama_sampler_chain_add(chain, api.llama_sampler_init_dist(seed & 0xFFFFFFFF))
+        if seed is None:
+            api.llama_sampler_chain_add(chain, api.llama_sampler_init_greedy())
+        else:
+            api.llama_sampler_chain_add(chain, api.llama_sampler_init_temp(TEMPERATURE))
+            api.llama_sampler_chain_add(chain, api.llama_sampler_init_dist(seed & 0xFFFFFFFF))
         return chain
 
     def _choose(self, tokens: list[int], choices: Sequence[str], sampler: Any) -> tuple[str, int]:  # noqa: ANN401

@@ -15,8 +15,8 @@ request                                          answer
                                                  token
 ===============================================  ==========================================================
 
-All requests may name an ``adapter``, the path of a GGUF file; without one, the model has none. A request that cannot
-be answered gets ``{"id", "error": reason}``.
+Without a seed (null), the likeliest token is taken each time. All requests may name an ``adapter``, the path of a GGUF
+file; without one, the model has none. A request that cannot be answered gets ``{"id", "error": reason}``.
 """
 
 import codecs

@@ -30,14 +30,14 @@ class TextWriter(Writer, Protocol):
     """Also writes a text, piece by piece."""
 
     def stream_lines(
-        self, prompt: str, lines: Sequence[Sequence[str]], seed: int, *, adapter: str | None = None
+        self, prompt: str, lines: Sequence[Sequence[str]], seed: int | None, *, adapter: str | None = None
     ) -> Generator[str, None, None]:
         """Yield the pieces of a text; closing the iterator cancels it.
 
         Args:
             prompt: the prompt.
             lines: the alternatives of each line, all of which end with its line break.
-            seed: random seed.
+            seed: random seed; None for the likeliest text, token by token.
             adapter: name of the adapter to write with; None for the model alone.
 
         Raises:

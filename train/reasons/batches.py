@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import torch
 from torch import Tensor
 
+from train.reasons.said_corpus import SaidExample
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -36,10 +38,12 @@ class TokenizedExample:
     Attributes:
         tokens: all tokens.
         n_prompt: number of tokens of the prompt.
+        decided: positions of the tokens that a reader of the prompt cannot know; None for all after the prompt.
     """
 
     tokens: list[int]
     n_prompt: int
+    decided: tuple[int, ...] | None = None
 
 
 def encode(
@@ -52,6 +56,24 @@ def encode(
     prompts = tokenizer.encode_batch([example.prompt for example in examples])
     reasons = tokenizer.encode_batch([example.reason for example in examples], add_special_tokens=False)
     encoded = [TokenizedExample([*p.ids, *r.ids, end], len(p.ids)) for p, r in zip(prompts, reasons, strict=True)]
+    return [one for one in encoded if len(one.tokens) <= max_length]
+
+
+def encode_said(
+    examples: Sequence[SaidExample], tokenizer: "Tokenizer", end: int, max_length: int
+) -> list[TokenizedExample]:
+    """Tokenize decisions piece by piece, as devices do; else as :func:`encode`."""
+    encoded = []
+    for example in examples:
+        tokens: list[int] = list(tokenizer.encode(example.prompt).ids)
+        decided: list[int] = []
+        n_prompt = len(tokens)
+        for text, is_decided in example.pieces:
+            piece = tokenizer.encode(text, add_special_tokens=False).ids
+            if is_decided:
+                decided += range(len(tokens), len(tokens) + len(piece))
+            tokens += piece
+        encoded.append(TokenizedExample([*tokens, end], n_prompt, tuple(decided)))
     return [one for one in encoded if len(one.tokens) <= max_length]
 
 
@@ -76,7 +98,7 @@ def collate(examples: Sequence[TokenizedExample], *, reasons_only: bool) -> tupl
 
     Args:
         examples: the examples of a batch.
-        reasons_only: exclude the prompt from the loss.
+        reasons_only: exclude the prompt from the loss, and what is certain after it.
     """
     length = max(len(example.tokens) for example in examples)
     tokens = torch.zeros(len(examples), length, dtype=torch.int64)
@@ -85,6 +107,11 @@ def collate(examples: Sequence[TokenizedExample], *, reasons_only: bool) -> tupl
         n = len(example.tokens)
         tokens[row, :n] = torch.tensor(example.tokens)
         mask[row, :n] = 1
-        start = example.n_prompt if reasons_only else 0
-        labels[row, start:n] = tokens[row, start:n]
+        if not reasons_only:
+            labels[row, :n] = tokens[row, :n]
+        elif example.decided is None:
+            labels[row, example.n_prompt : n] = tokens[row, example.n_prompt : n]
+        else:
+            at = list(example.decided)
+            labels[row, at] = tokens[row, at]
     return tokens, mask, labels

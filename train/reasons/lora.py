@@ -14,7 +14,14 @@ QUERY_AND_VALUE: Final = (("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v
 """Names of the query and value projections in Llama and Qwen, BERT and RoBERTa, DistilBERT, T5 and MPNet."""
 
 
-def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = "CAUSAL_LM") -> Any:  # noqa: ANN401
+def add_lora(
+    model: Any,  # noqa: ANN401
+    rank: int,
+    *,
+    dropout: float = 0.0,
+    task: str | None = "CAUSAL_LM",
+    everywhere: bool = False,
+) -> Any:  # noqa: ANN401
     """Freeze the weights of a model, and add a new adapter to each query and value projection.
 
     Args:
@@ -22,6 +29,7 @@ def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = 
         rank: rank of the adapter.
         dropout: dropout of the adapter's input in training.
         task: task type of peft; None for a model of which only hidden states are used.
+        everywhere: add it to all matrices of the blocks, to learn another task than the model's.
 
     Raises:
         RunError: the names of the projections are not among :data:`QUERY_AND_VALUE`.
@@ -35,7 +43,8 @@ def add_lora(model: Any, rank: int, *, dropout: float = 0.0, task: str | None = 
             f"found no query and value projections in {type(model).__name__}; expected one of {QUERY_AND_VALUE}. "
             "Choose another language model."
         )
-    lora = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=targets, task_type=task)
+    chosen = "all-linear" if everywhere else targets
+    lora = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=chosen, task_type=task)
     return get_peft_model(model, lora)
 
 
