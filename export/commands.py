@@ -67,6 +67,14 @@ _TrainLanguageModel = Annotated[
         "texts. Without a model, templates do.",
     ),
 ]
+_TrainParser = Annotated[
+    bool,
+    typer.Option(
+        "--train-parser",
+        help="Train a language model, small or that of --language-model, for `pocketrec run --parser` as well. It takes "
+        "some minutes more, and parses no better than rules (docs/conversation.md).",
+    ),
+]
 _ReleaseNumber = Annotated[
     int | None, typer.Option(min=1, help="Release number. [default: one more than the bundle in OUT]", metavar="N")
 ]
@@ -95,6 +103,14 @@ _Retired = Annotated[
 ]
 
 
+def _check_options(language_model: str | None, train_language_model: bool, train_parser: bool) -> None:
+    """Refuse options that contradict each other."""
+    if language_model and train_language_model:
+        raise typer.BadParameter("cannot be given with --language-model", param_hint="--train-language-model")
+    if language_model and train_parser and language_model.endswith(".gguf"):
+        raise typer.BadParameter("cannot be given with a finished GGUF file", param_hint="--train-parser")
+
+
 def export(
     run: Annotated[Path, typer.Option(help="Folder of the student (`pocketrec distill`).", metavar="PATH")],
     data: DataFolder,
@@ -102,6 +118,7 @@ def export(
     out: _Out,
     language_model: _LanguageModel = None,
     train_language_model: _TrainLanguageModel = False,
+    train_parser: _TrainParser = False,
     accept_licence: _AcceptedLicences = None,
     after: _After = None,
     release: _ReleaseNumber = None,
@@ -134,8 +151,7 @@ def export(
     from train.data.kept_rows import saved_items
     from train.distill.student import load_student
 
-    if language_model and train_language_model:
-        raise typer.BadParameter("cannot be given with --language-model", param_hint="--train-language-model")
+    _check_options(language_model, train_language_model, train_parser)
     if accept_licence and not language_model:
         raise typer.BadParameter("needs --language-model, whose licence it accepts", param_hint="--accept-licence")
     targets = _read_targets(target)
@@ -148,11 +164,11 @@ def export(
         catalogue_name(out, one.name, requested=name, default=default_name(run, dataset.name))
     from_data = comes_from_data(out, run, name)
     writer: Path | None = None
-    if (language_model or train_language_model) and any(one.language_model for one in targets):
+    if (language_model or train_language_model or train_parser) and any(one.language_model for one in targets):
         if language_model and is_finished(language_model):
             writer = Path(language_model)
         else:
-            writer = writer_folder(dataset, run, language_model, shown=not as_json)
+            writer = writer_folder(dataset, run, language_model, parses=train_parser, shown=not as_json)
     with progress() as tell:
         exporter = Exporter(student, dataset, out, writer=writer, accepted_licences=accept_licence or (), progress=tell)
         described = Release(

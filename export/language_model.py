@@ -91,21 +91,24 @@ def source_licences(source: str, accepted: Sequence[str]) -> tuple[str, ...]:
     return licences
 
 
-def writer_folder(dataset: Dataset, run: Path, language_model: str | None = None, *, shown: bool = True) -> Path:
+def writer_folder(
+    dataset: Dataset, run: Path, language_model: str | None = None, *, parses: bool = False, shown: bool = True
+) -> Path:
     """Return the Hugging Face folder of a model trained on the facts of a catalogue; trains it if needed.
 
     Args:
         dataset: data with the catalogue.
         run: folder of the student; stores one folder per model in ``reasons``.
         language_model: Hugging Face id or folder of a model to fine-tune, or None to train a small one from scratch.
+        parses: whether to train an adapter that decides what sentences of a conversation ask for as well.
         shown: whether to print progress to stderr.
 
     Raises:
         RunError: the model cannot be used.
     """
-    from train.reasons.writer import WriterConfig, train_writer
+    from train.reasons.writer import SAID_STEPS, WriterConfig, train_writer
 
-    config = WriterConfig()
+    config = WriterConfig(n_said_steps=SAID_STEPS if parses else 0)
     # One folder per configuration: a version with other defaults trains a new model and never reuses an older one.
     settings = json.dumps([asdict(config), language_model, dataset.digest]).encode()
     folder = run / WRITERS / digest_of(settings)[:12]

@@ -41,6 +41,9 @@ MODEL_FOLDER: Final = "model"
 ADAPTER_FOLDER: Final = "adapter"
 LIST_ADAPTER_FOLDER: Final = "list_adapter"
 SAID_ADAPTER_FOLDER: Final = "said_adapter"
+SAID_STEPS: Final = 600
+"""Steps on sentences of a conversation, where the model is to parse them."""
+
 _BASE: Final = "base.safetensors"
 _N_CHECKED: Final = 32
 _TOKENIZER_TEXTS: Final = 4000

@@ -33,7 +33,7 @@ class Scripted:
         raise NotImplementedError
 
     def stream_lines(
-        self, prompt: str, lines: Sequence[Sequence[str]], seed: int, *, adapter: str | None = None
+        self, prompt: str, lines: Sequence[Sequence[str]], seed: int | None, *, adapter: str | None = None
     ) -> Generator[str, None, None]:
         self.adapters.append(adapter)
         try:

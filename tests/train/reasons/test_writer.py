@@ -179,3 +179,14 @@ def test_each_epoch_has_every_example_once() -> None:
     assert sorted(index for batch in plan[:10] for index in batch) == list(range(50))
     assert plan[:10] != plan[10:]
     assert len(plan) == 20
+
+
+def test_an_adapter_for_sentences_is_trained_if_it_is_wanted(whole: Path, tmp_path: Path) -> None:
+    train_writer(DATASET, tmp_path / "run", replace(QUICK, n_said_steps=4, said_rank=4), shown=False)
+
+    tensors = load_file(tmp_path / "run" / "said_adapter" / "adapter_model.safetensors")
+    lists = load_file(tmp_path / "run" / "list_adapter" / "adapter_model.safetensors")
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["said_loss"] > 0.0
+    assert {"q_proj", "down_proj"} <= {part for name in tensors for part in name.split(".")}
+    assert not any("down_proj" in name for name in lists)
+    assert not (whole / "said_adapter").exists()
