@@ -71,7 +71,7 @@ _TrainParser = Annotated[
     bool,
     typer.Option(
         "--train-parser",
-        help="Train a language model, small or that of --language-model, for `pocketrec run --parser` as well. It takes "
+        help="Train a language model, small or that of --language-model, for `pocketrec run --parser` too. It takes "
         "some minutes more, and parses no better than rules (docs/conversation.md).",
     ),
 ]
