@@ -40,6 +40,10 @@ export function Say({ request, talk, ready }: Props) {
     used.current = place;
     void request("takeBack", { chip }).catch(() => undefined);
   };
+  // What only repeats the chips is for those who do not see them appear.
+  const { answer = "", repeats = "" } = talk ?? {};
+  const [before = "", after = ""] = repeats === "" ? [answer] : answer.split(repeats);
+  const isNews = `${before}${after}`.trim() !== "";
   return (
     <div class="say" ref={box}>
       <form
@@ -69,8 +73,10 @@ export function Say({ request, talk, ready }: Props) {
           Say it
         </button>
       </form>
-      <p id="say-answer" class={talk?.repeats ? "unseen" : "answer"} role="status" lang={talk?.language}>
-        {talk?.answer}
+      <p id="say-answer" class={isNews ? "answer" : "unseen"} role="status" lang={talk?.language}>
+        {before}
+        {repeats !== "" && <span class="unseen">{repeats}</span>}
+        {after}
       </p>
       {talk !== null && talk.options.length > 0 && (
         // biome-ignore lint/a11y/useSemanticElements: the replies are no fields of a form.

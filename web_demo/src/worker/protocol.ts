@@ -195,8 +195,8 @@ export interface TalkView {
   /** All that counts now. */
   readonly chips: readonly Chip[];
   readonly answer: string;
-  /** Whether the answer says no more than the chips. */
-  readonly repeats: boolean;
+  /** The part of the answer that says no more than the chips; empty if there is none. */
+  readonly repeats: string;
   /** The replies to the question that the answer is; none if it is no question. */
   readonly options: readonly string[];
   readonly canUndo: boolean;

@@ -59,7 +59,8 @@ export class Talk {
 
   private async view(answer: string, options: readonly string[]): Promise<TalkView> {
     const { chips, canUndo } = this.said;
-    const repeats = chips.length > 0 && answer === (await this.said.now(this.language));
+    const now = await this.said.now(this.language);
+    const repeats = chips.length > 0 && answer.includes(now) ? now : "";
     return { chips, answer, repeats, options, canUndo, language: this.language };
   }
 }

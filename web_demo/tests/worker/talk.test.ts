@@ -26,10 +26,25 @@ describe("what is said about the page's list", () => {
     const removed = await talk.removeChip(said.chips[0]?.id ?? "");
 
     expect(before).toBeNull();
-    expect(said).toMatchObject({ answer: "Now: Elm.", repeats: true, options: [], canUndo: true, language: "en" });
+    expect(said).toMatchObject({
+      answer: "Now: Elm.",
+      repeats: "Now: Elm.",
+      options: [],
+      canUndo: true,
+      language: "en",
+    });
     expect(titles?.every((title) => title.startsWith("Elm"))).toBe(true);
-    expect(removed).toMatchObject({ chips: [], repeats: false });
+    expect(removed).toMatchObject({ chips: [], repeats: "" });
     expect(await titlesOf()).toBeNull();
+  });
+
+  test("is answered with what repeats the chips marked as such, beside what does not", async () => {
+    const { talk, sayable } = await setUp();
+
+    const said = await talk.say("only Elm, quizzical", about(sayable));
+
+    expect(said.repeats).toBe("Now: Elm.");
+    expect(said.answer).toBe("Now: Elm. I did not understand “quizzical”; it changed nothing.");
   });
 
   test("is undone by a button as by a word, in every language", async () => {
@@ -50,7 +65,7 @@ describe("what is said about the page's list", () => {
     const asked = await talk.say("Birch", about(sayable));
     const replied = await talk.say(asked.options[1] ?? "", about(sayable));
 
-    expect(asked.repeats).toBe(false);
+    expect(asked.repeats).toBe("");
     expect(asked.options).toEqual(["Birch instead", "both"]);
     expect(replied.chips.map(({ text }) => text)).toEqual(["Elm or Birch"]);
     expect(replied.options).toEqual([]);
@@ -74,5 +89,13 @@ describe("what is said about the page's list", () => {
     expect(examples).toEqual(["no hand cream", "surprise me"]);
     for (const { chips } of answers) expect(chips).toHaveLength(1);
     expect(await talk.examples(sayable, shown, "submarines")).toEqual(["surprise me"]);
+  });
+
+  test("begins with no more examples than fit a field on a phone", async () => {
+    const { talk, sayable } = await setUp("de");
+
+    const examples = await talk.examples(sayable, ["item-1", "item-2"], "hand cream");
+
+    expect(examples).toEqual(["ohne hand cream"]);
   });
 });

@@ -13,6 +13,9 @@ import { changesList, type Query } from "./query";
 import { type Answer, type Chip, Conversation } from "./talk";
 import { listOf, type Phrases, phrasesOf } from "./words";
 
+/** Maximum number of characters of all examples with commas, which fit a field on a phone. */
+const MAX_OF_EXAMPLES = 28;
+
 /** What is needed of a release. */
 export type Sayable = Pick<OpenRelease, "items" | "hearing" | "rankWithout" | "explainer" | "newest">;
 
@@ -157,7 +160,7 @@ async function reasonOf(
 }
 
 /**
- * Sentences to begin with, each of which changes the list that is shown.
+ * Sentences to begin with, each of which changes the list that is shown; those that fit a field on a phone.
  *
  * @param kind a category of the first items, or an empty text.
  */
@@ -171,8 +174,11 @@ export function examplesOf(phrases: Phrases, hearing: Hearing, shown: readonly s
     first("surprise"),
   ];
   const context = { shown, about: null, facts: hearing.facts };
+  let left = MAX_OF_EXAMPLES;
   return texts.filter((text) => {
     const { query, problem, notUnderstood } = hearing.parse(text, phrases, context);
-    return problem === null && notUnderstood.length === 0 && changesList(query);
+    const fits = text.length <= left && problem === null && notUnderstood.length === 0 && changesList(query);
+    if (fits) left -= text.length + ", ".length;
+    return fits;
   });
 }
