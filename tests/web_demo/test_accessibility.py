@@ -293,7 +293,7 @@ def test_a_screen_reader_hears_that_the_list_has_changed(tab: ShopPage, server: 
 
     tab.choose(tab.titles()[0])
 
-    heard = tab.page.locator(".recommendations [role=status]")
+    heard = tab.page.locator(".recommendations > [role=status]")
     expect(heard).to_contain_text("The list has changed: 12 items, starting with")
     expect(heard).to_contain_text(tab.titles()[0])
 
