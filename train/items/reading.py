@@ -19,7 +19,7 @@ from train.items.cache import features_key, read_features, write_features
 from train.items.digests import text_digests
 
 PIECE = 256
-# Texts that are read for the estimate, and from how many on there is one.
+# Texts that are read for the estimate, and from how many on there is one, and a line at the end.
 _TIMED, _ESTIMATED_FROM = 32, 512
 
 
@@ -39,11 +39,14 @@ def read_texts(extractor: Extractor[str], texts: Sequence[str], cache_dir: Path 
     if n_missing >= _ESTIMATED_FROM:
         one = pieces[missing[len(missing) // 2]]
         console.print(_estimate(extractor, one[:: max(1, len(one) // _TIMED)][:_TIMED], n_missing, len(texts)))
+    started = perf_counter()
     with progress_bar(console, BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("histories as text", total=len(texts), completed=len(texts) - n_missing)
         for number in missing:
             vectors[number] = _read(extractor, pieces[number], cache_dir)
             bar.advance(task, len(pieces[number]))
+    if n_missing >= _ESTIMATED_FROM:
+        console.print(f"histories as text: {n_missing:,} read, {perf_counter() - started:.0f} s")
     return np.concatenate([found for found in vectors if found is not None] or [np.zeros((0, 0), np.float32)])
 
 

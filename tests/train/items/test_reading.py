@@ -74,6 +74,7 @@ def test_the_time_is_estimated_before_for_what_is_not_in_the_cache(
 
     printed = " ".join(capsys.readouterr().err.split())
     assert "reader-1 reads 3 histories as text, once: about 0 min here, 2 more are in the cache." in printed
+    assert "histories as text: 3 read, 0 s" in printed
 
 
 def test_an_extractor_that_is_fitted_to_its_texts_is_refused() -> None:
