@@ -1,13 +1,14 @@
 """Measures the conversation: whether sentences are understood, and what one sentence of feedback is worth.
 
-python -m benchmarks.conversation sentences --world BUNDLE --beauty BUNDLE --films BUNDLE [--held-out]
+python -m benchmarks.conversation sentences --world BUNDLE --beauty BUNDLE --films BUNDLE [--held-out] [--parser model]
 python -m benchmarks.conversation feedback --bundle BUNDLE --data build/world
 python -m benchmarks.conversation prose --world BUNDLE --beauty BUNDLE --films BUNDLE
 
 `sentences` parses the sentences written by hand and as many made ones (`benchmarks/sentences/README.md`) against the
 lists of real bundles. `feedback` lets the last item of each user be the one that is wanted: the user says one thing
 that this item has or has not, compared with the ten that are shown, and never its name; NDCG at 10 before and after.
-`prose` counts how many sentences of Python's docstrings, which ask for nothing, are taken for a request.
+`prose` counts how many sentences of Python's docstrings, which ask for nothing, are taken for a request. With --parser,
+the language model of the bundles parses, or contradicts the rules; English sentences only.
 """
 
 import argparse
@@ -18,13 +19,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.picture_colours import wilson
 from benchmarks.sentence_maker import made_sentences
 from benchmarks.sentence_meaning import Screen, Sentence, Verdict, verdict
 from benchmarks.spoken_feedback import measure_feedback
-from benchmarks.talk_of_nothing import measure_talk
+from benchmarks.talk_of_nothing import measure_talk, start_model
 from edge_runtime import Recommender
+from edge_runtime.conversation.hearing import ParserName
 from edge_runtime.conversation.rules import Context
 from edge_runtime.conversation.words import checked_language
+from edge_runtime.recommender import PARSERS
 
 FOLDER = Path(__file__).parent / "sentences"
 N_MADE = {"world": 120, "beauty": 80, "films": 80}
@@ -40,7 +44,9 @@ def main() -> None:
     prose = commands.add_parser("prose", help="how often prose is taken for a request")
     for name in N_MADE:
         for command in (sentences, prose):
-            command.add_argument(f"--{name}", type=Path, required=True, metavar="BUNDLE")
+            command.add_argument(f"--{name}", type=Path, metavar="BUNDLE")
+    for command in (sentences, prose):
+        command.add_argument("--parser", choices=PARSERS, default="rules")
     prose.add_argument("--sentences", type=int, default=400)
     prose.add_argument("--seed", type=int, default=1)
     sentences.add_argument("--held-out", action="store_true", help="The half of the sentences that was held out.")
@@ -63,15 +69,18 @@ def main() -> None:
     if options.command == "feedback":
         print(json.dumps(measure_feedback(options.bundle, options.data, options.users, options.seed), indent=1))
         return
-    bundles = {name: getattr(options, name) for name in N_MADE}
+    bundles = {name: bundle for name in N_MADE if (bundle := getattr(options, name)) is not None}
+    if not bundles:
+        parser.error("expected at least one of --world, --beauty and --films")
     if options.command == "prose":
-        print(json.dumps(measure_talk(bundles, options.sentences, options.seed), indent=1))
+        print(json.dumps(measure_talk(bundles, options.sentences, options.seed, options.parser), indent=1))
         return
     both = ("tuned", "held out")
     halves = both if options.all or options.set > 1 else ("held out",) if options.held_out else ("tuned",)
     written = by_hand(options.set)
     seed = options.seed + SEED_OF_A_SET * (options.set - 1)
-    print(json.dumps(measure_sentences(bundles, written, halves, seed, show=options.show), indent=1))
+    found = measure_sentences(bundles, written, halves, seed, show=options.show, parser=options.parser)
+    print(json.dumps(found, indent=1))
 
 
 def by_hand(number: int) -> list[Sentence]:
@@ -97,13 +106,21 @@ def half_of(sentences: Sequence[Sentence], halves: Sequence[str]) -> list[Senten
 
 
 def measure_sentences(
-    bundles: dict[str, Path], written: Sequence[Sentence], halves: Sequence[str], seed: int, *, show: bool = False
+    bundles: dict[str, Path],
+    written: Sequence[Sentence],
+    halves: Sequence[str],
+    seed: int,
+    *,
+    show: bool = False,
+    parser: ParserName = "rules",
 ) -> dict[str, object]:
     """Return counts of verdicts by source and language, and times of parsing."""
     counts: dict[str, Counter[Verdict]] = {}
     times: list[float] = []
-    for index, (name, bundle) in enumerate(bundles.items()):
-        with Recommender.open(bundle, language_model=False) as recommender:
+    for name, bundle in bundles.items():
+        index = list(N_MADE).index(name)
+        with Recommender.open(bundle, language_model=parser != "rules", parser=parser) as recommender:
+            start_model(recommender)
             made = made_sentences(name, recommender.items, N_MADE[name], seed + index)
             chosen = [(f"by hand, {one.language}", one) for one in half_of(written, halves) if one.catalogue == name]
             chosen += [("made, en", one) for one in half_of(made, halves)]
@@ -116,6 +133,7 @@ def measure_sentences(
     total = sum(counts.values(), Counter[Verdict]())
     table = {source: _shares(count) for source, count in sorted(counts.items())}
     return {
+        "parser": parser,
         "halves": list(halves),
         "all": _shares(total),
         **table,
@@ -126,7 +144,7 @@ def measure_sentences(
 
 def _judge(recommender: Recommender, sentence: Sentence, times: list[float]) -> Verdict:
     context, screen = _context(recommender, sentence)
-    hearing = recommender._in_use().hearing()
+    hearing = recommender._hearing(recommender._in_use())
     language = checked_language(sentence.language)
     hearing.parse(sentence.text, language, context)  # builds the words of the language at the first call
     started = time.perf_counter()
@@ -137,7 +155,9 @@ def _judge(recommender: Recommender, sentence: Sentence, times: list[float]) -> 
 
 def _parsed(recommender: Recommender, sentence: Sentence) -> object:
     context, _ = _context(recommender, sentence)
-    return recommender._in_use().hearing().parse(sentence.text, checked_language(sentence.language), context)
+    return recommender._hearing(recommender._in_use()).parse(
+        sentence.text, checked_language(sentence.language), context
+    )
 
 
 def _context(recommender: Recommender, sentence: Sentence) -> tuple[Context, Screen]:
@@ -150,9 +170,14 @@ def _context(recommender: Recommender, sentence: Sentence) -> tuple[Context, Scr
     return Context(shown, about, hearing.facts), Screen(shown, hearing.facts, hearing.title)
 
 
-def _shares(count: Counter[Verdict]) -> dict[str, float]:
+def _shares(count: Counter[Verdict]) -> dict[str, object]:
     n = count.total()
-    return {"n": n, **{name: round(count[name] / n, 4) for name in ("right", "missed", "asked", "wrong")}}
+    names: tuple[Verdict, ...] = ("right", "missed", "asked", "wrong")
+    return {"n": n, **{name: round(count[name] / n, 4) for name in names}, **_intervals(count, names)}
+
+
+def _intervals(count: Counter[Verdict], names: Sequence[Verdict]) -> dict[str, object]:
+    return {f"{name}_95": [round(max(0.0, end), 4) for end in wilson(count[name], count.total())] for name in names}
 
 
 if __name__ == "__main__":

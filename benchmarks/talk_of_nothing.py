@@ -4,32 +4,60 @@ import ast
 import os
 import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from edge_runtime import Recommender
+from edge_runtime.conversation.decider import Decider
+from edge_runtime.conversation.hearing import ParserName
 from edge_runtime.conversation.parsed import Context
+from edge_runtime.conversation.scanning import scan
+from edge_runtime.conversation.tokens import tokens_of
 
 _SENTENCE: Final = re.compile(r"(?<=[.!?] )[A-Z][a-z,' ]{25,110}[.!?](?= |$)")
+_START_S: Final = 60.0
 _FEWEST, _MOST = 5, 16
 _IDLE: Final = ("nothing", "filter", "list")
 
 
-def measure_talk(bundles: dict[str, Path], n: int, seed: int) -> dict[str, object]:
+def measure_talk(bundles: dict[str, Path], n: int, seed: int, parser: ParserName = "rules") -> dict[str, object]:
     """Return by catalogue how many of ``n`` sentences change the list, or are taken for another request."""
     texts = sorted(set(_sentences()))
     random.Random(seed).shuffle(texts)  # noqa: S311 - a sample
     texts = texts[:n]
-    taken: dict[str, object] = {"sentences": len(texts)}
+    taken: dict[str, object] = {"parser": parser, "sentences": len(texts)}
     for name, bundle in bundles.items():
-        with Recommender.open(bundle, language_model=False) as recommender:
-            hearing = recommender._in_use().hearing()
+        with Recommender.open(bundle, language_model=parser != "rules", parser=parser) as recommender:
+            start_model(recommender)
+            hearing = recommender._hearing(recommender._in_use())
             shown = [item.item_id for item in recommender.recommend(10, list(recommender.items.item_id[:5]))]
             context = Context(shown, None, hearing.facts)
             queries = [hearing.parse(text, "en", context).query for text in texts]
             taken[name] = sum(query.changes_list or query.intent not in _IDLE for query in queries)
     return taken
+
+
+def start_model(recommender: Recommender) -> None:
+    """Wait until the language model answers, if it is to parse: while it starts, the rules would be measured.
+
+    It has all the time it needs from then on: a busy machine would measure the rules, too.
+
+    Raises:
+        RuntimeError: the bundle has no model that was trained for it, or it does not start.
+    """
+    hearing = recommender._hearing(recommender._in_use())
+    if hearing.parser == "rules":
+        return
+    lexicon = hearing.lexicon("en")
+    elements = scan(tokens_of("hello"), lexicon)
+    if isinstance(hearing.decide, Decider):
+        hearing.decide.limit_s = _START_S
+    deadline = time.monotonic() + _START_S
+    while hearing.decide is None or hearing.decide(elements, lexicon) is None:
+        if hearing.decide is None or time.monotonic() > deadline:
+            raise RuntimeError("found no language model for sentences; export the bundle with --train-parser")
 
 
 def _sentences() -> Iterator[str]:

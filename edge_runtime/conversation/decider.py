@@ -33,12 +33,13 @@ class Decider:
 
     Attributes:
         writer: the language model.
+        limit_s: time for one sentence.
     """
 
     def __init__(self, writer: TextWriter, adapter: str, limit_s: float = LIMIT_S) -> None:
         self.writer = writer
         self._adapter = adapter
-        self._limit_s = limit_s
+        self.limit_s = limit_s
         self._writing: threading.Thread | None = None
         self._has_decided = False
         self._n_slow = 0
@@ -55,7 +56,7 @@ class Decider:
         self._writing = threading.Thread(target=self._write, args=(*case, written, is_late), daemon=True)
         self._writing.start()
         try:
-            text = written.get(timeout=self._limit_s)
+            text = written.get(timeout=self.limit_s)
         except queue.Empty:
             is_late.set()
             self._n_slow += self._has_decided  # the first sentence starts the model

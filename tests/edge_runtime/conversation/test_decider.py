@@ -99,12 +99,12 @@ def test_a_model_that_sleeps_costs_the_limit_and_is_not_asked_meanwhile(tmp_path
 def test_a_model_that_is_slow_again_and_again_is_not_asked_any_more(tmp_path: Path) -> None:
     with a_decider(tmp_path) as decide:
         assert decide(elements_of("tents"), LEXICON) is not None
-        decide._limit_s = 0.0
+        decide.limit_s = 0.0
         for _ in range(MAX_SLOW):
             assert decide(elements_of("tents"), LEXICON) is None
             while decide._writing is not None and decide._writing.is_alive():
                 time.sleep(0.001)
-        decide._limit_s = LONG_S
+        decide.limit_s = LONG_S
         assert decide(elements_of("tents"), LEXICON) is None
 
 
@@ -187,7 +187,7 @@ def test_a_killed_process_costs_one_decision_and_no_answer(bundle: Path) -> None
     with Recommender.open(bundle, parser="model") as recommender:
         decider = recommender._decider()
         assert decider is not None
-        decider._limit_s = LONG_S
+        decider.limit_s = LONG_S
         recommender.say("only Aster")
         writer = decider.writer
         assert isinstance(writer, LlamaWriter)
