@@ -116,7 +116,7 @@ def take_shots(page: Page, folder: Path) -> None:
     for width in (1280, 390):
         for scheme in ("light", "dark"):
             page.set_viewport_size({"width": width, "height": 1400})
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.locator("#recommendations-title").scroll_into_view_if_needed()
             page.locator("section.recommendations").screenshot(path=folder / f"{scheme}-{width}.png")
 

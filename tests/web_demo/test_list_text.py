@@ -242,6 +242,45 @@ def test_a_bundle_without_an_adapter_gets_a_text_of_ready_made_sentences_and_say
         expect(text_of(tab)).to_contain_text("Put together from ready-made sentences.")
 
 
+# Greedy, so that nothing but the adapter makes a difference.
+A_B_A = """
+    async ([library, wasm, model, adapter]) => {
+        const { Wllama } = await import(library);
+        const [gguf, lora] = await Promise.all([model, adapter].map(async (url) => (await fetch(url)).blob()));
+        const wllama = new Wllama({ default: wasm }, { logger: { debug() {}, log() {}, warn() {}, error() {} } });
+        wllama.setCompat(null);
+        const path = "models/model-00002-of-00002.gguf";
+        await wllama.loadModel([gguf, lora], { n_ctx: 512, n_threads: 1, n_gpu_layers: 0, n_parallel: 1, warmup: false,
+            lora_adapters: [{ path, scale: 0 }] });
+        const texts = [];
+        for (const scale of [1, null, 1, null]) {
+            const { choices } = await wllama.createCompletion({ prompt: "Write the list:", max_tokens: 24,
+                temperature: 0, grammar: "root ::= [a-z ]+", ...(scale === null ? {} : { lora: [{ id: 0, scale }] }) });
+            texts.push(choices[0].text);
+        }
+        await wllama.exit();
+        return texts;
+    }
+"""
+
+
+def test_swapping_the_adapter_drops_what_the_other_one_has_cached(
+    tab: ShopPage, writing: LiveServer, writing_shop: Path, built_page: Path
+) -> None:
+    tab.open(writing.url)
+    library, wasm = (
+        next((built_page / "assets").glob(name)).name for name in ("engine-language-*.js", "wllama-*.wasm")
+    )
+    digest = {entry.name: entry.sha256 for entry in open_folder(writing_shop / TARGET).manifest.files}
+    files = [f"/v1/files/{digest[name]}" for name in ("reasons.gguf", "list.gguf")]
+
+    first, bare, again, bare_again = tab.page.evaluate(A_B_A, [f"/assets/{library}", f"/assets/{wasm}", *files])
+
+    assert first == again
+    assert bare == bare_again
+    assert first != bare
+
+
 def test_without_a_language_model_nothing_is_offered(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     tab.choose(tab.titles()[0])
