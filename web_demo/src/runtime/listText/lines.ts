@@ -8,8 +8,8 @@ import { DeadlineError, within } from "../deadline";
 import { type Writer, WriterError } from "../writer";
 import type { Line } from "./case";
 
-/** As for a piece in Python. */
-const DECISION_TIMEOUT_MS = 5_000;
+/** Twice as long as for a piece in Python: the first decision also waits for a reason that is being worded. */
+const DECISION_TIMEOUT_MS = 10_000;
 
 /**
  * Yield the pieces of a text.
