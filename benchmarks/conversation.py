@@ -8,7 +8,8 @@ python -m benchmarks.conversation prose --world BUNDLE --beauty BUNDLE --films B
 lists of real bundles. `feedback` lets the last item of each user be the one that is wanted: the user says one thing
 that this item has or has not, compared with the ten that are shown, and never its name; NDCG at 10 before and after.
 `prose` counts how many sentences of Python's docstrings, which ask for nothing, are taken for a request. With --parser,
-the language model of the bundles parses, or contradicts the rules; English sentences only.
+the language model of the bundles parses, or contradicts the rules; English sentences only. With --linear, a linear
+model that is trained now is in its place, so that no bundle needs one.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from benchmarks.picture_colours import wilson
 from benchmarks.sentence_maker import made_sentences
 from benchmarks.sentence_meaning import Screen, Sentence, Verdict, verdict
 from benchmarks.spoken_feedback import measure_feedback
-from benchmarks.talk_of_nothing import measure_talk, start_model
+from benchmarks.talk_of_nothing import hearing_of, measure_talk
 from edge_runtime import Recommender
-from edge_runtime.conversation.hearing import ParserName
+from edge_runtime.conversation.hearing import Hearing, ParserName
 from edge_runtime.conversation.rules import Context
 from edge_runtime.conversation.words import checked_language
 from edge_runtime.recommender import PARSERS
@@ -47,6 +48,7 @@ def main() -> None:
             command.add_argument(f"--{name}", type=Path, metavar="BUNDLE")
     for command in (sentences, prose):
         command.add_argument("--parser", choices=PARSERS, default="rules")
+        command.add_argument("--linear", action="store_true", help="A linear model in place of the language model.")
     prose.add_argument("--sentences", type=int, default=400)
     prose.add_argument("--seed", type=int, default=1)
     sentences.add_argument("--held-out", action="store_true", help="The half of the sentences that was held out.")
@@ -73,13 +75,19 @@ def main() -> None:
     if not bundles:
         parser.error("expected at least one of --world, --beauty and --films")
     if options.command == "prose":
-        print(json.dumps(measure_talk(bundles, options.sentences, options.seed, options.parser), indent=1))
+        print(
+            json.dumps(
+                measure_talk(bundles, options.sentences, options.seed, options.parser, linear=options.linear), indent=1
+            )
+        )
         return
     both = ("tuned", "held out")
     halves = both if options.all or options.set > 1 else ("held out",) if options.held_out else ("tuned",)
     written = by_hand(options.set)
     seed = options.seed + SEED_OF_A_SET * (options.set - 1)
-    found = measure_sentences(bundles, written, halves, seed, show=options.show, parser=options.parser)
+    found = measure_sentences(
+        bundles, written, halves, seed, show=options.show, parser=options.parser, linear=options.linear
+    )
     print(json.dumps(found, indent=1))
 
 
@@ -113,6 +121,7 @@ def measure_sentences(
     *,
     show: bool = False,
     parser: ParserName = "rules",
+    linear: bool = False,
 ) -> dict[str, object]:
     """Return counts of verdicts by source and language, and times of parsing."""
     counts: dict[str, Counter[Verdict]] = {}
@@ -120,16 +129,16 @@ def measure_sentences(
     for name, bundle in bundles.items():
         index = list(N_MADE).index(name)
         with Recommender.open(bundle, language_model=parser != "rules", parser=parser) as recommender:
-            start_model(recommender)
+            hearing = hearing_of(recommender, parser, linear=linear)
             made = made_sentences(name, recommender.items, N_MADE[name], seed + index)
             chosen = [(f"by hand, {one.language}", one) for one in half_of(written, halves) if one.catalogue == name]
             chosen += [("made, en", one) for one in half_of(made, halves)]
             for source, sentence in chosen:
-                result = _judge(recommender, sentence, times)
+                result = _judge(recommender, hearing, sentence, times)
                 counts.setdefault(source, Counter())[result] += 1
                 if show and result != "right":
                     print(f"{result:7} {name:7} {sentence.text!r}: {sentence.meaning}")
-                    print(f"        {_parsed(recommender, sentence)}")
+                    print(f"        {_parsed(recommender, hearing, sentence)}")
     total = sum(counts.values(), Counter[Verdict]())
     table = {source: _shares(count) for source, count in sorted(counts.items())}
     return {
@@ -142,9 +151,8 @@ def measure_sentences(
     }
 
 
-def _judge(recommender: Recommender, sentence: Sentence, times: list[float]) -> Verdict:
+def _judge(recommender: Recommender, hearing: Hearing, sentence: Sentence, times: list[float]) -> Verdict:
     context, screen = _context(recommender, sentence)
-    hearing = recommender._hearing(recommender._in_use())
     language = checked_language(sentence.language)
     hearing.parse(sentence.text, language, context)  # builds the words of the language at the first call
     started = time.perf_counter()
@@ -153,7 +161,7 @@ def _judge(recommender: Recommender, sentence: Sentence, times: list[float]) -> 
     return verdict(parsed, sentence, screen)
 
 
-def _parsed(recommender: Recommender, sentence: Sentence) -> object:
+def _parsed(recommender: Recommender, hearing: Hearing, sentence: Sentence) -> object:
     context, _ = _context(recommender, sentence)
     return recommender._hearing(recommender._in_use()).parse(
         sentence.text, checked_language(sentence.language), context
