@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.picture_colours import wilson
 from benchmarks.sentence_maker import made_sentences
@@ -180,7 +181,7 @@ def _context(recommender: Recommender, sentence: Sentence) -> tuple[Context, Scr
 
 def _shares(count: Counter[Verdict]) -> dict[str, object]:
     n = count.total()
-    names: tuple[Verdict, ...] = ("right", "missed", "asked", "wrong")
+    names: tuple[Verdict, ...] = get_args(Verdict)
     return {"n": n, **{name: round(count[name] / n, 4) for name in names}, **_intervals(count, names)}
 
 

@@ -5,15 +5,15 @@ It shares no code with the parser, and compares words in its own way.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from edge_runtime.conversation.query import Limit, Query, Wish
 from edge_runtime.conversation.rules import Parsed
 
-Verdict = Literal["right", "missed", "asked", "wrong"]
-"""``missed`` changes less than was meant, and says so or not; ``asked`` asks back where it was clear; ``wrong`` does
-something that was not meant."""
+Verdict = Literal["right", "missed", "asked well", "asked", "wrong"]
+"""``missed`` changes less than was meant, and says so or not; ``asked well`` asks, and what is meant is among the
+options; ``asked`` asks back where it was clear, without it; ``wrong`` does something that was not meant."""
 
 _TOKEN: Final = re.compile(
     r"""[-+]?~?"[^"]+"|!\w+(?:@\d+)?|[a-z]+[<>]=?[\d.]*|[a-z]+=[\d.]+\.\.[\d.]+|varied|\?|~\d+|[-+].+?(?=\s[-+~!?]|\s[a-z]+[<>=]|$)"""
@@ -59,14 +59,17 @@ def verdict(parsed: Parsed, sentence: Sentence, screen: Screen) -> Verdict:
     """Return whether a parser's result is what a sentence means."""
     tokens = _TOKEN.findall(sentence.meaning)
     query = parsed.query
-    if parsed.problem is not None:
+    if parsed.readings and "?" not in tokens:
+        readings = [replace(parsed, query=query, readings=()) for query in parsed.readings]
+        return "asked well" if any(verdict(one, sentence, screen) == "right" for one in readings) else "asked"
+    if parsed.problem is not None or parsed.readings:
         return "right" if "?" in tokens else "asked"
     if "?" in tokens:
         return "wrong" if query.changes_list else "right"
     intent = next((token for token in tokens if token.startswith("!")), "!filter")
-    verdict = _of_intent(query, intent, screen)
-    if verdict is not None:
-        return verdict
+    decided = _of_intent(query, intent, screen)
+    if decided is not None:
+        return decided
     return _of_changes(query, [token for token in tokens if not token.startswith("!")], intent, screen)
 
 

@@ -125,6 +125,21 @@ mother wants tea
 sort by price
 not cheaper
 the tenth
+tents for more than 2 people
+at least one tent
+after two days
+lighter than wool
+I have no tent
+not too expensive
+something by author Austen
+we want rose water
+leather sofa
+a quizzical drift
+rose water or a leather sofa
+more like leather
+nothing that smells
+no coffee, tea is fine
+who has boots
 <b>tents</b>
 no no no
 and or but
@@ -225,10 +240,13 @@ TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("en", ["not that brand", "the second one", "why the second?", "not that brand", "reset", "undo"]),
     ("en", ["only Aster", "Birch & Co", "both", "undo", "Café Noir", "Café Noir instead"]),
     ("en", ["no coffee", "coffee please", "no", "coffee please", "yes", "tea instead"]),
-    ("en", ["tents", "coffee", "take coffee"]),
-    ("en", ["under 30", "at least 40", "stay with price below 30", "over 50", "first"]),
+    ("en", ["tents", "coffee", "coffee"]),
+    ("en", ["under 30", "at least 40", "keep under 30", "over 50", "first"]),
     ("en", ["surprise me", "surprise me", "show me something else", "show me something else", "something else"]),
     ("en", ["more like the second", "not this one", "rather red", "quizzical tents", "hello", "teal tents under 1"]),
+    ("en", ["we want rose water", "yes", "rather a leather sofa", "no", "rose water or a leather sofa", "the second"]),
+    ("en", ["leather sofa", "blue things", "leather sofa", "leather", "another author", "more like 9", "other cast"]),
+    ("en", ["socks, but the creases and lumps in mine", "the creases and lumps in my old", "not too pricey, Stone"]),
     ("de", ["ohne Kaffee", "nicht diese Marke", "das zweite", "lieber rot", "Tee statt Kaffee", "rückgängig"]),
     ("fr", ["sans café", "moins cher", "du café", "oui", "annuler"]),
     ("es", ["sin café", "más barato", "café", "no", "sorpréndeme"]),
@@ -300,6 +318,8 @@ def parsed(shop: Shop, language: Language, about: int | None, text: str) -> Json
         "not_understood": list(result.not_understood),
         "problem": [result.problem, result.of_problem, result.excludes] if result.problem else None,
         "is_sentence": result.is_sentence,
+        **({"readings": msgspec.to_builtins(result.readings)} if result.readings else {}),
+        **({"lacks": list(result.lacks)} if result.lacks else {}),
     }
 
 
@@ -313,7 +333,7 @@ def talk(shop: Shop, language: Language, texts: Sequence[str]) -> list[Json]:
             {
                 "said": text,
                 "text": answer.text,
-                "chips": [[chip.id, chip.kind, chip.text] for chip in answer.chips],
+                "chips": [[chip.id, chip.kind, chip.text, chip.details] for chip in answer.chips],
                 "question": None if answer.question is None else list(answer.question.options),
                 "items": [item.item_id for item in answer.items],
             }

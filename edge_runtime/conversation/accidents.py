@@ -14,7 +14,7 @@ def join_compounds(reading: Reading) -> None:
         if before is not None and before.is_related and before.at == one.at - 1 and one.polarity == "want":
             text = f"{before.text} {one.text}"
             if before.polarity == "prefer" and one.gap == 0 and reading.lexicon.has_text(text):
-                said[-1] = replace(one, wish=Wish(None, (text,)), text=text, is_loose=True)
+                said[-1] = replace(one, wish=Wish(None, (text,)), text=text, words=(text,), is_loose=True)
                 continue
         said.append(one)
     reading.said = said
@@ -28,7 +28,7 @@ def _join_words(reading: Reading) -> None:
         if before is not None and before.is_loose and one.is_loose and before.at == one.at - 1 and not one.gap:
             text = f"{before.text} {one.text}"
             if before.polarity == one.polarity and reading.lexicon.has_text(text):
-                said[-1] = replace(one, wish=Wish(None, (text,)), text=text)
+                said[-1] = replace(one, wish=Wish(None, (text,)), text=text, words=(text,))
                 continue
         said.append(one)
     reading.said = said

@@ -16,7 +16,8 @@ def with_alternatives(said: Sequence[Said], lexicon: Lexicon) -> list[Said]:
         if after is not None and one.polarity == after.polarity != "not" and _are_alternatives(one, after, lexicon):
             field = one.wish.field if one.wish.field == after.wish.field else None
             values = tuple(dict.fromkeys([*one.wish.values, *after.wish.values]))
-            joined[-1] = Said(Wish(field, values), one.polarity, one.joined)
+            words = (*one.words, *after.words) if one.words and after.words else ()
+            joined[-1] = Said(Wish(field, values), one.polarity, one.joined, words=words)
         else:
             joined.append(one)
     return joined[::-1]

@@ -102,7 +102,8 @@ def _joined(parts: Parts, old: Part, new: Part) -> Parts:
         return parts
     values = tuple(dict.fromkeys([*old.wish.values, *new.wish.values]))[:MAX_VALUES]
     wish = Wish(new.wish.field, values)
-    return tuple(Part("must", wish=wish) if part is old else part for part in parts)
+    said = (*old.said, *new.said) if old.said and new.said else ()
+    return tuple(Part("must", wish=wish, said=said) if part is old else part for part in parts)
 
 
 def _merged(old_part: Part, new_part: Part) -> Limit | None:

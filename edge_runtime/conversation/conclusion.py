@@ -1,5 +1,6 @@
 """Makes a query of what was read in a sentence."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -8,7 +9,7 @@ from edge_runtime.conversation.accidents import join_compounds, leave_out_accide
 from edge_runtime.conversation.alternatives import with_alternatives
 from edge_runtime.conversation.parsed import Parsed
 from edge_runtime.conversation.query import Intent, Query, Wish
-from edge_runtime.conversation.reading import Reading
+from edge_runtime.conversation.reading import Reading, Said
 
 VARIETY: Final = 0.5
 SURPRISE: Final = 0.8
@@ -23,7 +24,8 @@ def conclude(reading: Reading) -> Parsed:
     """Return what was understood, with an intent and without accidents."""
     join_compounds(reading)
     leave_out_accidents(reading)
-    must, must_not, prefer = _wishes(reading)
+    said = with_alternatives(reading.said, reading.lexicon)
+    must, must_not, prefer = _wishes(said)
     query = Query(
         must=must,
         must_not=must_not,
@@ -40,7 +42,16 @@ def conclude(reading: Reading) -> Parsed:
     problem = None if intent == "why" and problem != "no_item" else problem
     is_sentence = intent not in ("filter", "nothing") or _asks(reading)
     unknown = () if intent in ("undo", "reset", "why", "list") else tuple(dict.fromkeys(reading.unknown))
-    return Parsed(query, unknown, problem, reading.of_problem, reading.excludes, is_sentence)
+    return Parsed(
+        query,
+        unknown,
+        problem,
+        reading.of_problem,
+        reading.excludes,
+        is_sentence,
+        words=tuple({one.wish: one.words for one in reversed(said) if one.words}.items()),
+        lacks=tuple(dict.fromkeys(reading.lacks)) if intent in ("filter", "nothing") else (),
+    )
 
 
 def mean_last(reading: Reading) -> None:
@@ -75,6 +86,8 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
         return _replaced(query, intent="surprise", variety=SURPRISE), intent
     if intent == "filter" and _is_talk(reading, query):
         return Query(intent="nothing"), "nothing"
+    if intent == "list" and _is_loose(reading, query):
+        return Query(intent="list"), intent
     return _replaced(query, intent=intent), intent
 
 
@@ -118,9 +131,7 @@ def _means(reading: Reading, intent: str) -> bool:
     return reading.has(intent) or (is_alone and reading.has(f"{intent}_alone"))
 
 
-def _wishes(reading: Reading) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:
-    said = with_alternatives(reading.said, reading.lexicon)
-
+def _wishes(said: Sequence[Said]) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:
     def those(polarity: str) -> tuple[Wish, ...]:
         return tuple(dict.fromkeys(one.wish for one in said if one.polarity == polarity))
 

@@ -85,7 +85,7 @@ def _relative(reading: Reading, index: int) -> int:
     of_year = element.is_cue("newer", "older")
     name = reading.year() if of_year else reading.price()
     if name is None:
-        reading.unknown.append(element.shown)
+        reading.lack("year" if of_year else "price")
     else:
         less = element.is_cue("less", "older") != (reading.polarity == "not" and not reading.n_named)
         reading.limits.append(Limit(name, than_shown="less" if less else "more"))
@@ -108,6 +108,9 @@ def _this(reading: Reading, index: int) -> int:
     cue = None if following is None else following.cue
     if cue is not None and (cue.field is not None or cue.position is not None):
         return 1
+    after = reading.elements[index + 1] if index + 1 < len(reading.elements) else None
+    if after is not None and after.is_unknown and after.gap == 0:
+        return 1  # "nothing that stings"
     named = reading.item or (reading.similar[-1] if reading.similar else None)
     about = reading.context.about or (named if reading.likes else None)  # "the third is nice, something like it"
     if about is not None:

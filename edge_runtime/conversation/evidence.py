@@ -3,11 +3,12 @@
 By itself, from sure to doubtful: the whole value of a fact or a synonym, several words of a title in order, one word
 of a title, a corrected word. Beside it counts whether a wish ("something with", "no", "like") stands before it, whether
 it is quoted or written as a name, and whether its clause talks about somebody ("my wife ...") and not about the list. A
-name that is not sure enough becomes a word that was not understood.
+name that is not sure enough is asked about, if nothing else is asked for, or becomes a word that was not understood.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final, Literal
 
 from edge_runtime.conversation.lexicon import Lexicon
@@ -17,6 +18,9 @@ from edge_runtime.conversation.tokens import phrase_of
 Lead = Literal["wish", "weak", "start", "word", "away", "owned"]
 """What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not
 understood, such a word with a preposition, as in "migraines from perfume", or a "my"."""
+
+Weight = Literal["sure", "helped", "doubtful", "none"]
+"""How much counts for a name; ``helped`` is sure if the sentence surely names something else, and else doubtful."""
 
 _WISHES: Final = ("want", "not", "only", "prefer", "love", "like", "unlike", "instead", "by", "or")
 _BEGINNINGS: Final = ("want", "only", "love", "less", "dearer", "newer", "older", "undo", "reset", "surprise")
@@ -39,25 +43,44 @@ _REACH: Final = 3
 
 
 def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
-    """Return the elements of a sentence without the meanings that are not sure enough."""
+    """Return the elements of a sentence; names of which little is sure are doubtful, or without their meaning."""
     kept: list[Element] = []
+    weights: list[Weight] = []
+    doubted: list[Element] = []
     for clause in _clauses(elements, lexicon):
-        for index in range(len(clause.elements)):
-            if not clause.is_sure(index):
-                clause.elements[index] = Element(clause.elements[index].tokens)
+        for index, element in enumerate(clause.elements):
+            weight = clause.weight(index)
+            if weight in ("doubtful", "none"):
+                clause.elements[index] = Element(element.tokens)
+            weights.append(weight)
+            doubted.append(replace(element, is_doubtful=True))
         clause.leave_out_intents()
         kept += clause.elements
-    return kept
+    is_helped = any(
+        weight == "sure" and element.meaning is not None for weight, element in zip(weights, kept, strict=True)
+    )
+    doubtful = ("doubtful",) if is_helped else ("doubtful", "helped")
+    return [
+        other if weight in doubtful else element for element, other, weight in zip(kept, doubted, weights, strict=True)
+    ]
+
+
+def without_doubtful(elements: Sequence[Element], but: Collection[int] = ()) -> list[Element]:
+    """Return the elements with doubtful names as words that were not understood, except for those at some indices."""
+    return [
+        Element(element.tokens) if element.is_doubtful and index not in but else element
+        for index, element in enumerate(elements)
+    ]
 
 
 def begins_anew(elements: Sequence[Element], index: int, lexicon: Lexicon) -> bool:
     """Return whether what follows a comma is a clause of its own, and not one more thing of a list."""
     if elements[index].tokens[0].text in lexicon.phrases.subjects:
         return True
-    for element in elements[index:]:
-        if not element.is_skipped:
-            return element.is_cue(*_BEGINNINGS)
-    return False
+    clause = [elements[index], *takewhile(lambda element: not element.gap, elements[index + 1 :])]
+    if any(element.text in lexicon.phrases.statements for element in clause):
+        return True  # "no coffee, tea is fine"
+    return next((element.is_cue(*_BEGINNINGS) for element in elements[index:] if not element.is_skipped), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +91,60 @@ class _Clause:
         elements: of the clause; those before an index are weighed before it.
         lexicon: of the catalogue and the language.
         is_first: whether it begins a sentence.
+        is_alone: whether nothing else is said.
     """
 
     elements: list[Element]
     lexicon: Lexicon
     is_first: bool
+    is_alone: bool
 
-    def is_sure(self, index: int) -> bool:
-        """Return whether what an element names is meant, or it names nothing."""
+    def weight(self, index: int) -> Weight:
+        """Return how sure it is that what an element names is meant; sure if it names nothing."""
         element = self.elements[index]
-        meaning = element.meaning
-        if meaning is None or self._is_marked(index) or self._is_carried(index):
-            return True
+        if element.meaning is None:
+            return "sure"
+        is_value = self._is_value(element)
+        if self._is_compared(index):
+            return "none"
+        if self._is_marked(index) or self._is_carried(index):
+            return "doubtful" if element.is_corrected and not is_value else "sure"
+        if not self._is_meant(index):
+            return "doubtful" if self._may_be_meant(index) else "none"
+        if is_value or self._is_run(element):
+            return "doubtful" if element.is_corrected and self._n_unknown() and self._lead(index) != "wish" else "sure"
+        return self._weight_of_word(index)
+
+    def _weight_of_word(self, index: int) -> Weight:
+        """Return the weight of a word of titles, which prose has by accident."""
+        element, lead = self.elements[index], self._lead(index)
+        if self._is_bare() or (self._is_plain() and not self._is_ordinary(element)):
+            return "doubtful" if element.is_corrected else "sure"
+        is_strange = element.is_corrected or (self._is_ordinary(element) and not self._is_asked_for(index))
+        is_lost = self._n_unknown() > 0 and not self._describes(index)
+        if lead == "wish":
+            return "doubtful" if is_strange or (is_lost and len(element.tokens) == 1) else "sure"
+        if self._is_question():
+            return "none"
+        return "doubtful" if is_strange or is_lost else "helped"
+
+    def _may_be_meant(self, index: int) -> bool:
+        """Return whether a name that is not sure enough is worth a question."""
+        element, lead = self.elements[index], self._lead(index)
+        if lead == "owned" or self._is_question() or element.is_corrected:
+            return False
+        if self._is_value(element):
+            return lead == "wish" or (self._is_exact(element) and not self._is_ordinary(element))
+        is_talk = self._is_remark() or self._is_statement()
+        return lead in ("wish", "weak", "start") and not is_talk and self._n_unknown() <= _MUCH_UNKNOWN
+
+    def _is_meant(self, index: int) -> bool:
+        """Return whether a name counts at all: by its clause, and by what stands before it."""
+        element = self.elements[index]
         lead = self._lead(index)
         if lead == "owned":
             return False
-        is_value = bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1
+        is_value = self._is_value(element)
         is_led = self._is_bare() or (is_value and lead in ("wish", "weak"))
         is_led |= lead == "wish" and self._n_unknown() <= _MUCH_UNKNOWN
         if not is_led and self._share() < (_LEAST_OF_VALUES if self._is_exact(element) else _LEAST):
@@ -119,6 +180,20 @@ class _Clause:
             return False
         is_run = len(element.tokens) > 1 and not self._has_subject(element)
         return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
+
+    def _is_value(self, element: Element) -> bool:
+        """Return whether an element names values of a fact, or has a synonym."""
+        meaning = element.meaning
+        return meaning is not None and (bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1)
+
+    def _is_run(self, element: Element) -> bool:
+        """Return whether an element is the beginning of a title, of several words."""
+        return len(element.tokens) > 1 and self.lexicon.begins_title(tuple(token.stem for token in element.tokens))
+
+    def _is_question(self) -> bool:
+        """Return whether the clause begins like a question, and wishes nothing."""
+        first = self.elements[0].tokens[0].text
+        return not self._wishes() and first in self.lexicon.phrases.questions
 
     def _n_unknown(self) -> int:
         return sum(element.is_unknown for element in self.elements)
@@ -163,6 +238,8 @@ class _Clause:
             is_attached = before.is_cue("by", "with") and at > 0 and self.elements[at - 1].is_unknown
             if is_attached:
                 return "away"
+            if before.is_cue("with") and at > 0 and self.elements[at - 1].is_cue("want"):
+                return "wish"  # "something for"
             return "wish" if before.is_cue(*_WISHES) else "weak"
         return "start"
 
@@ -183,6 +260,20 @@ class _Clause:
         light = self.lexicon.phrases.light
         return all(element.meaning is not None or element.text in light for element in self.elements)
 
+    def _is_asked_for(self, index: int) -> bool:
+        """Return whether a "with", a "no" or another cue that is no mere "want" stands before a name."""
+        before = next((element for element in reversed(self.elements[:index]) if not element.is_skipped), None)
+        return before is not None and before.is_cue("with", *_WISHES[1:]) and self._n_unknown() == 0
+
+    def _is_plain(self) -> bool:
+        """Return whether the clause names one thing, beside words such as "in" and words without meaning."""
+        if not self.is_alone or self._is_question() or self._is_remark() or self._is_statement():
+            return False
+        others = [element for element in self.elements if element.meaning is None]
+        return len(others) == len(self.elements) - 1 and all(
+            element.is_skipped or element.is_cue("with") for element in others
+        )
+
     def _describes(self, index: int) -> bool:
         """Return whether a name follows that a title or fact has together with a word, as in "green tea"."""
         after = self.elements[index + 1] if index + 1 < len(self.elements) else None
@@ -200,6 +291,13 @@ class _Clause:
         """Return whether a word follows that is said of things, as in "rose scent" or "nut free"."""
         after = self.elements[index + 1] if index + 1 < len(self.elements) else None
         return after is not None and after.is_cue("carrier", "suffix_not")
+
+    def _is_compared(self, index: int) -> bool:
+        """Return whether something is compared with a name that nobody knows, as in "lighter than titanium"."""
+        at = index - 1
+        while at > 0 and self.elements[at].is_skipped:
+            at -= 1
+        return at > 0 and self.elements[at].is_cue("than") and self.elements[at - 1].is_unknown
 
     def _is_marked(self, index: int) -> bool:
         """Return whether an element is quoted, or written like a name where other words are not."""
@@ -223,8 +321,9 @@ class _Clause:
 
 def _clauses(elements: Sequence[Element], lexicon: Lexicon) -> list[_Clause]:
     clauses: list[_Clause] = []
+    is_alone = not any(element.gap or element.is_cue("but") for element in elements[1:])
     for index, element in enumerate(elements):
         if not index or element.gap or element.is_cue("but"):
-            clauses.append(_Clause([], lexicon, index == 0 or element.gap == _STOP))
+            clauses.append(_Clause([], lexicon, index == 0 or element.gap == _STOP, is_alone))
         clauses[-1].elements.append(element)
     return clauses

@@ -18,10 +18,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A reply to a question, and what counts after it."""
+    """A reply to a question, what counts after it, and whether it declines what was asked."""
 
     text: str
     state: State
+    is_no: bool = False
 
 
 class Memory:

@@ -12,7 +12,7 @@ import msgspec
 
 from edge_runtime.conversation.conclusion import SURPRISE, VARIETY, conclude
 from edge_runtime.conversation.decisions import Asked, Decision, is_doubtful, names_of
-from edge_runtime.conversation.evidence import weighed
+from edge_runtime.conversation.evidence import weighed, without_doubtful
 from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.parsed import Context, Parsed, Parser
 from edge_runtime.conversation.query import Limit, Query
@@ -79,7 +79,7 @@ class SecondOpinion:
         """Return what a sentence asks for."""
         parsed = self._rules.parse(text, context)
         elements = scan(tokens_of(text), self._lexicon)
-        sure = weighed(elements, self._lexicon)
+        sure = without_doubtful(weighed(elements, self._lexicon))
         if not any(is_doubtful(element, self._lexicon) for element in sure):
             return parsed
         decision = self._decide(elements, self._lexicon)

@@ -9,7 +9,7 @@ from edge_runtime.conversation.reading import Reading, Said
 
 _LONGEST_TITLE: Final = 10
 _MOST: Final = 0.5
-"""Minimum share of the words of a title that "I love ..." names, or it is about something else."""
+"""Minimum share of the words of a title that "I love ..." or one word names, or it is about something else."""
 
 
 def read_name(reading: Reading, index: int) -> int:
@@ -29,7 +29,10 @@ def read_name(reading: Reading, index: int) -> int:
     joined = reading.joined or ("," if element.gap == 1 else "")
     is_loose = wish.field is None and not meaning.fields and len(wish.values) == 1
     polarity = "not" if is_free else polarity
-    reading.said.append(Said(wish, polarity, joined, is_loose, element.text, index, element.gap, meaning.is_related))
+    words = (element.text if element.is_corrected else element.shown,)
+    reading.said.append(
+        Said(wish, polarity, joined, is_loose, element.text, index, element.gap, meaning.is_related, words)
+    )
     reading.n_named += 1
     reading.joined, reading.limit = "", None
     return 2 if is_free else 1
@@ -57,7 +60,8 @@ def _title(reading: Reading, index: int) -> int:
     for last in range(end, index, -1):
         words = " ".join(element.text for element in reading.elements[start:last])
         row = reading.lexicon.title_row(words)
-        is_whole = not reading.loves or (row is not None and reading.lexicon.title_share(row, words) >= _MOST)
+        is_whole = not reading.loves and last - index > 1
+        is_whole = is_whole or (row is not None and reading.lexicon.title_share(row, words) >= _MOST)
         if row is not None and is_whole and _is_title(reading, index, last):
             (reading.unlike if reading.polarity == "not" else reading.similar).append(reading.item_id[row])
             reading.likes = reading.loves = False

@@ -10,6 +10,8 @@ from edge_runtime.conversation.reading import Reading
 from edge_runtime.conversation.scanning import Element
 
 _AROUND: Final = 0.2
+_FEW: Final = 2
+"""Largest number as a word that is no price unless a currency follows, as in "at least one"."""
 _FIRST, _LAST = 1800, 2100
 LIMITS: Final = {
     "below": ("below", None), "at_most": ("at_most", None), "above": ("above", None), "at_least": ("at_least", None),
@@ -42,7 +44,7 @@ def read_number(reading: Reading, index: int) -> int:
 def _years(reading: Reading, first: int, last: int) -> int:
     name = reading.year()
     if name is None:
-        reading.unknown.append(str(first))
+        reading.lack("year")
     else:
         before = reading.limits[-1] if reading.limits else None
         if before is not None and before.field == name and before.at_least is not None and before.at_most is not None:
@@ -55,7 +57,6 @@ def _years(reading: Reading, first: int, last: int) -> int:
 
 def _limit(reading: Reading, index: int, value: float) -> int:
     """Read a number with what limits it, before or after: "under 30", "30 or less", "20 to 40"."""
-    element = reading.elements[index]
     used, has_currency = 1, _has_currency(reading, index)
     while index + used < len(reading.elements) and reading.elements[index + used].is_cue("currency"):
         used += 1
@@ -64,7 +65,7 @@ def _limit(reading: Reading, index: int, value: float) -> int:
     kind = reading.limit
     if other is not None and kind not in ("below", "at_most", "before"):
         low, high = sorted((value, other))
-        _add_limit(reading, _number_field(reading, low, None, has_currency), element, at_least=low, at_most=high)
+        _add_limit(reading, _number_field(reading, low, None, has_currency), at_least=low, at_most=high)
         reading.limit = None
         used += 2
         while index + used < len(reading.elements) and reading.elements[index + used].is_cue("currency", "between"):
@@ -74,29 +75,42 @@ def _limit(reading: Reading, index: int, value: float) -> int:
         kind = next(name for name in LIMITS if following.is_cue(name))
         used += 1
     reading.limit = None
-    return _one_limit(reading, element, value, kind, used, has_currency=has_currency)
+    return _one_limit(reading, index, value, kind, used, has_currency=has_currency)
 
 
-def _one_limit(
-    reading: Reading, element: Element, value: float, kind: str | None, used: int, *, has_currency: bool
-) -> int:
-    if kind in LIMITS:
+def _counts_something(reading: Reading, index: int, used: int, value: float) -> bool:
+    """Return whether a number counts what nobody knows, as in "more than one season", and is no price."""
+    after = reading.elements[index + used] if index + used < len(reading.elements) else None
+    is_year = reading.year() is not None and _FIRST <= value <= _LAST
+    is_followed = after is not None and after.is_unknown and after.gap == 0
+    is_few = reading.elements[index].cue is not None and value <= _FEW
+    return (is_followed or is_few) and not is_year and reading.of_field is None
+
+
+def _one_limit(reading: Reading, index: int, value: float, kind: str | None, used: int, *, has_currency: bool) -> int:
+    element = reading.elements[index]
+    if kind in LIMITS and not has_currency and _counts_something(reading, index, used, value):
+        reading.unknown.append(element.shown)
+    elif kind in LIMITS:
         operator, of = LIMITS[kind]
-        name = _number_field(reading, value, of, has_currency)
+        name = reading.year() if of == "year" else _number_field(reading, value, of, has_currency)
+        if name is None and of is not None:
+            reading.lack(of)
+            return used
         if operator == "around":
             wide = 0 if name == reading.year() else _AROUND * value
-            _add_limit(reading, name, element, at_least=value - wide, at_most=value + wide)
+            _add_limit(reading, name, at_least=value - wide, at_most=value + wide)
             return used
         if reading.polarity == "not" and not reading.n_named:
             operator = {"below": "at_least", "at_most": "above", "above": "at_most", "at_least": "below"}[operator]
             reading.polarity = "want"  # "no more than twenty for a mug"
-        _add_limit(reading, name, element, **{operator: value})
+        _add_limit(reading, name, **{operator: value})
     elif has_currency:
-        _add_limit(reading, reading.price(), element, at_most=value)
+        _add_limit(reading, reading.price(), at_most=value)
     elif _FIRST <= value <= _LAST and reading.year() is not None:
-        _add_limit(reading, reading.year(), element, at_least=value, at_most=value)
+        _add_limit(reading, reading.year(), at_least=value, at_most=value)
     elif kind == "between" and reading.price() is not None and element.cue is None:
-        _add_limit(reading, reading.price(), element, at_least=value)
+        _add_limit(reading, reading.price(), at_least=value)
     elif element.cue is None:
         _text(reading, element)
     return used
@@ -114,9 +128,9 @@ def _text(reading: Reading, element: Element) -> None:
     reading.unknown.append(element.shown)
 
 
-def _add_limit(reading: Reading, name: str | None, element: Element, **limits: float) -> None:
+def _add_limit(reading: Reading, name: str | None, **limits: float) -> None:
     if name is None:
-        reading.unknown.append(element.shown)
+        reading.lack("year" if all(_FIRST <= value <= _LAST for value in limits.values()) else "price")
     else:
         reading.limits.append(msgspec.structs.replace(Limit(name), **limits))
 

@@ -15,22 +15,24 @@ class Chip:
 
     Attributes:
         id: for :meth:`Recommender.remove_chip`.
-        text: in words.
+        text: in a few words, those that were said where they mean many values.
         kind: what it does.
+        details: all that it stands for, to be shown on demand; empty if ``text`` says it.
     """
 
     id: str
     text: str
     kind: Kind
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A contradiction or an unclear reference that only the person can decide.
+    """What only the person can decide: a contradiction, an unclear reference, or whether a doubtful word is meant.
 
     Attributes:
         text: the question.
-        options: the answers; say one of them, or "the first".
+        options: the answers; say one of them, or "the first". Another sentence instead drops the question.
     """
 
     text: str
@@ -42,7 +44,7 @@ class Answer:
     """The answer to a sentence.
 
     Attributes:
-        text: in words.
+        text: in words: what is new, and not all that counts.
         understood: what the sentence asked for.
         not_understood: the words that were not understood, as written; they changed nothing.
         chips: all that counts now.

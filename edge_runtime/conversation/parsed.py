@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from edge_runtime.conversation.query import Query
+from edge_runtime.conversation.query import Query, Wish
 
 Polarity = Literal["want", "not", "prefer"]
-Problem = Literal["no_item", "no_field", "no_value", "which"]
+Problem = Literal["no_item", "no_value", "which"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,14 @@ class Parsed:
     Attributes:
         query: what was understood.
         not_understood: the words that were not, as written.
-        problem: why a reference has no target: there is no such item, the items lack the fact, or the item has no such
-            value; ``which`` if several items may be meant.
-        of_problem: the fact that the problem is about, or an empty string.
+        problem: why a reference has no target: there is no such item, or the item has no such value; ``which`` if
+            several items may be meant.
+        of_problem: the fact that the problem is about, or the position at which there is no item, or an empty string.
         excludes: whether the value that a reference means is not wanted.
         is_sentence: whether it has a word of the language that asks for something, unlike words to search for.
+        readings: what it may ask for where the evidence is weak; to be asked about, while ``query`` does nothing.
+        words: wishes with the words that said them.
+        lacks: names of facts that it asks for and the catalogue does not have.
     """
 
     query: Query
@@ -45,6 +48,9 @@ class Parsed:
     of_problem: str = ""
     excludes: bool = False
     is_sentence: bool = False
+    readings: tuple[Query, ...] = ()
+    words: tuple[tuple[Wish, tuple[str, ...]], ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 class Parser(Protocol):

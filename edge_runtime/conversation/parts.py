@@ -20,6 +20,7 @@ class Part:
         item_id: of ``similar`` and ``unlike``.
         variety: of ``variety``.
         id: number of the chip; 0 before it has one.
+        said: the words of ``wish`` as they were said, of all alternatives; empty if it was not named.
     """
 
     kind: Kind
@@ -28,21 +29,29 @@ class Part:
     item_id: str | None = None
     variety: float | None = None
     id: int = 0
+    said: tuple[str, ...] = ()
 
     @property
     def content(self) -> tuple[object, ...]:
-        """All but the number, to compare by."""
+        """What it does, to compare by."""
         return (self.kind, self.wish, self.limit, self.item_id, self.variety)
 
 
 Parts = tuple[Part, ...]
 
 
-def parts_of(query: Query) -> list[Part]:
-    """Return the parts of a query, without numbers."""
-    parts = [Part("must", wish=wish) for wish in query.must]
-    parts += [Part("must_not", wish=wish) for wish in query.must_not]
-    parts += [Part("prefer", wish=wish) for wish in query.prefer]
+def parts_of(query: Query, words: Sequence[tuple[Wish, tuple[str, ...]]] = ()) -> list[Part]:
+    """Return the parts of a query, without numbers.
+
+    Args:
+        query: the query.
+        words: of its wishes, as they were said.
+    """
+    said = dict(words)
+    wishes: Sequence[tuple[Kind, Sequence[Wish]]] = (
+        ("must", query.must), ("must_not", query.must_not), ("prefer", query.prefer),
+    )  # fmt: skip
+    parts = [Part(kind, wish=wish, said=said.get(wish, ())) for kind, listed in wishes for wish in listed]
     parts += [Part("limit", limit=limit) for limit in query.limits]
     parts += [Part("similar", item_id=item_id) for item_id in query.similar_to]
     parts += [Part("unlike", item_id=item_id) for item_id in query.unlike]

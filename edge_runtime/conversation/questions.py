@@ -1,6 +1,6 @@
 """Questions that only the person can decide, with the states that the replies lead to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from edge_runtime.conversation.answers import Sayings
@@ -30,7 +30,7 @@ def which_counts(
         return sayings.say("two_values", old=old, new=new), options
     options = [
         Option(sayings.say("take", new=new), State(composed.parts, hidden)),
-        Option(sayings.say("keep", old=old), State(composed.kept, before.hidden)),
+        Option(sayings.say("keep", old=old), State(composed.kept, before.hidden), is_no=True),
     ]
     return sayings.say("both_not", old=old, new=new), options
 
@@ -48,7 +48,7 @@ def what_to_leave_out(
             old = sayings.chips(olds[index:])
             options = [
                 Option(sayings.say("take", new=new), State(without)),
-                Option(sayings.say("keep", old=old), before),
+                Option(sayings.say("keep", old=old), before, is_no=True),
             ]
             return sayings.say("empty", new=new, old=old), options
     return None
@@ -57,7 +57,7 @@ def what_to_leave_out(
 def values_on_the_screen(parsed: Parsed, state: State, shown: Sequence[str], hearing: Hearing) -> list[Option]:
     """Return the values of a fact that the first items of the list have, as replies."""
     options: dict[str, Option] = {}
-    said = parts_of(parsed.query)
+    said = parts_of(parsed.query, parsed.words)
     kind: Kind = "must_not" if parsed.excludes else "must"
     for item_id in shown:
         for value in hearing.facts(item_id).get(parsed.of_problem, [])[:1]:
@@ -65,3 +65,20 @@ def values_on_the_screen(parsed: Parsed, state: State, shown: Sequence[str], hea
             composed = compose(state.parts, [*said, part], (), replaces=True)
             options.setdefault(value, Option(value, State(composed.parts)))
     return list(options.values())[:_MAX_OPTIONS]
+
+
+def what_is_meant(
+    sayings: Sayings, parsed: Parsed, before: State, single: Collection[str], lister: Lister
+) -> tuple[str, list[Option]] | None:
+    """Return the question which reading of a sentence is meant, and the replies; None if none leaves an item."""
+    options: dict[str, Option] = {}
+    for query in parsed.readings:
+        said = [part for part in parts_of(query, parsed.words) if part.limit is None or part.limit.than_shown is None]
+        state = State(compose(before.parts, said, single, replaces=query.replaces).parts)
+        if said and state.parts != before.parts and lister(query_of(state.parts), ()):
+            options.setdefault(sayings.chips(said), Option(sayings.chips(said), state))
+    if not options:
+        return None
+    text = sayings.say("do_you_mean", options=sayings.either(list(options)))
+    neither = sayings.say("no" if len(options) == 1 else "neither")
+    return text, [*options.values(), Option(neither, before, is_no=True)]

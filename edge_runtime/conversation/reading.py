@@ -22,6 +22,7 @@ class Said:
         at: index of its element.
         gap: as in :class:`Token`.
         is_related: whether it only suits what was said.
+        words: the words as they were written, of all alternatives; empty for the value of an item.
     """
 
     wish: Wish
@@ -32,6 +33,7 @@ class Said:
     at: int = -1
     gap: int = 0
     is_related: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Reading:
     problem: Problem | None = None
     of_problem: str = ""
     excludes: bool = False
+    lacks: list[str] = field(default_factory=list)
     limit: str | None = None
     of_field: str | None = None
     likes: bool = False
@@ -101,12 +104,16 @@ class Reading:
         """Return the fact that is the year, if the items have one."""
         return "year" if "year" in self.lexicon.numeric else None
 
+    def lack(self, field: str) -> None:
+        """Note that a fact is asked for which the catalogue does not have."""
+        self.lacks.append(field)
+
     def point(self, position: int) -> None:
         """Take an item of the list as the one that is meant."""
         shown = self.context.shown
         index = len(shown) - 1 if position == -1 else position - 1
         if not 0 <= index < len(shown):
-            self.problem = "no_item"
+            self.problem, self.of_problem = "no_item", str(position)
             return
         self.mean(shown[index])
 

@@ -13,8 +13,9 @@ def read_field(reading: Reading, index: int) -> int:
     following = reading.following(index)
     before = reading.before(index)
     if name is None or name not in reading.lexicon.field_names:
-        if before is not None and before.is_cue("this", "same", "other"):
-            reading.problem, reading.of_problem = "no_field", element.shown
+        is_meant = following is None or following.is_unknown
+        if name is not None and (is_meant or (before is not None and before.is_cue("this", "same", "other"))):
+            reading.lack(name)
         return 1
     if used := _of_title(reading, index, name):
         return used

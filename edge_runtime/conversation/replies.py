@@ -16,13 +16,27 @@ def chosen(options: Sequence[Option], text: str, language: Language) -> Option |
     position = _position(text, spoken)
     if position is not None and (position == -1 or position <= len(options)):
         return options[position if position < 0 else position - 1]
-    both = phrase_of(spoken.words.answers["both"])
-    for name, index in (("yes", 0), ("no", -1), ("both", 1)):
+    for name, option in _named(options, spoken).items():
         if said in map(phrase_of, spoken.words.replies[name]):
-            return options[index] if name != "both" or phrase_of(options[1].text) == both else None
+            return option
     exact = [option for option in options if phrase_of(option.text) == said]
     part = [option for option in options if set(said) <= set(phrase_of(option.text))]
     return exact[0] if exact else part[0] if len(part) == 1 else None
+
+
+def declines(text: str, language: Language) -> bool:
+    """Return whether a reply is a mere "no"."""
+    return phrase_of(text) in map(phrase_of, phrases(language).words.replies["no"])
+
+
+def _named(options: Sequence[Option], spoken: Phrases) -> dict[str, Option | None]:
+    """Return the options that "yes", "no" and "both" mean; "yes" is none of several."""
+    both = phrase_of(spoken.words.answers["both"])
+    return {
+        "yes": options[0] if len(options) <= 2 else None,
+        "no": options[-1] if options[-1].is_no else None,
+        "both": next((option for option in options if phrase_of(option.text) == both), None),
+    }
 
 
 def _position(text: str, spoken: Phrases) -> int | None:

@@ -5,10 +5,12 @@ A negation holds until a "but" or the end of a sentence, or, after something was
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from edge_runtime.conversation.conclusion import conclude, mean_last
 from edge_runtime.conversation.cues import read_cue
-from edge_runtime.conversation.evidence import begins_anew, weighed
+from edge_runtime.conversation.evidence import begins_anew, weighed, without_doubtful
 from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.naming import read_name
 from edge_runtime.conversation.numbers import read_number
@@ -19,6 +21,8 @@ from edge_runtime.conversation.scanning import Element, scan
 from edge_runtime.conversation.tokens import tokens_of
 
 _COMMA, _STOP = 1, 2
+MAX_READINGS: Final = 3
+"""Maximum number of readings that a person is asked about."""
 
 __all__ = ["Context", "Parsed", "Parser", "RuleParser"]
 
@@ -38,6 +42,18 @@ class RuleParser:
     def parse(self, text: str, context: Context) -> Parsed:
         """Return what a sentence asks for."""
         elements = weighed(scan(tokens_of(text), self._lexicon), self._lexicon)
+        doubtful = [index for index, element in enumerate(elements) if element.is_doubtful]
+        parsed = self._parse(without_doubtful(elements), context)
+        if not doubtful or _does_something(parsed):
+            return parsed
+        chosen = [doubtful, *([index] for index in doubtful)] if len(doubtful) > 1 else [doubtful]
+        found = [self._parse(without_doubtful(elements, but), context) for but in chosen]
+        found = [one for one in found if one.query.changes_list and one.problem is None]
+        readings = tuple(dict.fromkeys(one.query for one in found))[:MAX_READINGS]
+        words = dict(pair for one in reversed(found) for pair in one.words)
+        return replace(parsed, readings=readings, words=tuple(words.items()))
+
+    def _parse(self, elements: Sequence[Element], context: Context) -> Parsed:
         return conclude(read(elements, self._lexicon, self._item_id, context))
 
 
@@ -52,6 +68,10 @@ def read(elements: Sequence[Element], lexicon: Lexicon, item_id: Sequence[str], 
     if reading.is_alike and reading.likes:
         mean_last(reading)
     return reading
+
+
+def _does_something(parsed: Parsed) -> bool:
+    return parsed.query.changes_list or parsed.query.intent not in ("nothing", "filter") or parsed.problem is not None
 
 
 def _read(reading: Reading, index: int) -> int:

@@ -23,13 +23,14 @@ class Element:
         cue: what the language means by it, or None.
         meaning: what the catalogue means by it, or None.
         number: the number that it is, or None.
-        gap: as in :class:`Token`.
+        is_doubtful: whether the evidence for its meaning is weak, so that it is asked about.
     """
 
     tokens: tuple[Token, ...]
     cue: Cue | None = None
     meaning: Meaning | None = None
     number: float | None = None
+    is_doubtful: bool = False
 
     @property
     def gap(self) -> int:

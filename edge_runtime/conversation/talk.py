@@ -80,7 +80,7 @@ class Conversation:
             self._memory.shown = tuple(shown)
         if self._memory.shown is None:
             self._memory.shown = tuple(item.item_id for item in lister(self.query, self.hidden))
-        if about is not None:
+        if about is not None or self._memory.about not in self._memory.shown:
             self._memory.about = about
         answer = turn.answer(text)
         self._memory.shown = tuple(item.item_id for item in answer.items)

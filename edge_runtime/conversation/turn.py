@@ -2,18 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from edge_runtime.conversation.answers import Sayings
+from edge_runtime.conversation.answers import Sayings, short_title
 from edge_runtime.conversation.compose import compose, than_shown
 from edge_runtime.conversation.hearing import Hearing
 from edge_runtime.conversation.memory import Memory, Option, State
 from edge_runtime.conversation.outcome import Answer, Chip, Lister, Question
 from edge_runtime.conversation.parsed import Context, Parsed
 from edge_runtime.conversation.parts import Part, Parts, parts_of, query_of
-from edge_runtime.conversation.query import MAX_PARTS, Query, Wish
-from edge_runtime.conversation.questions import values_on_the_screen, what_to_leave_out, which_counts
-from edge_runtime.conversation.replies import chosen
+from edge_runtime.conversation.query import MAX_PARTS, Query
+from edge_runtime.conversation.questions import (
+    values_on_the_screen,
+    what_is_meant,
+    what_to_leave_out,
+    which_counts,
+)
+from edge_runtime.conversation.replies import chosen, declines
 from edge_runtime.conversation.words import Language, words
+
+_MOST_WORDS: Final = 2
+"""Maximum number of words that an answer repeats because they were not understood."""
 
 
 @dataclass(slots=True)
@@ -28,14 +37,12 @@ class Turn:
 
     def answer(self, text: str) -> Answer:
         """Return the answer to a sentence."""
-        option = chosen(self.memory.options, text, self.language)
-        if option is not None and not self.lister(query_of(option.state.parts), option.state.hidden):
-            self.memory.options = ()
-            return self._listed(Query(), self._say("empty_alone", new=option.text))
+        options, self.memory.options = self.memory.options, ()
+        option = chosen(options, text, self.language)
         if option is not None:
-            self.memory.go(option.state)
-            return self._listed(Query(), self._now())
-        self.memory.options = ()
+            return self._take(option)
+        if options and declines(text, self.language):
+            return self._listed(Query(), self._say("as_before"))
         shown = self.memory.shown or ()
         parsed = self.hearing.parse(text, self.language, Context(shown, self.memory.about, self.hearing.facts))
         if parsed.problem is not None:
@@ -46,17 +53,28 @@ class Turn:
         action = actions.get(parsed.query.intent)
         return self._filter(parsed) if action is None else action(parsed)
 
+    def _take(self, option: Option) -> Answer:
+        before = self.memory.state
+        if option.state == before:
+            return self._listed(Query(), self._say("as_before"))
+        if not self.lister(query_of(option.state.parts), option.state.hidden):
+            return self._listed(Query(), self._say("empty_then"))
+        self.memory.go(option.state)
+        return self._listed(Query(), self._added(before.parts) or self._say("as_before"))
+
     # Intents
 
     def _undo(self, parsed: Parsed) -> Answer:
         if not self.memory.past:
             return self._listed(parsed.query, self._say("nothing_to_undo"))
         self.memory.state = self.memory.past.pop()
-        return self._listed(parsed.query, f"{self._say('undone')} {self._now()}")
+        is_all = not self.memory.state.parts
+        return self._listed(parsed.query, self._say("undone") + (f" {self._say('list')}" if is_all else ""))
 
     def _reset(self, parsed: Parsed) -> Answer:
         if self.memory.state != State():
             self.memory.go(State())
+        self.memory.about = None
         return self._listed(parsed.query, self._say("none_left"))
 
     def _why(self, parsed: Parsed) -> Answer:
@@ -65,13 +83,17 @@ class Turn:
         if item_id is None:
             return self._listed(parsed.query, self._say("no_item"))
         self.memory.about = item_id
-        return self._listed(
-            parsed.query, f"{self.sayings.values(_named(self.hearing.title(item_id)))}: {self.explain(item_id)}"
-        )
+        return self._listed(parsed.query, f"{short_title(self.hearing.title(item_id))}: {self.explain(item_id)}")
 
     def _nothing(self, parsed: Parsed) -> Answer:
-        text = self._unknown(parsed) or self._say("nothing")
-        return replace(self._listed(parsed.query, text, parsed), is_sentence=parsed.is_sentence)
+        single = self.hearing.lexicon(self.language).single
+        asked = what_is_meant(self.sayings, parsed, self.memory.state, single, self.lister) if parsed.readings else None
+        if asked is not None:
+            answer = self._question(parsed, *asked)
+        else:
+            text = self._lacks(parsed) or self._not_understood(parsed) or self._say("nothing")
+            answer = self._listed(parsed.query, text, parsed)
+        return replace(answer, is_sentence=parsed.is_sentence)
 
     def _list(self, parsed: Parsed) -> Answer:
         if parsed.query.changes_list:
@@ -97,31 +119,40 @@ class Turn:
             state, hidden = State(composed.parts), ()
         if not self.lister(query_of(state.parts), hidden):
             return self._empty(parsed, state, said)
-        if state.parts != self.memory.state.parts or hidden != self.memory.state.hidden:
+        before = self.memory.state
+        if state.parts != before.parts or hidden != before.hidden:
             self.memory.go(state)
-        return self._listed(parsed.query, self._result(parsed), parsed)
+        return self._listed(parsed.query, self._result(parsed, before.parts), parsed)
 
     def _with_numbers(self, parsed: Parsed) -> list[Part] | str:
         """Return the parts of a sentence with numbers for "cheaper", or a sentence that says why there are none."""
         parts = []
         about = parsed.query.about or self.memory.about
         base = parsed.query.similar_to or ((about,) if about else ()) or self.memory.shown or ()
-        for part in parts_of(parsed.query):
+        for part in parts_of(parsed.query, parsed.words):
             if part.limit is not None and part.limit.than_shown is not None:
                 limit = than_shown(part.limit, self.hearing.numbers(base, part.limit.field))
                 if limit is None:
-                    return self._say("no_price", field=self.sayings.field(part.limit.field))
+                    return self._lacking((part.limit.field,))
                 parts.append(replace(part, limit=limit))
             else:
                 parts.append(part)
         return parts
 
-    def _result(self, parsed: Parsed) -> str:
+    def _result(self, parsed: Parsed, before: Parts) -> str:
+        """Return what is new, and shortly what is not: the chips say what counts."""
         beginning = {"more": "more", "surprise": "surprise"}.get(parsed.query.intent)
         texts = [self._say(beginning)] if beginning else []
-        if self.memory.state.parts:
-            texts.append(self._now())
-        return " ".join([*texts, self._unknown(parsed)]).strip()
+        is_told = beginning == "surprise" and not parsed.query.must
+        if parsed.query.changes_list and not is_told:
+            texts.append(self._added(before) or self._say("known"))
+        return " ".join(text for text in (*texts, self._lacks(parsed), self._left_out(parsed)) if text)
+
+    def _added(self, before: Parts) -> str:
+        """Return what counts now and did not before."""
+        known = {part.content for part in before}
+        new = [part for part in self.memory.state.parts if part.content not in known]
+        return self._say("added", chips=self.sayings.chips(new)) if new else ""
 
     # Questions
 
@@ -137,18 +168,20 @@ class Turn:
 
     def _problem(self, parsed: Parsed) -> Answer:
         name = self.sayings.field(parsed.of_problem)
-        if parsed.problem == "no_field":
-            return self._listed(parsed.query, self._say("no_price", field=parsed.of_problem), parsed)
         if parsed.problem == "no_value":
             item_id = self.memory.about or ""
             return self._listed(
-                parsed.query, self._say("no_value", item=self.hearing.title(item_id), field=name), parsed
+                parsed.query, self._say("no_value", item=short_title(self.hearing.title(item_id)), field=name), parsed
             )
         if parsed.problem == "which" and (
             options := values_on_the_screen(parsed, self.memory.state, self.memory.shown or (), self.hearing)
         ):
-            texts = self._say("joint").join(option.text for option in options)
+            if len(options) == 1:
+                return self._take(options[0])
+            texts = self.sayings.either([option.text for option in options])
             return self._question(parsed, self._say("which", field=name, options=texts), options)
+        if parsed.of_problem and self.memory.shown:
+            return self._listed(parsed.query, self._say("few", n=str(len(self.memory.shown))), parsed)
         return self._listed(parsed.query, self._say("no_item"), parsed)
 
     def _question(self, parsed: Parsed, text: str, options: Sequence[Option]) -> Answer:
@@ -166,14 +199,28 @@ class Turn:
     def _say(self, name: str, **slots: str) -> str:
         return self.sayings.say(name, **slots)
 
-    def _now(self) -> str:
-        parts = self.memory.state.parts
-        return self._say("now", chips=self.sayings.chips(parts)) if parts else self._say("none_left")
+    def _not_understood(self, parsed: Parsed) -> str:
+        """Return what was not understood where nothing was; of many words only that it is so."""
+        words = parsed.not_understood
+        if len(words) > _MOST_WORDS:
+            return self._say("not_understood_all")
+        return self._say("not_understood", words=self.sayings.quoted(words)) if words else ""
 
-    def _unknown(self, parsed: Parsed) -> str:
-        if not parsed.not_understood:
-            return ""
-        return self._say("not_understood", words=self.sayings.quoted(parsed.not_understood))
+    def _left_out(self, parsed: Parsed) -> str:
+        """Return what was not understood of a sentence that does something."""
+        words = parsed.not_understood
+        if len(words) > _MOST_WORDS:
+            return self._say("left_out_rest")
+        return self._say("left_out", words=self.sayings.quoted(words)) if words else ""
+
+    def _lacks(self, parsed: Parsed) -> str:
+        return self._lacking(parsed.lacks) if parsed.lacks else ""
+
+    def _lacking(self, names: Sequence[str]) -> str:
+        """Return that the catalogue lacks facts, and which ones it has."""
+        field = self.sayings.either([self.sayings.field(name) for name in names])
+        known = self.sayings.fields(self.hearing.lexicon(self.language).field_names)
+        return self._say("lacks", field=field, fields=known) if known else self._say("lacks_all", field=field)
 
     def _listed(self, query: Query, text: str, parsed: Parsed | None = None) -> Answer:
         items = self.lister(query_of(self.memory.state.parts), self.memory.state.hidden)
@@ -181,10 +228,6 @@ class Turn:
         return Answer(text, query, parsed.not_understood if parsed else (), chips, items)
 
 
-def _named(title: str) -> Wish:
-    return Wish(None, (title,))
-
-
 def chips_of(parts: Parts, sayings: Sayings) -> tuple[Chip, ...]:
     """Return what counts, in words."""
-    return tuple(Chip(str(part.id), sayings.chip(part), part.kind) for part in parts)
+    return tuple(Chip(str(part.id), sayings.chip(part), part.kind, sayings.details(part)) for part in parts)

@@ -162,7 +162,9 @@ class Session:
             return
         self._ranks = {item.row: item.rank for item in answer.items}
         signs = [Text()] * len(answer.items)
-        self._show("recommended for you", answer.items, signs, f"{self._recommender.timings['say']:.2f} ms")
+        chips = ", ".join(chip.text for chip in answer.chips)
+        title = f"recommended for you: {chips}" if chips else "recommended for you"
+        self._show(title, answer.items, signs, f"{self._recommender.timings['say']:.2f} ms")
 
     def _ids(self) -> list[str]:
         return [item.item_id for item in self._shown]

@@ -355,8 +355,8 @@ def test_durations_are_shown_in_one_unit(seconds: float, expected: str) -> None:
 def test_a_sentence_is_answered_in_words_and_with_a_list(session: SessionHarness) -> None:
     output = session.type("nothing from Aster please", "quit")
 
-    assert "Now: no Aster." in output
-    assert "Aster" not in output.partition("Now: no Aster.")[2]
+    assert "OK, no Aster." in output
+    assert "Aster" not in output.partition("recommended for you: no Aster")[2]
 
 
 def test_words_without_a_wish_are_searched_for(session: SessionHarness) -> None:
@@ -364,14 +364,14 @@ def test_words_without_a_wish_are_searched_for(session: SessionHarness) -> None:
 
 
 def test_say_makes_a_sentence_of_words_that_would_be_searched_for(session: SessionHarness) -> None:
-    assert "Now: Aster." in session.type("say Aster", "quit")
+    assert "OK, Aster." in session.type("say Aster", "quit")
 
 
 def test_a_question_is_answered_with_a_number(session: SessionHarness) -> None:
     output = session.type("no Aster", "something from Aster", "1", "quit")
 
     assert "You said “no Aster” before. Which is it now?" in output
-    assert "Now: Aster." in output
+    assert "OK, Aster." in output
     assert session.recommender.count_events() == 0  # the number opened no item
 
 

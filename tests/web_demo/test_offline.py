@@ -48,7 +48,7 @@ def test_what_is_said_is_understood_without_the_server_and_without_having_said_a
     field.fill("no Elm")
     field.press("Enter")
 
-    expect(tab.page.locator("#say-answer")).to_have_text("Now: no Elm.")
+    expect(tab.page.locator("#say-answer")).to_have_text("OK, no Elm.")
 
 
 def test_a_first_visit_without_a_shop_says_so(tab: ShopPage, built_page: Path, tmp_path: Path) -> None:

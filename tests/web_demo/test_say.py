@@ -55,8 +55,8 @@ def test_the_list_follows_what_is_said_and_the_choices_after_it_and_equals_pytho
 def test_chips_are_removed_by_keyboard_and_the_focus_stays_in_their_row(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     before = tab.titles()
-    _say(tab, "no Elm", "Now: no Elm.")
-    _say(tab, "no soap", "Now: no Elm, no soap.")
+    _say(tab, "no Elm", "OK, no Elm.")
+    _say(tab, "no soap", "OK, no soap.")
 
     tab.page.get_by_role("button", name="Take back: no Elm").focus()
     tab.page.keyboard.press("Enter")
@@ -71,12 +71,12 @@ def test_chips_are_removed_by_keyboard_and_the_focus_stays_in_their_row(tab: Sho
 
 def test_a_contradiction_is_asked_about_and_a_button_decides(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
-    _say(tab, "only Aster", "Now: Aster.")
-    _say(tab, "Birch", "You said “Aster” before. Instead, or both?")
+    _say(tab, "only Aster", "OK, Aster.")
+    _say(tab, "Birch", "“Birch” instead of “Aster”, or both?")
 
     tab.page.get_by_role("button", name="Birch instead").click()
 
-    expect(_answer(tab)).to_have_text("Now: Birch.")
+    expect(_answer(tab)).to_have_text("OK, Birch.")
     expect(_chips(tab)).to_have_text(["Birch"])
     expect(tab.page.get_by_role("button", name="both")).to_have_count(0)
     assert all(title.startswith("Birch") for title in tab.titles())
@@ -85,7 +85,7 @@ def test_a_contradiction_is_asked_about_and_a_button_decides(tab: ShopPage, serv
 def test_undo_takes_back_one_sentence_and_goes_when_there_is_none(tab: ShopPage, server: LiveServer) -> None:
     tab.open(server.url)
     before = tab.titles()
-    _say(tab, "no Elm", "Now: no Elm.")
+    _say(tab, "no Elm", "OK, no Elm.")
     undo = tab.page.locator(".say").get_by_role("button", name="Undo")
 
     undo.click()
@@ -108,10 +108,22 @@ def test_words_that_are_not_understood_are_said_and_change_nothing(tab: ShopPage
     tab.open(server.url)
     before = tab.titles()
 
-    _say(tab, "xyzzyplugh", "I did not understand “xyzzyplugh”; it changed nothing.")
+    _say(tab, "xyzzyplugh", "I didn't catch “xyzzyplugh”.")
 
     assert tab.titles() == before
     expect(_chips(tab)).to_have_count(0)
+
+
+def test_a_doubtful_word_is_asked_about_and_a_button_declines(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    before = tab.titles()
+    _say(tab, "a mint parasol", "Do you mean mint?")
+
+    tab.page.get_by_role("button", name="no", exact=True).click()
+
+    expect(_answer(tab)).to_have_text("All right, nothing changes.")
+    expect(_chips(tab)).to_have_count(0)
+    assert tab.titles() == before
 
 
 def test_the_field_gives_examples_that_change_this_list(tab: ShopPage, server: LiveServer) -> None:
@@ -129,7 +141,7 @@ def test_what_is_said_in_german_is_answered_in_german(
         tab = listening(context.new_page(), page_errors)
         tab.open(server.url)
 
-        _say(tab, "alles außer Elm", "Jetzt: ohne Elm.")
+        _say(tab, "alles außer Elm", "Gut, ohne Elm.")
 
         expect(_answer(tab)).to_have_attribute("lang", "de")
     assert page_errors == []
@@ -141,8 +153,8 @@ def test_nothing_that_is_said_leaves_the_page(tab: ShopPage, server: LiveServer)
     asked: list[Request] = []
     tab.page.context.on("request", lambda request: asked.append(request))
 
-    _say(tab, "no Elm", "Now: no Elm.")
-    _say(tab, "cheaper", "I did not understand “cheaper”; it changed nothing.")
+    _say(tab, "no Elm", "OK, no Elm.")
+    _say(tab, "cheaper", "There is no price here to go by, only brand and category.")
 
     assert {request.method for request in asked} <= {"GET"}
     assert all(request.url.endswith(".js") for request in asked)
@@ -152,7 +164,7 @@ def test_deleting_data_deletes_what_was_said(tab: ShopPage, server: LiveServer) 
     tab.open(server.url)
     before = tab.titles()
     tab.choose(before[0])
-    _say(tab, "no Elm", "Now: no Elm.")
+    _say(tab, "no Elm", "OK, no Elm.")
 
     tab.page.get_by_role("button", name="Delete my data").click()
     tab.page.get_by_role("button", name="Delete", exact=True).click()

@@ -39,7 +39,7 @@ interface GoldenQuery {
 interface GoldenAnswer {
   readonly said: string;
   readonly text: string;
-  readonly chips: [id: string, kind: string, text: string][];
+  readonly chips: [id: string, kind: string, text: string, details: string][];
   readonly question: string[] | null;
   readonly items: string[];
 }
@@ -122,12 +122,14 @@ describe("a sentence asks for what Python understands", () => {
 
     const parsed = shop.hearing.parse(text, phrases, { shown, about: itemId, facts: shop.hearing.facts });
 
-    const { query, notUnderstood, problem, ofProblem, excludes, isSentence } = parsed;
+    const { query, notUnderstood, problem, ofProblem, excludes, isSentence, readings, lacks } = parsed;
     expect({
       query: inPython(query),
       not_understood: notUnderstood,
       problem: problem && [problem, ofProblem, excludes],
       is_sentence: isSentence,
+      ...(readings.length > 0 ? { readings: readings.map(inPython) } : {}),
+      ...(lacks.length > 0 ? { lacks } : {}),
     }).toEqual(expected);
   });
 });
@@ -144,7 +146,7 @@ describe("a conversation is answered as in Python", () => {
         expect({
           said: expected.said,
           text: answer.text,
-          chips: answer.chips.map(({ id, kind, text }) => [id, kind, text]),
+          chips: answer.chips.map(({ id, kind, text, details }) => [id, kind, text, details]),
           question: answer.question?.options ?? null,
           items: answer.items.map(({ itemId }) => itemId),
         }).toEqual(expected);

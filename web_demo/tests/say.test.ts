@@ -16,7 +16,7 @@ test("a list follows what is said, and others do only if they ask for it", async
   const answer = await recommender.say("no Elm", { history, k: K });
 
   expect(brandsOf(before)).toContain("Elm");
-  expect(answer.text).toBe("Now: no Elm.");
+  expect(answer.text).toBe("OK, no Elm.");
   expect(answer.understood.mustNot).toEqual([{ field: "brand", values: ["Elm"] }]);
   expect(answer.items).toHaveLength(K);
   expect(brandsOf(answer.items)).not.toContain("Elm");
@@ -49,7 +49,7 @@ test("cheaper is below the median of the live prices that are shown", async () =
 
   const { text, items } = await recommender.say("cheaper", { shown, k: K });
 
-  expect(text).toBe("Now: price below 10.");
+  expect(text).toBe("OK, under 10.");
   for (const { facts } of items) expect(Number(facts.get("price")?.[0])).toBeLessThan(10);
 });
 

@@ -111,12 +111,30 @@ export function Say({ request, talk, ready }: Props) {
   );
 }
 
+/** A chip; if its text stands for more, a press shows all of it. */
+function Chip({ text, details, language }: { text: string; details: string; language: string }) {
+  const [open, setOpen] = useState(false);
+  if (details === "") return <span lang={language}>{text}</span>;
+  return (
+    <button
+      type="button"
+      class="text"
+      lang={language}
+      title={details}
+      aria-expanded={open}
+      onClick={() => setOpen(!open)}
+    >
+      {open ? details : text}
+    </button>
+  );
+}
+
 function Chips({ talk, onTakeBack }: { talk: TalkView; onTakeBack: (chip: string, place: number) => void }) {
   return (
     <ul class="chips" aria-label="What counts">
-      {talk.chips.map(({ id, text }, place) => (
+      {talk.chips.map(({ id, text, details }, place) => (
         <li key={id}>
-          <span lang={talk.language}>{text}</span>
+          <Chip text={text} details={details} language={talk.language} />
           <button
             type="button"
             class="remove"

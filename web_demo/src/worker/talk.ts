@@ -36,8 +36,10 @@ export class Talk {
 
   /** The answer to a sentence; the list of the items by it is `rank`. */
   async say(text: string, { release, listing, shown, reason }: TalkedAbout): Promise<TalkView> {
+    const before = this.said.chips;
     const answer = await this.said.say(release, text, listing, { language: this.language, shown, reason });
-    return this.view(answer.text, answer.question?.options ?? []);
+    const repeats = await this.said.repeats(answer.text, before, this.language);
+    return this.view(answer.text, repeats, answer.question?.options ?? []);
   }
 
   /** Take back the last sentence. */
@@ -49,7 +51,7 @@ export class Talk {
   /** Take back one thing that was said. */
   async removeChip(id: string): Promise<TalkView> {
     this.said.removeChip(id);
-    return this.view(await this.said.now(this.language), []);
+    return this.view(await this.said.takenBack(this.language), "", []);
   }
 
   /** The list by what was said; null if nothing was. */
@@ -57,10 +59,8 @@ export class Talk {
     return this.said.isEmpty ? null : this.said.rank(release, listing);
   }
 
-  private async view(answer: string, options: readonly string[]): Promise<TalkView> {
+  private view(answer: string, repeats: string, options: readonly string[]): TalkView {
     const { chips, canUndo } = this.said;
-    const now = await this.said.now(this.language);
-    const repeats = chips.length > 0 && answer.includes(now) ? now : "";
     return { chips, answer, repeats, options, canUndo, language: this.language };
   }
 }

@@ -27,8 +27,8 @@ describe("what is said about the page's list", () => {
 
     expect(before).toBeNull();
     expect(said).toMatchObject({
-      answer: "Now: Elm.",
-      repeats: "Now: Elm.",
+      answer: "OK, Elm.",
+      repeats: "OK, Elm.",
       options: [],
       canUndo: true,
       language: "en",
@@ -43,8 +43,8 @@ describe("what is said about the page's list", () => {
 
     const said = await talk.say("only Elm, quizzical", about(sayable));
 
-    expect(said.repeats).toBe("Now: Elm.");
-    expect(said.answer).toBe("Now: Elm. I did not understand “quizzical”; it changed nothing.");
+    expect(said.repeats).toBe("OK, Elm.");
+    expect(said.answer).toBe("OK, Elm. I left out “quizzical”.");
   });
 
   test("is undone by a button as by a word, in every language", async () => {

@@ -25,7 +25,7 @@ function joinNeighbours(reading: Reading, belong: (before: Said, one: Said) => b
     const before = said.at(-1);
     const isNext = before !== undefined && before.at === one.at - 1 && one.gap === 0 && belong(before, one);
     const text = isNext ? `${before.text} ${one.text}` : "";
-    if (isNext && reading.lexicon.hasText(text)) said[said.length - 1] = { ...inWords(one, text), text };
+    if (isNext && reading.lexicon.hasText(text)) said[said.length - 1] = { ...inWords(one, text), text, words: [text] };
     else said.push(one);
   }
   reading.said = said;

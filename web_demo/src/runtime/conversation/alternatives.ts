@@ -12,7 +12,8 @@ export function withAlternatives(said: readonly Said[], lexicon: Lexicon): Said[
     if (after !== undefined && one.polarity === after.polarity && areAlternatives(one, after, lexicon)) {
       const field = one.wish.field === after.wish.field ? one.wish.field : null;
       const values = [...new Set([...one.wish.values, ...after.wish.values])];
-      joined[joined.length - 1] = saidOf({ field, values }, one.polarity, one.joined);
+      const words = one.words.length > 0 && after.words.length > 0 ? [...one.words, ...after.words] : [];
+      joined[joined.length - 1] = saidOf({ field, values }, one.polarity, one.joined, words);
     } else joined.push(one);
   }
   return joined.reverse();

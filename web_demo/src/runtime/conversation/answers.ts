@@ -6,10 +6,14 @@
 import { clean } from "../reasons/quoting";
 import { highOf, lowOf } from "./compose";
 import type { Part, Parts } from "./parts";
-import type { Limit, Wish } from "./query";
+import type { Limit } from "./query";
+import { phraseOf } from "./tokens";
 import { listOf, type Words } from "./words";
 
 const MAX_SHOWN = 60;
+const MAX_TITLE = 40;
+const MAX_VALUES = 3;
+const MAX_FIELDS = 6;
 const SIDES = [
   ["below", "below"],
   ["at_most", "atMost"],
@@ -33,11 +37,24 @@ export class Sayings {
   }
 
   /** The text of a chip. */
-  chip({ kind, wish, limit, itemId }: Part): string {
-    if (wish !== null) return this.pattern(kind, { value: this.values(wish) });
-    if (limit !== null) return this.limit(limit);
-    if (itemId !== null) return this.pattern(kind, { value: shown(this.title(itemId)) });
+  chip({ kind, wish, limit, itemId, said }: Part): string {
+    if (wish !== null) {
+      const isNamed = areEqual(said.map(phraseOf), wish.values.map(phraseOf));
+      return this.pattern(kind, { value: this.some(isNamed || said.length === 0 ? wish.values : said) });
+    }
+    if (limit !== null) return this.limit(limit, this.words.chips);
+    if (itemId !== null) return this.pattern(kind, { value: shortTitle(this.title(itemId)) });
     return this.pattern("variety");
+  }
+
+  /** What a chip stands for if its text is shorter: all values, the fact of a number, or the title; or an empty text. */
+  details(part: Part): string {
+    const { kind, wish, limit, itemId } = part;
+    let full = "";
+    if (wish !== null) full = this.pattern(kind, { value: this.either([...new Set(wish.values)].map((value) => shown(value))) });
+    else if (limit !== null) full = this.limit(limit, {});
+    else if (itemId !== null) full = this.pattern(kind, { value: clean(this.title(itemId)) });
+    return full === this.chip(part) ? "" : full;
   }
 
   /** The texts of several chips. */
@@ -50,11 +67,14 @@ export class Sayings {
     return words.map((word) => this.say("quoted", { word: shown(word) })).join(this.say("joint"));
   }
 
-  /** The alternatives of a wish; of many only the first. */
-  values({ values }: Wish): string {
-    const [first = "", ...more] = values.slice(0, 3).map(shown);
-    const text = more.reduce((a, b) => this.pattern("or", { a, b }), first);
-    return text + (values.length > 3 ? " …" : "");
+  /** Alternatives; of many only the first. */
+  private some(values: readonly string[]): string {
+    return this.either(values.slice(0, MAX_VALUES).map((value) => shown(value))) + (values.length > MAX_VALUES ? " …" : "");
+  }
+
+  /** Alternatives, such as "red, teal or blue". */
+  either(texts: readonly string[]): string {
+    return this.listed("or", texts);
   }
 
   /** What a fact is called. */
@@ -62,18 +82,32 @@ export class Sayings {
     return listOf(this.words.fields, name)[0] ?? shown(name.replaceAll("_", " "));
   }
 
-  private limit(limit: Limit): string {
+  /** What the facts of a catalogue are called, those with a name of this language. */
+  fields(names: ReadonlySet<string>): string {
+    const known = Object.keys(this.words.fields).filter((name) => names.has(name));
+    return this.listed(
+      "and",
+      known.slice(0, MAX_FIELDS).map((name) => this.field(name)),
+    );
+  }
+
+  private listed(joinedBy: string, texts: readonly string[]): string {
+    const first = texts.slice(0, -1);
+    const last = texts.at(-1) ?? "";
+    return first.length > 0 ? this.pattern(joinedBy, { a: first.join(this.say("joint")), b: last }) : last;
+  }
+
+  /** A limit in words, by the short pattern of its fact if there is one. */
+  private limit(limit: Limit, short: Slots): string {
     const [low, high] = [lowOf(limit), highOf(limit)];
     const field = this.field(limit.field);
-    if (low !== null && high !== null) {
-      if (low === high) return this.pattern("exactly", { field, n: numberText(low) });
-      return this.pattern("between", { field, n: numberText(low), m: numberText(high) });
-    }
-    for (const [name, side] of SIDES) {
-      const value = limit[side];
-      if (value !== null) return this.pattern(name, { field, n: numberText(value) });
-    }
-    return field;
+    const side = SIDES.find(([, of]) => limit[of] !== null);
+    if (side === undefined) return field;
+    let [name, n]: [string, number | null] = ["between", low];
+    if (low === null || high === null) [name, n] = [side[0], limit[side[1]]];
+    else if (low === high) name = "exactly";
+    const slots = { field, n: numberText(n ?? 0), ...(high === null ? {} : { m: numberText(high) }) };
+    return filled(short[`${name}_${limit.field}`] ?? this.words.chips[name] ?? "", slots);
   }
 
   private pattern(name: string, slots: Slots = {}): string {
@@ -86,14 +120,26 @@ function filled(pattern: string, slots: Slots): string {
   return pattern.replace(/\{([a-z]+)\}/g, (_, name: string) => slots[name] ?? "");
 }
 
-/** A catalogue text on one line, without marks that could close a quotation, and not too long. */
-export function shown(text: string): string {
+/** A catalogue text on one line, without marks that could close a quotation, cut at a word if it is long. */
+export function shown(text: string, most = MAX_SHOWN): string {
   const characters = Array.from(clean(text));
-  if (characters.length <= MAX_SHOWN) return characters.join("");
-  return `${characters
-    .slice(0, MAX_SHOWN - 1)
+  if (characters.length <= most) return characters.join("");
+  const cut = characters.slice(0, most - 1);
+  const space = cut.lastIndexOf(" ");
+  return `${cut
+    .slice(0, space >= Math.floor(most / 2) ? space : cut.length)
     .join("")
     .trimEnd()}…`;
+}
+
+/** A title up to its first comma or bracket, cut at a word if it is long. */
+export function shortTitle(text: string): string {
+  const cleaned = clean(text);
+  return shown(cleaned.split(/, | \(/)[0]?.trimEnd() || cleaned, MAX_TITLE);
+}
+
+function areEqual(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, index) => text === other[index]);
 }
 
 /** A number without a decimal part if it has none, else with two decimals, of two equally near ones the even one. */

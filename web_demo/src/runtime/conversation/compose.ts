@@ -103,7 +103,8 @@ function withBoth(parts: Parts, old: Part, part: Part): Parts {
   if (old.wish === null || part.wish === null) return parts;
   const values = [...new Set([...old.wish.values, ...part.wish.values])].slice(0, MAX_VALUES);
   const wish = { field: part.wish.field, values };
-  return parts.map((one) => (one === old ? partOf("must", { wish }) : one));
+  const said = old.said.length > 0 && part.said.length > 0 ? [...old.said, ...part.said] : [];
+  return parts.map((one) => (one === old ? partOf("must", { wish, said }) : one));
 }
 
 /** The new limit, with the other side of the old one if it has none itself; null if they are not of one fact. */

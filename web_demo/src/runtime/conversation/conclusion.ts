@@ -4,7 +4,7 @@ import { joinCompounds, leaveOutAccidents } from "./accidents";
 import { withAlternatives } from "./alternatives";
 import type { Parsed, Polarity, Problem } from "./parsed";
 import { changesList, distinctBy, type Intent, keyOfWish, type Limit, type Query, queryOf } from "./query";
-import type { Reading } from "./reading";
+import type { Reading, Said } from "./reading";
 
 const VARIETY = 0.5;
 const SURPRISE = 0.8;
@@ -30,12 +30,13 @@ const ASKING = [
 export function conclusionOf(reading: Reading): Parsed {
   joinCompounds(reading);
   leaveOutAccidents(reading);
-  const { limits, similar, unlike, item, ofProblem, excludes } = reading;
+  const { limits, similar, unlike, item, ofProblem, excludes, lexicon } = reading;
+  const said = withAlternatives(reading.said, lexicon);
   const hasNumber = ({ field }: Limit) => limits.some((one) => one.field === field && one.thanShown === null);
   const query = withIntent(
     reading,
     queryOf({
-      ...wishesOf(reading),
+      ...wishesOf(said),
       // With a number, "cheaper" says nothing more.
       limits: limits.filter((one) => one.thanShown === null || !hasNumber(one)),
       similarTo: [...new Set(similar)],
@@ -45,6 +46,7 @@ export function conclusionOf(reading: Reading): Parsed {
     }),
   );
   const { intent } = query;
+  const isOther = intent !== "filter" && intent !== "nothing";
   const isHeard = ["undo", "reset", "why", "list"].includes(intent);
   return {
     query,
@@ -52,7 +54,12 @@ export function conclusionOf(reading: Reading): Parsed {
     problem: problemOf(reading, intent),
     ofProblem,
     excludes,
-    isSentence: (intent !== "filter" && intent !== "nothing") || asks(reading),
+    isSentence: isOther || asks(reading),
+    readings: [],
+    words: new Map(
+      said.toReversed().flatMap(({ wish, words }) => (words.length > 0 ? [[keyOfWish(wish), words] as const] : [])),
+    ),
+    lacks: isOther ? [] : [...new Set(reading.lacks)],
   };
 }
 
@@ -81,6 +88,7 @@ function withIntent(reading: Reading, said: Query): Query {
   if (intent === "why") return queryOf({ intent, about: reading.item ?? reading.context.about });
   if (intent === "surprise") return { ...query, intent, variety: SURPRISE };
   if (intent === "filter" && isTalk(reading, query)) return queryOf({ intent: "nothing" });
+  if (intent === "list" && isLoose(query)) return queryOf({ intent });
   return { ...query, intent };
 }
 
@@ -120,8 +128,7 @@ function means(reading: Reading, intent: string): boolean {
   return reading.has(intent) || (isAlone && reading.has(alone));
 }
 
-function wishesOf({ said, lexicon }: Reading): Pick<Query, "must" | "mustNot" | "prefer"> {
-  const all = withAlternatives(said, lexicon);
+function wishesOf(all: readonly Said[]): Pick<Query, "must" | "mustNot" | "prefer"> {
   const those = (polarity: Polarity) => {
     const wishes = all.filter((one) => one.polarity === polarity).map(({ wish }) => wish);
     return distinctBy(wishes, keyOfWish);

@@ -85,9 +85,10 @@ function than(reading: Reading): void {
 
 function relative(reading: Reading, index: number): void {
   const element = at(reading.elements, index);
-  const name = element.isCue("newer", "older") ? reading.year : reading.price;
+  const isOfYear = element.isCue("newer", "older");
+  const name = isOfYear ? reading.year : reading.price;
   if (name === null) {
-    reading.unknown.push(element.shown);
+    reading.lacks.push(isOfYear ? "year" : "price");
     return;
   }
   const isLess = element.isCue("less", "older") !== reading.isNegated;
@@ -108,6 +109,8 @@ function beginLimit(reading: Reading, index: number): void {
 function takeThis(reading: Reading, index: number): void {
   const cue = reading.next(index)?.cue ?? null;
   if (cue !== null && (cue.field !== null || cue.position !== null)) return;
+  const after = reading.elements[index + 1];
+  if (after?.isUnknown && after.gap === 0) return; // "nothing that stings"
   const named = reading.item ?? reading.similar.at(-1) ?? null;
   // "The third is nice, something like it".
   const about = reading.context.about ?? (reading.likes ? named : null);

@@ -1,5 +1,5 @@
 /**
- * Decides which names of a sentence are meant: how sure each is by itself, and by what stands before it. The same as
+ * Decides which names of a sentence are meant, and which are asked about: how sure each is by itself, and by what stands before it. The same as
  * `edge_runtime/conversation/evidence.py`, which describes what counts.
  */
 
@@ -14,6 +14,9 @@ import type { Phrases } from "./words";
  * such a word with a preposition, as in "migraines from perfume", or a "my".
  */
 type Lead = "wish" | "weak" | "start" | "word" | "away" | "owned";
+
+/** How much counts for a name; `helped` is sure if the sentence surely names something else, and else doubtful. */
+type Weight = "sure" | "helped" | "doubtful" | "none";
 
 const WISHES = ["want", "not", "only", "prefer", "love", "like", "unlike", "instead"];
 const LEADS = [...WISHES, "by", "or"];
@@ -35,14 +38,36 @@ const LEAST_OF_VALUES = 0.3;
 /** Maximum number of words without meaning between a wish and what is wished for. */
 const REACH = 3;
 
-/** The elements of a sentence without the meanings that are not sure enough. */
+/** The elements of a sentence; names of which little is sure are doubtful, or without their meaning. */
 export function weighed(elements: readonly Element[], lexicon: Lexicon): Element[] {
-  return clausesOf(elements, lexicon).flatMap((clause) => clause.weighed());
+  const all = clausesOf(elements, lexicon).flatMap((clause) => clause.weighed());
+  const isHelped = all.some(({ weight, element }) => weight === "sure" && element.meaning !== null);
+  return all.map(({ weight, element }, index) => {
+    if (weight !== "doubtful" && (isHelped || weight !== "helped")) return element;
+    const { tokens, cue, meaning, number } = at(elements, index);
+    return new Element(tokens, cue, meaning, number, true);
+  });
+}
+
+/** The elements with doubtful names as words that were not understood, except for those at some indices. */
+export function withoutDoubtful(elements: readonly Element[], but: readonly number[] = []): Element[] {
+  return elements.map((element, index) => {
+    return element.isDoubtful && !but.includes(index) ? new Element(element.tokens) : element;
+  });
+}
+
+interface Weighed {
+  readonly element: Element;
+  readonly weight: Weight;
 }
 
 /** Whether what follows a comma is a clause of its own, and not one more thing of a list. */
 export function beginsAnew(elements: readonly Element[], index: number, lexicon: Lexicon): boolean {
-  if (lexicon.phrases.subjects.has(firstWord(at(elements, index)))) return true;
+  const { subjects, statements } = lexicon.phrases;
+  if (subjects.has(firstWord(at(elements, index)))) return true;
+  const next = elements.findIndex(({ gap }, place) => place > index && gap > 0);
+  const clause = elements.slice(index, next < 0 ? elements.length : next);
+  if (clause.some(({ text }) => statements.has(text))) return true; // "no coffee, tea is fine"
   return (
     elements
       .slice(index)
@@ -53,9 +78,10 @@ export function beginsAnew(elements: readonly Element[], index: number, lexicon:
 
 function clausesOf(elements: readonly Element[], lexicon: Lexicon): Clause[] {
   const clauses: Clause[] = [];
+  const isAlone = !elements.some((element, index) => index > 0 && (element.gap > 0 || element.isCue("but")));
   for (const [index, element] of elements.entries()) {
     if (index === 0 || element.gap > 0 || element.isCue("but")) {
-      clauses.push(new Clause(lexicon, index === 0 || element.gap === STOP));
+      clauses.push(new Clause(lexicon, index === 0 || element.gap === STOP, isAlone));
     }
     clauses.at(-1)?.elements.push(element);
   }
@@ -68,18 +94,66 @@ class Clause {
   readonly elements: Element[] = [];
   private readonly phrases: Phrases;
 
-  /** @param isFirst whether it begins a sentence. */
+  /**
+   * @param isFirst whether it begins a sentence.
+   * @param isAlone whether nothing else is said.
+   */
   constructor(
     private readonly lexicon: Lexicon,
     private readonly isFirst: boolean,
+    private readonly isAlone: boolean,
   ) {
     this.phrases = lexicon.phrases;
   }
 
-  weighed(): Element[] {
-    for (let index = 0; index < this.elements.length; index++) if (!this.isSure(index)) this.forget(index);
+  weighed(): Weighed[] {
+    const weights = [...this.elements.keys()].map((index) => {
+      const weight = this.weight(index);
+      if (weight === "doubtful" || weight === "none") this.forget(index);
+      return weight;
+    });
     if (this.nUnknown() > MOST_UNKNOWN) this.leaveOutIntents();
-    return this.elements;
+    return weights.map((weight, index) => ({ weight, element: at(this.elements, index) }));
+  }
+
+  /** How sure it is that what an element names is meant; sure if it names nothing. */
+  private weight(index: number): Weight {
+    const element = at(this.elements, index);
+    if (element.meaning === null) return "sure";
+    if (this.isCompared(index)) return "none";
+    const isValue = isOfValues(element);
+    if (this.isMarked(index) || this.isCarried(index)) return element.isCorrected && !isValue ? "doubtful" : "sure";
+    if (!this.isMeant(index)) return this.mayBeMeant(index) ? "doubtful" : "none";
+    if (!isValue && !this.isRun(element)) return this.weightOfWord(index);
+    return element.isCorrected && this.nUnknown() > 0 && this.lead(index) !== "wish" ? "doubtful" : "sure";
+  }
+
+  /** The weight of a word of titles, which prose has by accident. */
+  private weightOfWord(index: number): Weight {
+    const element = at(this.elements, index);
+    const isOrdinary = this.isOrdinary(element);
+    if (this.isBare() || (this.isPlain() && !isOrdinary)) return element.isCorrected ? "doubtful" : "sure";
+    const isLed = this.lead(index) === "wish";
+    if (!isLed && this.isQuestion()) return "none";
+    const isStrange = element.isCorrected || (isOrdinary && !this.isAskedFor(index));
+    if (isStrange || this.isLost(index, isLed)) return "doubtful";
+    return isLed ? "sure" : "helped";
+  }
+
+  /** Whether a word of titles stands alone among words that were not understood. */
+  private isLost(index: number, isLed: boolean): boolean {
+    const isAlone = !isLed || at(this.elements, index).tokens.length === 1;
+    return isAlone && this.nUnknown() > 0 && !this.describes(index);
+  }
+
+  /** Whether a name that is not sure enough is worth a question. */
+  private mayBeMeant(index: number): boolean {
+    const element = at(this.elements, index);
+    const lead = this.lead(index);
+    if (lead === "owned" || this.isQuestion() || element.isCorrected) return false;
+    if (isOfValues(element)) return lead === "wish" || (isExact(element) && !this.isOrdinary(element));
+    if (this.isRemark() || this.isStatement() || this.nUnknown() > MUCH_UNKNOWN) return false;
+    return lead === "wish" || lead === "weak" || lead === "start";
   }
 
   /** Take an element for words that were not understood. */
@@ -94,14 +168,12 @@ class Clause {
     }
   }
 
-  /** Whether what an element names is meant, or it names nothing. */
-  private isSure(index: number): boolean {
+  /** Whether a name counts at all: by its clause, and by what stands before it. */
+  private isMeant(index: number): boolean {
     const element = at(this.elements, index);
-    const { meaning } = element;
-    if (meaning === null || this.isMarked(index) || this.isCarried(index)) return true;
     const lead = this.lead(index);
     if (lead === "owned") return false;
-    const isValue = meaning.fields.length > 0 || meaning.isRelated || meaning.wish.values.length > 1;
+    const isValue = isOfValues(element);
     const isLed =
       this.isBare() ||
       (isValue && (lead === "wish" || lead === "weak")) ||
@@ -127,6 +199,37 @@ class Clause {
     if (this.onlyDescribes(index)) return false;
     const isRun = element.tokens.length > 1 && !this.hasSubject(element);
     return lead === "wish" || (isRun && lead === "weak") || this.isBare();
+  }
+
+  /** Whether an element is the beginning of a title, of several words. */
+  private isRun({ tokens }: Element): boolean {
+    return tokens.length > 1 && this.lexicon.beginsTitle(joined(tokens.map(({ stem }) => stem)));
+  }
+
+  /** Whether the clause begins like a question, and wishes nothing. */
+  private isQuestion(): boolean {
+    return !this.wishes() && this.phrases.questions.has(firstWord(at(this.elements, 0)));
+  }
+
+  /** Whether a "with", a "no" or another cue that is no mere "want" stands before a name. */
+  private isAskedFor(index: number): boolean {
+    const before = this.elements.slice(0, index).findLast(({ isSkipped }) => !isSkipped);
+    return before?.isCue("with", ...LEADS.slice(1)) === true && this.nUnknown() === 0;
+  }
+
+  /** Whether the clause names one thing, beside words such as "in" and words without meaning. */
+  private isPlain(): boolean {
+    if (!this.isAlone || this.isQuestion() || this.isRemark() || this.isStatement()) return false;
+    const others = this.elements.filter(({ meaning }) => meaning === null);
+    const areLight = others.every((element) => element.isSkipped || element.isCue("with"));
+    return areLight && others.length === this.elements.length - 1;
+  }
+
+  /** Whether something is compared with a name that nobody knows, as in "lighter than titanium". */
+  private isCompared(index: number): boolean {
+    let place = index - 1;
+    while (place > 0 && at(this.elements, place).isSkipped) place--;
+    return place > 0 && at(this.elements, place).isCue("than") && at(this.elements, place - 1).isUnknown;
   }
 
   private nUnknown(): number {
@@ -158,7 +261,9 @@ class Clause {
       return lead === "wish" || lead === "weak" ? lead : "owned";
     }
     if (before.isCue("by", "with") && this.elements[place - 1]?.isUnknown) return "away";
-    return before.isCue(...LEADS) ? "wish" : "weak";
+    // "Something for".
+    const isFor = before.isCue("with") && this.elements[place - 1]?.isCue("want") === true;
+    return isFor || before.isCue(...LEADS) ? "wish" : "weak";
   }
 
   /** The index of the element before another that is not without meaning; -1 if there is none. */
@@ -232,6 +337,11 @@ class Clause {
   private hasSubject({ tokens }: Element): boolean {
     return tokens.some(({ text }) => this.phrases.subjects.has(text));
   }
+}
+
+/** Whether an element names values of a fact, or has a synonym. */
+function isOfValues({ meaning }: Element): boolean {
+  return meaning !== null && (meaning.fields.length > 0 || meaning.isRelated || meaning.wish.values.length > 1);
 }
 
 /** Whether an element is the whole value of a fact, as it is written there. */

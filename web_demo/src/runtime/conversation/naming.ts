@@ -7,7 +7,7 @@ import type { Wish } from "./query";
 import type { Reading } from "./reading";
 
 const LONGEST_TITLE = 10;
-/** Minimum share of the words of a title that "I love ..." names, or it is about something else. */
+/** Minimum share of the words of a title that "I love ..." or one word names, or it is about something else. */
 const MOST = 0.5;
 
 /** Read a value or a word of the catalogue, or a title; returns the number of elements used. */
@@ -16,6 +16,7 @@ export function readName(reading: Reading, index: number, meaning: Meaning): num
   const used = reading.likes || reading.loves ? readTitle(reading, index) : 0;
   if (used > 0) return used;
   const { text, gap } = element;
+  const words = [element.isCorrected ? text : element.shown];
   const { isRelated } = meaning;
   const wish = restricted(reading, meaning, text);
   const following = reading.elements[index + 1];
@@ -23,7 +24,7 @@ export function readName(reading: Reading, index: number, meaning: Meaning): num
   const polarity = isFree ? "not" : polarityOf(reading, meaning);
   const joined = reading.joined || (gap === 1 ? "," : "");
   const isLoose = wish.field === null && meaning.fields.length === 0 && wish.values.length === 1;
-  reading.said.push({ wish, polarity, joined, isLoose, text, at: index, gap, isRelated });
+  reading.said.push({ wish, polarity, joined, isLoose, text, at: index, gap, isRelated, words });
   reading.nNamed += 1;
   [reading.joined, reading.limit] = ["", null];
   return isFree ? 2 : 1;
@@ -52,7 +53,8 @@ function readTitle(reading: Reading, index: number): number {
   for (let last = end; last > index; last--) {
     const words = elements.slice(start, last).map(({ text }) => text);
     const row = lexicon.titleRow(words.join(" "));
-    const isWhole = row !== null && (!reading.loves || lexicon.titleShare(row, words.join(" ")) >= MOST);
+    const isLong = !reading.loves && last - index > 1;
+    const isWhole = row !== null && (isLong || lexicon.titleShare(row, words.join(" ")) >= MOST);
     if (!isWhole || !isTitle(reading, index, last)) continue;
     (reading.polarity === "not" ? reading.unlike : reading.similar).push(at(reading.itemIds, row));
     [reading.likes, reading.loves] = [false, false];

@@ -4,7 +4,7 @@
  */
 
 import { at } from "../at";
-import { type Limit, limitOf } from "./query";
+import { limitOf } from "./query";
 import type { Reading } from "./reading";
 import type { Element } from "./scanning";
 
@@ -12,6 +12,8 @@ import type { Element } from "./scanning";
 type Operator = "atLeast" | "above" | "atMost" | "below";
 
 const AROUND = 0.2;
+/** Largest number as a word that is no price unless a currency follows, as in "at least one". */
+const FEW = 2;
 const [FIRST_YEAR, LAST_YEAR] = [1800, 2100];
 const YEAR = "year";
 
@@ -58,7 +60,7 @@ function years(reading: Reading, first: number, last: number): number {
   const { year, limits } = reading;
   reading.limit = null;
   if (year === null) {
-    reading.unknown.push(String(first));
+    reading.lacks.push(YEAR);
     return 1;
   }
   let [atLeast, atMost] = [first, last];
@@ -82,7 +84,7 @@ function limitAt(reading: Reading, index: number, value: number): number {
   reading.limit = null;
   if (other !== null && !["below", "at_most", "before"].includes(kind ?? "")) {
     const [atLeast, atMost] = [Math.min(value, other), Math.max(value, other)];
-    addLimit(reading, numberField(reading, atLeast, null, isMoney), index, { atLeast, atMost });
+    addLimit(reading, numberField(reading, atLeast, null, isMoney), { atLeast, atMost });
     used += 2;
     return used + nCues(reading, index + used, "currency", "between");
   }
@@ -90,7 +92,7 @@ function limitAt(reading: Reading, index: number, value: number): number {
     kind = LIMIT_NAMES.find((name) => following.isCue(name)) ?? null;
     used += 1;
   }
-  oneLimit(reading, index, value, kind, isMoney);
+  oneLimit(reading, index, used, value, kind, isMoney);
   return used;
 }
 
@@ -101,36 +103,57 @@ function nCues({ elements }: Reading, index: number, ...names: readonly string[]
   return end - index;
 }
 
-function oneLimit(reading: Reading, index: number, value: number, kind: string | null, isMoney: boolean): void {
+/** Whether a number counts what nobody knows, as in "more than one season", and is no price. */
+function countsSomething({ elements, year, ofField }: Reading, index: number, used: number, value: number): boolean {
+  const after = elements[index + used];
+  const isYear = year !== null && FIRST_YEAR <= value && value <= LAST_YEAR;
+  const isFollowed = after?.isUnknown === true && after.gap === 0;
+  const isFew = at(elements, index).cue !== null && value <= FEW;
+  return (isFollowed || isFew) && !isYear && ofField === null;
+}
+
+function oneLimit(
+  reading: Reading,
+  index: number,
+  used: number,
+  value: number,
+  kind: string | null,
+  isMoney: boolean,
+): void {
   const { price, year } = reading;
   const limit = LIMITS.get(kind ?? "");
   if (limit !== undefined) {
-    sidedLimit(reading, index, value, limit, isMoney);
+    if (!isMoney && countsSomething(reading, index, used, value)) {
+      reading.unknown.push(at(reading.elements, index).shown);
+    } else sidedLimit(reading, value, limit, isMoney);
     return;
   }
   const isWritten = at(reading.elements, index).cue === null;
-  if (isMoney) addLimit(reading, price, index, { atMost: value });
+  if (isMoney) addLimit(reading, price, { atMost: value });
   else if (FIRST_YEAR <= value && value <= LAST_YEAR && year !== null) {
-    addLimit(reading, year, index, { atLeast: value, atMost: value });
+    addLimit(reading, year, { atLeast: value, atMost: value });
   } else if (kind === "between" && price !== null && isWritten) {
-    addLimit(reading, price, index, { atLeast: value });
+    addLimit(reading, price, { atLeast: value });
   } else if (isWritten) readText(reading, at(reading.elements, index));
 }
 
 function sidedLimit(
   reading: Reading,
-  index: number,
   value: number,
   [operator, of]: readonly [Operator | "around", string | null],
   isMoney: boolean,
 ): void {
-  const name = numberField(reading, value, of, isMoney);
-  if (operator === "around") {
-    const wide = name === reading.year ? 0 : AROUND * value;
-    addLimit(reading, name, index, { atLeast: value - wide, atMost: value + wide });
+  const name = of === YEAR ? reading.year : numberField(reading, value, of, isMoney);
+  if (name === null && of !== null) {
+    reading.lacks.push(of);
     return;
   }
-  addLimit(reading, name, index, { [reading.isNegated ? NEGATED[operator] : operator]: value });
+  if (operator === "around") {
+    const wide = name === reading.year ? 0 : AROUND * value;
+    addLimit(reading, name, { atLeast: value - wide, atMost: value + wide });
+    return;
+  }
+  addLimit(reading, name, { [reading.isNegated ? NEGATED[operator] : operator]: value });
   if (reading.isNegated) reading.polarity = "want"; // "no more than twenty for a mug"
 }
 
@@ -148,8 +171,9 @@ function readText({ lexicon, said, unknown }: Reading, element: Element): void {
   unknown.push(element.shown);
 }
 
-function addLimit(reading: Reading, name: string | null, index: number, limits: Partial<Limit>): void {
-  if (name === null) reading.unknown.push(at(reading.elements, index).shown);
+function addLimit(reading: Reading, name: string | null, limits: Partial<Record<Operator, number>>): void {
+  const isYear = Object.values(limits).every((value) => FIRST_YEAR <= value && value <= LAST_YEAR);
+  if (name === null) reading.lacks.push(isYear ? YEAR : "price");
   else reading.limits.push(limitOf(name, limits));
 }
 

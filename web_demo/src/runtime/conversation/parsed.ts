@@ -6,10 +6,9 @@ import type { Query } from "./query";
 export type Polarity = "want" | "not" | "prefer";
 
 /**
- * Why a reference has no target: there is no such item, the items lack the fact, or the item has no such value; `which` if
- * several items may be meant.
+ * Why a reference has no target: there is no such item, or the item has no such value; `which` if several items may be meant.
  */
-export type Problem = "no_item" | "no_field" | "no_value" | "which";
+export type Problem = "no_item" | "no_value" | "which";
 
 /** What a sentence may refer to. */
 export interface Context {
@@ -27,12 +26,18 @@ export interface Parsed {
   /** The words that were not understood, as written. */
   readonly notUnderstood: readonly string[];
   readonly problem: Problem | null;
-  /** The fact that the problem is about, or an empty text. */
+  /** The fact that the problem is about, or the position at which there is no item, or an empty text. */
   readonly ofProblem: string;
   /** Whether the value that a reference means is not wanted. */
   readonly excludes: boolean;
   /** Whether it has a word of the language that asks for something, unlike words to search for. */
   readonly isSentence: boolean;
+  /** What it may ask for where the evidence is weak; to be asked about, while `query` does nothing. */
+  readonly readings: readonly Query[];
+  /** The words that said the wishes, by the keys of these. */
+  readonly words: ReadonlyMap<string, readonly string[]>;
+  /** Names of facts that it asks for and the catalogue does not have. */
+  readonly lacks: readonly string[];
 }
 
 /** Turns a sentence into a query. */

@@ -3,7 +3,7 @@
  * `edge_runtime/conversation/parts.py`.
  */
 
-import { type Limit, type Query, queryOf, type Wish } from "./query";
+import { keyOfWish, type Limit, type Query, queryOf, type Wish } from "./query";
 
 export type Kind = "must" | "must_not" | "prefer" | "limit" | "similar" | "unlike" | "variety";
 
@@ -20,13 +20,15 @@ export interface Part {
   readonly variety: number | null;
   /** Number of the chip; 0 before it has one. */
   readonly id: number;
+  /** The words of `wish` as they were said, of all alternatives; empty if it was not named. */
+  readonly said: readonly string[];
 }
 
 export type Parts = readonly Part[];
 
 /** A part of one kind. */
 export function partOf(kind: Kind, contents: Partial<Part>): Part {
-  return { kind, wish: null, limit: null, itemId: null, variety: null, id: 0, ...contents };
+  return { kind, wish: null, limit: null, itemId: null, variety: null, id: 0, said: [], ...contents };
 }
 
 /** A text that two parts have in common if they are equal but for their numbers. */
@@ -46,12 +48,17 @@ export function isSame(one: Part, other: Part | undefined): boolean {
   return other !== undefined && one.id === other.id && contentOf(one) === contentOf(other);
 }
 
-/** The parts of a query, without numbers. */
-export function partsOf(query: Query): Part[] {
+/**
+ * The parts of a query, without numbers.
+ *
+ * @param words that said its wishes, by the keys of these.
+ */
+export function partsOf(query: Query, words: ReadonlyMap<string, readonly string[]>): Part[] {
+  const ofWish = (kind: Kind) => (wish: Wish) => partOf(kind, { wish, said: words.get(keyOfWish(wish)) ?? [] });
   return [
-    ...query.must.map((wish) => partOf("must", { wish })),
-    ...query.mustNot.map((wish) => partOf("must_not", { wish })),
-    ...query.prefer.map((wish) => partOf("prefer", { wish })),
+    ...query.must.map(ofWish("must")),
+    ...query.mustNot.map(ofWish("must_not")),
+    ...query.prefer.map(ofWish("prefer")),
     ...query.limits.map((limit) => partOf("limit", { limit })),
     ...query.similarTo.map((itemId) => partOf("similar", { itemId })),
     ...query.unlike.map((itemId) => partOf("unlike", { itemId })),

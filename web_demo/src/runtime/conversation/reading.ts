@@ -24,11 +24,13 @@ export interface Said {
   readonly gap: number;
   /** Whether it only suits what was said. */
   readonly isRelated: boolean;
+  /** The words as they were written, of all alternatives; empty for the value of an item. */
+  readonly words: readonly string[];
 }
 
 /** A wish that is no word of the sentence itself, such as the brand of an item. */
-export function saidOf(wish: Wish, polarity: Polarity, joined = ""): Said {
-  return { wish, polarity, joined, isLoose: false, text: "", at: -1, gap: 0, isRelated: false };
+export function saidOf(wish: Wish, polarity: Polarity, joined = "", words: readonly string[] = []): Said {
+  return { wish, polarity, joined, isLoose: false, text: "", at: -1, gap: 0, isRelated: false, words };
 }
 
 /** The state of reading one sentence. */
@@ -43,6 +45,8 @@ export class Reading {
   problem: Problem | null = null;
   ofProblem = "";
   excludes = false;
+  /** Facts that are asked for and the catalogue does not have. */
+  readonly lacks: string[] = [];
   limit: string | null = null;
   ofField: string | null = null;
   likes = false;
@@ -100,7 +104,7 @@ export class Reading {
   point(position: number): void {
     const { shown } = this.context;
     const itemId = position === -1 ? shown.at(-1) : shown[position - 1];
-    if (itemId === undefined) this.problem = "no_item";
+    if (itemId === undefined) [this.problem, this.ofProblem] = ["no_item", String(position)];
     else this.mean(itemId);
   }
 

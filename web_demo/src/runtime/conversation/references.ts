@@ -9,11 +9,12 @@ import { type Reading, saidOf } from "./reading";
 
 /** Read the name of a fact: of the item that is meant, or of the value that follows; returns the number of elements used. */
 export function readField(reading: Reading, index: number, name: string): number {
-  const { elements, lexicon } = reading;
+  const { lexicon } = reading;
   const before = reading.before(index);
   const isOfItem = before?.isCue("this", "same", "other") === true;
   if (!lexicon.fieldNames.has(name)) {
-    if (isOfItem) [reading.problem, reading.ofProblem] = ["no_field", at(elements, index).shown];
+    const following = reading.next(index);
+    if (isOfItem || following === null || following.isUnknown) reading.lacks.push(name);
     return 1;
   }
   const used = ofTitle(reading, index, name);

@@ -9,17 +9,20 @@
 import { at } from "../at";
 import { conclusionOf, meanLast } from "./conclusion";
 import { readCue } from "./cues";
-import { beginsAnew, weighed } from "./evidence";
+import { beginsAnew, weighed, withoutDoubtful } from "./evidence";
 import type { Lexicon } from "./lexicon";
 import { readName } from "./naming";
 import { readNumber } from "./numbers";
 import type { Context, Parsed, Parser } from "./parsed";
+import { changesList, distinctBy } from "./query";
 import { Reading } from "./reading";
 import { readField } from "./references";
-import { scan } from "./scanning";
+import { type Element, scan } from "./scanning";
 import { tokensOf } from "./tokens";
 
 const [COMMA, STOP] = [1, 2];
+/** Maximum number of readings that a person is asked about. */
+const MAX_READINGS = 3;
 
 /** The parser that is always there. */
 export class RuleParser implements Parser {
@@ -30,6 +33,21 @@ export class RuleParser implements Parser {
 
   parse(text: string, context: Context): Parsed {
     const elements = weighed(scan(tokensOf(text), this.lexicon), this.lexicon);
+    const doubtful = [...elements.keys()].filter((index) => at(elements, index).isDoubtful);
+    const parsed = this.read(withoutDoubtful(elements), context);
+    if (doubtful.length === 0 || doesSomething(parsed)) return parsed;
+    const chosen = doubtful.length > 1 ? [doubtful, ...doubtful.map((index) => [index])] : [doubtful];
+    const found = chosen
+      .map((but) => this.read(withoutDoubtful(elements, but), context))
+      .filter(({ query, problem }) => changesList(query) && problem === null);
+    const readings = distinctBy(
+      found.map(({ query }) => query),
+      (query) => JSON.stringify(query),
+    ).slice(0, MAX_READINGS);
+    return { ...parsed, readings, words: new Map(found.toReversed().flatMap(({ words }) => [...words])) };
+  }
+
+  private read(elements: readonly Element[], context: Context): Parsed {
     const reading = new Reading(elements, this.lexicon, this.itemIds, context);
     let index = 0;
     while (index < elements.length) {
@@ -40,6 +58,10 @@ export class RuleParser implements Parser {
     if (reading.isAlike && reading.likes) meanLast(reading);
     return conclusionOf(reading);
   }
+}
+
+function doesSomething({ query, problem }: Parsed): boolean {
+  return changesList(query) || !["nothing", "filter"].includes(query.intent) || problem !== null;
 }
 
 /** Read the element at an index; returns how many were used. */

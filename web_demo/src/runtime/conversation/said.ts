@@ -10,7 +10,7 @@ import { Sayings } from "./answers";
 import { Application } from "./apply";
 import { type Catalogue, Hearing } from "./hearing";
 import { changesList, type Query } from "./query";
-import { type Answer, type Chip, Conversation } from "./talk";
+import { type Answer, addedText, type Chip, Conversation, takenBack } from "./talk";
 import { listOf, type Phrases, phrasesOf } from "./words";
 
 /** Maximum number of characters of all examples with commas, which fit a field on a phone. */
@@ -105,12 +105,26 @@ export class Said {
     return ranked(release, await release.hearing(), listing, query, hidden);
   }
 
-  /** What counts now, as a sentence. */
-  async now(language: string): Promise<string> {
+  /** What an answer says where a chip was removed. */
+  async takenBack(language: string): Promise<string> {
+    return takenBack(await this.sayings(language), this.conversation.parts);
+  }
+
+  /**
+   * The part of an answer that says no more than the chips that are new; empty if there is none.
+   *
+   * @param before the chips before it.
+   */
+  async repeats(answer: string, before: readonly Chip[], language: string): Promise<string> {
+    const known = new Set(before.map(({ id }) => id));
+    const added = this.conversation.parts.filter(({ id }) => !known.has(String(id)));
+    const text = addedText(await this.sayings(language), added);
+    return answer.includes(text) ? text : "";
+  }
+
+  private async sayings(language: string): Promise<Sayings> {
     const { words } = await phrasesOf(language);
-    const sayings = new Sayings(words, (itemId) => this.hearing?.title(itemId) ?? itemId);
-    const { parts } = this.conversation;
-    return parts.length > 0 ? sayings.say("now", { chips: sayings.chips(parts) }) : sayings.say("none_left");
+    return new Sayings(words, (itemId) => this.hearing?.title(itemId) ?? itemId);
   }
 
   private async answer(release: Sayable, text: string, listing: Listing, turn: Turn): Promise<Answer<ListedRow>> {

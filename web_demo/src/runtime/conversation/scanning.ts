@@ -27,6 +27,8 @@ export class Element {
     readonly meaning: Meaning | null = null,
     /** The number that it is. */
     readonly number: number | null = null,
+    /** Whether the evidence for its meaning is weak, so that it is asked about. */
+    readonly isDoubtful = false,
   ) {
     this.gap = tokens[0]?.gap ?? 0;
     this.text = textOf(tokens);

@@ -3,37 +3,41 @@
  * `edge_runtime/conversation/talk.py`.
  */
 
-import { Sayings } from "./answers";
+import { Sayings, shortTitle } from "./answers";
 import { type Composed, compose, thanShown } from "./compose";
 import type { Hearing } from "./hearing";
 import type { Context, Parsed } from "./parsed";
 import { areSame, contentOf, isSame, type Kind, type Part, type Parts, partOf, partsOf, queryOfParts } from "./parts";
 import { changesList, MAX_PARTS, type Query, queryOf } from "./query";
-import { phraseOf, separate, textsOf } from "./tokens";
-import { listOf, type Phrases } from "./words";
+import { chosen, declines, type Option, type State } from "./replies";
+import type { Phrases } from "./words";
 
 const MAX_UNDO = 50;
 const MAX_OPTIONS = 3;
+/** Maximum number of words that an answer repeats because they were not understood. */
+const MOST_WORDS = 2;
 
 /** One thing that was said, to be shown with a button that removes it. */
 export interface Chip {
   readonly id: string;
-  /** In words. */
+  /** In a few words, those that were said where they mean many values. */
   readonly text: string;
+  /** All that it stands for, to be shown on demand; empty if `text` says it. */
+  readonly details: string;
   /** What it does. */
   readonly kind: Kind;
 }
 
-/** A contradiction or an unclear reference that only the person can decide. */
+/** What only the person can decide: a contradiction, an unclear reference, or whether a doubtful word is meant. */
 export interface Question {
   readonly text: string;
-  /** The answers; say one of them, or "the first". */
+  /** The answers; say one of them, or "the first". Another sentence instead drops the question. */
   readonly options: readonly string[];
 }
 
 /** The answer to a sentence. */
 export interface Answer<Item> {
-  /** In words. */
+  /** In words: what is new, and not all that counts. */
   readonly text: string;
   /** What the sentence asked for. */
   readonly understood: Query;
@@ -57,17 +61,6 @@ export interface Host<Item> {
   readonly list: (query: Query, hidden: readonly string[]) => Promise<readonly Item[]>;
   /** The reason of an item by its id. */
   readonly explain: (itemId: string) => Promise<string>;
-}
-
-interface State {
-  readonly parts: Parts;
-  /** Item ids that were shown before "something else". */
-  readonly hidden: readonly string[];
-}
-
-interface Option {
-  readonly text: string;
-  readonly state: State;
 }
 
 const NOTHING_SAID: State = { parts: [], hidden: [] };
@@ -106,7 +99,9 @@ export class Conversation {
   chips(hearing: Hearing): readonly Chip[] {
     if (this.phrases === null) return [];
     const sayings = new Sayings(this.phrases.words, hearing.title);
-    return this.parts.map((part) => ({ id: String(part.id), text: sayings.chip(part), kind: part.kind }));
+    return this.parts.map((part) => {
+      return { id: String(part.id), text: sayings.chip(part), kind: part.kind, details: sayings.details(part) };
+    });
   }
 
   /** Remove a chip; returns whether there was one. It can be undone. */
@@ -138,7 +133,7 @@ export class Conversation {
   ): Promise<Answer<Item>> {
     this.phrases = phrases;
     this.shown = shown ?? this.shown ?? idsOf(await host.list(this.query, this.hidden));
-    this.about = about ?? this.about;
+    this.about = about ?? (this.shown.includes(this.about ?? "") ? this.about : null);
     const answer = await new Turn(this, phrases, host).answer(text);
     this.shown = idsOf(answer.items);
     return answer;
@@ -180,14 +175,11 @@ class Turn<Item extends { readonly itemId: string }> {
   }
 
   async answer(text: string): Promise<Answer<Item>> {
-    const option = chosen(this.talk.options, text, this.phrases);
+    const { options } = this.talk;
+    const option = chosen(options, text, this.phrases);
     this.talk.options = [];
-    if (option !== null) {
-      if (await this.isEmpty(option.state))
-        return this.listed(queryOf(), this.say("empty_alone", { new: option.text }));
-      this.talk.go(option.state);
-      return this.listed(queryOf(), this.now());
-    }
+    if (option !== null) return this.take(option);
+    if (options.length > 0 && declines(text, this.phrases)) return this.listed(queryOf(), this.say("as_before"));
     const parsed = this.hearing.parse(text, this.phrases, this.talk.context(this.hearing));
     if (parsed.problem !== null) return this.problem(parsed);
     switch (parsed.query.intent) {
@@ -206,15 +198,24 @@ class Turn<Item extends { readonly itemId: string }> {
     }
   }
 
+  private async take({ state }: Option): Promise<Answer<Item>> {
+    const { parts } = this.talk;
+    if (this.isNow(state)) return this.listed(queryOf(), this.say("as_before"));
+    if (await this.isEmpty(state)) return this.listed(queryOf(), this.say("empty_then"));
+    this.talk.go(state);
+    return this.listed(queryOf(), this.added(parts) || this.say("as_before"));
+  }
+
   // Intents
 
   private undo({ query }: Parsed): Promise<Answer<Item>> {
     if (!this.talk.undo()) return this.listed(query, this.say("nothing_to_undo"));
-    return this.listed(query, `${this.say("undone")} ${this.now()}`);
+    return this.listed(query, takenBack(this.sayings, this.talk.parts));
   }
 
   private reset({ query }: Parsed): Promise<Answer<Item>> {
     if (this.talk.parts.length + this.talk.hidden.length > 0) this.talk.go(NOTHING_SAID);
+    this.talk.about = null;
     return this.listed(query, this.say("none_left"));
   }
 
@@ -222,13 +223,14 @@ class Turn<Item extends { readonly itemId: string }> {
     const itemId = query.about ?? this.shown[0];
     if (itemId === undefined) return this.listed(query, this.say("no_item"));
     this.talk.about = itemId;
-    const title = this.sayings.values({ field: null, values: [this.hearing.title(itemId)] });
-    return this.listed(query, `${title}: ${await this.host.explain(itemId)}`);
+    return this.listed(query, `${shortTitle(this.hearing.title(itemId))}: ${await this.host.explain(itemId)}`);
   }
 
   private async nothing(parsed: Parsed): Promise<Answer<Item>> {
-    const text = this.unknown(parsed) || this.say("nothing");
-    return { ...(await this.listed(parsed.query, text, parsed)), isSentence: parsed.isSentence };
+    const options = await this.readings(parsed);
+    const answer =
+      options.length > 0 ? this.meant(parsed, options) : this.listed(parsed.query, this.idle(parsed), parsed);
+    return { ...(await answer), isSentence: parsed.isSentence };
   }
 
   /** Add what was said to what counts, or ask. */
@@ -245,36 +247,84 @@ class Turn<Item extends { readonly itemId: string }> {
     let state: State = { parts: composed.parts, hidden };
     if (query.intent === "surprise" && (await this.isEmpty(state))) state = { ...state, hidden: [] };
     if (await this.isEmpty(state)) return this.empty(parsed, state, said);
-    if (!(areSame(state.parts, this.talk.parts) && areEqual(state.hidden, this.talk.hidden))) this.talk.go(state);
-    return this.listed(query, this.result(parsed), parsed);
+    const before = this.talk.parts;
+    if (!this.isNow(state)) this.talk.go(state);
+    return this.listed(query, this.result(parsed, before), parsed);
   }
 
   /** The parts of a sentence with numbers for "cheaper", or a sentence that says why there are none. */
-  private withNumbers({ query }: Parsed): Part[] | string {
+  private withNumbers({ query, words }: Parsed): Part[] | string {
     const about = query.about ?? this.talk.about;
     const compared = query.similarTo.length > 0 ? query.similarTo : about === null ? this.shown : [about];
     const parts: Part[] = [];
-    for (const part of partsOf(query)) {
+    for (const part of partsOf(query, words)) {
       if (part.limit === null || part.limit.thanShown === null) {
         parts.push(part);
         continue;
       }
       const { field } = part.limit;
       const limit = thanShown(part.limit, this.hearing.numbers(compared, field));
-      if (limit === null) return this.say("no_price", { field: this.sayings.field(field) });
+      if (limit === null) return this.lacking([field]);
       parts.push({ ...part, limit });
     }
     return parts;
   }
 
-  private result(parsed: Parsed): string {
-    const { intent } = parsed.query;
-    const texts = intent === "more" || intent === "surprise" ? [this.say(intent)] : [];
-    if (this.talk.parts.length > 0) texts.push(this.now());
-    return [...texts, this.unknown(parsed)].join(" ").trim();
+  /** What is new, and shortly what is not: the chips say what counts. */
+  private result(parsed: Parsed, before: Parts): string {
+    const { query } = parsed;
+    const { intent } = query;
+    const isTold = intent === "surprise" && query.must.length === 0;
+    const texts = [
+      intent === "more" || intent === "surprise" ? this.say(intent) : "",
+      changesList(query) && !isTold ? this.added(before) || this.say("known") : "",
+      this.lacking(parsed.lacks),
+      this.unknown(parsed, "left_out", "left_out_rest"),
+    ];
+    return texts.filter((text) => text !== "").join(" ");
+  }
+
+  /** What counts now and did not before. */
+  private added(before: Parts): string {
+    const known = new Set(before.map(contentOf));
+    return addedText(
+      this.sayings,
+      this.talk.parts.filter((part) => !known.has(contentOf(part))),
+    );
+  }
+
+  /** The answer to what changes nothing. */
+  private idle(parsed: Parsed): string {
+    const unknown = this.unknown(parsed, "not_understood", "not_understood_all");
+    return this.lacking(parsed.lacks) || unknown || this.say("nothing");
   }
 
   // Questions
+
+  /** Ask which reading of a sentence is meant; nothing changes before that. */
+  private meant(parsed: Parsed, readings: readonly Option[]): Promise<Answer<Item>> {
+    const options = this.sayings.either(readings.map(({ text }) => text));
+    const neither = this.say(readings.length === 1 ? "no" : "neither");
+    return this.question(parsed, this.say("do_you_mean", { options }), [
+      ...readings,
+      { text: neither, state: this.now, isNo: true },
+    ]);
+  }
+
+  /** The readings of a sentence with which an item is left. */
+  private async readings({ readings, words }: Parsed): Promise<Option[]> {
+    const { single } = this.hearing.lexicon(this.phrases);
+    const options = new Map<string, Option>();
+    for (const query of readings) {
+      const said = partsOf(query, words).filter(({ limit }) => (limit?.thanShown ?? null) === null);
+      const { parts } = compose(this.talk.parts, said, single, query.replaces);
+      const state = { parts, hidden: [] };
+      const text = this.sayings.chips(said);
+      const isNew = said.length > 0 && !areSame(parts, this.talk.parts) && !options.has(text);
+      if (isNew && !(await this.isEmpty(state))) options.set(text, { text, state });
+    }
+    return [...options.values()];
+  }
 
   /** Ask which of two parts counts; nothing changes before that. */
   private ask(
@@ -288,7 +338,7 @@ class Turn<Item extends { readonly itemId: string }> {
     if (both === null) {
       return this.question(parsed, this.say("both_not", slots), [
         { text: this.say("take", slots), state: { parts, hidden } },
-        { text: this.say("keep", slots), state: { parts: kept, hidden: this.talk.hidden } },
+        { text: this.say("keep", slots), state: { parts: kept, hidden: this.talk.hidden }, isNo: true },
       ]);
     }
     return this.question(parsed, this.say("two_values", slots), [
@@ -313,7 +363,7 @@ class Turn<Item extends { readonly itemId: string }> {
       const slots = { new: fresh, old: this.sayings.chips(left) };
       return this.question(parsed, this.say("empty", slots), [
         { text: this.say("take", slots), state: without },
-        { text: this.say("keep", slots), state: { parts: this.talk.parts, hidden: this.talk.hidden } },
+        { text: this.say("keep", slots), state: this.now, isNo: true },
       ]);
     }
     return alone();
@@ -322,26 +372,31 @@ class Turn<Item extends { readonly itemId: string }> {
   private problem(parsed: Parsed): Promise<Answer<Item>> {
     const { query, problem, ofProblem } = parsed;
     const field = this.sayings.field(ofProblem);
-    if (problem === "no_field") return this.listed(query, this.say("no_price", { field: ofProblem }), parsed);
     if (problem === "no_value") {
-      const item = this.hearing.title(this.talk.about ?? "");
+      const item = shortTitle(this.hearing.title(this.talk.about ?? ""));
       return this.listed(query, this.say("no_value", { item, field }), parsed);
     }
     const options = problem === "which" ? this.which(parsed) : [];
-    if (options.length === 0) return this.listed(query, this.say("no_item"), parsed);
-    const texts = options.map(({ text }) => text).join(this.say("joint"));
-    return this.question(parsed, this.say("which", { field, options: texts }), options);
+    const [only, ...others] = options;
+    if (only !== undefined && others.length === 0) return this.take(only);
+    if (only !== undefined) {
+      const texts = this.sayings.either(options.map(({ text }) => text));
+      return this.question(parsed, this.say("which", { field, options: texts }), options);
+    }
+    const isBeyond = problem === "no_item" && ofProblem !== "" && this.shown.length > 0;
+    const text = isBeyond ? this.say("few", { n: String(this.shown.length) }) : this.say("no_item");
+    return this.listed(query, text, parsed);
   }
 
   /** The values of a fact that the first items of the list have, as options. */
-  private which({ query, ofProblem: field, excludes }: Parsed): Option[] {
+  private which({ query, ofProblem: field, excludes, words }: Parsed): Option[] {
     const options = new Map<string, Option>();
     const kind = excludes ? "must_not" : "must";
     for (const itemId of this.shown) {
       const value = this.hearing.facts(itemId).get(field)?.[0];
       if (value === undefined || options.has(value)) continue;
       const part = partOf(kind, { wish: { field, values: [value] } });
-      const { parts } = compose(this.talk.parts, [...partsOf(query), part], new Set(), true);
+      const { parts } = compose(this.talk.parts, [...partsOf(query, words), part], new Set(), true);
       options.set(value, { text: value, state: { parts, hidden: [] } });
     }
     return [...options.values()].slice(0, MAX_OPTIONS);
@@ -359,14 +414,28 @@ class Turn<Item extends { readonly itemId: string }> {
     return this.sayings.say(name, slots);
   }
 
-  private now(): string {
-    const { parts } = this.talk;
-    return parts.length > 0 ? this.say("now", { chips: this.sayings.chips(parts) }) : this.say("none_left");
+  /** What was not understood; of many words only that it is so. */
+  private unknown({ notUnderstood }: Parsed, few: string, many: string): string {
+    if (notUnderstood.length === 0) return "";
+    if (notUnderstood.length > MOST_WORDS) return this.say(many);
+    return this.say(few, { words: this.sayings.quoted(notUnderstood) });
   }
 
-  private unknown({ notUnderstood }: Parsed): string {
-    if (notUnderstood.length === 0) return "";
-    return this.say("not_understood", { words: this.sayings.quoted(notUnderstood) });
+  /** That the catalogue lacks facts, and which ones it has. */
+  private lacking(names: readonly string[]): string {
+    if (names.length === 0) return "";
+    const field = this.sayings.either(names.map((name) => this.sayings.field(name)));
+    const fields = this.sayings.fields(this.hearing.lexicon(this.phrases).fieldNames);
+    return this.say(fields === "" ? "lacks_all" : "lacks", { field, fields });
+  }
+
+  /** What counts. */
+  private get now(): State {
+    return { parts: this.talk.parts, hidden: this.talk.hidden };
+  }
+
+  private isNow({ parts, hidden }: State): boolean {
+    return areSame(parts, this.talk.parts) && areEqual(hidden, this.talk.hidden);
   }
 
   private get shown(): readonly string[] {
@@ -385,45 +454,20 @@ class Turn<Item extends { readonly itemId: string }> {
   }
 }
 
+/** What is new, in words; an empty text if nothing is. */
+export function addedText(sayings: Sayings, parts: Parts): string {
+  return parts.length > 0 ? sayings.say("added", { chips: sayings.chips(parts) }) : "";
+}
+
+/** That something was taken back, in words, and that nothing is left of what was said. */
+export function takenBack(sayings: Sayings, left: Parts): string {
+  return sayings.say("undone") + (left.length === 0 ? ` ${sayings.say("list")}` : "");
+}
+
 function idsOf(items: readonly { readonly itemId: string }[]): string[] {
   return items.map(({ itemId }) => itemId);
 }
 
 function areEqual(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((text, index) => text === other[index]);
-}
-
-/** The option that a reply names: its text or a part of it, its position, yes, no or both. */
-function chosen(options: readonly Option[], text: string, phrases: Phrases): Option | null {
-  const said = phraseOf(text);
-  if (options.length === 0 || said === "") return null;
-  const position = positionOf(text, phrases);
-  if (position !== null && position <= options.length) {
-    return options.at(position < 0 ? position : position - 1) ?? null;
-  }
-  const reply = ["yes", "no", "both"].find((name) => listOf(phrases.words.replies, name).map(phraseOf).includes(said));
-  return reply === undefined ? named(options, said) : replied(options, reply, phrases);
-}
-
-function replied(options: readonly Option[], reply: string, phrases: Phrases): Option | null {
-  if (reply !== "both") return options.at(reply === "yes" ? 0 : -1) ?? null;
-  const isBoth = phraseOf(options[1]?.text ?? "") === phraseOf(phrases.words.answers["both"] ?? "");
-  return isBoth ? (options[1] ?? null) : null;
-}
-
-function named(options: readonly Option[], said: string): Option | null {
-  const exact = options.find(({ text }) => phraseOf(text) === said);
-  const part = options.filter(({ text }) => {
-    const words = separate(phraseOf(text));
-    return separate(said).every((word) => words.includes(word));
-  });
-  return exact ?? (part.length === 1 ? (part[0] ?? null) : null);
-}
-
-/** The position that a reply such as "the first one" names. */
-function positionOf(text: string, phrases: Phrases): number | null {
-  const cues = separate(textsOf(text)).map((word) => phrases.cues.get(word));
-  const positions = cues.flatMap((cue) => cue?.position ?? []);
-  const isAll = cues.every((cue) => cue !== undefined && (cue.position !== null || cue.names.has("skip")));
-  return isAll && positions.length === 1 ? (positions[0] ?? null) : null;
 }
