@@ -148,7 +148,7 @@ def test_without_a_decision_the_rules_parse() -> None:
 
 
 def test_a_second_opinion_takes_doubtful_words_for_talk() -> None:
-    text = "drift with something"
+    text = "something with drift"
     names = names_of(elements_of(text))
     talk = Decision(tuple("talk" for _ in names), "nothing")
 

@@ -51,7 +51,8 @@ export class Sayings {
   details(part: Part): string {
     const { kind, wish, limit, itemId } = part;
     let full = "";
-    if (wish !== null) full = this.pattern(kind, { value: this.either([...new Set(wish.values)].map((value) => shown(value))) });
+    if (wish !== null)
+      full = this.pattern(kind, { value: this.either([...new Set(wish.values)].map((value) => shown(value))) });
     else if (limit !== null) full = this.limit(limit, {});
     else if (itemId !== null) full = this.pattern(kind, { value: clean(this.title(itemId)) });
     return full === this.chip(part) ? "" : full;
@@ -69,7 +70,9 @@ export class Sayings {
 
   /** Alternatives; of many only the first. */
   private some(values: readonly string[]): string {
-    return this.either(values.slice(0, MAX_VALUES).map((value) => shown(value))) + (values.length > MAX_VALUES ? " …" : "");
+    return (
+      this.either(values.slice(0, MAX_VALUES).map((value) => shown(value))) + (values.length > MAX_VALUES ? " …" : "")
+    );
   }
 
   /** Alternatives, such as "red, teal or blue". */
