@@ -7,7 +7,7 @@ import numpy as np
 from train.data.dataset import Dataset
 from train.data.timestamp_checks import day_of, is_unix_time
 
-# Measured by `python -m benchmarks.few_shot --trained`: with fewer events, no trained model ranked better on 50 items.
+# Measured by `python -m benchmarks.few_shot --trained`: with fewer events, no student ranked better on 50 items.
 FEW_EVENTS = 1500
 
 
@@ -79,6 +79,6 @@ def advice_for(n_events: int) -> str | None:
         return None
     return (
         f"{n_events:,} events are few: below about {FEW_EVENTS:,}, similar texts and transitions, which need no "
-        "training, ranked better than a trained model where we measured it. Use --instant (`train --backbone none`), "
+        "training, ranked better on devices than a trained model where we measured it. Use --instant (`train --backbone none`), "
         "and write good descriptions (docs/findings.md, Fifty items and thirty people)."
     )
