@@ -79,6 +79,6 @@ def advice_for(n_events: int) -> str | None:
         return None
     return (
         f"{n_events:,} events are few: below about {FEW_EVENTS:,}, similar texts and transitions, which need no "
-        "training, ranked better on devices than a trained model where we measured it. Use --instant (`train --backbone none`), "
-        "and write good descriptions (docs/findings.md, Fifty items and thirty people)."
+        "training, ranked better on devices than a trained model where we measured it. Use --instant "
+        "(`train --backbone none`), and write good descriptions (docs/findings.md, Fifty items and thirty people)."
     )
