@@ -138,12 +138,16 @@ def recommend(
     as_text: Annotated[
         bool, typer.Option("--as-text", help="Write the list as one text, with an opening and reasons.")
     ] = False,
+    language: Annotated[
+        Literal["en", "de", "fr", "es", "zh"],
+        typer.Option(help="Language of the reasons and of the text; the catalogue's own words stay as they are."),
+    ] = "en",
     as_json: Json = False,
 ) -> None:
     """Recommend once, for a given history. Nothing is recorded.
 
     Ids that the catalogue lacks are left out with a warning; if it has none of them, nothing is recommended.
-    Without a history the most popular items come.
+    Without a history the most popular items come. With both --explain and --as-text, the text follows the list.
 
     Example: pocketrec recommend build/demo/bundles/laptop-x86_64 --history flask-02,tea-05 --where 'price<20' --explain
     """
@@ -163,7 +167,7 @@ def recommend(
             recommender,
             known,
             [*unknown, *unknown_candidates, *unknown_excluded],
-            explain=explain,
+            language=language if explain else None,
             k=k,
             diversity=diversity,
             candidates=chosen if candidates else None,
@@ -171,13 +175,17 @@ def recommend(
             where=conditions or None,
             include_seen=include_seen,
         )
-        pieces = recommender.write_list(found.items, history=known) if as_text and found.items else iter(())
+        has_text = as_text and bool(found.items)
+        pieces = recommender.write_list(found.items, history=known, language=language) if has_text else iter(())
+        if has_text and recommender.manifest.language_model is None:
+            answer.show_no_model(Console(stderr=True))
         if as_json:
             print_result(answer.as_json(found) | (answer.text_as_json(pieces) if as_text else {}))
-        elif as_text and found.items:
-            answer.show_text(found, pieces, Console())
-        else:
+            return
+        if explain or not has_text:
             answer.show(found, Console())
+        if has_text:
+            answer.show_text(found, pieces, Console(), follows_list=explain)
 
 
 # Options of earlier versions.

@@ -70,13 +70,13 @@ def recommend_once(
     known: Sequence[str],
     unknown: Sequence[str],
     *,
-    explain: bool,
+    language: str | None,
     **options: Unpack[Options],
 ) -> Answer:
-    """Recommend items for a history of known ids, optionally with reasons."""
+    """Recommend items for a history of known ids, with reasons in a language, or without reasons if it is None."""
     items = tuple(recommender.recommend(history=known, **options))
     latency_ms = recommender.timings["recommend"]
-    reasons = tuple(recommender.explain_list(items, history=known)) if explain else ()
+    reasons = () if language is None else tuple(recommender.explain_list(items, history=known, language=language))
     return Answer(
         bundle=recommender.manifest.name,
         release=recommender.manifest.release,
@@ -157,9 +157,28 @@ def show(answer: Answer, console: Console) -> None:
         console.print(Text(f"not used: {refusal.engine} {refusal.precision}: {refusal.reason}", style="dim"))
 
 
-def show_text(answer: Answer, pieces: Iterable["Piece"], console: Console) -> None:
-    """Print a list text while it is written."""
-    _show_unknown(answer, console)
+def show_no_model(console: Console) -> None:
+    """Print why a template writes a list text for a bundle without a language model."""
+    text = (
+        "The text comes from a template, because the bundle has no language model. To add one, export with "
+        "--train-language-model."
+    )
+    console.print(text, style="dim", soft_wrap=True)
+
+
+def show_text(answer: Answer, pieces: Iterable["Piece"], console: Console, *, follows_list: bool = False) -> None:
+    """Print a list text while it is written.
+
+    Args:
+        answer: the list.
+        pieces: the text.
+        console: where to print it.
+        follows_list: whether the list was printed before, with the unknown ids.
+    """
+    if follows_list:
+        console.print()
+    else:
+        _show_unknown(answer, console)
     notes: dict[str, None] = {}
     for piece in pieces:
         console.print(Text(piece.text), end="", soft_wrap=True)

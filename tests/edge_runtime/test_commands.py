@@ -42,6 +42,7 @@ def test_help_teaches_with_an_example(command: str, capsys: pytest.CaptureFixtur
         ("recommend", "x", "--k", "0"),
         ("recommend", "x", "--k", "many"),
         ("recommend", "x", "--diversity", "1.5"),
+        ("recommend", "x", "--language", "it"),
         ("recommend", "x", "--where", "brand"),
         ("recommend", "x", "--where", "price<cheap"),
         ("recommend", "x", "--where", "brand=|||"),
@@ -188,6 +189,43 @@ def test_recommend_explains_when_asked(bundle: Path, capsys: pytest.CaptureFixtu
     items = printed(capsys)["items"]
     assert len(items) == 10
     assert all(item["reason"] and item["reason_source"] == "template" for item in items)
+
+
+def test_recommend_explains_in_the_language_that_was_asked_for(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("recommend", bundle, "--history", "item-7", "--explain", "--as-text", "--language", "fr", "--json")
+    assert pocketrec(*command) == 0
+    found = printed(capsys)
+
+    with Recommender.open(bundle) as recommender:
+        items = recommender.recommend(10, history=["item-7"])
+        reasons = recommender.explain_list(items, history=["item-7"], language="fr")
+        text = "".join(piece.text for piece in recommender.write_list(items, history=["item-7"], language="fr"))
+    assert [item["reason"] for item in found["items"]] == [reason and reason.text for reason in reasons]
+    assert found["text"] == text
+
+
+def test_a_text_without_a_language_model_says_so_on_stderr(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pocketrec("recommend", bundle, "--history", "item-7", "--as-text") == 0
+
+    shown = capsys.readouterr()
+    assert "comes from a template, because the bundle has no language model" in shown.err
+    assert "template" not in shown.out
+
+
+def test_recommend_prints_the_list_with_reasons_before_the_text(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("recommend", bundle, "--history", "item-7", "-k", "3")
+    printed_by = {}
+    for options in ((), ("--explain",), ("--as-text",), ("--explain", "--as-text")):
+        assert pocketrec(*command, *options) == 0
+        printed_by[options] = capsys.readouterr().out
+
+    both = printed_by["--explain", "--as-text"]
+    assert both.endswith("\n\n" + printed_by["--as-text",])
+    assert "why" in both.splitlines()[0]
 
 
 def test_recommend_leaves_unknown_ids_out_with_a_warning(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,7 @@ from train.errors import RunError
 from train.loop.runs import RunFolder
 from train.reasons.batches import TokenizedExample, batch_plan, collate
 
-_N_TIMED = 5  # steps before the time of the rest is estimated
-_SHORT_MINUTES = 1.0
+_REPORT_S = 15.0  # between two lines of progress where no bar is shown; a step takes up to 10 s more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +71,15 @@ def tune(
     plan = batch_plan(examples, stage.batch_size, stage.n_steps, stage.seed)
     model.train()
     console = Console(stderr=True, quiet=not shown)
-    started, n_before = time.monotonic(), len(losses)
+    started = time.monotonic()
+    report = Reporter(console, stage, len(losses))
     with progress_bar(console, BarColumn(), TaskProgressColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(f"writer: {stage.name}", total=stage.n_steps, completed=len(losses))
         for step in range(len(losses), stage.n_steps):
             batch = [examples[index] for index in plan[step]]
             losses.append(_step(model, optimizer, batch, stage, step))
             bar.advance(task)
-            if len(losses) - n_before == _N_TIMED:
-                _announce(console, stage, stage.n_steps - step - 1, (time.monotonic() - started) / _N_TIMED)
+            report.step(losses)
             if (step + 1) % save_every == 0 and step + 1 < stage.n_steps:
                 _save(parameters, optimizer, stage, losses, run)
     recent = losses[-20:]
@@ -91,11 +90,35 @@ def tune(
     return losses
 
 
-def _announce(console: Console, stage: Stage, n_steps: int, step_s: float) -> None:
-    """Print how long the rest of a stage will take, if that is minutes."""
-    minutes = n_steps * step_s / 60.0
-    if minutes >= _SHORT_MINUTES:
-        console.print(f"writer: {stage.name}  {n_steps} more steps, about {math.ceil(minutes)} min", soft_wrap=True)
+class Reporter:
+    """Prints a line of progress every 15 seconds where no bar is shown, as in a log.
+
+    Args:
+        console: where to print.
+        stage: the stage that is trained.
+        n_before: number of its steps that were done before this run.
+        now: returns the time in seconds.
+    """
+
+    def __init__(
+        self, console: Console, stage: Stage, n_before: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console, self._stage, self._n_before, self._now = console, stage, n_before, now
+        self._started = self._printed = now()
+
+    def step(self, losses: Sequence[float]) -> None:
+        """Note that a step is done; ``losses`` has the loss of each so far."""
+        now = self._now()
+        n_left = self._stage.n_steps - len(losses)
+        if self._console.is_terminal or n_left == 0 or now - self._printed < _REPORT_S:
+            return
+        self._printed = now
+        minutes = n_left * (now - self._started) / (len(losses) - self._n_before) / 60.0
+        self._console.print(
+            f"writer: {self._stage.name}  {len(losses)} of {self._stage.n_steps} steps  loss {losses[-1]:.3f}  "
+            f"about {math.ceil(minutes)} min left",
+            soft_wrap=True,
+        )
 
 
 def _step(

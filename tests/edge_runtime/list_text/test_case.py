@@ -1,6 +1,7 @@
 """What a list text may say: each item once and in order, allowed sentences only, and openings that are true."""
 
 import json
+import re
 from importlib.resources import files
 
 import numpy as np
@@ -138,3 +139,19 @@ def test_every_language_has_five_different_openings_with_the_same_slots(language
         for text in data[name]:
             assert [text.count(f"{{{slot}}}") for slot in "ab"] == [slot in slots for slot in "ab"]
             assert text.rstrip().endswith((":", "\uff1a"))
+
+
+@pytest.mark.parametrize(
+    ("language", "formal"),
+    [
+        ("de", r"\b(Sie|Ihnen|Ihr\w*)\b"),
+        ("fr", r"\b(vous|votre|vos|\w+ez)\b"),
+        ("es", r"\b(usted|su|sus)\b"),
+        ("zh", "您"),
+    ],
+)
+def test_openings_address_a_person_familiarly(language: str, formal: str) -> None:
+    known = openings_by_language()[language]
+
+    for text in (*known.two, *known.one, *known.none):
+        assert not re.search(formal, text, re.IGNORECASE if language == "fr" else 0), text

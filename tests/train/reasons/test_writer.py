@@ -92,21 +92,16 @@ def test_a_writer_without_list_texts_has_no_adapter_for_them(tmp_path: Path) -> 
     assert not (tmp_path / "run" / "list_adapter").exists()
 
 
-@pytest.mark.parametrize(("minutes", "is_announced"), [(0.0, True), (1e9, False)])
-def test_a_training_of_minutes_is_announced_with_its_time(
-    minutes: float,
-    is_announced: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_progress_of_a_training_goes_to_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tuning, "_SHORT_MINUTES", minutes)
+    monkeypatch.setattr(tuning, "_REPORT_S", 0.0)
 
     train_writer(DATASET, tmp_path, QUICK)
 
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert (f"writer: text  {QUICK.n_steps - 5} more steps, about 1 min" in printed.err) == is_announced
+    assert f"writer: text  1 of {QUICK.n_steps} steps  loss " in printed.err
 
 
 def test_a_finished_run_is_not_repeated(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
