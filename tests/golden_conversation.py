@@ -238,6 +238,8 @@ SENTENCES: Final[Sequence[tuple[Language, int | None, str]]] = [
 TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("en", ["no coffee", "cheaper", "cheaper", "undo", "undo", "undo", "undo"]),
     ("en", ["not that brand", "the second one", "why the second?", "not that brand", "reset", "undo"]),
+    ("en", ["tents", "preferably red", "no Aster", "why this one?", "why the second?", "start over", "why this one?"]),
+    ("de", ["Kaffee oder Tee", "warum der zweite?"]),
     ("en", ["only Aster", "Birch & Co", "both", "undo", "Café Noir", "Café Noir instead"]),
     ("en", ["no coffee", "coffee please", "no", "coffee please", "yes", "tea instead"]),
     ("en", ["tents", "coffee", "coffee"]),

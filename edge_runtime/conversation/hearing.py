@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from edge_runtime.bundle.items import Items
 from edge_runtime.conversation.apply import Application
 from edge_runtime.conversation.lexicon import Lexicon
+from edge_runtime.conversation.query import Wish
 from edge_runtime.conversation.rules import Context, Parsed, Parser, RuleParser
 from edge_runtime.conversation.tokens import texts_of
 from edge_runtime.conversation.words import Language, phrases
@@ -102,6 +103,11 @@ class Hearing:
         """Return the facts of an item; none if the catalogue lacks it."""
         row = self._catalogue.row_of.get(item_id)
         return {} if row is None else self._catalogue.facts(row)
+
+    def fulfils(self, item_id: str, wish: Wish) -> bool:
+        """Return whether an item has a value of a wish; not if the catalogue lacks it."""
+        row = self._catalogue.row_of.get(item_id)
+        return row is not None and bool(self.application.holds(wish)[row])
 
     def numbers(self, item_ids: Sequence[str], field: str) -> list[float]:
         """Return the first number of a fact of each item that has one."""

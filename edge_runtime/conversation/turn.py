@@ -83,7 +83,18 @@ class Turn:
         if item_id is None:
             return self._listed(parsed.query, self._say("no_item"))
         self.memory.about = item_id
-        return self._listed(parsed.query, f"{short_title(self.hearing.title(item_id))}: {self.explain(item_id)}")
+        texts = [self._asked_for(item_id), self.explain(item_id)]
+        title = short_title(self.hearing.title(item_id))
+        return self._listed(parsed.query, f"{title}: {' '.join(text for text in texts if text)}")
+
+    def _asked_for(self, item_id: str) -> str:
+        """Return which of the values that were asked for an item has, in words."""
+        wished = [
+            replace(part, kind="must")
+            for part in self.memory.state.parts
+            if part.kind in ("must", "prefer") and part.wish and self.hearing.fulfils(item_id, part.wish)
+        ]
+        return self._say("asked_for", values=self.sayings.chips(wished)) if wished else ""
 
     def _nothing(self, parsed: Parsed) -> Answer:
         single = self.hearing.lexicon(self.language).single

@@ -193,6 +193,25 @@ def test_why_is_answered_with_the_reason(recommender: Recommender) -> None:
 
     assert answer.understood.about == item.item_id
     assert recommender.explain(item.item_id).text in answer.text
+    assert "You asked for" not in answer.text
+
+
+def test_why_says_first_that_the_item_is_what_was_asked_for(recommender: Recommender) -> None:
+    recommender.say("only Aster")
+    recommender.say("nothing from Birch")
+
+    answer = recommender.say("why the first?")
+
+    _, _, said = answer.text.partition(": ")
+    assert said == f"You asked for Aster. {recommender.explain(answer.items[0].item_id).text}"
+
+
+def test_why_does_not_name_a_preference_that_the_item_does_not_meet(recommender: Recommender) -> None:
+    items = recommender.say("preferably Aster", k=40).items
+    at = {brand: item.item_id for item in reversed(items) for brand in item.facts.get("brand", [])}
+
+    assert "You asked for Aster. " in recommender.say("why this one?", about=at["Aster"], k=40).text
+    assert "You asked for" not in recommender.say("why this one?", about=at["Birch"], k=40).text
 
 
 @pytest.mark.parametrize(

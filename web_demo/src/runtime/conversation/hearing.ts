@@ -9,6 +9,7 @@ import type { Finder } from "../search/finder";
 import type { Application } from "./apply";
 import { Lexicon } from "./lexicon";
 import type { Context, Parsed } from "./parsed";
+import type { Wish } from "./query";
 import { RuleParser } from "./rules";
 import { separate, textsOf } from "./tokens";
 import type { Phrases } from "./words";
@@ -58,6 +59,11 @@ export class Hearing {
     const row = this.catalogue.items.rowOf(itemId);
     return row === undefined ? new Map() : this.catalogue.factsOf(row);
   };
+
+  /** Whether an item has a value of a wish; not if the catalogue lacks it. */
+  fulfils(itemId: string, wish: Wish): boolean {
+    return this.application.holds(wish)[this.catalogue.items.rowOf(itemId) ?? -1] === 1;
+  }
 
   /** The first number of a fact of each item that has one. */
   numbers(itemIds: readonly string[], field: string): number[] {
