@@ -22,7 +22,7 @@ def _answer(tab: ShopPage) -> Locator:
 
 
 def _chips(tab: ShopPage) -> Locator:
-    return tab.page.get_by_role("list", name="What counts").get_by_role("listitem")
+    return tab.page.get_by_role("list", name="What counts").locator("li > :first-child")
 
 
 def _say(tab: ShopPage, text: str, answer: str) -> None:
@@ -144,6 +144,10 @@ def test_what_is_said_in_german_is_answered_in_german(
         _say(tab, "alles außer Elm", "Gut, ohne Elm.")
 
         expect(_answer(tab)).to_have_attribute("lang", "de")
+        expect(_field(tab)).to_have_attribute("lang", "de")
+        expect(_chips(tab)).to_have_attribute("lang", "de")
+        expect(tab.page.locator(".chips .remove [lang]")).to_have_attribute("lang", "de")
+        expect(tab.page.locator("html")).to_have_attribute("lang", "en")
     assert page_errors == []
 
 

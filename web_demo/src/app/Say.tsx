@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { TalkView } from "../worker/protocol";
+import type { Examples, TalkView } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { singleClick } from "./singleClick";
 
@@ -15,7 +15,7 @@ interface Props {
 /** A field for what the user wants in words, the answer, and what was said so far; the list follows it. */
 export function Say({ request, talk, ready }: Props) {
   const [text, setText] = useState("");
-  const [examples, setExamples] = useState<readonly string[]>([]);
+  const [examples, setExamples] = useState<Examples | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
   /** Place of the button that was used last. */
@@ -28,7 +28,7 @@ export function Say({ request, talk, ready }: Props) {
     (buttons[Math.min(place, buttons.length - 1)] ?? input.current)?.focus({ preventScroll: true });
   }, [talk]);
   const listen = () => {
-    if (examples.length > 0) return;
+    if (examples !== null && examples.texts.length > 0) return;
     void request("listen", null).then(setExamples, () => undefined);
   };
   const say = (said: string) =>
@@ -59,7 +59,8 @@ export function Say({ request, talk, ready }: Props) {
           id="say-text"
           ref={input}
           type="text"
-          placeholder={examples.length > 0 ? examples.join(", ") : "Say what you want, or do not want"}
+          placeholder={examples?.texts.join(", ") || "Say what you want, or do not want"}
+          lang={examples?.language}
           autocomplete="off"
           enterkeyhint="send"
           maxLength={MAX_CHARACTERS}
@@ -135,12 +136,10 @@ function Chips({ talk, onTakeBack }: { talk: TalkView; onTakeBack: (chip: string
       {talk.chips.map(({ id, text, details }, place) => (
         <li key={id}>
           <Chip text={text} details={details} language={talk.language} />
-          <button
-            type="button"
-            class="remove"
-            aria-label={`Take back: ${text}`}
-            onClick={singleClick(() => onTakeBack(id, place))}
-          >
+          <button type="button" class="remove" onClick={singleClick(() => onTakeBack(id, place))}>
+            <span class="unseen">
+              Take back: <span lang={talk.language}>{text}</span>
+            </span>
             <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
               <path d="M3 3l10 10M13 3L3 13" />
             </svg>

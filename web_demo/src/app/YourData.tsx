@@ -117,7 +117,7 @@ export function YourData({
 }
 
 function storedNote(catalogue: boolean, page: boolean): string {
-  if (catalogue && page) return "the catalogue and the page, for offline visits";
+  if (catalogue && page) return "the catalogue and the page, unpacked, for offline visits";
   if (catalogue) return "the catalogue; this browser did not store the page, so you need a connection to visit it";
   return "not yet everything that an offline visit needs";
 }

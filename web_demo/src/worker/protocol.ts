@@ -190,6 +190,13 @@ export interface Why {
   readonly position: number;
 }
 
+/** Sentences to begin with. */
+export interface Examples {
+  readonly texts: readonly string[];
+  /** The language that sentences are in: the browser's, if it is known here. */
+  readonly language: string;
+}
+
 /** What was said, and the answer to the last sentence. */
 export interface TalkView {
   /** All that counts now. */
@@ -250,8 +257,8 @@ export interface Requests {
   readonly why: { readonly params: { readonly row: number }; readonly result: Why | null };
   /** Say reasons in another manner; the one that is chosen most often becomes the usual one. */
   readonly setManner: { readonly params: Manner; readonly result: null };
-  /** Load what sentences need; the result is some to begin with, in the browser's language. */
-  readonly listen: { readonly params: null; readonly result: readonly string[] };
+  /** Load what sentences need. */
+  readonly listen: { readonly params: null; readonly result: Examples };
   readonly say: { readonly params: { readonly text: string }; readonly result: null };
   /** Take back one thing that was said, or, with null, the last sentence. */
   readonly takeBack: { readonly params: { readonly chip: string | null }; readonly result: null };

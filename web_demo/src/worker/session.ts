@@ -25,6 +25,7 @@ import { compareLists, type Listed } from "./preview";
 import type {
   Answer,
   CardReason,
+  Examples,
   Hit,
   Notify,
   Preview,
@@ -311,11 +312,13 @@ export class Session {
   }
 
   /** Load what sentences need; some to begin with, none while no release is open. */
-  async listen(): Promise<readonly string[]> {
-    if (this.opened === null) return [];
+  async listen(): Promise<Examples> {
+    const talk = await this.talker();
+    const { language } = talk;
+    if (this.opened === null) return { texts: [], language };
     const { cards } = this.recommendations;
     const shown = cards.map(({ itemId }) => itemId);
-    return (await this.talker()).examples(this.opened.recommender.sayable, shown, cards[0]?.kind ?? "");
+    return { texts: await talk.examples(this.opened.recommender.sayable, shown, cards[0]?.kind ?? ""), language };
   }
 
   /** Answer a sentence about the list that is shown, then update the list. */
